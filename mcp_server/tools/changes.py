@@ -1,0 +1,52 @@
+"""What changed, and undo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from mcp_types import CallToolResult
+
+from mcp_server import answers
+from mcp_server.answers import CHANGES_SCHEMA, WRITE_SCHEMA
+from mcp_server.caller import Me
+from mcp_server.toolbox import Toolbox
+from mcp_server.tools.todos import IdempotencyKey
+from todo_core.models.changes import ChangeFilter, ChangeId
+from todo_core.operations import changes as operations
+
+tools = Toolbox()
+
+_BOOKKEEPING = {"version", "updated_at"}
+
+
+@tools.expose(operations.find, title="List changes", answer=CHANGES_SCHEMA)
+async def list_changes(me: Me, wanted: ChangeFilter) -> CallToolResult:
+    page = await me.perform(operations.find, wanted)
+    content: dict[str, Any] = {"changes": [_short(change) for change in orjson.loads(page.json)]}
+    if page.next_cursor is not None:
+        content["since"] = int(page.next_cursor)
+    return answers.payload(content)
+
+
+def _short(change: dict[str, Any]) -> dict[str, Any]:
+    """A change for a model: of each row only what changed."""
+    told = {name: change[name] for name in ("id", "at", "operation", "via", "client", "undoes", "undone_by")}
+    told["at"] = change["at"][:19] + "Z"
+    return {name: value for name, value in told.items() if value is not None} | {
+        "rows": [_difference(entry) for entry in change["entries"]]
+    }
+
+
+def _difference(entry: dict[str, Any]) -> dict[str, Any]:
+    before, after = entry["before"], entry["after"]
+    told: dict[str, Any] = {entry["entity"]: entry["id"]}
+    if before is None:
+        return told | {"added": after.get("title") or after.get("name")}
+    names = [name for name in after if name not in _BOOKKEEPING and after[name] != before[name]]
+    return told | {"before": {name: before[name] for name in names}, "after": {name: after[name] for name in names}}
+
+
+@tools.expose(operations.undo, title="Undo a change", answer=WRITE_SCHEMA)
+async def undo(me: Me, change_id: ChangeId, idempotency_key: IdempotencyKey = None) -> CallToolResult:
+    return answers.written(await me.once(idempotency_key).perform(operations.undo, change_id))

@@ -1,0 +1,19 @@
+"""Where the user stands right now."""
+
+from __future__ import annotations
+
+import orjson
+from mcp_types import CallToolResult
+
+from mcp_server import answers
+from mcp_server.answers import OBJECT_SCHEMA
+from mcp_server.caller import Me
+from mcp_server.toolbox import Toolbox
+from todo_core.operations import overview as operations
+
+tools = Toolbox()
+
+
+@tools.expose(operations.get, title="Get overview", answer=OBJECT_SCHEMA)
+async def get_overview(me: Me) -> CallToolResult:
+    return answers.payload(orjson.loads((await me.perform(operations.get)).json))

@@ -1,0 +1,27 @@
+"""How Alembic runs: on asyncpg, one process at a time, and never waiting long for a lock.
+
+The advisory lock is taken inside the migration's own transaction: taken before it, Alembic
+reports success and commits nothing.
+"""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlalchemy import Connection, text
+
+from todo_core.models import METADATA
+
+_LOCK = -7_302_619
+"""Negative: positive keys are users' write locks."""
+
+
+def _run(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=METADATA, transaction_per_migration=False)
+    with context.begin_transaction():
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+        connection.execute(text("SET LOCAL statement_timeout = '15min'"))
+        context.run_migrations()
+
+
+_run(context.config.attributes["connection"])

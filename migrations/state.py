@@ -1,0 +1,29 @@
+"""Where a database stands, without importing Alembic."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from todo_core.core import SCHEMA_REVISION
+from todo_core.database import asyncpg_dsn
+
+
+async def current(url: str) -> str | None:
+    """The database's revision, read on a new connection; None when it was never migrated.
+
+    Raises:
+        OSError: PostgreSQL cannot be reached.
+    """
+    connection = await asyncpg.connect(asyncpg_dsn(url), statement_cache_size=0, timeout=10)
+    try:
+        if await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None:
+            return None
+        revision: str | None = await connection.fetchval("SELECT version_num FROM public.alembic_version")
+        return revision
+    finally:
+        await connection.close()
+
+
+async def is_current(url: str) -> bool:
+    """Whether the database is at the newest revision."""
+    return await current(url) == SCHEMA_REVISION

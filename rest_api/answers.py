@@ -1,0 +1,87 @@
+"""Results of the core as HTTP responses. Rows pass through as the bytes that PostgreSQL built."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic
+
+import orjson
+from pydantic import Field
+from starlette.responses import Response
+
+from todo_core.errors import TodoError
+from todo_core.models.fields import Output, Shape
+from todo_core.results import Changed, Page
+from rest_api.problems import Problem, described
+
+JSON = "application/json"
+
+
+class PageRead(Output, Generic[Shape]):
+    """A page of rows."""
+
+    items: Annotated[list[Shape], Field(description="The rows.")]
+    total: Annotated[int, Field(description="Rows that match, on all pages.")]
+    page_size: Annotated[int, Field(description="Most rows a page can have.")]
+    next_cursor: Annotated[str | None, Field(description="Leads to the next page; null on the last.")]
+
+
+class ItemDone(Output, Generic[Shape]):
+    """One item of a batch that was accepted."""
+
+    item: Annotated[Shape, Field(description="The row, as it is now.")]
+    changed: Annotated[bool, Field(description="False when it was so already.")]
+
+
+class ItemRefused(Output):
+    """One item of a batch that was refused."""
+
+    error: Annotated[Problem, Field(description="Why.")]
+
+
+class ChangedRead(Output, Generic[Shape]):
+    """What a batch did: one result for each item, in the order of the request."""
+
+    change_id: Annotated[int | None, Field(description="Names the change for undo; null when nothing changed.")]
+    results: Annotated[list[ItemDone[Shape] | ItemRefused], Field(description="One for each item, in order.")]
+
+
+def page(found: Page[Any]) -> Response:
+    cursor = f'"{found.next_cursor}"' if found.next_cursor is not None else "null"
+    body = f'{{"items":{found.json},"total":{found.total},"page_size":{found.page_size},"next_cursor":{cursor}}}'
+    return Response(body, media_type=JSON)
+
+
+def etag(row: str) -> str:
+    """The entity tag of a row: its version."""
+    return f'"{orjson.loads(row)["version"]}"'
+
+
+def row_id(row: str) -> int:
+    """The id of a row."""
+    found: int = orjson.loads(row)["id"]
+    return found
+
+
+def matches(if_none_match: str, tag: str) -> bool:
+    """Whether one of the header's entity tags is `tag`, compared weakly (RFC 9110 §13.1.2)."""
+    tags = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
+    return "*" in tags or tag in tags
+
+
+def tracks(changed: Changed[Any]) -> dict[str, str]:
+    """Headers that every write has: the change to undo, and whether this is a first answer again."""
+    headers = {} if changed.change_id is None else {"Change-Id": str(changed.change_id)}
+    if changed.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return headers
+
+
+def batch(changed: Changed[Any]) -> Response:
+    results = ",".join(
+        orjson.dumps({"error": described(item)}).decode()
+        if isinstance(item, TodoError)
+        else f'{{"item":{item.json},"changed":{"true" if item.changed else "false"}}}'
+        for item in changed.results
+    )
+    change_id = "null" if changed.change_id is None else changed.change_id
+    return Response(f'{{"change_id":{change_id},"results":[{results}]}}', headers=tracks(changed), media_type=JSON)

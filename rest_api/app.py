@@ -1,0 +1,75 @@
+"""The FastAPI application over a core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.middleware.cors import CORSMiddleware
+
+from rest_api import health, problems
+from rest_api.problems import Problem
+from rest_api.routes import changes, overview, todos, tokens
+from todo_core.settings import Settings
+
+MAX_BODY_BYTES: Final = 256 * 1024
+FEATURES: Final = (todos, changes, overview, tokens)
+VERSION: Final = "1.0.0"
+"""Of the contract, not of the software."""
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(settings: Settings, lifespan: Lifespan | None = None, *, with_features: bool = True) -> FastAPI:
+    """The REST API. Whoever runs it puts a `Core` into `app.state.core` before the first request.
+
+    Args:
+        settings: Which origins browsers may call from.
+        lifespan: Opens and closes what the application needs.
+        with_features: False leaves only the health checks.
+    """
+    app = FastAPI(
+        title="todo-mcp",
+        version=VERSION,
+        description="Todos over REST; AI agents work the same todos through MCP at `/mcp`.",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        max_body_size=MAX_BODY_BYTES,
+        openapi_url="/api/v1/openapi.json",
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    problems.install(app)
+    for feature in FEATURES if with_features else ():
+        app.include_router(feature.routes, prefix="/api/v1")
+        app.include_router(feature.routes, prefix="/api", include_in_schema=False)
+    app.include_router(health.routes)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(settings.cors_origins),
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"],
+        expose_headers=["ETag", "Location", "Change-Id", "Idempotent-Replayed", "Retry-After", "X-Request-Id"],
+        max_age=600,
+    )
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The contract, with the shape of problems that the routes refer to."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        template = "#/components/schemas/{model}"
+        problem = Problem.model_json_schema(ref_template=template)
+        schemas = schema["components"]["schemas"]
+        schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,64 @@
+"""Who sends a request, as routes receive it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Request, Security
+from fastapi.security import HTTPBearer
+from pydantic import StringConstraints
+
+from todo_core.core import Core
+from todo_core.errors import Unauthenticated
+from todo_core.operation import Caller
+
+_CLIENT_LENGTH = 200
+
+
+class _Bearer(HTTPBearer):
+    """Puts the scheme into OpenAPI; reads the header without FastAPI's own error answers."""
+
+    async def __call__(self, request: Request) -> None:
+        return None
+
+
+_bearer = _Bearer(description="A JWT, or an API token (`todo_…`).")
+
+
+def bearer_token(authorization: str | None) -> str:
+    """The token of an `Authorization: Bearer` header (RFC 6750 §2.1).
+
+    Raises:
+        Unauthenticated: There is none.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated
+    return token
+
+
+async def current_caller(request: Request, _: Annotated[None, Security(_bearer)]) -> Caller:
+    """Whoever the bearer token names."""
+    core: Core = request.app.state.core
+    principal = await core.identity.authenticate(bearer_token(request.headers.get("authorization")))
+    client = request.headers.get("user-agent")
+    return Caller(core, principal, "rest", client[:_CLIENT_LENGTH] if client else None)
+
+
+Me = Annotated[Caller, Depends(current_caller)]
+"""The caller of a request that reads."""
+
+
+async def caller_once(
+    me: Me,
+    idempotency_key: Annotated[
+        Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] | None,
+        Header(description="Repeat a request with the same key and it happens once; kept for 24 hours."),
+    ] = None,
+) -> Caller:
+    """The caller of a request that changes something, at most once under its key."""
+    return me.once(idempotency_key)
+
+
+MeOnce = Annotated[Caller, Depends(caller_once)]
+"""The caller of a request that changes something."""

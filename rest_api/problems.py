@@ -1,0 +1,119 @@
+"""Errors as RFC 9457 problem details: one shape for every refusal, and never an echo of the input."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from todo_core.errors import InvalidInput, TodoError, Unauthenticated
+from todo_core.validation import problems
+
+MEDIA_TYPE = "application/problem+json"
+_log = structlog.get_logger()
+
+
+class Refused(BaseModel):
+    """One field that was refused."""
+
+    field: Annotated[str, Field(description="Where it is.")]
+    message: Annotated[str, Field(description="Why it is refused.")]
+    allowed: Annotated[list[str | int] | None, Field(description="What would be accepted.")] = None
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Annotated[str, Field(description="`about:blank`: `error_code` tells the kind.")]
+    title: Annotated[str, Field(description="The HTTP status in words.")]
+    status: Annotated[int, Field(description="The HTTP status.")]
+    detail: Annotated[str, Field(description="What went wrong.")]
+    error_code: Annotated[str, Field(description="A stable name of the kind of error.")]
+    retryable: Annotated[bool, Field(description="Whether the same request may succeed later.")]
+    next_step: Annotated[str | None, Field(description="What to do about it.")] = None
+    errors: Annotated[list[Refused] | None, Field(description="Each refused field.")] = None
+
+
+_CODES = {
+    400: ("malformed_request", "The request is malformed.", "Send a well-formed HTTP request with a JSON body."),
+    404: ("no_such_route", "There is nothing at this address.", "See /docs for every address."),
+    405: ("method_not_allowed", "This address does not take this method.", "Use a method that `Allow` lists."),
+    413: ("body_too_large", "The body is larger than 256 KiB.", "Send less, or in several requests."),
+}
+
+
+def describe(status: int, code: str, detail: str, *, retryable: bool = False, **more: Any) -> dict[str, Any]:
+    """A problem's members."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "error_code": code,
+        "retryable": retryable,
+        **more,
+    }
+
+
+def described(error: TodoError) -> dict[str, Any]:
+    """The members of the problem that a refusal of the core is."""
+    told = error.as_dict()
+    return describe(error.status, told.pop("code"), told.pop("message"), **told)
+
+
+def respond(problem: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    """A problem as a response."""
+    return Response(orjson.dumps(problem), problem["status"], headers, MEDIA_TYPE)
+
+
+def refusal(error: TodoError) -> Response:
+    """The response to a refusal of the core."""
+    headers = {}
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    return respond(described(error), headers)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, TodoError)
+    return refusal(error)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    if any(item["type"] == "json_invalid" for item in found):
+        return respond(describe(400, "malformed_json", "The body is not valid JSON.", next_step="Send one JSON object."))
+    return refusal(InvalidInput(problems=problems(found, skip=1)))
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code, detail, next_step = _CODES.get(error.status_code, _CODES[400])
+    return respond(describe(error.status_code, code, detail, next_step=next_step), dict(error.headers or {}))
+
+
+async def _crashed(_: Request, error: Exception) -> Response:
+    _log.error("request_crashed", exc_info=error)
+    return respond(
+        describe(500, "internal_error", "Something went wrong on our side.", next_step="Try later; the fault is logged.")
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem."""
+    app.add_exception_handler(TodoError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _crashed)

@@ -1,0 +1,36 @@
+"""The record of changes, and undo."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query, Response
+from pydantic import BeforeValidator
+
+from rest_api import answers
+from rest_api.answers import ChangedRead, PageRead
+from rest_api.caller import Me, MeOnce
+from rest_api.routing import Routes
+from todo_core.models.changes import ChangeId, ChangeQuery, ChangeRead
+from todo_core.models.fields import digits
+from todo_core.models.todos import TodoRead
+from todo_core.operations import changes
+
+routes = Routes("/changes", "changes")
+
+PathId = Annotated[ChangeId, BeforeValidator(digits)]
+
+
+@routes.expose(changes.find, "GET", "", shape=PageRead[ChangeRead], summary="List changes")
+async def list_changes(me: Me, wanted: Annotated[ChangeQuery, Query()]) -> Response:
+    return answers.page(await me.perform(changes.find, wanted))
+
+
+@routes.expose(changes.get, "GET", "/{change_id}", shape=ChangeRead, summary="Read a change")
+async def get_change(me: Me, change_id: PathId) -> Response:
+    return Response((await me.perform(changes.get, change_id)).json, media_type=answers.JSON)
+
+
+@routes.expose(changes.undo, "POST", "/{change_id}/undo", shape=ChangedRead[TodoRead], summary="Undo a change")
+async def undo_change(me: MeOnce, change_id: PathId) -> Response:
+    return answers.batch(await me.perform(changes.undo, change_id))

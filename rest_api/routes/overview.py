@@ -1,0 +1,18 @@
+"""Where the user stands right now."""
+
+from __future__ import annotations
+
+from fastapi import Response
+
+from rest_api import answers
+from rest_api.caller import Me
+from rest_api.routing import Routes
+from todo_core.models.overview import Overview
+from todo_core.operations import overview
+
+routes = Routes("/overview", "overview")
+
+
+@routes.expose(overview.get, "GET", "", shape=Overview, summary="Now, today, and how many todos wait")
+async def get_overview(me: Me) -> Response:
+    return Response((await me.perform(overview.get)).json, media_type=answers.JSON)

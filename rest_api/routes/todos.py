@@ -1,0 +1,154 @@
+"""Todos."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from fastapi import Body, Header, Query, Response
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from rest_api import answers
+from rest_api.answers import ChangedRead, PageRead
+from rest_api.caller import Me, MeOnce
+from rest_api.routing import Routes
+from todo_core.models.fields import MAX_BATCH, Input, digits
+from todo_core.models.todos import TodoCreate, TodoId, TodoIds, TodoPatch, TodoQuery, TodoRead, TodoUpdate
+from todo_core.operations import todos
+from todo_core.results import Changed
+from todo_core.validation import Tried
+
+routes = Routes("/todos", "todos")
+
+PathId = Annotated[TodoId, BeforeValidator(digits)]
+IfMatch = Annotated[
+    Annotated[str, StringConstraints(max_length=200)] | None,
+    Header(description="The `ETag` you saw: change it only if it is still that version (RFC 9110 §13.1.1)."),
+]
+IfNoneMatch = Annotated[
+    Annotated[str, StringConstraints(max_length=200)] | None,
+    Header(description="The `ETag` you have: 304 if it is still that version (RFC 9110 §13.1.2)."),
+]
+_ENTITY_TAG = re.compile(r'"([1-9][0-9]{0,8})"', re.ASCII)
+_NEVER = 0
+"""A version that no row has: an entity tag that is not ours matches nothing."""
+
+
+class Completion(Input):
+    """Whether a todo is to be done."""
+
+    is_completed: Annotated[bool, Field(description="False opens it again.")] = True
+
+
+class AddBatch(Input):
+    """Add todos."""
+
+    action: Literal["add"]
+    todos: Annotated[list[Tried[TodoCreate]], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class UpdateBatch(Input):
+    """Change todos."""
+
+    action: Literal["update"]
+    todos: Annotated[list[Tried[TodoUpdate]], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class CompleteBatch(Input):
+    """Set todos done or open."""
+
+    action: Literal["complete"]
+    ids: TodoIds
+    is_completed: bool = True
+
+
+class DeleteBatch(Input):
+    """Move todos to the trash, or restore them."""
+
+    action: Literal["delete", "restore"]
+    ids: TodoIds
+
+
+Batch = Annotated[AddBatch | UpdateBatch | CompleteBatch | DeleteBatch, Field(discriminator="action")]
+
+
+def _version(if_match: str | None) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = _ENTITY_TAG.fullmatch(if_match.strip())
+    return int(found[1]) if found else _NEVER
+
+
+def _todo(changed: Changed[TodoRead], status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    row = changed.one().json
+    return Response(
+        row, status, answers.tracks(changed) | {"ETag": answers.etag(row)} | (headers or {}), media_type=answers.JSON
+    )
+
+
+@routes.expose(todos.add, "POST", "", shape=TodoRead, status=201, summary="Add a todo")
+async def add_todo(me: MeOnce, todo: TodoCreate) -> Response:
+    added = await me.perform(todos.add, [todo])
+    return _todo(added, 201, {"Location": f"/api/v1/todos/{answers.row_id(added.one().json)}"})
+
+
+@routes.expose(todos.find, "GET", "", shape=PageRead[TodoRead], summary="List todos")
+async def list_todos(me: Me, wanted: Annotated[TodoQuery, Query()]) -> Response:
+    return answers.page(await me.perform(todos.find, wanted, wanted.offset))
+
+
+@routes.expose(todos.get, "GET", "/{todo_id}", shape=TodoRead, summary="Read a todo", also=(304,))
+async def get_todo(me: Me, todo_id: PathId, if_none_match: IfNoneMatch = None) -> Response:
+    row = (await me.perform(todos.get, todo_id)).json
+    headers = {"ETag": answers.etag(row)}
+    if if_none_match is not None and answers.matches(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(row, headers=headers, media_type=answers.JSON)
+
+
+@routes.expose(todos.update, "PATCH", "/{todo_id}", shape=TodoRead, summary="Change a todo")
+async def update_todo(
+    me: MeOnce,
+    todo_id: PathId,
+    patch: Annotated[
+        TodoPatch, Body(description="A JSON Merge Patch (RFC 7396): null clears a field.", media_type="application/json")
+    ],
+    if_match: IfMatch = None,
+) -> Response:
+    update: TodoUpdate = {**patch, "id": todo_id}
+    if (version := _version(if_match)) is not None:
+        update["if_version"] = version
+    return _todo(await me.perform(todos.update, [update]))
+
+
+@routes.expose(todos.delete, "DELETE", "/{todo_id}", shape=None, status=204, summary="Move a todo to the trash")
+async def delete_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
+    deleted = await me.perform(todos.delete, [todo_id], if_version=_version(if_match))
+    deleted.one()
+    return Response(status_code=204, headers=answers.tracks(deleted))
+
+
+@routes.expose(todos.complete, "PATCH", "/{todo_id}/complete", shape=TodoRead, summary="Set a todo done or open")
+async def complete_todo(
+    me: MeOnce, todo_id: PathId, body: Completion = Completion(), if_match: IfMatch = None
+) -> Response:
+    return _todo(await me.perform(todos.complete, [todo_id], body.is_completed, _version(if_match)))
+
+
+@routes.expose(todos.delete, "POST", "/{todo_id}/restore", shape=TodoRead, summary="Take a todo out of the trash")
+async def restore_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
+    return _todo(await me.perform(todos.delete, [todo_id], False, _version(if_match)))
+
+
+@routes.expose(todos.update, "POST", "/batch", shape=ChangedRead[TodoRead], summary="Add, change, complete or trash up to 50 todos")
+async def batch_todos(me: MeOnce, batch: Annotated[Batch, Body()]) -> Response:
+    match batch:
+        case AddBatch():
+            changed = await me.perform(todos.add, batch.todos)
+        case UpdateBatch():
+            changed = await me.perform(todos.update, batch.todos)
+        case CompleteBatch():
+            changed = await me.perform(todos.complete, batch.ids, batch.is_completed)
+        case DeleteBatch():
+            changed = await me.perform(todos.delete, batch.ids, batch.action == "delete")
+    return answers.batch(changed)

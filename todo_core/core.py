@@ -1,0 +1,84 @@
+"""Every process-wide object, made in one place."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import asyncpg
+from sqlalchemy import Text, column, select, table
+from sqlmodel import col
+
+from todo_core.database import Database, Statement, asyncpg_dsn
+from todo_core.errors import Unavailable
+from todo_core.identity import Identity
+from todo_core.models.installation import Installation
+from todo_core.paging import Cursors
+from todo_core.settings import ConfigurationError, Settings
+
+
+SCHEMA_REVISION: Final = "0001"
+"""The migration this code is written for; a test holds it to `migrations/versions/`."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The composition root: what every caller shares in one process."""
+
+    settings: Settings
+    database: Database
+    identity: Identity
+    cursors: Cursors
+    clock: Callable[[], datetime]
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings, url: str, *, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Core]:
+        """Connect to a migrated database and make everything else; close it all on the way out.
+
+        Args:
+            settings: The configuration.
+            url: Where PostgreSQL is: the configured URL, or the embedded server's.
+            clock: Gives the present moment, with a time zone.
+
+        Raises:
+            Unavailable: PostgreSQL cannot be reached.
+            ConfigurationError: The database is not migrated.
+        """
+        database = Database(settings, asyncpg_dsn(url))
+        await database.open()
+        try:
+            cursors = Cursors(await _cursor_key(database))
+            yield cls(settings, database, Identity(settings, database, clock), cursors, clock)
+        finally:
+            await database.close()
+
+    async def ready(self) -> None:
+        """Ask the database as a request would.
+
+        Raises:
+            Unavailable: It cannot be reached, or is not at the migration this code is written for.
+        """
+        async with self.database.begin(read_only=True) as transaction:
+            if await transaction.value(_REVISION) != SCHEMA_REVISION:
+                raise Unavailable("The database is not at this version's migration.")
+
+
+_REVISION = Statement(select(column("version_num", Text)).select_from(table("alembic_version")))
+_CURSOR_KEY = Statement(select(col(Installation.cursor_key)))
+
+
+async def _cursor_key(database: Database) -> bytes:
+    try:
+        async with database.begin(read_only=True) as transaction:
+            key: bytes = await transaction.value(_CURSOR_KEY)
+            return key
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError) as error:
+        raise ConfigurationError("The database has no todo-mcp tables; run `todo-mcp migrate`.") from error

@@ -1,0 +1,224 @@
+"""The one place that knows how a statement reaches PostgreSQL.
+
+Tables are SQLModel classes and queries are SQLAlchemy expressions. An expression is compiled
+once, when its `Statement` is made, and runs on asyncpg from asyncpg's own pool: the expression
+language without the cost of a session (`docs/decisions/0002-statements-on-asyncpg.md`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import anyio
+import asyncpg
+import orjson
+from pydantic import BaseModel
+from sqlalchemy import BigInteger, BindParameter, ClauseElement, ColumnElement, bindparam, func, literal_column
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.types import TypeEngine
+
+from todo_core.errors import Unavailable
+from todo_core.settings import Settings
+
+APP_ROLE: Final = "todo_app"
+"""Role of every request. It owns nothing and cannot bypass row-level security."""
+
+_DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
+
+RETRYABLE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
+"""Rolled back through no fault of the request (the last: by a migration): running it again is right."""
+
+_UNREACHABLE: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+)
+
+Row = asyncpg.Record
+Connection = asyncpg.pool.PoolConnectionProxy
+
+
+class Statement:
+    """A SQLAlchemy expression, compiled once.
+
+    Parameters are the expression's `bindparam`s, by name; literals in it keep their values.
+    """
+
+    __slots__ = ("_defaults", "_names", "sql")
+
+    def __init__(self, expression: ClauseElement) -> None:
+        compiled = expression.compile(dialect=_DIALECT)
+        self.sql = str(compiled)
+        self._names: tuple[str, ...] = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
+        self._defaults: dict[str, Any] = {
+            name: value for name, value in compiled.construct_params(None, _check=False).items() if value is not None
+        }
+
+    def arguments(self, given: Mapping[str, Any]) -> list[Any]:
+        """The values in the order of the placeholders.
+
+        Raises:
+            KeyError: A parameter has no value.
+        """
+        return [given[name] if name in given else self._defaults[name] for name in self._names]
+
+
+class Transaction:
+    """A transaction that has begun, as one user, whose id every statement gets as `user_id`."""
+
+    __slots__ = ("_connection", "user_id")
+
+    def __init__(self, connection: Connection, user_id: int) -> None:
+        self._connection = connection
+        self.user_id = user_id
+
+    async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
+        return await self._connection.fetch(statement.sql, *statement.arguments(given | {"user_id": self.user_id}))
+
+    async def row(self, statement: Statement, /, **given: Any) -> Row | None:
+        return await self._connection.fetchrow(statement.sql, *statement.arguments(given | {"user_id": self.user_id}))
+
+    async def value(self, statement: Statement, /, **given: Any) -> Any:
+        return await self._connection.fetchval(statement.sql, *statement.arguments(given | {"user_id": self.user_id}))
+
+
+class Database:
+    """The connection pool, and the only way to begin a transaction."""
+
+    def __init__(self, settings: Settings, dsn: str) -> None:
+        self._pool = asyncpg.create_pool(
+            dsn,
+            min_size=0,
+            max_size=settings.database_pool_size,
+            max_inactive_connection_lifetime=300,
+            statement_cache_size=1024 if uses_prepared_statements(settings, dsn) else 0,
+            command_timeout=settings.database_timeout + 1,
+            timeout=settings.database_timeout,
+            reset=_keep,
+            server_settings={"application_name": "todo-mcp"},
+        )
+        self._timeout = settings.database_timeout
+        self._begin = (
+            f"SET LOCAL ROLE {APP_ROLE}; SET LOCAL timezone = 'UTC';"
+            f" SET LOCAL statement_timeout = {int(settings.database_timeout * 1000)};"
+            f" SET LOCAL idle_in_transaction_session_timeout = {int(settings.database_timeout * 2000)};"
+        )
+
+    async def open(self) -> None:
+        """Start the pool. No connection is made before the first one is needed."""
+        await self._pool
+
+    async def close(self) -> None:
+        """Wait up to five seconds for running transactions, then close every connection."""
+        with anyio.move_on_after(5):
+            await self._pool.close()
+            return
+        self._pool.terminate()
+
+    @asynccontextmanager
+    async def begin(
+        self, *, user_id: int = 0, token_id: int | None = None, read_only: bool = False, lock: bool = False
+    ) -> AsyncIterator[Transaction]:
+        """Run one transaction as `todo_app`, seeing only what belongs to `user_id` (0: nobody).
+
+        It begins in one round trip and uses only `SET LOCAL`, so nothing outlives it behind a
+        transaction pooler. With `token_id` the database refuses a token that has been revoked or
+        has expired. With `lock` the user's writes are serialized: their order is the commit order.
+
+        Raises:
+            Unavailable: PostgreSQL cannot be reached, or took too long.
+            asyncpg.PostgresError: Whatever else a statement raised; the transaction is rolled back.
+        """
+        begin = "BEGIN READ ONLY; " if read_only else "BEGIN; "
+        begin += f"{self._begin} SET LOCAL app.user_id = '{int(user_id)}';"
+        if token_id is not None:
+            begin += f" SELECT require_live_token({int(token_id)});"
+        if lock:
+            begin += f" SELECT pg_advisory_xact_lock({int(user_id)});"
+        try:
+            connection = await self._pool.acquire(timeout=self._timeout)
+            try:
+                await connection.execute(begin)
+                yield Transaction(connection, user_id)
+                await connection.execute("COMMIT")
+            except BaseException:
+                await _roll_back(connection)
+                raise
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await self._pool.release(connection)
+        except _UNREACHABLE as error:
+            if isinstance(error, ValueError | TypeError):  # asyncpg's word for a wrong argument: our mistake
+                raise
+            raise Unavailable from error
+
+
+async def _roll_back(connection: Connection) -> None:
+    """Leave the connection clean for the next transaction, or close it."""
+    with anyio.CancelScope(shield=True):
+        try:
+            await connection.execute("ROLLBACK", timeout=1)
+        except Exception:
+            with suppress(Exception):
+                connection.terminate()
+
+
+async def _keep(connection: asyncpg.Connection[Any]) -> None:
+    """Nothing to reset: every setting is `SET LOCAL`."""
+
+
+def asyncpg_dsn(url: str) -> str:
+    """A connection string as asyncpg takes it.
+
+    Neon adds `channel_binding=require`, which asyncpg would send to the server as a setting.
+    """
+    parts = urlsplit(url)
+    query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "channel_binding"]
+    return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(query)))
+
+
+def uses_prepared_statements(settings: Settings, dsn: str) -> bool:
+    """Whether named prepared statements are safe: not behind a transaction pooler of unknown age."""
+    if settings.database_prepared_statements == "auto":
+        return "-pooler" not in (urlsplit(dsn).hostname or "")
+    return settings.database_prepared_statements == "on"
+
+
+def json_object(shape: type[BaseModel], source: ReadOnlyColumnCollection[str, Any], **computed: Any) -> ColumnElement[Any]:
+    """JSON that PostgreSQL builds from a read shape's own fields.
+
+    A field is the source's column of the same name, unless `computed` gives an expression for it.
+    """
+    pairs = [
+        part
+        for name in shape.model_fields
+        for part in (literal_column(f"'{name}'"), computed[name] if name in computed else source[name])
+    ]
+    return func.json_build_object(*pairs)
+
+
+def parameter(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
+    """A named, typed parameter of a statement."""
+    return bindparam(name, type_=kind)
+
+
+def mine(source: Any) -> ColumnElement[bool]:
+    """The rows of the user this transaction acts for: the operation's own check (OW2)."""
+    columns = source.c if hasattr(source, "c") else source.__table__.c
+    owned: ColumnElement[bool] = columns.user_id == parameter("user_id", BigInteger())
+    return owned
+
+
+def json_text(value: object) -> str:
+    """Compact JSON, for a `jsonb` parameter."""
+    return orjson.dumps(value).decode()

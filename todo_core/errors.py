@@ -1,0 +1,199 @@
+"""Every way to refuse, as one small tree.
+
+    TodoError
+    ├── InvalidInput 422
+    │   └── IdempotencyKeyReused 422
+    ├── Unauthenticated 401
+    ├── Forbidden 403
+    │   ├── InsufficientScope
+    │   └── NotOwner
+    ├── NotFound 404
+    ├── Conflict 409
+    │   ├── VersionConflict 412
+    │   ├── UndoRefused
+    │   └── RequestInProgress
+    └── Unavailable 503
+
+The first line of a class's docstring is the message its callers read, the rest of the
+docstring tells them what to do next. Neither ever contains what the caller sent.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One field that was refused: where it is, why, and what would be accepted."""
+
+    field: str
+    message: str
+    allowed: Sequence[str | int] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"field": self.field, "message": self.message}
+        if self.allowed:
+            found["allowed"] = list(self.allowed)
+        return found
+
+
+class TodoError(Exception):
+    """The request was refused."""
+
+    code: ClassVar[str] = "refused"
+    status: ClassVar[int] = 400
+    retryable: ClassVar[bool] = False
+    retry_after: ClassVar[int | None] = None
+    message: ClassVar[str]
+    next_step: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        lines = inspect.cleandoc(cls.__doc__ or "").partition("\n\n")
+        cls.message, cls.next_step = (" ".join(part.split()) for part in (lines[0], lines[2]))
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        problems: Sequence[FieldProblem] = (),
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.detail = detail or self.message
+        self.problems = tuple(problems)
+        self.extra = dict(extra or {})
+        """Facts about the caller's own data that help the next call, such as the current row."""
+        super().__init__(self.detail)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a caller is told, the same for both transports: code, message, next step, facts."""
+        told: dict[str, Any] = {"code": self.code, "message": self.detail, "retryable": self.retryable}
+        if self.next_step:
+            told["next_step"] = self.next_step
+        if self.problems:
+            told["errors"] = [problem.as_dict() for problem in self.problems]
+        return told | self.extra
+
+
+class InvalidInput(TodoError):
+    """The request has fields that are not accepted.
+
+    Correct the fields listed in `errors` and send the request again.
+    """
+
+    code = "invalid_input"
+    status = 422
+
+
+class IdempotencyKeyReused(InvalidInput):
+    """This idempotency key was already used for a different request.
+
+    Use a new key for a new request; repeat a request unchanged to get its first answer.
+    """
+
+    code = "idempotency_key_reused"
+
+
+class Unauthenticated(TodoError):
+    """A valid access token is required.
+
+    Send `Authorization: Bearer <token>` with a token that has not expired or been revoked.
+    """
+
+    code = "unauthenticated"
+    status = 401
+
+
+class Forbidden(TodoError):
+    """This is not allowed."""
+
+    code = "forbidden"
+    status = 403
+
+
+class InsufficientScope(Forbidden):
+    """The token lacks the scope this needs.
+
+    Use a token that has the scope named in `required_scope`.
+    """
+
+    code = "insufficient_scope"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(extra={"required_scope": scope})
+        self.scope = scope
+
+
+class NotOwner(Forbidden):
+    """This item belongs to somebody else.
+
+    List your own items to find the id you want.
+    """
+
+    code = "not_owner"
+
+
+class NotFound(TodoError):
+    """There is no such item.
+
+    List your items to find the id you want; it may be in the trash.
+    """
+
+    code = "not_found"
+    status = 404
+
+
+class Conflict(TodoError):
+    """The request contradicts the present state.
+
+    Read the item again, then decide.
+    """
+
+    code = "conflict"
+    status = 409
+
+
+class VersionConflict(Conflict):
+    """Somebody changed this item after the version you named.
+
+    Compare with `current`, then send the change again with its version.
+    """
+
+    code = "version_conflict"
+    status = 412
+
+
+class UndoRefused(Conflict):
+    """This change cannot be undone.
+
+    List the changes and undo the later one first, or make the change you want directly.
+    """
+
+    code = "undo_refused"
+
+
+class RequestInProgress(Conflict):
+    """A request with this idempotency key is still running.
+
+    Send the same request with the same key again after a second to get its answer.
+    """
+
+    code = "request_in_progress"
+    retryable = True
+    retry_after = 1
+
+
+class Unavailable(TodoError):
+    """The database cannot be reached right now.
+
+    Wait a second and send the same request again; use an idempotency key so that nothing is done twice.
+    """
+
+    code = "unavailable"
+    status = 503
+    retryable = True
+    retry_after = 1

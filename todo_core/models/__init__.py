@@ -1,0 +1,10 @@
+"""Tables, and the shapes that go in and out, one file a feature."""
+
+from sqlmodel import SQLModel
+
+from todo_core.models import changes, installation, overview, todos, tokens, users
+
+METADATA = SQLModel.metadata
+"""Every table; the migrations are held to it."""
+
+__all__ = ["METADATA", "changes", "installation", "overview", "todos", "tokens", "users"]

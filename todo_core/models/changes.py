@@ -1,0 +1,97 @@
+"""The change record: audit log, undo log and delta feed at once; and the answers kept for retries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+from sqlalchemy import BigInteger, CheckConstraint, Column, LargeBinary, Text, UniqueConstraint, column, func
+from sqlalchemy.dialects.postgresql import JSON
+from sqlmodel import Field as TableField
+from sqlmodel import SQLModel
+
+from todo_core.models.fields import Id, Input, Limit, Output, digits, id_column, instant_column, owner_column
+
+
+class Change(SQLModel, table=True):
+    """One operation that changed something, with every row it touched before and after.
+
+    Within a user the ids are in commit order, because writes of one user are serialized.
+    """
+
+    __tablename__ = "changes"
+    __table_args__ = (
+        UniqueConstraint("user_id", "id"),
+        UniqueConstraint("user_id", "undoes"),
+    )
+
+    id: int = TableField(sa_column=id_column())
+    user_id: int = TableField(sa_column=owner_column())
+    at: datetime = TableField(sa_column=instant_column(now=True))
+    operation: str = TableField(sa_type=Text)
+    via: str = TableField(sa_type=Text)
+    client: str | None = TableField(sa_type=Text)
+    token_id: int | None = TableField(sa_type=BigInteger)
+    undoes: int | None = TableField(sa_type=BigInteger)
+    entries: list[dict[str, Any]] = TableField(sa_column=Column(JSON, nullable=False))
+
+
+class IdempotencyKey(SQLModel, table=True):
+    """The first answer to a request, kept for 24 hours so that a retry gets it again."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (CheckConstraint(func.char_length(column("key")).between(1, 255), name="key_length"),)
+
+    user_id: int = TableField(sa_column=owner_column(primary_key=True))
+    key: str = TableField(sa_type=Text, primary_key=True)
+    fingerprint: bytes = TableField(sa_type=LargeBinary)
+    reply: dict[str, Any] = TableField(sa_column=Column(JSON, nullable=False))
+    created_at: datetime = TableField(sa_column=instant_column(now=True, index=True))
+
+
+ChangeId = Annotated[Id, Field(description="Id of the change, as every write returns it.")]
+
+
+class ChangeFilter(Input):
+    """Which changes: what came after one you know, or the latest."""
+
+    since: Annotated[
+        Annotated[int, Field(ge=0, le=2**63 - 1)] | None,
+        Field(description="Changes after this change id, oldest first. Left out: the latest, newest first."),
+    ] = None
+    limit: Annotated[Limit, Field(description="How many, 1–200.")] = 50
+
+
+class ChangeQuery(ChangeFilter):
+    """The same filter as a URL's query string."""
+
+    since: Annotated[
+        Annotated[int, Field(ge=0, le=2**63 - 1)] | None,
+        BeforeValidator(digits),
+        Field(description="Changes after this change id, oldest first. Left out: the latest, newest first."),
+    ] = None
+    limit: Annotated[Limit, BeforeValidator(digits), Field(description="How many, 1–200.")] = 50
+
+
+class ChangeEntry(Output):
+    """One row that a change touched."""
+
+    entity: Annotated[Literal["todo", "token"], Field(description="What kind of row.")]
+    id: Annotated[int, Field(description="Its id.")]
+    before: Annotated[dict[str, Any] | None, Field(description="The row before; null when it was made.")]
+    after: Annotated[dict[str, Any], Field(description="The row after.")]
+
+
+class ChangeRead(Output):
+    """A change as it is read: by whom, when, before and after."""
+
+    id: Annotated[int, Field(description="Id; later changes have higher ids.")]
+    at: Annotated[datetime, Field(description="When it was committed.")]
+    operation: Annotated[str, Field(description="What was done.")]
+    via: Annotated[str, Field(description="Through which transport or tool.")]
+    client: Annotated[str | None, Field(description="Which client, as it named itself.")]
+    token_id: Annotated[int | None, Field(description="Which API token, if one was used.")]
+    undoes: Annotated[int | None, Field(description="The change that this one reverted.")]
+    undone_by: Annotated[int | None, Field(description="The change that reverted this one.")]
+    entries: Annotated[list[ChangeEntry], Field(description="Every row it touched.")]

@@ -1,0 +1,90 @@
+"""Field types and table conventions that several models share."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, func
+from sqlmodel import SQLModel
+
+from todo_core.text import Storable
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+MAX_ID = 2**63 - 1
+MAX_BATCH = 50
+MAX_PAGE = 200
+
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+Version = Annotated[int, Field(ge=1, le=2**31 - 1, description="The version you saw; refused if somebody was faster.")]
+Limit = Annotated[int, Field(ge=1, le=MAX_PAGE)]
+Trimmed = Annotated[Storable, StringConstraints(strip_whitespace=True)]
+
+
+def _instant(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("must be an ISO 8601 date-time with an offset, such as 2026-11-21T09:00:00Z") from None
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+"""A moment, given as ISO 8601 with an offset."""
+
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+
+
+def digits(value: object) -> object:
+    """URLs carry text: a strict integer is made from plain digits and from nothing else."""
+    if isinstance(value, list):
+        return [digits(item) for item in value]
+    return int(value) if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) else value
+
+
+STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+class Input(BaseModel):
+    """A shape that comes in: strict types, and an unknown field is refused by name."""
+
+    model_config = STRICT | ConfigDict(frozen=True)
+
+
+class Output(BaseModel):
+    """A shape that goes out. No field has a default: what is promised is always there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+def id_column() -> Column[int]:
+    return Column(BigInteger, Identity(always=False), primary_key=True)
+
+
+def owner_column(*, primary_key: bool = False) -> Column[int]:
+    return Column(
+        BigInteger, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, primary_key=primary_key
+    )
+
+
+def instant_column(*, nullable: bool = False, now: bool = False, index: bool = False) -> Column[Any]:
+    return Column(
+        DateTime(timezone=True), nullable=nullable, index=index, server_default=func.now() if now else None
+    )
+
+
+Scope = Literal["todos:read", "todos:write", "profile", "admin"]

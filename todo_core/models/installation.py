@@ -1,0 +1,16 @@
+"""What belongs to the installation rather than to a user."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Column, LargeBinary, SmallInteger, column
+from sqlmodel import Field, SQLModel
+
+
+class Installation(SQLModel, table=True):
+    """One row: the key that seals cursors, shared by every process that uses this database."""
+
+    __tablename__ = "installation"
+    __table_args__ = (CheckConstraint(column("id") == 1, name="single_row"),)
+
+    id: int = Field(sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
+    cursor_key: bytes = Field(sa_type=LargeBinary)

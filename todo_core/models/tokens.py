@@ -1,0 +1,79 @@
+"""API tokens: for scripts and agents. Only a hash is stored."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+from sqlalchemy import CheckConstraint, Column, LargeBinary, Text, UniqueConstraint, column, func
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field as TableField
+from sqlmodel import SQLModel
+
+from todo_core.models.fields import Id, Input, Output, Scope, Trimmed, id_column, instant_column, owner_column
+
+
+class ApiToken(SQLModel, table=True):
+    """An API token. `hash` is SHA-256 of the whole token: 256 random bits need no salt and no stretching."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = (
+        UniqueConstraint("user_id", "id"),
+        UniqueConstraint("hash"),
+        CheckConstraint(func.char_length(column("name")).between(1, 100), name="name_length"),
+    )
+
+    id: int = TableField(sa_column=id_column())
+    user_id: int = TableField(sa_column=owner_column())
+    name: str = TableField(sa_type=Text)
+    hint: str = TableField(sa_type=Text)
+    hash: bytes = TableField(sa_type=LargeBinary)
+    scopes: list[str] = TableField(sa_column=Column(ARRAY(Text), nullable=False))
+    created_at: datetime = TableField(sa_column=instant_column(now=True))
+    expires_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
+    last_used_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
+    revoked_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
+
+
+TokenId = Annotated[Id, Field(description="Id of the token.")]
+
+
+def _default_scopes() -> list[Scope]:
+    return ["todos:read", "todos:write"]
+
+
+class TokenCreate(Input):
+    """A new API token."""
+
+    name: Annotated[
+        Trimmed, StringConstraints(min_length=1, max_length=100), Field(description="What it is for, 1–100 characters.")
+    ]
+    scopes: Annotated[
+        list[Scope], Field(min_length=1, max_length=4, description="What it may do; at most what you may do.")
+    ] = Field(default_factory=_default_scopes)
+    expires_in_days: Annotated[
+        Annotated[int, Field(ge=1, le=3650)] | None, Field(description="Days until it expires; null never.")
+    ] = 90
+
+
+class TokenRead(Output):
+    """An API token as it is listed: everything but the token."""
+
+    id: Annotated[int, Field(description="Id of the token.")]
+    name: Annotated[str, Field(description="What it is for.")]
+    hint: Annotated[str, Field(description="Its first characters, to tell tokens apart.")]
+    scopes: Annotated[list[Scope], Field(description="What it may do.")]
+    created_at: Annotated[datetime, Field(description="When it was made.")]
+    expires_at: Annotated[datetime | None, Field(description="When it expires.")]
+    last_used_at: Annotated[datetime | None, Field(description="Last use, to the minute.")]
+    revoked_at: Annotated[datetime | None, Field(description="When it was revoked.")]
+
+
+class TokenCreated(TokenRead):
+    """A new API token with its secret, which is never shown again."""
+
+    token: Annotated[
+        str | None, Field(description="The token. Null when a repeated request gets its first answer again.")
+    ]
+

@@ -1,0 +1,218 @@
+"""The one boundary between a transport and an operation.
+
+An operation is a plain async function that takes a `Tx`. `Caller.perform` runs it; what is true
+of every operation happens there and nowhere else, in this order: scope, begin, idempotent
+replay, the operation, change record and notification, the stored reply, commit. The commit
+happens before the answer leaves.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, TypeVar
+
+import asyncpg
+from sqlalchemy import BigInteger, Text, func, insert, literal
+from sqlalchemy.dialects.postgresql import JSON
+from sqlmodel import col
+
+from todo_core import idempotency
+from todo_core.results import Changed
+from todo_core.database import RETRYABLE, Row, Statement, Transaction, parameter
+from todo_core.errors import Conflict, InsufficientScope, TodoError, Unauthenticated, Unavailable
+from todo_core.models.changes import Change
+from todo_core.models.fields import Scope
+
+if TYPE_CHECKING:
+    from todo_core.core import Core
+    from todo_core.identity import Principal
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+CHANGES_CHANNEL: Final = "todo_changes"
+"""NOTIFY channel; the payload is `<user id>:<change id>`."""
+
+TOKEN_REFUSED: Final = "TD401"
+"""SQLSTATE that `require_live_token` raises."""
+
+ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[P, R]):
+    """One thing the system does, with what both transports need to know about it."""
+
+    run: Callable[Concatenate[Tx, P], Awaitable[R]]
+    name: str
+    effect: Literal["reads", "changes"]
+    scope: Scope
+    raises: tuple[type[TodoError], ...]
+    destructive: bool
+    """Whether it takes something away (undo still brings it back)."""
+    idempotent: bool
+    """Whether a repetition changes nothing more, even without an idempotency key."""
+
+    @property
+    def words(self) -> str:
+        """What it does, for people and models."""
+        return inspect.cleandoc(self.run.__doc__ or "")
+
+
+OPERATIONS: Final[dict[str, Operation[..., Any]]] = {}
+"""Every operation by name; the tests walk it."""
+
+
+def operation(
+    *,
+    effect: Literal["reads", "changes"],
+    scope: Scope,
+    raises: tuple[type[TodoError], ...] = (),
+    destructive: bool = False,
+    idempotent: bool = True,
+) -> Callable[[Callable[Concatenate[Tx, P], Awaitable[R]]], Operation[P, R]]:
+    """Declare an operation; its name is `<module>.<function>`.
+
+    Args:
+        effect: `reads` runs in a read-only transaction; `changes` is recorded and safe to retry.
+        scope: What the caller's token must allow.
+        raises: Refusals of its own, besides those that every operation can meet.
+        destructive: Whether it takes something away.
+        idempotent: Whether a repetition changes nothing more.
+    """
+
+    def declare(run: Callable[Concatenate[Tx, P], Awaitable[R]]) -> Operation[P, R]:
+        name = f"{run.__module__.rpartition('.')[2]}.{getattr(run, '__name__', '')}"
+        declared = Operation(run, name, effect, scope, raises, destructive, idempotent)
+        OPERATIONS[name] = declared
+        return declared
+
+    return declare
+
+
+@dataclass(frozen=True, slots=True)
+class Tx:
+    """What an operation works with: one transaction, as one caller."""
+
+    caller: Caller
+    _transaction: Transaction
+
+    @property
+    def core(self) -> Core:
+        return self.caller.core
+
+    async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
+        return await self._transaction.rows(statement, **given)
+
+    async def row(self, statement: Statement, /, **given: Any) -> Row | None:
+        return await self._transaction.row(statement, **given)
+
+    async def value(self, statement: Statement, /, **given: Any) -> Any:
+        return await self._transaction.value(statement, **given)
+
+
+_RECORD = Statement(
+    insert(Change)
+    .values(
+        user_id=parameter("user_id", BigInteger()),
+        operation=parameter("operation", Text()),
+        via=parameter("via", Text()),
+        client=parameter("client", Text()),
+        token_id=parameter("token_id", BigInteger()),
+        undoes=parameter("undoes", BigInteger()),
+        entries=parameter("entries", JSON()),
+        at=func.statement_timestamp(),
+    )
+    .returning(
+        col(Change.id),
+        func.pg_notify(CHANGES_CHANNEL, func.concat(col(Change.user_id), literal(":"), col(Change.id))),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who is logged in, through some client: the only way to run an operation."""
+
+    core: Core
+    principal: Principal
+    via: str
+    """Transport, and tool if there is one: `rest`, `mcp:add_todos`, `cli`."""
+    client: str | None = None
+    """How the client names itself."""
+    idempotency_key: str | None = None
+
+    def once(self, key: str | None) -> Caller:
+        """The same caller, for a request that happens at most once under `key`."""
+        return self if key is None else replace(self, idempotency_key=key)
+
+    def may(self, scope: Scope) -> bool:
+        return scope in self.principal.scopes
+
+    async def perform(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation: the whole boundary.
+
+        Raises:
+            InsufficientScope: The token does not allow it.
+            Unauthenticated: The token was revoked or has expired.
+            Unavailable: The database cannot be reached.
+            TodoError: Whatever else the operation declares.
+        """
+        if not self.may(operation.scope):
+            raise InsufficientScope(operation.scope)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await self._attempt(operation, *args, **kwargs)
+            except RETRYABLE as error:
+                if attempt == ATTEMPTS:
+                    raise Unavailable from error
+            except asyncpg.PostgresError as error:
+                raise _translate(error) from error
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    async def _attempt(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        changes = operation.effect == "changes"
+        key = self.idempotency_key if changes else None
+        begin = self.core.database.begin(
+            user_id=self.principal.user_id,
+            token_id=self.principal.token_id,
+            read_only=not changes,
+            lock=changes and key is None,
+        )
+        async with begin as transaction:
+            tx = Tx(self, transaction)
+            fingerprint = b""
+            if key is not None:
+                fingerprint = idempotency.fingerprint(operation.name, args, kwargs)
+                if (first := await idempotency.claim(transaction, key, fingerprint)) is not None:
+                    return first  # type: ignore[return-value]  # only a write stores a reply, and it returns Changed
+            result = await operation.run(tx, *args, **kwargs)
+            if isinstance(result, Changed):
+                await self._record(transaction, operation, result)
+                if key is not None:
+                    await idempotency.keep(transaction, key, fingerprint, result)
+            return result
+
+    async def _record(self, transaction: Transaction, operation: Operation[P, R], result: Changed[Any]) -> None:
+        if not result.touched:
+            return
+        result.change_id = await transaction.value(
+            _RECORD,
+            operation=operation.name,
+            via=self.via,
+            client=self.client,
+            token_id=self.principal.token_id,
+            undoes=result.undoes,
+            entries="[" + ",".join(entry.as_json() for entry in result.touched) + "]",
+        )
+
+
+def _translate(error: asyncpg.PostgresError) -> Exception:
+    """What a database error means to a caller; what means nothing to them stays as it is."""
+    if error.sqlstate == TOKEN_REFUSED:
+        return Unauthenticated()
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        return Conflict()
+    return error

@@ -1,0 +1,93 @@
+"""The record of changes: read it, and undo from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import BigInteger, Integer, func, literal_column, select
+from sqlmodel import col
+
+from todo_core.database import Statement, json_object, mine, parameter
+from todo_core.errors import NotFound, NotOwner, UndoRefused
+from todo_core.models.changes import Change, ChangeFilter, ChangeRead
+from todo_core.operation import Tx, operation
+from todo_core.operations import todos
+from todo_core.ownership import missing
+from todo_core.results import Changed, Found, Page
+
+REVERT: Final[Mapping[str, Callable[[Tx, Sequence[Mapping[str, Any]]], Awaitable[Changed[Any]]]]] = {
+    todos.ENTITY: todos.revert
+}
+"""What can be undone, by entity. A token is not here: a revoked one must never work again."""
+
+_change = Change.__table__  # type: ignore[attr-defined]
+_undo = _change.alias("undo")
+_READ = json_object(ChangeRead, _change.c, undone_by=_undo.c.id)
+_WITH_UNDO = _change.outerjoin(_undo, (_undo.c.user_id == _change.c.user_id) & (_undo.c.undoes == _change.c.id))
+
+
+def _list(newest_first: bool) -> Statement:
+    rows = select(_READ.label("row"), _change.c.id.label("id")).select_from(_WITH_UNDO).where(mine(Change))
+    if newest_first:
+        rows = rows.order_by(_change.c.id.desc())
+    else:
+        rows = rows.where(_change.c.id > parameter("since", BigInteger())).order_by(_change.c.id)
+    page = rows.limit(parameter("limit", Integer())).subquery()
+    return Statement(
+        select(
+            func.coalesce(func.json_agg(page.c.row), literal_column("'[]'::json")).label("rows"),
+            func.max(page.c.id).label("last"),
+            select(func.count()).select_from(_change).where(mine(Change)).scalar_subquery().label("total"),
+        ).select_from(page)
+    )
+
+
+_LATEST = _list(newest_first=True)
+_SINCE = _list(newest_first=False)
+_ONE = Statement(select(_READ.label("row")).select_from(_WITH_UNDO).where(mine(Change), _change.c.id == parameter("id", BigInteger())))
+
+
+@operation(effect="reads", scope="todos:read")
+async def find(tx: Tx, wanted: ChangeFilter) -> Page[ChangeRead]:
+    """List what changed: by whom, when, before and after.
+
+    With `since`, everything after that change in the order it was committed, nothing missed;
+    `next_cursor` is the `since` of the next call. Without it, the latest first.
+    """
+    row = await tx.row(_LATEST if wanted.since is None else _SINCE, limit=wanted.limit, since=wanted.since)
+    assert row is not None  # an aggregate always gives a row
+    last = row["last"] if row["last"] is not None else wanted.since
+    return Page(row["rows"], row["total"], wanted.limit, None if last is None else str(last))
+
+
+@operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
+async def get(tx: Tx, change_id: int) -> Found[ChangeRead]:
+    """Read one change, with every row it touched before and after."""
+    row = await tx.row(_ONE, id=change_id)
+    if row is None:
+        raise await missing(tx, "change", change_id)
+    return Found(row["row"])
+
+
+@operation(effect="changes", scope="todos:write", raises=(NotFound, NotOwner, UndoRefused), destructive=True)
+async def undo(tx: Tx, change_id: int) -> Changed[Any]:
+    """Revert a change, a batch as one. What it made goes to the trash.
+
+    It is refused, with the reason, when a later change is in the way; an undo is a change
+    like any other, so it can be undone.
+    """
+    change = orjson.loads((await get.run(tx, change_id)).json)
+    if change["undone_by"] is not None:
+        raise UndoRefused("It is undone already.", extra={"undone_by": change["undone_by"]})
+    entities = {entry["entity"] for entry in change["entries"]}
+    if not entities <= REVERT.keys():
+        raise UndoRefused("A change to an API token cannot be undone; revoke it or make a new one.")
+    reverted: Changed[Any] = Changed([])
+    for entity in sorted(entities):
+        entries = [entry for entry in change["entries"] if entry["entity"] == entity]
+        part = await REVERT[entity](tx, entries)
+        reverted = replace(reverted, results=[*reverted.results, *part.results], touched=[*reverted.touched, *part.touched])
+    return replace(reverted, undoes=change_id)

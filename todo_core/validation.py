@@ -1,0 +1,100 @@
+"""From pydantic's findings to ours: every refused field by name, never its value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+
+from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+
+from todo_core.errors import FieldProblem, InvalidInput
+
+T = TypeVar("T")
+
+_QUOTED = re.compile(r"'([^']*)'")
+_UNPRINTABLE = re.compile(r"[^\w.\- ]", re.ASCII)
+
+_MESSAGES = {
+    "missing": "is required",
+    "extra_forbidden": "is not a known field",
+    "literal_error": "must be one of the allowed values",
+    "string_type": "must be a string",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "timezone_aware": "must have an offset, such as 2026-11-21T09:00:00Z",
+    "datetime_type": "must be an ISO 8601 date-time with an offset, such as 2026-11-21T09:00:00Z",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "bool_parsing": "must be true or false",
+    "string_unicode": "must be valid Unicode text",
+}
+
+
+def problems(errors: Iterable[Any], *, known: Sequence[str] = (), skip: int = 0) -> list[FieldProblem]:
+    """Say what is wrong with each field.
+
+    Args:
+        errors: pydantic's error details.
+        known: Names to offer where a field is not known.
+        skip: Leading parts of each location to leave out ("body", "query").
+    """
+    found = []
+    for error in errors:
+        kind, context = str(error["type"]), dict(error.get("ctx") or {})
+        allowed: Sequence[str] = ()
+        if kind == "value_error":
+            message = str(context.get("error", "is not valid"))
+        elif kind in _MESSAGES:
+            message = _MESSAGES[kind].format_map(context)
+        else:
+            message = "is not valid"
+        if kind == "literal_error":
+            allowed = _QUOTED.findall(str(context.get("expected", "")))
+        elif kind == "extra_forbidden":
+            allowed = known
+        found.append(FieldProblem(_path(error["loc"][skip:]), message, allowed))
+    return found
+
+
+def _path(location: Sequence[str | int]) -> str:
+    """Where the field is. An unknown name comes from the caller: it is cut and cleaned."""
+    return ".".join(_UNPRINTABLE.sub("?", str(part))[:64] for part in location) or "body"
+
+
+def known_fields(kind: Any) -> list[str]:
+    """The field names of a model or a typed dictionary."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return list(kind.model_fields)
+    return list(get_type_hints(kind)) if isinstance(kind, type) else []
+
+
+def refuse(error: ValidationError, kind: Any = None, *, skip: int = 0) -> InvalidInput:
+    """The refusal that tells what pydantic found."""
+    return InvalidInput(problems=problems(error.errors(include_url=False, include_input=False), known=known_fields(kind), skip=skip))
+
+
+if TYPE_CHECKING:
+    Tried = T | InvalidInput
+    """One item of a batch: valid, or what is wrong with it. A bad item never fails the good ones."""
+else:
+
+    class Tried:
+        def __class_getitem__(cls, kind: Any) -> Any:
+            def attempt(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+                try:
+                    return handler(value)
+                except ValidationError as error:
+                    return refuse(error, kind)
+
+            return Annotated[kind, WrapValidator(attempt)]
