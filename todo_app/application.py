@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import anyio
 from fastapi import FastAPI
 from starlette.routing import Route
 
@@ -19,6 +20,7 @@ from todo_app import VERSION
 from todo_app.requests import RequestContext
 from todo_core.core import Core
 from todo_core.operation import Caller
+from todo_core.retention import keep_purging
 from todo_core.settings import ConfigurationError, Settings
 
 Only = Literal["rest", "mcp"]
@@ -86,7 +88,10 @@ def build(settings: Settings, database_url: str, address: Address, only: Only | 
         async with AsyncExitStack() as stack:
             core = app.state.core = await stack.enter_async_context(Core.open(settings, database_url))
             await stack.enter_async_context(endpoint.run())
+            tasks = await stack.enter_async_context(anyio.create_task_group())
+            tasks.start_soon(keep_purging, core)
             yield
+            tasks.cancel_scope.cancel()
 
     app = create_app(settings, lifespan, with_features=only != "mcp")
     if only != "rest":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import anyio
@@ -26,6 +26,11 @@ from todo_core.settings import Settings
 
 APP_ROLE: Final = "todo_app"
 """Role of every request. It owns nothing and cannot bypass row-level security."""
+
+JANITOR_ROLE: Final = "todo_janitor"
+"""Role of the purge. It sees only what is past its time."""
+
+Role = Literal["todo_app", "todo_janitor"]
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
@@ -109,7 +114,7 @@ class Database:
         )
         self._timeout = settings.database_timeout
         self._begin = (
-            f"SET LOCAL ROLE {APP_ROLE}; SET LOCAL timezone = 'UTC';"
+            "SET LOCAL timezone = 'UTC';"
             f" SET LOCAL statement_timeout = {int(settings.database_timeout * 1000)};"
             f" SET LOCAL idle_in_transaction_session_timeout = {int(settings.database_timeout * 2000)};"
         )
@@ -127,9 +132,15 @@ class Database:
 
     @asynccontextmanager
     async def begin(
-        self, *, user_id: int = 0, token_id: int | None = None, read_only: bool = False, lock: bool = False
+        self,
+        *,
+        user_id: int = 0,
+        token_id: int | None = None,
+        read_only: bool = False,
+        lock: bool = False,
+        role: Role = APP_ROLE,
     ) -> AsyncIterator[Transaction]:
-        """Run one transaction as `todo_app`, seeing only what belongs to `user_id` (0: nobody).
+        """Run one transaction as `role`, seeing only what belongs to `user_id` (0: nobody).
 
         It begins in one round trip and uses only `SET LOCAL`, so nothing outlives it behind a
         transaction pooler. With `token_id` the database refuses a token that has been revoked or
@@ -140,7 +151,7 @@ class Database:
             asyncpg.PostgresError: Whatever else a statement raised; the transaction is rolled back.
         """
         begin = "BEGIN READ ONLY; " if read_only else "BEGIN; "
-        begin += f"{self._begin} SET LOCAL app.user_id = '{int(user_id)}';"
+        begin += f"{self._begin} SET LOCAL ROLE {role}; SET LOCAL app.user_id = '{int(user_id)}';"
         if token_id is not None:
             begin += f" SELECT require_live_token({int(token_id)});"
         if lock:

@@ -43,7 +43,7 @@ def _instant(name: str, *, nullable: bool = False) -> sa.Column[sa.DateTime]:
 
 def upgrade() -> None:
     _tables()
-    for role in ("todo_app", "todo_probe"):
+    for role in ("todo_app", "todo_probe", "todo_janitor"):
         op.execute(ROLES.format(role=role))
         op.execute(f"GRANT {role} TO CURRENT_USER")
     _functions()
@@ -176,7 +176,7 @@ def _row_level_security() -> None:
     for table in (*TABLES, "installation"):
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-    op.execute("GRANT USAGE ON SCHEMA public TO todo_app, todo_probe")
+    op.execute("GRANT USAGE ON SCHEMA public TO todo_app, todo_probe, todo_janitor")
 
     for table in ("todos", "api_tokens", "changes", "idempotency_keys"):
         op.execute(f"CREATE POLICY own_rows ON {table} TO todo_app USING (user_id = {ME}) WITH CHECK (user_id = {ME})")
@@ -199,6 +199,14 @@ def _row_level_security() -> None:
     op.execute("GRANT SELECT ON installation TO todo_app")
     op.execute("GRANT SELECT ON alembic_version TO todo_app")
 
+    # The janitor sees what is past its time, and can do nothing but delete it.
+    op.execute("GRANT SELECT (id, deleted_at), DELETE ON todos TO todo_janitor")
+    op.execute("CREATE POLICY trash ON todos TO todo_janitor USING (deleted_at IS NOT NULL)")
+    op.execute("GRANT SELECT (created_at), DELETE ON idempotency_keys TO todo_janitor")
+    op.execute(
+        "CREATE POLICY expired ON idempotency_keys TO todo_janitor USING (created_at < now() - interval '24 hours')"
+    )
+
     # The probe can tell that a row exists and whose it is, and nothing else about it.
     for table in ("todos", "api_tokens", "changes"):
         op.execute(f"GRANT SELECT (id, user_id) ON {table} TO todo_probe")
@@ -218,4 +226,4 @@ def downgrade() -> None:
     for table in ("installation", *reversed(TABLES)):
         op.drop_table(table)
     op.execute("REVOKE SELECT ON alembic_version FROM todo_app")
-    op.execute("REVOKE USAGE ON SCHEMA public FROM todo_app, todo_probe")
+    op.execute("REVOKE USAGE ON SCHEMA public FROM todo_app, todo_probe, todo_janitor")

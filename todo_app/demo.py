@@ -1,0 +1,119 @@
+"""`todo-mcp demo`: a real MCP client works a real server, step by step, in a temporary folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from rich.console import Console
+
+from todo_app.application import Address
+from todo_app.embedded import free_port
+
+
+class Demonstration:
+    """Calls tools and shows what was asked and answered."""
+
+    def __init__(self, client: Client, console: Console) -> None:
+        self._client = client
+        self._console = console
+        self._step = 0
+
+    async def call(self, why: str, tool: str, **arguments: Any) -> dict[str, Any]:
+        """Call a tool; an answer that is an error ends the demonstration."""
+        self._step += 1
+        self._console.print(f"\n[bold]{self._step}. {why}[/bold]")
+        self._console.print(f"   {tool}({json.dumps(arguments)})", markup=False, highlight=False)
+        result = await self._client.call_tool(tool, arguments)
+        text = getattr(result.content[0], "text", "")
+        self._console.print(f"   → {text}", markup=False, highlight=False)
+        if result.is_error:
+            raise RuntimeError(f"{tool} was refused")
+        answer: dict[str, Any] = json.loads(text)
+        return answer
+
+
+def run() -> int:
+    """Show it all; the exit code."""
+    console = Console(soft_wrap=True)
+    with tempfile.TemporaryDirectory(prefix="todo-mcp-demo-") as folder:
+        console.print("Starting PostgreSQL and the server in a temporary folder …")
+        with _server(Path(folder)) as (address, token):
+            anyio.run(_show, address.url("/mcp"), token, console)
+    console.print("\n[bold]That is all.[/bold] Everything was real, and nothing of it is left.")
+    return 0
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[tuple[Address, str]]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TODO_", "DATABASE_URL"))}
+    environment["TODO_DATA_DIR"] = str(folder)
+    command = [sys.executable, "-m", "todo_app"]
+    address = Address("127.0.0.1", free_port())
+    serving = subprocess.Popen(  # noqa: S603  # our own program
+        [*command, "serve", "--port", str(address.port)],
+        env=environment,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        anyio.run(_until_ready, address.url("/readyz"))
+        made = subprocess.run(  # noqa: S603  # our own program
+            [*command, "token", "create"], env=environment, cwd=folder, capture_output=True, text=True, check=True
+        )
+        yield address, made.stdout.strip()
+    finally:
+        serving.terminate()
+        serving.wait(timeout=30)
+
+
+async def _until_ready(url: str) -> None:
+    async with httpx2.AsyncClient() as http:
+        with anyio.fail_after(60):
+            while True:
+                try:
+                    if (await http.get(url)).status_code == 200:
+                        return
+                except httpx2.TransportError:
+                    await anyio.sleep(0.1)
+
+
+async def _show(url: str, token: str, console: Console) -> None:
+    async with (
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http,
+        Client(streamable_http_client(url, http_client=http)) as client,
+    ):
+        tools = (await client.list_tools()).tools
+        console.print(f"Connected. {len(tools)} tools: {', '.join(tool.name for tool in tools)}")
+        show = Demonstration(client, console)
+        await show.call("What day is it, and what waits?", "get_overview")
+        added = await show.call(
+            "Add three todos at once",
+            "add_todos",
+            todos=[
+                {"title": "Book the train to Vienna", "priority": "high"},
+                {"title": "Water the plants"},
+                {"title": "Renew the passport", "description": "Old one expires in March", "priority": "urgent"},
+            ],
+        )
+        train, plants, passport = (result["id"] for result in added["results"])
+        await show.call("List them, most urgent first", "list_todos", sort="priority")
+        await show.call("Change one", "update_todos", todos=[{"id": train, "title": "Book the night train to Vienna"}])
+        await show.call("Finish one", "complete_todos", ids=[plants])
+        await show.call("Finish it again: it sets, it never toggles", "complete_todos", ids=[plants])
+        deleted = await show.call("Delete one …", "delete_todos", ids=[passport])
+        await show.call("… which was a mistake: undo it", "undo", change_id=deleted["change_id"])
+        await show.call("What happened, newest first", "list_changes", limit=3)
+        await show.call("What is open now", "list_todos")

@@ -1,0 +1,108 @@
+"""`todo-mcp doctor`: is everything as it should be, and if not, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import asyncpg
+
+from migrations.state import current
+from todo_core.core import SCHEMA_REVISION
+from todo_core.database import APP_ROLE, JANITOR_ROLE, asyncpg_dsn, uses_prepared_statements
+from todo_core.models import METADATA
+from todo_core.settings import Settings
+
+OLDEST: Final = 150_000
+"""PostgreSQL 15, as `server_version_num`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    good: bool
+    subject: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{'ok  ' if self.good else 'FAIL'}  {self.subject}: {self.detail}"
+
+
+async def examine(settings: Settings, database_url: str) -> int:
+    """Print a line for each check; 1 if any failed."""
+    good = True
+    async for finding in _findings(settings, database_url):
+        print(finding, flush=True)
+        good = good and finding.good
+    return 0 if good else 1
+
+
+async def _findings(settings: Settings, database_url: str) -> AsyncIterator[Finding]:
+    kind = "embedded" if settings.database_url is None else "configured"
+    jwts = "accepted" if settings.jwt_secret is not None else "refused, as TODO_JWT_SECRET is not set"
+    yield Finding(True, "configuration", f"database {kind}, JWTs {jwts}")
+    dsn = asyncpg_dsn(database_url)
+    try:
+        async with _connected(dsn) as connection:
+            version = connection.get_server_version()
+            number = int(await connection.fetchval("SHOW server_version_num"))
+            yield Finding(number >= OLDEST, "database", f"PostgreSQL {version.major}.{version.minor} (15 or newer)")
+            prepared = "used" if uses_prepared_statements(settings, dsn) else "not used, behind a pooler"
+            yield Finding(True, "prepared statements", prepared)
+            revision = await current(database_url)
+            if revision != SCHEMA_REVISION:
+                found = revision or "nothing"
+                yield Finding(False, "migrations", f"{found}, not {SCHEMA_REVISION}; run `todo-mcp migrate`")
+                return
+            yield Finding(True, "migrations", f"{revision}, the newest")
+            for role in (APP_ROLE, JANITOR_ROLE):
+                yield await _role(connection, role)
+            yield await _row_level_security(connection)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        yield Finding(False, "database", f"cannot be used ({type(error).__name__}); check TODO_DATABASE_URL")
+
+
+@asynccontextmanager
+async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+    connection = await asyncpg.connect(dsn, statement_cache_size=0, timeout=10)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _role(connection: asyncpg.Connection[Any], role: str) -> Finding:
+    row = await connection.fetchrow(
+        """
+        SELECT rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb AS powerful,
+               pg_has_role(current_user, oid, 'USAGE') AS usable,
+               EXISTS (SELECT FROM pg_class WHERE relowner = r.oid) AS owns
+        FROM pg_roles r WHERE rolname = $1
+        """,
+        role,
+    )
+    subject = f"role {role}"
+    if row is None:
+        return Finding(False, subject, "is missing; run `todo-mcp migrate`")
+    if row["powerful"] or row["owns"]:
+        return Finding(False, subject, "has powers or tables of its own; make it NOSUPERUSER NOBYPASSRLS, owning nothing")
+    if not row["usable"]:
+        return Finding(False, subject, "cannot be taken on; GRANT it to the user of TODO_DATABASE_URL")
+    return Finding(True, subject, "owns nothing and cannot bypass row-level security")
+
+
+async def _row_level_security(connection: asyncpg.Connection[Any]) -> Finding:
+    forced = {
+        row["relname"]
+        for row in await connection.fetch(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            " AND relrowsecurity AND relforcerowsecurity"
+        )
+    }
+    open_tables = sorted(METADATA.tables.keys() - forced)
+    if open_tables:
+        return Finding(False, "row-level security", f"not forced on {', '.join(open_tables)}")
+    return Finding(True, "row-level security", f"forced on all {len(METADATA.tables)} tables")

@@ -1,0 +1,40 @@
+"""What the command line does for local users, through the same boundary as everybody else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import orjson
+
+from todo_core.core import Core
+from todo_core.models.fields import Scope
+from todo_core.models.tokens import TokenCreate
+from todo_core.operation import Caller
+from todo_core.operations import tokens
+from todo_core.settings import Settings
+
+
+@asynccontextmanager
+async def acting_for(settings: Settings, database_url: str, user: str) -> AsyncIterator[Caller]:
+    """A caller for a local user, who is made at first sight."""
+    async with Core.open(settings, database_url) as core:
+        yield Caller(core, await core.identity.local(user), "cli")
+
+
+async def first_token(settings: Settings, database_url: str) -> str | None:
+    """A token for the local user, if there has never been one."""
+    async with acting_for(settings, database_url, settings.user) as me:
+        if (await me.perform(tokens.find)).total:
+            return None
+        wanted = TokenCreate(name="first start", scopes=["todos:read", "todos:write", "profile"], expires_in_days=None)
+        return (await me.perform(tokens.create, wanted)).secret
+
+
+async def create_token(me: Caller, name: str, scopes: Sequence[Scope], days: int | None) -> dict[str, object]:
+    """A new API token, with its secret under `token`."""
+    made = await me.perform(tokens.create, TokenCreate(name=name, scopes=list(scopes), expires_in_days=days))
+    row: dict[str, object] = orjson.loads(made.one().json)
+    return row | {"token": made.secret}
+
+

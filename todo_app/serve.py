@@ -1,0 +1,101 @@
+"""`todo-mcp serve`: everything a new user needs, on one port."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from todo_app import logs
+from todo_app.application import Address, Only, build
+from todo_app.local import first_token
+from todo_core.settings import Settings
+
+_ADDRESS: Final = "TODO_SERVE_ADDRESS"
+_ONLY: Final = "TODO_SERVE_ONLY"
+GRACE_SECONDS: Final = 10
+"""How long running requests may finish after SIGTERM."""
+
+
+def run(settings: Settings, database_url: str, address: Address, only: Only | None, workers: int) -> None:
+    """Serve until a signal comes; several workers are processes of their own.
+
+    Raises:
+        ConfigurationError: The address needs `TODO_ALLOWED_HOSTS`.
+    """
+    address.hosts(settings)
+    # Worker processes build their own application from the environment.
+    os.environ["TODO_DATABASE_URL"] = database_url
+    os.environ[_ADDRESS] = json.dumps([address.host, address.port])
+    os.environ[_ONLY] = only or ""
+    uvicorn.run(
+        "todo_app.serve:application",
+        factory=True,
+        host=address.host,
+        port=address.port,
+        workers=workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        http="httptools",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def application() -> FastAPI:
+    """The application of one worker process."""
+    settings = Settings.load()
+    assert settings.database_url is not None  # `run` set it
+    logs.configure(settings.log_level)
+    host, port = json.loads(os.environ[_ADDRESS])
+    only: Only | None = {"rest": "rest", "mcp": "mcp"}.get(os.environ[_ONLY])  # type: ignore[assignment]
+    return build(settings, settings.database_url.get_secret_value(), Address(host, port), only)
+
+
+async def welcome(settings: Settings, database_url: str, address: Address, only: Only | None) -> str:
+    """What a person reads at the start: addresses, a token at the first start, and how to connect clients."""
+    lines = ["", "todo-mcp is starting."]
+    if only != "mcp":
+        lines += [f"  REST API   {address.url('/api/v1')}", f"  API docs   {address.url('/docs')}"]
+    if only != "rest":
+        lines += [f"  MCP        {address.url('/mcp')}"]
+    token = await first_token(settings, database_url)
+    if token is not None:
+        lines += [
+            "",
+            f"Your API token, shown only this once (user {settings.user!r}):",
+            f"  {token}",
+        ]
+    shown = token or "$TODO_TOKEN"
+    if only != "rest":
+        lines += [
+            "",
+            "Connect Claude Code:",
+            f"  claude mcp add --transport http todos {address.url('/mcp')}"
+            f' --header "Authorization: Bearer {shown}"',
+        ]
+    lines += ["", "Connect Claude Desktop (claude_desktop_config.json):", _indented(desktop_configuration(settings))]
+    if token is None:
+        lines += ["", "A new token:  todo-mcp token create --user " + settings.user]
+    return "\n".join([*lines, ""])
+
+
+def desktop_configuration(settings: Settings) -> str:
+    """The JSON that makes Claude Desktop start `todo-mcp stdio`."""
+    command = shutil.which("todo-mcp") or sys.argv[0]
+    environment = {"TODO_USER": settings.user}
+    if settings.database_url is None:
+        environment["TODO_DATA_DIR"] = str(settings.data_dir)
+    else:
+        environment["TODO_DATABASE_URL"] = "<your database URL>"
+    server = {"command": os.path.abspath(command), "args": ["stdio"], "env": environment}
+    return json.dumps({"mcpServers": {"todos": server}}, indent=2)
+
+
+def _indented(text: str) -> str:
+    return "\n".join("  " + line for line in text.splitlines())
