@@ -1,0 +1,212 @@
+"""One way to work todos over every transport, so that one test can prove one behaviour for all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import httpx2
+from fastapi import FastAPI
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+BASE = "http://127.0.0.1:8000"
+FaceName = Literal["rest", "mcp-2026", "mcp-2025"]
+FACES: tuple[FaceName, ...] = ("rest", "mcp-2026", "mcp-2025")
+
+Json = dict[str, Any]
+
+
+class RefusedError(Exception):
+    """The whole request was refused."""
+
+    def __init__(self, code: str, told: Json) -> None:
+        super().__init__(code, told)
+        self.code = code
+        self.told = told
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write answered: for each item its id, or its error's code."""
+
+    ids: list[int | None]
+    errors: list[str | None]
+    unchanged: list[bool]
+    change_id: int | None
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A page, with full rows."""
+
+    todos: list[Json]
+    total: int
+    next_cursor: str | None
+
+
+class Face(Protocol):
+    """The same todos, whatever the transport."""
+
+    async def add(self, *todos: Json, key: str | None = None) -> Written: ...
+    async def list(self, **wanted: Any) -> Listed: ...
+    async def update(self, *todos: Json, key: str | None = None) -> Written: ...
+    async def complete(self, *ids: int, completed: bool = True, key: str | None = None) -> Written: ...
+    async def delete(self, *ids: int, deleted: bool = True, key: str | None = None) -> Written: ...
+    async def undo(self, change_id: int, key: str | None = None) -> Written: ...
+    async def changes(self, **wanted: Any) -> list[Json]: ...
+    async def overview(self) -> Json: ...
+
+
+class RestFace:
+    """Over REST, by the batch route."""
+
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self.http = http
+
+    async def _send(self, method: str, path: str, key: str | None = None, **more: Any) -> httpx2.Response:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        response = await self.http.request(method, "/api/v1" + path, headers=headers, **more)
+        if response.status_code >= 400:
+            assert response.headers["content-type"] == "application/problem+json"
+            problem = response.json()
+            assert problem["status"] == response.status_code
+            raise RefusedError(problem["error_code"], problem)
+        return response
+
+    async def _write(self, path: str, key: str | None, body: Json | None) -> Written:
+        response = await self._send("POST", path, key, json=body)
+        told = response.json()
+        results = told["results"]
+        return Written(
+            ids=[item["item"]["id"] if "item" in item else None for item in results],
+            errors=[item["error"]["error_code"] if "error" in item else None for item in results],
+            unchanged=["item" in item and not item["changed"] for item in results],
+            change_id=told["change_id"],
+            replayed=response.headers.get("idempotent-replayed") == "true",
+        )
+
+    async def add(self, *todos: Json, key: str | None = None) -> Written:
+        return await self._write("/todos/batch", key, {"action": "add", "todos": list(todos)})
+
+    async def list(self, **wanted: Any) -> Listed:
+        told = (await self._send("GET", "/todos", params=wanted)).json()
+        return Listed(told["items"], told["total"], told["next_cursor"])
+
+    async def update(self, *todos: Json, key: str | None = None) -> Written:
+        items = [{k: v for k, v in todo.items() if k != "clear"} | dict.fromkeys(todo.get("clear", ())) for todo in todos]
+        return await self._write("/todos/batch", key, {"action": "update", "todos": items})
+
+    async def complete(self, *ids: int, completed: bool = True, key: str | None = None) -> Written:
+        return await self._write(
+            "/todos/batch", key, {"action": "complete", "ids": list(ids), "is_completed": completed}
+        )
+
+    async def delete(self, *ids: int, deleted: bool = True, key: str | None = None) -> Written:
+        action = "delete" if deleted else "restore"
+        return await self._write("/todos/batch", key, {"action": action, "ids": list(ids)})
+
+    async def undo(self, change_id: int, key: str | None = None) -> Written:
+        return await self._write(f"/changes/{change_id}/undo", key, None)
+
+    async def changes(self, **wanted: Any) -> list[Json]:
+        items: list[Json] = (await self._send("GET", "/changes", params=wanted)).json()["items"]
+        return items
+
+    async def overview(self) -> Json:
+        told: Json = (await self._send("GET", "/overview")).json()
+        return told
+
+
+class McpFace:
+    """Over MCP tools."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def call(self, tool: str, **arguments: Any) -> Json:
+        result = await self.client.call_tool(tool, arguments)
+        (content,) = result.content
+        told: Json = json.loads(content.text)  # type: ignore[union-attr]
+        if result.is_error:
+            assert result.structured_content is None
+            raise RefusedError(told["code"], told)
+        assert result.structured_content == told
+        return told
+
+    async def _write(self, tool: str, key: str | None, **arguments: Any) -> Written:
+        try:
+            told = await self.call(tool, **arguments, idempotency_key=key)
+        except RefusedError as refused:
+            only = "ids" in arguments or "todos" in arguments
+            count = len(arguments.get("ids", arguments.get("todos", ())))
+            if refused.code == "all_refused":
+                told = refused.told
+            elif only and count == 1 and refused.code in _OF_ITEMS:
+                told = {"results": [{"error": refused.told}]}
+            else:
+                raise
+        results: Sequence[Json] = told["results"]
+        return Written(
+            ids=[item.get("id") for item in results],
+            errors=[item["error"]["code"] if "error" in item else None for item in results],
+            unchanged=[item.get("unchanged", False) for item in results],
+            change_id=told.get("change_id"),
+            replayed=told.get("replayed", False),
+        )
+
+    async def add(self, *todos: Json, key: str | None = None) -> Written:
+        return await self._write("add_todos", key, todos=list(todos))
+
+    async def list(self, **wanted: Any) -> Listed:
+        told = await self.call("list_todos", detail="full", **wanted)
+        shown, total = told["showing"].split(" of ")
+        assert int(shown) == len(told["todos"])
+        return Listed(told["todos"], int(total), told.get("next_cursor"))
+
+    async def update(self, *todos: Json, key: str | None = None) -> Written:
+        return await self._write("update_todos", key, todos=list(todos))
+
+    async def complete(self, *ids: int, completed: bool = True, key: str | None = None) -> Written:
+        return await self._write("complete_todos", key, ids=list(ids), completed=completed)
+
+    async def delete(self, *ids: int, deleted: bool = True, key: str | None = None) -> Written:
+        return await self._write("delete_todos", key, ids=list(ids), deleted=deleted)
+
+    async def undo(self, change_id: int, key: str | None = None) -> Written:
+        return await self._write("undo", key, change_id=change_id)
+
+    async def changes(self, **wanted: Any) -> list[Json]:
+        found: list[Json] = (await self.call("list_changes", **wanted))["changes"]
+        return found
+
+    async def overview(self) -> Json:
+        return await self.call("get_overview")
+
+
+_OF_ITEMS = {"not_found", "not_owner", "version_conflict", "invalid_input"}
+
+
+def http_client(app: FastAPI, token: str | None) -> httpx2.AsyncClient:
+    """An HTTP client of the application, in this process."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app, raise_app_exceptions=False), base_url=BASE, headers=headers
+    )
+
+
+@asynccontextmanager
+async def face(name: FaceName, app: FastAPI, token: str) -> AsyncIterator[Face]:
+    """A face of the application, for the bearer of a token."""
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(http_client(app, token))
+        if name == "rest":
+            yield RestFace(http)
+            return
+        transport = streamable_http_client(f"{BASE}/mcp", http_client=http, terminate_on_close=False)
+        mode = "legacy" if name == "mcp-2025" else "2026-07-28"
+        yield McpFace(await stack.enter_async_context(Client(transport, mode=mode)))
