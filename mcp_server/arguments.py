@@ -61,7 +61,9 @@ class Arguments(FuncMetadata):
         """Some clients send a list as the JSON text of it; no list argument takes a plain string."""
         properties = self.schema_for_models()["properties"] if any(isinstance(v, str) for v in given.values()) else {}
         return {
-            name: _parsed(value) if isinstance(value, str) and properties.get(name, {}).get("type") == "array" else value
+            name: _parsed(value)
+            if isinstance(value, str) and properties.get(name, {}).get("type") == "array"
+            else value
             for name, value in given.items()
         }
 

@@ -32,7 +32,9 @@ async def migrate(url: str, revision: str = "head") -> None:
     """
     dsn = asyncpg_dsn(url)
     engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn, statement_cache_size=0), hide_parameters=True
+        "postgresql+asyncpg://",
+        async_creator=lambda: asyncpg.connect(dsn, statement_cache_size=0),
+        hide_parameters=True,
     )
 
     def work(connection: Connection) -> None:

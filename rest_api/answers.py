@@ -8,10 +8,10 @@ import orjson
 from pydantic import Field
 from starlette.responses import Response
 
+from rest_api.problems import Problem, described
 from todo_core.errors import TodoError
 from todo_core.models.fields import Output, Shape
 from todo_core.results import Changed, Page
-from rest_api.problems import Problem, described
 
 JSON = "application/json"
 

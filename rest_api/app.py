@@ -62,9 +62,7 @@ def create_app(settings: Settings, lifespan: Lifespan | None = None, *, with_fea
 def _openapi(app: FastAPI) -> dict[str, Any]:
     """The contract, with the shape of problems that the routes refer to."""
     if app.openapi_schema is None:
-        schema = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
-        )
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         template = "#/components/schemas/{model}"
         problem = Problem.model_json_schema(ref_template=template)
         schemas = schema["components"]["schemas"]

@@ -94,7 +94,9 @@ async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = error.errors()
     if any(item["type"] == "json_invalid" for item in found):
-        return respond(describe(400, "malformed_json", "The body is not valid JSON.", next_step="Send one JSON object."))
+        return respond(
+            describe(400, "malformed_json", "The body is not valid JSON.", next_step="Send one JSON object.")
+        )
     return refusal(InvalidInput(problems=problems(found, skip=1)))
 
 
@@ -107,7 +109,9 @@ async def _http(_: Request, error: Exception) -> Response:
 async def _crashed(_: Request, error: Exception) -> Response:
     _log.error("request_crashed", exc_info=error)
     return respond(
-        describe(500, "internal_error", "Something went wrong on our side.", next_step="Try later; the fault is logged.")
+        describe(
+            500, "internal_error", "Something went wrong on our side.", next_step="Try later; the fault is logged."
+        )
     )
 
 

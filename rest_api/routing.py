@@ -84,7 +84,9 @@ class Routes(APIRouter):
         refusals = {*EVERY_REFUSAL, *operation.raises}
         if operation.effect == "changes":
             refusals |= {*EVERY_WRITE_REFUSAL}
-        responses: dict[int | str, dict[str, Any]] = {other: {"description": HTTPStatus(other).phrase} for other in also}
+        responses: dict[int | str, dict[str, Any]] = {
+            other: {"description": HTTPStatus(other).phrase} for other in also
+        }
         responses |= _problems(refusals)
         if method in ("POST", "PUT", "PATCH"):
             responses[400] = _problem("The body is not valid JSON.")
@@ -120,5 +122,3 @@ def _problem(description: str) -> dict[str, Any]:
         "description": description,
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
-
-

@@ -246,5 +246,3 @@ def token_revoke(
             return (await me.perform(tokens.revoke, token_id)).one().changed
 
     print("revoked" if _with_database(work, _load()) else "was revoked already")
-
-

@@ -88,7 +88,9 @@ async def _role(connection: asyncpg.Connection[Any], role: str) -> Finding:
     if row is None:
         return Finding(False, subject, "is missing; run `todo-mcp migrate`")
     if row["powerful"] or row["owns"]:
-        return Finding(False, subject, "has powers or tables of its own; make it NOSUPERUSER NOBYPASSRLS, owning nothing")
+        return Finding(
+            False, subject, "has powers or tables of its own; make it NOSUPERUSER NOBYPASSRLS, owning nothing"
+        )
     if not row["usable"]:
         return Finding(False, subject, "cannot be taken on; GRANT it to the user of TODO_DATABASE_URL")
     return Finding(True, subject, "owns nothing and cannot bypass row-level security")

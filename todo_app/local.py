@@ -36,5 +36,3 @@ async def create_token(me: Caller, name: str, scopes: Sequence[Scope], days: int
     made = await me.perform(tokens.create, TokenCreate(name=name, scopes=list(scopes), expires_in_days=days))
     row: dict[str, object] = orjson.loads(made.one().json)
     return row | {"token": made.secret}
-
-

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -76,8 +77,7 @@ async def welcome(settings: Settings, database_url: str, address: Address, only:
         lines += [
             "",
             "Connect Claude Code:",
-            f"  claude mcp add --transport http todos {address.url('/mcp')}"
-            f' --header "Authorization: Bearer {shown}"',
+            f'  claude mcp add --transport http todos {address.url("/mcp")} --header "Authorization: Bearer {shown}"',
         ]
     lines += ["", "Connect Claude Desktop (claude_desktop_config.json):", _indented(desktop_configuration(settings))]
     if token is None:
@@ -93,7 +93,7 @@ def desktop_configuration(settings: Settings) -> str:
         environment["TODO_DATA_DIR"] = str(settings.data_dir)
     else:
         environment["TODO_DATABASE_URL"] = "<your database URL>"
-    server = {"command": os.path.abspath(command), "args": ["stdio"], "env": environment}
+    server = {"command": str(Path(command).absolute()), "args": ["stdio"], "env": environment}
     return json.dumps({"mcpServers": {"todos": server}}, indent=2)
 
 

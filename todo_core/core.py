@@ -19,7 +19,6 @@ from todo_core.models.installation import Installation
 from todo_core.paging import Cursors
 from todo_core.settings import ConfigurationError, Settings
 
-
 SCHEMA_REVISION: Final = "0001"
 """The migration this code is written for; a test holds it to `migrations/versions/`."""
 
@@ -40,7 +39,9 @@ class Core:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: Settings, url: str, *, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Core]:
+    async def open(
+        cls, settings: Settings, url: str, *, clock: Callable[[], datetime] = utc_now
+    ) -> AsyncIterator[Core]:
         """Connect to a migrated database and make everything else; close it all on the way out.
 
         Args:

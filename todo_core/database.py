@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import anyio
@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from sqlalchemy import BigInteger, BindParameter, ClauseElement, ColumnElement, bindparam, func, literal_column
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 from todo_core.errors import Unavailable
@@ -62,12 +63,11 @@ class Statement:
     __slots__ = ("_defaults", "_names", "sql")
 
     def __init__(self, expression: ClauseElement) -> None:
-        compiled = expression.compile(dialect=_DIALECT)
+        compiled = cast("SQLCompiler", expression.compile(dialect=_DIALECT))
         self.sql = str(compiled)
-        self._names: tuple[str, ...] = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
-        self._defaults: dict[str, Any] = {
-            name: value for name, value in compiled.construct_params(None, _check=False).items() if value is not None
-        }
+        self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
+        defaults = compiled.construct_params(_check=False) or {}
+        self._defaults: dict[str, Any] = {name: value for name, value in defaults.items() if value is not None}
 
     def arguments(self, given: Mapping[str, Any]) -> list[Any]:
         """The values in the order of the placeholders.
@@ -89,6 +89,11 @@ class Transaction:
 
     async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
         return await self._connection.fetch(statement.sql, *statement.arguments(given | {"user_id": self.user_id}))
+
+    async def one(self, statement: Statement, /, **given: Any) -> Row:
+        """The row of a statement that always gives one, such as an aggregate or an insert."""
+        (row,) = await self.rows(statement, **given)
+        return row
 
     async def row(self, statement: Statement, /, **given: Any) -> Row | None:
         return await self._connection.fetchrow(statement.sql, *statement.arguments(given | {"user_id": self.user_id}))
@@ -194,7 +199,9 @@ def asyncpg_dsn(url: str) -> str:
     Neon adds `channel_binding=require`, which asyncpg would send to the server as a setting.
     """
     parts = urlsplit(url)
-    query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "channel_binding"]
+    query = [
+        (name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "channel_binding"
+    ]
     return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(query)))
 
 
@@ -205,16 +212,16 @@ def uses_prepared_statements(settings: Settings, dsn: str) -> bool:
     return settings.database_prepared_statements == "on"
 
 
-def json_object(shape: type[BaseModel], source: ReadOnlyColumnCollection[str, Any], **computed: Any) -> ColumnElement[Any]:
+def json_object(
+    shape: type[BaseModel], source: ReadOnlyColumnCollection[str, Any], **computed: Any
+) -> ColumnElement[Any]:
     """JSON that PostgreSQL builds from a read shape's own fields.
 
     A field is the source's column of the same name, unless `computed` gives an expression for it.
     """
-    pairs = [
-        part
-        for name in shape.model_fields
-        for part in (literal_column(f"'{name}'"), computed[name] if name in computed else source[name])
-    ]
+    pairs: list[ColumnElement[Any]] = []
+    for name in shape.model_fields:
+        pairs += [literal_column(f"'{name}'"), computed[name] if name in computed else source[name]]
     return func.json_build_object(*pairs)
 
 

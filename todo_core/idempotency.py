@@ -19,10 +19,10 @@ from sqlalchemy import BigInteger, LargeBinary, Text, func, select
 from sqlalchemy.dialects.postgresql import JSON, insert
 from sqlmodel import col
 
-from todo_core.results import Changed, Done
 from todo_core.database import Statement, Transaction, json_text, mine, parameter
 from todo_core.errors import FieldProblem, IdempotencyKeyReused, RequestInProgress, TodoError
 from todo_core.models.changes import IdempotencyKey
+from todo_core.results import Changed, Done
 
 LIFETIME: Final = timedelta(hours=24)
 
@@ -106,7 +106,14 @@ async def keep(transaction: Transaction, key: str, fingerprint: bytes, result: C
 
 def _encode(result: Changed[Any]) -> str:
     results = [
-        {"error": {"code": item.code, "detail": item.detail, "problems": [p.as_dict() for p in item.problems], "extra": item.extra}}
+        {
+            "error": {
+                "code": item.code,
+                "detail": item.detail,
+                "problems": [p.as_dict() for p in item.problems],
+                "extra": item.extra,
+            }
+        }
         if isinstance(item, TodoError)
         else {"row": orjson.Fragment(item.json), "changed": item.changed}
         for item in result.results

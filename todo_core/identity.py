@@ -78,7 +78,9 @@ _SEEN = Statement(
 )
 _user = User.__table__  # type: ignore[attr-defined]
 _FIND_USER = Statement(
-    select(_user.c.id).where(_user.c.issuer == parameter("issuer", Text()), _user.c.subject == parameter("subject", Text()))
+    select(_user.c.id).where(
+        _user.c.issuer == parameter("issuer", Text()), _user.c.subject == parameter("subject", Text())
+    )
 )
 _MAKE_USER = Statement(
     insert(_user)
@@ -90,7 +92,9 @@ _MAKE_USER = Statement(
     .on_conflict_do_nothing()
     .returning(_user.c.id)
 )
-_PRESENT = Statement(select(func.set_config("app.token_hash", func.encode(parameter("hash", LargeBinary()), "hex"), True)))
+_PRESENT = Statement(
+    select(func.set_config("app.token_hash", func.encode(parameter("hash", LargeBinary()), "hex"), True))
+)
 _USE_TOKEN = Statement(
     update(ApiToken)
     .where(
@@ -191,7 +195,12 @@ def verify_jwt(token: str, settings: Settings, now: datetime) -> Claims:
             token,
             settings.jwt_secret.get_secret_value(),
             algorithms=["HS256"],
-            options={"require": ["exp", "iss", "aud", "sub"], "verify_exp": False, "verify_nbf": False, "verify_iat": False},
+            options={
+                "require": ["exp", "iss", "aud", "sub"],
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+            },
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
         )

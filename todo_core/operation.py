@@ -19,11 +19,11 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import col
 
 from todo_core import idempotency
-from todo_core.results import Changed
 from todo_core.database import RETRYABLE, Row, Statement, Transaction, parameter
 from todo_core.errors import Conflict, InsufficientScope, TodoError, Unauthenticated, Unavailable
 from todo_core.models.changes import Change
 from todo_core.models.fields import Scope
+from todo_core.results import Changed
 
 if TYPE_CHECKING:
     from todo_core.core import Core
@@ -35,7 +35,7 @@ R = TypeVar("R")
 CHANGES_CHANNEL: Final = "todo_changes"
 """NOTIFY channel; the payload is `<user id>:<change id>`."""
 
-TOKEN_REFUSED: Final = "TD401"
+TOKEN_REFUSED: Final = "TD401"  # noqa: S105  # a SQLSTATE, not a secret
 """SQLSTATE that `require_live_token` raises."""
 
 ATTEMPTS: Final = 3
@@ -105,6 +105,9 @@ class Tx:
 
     async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
         return await self._transaction.rows(statement, **given)
+
+    async def one(self, statement: Statement, /, **given: Any) -> Row:
+        return await self._transaction.one(statement, **given)
 
     async def row(self, statement: Statement, /, **given: Any) -> Row | None:
         return await self._transaction.row(statement, **given)

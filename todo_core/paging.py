@@ -17,6 +17,7 @@ import orjson
 from todo_core.errors import FieldProblem, InvalidInput
 
 _SEAL_BYTES = 12
+_NOT_OURS = "is not a cursor of this list; leave it out for the first page, and keep the filters the same"
 
 
 class Cursors:
@@ -44,8 +45,7 @@ class Cursors:
             raw = b""
         seal, body = raw[:_SEAL_BYTES], raw[_SEAL_BYTES:]
         if not hmac.compare_digest(seal, self._seal(body, scope)) or self.make(orjson.loads(body), scope) != cursor:
-            message = "is not a cursor of this list; leave it out to start from the first page, and keep the filters the same"
-            raise InvalidInput(problems=[FieldProblem("cursor", message)])
+            raise InvalidInput(problems=[FieldProblem("cursor", _NOT_OURS)])
         place: list[Any] = orjson.loads(body)
         return place
 

@@ -36,7 +36,12 @@ class Settings(BaseSettings):
     """Every setting, each read from `TODO_<NAME>`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TODO_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+        env_prefix="TODO_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
     )
 
     database_url: SecretStr | None = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_type_hints
 
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
@@ -81,11 +81,12 @@ def known_fields(kind: Any) -> list[str]:
 
 def refuse(error: ValidationError, kind: Any = None, *, skip: int = 0) -> InvalidInput:
     """The refusal that tells what pydantic found."""
-    return InvalidInput(problems=problems(error.errors(include_url=False, include_input=False), known=known_fields(kind), skip=skip))
+    errors = error.errors(include_url=False, include_input=False)
+    return InvalidInput(problems=problems(errors, known=known_fields(kind), skip=skip))
 
 
 if TYPE_CHECKING:
-    Tried = T | InvalidInput
+    Tried = Union[T, InvalidInput]  # noqa: UP007  # `|` is not defined for a type variable
     """One item of a batch: valid, or what is wrong with it. A bad item never fails the good ones."""
 else:
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import orjson
 from mcp_types import CallToolResult
@@ -73,8 +72,8 @@ async def update_todos(
 
 
 def _cleared(edit: TodoEdit) -> TodoUpdate:
-    update: Mapping[str, Any] = {name: value for name, value in edit.items() if name != "clear"}
-    return {**update, **dict.fromkeys(edit.get("clear", ()))}  # type: ignore[typeddict-item]
+    update = {name: value for name, value in edit.items() if name != "clear"}
+    return cast("TodoUpdate", {**update, **dict.fromkeys(edit.get("clear", ()))})
 
 
 @tools.expose(operations.complete, title="Complete todos", answer=WRITE_SCHEMA)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from fastapi import Body, Header, Query, Response
 from pydantic import BeforeValidator, Field, StringConstraints
@@ -111,11 +111,12 @@ async def update_todo(
     me: MeOnce,
     todo_id: PathId,
     patch: Annotated[
-        TodoPatch, Body(description="A JSON Merge Patch (RFC 7396): null clears a field.", media_type="application/json")
+        TodoPatch,
+        Body(description="A JSON Merge Patch (RFC 7396): null clears a field.", media_type="application/json"),
     ],
     if_match: IfMatch = None,
 ) -> Response:
-    update: TodoUpdate = {**patch, "id": todo_id}
+    update = cast("TodoUpdate", {**patch, "id": todo_id})
     if (version := _version(if_match)) is not None:
         update["if_version"] = version
     return _todo(await me.perform(todos.update, [update]))
@@ -140,7 +141,9 @@ async def restore_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) ->
     return _todo(await me.perform(todos.delete, [todo_id], False, _version(if_match)))
 
 
-@routes.expose(todos.update, "POST", "/batch", shape=ChangedRead[TodoRead], summary="Add, change, complete or trash up to 50 todos")
+@routes.expose(
+    todos.update, "POST", "/batch", shape=ChangedRead[TodoRead], summary="Add, change, complete or trash up to 50 todos"
+)
 async def batch_todos(me: MeOnce, batch: Annotated[Batch, Body()]) -> Response:
     match batch:
         case AddBatch():

@@ -76,15 +76,11 @@ def id_column() -> Column[int]:
 
 
 def owner_column(*, primary_key: bool = False) -> Column[int]:
-    return Column(
-        BigInteger, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, primary_key=primary_key
-    )
+    return Column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, primary_key=primary_key)
 
 
 def instant_column(*, nullable: bool = False, now: bool = False, index: bool = False) -> Column[Any]:
-    return Column(
-        DateTime(timezone=True), nullable=nullable, index=index, server_default=func.now() if now else None
-    )
+    return Column(DateTime(timezone=True), nullable=nullable, index=index, server_default=func.now() if now else None)
 
 
 Scope = Literal["todos:read", "todos:write", "profile", "admin"]

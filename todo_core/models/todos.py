@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Required, get_args
 
 from pydantic import BeforeValidator, Field, StringConstraints
 from sqlalchemy import CheckConstraint, Column, Index, Integer, SmallInteger, Text, UniqueConstraint, column, func, text
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
-from typing_extensions import Required, TypedDict
+from typing_extensions import TypedDict
 
 from todo_core.models.fields import (
     MAX_BATCH,
@@ -69,7 +69,8 @@ class Todo(SQLModel, table=True):
 
 TodoId = Annotated[Id, Field(description="Id of the todo.")]
 TodoIds = Annotated[
-    list[Id], Field(min_length=1, max_length=MAX_BATCH, description=f"Ids of 1–{MAX_BATCH} todos; results keep this order.")
+    list[Id],
+    Field(min_length=1, max_length=MAX_BATCH, description=f"Ids of 1–{MAX_BATCH} todos; results keep this order."),
 ]
 Title = Annotated[
     Trimmed, StringConstraints(min_length=1, max_length=200), Field(description="What to do, 1–200 characters.")
@@ -111,9 +112,7 @@ class TodoUpdate(TodoPatch, total=False):
 class TodoFilter(Input):
     """Which todos, in which order, and which page of them."""
 
-    status: Annotated[
-        Status, Field(description="open, done, all, or trashed (only what is in the trash).")
-    ] = "open"
+    status: Annotated[Status, Field(description="open, done, all, or trashed (only what is in the trash).")] = "open"
     priority: Annotated[
         list[Priority] | None, Field(max_length=len(PRIORITIES), description="Only these priorities.")
     ] = None
@@ -140,9 +139,9 @@ class TodoFilter(Input):
 class TodoQuery(TodoFilter):
     """The same filter as a URL's query string."""
 
-    ids: Annotated[
-        list[Id] | None, BeforeValidator(digits), Field(max_length=200, description="Only these ids.")
-    ] = None
+    ids: Annotated[list[Id] | None, BeforeValidator(digits), Field(max_length=200, description="Only these ids.")] = (
+        None
+    )
     limit: Annotated[Limit, BeforeValidator(digits), Field(description="Rows on a page, 1–200.")] = 50
     offset: Annotated[
         int, BeforeValidator(digits), Field(ge=0, le=10_000_000, description="Rows to skip; a cursor is faster.")

@@ -76,4 +76,3 @@ class TokenCreated(TokenRead):
     token: Annotated[
         str | None, Field(description="The token. Null when a repeated request gets its first answer again.")
     ]
-

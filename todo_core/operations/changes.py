@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import orjson
 from sqlalchemy import BigInteger, Integer, func, literal_column, select
-from sqlmodel import col
 
 from todo_core.database import Statement, json_object, mine, parameter
 from todo_core.errors import NotFound, NotOwner, UndoRefused
@@ -47,7 +46,11 @@ def _list(newest_first: bool) -> Statement:
 
 _LATEST = _list(newest_first=True)
 _SINCE = _list(newest_first=False)
-_ONE = Statement(select(_READ.label("row")).select_from(_WITH_UNDO).where(mine(Change), _change.c.id == parameter("id", BigInteger())))
+_ONE = Statement(
+    select(_READ.label("row"))
+    .select_from(_WITH_UNDO)
+    .where(mine(Change), _change.c.id == parameter("id", BigInteger()))
+)
 
 
 @operation(effect="reads", scope="todos:read")
@@ -57,8 +60,7 @@ async def find(tx: Tx, wanted: ChangeFilter) -> Page[ChangeRead]:
     With `since`, everything after that change in the order it was committed, nothing missed;
     `next_cursor` is the `since` of the next call. Without it, the latest first.
     """
-    row = await tx.row(_LATEST if wanted.since is None else _SINCE, limit=wanted.limit, since=wanted.since)
-    assert row is not None  # an aggregate always gives a row
+    row = await tx.one(_LATEST if wanted.since is None else _SINCE, limit=wanted.limit, since=wanted.since)
     last = row["last"] if row["last"] is not None else wanted.since
     return Page(row["rows"], row["total"], wanted.limit, None if last is None else str(last))
 
@@ -89,5 +91,7 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     for entity in sorted(entities):
         entries = [entry for entry in change["entries"] if entry["entity"] == entity]
         part = await REVERT[entity](tx, entries)
-        reverted = replace(reverted, results=[*reverted.results, *part.results], touched=[*reverted.touched, *part.touched])
+        reverted = replace(
+            reverted, results=[*reverted.results, *part.results], touched=[*reverted.touched, *part.touched]
+        )
     return replace(reverted, undoes=change_id)

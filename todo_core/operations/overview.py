@@ -40,8 +40,7 @@ async def get(tx: Tx) -> Found[Overview]:
     """Now, today's date and weekday in the user's time zone, and how many todos wait."""
     zone = await tx.value(_time_zone)
     now = tx.core.clock().astimezone(ZoneInfo(zone))
-    counts = await tx.row(_COUNTS, time_zone=zone, now=now)
-    assert counts is not None  # an aggregate always gives a row
+    counts = await tx.one(_COUNTS, time_zone=zone, now=now)
     return Found(
         json_text(
             {

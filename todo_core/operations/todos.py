@@ -32,7 +32,7 @@ from sqlalchemy import update as update_table
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import col
 
-from todo_core.database import Row, Statement, json_object, json_text, mine, parameter
+from todo_core.database import Statement, json_object, json_text, mine, parameter
 from todo_core.errors import FieldProblem, InvalidInput, NotFound, NotOwner, TodoError, UndoRefused, VersionConflict
 from todo_core.models.todos import (
     PRIORITIES,
@@ -116,7 +116,9 @@ def _page_statement(status: str, conditions: frozenset[str], sort: Sort, descend
         here = tuple_(key, _table.c.id)
         there = tuple_(parameter("after_key", key.type), parameter("after_id", BigInteger()))
         rows = rows.where(here < there if descending else here > there)
-    page = rows.order_by(*order).limit(parameter("one_more", Integer())).offset(parameter("offset", Integer())).subquery()
+    page = (
+        rows.order_by(*order).limit(parameter("one_more", Integer())).offset(parameter("offset", Integer())).subquery()
+    )
     on_page = page.c.place <= parameter("last", Integer())
     is_last = page.c.place == parameter("last", Integer())
     return Statement(
@@ -149,7 +151,7 @@ async def find(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
         key, place["after_id"] = tx.core.cursors.open(wanted.cursor, scope)
         place["after_key"] = datetime.fromisoformat(key) if wanted.sort in ("created", "updated") else key
     statement = _page_statement(wanted.status, frozenset(given), wanted.sort, descending, bool(place))
-    row = await tx.row(
+    row = await tx.one(
         statement,
         limit=wanted.limit,
         one_more=wanted.limit + 1,
@@ -158,7 +160,6 @@ async def find(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
         **given,
         **place,
     )
-    assert row is not None  # an aggregate always gives a row
     cursor = tx.core.cursors.make([orjson.loads(row["key"]), row["id"]], scope) if row["more"] else None
     return Page(row["rows"], row["total"], wanted.limit, cursor)
 
@@ -182,7 +183,9 @@ def _like_literal(words: str) -> str:
 
 _new_item = (
     func.jsonb_to_recordset(parameter("items", JSONB()))
-    .table_valued(column("n", Integer), column("title", Text), column("description", Text), column("priority", SmallInteger))
+    .table_valued(
+        column("n", Integer), column("title", Text), column("description", Text), column("priority", SmallInteger)
+    )
     .render_derived(name="item", with_types=True)
 )
 _new = (
@@ -230,9 +233,11 @@ async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]]) -> Changed[TodoRead]:
     return Changed(results, touched)
 
 
-_item = func.jsonb_array_elements(parameter("items", JSONB())).table_valued(
-    column("patch", JSONB), with_ordinality="n", name="item"
-).render_derived()
+_item = (
+    func.jsonb_array_elements(parameter("items", JSONB()))
+    .table_valued(column("patch", JSONB), with_ordinality="n", name="item")
+    .render_derived()
+)
 _wanted = select(
     _item.c.n,
     _item.c.patch,
@@ -264,14 +269,18 @@ def _moment(name: str, flag: str) -> ColumnElement[Any]:
     ).label(name)
 
 
-_next = select(
-    _old.c.id,
-    _patched("title", _old.c.patch["title"].astext).label("title"),
-    _patched("description", _old.c.patch["description"].astext).label("description"),
-    _patched("priority", _old.c.patch["priority"].astext.cast(SmallInteger)).label("priority"),
-    _moment("completed_at", "is_completed"),
-    _moment("deleted_at", "is_deleted"),
-).where(or_(_old.c.if_version.is_(None), _old.c.if_version == _old.c.version)).cte("next")
+_next = (
+    select(
+        _old.c.id,
+        _patched("title", _old.c.patch["title"].astext).label("title"),
+        _patched("description", _old.c.patch["description"].astext).label("description"),
+        _patched("priority", _old.c.patch["priority"].astext.cast(SmallInteger)).label("priority"),
+        _moment("completed_at", "is_completed"),
+        _moment("deleted_at", "is_deleted"),
+    )
+    .where(or_(_old.c.if_version.is_(None), _old.c.if_version == _old.c.version))
+    .cte("next")
+)
 _PATCHABLE: Final = ("title", "description", "priority", "completed_at", "deleted_at")
 _revised = (
     update_table(_table)
@@ -282,7 +291,9 @@ _revised = (
     .where(
         mine(Todo),
         _table.c.id == _next.c.id,
-        tuple_(*(_table.c[name] for name in _PATCHABLE)).is_distinct_from(tuple_(*(_next.c[name] for name in _PATCHABLE))),
+        tuple_(*(_table.c[name] for name in _PATCHABLE)).is_distinct_from(
+            tuple_(*(_next.c[name] for name in _PATCHABLE))
+        ),
     )
     .returning(_table)
     .cte("revised")
@@ -299,7 +310,9 @@ _REVISE = Statement(
 )
 
 
-async def _revise(tx: Tx, patches: Sequence[Mapping[str, Any] | TodoError], *, trash_too: bool = False) -> Changed[TodoRead]:
+async def _revise(
+    tx: Tx, patches: Sequence[Mapping[str, Any] | TodoError], *, trash_too: bool = False
+) -> Changed[TodoRead]:
     """Apply each patch to its todo in one statement; a patch that changes nothing leaves the version as it is."""
     items = [patch for patch in patches if not isinstance(patch, TodoError)]
     rows = iter(await tx.rows(_REVISE, items=json_text(items), trash_too=trash_too) if items else ())
@@ -334,7 +347,9 @@ def _distinct(patches: Iterable[Mapping[str, Any] | TodoError]) -> list[Mapping[
         if isinstance(patch, TodoError):
             kept.append(patch)
         elif patch["id"] in seen:
-            kept.append(InvalidInput(problems=[FieldProblem("id", "is named twice in this batch; name each todo once")]))
+            kept.append(
+                InvalidInput(problems=[FieldProblem("id", "is named twice in this batch; name each todo once")])
+            )
         else:
             seen.add(patch["id"])
             kept.append(patch)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import BigInteger, DateTime, LargeBinary, Text, case, func, insert, literal_column, or_, select, update
+from sqlalchemy import BigInteger, DateTime, LargeBinary, Text, case, func, insert, literal_column, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlmodel import col
 
 from todo_core import tokens as secrets
 from todo_core.database import Statement, json_object, mine, parameter
@@ -65,7 +64,7 @@ async def create(tx: Tx, wanted: TokenCreate) -> Changed[TokenCreated]:
     expires = None
     if wanted.expires_in_days is not None:
         expires = tx.core.clock().astimezone(UTC) + timedelta(days=wanted.expires_in_days)
-    row = await tx.row(
+    row = await tx.one(
         _CREATE,
         name=wanted.name,
         hint=secrets.hint(token),
@@ -73,15 +72,13 @@ async def create(tx: Tx, wanted: TokenCreate) -> Changed[TokenCreated]:
         scopes=list(dict.fromkeys(wanted.scopes)),
         expires_at=expires,
     )
-    assert row is not None  # an insert returns its row
     return Changed([Done(row["row"])], [Touched(ENTITY, row["id"], None, row["row"])], secret=token)
 
 
 @operation(effect="reads", scope="profile")
 async def find(tx: Tx) -> Page[TokenRead]:
     """List API tokens, revoked and expired ones too, oldest first."""
-    row = await tx.row(_ALL)
-    assert row is not None  # an aggregate always gives a row
+    row = await tx.one(_ALL)
     return Page(row["rows"], row["total"], row["total"], None)
 
 
