@@ -41,13 +41,16 @@ _MESSAGES = {
 }
 
 
-def problems(errors: Iterable[Any], *, known: Sequence[str] = (), skip: int = 0) -> list[FieldProblem]:
+def problems(
+    errors: Iterable[Any], *, known: Sequence[str] = (), skip: int = 0, whole: str = "body"
+) -> list[FieldProblem]:
     """Say what is wrong with each field.
 
     Args:
         errors: pydantic's error details.
         known: Names to offer where a field is not known.
         skip: Leading parts of each location to leave out ("body", "query").
+        whole: What to call the value itself.
     """
     found = []
     for error in errors:
@@ -63,13 +66,13 @@ def problems(errors: Iterable[Any], *, known: Sequence[str] = (), skip: int = 0)
             allowed = _QUOTED.findall(str(context.get("expected", "")))
         elif kind == "extra_forbidden":
             allowed = known
-        found.append(FieldProblem(_path(error["loc"][skip:]), message, allowed))
+        found.append(FieldProblem(_path(error["loc"][skip:]) or whole, message, allowed))
     return found
 
 
 def _path(location: Sequence[str | int]) -> str:
     """Where the field is. An unknown name comes from the caller: it is cut and cleaned."""
-    return ".".join(_UNPRINTABLE.sub("?", str(part))[:64] for part in location) or "body"
+    return ".".join(_UNPRINTABLE.sub("?", str(part))[:64] for part in location)
 
 
 def known_fields(kind: Any) -> list[str]:
@@ -79,10 +82,10 @@ def known_fields(kind: Any) -> list[str]:
     return list(get_type_hints(kind)) if isinstance(kind, type) else []
 
 
-def refuse(error: ValidationError, kind: Any = None, *, skip: int = 0) -> InvalidInput:
+def refuse(error: ValidationError, kind: Any = None, *, whole: str = "body") -> InvalidInput:
     """The refusal that tells what pydantic found."""
     errors = error.errors(include_url=False, include_input=False)
-    return InvalidInput(problems=problems(errors, known=known_fields(kind), skip=skip))
+    return InvalidInput(problems=problems(errors, known=known_fields(kind), whole=whole))
 
 
 if TYPE_CHECKING:
@@ -96,6 +99,6 @@ else:
                 try:
                     return handler(value)
                 except ValidationError as error:
-                    return refuse(error, kind)
+                    return refuse(error, kind, whole="item")
 
             return Annotated[kind, WrapValidator(attempt)]

@@ -26,6 +26,7 @@ from todo_core.models.fields import (
     instant_column,
     owner_column,
 )
+from todo_core.validation import Tried
 
 Priority = Literal["low", "medium", "high", "urgent"]
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
@@ -69,7 +70,7 @@ class Todo(SQLModel, table=True):
 
 TodoId = Annotated[Id, Field(description="Id of the todo.")]
 TodoIds = Annotated[
-    list[Id],
+    list[Tried[Id]],
     Field(min_length=1, max_length=MAX_BATCH, description=f"Ids of 1–{MAX_BATCH} todos; results keep this order."),
 ]
 Title = Annotated[

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import BigInteger, Integer, func, literal_column, select
+from sqlalchemy import BigInteger, Integer, cast, func, literal_column, select
+from sqlalchemy.dialects.postgresql import JSONB
 
-from todo_core.database import Statement, json_object, mine, parameter
+from todo_core.database import Statement, json_object, json_text, mine, parameter
 from todo_core.errors import NotFound, NotOwner, UndoRefused
 from todo_core.models.changes import Change, ChangeFilter, ChangeRead
 from todo_core.operation import Tx, operation
@@ -51,6 +52,13 @@ _ONE = Statement(
     .select_from(_WITH_UNDO)
     .where(mine(Change), _change.c.id == parameter("id", BigInteger()))
 )
+_LATER = Statement(
+    select(func.max(_change.c.id)).where(
+        mine(Change),
+        _change.c.id > parameter("id", BigInteger()),
+        cast(_change.c.entries, JSONB).contains(parameter("touching", JSONB())),
+    )
+)
 
 
 @operation(effect="reads", scope="todos:read")
@@ -90,7 +98,11 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     reverted: Changed[Any] = Changed([])
     for entity in sorted(entities):
         entries = [entry for entry in change["entries"] if entry["entity"] == entity]
-        part = await REVERT[entity](tx, entries)
+        try:
+            part = await REVERT[entity](tx, entries)
+        except UndoRefused as refused:
+            blocked_by = await tx.value(_LATER, id=change_id, touching=json_text([refused.extra]))
+            raise UndoRefused(refused.detail, extra=refused.extra | {"blocked_by": blocked_by}) from None
         reverted = replace(
             reverted, results=[*reverted.results, *part.results], touched=[*reverted.touched, *part.touched]
         )
