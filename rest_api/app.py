@@ -15,7 +15,6 @@ from rest_api.problems import Problem
 from rest_api.routes import changes, overview, todos, tokens
 from todo_core.settings import Settings
 
-MAX_BODY_BYTES: Final = 256 * 1024
 FEATURES: Final = (todos, changes, overview, tokens)
 VERSION: Final = "1.0.0"
 """Of the contract, not of the software."""
@@ -37,24 +36,25 @@ def create_app(settings: Settings, lifespan: Lifespan | None = None, *, with_fea
         description="Todos over REST; AI agents work the same todos through MCP at `/mcp`.",
         lifespan=lifespan,
         redirect_slashes=False,
-        max_body_size=MAX_BODY_BYTES,
         openapi_url="/api/v1/openapi.json",
         docs_url="/docs",
         redoc_url=None,
     )
     problems.install(app)
     for feature in FEATURES if with_features else ():
-        app.include_router(feature.routes, prefix="/api/v1")
-        app.include_router(feature.routes, prefix="/api", include_in_schema=False)
+        feature.routes.serve(app, "/api/v1")
+    for feature in FEATURES if with_features else ():
+        feature.routes.serve(app, "/api", in_schema=False)
     app.include_router(health.routes)
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=list(settings.cors_origins),
-        allow_methods=["GET", "POST", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"],
-        expose_headers=["ETag", "Location", "Change-Id", "Idempotent-Replayed", "Retry-After", "X-Request-Id"],
-        max_age=600,
-    )
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"],
+            expose_headers=["ETag", "Location", "Change-Id", "Idempotent-Replayed", "Retry-After", "X-Request-Id"],
+            max_age=600,
+        )
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
 

@@ -31,7 +31,7 @@ def bearer_token(authorization: str | None) -> str:
     return token
 
 
-async def current_caller(request: Request, _: Annotated[object, Security(_bearer)]) -> Caller:
+async def current_caller(request: Request, _: Annotated[object, Security(_bearer)] = None) -> Caller:
     """Whoever the bearer token names."""
     core: Core = request.app.state.core
     principal = await core.identity.authenticate(bearer_token(request.headers.get("authorization")))

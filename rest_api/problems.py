@@ -44,9 +44,10 @@ class Problem(BaseModel):
 
 
 _CODES = {
-    400: ("malformed_request", "The request is malformed.", "Send a well-formed HTTP request with a JSON body."),
+    400: ("malformed_json", "The body is not valid JSON.", "Send one JSON value, in UTF-8, without NaN."),
     404: ("no_such_route", "There is nothing at this address.", "See /docs for every address."),
     405: ("method_not_allowed", "This address does not take this method.", "Use a method that `Allow` lists."),
+    415: ("unsupported_media_type", "The body must be JSON.", "Send it with Content-Type: application/json."),
     413: ("body_too_large", "The body is larger than 256 KiB.", "Send less, or in several requests."),
 }
 
@@ -85,25 +86,19 @@ def refusal(error: TodoError) -> Response:
     return respond(described(error), headers)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, TodoError)
-    return refusal(error)
-
-
-async def _invalid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    found = error.errors()
-    if any(item["type"] == "json_invalid" for item in found):
-        return respond(
-            describe(400, "malformed_json", "The body is not valid JSON.", next_step="Send one JSON object.")
-        )
-    return refusal(InvalidInput(problems=problems(found, skip=1)))
-
-
-async def _http(_: Request, error: Exception) -> Response:
+def problem_of(error: Exception) -> Response:
+    """The response to a refusal: the core's, the validators', or the web framework's."""
+    if isinstance(error, TodoError):
+        return refusal(error)
+    if isinstance(error, RequestValidationError):
+        return refusal(InvalidInput(problems=problems(error.errors(), skip=1)))
     assert isinstance(error, HTTPException)
-    code, detail, next_step = _CODES.get(error.status_code, _CODES[400])
+    code, detail, next_step = _CODES[error.status_code]
     return respond(describe(error.status_code, code, detail, next_step=next_step), dict(error.headers or {}))
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    return problem_of(error)
 
 
 async def _crashed(_: Request, error: Exception) -> Response:
@@ -117,7 +112,6 @@ async def _crashed(_: Request, error: Exception) -> Response:
 
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem."""
-    app.add_exception_handler(TodoError, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    for kind in (TodoError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _refused)
     app.add_exception_handler(Exception, _crashed)

@@ -1,17 +1,32 @@
-"""How a route is declared: everything about it that follows from the operation follows here."""
+"""How a route is declared, and how it runs.
+
+Everything about a route that follows from its operation follows here. FastAPI reads the
+signature and writes the OpenAPI contract; at run time a route gathers just what its signature
+names, with FastAPI's own validators, and skips the rest of the per-request machinery, which
+costs more than the database does (`docs/decisions/0008-direct-routes.md`).
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Coroutine
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import FastAPI, Request, Response
+from fastapi._compat import ModelField
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from fastapi.security.base import SecurityBase
+from pydantic import BaseModel
+from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
-from rest_api.problems import MEDIA_TYPE
+from rest_api.problems import MEDIA_TYPE, problem_of
 from todo_core.errors import (
     Conflict,
     IdempotencyKeyReused,
@@ -26,38 +41,161 @@ from todo_core.operation import Operation
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
+MAX_BODY_BYTES: Final = 256 * 1024
 EVERY_REFUSAL: Final = (Unauthenticated, InsufficientScope, InvalidInput, Unavailable)
 EVERY_WRITE_REFUSAL: Final = (Conflict, RequestInProgress, IdempotencyKeyReused)
 
 EXPOSED: Final[dict[str, list[str]]] = {}
 """Routes of each operation, by its name; the parity test reads it."""
 
+_NO_BODY: Final = object()
+_JSON_TYPE: Final = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;|$)", re.ASCII | re.IGNORECASE)
+_BODY_PROBLEMS: Final = {
+    400: "`malformed_json`: The body is not valid JSON.",
+    413: "`body_too_large`: The body is larger than 256 KiB.",
+    415: "`unsupported_media_type`: The body must be JSON.",
+}
 
-class _StrictRequest(Request):
-    """Reads JSON as RFC 8259 has it: no NaN, no lone surrogates."""
 
-    async def json(self) -> Any:
+class DirectRoute(APIRoute):
+    """A FastAPI route that calls its handler directly.
+
+    It takes what our handlers need: path, query and header parameters, one JSON body, the request, and
+    dependencies made of these. A signature with anything else is refused when the route is declared.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
+        super().__init__(path, endpoint, **kwargs)
+        _check(self.dependant)
+        self.app = self._serve
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
         try:
-            return orjson.loads(await self.body())
-        except orjson.JSONDecodeError as error:
-            raise json.JSONDecodeError("malformed", "", error.pos) from None
+            body = await _json_body(request) if self.body_field is not None else _NO_BODY
+            response: Response = await self.endpoint(**await _gather(self.dependant, request, body))
+        except (TodoError, RequestValidationError, HTTPException) as error:
+            response = problem_of(error)
+        await response(scope, receive, send)
 
 
-class _StrictRoute(APIRoute):
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
+def _check(dependant: Dependant) -> None:
+    extras = (
+        dependant.cookie_params,
+        dependant.websocket_param_name,
+        dependant.http_connection_param_name,
+        dependant.response_param_name,
+        dependant.background_tasks_param_name,
+        dependant.body_params[1:],
+        dependant.query_params[1:],
+        [field for field in dependant.query_params if not _is_model(field)],
+    )
+    if any(extras):
+        raise TypeError("a direct route takes path and header parameters, one query model and one JSON body")
+    for inner in _dependencies(dependant):
+        _check(inner)
 
-        async def strict(request: Request) -> Response:
-            return await handle(_StrictRequest(request.scope, request.receive))
 
-        return strict
+def _dependencies(dependant: Dependant) -> list[Dependant]:
+    """Those that compute something: a security scheme is there for OpenAPI and reads nothing."""
+    return [inner for inner in dependant.dependencies if not isinstance(inner.call, SecurityBase)]
 
 
-class Routes(APIRouter):
-    """Routes of one feature."""
+def _is_model(field: ModelField) -> bool:
+    return isinstance(field.field_info.annotation, type) and issubclass(field.field_info.annotation, BaseModel)
+
+
+async def _gather(dependant: Dependant, request: Request, body: object) -> dict[str, Any]:
+    """The arguments of a handler or of a dependency, each checked by FastAPI's validator for it.
+
+    Raises:
+        RequestValidationError: With each refused parameter.
+    """
+    arguments: dict[str, Any] = {}
+    for inner in _dependencies(dependant):
+        assert inner.call is not None
+        arguments[str(inner.name)] = await inner.call(**await _gather(inner, request, body))
+    if dependant.request_param_name is not None:
+        arguments[dependant.request_param_name] = request
+    errors: list[Any] = []
+    for field, value, location in _given(dependant, request, body):
+        if value is None or value is _NO_BODY:
+            arguments[field.name] = field.default
+            if field.field_info.is_required():
+                errors.append({"type": "missing", "loc": location})
+        else:
+            arguments[field.name], wrong = field.validate(value, loc=location)
+            errors.extend(wrong)
+    if errors:
+        raise RequestValidationError(errors)
+    return arguments
+
+
+def _given(dependant: Dependant, request: Request, body: object) -> Iterator[tuple[ModelField, Any, tuple[str, ...]]]:
+    """Each parameter, with what the request gives for it and where."""
+    for field in dependant.path_params:
+        yield field, request.path_params[field.alias], ("path", field.alias)
+    for field in dependant.header_params:
+        yield field, request.headers.get(field.alias), ("header", field.alias)
+    for field in dependant.query_params:
+        yield field, _query(field.field_info.annotation, request.query_params), ("query",)
+    for field in dependant.body_params:
+        yield field, body, ("body",)
+
+
+def _query(model: Any, given: QueryParams) -> dict[str, Any]:
+    """What the URL gives for each name; a list where the model takes one. Unknown names are the model's to refuse."""
+    names = _list_fields(model)
+    return {name: given.getlist(name) if name in names else given[name] for name in given}
+
+
+@cache
+def _list_fields(model: type[BaseModel]) -> frozenset[str]:
+    properties = model.model_json_schema()["properties"]
+    return frozenset(
+        name
+        for name, schema in properties.items()
+        if any(kind.get("type") == "array" for kind in [schema, *schema.get("anyOf", [])])
+    )
+
+
+async def _json_body(request: Request) -> object:
+    """The body as RFC 8259 has it: no NaN, no lone surrogates.
+
+    Raises:
+        HTTPException: It is too large (413), of another type (415), or not JSON (400).
+    """
+    if int(request.headers.get("content-length", "0")) > MAX_BODY_BYTES:
+        raise HTTPException(413)
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > MAX_BODY_BYTES:
+            raise HTTPException(413)
+    if not received:
+        return _NO_BODY
+    if not _JSON_TYPE.match(request.headers.get("content-type", "")):
+        raise HTTPException(415)
+    try:
+        return orjson.loads(received)
+    except orjson.JSONDecodeError:
+        raise HTTPException(400) from None
+
+
+class Routes:
+    """Routes of one feature, to be served under a prefix."""
 
     def __init__(self, prefix: str, tag: str) -> None:
-        super().__init__(prefix=prefix, tags=[tag], route_class=_StrictRoute, redirect_slashes=False)
+        self._prefix = prefix
+        self._tag = tag
+        self._declared: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
+
+    def serve(self, app: FastAPI, prefix: str, *, in_schema: bool = True) -> None:
+        """Add the routes to `app`, below `prefix`."""
+        for path, handler, options in self._declared:
+            app.router.add_api_route(
+                prefix + path, handler, route_class_override=DirectRoute, include_in_schema=in_schema, **options
+            )
 
     def expose(
         self,
@@ -84,27 +222,24 @@ class Routes(APIRouter):
         refusals = {*EVERY_REFUSAL, *operation.raises}
         if operation.effect == "changes":
             refusals |= {*EVERY_WRITE_REFUSAL}
-        responses: dict[int | str, dict[str, Any]] = {
-            other: {"description": HTTPStatus(other).phrase} for other in also
-        }
+        responses: dict[int | str, dict[str, Any]] = {code: {"description": HTTPStatus(code).phrase} for code in also}
         responses |= _problems(refusals)
-        if method in ("POST", "PUT", "PATCH"):
-            responses[400] = _problem("The body is not valid JSON.")
-            responses[413] = _problem("The body is larger than 256 KiB.")
-        EXPOSED.setdefault(operation.name, []).append(f"{method} {self.prefix}{path}")
+        if method in ("POST", "PATCH"):
+            responses |= {status: _problem(text) for status, text in _BODY_PROBLEMS.items()}
+        EXPOSED.setdefault(operation.name, []).append(f"{method} {self._prefix}{path}")
 
         def declare(handler: Handler) -> Handler:
-            self.add_api_route(
-                path,
-                handler,
-                methods=[method],
-                response_model=shape,
-                status_code=status,
-                responses=responses,
-                summary=summary,
-                description=operation.words,
-                operation_id=handler.__name__,
-            )
+            options = {
+                "methods": [method],
+                "response_model": shape,
+                "status_code": status,
+                "responses": responses,
+                "summary": summary,
+                "description": operation.words,
+                "operation_id": handler.__name__,
+                "tags": [self._tag],
+            }
+            self._declared.append((self._prefix + path, handler, options))
             return handler
 
         return declare

@@ -14,8 +14,9 @@ from starlette.routing import Route
 from mcp_server.http import PATH as MCP_PATH
 from mcp_server.http import McpEndpoint
 from mcp_server.server import TodoServer
-from rest_api.app import MAX_BODY_BYTES, create_app
+from rest_api.app import create_app
 from rest_api.caller import bearer_token
+from rest_api.routing import MAX_BODY_BYTES
 from todo_app import VERSION
 from todo_app.requests import RequestContext
 from todo_core.core import Core

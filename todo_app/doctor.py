@@ -11,7 +11,7 @@ import asyncpg
 
 from migrations.state import current
 from todo_core.core import SCHEMA_REVISION
-from todo_core.database import APP_ROLE, JANITOR_ROLE, asyncpg_dsn, uses_prepared_statements
+from todo_core.database import APP_ROLE, JANITOR_ROLE, asyncpg_dsn, is_behind_pooler
 from todo_core.models import METADATA
 from todo_core.settings import Settings
 
@@ -50,8 +50,8 @@ async def _findings(settings: Settings, database_url: str) -> AsyncIterator[Find
             version = connection.get_server_version()
             number = int(await connection.fetchval("SHOW server_version_num"))
             yield Finding(number >= OLDEST, "database", f"PostgreSQL {version.major}.{version.minor} (15 or newer)")
-            prepared = "used" if uses_prepared_statements(settings, dsn) else "not used, behind a pooler"
-            yield Finding(True, "prepared statements", prepared)
+            pooled = "every setting is made per transaction" if is_behind_pooler(settings, dsn) else "none"
+            yield Finding(True, "pooler", pooled)
             revision = await current(database_url)
             if revision != SCHEMA_REVISION:
                 found = revision or "nothing"

@@ -8,10 +8,9 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HEADER: Final = "x-request-id"
+HEADER: Final = b"x-request-id"
 SLOW_SECONDS: Final = 1.0
 _SAFE: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _log = structlog.get_logger("todo_app.requests")
@@ -31,7 +30,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        given = next((value for name, value in scope["headers"] if name == HEADER), b"")
         request_id = given.decode() if _SAFE.fullmatch(given) else uuid4().hex
         status = 500
 
@@ -39,14 +38,14 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                MutableHeaders(scope=message)[HEADER] = request_id
+                message["headers"] = [*message["headers"], (HEADER, request_id.encode())]
             await send(message)
 
         began = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, tagged)
-            finally:
-                seconds = time.perf_counter() - began
-                log = _log.warning if status >= 500 or seconds > SLOW_SECONDS else _log.debug
-                log("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000))
+        structlog.contextvars.bind_contextvars(request_id=request_id)  # a request has a context of its own
+        try:
+            await self._app(scope, receive, tagged)
+        finally:
+            seconds = time.perf_counter() - began
+            log = _log.warning if status >= 500 or seconds > SLOW_SECONDS else _log.debug
+            log("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000))

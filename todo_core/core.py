@@ -83,3 +83,7 @@ async def _cursor_key(database: Database) -> bytes:
             return key
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError) as error:
         raise ConfigurationError("The database has no todo-mcp tables; run `todo-mcp migrate`.") from error
+    except Unavailable as error:
+        if isinstance(error.__cause__, asyncpg.ProtocolViolationError):  # PgBouncer knows no `role` at the start
+            raise ConfigurationError("TODO_DATABASE_POOLER must be on: a pooler stands before the database") from error
+        raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, Protocol, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import anyio
@@ -60,7 +60,7 @@ class Statement:
     Parameters are the expression's `bindparam`s, by name; literals in it keep their values.
     """
 
-    __slots__ = ("_defaults", "_names", "sql")
+    __slots__ = ("_defaults", "_names", "alone", "sql")
 
     def __init__(self, expression: ClauseElement) -> None:
         compiled = cast("SQLCompiler", expression.compile(dialect=_DIALECT))
@@ -68,6 +68,8 @@ class Statement:
         self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
         defaults = compiled.construct_params(_check=False) or {}
         self._defaults: dict[str, Any] = {name: value for name, value in defaults.items() if value is not None}
+        self.alone = self._alone()
+        """The same statement, naming its user by itself, or None where it has no user."""
 
     def arguments(self, given: Mapping[str, Any]) -> list[Any]:
         """The values in the order of the placeholders.
@@ -77,9 +79,32 @@ class Statement:
         """
         return [given[name] if name in given else self._defaults[name] for name in self._names]
 
+    def _alone(self) -> str | None:
+        """A read that needs no transaction around it: one round trip.
+
+        `me` names the user for row-level security, for this one statement, and refuses a dead token. The
+        statement takes its user from `me`, and `OFFSET 0` keeps the planner from turning the two around:
+        so the name is set before the first row is looked at. Set later, it would show no row.
+        """
+        if "user_id" not in self._names:
+            return None
+        user = f"${self._names.index('user_id') + 1}::BIGINT"
+        return (  # noqa: S608  # composed of compiled statements
+            f"WITH me AS MATERIALIZED (SELECT set_config('app.user_id', ({user})::text, true)::bigint AS user_id,"
+            f" require_live_token(${len(self._names) + 1}) AS live)"
+            " SELECT found.* FROM me CROSS JOIN LATERAL"
+            f" (SELECT * FROM ({self.sql.replace(user, 'me.user_id')}) AS asked OFFSET 0) AS found WHERE me.live"
+        )
+
+
+class Executor(Protocol):
+    """Runs statements as one user, whose id every statement gets as `user_id`."""
+
+    async def rows(self, statement: Statement, /, **given: Any) -> list[Row]: ...
+
 
 class Transaction:
-    """A transaction that has begun, as one user, whose id every statement gets as `user_id`."""
+    """Runs statements in a transaction that has begun."""
 
     __slots__ = ("_connection", "user_id")
 
@@ -90,38 +115,58 @@ class Transaction:
     async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
         return await self._connection.fetch(statement.sql, *statement.arguments(given | {"user_id": self.user_id}))
 
-    async def one(self, statement: Statement, /, **given: Any) -> Row:
-        """The row of a statement that always gives one, such as an aggregate or an insert."""
-        (row,) = await self.rows(statement, **given)
-        return row
-
     async def row(self, statement: Statement, /, **given: Any) -> Row | None:
-        return await self._connection.fetchrow(statement.sql, *statement.arguments(given | {"user_id": self.user_id}))
+        return first(await self.rows(statement, **given))
 
     async def value(self, statement: Statement, /, **given: Any) -> Any:
-        return await self._connection.fetchval(statement.sql, *statement.arguments(given | {"user_id": self.user_id}))
+        return first_value(await self.rows(statement, **given))
+
+
+class Reader:
+    """Runs statements that only read, each by itself: one round trip instead of three."""
+
+    __slots__ = ("_database", "_token_id", "_user_id")
+
+    def __init__(self, database: Database, user_id: int, token_id: int | None) -> None:
+        self._database = database
+        self._user_id = user_id
+        self._token_id = token_id
+
+    async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
+        if statement.alone is None or self._database.behind_pooler:
+            begin = self._database.begin(user_id=self._user_id, token_id=self._token_id, read_only=True)
+            async with begin as transaction:
+                return await transaction.rows(statement, **given)
+        arguments = statement.arguments(given | {"user_id": self._user_id})
+        return await self._database.fetch(statement.alone, *arguments, self._token_id)
 
 
 class Database:
-    """The connection pool, and the only way to begin a transaction."""
+    """The connection pool, and the only ways to it: `begin` a transaction, or `read` without one."""
 
     def __init__(self, settings: Settings, dsn: str) -> None:
+        self.behind_pooler = is_behind_pooler(settings, dsn)
+        session = {
+            "role": APP_ROLE,
+            "timezone": "UTC",
+            "statement_timeout": str(int(settings.database_timeout * 1000)),
+            "idle_in_transaction_session_timeout": str(int(settings.database_timeout * 2000)),
+        }
+        # A connection of our own starts as `todo_app` and never is anybody else. Behind a transaction pooler
+        # connections are shared: there each transaction sets what it needs, for itself alone.
+        local = session if self.behind_pooler else {}
+        self._begin = "".join(f"SET LOCAL {name} = '{value}'; " for name, value in local.items())
+        self._timeout = settings.database_timeout
         self._pool = asyncpg.create_pool(
             dsn,
             min_size=0,
             max_size=settings.database_pool_size,
             max_inactive_connection_lifetime=300,
-            statement_cache_size=1024 if uses_prepared_statements(settings, dsn) else 0,
+            statement_cache_size=0 if self.behind_pooler else 1024,
             command_timeout=settings.database_timeout + 1,
             timeout=settings.database_timeout,
             reset=_keep,
-            server_settings={"application_name": "todo-mcp"},
-        )
-        self._timeout = settings.database_timeout
-        self._begin = (
-            "SET LOCAL timezone = 'UTC';"
-            f" SET LOCAL statement_timeout = {int(settings.database_timeout * 1000)};"
-            f" SET LOCAL idle_in_transaction_session_timeout = {int(settings.database_timeout * 2000)};"
+            server_settings={"application_name": "todo-mcp"} | ({} if self.behind_pooler else session),
         )
 
     async def open(self) -> None:
@@ -135,6 +180,25 @@ class Database:
             return
         self._pool.terminate()
 
+    def read(self, *, user_id: int, token_id: int | None) -> Reader:
+        """Read as `todo_app`, seeing only what belongs to `user_id`.
+
+        Each statement has its own snapshot, as in any READ COMMITTED transaction.
+        """
+        return Reader(self, user_id, token_id)
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[Row]:
+        """Run one statement in a transaction of its own.
+
+        Raises:
+            Unavailable: PostgreSQL cannot be reached, or took too long.
+        """
+        try:
+            async with self._pool.acquire(timeout=self._timeout) as connection:
+                return await connection.fetch(sql, *arguments)
+        except _UNREACHABLE as error:
+            raise _unavailable(error) from error
+
     @asynccontextmanager
     async def begin(
         self,
@@ -147,16 +211,17 @@ class Database:
     ) -> AsyncIterator[Transaction]:
         """Run one transaction as `role`, seeing only what belongs to `user_id` (0: nobody).
 
-        It begins in one round trip and uses only `SET LOCAL`, so nothing outlives it behind a
-        transaction pooler. With `token_id` the database refuses a token that has been revoked or
-        has expired. With `lock` the user's writes are serialized: their order is the commit order.
+        It begins in one round trip and uses only `SET LOCAL`, so nothing outlives it. With `token_id` the
+        database refuses a token that has been revoked or has expired. With `lock` the user's writes are
+        serialized: their order is the commit order.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached, or took too long.
             asyncpg.PostgresError: Whatever else a statement raised; the transaction is rolled back.
         """
-        begin = "BEGIN READ ONLY; " if read_only else "BEGIN; "
-        begin += f"{self._begin} SET LOCAL ROLE {role}; SET LOCAL app.user_id = '{int(user_id)}';"
+        begin = f"BEGIN{' READ ONLY' if read_only else ''}; {self._begin}SET LOCAL app.user_id = '{int(user_id)}';"
+        if role != APP_ROLE:
+            begin += f" SET LOCAL ROLE {role};"
         if token_id is not None:
             begin += f" SELECT require_live_token({int(token_id)});"
         if lock:
@@ -174,9 +239,22 @@ class Database:
                 with anyio.CancelScope(shield=True):
                     await self._pool.release(connection)
         except _UNREACHABLE as error:
-            if isinstance(error, ValueError | TypeError):  # asyncpg's word for a wrong argument: our mistake
-                raise
-            raise Unavailable from error
+            raise _unavailable(error) from error
+
+
+def first(rows: list[Row]) -> Row | None:
+    """The first row, if there is one."""
+    return rows[0] if rows else None
+
+
+def first_value(rows: list[Row]) -> Any:
+    """The first value of the first row, or None."""
+    return rows[0][0] if rows else None
+
+
+def _unavailable(error: Exception) -> Exception:
+    """503, unless it is asyncpg's word for a wrong argument, which is our mistake."""
+    return error if isinstance(error, ValueError | TypeError) else Unavailable()
 
 
 async def _roll_back(connection: Connection) -> None:
@@ -205,11 +283,11 @@ def asyncpg_dsn(url: str) -> str:
     return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(query)))
 
 
-def uses_prepared_statements(settings: Settings, dsn: str) -> bool:
-    """Whether named prepared statements are safe: not behind a transaction pooler of unknown age."""
-    if settings.database_prepared_statements == "auto":
-        return "-pooler" not in (urlsplit(dsn).hostname or "")
-    return settings.database_prepared_statements == "on"
+def is_behind_pooler(settings: Settings, dsn: str) -> bool:
+    """Whether connections are shared with other clients, transaction by transaction, as PgBouncer does."""
+    if settings.database_pooler == "auto":
+        return "-pooler" in (urlsplit(dsn).hostname or "")
+    return settings.database_pooler == "on"
 
 
 def json_object(

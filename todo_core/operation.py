@@ -19,7 +19,16 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import col
 
 from todo_core import idempotency
-from todo_core.database import RETRYABLE, Row, Statement, Transaction, parameter
+from todo_core.database import (
+    RETRYABLE,
+    Executor,
+    Row,
+    Statement,
+    Transaction,
+    first,
+    first_value,
+    parameter,
+)
 from todo_core.errors import Conflict, InsufficientScope, TodoError, Unauthenticated, Unavailable
 from todo_core.models.changes import Change
 from todo_core.models.fields import Scope
@@ -76,7 +85,7 @@ def operation(
     """Declare an operation; its name is `<module>.<function>`.
 
     Args:
-        effect: `reads` runs in a read-only transaction; `changes` is recorded and safe to retry.
+        effect: `reads` runs each statement by itself; `changes` is one transaction, recorded and safe to retry.
         scope: What the caller's token must allow.
         raises: Refusals of its own, besides those that every operation can meet.
         destructive: Whether it takes something away.
@@ -97,23 +106,25 @@ class Tx:
     """What an operation works with: one transaction, as one caller."""
 
     caller: Caller
-    _transaction: Transaction
+    _executor: Executor
 
     @property
     def core(self) -> Core:
         return self.caller.core
 
     async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
-        return await self._transaction.rows(statement, **given)
+        return await self._executor.rows(statement, **given)
 
     async def one(self, statement: Statement, /, **given: Any) -> Row:
-        return await self._transaction.one(statement, **given)
+        """The row of a statement that always gives one, such as an aggregate or an insert."""
+        (row,) = await self._executor.rows(statement, **given)
+        return row
 
     async def row(self, statement: Statement, /, **given: Any) -> Row | None:
-        return await self._transaction.row(statement, **given)
+        return first(await self._executor.rows(statement, **given))
 
     async def value(self, statement: Statement, /, **given: Any) -> Any:
-        return await self._transaction.value(statement, **given)
+        return first_value(await self._executor.rows(statement, **given))
 
 
 _RECORD = Statement(
@@ -176,26 +187,24 @@ class Caller:
         raise AssertionError("unreachable")  # pragma: no cover
 
     async def _attempt(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        changes = operation.effect == "changes"
-        key = self.idempotency_key if changes else None
-        begin = self.core.database.begin(
-            user_id=self.principal.user_id,
-            token_id=self.principal.token_id,
-            read_only=not changes,
-            lock=changes and key is None,
-        )
+        user_id, token_id = self.principal.user_id, self.principal.token_id
+        if operation.effect == "reads":
+            return await operation.run(
+                Tx(self, self.core.database.read(user_id=user_id, token_id=token_id)), *args, **kwargs
+            )
+        key = self.idempotency_key
+        begin = self.core.database.begin(user_id=user_id, token_id=token_id, lock=key is None)
         async with begin as transaction:
-            tx = Tx(self, transaction)
             fingerprint = b""
             if key is not None:
                 fingerprint = idempotency.fingerprint(operation.name, args, kwargs)
-                if (first := await idempotency.claim(transaction, key, fingerprint)) is not None:
-                    return first  # type: ignore[return-value]  # only a write stores a reply, and it returns Changed
-            result = await operation.run(tx, *args, **kwargs)
-            if isinstance(result, Changed):
-                await self._record(transaction, operation, result)
-                if key is not None:
-                    await idempotency.keep(transaction, key, fingerprint, result)
+                if (first_answer := await idempotency.claim(transaction, key, fingerprint)) is not None:
+                    return first_answer  # type: ignore[return-value]  # what an operation that changes returns
+            result = await operation.run(Tx(self, transaction), *args, **kwargs)
+            assert isinstance(result, Changed)  # what an operation that changes returns
+            await self._record(transaction, operation, result)
+            if key is not None:
+                await idempotency.keep(transaction, key, fingerprint, result)
             return result
 
     async def _record(self, transaction: Transaction, operation: Operation[P, R], result: Changed[Any]) -> None:

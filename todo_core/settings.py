@@ -59,9 +59,10 @@ class Settings(BaseSettings):
     database_timeout: float = Field(
         default=10.0, gt=0, le=300, description="Seconds one statement may take before the request is refused with 503."
     )
-    database_prepared_statements: Literal["auto", "on", "off"] = Field(
+    database_pooler: Literal["auto", "on", "off"] = Field(
         default="auto",
-        description="Prepared statements; `auto` turns them off for a `-pooler` host, where PgBouncer may mix them up.",
+        description="Whether a transaction pooler such as PgBouncer stands before PostgreSQL; `auto`: if the host's"
+        " name has `-pooler`. Behind one, prepared statements are off and every setting is made per transaction.",
     )
     jwt_secret: SecretStr | None = Field(
         default=None, description="Secret, at least 32 bytes, that signs HS256 tokens. Unset: JWTs are refused."

@@ -148,15 +148,15 @@ def _tables() -> None:
 def _functions() -> None:
     op.execute(
         """
-        CREATE FUNCTION require_live_token(token bigint) RETURNS void
-        LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
+        CREATE FUNCTION require_live_token(token bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
         BEGIN
-            IF NOT EXISTS (
+            IF token IS NOT NULL AND NOT EXISTS (
                 SELECT FROM public.api_tokens
                 WHERE id = token AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
             ) THEN
                 RAISE EXCEPTION 'the token was revoked or has expired' USING ERRCODE = 'TD401';
             END IF;
+            RETURN true;
         END
         $$
         """
