@@ -14,6 +14,7 @@ from sqlmodel import col
 
 from todo_core.database import Database, Statement, asyncpg_dsn
 from todo_core.errors import Unavailable
+from todo_core.events import Announcer
 from todo_core.identity import Identity
 from todo_core.models.installation import Installation
 from todo_core.paging import Cursors
@@ -35,6 +36,7 @@ class Core:
     database: Database
     identity: Identity
     cursors: Cursors
+    announcer: Announcer
     clock: Callable[[], datetime]
 
     @classmethod
@@ -57,7 +59,9 @@ class Core:
         await database.open()
         try:
             cursors = Cursors(await _cursor_key(database))
-            yield cls(settings, database, Identity(settings, database, clock), cursors, clock)
+            announcer = Announcer(database)
+            async with announcer.running():
+                yield cls(settings, database, Identity(settings, database, clock), cursors, announcer, clock)
         finally:
             await database.close()
 

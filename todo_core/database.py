@@ -89,11 +89,11 @@ class Statement:
         if "user_id" not in self._names:
             return None
         user = f"${self._names.index('user_id') + 1}::BIGINT"
-        return (  # noqa: S608  # composed of compiled statements
+        return (
             f"WITH me AS MATERIALIZED (SELECT set_config('app.user_id', ({user})::text, true)::bigint AS user_id,"
             f" require_live_token(${len(self._names) + 1}) AS live)"
             " SELECT found.* FROM me CROSS JOIN LATERAL"
-            f" (SELECT * FROM ({self.sql.replace(user, 'me.user_id')}) AS asked OFFSET 0) AS found WHERE me.live"
+            f" (SELECT * FROM ({self.sql.replace(user, 'me.user_id')}) AS asked OFFSET 0) AS found WHERE me.live"  # composed of compiled statements
         )
 
 

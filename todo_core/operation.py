@@ -2,8 +2,8 @@
 
 An operation is a plain async function that takes a `Tx`. `Caller.perform` runs it; what is true
 of every operation happens there and nowhere else, in this order: scope, begin, idempotent
-replay, the operation, change record and notification, the stored reply, commit. The commit
-happens before the answer leaves.
+replay, the operation, change record, the stored reply, commit, notification. The commit happens
+before the answer leaves.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, TypeVar
 
 import asyncpg
-from sqlalchemy import BigInteger, Text, func, insert, literal
+from sqlalchemy import BigInteger, Text, func, insert
 from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import col
 
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-CHANGES_CHANNEL: Final = "todo_changes"
-"""NOTIFY channel; the payload is `<user id>:<change id>`."""
 
 TOKEN_REFUSED: Final = "TD401"  # noqa: S105  # a SQLSTATE, not a secret
 """SQLSTATE that `require_live_token` raises."""
@@ -139,10 +136,7 @@ _RECORD = Statement(
         entries=parameter("entries", JSON()),
         at=func.statement_timestamp(),
     )
-    .returning(
-        col(Change.id),
-        func.pg_notify(CHANGES_CHANNEL, func.concat(col(Change.user_id), literal(":"), col(Change.id))),
-    )
+    .returning(col(Change.id))
 )
 
 
@@ -205,7 +199,9 @@ class Caller:
             await self._record(transaction, operation, result)
             if key is not None:
                 await idempotency.keep(transaction, key, fingerprint, result)
-            return result
+        if result.change_id is not None:
+            self.core.announcer.announce(user_id, result.change_id)
+        return result
 
     async def _record(self, transaction: Transaction, operation: Operation[P, R], result: Changed[Any]) -> None:
         if not result.touched:
