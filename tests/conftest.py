@@ -39,6 +39,10 @@ _FOLDER = "TODO_TEST_POSTGRES_FOLDER"
 _TEMPLATE = "todo_template"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-specs", action="store_true", help="Write the snapshots in specs/ anew.")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let all workers share one embedded server, and none of them read the person's own settings."""
     if not hasattr(config, "workerinput"):

@@ -38,6 +38,20 @@ class Written:
     unchanged: list[bool]
     change_id: int | None
     replayed: bool
+    refusals: list[Json | None]
+    """Of each item that was refused all that was said."""
+
+    @property
+    def accepted(self) -> list[int]:
+        """The ids, where every item was accepted."""
+        assert self.errors == [None] * len(self.ids)
+        return [item for item in self.ids if item is not None]
+
+    @property
+    def change(self) -> int:
+        """The change, where there is one."""
+        assert self.change_id is not None
+        return self.change_id
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,7 @@ class Face(Protocol):
     async def delete(self, *ids: int, deleted: bool = True, key: str | None = None) -> Written: ...
     async def undo(self, change_id: int, key: str | None = None) -> Written: ...
     async def changes(self, **wanted: Any) -> list[Json]: ...
+    async def changes_since(self, since: int, limit: int) -> tuple[list[Json], int]: ...
     async def overview(self) -> Json: ...
 
 
@@ -88,6 +103,7 @@ class RestFace:
             unchanged=["item" in item and not item["changed"] for item in results],
             change_id=told["change_id"],
             replayed=response.headers.get("idempotent-replayed") == "true",
+            refusals=[item.get("error") for item in results],
         )
 
     async def add(self, *todos: Json, key: str | None = None) -> Written:
@@ -98,7 +114,9 @@ class RestFace:
         return Listed(told["items"], told["total"], told["next_cursor"])
 
     async def update(self, *todos: Json, key: str | None = None) -> Written:
-        items = [{k: v for k, v in todo.items() if k != "clear"} | dict.fromkeys(todo.get("clear", ())) for todo in todos]
+        items = [
+            {k: v for k, v in todo.items() if k != "clear"} | dict.fromkeys(todo.get("clear", ())) for todo in todos
+        ]
         return await self._write("/todos/batch", key, {"action": "update", "todos": items})
 
     async def complete(self, *ids: int, completed: bool = True, key: str | None = None) -> Written:
@@ -116,6 +134,10 @@ class RestFace:
     async def changes(self, **wanted: Any) -> list[Json]:
         items: list[Json] = (await self._send("GET", "/changes", params=wanted)).json()["items"]
         return items
+
+    async def changes_since(self, since: int, limit: int) -> tuple[list[Json], int]:
+        told = (await self._send("GET", "/changes", params={"since": since, "limit": limit})).json()
+        return told["items"], int(told["next_cursor"])
 
     async def overview(self) -> Json:
         told: Json = (await self._send("GET", "/overview")).json()
@@ -142,11 +164,12 @@ class McpFace:
         try:
             told = await self.call(tool, **arguments, idempotency_key=key)
         except RefusedError as refused:
-            only = "ids" in arguments or "todos" in arguments
             count = len(arguments.get("ids", arguments.get("todos", ())))
+            fields = {problem["field"].partition(".")[0] for problem in refused.told.get("errors", ())}
+            of_the_item = refused.code in _OF_ITEMS and not fields & {*arguments, "idempotency_key"}
             if refused.code == "all_refused":
                 told = refused.told
-            elif only and count == 1 and refused.code in _OF_ITEMS:
+            elif count == 1 and of_the_item:
                 told = {"results": [{"error": refused.told}]}
             else:
                 raise
@@ -157,6 +180,7 @@ class McpFace:
             unchanged=[item.get("unchanged", False) for item in results],
             change_id=told.get("change_id"),
             replayed=told.get("replayed", False),
+            refusals=[item.get("error") for item in results],
         )
 
     async def add(self, *todos: Json, key: str | None = None) -> Written:
@@ -184,6 +208,10 @@ class McpFace:
         found: list[Json] = (await self.call("list_changes", **wanted))["changes"]
         return found
 
+    async def changes_since(self, since: int, limit: int) -> tuple[list[Json], int]:
+        told = await self.call("list_changes", since=since, limit=limit)
+        return told["changes"], told["since"]
+
     async def overview(self) -> Json:
         return await self.call("get_overview")
 
@@ -210,3 +238,42 @@ async def face(name: FaceName, app: FastAPI, token: str) -> AsyncIterator[Face]:
         transport = streamable_http_client(f"{BASE}/mcp", http_client=http, terminate_on_close=False)
         mode = "legacy" if name == "mcp-2025" else "2026-07-28"
         yield McpFace(await stack.enter_async_context(Client(transport, mode=mode)))
+
+
+_VERSIONS: dict[str, str] = {"mcp-2026": "2026-07-28", "mcp-2025": "2025-11-25"}
+
+
+async def rpc(
+    http: httpx2.AsyncClient, name: FaceName, method: str, params: Json | None = None, headers: Json | None = None
+) -> httpx2.Response:
+    """One MCP request as it is on the wire, for what the SDK's client would not send."""
+    version = _VERSIONS[name]
+    sent = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+    sent["mcp-protocol-version"] = version
+    params = dict(params or {})
+    if name == "mcp-2026":
+        sent["mcp-method"] = method
+        if "name" in params:
+            sent["mcp-name"] = params["name"]
+        params["_meta"] = {
+            "io.modelcontextprotocol/protocolVersion": version,
+            "io.modelcontextprotocol/clientInfo": {"name": "wire", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+    return await http.post("/mcp", content=body.encode(), headers=sent | (headers or {}))
+
+
+async def call(http: httpx2.AsyncClient, name: FaceName, tool: str, arguments: Json) -> httpx2.Response:
+    """One tool call as it is on the wire."""
+    return await rpc(http, name, "tools/call", {"name": tool, "arguments": arguments})
+
+
+def refused(response: httpx2.Response) -> Json:
+    """What a tool's refusal told, in a response to `call`."""
+    result = response.json()["result"]
+    assert result["isError"] is True
+    assert "structuredContent" not in result
+    (content,) = result["content"]
+    told: Json = json.loads(content["text"])
+    return told

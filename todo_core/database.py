@@ -54,6 +54,14 @@ Row = asyncpg.Record
 Connection = asyncpg.pool.PoolConnectionProxy
 
 
+_ALONE: Final = """
+WITH me AS MATERIALIZED (
+    SELECT set_config('app.user_id', ({user})::text, true)::bigint AS user_id, require_live_token(${token}) AS live
+)
+SELECT found.* FROM me CROSS JOIN LATERAL (SELECT * FROM ({sql}) AS asked OFFSET 0) AS found WHERE me.live
+"""
+
+
 class Statement:
     """A SQLAlchemy expression, compiled once.
 
@@ -89,12 +97,7 @@ class Statement:
         if "user_id" not in self._names:
             return None
         user = f"${self._names.index('user_id') + 1}::BIGINT"
-        return (
-            f"WITH me AS MATERIALIZED (SELECT set_config('app.user_id', ({user})::text, true)::bigint AS user_id,"
-            f" require_live_token(${len(self._names) + 1}) AS live)"
-            " SELECT found.* FROM me CROSS JOIN LATERAL"
-            f" (SELECT * FROM ({self.sql.replace(user, 'me.user_id')}) AS asked OFFSET 0) AS found WHERE me.live"  # composed of compiled statements
-        )
+        return _ALONE.format(user=user, token=len(self._names) + 1, sql=self.sql.replace(user, "me.user_id"))
 
 
 class Executor(Protocol):
