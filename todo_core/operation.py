@@ -14,9 +14,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, TypeVar
 
 import asyncpg
-from sqlalchemy import BigInteger, Text, func, insert
-from sqlalchemy.dialects.postgresql import JSON
-from sqlmodel import col
 
 from todo_core import idempotency
 from todo_core.database import (
@@ -27,11 +24,10 @@ from todo_core.database import (
     Transaction,
     first,
     first_value,
-    parameter,
 )
 from todo_core.errors import Conflict, InsufficientScope, TodoError, Unauthenticated, Unavailable
-from todo_core.models.changes import Change
 from todo_core.models.fields import Scope
+from todo_core.queries import changes as queries
 from todo_core.results import Changed
 
 if TYPE_CHECKING:
@@ -124,22 +120,6 @@ class Tx:
         return first_value(await self._executor.rows(statement, **given))
 
 
-_RECORD = Statement(
-    insert(Change)
-    .values(
-        user_id=parameter("user_id", BigInteger()),
-        operation=parameter("operation", Text()),
-        via=parameter("via", Text()),
-        client=parameter("client", Text()),
-        token_id=parameter("token_id", BigInteger()),
-        undoes=parameter("undoes", BigInteger()),
-        entries=parameter("entries", JSON()),
-        at=func.statement_timestamp(),
-    )
-    .returning(col(Change.id))
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Somebody who is logged in, through some client: the only way to run an operation."""
@@ -207,7 +187,7 @@ class Caller:
         if not result.touched:
             return
         result.change_id = await transaction.value(
-            _RECORD,
+            queries.RECORD,
             operation=operation.name,
             via=self.via,
             client=self.client,

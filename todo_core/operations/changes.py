@@ -7,58 +7,20 @@ from dataclasses import replace
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import BigInteger, Integer, cast, func, literal_column, select
-from sqlalchemy.dialects.postgresql import JSONB
 
-from todo_core.database import Statement, json_object, json_text, mine, parameter
+from todo_core.database import json_text
 from todo_core.errors import NotFound, NotOwner, UndoRefused
-from todo_core.models.changes import Change, ChangeFilter, ChangeRead
+from todo_core.models.changes import ChangeFilter, ChangeRead
 from todo_core.operation import Tx, operation
 from todo_core.operations import todos
 from todo_core.ownership import missing
+from todo_core.queries import changes as queries
 from todo_core.results import Changed, Found, Page
 
 REVERT: Final[Mapping[str, Callable[[Tx, Sequence[Mapping[str, Any]]], Awaitable[Changed[Any]]]]] = {
     todos.ENTITY: todos.revert
 }
 """What can be undone, by entity. A token is not here: a revoked one must never work again."""
-
-_change = Change.__table__  # type: ignore[attr-defined]
-_undo = _change.alias("undo")
-_READ = json_object(ChangeRead, _change.c, undone_by=_undo.c.id)
-_WITH_UNDO = _change.outerjoin(_undo, (_undo.c.user_id == _change.c.user_id) & (_undo.c.undoes == _change.c.id))
-
-
-def _list(newest_first: bool) -> Statement:
-    rows = select(_READ.label("row"), _change.c.id.label("id")).select_from(_WITH_UNDO).where(mine(Change))
-    if newest_first:
-        rows = rows.order_by(_change.c.id.desc())
-    else:
-        rows = rows.where(_change.c.id > parameter("since", BigInteger())).order_by(_change.c.id)
-    page = rows.limit(parameter("limit", Integer())).subquery()
-    return Statement(
-        select(
-            func.coalesce(func.json_agg(page.c.row), literal_column("'[]'::json")).label("rows"),
-            func.max(page.c.id).label("last"),
-            select(func.count()).select_from(_change).where(mine(Change)).scalar_subquery().label("total"),
-        ).select_from(page)
-    )
-
-
-_LATEST = _list(newest_first=True)
-_SINCE = _list(newest_first=False)
-_ONE = Statement(
-    select(_READ.label("row"))
-    .select_from(_WITH_UNDO)
-    .where(mine(Change), _change.c.id == parameter("id", BigInteger()))
-)
-_LATER = Statement(
-    select(func.max(_change.c.id)).where(
-        mine(Change),
-        _change.c.id > parameter("id", BigInteger()),
-        cast(_change.c.entries, JSONB).contains(parameter("touching", JSONB())),
-    )
-)
 
 
 @operation(effect="reads", scope="todos:read")
@@ -68,7 +30,9 @@ async def find(tx: Tx, wanted: ChangeFilter) -> Page[ChangeRead]:
     With `since`, everything after that change in the order it was committed, nothing missed;
     `next_cursor` is the `since` of the next call. Without it, the latest first.
     """
-    row = await tx.one(_LATEST if wanted.since is None else _SINCE, limit=wanted.limit, since=wanted.since)
+    row = await tx.one(
+        queries.LATEST if wanted.since is None else queries.SINCE, limit=wanted.limit, since=wanted.since
+    )
     last = row["last"] if row["last"] is not None else wanted.since
     return Page(row["rows"], row["total"], wanted.limit, None if last is None else str(last))
 
@@ -76,7 +40,7 @@ async def find(tx: Tx, wanted: ChangeFilter) -> Page[ChangeRead]:
 @operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
 async def get(tx: Tx, change_id: int) -> Found[ChangeRead]:
     """Read one change, with every row it touched before and after."""
-    row = await tx.row(_ONE, id=change_id)
+    row = await tx.row(queries.ONE, id=change_id)
     if row is None:
         raise await missing(tx, "change", change_id)
     return Found(row["row"])
@@ -101,7 +65,7 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
         try:
             part = await REVERT[entity](tx, entries)
         except UndoRefused as refused:
-            blocked_by = await tx.value(_LATER, id=change_id, touching=json_text([refused.extra]))
+            blocked_by = await tx.value(queries.LATER, id=change_id, touching=json_text([refused.extra]))
             raise UndoRefused(refused.detail, extra=refused.extra | {"blocked_by": blocked_by}) from None
         reverted = replace(
             reverted, results=[*reverted.results, *part.results], touched=[*reverted.touched, *part.touched]

@@ -1,0 +1,45 @@
+"""API tokens in SQL."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, DateTime, LargeBinary, Text, case, func, insert, literal_column, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from todo_core.database import Statement, json_object, mine, parameter
+from todo_core.models.tokens import ApiToken, TokenRead
+
+_table = ApiToken.__table__  # type: ignore[attr-defined]
+_READ = json_object(TokenRead, _table.c)
+
+ALL = Statement(
+    select(
+        func.coalesce(func.json_agg(_READ.op("ORDER BY")(_table.c.id)), literal_column("'[]'::json")).label("rows"),
+        func.count().label("total"),
+    ).where(mine(ApiToken))
+)
+CREATE = Statement(
+    insert(_table)
+    .values(
+        user_id=parameter("user_id", BigInteger()),
+        name=parameter("name", Text()),
+        hint=parameter("hint", Text()),
+        hash=parameter("hash", LargeBinary()),
+        scopes=parameter("scopes", ARRAY(Text)),
+        expires_at=parameter("expires_at", DateTime(timezone=True)),
+    )
+    .returning(_table.c.id, _READ.label("row"))
+)
+_old = select(_table).where(mine(ApiToken), _table.c.id == parameter("id", BigInteger())).with_for_update().cte("old")
+_revoked = (
+    update(_table)
+    .values(revoked_at=func.statement_timestamp())
+    .where(mine(ApiToken), _table.c.id == _old.c.id, _old.c.revoked_at.is_(None))
+    .returning(_table)
+    .cte("revoked")
+)
+REVOKE = Statement(
+    select(
+        json_object(TokenRead, _old.c).label("before"),
+        case((_revoked.c.id.is_not(None), json_object(TokenRead, _revoked.c))).label("after"),
+    ).select_from(_old.outerjoin(_revoked, _revoked.c.id == _old.c.id))
+)
