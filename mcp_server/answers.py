@@ -35,6 +35,12 @@ CHANGES_SCHEMA: Final = {
     "properties": {"changes": _OBJECTS, "since": _INTEGER},
     "required": ["changes"],
 }
+_ALL_REFUSED: Final = {
+    "code": "all_refused",
+    "message": "No item was accepted.",
+    "retryable": False,
+    "next_step": "Correct each item as its error says and send them again.",
+}
 OBJECT_SCHEMA: Final = {"type": "object"}
 
 
@@ -116,5 +122,5 @@ def written(changed: Changed[Any], tell: Callable[[dict[str, Any]], dict[str, An
     if changed.replayed:
         content["replayed"] = True
     if refused and len(refused) == len(results):
-        return _refused({"code": "all_refused", "message": "No item was accepted.", "retryable": False} | content)
+        return _refused(_ALL_REFUSED | content)
     return payload(content)

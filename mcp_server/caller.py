@@ -6,13 +6,18 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
+from mcp.server.elicitation import AcceptedElicitation
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
 
+from todo_core.errors import TodoError
 from todo_core.operation import Caller
 
 CALLER: Final[ContextVar[Caller]] = ContextVar("caller")
 """The caller of this request: the HTTP gate sets it, and stdio once for the whole process."""
+
+REFUSALS: Final[ContextVar[list[TodoError]]] = ContextVar("refusals")
+"""What a call met that the HTTP layer must answer itself: a token that has died."""
 
 
 async def current_caller(context: Context[Any, Any]) -> Caller:
@@ -24,6 +29,9 @@ async def current_caller(context: Context[Any, Any]) -> Caller:
     client = session.client_info.name[:200] if session is not None else caller.client
     return replace(caller, via=f"mcp:{tool}", client=client)
 
+
+_KEPT: Final = AcceptedElicitation[Any]
+"""The SDK asks for this class at every call and pydantic remembers it only weakly: kept here, it is built once."""
 
 Me = Annotated[Caller, Resolve(current_caller)]
 """The caller of a tool."""

@@ -12,9 +12,9 @@ from mcp_types import CallToolResult, InputRequiredResult
 from mcp_types import Tool as ListedTool
 
 from mcp_server import answers
-from mcp_server.caller import CALLER
+from mcp_server.caller import CALLER, REFUSALS
 from mcp_server.tools import changes, overview, todos
-from todo_core.errors import FieldProblem, InvalidInput, TodoError
+from todo_core.errors import FieldProblem, InvalidInput, TodoError, Unauthenticated
 
 FEATURES: Final = (todos, changes, overview)
 INSTRUCTIONS: Final = files("mcp_server").joinpath("instructions.md").read_text(encoding="utf-8").strip()
@@ -52,6 +52,8 @@ class TodoServer(MCPServer[Any]):
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
+            if isinstance(error.__cause__, Unauthenticated):
+                REFUSALS.get([]).append(error.__cause__)
             if isinstance(error.__cause__, TodoError):
                 return answers.refusal(error.__cause__)
             _log.error("tool_crashed", tool=name, exc_info=error.__cause__)

@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from rest_api import health, problems
 from rest_api.problems import Problem
 from rest_api.routes import changes, overview, todos, tokens
+from todo_core.models.fields import MAX_ID
 from todo_core.settings import Settings
 
 FEATURES: Final = (todos, changes, overview, tokens)
@@ -69,5 +70,16 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas |= problem.pop("$defs", {}) | {"Problem": problem}
         schemas.pop("HTTPValidationError", None)
         schemas.pop("ValidationError", None)
-        app.openapi_schema = schema
+        app.openapi_schema = _whole_numbers(schema)
     return app.openapi_schema
+
+
+def _whole_numbers(schema: Any) -> Any:
+    """FastAPI makes floats of integer bounds; 2^63 - 1 is not one of them."""
+    if isinstance(schema, dict):
+        return {name: _whole_numbers(value) for name, value in schema.items()}
+    if isinstance(schema, list):
+        return [_whole_numbers(value) for value in schema]
+    if isinstance(schema, float) and schema.is_integer():
+        return min(int(schema), MAX_ID)
+    return schema

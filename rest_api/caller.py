@@ -9,34 +9,18 @@ from fastapi.security import HTTPBearer
 from pydantic import StringConstraints
 
 from todo_core.core import Core
-from todo_core.errors import Unauthenticated
+from todo_core.identity import bearer_token, client_name
 from todo_core.operation import Caller
-
-_CLIENT_LENGTH = 200
-
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="A JWT, or an API token (`todo_…`).")
 """Names the scheme in OpenAPI; `bearer_token` reads the header."""
-
-
-def bearer_token(authorization: str | None) -> str:
-    """The token of an `Authorization: Bearer` header (RFC 6750 §2.1).
-
-    Raises:
-        Unauthenticated: There is none.
-    """
-    scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Unauthenticated
-    return token
 
 
 async def current_caller(request: Request, _: Annotated[object, Security(_bearer)] = None) -> Caller:
     """Whoever the bearer token names."""
     core: Core = request.app.state.core
     principal = await core.identity.authenticate(bearer_token(request.headers.get("authorization")))
-    client = request.headers.get("user-agent")
-    return Caller(core, principal, "rest", client[:_CLIENT_LENGTH] if client else None)
+    return Caller(core, principal, "rest", client_name(request.headers.get("user-agent")))
 
 
 Me = Annotated[Caller, Depends(current_caller)]

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from todo_core.errors import InvalidInput, TodoError, Unauthenticated
 from todo_core.validation import problems
@@ -97,8 +98,17 @@ def problem_of(error: Exception) -> Response:
     return respond(describe(error.status_code, code, detail, next_step=next_step), dict(error.headers or {}))
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    return problem_of(error)
+async def _refused(request: Request, error: Exception) -> Response:
+    response = problem_of(error)
+    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = ", ".join(_methods(request))
+    return response
+
+
+def _methods(request: Request) -> list[str]:
+    """Every method of the address, whichever route has it (RFC 9110 §10.2.1)."""
+    here = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in here for method in getattr(route, "methods", None) or ()})
 
 
 async def _crashed(_: Request, error: Exception) -> Response:

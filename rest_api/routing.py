@@ -9,19 +9,18 @@ costs more than the database does (`docs/decisions/0008-direct-routes.md`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
-from fastapi.exceptions import RequestValidationError
+from fastapi.dependencies.utils import get_dependant
 from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
@@ -29,6 +28,7 @@ from starlette.types import Receive, Scope, Send
 from rest_api.problems import MEDIA_TYPE, problem_of
 from todo_core.errors import (
     Conflict,
+    FieldProblem,
     IdempotencyKeyReused,
     InsufficientScope,
     InvalidInput,
@@ -38,6 +38,8 @@ from todo_core.errors import (
     Unavailable,
 )
 from todo_core.operation import Operation
+from todo_core.text import strict_json
+from todo_core.validation import known_fields, path_of, problems
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -73,8 +75,11 @@ class DirectRoute(APIRoute):
         request = Request(scope, receive, send)
         try:
             body = await _json_body(request) if self.body_field is not None else _NO_BODY
+            if request.query_params and not self.dependant.query_params:
+                names = [path_of([name]) for name in request.query_params]
+                raise InvalidInput(problems=[FieldProblem(name, "is not a known field") for name in names])
             response: Response = await self.endpoint(**await _gather(self.dependant, request, body))
-        except (TodoError, RequestValidationError, HTTPException) as error:
+        except (TodoError, HTTPException) as error:
             response = problem_of(error)
         await response(scope, receive, send)
 
@@ -109,7 +114,7 @@ async def _gather(dependant: Dependant, request: Request, body: object) -> dict[
     """The arguments of a handler or of a dependency, each checked by FastAPI's validator for it.
 
     Raises:
-        RequestValidationError: With each refused parameter.
+        InvalidInput: With each refused parameter.
     """
     arguments: dict[str, Any] = {}
     for inner in _dependencies(dependant):
@@ -117,17 +122,17 @@ async def _gather(dependant: Dependant, request: Request, body: object) -> dict[
         arguments[str(inner.name)] = await inner.call(**await _gather(inner, request, body))
     if dependant.request_param_name is not None:
         arguments[dependant.request_param_name] = request
-    errors: list[Any] = []
+    refused: list[FieldProblem] = []
     for field, value, location in _given(dependant, request, body):
         if value is None or value is _NO_BODY:
             arguments[field.name] = field.default
             if field.field_info.is_required():
-                errors.append({"type": "missing", "loc": location})
+                refused.append(FieldProblem(path_of(location[1:]) or "body", "is required"))
         else:
             arguments[field.name], wrong = field.validate(value, loc=location)
-            errors.extend(wrong)
-    if errors:
-        raise RequestValidationError(errors)
+            refused += problems(wrong, known=known_fields(field.field_info.annotation), skip=1, tags=_tags(field))
+    if refused:
+        raise InvalidInput(problems=refused)
     return arguments
 
 
@@ -141,6 +146,14 @@ def _given(dependant: Dependant, request: Request, body: object) -> Iterator[tup
         yield field, _query(field.field_info.annotation, request.query_params), ("query",)
     for field in dependant.body_params:
         yield field, body, ("body",)
+
+
+@cache
+def _tags(field: ModelField) -> frozenset[str]:
+    """The tags of a tagged union, which pydantic puts into the location of an error."""
+    kind: Any = Annotated[field.field_info.annotation, field.field_info]
+    schema = TypeAdapter(kind).json_schema()
+    return frozenset(schema.get("discriminator", {}).get("mapping", ()))
 
 
 def _query(model: Any, given: QueryParams) -> dict[str, Any]:
@@ -160,13 +173,11 @@ def _list_fields(model: type[BaseModel]) -> frozenset[str]:
 
 
 async def _json_body(request: Request) -> object:
-    """The body as RFC 8259 has it: no NaN, no lone surrogates.
+    """The body, parsed strictly.
 
     Raises:
         HTTPException: It is too large (413), of another type (415), or not JSON (400).
     """
-    if int(request.headers.get("content-length", "0")) > MAX_BODY_BYTES:
-        raise HTTPException(413)
     received = bytearray()
     async for chunk in request.stream():
         received += chunk
@@ -177,8 +188,8 @@ async def _json_body(request: Request) -> object:
     if not _JSON_TYPE.match(request.headers.get("content-type", "")):
         raise HTTPException(415)
     try:
-        return orjson.loads(received)
-    except orjson.JSONDecodeError:
+        return strict_json(bytes(received))
+    except ValueError:
         raise HTTPException(400) from None
 
 
@@ -199,7 +210,7 @@ class Routes:
 
     def expose(
         self,
-        operation: Operation[..., Any],
+        operations: Operation[..., Any] | Sequence[Operation[..., Any]],
         method: str,
         path: str,
         *,
@@ -207,35 +218,41 @@ class Routes:
         status: int = 200,
         summary: str,
         also: tuple[int, ...] = (),
+        words: str = "",
     ) -> Callable[[Handler], Handler]:
-        """Declare a route for an operation.
+        """Declare a route for an operation, or for several whose items carry their own refusals.
 
         Args:
-            operation: What it does; its docstring and its refusals become the OpenAPI text.
+            operations: What it does; the docstring and the refusals become the OpenAPI text.
             method: The HTTP method.
             path: The path below the prefix.
             shape: The body of a success; None has no body.
             status: The status of a success.
             summary: A few words for the list of routes.
             also: Further statuses without a body, such as 304.
+            words: The OpenAPI text, where it is not that of one operation.
         """
-        refusals = {*EVERY_REFUSAL, *operation.raises}
-        if operation.effect == "changes":
+        served = [operations] if isinstance(operations, Operation) else operations
+        refusals = {*EVERY_REFUSAL, *(served[0].raises if len(served) == 1 else ())}
+        if any(operation.effect == "changes" for operation in served):
             refusals |= {*EVERY_WRITE_REFUSAL}
-        responses: dict[int | str, dict[str, Any]] = {code: {"description": HTTPStatus(code).phrase} for code in also}
-        responses |= _problems(refusals)
-        if method in ("POST", "PATCH"):
-            responses |= {status: _problem(text) for status, text in _BODY_PROBLEMS.items()}
-        EXPOSED.setdefault(operation.name, []).append(f"{method} {self._prefix}{path}")
+        for operation in served:
+            EXPOSED.setdefault(operation.name, []).append(f"{method} {self._prefix}{path}")
 
         def declare(handler: Handler) -> Handler:
+            responses: dict[int | str, dict[str, Any]] = {
+                code: {"description": HTTPStatus(code).phrase} for code in also
+            }
+            responses |= _problems(refusals)
+            if get_dependant(path=path, call=handler).body_params:
+                responses |= {code: _problem(text) for code, text in _BODY_PROBLEMS.items()}
             options = {
                 "methods": [method],
                 "response_model": shape,
                 "status_code": status,
                 "responses": responses,
                 "summary": summary,
-                "description": operation.words,
+                "description": words or served[0].words,
                 "operation_id": handler.__name__,
                 "tags": [self._tag],
             }

@@ -171,5 +171,3 @@ async def token_of(caller: Caller, *scopes: Scope) -> str:
     made = await caller.perform(tokens.create, wanted)
     assert made.secret is not None
     return made.secret
-
-

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -15,11 +16,11 @@ from mcp_server.http import PATH as MCP_PATH
 from mcp_server.http import McpEndpoint
 from mcp_server.server import TodoServer
 from rest_api.app import create_app
-from rest_api.caller import bearer_token
 from rest_api.routing import MAX_BODY_BYTES
 from todo_app import VERSION
 from todo_app.requests import RequestContext
 from todo_core.core import Core
+from todo_core.identity import bearer_token, client_name
 from todo_core.operation import Caller
 from todo_core.retention import keep_purging
 from todo_core.settings import ConfigurationError, Settings
@@ -71,9 +72,10 @@ def build(settings: Settings, database_url: str, address: Address, only: Only | 
     hosts = address.hosts(settings)
     core: Core | None = None
 
-    async def authenticate(authorization: str | None) -> Caller:
+    async def authenticate(headers: Mapping[str, str]) -> Caller:
         assert core is not None  # the lifespan has begun
-        return Caller(core, await core.identity.authenticate(bearer_token(authorization)), "mcp")
+        principal = await core.identity.authenticate(bearer_token(headers.get("authorization")))
+        return Caller(core, principal, "mcp", client_name(headers.get("user-agent")))
 
     endpoint = McpEndpoint(
         TodoServer(VERSION),
@@ -91,11 +93,14 @@ def build(settings: Settings, database_url: str, address: Address, only: Only | 
             await stack.enter_async_context(endpoint.run())
             tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(keep_purging, core)
+            # What was made until here stays: the collector need not look at it again and again.
+            gc.collect()
+            gc.freeze()
             yield
             tasks.cancel_scope.cancel()
 
     app = create_app(settings, lifespan, with_features=only != "mcp")
     if only != "rest":
-        app.router.routes.append(Route(MCP_PATH, endpoint=endpoint))
+        app.router.routes.insert(0, Route(MCP_PATH, endpoint=endpoint))
     app.add_middleware(RequestContext)
     return app

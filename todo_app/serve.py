@@ -87,13 +87,14 @@ async def welcome(settings: Settings, database_url: str, address: Address, only:
 
 def desktop_configuration(settings: Settings) -> str:
     """The JSON that makes Claude Desktop start `todo-mcp stdio`."""
-    command = shutil.which("todo-mcp") or sys.argv[0]
+    beside = Path(sys.executable).with_name("todo-mcp")
+    command = beside if beside.exists() else Path(shutil.which("todo-mcp") or sys.argv[0])
     environment = {"TODO_USER": settings.user}
     if settings.database_url is None:
         environment["TODO_DATA_DIR"] = str(settings.data_dir)
     else:
         environment["TODO_DATABASE_URL"] = "<your database URL>"
-    server = {"command": str(Path(command).absolute()), "args": ["stdio"], "env": environment}
+    server = {"command": str(command.absolute()), "args": ["stdio"], "env": environment}
     return json.dumps({"mcpServers": {"todos": server}}, indent=2)
 
 

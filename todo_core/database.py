@@ -16,7 +16,7 @@ import anyio
 import asyncpg
 import orjson
 from pydantic import BaseModel
-from sqlalchemy import BigInteger, BindParameter, ClauseElement, ColumnElement, bindparam, func, literal_column
+from sqlalchemy import BigInteger, BindParameter, ClauseElement, ColumnElement, bindparam, func, select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -44,6 +44,7 @@ _UNREACHABLE: Final = (
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
+    asyncpg.InvalidCatalogNameError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
@@ -227,6 +228,9 @@ class Database:
             begin += f" SET LOCAL ROLE {role};"
         if token_id is not None:
             begin += f" SELECT require_live_token({int(token_id)});"
+        if not read_only:
+            # A write finds its rows by id: planning it anew each time costs more than running it.
+            begin += " SET LOCAL plan_cache_mode = force_generic_plan;"
         if lock:
             begin += f" SELECT pg_advisory_xact_lock({int(user_id)});"
         try:
@@ -300,10 +304,10 @@ def json_object(
 
     A field is the source's column of the same name, unless `computed` gives an expression for it.
     """
-    pairs: list[ColumnElement[Any]] = []
-    for name in shape.model_fields:
-        pairs += [literal_column(f"'{name}'"), computed[name] if name in computed else source[name]]
-    return func.json_build_object(*pairs)
+    fields = [(computed[name] if name in computed else source[name]).label(name) for name in shape.model_fields]
+    row = select(*fields).correlate_except(None).subquery("shaped")
+    shaped: ColumnElement[Any] = select(func.row_to_json(row.table_valued())).scalar_subquery()
+    return shaped
 
 
 def parameter(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:

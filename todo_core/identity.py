@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
@@ -30,7 +29,7 @@ from todo_core.models.fields import Scope
 from todo_core.models.tokens import ApiToken
 from todo_core.models.users import User
 from todo_core.settings import LOCAL_ISSUER, Settings
-from todo_core.text import storable
+from todo_core.text import storable, strict_json
 
 LEEWAY: Final = timedelta(seconds=30)
 MAX_TOKEN_BYTES: Final = 8192
@@ -40,6 +39,8 @@ database checks it in every transaction (`require_live_token`)."""
 
 USER_SCOPES: Final[frozenset[Scope]] = frozenset({"todos:read", "todos:write", "profile"})
 ALL_SCOPES: Final[frozenset[Scope]] = USER_SCOPES | {"admin"}
+
+MAX_CLIENT_LENGTH: Final = 200
 
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _log = structlog.get_logger()
@@ -110,6 +111,23 @@ _USE_TOKEN = Statement(
     )
     .returning(col(ApiToken.id), col(ApiToken.user_id), col(ApiToken.scopes))
 )
+
+
+def bearer_token(authorization: str | None) -> str:
+    """The token of an `Authorization: Bearer` header (RFC 6750 §2.1).
+
+    Raises:
+        Unauthenticated: There is none.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated
+    return token
+
+
+def client_name(user_agent: str | None) -> str | None:
+    """How the client names itself, for the record of changes."""
+    return user_agent[:MAX_CLIENT_LENGTH] if user_agent else None
 
 
 class Identity:
@@ -231,19 +249,10 @@ def _canonical(segment: str) -> bytes:
 
 
 def _object(raw: bytes) -> dict[str, Any]:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise _Refused("jwt with a duplicate name")
-        return found
-
-    def refuse(_: str) -> Any:
-        raise _Refused("jwt with NaN or Infinity")
-
     try:
-        value = json.loads(raw, object_pairs_hook=unique, parse_constant=refuse)
-    except (ValueError, RecursionError):
-        raise _Refused("jwt segment is not JSON") from None
+        value = strict_json(raw)
+    except ValueError as error:
+        raise _Refused(f"jwt segment {error if type(error) is ValueError else 'is not JSON'}") from None
     if not isinstance(value, dict):
         raise _Refused("jwt segment is not an object")
     return value

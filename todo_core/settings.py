@@ -70,7 +70,10 @@ class Settings(BaseSettings):
     jwt_issuer: str | None = Field(default=None, description="The `iss` that every JWT must carry.")
     jwt_audience: str | None = Field(default=None, description="The `aud` that every JWT must carry.")
     user: str = Field(
-        default="local", min_length=1, max_length=100, description="Local user that `todo-mcp stdio` acts for."
+        default="local",
+        min_length=1,
+        max_length=100,
+        description="Local user of `stdio`, of `serve` and of the `token` commands.",
     )
     time_zone: Annotated[str, AfterValidator(_known_time_zone)] = Field(
         default="UTC", description="IANA time zone given to a new user."

@@ -1,8 +1,9 @@
-"""Strings that are safe to store: no NUL, no lone surrogate."""
+"""Text that means one thing: strings that can be stored, JSON that parses one way."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
@@ -21,6 +22,29 @@ def storable(text: str) -> str:
         except UnicodeEncodeError:
             raise ValueError("must not contain a lone surrogate") from None
     return text
+
+
+def strict_json(raw: bytes) -> Any:
+    """Parse JSON as RFC 8259 has it, with nothing that two parsers may read in two ways.
+
+    Raises:
+        ValueError: It is not JSON, has NaN or Infinity, names something twice, or nests too deep.
+    """
+    try:
+        return json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("nests too deep") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("names something twice")
+    return found
+
+
+def _refuse_constant(_: str) -> None:
+    raise ValueError("has NaN or Infinity")
 
 
 Storable = Annotated[str, AfterValidator(storable)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_type_hints
 
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
@@ -37,12 +37,19 @@ _MESSAGES = {
     "int_from_float": "must be a whole number",
     "int_parsing": "must be a whole number",
     "bool_parsing": "must be true or false",
+    "union_tag_invalid": "must be one of the allowed values",
+    "union_tag_not_found": "is required",
     "string_unicode": "must be valid Unicode text",
 }
 
 
 def problems(
-    errors: Iterable[Any], *, known: Sequence[str] = (), skip: int = 0, whole: str = "body"
+    errors: Iterable[Any],
+    *,
+    known: Sequence[str] = (),
+    skip: int = 0,
+    whole: str = "body",
+    tags: Collection[str] = (),
 ) -> list[FieldProblem]:
     """Say what is wrong with each field.
 
@@ -51,11 +58,15 @@ def problems(
         known: Names to offer where a field is not known.
         skip: Leading parts of each location to leave out ("body", "query").
         whole: What to call the value itself.
+        tags: Tags of a union, which are no part of the caller's document.
     """
     found = []
     for error in errors:
         kind, context = str(error["type"]), dict(error.get("ctx") or {})
+        location = [part for part in error["loc"][skip:] if part not in tags]
         allowed: Sequence[str] = ()
+        if kind in ("too_short", "too_long") and context.get("field_type") != "List":
+            kind = f"string_{kind}"  # pydantic's word for a string that was trimmed first
         if kind == "value_error":
             message = str(context.get("error", "is not valid"))
         elif kind in _MESSAGES:
@@ -64,13 +75,16 @@ def problems(
             message = "is not valid"
         if kind == "literal_error":
             allowed = _QUOTED.findall(str(context.get("expected", "")))
+        elif kind in ("union_tag_invalid", "union_tag_not_found"):
+            location += _QUOTED.findall(str(context["discriminator"]))
+            allowed = sorted(tags)
         elif kind == "extra_forbidden":
             allowed = known
-        found.append(FieldProblem(_path(error["loc"][skip:]) or whole, message, allowed))
+        found.append(FieldProblem(path_of(location) or whole, message, allowed))
     return found
 
 
-def _path(location: Sequence[str | int]) -> str:
+def path_of(location: Sequence[str | int]) -> str:
     """Where the field is. An unknown name comes from the caller: it is cut and cleaned."""
     return ".".join(_UNPRINTABLE.sub("?", str(part))[:64] for part in location)
 

@@ -38,13 +38,13 @@ class TodoEdit(TodoUpdate, total=False):
 
     __pydantic_config__ = STRICT  # type: ignore[misc]
 
-    clear: Annotated[list[Literal["description"]], Field(description="Fields to empty.")]
+    clear: Annotated[list[Literal["description"]], Field(max_length=1, description="Fields to empty.")]
 
 
 @tools.expose(operations.add, title="Add todos", answer=WRITE_SCHEMA)
 async def add_todos(
     me: Me,
-    todos: Annotated[list[Tried[TodoCreate]], Field(min_length=1, max_length=MAX_BATCH)],
+    todos: Annotated[list[Tried[TodoCreate]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 new todos.")],
     idempotency_key: IdempotencyKey = None,
 ) -> CallToolResult:
     return answers.written(await me.once(idempotency_key).perform(operations.add, todos))
@@ -63,7 +63,7 @@ async def list_todos(me: Me, wanted: TodoListing) -> CallToolResult:
 @tools.expose(operations.update, title="Update todos", answer=WRITE_SCHEMA)
 async def update_todos(
     me: Me,
-    todos: Annotated[list[Tried[TodoEdit]], Field(min_length=1, max_length=MAX_BATCH)],
+    todos: Annotated[list[Tried[TodoEdit]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 changes.")],
     idempotency_key: IdempotencyKey = None,
 ) -> CallToolResult:
     updates = [todo if isinstance(todo, InvalidInput) else _cleared(todo) for todo in todos]

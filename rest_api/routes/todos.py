@@ -30,8 +30,6 @@ IfNoneMatch = Annotated[
     Header(description="The `ETag` you have: 304 if it is still that version (RFC 9110 §13.1.2)."),
 ]
 _ENTITY_TAG = re.compile(r'"([1-9][0-9]{0,8})"', re.ASCII)
-_NEVER = 0
-"""A version that no row has: an entity tag that is not ours matches nothing."""
 
 
 class Completion(Input):
@@ -72,11 +70,12 @@ class DeleteBatch(Input):
 Batch = Annotated[AddBatch | UpdateBatch | CompleteBatch | DeleteBatch, Field(discriminator="action")]
 
 
-def _version(if_match: str | None) -> int | None:
+def _versions(if_match: str | None) -> list[int] | None:
+    """The versions that the header accepts; an entity tag that is not ours, or a weak one, matches nothing."""
     if if_match is None or if_match.strip() == "*":
         return None
-    found = _ENTITY_TAG.fullmatch(if_match.strip())
-    return int(found[1]) if found else _NEVER
+    found = [_ENTITY_TAG.fullmatch(tag.strip()) for tag in if_match.split(",")]
+    return [int(tag[1]) for tag in found if tag]
 
 
 def _todo(changed: Changed[TodoRead], status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -116,15 +115,15 @@ async def update_todo(
     ],
     if_match: IfMatch = None,
 ) -> Response:
-    update = cast("TodoUpdate", {**patch, "id": todo_id})
-    if (version := _version(if_match)) is not None:
-        update["if_version"] = version
+    versions = _versions(if_match)
+    condition = {} if versions is None else {"if_version": versions}
+    update = cast("TodoUpdate", {**patch, "id": todo_id, **condition})
     return _todo(await me.perform(todos.update, [update]))
 
 
 @routes.expose(todos.delete, "DELETE", "/{todo_id}", shape=None, status=204, summary="Move a todo to the trash")
 async def delete_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
-    deleted = await me.perform(todos.delete, [todo_id], if_version=_version(if_match))
+    deleted = await me.perform(todos.delete, [todo_id], if_version=_versions(if_match))
     deleted.one()
     return Response(status_code=204, headers=answers.tracks(deleted))
 
@@ -133,16 +132,21 @@ async def delete_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> 
 async def complete_todo(
     me: MeOnce, todo_id: PathId, body: Completion = Completion(), if_match: IfMatch = None
 ) -> Response:
-    return _todo(await me.perform(todos.complete, [todo_id], body.is_completed, _version(if_match)))
+    return _todo(await me.perform(todos.complete, [todo_id], body.is_completed, _versions(if_match)))
 
 
 @routes.expose(todos.delete, "POST", "/{todo_id}/restore", shape=TodoRead, summary="Take a todo out of the trash")
 async def restore_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
-    return _todo(await me.perform(todos.delete, [todo_id], False, _version(if_match)))
+    return _todo(await me.perform(todos.delete, [todo_id], False, _versions(if_match)))
 
 
 @routes.expose(
-    todos.update, "POST", "/batch", shape=ChangedRead[TodoRead], summary="Add, change, complete or trash up to 50 todos"
+    (todos.add, todos.update, todos.complete, todos.delete),
+    "POST",
+    "/batch",
+    shape=ChangedRead[TodoRead],
+    summary="Add, change, complete or trash up to 50 todos",
+    words="One result for each item, in order: the row, or the problem that a request for this item alone would have.",
 )
 async def batch_todos(me: MeOnce, batch: Annotated[Batch, Body()]) -> Response:
     match batch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -31,12 +31,13 @@ Trimmed = Annotated[Storable, StringConstraints(strip_whitespace=True)]
 
 
 def _instant(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            return datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError("must be an ISO 8601 date-time with an offset, such as 2026-11-21T09:00:00Z") from None
-    return value
+    if not isinstance(value, str):
+        return value
+    try:
+        instant = datetime.fromisoformat(value)
+        return instant if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("must be an ISO 8601 date-time with an offset, such as 2026-11-21T09:00:00Z") from None
 
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
@@ -50,7 +51,11 @@ def digits(value: object) -> object:
     """URLs carry text: a strict integer is made from plain digits and from nothing else."""
     if isinstance(value, list):
         return [digits(item) for item in value]
-    return int(value) if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) else value
+    if not isinstance(value, str):
+        return value
+    if not _WHOLE_NUMBER.fullmatch(value):
+        raise ValueError("must be a whole number")
+    return int(value)
 
 
 STRICT = ConfigDict(extra="forbid", strict=True)

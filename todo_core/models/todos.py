@@ -96,7 +96,7 @@ class TodoPatch(TypedDict, total=False):
     __pydantic_config__ = STRICT  # type: ignore[misc]  # how pydantic configures a TypedDict
 
     title: Title
-    description: Annotated[Description | None, Field(description="Details; null clears them.")]
+    description: Annotated[Description | None, Field(description="Details, up to 1000 characters.")]
     priority: ChosenPriority
     is_completed: Annotated[bool, Field(description="Set done or open.")]
 
@@ -140,12 +140,14 @@ class TodoFilter(Input):
 class TodoQuery(TodoFilter):
     """The same filter as a URL's query string."""
 
-    ids: Annotated[list[Id] | None, BeforeValidator(digits), Field(max_length=200, description="Only these ids.")] = (
-        None
-    )
+    ids: Annotated[
+        Annotated[list[Id], Field(max_length=200)] | None, BeforeValidator(digits), Field(description="Only these ids.")
+    ] = None
     limit: Annotated[Limit, BeforeValidator(digits), Field(description="Rows on a page, 1–200.")] = 50
     offset: Annotated[
-        int, BeforeValidator(digits), Field(ge=0, le=10_000_000, description="Rows to skip; a cursor is faster.")
+        Annotated[int, Field(ge=0, le=10_000_000)],
+        BeforeValidator(digits),
+        Field(description="Rows to skip; a cursor is faster."),
     ] = 0
 
 

@@ -27,8 +27,8 @@ REVERT: Final[Mapping[str, Callable[[Tx, Sequence[Mapping[str, Any]]], Awaitable
 async def find(tx: Tx, wanted: ChangeFilter) -> Page[ChangeRead]:
     """List what changed: by whom, when, before and after.
 
-    With `since`, everything after that change in the order it was committed, nothing missed;
-    `next_cursor` is the `since` of the next call. Without it, the latest first.
+    With `since`, everything after that change in the order it was committed, nothing missed: the
+    answer names the `since` of the next call. Without it, the latest first.
     """
     row = await tx.one(
         queries.LATEST if wanted.since is None else queries.SINCE, limit=wanted.limit, since=wanted.since

@@ -31,7 +31,7 @@ async def find(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     """List todos: filtered, ordered, a page at a time, with the true total.
 
     The trash shows only with status `trashed`. `next_cursor` leads to the next page at the same
-    cost however deep it is; null means this is the last.
+    cost however deep it is; the last page has none.
     """
     given = {name: value for name in queries.CONDITIONS if (value := getattr(wanted, name)) is not None}
     if "priority" in given:
@@ -45,15 +45,7 @@ async def find(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
         key, place["after_id"] = tx.core.cursors.open(wanted.cursor, scope)
         place["after_key"] = datetime.fromisoformat(key) if wanted.sort in ("created", "updated") else key
     statement = queries.page(wanted.status, frozenset(given), wanted.sort, descending, bool(place))
-    row = await tx.one(
-        statement,
-        limit=wanted.limit,
-        one_more=wanted.limit + 1,
-        last=offset + wanted.limit,
-        offset=offset,
-        **given,
-        **place,
-    )
+    row = await tx.one(statement, limit=wanted.limit, offset=offset, **given, **place)
     cursor = tx.core.cursors.make([orjson.loads(row["key"]), row["id"]], scope) if row["more"] else None
     return Page(row["rows"], row["total"], wanted.limit, cursor)
 
@@ -104,7 +96,8 @@ async def _revise(
 ) -> Changed[TodoRead]:
     """Apply each patch to its todo in one statement; a patch that changes nothing leaves the version as it is."""
     items = [patch for patch in patches if not isinstance(patch, TodoError)]
-    rows = iter(await tx.rows(queries.REVISE, items=json_text(items), trash_too=trash_too) if items else ())
+    ids = [patch["id"] for patch in items]
+    rows = iter(await tx.rows(queries.REVISE, items=json_text(items), ids=ids, trash_too=trash_too) if items else ())
     results: list[Done | TodoError] = []
     touched: list[Touched] = []
     for patch in patches:
@@ -114,7 +107,7 @@ async def _revise(
         row = next(rows)
         if row["id"] is None:
             results.append(await missing(tx, ENTITY, patch["id"]))
-        elif patch.get("if_version", row["version"]) != row["version"]:
+        elif row["version"] not in _accepted_versions(patch, row["version"]):
             results.append(VersionConflict(extra={"current": orjson.loads(row["before"])}))
         elif row["after"] is None:
             results.append(Done(row["before"], changed=False))
@@ -122,6 +115,11 @@ async def _revise(
             results.append(Done(row["after"]))
             touched.append(Touched(ENTITY, row["id"], row["before"], row["after"]))
     return Changed(results, touched)
+
+
+def _accepted_versions(patch: Mapping[str, Any], present: int) -> Sequence[int]:
+    wanted = patch.get("if_version", present)
+    return wanted if isinstance(wanted, list) else [wanted]
 
 
 def _once_each(ids: Iterable[int | InvalidInput], patch: Mapping[str, Any]) -> list[Mapping[str, Any] | TodoError]:
@@ -167,7 +165,7 @@ def _columns(given: Mapping[str, Any]) -> dict[str, Any]:
 
 @operation(effect="changes", scope="todos:write", raises=(NotFound, NotOwner, VersionConflict))
 async def complete(
-    tx: Tx, ids: Sequence[Tried[int]], completed: bool = True, if_version: int | None = None
+    tx: Tx, ids: Sequence[Tried[int]], completed: bool = True, if_version: int | list[int] | None = None
 ) -> Changed[TodoRead]:
     """Set todos done, or open again with `completed` false. It sets and never toggles: a repeat changes nothing."""
     return await _revise(tx, _once_each(ids, {"is_completed": completed} | _condition(if_version)))
@@ -175,13 +173,13 @@ async def complete(
 
 @operation(effect="changes", scope="todos:write", raises=(NotFound, NotOwner, VersionConflict), destructive=True)
 async def delete(
-    tx: Tx, ids: Sequence[Tried[int]], deleted: bool = True, if_version: int | None = None
+    tx: Tx, ids: Sequence[Tried[int]], deleted: bool = True, if_version: int | list[int] | None = None
 ) -> Changed[TodoRead]:
     """Move todos to the trash, or restore them with `deleted` false. The trash is emptied after the retention time."""
     return await _revise(tx, _once_each(ids, {"is_deleted": deleted} | _condition(if_version)), trash_too=True)
 
 
-def _condition(if_version: int | None) -> dict[str, int]:
+def _condition(if_version: int | list[int] | None) -> dict[str, Any]:
     return {} if if_version is None else {"if_version": if_version}
 
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 
 from todo_core.database import Statement, json_object, mine, parameter
 from todo_core.models.todos import PRIORITIES, Sort, Todo, TodoRead
@@ -86,28 +86,22 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
     wanted = and_(mine(Todo), _STATUS[status], *(CONDITIONS[name] for name in sorted(conditions)))
     key = _SORT_KEYS[sort]
     order = [key.desc(), _table.c.id.desc()] if descending else [key.asc(), _table.c.id.asc()]
-    rows: Select[Any] = select(
-        _read(_table.c).label("row"),
-        key.label("key"),
-        _table.c.id.label("id"),
-        func.row_number().over(order_by=order).label("place"),
-    ).where(wanted)
+    rows: Select[Any] = select(_read(_table.c).label("row"), key.label("key"), _table.c.id.label("id")).where(wanted)
     if after:
         here = tuple_(key, _table.c.id)
         there = tuple_(parameter("after_key", key.type), parameter("after_id", BigInteger()))
         rows = rows.where(here < there if descending else here > there)
-    found = (
-        rows.order_by(*order).limit(parameter("one_more", Integer())).offset(parameter("offset", Integer())).subquery()
-    )
-    on_page = found.c.place <= parameter("last", Integer())
-    is_last = found.c.place == parameter("last", Integer())
+    # One row more than the page tells whether there is a next one.
+    limit = parameter("limit", Integer())
+    found = rows.order_by(*order).limit(limit + 1).offset(parameter("offset", Integer())).subquery()
+    page_rows = func.array_to_json(func.array_agg(found.c.row, type_=ARRAY(JSON))[1:limit])
     return Statement(
         select(
-            func.coalesce(func.json_agg(found.c.row).filter(on_page), literal_column("'[]'::json")).label("rows"),
+            func.coalesce(page_rows, literal_column("'[]'::json")).label("rows"),
             select(func.count()).select_from(_table).where(wanted).scalar_subquery().label("total"),
-            (func.count() > parameter("limit", Integer())).label("more"),
-            func.to_json(func.min(found.c.key).filter(is_last)).label("key"),
-            func.min(found.c.id).filter(is_last).label("id"),
+            (func.count() > limit).label("more"),
+            func.to_json(func.array_agg(found.c.key, type_=ARRAY(key.type))[limit]).label("key"),
+            func.array_agg(found.c.id, type_=ARRAY(BigInteger))[limit].label("id"),
         ).select_from(found)
     )
 
@@ -147,12 +141,16 @@ _wanted = select(
     _item.c.n,
     _item.c.patch,
     _item.c.patch["id"].astext.cast(BigInteger).label("id"),
-    _item.c.patch["if_version"].astext.cast(Integer).label("if_version"),
+    _item.c.patch["if_version"].label("if_version"),
 ).cte("wanted")
 _old = (
     select(_table, _wanted.c.n, _wanted.c.patch, _wanted.c.if_version)
     .join(_wanted, _wanted.c.id == _table.c.id)
-    .where(mine(Todo), or_(_table.c.deleted_at.is_(None), parameter("trash_too", Boolean())))
+    .where(
+        mine(Todo),
+        _table.c.id == any_(parameter("ids", ARRAY(BigInteger))),  # the index finds them, however many the user has
+        or_(_table.c.deleted_at.is_(None), parameter("trash_too", Boolean())),
+    )
     .order_by(_table.c.id)
     .with_for_update(of=_table)
     .cte("old")
@@ -183,7 +181,7 @@ _next = (
         _moment("completed_at", "is_completed"),
         _moment("deleted_at", "is_deleted"),
     )
-    .where(or_(_old.c.if_version.is_(None), _old.c.if_version == _old.c.version))
+    .where(or_(_old.c.if_version.is_(None), _old.c.if_version.contains(func.to_jsonb(_old.c.version))))
     .cte("next")
 )
 PATCHABLE: Final = ("title", "description", "priority", "completed_at", "deleted_at")

@@ -17,7 +17,7 @@ ALL = Statement(
         func.count().label("total"),
     ).where(mine(ApiToken))
 )
-CREATE = Statement(
+_new = (
     insert(_table)
     .values(
         user_id=parameter("user_id", BigInteger()),
@@ -27,8 +27,10 @@ CREATE = Statement(
         scopes=parameter("scopes", ARRAY(Text)),
         expires_at=parameter("expires_at", DateTime(timezone=True)),
     )
-    .returning(_table.c.id, _READ.label("row"))
+    .returning(_table)
+    .cte("new")
 )
+CREATE = Statement(select(_new.c.id, json_object(TokenRead, _new.c).label("row")))
 _old = select(_table).where(mine(ApiToken), _table.c.id == parameter("id", BigInteger())).with_for_update().cte("old")
 _revoked = (
     update(_table)

@@ -1,0 +1,1 @@
+"""Speed and size, measured against floors in the same run: `python -m bench`."""

@@ -1,0 +1,131 @@
+"""The load generators: wrk, and a slower one in Python for where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httptools
+
+_SCRIPT: Final = Path(__file__).with_name("load.lua")
+WRK: Final = shutil.which("wrk")
+NAME: Final = "wrk" if WRK else "the Python fallback (install wrk: the numbers below are the generator's as much)"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one run gave; times in seconds."""
+
+    rate: float
+    """Answers per second."""
+    p50: float
+    p99: float
+    failed: int = 0
+    """Answers that were no success, and connections that broke."""
+
+
+def run(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Measured:
+    """Send the requests round and round for some seconds. wrk takes whole ones only."""
+    if WRK and seconds == int(seconds):
+        return _wrk(WRK, port, requests, connections, int(seconds))
+    return asyncio.run(_python(port, requests, connections, seconds))
+
+
+def _wrk(wrk: str, port: int, requests: Sequence[bytes], connections: int, seconds: int) -> Measured:
+    with tempfile.NamedTemporaryFile(prefix="todo-mcp-bench-") as file:
+        for request in requests:
+            file.write(b"%d\n%s" % (len(request), request))
+        file.flush()
+        options = ["-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(_SCRIPT), f"http://127.0.0.1:{port}"]
+        done = subprocess.run(
+            [wrk, *options], env=os.environ | {"BENCH_REQUESTS": file.name}, capture_output=True, text=True, check=True
+        )
+    found = re.search(r"^BENCH (.+)$", done.stdout, re.MULTILINE)
+    if found is None:
+        raise SystemExit(f"wrk gave no result: {done.stdout}{done.stderr}")
+    told = json.loads(found[1])
+    return Measured(told["rate"], told["p50"] / 1e6, told["p99"] / 1e6, told["refused"] + told["broken"])
+
+
+class _Answer:
+    """Reads one answer, as httptools tells of it."""
+
+    def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
+        self.body = b""
+        self.complete = False
+
+    def on_body(self, body: bytes) -> None:
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+
+async def _python(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Measured:
+    times: list[float] = []
+    failed = 0
+    began = time.perf_counter()
+    ends = began + seconds
+
+    async def send(first: int) -> None:
+        nonlocal failed
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        turn = first
+        while (start := time.perf_counter()) < ends:
+            writer.write(requests[turn % len(requests)])
+            turn += connections
+            answer = _Answer()
+            while not answer.complete:
+                answer.parser.feed_data(await reader.read(65_536))
+            times.append(time.perf_counter() - start)
+            failed += not 200 <= answer.parser.get_status_code() < 300
+        writer.close()
+
+    await asyncio.gather(*(send(first) for first in range(connections)))
+    spent = time.perf_counter() - began
+    percentiles = statistics.quantiles(times, n=100)
+    return Measured(len(times) / spent, percentiles[49], percentiles[98], failed)
+
+
+class Client:
+    """One connection that sends one request after another."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, request: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer."""
+        self._socket.sendall(request)
+        answer = _Answer()
+        while not answer.complete:
+            answer.parser.feed_data(self._socket.recv(262_144))
+        return answer.parser.get_status_code(), answer.body
+
+    def read(self, request: bytes) -> bytes:
+        """The body of a successful answer.
+
+        Raises:
+            SystemExit: It was no success.
+        """
+        status, body = self.send(request)
+        if not 200 <= status < 300:
+            raise SystemExit(f"Status {status} for {request[:80]!r}: {body[:300]!r}")
+        return body
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()

@@ -1,0 +1,109 @@
+"""Contestants take turns within one run: what counts is their ratio in the same round."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from rich.progress import Progress
+
+from bench.contests import Contest
+from bench.load import Measured
+from bench.plan import CONNECTIONS
+
+_WARM_SECONDS: Final = 1
+_SETTLE_SECONDS: Final = 0.2
+"""What was under way when the load stopped ends before the next measurement begins."""
+
+
+@dataclass(slots=True)
+class Results:
+    """What every round gave, by case and contestant."""
+
+    busy: dict[tuple[str, str], list[Measured]] = field(default_factory=lambda: defaultdict(list))
+    """With many connections."""
+    alone: dict[tuple[str, str], list[Measured]] = field(default_factory=lambda: defaultdict(list))
+    """With one."""
+
+    def ratio(self, case: str, name: str, base: str) -> float:
+        """How many requests a second, as a share of `base`'s: the median over the rounds."""
+        mine, other = self.busy[case, name], self.busy[case, base]
+        return statistics.median(one.rate / two.rate for one, two in zip(mine, other, strict=True))
+
+    def rate(self, case: str, name: str) -> float:
+        """Requests per second with many connections."""
+        return statistics.median(one.rate for one in self.busy[case, name])
+
+    def busy_p99(self, case: str, name: str) -> float:
+        """Seconds that one of a hundred took longer than, with many connections."""
+        return statistics.median(one.p99 for one in self.busy[case, name])
+
+    def p50(self, case: str, name: str) -> float:
+        """Seconds that half took longer than, with one connection."""
+        return statistics.median(one.p50 for one in self.alone[case, name])
+
+    def p99(self, case: str, name: str) -> float:
+        """Seconds that one of a hundred took longer than, with one connection."""
+        return statistics.median(one.p99 for one in self.alone[case, name])
+
+    def spread(self, case: str, name: str, base: str) -> tuple[float, float]:
+        """The least and the greatest ratio of a round."""
+        ratios = [one.rate / two.rate for one, two in zip(self.busy[case, name], self.busy[case, base], strict=True)]
+        return min(ratios), max(ratios)
+
+    def failures(self) -> dict[tuple[str, str], int]:
+        """Answers that were no success."""
+        counted: dict[tuple[str, str], int] = defaultdict(int)
+        for kind in (self.busy, self.alone):
+            for key, runs in kind.items():
+                counted[key] += sum(one.failed for one in runs)
+        return {key: number for key, number in counted.items() if number}
+
+
+def play(
+    contests: Sequence[Contest], rounds: int, seconds: float, alone_seconds: float, restore: Callable[[], None]
+) -> Results:
+    """Measure every contestant in every round, in an order that rotates.
+
+    Args:
+        contests: What is measured.
+        rounds: How often.
+        seconds: How long with many connections.
+        alone_seconds: How long with one; less than a second skips wrk and the warming-up.
+        restore: Puts the database back after each round.
+    """
+    results = Results()
+    measurements = sum(len(contest.entries) for contest in contests)
+    with Progress(transient=True) as progress:
+        task = progress.add_task("Warming up", total=measurements * (rounds + 1))
+        for contest in contests:
+            _prepare(contest)
+            for entry in contest.entries:
+                entry.check()
+                if alone_seconds >= 1:
+                    entry.measure(CONNECTIONS, _WARM_SECONDS)
+                progress.advance(task)
+        restore()
+        for turn in range(rounds):
+            for contest in contests:
+                progress.update(task, description=f"Round {turn + 1} of {rounds}, {contest.case}")
+                shift = turn % len(contest.entries)
+                for entry in contest.entries[shift:] + contest.entries[:shift]:
+                    key = contest.case, entry.name
+                    _prepare(contest)
+                    results.busy[key].append(entry.measure(CONNECTIONS, seconds))
+                    time.sleep(min(_SETTLE_SECONDS, alone_seconds))
+                    _prepare(contest)
+                    results.alone[key].append(entry.measure(1, alone_seconds))
+                    progress.advance(task)
+            restore()
+    return results
+
+
+def _prepare(contest: Contest) -> None:
+    if contest.before is not None:
+        contest.before()

@@ -1,0 +1,100 @@
+"""Each contestant's server: one process, one worker, its own port on 127.0.0.1."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.error import HTTPError, URLError
+
+from bench.plan import AUDIENCE, ISSUER, JWT_SECRET, POOL_SIZE
+from todo_app.embedded import free_port
+
+ROOT: Final = Path(__file__).parents[1]
+_START_SECONDS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Ports of the contestants."""
+
+    floor: int
+    tutorial: int
+    ours: int
+    echo: int
+
+
+@contextmanager
+def running(database_url: str, folder: Path) -> Iterator[Servers]:
+    """All contestants, started and answering."""
+    with ExitStack() as stack:
+
+        def start(name: str, command: list[str], port: int, probe: str) -> int:
+            log = stack.enter_context((folder / f"{name}.log").open("wb"))
+            process = stack.enter_context(_process(command, environment(database_url), folder, log.fileno()))
+            _until_answering(process, f"http://127.0.0.1:{port}{probe}", Path(log.name))
+            return port
+
+        def theirs(name: str) -> int:
+            port = free_port()
+            options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+            command = ["-m", "uvicorn", f"bench.apps.{name}:app", "--host", "127.0.0.1", "--port", str(port), *options]
+            return start(name, command, port, "/none")
+
+        port = free_port()
+        ours = start("ours", ["-m", "todo_app", "serve", "--port", str(port)], port, "/readyz")
+        yield Servers(theirs("floor"), theirs("tutorial"), ours, theirs("echo"))
+
+
+def environment(database_url: str | None = None) -> dict[str, str]:
+    """What a contestant's process is given; a person's own settings are kept out."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TODO_", "DATABASE_URL"))}
+    kept["PYTHONPATH"] = str(ROOT)
+    if database_url is not None:
+        kept |= {
+            "BENCH_URL": database_url,
+            "TODO_DATABASE_URL": database_url,
+            "TODO_DATABASE_POOL_SIZE": str(POOL_SIZE),
+            "TODO_JWT_SECRET": JWT_SECRET,
+            "TODO_JWT_ISSUER": ISSUER,
+            "TODO_JWT_AUDIENCE": AUDIENCE,
+            "TODO_TRASH_DAYS": "3650",  # the seed's trash stays
+        }
+    return kept
+
+
+@contextmanager
+def _process(command: list[str], env: dict[str, str], folder: Path, log: int) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, *command], env=env, cwd=folder, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _until_answering(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(url, timeout=1).close()  # noqa: S310  # our own http address
+        except HTTPError as error:
+            if error.code < 500:
+                return
+        except (URLError, OSError):
+            pass
+        else:
+            return
+        time.sleep(0.05)
+    raise SystemExit(f"A server did not start; its output is in {log}")

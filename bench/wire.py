@@ -1,0 +1,104 @@
+"""The requests of each case, as the bytes that go over the wire.
+
+Requests go round the users, so that no two of those in flight are one user's.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import jwt
+from mcp_types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY, PROTOCOL_VERSION_META_KEY
+
+from bench.database import Actor
+from bench.plan import AUDIENCE, ISSUER, JWT_SECRET, PAGE_SIZE
+
+PROTOCOL: Final = "2026-07-28"
+_LIST: Final = 1024
+"""Requests of the cases that need no particular todo."""
+
+Identify = Callable[[Actor], str]
+"""The header line that says who is calling."""
+
+
+def by_number(actor: Actor) -> str:
+    """No login at all: the floor believes it."""
+    return f"X-User: {actor.user_id}"
+
+
+def by_token(actor: Actor) -> str:
+    """An API token."""
+    return f"Authorization: Bearer {actor.token}"
+
+
+def by_jwt(actor: Actor) -> str:
+    """An HS256 JWT, good for a day."""
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": str(actor.user_id), "exp": int(time.time()) + 86_400}
+    return f"Authorization: Bearer {jwt.encode(claims, JWT_SECRET, 'HS256')}"
+
+
+def http(method: str, path: str, port: int, headers: Sequence[str], body: Any = None) -> bytes:
+    """One HTTP/1.1 request."""
+    content = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
+    lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", *headers]
+    if body is not None:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+def rest(case: str, port: int, actors: Sequence[Actor], identify: Identify) -> list[bytes]:
+    """The requests of a REST case."""
+    who = [identify(actor) for actor in actors]
+    turns = [(number % len(actors), number // len(actors)) for number in range(max(_LIST, len(actors)))]
+    if case == "list-50":
+        path = f"/api/v1/todos?limit={PAGE_SIZE}"
+        return [http("GET", path, port, [who[actor]]) for actor, _ in turns]
+    if case == "add-one":
+        return [
+            http(
+                "POST",
+                "/api/v1/todos",
+                port,
+                [who[actor]],
+                {"title": f"Buy milk and bread {turn}", "description": "2 l"},
+            )
+            for actor, turn in turns
+        ]
+    depth = min(len(actor.todo_ids) for actor in actors)
+    each = [(who[n], actor.todo_ids[turn]) for turn in range(depth) for n, actor in enumerate(actors)]
+    if case == "get-one":
+        return [http("GET", f"/api/v1/todos/{todo}", port, [me]) for me, todo in each]
+    return [
+        http("PATCH", f"/api/v1/todos/{todo}/complete", port, [me], {"is_completed": completed})
+        for completed in (True, False)
+        for me, todo in each
+    ]
+
+
+def call(tool: str, arguments: dict[str, Any], port: int, headers: Sequence[str] = ()) -> bytes:
+    """One MCP tool call over Streamable HTTP."""
+    return mcp("tools/call", {"name": tool, "arguments": arguments}, port, [*headers, f"Mcp-Name: {tool}"])
+
+
+def mcp(method: str, params: dict[str, Any], port: int, headers: Sequence[str] = ()) -> bytes:
+    """One MCP request over Streamable HTTP."""
+    meta = {
+        PROTOCOL_VERSION_META_KEY: PROTOCOL,
+        CLIENT_CAPABILITIES_META_KEY: {},
+        CLIENT_INFO_META_KEY: {"name": "bench", "version": "1"},
+    }
+    lines = [
+        f"MCP-Protocol-Version: {PROTOCOL}",
+        f"Mcp-Method: {method}",
+        "Accept: application/json, text/event-stream",
+    ]
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
+    return http("POST", "/mcp", port, [*headers, *lines], body)
+
+
+def tool_calls(tool: str, arguments: dict[str, Any], port: int, actors: Sequence[Actor]) -> list[bytes]:
+    """The same tool call by each user."""
+    return [call(tool, arguments, port, [by_token(actor)]) for actor in actors]

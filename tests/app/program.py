@@ -1,0 +1,183 @@
+"""The program as a person runs it: `todo-mcp` as a process of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+TODO_MCP = str(Path(sys.executable).with_name("todo-mcp"))
+START_SECONDS = 30.0
+STOP_SECONDS = 20.0
+
+
+def until(done: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait for something, and fail when it does not come."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Serving:
+    """A running `todo-mcp serve`."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    printed: Path
+    logged: Path
+
+    @property
+    def stdout(self) -> str:
+        return self.printed.read_text()
+
+    @property
+    def stderr(self) -> str:
+        return self.logged.read_text()
+
+    @property
+    def token(self) -> str:
+        """The token it showed at its first start."""
+        lines = self.stdout.splitlines()
+        (where,) = (number for number, line in enumerate(lines) if line.startswith("Your API token"))
+        return lines[where + 1].strip()
+
+    @property
+    def claude_code(self) -> list[str]:
+        """The words of the line that connects Claude Code."""
+        (line,) = (line for line in self.stdout.splitlines() if "claude mcp add" in line)
+        return shlex.split(line)
+
+    @property
+    def claude_desktop(self) -> dict[str, Any]:
+        """The configuration that connects Claude Desktop."""
+        text = self.stdout.partition("claude_desktop_config.json):\n")[2]
+        found: dict[str, Any] = json.JSONDecoder().raw_decode(text.lstrip())[0]
+        return found
+
+    def http(self, token: str | None = None, **more: Any) -> httpx2.Client:
+        """A client of it, for the bearer of a token (None: the one it showed)."""
+        headers = {"Authorization": f"Bearer {token or self.token}"}
+        return httpx2.Client(base_url=self.url, headers=headers, timeout=30, **more)
+
+    def is_ready(self) -> bool:
+        assert self.process.poll() is None, f"serve ended with {self.process.returncode}: {self.stderr}"
+        try:
+            return httpx2.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end; its exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(timeout=STOP_SECONDS)
+
+    def end(self) -> None:
+        """Whatever happened, leave nothing running: it, and what it started in its session."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=STOP_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@dataclass
+class Program:
+    """`todo-mcp` with a configuration."""
+
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def configured(self, **settings: str) -> Program:
+        """The same program, with more settings."""
+        return Program(self.folder, self.settings | settings)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """This process's environment, without a person's own settings."""
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(("TODO_", "DATABASE_URL"))}
+        return ours | {"TODO_DATA_DIR": str(self.folder / "data"), "COLUMNS": "200"} | self.settings
+
+    def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [TODO_MCP, *arguments],
+            env=self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def answer(self, *arguments: str) -> str:
+        """What a command that must succeed prints."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    @contextmanager
+    def serve(self, *arguments: str, port: int | None = None) -> Iterator[Serving]:
+        """Serve until the block ends, on a free port."""
+        port = port or free_port()
+        number = len([*self.folder.glob("serve-*.out")])
+        printed, logged = (self.folder / f"serve-{number}.{kind}" for kind in ("out", "err"))
+        with printed.open("wb") as stdout, logged.open("wb") as stderr:
+            process = subprocess.Popen(
+                [TODO_MCP, "serve", "--port", str(port), *arguments],
+                env=self.environment,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        serving = Serving(process, f"http://127.0.0.1:{port}", printed, logged)
+        try:
+            until(serving.is_ready, START_SECONDS, "serve is ready")
+            yield serving
+        finally:
+            serving.end()
+
+
+def logs(text: str) -> list[dict[str, Any]]:
+    """The log lines: each must be one JSON object."""
+    found = [json.loads(line) for line in text.splitlines()]
+    assert all(isinstance(line, dict) for line in found)
+    return found
+
+
+def sentence(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one line of a command that was refused, which must be all that it says."""
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("todo-mcp: ")
+    return line.removeprefix("todo-mcp: ")

@@ -1,0 +1,282 @@
+"""The other commands: their answers on standard output, their mistakes in one line, their exit codes."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+import pytest
+
+from tests.app.program import Program, Serving, free_port, sentence
+from todo_core.core import SCHEMA_REVISION
+from todo_core.tokens import is_well_formed
+
+COMMANDS = [
+    (),
+    ("serve",),
+    ("stdio",),
+    ("demo",),
+    ("migrate",),
+    ("purge",),
+    ("doctor",),
+    ("token",),
+    ("token", "create"),
+    ("token", "list"),
+    ("token", "revoke"),
+]
+SECRET = "hunter2-hunter2-hunter2-hunter2-hunter2"
+
+
+def words(text: str) -> str:
+    """A text without the frame around it."""
+    return " ".join(re.sub("[─│╭╮╰╯]", " ", text).split())
+
+
+@pytest.fixture
+def offline(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """`todo-mcp` where no database is needed: what it is asked for it refuses before."""
+    unused = f"postgresql://somebody:{SECRET}@127.0.0.1:{free_port()}/todo"
+    return Program(tmp_path_factory.mktemp("offline"), {"TODO_DATABASE_URL": unused})
+
+
+@pytest.mark.requirement("OP1")
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command) or "todo-mcp")
+def test_every_command_explains_itself(offline: Program, command: tuple[str, ...]) -> None:
+    flag = "--help" if len(command) != 1 else "-h"
+    done = offline.configured(TODO_TIME_ZONE="Mars/Phobos").run(*command, flag)  # needs no configuration
+
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert words(done.stdout).startswith(f"Usage: {' '.join(('todo-mcp', *command))}")
+
+
+@pytest.mark.requirement("OP1")
+def test_help_names_every_command_there_is(offline: Program) -> None:
+    listed = offline.run("--help").stdout + offline.run("token", "--help").stdout
+
+    found = re.findall(r"^│ ([a-z]+)  ", listed, re.MULTILINE)
+    assert {" ".join(command[-1:]) for command in COMMANDS if command} == set(found)
+
+
+@pytest.mark.requirement("OP1")
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("token", "create", "--scope", "todos:destroy"), "--scope: takes todos:read, todos:write, profile"),
+        (("token", "create", "--scope", "admin"), "--scope: takes todos:read, todos:write, profile"),
+        (("token", "create", "--expires", "soon"), "--expires: takes days such as 90d, at most 3650d, or never"),
+        (("token", "create", "--expires", "90"), "--expires: takes days such as 90d, at most 3650d, or never"),
+        (("token", "create", "--expires", "0d"), "--expires: takes days such as 90d, at most 3650d, or never"),
+        (("token", "create", "--expires", "3651d"), "--expires: takes days such as 90d, at most 3650d, or never"),
+        (("token", "create", "--expires", "٩d"), "--expires: takes days such as 90d, at most 3650d, or never"),
+        (("serve", "--only", "soap"), "--only: takes rest or mcp"),
+        (("serve", "--port", "0"), "--port"),
+        (("serve", "--port", "65536"), "--port"),
+        (("serve", "--workers", "0"), "--workers"),
+        (("token", "revoke", "first"), "token_id"),
+        (("token", "revoke"), "token_id"),
+        (("tokens",), "No such command 'tokens'"),
+        (("serve", "--colour", "red"), "No such option: --colour"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_wrong_command_line_is_refused_with_what_would_be_right(
+    offline: Program, command: tuple[str, ...], said: str
+) -> None:
+    done = offline.run(*command)
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said in words(done.stderr)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.requirement("OP1", "OP2")
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("token", "create", "--name", ""), "name"),
+        (("token", "create", "--name", "n" * 101), "name"),
+        (("token", "create", "--user", "u" * 300), "user"),
+        (("token", "create", "--user", "\udcff"), "user"),
+        (("token", "revoke", "9" * 20), "token_id"),
+        (("migrate", "--to", "nowhere"), "--to"),
+    ],
+    ids=["empty name", "long name", "long user", "user that is no text", "id beyond bigint", "unknown revision"],
+)
+@pytest.mark.usefixtures("serving")
+def test_a_value_that_cannot_be_is_refused_without_a_traceback(
+    served_program: Program, command: tuple[str, ...], said: str
+) -> None:
+    done = served_program.run(*command)
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert said in done.stderr
+    assert len(done.stderr) < 1000
+
+
+@pytest.mark.requirement("OP2", "ID7")
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"TODO_JWT_SECRET": "hunter2"}, "TODO_JWT_SECRET must be at least 32 bytes"),
+        ({"TODO_DATABASE_URL": "mysql://u:hunter2@h/todo"}, "TODO_DATABASE_URL must start with postgresql://"),
+        ({"TODO_TIME_ZONE": "hunter2/x"}, "TODO_TIME_ZONE is not an IANA time zone, such as Europe/Berlin"),
+        ({"TODO_JWT_SECRET": SECRET}, "TODO_JWT_ISSUER is required when TODO_JWT_SECRET is set"),
+        (
+            {"TODO_JWT_SECRET": SECRET, "TODO_JWT_ISSUER": "https://auth.example.test"},
+            "TODO_JWT_AUDIENCE is required when TODO_JWT_SECRET is set",
+        ),
+        ({"TODO_CORS_ORIGINS": "*"}, "TODO_CORS_ORIGINS takes origins such as https://app.example.com"),
+        ({"TODO_CORS_ORIGINS": "https://*"}, "TODO_CORS_ORIGINS takes origins such as https://app.example.com"),
+        (
+            {"TODO_CORS_ORIGINS": "https://app.example.com,hunter2"},
+            "TODO_CORS_ORIGINS takes origins such as https://app.example.com",
+        ),
+        ({"TODO_LOG_LEVEL": "hunter2"}, "TODO_LOG_LEVEL input should be"),
+        ({"TODO_DATABASE_POOL_SIZE": "hunter2"}, "TODO_DATABASE_POOL_SIZE input should be"),
+        ({"TODO_DATABASE_TIMEOUT": "-1"}, "TODO_DATABASE_TIMEOUT input should be"),
+        ({"TODO_DATABASE_URL": f"postgresql://u:{SECRET}@[::1/todo"}, "TODO_DATABASE_URL"),
+        ({"TODO_DATABASE_URL": f"postgresql://u:{SECRET}@h:port/todo"}, "TODO_DATABASE_URL"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_a_wrong_setting_is_one_line_that_does_not_show_the_value(
+    offline: Program, settings: dict[str, str], said: str
+) -> None:
+    done = offline.configured(**settings).run("doctor")
+
+    assert sentence(done, 2).startswith(said)
+    assert "hunter2" not in done.stderr
+
+
+@pytest.mark.requirement("OP2")
+def test_each_wrong_setting_has_its_line(offline: Program) -> None:
+    done = offline.configured(TODO_TIME_ZONE="Mars/Phobos", TODO_TRASH_DAYS="-1", TODO_USER="u" * 101).run("purge")
+
+    assert done.returncode == 2
+    assert {line.split()[1] for line in done.stderr.splitlines()} == {"TODO_TIME_ZONE", "TODO_TRASH_DAYS", "TODO_USER"}
+
+
+@pytest.mark.requirement("OP2")
+def test_a_public_address_needs_the_hosts_that_clients_use(offline: Program) -> None:
+    done = offline.run("serve", "--host", "0.0.0.0")  # noqa: S104  # it is refused
+
+    assert sentence(done, 2).startswith("TODO_ALLOWED_HOSTS is required to serve on 0.0.0.0")
+
+
+@pytest.mark.requirement("OP2")
+def test_settings_are_read_from_a_file_and_the_environment_wins(offline: Program) -> None:
+    (offline.folder / ".env").write_text("TODO_TIME_ZONE=Mars/Phobos\nTODO_LOG_LEVEL=loud\n")
+
+    done = offline.configured(TODO_LOG_LEVEL="info").run("doctor")
+
+    assert sentence(done, 2).startswith("TODO_TIME_ZONE ")
+
+
+@pytest.mark.requirement("OP2", "OP4", "ID7")
+@pytest.mark.parametrize(
+    "command",
+    [("serve",), ("stdio",), ("purge",), ("migrate",), ("token", "create")],
+    ids=" ".join,
+)
+def test_a_database_that_cannot_be_reached_is_one_line_without_the_password(
+    offline: Program, command: tuple[str, ...]
+) -> None:
+    done = offline.run(*command)
+
+    assert "TODO_DATABASE_URL" in sentence(done, 1)
+    assert SECRET not in done.stderr
+
+
+@pytest.mark.requirement("OP2")
+@pytest.mark.parametrize("command", [("serve",), ("migrate",)], ids=" ".join)
+def test_a_database_that_does_not_exist_is_one_line(
+    program: Program, command: tuple[str, ...], postgres_url: str
+) -> None:
+    missing = program.settings["TODO_DATABASE_URL"].replace("/todo_", "/missing_")
+    assert missing != postgres_url
+
+    done = program.configured(TODO_DATABASE_URL=missing).run(*command)
+
+    assert "TODO_DATABASE_URL" in sentence(done, 1)
+
+
+@pytest.mark.requirement("OP1", "DB3")
+def test_migrations_go_up_and_down_and_the_check_tells_where_they_are(program: Program) -> None:
+    behind = program.run("migrate", "--check")
+    assert (behind.returncode, behind.stdout) == (1, f"empty (behind {SCHEMA_REVISION})\n")
+
+    assert program.answer("migrate") == f"{SCHEMA_REVISION} (up to date)\n"
+    assert program.answer("migrate", "--check") == f"{SCHEMA_REVISION} (up to date)\n"
+    assert program.answer("migrate") == f"{SCHEMA_REVISION} (up to date)\n"
+
+    assert program.answer("migrate", "--to", "base") == f"empty (behind {SCHEMA_REVISION})\n"
+    assert program.run("migrate", "--check").returncode == 1
+
+
+@pytest.mark.requirement("ID3", "ID4", "ID7")
+def test_tokens_are_made_listed_and_revoked(served_program: Program, serving: Serving) -> None:
+    made = served_program.run("token", "create", "--name", "reader", "--scope", "todos:read", "--expires", "7d")
+    assert made.returncode == 0
+    token = made.stdout.removesuffix("\n")
+    assert is_well_formed(token)
+    assert token not in made.stderr
+
+    with serving.http(token) as http:
+        assert http.get("/api/v1/todos").status_code == 200
+        refused = http.post("/api/v1/todos", json={"title": "no"})
+        assert (refused.status_code, refused.json()["required_scope"]) == (403, "todos:write")
+
+        rows = json.loads(served_program.answer("token", "list", "--json"))
+        (row,) = (row for row in rows if row["name"] == "reader")
+        assert row["scopes"] == ["todos:read"]
+        assert token.startswith(row["hint"])
+        assert token not in json.dumps(rows)
+        left = datetime.fromisoformat(row["expires_at"]) - datetime.now(UTC)
+        assert timedelta(days=6, hours=23) < left <= timedelta(days=7)
+        (shown,) = (line for line in served_program.answer("token", "list").splitlines() if "reader" in line)
+        assert shown.startswith(f"{row['id']}  {row['hint']}…  reader  todos:read  expires {row['expires_at'][:10]}")
+
+        assert served_program.answer("token", "revoke", str(row["id"])) == "revoked\n"
+        assert http.get("/api/v1/todos").status_code == 401
+    assert served_program.answer("token", "revoke", str(row["id"])) == "was revoked already\n"
+    (shown,) = (line for line in served_program.answer("token", "list").splitlines() if "reader" in line)
+    assert shown.endswith("  revoked")
+
+
+@pytest.mark.requirement("ID3", "OW1", "OW4")
+@pytest.mark.usefixtures("serving")
+def test_another_users_tokens_are_neither_listed_nor_revoked(served_program: Program) -> None:
+    made = json.loads(
+        served_program.answer("token", "create", "--user", "carol", "--expires", "never", "--json", "--name", "hers")
+    )
+    assert is_well_formed(made["token"])
+    assert made["expires_at"] is None
+
+    assert "hers" not in served_program.answer("token", "list")
+    assert "expires never" in served_program.answer("token", "list", "--user", "carol")
+    assert "somebody else" in sentence(served_program.run("token", "revoke", str(made["id"])), 1)
+    assert "no such item" in sentence(served_program.run("token", "revoke", str(2**62)), 1)
+
+
+@pytest.mark.requirement("TD7", "OP1")
+def test_purge_deletes_what_was_in_the_trash_too_long_and_nothing_else(
+    served_program: Program, serving: Serving
+) -> None:
+    with serving.http() as http:
+        kept, trashed = (
+            http.post("/api/v1/todos", json={"title": title}).json()["id"] for title in ("Kept", "Trashed")
+        )
+        assert http.delete(f"/api/v1/todos/{trashed}").status_code == 204
+
+        assert json.loads(served_program.answer("purge")) == {"todos": 0, "answers": 0}
+        assert json.loads(served_program.configured(TODO_TRASH_DAYS="0").answer("purge"))["todos"] == 1
+
+        assert http.get(f"/api/v1/todos/{kept}").status_code == 200
+        gone = http.get(f"/api/v1/todos/{trashed}")
+    assert gone.status_code == httpx2.codes.NOT_FOUND

@@ -1,0 +1,164 @@
+"""`todo-mcp stdio`: the MCP server that a desktop agent starts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.app.clients import GENERATIONS, call, over_stdio
+from tests.app.program import TODO_MCP, Program, Serving, logs
+
+TOOLS = {
+    "add_todos",
+    "complete_todos",
+    "delete_todos",
+    "get_overview",
+    "list_changes",
+    "list_todos",
+    "undo",
+    "update_todos",
+}
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "wire", "version": "1"},
+    },
+}
+MODERN = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "wire", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+@pytest.fixture
+def shared(serving: Serving, served_program: Program) -> Program:
+    """The program on the database of a server that runs beside it."""
+    assert serving.is_ready()
+    return served_program
+
+
+@pytest.mark.requirement("MC2", "ID6", "SA3")
+@pytest.mark.parametrize("mode", GENERATIONS)
+async def test_a_client_adds_lists_and_undoes(shared: Program, mode: str) -> None:
+    async with over_stdio(shared.configured(TODO_USER=f"agent-{mode}"), mode) as client:
+        assert {tool.name for tool in (await client.list_tools()).tools} == TOOLS
+        added = await call(client, "add_todos", todos=[{"title": "One"}, {"title": "Two", "priority": "high"}])
+        listed = await call(client, "list_todos", sort="title", direction="asc")
+        assert [todo["title"] for todo in listed["todos"]] == ["One", "Two"]
+        await call(client, "undo", change_id=added["change_id"])
+        assert (await call(client, "list_todos"))["todos"] == []
+
+
+@pytest.mark.requirement("ID6", "OW1")
+async def test_it_acts_for_the_configured_user_and_for_nobody_else(shared: Program, serving: Serving) -> None:
+    async with over_stdio(shared, "2026-07-28") as client:  # the user whose token the server showed
+        mine = (await call(client, "add_todos", todos=[{"title": "Ann's, over stdio"}]))["results"][0]["id"]
+    async with over_stdio(shared.configured(TODO_USER="bob"), "2026-07-28") as client:
+        assert (await call(client, "list_todos", ids=[mine]))["todos"] == []
+    with serving.http() as http:
+        assert http.get(f"/api/v1/todos/{mine}").json()["title"] == "Ann's, over stdio"
+
+
+class Wire:
+    """`todo-mcp stdio`, and the lines that go in and out."""
+
+    def __init__(self, program: Program) -> None:
+        self.process = subprocess.Popen(
+            [TODO_MCP, "stdio"],
+            env=program.environment,
+            cwd=program.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def send(self, line: bytes | dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n")
+        self.process.stdin.flush()
+
+    def answer_to(self, number: int) -> dict[str, Any]:
+        """The answer to a request; what comes before it must be protocol too."""
+        assert self.process.stdout is not None
+        while line := self.process.stdout.readline():
+            message: dict[str, Any] = json.loads(line)
+            assert message["jsonrpc"] == "2.0"
+            if message.get("id") == number:
+                return message
+        raise AssertionError(f"stdio ended without an answer to request {number}")
+
+    def close(self) -> tuple[int, bytes, bytes]:
+        """End its input: its exit code, and what else came out."""
+        try:
+            out, err = self.process.communicate(timeout=15)
+        finally:
+            self.process.kill()
+            self.process.wait()
+        return self.process.returncode, out, err
+
+
+BROKEN_LINES = [
+    b"",
+    b"this is not JSON",
+    b'{"jsonrpc": "2.0", "id": 7, "method"',
+    b'{"jsonrpc": "2.0", "id": 7, "method": "tools/list"}]',
+    b"[]",
+    b"null",
+    b"42",
+    b'{"jsonrpc": "1.0", "id": 7, "method": "ping"}',
+    b'{"jsonrpc": "2.0", "id": {"a": 1}, "method": "ping"}',
+    b'{"jsonrpc": "2.0", "id": 7, "method": 7}',
+    b"\xff\xfe\x00",
+    b'"' + b"x" * 300_000 + b'"',
+    b"[" * 20_000,
+]
+
+
+@pytest.mark.requirement("MC2")
+def test_broken_lines_do_not_end_it_and_only_protocol_comes_out(shared: Program) -> None:
+    wire = Wire(shared)
+    try:
+        wire.send(BROKEN_LINES[1])
+        wire.send(INITIALIZE)
+        assert wire.answer_to(1)["result"]["serverInfo"]["name"] == "todo-mcp"
+        wire.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        for number, line in enumerate(BROKEN_LINES, 100):
+            wire.send(line)
+            wire.send({"jsonrpc": "2.0", "id": number, "method": "tools/list"})
+            assert len(wire.answer_to(number)["result"]["tools"]) == len(TOOLS)
+    finally:
+        code, rest, stderr = wire.close()
+
+    assert code == 0
+    assert all(json.loads(line)["jsonrpc"] == "2.0" for line in rest.splitlines())
+    assert logs(stderr.decode()) is not None
+    assert b"this is not JSON" not in stderr
+
+
+@pytest.mark.requirement("MC2")
+def test_a_request_of_the_new_generation_needs_no_handshake(shared: Program) -> None:
+    wire = Wire(shared)
+    try:
+        wire.send({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": MODERN}})
+        assert {tool["name"] for tool in wire.answer_to(1)["result"]["tools"]} == TOOLS
+    finally:
+        code, rest, _ = wire.close()
+
+    assert code == 0
+    assert rest == b""
+
+
+@pytest.mark.requirement("OP2", "MC2")
+def test_a_wrong_setting_is_told_on_standard_error_only(shared: Program) -> None:
+    done = shared.configured(TODO_TIME_ZONE="Mars/Phobos").run("stdio")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "todo-mcp: TODO_TIME_ZONE is not an IANA time zone, such as Europe/Berlin\n"

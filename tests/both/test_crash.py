@@ -1,0 +1,50 @@
+"""A fault of ours tells nobody anything about our insides."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import asyncpg
+import pytest
+from structlog.testing import capture_logs
+
+from migrations.run import migrate
+from tests.conftest import ADDRESS, token_of
+from tests.faces import FaceName, call, http_client, refused
+from todo_app.application import build
+from todo_core.core import Core
+from todo_core.operation import Caller
+from todo_core.settings import Settings
+
+
+@pytest.mark.requirement("RS3", "MC4")
+async def test_a_crash_is_masked(face_name: FaceName, settings: Settings, empty_database_url: str) -> None:
+    await migrate(empty_database_url)
+    app = build(settings, empty_database_url, ADDRESS)
+    async with app.router.lifespan_context(app):
+        core: Core = app.state.core
+        token = await token_of(Caller(core, await core.identity.local("ann"), "test"))
+        connection = await asyncpg.connect(empty_database_url)
+        await connection.execute("ALTER TABLE todos RENAME COLUMN title TO gone")
+        await connection.close()
+
+        async with AsyncExitStack() as stack:
+            logged = stack.enter_context(capture_logs())
+            http = await stack.enter_async_context(http_client(app, token))
+            if face_name == "rest":
+                response = await http.get("/api/v1/todos")
+                assert response.status_code == 500
+                assert response.headers["content-type"] == "application/problem+json"
+                told = response.json()
+                code = told["error_code"]
+            else:
+                response = await call(http, face_name, "list_todos", {})
+                told = refused(response)
+                code = told["code"]
+
+    assert code == "internal_error"
+    assert told["retryable"] is False
+    assert told["next_step"]
+    for inside in ("column", "SELECT", "Undefined", "asyncpg", "Traceback", ".py"):
+        assert inside not in response.text
+    assert any(line["log_level"] == "error" and line.get("exc_info") for line in logged), "the log has the reason"

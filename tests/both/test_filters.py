@@ -1,0 +1,135 @@
+"""Which todos a list shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faces import Face, RefusedError
+
+pytestmark = pytest.mark.requirement("TD3")
+
+
+async def titles(me: Face, **wanted: object) -> list[str]:
+    return [todo["title"] for todo in (await me.list(direction="asc", **wanted)).todos]
+
+
+@pytest.mark.requirement("TD6", "TD7")
+async def test_status_shows_open_by_default_and_done_all_or_the_trash_when_asked(me: Face) -> None:
+    _, done, trashed = (await me.add({"title": "open"}, {"title": "done"}, {"title": "trashed"})).accepted
+    await me.complete(done)
+    await me.delete(trashed)
+
+    assert await titles(me) == ["open"]
+    assert await titles(me, status="open") == ["open"]
+    assert await titles(me, status="done") == ["done"]
+    assert await titles(me, status="all") == ["open", "done"]
+    assert await titles(me, status="trashed") == ["trashed"]
+
+
+async def test_priority_shows_one_or_several_of_them(me: Face) -> None:
+    await me.add(*({"title": priority, "priority": priority} for priority in ("low", "medium", "high", "urgent")))
+
+    assert await titles(me, priority=["high"]) == ["high"]
+    assert await titles(me, priority=["urgent", "low"]) == ["low", "urgent"]
+
+
+async def test_ids_show_those_todos_and_ignore_unknown_ones(me: Face) -> None:
+    first, _, third = (await me.add({"title": "1"}, {"title": "2"}, {"title": "3"})).accepted
+
+    assert await titles(me, ids=[third, first, 2**62]) == ["1", "3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("MILK", ["Buy milk"]),
+        ("list", ["Write list"]),
+        ("100%", ["100% sure"]),
+        ("%", ["100% sure"]),
+        ("_", ["snake_case"]),
+        ("e_c", ["snake_case"]),
+        ("\\", ["back\\slash"]),
+        ("k\\s", ["back\\slash"]),
+        ("\\%", []),
+        ("straße", ["Straße"]),
+        ("nothing of it", []),
+    ],
+)
+async def test_text_finds_the_words_literally_in_title_or_description(me: Face, text: str, found: list[str]) -> None:
+    await me.add(
+        {"title": "Buy milk"},
+        {"title": "Write list", "description": "the list of lists"},
+        {"title": "100% sure"},
+        {"title": "snake_case"},
+        {"title": "back\\slash"},
+        {"title": "Straße"},
+        {"title": "plain"},
+    )
+
+    assert await titles(me, text=text) == found
+
+
+@pytest.mark.parametrize("moment", ["created", "updated", "completed"])
+async def test_a_range_includes_its_start_and_excludes_its_end(me: Face, moment: str) -> None:
+    ids = [(await me.add({"title": title})).accepted[0] for title in ("a", "b", "c")]
+    for todo_id in ids:
+        await me.complete(todo_id)
+    first, second, third = (todo[f"{moment}_at"] for todo in (await me.list(status="done", direction="asc")).todos)
+    assert first < second < third
+
+    assert await titles(me, status="done", **{f"{moment}_after": second}) == ["b", "c"]
+    assert await titles(me, status="done", **{f"{moment}_before": second}) == ["a"]
+    assert await titles(me, status="done", **{f"{moment}_after": first, f"{moment}_before": third}) == ["a", "b"]
+
+
+async def test_a_moment_may_have_any_offset(me: Face) -> None:
+    await me.add({"title": "now"})
+
+    assert await titles(me, created_after="2020-01-01T00:00:00+05:30", created_before="2999-01-01T00:00:00Z") == ["now"]
+
+
+@pytest.mark.parametrize("moment", ["2026-11-21T09:00:00", "yesterday", "2026-13-01T00:00:00Z"])
+async def test_a_moment_without_offset_or_that_is_none_is_refused_by_name(me: Face, moment: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        await me.list(created_after=moment)
+
+    assert refused.value.code == "invalid_input"
+    (problem,) = refused.value.told["errors"]
+    assert problem["field"] == "created_after"
+    assert "2026-11-21T09:00:00Z" in problem["message"]
+
+
+async def test_filters_together_all_have_to_match_and_the_total_counts_only_those(me: Face) -> None:
+    await me.add(
+        {"title": "call mum", "priority": "high"},
+        {"title": "call dad", "priority": "low"},
+        {"title": "write", "priority": "high"},
+    )
+
+    listed = await me.list(text="call", priority=["high"])
+
+    assert [todo["title"] for todo in listed.todos] == ["call mum"]
+    assert listed.total == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "field"),
+    [({"status": "late"}, "status"), ({"priority": ["huge"]}, "priority.0"), ({"sort": "colour"}, "sort")],
+)
+async def test_a_value_that_is_none_of_the_allowed_is_refused_with_the_allowed_ones(
+    me: Face, wanted: dict[str, object], field: str
+) -> None:
+    with pytest.raises(RefusedError) as refused:
+        await me.list(**wanted)
+
+    (problem,) = refused.value.told["errors"]
+    assert problem["field"] == field
+    assert len(problem["allowed"]) == 4
+
+
+async def test_an_unknown_filter_is_refused_by_name(me: Face) -> None:
+    with pytest.raises(RefusedError) as refused:
+        await me.list(colour="red")
+
+    assert refused.value.code == "invalid_input"
+    assert refused.value.told["errors"][0]["field"] == "colour"

@@ -1,0 +1,178 @@
+"""Every operation over every transport, tried by somebody who may not: nothing is told, nothing is changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
+
+import jwt
+import pytest
+from fastapi import FastAPI
+
+from tests.both.matrix import Cell, Target, cells, unproven
+from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
+from tests.faces import FaceName, Json, http_client, refused, rpc
+from todo_core.models.changes import ChangeFilter
+from todo_core.models.fields import Scope
+from todo_core.models.todos import Status, TodoCreate, TodoFilter
+from todo_core.models.tokens import TokenCreate
+from todo_core.operation import OPERATIONS, Caller
+from todo_core.operations import changes, todos, tokens
+
+pytestmark = pytest.mark.requirement("OW1")
+
+LAST_USE = re.compile(r'"last_used_at" ?: ?("[^"]*"|null)')
+SECRET = "the-owner's-private-words"
+EVERY_CELL = pytest.mark.parametrize("cell", [*cells()], ids=str)
+
+
+@pytest.fixture
+async def target(ann: Caller) -> Target:
+    """Rows that belong to Ann."""
+    added = await ann.perform(todos.add, [TodoCreate(title=SECRET, description=SECRET)])
+    made = await ann.perform(tokens.create, TokenCreate(name=SECRET))
+    assert added.change_id is not None
+    (todo,), (token,) = added.touched, made.touched
+    return Target(todo.id, token.id, added.change_id)
+
+
+async def belongings(owner: Caller) -> list[str]:
+    """Everything the owner has, but for when tokens were last used."""
+    found = [
+        (await owner.perform(todos.find, TodoFilter(status=status, limit=200))).json for status in get_args(Status)
+    ]
+    found.append((await owner.perform(changes.find, ChangeFilter(since=0, limit=200))).json)
+    found.append(LAST_USE.sub("", (await owner.perform(tokens.find)).json))
+    return found
+
+
+def codes(told: Any) -> Iterator[str]:
+    """Every error code in an answer."""
+    if isinstance(told, dict):
+        yield from (told[name] for name in ("code", "error_code") if name in told)
+        for value in told.values():
+            yield from codes(value)
+    elif isinstance(told, list):
+        for value in told:
+            yield from codes(value)
+
+
+def told_by(cell: Cell, response: Any) -> Json:
+    told: Json = response.json() if cell.transport == "rest" else refused(response)
+    return told
+
+
+@pytest.mark.requirement("WR1")
+def test_every_operation_and_address_has_an_attempt() -> None:
+    assert unproven() == set()
+
+
+@EVERY_CELL
+@pytest.mark.requirement("OW4")
+async def test_a_stranger_is_refused_or_sees_only_their_own(
+    cell: Cell, app: FastAPI, ann: Caller, bob: Caller, target: Target
+) -> None:
+    before = await belongings(ann)
+
+    async with http_client(app, await token_of(bob)) as http:
+        response = await cell.send(http, target)
+
+    assert SECRET not in response.text
+    if cell.answer == "own":
+        assert response.status_code < 300
+        assert "isError" not in response.text or response.json()["result"]["isError"] is False
+    elif cell.address == "POST /todos/batch":
+        assert response.json()["change_id"] is None
+        assert [*codes(response.json())] == ["not_owner"]
+    else:
+        assert response.status_code == (403 if cell.transport == "rest" else 200)
+        told = told_by(cell, response)
+        assert [*codes(told)] == ["not_owner"]
+        assert not told.keys() & {"current", "title_of", "owner"}
+    assert await belongings(ann) == before
+
+
+@EVERY_CELL
+@pytest.mark.requirement("ID4")
+async def test_a_token_without_the_scope_is_refused_with_its_name(
+    cell: Cell, app: FastAPI, ann: Caller, target: Target
+) -> None:
+    others: list[Scope] = [scope for scope in ("todos:read", "todos:write", "profile") if scope != cell.scope]
+    token = await token_of(ann, *others)
+    before = await belongings(ann)
+
+    async with http_client(app, token) as http:
+        response = await cell.send(http, target)
+        if cell.transport != "rest":
+            listed = (await rpc(http, cell.transport, "tools/list")).json()["result"]["tools"]
+            assert cell.address not in [tool["name"] for tool in listed]
+
+    assert response.status_code == (403 if cell.transport == "rest" else 200)
+    told = told_by(cell, response)
+    assert [*codes(told)] == ["insufficient_scope"]
+    assert told["required_scope"] == cell.scope == OPERATIONS[cell.operation].scope
+    assert await belongings(ann) == before
+
+
+def jwt_of(**claims: object) -> str:
+    now = datetime.now(UTC)
+    usual = {"iss": ISSUER, "aud": AUDIENCE, "sub": "somebody", "exp": now + timedelta(hours=1)}
+    return jwt.encode(usual | claims, JWT_SECRET, "HS256")
+
+
+BAD_TOKENS = {
+    "none": None,
+    "empty": "",
+    "nonsense": "nonsense",
+    "unknown": "todo_" + "A" * 49,
+    "expired": jwt_of(exp=datetime.now(UTC) - timedelta(hours=1)),
+    "of another issuer": jwt_of(iss="https://evil.example.test"),
+}
+
+
+@EVERY_CELL
+@pytest.mark.requirement("ID7")
+async def test_no_token_or_a_bad_one_is_401(cell: Cell, app: FastAPI, ann: Caller, target: Target) -> None:
+    before = await belongings(ann)
+
+    answers = set()
+    for token in BAD_TOKENS.values():
+        async with http_client(app, token) as http:
+            response = await cell.send(http, target)
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"].startswith("Bearer")
+        answers.add(response.text)
+
+    assert len(answers) == 1, "the answer must not tell why"
+    assert [*codes(response.json())] == ["unauthenticated"]
+    assert await belongings(ann) == before
+
+
+@EVERY_CELL
+@pytest.mark.requirement("ID3", "ID7", "MC4")
+async def test_a_revoked_token_is_401_even_when_it_has_just_been_used(
+    cell: Cell, app: FastAPI, ann: Caller, bob: Caller, target: Target
+) -> None:
+    made = await bob.perform(tokens.create, TokenCreate(name="x", scopes=["todos:read", "todos:write", "profile"]))
+    before = await belongings(ann)
+
+    async with http_client(app, made.secret) as http:
+        assert (await http.get("/api/v1/overview")).status_code == 200
+        await bob.perform(tokens.revoke, made.touched[0].id)
+        response = await cell.send(http, target)
+
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].startswith("Bearer")
+    assert await belongings(ann) == before
+
+
+@pytest.mark.requirement("ID4")
+@pytest.mark.parametrize("transport", ["mcp-2026", "mcp-2025"])
+async def test_a_read_only_token_sees_only_reading_tools(transport: FaceName, app: FastAPI, ann: Caller) -> None:
+    async with http_client(app, await token_of(ann, "todos:read")) as http:
+        listed = (await rpc(http, transport, "tools/list")).json()["result"]["tools"]
+
+    assert [tool["annotations"]["readOnlyHint"] for tool in listed] == [True] * len(listed)
+    assert {tool["name"] for tool in listed} == {"list_todos", "list_changes", "get_overview"}

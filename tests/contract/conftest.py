@@ -1,0 +1,50 @@
+"""What the contracts are compared with: the running application."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from tests.conftest import ADDRESS
+from tests.contract.project import name_of
+from todo_app.application import build
+from todo_core.settings import Settings
+
+Compare = Callable[[Path, Any], None]
+
+
+@pytest.fixture(scope="session")
+def declared_app(settings: Settings) -> FastAPI:
+    """The application as it is declared; nothing of it runs."""
+    return build(settings, "postgresql://nowhere/none", ADDRESS)
+
+
+@pytest.fixture(scope="session")
+def openapi(declared_app: FastAPI) -> dict[str, Any]:
+    """The application's OpenAPI document."""
+    found: dict[str, Any] = json.loads(json.dumps(declared_app.openapi()))
+    return found
+
+
+@pytest.fixture
+def compare(request: pytest.FixtureRequest) -> Compare:
+    """Compares a snapshot with what it shows; with `--update-specs` it is written instead."""
+    update: bool = request.config.getoption("--update-specs")
+
+    def check(path: Path, shown: Any) -> None:
+        text = json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        if update:
+            path.write_text(text, encoding="utf-8")
+        written = path.read_text(encoding="utf-8") if path.exists() else ""
+        if written != text:
+            pytest.fail(
+                f"{name_of(path)} differs from the code. If the change is meant, run"
+                " `uv run pytest tests/contract --update-specs` and read the difference in git."
+            )
+
+    return check

@@ -1,0 +1,53 @@
+"""Where things are in the project, and its product code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+SPECS: Final = ROOT / "specs"
+PACKAGES: Final = ("todo_core", "rest_api", "mcp_server", "todo_app", "migrations")
+
+
+def product_files() -> list[Path]:
+    """Every Python file of the product."""
+    return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    """A file as Python reads it."""
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def strings(path: Path) -> Iterator[ast.Constant]:
+    """Every string of a file that is not documentation."""
+    documentation = {
+        id(node.value)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
+            yield node
+
+
+def suite_files() -> list[Path]:
+    """Every file with tests."""
+    return sorted((ROOT / "tests").rglob("test_*.py"))
+
+
+def proofs_in(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The tests of a file, those of its classes too."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            yield node
+
+
+def name_of(path: Path) -> str:
+    """A file's path in the project."""
+    return path.relative_to(ROOT).as_posix()

@@ -1,0 +1,166 @@
+"""What the house looks like: who may import whom, how large a file may be, and what no file may do."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from pydantic import BaseModel
+
+from tests.contract.project import ROOT, name_of, product_files, strings, tree
+from todo_core.models.fields import Output
+
+MAX_LINES: Final = 350
+MAX_LINES_IN_ALL: Final = 6_000
+TRANSPORTS: Final = {"fastapi", "starlette", "uvicorn", "httptools", "mcp", "mcp_types", "httpx2"}
+ABOVE: Final = {"rest_api", "mcp_server", "todo_app", "migrations"}
+
+_SESSION_SETTING: Final = re.compile(
+    r"(?:^|;)\s*(?:SET\s+(?!LOCAL\b)|RESET\s|DISCARD\s|LISTEN\s|(?i:set\s+(?:session\b|role\b|[\w.]+\s*=)))"
+)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The top names that a file imports, wherever in it."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
+
+
+def place(path: Path, node: ast.expr) -> str:
+    return f"{name_of(path)}:{node.lineno}"
+
+
+def test_the_core_imports_no_transport_and_nothing_above_it() -> None:
+    wrong = {
+        f"{name_of(path)} imports {name}"
+        for path in product_files()
+        if path.is_relative_to(ROOT / "todo_core")
+        for name in imports(path)
+        if name in TRANSPORTS | ABOVE
+    }
+
+    assert wrong == set()
+
+
+def test_the_core_loads_without_any_transport() -> None:
+    """Not even through what it imports."""
+    modules = [
+        name_of(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for path in product_files()
+        if path.is_relative_to(ROOT / "todo_core")
+    ]
+    program = f"import sys, {', '.join(modules)}; print(*sorted({TRANSPORTS | ABOVE!r} & sys.modules.keys()))"
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert loaded.stdout.split() == []
+
+
+def test_the_faces_do_not_know_each_other_nor_the_program() -> None:
+    for face, others in (("rest_api", {"mcp_server", "todo_app"}), ("mcp_server", {"rest_api", "todo_app", "fastapi"})):
+        for path in product_files():
+            if path.is_relative_to(ROOT / face):
+                assert not others & set(imports(path)), name_of(path)
+
+
+def test_no_file_is_too_long() -> None:
+    texts = {name_of(path): path.read_text(encoding="utf-8").splitlines() for path in product_files()}
+
+    assert [name for name, lines in texts.items() if len(lines) > MAX_LINES] == []
+    assert sum(bool(line.strip()) for lines in texts.values() for line in lines) <= MAX_LINES_IN_ALL
+
+
+@pytest.mark.requirement("DB1")
+def test_no_statement_leaves_a_setting_behind() -> None:
+    """Behind a transaction pooler the next transaction of the connection is somebody else's."""
+    wrong = [
+        place(path, node)
+        for path in product_files()
+        for node in strings(path)
+        if _SESSION_SETTING.search(str(node.value))
+    ]
+
+    assert wrong == []
+
+
+@pytest.mark.requirement("DB1")
+def test_set_config_is_only_ever_local() -> None:
+    called, wrong = 0, []
+    for path in product_files():
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "set_config":
+                called += 1
+                last = node.args[2] if len(node.args) > 2 else None
+                if not (isinstance(last, ast.Constant) and last.value is True):
+                    wrong.append(place(path, node))
+        written = "".join(str(node.value) for node in strings(path))
+        for call in re.findall(r"set_config\((.*?)\)", re.sub(r"\([^()]*\)", "", written)):
+            called += 1
+            if not call.rstrip().endswith("true"):
+                wrong.append(f"{name_of(path)}: set_config({call})")
+
+    assert called
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("SET ROLE todo_app", True),
+        ("BEGIN; set app.user_id = '1'", True),
+        ("SET SESSION ROLE x", True),
+        ("BEGIN; DISCARD ALL", True),
+        ("SET LOCAL ROLE todo_app", False),
+        ("UPDATE todos SET title = 'a'", False),
+        ("ON DELETE SET NULL", False),
+    ],
+)
+def test_a_setting_of_the_session_is_told_from_a_local_one(text: str, refused: bool) -> None:
+    assert bool(_SESSION_SETTING.search(text)) == refused
+
+
+def test_only_the_program_prints() -> None:
+    wrong = [
+        place(path, node)
+        for path in product_files()
+        if not path.is_relative_to(ROOT / "todo_app")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+
+    assert wrong == []
+
+
+def outputs(kind: type[BaseModel] = Output) -> Iterator[type[BaseModel]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from outputs(child)
+
+
+@pytest.mark.requirement("RS4")
+def test_what_goes_out_has_no_defaults() -> None:
+    """A default would let a field be missing that the contract promises."""
+    import rest_api.app
+
+    assert rest_api.app
+    shapes = set(outputs())
+    assert {"TodoRead", "ChangeRead", "TokenRead", "Overview", "Health"} <= {shape.__name__ for shape in shapes}
+
+    assert [
+        f"{shape.__name__}.{name}"
+        for shape in shapes
+        for name, field in shape.model_fields.items()
+        if not field.is_required()
+    ] == []
+
+
+def test_no_product_code_knows_the_tests() -> None:
+    assert [name_of(path) for path in product_files() if {"tests", "bench", "pytest"} & set(imports(path))] == []

@@ -1,0 +1,235 @@
+"""What goes over the wire is what OpenAPI says: PostgreSQL builds the JSON, so nothing else holds it to the shape."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from jsonschema import Draft202012Validator, FormatChecker
+
+from tests.conftest import token_of
+from tests.contract import markdown
+from tests.contract.test_rest_endpoints import ENDPOINTS, declared
+from tests.faces import http_client
+from todo_core.operation import Caller
+
+FORMATS: Final = FormatChecker(formats=())
+OURS: Final = {"etag", "location", "change-id", "idempotent-replayed", "cache-control"}
+
+
+@FORMATS.checks("date-time", raises=ValueError)
+def _moment(value: object) -> bool:
+    """RFC 3339: a date-time has an offset."""
+    return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
+
+
+@FORMATS.checks("date", raises=ValueError)
+def _date(value: object) -> bool:
+    return not isinstance(value, str) or (len(value) == len("2026-11-21") and bool(datetime.fromisoformat(value)))
+
+
+@dataclass
+class Attempt:
+    """One request, and what was there before it."""
+
+    path: dict[str, int] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+Prepare = Callable[[httpx2.AsyncClient], Awaitable[Attempt]]
+PREPARED: Final[dict[str, Prepare]] = {}
+"""How each operation is driven, by its id in OpenAPI."""
+
+
+def drives(name: str) -> Callable[[Prepare], Prepare]:
+    def keep(prepare: Prepare) -> Prepare:
+        PREPARED[name] = prepare
+        return prepare
+
+    return keep
+
+
+async def todo(http: httpx2.AsyncClient, **more: Any) -> dict[str, Any]:
+    made: dict[str, Any] = (await http.post("/api/v1/todos", json={"title": "a", **more})).json()
+    return made
+
+
+async def some_of_each(http: httpx2.AsyncClient) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Two todos: one with every field set, one with none."""
+    whole = await todo(http, description="d", priority="urgent")
+    await http.patch(f"/api/v1/todos/{whole['id']}/complete")
+    await http.delete(f"/api/v1/todos/{whole['id']}")
+    return whole, await todo(http)
+
+
+@drives("add_todo")
+async def _(_http: httpx2.AsyncClient) -> Attempt:
+    return Attempt(more={"json": {"title": "a"}})
+
+
+@drives("list_todos")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    await some_of_each(http)
+    await todo(http)
+    return Attempt(more={"params": {"status": "all", "limit": 1}})
+
+
+@drives("get_todo")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    return Attempt({"todo_id": (await todo(http))["id"]})
+
+
+@drives("update_todo")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    return Attempt({"todo_id": (await todo(http))["id"]}, {"json": {"description": "d", "is_completed": True}})
+
+
+@drives("complete_todo")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    return Attempt({"todo_id": (await todo(http))["id"]})
+
+
+@drives("delete_todo")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    return Attempt({"todo_id": (await todo(http))["id"]})
+
+
+@drives("restore_todo")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    whole, _ = await some_of_each(http)
+    return Attempt({"todo_id": whole["id"]})
+
+
+@drives("batch_todos")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    todo_id = (await todo(http))["id"]
+    items = [{"id": todo_id, "title": "b"}, {"id": todo_id, "title": "c"}, {"id": 2**62}, {"id": 1, "title": ""}]
+    return Attempt(more={"json": {"action": "update", "todos": items}})
+
+
+@drives("list_changes")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    await some_of_each(http)
+    await http.post("/api/v1/tokens", json={"name": "a"})
+    latest = (await http.get("/api/v1/changes")).json()["items"]
+    await http.post(f"/api/v1/changes/{latest[1]['id']}/undo")
+    return Attempt(more={"params": {"since": 0}})
+
+
+@drives("get_change")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    await some_of_each(http)
+    latest = (await http.get("/api/v1/changes")).json()["items"]
+    return Attempt({"change_id": latest[1]["id"]})
+
+
+@drives("undo_change")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    made = await http.post("/api/v1/todos", json={"title": "a"})
+    return Attempt({"change_id": int(made.headers["change-id"])})
+
+
+@drives("get_overview")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    await some_of_each(http)
+    return Attempt()
+
+
+@drives("create_token")
+async def _(_http: httpx2.AsyncClient) -> Attempt:
+    return Attempt(more={"json": {"name": "a"}})
+
+
+@drives("list_tokens")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    made = (await http.post("/api/v1/tokens", json={"name": "a", "expires_in_days": None})).json()
+    await http.delete(f"/api/v1/tokens/{made['id']}")
+    return Attempt()
+
+
+@drives("revoke_token")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    return Attempt({"token_id": (await http.post("/api/v1/tokens", json={"name": "a"})).json()["id"]})
+
+
+@drives("healthz")
+@drives("readyz")
+async def _(_http: httpx2.AsyncClient) -> Attempt:
+    return Attempt()
+
+
+def validator(openapi: dict[str, Any], schema: dict[str, Any]) -> Draft202012Validator:
+    """Checks an answer against a schema of the document."""
+    return Draft202012Validator({**schema, "components": openapi["components"]}, format_checker=FORMATS)
+
+
+@pytest.fixture(params=ENDPOINTS)
+def section(request: pytest.FixtureRequest) -> str:
+    """A written endpoint."""
+    return ENDPOINTS[request.param]
+
+
+def test_every_operation_is_driven(openapi: dict[str, Any]) -> None:
+    assert PREPARED.keys() == {declared(openapi, section)["operationId"] for section in ENDPOINTS.values()}
+
+
+@pytest.mark.requirement("RS4", "WR1")
+async def test_every_answer_has_the_declared_shape_and_headers(
+    app: FastAPI, ann: Caller, openapi: dict[str, Any], section: str
+) -> None:
+    operation = declared(openapi, section)
+    method, path = markdown.value(section, "Method"), markdown.code(markdown.value(section, "Path"))
+    async with http_client(app, await token_of(ann)) as http:
+        attempt = await PREPARED[operation["operationId"]](http)
+        response = await http.request(method, path.format(**attempt.path), **attempt.more)
+
+    content = operation["responses"][str(response.status_code)].get("content", {})
+    assert response.status_code < 300
+    if content:
+        assert response.headers["content-type"] == "application/json"
+        validator(openapi, content["application/json"]["schema"]).validate(response.json())
+    else:
+        assert response.content == b""
+    written = {name.lower() for name in markdown.codes(markdown.following(section, "Response Headers"))}
+    carried = OURS & response.headers.keys()
+    assert carried | {"idempotent-replayed"} & written == written
+    assert "x-request-id" in response.headers
+
+
+@pytest.mark.requirement("RS3", "RS4", "ID7")
+async def test_every_endpoint_that_needs_a_token_refuses_without_one_as_declared(
+    app: FastAPI, openapi: dict[str, Any], section: str
+) -> None:
+    operation = declared(openapi, section)
+    method, path = markdown.value(section, "Method"), markdown.code(markdown.value(section, "Path"))
+    async with http_client(app, None) as http:
+        response = await http.request(method, path.format(todo_id=1, change_id=1, token_id=1))
+
+    if "security" not in operation:
+        assert response.status_code == 200
+        return
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].startswith("Bearer")
+    assert response.headers["content-type"] == "application/problem+json"
+    schema = operation["responses"]["401"]["content"]["application/problem+json"]["schema"]
+    validator(openapi, schema).validate(response.json())
+
+
+@pytest.mark.requirement("RS4")
+async def test_every_word_of_the_contract_is_needed(app: FastAPI, ann: Caller, openapi: dict[str, Any]) -> None:
+    """The check can fail: an answer with a field less, or of another type, is not accepted."""
+    check = validator(openapi, {"$ref": "#/components/schemas/TodoRead"})
+    async with http_client(app, await token_of(ann)) as http:
+        row = await todo(http)
+
+    assert check.is_valid(row)
+    for name in row:
+        assert not check.is_valid({key: value for key, value in row.items() if key != name})
+        assert not check.is_valid(row | {name: []})
+    assert not check.is_valid(row | {"more": 1})
+    assert not check.is_valid(row | {"created_at": "2026-11-21T09:00:00"})

@@ -1,0 +1,245 @@
+"""`specs/api/rest-endpoints.md` says what the routes do, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from fastapi import FastAPI
+from starlette.routing import BaseRoute, Route
+
+from rest_api.problems import Problem
+from rest_api.routing import EXPOSED
+from tests.contract import markdown, shapes
+from tests.contract.project import ROOT, SPECS, name_of, proofs_in, suite_files
+from todo_core.errors import Forbidden, TodoError
+from todo_core.operation import OPERATIONS
+
+pytestmark = pytest.mark.requirement("WR1", "RS2", "RS4")
+
+TEXT: Final = (SPECS / "api" / "rest-endpoints.md").read_text(encoding="utf-8")
+ENDPOINTS: Final = {title: body for title, body in markdown.sections(TEXT, 2).items() if "**Method**" in body}
+COMMON: Final = markdown.sections(markdown.sections(TEXT, 2)["Common to all"], 3)
+SHAPES: Final = markdown.sections(markdown.sections(TEXT, 2)["Shapes"], 3)
+
+Operation = dict[str, Any]
+
+
+def address(section: str) -> tuple[str, str]:
+    """Method and path of a written endpoint."""
+    return markdown.value(section, "Method"), markdown.code(markdown.value(section, "Path"))
+
+
+def declared(openapi: dict[str, Any], section: str) -> Operation:
+    """What OpenAPI says of a written endpoint."""
+    method, path = address(section)
+    found: Operation = openapi["paths"][path][method.lower()]
+    return found
+
+
+def routes(found: list[BaseRoute], prefix: str = "") -> Iterator[str]:
+    """Every method and path that the application answers, as the router itself tells it."""
+    for route in found:
+        if hasattr(route, "original_router"):
+            yield from routes(route.original_router.routes, prefix + route.include_context.prefix)
+        else:
+            assert isinstance(route, Route)
+            for method in (route.methods or {"POST"}) - {"HEAD"}:
+                yield f"{method} {prefix}{route.path}"
+
+
+@pytest.fixture(params=ENDPOINTS)
+def section(request: pytest.FixtureRequest) -> str:
+    """A written endpoint."""
+    return ENDPOINTS[request.param]
+
+
+def test_every_route_is_written_down_and_no_other(openapi: dict[str, Any]) -> None:
+    written = [f"{method} {path}" for method, path in map(address, ENDPOINTS.values())]
+
+    assert sorted(written) == sorted(
+        f"{method.upper()} {path}" for path, methods in openapi["paths"].items() for method in methods
+    )
+
+
+def test_what_the_application_answers_besides_is_written_down_too(declared_app: FastAPI) -> None:
+    written = {" ".join(address(section)) for section in ENDPOINTS.values()}
+    unversioned = {route.replace(" /api/v1/", " /api/") for route in written}
+    others = {f"{row['Method']} {markdown.code(row['Path'])}" for row in markdown.table(COMMON["Versions"])}
+
+    assert set(routes(declared_app.routes)) == written | unversioned | others
+
+
+def test_the_titles_are_those_of_openapi(openapi: dict[str, Any]) -> None:
+    assert {title: declared(openapi, body)["summary"] for title, body in ENDPOINTS.items()} == {
+        title: title for title in ENDPOINTS
+    }
+
+
+@pytest.mark.requirement("ID4")
+def test_every_endpoint_names_the_scope_of_its_operation(section: str) -> None:
+    method, path = address(section)
+    written = markdown.value(section, "Authentication")
+    exposed = [
+        OPERATIONS[name] for name, found in EXPOSED.items() if f"{method} {path.removeprefix('/api/v1')}" in found
+    ]
+
+    if exposed:
+        assert written.startswith("Required")
+        assert {markdown.code(written)} == {operation.scope for operation in exposed}
+    else:
+        assert written == "None"
+
+
+def test_authentication_is_what_openapi_says(openapi: dict[str, Any], section: str) -> None:
+    needed = "security" in declared(openapi, section)
+
+    assert needed == (markdown.value(section, "Authentication") != "None")
+
+
+def test_every_status_is_written_down_and_no_other(openapi: dict[str, Any], section: str) -> None:
+    written = re.findall(r"^- \*\*(?:Success|Not Modified) \((\d+)\)", section, re.MULTILINE)
+    written += re.findall(r"^  - (\d+): ", markdown.following(section, "Errors"), re.MULTILINE)
+
+    assert sorted(written) == sorted(declared(openapi, section)["responses"])
+
+
+@pytest.mark.requirement("RS3")
+def test_every_error_has_the_codes_that_openapi_names(openapi: dict[str, Any], section: str) -> None:
+    errors = re.findall(r"^  - (\d+): (.*)$", markdown.following(section, "Errors"), re.MULTILINE)
+    known: dict[str, set[str]] = {}
+    for row in error_table():
+        known.setdefault(row["Status"], set()).add(markdown.code(row["Code"]))
+
+    for status, words in errors:
+        named = re.findall(r"`(\w+)`:", declared(openapi, section)["responses"][status]["description"])
+        assert sorted(markdown.codes(words)) == sorted(named), status
+        assert set(named) <= known[status]
+
+
+def error_table() -> list[dict[str, str]]:
+    return markdown.table(COMMON["Errors"])
+
+
+def test_the_table_of_errors_is_the_tree_of_refusals() -> None:
+    written = {markdown.code(row["Code"]): row for row in error_table()}
+    refusals = {kind.code: kind for kind in _family(TodoError)[1:] if kind is not Forbidden}
+
+    for code, kind in refusals.items():
+        assert code in written, code
+        row = written[code]
+        assert (row["Status"], row["Retry"], row["Meaning"]) == (
+            str(kind.status),
+            "yes" if kind.retryable else "no",
+            kind.message,
+        )
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rest_api").glob("*.py"))
+    for code in written.keys() - refusals.keys():
+        assert f'"{code}"' in source, code
+
+
+def _family(kind: type[TodoError]) -> list[type[TodoError]]:
+    return [kind, *(member for child in kind.__subclasses__() for member in _family(child))]
+
+
+def test_every_header_is_written_down_and_no_other(openapi: dict[str, Any], section: str) -> None:
+    operation = declared(openapi, section)
+    written = {name.lower() for name in markdown.codes(markdown.following(section, "Headers").split("\n- ")[0])}
+    taken = {one["name"].lower() for one in operation.get("parameters", ()) if one["in"] == "header"}
+    expected = taken | ({"authorization"} if "security" in operation else set())
+    expected |= {"content-type"} if "requestBody" in operation else set()
+
+    assert written == expected
+    described = {markdown.code(row["Header"]).lower(): row for row in markdown.table(COMMON["Headers"])}
+    for one in operation.get("parameters", ()):
+        if one["in"] == "header":
+            row = described[one["name"].lower()]
+            assert row["Type"] == shapes.flat(one["schema"], {}).removesuffix(" or null")
+            assert row["Meaning"] == one["description"]
+
+
+@pytest.mark.parametrize(("place", "name"), [("path", "Path Parameters"), ("query", "Query Parameters")])
+def test_every_parameter_is_written_down_as_it_is(openapi: dict[str, Any], section: str, place: str, name: str) -> None:
+    written = [
+        (markdown.code(row["Name"]), row["Type"], row["Description"])
+        for row in markdown.table(markdown.following(section, name))
+    ]
+    taken = [
+        (one["name"], parameter_words(one), one["description"])
+        for one in declared(openapi, section).get("parameters", ())
+        if one["in"] == place
+    ]
+
+    assert written == taken
+
+
+def parameter_words(one: dict[str, Any]) -> str:
+    words = shapes.field(one["schema"], {}, required=one["required"], incoming=True)
+    return words.replace(" or null", "")
+
+
+def test_every_field_of_the_body_is_written_down_as_it_is(openapi: dict[str, Any], section: str) -> None:
+    operation = declared(openapi, section)
+    written = markdown.blocks(markdown.following(section, "Body Schema"))
+
+    if "requestBody" not in operation:
+        assert written == []
+        return
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    assert written in outlines(openapi, schema, incoming=True)
+
+
+def test_every_field_of_the_answer_is_written_down_as_it_is(openapi: dict[str, Any], section: str) -> None:
+    responses = declared(openapi, section)["responses"]
+    (status,) = [status for status in responses if status.startswith("2")]
+    written = markdown.blocks(markdown.following(section, rf"Success \({status}\)"))
+
+    if "content" not in responses[status]:
+        assert written == []
+        return
+    schema = responses[status]["content"]["application/json"]["schema"]
+    assert written in outlines(openapi, schema, incoming=False)
+
+
+def outlines(openapi: dict[str, Any], schema: dict[str, Any], *, incoming: bool) -> list[list[Any]]:
+    """How a body may be written: a shape of its own by its name, or spelled out."""
+    spelled_out = SHAPES.keys() - {schema.get("$ref", "").rpartition("/")[2]}
+    return [
+        [shapes.outline(schema, openapi["components"]["schemas"], named, incoming=incoming)]
+        for named in (SHAPES, spelled_out)
+    ]
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_is_written_down_as_it_is(openapi: dict[str, Any], name: str) -> None:
+    definitions = openapi["components"]["schemas"]
+    schema = definitions[name]
+    inner = SHAPES.keys() - {name}
+
+    assert markdown.blocks(SHAPES[name]) == [
+        shapes.outline(schema, definitions, inner, incoming="(sent)" in SHAPES[name])
+    ]
+
+
+def test_the_shape_of_a_problem_is_the_one_that_errors_have(openapi: dict[str, Any]) -> None:
+    assert openapi["components"]["schemas"]["Problem"]["properties"].keys() == Problem.model_fields.keys()
+
+
+def test_every_section_of_the_format_is_there(section: str) -> None:
+    assert markdown.value(section, "User Ownership")
+    assert list(markdown.sections(section, 3)) == ["Request", "Response", "Business Rules", "Test Cases"]
+    assert markdown.sections(section, 3)["Business Rules"].strip().startswith("- ")
+
+
+def test_every_acceptance_criterion_names_a_test_that_exists(section: str) -> None:
+    existing = {f"{name_of(path)}::{test.name}" for path in suite_files() for test in proofs_in(path)}
+    criteria = re.findall(r"^- (.*)$", markdown.sections(section, 3)["Test Cases"], re.MULTILINE)
+
+    assert criteria
+    for criterion in criteria:
+        assert criterion.startswith("[x] "), criterion
+        named = [code for code in markdown.codes(criterion) if "::" in code]
+        assert named, f"no test is named: {criterion}"
+        assert set(named) <= existing, f"no such test: {criterion}"

@@ -1,0 +1,236 @@
+"""`specs/database/schema.md` says what a migrated database has, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import asyncpg
+import pytest
+
+from tests.contract import markdown
+from tests.contract.project import SPECS
+from todo_core.models import METADATA
+
+pytestmark = pytest.mark.requirement("WR1", "DB3")
+
+TEXT: Final = (SPECS / "database" / "schema.md").read_text(encoding="utf-8")
+SECTIONS: Final = markdown.sections(TEXT, 2)
+TABLES: Final = {
+    markdown.code(markdown.value(body, "Table")): body for body in SECTIONS.values() if "**Table**" in body
+}
+PARTS: Final = ["Fields", "Relationships", "Indexes", "Constraints", "Policies", "Grants", "Migration Notes"]
+
+_COMMANDS: Final = {b"*": "all", b"r": "SELECT", b"a": "INSERT", b"w": "UPDATE", b"d": "DELETE"}
+
+
+@pytest.fixture
+async def catalogue(database_url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+    """A connection to a migrated database, as its owner."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture(params=TABLES)
+def table(request: pytest.FixtureRequest) -> str:
+    """A written table."""
+    found: str = request.param
+    return found
+
+
+def part(table: str, title: str) -> str:
+    return markdown.sections(TABLES[table], 3)[title]
+
+
+def items(table: str, title: str) -> dict[str, str]:
+    """The items of a list that begin with a name in backticks."""
+    found = re.findall(r"^- `([^`]+)`(.*)$", part(table, title), re.MULTILINE)
+    names = [name for name, _ in found]
+    assert len(names) == len(set(names))
+    return dict(found)
+
+
+async def test_every_table_is_written_down_and_no_other(catalogue: asyncpg.Connection[Any]) -> None:
+    rows = await catalogue.fetch(
+        "SELECT relname FROM pg_class"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"
+    )
+
+    assert sorted(TABLES) == sorted(row["relname"] for row in rows)
+    assert METADATA.tables.keys() == TABLES.keys() - {"alembic_version"}
+
+
+def test_every_part_of_the_format_is_there(table: str) -> None:
+    assert markdown.value(TABLES[table], "Ownership")
+    assert list(markdown.sections(TABLES[table], 3)) == PARTS
+
+
+async def test_every_field_is_written_down_as_it_is(catalogue: asyncpg.Connection[Any], table: str) -> None:
+    rows = await catalogue.fetch(
+        """
+        SELECT attname, format_type(atttypid, atttypmod) AS type, attnotnull, attidentity <> ''::"char" AS identity,
+               pg_get_expr(adbin, adrelid) AS standard
+        FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+        WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+        """,
+        table,
+    )
+    found = [
+        (
+            row["attname"],
+            row["type"].replace("timestamp with time zone", "timestamptz"),
+            row["attnotnull"],
+            row["identity"],
+            row["standard"] and row["standard"].partition("::")[0],
+        )
+        for row in rows
+    ]
+
+    written = []
+    for field in markdown.table(part(table, "Fields")):
+        words = [word.strip() for word in field["Constraints"].split(", ")]
+        standard = next((markdown.code(word) for word in words if word.startswith("default ")), None)
+        written.append(
+            (markdown.code(field["Field"]), field["Type"], "NOT NULL" in words, "identity" in words, standard)
+        )
+        assert field["Description"]
+    assert written == found
+
+
+async def test_every_constraint_is_written_down_and_no_other(catalogue: asyncpg.Connection[Any], table: str) -> None:
+    rows = await catalogue.fetch(
+        "SELECT conname, contype, pg_get_constraintdef(oid) AS definition FROM pg_constraint"
+        " WHERE conrelid = $1::text::regclass AND contype <> 'n'",
+        table,
+    )
+    written = items(table, "Constraints") | {
+        name: words for name, words in items(table, "Relationships").items() if name.startswith("fk_")
+    }
+
+    assert written.keys() == {row["conname"] for row in rows}
+    for row in rows:
+        if row["contype"] in (b"p", b"u", b"f"):
+            words = row["definition"].replace("REFERENCES ", "→ ")
+            assert words in written[row["conname"]], f"{row['conname']} is {words}"
+        else:
+            assert "CHECK" in written[row["conname"]]
+
+
+async def test_every_index_is_written_down_with_its_columns_and_what_it_serves(
+    catalogue: asyncpg.Connection[Any], table: str
+) -> None:
+    rows = await catalogue.fetch(
+        """
+        SELECT c.relname AS name, pg_get_expr(indpred, indrelid) AS partial,
+               array_to_string(
+                   array(SELECT pg_get_indexdef(indexrelid, n, true) FROM generate_series(1, indnkeyatts) n), ', '
+               ) AS columns
+        FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE indrelid = $1::text::regclass
+        """,
+        table,
+    )
+    written = items(table, "Indexes")
+
+    assert written.keys() == {row["name"] for row in rows}
+    for row in rows:
+        words, _, serves = written[row["name"]].partition(" – ")
+        where = "" if row["partial"] is None else f" where {re.sub('[()]', '', row['partial'])}"
+        assert words == f" on ({row['columns']}){where}", row["name"]
+        assert serves, f"{row['name']} serves no query"
+
+
+@pytest.mark.requirement("OW2")
+async def test_every_policy_is_written_down_with_role_and_command(
+    catalogue: asyncpg.Connection[Any], table: str
+) -> None:
+    rows = await catalogue.fetch(
+        "SELECT polname, polcmd, polroles::regrole[]::text[] AS roles FROM pg_policy"
+        " WHERE polrelid = $1::text::regclass",
+        table,
+    )
+
+    found = {row["polname"]: (", ".join(row["roles"]), _COMMANDS[row["polcmd"]]) for row in rows}
+    written = {}
+    for name, words in items(table, "Policies").items():
+        matched = re.match(r" for `(\w+)` \((\w+)\): .", words)
+        assert matched, f"{name}: who, which command, which rows?"
+        written[name] = (matched[1], matched[2])
+    assert written == found
+
+
+@pytest.mark.requirement("OW2", "SA2")
+async def test_every_grant_is_written_down(catalogue: asyncpg.Connection[Any], table: str) -> None:
+    rows = await catalogue.fetch(
+        """
+        SELECT grantee::regrole::text AS role, privilege_type AS privilege, NULL AS field
+        FROM pg_class, aclexplode(relacl) WHERE oid = $1::text::regclass AND grantee <> relowner
+        UNION ALL
+        SELECT grantee::regrole::text, privilege_type, attname::text
+        FROM pg_attribute, aclexplode(attacl) WHERE attrelid = $1::text::regclass
+        """,
+        table,
+    )
+    found: dict[str, set[tuple[str, str | None]]] = {}
+    for row in rows:
+        found.setdefault(row["role"], set()).add((row["privilege"], row["field"]))
+
+    written: dict[str, set[tuple[str, str | None]]] = {}
+    for role, words in items(table, "Grants").items():
+        for privilege, fields in re.findall(r"([A-Z]+)(?: \(([^)]+)\))?", words):
+            named = [None] if not fields else [field.strip() for field in fields.split(",")]
+            written.setdefault(role, set()).update((privilege, field) for field in named)
+    assert written == found
+
+
+@pytest.mark.requirement("OW2")
+async def test_row_level_security_is_forced_as_it_is_written(catalogue: asyncpg.Connection[Any], table: str) -> None:
+    forced = await catalogue.fetchval(
+        "SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = $1::text::regclass", table
+    )
+
+    assert forced == ("FORCE" in markdown.value(TABLES[table], "Ownership"))
+
+
+@pytest.mark.requirement("OW2", "OW4")
+async def test_every_function_is_written_down_as_it_is(catalogue: asyncpg.Connection[Any]) -> None:
+    rows = await catalogue.fetch(
+        """
+        SELECT format('%s(%s)', proname, pg_get_function_identity_arguments(oid)) AS signature,
+               pg_get_function_result(oid) AS result, prosecdef AS definer,
+               CASE WHEN proowner = $1::text::regrole THEN $1 ELSE 'owner' END AS owner,
+               array_to_string(proconfig, '; ') AS settings,
+               (SELECT string_agg(grantee::regrole::text, ', ') FROM aclexplode(proacl)
+                WHERE grantee <> proowner) AS used
+        FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        """,
+        "todo_probe",
+    )
+    found = {
+        row["signature"]: (
+            row["result"],
+            row["owner"] if row["definer"] else "caller",
+            row["settings"].removeprefix("search_path=") if row["settings"] else "the caller's",
+            row["used"],
+        )
+        for row in rows
+    }
+
+    written = {
+        markdown.code(row["Function"]): (row["Returns"], row["Runs as"], row["search_path"], row["Used by"])
+        for row in markdown.table(SECTIONS["Functions"])
+    }
+    assert written == found
+
+
+@pytest.mark.requirement("OW2")
+async def test_every_role_is_written_down_and_powerless(catalogue: asyncpg.Connection[Any]) -> None:
+    rows = await catalogue.fetch(
+        "SELECT rolname, rolsuper OR rolbypassrls OR rolcanlogin OR rolcreaterole OR rolcreatedb"
+        " OR rolreplication AS powerful"
+        " FROM pg_roles WHERE rolname LIKE 'todo\\_%'"
+    )
+
+    assert {markdown.code(row["Role"]) for row in markdown.table(SECTIONS["Roles"])} == {row["rolname"] for row in rows}
+    assert not any(row["powerful"] for row in rows)

@@ -1,0 +1,289 @@
+"""`specs/mcp/` says what agents get: a snapshot of each tool, and `tools.md`, whose examples really run."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date, datetime
+from typing import Any, Final
+
+import pytest
+from fastapi import FastAPI
+from jsonschema import Draft202012Validator
+
+from mcp_server.http import PATH
+from mcp_server.server import FEATURES
+from tests.conftest import token_of
+from tests.contract import markdown, shapes
+from tests.contract.conftest import Compare
+from tests.contract.project import SPECS, name_of
+from tests.faces import FaceName, call, http_client, rpc
+from todo_core.errors import (
+    Conflict,
+    IdempotencyKeyReused,
+    InsufficientScope,
+    InvalidInput,
+    RequestInProgress,
+    Unauthenticated,
+    Unavailable,
+)
+from todo_core.operation import Caller, Operation
+
+pytestmark = pytest.mark.requirement("WR1")
+
+Json = dict[str, Any]
+FOLDER: Final = SPECS / "mcp" / "tools"
+TEXT: Final = (SPECS / "mcp" / "tools.md").read_text(encoding="utf-8")
+WRITTEN: Final = {markdown.code(title): body for title, body in markdown.sections(TEXT, 2).items() if "`" in title}
+OPERATIONS: Final[dict[str, Operation[..., Any]]] = {
+    tool.name: operation for feature in FEATURES for tool, operation in feature.tools.tools
+}
+HINTS: Final = {
+    "read-only": "readOnlyHint",
+    "destructive": "destructiveHint",
+    "idempotent": "idempotentHint",
+    "open world": "openWorldHint",
+}
+EVERY: Final = (Unauthenticated, InsufficientScope, InvalidInput, Unavailable)
+EVERY_WRITE: Final = (Conflict, IdempotencyKeyReused, RequestInProgress)
+MODERN: Final[FaceName] = "mcp-2026"
+LEGACY: Final[FaceName] = "mcp-2025"
+
+
+@pytest.fixture
+async def tools(app: FastAPI, ann: Caller) -> dict[str, Json]:
+    """Every tool, as `tools/list` sends it."""
+    async with http_client(app, await token_of(ann)) as http:
+        listed = (await rpc(http, MODERN, "tools/list")).json()["result"]["tools"]
+    return {tool["name"]: tool for tool in listed}
+
+
+@pytest.fixture(params=WRITTEN)
+def name(request: pytest.FixtureRequest) -> str:
+    """A written tool."""
+    found: str = request.param
+    return found
+
+
+def part(name: str, title: str) -> str:
+    return markdown.sections(WRITTEN[name], 3)[title]
+
+
+# --- snapshots ---------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("MC3")
+@pytest.mark.parametrize("tool", OPERATIONS)
+async def test_each_snapshot_is_what_tools_list_sends(tools: dict[str, Json], compare: Compare, tool: str) -> None:
+    assert tools[tool].keys() == {"name", "title", "description", "inputSchema", "outputSchema", "annotations"}
+
+    compare(FOLDER / f"{tool}.json", tools[tool])
+
+
+@pytest.mark.parametrize("tool", OPERATIONS)
+async def test_each_schema_is_a_valid_one(tools: dict[str, Json], tool: str) -> None:
+    Draft202012Validator.check_schema(tools[tool]["inputSchema"])
+    Draft202012Validator.check_schema(tools[tool]["outputSchema"])
+
+
+def test_there_is_no_snapshot_of_a_tool_that_is_gone(request: pytest.FixtureRequest) -> None:
+    stale = [path for path in FOLDER.iterdir() if path.stem not in OPERATIONS or path.suffix != ".json"]
+    if request.config.getoption("--update-specs"):
+        for path in stale:
+            path.unlink()
+        return
+
+    assert [name_of(path) for path in stale] == [], "run `uv run pytest tests/contract --update-specs`"
+
+
+@pytest.mark.requirement("MC2")
+async def test_both_generations_get_the_same_tools(app: FastAPI, ann: Caller, tools: dict[str, Json]) -> None:
+    async with http_client(app, await token_of(ann)) as http:
+        listed = (await rpc(http, LEGACY, "tools/list")).json()["result"]["tools"]
+
+    assert {tool["name"]: tool for tool in listed} == tools
+
+
+# --- tools.md ----------------------------------------------------------------------------------
+
+
+async def test_every_tool_is_written_down_and_no_other(tools: dict[str, Json]) -> None:
+    assert sorted(WRITTEN) == sorted(tools)
+
+
+async def test_operation_and_title_are_those_of_the_tool(tools: dict[str, Json], name: str) -> None:
+    assert markdown.code(markdown.value(WRITTEN[name], "Operation")) == OPERATIONS[name].name
+    assert markdown.value(WRITTEN[name], "Title") == tools[name]["title"]
+
+
+@pytest.mark.requirement("ID4")
+def test_the_scope_is_that_of_the_operation(name: str) -> None:
+    assert markdown.code(markdown.value(WRITTEN[name], "Scope")) == OPERATIONS[name].scope
+
+
+@pytest.mark.requirement("MC3")
+async def test_the_hints_are_those_of_the_tool(tools: dict[str, Json], name: str) -> None:
+    written = {
+        words.removeprefix("not "): not words.startswith("not ")
+        for words in markdown.value(WRITTEN[name], "Hints").split(", ")
+    }
+
+    assert {HINTS[words]: value for words, value in written.items()} == {
+        hint: value for hint, value in tools[name]["annotations"].items() if hint != "title"
+    }
+
+
+async def test_every_argument_is_written_down_with_default_and_bounds(tools: dict[str, Json], name: str) -> None:
+    written = [(markdown.code(row["Argument"]), row["Type"]) for row in markdown.table(part(name, "Arguments"))]
+
+    assert written == shapes.rows(tools[name]["inputSchema"])
+
+
+async def test_the_outer_members_of_the_answer_are_those_of_the_schema(tools: dict[str, Json], name: str) -> None:
+    rows = markdown.table(part(name, "Answer"))
+    schema = tools[name]["outputSchema"]
+    outer = {markdown.code(row["Member"]): row["When"] for row in rows if "[]" not in row["Member"]}
+
+    if "properties" in schema:
+        assert outer.keys() - {"replayed"} == schema["properties"].keys()
+        assert {member for member, when in outer.items() if when == "always"} == set(schema["required"])
+
+
+@pytest.mark.requirement("MC4")
+def test_the_errors_are_those_of_the_operation(name: str) -> None:
+    common = {kind.code for kind in (*EVERY, *EVERY_WRITE)}
+    expected = {kind.code for kind in OPERATIONS[name].raises} - common
+
+    assert set(markdown.codes(markdown.value(part(name, "Errors"), "Besides those of every tool"))) == expected
+
+
+def test_the_errors_of_every_tool_are_told_once() -> None:
+    rows = markdown.table(markdown.sections(TEXT, 2)["Errors"])
+    told = {markdown.code(row["Code"]): row for row in rows}
+    refusals = {kind.code: kind for kind in (*EVERY, *EVERY_WRITE)}
+    refusals |= {kind.code: kind for operation in OPERATIONS.values() for kind in operation.raises}
+
+    assert told.keys() == refusals.keys() | {"all_refused", "internal_error"}
+    for code, kind in refusals.items():
+        assert told[code]["Retry"] == ("yes" if kind.retryable else "no"), code
+        assert told[code]["Message"] == kind.message, code
+
+
+def test_the_endpoint_is_the_one_that_is_served() -> None:
+    assert f"`{PATH}`" in markdown.sections(TEXT, 2)["Transports"]
+
+
+# --- the examples ------------------------------------------------------------------------------
+
+
+IDS: Final = {"id", "change_id", "since", "todo", "undoes", "undone_by", "blocked_by", "last_change_id"}
+
+
+class Story:
+    """Compares answers with the written ones: ids are of their own, and so is the time."""
+
+    def __init__(self) -> None:
+        self.real: dict[int, int] = {}
+
+    def arguments(self, written: Any, name: str = "") -> Any:
+        """Written arguments, with real ids."""
+        if isinstance(written, dict):
+            return {key: self.arguments(item, key) for key, item in written.items()}
+        if isinstance(written, list):
+            return [self.arguments(item, "id" if name == "ids" else name) for item in written]
+        return self.real.get(written, written) if name in IDS else written
+
+    def bind(self, written: int, real: int) -> None:
+        """Take the id of a todo, or from 9000 on of a change, for the written one; it stays that."""
+        known = {one: other for one, other in self.real.items() if (one >= 9000) == (written >= 9000)}
+        assert known.get(written, real) == real, f"{written} is another id than before"
+        assert written in known or real not in known.values(), f"{written} is the id of another row"
+        self.real[written] = real
+
+    def same(self, written: Any, real: Any, name: str = "") -> None:
+        """Fail unless the answer is the written one.
+
+        Raises:
+            AssertionError: It differs.
+        """
+        if isinstance(written, dict):
+            assert isinstance(real, dict)
+            assert list(written) == list(real), f"{list(written)} is not {list(real)}"
+            for key, item in written.items():
+                self.same(item, real[key], key)
+        elif isinstance(written, list):
+            assert isinstance(real, list)
+            assert len(written) == len(real)
+            for one, other in zip(written, real, strict=True):
+                self.same(one, other, name)
+        elif name in IDS and isinstance(written, int):
+            self.bind(written, real)
+        elif name == "client":
+            assert isinstance(real, str)
+        elif isinstance(written, str) and shape(written) != "text":
+            assert isinstance(real, str)
+            assert shape(written) == shape(real), f"{written} is not like {real}"
+        else:
+            assert written == real, name
+
+
+def shape(text: str) -> str:
+    """What kind of text it is, where only the kind matters."""
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        return "date" if date.fromisoformat(text) else ""
+    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", text):
+        return f"moment of {len(text.partition('.')[0])}" if datetime.fromisoformat(text) else ""
+    if text in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"):
+        return "weekday"
+    if re.fullmatch(r"[A-Za-z0-9_-]{40,}", text):
+        return "cursor"
+    return "text"
+
+
+def examples() -> list[tuple[Json, Json]]:
+    """Every written call with its answer, in the order of the document."""
+    found = markdown.blocks(TEXT)
+    calls = [(one, found[place + 1]) for place, one in enumerate(found) if "arguments" in one]
+    assert 2 * len(calls) == len(found), "every block is a call or the answer after it"
+    return calls
+
+
+@pytest.mark.requirement("MC3", "MC4")
+@pytest.mark.parametrize("generation", [MODERN, LEGACY])
+async def test_every_example_runs_and_answers_as_it_is_written(app: FastAPI, ann: Caller, generation: FaceName) -> None:
+    story = Story()
+    async with http_client(app, await token_of(ann)) as http:
+        for called, answer in examples():
+            arguments = story.arguments(called["arguments"])
+            result = (await call(http, generation, called["name"], arguments)).json()["result"]
+            (content,) = result["content"]
+            told = json.loads(content["text"])
+            assert result["isError"] == ("code" in answer)
+            assert result.get("structuredContent") == (None if result["isError"] else told)
+            story.same(answer, told)
+
+
+def test_every_tool_has_an_example() -> None:
+    assert {called["name"] for called, _ in examples()} == OPERATIONS.keys()
+
+
+async def test_every_written_answer_matches_its_schema(tools: dict[str, Json]) -> None:
+    for called, answer in examples():
+        if "code" not in answer:
+            Draft202012Validator(tools[called["name"]]["outputSchema"]).validate(answer)
+
+
+def test_a_different_answer_is_noticed() -> None:
+    story = Story()
+    story.same({"id": 1, "at": "2026-11-21"}, {"id": 7, "at": "2020-01-01"})
+
+    for written, real in (
+        ({"id": 1}, {"id": 8}),
+        ({"at": "2026-11-21"}, {"at": "2026-11-21T09:00:00Z"}),
+        ({"a": 1}, {"a": 1, "b": 2}),
+        ({"title": "a"}, {"title": "b"}),
+        ([1], [1, 2]),
+        ({"id": 2}, {"id": 7}),
+    ):
+        with pytest.raises(AssertionError):
+            story.same(written, real)

@@ -1,0 +1,197 @@
+"""What PostgreSQL's own catalogue says about tables, roles, policies and functions."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from todo_core.models import METADATA
+
+ROLES = ["todo_app", "todo_janitor", "todo_probe"]
+OWNED = sorted(name for name, table in METADATA.tables.items() if "user_id" in table.c)
+
+
+@pytest.mark.requirement("OW2")
+async def test_row_level_security_is_forced_on_every_table(admin: asyncpg.Connection) -> None:
+    forced = await admin.fetch(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+        " AND relrowsecurity AND relforcerowsecurity"
+    )
+
+    assert {row["relname"] for row in forced} == METADATA.tables.keys()
+
+
+@pytest.mark.requirement("OW2")
+async def test_there_is_no_table_view_or_foreign_table_beside_the_models(admin: asyncpg.Connection) -> None:
+    found = await admin.fetch(
+        "SELECT relname FROM pg_class"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"
+    )
+
+    assert {row["relname"] for row in found} == METADATA.tables.keys() | {"alembic_version"}
+
+
+@pytest.mark.requirement("OW2")
+async def test_our_roles_have_no_powers_and_no_tables(admin: asyncpg.Connection) -> None:
+    roles = await admin.fetch(
+        """
+        SELECT rolname,
+               rolcanlogin OR rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication AS powerful,
+               EXISTS (SELECT FROM pg_class WHERE relowner = r.oid) AS owns,
+               EXISTS (SELECT FROM pg_auth_members WHERE member = r.oid) AS member_of_another
+        FROM pg_roles r WHERE rolname LIKE 'todo\\_%' AND NOT rolcanlogin ORDER BY rolname
+        """
+    )
+
+    assert [tuple(role) for role in roles] == [(name, False, False, False) for name in ROLES]
+
+
+@pytest.mark.requirement("OW2", "SA2")
+async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.Connection) -> None:
+    tables = await admin.fetch(
+        """
+        SELECT g.rolname, c.relname, string_agg(a.privilege_type, ' ' ORDER BY a.privilege_type) AS granted
+        FROM pg_class c, aclexplode(c.relacl) a JOIN pg_roles g ON g.oid = a.grantee
+        WHERE c.relnamespace = 'public'::regnamespace AND g.rolname = ANY ($1) GROUP BY 1, 2 ORDER BY 1, 2
+        """,
+        ROLES,
+    )
+    columns = await admin.fetch(
+        """
+        SELECT g.rolname, c.relname, string_agg(t.attname || ' ' || a.privilege_type, ', ' ORDER BY attnum) AS granted
+        FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a
+        JOIN pg_roles g ON g.oid = a.grantee
+        WHERE c.relnamespace = 'public'::regnamespace GROUP BY 1, 2 ORDER BY 1, 2
+        """
+    )
+
+    assert [tuple(row) for row in tables] == [
+        ("todo_app", "alembic_version", "SELECT"),
+        ("todo_app", "api_tokens", "INSERT SELECT UPDATE"),
+        ("todo_app", "changes", "INSERT SELECT"),
+        ("todo_app", "idempotency_keys", "INSERT SELECT UPDATE"),
+        ("todo_app", "installation", "SELECT"),
+        ("todo_app", "todos", "INSERT SELECT UPDATE"),
+        ("todo_app", "users", "INSERT SELECT UPDATE"),
+        ("todo_janitor", "idempotency_keys", "DELETE"),
+        ("todo_janitor", "todos", "DELETE"),
+    ]
+    assert [tuple(row) for row in columns] == [
+        ("todo_janitor", "idempotency_keys", "created_at SELECT"),
+        ("todo_janitor", "todos", "id SELECT, deleted_at SELECT"),
+        ("todo_probe", "api_tokens", "id SELECT, user_id SELECT"),
+        ("todo_probe", "changes", "id SELECT, user_id SELECT"),
+        ("todo_probe", "todos", "id SELECT, user_id SELECT"),
+    ]
+
+
+@pytest.mark.requirement("OW2")
+async def test_nothing_in_the_schema_is_granted_to_everybody(admin: asyncpg.Connection) -> None:
+    tables = await admin.fetchval(
+        "SELECT count(*) FROM pg_class c, aclexplode(c.relacl) a"
+        " WHERE c.relnamespace = 'public'::regnamespace AND a.grantee = 0"
+    )
+    creating = await admin.fetchval(
+        "SELECT array_agg(rolname) FROM pg_roles WHERE rolname = ANY ($1)"
+        " AND has_schema_privilege(oid, 'public', 'CREATE')",
+        ROLES,
+    )
+
+    assert tables == 0
+    assert creating is None
+
+
+@pytest.mark.requirement("OW2")
+@pytest.mark.parametrize("table", OWNED)
+async def test_requests_see_the_rows_of_one_user(table: str, admin: asyncpg.Connection) -> None:
+    policies = await admin.fetch(
+        "SELECT policyname, permissive, cmd, qual, with_check FROM pg_policies"
+        " WHERE tablename = $1 AND (roles @> '{todo_app}' OR roles @> '{public}')",
+        table,
+    )
+
+    by_name = {row["policyname"]: row for row in policies}
+    assert by_name.keys() <= {"own_rows", "presented"}
+    own = by_name["own_rows"]
+    assert own["cmd"] == "ALL"
+    assert own["with_check"] == own["qual"]
+    assert own["qual"].startswith("(user_id = ( SELECT (NULLIF(current_setting('app.user_id'")
+
+
+@pytest.mark.requirement("OW2", "DB5")
+@pytest.mark.parametrize("table", OWNED)
+async def test_the_policys_column_leads_an_index(table: str, admin: asyncpg.Connection) -> None:
+    leading = await admin.fetch(
+        "SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
+        " WHERE i.indrelid = $1::text::regclass AND i.indpred IS NULL AND i.indisvalid",
+        table,
+    )
+
+    assert "user_id" in {row["attname"] for row in leading}
+
+
+@pytest.mark.requirement("OW3")
+async def test_no_foreign_key_can_cross_owners(admin: asyncpg.Connection) -> None:
+    crossing = await admin.fetch(
+        """
+        SELECT conname FROM pg_constraint f
+        WHERE contype = 'f' AND confrelid <> 'users'::regclass AND NOT EXISTS (
+            SELECT FROM unnest(conkey, confkey) AS k (child, parent)
+            JOIN pg_attribute c ON c.attrelid = f.conrelid AND c.attnum = k.child AND c.attname = 'user_id'
+            JOIN pg_attribute p ON p.attrelid = f.confrelid AND p.attnum = k.parent AND p.attname = 'user_id'
+        )
+        """
+    )
+    to_users = await admin.fetch(
+        "SELECT conrelid::regclass::text AS child, confdeltype FROM pg_constraint"
+        " WHERE contype = 'f' AND confrelid = 'users'::regclass ORDER BY 1"
+    )
+
+    assert crossing == []
+    assert [(row["child"], row["confdeltype"]) for row in to_users] == [(table, b"c") for table in OWNED]
+
+
+@pytest.mark.requirement("OW3")
+@pytest.mark.parametrize("table", [name for name in OWNED if "id" in METADATA.tables[name].c])
+async def test_children_can_point_at_a_row_together_with_its_owner(table: str, admin: asyncpg.Connection) -> None:
+    keys = await admin.fetch(
+        "SELECT pg_get_constraintdef(oid) AS key FROM pg_constraint"
+        " WHERE conrelid = $1::text::regclass AND contype = 'u'",
+        table,
+    )
+
+    assert "UNIQUE (user_id, id)" in {row["key"] for row in keys}
+
+
+@pytest.mark.requirement("OW2")
+async def test_definers_functions_have_a_fixed_search_path_and_none_is_everybodys(admin: asyncpg.Connection) -> None:
+    functions = await admin.fetch(
+        """
+        SELECT p.proname, p.prosecdef, r.rolname AS owner, r.rolsuper OR r.rolbypassrls AS mighty,
+               array_to_string(p.proconfig, ' ') AS config,
+               (SELECT array_agg(coalesce(g.rolname, 'PUBLIC') ORDER BY 1)
+                FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+                LEFT JOIN pg_roles g ON g.oid = a.grantee WHERE a.grantee <> p.proowner) AS callers
+        FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
+        WHERE p.pronamespace = 'public'::regnamespace ORDER BY 1
+        """
+    )
+
+    assert {row["proname"] for row in functions} == {"belongs_to_another", "require_live_token"}
+    for function in functions:
+        assert function["callers"] == ["todo_app"]
+        if function["prosecdef"]:
+            assert function["config"] == "search_path=pg_catalog, pg_temp"
+            assert (function["owner"], function["mighty"]) == ("todo_probe", False)
+
+
+@pytest.mark.requirement("DB3")
+async def test_every_constraint_and_index_has_a_name_of_ours(admin: asyncpg.Connection) -> None:
+    names = await admin.fetch(
+        "SELECT conname AS name FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 'n'"
+        " UNION SELECT indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid"
+        " WHERE c.relnamespace = 'public'::regnamespace"
+    )
+
+    ours = {row["name"] for row in names} - {"alembic_version_pkc"}
+    assert all(name.partition("_")[0] in ("pk", "fk", "uq", "ck", "ix") for name in ours)

@@ -1,0 +1,58 @@
+"""The composition root: what opening a core needs, and when it is ready."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.core.conftest import CoreOpener, connected
+from todo_core.core import SCHEMA_REVISION, Core
+from todo_core.errors import Unavailable
+from todo_core.settings import ConfigurationError
+
+
+@pytest.mark.requirement("OP3")
+async def test_a_core_on_a_migrated_database_is_ready(core: Core) -> None:
+    await core.ready()
+
+    assert core.clock().tzinfo is not None
+
+
+@pytest.mark.requirement("OP2")
+async def test_a_database_that_was_never_migrated_is_a_configuration_error(
+    empty_database_url: str, another_core: CoreOpener
+) -> None:
+    with pytest.raises(ConfigurationError, match="todo-mcp migrate"):
+        async with another_core(empty_database_url):
+            pass
+
+
+@pytest.mark.requirement("OP3", "DB3")
+async def test_a_core_is_not_ready_at_another_migration(fresh_database_url: str, another_core: CoreOpener) -> None:
+    async with another_core(fresh_database_url) as core, connected(fresh_database_url) as admin:
+        await admin.execute("UPDATE alembic_version SET version_num = 'another'")
+        with pytest.raises(Unavailable):
+            await core.ready()
+
+        await admin.execute("UPDATE alembic_version SET version_num = $1", SCHEMA_REVISION)
+        await core.ready()
+
+
+@pytest.mark.requirement("OP4")
+async def test_a_server_that_is_not_there_is_unavailable(another_core: CoreOpener) -> None:
+    with pytest.raises(Unavailable):
+        async with another_core("postgresql://nobody@127.0.0.1:1/nothing"):
+            pass
+
+
+@pytest.mark.requirement("TD4")
+async def test_every_process_of_an_installation_seals_cursors_alike(core: Core, another_core: CoreOpener) -> None:
+    async with another_core() as other:
+        assert other.cursors.open(core.cursors.make([1, 2], "scope"), "scope") == [1, 2]
+
+
+@pytest.mark.requirement("TD4")
+async def test_two_installations_seal_cursors_differently(
+    core: Core, fresh_database_url: str, another_core: CoreOpener
+) -> None:
+    async with another_core(fresh_database_url) as other:
+        assert other.cursors.make([1, 2], "scope") != core.cursors.make([1, 2], "scope")

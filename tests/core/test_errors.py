@@ -1,0 +1,89 @@
+"""Every way to refuse: one tree, and the words in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from todo_core.errors import (
+    Conflict,
+    FieldProblem,
+    Forbidden,
+    IdempotencyKeyReused,
+    InsufficientScope,
+    InvalidInput,
+    NotFound,
+    NotOwner,
+    RequestInProgress,
+    TodoError,
+    Unauthenticated,
+    Unavailable,
+    UndoRefused,
+    VersionConflict,
+)
+
+TREE: dict[type[TodoError], tuple[int, str]] = {
+    InvalidInput: (422, "invalid_input"),
+    IdempotencyKeyReused: (422, "idempotency_key_reused"),
+    Unauthenticated: (401, "unauthenticated"),
+    Forbidden: (403, "forbidden"),
+    InsufficientScope: (403, "insufficient_scope"),
+    NotOwner: (403, "not_owner"),
+    NotFound: (404, "not_found"),
+    Conflict: (409, "conflict"),
+    VersionConflict: (412, "version_conflict"),
+    UndoRefused: (409, "undo_refused"),
+    RequestInProgress: (409, "request_in_progress"),
+    Unavailable: (503, "unavailable"),
+}
+
+
+def family(kind: type[TodoError]) -> list[type[TodoError]]:
+    return [member for child in kind.__subclasses__() for member in (child, *family(child))]
+
+
+@pytest.mark.requirement("RS3")
+def test_the_tree_is_whole() -> None:
+    ours = {kind for kind in family(TodoError) if kind.__module__ == "todo_core.errors"}
+
+    assert {kind: (kind.status, kind.code) for kind in ours} == TREE
+
+
+@pytest.mark.requirement("MC4", "RS3")
+@pytest.mark.parametrize("kind", TREE)
+def test_each_refusal_says_what_is_wrong_and_what_to_do_next(kind: type[TodoError]) -> None:
+    assert kind.message.endswith(".")
+    assert "\n" not in kind.message + kind.next_step
+    assert kind.next_step.endswith(".") or kind is Forbidden
+    assert kind.retryable == (kind.retry_after is not None)
+
+
+@pytest.mark.requirement("MC4", "RS3")
+def test_a_caller_is_told_code_message_next_step_fields_and_facts() -> None:
+    error = UndoRefused(
+        "A later change is in the way.",
+        problems=[FieldProblem("id", "is taken"), FieldProblem("sort", "must be known", ("title", 1))],
+        extra={"entity": "todo"},
+    )
+
+    assert str(error) == "A later change is in the way."
+    assert error.as_dict() == {
+        "code": "undo_refused",
+        "message": "A later change is in the way.",
+        "retryable": False,
+        "next_step": UndoRefused.next_step,
+        "errors": [
+            {"field": "id", "message": "is taken"},
+            {"field": "sort", "message": "must be known", "allowed": ["title", 1]},
+        ],
+        "entity": "todo",
+    }
+
+
+@pytest.mark.requirement("MC4", "RS3")
+def test_what_there_is_nothing_to_say_about_is_left_out() -> None:
+    assert Forbidden().as_dict() == {"code": "forbidden", "message": "This is not allowed.", "retryable": False}
+
+
+@pytest.mark.requirement("ID4")
+def test_a_missing_scope_is_named() -> None:
+    assert InsufficientScope("todos:write").as_dict()["required_scope"] == "todos:write"

@@ -1,0 +1,246 @@
+"""A repeated request gets its first answer, and happens once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import anyio
+import asyncpg
+import pytest
+
+from tests.core.conftest import CoreOpener, add, as_operation, codes, everything_of, titles_of, told
+from todo_core.errors import Conflict, IdempotencyKeyReused, InvalidInput, NotFound, RequestInProgress
+from todo_core.idempotency import fingerprint
+from todo_core.models.todos import TodoCreate, TodoUpdate
+from todo_core.models.tokens import TokenCreate
+from todo_core.operation import Caller, Tx
+from todo_core.operations import changes, todos, tokens
+from todo_core.results import Changed
+from todo_core.validation import refuse
+
+pytestmark = pytest.mark.requirement("SA1")
+
+_BACKDATE = "UPDATE idempotency_keys SET created_at = now() - $2::interval WHERE user_id = $1"
+_DAY = timedelta(hours=24)
+
+
+def assert_same_answer(again: Changed[Any], first: Changed[Any]) -> None:
+    assert told(again) == told(first)
+    assert codes(again) == codes(first)
+    assert again.change_id == first.change_id
+    assert (first.replayed, again.replayed) == (False, True)
+
+
+def not_a_todo() -> InvalidInput:
+    """What a transport hands on for a bad item."""
+    with pytest.raises(ValueError, match="title") as bad:
+        TodoCreate.model_validate({"title": "", "priority": "highest"})
+    return refuse(bad.value, TodoCreate)  # type: ignore[arg-type]
+
+
+async def test_a_repetition_gets_the_rows_and_the_change_of_the_first(ann: Caller, admin: asyncpg.Connection) -> None:
+    wanted = [TodoCreate(title="Überraschung 🎉", description='a "quoted" \\ text'), TodoCreate(title="two")]
+    first = await ann.once("key").perform(todos.add, wanted)
+    before = await everything_of(admin, ann.principal.user_id)
+
+    again = await ann.once("key").perform(todos.add, [todo.model_copy() for todo in wanted])
+
+    assert_same_answer(again, first)
+    assert await everything_of(admin, ann.principal.user_id) == before
+
+
+async def test_a_repetition_gets_the_refused_items_too(ann: Caller, bob: Caller) -> None:
+    mine, done = await add(ann, "mine", "done")
+    (theirs,) = await add(bob, "theirs")
+    wanted: list[TodoUpdate | InvalidInput] = [
+        not_a_todo(),
+        {"id": mine, "title": "new"},
+        {"id": theirs, "title": "new"},
+        {"id": 2**62, "title": "new"},
+        {"id": done, "title": "new", "if_version": 7},
+        {"id": mine, "title": "twice"},
+    ]
+    first = await ann.once("key").perform(todos.update, wanted)
+    assert codes(first) == [
+        "invalid_input",
+        "changed",
+        "not_owner",
+        "not_found",
+        "version_conflict",
+        "invalid_input",
+    ]
+
+    assert_same_answer(await ann.once("key").perform(todos.update, wanted), first)
+
+
+async def test_an_answer_that_changed_nothing_is_kept_as_well(ann: Caller) -> None:
+    (mine,) = await add(ann, "mine")
+    first = await ann.once("key").perform(todos.complete, [mine, 2**62], completed=False)
+    assert codes(first) == ["unchanged", "not_found"]
+    assert first.change_id is None
+
+    await ann.perform(todos.complete, [mine])
+
+    assert_same_answer(await ann.once("key").perform(todos.complete, [mine, 2**62], completed=False), first)
+
+
+async def test_an_undo_is_repeated_without_being_undone(ann: Caller) -> None:
+    made = await ann.perform(todos.add, [TodoCreate(title="mine")])
+    first = await ann.once("key").perform(changes.undo, made.change_id)
+
+    again = await ann.once("key").perform(changes.undo, made.change_id)
+
+    assert_same_answer(again, first)
+    assert await titles_of(ann, status="trashed") == ["mine"]
+
+
+async def test_a_repetition_is_answered_by_any_process(ann: Caller, another_core: CoreOpener) -> None:
+    first = await ann.once("key").perform(todos.add, [TodoCreate(title="once")])
+
+    async with another_core() as core:
+        again = await replace(ann, core=core).once("key").perform(todos.add, [TodoCreate(title="once")])
+
+    assert_same_answer(again, first)
+
+
+@pytest.mark.parametrize(
+    ("which", "args", "more"),
+    [
+        pytest.param(todos.add, [[TodoCreate(title="other")]], {}, id="another title"),
+        pytest.param(todos.add, [[TodoCreate(title="once", priority="low")]], {}, id="another priority"),
+        pytest.param(todos.add, [[TodoCreate(title="once"), TodoCreate(title="once")]], {}, id="one more"),
+        pytest.param(todos.add, [[]], {}, id="none"),
+        pytest.param(todos.complete, [[1]], {}, id="another operation"),
+        pytest.param(tokens.revoke, [1], {}, id="another kind"),
+    ],
+)
+async def test_another_request_under_the_key_is_refused_and_does_nothing(
+    which: Any, args: list[Any], more: Mapping[str, Any], ann: Caller, admin: asyncpg.Connection
+) -> None:
+    await ann.once("key").perform(todos.add, [TodoCreate(title="once")])
+    before = await everything_of(admin, ann.principal.user_id)
+
+    with pytest.raises(IdempotencyKeyReused):
+        await ann.once("key").perform(which, *args, **more)
+
+    assert await everything_of(admin, ann.principal.user_id) == before
+
+
+async def test_a_request_that_is_still_running_is_told_so_and_not_made_to_wait(ann: Caller) -> None:
+    answers: list[Changed[Any]] = []
+
+    async def slowly(tx: Tx) -> Changed[Any]:
+        begun.set()
+        await release.wait()
+        return await todos.add.run(tx, [TodoCreate(title="slow")])
+
+    async def first() -> None:
+        answers.append(await ann.once("key").perform(slow))
+
+    slow = as_operation(slowly)
+    begun, release = anyio.Event(), anyio.Event()
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first)
+            await begun.wait()
+            with pytest.raises(RequestInProgress) as refused:
+                await ann.once("key").perform(slow)
+            with pytest.raises(RequestInProgress):
+                await ann.once("key").perform(todos.add, [TodoCreate(title="another request")])
+            release.set()
+
+    assert refused.value.retryable
+    assert refused.value.retry_after == 1
+    assert_same_answer(await ann.once("key").perform(slow), answers[0])
+    assert await titles_of(ann) == ["slow"]
+
+
+async def test_after_a_day_the_key_is_free_for_any_request(ann: Caller, admin: asyncpg.Connection) -> None:
+    await ann.once("key").perform(todos.add, [TodoCreate(title="yesterday")])
+    await admin.execute(_BACKDATE, ann.principal.user_id, _DAY + timedelta(seconds=1))
+
+    today = await ann.once("key").perform(todos.add, [TodoCreate(title="today")])
+
+    assert not today.replayed
+    assert await titles_of(ann) == ["yesterday", "today"]
+    assert_same_answer(await ann.once("key").perform(todos.add, [TodoCreate(title="today")]), today)
+
+
+async def test_just_within_a_day_the_answer_is_still_kept(ann: Caller, admin: asyncpg.Connection) -> None:
+    first = await ann.once("key").perform(todos.add, [TodoCreate(title="once")])
+    await admin.execute(_BACKDATE, ann.principal.user_id, _DAY - timedelta(minutes=1))
+
+    assert_same_answer(await ann.once("key").perform(todos.add, [TodoCreate(title="once")]), first)
+
+
+async def test_keys_belong_to_a_user(ann: Caller, bob: Caller) -> None:
+    await ann.once("key").perform(todos.add, [TodoCreate(title="ann's")])
+
+    theirs = await bob.once("key").perform(todos.add, [TodoCreate(title="bob's")])
+
+    assert not theirs.replayed
+    assert await titles_of(bob) == ["bob's"]
+
+
+async def test_two_users_with_one_key_do_not_wait_for_each_other(ann: Caller, bob: Caller) -> None:
+    async def hold(_: Tx) -> Changed[Any]:
+        return await bob.once("key").perform(todos.add, [TodoCreate(title="meanwhile")])
+
+    with anyio.fail_after(5):
+        await ann.once("key").perform(as_operation(hold))
+
+    assert await titles_of(bob) == ["meanwhile"]
+
+
+async def test_a_request_refused_as_a_whole_may_be_corrected_under_its_key(ann: Caller) -> None:
+    with pytest.raises(NotFound):
+        await ann.once("key").perform(changes.undo, 2**62)
+
+    corrected = await ann.once("key").perform(todos.add, [TodoCreate(title="corrected")])
+
+    assert not corrected.replayed
+    assert await titles_of(ann) == ["corrected"]
+
+
+async def test_an_answer_that_cannot_be_kept_takes_the_change_back(ann: Caller, admin: asyncpg.Connection) -> None:
+    before = await everything_of(admin, ann.principal.user_id)
+
+    with pytest.raises(Conflict):
+        await ann.once("k" * 256).perform(todos.add, [TodoCreate(title="never")])
+
+    assert await everything_of(admin, ann.principal.user_id) == before
+
+
+@pytest.mark.requirement("ID3")
+async def test_a_secret_is_neither_kept_nor_given_again(ann: Caller, admin: asyncpg.Connection) -> None:
+    first = await ann.once("key").perform(tokens.create, TokenCreate(name="laptop"))
+    again = await ann.once("key").perform(tokens.create, TokenCreate(name="laptop"))
+
+    assert first.secret is not None
+    assert again.secret is None
+    assert_same_answer(again, first)
+    assert first.secret not in repr(await everything_of(admin, ann.principal.user_id))
+
+
+def test_a_fingerprint_tells_operations_positions_and_names_apart() -> None:
+    seen = [
+        fingerprint("todos.add", [1], {}),
+        fingerprint("todos.addx", [1], {}),
+        fingerprint("todos.add", ["1"], {}),
+        fingerprint("todos.add", [True], {}),
+        fingerprint("todos.add", [[1]], {}),
+        fingerprint("todos.add", [], {"a": 1}),
+        fingerprint("todos.add", [], {"b": 1}),
+        fingerprint("todos.add", [not_a_todo()], {}),
+    ]
+
+    assert len(set(seen)) == len(seen)
+    assert fingerprint("todos.add", [not_a_todo()], {"a": 1}) == fingerprint("todos.add", [not_a_todo()], {"a": 1})
+
+
+def test_what_has_no_fingerprint_is_not_taken_for_a_request() -> None:
+    with pytest.raises(Exception, match="object cannot be part of a request"):
+        fingerprint("todos.add", [object()], {})

@@ -1,0 +1,272 @@
+"""The schema, step by step: up, down, many at once, and under an owner who is no superuser."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import anyio
+import asyncpg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+import migrations
+from migrations.run import migrate
+from migrations.state import current, is_current
+from tests.conftest import drop_database, with_database
+from tests.core.conftest import (
+    SOMEBODY_WAITS_FOR_A_LOCK,
+    CoreOpener,
+    add,
+    codes,
+    connected,
+    everything_of,
+    titles_of,
+    until,
+)
+from todo_core.core import SCHEMA_REVISION
+from todo_core.database import asyncpg_dsn
+from todo_core.models import METADATA
+from todo_core.models.todos import TodoCreate
+from todo_core.models.tokens import TokenCreate
+from todo_core.operation import Caller
+from todo_core.operations import todos, tokens
+
+pytestmark = pytest.mark.requirement("DB3")
+
+_FOLDER = Path(migrations.__file__).parent
+_CATALOGUE = """
+    SELECT 'column', c.relname, a.attname, format_type(atttypid, atttypmod) || ' ' || attnotnull::text
+           || ' ' || attidentity::text || ' ' || coalesce(pg_get_expr(adbin, adrelid), '')
+    FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid LEFT JOIN pg_attrdef ON adrelid = c.oid AND adnum = attnum
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
+    UNION ALL
+    SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+"""
+_LEFT_BEHIND = """
+    SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
+    UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    UNION ALL SELECT nspname || ' ' || grantee::regrole FROM pg_namespace, aclexplode(nspacl)
+        WHERE grantee IN (SELECT oid FROM pg_roles WHERE rolname IN ('todo_app', 'todo_probe', 'todo_janitor'))
+    UNION ALL SELECT relname || ' ' || grantee::regrole FROM pg_class, aclexplode(relacl)
+        WHERE grantee IN (SELECT oid FROM pg_roles WHERE rolname IN ('todo_app', 'todo_probe', 'todo_janitor'))
+"""
+
+
+def engine_of(url: str) -> AsyncEngine:
+    return create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(asyncpg_dsn(url)))
+
+
+async def catalogue(url: str) -> set[tuple[str, ...]]:
+    """Every column, constraint and index, with its definition."""
+    async with connected(url) as connection:
+        return {tuple(row) for row in await connection.fetch(_CATALOGUE) if row["relname"] != "alembic_version"}
+
+
+async def left_behind(url: str) -> set[str]:
+    async with connected(url) as connection:
+        return {row["relname"] for row in await connection.fetch(_LEFT_BEHIND)}
+
+
+async def fill(url: str, another_core: CoreOpener, ann: Caller) -> Caller:
+    """Some rows of each kind."""
+    async with another_core(url) as core:
+        me = replace(ann, core=core, principal=await core.identity.local("ann"))
+        await me.once("key").perform(todos.add, [TodoCreate(title="kept")])
+        await me.perform(tokens.create, TokenCreate(name="kept"))
+    return me
+
+
+# --- up and down -------------------------------------------------------------------------------
+
+
+async def test_the_code_is_written_for_the_newest_migration() -> None:
+    heads = ScriptDirectory(str(_FOLDER)).get_heads()
+
+    assert heads == [SCHEMA_REVISION]
+
+
+async def test_a_database_goes_up_from_empty_down_and_up_again(empty_database_url: str) -> None:
+    assert await current(empty_database_url) is None
+    await migrate(empty_database_url)
+    first = await catalogue(empty_database_url)
+    assert await is_current(empty_database_url)
+
+    await migrate(empty_database_url, "base")
+    assert await current(empty_database_url) is None
+    assert await left_behind(empty_database_url) == {"alembic_version", "alembic_version_pkc"}
+
+    await migrate(empty_database_url)
+    assert await catalogue(empty_database_url) == first
+    assert await current(empty_database_url) == SCHEMA_REVISION
+
+
+async def test_a_populated_database_goes_down_and_up_again(
+    fresh_database_url: str, another_core: CoreOpener, ann: Caller
+) -> None:
+    await fill(fresh_database_url, another_core, ann)
+
+    await migrate(fresh_database_url, "-1")
+    assert not await is_current(fresh_database_url)
+
+    await migrate(fresh_database_url)
+    await fill(fresh_database_url, another_core, ann)
+
+
+async def test_migrating_a_current_database_changes_nothing(
+    fresh_database_url: str, another_core: CoreOpener, ann: Caller
+) -> None:
+    me = await fill(fresh_database_url, another_core, ann)
+    async with connected(fresh_database_url) as admin:
+        before = await everything_of(admin, me.principal.user_id)
+
+        await migrate(fresh_database_url)
+
+        assert await everything_of(admin, me.principal.user_id) == before
+
+
+# --- models and migrations ---------------------------------------------------------------------
+
+
+async def test_alembic_finds_no_difference_between_models_and_migrations(database_url: str) -> None:
+    def differences(connection: Connection) -> Any:
+        options = {"compare_type": True, "compare_server_default": True}
+        return compare_metadata(MigrationContext.configure(connection, opts=options), METADATA)
+
+    engine = engine_of(database_url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+async def test_tables_made_from_the_models_equal_the_migrated_ones_in_every_name_and_definition(
+    empty_database_url: str, database_url: str
+) -> None:
+    engine = engine_of(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(METADATA.create_all)
+    await engine.dispose()
+
+    modelled, migrated = await catalogue(empty_database_url), await catalogue(database_url)
+
+    assert modelled - migrated == set()
+    assert migrated - modelled == set()
+
+
+# --- several at once, and beside readers -------------------------------------------------------
+
+
+@pytest.mark.slow
+async def test_four_processes_may_migrate_an_empty_database_at_once(empty_database_url: str) -> None:
+    program = "import anyio, sys; from migrations.run import migrate; anyio.run(migrate, sys.argv[1])"
+
+    async def migrating() -> None:
+        ended = await anyio.run_process([sys.executable, "-c", program, empty_database_url], check=False)
+        codes.append((ended.returncode, ended.stderr.decode()[-300:]))
+
+    codes: list[tuple[int, str]] = []
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(migrating)
+
+    assert [code for code, _ in codes] == [0] * 4, codes
+    assert await is_current(empty_database_url)
+
+
+@pytest.mark.slow
+async def test_a_migration_that_waits_for_a_lock_gives_up_before_readers_suffer(
+    fresh_database_url: str, another_core: CoreOpener, ann: Caller
+) -> None:
+    await fill(fresh_database_url, another_core, ann)
+
+    async def migrating() -> None:
+        with pytest.raises(Exception, match="lock timeout"):
+            await migrate(fresh_database_url, "base")
+
+    async with (
+        another_core(fresh_database_url) as core,
+        connected(fresh_database_url) as bystander,
+        connected(fresh_database_url) as reader,
+        reader.transaction(),
+        anyio.create_task_group() as tasks,
+    ):
+        me = replace(ann, core=core, principal=await core.identity.local("ann"))
+        await reader.execute("SELECT FROM todos")  # a long report, say
+        tasks.start_soon(migrating)
+        await until(bystander, SOMEBODY_WAITS_FOR_A_LOCK)
+
+        with anyio.fail_after(8):
+            assert await titles_of(me) == ["kept"]
+
+    assert await is_current(fresh_database_url)
+
+
+async def test_a_failed_migration_leaves_the_database_as_it_was(fresh_database_url: str) -> None:
+    before = await catalogue(fresh_database_url)
+    async with connected(fresh_database_url) as admin:
+        await admin.execute("CREATE VIEW in_the_way AS SELECT id FROM users")  # keeps `users` from being dropped
+
+        with pytest.raises(asyncpg.DependentObjectsStillExistError):
+            await migrate(fresh_database_url, "base")
+
+    assert await catalogue(fresh_database_url) == before
+    assert await is_current(fresh_database_url)
+
+
+async def test_a_server_that_is_not_there_is_an_os_error() -> None:
+    with pytest.raises(OSError, match=r"Connect call failed|refused"):
+        await migrate("postgresql://nobody@127.0.0.1:1/nothing")
+
+
+# --- as on Neon: the owner is no superuser -----------------------------------------------------
+
+
+@pytest.fixture
+async def owners_database_url(postgres_url: str) -> AsyncIterator[str]:
+    """A database whose owner may make roles and nothing more."""
+    name = f"owner_{uuid4().hex[:12]}"
+    async with connected(postgres_url) as admin:
+        await admin.execute(f"CREATE ROLE {name} LOGIN CREATEROLE CREATEDB PASSWORD '{name}'")
+        await admin.execute(f"CREATE DATABASE {name} OWNER {name}")
+        if admin.get_server_version().major >= 16:
+            # Roles belong to the cluster, and here another database's superuser made them. What their maker
+            # would have, this owner gets; in PostgreSQL 15 the right to make roles is enough.
+            for role in await admin.fetch("SELECT rolname FROM pg_roles WHERE rolname ~ '^todo_(app|probe|janitor)$'"):
+                await admin.execute(f"GRANT {role['rolname']} TO {name} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
+        parts = urlsplit(with_database(postgres_url, name))
+        yield urlunsplit(parts._replace(netloc=re.sub(r"^.*@", f"{name}:{name}@", parts.netloc)))
+        await drop_database(postgres_url, name)
+        await admin.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+@pytest.mark.requirement("DB1", "OW2")
+async def test_an_owner_without_superuser_rights_migrates_and_serves(
+    owners_database_url: str, another_core: CoreOpener, ann: Caller
+) -> None:
+    await migrate(owners_database_url)
+
+    async with another_core(owners_database_url) as core, connected(owners_database_url) as owner:
+        await core.ready()
+        mine, theirs = [replace(ann, core=core, principal=await core.identity.local(name)) for name in ("ann", "bob")]
+        assert not await owner.fetchval("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        (one,) = await add(mine, "hers")
+
+        assert codes(await theirs.perform(todos.update, [{"id": one, "title": "his"}])) == ["not_owner"]
+        assert await titles_of(theirs, status="all") == []
+        assert await titles_of(mine) == ["hers"]
+
+    await migrate(owners_database_url, "base")
+    assert await left_behind(owners_database_url) == {"alembic_version", "alembic_version_pkc"}

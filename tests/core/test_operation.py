@@ -1,0 +1,240 @@
+"""The one boundary: what happens around every operation, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import BigInteger, func, insert, literal, literal_column, select
+from structlog.testing import capture_logs
+
+from tests.conftest import token_of
+from tests.core.conftest import CoreOpener, add, as_operation, everything_of, on_the_wire, row_of, titles_of
+from todo_core.core import Core
+from todo_core.database import Statement, json_text, parameter
+from todo_core.errors import Conflict, InsufficientScope, TodoError, Unauthenticated
+from todo_core.identity import Principal
+from todo_core.models.todos import Todo, TodoCreate, TodoFilter
+from todo_core.operation import OPERATIONS, Caller, Operation, Tx
+from todo_core.operations import todos, tokens
+from todo_core.results import Changed, Done
+
+_SETTINGS = [
+    func.current_setting(name, True).label(name.replace(".", "_"))
+    for name in ("transaction_read_only", "role", "app.user_id", "timezone")
+]
+_ALONE = Statement(select(*_SETTINGS, parameter("user_id", BigInteger()).label("me")))
+_IN_A_TRANSACTION = Statement(select(*_SETTINGS))
+
+_NAMELESS = Statement(insert(Todo).values(user_id=parameter("user_id", BigInteger()), title=""))
+
+
+async def look(tx: Tx, statement: Statement) -> Changed[Any]:
+    return Changed([Done(json_text(dict(await tx.one(statement))))])
+
+
+READ = as_operation(look, effect="reads", scope="todos:read")
+WRITE = as_operation(look)
+
+
+def limited(caller: Caller, *scopes: Any) -> Caller:
+    return replace(caller, principal=replace(caller.principal, scopes=frozenset(scopes)))
+
+
+def bearer(core: Core, principal: Principal) -> Caller:
+    return Caller(core, principal, "test")
+
+
+@pytest.mark.requirement("ID4")
+@pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
+async def test_an_operation_outside_the_tokens_scopes_is_refused_before_the_database_hears_of_it(
+    known: Operation[..., Any], ann: Caller
+) -> None:
+    others = limited(ann, *({"todos:read", "todos:write", "profile", "admin"} - {known.scope}))
+
+    with on_the_wire() as wire, pytest.raises(InsufficientScope) as refused:
+        await others.perform(known)
+
+    assert refused.value.as_dict()["required_scope"] == known.scope
+    assert wire.sent == []
+
+
+@pytest.mark.requirement("OW2", "DB1")
+@pytest.mark.parametrize("statement", [_ALONE, _IN_A_TRANSACTION], ids=["alone", "in a transaction"])
+@pytest.mark.parametrize("which", [READ, WRITE], ids=["read", "write"])
+@pytest.mark.parametrize("pooler", ["on", "off"])
+async def test_every_operation_runs_as_the_powerless_role_and_as_its_caller(
+    pooler: str, which: Operation[..., Any], statement: Statement, ann: Caller, another_core: CoreOpener
+) -> None:
+    async with another_core(database_pooler=pooler) as core:
+        seen = row_of(await replace(ann, core=core).perform(which, statement))
+
+    assert seen["role"] == "todo_app"
+    assert seen["app_user_id"] == str(ann.principal.user_id)
+    assert seen["timezone"] == "UTC"
+
+
+@pytest.mark.requirement("OW1")
+@pytest.mark.parametrize("pooler", ["on", "off"])
+async def test_only_a_change_may_write(
+    pooler: str, ann: Caller, another_core: CoreOpener, admin: asyncpg.Connection
+) -> None:
+    writes_though_it_reads = as_operation(todos.add.run, effect="reads")
+    before = await everything_of(admin, ann.principal.user_id)
+
+    async with another_core(database_pooler=pooler) as core:
+        with pytest.raises(asyncpg.PostgresError):
+            await replace(ann, core=core).perform(writes_though_it_reads, [TodoCreate(title="sneaked in")])
+
+    assert await everything_of(admin, ann.principal.user_id) == before
+    assert row_of(await ann.perform(READ, _IN_A_TRANSACTION))["transaction_read_only"] == "on"
+    assert row_of(await ann.perform(WRITE, _IN_A_TRANSACTION))["transaction_read_only"] == "off"
+
+
+@pytest.mark.requirement("OP4")
+async def test_the_commit_happens_before_the_answer(ann: Caller, admin: asyncpg.Connection) -> None:
+    with on_the_wire() as wire:
+        changed = await ann.perform(todos.add, [TodoCreate(title="durable")])
+
+    assert wire.sent[-1] == "COMMIT"
+    assert await admin.fetchval("SELECT title FROM todos WHERE id = $1", row_of(changed)["id"]) == "durable"
+
+
+@pytest.mark.requirement("OW1")
+async def test_nothing_is_written_when_the_operation_raises(ann: Caller, admin: asyncpg.Connection) -> None:
+    async def change_your_mind(tx: Tx) -> Changed[Any]:
+        await todos.add.run(tx, [TodoCreate(title="half done")])
+        raise Conflict("never mind")
+
+    before = await everything_of(admin, ann.principal.user_id)
+    with pytest.raises(Conflict, match="never mind"):
+        await ann.once("key").perform(as_operation(change_your_mind))
+
+    assert await everything_of(admin, ann.principal.user_id) == before
+
+
+@pytest.mark.requirement("DB1")
+async def test_an_unexpected_exception_leaves_no_open_transaction(another_core: CoreOpener, ann: Caller) -> None:
+    async def crash(tx: Tx) -> Any:
+        await todos.add.run(tx, [TodoCreate(title="half done")])
+        raise ZeroDivisionError
+
+    async with another_core(database_pool_size=1) as core:
+        with pytest.raises(ZeroDivisionError):
+            await bearer(core, ann.principal).perform(as_operation(crash))
+
+        assert await titles_of(bearer(core, ann.principal)) == []
+
+
+@pytest.mark.requirement("OW1")
+async def test_a_broken_constraint_is_a_conflict_that_says_nothing_of_the_database(ann: Caller) -> None:
+    async def break_a_rule(tx: Tx) -> Any:
+        return await tx.rows(_NAMELESS)
+
+    with pytest.raises(Conflict) as refused:
+        await ann.perform(as_operation(break_a_rule))
+
+    assert type(refused.value) is Conflict
+    assert refused.value.as_dict() == Conflict().as_dict()
+    assert isinstance(refused.value.__cause__, asyncpg.CheckViolationError)
+
+
+async def test_a_database_error_that_means_nothing_to_callers_stays_as_it_is(ann: Caller) -> None:
+    async def divide(tx: Tx) -> Any:
+        return await tx.value(Statement(select(literal_column("1 / 0"))))
+
+    with pytest.raises(asyncpg.DivisionByZeroError) as raised:
+        await ann.perform(as_operation(divide))
+
+    assert raised.value.__cause__ is not raised.value  # a chain that ends, whoever renders it
+
+
+@pytest.mark.requirement("ID3", "ID7")
+@pytest.mark.parametrize(
+    "end",
+    [
+        "UPDATE api_tokens SET revoked_at = now() WHERE id = $1",
+        "UPDATE api_tokens SET expires_at = now() - interval '1 second' WHERE id = $1",
+    ],
+    ids=["revoked", "expired"],
+)
+async def test_a_token_stops_at_once_in_every_process_that_remembers_it(
+    end: str, ann: Caller, core: Core, another_core: CoreOpener, admin: asyncpg.Connection
+) -> None:
+    token = await token_of(ann)
+    async with another_core() as other:
+        holders = [bearer(process, await process.identity.authenticate(token)) for process in (core, other)]
+        for holder in holders:
+            await add(holder, "while it lived")
+        await admin.execute(end, holders[0].principal.token_id)
+        before = await everything_of(admin, ann.principal.user_id)
+
+        for holder in holders:
+            with pytest.raises(Unauthenticated) as refused:
+                await holder.perform(todos.add, [TodoCreate(title="too late")])
+            with pytest.raises(Unauthenticated):
+                await holder.once("key").perform(todos.add, [TodoCreate(title="too late")])
+            with pytest.raises(Unauthenticated):
+                await holder.perform(todos.find, TodoFilter())
+
+            assert refused.value.as_dict() == Unauthenticated().as_dict()
+
+    assert await everything_of(admin, ann.principal.user_id) == before
+
+
+@pytest.mark.requirement("ID7")
+async def test_why_a_remembered_token_is_refused_is_in_the_log(ann: Caller, core: Core) -> None:
+    token = await token_of(ann)
+    holder = bearer(core, await core.identity.authenticate(token))
+    await ann.perform(tokens.revoke, holder.principal.token_id)
+
+    with capture_logs() as logs, pytest.raises(Unauthenticated):
+        await holder.perform(todos.find, TodoFilter())
+
+    assert [entry["event"] for entry in logs] == ["token_refused"]
+    assert token not in repr(logs)
+
+
+@pytest.mark.requirement("OW1")
+async def test_parameters_are_values_and_never_sql(ann: Caller) -> None:
+    title = "'; DROP TABLE todos; --"
+
+    await add(ann, title)
+
+    assert await titles_of(ann, text="drop table") == [title]
+
+
+@pytest.mark.requirement("SA1")
+async def test_once_gives_the_same_caller_for_no_key_and_another_for_a_key(ann: Caller) -> None:
+    assert ann.once(None) is ann
+    assert ann.once("key").idempotency_key == "key"
+    assert ann.idempotency_key is None
+
+
+@pytest.mark.requirement("SA1")
+async def test_a_read_takes_no_key(ann: Caller, admin: asyncpg.Connection) -> None:
+    for _ in range(2):
+        await ann.once("key").perform(READ, _ALONE)
+
+    assert (await everything_of(admin, ann.principal.user_id))["idempotency_keys"] == []
+
+
+@pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
+def test_every_operation_has_a_name_and_words_and_refusals_of_our_family(known: Operation[..., Any]) -> None:
+    module, _, function = known.name.partition(".")
+
+    assert known.run.__module__ == f"todo_core.operations.{module}"
+    assert known.run.__name__ == function
+    assert known.words.endswith(".")
+    assert all(issubclass(refusal, TodoError) for refusal in known.raises)
+    assert known.effect == "changes" or not known.destructive
+
+
+async def test_an_operation_reaches_what_its_process_shares(ann: Caller) -> None:
+    async def reach(tx: Tx) -> Any:
+        rows = await tx.rows(Statement(select(func.generate_series(1, 3).label("n"))))
+        return tx.core, [row["n"] for row in rows], await tx.row(Statement(select(literal(1)).where(literal(False))))
+
+    assert await ann.perform(as_operation(reach, effect="reads", scope="todos:read")) == (ann.core, [1, 2, 3], None)

@@ -1,0 +1,193 @@
+"""The purge: what is past its time goes for good, and nothing else can."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import anyio
+import asyncpg
+import pytest
+from structlog.testing import capture_logs
+
+from tests.core.conftest import (
+    SOMEBODY_WAITS_FOR_A_LOCK,
+    CoreOpener,
+    acting_as,
+    add,
+    connected,
+    everything_of,
+    titles_of,
+    until,
+    with_server_settings,
+)
+from todo_core import retention
+from todo_core.errors import UndoRefused
+from todo_core.models.todos import TodoCreate
+from todo_core.operation import Caller
+from todo_core.operations import changes, todos
+from todo_core.retention import keep_purging, purge
+
+_TRASHED_AGO = "UPDATE todos SET deleted_at = now() - $2::interval WHERE id = $1"
+MONTH = timedelta(days=30)
+
+
+@pytest.mark.requirement("TD7")
+async def test_a_purge_takes_what_has_been_in_the_trash_too_long_and_nothing_else(
+    ann: Caller, bob: Caller, admin: asyncpg.Connection
+) -> None:
+    living, old, fresh = await add(ann, "living", "old", "fresh")
+    (bobs,) = await add(bob, "bob's")
+    await ann.perform(todos.complete, [living])
+    await admin.execute(_TRASHED_AGO, old, MONTH + timedelta(seconds=1))
+    await admin.execute(_TRASHED_AGO, fresh, MONTH - timedelta(minutes=1))
+    await admin.execute(_TRASHED_AGO, bobs, MONTH + timedelta(days=400))
+    recorded = (await everything_of(admin, ann.principal.user_id))["changes"]
+
+    purged = await purge(ann.core)
+
+    assert purged["todos"] >= 2
+    assert await titles_of(ann, status="all") == ["living"]
+    assert await titles_of(ann, status="trashed") == ["fresh"]
+    assert await titles_of(bob, status="trashed") == []
+    assert (await everything_of(admin, ann.principal.user_id))["changes"] == recorded
+    assert (await purge(ann.core))["todos"] == 0
+
+
+@pytest.mark.requirement("TD7")
+async def test_the_retention_time_is_a_setting(
+    ann: Caller, admin: asyncpg.Connection, another_core: CoreOpener
+) -> None:
+    week_old, fresh = await add(ann, "a week old", "fresh")
+    await admin.execute(_TRASHED_AGO, week_old, timedelta(days=7, seconds=1))
+    await admin.execute(_TRASHED_AGO, fresh, timedelta(days=6))
+
+    async with another_core(trash_days=7) as core:
+        await purge(core)
+
+    assert await titles_of(ann, status="trashed") == ["fresh"]
+
+
+@pytest.mark.requirement("TD7")
+async def test_much_trash_goes_in_short_transactions(
+    ann: Caller, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "CHUNK", 2)
+    for old in await add(ann, "one", "two", "three", "four", "five"):
+        await admin.execute(_TRASHED_AGO, old, MONTH * 2)
+
+    assert (await purge(ann.core))["todos"] >= 5
+
+    assert await titles_of(ann, status="trashed") == []
+
+
+@pytest.mark.requirement("SA1")
+async def test_answers_kept_for_retries_go_after_a_day(ann: Caller, admin: asyncpg.Connection) -> None:
+    for key in ("old", "fresh"):
+        await ann.once(key).perform(todos.add, [TodoCreate(title=key)])
+    await admin.execute(
+        "UPDATE idempotency_keys SET created_at = now() - interval '24 hours 1 second' WHERE user_id = $1 AND key = $2",
+        ann.principal.user_id,
+        "old",
+    )
+
+    assert (await purge(ann.core))["answers"] >= 1
+
+    kept = (await everything_of(admin, ann.principal.user_id))["idempotency_keys"]
+    assert [row["key"] for row in kept] == ["fresh"]
+
+
+@pytest.mark.requirement("TD7", "SA3")
+async def test_what_was_purged_cannot_be_undone(ann: Caller, admin: asyncpg.Connection) -> None:
+    (gone,) = await add(ann, "gone")
+    deleted = await ann.perform(todos.delete, [gone])
+    await admin.execute(_TRASHED_AGO, gone, MONTH * 2)
+    await purge(ann.core)
+
+    with pytest.raises(UndoRefused):
+        await ann.perform(changes.undo, deleted.change_id)
+
+
+@pytest.mark.requirement("TD7", "OW2")
+async def test_a_mistaken_purge_cannot_reach_a_living_todo(admin: asyncpg.Connection, ann: Caller) -> None:
+    await add(ann, "living")
+    await ann.once("key").perform(todos.add, [TodoCreate(title="living too")])
+    before = await everything_of(admin, ann.principal.user_id)
+
+    async with acting_as(admin, "todo_janitor"):
+        await admin.execute("DELETE FROM todos; DELETE FROM idempotency_keys")
+
+    assert await everything_of(admin, ann.principal.user_id) == before
+
+
+@pytest.mark.requirement("TD7", "OW2")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT title FROM todos",
+        "SELECT reply FROM idempotency_keys",
+        "UPDATE todos SET deleted_at = now()",
+        "SELECT FROM users",
+        "SELECT FROM changes",
+        "DELETE FROM changes",
+        "SELECT FROM api_tokens",
+        "SELECT require_live_token(1)",
+    ],
+)
+async def test_the_janitor_can_do_nothing_but_clean_up(statement: str, admin: asyncpg.Connection) -> None:
+    async with acting_as(admin, "todo_janitor"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await admin.execute(statement)
+
+
+async def logged(core: retention.Core, event: str, times: int = 1) -> None:
+    """Let a server's purging run until it has said this."""
+    with capture_logs() as logs, anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(keep_purging, core)
+            while [entry["event"] for entry in logs].count(event) < times:
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+
+
+@pytest.mark.requirement("TD7")
+async def test_a_server_purges_from_its_start_and_again_and_again(
+    ann: Caller, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "INTERVAL_SECONDS", 0)
+    (old,) = await add(ann, "old")
+    await admin.execute(_TRASHED_AGO, old, MONTH * 2)
+
+    await logged(ann.core, "purged", times=2)
+
+    assert await titles_of(ann, status="trashed") == []
+
+
+@pytest.mark.requirement("TD7", "OP4")
+async def test_without_a_database_a_server_tries_again_later(another_core: CoreOpener) -> None:
+    async with another_core() as core:
+        await core.database.close()
+
+        await logged(core, "purge_postponed")
+
+
+@pytest.mark.requirement("TD7", "OP4")
+async def test_a_purge_that_loses_against_a_request_does_not_stop_the_server(
+    ann: Caller, admin: asyncpg.Connection, database_url: str, another_core: CoreOpener
+) -> None:
+    first, second = await add(ann, "first", "second")
+    for old in (first, second):
+        await admin.execute(_TRASHED_AGO, old, MONTH * 2)
+    url = with_server_settings(database_url, deadlock_timeout="500ms")
+
+    async with connected(database_url) as request, another_core(url) as core, anyio.create_task_group() as tasks:
+        restoring = request.transaction()
+        await restoring.start()
+        await request.execute("SET LOCAL deadlock_timeout = '1h'")  # the purge finds the deadlock
+        await request.execute("UPDATE todos SET deleted_at = NULL WHERE id = $1", second)
+        tasks.start_soon(keep_purging, core)
+        await until(admin, SOMEBODY_WAITS_FOR_A_LOCK)
+        await request.execute("UPDATE todos SET deleted_at = NULL WHERE id = $1", first)
+        await restoring.commit()
+        tasks.cancel_scope.cancel()
+
+    assert await titles_of(ann) == ["first", "second"]

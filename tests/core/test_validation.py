@@ -1,0 +1,159 @@
+"""Every refused field by name, with what would be accepted, and never with its value."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
+
+from todo_core.errors import InvalidInput
+from todo_core.models.changes import ChangeQuery
+from todo_core.models.fields import MAX_BATCH
+from todo_core.models.todos import TodoCreate, TodoFilter, TodoId, TodoIds, TodoQuery, TodoUpdate
+from todo_core.models.tokens import TokenCreate
+from todo_core.validation import Tried, known_fields, problems, refuse
+
+SECRET = "do-not-echo-me"
+
+
+def refused(kind: Any, value: Any) -> dict[str, dict[str, Any]]:
+    """What is said about each field."""
+    with pytest.raises(ValidationError) as error:
+        TypeAdapter(kind).validate_python(value, strict=True)
+    told = refuse(error.value, kind)
+    assert told.code == "invalid_input"
+    assert SECRET not in repr(told.as_dict())
+    return {problem.field: problem.as_dict() for problem in told.problems}
+
+
+BAD = [
+    (TodoCreate, {}, "title", "is required"),
+    (TodoCreate, {"title": ""}, "title", "must have at least 1 characters"),
+    (TodoCreate, {"title": "   "}, "title", "must have at least 1 characters"),
+    (TodoCreate, {"title": SECRET * 20}, "title", "must have at most 200 characters"),
+    (TodoCreate, {"title": 5}, "title", "must be a string"),
+    (TodoCreate, {"title": None}, "title", "must be a string"),
+    (TodoCreate, {"title": f"{SECRET}\x00"}, "title", "must not contain a NUL character"),
+    (TodoCreate, {"title": f"{SECRET}\ud800"}, "title", None),
+    (TodoCreate, {"title": "t", "description": SECRET * 100}, "description", "must have at most 1000 characters"),
+    (TodoCreate, {"title": "t", "description": "\x00"}, "description", "must not contain a NUL character"),
+    (TodoCreate, {"title": "t", "priority": SECRET}, "priority", "must be one of the allowed values"),
+    (TodoCreate, {"title": "t", "id": 1}, "id", "is not a known field"),
+    (TodoCreate, [SECRET], "body", "must be an object"),
+    (TodoUpdate, {"title": "t"}, "id", "is required"),
+    (TodoUpdate, {"id": 1, "title": None}, "title", "must be a string"),
+    (TodoUpdate, {"id": 0}, "id", "must be 1 or more"),
+    (TodoUpdate, {"id": 2**63}, "id", f"must be {2**63 - 1} or less"),
+    (TodoUpdate, {"id": 10**400}, "id", None),
+    (TodoUpdate, {"id": True}, "id", "must be a whole number"),
+    (TodoUpdate, {"id": 1.0}, "id", "must be a whole number"),
+    (TodoUpdate, {"id": float("nan")}, "id", "must be a whole number"),
+    (TodoUpdate, {"id": "1"}, "id", "must be a whole number"),
+    (TodoUpdate, {"id": 1, "if_version": 0}, "if_version", "must be 1 or more"),
+    (TodoUpdate, {"id": 1, "is_completed": 1}, "is_completed", "must be true or false"),
+    (TodoUpdate, {"id": 1, "is_completed": "true"}, "is_completed", "must be true or false"),
+    (TodoUpdate, {"id": 1, "version": 1}, "version", "is not a known field"),
+    (TodoUpdate, SECRET, "body", "must be an object"),
+    (TodoIds, [], "body", "must have at least 1 items"),
+    (TodoIds, [1] * (MAX_BATCH + 1), "body", f"must have at most {MAX_BATCH} items"),
+    (list[TodoId], [1, 2, "3"], "2", "must be a whole number"),
+    (TodoIds, SECRET, "body", "must be a list"),
+    (TodoFilter, {"limit": 0}, "limit", "must be 1 or more"),
+    (TodoFilter, {"limit": 201}, "limit", "must be 200 or less"),
+    (TodoFilter, {"limit": -(10**30)}, "limit", "must be 1 or more"),
+    (TodoFilter, {"text": " "}, "text", "must have at least 1 characters"),
+    (TodoFilter, {"ids": [0]}, "ids.0", "must be 1 or more"),
+    (TodoFilter, {"priority": ["low"] * 5}, "priority", "must have at most 4 items"),
+    (TodoFilter, {"created_after": "2026-11-21T09:00:00"}, "created_after", "must have an offset"),
+    (TodoFilter, {"created_after": SECRET}, "created_after", "must be an ISO 8601 date-time with an offset"),
+    (TodoFilter, {"created_after": "2026-02-30T09:00:00Z"}, "created_after", "must be an ISO 8601 date-time"),
+    (TodoFilter, {"created_after": 1}, "created_after", "must be an ISO 8601 date-time with an offset"),
+    (TodoFilter, {"cursor": "c" * 501}, "cursor", "must have at most 500 characters"),
+    (TodoQuery, {"limit": "1.0"}, "limit", "must be a whole number"),
+    (TodoQuery, {"limit": "٣"}, "limit", "must be a whole number"),
+    (TodoQuery, {"limit": "9" * 30}, "limit", "must be a whole number"),
+    (TodoQuery, {"offset": "-1"}, "offset", "must be 0 or more"),
+    (TodoQuery, {"ids": ["1", "x"]}, "ids", "must be a whole number"),
+    (ChangeQuery, {"since": "-1"}, "since", "must be 0 or more"),
+    (TokenCreate, {"name": "t", "scopes": []}, "scopes", "must have at least 1 items"),
+    (TokenCreate, {"name": "t", "expires_in_days": 0}, "expires_in_days", "must be 1 or more"),
+]
+
+
+@pytest.mark.requirement("RS3", "MC4", "TD1", "TD5")
+@pytest.mark.parametrize(("kind", "value", "field", "message"), BAD)
+def test_a_bad_field_is_named_and_its_value_is_not(kind: Any, value: Any, field: str, message: str | None) -> None:
+    told = refused(kind, value)
+
+    assert list(told) == [field]
+    assert told[field]["message"].startswith(message or "must ")
+
+
+@pytest.mark.requirement("RS3", "MC4")
+def test_what_would_be_accepted_is_listed() -> None:
+    told = refused(TodoFilter, {"status": SECRET, "unknown": 1})
+
+    assert told["status"]["allowed"] == ["open", "done", "all", "trashed"]
+    assert told["unknown"]["allowed"] == list(TodoFilter.model_fields)
+
+
+@pytest.mark.requirement("RS3")
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("<script>", "?script?"),
+        ("a" * 100_000, "a" * 64),
+        ("\x00\n", "??"),
+        ("\ud800", "body"),
+        ("ünïcode", "?n?code"),
+        ("", ""),
+    ],
+)
+def test_an_unknown_name_is_cut_and_cleaned(name: str, shown: str) -> None:
+    assert list(refused(TodoCreate, {"title": "t", name: 1})) == [shown or "body"]
+
+
+@pytest.mark.requirement("RS3")
+def test_what_there_are_no_words_for_is_simply_not_valid() -> None:
+    class Ratio(BaseModel):
+        value: Annotated[int, Field(multiple_of=5)]
+
+    assert refused(Ratio, {"value": 3})["value"]["message"] == "is not valid"
+
+
+@pytest.mark.requirement("RS3")
+def test_the_transports_own_prefix_is_left_out() -> None:
+    with pytest.raises(ValidationError) as error:
+        TypeAdapter(dict[str, TodoId]).validate_python({"query": 0})
+
+    assert [problem.field for problem in problems(error.value.errors(), skip=1)] == ["body"]
+    assert [problem.field for problem in problems(error.value.errors())] == ["query"]
+
+
+def test_the_known_fields_are_those_of_a_model_or_a_typed_dictionary() -> None:
+    assert known_fields(TodoCreate) == ["title", "description", "priority"]
+    assert set(known_fields(TodoUpdate)) == {"id", "if_version", "title", "description", "priority", "is_completed"}
+    assert known_fields(TodoIds) == []
+
+
+@pytest.mark.requirement("MC5")
+def test_a_bad_item_stands_beside_the_good_ones() -> None:
+    good, bad, also_good = TypeAdapter(list[Tried[TodoCreate]]).validate_python(
+        [{"title": "one"}, {"title": SECRET * 20, "more": 1}, {"title": "  two  "}]
+    )
+
+    assert good == TodoCreate(title="one")
+    assert isinstance(bad, InvalidInput)
+    assert {problem.field for problem in bad.problems} == {"title", "more"}
+    assert bad.problems[1].allowed == ["title", "description", "priority"]
+    assert SECRET not in repr(bad.as_dict())
+    assert also_good == TodoCreate(title="two")
+
+
+@pytest.mark.requirement("RS3")
+def test_an_error_of_our_own_is_told_in_its_words() -> None:
+    def never(_: object) -> object:
+        raise ValueError("is never right")
+
+    assert refused(Annotated[str, BeforeValidator(never)], SECRET)["body"]["message"] == "is never right"

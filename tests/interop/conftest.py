@@ -1,0 +1,47 @@
+"""Other people's clients, installed into temporary folders; where that cannot be, the tests say why they skip."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+INSTALL_SECONDS = 240
+
+
+def _install(command: list[str], folder: Path) -> None:
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"{command[0]} did not get an answer from its registry in {INSTALL_SECONDS} s")
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        pytest.skip(f"{' '.join(command[:2])} could not install the client: {last[:200]}")
+
+
+@pytest.fixture(scope="session")
+def typescript(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the TypeScript SDK, the Inspector, and the bridge that drives the SDK."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("Node and npm are not installed (Debian: apt-get install nodejs npm)")
+    folder = tmp_path_factory.mktemp("typescript")
+    for name in ("package.json", "bridge.mjs"):
+        shutil.copy(HERE / "typescript" / name, folder)
+    _install(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--prefer-offline"], folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def python_1_27(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with mcp 1.27."""
+    if shutil.which("uv") is None:
+        pytest.skip("uv is not installed (pip install uv)")
+    folder = tmp_path_factory.mktemp("python-1-27")
+    _install(["uv", "venv", "--quiet", "environment"], folder)
+    python = folder / "environment" / "bin" / "python"
+    requirements = str(HERE / "python_1_27" / "requirements.txt")
+    _install(["uv", "pip", "install", "--quiet", "--python", str(python), "-r", requirements], folder)
+    return python

@@ -1,0 +1,194 @@
+"""Behind PgBouncer in transaction mode: many users, two connections, and nobody meets anybody else (DB1).
+
+A `SET` that is not `SET LOCAL`, or a named prepared statement, makes the first test fail: PgBouncer
+1.18 hands a connection to the next client as the last one left it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+import httpx2
+import pytest
+
+from tests.app.postgres import own_postgres
+from tests.app.program import Program, free_port, logs, sentence, until
+from tests.faces import call
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+
+PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+LOGIN = "todo_login"
+USERS = 12
+ROUNDS = 8
+
+
+@contextmanager
+def pgbouncer(folder: Path, url: str, *, ignored: str = "") -> Iterator[str]:
+    """A transaction pooler with two connections to the server; the URL through it.
+
+    Args:
+        folder: Where its files are.
+        url: The server.
+        ignored: Startup parameters that it drops without a word.
+    """
+    assert PGBOUNCER is not None
+    port = free_port()
+    (folder / "users.txt").write_text(f'"{LOGIN}" ""\n')
+    socket_folder = url.rpartition("host=")[2]
+    (folder / "pgbouncer.ini").write_text(
+        f"""
+        [databases]
+        todo = host={socket_folder} dbname=todo
+        [pgbouncer]
+        listen_addr = 127.0.0.1
+        listen_port = {port}
+        unix_socket_dir =
+        auth_type = trust
+        auth_file = {folder / "users.txt"}
+        ignore_startup_parameters = {ignored}
+        pool_mode = transaction
+        default_pool_size = 2
+        max_client_conn = 200
+        """.replace("        ", "")
+    )
+    as_whom = {}
+    if os.geteuid() == 0:  # it refuses to run as root; the embedded PostgreSQL has made this user
+        as_whom = {"user": "pgserver", "group": "pgserver"}
+        folder.chmod(0o755)
+    with (folder / "pgbouncer.log").open("wb") as log:
+        process = subprocess.Popen(
+            [PGBOUNCER, str(folder / "pgbouncer.ini")], stdout=log, stderr=subprocess.STDOUT, **as_whom
+        )
+    through = f"postgresql://{LOGIN}@127.0.0.1:{port}/todo"
+    try:
+        until(lambda: _answers(through), 15, "PgBouncer answers")
+        yield through
+    finally:
+        process.terminate()
+        process.wait(timeout=15)
+
+
+def _answers(url: str) -> bool:
+    async def ask() -> bool:
+        try:
+            connection = await asyncpg.connect(url, statement_cache_size=0, timeout=5)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        await connection.close()
+        return True
+
+    return asyncio.run(ask())
+
+
+@pytest.fixture
+def pooled(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Program]:
+    """The program on a database of an ordinary login role, behind the pooler."""
+    ignored: str = getattr(request, "param", "")
+    if PGBOUNCER is None:
+        pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
+    with own_postgres() as server:
+
+        async def prepare() -> None:
+            connection = await asyncpg.connect(server.url)
+            await connection.execute(f"CREATE ROLE {LOGIN} LOGIN CREATEROLE")
+            await connection.execute(f"CREATE DATABASE todo OWNER {LOGIN}")
+            await connection.close()
+
+        asyncio.run(prepare())
+        folder = Path(server.url.rpartition("host=")[2]).parent
+        with pgbouncer(folder, server.url, ignored=ignored) as through:
+            direct = server.url.replace("//postgres:@/postgres", f"//{LOGIN}@/todo")
+            assert LOGIN in direct
+            Program(tmp_path, {"TODO_DATABASE_URL": direct}).answer("migrate")
+            yield Program(tmp_path, {"TODO_DATABASE_URL": through, "TODO_DATABASE_POOLER": "on"})
+
+
+@pytest.mark.requirement("DB1", "OP2", "OW2")
+@pytest.mark.parametrize("setting", ["auto", "off"])
+@pytest.mark.parametrize(
+    "pooled",
+    ["", "extra_float_digits, role, timezone, statement_timeout, idle_in_transaction_session_timeout"],
+    ids=["strict", "lenient"],
+    indirect=True,
+)
+def test_a_pooler_that_was_not_announced_is_noticed_before_anything_is_served(pooled: Program, setting: str) -> None:
+    done = pooled.configured(TODO_DATABASE_POOLER=setting).run("serve", "--port", str(free_port()), timeout=20)
+
+    assert sentence(done, 2).startswith("TODO_DATABASE_POOLER must be on")
+
+
+@pytest.mark.requirement("DB1", "OW1", "OW2")
+async def test_behind_a_transaction_pooler_nobody_ever_sees_anothers_rows(pooled: Program) -> None:
+    told: Counter[str] = Counter()
+    with pooled.serve() as serving:
+        tokens = [
+            pooled.answer("token", "create", "--user", f"user-{number}", "--name", f"t{number}").strip()
+            for number in range(USERS)
+        ]
+
+        async def work(number: int, token: str) -> None:
+            async with httpx2.AsyncClient(
+                base_url=serving.url, headers={"Authorization": f"Bearer {token}"}, timeout=60
+            ) as http:
+                for round_ in range(ROUNDS):
+                    mine = f"of-{number}-"
+                    made = await http.post("/api/v1/todos", json={"title": f"{mine}{round_}"})
+                    told[f"add {made.status_code}"] += 1
+                    added = await call(http, "mcp-2026", "add_todos", {"todos": [{"title": f"{mine}{round_}-mcp"}]})
+                    told[f"tool {added.json()['result']['isError']}"] += 1
+                    await http.patch(f"/api/v1/todos/{made.json()['id']}/complete")
+                    listed = await http.get("/api/v1/todos?status=all&limit=200")
+                    told[f"list {listed.status_code}"] += 1
+                    titles = [row["title"] for row in listed.json()["items"]]
+                    assert len(titles) == 2 * (round_ + 1)
+                    assert all(title.startswith(mine) for title in titles)
+                    changes = (await http.get("/api/v1/changes?limit=200")).json()["items"]
+                    assert all(
+                        entry["after"]["title"].startswith(mine)
+                        for change in changes
+                        for entry in change["entries"]
+                        if entry["entity"] == "todo"
+                    )
+
+        async with asyncio.TaskGroup() as group:
+            for number, token in enumerate(tokens):
+                group.create_task(work(number, token))
+        url = pooled.settings["TODO_DATABASE_URL"]
+        await _nothing_is_left_on_a_connection(url)
+        text = serving.stderr
+
+    assert told == {"add 201": USERS * ROUNDS, "tool False": USERS * ROUNDS, "list 200": USERS * ROUNDS}
+    assert "prepared statement" not in text
+    assert [line for line in logs(text) if line["level"] not in ("info", "warning")] == []
+    assert pooled.run("doctor").returncode == 0
+
+
+async def _nothing_is_left_on_a_connection(url: str) -> None:
+    """Both connections of the pooler, held at once by a transaction each."""
+    backends = set()
+    first, second = [await asyncpg.connect(url, statement_cache_size=0) for _ in range(2)]
+    try:
+        for connection in (first, second):
+            await connection.execute("BEGIN")
+            backends.add(await connection.fetchval("SELECT pg_backend_pid()"))
+            row = await connection.fetchrow(
+                "SELECT current_user AS role, session_user AS login, current_setting('statement_timeout') AS timeout,"
+                " coalesce(current_setting('app.user_id', true), '') AS user_id,"
+                " coalesce(current_setting('app.token_hash', true), '') AS hash"
+            )
+            assert row is not None
+            assert dict(row) == {"role": LOGIN, "login": LOGIN, "timeout": "0", "user_id": "", "hash": ""}
+        assert len(backends) == 2
+    finally:
+        for connection in (first, second):
+            await connection.execute("ROLLBACK")
+            await connection.close()

@@ -1,0 +1,125 @@
+"""The endpoint itself: methods, who calls, from where, and how much."""
+
+from __future__ import annotations
+
+import json
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from tests.bad_values import LIMIT, MARKER, RAW
+from tests.faces import FaceName, call, http_client, rpc
+
+
+@pytest.mark.requirement("MC2")
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "PATCH", "HEAD"])
+async def test_any_method_but_post_is_405(http: httpx2.AsyncClient, method: str) -> None:
+    response = await http.request(method, "/mcp", headers={"accept": "text/event-stream"})
+
+    assert response.status_code == 405
+    assert response.headers["allow"] == "POST"
+
+
+@pytest.mark.requirement("MC4", "ID7")
+@pytest.mark.parametrize("authorization", [None, "", "Bearer", f"Bearer {MARKER}", f"Basic {MARKER}"])
+@pytest.mark.parametrize("method", ["tools/list", "ping", "initialize", "server/discover"])
+async def test_without_a_valid_token_everything_is_401(
+    app: FastAPI, generation: FaceName, method: str, authorization: str | None
+) -> None:
+    async with http_client(app, None) as http:
+        headers = {} if authorization is None else {"authorization": authorization}
+        response = await rpc(http, generation, method, headers=headers)
+
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].startswith("Bearer")
+    assert response.json()["code"] == "unauthenticated"
+    assert MARKER not in response.text
+
+
+@pytest.mark.requirement("RS5")
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost:8000.evil.com",
+        "localhost:80001",
+        "localhost",
+        "localhost:1.evil.com",
+        "evil.com",
+        "127.0.0.1:8001",
+        "",
+    ],
+)
+async def test_a_host_that_is_not_exactly_ours_is_421(
+    http: httpx2.AsyncClient, generation: FaceName, host: str
+) -> None:
+    assert (await rpc(http, generation, "tools/list", headers={"host": host})).status_code == 421
+
+
+@pytest.mark.requirement("RS5")
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://localhost:1.evil.com",
+        "http://localhost:8000.evil.com",
+        "http://localhost:80001",
+        "http://evil.com",
+        "https://localhost:8000",
+        "null",
+        "file://",
+    ],
+)
+async def test_an_origin_that_is_not_exactly_ours_is_403(
+    http: httpx2.AsyncClient, generation: FaceName, origin: str
+) -> None:
+    assert (await rpc(http, generation, "tools/list", headers={"origin": origin})).status_code == 403
+
+
+@pytest.mark.requirement("RS5")
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000"])
+async def test_our_own_host_and_origin_are_welcome(http: httpx2.AsyncClient, generation: FaceName, host: str) -> None:
+    for headers in ({"host": host}, {"host": host, "origin": f"http://{host}"}):
+        assert (await rpc(http, generation, "tools/list", headers=headers)).status_code == 200
+
+
+@pytest.mark.requirement("RS5")
+@pytest.mark.parametrize("size", [LIMIT + 1, 5_000_000])
+async def test_a_body_beyond_the_limit_is_413(http: httpx2.AsyncClient, generation: FaceName, size: int) -> None:
+    response = await call(http, generation, "add_todos", {"todos": [{"title": MARKER.ljust(size)}]})
+
+    assert response.status_code == 413
+    assert MARKER not in response.text
+    assert (await http.get("/api/v1/todos")).json()["total"] == 0
+
+
+@pytest.mark.requirement("MC4")
+@pytest.mark.parametrize(
+    "raw",
+    [*RAW.values(), json.dumps({MARKER: 1}).encode(), json.dumps([{"jsonrpc": "2.0", "x": MARKER}]).encode(), b""],
+    ids=[*RAW.keys(), "no request", "batch", "empty"],
+)
+async def test_what_is_no_request_is_refused_without_an_echo(
+    http: httpx2.AsyncClient, generation: FaceName, raw: bytes
+) -> None:
+    version = "2026-07-28" if generation == "mcp-2026" else "2025-11-25"
+    headers = {
+        "accept": "application/json, text/event-stream",
+        "content-type": "application/json",
+        "mcp-protocol-version": version,
+        "mcp-method": "tools/list",
+    }
+    response = await http.post("/mcp", content=raw, headers=headers)
+
+    assert 400 <= response.status_code < 500
+    assert MARKER not in response.text
+    assert "pydantic" not in response.text
+
+
+@pytest.mark.requirement("MC2")
+async def test_another_content_type_or_protocol_version_is_a_4xx(
+    http: httpx2.AsyncClient, generation: FaceName
+) -> None:
+    for headers in ({"content-type": "text/plain"}, {"mcp-protocol-version": MARKER}, {"accept": "text/html"}):
+        response = await rpc(http, generation, "tools/list", headers=headers)
+        assert 400 <= response.status_code < 500
+        assert MARKER not in response.text

@@ -1,0 +1,91 @@
+"""The record of changes, undo and the overview over HTTP."""
+
+from __future__ import annotations
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from tests.conftest import token_of
+from tests.faces import http_client
+from tests.rest.problems import problem
+from todo_core.operation import Caller
+
+pytestmark = pytest.mark.requirement("RS2")
+
+
+@pytest.mark.requirement("SA2")
+async def test_a_change_has_whole_rows_and_names_client_and_token(http: httpx2.AsyncClient, todo: str) -> None:
+    response = await http.patch(todo, json={"title": "b"}, headers={"User-Agent": "curl/8 " + "x" * 300})
+
+    change = (await http.get(f"/api/v1/changes/{response.headers['change-id']}")).json()
+
+    (token,) = (await http.get("/api/v1/tokens")).json()["items"]
+    assert (change["operation"], change["via"], change["token_id"]) == ("todos.update", "rest", token["id"])
+    assert change["client"].startswith("curl/8 ")
+    assert len(change["client"]) == 200
+    (entry,) = change["entries"]
+    assert (entry["entity"], entry["id"]) == ("todo", response.json()["id"])
+    assert (entry["before"]["title"], entry["before"]["version"]) == ("a", 1)
+    assert entry["after"] == response.json()
+
+
+@pytest.mark.requirement("SA2")
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+async def test_nobody_can_edit_the_record(http: httpx2.AsyncClient, todo: str, method: str) -> None:
+    change = (await http.get("/api/v1/changes")).json()["items"][0]
+
+    for path in ("", f"/{change['id']}"):
+        problem(await http.request(method, f"/api/v1/changes{path}", json={}), 405, "method_not_allowed")
+    assert (await http.get(todo)).status_code == 200
+
+
+@pytest.mark.requirement("SA4")
+async def test_changes_come_in_pages_whose_cursor_is_the_next_since(http: httpx2.AsyncClient) -> None:
+    since = "0"
+    made = [(await http.post("/api/v1/todos", json={"title": "a"})).headers["change-id"] for _ in range(3)]
+
+    page = (await http.get("/api/v1/changes", params={"since": since, "limit": 2})).json()
+    rest = (await http.get("/api/v1/changes", params={"since": page["next_cursor"], "limit": 200})).json()
+
+    assert page["page_size"] == 2
+    assert page["total"] == 4  # the token is a change too
+    assert [str(change["id"]) for change in page["items"] + rest["items"]][1:] == made
+    assert rest["next_cursor"] == made[-1]
+
+
+@pytest.mark.requirement("SA3")
+async def test_an_undo_answers_with_the_rows_and_its_own_change(http: httpx2.AsyncClient, todo: str) -> None:
+    changed = await http.patch(todo, json={"title": "b"})
+    path = f"/api/v1/changes/{changed.headers['change-id']}/undo"
+
+    undone = await http.post(path)
+
+    assert undone.status_code == 200
+    assert undone.headers["change-id"] == str(undone.json()["change_id"])
+    (result,) = undone.json()["results"]
+    assert (result["item"]["title"], result["item"]["version"], result["changed"]) == ("a", 3, True)
+    told = problem(await http.post(path), 409, "undo_refused")
+    assert told["undone_by"] == undone.json()["change_id"]
+
+
+@pytest.mark.requirement("SA3", "OW4")
+async def test_a_change_that_never_was_is_404_and_another_users_403(
+    http: httpx2.AsyncClient, app: FastAPI, bob: Caller
+) -> None:
+    async with http_client(app, await token_of(bob)) as theirs:
+        change = (await theirs.post("/api/v1/todos", json={"title": "a"})).headers["change-id"]
+
+    problem(await http.get(f"/api/v1/changes/{2**62}"), 404, "not_found")
+    problem(await http.post(f"/api/v1/changes/{2**62}/undo"), 404, "not_found")
+    problem(await http.get(f"/api/v1/changes/{change}"), 403, "not_owner")
+    problem(await http.post(f"/api/v1/changes/{change}/undo"), 403, "not_owner")
+
+
+async def test_the_overview_of_a_user_who_never_changed_anything_has_no_last_change(app: FastAPI, ann: Caller) -> None:
+    token = await token_of(ann, "todos:read")
+    async with http_client(app, token) as http:
+        told = (await http.get("/api/v1/overview")).json()
+
+    assert told["open"] == 0
+    assert isinstance(told["last_change_id"], int)  # making the token was one

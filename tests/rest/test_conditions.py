@@ -1,0 +1,87 @@
+"""If-Match and If-None-Match (RFC 9110 §13.1)."""
+
+from __future__ import annotations
+
+import httpx2
+import pytest
+
+from tests.rest.problems import fields, problem
+
+pytestmark = pytest.mark.requirement("RS1", "TD8")
+
+WRITES = [("PATCH", "", {"title": "b"}), ("PATCH", "/complete", None), ("DELETE", "", None), ("POST", "/restore", None)]
+EVERY_WRITE = pytest.mark.parametrize("write", WRITES, ids=lambda write: f"{write[0]}{write[1]}")
+
+Write = tuple[str, str, object]
+
+
+async def send(http: httpx2.AsyncClient, todo: str, write: Write, if_match: str) -> httpx2.Response:
+    method, path, body = write
+    more = {} if body is None else {"json": body}
+    return await http.request(method, todo + path, headers={"If-Match": if_match}, **more)
+
+
+@EVERY_WRITE
+@pytest.mark.parametrize("if_match", ['"1"', ' "1" ', "*", '"7", "1"'])
+async def test_the_version_one_saw_or_any_lets_the_write_through(
+    http: httpx2.AsyncClient, todo: str, write: Write, if_match: str
+) -> None:
+    response = await send(http, todo, write, if_match)
+
+    assert response.status_code in (200, 204)
+
+
+@EVERY_WRITE
+@pytest.mark.parametrize("if_match", ['"2"', 'W/"1"', "1", '"x"', '"01"', '"9999999999999999999"', "garbage", '"1'])
+async def test_any_other_tag_is_412_with_the_current_row_and_changes_nothing(
+    http: httpx2.AsyncClient, todo: str, write: Write, if_match: str
+) -> None:
+    before = (await http.get(todo)).json()
+
+    told = problem(await send(http, todo, write, if_match), 412, "version_conflict")
+
+    assert told["current"] == before
+    assert (await http.get(todo)).json() == before
+
+
+async def test_the_slower_of_two_writers_is_told_what_the_faster_one_wrote(http: httpx2.AsyncClient, todo: str) -> None:
+    tag = (await http.get(todo)).headers["etag"]
+    faster = await http.patch(todo, json={"title": "faster"}, headers={"If-Match": tag})
+
+    slower = await http.patch(todo, json={"title": "slower"}, headers={"If-Match": tag})
+
+    told = problem(slower, 412, "version_conflict")
+    assert told["current"]["title"] == "faster"
+    again = {"If-Match": f'"{told["current"]["version"]}"'}
+    assert faster.headers["etag"] == again["If-Match"]
+    assert (await http.patch(todo, json={"title": "slower"}, headers=again)).status_code == 200
+
+
+async def test_an_entity_tag_of_unreasonable_length_is_refused(http: httpx2.AsyncClient, todo: str) -> None:
+    told = problem(await send(http, todo, ("DELETE", "", None), '"' + "1" * 10_000 + '"'), 422, "invalid_input")
+
+    assert fields(told) == ["if-match"]
+
+
+@pytest.mark.parametrize("if_none_match", ['"1"', 'W/"1"', "*", '"7", "1"', '"x",W/"1"'])
+async def test_a_row_one_has_already_is_304_without_a_body(
+    http: httpx2.AsyncClient, todo: str, if_none_match: str
+) -> None:
+    response = await http.get(todo, headers={"If-None-Match": if_none_match})
+
+    assert (response.status_code, response.content, response.headers["etag"]) == (304, b"", '"1"')
+
+
+@pytest.mark.parametrize("if_none_match", ['"2"', "1", "garbage", '""'])
+async def test_a_row_one_does_not_have_is_sent(http: httpx2.AsyncClient, todo: str, if_none_match: str) -> None:
+    response = await http.get(todo, headers={"If-None-Match": if_none_match})
+
+    assert (response.status_code, response.json()["title"]) == (200, "a")
+
+
+async def test_after_a_change_the_old_tag_gets_the_new_row(http: httpx2.AsyncClient, todo: str) -> None:
+    await http.patch(todo, json={"title": "b"})
+
+    response = await http.get(todo, headers={"If-None-Match": '"1"'})
+
+    assert (response.status_code, response.headers["etag"], response.json()["title"]) == (200, '"2"', "b")

@@ -1,0 +1,197 @@
+"""What is true of every address: versions, methods, health, origins, request ids."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from migrations.run import migrate
+from rest_api.app import create_app
+from tests.conftest import ADDRESS, drop_database, token_of
+from tests.faces import http_client
+from tests.rest.problems import problem
+from todo_app.application import build
+from todo_core.core import Core
+from todo_core.operation import Caller
+from todo_core.settings import Settings
+
+ORIGIN = "https://web.example.test"
+
+
+@pytest.mark.requirement("RS1")
+@pytest.mark.parametrize("path", ["/todos", "/todos?status=all&limit=1", "/changes", "/tokens"])
+async def test_api_alone_answers_as_the_current_version(http: httpx2.AsyncClient, todo: str, path: str) -> None:
+    for resource in (path, todo.removeprefix("/api/v1")):
+        short, long = [await http.get(prefix + resource) for prefix in ("/api", "/api/v1")]
+        assert (short.status_code, short.json()) == (long.status_code, long.json()) == (200, long.json())
+
+
+@pytest.mark.requirement("RS1")
+async def test_api_alone_writes_too_and_refuses_alike(http: httpx2.AsyncClient) -> None:
+    made = await http.post("/api/todos", json={"title": "a"})
+    assert made.headers["location"] == f"/api/v1/todos/{made.json()['id']}"
+    assert (await http.delete(f"/api/todos/{made.json()['id']}")).status_code == 204
+    problem(await http.post("/api/todos", json={"title": ""}), 422, "invalid_input")
+
+
+@pytest.mark.requirement("RS3")
+@pytest.mark.parametrize("path", ["/", "/api", "/api/v1", "/api/v2/todos", "/api/v1/nothing", "/api/v1/todos/1/x"])
+async def test_an_address_that_is_none_is_a_404_problem(http: httpx2.AsyncClient, path: str) -> None:
+    problem(await http.get(path), 404, "no_such_route")
+
+
+@pytest.mark.requirement("RS1", "RS3")
+@pytest.mark.parametrize("path", ["/api/v1/todos/", "/api/v1/todos/1/", "/api/v1//todos", "/healthz/", "/mcp/"])
+async def test_a_trailing_slash_is_not_redirected(http: httpx2.AsyncClient, path: str) -> None:
+    response = await http.get(path)
+
+    assert "location" not in response.headers
+    problem(response, 404, "no_such_route")
+
+
+@pytest.mark.requirement("RS1", "RS3")
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/api/v1/todos", {"GET", "POST"}),
+        ("DELETE", "/api/v1/todos", {"GET", "POST"}),
+        ("PUT", "/api/v1/todos/1", {"GET", "PATCH", "DELETE"}),
+        ("POST", "/api/v1/todos/1/complete", {"PATCH"}),
+        ("DELETE", "/api/v1/tokens", {"GET", "POST"}),
+        ("POST", "/api/v1/changes", {"GET"}),
+        ("DELETE", "/api/v1/overview", {"GET"}),
+    ],
+)
+async def test_a_method_that_is_not_allowed_is_a_405_problem_that_names_the_allowed_ones(
+    http: httpx2.AsyncClient, method: str, path: str, allowed: set[str]
+) -> None:
+    response = await http.request(method, path)
+
+    problem(response, 405, "method_not_allowed")
+    assert {name.strip() for name in response.headers["allow"].split(",")} - {"HEAD"} == allowed
+
+
+@pytest.mark.requirement("OP3")
+async def test_healthz_answers_without_a_database(settings: Settings) -> None:
+    async with http_client(create_app(settings), None) as http:
+        response = await http.get("/healthz")
+
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.requirement("OP3", "OP4")
+async def test_without_its_database_it_lives_but_is_not_ready_and_says_when_to_retry(
+    settings: Settings, postgres_url: str, empty_database_url: str
+) -> None:
+    await migrate(empty_database_url)
+    app = build(settings, empty_database_url, ADDRESS)
+    async with app.router.lifespan_context(app), http_client(app, None) as http:
+        assert (await http.get("/readyz")).json() == {"status": "ok"}
+        core: Core = app.state.core
+        token = await token_of(Caller(core, await core.identity.local("ann"), "test"))
+
+        await drop_database(postgres_url, urlsplit(empty_database_url).path.strip("/"))
+
+        assert (await http.get("/healthz")).status_code == 200
+        for path in ("/readyz", "/api/v1/todos"):
+            response = await http.get(path, headers={"Authorization": f"Bearer {token}"})
+            told = problem(response, 503, "unavailable")
+            assert told["retryable"] is True
+            assert int(response.headers["retry-after"]) >= 1
+            assert "todo_" not in response.text
+
+
+@pytest.mark.requirement("OP3")
+async def test_a_plain_request_id_is_echoed_and_any_other_replaced(http: httpx2.AsyncClient) -> None:
+    assert (await http.get("/healthz", headers={"X-Request-Id": "aB-1._z"})).headers["x-request-id"] == "aB-1._z"
+
+    made = [(await http.get("/healthz")).headers["x-request-id"] for _ in range(2)]
+    for given in (b"", b"x" * 65, b"a b", b"<script>", b"\xff", b"a\tb"):
+        response = await http.get("/healthz", headers=[(b"X-Request-Id", given)])
+        made.append(response.headers["x-request-id"])
+    assert all(re.fullmatch("[0-9a-f]{32}", found) for found in made)
+    assert len(set(made)) == len(made)
+
+
+@pytest.mark.requirement("OP3")
+async def test_refusals_carry_a_request_id_too(http: httpx2.AsyncClient) -> None:
+    sent = {"X-Request-Id": "mine"}
+    responses = [
+        await http.get("/api/v1/nothing", headers=sent),
+        await http.post("/api/v1/todos", json={}, headers=sent),
+        await http.post("/api/v1/todos", content=b"x" * 300_000, headers=sent),
+        await http.post("/mcp", content=b"x", headers=sent),
+    ]
+
+    assert [response.headers.get("x-request-id") for response in responses] == ["mine"] * 4
+
+
+@pytest.fixture
+async def browser(settings: Settings, core: Core, ann: Caller) -> httpx2.AsyncClient:
+    """Ann's client of an application that one origin may call from browsers."""
+    app: FastAPI = create_app(settings.model_copy(update={"cors_origins": (ORIGIN,)}))
+    app.state.core = core
+    return http_client(app, await token_of(ann))
+
+
+@pytest.mark.requirement("RS5")
+async def test_the_configured_origin_may_read_answers_and_our_headers(browser: httpx2.AsyncClient) -> None:
+    for method, path in (("GET", "/api/v1/todos"), ("GET", "/api/v1/todos/0"), ("POST", "/api/v1/todos")):
+        response = await browser.request(method, path, headers={"Origin": ORIGIN})
+
+        assert response.headers["access-control-allow-origin"] == ORIGIN
+        assert "access-control-allow-credentials" not in response.headers
+        exposed = {name.strip().lower() for name in response.headers["access-control-expose-headers"].split(",")}
+        assert {"etag", "location", "change-id", "idempotent-replayed", "retry-after", "x-request-id"} <= exposed
+
+
+@pytest.mark.requirement("RS5")
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example.test", ORIGIN + ".evil.test", ORIGIN + ":8443", "http://web.example.test", "null"]
+)
+async def test_any_other_origin_may_read_nothing(browser: httpx2.AsyncClient, origin: str) -> None:
+    response = await browser.get("/api/v1/todos", headers={"Origin": origin})
+    assert "access-control-allow-origin" not in response.headers
+
+    asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    preflight = await browser.options("/api/v1/todos", headers=asked)
+    assert preflight.status_code == 400
+    assert "access-control-allow-origin" not in preflight.headers
+
+
+@pytest.mark.requirement("RS5")
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
+async def test_a_preflight_allows_our_methods_and_headers(browser: httpx2.AsyncClient, method: str) -> None:
+    asked = {
+        "Origin": ORIGIN,
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": "authorization,content-type,idempotency-key,if-match,if-none-match",
+    }
+    preflight = await browser.options("/api/v1/todos/1", headers=asked)
+
+    assert preflight.status_code == 200
+    assert preflight.headers["access-control-allow-origin"] == ORIGIN
+    assert method in preflight.headers["access-control-allow-methods"]
+
+
+@pytest.mark.requirement("RS5")
+@pytest.mark.parametrize(
+    "asked", [{"Access-Control-Request-Method": "PUT"}, {"Access-Control-Request-Headers": "x-evil"}]
+)
+async def test_a_preflight_refuses_other_methods_and_headers(
+    browser: httpx2.AsyncClient, asked: dict[str, str]
+) -> None:
+    sent = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"} | asked
+
+    assert (await browser.options("/api/v1/todos/1", headers=sent)).status_code == 400
+
+
+@pytest.mark.requirement("RS5")
+async def test_without_configuration_no_origin_may_read_anything(http: httpx2.AsyncClient) -> None:
+    response = await http.get("/api/v1/todos", headers={"Origin": ORIGIN})
+
+    assert "access-control-allow-origin" not in response.headers
