@@ -9,6 +9,7 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from todo_core.database import asyncpg_dsn
@@ -44,6 +45,9 @@ async def migrate(url: str, revision: str = "head") -> None:
 
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(work)
+            try:
+                await connection.run_sync(work)
+            except DBAPIError as error:
+                raise (error.driver_exception or error) from None
     finally:
         await engine.dispose()

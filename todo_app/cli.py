@@ -36,6 +36,8 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def main() -> None:
     """Run the command line; a mistake of the person is one line, not a traceback."""
+    import asyncpg
+
     from todo_core.errors import TodoError
 
     try:
@@ -44,8 +46,8 @@ def main() -> None:
         _fail(str(error), 2)
     except TodoError as error:
         _fail(f"{error.detail} {error.next_step}", 1)
-    except OSError as error:
-        _fail(f"The database cannot be reached ({type(error).__name__}); check TODO_DATABASE_URL.", 1)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        _fail(f"The database cannot be used ({type(error).__name__}); check TODO_DATABASE_URL.", 1)
 
 
 def _fail(message: str, code: int) -> None:

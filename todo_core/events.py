@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+import asyncpg
 import structlog
 from sqlalchemy import Text, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -66,5 +67,8 @@ class Announcer:
         try:
             async with self._database.begin() as transaction:
                 await transaction.rows(_NOTIFY, payloads=payloads)
-        except Unavailable:
+        except asyncio.CancelledError:
+            self._latest = latest | self._latest
+            raise
+        except (Unavailable, asyncpg.PostgresError):
             _log.warning("notifications_lost", count=len(payloads))

@@ -24,7 +24,7 @@ from sqlmodel import col
 
 from todo_core import tokens
 from todo_core.database import Database, Statement, parameter
-from todo_core.errors import Unauthenticated
+from todo_core.errors import InvalidInput, Unauthenticated
 from todo_core.models.fields import Scope
 from todo_core.models.tokens import ApiToken
 from todo_core.models.users import User
@@ -41,6 +41,7 @@ USER_SCOPES: Final[frozenset[Scope]] = frozenset({"todos:read", "todos:write", "
 ALL_SCOPES: Final[frozenset[Scope]] = USER_SCOPES | {"admin"}
 
 MAX_CLIENT_LENGTH: Final = 200
+MAX_SUBJECT_LENGTH: Final = 255
 
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _log = structlog.get_logger()
@@ -147,6 +148,7 @@ class Identity:
             Unavailable: The database cannot be reached.
         """
         if not token:
+            _log.info("token_refused", reason="no token")
             raise Unauthenticated
         key = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         known = self._principals.get(key)
@@ -161,7 +163,13 @@ class Identity:
         return principal
 
     async def local(self, name: str) -> Principal:
-        """The local user of that name, with every scope a user can have (ID6)."""
+        """The local user of that name, with every scope a user can have (ID6).
+
+        Raises:
+            InvalidInput: The name cannot be one.
+        """
+        if not 1 <= len(name) <= MAX_SUBJECT_LENGTH or not name.isprintable():
+            raise InvalidInput("A user's name has 1 to 255 printable characters.")
         return Principal(await self._user(LOCAL_ISSUER, name), USER_SCOPES)
 
     async def _token(self, token: str) -> tuple[Principal, float]:
@@ -184,11 +192,11 @@ class Identity:
         names = {"issuer": issuer, "subject": subject}
         async with self._database.begin() as transaction:
             await transaction.row(_SEEN, **names)
-            user_id: int | None = await transaction.value(_FIND_USER, **names)
-            if user_id is None:
-                user_id = await transaction.value(_MAKE_USER, **names, time_zone=self._settings.time_zone)
-            if user_id is None:  # somebody else's transaction made it in between
-                user_id = await transaction.value(_FIND_USER, **names)
+            user_id: int | None = (
+                await transaction.value(_FIND_USER, **names)
+                or await transaction.value(_MAKE_USER, **names, time_zone=self._settings.time_zone)
+                or await transaction.value(_FIND_USER, **names)  # somebody else's transaction made it in between
+            )
         assert user_id is not None  # one of the two inserted it
         return user_id
 
@@ -268,7 +276,7 @@ def _claims(claims: Mapping[str, Any], now: datetime) -> Claims:
         if (begins := _time(claims, name)) is not None and begins - leeway > moment:
             raise _Refused("jwt not valid yet")
     issuer, subject = claims["iss"], claims["sub"]
-    if not isinstance(issuer, str) or not isinstance(subject, str) or not 1 <= len(subject) <= 255:
+    if not isinstance(issuer, str) or not isinstance(subject, str) or not 1 <= len(subject) <= MAX_SUBJECT_LENGTH:
         raise _Refused("jwt subject or issuer of a wrong type or size")
     try:
         storable(subject)

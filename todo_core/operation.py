@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, TypeVar
 
 import asyncpg
+import structlog
 
 from todo_core import idempotency
 from todo_core.database import (
@@ -41,6 +42,7 @@ TOKEN_REFUSED: Final = "TD401"  # noqa: S105  # a SQLSTATE, not a secret
 """SQLSTATE that `require_live_token` raises."""
 
 ATTEMPTS: Final = 3
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,12 @@ class Caller:
                 if attempt == ATTEMPTS:
                     raise Unavailable from error
             except asyncpg.PostgresError as error:
-                raise _translate(error) from error
+                if error.sqlstate == TOKEN_REFUSED:
+                    _log.info("token_refused", reason="api token revoked or expired")
+                    raise Unauthenticated from None
+                if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+                    raise Conflict from error
+                raise
         raise AssertionError("unreachable")  # pragma: no cover
 
     async def _attempt(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -195,12 +202,3 @@ class Caller:
             undoes=result.undoes,
             entries="[" + ",".join(entry.as_json() for entry in result.touched) + "]",
         )
-
-
-def _translate(error: asyncpg.PostgresError) -> Exception:
-    """What a database error means to a caller; what means nothing to them stays as it is."""
-    if error.sqlstate == TOKEN_REFUSED:
-        return Unauthenticated()
-    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
-        return Conflict()
-    return error

@@ -16,7 +16,6 @@ from sqlmodel import col
 
 from todo_core.core import Core
 from todo_core.database import JANITOR_ROLE, Statement, parameter
-from todo_core.errors import Unavailable
 from todo_core.idempotency import LIFETIME
 from todo_core.models.changes import IdempotencyKey
 from todo_core.models.todos import Todo
@@ -63,8 +62,8 @@ async def keep_purging(core: Core) -> None:
     while True:
         try:
             purged = await purge(core)
-        except Unavailable:
-            _log.warning("purge_postponed")
+        except Exception as error:  # a server does not stop for it; the next hour tries again
+            _log.warning("purge_postponed", error=type(error).__name__)
         else:
             _log.info("purged", **purged)
         await anyio.sleep(INTERVAL_SECONDS)

@@ -6,6 +6,7 @@ There is no global instance: whoever starts a process makes a `Settings` and han
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -105,7 +106,8 @@ class Settings(BaseSettings):
     def _exact_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for origin in value:
             parts = urlsplit(origin)
-            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+            is_exact = f"{parts.scheme}://{parts.netloc}" == origin and "*" not in origin
+            if parts.scheme not in ("http", "https") or not parts.netloc or not is_exact:
                 raise ValueError("takes origins such as https://app.example.com, without a path or a wildcard")
         return value
 
@@ -155,4 +157,7 @@ def _explain(found: object) -> str:
     if not isinstance(location, tuple) or not location:
         return message
     name = str(location[0])
-    return f"{name if name.isupper() else 'TODO_' + name.upper()} {message[:1].lower()}{message[1:]}"
+    name = name if name.isupper() else "TODO_" + name.upper()
+    if name == "TODO_DATABASE_URL" and name not in os.environ and "DATABASE_URL" in os.environ:
+        name = "DATABASE_URL"
+    return f"{name} {message[:1].lower()}{message[1:]}"

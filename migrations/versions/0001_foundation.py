@@ -163,13 +163,19 @@ def _functions() -> None:
     )
     op.execute(
         f"""
-        CREATE FUNCTION belongs_to_another(entity text, row_id bigint) RETURNS boolean
+        CREATE FUNCTION belong_to_another(entity text, row_ids bigint[]) RETURNS bigint[]
         LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-        RETURN CASE entity
-            WHEN 'todo' THEN EXISTS (SELECT FROM public.todos t WHERE t.id = row_id AND t.user_id <> {ME})
-            WHEN 'token' THEN EXISTS (SELECT FROM public.api_tokens t WHERE t.id = row_id AND t.user_id <> {ME})
-            WHEN 'change' THEN EXISTS (SELECT FROM public.changes c WHERE c.id = row_id AND c.user_id <> {ME})
-        END
+        RETURN coalesce(
+            CASE entity
+                WHEN 'todo' THEN
+                    (SELECT array_agg(t.id) FROM public.todos t WHERE t.id = ANY (row_ids) AND t.user_id <> {ME})
+                WHEN 'token' THEN
+                    (SELECT array_agg(t.id) FROM public.api_tokens t WHERE t.id = ANY (row_ids) AND t.user_id <> {ME})
+                WHEN 'change' THEN
+                    (SELECT array_agg(c.id) FROM public.changes c WHERE c.id = ANY (row_ids) AND c.user_id <> {ME})
+            END,
+            '{{}}'
+        )
         """
     )
 
@@ -214,16 +220,16 @@ def _row_level_security() -> None:
         op.execute(f"GRANT SELECT (id, user_id) ON {table} TO todo_probe")
         op.execute(f"CREATE POLICY probe ON {table} FOR SELECT TO todo_probe USING (true)")
     op.execute("GRANT CREATE ON SCHEMA public TO todo_probe")  # ALTER FUNCTION ... OWNER asks for it
-    op.execute("ALTER FUNCTION belongs_to_another(text, bigint) OWNER TO todo_probe")
+    op.execute("ALTER FUNCTION belong_to_another(text, bigint[]) OWNER TO todo_probe")
     op.execute("REVOKE CREATE ON SCHEMA public FROM todo_probe")
-    for function in ("require_live_token(bigint)", "belongs_to_another(text, bigint)"):
+    for function in ("require_live_token(bigint)", "belong_to_another(text, bigint[])"):
         op.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
         op.execute(f"GRANT EXECUTE ON FUNCTION {function} TO todo_app")
 
 
 def downgrade() -> None:
     """Drop everything of ours in this database. The roles stay: another database may use them."""
-    op.execute("DROP FUNCTION belongs_to_another(text, bigint)")
+    op.execute("DROP FUNCTION belong_to_another(text, bigint[])")
     op.execute("DROP FUNCTION require_live_token(bigint)")
     for table in ("installation", *reversed(TABLES)):
         op.drop_table(table)

@@ -177,7 +177,7 @@ async def test_definers_functions_have_a_fixed_search_path_and_none_is_everybody
         """
     )
 
-    assert {row["proname"] for row in functions} == {"belongs_to_another", "require_live_token"}
+    assert {row["proname"] for row in functions} == {"belong_to_another", "require_live_token"}
     for function in functions:
         assert function["callers"] == ["todo_app"]
         if function["prosecdef"]:

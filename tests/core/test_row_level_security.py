@@ -274,18 +274,18 @@ async def test_the_probe_tells_that_a_row_is_anothers_and_nothing_else(
     ann: Caller, bob: Caller, admin: asyncpg.Connection
 ) -> None:
     its = await rows_of(ann)
-    ask = "SELECT belongs_to_another($1, $2)"
+    ask = "SELECT belong_to_another($1, $2)"
 
     async with acting_as(admin, "todo_app", bob.principal.user_id):
         asked = {
-            entity: await admin.fetchval(ask, entity, getattr(its, name))
+            entity: await admin.fetchval(ask, entity, [getattr(its, name), 2**62]) == [getattr(its, name)]
             for entity, name in (("todo", "trashed"), ("token", "token"), ("change", "change"))
         }
-        missing = [await admin.fetchval(ask, entity, 2**62) for entity in asked]
-        assert await admin.fetchval(ask, "user", ann.principal.user_id) is None
+        missing = [await admin.fetchval(ask, entity, [2**62]) for entity in asked]
+        assert await admin.fetchval(ask, "user", [ann.principal.user_id]) == []
 
     assert asked == {"todo": True, "token": True, "change": True}
-    assert missing == [False, False, False]
+    assert missing == [[], [], []]
 
 
 @pytest.mark.requirement("SA2")

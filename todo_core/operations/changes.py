@@ -42,7 +42,7 @@ async def get(tx: Tx, change_id: int) -> Found[ChangeRead]:
     """Read one change, with every row it touched before and after."""
     row = await tx.row(queries.ONE, id=change_id)
     if row is None:
-        raise await missing(tx, "change", change_id)
+        raise (await missing(tx, "change", [change_id]))[change_id]
     return Found(row["row"])
 
 

@@ -55,7 +55,7 @@ async def get(tx: Tx, todo_id: int) -> Found[TodoRead]:
     """Read one todo, with all its fields. A todo in the trash is not found: list the trash or restore it."""
     row = await tx.row(queries.ONE, id=todo_id)
     if row is None:
-        raise await missing(tx, ENTITY, todo_id)
+        raise (await missing(tx, ENTITY, [todo_id]))[todo_id]
     return Found(row["row"])
 
 
@@ -97,7 +97,10 @@ async def _revise(
     """Apply each patch to its todo in one statement; a patch that changes nothing leaves the version as it is."""
     items = [patch for patch in patches if not isinstance(patch, TodoError)]
     ids = [patch["id"] for patch in items]
-    rows = iter(await tx.rows(queries.REVISE, items=json_text(items), ids=ids, trash_too=trash_too) if items else ())
+    found = await tx.rows(queries.REVISE, items=json_text(items), ids=ids, trash_too=trash_too) if items else []
+    gone = [todo_id for todo_id, row in zip(ids, found, strict=True) if row["id"] is None]
+    refused = await missing(tx, ENTITY, gone)
+    rows = iter(found)
     results: list[Done | TodoError] = []
     touched: list[Touched] = []
     for patch in patches:
@@ -106,7 +109,7 @@ async def _revise(
             continue
         row = next(rows)
         if row["id"] is None:
-            results.append(await missing(tx, ENTITY, patch["id"]))
+            results.append(refused[patch["id"]])
         elif row["version"] not in _accepted_versions(patch, row["version"]):
             results.append(VersionConflict(extra={"current": orjson.loads(row["before"])}))
         elif row["after"] is None:

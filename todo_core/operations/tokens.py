@@ -49,7 +49,7 @@ async def revoke(tx: Tx, token_id: int) -> Changed[TokenRead]:
     """Revoke an API token. It stops working at once, everywhere, for good; a repeat changes nothing."""
     row = await tx.row(queries.REVOKE, id=token_id)
     if row is None:
-        raise await missing(tx, ENTITY, token_id)
+        raise (await missing(tx, ENTITY, [token_id]))[token_id]
     if row["after"] is None:
         return Changed([Done(row["before"], changed=False)])
     return Changed([Done(row["after"])], [Touched(ENTITY, token_id, row["before"], row["after"])])
