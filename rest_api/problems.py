@@ -98,7 +98,8 @@ def problem_of(error: Exception) -> Response:
     return respond(describe(error.status_code, code, detail, next_step=next_step), dict(error.headers or {}))
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def refuse(request: Request, error: Exception) -> Response:
+    """The response to an error that a route, or the lack of one, raised."""
     response = problem_of(error)
     if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["Allow"] = ", ".join(_methods(request))
@@ -111,7 +112,8 @@ def _methods(request: Request) -> list[str]:
     return sorted({method for route in here for method in getattr(route, "methods", None) or ()})
 
 
-async def _crashed(_: Request, error: Exception) -> Response:
+async def crash(_: Request, error: Exception) -> Response:
+    """The response to an error that is ours; the log has it."""
     _log.error("request_crashed", exc_info=error)
     return respond(
         describe(
@@ -123,5 +125,5 @@ async def _crashed(_: Request, error: Exception) -> Response:
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem."""
     for kind in (TodoError, RequestValidationError, HTTPException):
-        app.add_exception_handler(kind, _refused)
-    app.add_exception_handler(Exception, _crashed)
+        app.add_exception_handler(kind, refuse)
+    app.add_exception_handler(Exception, crash)

@@ -50,7 +50,7 @@ EVERY_WRITE_REFUSAL: Final = (Conflict, RequestInProgress, IdempotencyKeyReused)
 EXPOSED: Final[dict[str, list[str]]] = {}
 """Routes of each operation, by its name; the parity test reads it."""
 
-_NO_BODY: Final = object()
+_MISSING: Final = object()
 _JSON_TYPE: Final = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;|$)", re.ASCII | re.IGNORECASE)
 _BODY_PROBLEMS: Final = {
     400: "`malformed_json`: The body is not valid JSON.",
@@ -74,7 +74,7 @@ class DirectRoute(APIRoute):
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         try:
-            body = await _json_body(request) if self.body_field is not None else _NO_BODY
+            body = await _json_body(request) if self.body_field is not None else _MISSING
             if request.query_params and not self.dependant.query_params:
                 names = [path_of([name]) for name in request.query_params]
                 raise InvalidInput(problems=[FieldProblem(name, "is not a known field") for name in names])
@@ -124,7 +124,7 @@ async def _gather(dependant: Dependant, request: Request, body: object) -> dict[
         arguments[dependant.request_param_name] = request
     refused: list[FieldProblem] = []
     for field, value, location in _given(dependant, request, body):
-        if value is None or value is _NO_BODY:
+        if value is _MISSING:
             arguments[field.name] = field.default
             if field.field_info.is_required():
                 refused.append(FieldProblem(path_of(location[1:]) or "body", "is required"))
@@ -141,7 +141,7 @@ def _given(dependant: Dependant, request: Request, body: object) -> Iterator[tup
     for field in dependant.path_params:
         yield field, request.path_params[field.alias], ("path", field.alias)
     for field in dependant.header_params:
-        yield field, request.headers.get(field.alias), ("header", field.alias)
+        yield field, request.headers.get(field.alias, _MISSING), ("header", field.alias)
     for field in dependant.query_params:
         yield field, _query(field.field_info.annotation, request.query_params), ("query",)
     for field in dependant.body_params:
@@ -184,7 +184,7 @@ async def _json_body(request: Request) -> object:
         if len(received) > MAX_BODY_BYTES:
             raise HTTPException(413)
     if not received:
-        return _NO_BODY
+        return _MISSING
     if not _JSON_TYPE.match(request.headers.get("content-type", "")):
         raise HTTPException(415)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Final, Literal
 import anyio
 from fastapi import FastAPI
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from mcp_server.http import PATH as MCP_PATH
 from mcp_server.http import McpEndpoint
@@ -39,6 +41,17 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         return self.host in ("127.0.0.1", "localhost", "::1")
+
+    def is_free(self) -> bool:
+        """Whether nobody listens there yet."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.host, self.port))
+            except OSError:
+                return False
+        return True
 
     def url(self, path: str = "") -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -102,5 +115,12 @@ def build(settings: Settings, database_url: str, address: Address, only: Only | 
     app = create_app(settings, lifespan, with_features=only != "mcp")
     if only != "rest":
         app.router.routes.insert(0, Route(MCP_PATH, endpoint=endpoint))
-    app.add_middleware(RequestContext)
+    layers = app.build_middleware_stack
+    debug = settings.log_level == "debug"
+
+    def outermost() -> ASGIApp:
+        whole = layers()
+        return RequestContext(whole, whole if settings.cors_origins else app.router, debug=debug)
+
+    app.build_middleware_stack = outermost  # type: ignore[method-assign]  # also around FastAPI's own layers
     return app

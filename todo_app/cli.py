@@ -7,9 +7,12 @@ Answers go to standard output, everything else to standard error.
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from typing import Annotated, Any, Final, TypeVar
 
 import anyio
@@ -40,12 +43,14 @@ def main() -> None:
 
     from todo_core.errors import TodoError
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was begun is ended
     try:
         app()
     except ConfigurationError as error:
         _fail(str(error), 2)
     except TodoError as error:
-        _fail(f"{error.detail} {error.next_step}", 1)
+        found = "".join(f" {problem.field} {problem.message}." for problem in error.problems)
+        _fail(f"{error.detail}{found or ' ' + error.next_step}", 1)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         _fail(f"The database cannot be used ({type(error).__name__}); check TODO_DATABASE_URL.", 1)
 
@@ -57,12 +62,28 @@ def _fail(message: str, code: int) -> None:
 
 
 def _with_database(
-    work: Callable[[Settings, str], Coroutine[Any, Any, T]], settings: Settings, *, migrated: bool = True
+    work: Callable[[Settings, str], Coroutine[Any, Any, T]],
+    settings: Settings,
+    *,
+    migrated: bool = True,
+    leave_at_once: bool = False,
 ) -> T:
-    """Run something on the configured or embedded database, migrated first."""
+    """Run something on the configured or embedded database, migrated first.
+
+    With `leave_at_once` a signal ends the process without waiting for a thread that reads standard input.
+    """
     from todo_app.embedded import database_url
 
-    with database_url(settings) as url:
+    with ExitStack() as stack:
+        url = stack.enter_context(database_url(settings))
+        if leave_at_once:
+
+            def leave(*_: object) -> None:
+                stack.close()
+                os._exit(0)
+
+            signal.signal(signal.SIGTERM, leave)
+            signal.signal(signal.SIGINT, leave)
 
         async def run() -> T:
             if migrated:
@@ -106,6 +127,8 @@ def serve(
     settings = _load()
     address = Address(host, port)
     address.hosts(settings)
+    if not address.is_free():
+        _fail(f"Port {port} of {host} is taken; choose another with --port.", 1)
     with database_url(settings) as url:
 
         async def prepare() -> str:
@@ -121,7 +144,7 @@ def stdio() -> None:
     """Serve MCP on standard input and output, for the local user TODO_USER (Claude Desktop and the like)."""
     from todo_app.stdio import serve_stdio
 
-    _with_database(serve_stdio, _load())
+    _with_database(serve_stdio, _load(), leave_at_once=True)
 
 
 @app.command()
@@ -139,13 +162,18 @@ def migrate(
     to: Annotated[str, typer.Option(help="Revision to go to; `base` takes everything down.")] = "head",
 ) -> None:
     """Bring the database to this version's schema."""
+    from alembic.util import CommandError
+
     from migrations.run import migrate as go
     from migrations.state import current
     from todo_core.core import SCHEMA_REVISION
 
     async def work(_: Settings, url: str) -> int:
         if not check:
-            await go(url, to)
+            try:
+                await go(url, to)
+            except CommandError:
+                raise typer.BadParameter("is not a revision", param_hint="--to") from None
         revision = await current(url)
         behind = revision != SCHEMA_REVISION
         print(f"{revision or 'empty'} ({'behind ' + SCHEMA_REVISION if behind else 'up to date'})")
@@ -236,7 +264,7 @@ def token_list(
 
 @token_app.command("revoke")
 def token_revoke(
-    token_id: Annotated[int, typer.Argument(help="Id, as `token list` shows it.", min=1)],
+    token_id: Annotated[int, typer.Argument(help="Id, as `token list` shows it.", min=1, max=2**63 - 1)],
     user: Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")] = None,
 ) -> None:
     """Revoke an API token; it stops working at once."""

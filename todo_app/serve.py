@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,9 @@ def run(settings: Settings, database_url: str, address: Address, only: Only | No
         ConfigurationError: The address needs `TODO_ALLOWED_HOSTS`.
     """
     address.hosts(settings)
+    # uvicorn finishes its requests and then raises the signal again, for us: that is a good end.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: sys.exit(0))
     # Worker processes build their own application from the environment.
     os.environ["TODO_DATABASE_URL"] = database_url
     os.environ[_ADDRESS] = json.dumps([address.host, address.port])

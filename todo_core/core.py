@@ -12,7 +12,7 @@ import asyncpg
 from sqlalchemy import Text, column, select, table
 from sqlmodel import col
 
-from todo_core.database import Database, Statement, asyncpg_dsn
+from todo_core.database import BEHIND_A_POOLER, Database, Statement, asyncpg_dsn
 from todo_core.errors import Unavailable
 from todo_core.events import Announcer
 from todo_core.identity import Identity
@@ -89,5 +89,5 @@ async def _cursor_key(database: Database) -> bytes:
         raise ConfigurationError("The database has no todo-mcp tables; run `todo-mcp migrate`.") from error
     except Unavailable as error:
         if isinstance(error.__cause__, asyncpg.ProtocolViolationError):  # PgBouncer knows no `role` at the start
-            raise ConfigurationError("TODO_DATABASE_POOLER must be on: a pooler stands before the database") from error
+            raise ConfigurationError(BEHIND_A_POOLER) from error
         raise

@@ -23,7 +23,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 from todo_core.errors import Unavailable
-from todo_core.settings import Settings
+from todo_core.settings import ConfigurationError, Settings
 
 APP_ROLE: Final = "todo_app"
 """Role of every request. It owns nothing and cannot bypass row-level security."""
@@ -37,6 +37,8 @@ _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
 RETRYABLE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 """Rolled back through no fault of the request (the last: by a migration): running it again is right."""
+
+BEHIND_A_POOLER: Final = "TODO_DATABASE_POOLER must be on: a pooler stands before the database"
 
 _UNREACHABLE: Final = (
     OSError,
@@ -169,6 +171,7 @@ class Database:
             statement_cache_size=0 if self.behind_pooler else 1024,
             command_timeout=settings.database_timeout + 1,
             timeout=settings.database_timeout,
+            init=None if self.behind_pooler else _is_nobody_else,
             reset=_keep,
             server_settings={"application_name": "todo-mcp"} | ({} if self.behind_pooler else session),
         )
@@ -239,8 +242,11 @@ class Database:
                 await connection.execute(begin)
                 yield Transaction(connection, user_id)
                 await connection.execute("COMMIT")
-            except BaseException:
-                await _roll_back(connection)
+            except BaseException as error:
+                if isinstance(error, TimeoutError):  # the server hangs: a ROLLBACK would hang with it
+                    connection.terminate()
+                else:
+                    await _roll_back(connection)
                 raise
             finally:
                 with anyio.CancelScope(shield=True):
@@ -272,6 +278,16 @@ async def _roll_back(connection: Connection) -> None:
         except Exception:
             with suppress(Exception):
                 connection.terminate()
+
+
+async def _is_nobody_else(connection: asyncpg.Connection[Any]) -> None:
+    """A pooler told to ignore start-up parameters would let us serve as the owner.
+
+    Raises:
+        ConfigurationError: The connection is not `todo_app`.
+    """
+    if await connection.fetchval("SELECT current_user") != APP_ROLE:
+        raise ConfigurationError(BEHIND_A_POOLER)
 
 
 async def _keep(connection: asyncpg.Connection[Any]) -> None:

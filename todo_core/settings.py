@@ -114,9 +114,14 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(
-            ("postgresql://", "postgres://", "postgresql+asyncpg://")
-        ):
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value.get_secret_value())
+            _ = parts.port
+        except ValueError:
+            raise ValueError("is not a connection string") from None
+        if parts.scheme not in ("postgresql", "postgres", "postgresql+asyncpg"):
             raise ValueError("must start with postgresql://")
         return value
 
