@@ -9,7 +9,7 @@ costs more than the database does (`docs/decisions/0008-direct-routes.md`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeVar
@@ -68,84 +68,92 @@ class DirectRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
         super().__init__(path, endpoint, **kwargs)
-        _check(self.dependant)
+        self._call = _Call(self.dependant)
         self.app = self._serve
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         try:
             body = await _json_body(request) if self.body_field is not None else _MISSING
-            if request.query_params and not self.dependant.query_params:
+            if scope["query_string"] and not self.dependant.query_params:
                 names = [path_of([name]) for name in request.query_params]
                 raise InvalidInput(problems=[FieldProblem(name, "is not a known field") for name in names])
-            response: Response = await self.endpoint(**await _gather(self.dependant, request, body))
+            response: Response = await self._call(request, body)
         except (TodoError, HTTPException) as error:
             response = problem_of(error)
         await response(scope, receive, send)
 
 
-def _check(dependant: Dependant) -> None:
-    extras = (
-        dependant.cookie_params,
-        dependant.websocket_param_name,
-        dependant.http_connection_param_name,
-        dependant.response_param_name,
-        dependant.background_tasks_param_name,
-        dependant.body_params[1:],
-        dependant.query_params[1:],
-        [field for field in dependant.query_params if not _is_model(field)],
-    )
-    if any(extras):
-        raise TypeError("a direct route takes path and header parameters, one query model and one JSON body")
-    for inner in _dependencies(dependant):
-        _check(inner)
+class _Call:
+    """A handler or a dependency, with what its signature names, each checked by FastAPI's validator for it."""
+
+    def __init__(self, dependant: Dependant) -> None:
+        extras = (
+            dependant.cookie_params,
+            dependant.websocket_param_name,
+            dependant.http_connection_param_name,
+            dependant.response_param_name,
+            dependant.background_tasks_param_name,
+            dependant.body_params[1:],
+            dependant.query_params[1:],
+            [field for field in dependant.query_params if not _is_model(field)],
+        )
+        if any(extras):
+            raise TypeError("a direct route takes path and header parameters, one query model and one JSON body")
+        assert dependant.call is not None
+        self._call = dependant.call
+        self._request_name = dependant.request_param_name
+        self._fields: list[tuple[ModelField, str]] = [
+            *((field, "path") for field in dependant.path_params),
+            *((field, "header") for field in dependant.header_params),
+            *((field, "query") for field in dependant.query_params),
+            *((field, "body") for field in dependant.body_params),
+        ]
+        # A security scheme is there for OpenAPI and reads nothing.
+        self._inner = [
+            (str(inner.name), _Call(inner))
+            for inner in dependant.dependencies
+            if not isinstance(inner.call, SecurityBase)
+        ]
+
+    async def __call__(self, request: Request, body: object) -> Any:
+        """Gather the arguments and call.
+
+        Raises:
+            InvalidInput: With each refused parameter.
+        """
+        arguments: dict[str, Any] = {name: await call(request, body) for name, call in self._inner}
+        if self._request_name is not None:
+            arguments[self._request_name] = request
+        refused: list[FieldProblem] = []
+        for field, where in self._fields:
+            value = _given(field, where, request, body)
+            if value is _MISSING:
+                arguments[field.name] = field.default
+                if field.field_info.is_required():
+                    refused.append(FieldProblem(field.alias if where == "header" else where, "is required"))
+                continue
+            location = (where, field.alias) if where in ("path", "header") else (where,)
+            arguments[field.name], wrong = field.validate(value, loc=location)
+            if wrong:
+                known = known_fields(field.field_info.annotation)
+                refused += problems(wrong, known=known, skip=1, tags=_tags(field))
+        if refused:
+            raise InvalidInput(problems=refused)
+        return await self._call(**arguments)
 
 
-def _dependencies(dependant: Dependant) -> list[Dependant]:
-    """Those that compute something: a security scheme is there for OpenAPI and reads nothing."""
-    return [inner for inner in dependant.dependencies if not isinstance(inner.call, SecurityBase)]
+def _given(field: ModelField, where: str, request: Request, body: object) -> object:
+    """What the request gives for a parameter."""
+    if where == "path":
+        return request.path_params[field.alias]
+    if where == "header":
+        return request.headers.get(field.alias, _MISSING)
+    return _query(field.field_info.annotation, request.query_params) if where == "query" else body
 
 
 def _is_model(field: ModelField) -> bool:
     return isinstance(field.field_info.annotation, type) and issubclass(field.field_info.annotation, BaseModel)
-
-
-async def _gather(dependant: Dependant, request: Request, body: object) -> dict[str, Any]:
-    """The arguments of a handler or of a dependency, each checked by FastAPI's validator for it.
-
-    Raises:
-        InvalidInput: With each refused parameter.
-    """
-    arguments: dict[str, Any] = {}
-    for inner in _dependencies(dependant):
-        assert inner.call is not None
-        arguments[str(inner.name)] = await inner.call(**await _gather(inner, request, body))
-    if dependant.request_param_name is not None:
-        arguments[dependant.request_param_name] = request
-    refused: list[FieldProblem] = []
-    for field, value, location in _given(dependant, request, body):
-        if value is _MISSING:
-            arguments[field.name] = field.default
-            if field.field_info.is_required():
-                refused.append(FieldProblem(path_of(location[1:]) or "body", "is required"))
-        else:
-            arguments[field.name], wrong = field.validate(value, loc=location)
-            refused += problems(wrong, known=known_fields(field.field_info.annotation), skip=1, tags=_tags(field))
-    if refused:
-        raise InvalidInput(problems=refused)
-    return arguments
-
-
-def _given(dependant: Dependant, request: Request, body: object) -> Iterator[tuple[ModelField, Any, tuple[str, ...]]]:
-    """Each parameter, with what the request gives for it and where."""
-    for field in dependant.path_params:
-        yield field, request.path_params[field.alias], ("path", field.alias)
-    for field in dependant.header_params:
-        yield field, request.headers.get(field.alias, _MISSING), ("header", field.alias)
-    for field in dependant.query_params:
-        yield field, _query(field.field_info.annotation, request.query_params), ("query",)
-    for field in dependant.body_params:
-        yield field, body, ("body",)
 
 
 @cache

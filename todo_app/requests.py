@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import time
@@ -19,6 +20,8 @@ HEADER: Final = b"x-request-id"
 SLOW_SECONDS: Final = 1.0
 _SAFE: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _DIRECT: Final = ("/api/", "/mcp")
+_PROCESS: Final = os.urandom(8).hex().encode()
+_count = itertools.count()
 _log = structlog.get_logger("todo_app.requests")
 
 
@@ -49,7 +52,7 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         given = next((value for name, value in scope["headers"] if name == HEADER), b"")
-        request_id = given if _SAFE.fullmatch(given) else os.urandom(16).hex().encode()
+        request_id = given if _SAFE.fullmatch(given) else b"%s%010x" % (_PROCESS, next(_count))
         status = 0
 
         async def tagged(message: Message) -> None:

@@ -187,6 +187,11 @@ class Database:
             return
         self._pool.terminate()
 
+    @property
+    def _patience(self) -> float | None:
+        """Seconds to wait for a connection. One that is idle is there at once, and a timer would cost as much."""
+        return None if self._pool.get_idle_size() else self._timeout
+
     def read(self, *, user_id: int, token_id: int | None) -> Reader:
         """Read as `todo_app`, seeing only what belongs to `user_id`.
 
@@ -201,7 +206,7 @@ class Database:
             Unavailable: PostgreSQL cannot be reached, or took too long.
         """
         try:
-            async with self._pool.acquire(timeout=self._timeout) as connection:
+            async with self._pool.acquire(timeout=self._patience) as connection:
                 return await connection.fetch(sql, *arguments)
         except _UNREACHABLE as error:
             raise _unavailable(error) from error
@@ -237,7 +242,7 @@ class Database:
         if lock:
             begin += f" SELECT pg_advisory_xact_lock({int(user_id)});"
         try:
-            connection = await self._pool.acquire(timeout=self._timeout)
+            connection = await self._pool.acquire(timeout=self._patience)
             try:
                 await connection.execute(begin)
                 yield Transaction(connection, user_id)

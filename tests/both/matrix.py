@@ -49,7 +49,14 @@ def _batch(action: str) -> Fill:
 
 
 ATTEMPTS: Final[dict[str, Attempts]] = {
-    "todos.add": Attempts("own", {"POST /todos": [lambda _: {"title": "x"}]}, [lambda _: {"todos": [{"title": "x"}]}]),
+    "todos.add": Attempts(
+        "own",
+        {
+            "POST /todos": [lambda _: {"title": "x"}],
+            "POST /todos/batch": [lambda _: {"action": "add", "todos": [{"title": "x"}]}],
+        },
+        [lambda _: {"todos": [{"title": "x"}]}],
+    ),
     "todos.find": Attempts(
         "own", {"GET /todos": [_nothing]}, [lambda at: {"status": "all", "ids": [at.todo]}, lambda _: {}]
     ),
@@ -60,9 +67,6 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
             "PATCH /todos/{todo_id}": [lambda _: {"title": "stolen"}, lambda _: {"is_completed": True}],
             "POST /todos/batch": [
                 lambda at: {"action": "update", "todos": [{"id": at.todo, "title": "stolen"}]},
-                _batch("complete"),
-                _batch("delete"),
-                _batch("restore"),
             ],
         },
         [
@@ -72,12 +76,19 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
     ),
     "todos.complete": Attempts(
         "not_owner",
-        {"PATCH /todos/{todo_id}/complete": [_nothing, lambda _: {"is_completed": False}]},
+        {
+            "PATCH /todos/{todo_id}/complete": [_nothing, lambda _: {"is_completed": False}],
+            "POST /todos/batch": [_batch("complete")],
+        },
         [lambda at: {"ids": [at.todo]}],
     ),
     "todos.delete": Attempts(
         "not_owner",
-        {"DELETE /todos/{todo_id}": [_nothing], "POST /todos/{todo_id}/restore": [_nothing]},
+        {
+            "DELETE /todos/{todo_id}": [_nothing],
+            "POST /todos/{todo_id}/restore": [_nothing],
+            "POST /todos/batch": [_batch("delete"), _batch("restore")],
+        },
         [lambda at: {"ids": [at.todo]}, lambda at: {"ids": [at.todo], "deleted": False}],
     ),
     "changes.find": Attempts("own", {"GET /changes": [_nothing]}, [lambda _: {"since": 0}, lambda _: {}]),
