@@ -52,7 +52,7 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         given = next((value for name, value in scope["headers"] if name == HEADER), b"")
-        request_id = given if _SAFE.fullmatch(given) else b"%s%010x" % (_PROCESS, next(_count))
+        request_id = given if _SAFE.fullmatch(given) else b"%s%016x" % (_PROCESS, next(_count))
         status = 0
 
         async def tagged(message: Message) -> None:
