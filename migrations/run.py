@@ -45,9 +45,8 @@ async def migrate(url: str, revision: str = "head") -> None:
 
     try:
         async with engine.connect() as connection:
-            try:
-                await connection.run_sync(work)
-            except DBAPIError as error:
-                raise (error.driver_exception or error) from None
+            await connection.run_sync(work)
+    except DBAPIError as error:
+        raise (error.driver_exception or error) from None
     finally:
         await engine.dispose()

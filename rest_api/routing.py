@@ -21,6 +21,7 @@ from fastapi.dependencies.utils import get_dependant
 from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 from pydantic import BaseModel, TypeAdapter
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
@@ -57,6 +58,15 @@ _BODY_PROBLEMS: Final = {
     413: "`body_too_large`: The body is larger than 256 KiB.",
     415: "`unsupported_media_type`: The body must be JSON.",
 }
+
+
+class _Member(StringConvertor):
+    """A member of a collection, `{id:member}`: whatever is not the collection's own `batch`."""
+
+    regex = r"(?!batch$)[^/]+"
+
+
+register_url_convertor("member", _Member())
 
 
 class DirectRoute(APIRoute):
@@ -245,7 +255,7 @@ class Routes:
         if any(operation.effect == "changes" for operation in served):
             refusals |= {*EVERY_WRITE_REFUSAL}
         for operation in served:
-            EXPOSED.setdefault(operation.name, []).append(f"{method} {self._prefix}{path}")
+            EXPOSED.setdefault(operation.name, []).append(f"{method} {self._prefix}{path.replace(':member', '')}")
 
         def declare(handler: Handler) -> Handler:
             responses: dict[int | str, dict[str, Any]] = {

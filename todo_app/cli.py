@@ -41,7 +41,7 @@ def main() -> None:
     """Run the command line; a mistake of the person is one line, not a traceback."""
     import asyncpg
 
-    from todo_core.errors import TodoError
+    from todo_core.errors import InvalidInput, TodoError
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was begun is ended
     try:
@@ -49,8 +49,9 @@ def main() -> None:
     except ConfigurationError as error:
         _fail(str(error), 2)
     except TodoError as error:
+        code = 2 if isinstance(error, InvalidInput) else 1
         found = "".join(f" {problem.field} {problem.message}." for problem in error.problems)
-        _fail(f"{error.detail}{found or ' ' + error.next_step}", 1)
+        _fail(f"{error.detail}{found or ' ' + error.next_step}", code)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         _fail(f"The database cannot be used ({type(error).__name__}); check TODO_DATABASE_URL.", 1)
 

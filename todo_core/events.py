@@ -13,13 +13,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-import asyncpg
 import structlog
 from sqlalchemy import Text, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.database import Database, Statement, parameter
-from todo_core.errors import Unavailable
 
 CHANNEL: Final = "todo_changes"
 """The payload is `<user id>:<change id>`, the user's latest change."""
@@ -70,5 +68,5 @@ class Announcer:
         except asyncio.CancelledError:
             self._latest = latest | self._latest
             raise
-        except (Unavailable, asyncpg.PostgresError):
-            _log.warning("notifications_lost", count=len(payloads))
+        except Exception as error:  # the record has it: listeners find it there
+            _log.warning("notifications_lost", count=len(payloads), error=type(error).__name__)

@@ -96,7 +96,7 @@ async def list_todos(me: Me, wanted: Annotated[TodoQuery, Query()]) -> Response:
     return answers.page(await me.perform(todos.find, wanted, wanted.offset))
 
 
-@routes.expose(todos.get, "GET", "/{todo_id}", shape=TodoRead, summary="Read a todo", also=(304,))
+@routes.expose(todos.get, "GET", "/{todo_id:member}", shape=TodoRead, summary="Read a todo", also=(304,))
 async def get_todo(me: Me, todo_id: PathId, if_none_match: IfNoneMatch = None) -> Response:
     row = (await me.perform(todos.get, todo_id)).json
     headers = {"ETag": answers.etag(row)}
@@ -105,7 +105,7 @@ async def get_todo(me: Me, todo_id: PathId, if_none_match: IfNoneMatch = None) -
     return Response(row, headers=headers, media_type=answers.JSON)
 
 
-@routes.expose(todos.update, "PATCH", "/{todo_id}", shape=TodoRead, summary="Change a todo")
+@routes.expose(todos.update, "PATCH", "/{todo_id:member}", shape=TodoRead, summary="Change a todo")
 async def update_todo(
     me: MeOnce,
     todo_id: PathId,
@@ -121,7 +121,7 @@ async def update_todo(
     return _todo(await me.perform(todos.update, [update]))
 
 
-@routes.expose(todos.delete, "DELETE", "/{todo_id}", shape=None, status=204, summary="Move a todo to the trash")
+@routes.expose(todos.delete, "DELETE", "/{todo_id:member}", shape=None, status=204, summary="Move a todo to the trash")
 async def delete_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
     deleted = await me.perform(todos.delete, [todo_id], if_version=_versions(if_match))
     deleted.one()

@@ -47,7 +47,7 @@ def routes(found: list[BaseRoute], prefix: str = "") -> Iterator[str]:
         else:
             assert isinstance(route, Route)
             for method in (route.methods or {"POST"}) - {"HEAD"}:
-                yield f"{method} {prefix}{route.path}"
+                yield f"{method} {prefix}{route.path_format}"
 
 
 @pytest.fixture(params=ENDPOINTS)
