@@ -40,6 +40,8 @@ def create_app(settings: Settings, lifespan: Lifespan | None = None, *, with_fea
         openapi_url="/api/v1/openapi.json",
         docs_url="/docs",
         redoc_url=None,
+        # Our routes run past FastAPI's own spans; asking at every request whether to make one is for nothing.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     problems.install(app)
     for feature in FEATURES if with_features else ():

@@ -47,6 +47,7 @@ def run(settings: Settings, database_url: str, address: Address, only: Only | No
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nobody's X-Forwarded-For is believed
         http="httptools",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
