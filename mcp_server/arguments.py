@@ -7,6 +7,7 @@ a null means "not given", since many clients fill every optional argument with i
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -21,6 +22,12 @@ class Arguments(FuncMetadata):
 
     unpack: str | None = None
     """The parameter whose fields are the tool's arguments, if it takes them as one shape."""
+
+    @cached_property
+    def _lists(self) -> frozenset[str]:
+        """The arguments that are lists."""
+        properties = self.schema_for_models()["properties"]
+        return frozenset(name for name, schema in properties.items() if schema.get("type") == "array")
 
     @classmethod
     def strict(cls, lenient: FuncMetadata, answer: dict[str, Any]) -> Arguments:
@@ -59,11 +66,8 @@ class Arguments(FuncMetadata):
 
     def _parse_lists(self, given: dict[str, Any]) -> dict[str, Any]:
         """Some clients send a list as the JSON text of it; no list argument takes a plain string."""
-        properties = self.schema_for_models()["properties"] if any(isinstance(v, str) for v in given.values()) else {}
         return {
-            name: _parsed(value)
-            if isinstance(value, str) and properties.get(name, {}).get("type") == "array"
-            else value
+            name: _parsed(value) if isinstance(value, str) and name in self._lists else value
             for name, value in given.items()
         }
 

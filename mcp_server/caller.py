@@ -11,6 +11,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
 
 from todo_core.errors import TodoError
+from todo_core.identity import client_name
 from todo_core.operation import Caller
 
 CALLER: Final[ContextVar[Caller]] = ContextVar("caller")
@@ -26,7 +27,7 @@ async def current_caller(context: Context[Any, Any]) -> Caller:
     request = context.request_context
     tool = (request.params or {}).get("name", "")
     session = request.session.client_params
-    client = session.client_info.name[:200] if session is not None else caller.client
+    client = client_name(session.client_info.name) if session is not None else caller.client
     return replace(caller, via=f"mcp:{tool}", client=client)
 
 

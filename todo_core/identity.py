@@ -114,16 +114,10 @@ _USE_TOKEN = Statement(
 )
 
 
-def bearer_token(authorization: str | None) -> str:
-    """The token of an `Authorization: Bearer` header (RFC 6750 §2.1).
-
-    Raises:
-        Unauthenticated: There is none.
-    """
+def bearer_token(authorization: str | None) -> str | None:
+    """The token of an `Authorization: Bearer` header (RFC 6750 §2.1), if there is one."""
     scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Unauthenticated
-    return token
+    return token if scheme.lower() == "bearer" and token else None
 
 
 def client_name(user_agent: str | None) -> str | None:
