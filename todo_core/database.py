@@ -7,9 +7,10 @@ language without the cost of a session (`docs/decisions/0002-statements-on-async
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, Literal, Protocol, cast
+from typing import Any, Final, Literal, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import anyio
@@ -56,7 +57,7 @@ _UNREACHABLE: Final = (
 
 Row = asyncpg.Record
 Connection = asyncpg.pool.PoolConnectionProxy
-
+Columns = ReadOnlyColumnCollection[str, Any]
 
 _ALONE: Final = """
 WITH me AS MATERIALIZED (
@@ -104,13 +105,32 @@ class Statement:
         return _ALONE.format(user=user, token=len(self._names) + 1, sql=self.sql.replace(user, "me.user_id"))
 
 
-class Executor(Protocol):
+class Executor(ABC):
     """Runs statements as one user, whose id every statement gets as `user_id`."""
 
-    async def rows(self, statement: Statement, /, **given: Any) -> list[Row]: ...
+    __slots__ = ()
+
+    @abstractmethod
+    async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
+        """Every row."""
+
+    async def row(self, statement: Statement, /, **given: Any) -> Row | None:
+        """The first row, if there is one."""
+        rows = await self.rows(statement, **given)
+        return rows[0] if rows else None
+
+    async def one(self, statement: Statement, /, **given: Any) -> Row:
+        """The row of a statement that always gives one, such as an aggregate or an insert."""
+        (row,) = await self.rows(statement, **given)
+        return row
+
+    async def value(self, statement: Statement, /, **given: Any) -> Any:
+        """The first value of the first row, or None."""
+        row = await self.row(statement, **given)
+        return None if row is None else row[0]
 
 
-class Transaction:
+class Transaction(Executor):
     """Runs statements in a transaction that has begun."""
 
     __slots__ = ("_connection", "user_id")
@@ -122,14 +142,8 @@ class Transaction:
     async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
         return await self._connection.fetch(statement.sql, *statement.arguments(given | {"user_id": self.user_id}))
 
-    async def row(self, statement: Statement, /, **given: Any) -> Row | None:
-        return first(await self.rows(statement, **given))
 
-    async def value(self, statement: Statement, /, **given: Any) -> Any:
-        return first_value(await self.rows(statement, **given))
-
-
-class Reader:
+class Reader(Executor):
     """Runs statements that only read, each by itself: one round trip instead of three."""
 
     __slots__ = ("_database", "_token_id", "_user_id")
@@ -261,16 +275,6 @@ class Database:
             raise _unavailable(error) from error
 
 
-def first(rows: list[Row]) -> Row | None:
-    """The first row, if there is one."""
-    return rows[0] if rows else None
-
-
-def first_value(rows: list[Row]) -> Any:
-    """The first value of the first row, or None."""
-    return rows[0][0] if rows else None
-
-
 def _unavailable(error: Exception) -> Exception:
     """503, unless it is asyncpg's word for a wrong argument, which is our mistake."""
     return error if isinstance(error, ValueError | TypeError) else Unavailable()
@@ -306,9 +310,8 @@ def asyncpg_dsn(url: str) -> str:
     Neon adds `channel_binding=require`, which asyncpg would send to the server as a setting.
     """
     parts = urlsplit(url)
-    query = [
-        (name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "channel_binding"
-    ]
+    given = parse_qsl(parts.query, keep_blank_values=True)
+    query = [(name, value) for name, value in given if name != "channel_binding"]
     return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(query)))
 
 
@@ -319,9 +322,7 @@ def is_behind_pooler(settings: Settings, dsn: str) -> bool:
     return settings.database_pooler == "on"
 
 
-def json_object(
-    shape: type[BaseModel], source: ReadOnlyColumnCollection[str, Any], **computed: Any
-) -> ColumnElement[Any]:
+def json_object(shape: type[BaseModel], source: Columns, **computed: Any) -> ColumnElement[Any]:
     """JSON that PostgreSQL builds from a read shape's own fields.
 
     A field is the source's column of the same name, unless `computed` gives an expression for it.

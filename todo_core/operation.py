@@ -23,8 +23,6 @@ from todo_core.database import (
     Row,
     Statement,
     Transaction,
-    first,
-    first_value,
 )
 from todo_core.errors import Conflict, InsufficientScope, TodoError, Unauthenticated, Unavailable
 from todo_core.models.fields import Scope
@@ -97,7 +95,7 @@ def operation(
 
 
 @dataclass(frozen=True, slots=True)
-class Tx:
+class Tx(Executor):
     """What an operation works with: one transaction, as one caller."""
 
     caller: Caller
@@ -109,17 +107,6 @@ class Tx:
 
     async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
         return await self._executor.rows(statement, **given)
-
-    async def one(self, statement: Statement, /, **given: Any) -> Row:
-        """The row of a statement that always gives one, such as an aggregate or an insert."""
-        (row,) = await self._executor.rows(statement, **given)
-        return row
-
-    async def row(self, statement: Statement, /, **given: Any) -> Row | None:
-        return first(await self._executor.rows(statement, **given))
-
-    async def value(self, statement: Statement, /, **given: Any) -> Any:
-        return first_value(await self._executor.rows(statement, **given))
 
 
 @dataclass(frozen=True, slots=True)
