@@ -8,13 +8,19 @@ a null means "not given", since many clients fill every optional argument with i
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
 from todo_core.validation import refuse
+
+IdempotencyKey = Annotated[
+    Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] | None,
+    Field(description="Repeat a call with the same key and it happens once."),
+]
+"""The argument of every tool that writes."""
 
 
 class Arguments(FuncMetadata):

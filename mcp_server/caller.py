@@ -18,7 +18,7 @@ CALLER: Final[ContextVar[Caller]] = ContextVar("caller")
 """The caller of this request: the HTTP gate sets it, and stdio once for the whole process."""
 
 REFUSALS: Final[ContextVar[list[TodoError]]] = ContextVar("refusals")
-"""What a call met that the HTTP layer must answer itself: a token that has died."""
+"""What a call met that the HTTP layer may have to answer itself: who calls may not."""
 
 
 async def current_caller(context: Context[Any, Any]) -> Caller:

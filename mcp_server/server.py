@@ -8,15 +8,16 @@ from typing import Any, Final
 import structlog
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import CallToolResult, InputRequiredResult
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_REQUEST, CallToolResult, InputRequiredResult
 from mcp_types import Tool as ListedTool
 
 from mcp_server import answers
 from mcp_server.caller import CALLER, REFUSALS
-from mcp_server.tools import changes, overview, todos
-from todo_core.errors import FieldProblem, InvalidInput, TodoError, Unauthenticated
+from mcp_server.tools import changes, overview, todos, users
+from todo_core.errors import FieldProblem, InsufficientScope, InvalidInput, Suspended, TodoError, Unauthenticated
 
-FEATURES: Final = (todos, changes, overview)
+FEATURES: Final = (todos, changes, overview, users)
 INSTRUCTIONS: Final = files("mcp_server").joinpath("instructions.md").read_text(encoding="utf-8").strip()
 _log = structlog.get_logger()
 
@@ -38,8 +39,13 @@ class TodoServer(MCPServer[Any]):
         self._scopes = {tool.name: operation.scope for tool, operation in exposed}
 
     async def list_tools(self) -> list[ListedTool]:
-        """The tools that the caller's token allows (ID4)."""
+        """The tools that the caller's token allows (ID4), if the caller may act at all."""
         caller = CALLER.get()
+        try:
+            await caller.check()
+        except TodoError as error:
+            REFUSALS.get([]).append(error)
+            raise MCPError(INVALID_REQUEST, error.detail) from None
         return [tool for tool in await super().list_tools() if caller.may(self._scopes[tool.name])]
 
     async def call_tool(
@@ -52,7 +58,7 @@ class TodoServer(MCPServer[Any]):
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
-            if isinstance(error.__cause__, Unauthenticated):
+            if isinstance(error.__cause__, Unauthenticated | Suspended | InsufficientScope):
                 REFUSALS.get([]).append(error.__cause__)
             if isinstance(error.__cause__, TodoError):
                 return answers.refusal(error.__cause__)

@@ -8,7 +8,8 @@ import orjson
 from pydantic import Field
 from starlette.responses import Response
 
-from rest_api.problems import Problem, described
+from rest_api.problems import Problem
+from todo_core import problems
 from todo_core.errors import TodoError
 from todo_core.models.fields import Output, Shape
 from todo_core.results import Changed, Page
@@ -68,6 +69,30 @@ def matches(if_none_match: str, tag: str) -> bool:
     return "*" in tags or tag in tags
 
 
+def row(found: str, if_none_match: str | None = None) -> Response:
+    """One row with its entity tag, or 304 where the client has that version."""
+    headers = {"ETag": etag(found)}
+    if if_none_match is not None and matches(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(found, headers=headers, media_type=JSON)
+
+
+def written(
+    changed: Changed[Any], status: int = 200, headers: dict[str, str] | None = None, *, tag: bool = True
+) -> Response:
+    """The one row of a write.
+
+    Args:
+        changed: The result of the operation.
+        status: The status of a success.
+        headers: More headers.
+        tag: Whether the row has versions, and so an entity tag.
+    """
+    body = changed.one().json
+    told = tracks(changed) | ({"ETag": etag(body)} if tag else {}) | (headers or {})
+    return Response(body, status, told, media_type=JSON)
+
+
 def tracks(changed: Changed[Any]) -> dict[str, str]:
     """Headers that every write has: the change to undo, and whether this is a first answer again."""
     headers = {} if changed.change_id is None else {"Change-Id": str(changed.change_id)}
@@ -78,7 +103,7 @@ def tracks(changed: Changed[Any]) -> dict[str, str]:
 
 def batch(changed: Changed[Any]) -> Response:
     results = ",".join(
-        orjson.dumps({"error": described(item)}).decode()
+        orjson.dumps({"error": problems.of_error(item)}).decode()
         if isinstance(item, TodoError)
         else f'{{"item":{item.json},"changed":{"true" if item.changed else "false"}}}'
         for item in changed.results

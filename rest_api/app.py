@@ -12,13 +12,25 @@ from starlette.middleware.cors import CORSMiddleware
 
 from rest_api import health, problems
 from rest_api.problems import Problem
-from rest_api.routes import changes, overview, todos, tokens
+from rest_api.routes import accounts, changes, overview, todos, tokens, users
+from rest_api.routing import DirectRoute
 from todo_core.models.fields import MAX_ID
 from todo_core.settings import Settings
 
-FEATURES: Final = (todos, changes, overview, tokens)
+FEATURES: Final = (todos, changes, overview, users, tokens, accounts)
 VERSION: Final = "1.0.0"
 """Of the contract, not of the software."""
+
+_SENT: Final = (
+    *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"),
+    *("Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name"),
+)
+"""Headers that a page of an allowed origin may send."""
+_READ: Final = (
+    *("ETag", "Location", "Change-Id", "Idempotent-Replayed", "Retry-After", "X-Request-Id"),
+    *("RateLimit", "RateLimit-Policy", "WWW-Authenticate"),
+)
+"""Headers that it may read."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -40,6 +52,7 @@ def create_app(settings: Settings, lifespan: Lifespan | None = None, *, with_fea
         openapi_url="/api/v1/openapi.json",
         docs_url="/docs",
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         # Our routes run past FastAPI's own spans; asking at every request whether to make one is for nothing.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -48,14 +61,17 @@ def create_app(settings: Settings, lifespan: Lifespan | None = None, *, with_fea
         feature.routes.serve(app, "/api/v1")
     for feature in FEATURES if with_features else ():
         feature.routes.serve(app, "/api", in_schema=False)
-    app.include_router(health.routes)
+    health.serve(app)
+    # A router tries its routes one after the other: those that are in demand come first.
+    app.router.routes.sort(key=lambda route: not isinstance(route, DirectRoute))
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"],
-            expose_headers=["ETag", "Location", "Change-Id", "Idempotent-Replayed", "Retry-After", "X-Request-Id"],
+            allow_headers=[*_SENT],
+            expose_headers=[*_READ],
+            # No cookie means anything here, so no browser need send one (`allow_credentials` stays off).
             max_age=600,
         )
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way

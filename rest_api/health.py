@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import FastAPI, Request, Response
 from pydantic import Field
 
-from rest_api.problems import MEDIA_TYPE
 from todo_core.core import Core
 from todo_core.models.fields import Output
-
-routes = APIRouter(tags=["health"])
+from todo_core.problems import MEDIA_TYPE
 
 
 class Health(Output):
@@ -28,21 +26,27 @@ _UNAVAILABLE = {
 }
 
 
-@routes.get("/healthz", response_model=Health, summary="Whether the process lives", operation_id="healthz")
 async def healthz() -> Response:
     """Answers without touching anything else."""
     return Response('{"status":"ok"}', media_type="application/json")
 
 
-@routes.get(
-    "/readyz",
-    response_model=Health,
-    responses=_UNAVAILABLE,  # type: ignore[arg-type]
-    summary="Whether requests can be served",
-    operation_id="readyz",
-)
 async def readyz(request: Request) -> Response:
-    """Asks the database, as a request would, and whether it is at the newest migration."""
+    """Asks the database, as a request would, whether it is migrated, and for keys to check tokens with."""
     core: Core = request.app.state.core
     await core.ready()
     return Response('{"status":"ok"}', media_type="application/json")
+
+
+def serve(app: FastAPI) -> None:
+    """Add the checks to `app`."""
+    shared: dict[str, Any] = {"response_model": Health, "tags": ["health"]}
+    app.add_api_route("/healthz", healthz, summary="Whether the process lives", operation_id="healthz", **shared)
+    app.add_api_route(
+        "/readyz",
+        readyz,
+        summary="Whether requests can be served",
+        operation_id="readyz",
+        responses=_UNAVAILABLE,  # type: ignore[arg-type]
+        **shared,
+    )

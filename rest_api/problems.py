@@ -5,7 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Any
 
-import orjson
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,10 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from todo_core.errors import InvalidInput, TodoError, Unauthenticated
-from todo_core.validation import problems
+from todo_core import problems, validation
+from todo_core.errors import InvalidInput, TodoError
 
-MEDIA_TYPE = "application/problem+json"
 _log = structlog.get_logger()
 
 
@@ -44,58 +42,19 @@ class Problem(BaseModel):
     errors: Annotated[list[Refused] | None, Field(description="Each refused field.")] = None
 
 
-_CODES = {
-    400: ("malformed_json", "The body is not valid JSON.", "Send one JSON value, in UTF-8, without NaN."),
-    404: ("no_such_route", "There is nothing at this address.", "See /docs for every address."),
-    405: ("method_not_allowed", "This address does not take this method.", "Use a method that `Allow` lists."),
-    415: ("unsupported_media_type", "The body must be JSON.", "Send it with Content-Type: application/json."),
-    413: ("body_too_large", "The body is larger than 256 KiB.", "Send less, or in several requests."),
-}
-
-
-def describe(status: int, code: str, detail: str, *, retryable: bool = False, **more: Any) -> dict[str, Any]:
-    """A problem's members."""
-    return {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "error_code": code,
-        "retryable": retryable,
-        **more,
-    }
-
-
-def described(error: TodoError) -> dict[str, Any]:
-    """The members of the problem that a refusal of the core is."""
-    told = error.as_dict()
-    return describe(error.status, told.pop("code"), told.pop("message"), **told)
-
-
 def respond(problem: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     """A problem as a response."""
-    return Response(orjson.dumps(problem), problem["status"], headers, MEDIA_TYPE)
-
-
-def refusal(error: TodoError) -> Response:
-    """The response to a refusal of the core."""
-    headers = {}
-    if isinstance(error, Unauthenticated):
-        headers["WWW-Authenticate"] = "Bearer"
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(error.retry_after)
-    return respond(described(error), headers)
+    return Response(problems.as_json(problem), problem["status"], headers, problems.MEDIA_TYPE)
 
 
 def problem_of(error: Exception) -> Response:
     """The response to a refusal: the core's, the validators', or the web framework's."""
     if isinstance(error, TodoError):
-        return refusal(error)
+        return respond(problems.of_error(error), problems.headers_of(error))
     if isinstance(error, RequestValidationError):
-        return refusal(InvalidInput(problems=problems(error.errors(), skip=1)))
+        return problem_of(InvalidInput(problems=validation.problems(error.errors(), skip=1)))
     assert isinstance(error, HTTPException)
-    code, detail, next_step = _CODES[error.status_code]
-    return respond(describe(error.status_code, code, detail, next_step=next_step), dict(error.headers or {}))
+    return respond(problems.of_status(error.status_code), dict(error.headers or {}))
 
 
 async def refuse(request: Request, error: Exception) -> Response:
@@ -116,7 +75,7 @@ async def crash(_: Request, error: Exception) -> Response:
     """The response to an error that is ours; the log has it."""
     _log.error("request_crashed", exc_info=error)
     return respond(
-        describe(
+        problems.describe(
             500, "internal_error", "Something went wrong on our side.", next_step="Try later; the fault is logged."
         )
     )

@@ -24,9 +24,10 @@ from pydantic import BaseModel, TypeAdapter
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from rest_api.problems import MEDIA_TYPE, problem_of
+from rest_api.problems import problem_of
 from todo_core.errors import (
     Conflict,
     FieldProblem,
@@ -34,25 +35,29 @@ from todo_core.errors import (
     InsufficientScope,
     InvalidInput,
     RequestInProgress,
+    Suspended,
     TodoError,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
 from todo_core.operation import Operation
+from todo_core.problems import MEDIA_TYPE, is_json
 from todo_core.text import strict_json
 from todo_core.validation import known_fields, path_of, problems
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 MAX_BODY_BYTES: Final = 256 * 1024
-EVERY_REFUSAL: Final = (Unauthenticated, InsufficientScope, InvalidInput, Unavailable)
+EVERY_REFUSAL: Final = (Unauthenticated, InsufficientScope, Suspended, InvalidInput, TooManyRequests, Unavailable)
 EVERY_WRITE_REFUSAL: Final = (Conflict, RequestInProgress, IdempotencyKeyReused)
 
 EXPOSED: Final[dict[str, list[str]]] = {}
 """Routes of each operation, by its name; the parity test reads it."""
 
 _MISSING: Final = object()
-_JSON_TYPE: Final = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;|$)", re.ASCII | re.IGNORECASE)
+_NOT_ACCEPTABLE: Final = "`not_acceptable`: The answer would be JSON."
+_ZERO: Final = re.compile(r"q=0(?:\.0*)?", re.ASCII)
 _BODY_PROBLEMS: Final = {
     400: "`malformed_json`: The body is not valid JSON.",
     413: "`body_too_large`: The body is larger than 256 KiB.",
@@ -84,6 +89,8 @@ class DirectRoute(APIRoute):
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         try:
+            if self.response_model is not None:
+                _require_acceptable(request.headers.getlist("accept"))
             body = await _json_body(request) if self.body_field is not None else _MISSING
             if scope["query_string"] and not self.dependant.query_params:
                 names = [path_of([name]) for name in request.query_params]
@@ -91,6 +98,8 @@ class DirectRoute(APIRoute):
             response: Response = await self._call(request, body)
         except (TodoError, HTTPException) as error:
             response = problem_of(error)
+        except ClientDisconnect:  # before its body was here: nobody waits for an answer
+            return
         await response(scope, receive, send)
 
 
@@ -190,6 +199,23 @@ def _list_fields(model: type[BaseModel]) -> frozenset[str]:
     )
 
 
+def _require_acceptable(given: list[str]) -> None:
+    """Let the Accept headers have their say (RFC 9110 §12.5.1): the most specific range decides.
+
+    Raises:
+        HTTPException: They do not let the answer be JSON (406).
+    """
+    accept = ",".join(given)
+    if accept in ("", "*/*", "application/json"):
+        return
+    allowed: dict[str, bool] = {}
+    for part in accept.split(","):
+        kind, *options = (option.strip().lower() for option in part.split(";"))
+        allowed[kind] = not any(_ZERO.fullmatch(option) for option in options)
+    if not next((allowed[kind] for kind in ("application/json", "application/*", "*/*") if kind in allowed), False):
+        raise HTTPException(406)
+
+
 async def _json_body(request: Request) -> object:
     """The body, parsed strictly.
 
@@ -203,7 +229,7 @@ async def _json_body(request: Request) -> object:
             raise HTTPException(413)
     if not received:
         return _MISSING
-    if not _JSON_TYPE.match(request.headers.get("content-type", "")):
+    if not is_json(request.headers.get("content-type", "")):
         raise HTTPException(415)
     try:
         return strict_json(bytes(received))
@@ -262,6 +288,8 @@ class Routes:
                 code: {"description": HTTPStatus(code).phrase} for code in also
             }
             responses |= _problems(refusals)
+            if shape is not None:
+                responses[406] = _problem(_NOT_ACCEPTABLE)
             if get_dependant(path=path, call=handler).body_params:
                 responses |= {code: _problem(text) for code, text in _BODY_PROBLEMS.items()}
             options = {

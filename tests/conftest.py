@@ -24,10 +24,10 @@ from fastapi import FastAPI
 from migrations.run import migrate
 from todo_app.application import Address, build
 from todo_core.core import Core
-from todo_core.models.fields import Scope
 from todo_core.models.tokens import TokenCreate
 from todo_core.operation import Caller
 from todo_core.operations import tokens
+from todo_core.scopes import Scope
 from todo_core.settings import Settings
 
 JWT_SECRET = "a-secret-of-at-least-thirty-two-bytes!"
@@ -125,7 +125,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def settings() -> Settings:
-    return Settings.load(jwt_secret=JWT_SECRET, jwt_issuer=ISSUER, jwt_audience=AUDIENCE)
+    # All tests come from one address: the wrong tokens of one would make the next one wait.
+    return Settings.load(jwt_secret=JWT_SECRET, jwt_issuer=ISSUER, jwt_audience=AUDIENCE, login_limit="off")
 
 
 @pytest.fixture(scope="session")
@@ -165,9 +166,15 @@ async def bob(new_user: Callable[[], Awaitable[Caller]]) -> Caller:
     return await new_user()
 
 
+@pytest.fixture
+async def ada(core: Core) -> Caller:
+    """An admin."""
+    return Caller(core, await core.identity.local(f"admin-{uuid4().hex}", "admin"), "test")
+
+
 async def token_of(caller: Caller, *scopes: Scope) -> str:
-    """An API token of a user; by default with every scope a user can have."""
-    wanted = TokenCreate(name="test", scopes=list(scopes) or ["todos:read", "todos:write", "profile"])
+    """An API token of a user; by default with every scope that the user has."""
+    wanted = TokenCreate(name="test", scopes=list(scopes) or sorted(caller.principal.scopes))
     made = await caller.perform(tokens.create, wanted)
     assert made.secret is not None
     return made.secret

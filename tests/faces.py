@@ -16,6 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 BASE = "http://127.0.0.1:8000"
 FaceName = Literal["rest", "mcp-2026", "mcp-2025"]
 FACES: tuple[FaceName, ...] = ("rest", "mcp-2026", "mcp-2025")
+PROFILE = ("display_name", "time_zone", "locale", "week_start")
 
 Json = dict[str, Any]
 
@@ -55,6 +56,23 @@ class Written:
 
 
 @dataclass(frozen=True)
+class Profile:
+    """What an update of the profile answered."""
+
+    row: Json
+    """What can be changed; a name that is not set is None."""
+    version: int
+    change_id: int | None
+    replayed: bool
+
+    @property
+    def change(self) -> int:
+        """The change, where there is one."""
+        assert self.change_id is not None
+        return self.change_id
+
+
+@dataclass(frozen=True)
 class Listed:
     """A page, with full rows."""
 
@@ -75,6 +93,9 @@ class Face(Protocol):
     async def changes(self, **wanted: Any) -> list[Json]: ...
     async def changes_since(self, since: int, limit: int) -> tuple[list[Json], int]: ...
     async def overview(self) -> Json: ...
+    async def update_profile(
+        self, *, clear: Sequence[str] = (), if_version: int | None = None, key: str | None = None, **fields: Any
+    ) -> Profile: ...
 
 
 class RestFace:
@@ -83,8 +104,10 @@ class RestFace:
     def __init__(self, http: httpx2.AsyncClient) -> None:
         self.http = http
 
-    async def _send(self, method: str, path: str, key: str | None = None, **more: Any) -> httpx2.Response:
-        headers = {} if key is None else {"Idempotency-Key": key}
+    async def _send(
+        self, method: str, path: str, key: str | None = None, headers: Json | None = None, **more: Any
+    ) -> httpx2.Response:
+        headers = (headers or {}) | ({} if key is None else {"Idempotency-Key": key})
         response = await self.http.request(method, "/api/v1" + path, headers=headers, **more)
         if response.status_code >= 400:
             assert response.headers["content-type"] == "application/problem+json"
@@ -142,6 +165,20 @@ class RestFace:
     async def overview(self) -> Json:
         told: Json = (await self._send("GET", "/overview")).json()
         return told
+
+    async def update_profile(
+        self, *, clear: Sequence[str] = (), if_version: int | None = None, key: str | None = None, **fields: Any
+    ) -> Profile:
+        headers = {} if if_version is None else {"If-Match": f'"{if_version}"'}
+        response = await self._send("PATCH", "/users/me", key, headers, json=fields | dict.fromkeys(clear))
+        told = response.json()
+        change_id = response.headers.get("change-id")
+        return Profile(
+            row={name: told[name] for name in PROFILE},
+            version=told["version"],
+            change_id=None if change_id is None else int(change_id),
+            replayed=response.headers.get("idempotent-replayed") == "true",
+        )
 
 
 class McpFace:
@@ -215,6 +252,18 @@ class McpFace:
     async def overview(self) -> Json:
         return await self.call("get_overview")
 
+    async def update_profile(
+        self, *, clear: Sequence[str] = (), if_version: int | None = None, key: str | None = None, **fields: Any
+    ) -> Profile:
+        more: Json = {"clear": list(clear)} if clear else {}
+        told = await self.call("update_profile", **fields, **more, if_version=if_version, idempotency_key=key)
+        return Profile(
+            row={name: told["profile"].get(name) for name in PROFILE},
+            version=told["profile"]["version"],
+            change_id=told.get("change_id"),
+            replayed=told.get("replayed", False),
+        )
+
 
 _OF_ITEMS = {"not_found", "not_owner", "version_conflict", "invalid_input"}
 
@@ -277,3 +326,15 @@ def refused(response: httpx2.Response) -> Json:
     (content,) = result["content"]
     told: Json = json.loads(content["text"])
     return told
+
+
+def turned_away(response: httpx2.Response, status: int, code: str) -> Json:
+    """What the refusal of a whole request at `/mcp` told: a JSON-RPC error, which clients show to people."""
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/json")
+    told = response.json()
+    error = told.pop("error")
+    assert told == {"jsonrpc": "2.0", "id": None}
+    data: Json = error["data"]
+    assert (error["code"], error["message"]) == (-32600, f"{data['message']} {data['next_step']}")
+    assert data["code"] == code
+    return data

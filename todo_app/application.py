@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import gc
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 import anyio
 from fastapi import FastAPI
+from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from mcp_server import metadata
 from mcp_server.http import PATH as MCP_PATH
 from mcp_server.http import McpEndpoint
 from mcp_server.server import TodoServer
@@ -21,13 +26,15 @@ from rest_api.app import create_app
 from rest_api.routing import MAX_BODY_BYTES
 from todo_app import VERSION
 from todo_app.requests import RequestContext
-from todo_core.core import Core
+from todo_core.core import Core, utc_now
 from todo_core.identity import bearer_token, client_name
+from todo_core.limits import parse_networks
 from todo_core.operation import Caller
 from todo_core.retention import keep_purging
 from todo_core.settings import ConfigurationError, Settings
 
 Only = Literal["rest", "mcp"]
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -63,14 +70,30 @@ class Address:
         Raises:
             ConfigurationError: A public address needs them named.
         """
-        if not self.is_loopback and not settings.allowed_hosts:
+        if not self.is_loopback and not settings.allowed_hosts and settings.public_url is None:
             raise ConfigurationError(
-                f"TODO_ALLOWED_HOSTS is required to serve on {self.host}: name each host:port that clients use"
+                f"TODO_PUBLIC_URL is required to serve on {self.host}: the URL that clients use"
+                " (or TODO_ALLOWED_HOSTS: each host:port that they use)"
             )
-        return [*(f"{name}:{self.port}" for name in _LOOPBACK), *settings.allowed_hosts]
+        return [*(f"{name}:{self.port}" for name in _LOOPBACK), *_public_host(settings), *settings.allowed_hosts]
 
 
-def build(settings: Settings, database_url: str, address: Address, only: Only | None = None) -> FastAPI:
+def _public_host(settings: Settings) -> list[str]:
+    """The Host values that name the public URL; the scheme's own port may be left out."""
+    if settings.public_url is None:
+        return []
+    parts = urlsplit(settings.public_url)
+    return [parts.netloc] if parts.port else [parts.netloc, f"{parts.netloc}:{_DEFAULT_PORTS[parts.scheme]}"]
+
+
+def build(
+    settings: Settings,
+    database_url: str,
+    address: Address,
+    only: Only | None = None,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+) -> FastAPI:
     """The application, ready for an ASGI server.
 
     Args:
@@ -78,31 +101,38 @@ def build(settings: Settings, database_url: str, address: Address, only: Only | 
         database_url: A migrated database.
         address: Where it will be served.
         only: Serve just one face.
+        clock: Gives the present moment, with a time zone.
 
     Raises:
-        ConfigurationError: The address needs `TODO_ALLOWED_HOSTS`.
+        ConfigurationError: The address needs `TODO_PUBLIC_URL`.
     """
     hosts = address.hosts(settings)
+    servers = [issuer.issuer for issuer in settings.trusted_issuers if issuer.authorization_server]
+    origins = [f"http://{name}:{address.port}" for name in _LOOPBACK]
+    origins += [f"{scheme}://{host}" for host in settings.allowed_hosts for scheme in ("https", "http")]
+    origins += [settings.public_url] if settings.public_url is not None else []
     core: Core | None = None
 
-    async def authenticate(headers: Mapping[str, str]) -> Caller:
+    async def authenticate(request: Request) -> Caller:
         assert core is not None  # the lifespan has begun
-        principal = await core.identity.authenticate(bearer_token(headers.get("authorization")))
-        return Caller(core, principal, "mcp", client_name(headers.get("user-agent")))
+        address = request.client.host if request.client is not None else None
+        principal = await core.identity.authenticate(bearer_token(request.headers.get("authorization")), address)
+        return Caller(core, principal, "mcp", client_name(request.headers.get("user-agent")))
 
     endpoint = McpEndpoint(
         TodoServer(VERSION),
         authenticate,
         allowed_hosts=hosts,
-        allowed_origins=[*(f"http://{host}" for host in hosts), *settings.cors_origins],
+        allowed_origins=[*origins, *settings.cors_origins],
         max_body_bytes=MAX_BODY_BYTES,
+        metadata_url=metadata.metadata_url(settings.public_url) if settings.public_url and servers else None,
     )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         nonlocal core
         async with AsyncExitStack() as stack:
-            core = app.state.core = await stack.enter_async_context(Core.open(settings, database_url))
+            core = app.state.core = await stack.enter_async_context(Core.open(settings, database_url, clock=clock))
             await stack.enter_async_context(endpoint.run())
             tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(keep_purging, core)
@@ -115,12 +145,16 @@ def build(settings: Settings, database_url: str, address: Address, only: Only | 
     app = create_app(settings, lifespan, with_features=only != "mcp")
     if only != "rest":
         app.router.routes.insert(0, Route(MCP_PATH, endpoint=endpoint))
+        if settings.resource is not None and servers:
+            app.router.routes.extend(metadata.routes(settings.resource, servers))
     layers = app.build_middleware_stack
-    debug = settings.log_level == "debug"
 
     def outermost() -> ASGIApp:
-        whole = layers()
-        return RequestContext(whole, whole if settings.cors_origins else app.router, debug=debug)
+        context = RequestContext(layers(), app.router, settings)
+        if not settings.trusted_proxies:
+            return context
+        proxies = [str(network) for network in parse_networks(settings.trusted_proxies)]
+        return ProxyHeadersMiddleware(context, proxies)  # type: ignore[arg-type, return-value]
 
     app.build_middleware_stack = outermost  # type: ignore[method-assign]  # also around FastAPI's own layers
     return app

@@ -10,8 +10,11 @@ from typing import Any, Final
 import asyncpg
 
 from migrations.state import current
-from todo_core.core import SCHEMA_REVISION
-from todo_core.database import APP_ROLE, JANITOR_ROLE, asyncpg_dsn, is_behind_pooler
+from todo_core.core import SCHEMA_REVISION, utc_now
+from todo_core.database import ADMIN_ROLE, APP_ROLE, JANITOR_ROLE
+from todo_core.dsn import asyncpg_dsn, is_behind_pooler
+from todo_core.errors import Unavailable
+from todo_core.jwks import RemoteKeys
 from todo_core.models import METADATA
 from todo_core.settings import Settings
 
@@ -42,8 +45,10 @@ async def examine(settings: Settings, database_url: str) -> int:
 
 async def _findings(settings: Settings, database_url: str) -> AsyncIterator[Finding]:
     kind = "embedded" if settings.database_url is None else "configured"
-    jwts = "accepted" if settings.jwt_secret is not None else "refused, as TODO_JWT_SECRET is not set"
-    yield Finding(True, "configuration", f"database {kind}, JWTs {jwts}")
+    limits = "in Redis" if settings.redis_url is not None else "in each process"
+    yield Finding(True, "configuration", f"database {kind}, rate limits counted {limits}")
+    async for finding in _issuers(settings):
+        yield finding
     dsn = asyncpg_dsn(database_url)
     try:
         async with _connected(dsn) as connection:
@@ -58,11 +63,31 @@ async def _findings(settings: Settings, database_url: str) -> AsyncIterator[Find
                 yield Finding(False, "migrations", f"{found}, not {SCHEMA_REVISION}; run `todo-mcp migrate`")
                 return
             yield Finding(True, "migrations", f"{revision}, the newest")
-            for role in (APP_ROLE, JANITOR_ROLE):
+            for role in (APP_ROLE, JANITOR_ROLE, ADMIN_ROLE):
                 yield await _role(connection, role)
             yield await _row_level_security(connection)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         yield Finding(False, "database", f"cannot be used ({type(error).__name__}); check TODO_DATABASE_URL")
+
+
+async def _issuers(settings: Settings) -> AsyncIterator[Finding]:
+    if not settings.trusted_issuers:
+        yield Finding(True, "issuers", "none, so only API tokens are accepted; TODO_BETTER_AUTH_URL or TODO_JWT_ISSUER")
+    for issuer in settings.trusted_issuers:
+        subject = f"issuer {issuer.issuer}"
+        algorithms = ", ".join(sorted(issuer.algorithms))
+        if issuer.jwks_url is None:
+            yield Finding(True, subject, f"{algorithms} with a secret")
+            continue
+        keys = RemoteKeys(issuer.jwks_url, utc_now)
+        try:
+            await keys.require()
+        except Unavailable:
+            yield Finding(False, subject, "its keys cannot be fetched; is its address right, and is it running?")
+        else:
+            yield Finding(True, subject, f"{algorithms} with the keys it publishes")
+        finally:
+            await keys.close()
 
 
 @asynccontextmanager

@@ -9,19 +9,29 @@ import orjson
 from pydantic import ValidationError
 
 from todo_core.core import Core
-from todo_core.models.fields import Scope
+from todo_core.issuers import UserRole
 from todo_core.models.tokens import TokenCreate
 from todo_core.operation import Caller
 from todo_core.operations import tokens
+from todo_core.scopes import Scope
 from todo_core.settings import Settings
 from todo_core.validation import refuse
 
 
 @asynccontextmanager
-async def acting_for(settings: Settings, database_url: str, user: str) -> AsyncIterator[Caller]:
-    """A caller for a local user, who is made at first sight."""
+async def acting_for(
+    settings: Settings, database_url: str, user: str, role: UserRole | None = None
+) -> AsyncIterator[Caller]:
+    """A caller for a local user, who is made at first sight, and has `role` from now on."""
     async with Core.open(settings, database_url) as core:
-        yield Caller(core, await core.identity.local(user), "cli")
+        yield Caller(core, await core.identity.local(user, role), "cli")
+
+
+@asynccontextmanager
+async def operating(settings: Settings, database_url: str) -> AsyncIterator[Caller]:
+    """A caller who administers accounts: whoever runs the command line has the database itself."""
+    async with Core.open(settings, database_url) as core:
+        yield Caller(core, await core.identity.operator(), "cli")
 
 
 async def first_token(settings: Settings, database_url: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The outermost layer: every request has an id, in its log lines and in the answer."""
+"""The outermost layer: what is true of every answer, whoever gives it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import time
+from collections.abc import Iterable
 from typing import Final
 
 import structlog
@@ -15,37 +16,63 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rest_api import problems
 from todo_core.errors import TodoError
+from todo_core.limits import SPENT, Budget
+from todo_core.settings import Settings
 
 HEADER: Final = b"x-request-id"
 SLOW_SECONDS: Final = 1.0
 _SAFE: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_DIRECT: Final = ("/api/", "/mcp")
+Header = tuple[bytes, bytes]
+
+_OPEN: Final = "/.well-known/"
+"""Answers any origin by itself."""
+_DOCS: Final = "/docs"
+_SECURITY: Final = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-site"),
+]
+_HTTPS: Final = [(b"strict-transport-security", b"max-age=31536000")]
+_LOADS_NOTHING: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_CDN: Final = "https://cdn.jsdelivr.net"
+_PAGE: Final = (
+    b"content-security-policy",
+    f"default-src 'self'; script-src 'unsafe-inline' {_CDN}; style-src 'unsafe-inline' {_CDN};"
+    " img-src data: https://fastapi.tiangolo.com; frame-ancestors 'none'".encode(),
+)
+"""FastAPI's page of the API loads Swagger UI."""
+_PRIVATE: Final = (b"cache-control", b"private, no-cache")
+"""What a person's todos are is nobody else's to keep, and is asked anew each time (RFC 9111 §5.2.2)."""
 _PROCESS: Final = os.urandom(8).hex().encode()
 _count = itertools.count()
 _log = structlog.get_logger("todo_app.requests")
 
 
 class RequestContext:
-    """Takes the caller's `X-Request-Id` if it is a plain one, or makes one.
+    """Gives every answer its request id, its security headers, and what is left of the caller's rate limit.
 
-    A request that failed or was slow is logged at its end; every request is at level debug,
-    because an access log costs a tenth of the throughput.
+    It takes the caller's `X-Request-Id` if it is a plain one, or makes one. A request that failed or was slow
+    is logged at its end; every request is at level debug, because an access log costs a tenth of the throughput.
 
     Our own addresses go to the router directly, past the web framework's layers: they exist for what
-    no route here uses (generator dependencies, uploads), and cost a tenth of a look-up.
+    no route here uses (generator dependencies, uploads), and cost a tenth of a look-up. Only where browsers
+    of other origins are let in, the layer that does so is needed.
     """
 
-    def __init__(self, app: ASGIApp, router: ASGIApp, *, debug: bool) -> None:
+    def __init__(self, app: ASGIApp, router: ASGIApp, settings: Settings) -> None:
         """Wrap an application.
 
         Args:
             app: The whole application, with its layers.
             router: What is inside of them.
-            debug: Whether every request is logged.
+            settings: Whether there are other origins, whether it is served over https, and what to log.
         """
         self._app = app
         self._router = router
-        self._debug = debug
+        self._debug = settings.log_level == "debug"
+        self._direct = (_OPEN,) if settings.cors_origins else (_OPEN, "/api/", "/mcp")
+        is_public = settings.public_url is not None and settings.public_url.startswith("https://")
+        self._headers = [*_SECURITY, *(_HTTPS if is_public else [])]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,17 +82,21 @@ class RequestContext:
         request_id = given if _SAFE.fullmatch(given) else b"%s%016x" % (_PROCESS, next(_count))
         status = 0
 
+        spent: list[Budget] = []
+        SPENT.set(spent)
+
         async def tagged(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                message["headers"] = [*message["headers"], (HEADER, request_id)]
+                message["headers"] = self._dressed(message["headers"], scope["path"], spent)
+                message["headers"].append((HEADER, request_id))
             await send(message)
 
         began = time.perf_counter()
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())  # a request has a context of its own
         try:
-            if scope["path"].startswith(_DIRECT):
+            if scope["path"].startswith(self._direct):
                 await self._route(scope, receive, tagged)
             else:
                 await self._app(scope, receive, tagged)
@@ -77,6 +108,18 @@ class RequestContext:
         if self._debug or status >= 500 or seconds > SLOW_SECONDS:
             log = _log.warning if status >= 500 or seconds > SLOW_SECONDS else _log.debug
             log("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000))
+
+    def _dressed(self, headers: Iterable[Header], path: str, spent: list[Budget]) -> list[Header]:
+        """The answer's headers, and those that every answer has."""
+        dressed = [*headers, *self._headers, _PAGE if path == _DOCS else _LOADS_NOTHING]
+        for name, _ in headers:
+            if name == b"cache-control":
+                break
+        else:
+            dressed.append(_PRIVATE)
+        if spent:
+            dressed += spent[-1].headers()
+        return dressed
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from todo_app import logs
 from todo_app.application import Address, Only, build
 from todo_app.local import first_token
+from todo_app.protocol import LimitedProtocol
 from todo_core.settings import Settings
 
 _ADDRESS: Final = "TODO_SERVE_ADDRESS"
@@ -28,7 +29,7 @@ def run(settings: Settings, database_url: str, address: Address, only: Only | No
     """Serve until a signal comes; several workers are processes of their own.
 
     Raises:
-        ConfigurationError: The address needs `TODO_ALLOWED_HOSTS`.
+        ConfigurationError: The address needs `TODO_PUBLIC_URL`.
     """
     address.hosts(settings)
     # uvicorn finishes its requests and then raises the signal again, for us: that is a good end.
@@ -47,8 +48,8 @@ def run(settings: Settings, database_url: str, address: Address, only: Only | No
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # nobody's X-Forwarded-For is believed
-        http="httptools",
+        proxy_headers=False,  # the application knows whom to believe
+        http=LimitedProtocol,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -12,15 +12,17 @@ import asyncpg
 from sqlalchemy import Text, column, select, table
 from sqlmodel import col
 
-from todo_core.database import BEHIND_A_POOLER, Database, Statement, asyncpg_dsn
+from todo_core.database import BEHIND_A_POOLER, Database, Statement
+from todo_core.dsn import asyncpg_dsn
 from todo_core.errors import Unavailable
 from todo_core.events import Announcer
 from todo_core.identity import Identity
+from todo_core.limits import Limits
 from todo_core.models.installation import Installation
 from todo_core.paging import Cursors
 from todo_core.settings import ConfigurationError, Settings
 
-SCHEMA_REVISION: Final = "0001"
+SCHEMA_REVISION: Final = "0002"
 """The migration this code is written for; a test holds it to `migrations/versions/`."""
 
 
@@ -35,6 +37,7 @@ class Core:
     settings: Settings
     database: Database
     identity: Identity
+    limits: Limits
     cursors: Cursors
     announcer: Announcer
     clock: Callable[[], datetime]
@@ -60,20 +63,23 @@ class Core:
         try:
             cursors = Cursors(await _cursor_key(database))
             announcer = Announcer(database)
-            async with announcer.running():
-                yield cls(settings, database, Identity(settings, database, clock), cursors, announcer, clock)
+            limits = Limits(settings)
+            identity = Identity(settings, database, limits, clock)
+            async with announcer.running(), aclosing(limits), aclosing(identity):
+                yield cls(settings, database, identity, limits, cursors, announcer, clock)
         finally:
             await database.close()
 
     async def ready(self) -> None:
-        """Ask the database as a request would.
+        """Ask the database as a request would, and whether there are keys to check tokens with.
 
         Raises:
-            Unavailable: It cannot be reached, or is not at the migration this code is written for.
+            Unavailable: It cannot be reached, is not at the migration this code is written for, or there are none.
         """
         async with self.database.begin(read_only=True) as transaction:
             if await transaction.value(_REVISION) != SCHEMA_REVISION:
                 raise Unavailable("The database is not at this version's migration.")
+        await self.identity.ready()
 
 
 _REVISION = Statement(select(column("version_num", Text)).select_from(table("alembic_version")))

@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Literal, cast
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import anyio
 import asyncpg
@@ -23,6 +22,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
+from todo_core.dsn import is_behind_pooler
 from todo_core.errors import Unavailable
 from todo_core.settings import ConfigurationError, Settings
 
@@ -32,7 +32,10 @@ APP_ROLE: Final = "todo_app"
 JANITOR_ROLE: Final = "todo_janitor"
 """Role of the purge. It sees only what is past its time."""
 
-Role = Literal["todo_app", "todo_janitor"]
+ADMIN_ROLE: Final = "todo_admin"
+"""Role of operations on accounts. It sees who they are and counts their rows; it cannot read a todo."""
+
+Role = Literal["todo_app", "todo_janitor", "todo_admin"]
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
@@ -61,9 +64,9 @@ Columns = ReadOnlyColumnCollection[str, Any]
 
 _ALONE: Final = """
 WITH me AS MATERIALIZED (
-    SELECT set_config('app.user_id', ({user})::text, true)::bigint AS user_id, require_live_token(${token}) AS live
+    SELECT require_active(set_config('app.user_id', ({user})::text, true)::bigint, ${token}) AS user_id
 )
-SELECT found.* FROM me CROSS JOIN LATERAL (SELECT * FROM ({sql}) AS asked OFFSET 0) AS found WHERE me.live
+SELECT found.* FROM me CROSS JOIN LATERAL (SELECT * FROM ({sql}) AS asked OFFSET 0) AS found
 """
 
 
@@ -95,7 +98,7 @@ class Statement:
     def _alone(self) -> str | None:
         """A read that needs no transaction around it: one round trip.
 
-        `me` names the user for row-level security, for this one statement, and refuses a dead token. The
+        `me` names the user for row-level security, for this one statement, and refuses whoever may not act. The
         statement takes its user from `me`, and `OFFSET 0` keeps the planner from turning the two around:
         so the name is set before the first row is looked at. Set later, it would show no row.
         """
@@ -146,16 +149,19 @@ class Transaction(Executor):
 class Reader(Executor):
     """Runs statements that only read, each by itself: one round trip instead of three."""
 
-    __slots__ = ("_database", "_token_id", "_user_id")
+    __slots__ = ("_database", "_role", "_token_id", "_user_id")
 
-    def __init__(self, database: Database, user_id: int, token_id: int | None) -> None:
+    def __init__(self, database: Database, user_id: int, token_id: int | None, role: Role) -> None:
         self._database = database
         self._user_id = user_id
         self._token_id = token_id
+        self._role: Role = role
 
     async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
-        if statement.alone is None or self._database.behind_pooler:
-            begin = self._database.begin(user_id=self._user_id, token_id=self._token_id, read_only=True)
+        if statement.alone is None or self._role != APP_ROLE or self._database.behind_pooler:
+            begin = self._database.begin(
+                user_id=self._user_id, token_id=self._token_id, role=self._role, read_only=True
+            )
             async with begin as transaction:
                 return await transaction.rows(statement, **given)
         arguments = statement.arguments(given | {"user_id": self._user_id})
@@ -207,12 +213,12 @@ class Database:
         """Seconds to wait for a connection. One that is idle is there at once, and a timer would cost as much."""
         return None if self._pool.get_idle_size() else self._timeout
 
-    def read(self, *, user_id: int, token_id: int | None) -> Reader:
-        """Read as `todo_app`, seeing only what belongs to `user_id`.
+    def read(self, *, user_id: int, token_id: int | None, role: Role = APP_ROLE) -> Reader:
+        """Read as `role`, seeing only what it may see of `user_id`'s.
 
         Each statement has its own snapshot, as in any READ COMMITTED transaction.
         """
-        return Reader(self, user_id, token_id)
+        return Reader(self, user_id, token_id, role)
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Row]:
         """Run one statement in a transaction of its own.
@@ -238,9 +244,9 @@ class Database:
     ) -> AsyncIterator[Transaction]:
         """Run one transaction as `role`, seeing only what belongs to `user_id` (0: nobody).
 
-        It begins in one round trip and uses only `SET LOCAL`, so nothing outlives it. With `token_id` the
-        database refuses a token that has been revoked or has expired. With `lock` the user's writes are
-        serialized: their order is the commit order.
+        It begins in one round trip and uses only `SET LOCAL`, so nothing outlives it. The database refuses a
+        user who is suspended or gone, and an API token that was revoked or has expired. With `lock` the
+        user's writes are serialized: their order is the commit order.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached, or took too long.
@@ -249,8 +255,8 @@ class Database:
         begin = f"BEGIN{' READ ONLY' if read_only else ''}; {self._begin}SET LOCAL app.user_id = '{int(user_id)}';"
         if role != APP_ROLE:
             begin += f" SET LOCAL ROLE {role};"
-        if token_id is not None:
-            begin += f" SELECT require_live_token({int(token_id)});"
+        if user_id:
+            begin += f" SELECT require_active({int(user_id)}, {'NULL' if token_id is None else int(token_id)});"
         if not read_only:
             # A write finds its rows by id: planning it anew each time costs more than running it.
             begin += " SET LOCAL plan_cache_mode = force_generic_plan;"
@@ -302,24 +308,6 @@ async def _is_nobody_else(connection: asyncpg.Connection[Any]) -> None:
 
 async def _keep(connection: asyncpg.Connection[Any]) -> None:
     """Nothing to reset: every setting is `SET LOCAL`."""
-
-
-def asyncpg_dsn(url: str) -> str:
-    """A connection string as asyncpg takes it.
-
-    Neon adds `channel_binding=require`, which asyncpg would send to the server as a setting.
-    """
-    parts = urlsplit(url)
-    given = parse_qsl(parts.query, keep_blank_values=True)
-    query = [(name, value) for name, value in given if name != "channel_binding"]
-    return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(query)))
-
-
-def is_behind_pooler(settings: Settings, dsn: str) -> bool:
-    """Whether connections are shared with other clients, transaction by transaction, as PgBouncer does."""
-    if settings.database_pooler == "auto":
-        return "-pooler" in (urlsplit(dsn).hostname or "")
-    return settings.database_pooler == "on"
 
 
 def json_object(shape: type[BaseModel], source: Columns, **computed: Any) -> ColumnElement[Any]:

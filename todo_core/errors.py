@@ -6,12 +6,15 @@
     ├── Unauthenticated 401
     ├── Forbidden 403
     │   ├── InsufficientScope
-    │   └── NotOwner
+    │   ├── NotForApps
+    │   ├── NotOwner
+    │   └── Suspended
     ├── NotFound 404
     ├── Conflict 409
     │   ├── VersionConflict 412
     │   ├── UndoRefused
     │   └── RequestInProgress
+    ├── TooManyRequests 429
     └── Unavailable 503
 
 The first line of a class's docstring is the message its callers read, the rest of the
@@ -107,6 +110,11 @@ class Unauthenticated(TodoError):
     code = "unauthenticated"
     status = 401
 
+    def __init__(self, *, presented: bool = False) -> None:
+        super().__init__()
+        self.presented = presented
+        """Whether there was a token at all."""
+
 
 class Forbidden(TodoError):
     """This is not allowed."""
@@ -128,6 +136,15 @@ class InsufficientScope(Forbidden):
         self.scope = scope
 
 
+class NotForApps(Forbidden):
+    """An app that acts for a person cannot do this.
+
+    Do it as the person, signed in at the web UI, or with an API token.
+    """
+
+    code = "not_for_apps"
+
+
 class NotOwner(Forbidden):
     """This item belongs to somebody else.
 
@@ -135,6 +152,15 @@ class NotOwner(Forbidden):
     """
 
     code = "not_owner"
+
+
+class Suspended(Forbidden):
+    """This account is suspended.
+
+    Ask the people who run this service.
+    """
+
+    code = "suspended"
 
 
 class NotFound(TodoError):
@@ -185,6 +211,21 @@ class RequestInProgress(Conflict):
     code = "request_in_progress"
     retryable = True
     retry_after = 1
+
+
+class TooManyRequests(TodoError):
+    """The rate limit is reached.
+
+    Wait the seconds given in `retry_after`, then send the same request again; batches count each item.
+    """
+
+    code = "rate_limited"
+    status = 429
+    retryable = True
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(extra={"retry_after": retry_after})
+        self.retry_after = retry_after  # type: ignore[misc]  # here it is known only when it happens
 
 
 class Unavailable(TodoError):

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import structlog
+from cachetools import LRUCache
 from sqlalchemy import Text, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -32,10 +33,13 @@ class Announcer:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._latest: dict[int, int] = {}
+        self._told: LRUCache[int, int] = LRUCache(10_000)
         self._wake = asyncio.Event()
 
     def announce(self, user_id: int, change_id: int) -> None:
-        """Say, soon, that `change_id` was committed."""
+        """Say, soon, that `change_id` was committed, unless a later one was told already."""
+        if change_id <= self._told.get(user_id, 0):
+            return
         self._latest[user_id] = max(change_id, self._latest.get(user_id, 0))
         self._wake.set()
 
@@ -65,6 +69,7 @@ class Announcer:
         try:
             async with self._database.begin() as transaction:
                 await transaction.rows(_NOTIFY, payloads=payloads)
+            self._told.update(latest)
         except asyncio.CancelledError:
             self._latest = latest | self._latest
             raise

@@ -1,54 +1,41 @@
 """Who is calling: a JWT or an API token becomes a `Principal`.
 
-The algorithm comes from the configuration and never from the token. What a caller is told is
-always the same 401; the reason is for the log (ID7).
+What a caller is told is always the same 401; the reason is for the log (ID7). Whether a user is
+suspended and a token still lives is asked of the database in every transaction
+(`require_active`), so what is remembered here needs no forgetting when that changes.
 """
 
 from __future__ import annotations
 
-import binascii
 import hashlib
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-import jwt
 import structlog
 from cachetools import TTLCache
-from sqlalchemy import LargeBinary, Text, case, func, or_, select, update
+from sqlalchemy import LargeBinary, Text, and_, case, func, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from todo_core import tokens
 from todo_core.database import Database, Statement, parameter
 from todo_core.errors import InvalidInput, Unauthenticated
-from todo_core.models.fields import Scope
+from todo_core.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, UserRole
+from todo_core.jwts import MAX_SUBJECT_LENGTH, Claims, RefusedError, Verifier
+from todo_core.limits import Limits
 from todo_core.models.tokens import ApiToken
 from todo_core.models.users import User
-from todo_core.settings import LOCAL_ISSUER, Settings
-from todo_core.text import storable, strict_json
+from todo_core.scopes import ALL_SCOPES, USER_SCOPES, Scope
+from todo_core.settings import Settings
 
-LEEWAY: Final = timedelta(seconds=30)
-MAX_TOKEN_BYTES: Final = 8192
 CACHED_FOR: Final = 60.0
-"""Seconds a verified token is remembered. An API token's revocation needs no forgetting: the
-database checks it in every transaction (`require_live_token`)."""
-
-USER_SCOPES: Final[frozenset[Scope]] = frozenset({"todos:read", "todos:write", "profile"})
-ALL_SCOPES: Final[frozenset[Scope]] = USER_SCOPES | {"admin"}
+"""Seconds a verified token is remembered."""
 
 MAX_CLIENT_LENGTH: Final = 200
-MAX_SUBJECT_LENGTH: Final = 255
 
-_SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _log = structlog.get_logger()
-
-
-class _Refused(Exception):
-    """Why a token is not accepted; for the log only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +46,8 @@ class Principal:
     scopes: frozenset[Scope]
     token_id: int | None = None
     """The API token, if it was one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """What a verified JWT says about its bearer."""
-
-    issuer: str
-    subject: str
-    scopes: frozenset[Scope]
-    expires_at: float
-    """Seconds since the epoch."""
+    is_delegated: bool = False
+    """Whether an app acts for the user, with an OAuth access token."""
 
 
 _SEEN = Statement(
@@ -79,8 +57,11 @@ _SEEN = Statement(
     )
 )
 _user = User.__table__  # type: ignore[attr-defined]
+_HAS_NO_NAME = and_(_user.c.display_name.is_(None), not_(_user.c.is_name_chosen))
+"""A name that the user took away stays away; one that was never there may come with a later token."""
+_WRITTEN_DOWN = (_user.c.id, _user.c.role, _user.c.email, _HAS_NO_NAME.label("has_no_name"))
 _FIND_USER = Statement(
-    select(_user.c.id).where(
+    select(*_WRITTEN_DOWN).where(
         _user.c.issuer == parameter("issuer", Text()), _user.c.subject == parameter("subject", Text())
     )
 )
@@ -90,9 +71,23 @@ _MAKE_USER = Statement(
         issuer=parameter("issuer", Text()),
         subject=parameter("subject", Text()),
         time_zone=parameter("time_zone", Text()),
+        role=parameter("role", Text()),
+        email=parameter("email", Text()),
+        display_name=parameter("name", Text()),
     )
     .on_conflict_do_nothing()
-    .returning(_user.c.id)
+    .returning(*_WRITTEN_DOWN)
+)
+_RENEW_USER = Statement(
+    update(_user)
+    .where(_user.c.issuer == parameter("issuer", Text()), _user.c.subject == parameter("subject", Text()))
+    .values(
+        role=parameter("role", Text()),
+        email=parameter("email", Text()),
+        display_name=case((_HAS_NO_NAME, parameter("name", Text())), else_=_user.c.display_name),
+        version=_user.c.version + 1,
+        updated_at=func.now(),
+    )
 )
 _PRESENT = Statement(
     select(func.set_config("app.token_hash", func.encode(parameter("hash", LargeBinary()), "hex"), True))
@@ -128,18 +123,37 @@ def client_name(user_agent: str | None) -> str | None:
 class Identity:
     """Verifies tokens and remembers for a minute whom they name."""
 
-    def __init__(self, settings: Settings, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, settings: Settings, database: Database, limits: Limits, clock: Callable[[], datetime]) -> None:
         self._settings = settings
         self._database = database
+        self._limits = limits
         self._clock = clock
+        self._verifier = Verifier(settings.trusted_issuers, clock)
         self._principals: TTLCache[bytes, tuple[Principal, float]] = TTLCache(10_000, CACHED_FOR)
 
-    async def authenticate(self, token: str | None) -> Principal:
+    async def ready(self) -> None:
+        """Whether tokens can be checked.
+
+        Raises:
+            Unavailable: The keys of an issuer were never reached.
+        """
+        await self._verifier.ready()
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        await self._verifier.close()
+
+    async def authenticate(self, token: str | None, address: str | None = None) -> Principal:
         """The user that a bearer token names.
+
+        Args:
+            token: What the caller presents.
+            address: Where the request comes from; one that sends many refused tokens has to wait.
 
         Raises:
             Unauthenticated: There is no token, or it is not accepted. The log has the reason.
-            Unavailable: The database cannot be reached.
+            TooManyRequests: The address sent too many that were not.
+            Unavailable: The database, or the keys to check the token with, cannot be reached.
         """
         if not token:
             _log.info("token_refused", reason="no token")
@@ -148,151 +162,72 @@ class Identity:
         known = self._principals.get(key)
         if known is not None and known[1] > self._clock().timestamp():
             return known[0]
+        await self._limits.require_login(address)
         try:
             principal, until = await (self._token(token) if tokens.looks_like(token) else self._jwt(token))
-        except _Refused as reason:
+        except RefusedError as reason:
             _log.info("token_refused", reason=str(reason))
-            raise Unauthenticated from None
+            await self._limits.refused_login(address)
+            raise Unauthenticated(presented=True) from None
         self._principals[key] = (principal, until)
         return principal
 
-    async def local(self, name: str) -> Principal:
-        """The local user of that name, with every scope a user can have (ID6).
+    def forget(self, principal: Principal) -> None:
+        """Verify the tokens of a principal anew: the database knows its user or token no more."""
+        for key in [key for key, (known, _) in self._principals.items() if known == principal]:
+            self._principals.pop(key, None)
+
+    async def local(self, name: str, role: UserRole | None = None) -> Principal:
+        """The local user of that name, with every scope that the role has (ID6).
+
+        Args:
+            name: 1 to 255 printable characters.
+            role: The user's role from now on; None leaves it.
 
         Raises:
             InvalidInput: The name cannot be one.
         """
         if not 1 <= len(name) <= MAX_SUBJECT_LENGTH or not name.isprintable():
             raise InvalidInput("A user's name has 1 to 255 printable characters.")
-        return Principal(await self._user(LOCAL_ISSUER, name), USER_SCOPES)
+        scopes = frozenset(ALL_SCOPES) if role == "admin" else USER_SCOPES
+        return Principal(await self._sign_in(LOCAL_ISSUER, name, role), scopes)
+
+    async def operator(self) -> Principal:
+        """Whoever runs the command line has the database itself: an admin."""
+        return Principal(await self._sign_in(OPERATOR_ISSUER, "operator", "admin"), frozenset(ALL_SCOPES))
 
     async def _token(self, token: str) -> tuple[Principal, float]:
         if not tokens.is_well_formed(token):
-            raise _Refused("api token with a wrong shape or checksum")
+            raise RefusedError("api token with a wrong shape or checksum")
         digest = tokens.digest(token)
         async with self._database.begin() as transaction:
             await transaction.row(_PRESENT, hash=digest)
             row = await transaction.row(_USE_TOKEN, hash=digest)
         if row is None:
-            raise _Refused("api token unknown, revoked or expired")
+            raise RefusedError("api token unknown, revoked or expired")
         return Principal(row["user_id"], frozenset(row["scopes"]), row["id"]), float("inf")
 
     async def _jwt(self, token: str) -> tuple[Principal, float]:
-        claims = verify_jwt(token, self._settings, self._clock())
-        return Principal(await self._user(claims.issuer, claims.subject), claims.scopes), claims.expires_at
+        claims = await self._verifier.verify(token)
+        user_id = await self._sign_in(claims.issuer, claims.subject, claims.role, claims)
+        return Principal(user_id, claims.scopes, is_delegated=claims.is_delegated), claims.expires_at
 
-    async def _user(self, issuer: str, subject: str) -> int:
-        """The user's id; the user is made at first sight (DESIGN §3)."""
-        names = {"issuer": issuer, "subject": subject}
+    async def _sign_in(self, issuer: str, subject: str, role: UserRole | None, claims: Claims | None = None) -> int:
+        """The user's id; the user is made at first sight (DESIGN §3) and has role and e-mail of the latest token."""
+        who = {"issuer": issuer, "subject": subject}
+        email, name = (claims.email, claims.name) if claims is not None else (None, None)
         async with self._database.begin() as transaction:
-            await transaction.row(_SEEN, **names)
-            user_id: int | None = (
-                await transaction.value(_FIND_USER, **names)
-                or await transaction.value(_MAKE_USER, **names, time_zone=self._settings.time_zone)
-                or await transaction.value(_FIND_USER, **names)  # somebody else's transaction made it in between
+            await transaction.row(_SEEN, **who)
+            zone = self._settings.time_zone
+            found = (
+                await transaction.row(_FIND_USER, **who)
+                or await transaction.row(_MAKE_USER, **who, time_zone=zone, role=role or "user", email=email, name=name)
+                or await transaction.row(_FIND_USER, **who)  # somebody else's transaction made it in between
             )
-        assert user_id is not None  # one of the two inserted it
+            assert found is not None  # one of the two inserted it
+            new = {"role": role or found["role"], "email": email or found["email"]}
+            is_new = new != {"role": found["role"], "email": found["email"]}
+            if is_new or (name is not None and found["has_no_name"]):
+                await transaction.rows(_RENEW_USER, **who, **new, name=name)
+        user_id: int = found["id"]
         return user_id
-
-
-def verify_jwt(token: str, settings: Settings, now: datetime) -> Claims:
-    """Check a JWT strictly: shape before signature, signature before claims (RFC 8725).
-
-    Raises:
-        _Refused: With the reason.
-    """
-    if settings.jwt_secret is None:
-        raise _Refused("jwt, but none is configured")
-    header, _ = _shape(token)
-    if header.get("alg") != "HS256":
-        raise _Refused("jwt algorithm is not the configured one")
-    if str(header.get("typ", "JWT")).upper() not in ("JWT", "AT+JWT"):
-        raise _Refused("jwt of another type")
-    if {"crit", "b64", "zip"} & header.keys():
-        raise _Refused("jwt with a critical extension")
-    try:
-        claims = jwt.decode(
-            token,
-            settings.jwt_secret.get_secret_value(),
-            algorithms=["HS256"],
-            options={
-                "require": ["exp", "iss", "aud", "sub"],
-                "verify_exp": False,
-                "verify_nbf": False,
-                "verify_iat": False,
-            },
-            issuer=settings.jwt_issuer,
-            audience=settings.jwt_audience,
-        )
-    except jwt.PyJWTError as error:
-        raise _Refused(f"jwt refused: {type(error).__name__}") from None
-    return _claims(claims, now)
-
-
-def _shape(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and payload, each a JSON object without duplicate names, in canonical base64url."""
-    if len(token) > MAX_TOKEN_BYTES:
-        raise _Refused("jwt too long")
-    parts = token.split(".")
-    if len(parts) != 3 or not all(_SEGMENT.fullmatch(part) for part in parts):
-        raise _Refused("not a jwt")
-    header, payload, _ = (_canonical(part) for part in parts)
-    return _object(header), _object(payload)
-
-
-def _canonical(segment: str) -> bytes:
-    try:
-        raw = urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-    except (binascii.Error, ValueError):
-        raise _Refused("jwt segment is not base64url") from None
-    if urlsafe_b64encode(raw).rstrip(b"=").decode() != segment:
-        raise _Refused("jwt segment is not canonical base64url")
-    return raw
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        value = strict_json(raw)
-    except ValueError as error:
-        raise _Refused(f"jwt segment {error if type(error) is ValueError else 'is not JSON'}") from None
-    if not isinstance(value, dict):
-        raise _Refused("jwt segment is not an object")
-    return value
-
-
-def _claims(claims: Mapping[str, Any], now: datetime) -> Claims:
-    moment = now.timestamp()
-    leeway = LEEWAY.total_seconds()
-    expires = _time(claims, "exp")
-    if expires is None or expires + leeway <= moment:
-        raise _Refused("jwt expired")
-    for name in ("nbf", "iat"):
-        if (begins := _time(claims, name)) is not None and begins - leeway > moment:
-            raise _Refused("jwt not valid yet")
-    issuer, subject = claims["iss"], claims["sub"]
-    if not isinstance(issuer, str) or not isinstance(subject, str) or not 1 <= len(subject) <= MAX_SUBJECT_LENGTH:
-        raise _Refused("jwt subject or issuer of a wrong type or size")
-    try:
-        storable(subject)
-    except ValueError:
-        raise _Refused("jwt subject is not storable text") from None
-    return Claims(issuer, subject, _scopes(claims), expires)
-
-
-def _time(claims: Mapping[str, Any], name: str) -> float | None:
-    value = claims.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 2**53:
-        raise _Refused("jwt time of a wrong type or size")
-    return float(value)
-
-
-def _scopes(claims: Mapping[str, Any]) -> frozenset[Scope]:
-    """RFC 8693 §4.2 `scope`, a space-separated string. A token without it is a user's own session."""
-    if "scope" not in claims:
-        return USER_SCOPES
-    if not isinstance(claims["scope"], str):
-        raise _Refused("jwt scope is not a string")
-    named = claims["scope"].split(" ")
-    return frozenset(scope for scope in ALL_SCOPES if scope in named)

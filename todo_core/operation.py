@@ -1,15 +1,15 @@
 """The one boundary between a transport and an operation.
 
 An operation is a plain async function that takes a `Tx`. `Caller.perform` runs it; what is true
-of every operation happens there and nowhere else, in this order: scope, begin, idempotent
-replay, the operation, change record, the stored reply, commit, notification. The commit happens
+of every operation happens there and nowhere else, in this order: scope, rate limit, begin,
+idempotent replay, the operation, change record, the stored reply, commit, notification. The commit happens
 before the answer leaves.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, TypeVar
 
@@ -17,17 +17,11 @@ import asyncpg
 import structlog
 
 from todo_core import idempotency
-from todo_core.database import (
-    RETRYABLE,
-    Executor,
-    Row,
-    Statement,
-    Transaction,
-)
-from todo_core.errors import Conflict, InsufficientScope, TodoError, Unauthenticated, Unavailable
-from todo_core.models.fields import Scope
+from todo_core.database import ADMIN_ROLE, APP_ROLE, RETRYABLE, Executor, Role, Row, Statement, Transaction
+from todo_core.errors import Conflict, InsufficientScope, NotForApps, Suspended, TodoError, Unauthenticated, Unavailable
 from todo_core.queries import changes as queries
 from todo_core.results import Changed
+from todo_core.scopes import Scope
 
 if TYPE_CHECKING:
     from todo_core.core import Core
@@ -36,8 +30,10 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-TOKEN_REFUSED: Final = "TD401"  # noqa: S105  # a SQLSTATE, not a secret
-"""SQLSTATE that `require_live_token` raises."""
+GONE: Final = "TD401"
+SUSPENDED: Final = "TD403"
+NO_ADMIN: Final = "TD4AD"
+"""SQLSTATEs that `require_active` raises."""
 
 ATTEMPTS: Final = 3
 _log = structlog.get_logger()
@@ -56,6 +52,19 @@ class Operation(Generic[P, R]):
     """Whether it takes something away (undo still brings it back)."""
     idempotent: bool
     """Whether a repetition changes nothing more, even without an idempotency key."""
+    for_apps: bool
+    """Whether an app that acts for the user, with an OAuth access token, may run it."""
+    is_batch: bool
+    """Whether its first argument is a sequence of items."""
+
+    @property
+    def role(self) -> Role:
+        """The database role it runs as."""
+        return ADMIN_ROLE if self.scope == "admin" else APP_ROLE
+
+    def cost(self, args: Sequence[Any]) -> int:
+        """What a call takes from the rate limit: a batch costs each of its items."""
+        return max(len(args[0]), 1) if self.is_batch and args else 1
 
     @property
     def words(self) -> str:
@@ -74,6 +83,7 @@ def operation(
     raises: tuple[type[TodoError], ...] = (),
     destructive: bool = False,
     idempotent: bool = True,
+    for_apps: bool = True,
 ) -> Callable[[Callable[Concatenate[Tx, P], Awaitable[R]]], Operation[P, R]]:
     """Declare an operation; its name is `<module>.<function>`.
 
@@ -83,15 +93,21 @@ def operation(
         raises: Refusals of its own, besides those that every operation can meet.
         destructive: Whether it takes something away.
         idempotent: Whether a repetition changes nothing more.
+        for_apps: Whether an app that acts for the user may run it.
     """
 
     def declare(run: Callable[Concatenate[Tx, P], Awaitable[R]]) -> Operation[P, R]:
         name = f"{run.__module__.rpartition('.')[2]}.{getattr(run, '__name__', '')}"
-        declared = Operation(run, name, effect, scope, raises, destructive, idempotent)
+        declared = Operation(run, name, effect, scope, raises, destructive, idempotent, for_apps, _takes_batch(run))
         OPERATIONS[name] = declared
         return declared
 
     return declare
+
+
+def _takes_batch(run: Callable[..., Any]) -> bool:
+    _, *wanted = inspect.signature(run).parameters.values()
+    return bool(wanted) and str(wanted[0].annotation).startswith("Sequence[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +149,18 @@ class Caller:
 
         Raises:
             InsufficientScope: The token does not allow it.
-            Unauthenticated: The token was revoked or has expired.
+            NotForApps: It is not for an app that acts for the user.
+            TooManyRequests: The user's rate limit is reached.
+            Unauthenticated: The token was revoked or has expired, or the user is gone.
+            Suspended: The user is suspended.
             Unavailable: The database cannot be reached.
             TodoError: Whatever else the operation declares.
         """
         if not self.may(operation.scope):
             raise InsufficientScope(operation.scope)
+        if self.principal.is_delegated and not operation.for_apps:
+            raise NotForApps
+        await self.core.limits.spend(self.principal.user_id, operation.cost(args))
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return await self._attempt(operation, *args, **kwargs)
@@ -146,22 +168,49 @@ class Caller:
                 if attempt == ATTEMPTS:
                     raise Unavailable from error
             except asyncpg.PostgresError as error:
-                if error.sqlstate == TOKEN_REFUSED:
-                    _log.info("token_refused", reason="api token revoked or expired")
-                    raise Unauthenticated from None
+                self._refuse(error.sqlstate)
                 if isinstance(error, asyncpg.IntegrityConstraintViolationError):
                     raise Conflict from error
                 raise
         raise AssertionError("unreachable")  # pragma: no cover
 
+    async def check(self) -> None:
+        """Ask whether the caller may act at all, where no operation would.
+
+        Raises:
+            TooManyRequests: The user's rate limit is reached.
+            Unauthenticated: The token was revoked or has expired, or the user is gone.
+            Suspended: The user is suspended.
+            Unavailable: The database cannot be reached.
+        """
+        await self.core.limits.spend(self.principal.user_id, 1)
+        try:
+            async with self.core.database.begin(
+                user_id=self.principal.user_id, token_id=self.principal.token_id, read_only=True
+            ):
+                pass
+        except asyncpg.PostgresError as error:
+            self._refuse(error.sqlstate)
+            raise
+
+    def _refuse(self, sqlstate: str | None) -> None:
+        """Raise what `require_active` meant."""
+        if sqlstate == GONE:
+            _log.info("token_refused", reason="api token revoked or expired, or user gone")
+            self.core.identity.forget(self.principal)
+            raise Unauthenticated(presented=True) from None
+        if sqlstate == SUSPENDED:
+            raise Suspended from None
+        if sqlstate == NO_ADMIN:
+            raise InsufficientScope("admin") from None
+
     async def _attempt(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        user_id, token_id = self.principal.user_id, self.principal.token_id
+        user_id, token_id, role = self.principal.user_id, self.principal.token_id, operation.role
         if operation.effect == "reads":
-            return await operation.run(
-                Tx(self, self.core.database.read(user_id=user_id, token_id=token_id)), *args, **kwargs
-            )
+            reader = self.core.database.read(user_id=user_id, token_id=token_id, role=role)
+            return await operation.run(Tx(self, reader), *args, **kwargs)
         key = self.idempotency_key
-        begin = self.core.database.begin(user_id=user_id, token_id=token_id, lock=key is None)
+        begin = self.core.database.begin(user_id=user_id, token_id=token_id, role=role, lock=key is None)
         async with begin as transaction:
             fingerprint = b""
             if key is not None:

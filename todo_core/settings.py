@@ -7,28 +7,55 @@ There is no global instance: whoever starts a process makes a `Settings` and han
 from __future__ import annotations
 
 import os
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import platformdirs
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-LOCAL_ISSUER = "urn:todo-mcp:local"
-"""Issuer of the users that the command line makes; no outside token may carry it."""
+from todo_core.issuers import (
+    RESERVED,
+    WITH_KEY_SET,
+    WITH_SECRET,
+    Algorithm,
+    Issuer,
+    Name,
+    better_auth,
+    long_enough,
+    secure_url,
+)
+from todo_core.limits import LARGEST_COST, parse_limit, parse_networks
+from todo_core.text import strict_json
 
-MINIMUM_SECRET_BYTES = 32
-"""RFC 7518 §3.2: an HS256 key is at least as long as the hash."""
+List = Annotated[tuple[str, ...], NoDecode]
+"""Comma-separated in the environment."""
 
 
 class ConfigurationError(Exception):
     """A setting has a wrong value; the text is one line for each mistake."""
 
 
-def _known_time_zone(name: str) -> str:
-    if name not in available_timezones():
+@cache
+def _time_zones() -> frozenset[str]:
+    """Every zone that PostgreSQL knows, too; `localtime` is the machine's own."""
+    return frozenset(available_timezones() - {"localtime"})
+
+
+def known_time_zone(name: str) -> str:
+    if name not in _time_zones():
         raise ValueError("is not an IANA time zone, such as Europe/Berlin")
     return name
 
@@ -65,36 +92,98 @@ class Settings(BaseSettings):
         description="Whether a transaction pooler such as PgBouncer stands before PostgreSQL; `auto`: if the host's"
         " name has `-pooler`. Behind one, prepared statements are off and every setting is made per transaction.",
     )
-    jwt_secret: SecretStr | None = Field(
-        default=None, description="Secret, at least 32 bytes, that signs HS256 tokens. Unset: JWTs are refused."
+    public_url: str | None = Field(
+        default=None,
+        description="Where clients reach this server, such as https://todo.example.com. MCP's Host header may name it,"
+        " and OAuth tokens for MCP are for this URL + `/mcp`.",
     )
-    jwt_issuer: str | None = Field(default=None, description="The `iss` that every JWT must carry.")
-    jwt_audience: str | None = Field(default=None, description="The `aud` that every JWT must carry.")
+    better_auth_url: str | None = Field(
+        default=None,
+        description="Origin of a Better Auth server whose sessions and OAuth access tokens are accepted;"
+        " needs `TODO_PUBLIC_URL`.",
+    )
+    jwt_issuer: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=255,
+        description="The `iss` of JWTs, for one issuer with these variables.",
+    )
+    jwt_audience: Annotated[tuple[Name, ...], NoDecode] = Field(
+        default=(), description="Comma-separated `aud` values, one of which a JWT must carry."
+    )
+    jwt_secret: SecretStr | None = Field(
+        default=None, description="Secret, at least 32 bytes, that signs HS256 tokens of `TODO_JWT_ISSUER`."
+    )
+    jwks_url: str | None = Field(
+        default=None, description="Where `TODO_JWT_ISSUER` publishes its keys, instead of a secret."
+    )
+    jwt_algorithms: Annotated[tuple[Algorithm, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated algorithms of `TODO_JWT_ISSUER`. Default: HS256 with a secret,"
+        " RS256, ES256 and EdDSA with a key set.",
+    )
+    issuers: Annotated[tuple[Issuer, ...], NoDecode] = Field(
+        default=(),
+        description="More trusted issuers, as a JSON list of objects; `specs/identity/tokens.md` has their fields.",
+    )
+    admin_roles: List = Field(
+        default=(), description="Comma-separated values of the `role` claim that make an admin. Default: none do."
+    )
     user: str = Field(
         default="local",
         min_length=1,
         max_length=100,
         description="Local user of `stdio`, of `serve` and of the `token` commands.",
     )
-    time_zone: Annotated[str, AfterValidator(_known_time_zone)] = Field(
+    time_zone: Annotated[str, AfterValidator(known_time_zone)] = Field(
         default="UTC", description="IANA time zone given to a new user."
     )
     trash_days: int = Field(default=30, ge=0, le=3650, description="Days a todo stays in the trash before a purge.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged, as one JSON line each, on standard error."
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="Comma-separated origins that browsers may call the API from."
+    rate_limit: str = Field(
+        default="1200/minute",
+        description="What a user may do: requests, of which a batch of n counts n; at least 50, or `off`.",
     )
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    login_limit: str = Field(
+        default="60/minute", description="Refused tokens that one address may send before it has to wait, or `off`."
+    )
+    redis_url: SecretStr | None = Field(
+        default=None, description="Redis in which several processes share the limits. Unset: each counts by itself."
+    )
+    trusted_proxies: List = Field(
+        default=(),
+        description="Comma-separated addresses or networks of proxies whose X-Forwarded-For and -Proto are believed.",
+    )
+    cors_origins: List = Field(default=(), description="Comma-separated origins that browsers may call the API from.")
+    allowed_hosts: List = Field(
         default=(),
         description="Comma-separated `host:port` values accepted in MCP's Host header besides the address served on.",
     )
 
-    @field_validator("cors_origins", "allowed_hosts", mode="before")
+    @field_validator(
+        "cors_origins",
+        "allowed_hosts",
+        "trusted_proxies",
+        "admin_roles",
+        "jwt_audience",
+        "jwt_algorithms",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("issuers", mode="before")
+    @classmethod
+    def _json(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return strict_json(value.encode())
+        except ValueError:
+            raise ValueError("must be a JSON list of objects, each name in it once") from None
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -128,19 +217,106 @@ class Settings(BaseSettings):
     @field_validator("jwt_secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value().encode()) < MINIMUM_SECRET_BYTES:
-            raise ValueError(f"must be at least {MINIMUM_SECRET_BYTES} bytes")
+        return None if value is None else long_enough(value)
+
+    @field_validator("public_url", "better_auth_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(secure_url(value))
+        if parts.path.strip("/") or parts.query:
+            raise ValueError("must be an origin such as https://example.com, without a path")
+        # As browsers and Better Auth write an origin: without the scheme's own port (RFC 6454 §6.2).
+        default = {"https": ":443", "http": ":80"}[parts.scheme]
+        return f"{parts.scheme}://{parts.netloc.removesuffix(default)}".lower()
+
+    @field_validator("jwks_url")
+    @classmethod
+    def _secure(cls, value: str | None) -> str | None:
+        return None if value is None else secure_url(value)
+
+    @field_validator("rate_limit", "login_limit")
+    @classmethod
+    def _limit(cls, value: str, info: ValidationInfo) -> str:
+        parse_limit(value, at_least=LARGEST_COST if info.field_name == "rate_limit" else 1)
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value.get_secret_value())
+            _ = parts.port
+        except ValueError:
+            raise ValueError("is not a connection string") from None
+        if parts.scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        parse_networks(value)
         return value
 
     @model_validator(mode="after")
-    def _jwt_is_whole(self) -> Settings:
-        if self.jwt_secret is not None:
-            for name in ("jwt_issuer", "jwt_audience"):
-                if not getattr(self, name):
-                    raise ValueError(f"TODO_{name.upper()} is required when TODO_JWT_SECRET is set")
-        if self.jwt_issuer == LOCAL_ISSUER:
+    def _own_issuer_is_whole(self) -> Settings:
+        keys = [name for name in ("jwt_secret", "jwks_url") if getattr(self, name) is not None]
+        if len(keys) > 1:
+            raise ValueError("TODO_JWT_SECRET and TODO_JWKS_URL exclude each other; TODO_ISSUERS takes several issuers")
+        fitting = WITH_KEY_SET if self.jwt_secret is None else WITH_SECRET
+        if keys and not {*self.jwt_algorithms} <= fitting:
+            raise ValueError(f"TODO_JWT_ALGORITHMS must be of {', '.join(sorted(fitting))} with TODO_{keys[0].upper()}")
+        if not keys and (self.jwt_issuer or self.jwt_audience):
+            raise ValueError("TODO_JWT_SECRET or TODO_JWKS_URL is required with TODO_JWT_ISSUER and TODO_JWT_AUDIENCE")
+        for name in ("jwt_issuer", "jwt_audience") if keys else ():
+            if not getattr(self, name):
+                raise ValueError(f"TODO_{name.upper()} is required when TODO_{keys[0].upper()} is set")
+        if self.jwt_issuer in RESERVED:
             raise ValueError("TODO_JWT_ISSUER is reserved for local users; use your identity provider's issuer")
         return self
+
+    @model_validator(mode="after")
+    def _issuers_fit_together(self) -> Settings:
+        if self.better_auth_url is not None and self.public_url is None:
+            raise ValueError("TODO_PUBLIC_URL is required when TODO_BETTER_AUTH_URL is set")
+        trusted = self.trusted_issuers
+        if len({one.issuer for one in trusted}) < len(trusted):
+            raise ValueError("TODO_ISSUERS names an issuer that is configured already; each may be named once")
+        for one in trusted if self.resource is not None else ():
+            if one.authorization_server and self.resource not in one.audience:
+                raise ValueError("TODO_ISSUERS needs TODO_PUBLIC_URL + /mcp in the audience of an authorization_server")
+        if self.public_url is None and any(one.authorization_server for one in trusted):
+            raise ValueError("TODO_PUBLIC_URL is required when an issuer is an authorization_server")
+        return self
+
+    @property
+    def resource(self) -> str | None:
+        """The MCP endpoint as OAuth names it (RFC 8707)."""
+        return None if self.public_url is None else f"{self.public_url}/mcp"
+
+    @cached_property
+    def trusted_issuers(self) -> tuple[Issuer, ...]:
+        """Every issuer whose JWTs are accepted, however it was named."""
+        admin_roles = frozenset(self.admin_roles)
+        found = [*self.issuers]
+        if self.jwt_issuer is not None and (self.jwt_secret or self.jwks_url):
+            found.append(
+                Issuer(
+                    issuer=self.jwt_issuer,
+                    audience=self.jwt_audience,
+                    secret=self.jwt_secret,
+                    jwks_url=self.jwks_url,
+                    algorithms=frozenset(self.jwt_algorithms),
+                    admin_roles=admin_roles,
+                )
+            )
+        if self.better_auth_url is not None and self.resource is not None:
+            found += better_auth(self.better_auth_url, self.resource, admin_roles)
+        return tuple(found)
 
     @classmethod
     def load(cls, **overrides: object) -> Settings:
@@ -158,11 +334,12 @@ class Settings(BaseSettings):
 def _explain(found: object) -> str:
     error: dict[str, object] = dict(found)  # type: ignore[call-overload]  # pydantic's ErrorDetails
     location = error["loc"]
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = str(error["msg"]).removeprefix("Value error, ").replace("a valid tuple", "a list")
     if not isinstance(location, tuple) or not location:
         return message
     name = str(location[0])
     name = name if name.isupper() else "TODO_" + name.upper()
     if name == "TODO_DATABASE_URL" and name not in os.environ and "DATABASE_URL" in os.environ:
         name = "DATABASE_URL"
-    return f"{name} {message[:1].lower()}{message[1:]}"
+    inside = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location[1:])
+    return f"{name}{inside} {message[:1].lower()}{message[1:]}"

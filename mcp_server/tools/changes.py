@@ -9,9 +9,9 @@ from mcp_types import CallToolResult
 
 from mcp_server import answers
 from mcp_server.answers import CHANGES_SCHEMA, WRITE_SCHEMA
+from mcp_server.arguments import IdempotencyKey
 from mcp_server.caller import Me
 from mcp_server.toolbox import Toolbox
-from mcp_server.tools.todos import IdempotencyKey
 from todo_core.models.changes import ChangeFilter, ChangeId
 from todo_core.operations import changes as operations
 
@@ -43,8 +43,8 @@ def _difference(entry: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {entry["entity"]: entry["id"]}
     if before is None:
         return told | {"added": after.get("title") or after.get("name")}
-    names = [name for name in after if name not in _BOOKKEEPING and after[name] != before[name]]
-    return told | {"before": {name: before[name] for name in names}, "after": {name: after[name] for name in names}}
+    names = [name for name in after if name not in _BOOKKEEPING and after[name] != before.get(name)]
+    return told | {"before": {name: before.get(name) for name in names}, "after": {name: after[name] for name in names}}
 
 
 @tools.expose(operations.undo, title="Undo a change", answer=WRITE_SCHEMA)

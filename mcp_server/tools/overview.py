@@ -16,4 +16,7 @@ tools = Toolbox()
 
 @tools.expose(operations.get, title="Get overview", answer=OBJECT_SCHEMA)
 async def get_overview(me: Me) -> CallToolResult:
-    return answers.payload(orjson.loads((await me.perform(operations.get)).json))
+    told = orjson.loads((await me.perform(operations.get)).json)
+    if told["display_name"] is None:
+        del told["display_name"]
+    return answers.payload(told)

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal, cast
 
 import orjson
 from mcp_types import CallToolResult
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from mcp_server import answers
 from mcp_server.answers import PAGE_SCHEMA, WRITE_SCHEMA, Detail
+from mcp_server.arguments import IdempotencyKey
 from mcp_server.caller import Me
 from mcp_server.toolbox import Toolbox
 from todo_core.errors import InvalidInput
@@ -19,11 +20,6 @@ from todo_core.operations import todos as operations
 from todo_core.validation import Tried
 
 tools = Toolbox()
-
-IdempotencyKey = Annotated[
-    Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] | None,
-    Field(description="Repeat a call with the same key and it happens once."),
-]
 
 
 class TodoListing(TodoFilter):

@@ -14,6 +14,7 @@ from rest_api.routing import Routes
 from todo_core.models.changes import ChangeId, ChangeQuery, ChangeRead
 from todo_core.models.fields import digits
 from todo_core.models.todos import TodoRead
+from todo_core.models.users import ProfileRead
 from todo_core.operations import changes
 
 routes = Routes("/changes", "changes")
@@ -31,6 +32,8 @@ async def get_change(me: Me, change_id: PathId) -> Response:
     return Response((await me.perform(changes.get, change_id)).json, media_type=answers.JSON)
 
 
-@routes.expose(changes.undo, "POST", "/{change_id}/undo", shape=ChangedRead[TodoRead], summary="Undo a change")
+@routes.expose(
+    changes.undo, "POST", "/{change_id}/undo", shape=ChangedRead[TodoRead | ProfileRead], summary="Undo a change"
+)
 async def undo_change(me: MeOnce, change_id: PathId) -> Response:
     return answers.batch(await me.perform(changes.undo, change_id))

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, cast
 
-from fastapi import Body, Header, Query, Response
-from pydantic import BeforeValidator, Field, StringConstraints
+from fastapi import Body, Query, Response
+from pydantic import BeforeValidator, Field
 
 from rest_api import answers
 from rest_api.answers import ChangedRead, PageRead
 from rest_api.caller import Me, MeOnce
+from rest_api.conditions import IfMatch, IfNoneMatch, versions
 from rest_api.routing import Routes
 from todo_core.models.fields import MAX_BATCH, Input, digits
 from todo_core.models.todos import TodoCreate, TodoId, TodoIds, TodoPatch, TodoQuery, TodoRead, TodoUpdate
 from todo_core.operations import todos
-from todo_core.results import Changed
 from todo_core.validation import Tried
 
 routes = Routes("/todos", "todos")
 
 PathId = Annotated[TodoId, BeforeValidator(digits)]
-IfMatch = Annotated[
-    Annotated[str, StringConstraints(max_length=200)] | None,
-    Header(description="The `ETag` you saw: change it only if it is still that version (RFC 9110 §13.1.1)."),
-]
-IfNoneMatch = Annotated[
-    Annotated[str, StringConstraints(max_length=200)] | None,
-    Header(description="The `ETag` you have: 304 if it is still that version (RFC 9110 §13.1.2)."),
-]
-_ENTITY_TAG = re.compile(r'"([1-9][0-9]{0,8})"', re.ASCII)
 
 
 class Completion(Input):
@@ -70,25 +60,10 @@ class DeleteBatch(Input):
 Batch = Annotated[AddBatch | UpdateBatch | CompleteBatch | DeleteBatch, Field(discriminator="action")]
 
 
-def _versions(if_match: str | None) -> list[int] | None:
-    """The versions that the header accepts; an entity tag that is not ours, or a weak one, matches nothing."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    found = [_ENTITY_TAG.fullmatch(tag.strip()) for tag in if_match.split(",")]
-    return [int(tag[1]) for tag in found if tag]
-
-
-def _todo(changed: Changed[TodoRead], status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    row = changed.one().json
-    return Response(
-        row, status, answers.tracks(changed) | {"ETag": answers.etag(row)} | (headers or {}), media_type=answers.JSON
-    )
-
-
 @routes.expose(todos.add, "POST", "", shape=TodoRead, status=201, summary="Add a todo")
 async def add_todo(me: MeOnce, todo: TodoCreate) -> Response:
     added = await me.perform(todos.add, [todo])
-    return _todo(added, 201, {"Location": f"/api/v1/todos/{answers.row_id(added.one().json)}"})
+    return answers.written(added, 201, {"Location": f"/api/v1/todos/{answers.row_id(added.one().json)}"})
 
 
 @routes.expose(todos.find, "GET", "", shape=PageRead[TodoRead], summary="List todos")
@@ -98,11 +73,7 @@ async def list_todos(me: Me, wanted: Annotated[TodoQuery, Query()]) -> Response:
 
 @routes.expose(todos.get, "GET", "/{todo_id:member}", shape=TodoRead, summary="Read a todo", also=(304,))
 async def get_todo(me: Me, todo_id: PathId, if_none_match: IfNoneMatch = None) -> Response:
-    row = (await me.perform(todos.get, todo_id)).json
-    headers = {"ETag": answers.etag(row)}
-    if if_none_match is not None and answers.matches(if_none_match, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    return Response(row, headers=headers, media_type=answers.JSON)
+    return answers.row((await me.perform(todos.get, todo_id)).json, if_none_match)
 
 
 @routes.expose(todos.update, "PATCH", "/{todo_id:member}", shape=TodoRead, summary="Change a todo")
@@ -115,15 +86,15 @@ async def update_todo(
     ],
     if_match: IfMatch = None,
 ) -> Response:
-    versions = _versions(if_match)
-    condition = {} if versions is None else {"if_version": versions}
+    accepted = versions(if_match)
+    condition = {} if accepted is None else {"if_version": accepted}
     update = cast("TodoUpdate", {**patch, "id": todo_id, **condition})
-    return _todo(await me.perform(todos.update, [update]))
+    return answers.written(await me.perform(todos.update, [update]))
 
 
 @routes.expose(todos.delete, "DELETE", "/{todo_id:member}", shape=None, status=204, summary="Move a todo to the trash")
 async def delete_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
-    deleted = await me.perform(todos.delete, [todo_id], if_version=_versions(if_match))
+    deleted = await me.perform(todos.delete, [todo_id], if_version=versions(if_match))
     deleted.one()
     return Response(status_code=204, headers=answers.tracks(deleted))
 
@@ -132,12 +103,12 @@ async def delete_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> 
 async def complete_todo(
     me: MeOnce, todo_id: PathId, body: Completion = Completion(), if_match: IfMatch = None
 ) -> Response:
-    return _todo(await me.perform(todos.complete, [todo_id], body.is_completed, _versions(if_match)))
+    return answers.written(await me.perform(todos.complete, [todo_id], body.is_completed, versions(if_match)))
 
 
 @routes.expose(todos.delete, "POST", "/{todo_id}/restore", shape=TodoRead, summary="Take a todo out of the trash")
 async def restore_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
-    return _todo(await me.perform(todos.delete, [todo_id], False, _versions(if_match)))
+    return answers.written(await me.perform(todos.delete, [todo_id], False, versions(if_match)))
 
 
 @routes.expose(

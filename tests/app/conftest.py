@@ -58,6 +58,7 @@ def served_program(served_database_url: str, tmp_path_factory: pytest.TempPathFa
             "TODO_JWT_AUDIENCE": AUDIENCE,
             "TODO_USER": "ann",
             "TODO_LOG_LEVEL": "debug",
+            "TODO_ALLOWED_HOSTS": "127.0.0.1:8000",  # the one of applications in this process
         },
     )
 

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from anyio import to_thread
 
 from tests.app.postgres import own_postgres
 from tests.app.program import Program
+from tests.keys import KeyServer, ed_pair, key_set, page
+from todo_core.core import SCHEMA_REVISION
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +65,8 @@ def test_all_is_well(patient: Program) -> None:
     [
         (
             "UPDATE alembic_version SET version_num = '0000'",
-            "UPDATE alembic_version SET version_num = '0001'",
-            "migrations: 0000, not 0001; run `todo-mcp migrate`",
+            f"UPDATE alembic_version SET version_num = '{SCHEMA_REVISION}'",  # noqa: S608  # our own number
+            f"migrations: 0000, not {SCHEMA_REVISION}; run `todo-mcp migrate`",
         ),
         (
             "ALTER ROLE todo_janitor RENAME TO somebody",
@@ -109,6 +112,24 @@ def test_a_login_that_may_not_take_on_the_role_is_named(patient: Program, tmp_pa
 
     assert done.returncode == 1
     assert "FAIL  role todo_app: cannot be taken on" in done.stdout
+
+
+@pytest.mark.requirement("OP1", "ID1", "ID2")
+async def test_each_issuer_and_whether_its_keys_can_be_had_is_a_line(patient: Program) -> None:
+    async with KeyServer().running() as keys:
+        keys.pages["/api/auth/jwks"] = page(key_set(ed_pair("k").jwk))
+        origin = keys.url("")
+        program = patient.configured(TODO_BETTER_AUTH_URL=origin, TODO_PUBLIC_URL="http://127.0.0.1:8000")
+        there = await to_thread.run_sync(program.run, "doctor")
+    gone = await to_thread.run_sync(program.run, "doctor")
+
+    issuers = [f"issuer {origin}: ", f"issuer {origin}/api/auth: "]
+    said = "ES256, EdDSA, RS256 with the keys it publishes"
+    assert [line for line in there.stdout.splitlines() if "issuer" in line] == [f"ok    {one}{said}" for one in issuers]
+    assert there.returncode == 0
+    assert gone.returncode == 1
+    failed = [line for line in gone.stdout.splitlines() if line.startswith("FAIL")]
+    assert [line[6:].startswith(one) for line, one in zip(failed, issuers, strict=True)] == [True, True]
 
 
 @pytest.mark.requirement("OP1", "ID7")

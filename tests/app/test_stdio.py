@@ -19,6 +19,7 @@ TOOLS = {
     "list_changes",
     "list_todos",
     "undo",
+    "update_profile",
     "update_todos",
 }
 INITIALIZE = {

@@ -13,14 +13,15 @@ from rest_api.routing import EXPOSED as ROUTES
 from tests.faces import FaceName, Json, call
 from todo_core.operation import OPERATIONS
 
-Answer = Literal["not_owner", "own"]
-"""A stranger is refused as `not_owner`, or gets an answer about nothing but their own rows."""
+Answer = Literal["not_owner", "own", "insufficient_scope"]
+"""A stranger is refused as `not_owner`, is told of nothing but their own rows, or would have to be an admin."""
 
 
 @dataclass(frozen=True)
 class Target:
     """The owner's rows."""
 
+    user: int
     todo: int
     token: int
     change: int
@@ -100,6 +101,22 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
     "tokens.create": Attempts("own", {"POST /tokens": [lambda _: {"name": "x", "scopes": ["profile"]}]}),
     "tokens.find": Attempts("own", {"GET /tokens": [_nothing]}),
     "tokens.revoke": Attempts("not_owner", {"DELETE /tokens/{token_id}": [_nothing]}),
+    "users.get": Attempts("own", {"GET /users/me": [_nothing]}),
+    "users.update": Attempts(
+        "own",
+        {"PATCH /users/me": [lambda _: {"display_name": "stolen"}]},
+        [lambda _: {"display_name": "stolen"}, lambda _: {"clear": ["display_name"]}],
+    ),
+    "accounts.find": Attempts("insufficient_scope", {"GET /admin/users": [_nothing]}),
+    "accounts.get": Attempts("insufficient_scope", {"GET /admin/users/{user_id}": [_nothing]}),
+    "accounts.suspend": Attempts(
+        "insufficient_scope",
+        {
+            "POST /admin/users/{user_id}/suspend": [_nothing],
+            "POST /admin/users/{user_id}/reactivate": [_nothing],
+        },
+    ),
+    "accounts.delete": Attempts("insufficient_scope", {"DELETE /admin/users/{user_id}": [_nothing]}),
 }
 
 
@@ -128,7 +145,7 @@ class Cell:
         if self.transport != "rest":
             return await call(http, self.transport, self.address, self.fill(at))
         method, path = self.address.split(" ")
-        path = path.format(todo_id=at.todo, token_id=at.token, change_id=at.change)
+        path = path.format(todo_id=at.todo, token_id=at.token, change_id=at.change, user_id=at.user)
         body: Json | None = self.fill(at)
         return await http.request(method, "/api/v1" + path, **({} if body is None else {"json": body}))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
+import httpx2
 import jwt
 import pytest
 from fastapi import FastAPI
@@ -15,27 +16,29 @@ from tests.both.matrix import Cell, Target, cells, unproven
 from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.faces import FaceName, Json, http_client, refused, rpc
 from todo_core.models.changes import ChangeFilter
-from todo_core.models.fields import Scope
 from todo_core.models.todos import Status, TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operation import OPERATIONS, Caller
-from todo_core.operations import changes, todos, tokens
+from todo_core.operations import changes, todos, tokens, users
+from todo_core.scopes import ALL_SCOPES, Scope
 
 pytestmark = pytest.mark.requirement("OW1")
 
 LAST_USE = re.compile(r'"last_used_at" ?: ?("[^"]*"|null)')
 SECRET = "the-owner's-private-words"
 EVERY_CELL = pytest.mark.parametrize("cell", [*cells()], ids=str)
+EVERY_CELL_OF_A_USER = pytest.mark.parametrize("cell", [one for one in cells() if one.scope != "admin"], ids=str)
 
 
 @pytest.fixture
 async def target(ann: Caller) -> Target:
     """Rows that belong to Ann."""
+    await ann.perform(users.update, {"display_name": SECRET})
     added = await ann.perform(todos.add, [TodoCreate(title=SECRET, description=SECRET)])
     made = await ann.perform(tokens.create, TokenCreate(name=SECRET))
     assert added.change_id is not None
     (todo,), (token,) = added.touched, made.touched
-    return Target(todo.id, token.id, added.change_id)
+    return Target(ann.principal.user_id, todo.id, token.id, added.change_id)
 
 
 async def belongings(owner: Caller) -> list[str]:
@@ -45,13 +48,14 @@ async def belongings(owner: Caller) -> list[str]:
     ]
     found.append((await owner.perform(changes.find, ChangeFilter(since=0, limit=200))).json)
     found.append(LAST_USE.sub("", (await owner.perform(tokens.find)).json))
+    found.append((await owner.perform(users.get)).json)
     return found
 
 
 def codes(told: Any) -> Iterator[str]:
-    """Every error code in an answer."""
+    """Every error code of ours in an answer."""
     if isinstance(told, dict):
-        yield from (told[name] for name in ("code", "error_code") if name in told)
+        yield from (told[name] for name in ("code", "error_code") if isinstance(told.get(name), str))
         for value in told.values():
             yield from codes(value)
     elif isinstance(told, list):
@@ -69,8 +73,24 @@ def test_every_operation_and_address_has_an_attempt() -> None:
     assert unproven() == set()
 
 
+def check_that_it_is_theirs_or_refused(cell: Cell, response: httpx2.Response) -> None:
+    """Nothing of the owner's is in the answer to somebody else."""
+    assert SECRET not in response.text
+    if cell.answer == "own":
+        assert response.status_code < 300
+        assert "isError" not in response.text or response.json()["result"]["isError"] is False
+    elif cell.address == "POST /todos/batch":
+        assert response.json()["change_id"] is None
+        assert [*codes(response.json())] == [cell.answer]
+    else:
+        assert response.status_code == (403 if cell.transport == "rest" else 200)
+        told = told_by(cell, response)
+        assert [*codes(told)] == [cell.answer]
+        assert not told.keys() & {"current", "title_of", "owner"}
+
+
 @EVERY_CELL
-@pytest.mark.requirement("OW4")
+@pytest.mark.requirement("OW4", "OW5")
 async def test_a_stranger_is_refused_or_sees_only_their_own(
     cell: Cell, app: FastAPI, ann: Caller, bob: Caller, target: Target
 ) -> None:
@@ -79,28 +99,32 @@ async def test_a_stranger_is_refused_or_sees_only_their_own(
     async with http_client(app, await token_of(bob)) as http:
         response = await cell.send(http, target)
 
-    assert SECRET not in response.text
-    if cell.answer == "own":
-        assert response.status_code < 300
-        assert "isError" not in response.text or response.json()["result"]["isError"] is False
-    elif cell.address == "POST /todos/batch":
-        assert response.json()["change_id"] is None
-        assert [*codes(response.json())] == ["not_owner"]
-    else:
-        assert response.status_code == (403 if cell.transport == "rest" else 200)
-        told = told_by(cell, response)
-        assert [*codes(told)] == ["not_owner"]
-        assert not told.keys() & {"current", "title_of", "owner"}
+    check_that_it_is_theirs_or_refused(cell, response)
+    assert await belongings(ann) == before
+
+
+@EVERY_CELL_OF_A_USER
+@pytest.mark.requirement("OW5")
+async def test_an_admin_is_a_stranger_to_another_users_rows_like_anybody(
+    cell: Cell, app: FastAPI, ann: Caller, ada: Caller, target: Target
+) -> None:
+    before = await belongings(ann)
+
+    async with http_client(app, await token_of(ada)) as http:
+        response = await cell.send(http, target)
+
+    check_that_it_is_theirs_or_refused(cell, response)
     assert await belongings(ann) == before
 
 
 @EVERY_CELL
 @pytest.mark.requirement("ID4")
 async def test_a_token_without_the_scope_is_refused_with_its_name(
-    cell: Cell, app: FastAPI, ann: Caller, target: Target
+    cell: Cell, app: FastAPI, ann: Caller, ada: Caller, target: Target
 ) -> None:
-    others: list[Scope] = [scope for scope in ("todos:read", "todos:write", "profile") if scope != cell.scope]
-    token = await token_of(ann, *others)
+    who = ada if cell.scope == "admin" else ann
+    others: list[Scope] = [scope for scope in ALL_SCOPES if scope != cell.scope and who.may(scope)]
+    token = await token_of(who, *others)
     before = await belongings(ann)
 
     async with http_client(app, token) as http:
@@ -153,14 +177,14 @@ async def test_no_token_or_a_bad_one_is_401(cell: Cell, app: FastAPI, ann: Calle
 @EVERY_CELL
 @pytest.mark.requirement("ID3", "ID7", "MC4")
 async def test_a_revoked_token_is_401_even_when_it_has_just_been_used(
-    cell: Cell, app: FastAPI, ann: Caller, bob: Caller, target: Target
+    cell: Cell, app: FastAPI, ann: Caller, ada: Caller, target: Target
 ) -> None:
-    made = await bob.perform(tokens.create, TokenCreate(name="x", scopes=["todos:read", "todos:write", "profile"]))
+    made = await ada.perform(tokens.create, TokenCreate(name="x", scopes=[*ALL_SCOPES]))
     before = await belongings(ann)
 
     async with http_client(app, made.secret) as http:
         assert (await http.get("/api/v1/overview")).status_code == 200
-        await bob.perform(tokens.revoke, made.touched[0].id)
+        await ada.perform(tokens.revoke, made.touched[0].id)
         response = await cell.send(http, target)
 
     assert response.status_code == 401

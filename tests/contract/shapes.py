@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+from todo_core.models.users import LANGUAGE_TAG
+
 Schema = Mapping[str, Any]
 
 VISIBLE: Final = r"^[\x21-\x7e]+$"
@@ -30,6 +32,10 @@ def not_null(schema: Schema, definitions: Schema) -> tuple[Schema, bool]:
     return {**rest, **resolve(alternatives[0], definitions)}, len(alternatives) < len(schema["anyOf"])
 
 
+_PATTERNS: Final = {f"^{LANGUAGE_TAG.pattern}$": "language tag"}
+"""What the patterns of strings are called."""
+
+
 def flat(schema: Schema, definitions: Schema) -> str:
     """A scalar, or a list of scalars, in words: `string of 1 to 200 characters or null`."""
     schema, nullable = not_null(schema, definitions)
@@ -49,8 +55,9 @@ def _bare(schema: Schema, definitions: Schema) -> str:
         if "format" in schema:
             return str(schema["format"])
         bounds = _between(schema, "minLength", "maxLength")
-        visible = " visible ASCII" if schema.get("pattern") == VISIBLE else ""
-        assert visible or "pattern" not in schema, "say how the new pattern is called"
+        if "pattern" in schema and schema["pattern"] != VISIBLE:
+            return f"{_PATTERNS[schema['pattern']]} of {bounds} characters"
+        visible = " visible ASCII" if "pattern" in schema else ""
         return f"string of {bounds}{visible} characters" if bounds else "string"
     bounds = _between(schema, "minimum", "maximum")
     return f"{kind} {bounds}" if bounds else str(kind)
@@ -68,7 +75,7 @@ def field(schema: Schema, definitions: Schema, *, required: bool, incoming: bool
     """A field in words: its type, then whether it must be there, or what it is when it is not."""
     words = flat(schema, definitions)
     default = resolve(schema, definitions).get("default")
-    if default is not None:
+    if default not in (None, []):
         shown = " ".join(default) if isinstance(default, list) else default
         return f"{words}; default {str(shown).lower() if isinstance(shown, bool) else shown}"
     if required:

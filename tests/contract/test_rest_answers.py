@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from uuid import uuid4
 
 import httpx2
+import jwt
 import pytest
 from fastapi import FastAPI
 from jsonschema import Draft202012Validator, FormatChecker
 
-from tests.conftest import token_of
+from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.contract import markdown
-from tests.contract.test_rest_endpoints import ENDPOINTS, declared
+from tests.contract.test_rest_endpoints import COMMON, ENDPOINTS, declared
 from tests.faces import http_client
 from todo_core.operation import Caller
 
 FORMATS: Final = FormatChecker(formats=())
+USUAL: Final = {"cache-control": "private, no-cache"}
+"""What an answer has unless its endpoint says otherwise."""
 OURS: Final = {"etag", "location", "change-id", "idempotent-replayed", "cache-control"}
 
 
@@ -157,6 +161,46 @@ async def _(http: httpx2.AsyncClient) -> Attempt:
     return Attempt({"token_id": (await http.post("/api/v1/tokens", json={"name": "a"})).json()["id"]})
 
 
+@drives("get_profile")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    await http.patch("/api/v1/users/me", json={"display_name": "Ann", "week_start": "saturday"})
+    return Attempt()
+
+
+@drives("update_profile")
+async def _(_http: httpx2.AsyncClient) -> Attempt:
+    return Attempt(more={"json": {"locale": "de-AT"}})
+
+
+async def somebody(http: httpx2.AsyncClient) -> int:
+    """The account of somebody who has just signed in for the first time."""
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": f"user-{uuid4().hex}", "email": "somebody@example.com"}
+    token = jwt.encode(claims | {"exp": datetime.now(UTC) + timedelta(hours=1)}, JWT_SECRET, "HS256")
+    found: int = (await http.get("/api/v1/users/me", headers={"Authorization": f"Bearer {token}"})).json()["id"]
+    return found
+
+
+@drives("list_accounts")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    first = await somebody(http)
+    await http.post(f"/api/v1/admin/users/{await somebody(http)}/suspend")
+    return Attempt(more={"params": {"cursor": first - 1}})
+
+
+@drives("get_account")
+@drives("suspend_account")
+@drives("delete_account")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    return Attempt({"user_id": await somebody(http)})
+
+
+@drives("reactivate_account")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    suspended = await somebody(http)
+    await http.post(f"/api/v1/admin/users/{suspended}/suspend")
+    return Attempt({"user_id": suspended})
+
+
 @drives("healthz")
 @drives("readyz")
 async def _(_http: httpx2.AsyncClient) -> Attempt:
@@ -180,11 +224,11 @@ def test_every_operation_is_driven(openapi: dict[str, Any]) -> None:
 
 @pytest.mark.requirement("RS4", "WR1")
 async def test_every_answer_has_the_declared_shape_and_headers(
-    app: FastAPI, ann: Caller, openapi: dict[str, Any], section: str
+    app: FastAPI, ada: Caller, openapi: dict[str, Any], section: str
 ) -> None:
     operation = declared(openapi, section)
     method, path = markdown.value(section, "Method"), markdown.code(markdown.value(section, "Path"))
-    async with http_client(app, await token_of(ann)) as http:
+    async with http_client(app, await token_of(ada)) as http:
         attempt = await PREPARED[operation["operationId"]](http)
         response = await http.request(method, path.format(**attempt.path), **attempt.more)
 
@@ -196,9 +240,27 @@ async def test_every_answer_has_the_declared_shape_and_headers(
     else:
         assert response.content == b""
     written = {name.lower() for name in markdown.codes(markdown.following(section, "Response Headers"))}
-    carried = OURS & response.headers.keys()
+    carried = OURS & {name for name, value in response.headers.items() if (name, value) not in USUAL.items()}
     assert carried | {"idempotent-replayed"} & written == written
-    assert "x-request-id" in response.headers
+    always = {
+        markdown.code(row["Header"]).lower() for row in markdown.tables(COMMON["Headers"])[1] if row["When"] == "always"
+    }
+    assert always <= response.headers.keys()
+    for name, value in USUAL.items():
+        assert response.headers[name] == value or name in written
+
+
+@pytest.mark.requirement("RS4", "SA3")
+async def test_undoing_a_change_of_the_profile_answers_as_declared(
+    app: FastAPI, ann: Caller, openapi: dict[str, Any]
+) -> None:
+    """What goes back is a profile here, not a todo."""
+    async with http_client(app, await token_of(ann)) as http:
+        changed = await http.patch("/api/v1/users/me", json={"locale": "de-AT"})
+        undone = await http.post(f"/api/v1/changes/{changed.headers['change-id']}/undo")
+
+    content = openapi["paths"]["/api/v1/changes/{change_id}/undo"]["post"]["responses"]["200"]["content"]
+    validator(openapi, content["application/json"]["schema"]).validate(undone.json())
 
 
 @pytest.mark.requirement("RS3", "RS4", "ID7")
@@ -208,7 +270,7 @@ async def test_every_endpoint_that_needs_a_token_refuses_without_one_as_declared
     operation = declared(openapi, section)
     method, path = markdown.value(section, "Method"), markdown.code(markdown.value(section, "Path"))
     async with http_client(app, None) as http:
-        response = await http.request(method, path.format(todo_id=1, change_id=1, token_id=1))
+        response = await http.request(method, path.format(todo_id=1, change_id=1, token_id=1, user_id=1))
 
     if "security" not in operation:
         assert response.status_code == 200

@@ -151,12 +151,12 @@ async def test_every_policy_is_written_down_with_role_and_command(
         table,
     )
 
-    found = {row["polname"]: (", ".join(row["roles"]), _COMMANDS[row["polcmd"]]) for row in rows}
+    found = {row["polname"]: ({*row["roles"]}, _COMMANDS[row["polcmd"]]) for row in rows}
     written = {}
     for name, words in items(table, "Policies").items():
-        matched = re.match(r" for `(\w+)` \((\w+)\): .", words)
+        matched = re.match(r" for `(\w+(?:, \w+)*)` \((\w+)\): .", words)
         assert matched, f"{name}: who, which command, which rows?"
-        written[name] = (matched[1], matched[2])
+        written[name] = ({*matched[1].split(", ")}, matched[2])
     assert written == found
 
 

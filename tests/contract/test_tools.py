@@ -24,6 +24,8 @@ from todo_core.errors import (
     InsufficientScope,
     InvalidInput,
     RequestInProgress,
+    Suspended,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -44,7 +46,7 @@ HINTS: Final = {
     "idempotent": "idempotentHint",
     "open world": "openWorldHint",
 }
-EVERY: Final = (Unauthenticated, InsufficientScope, InvalidInput, Unavailable)
+EVERY: Final = (Unauthenticated, InsufficientScope, Suspended, InvalidInput, TooManyRequests, Unavailable)
 EVERY_WRITE: Final = (Conflict, IdempotencyKeyReused, RequestInProgress)
 MODERN: Final[FaceName] = "mcp-2026"
 LEGACY: Final[FaceName] = "mcp-2025"

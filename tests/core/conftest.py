@@ -18,14 +18,15 @@ from sqlalchemy import BigInteger, select
 
 from migrations.run import migrate
 from todo_core.core import Core
-from todo_core.database import Statement, asyncpg_dsn, parameter
+from todo_core.database import Statement, parameter
+from todo_core.dsn import asyncpg_dsn
 from todo_core.errors import TodoError
 from todo_core.models import METADATA
-from todo_core.models.fields import Scope
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operation import OPERATIONS, Caller, Operation, operation
 from todo_core.operations import todos
 from todo_core.results import Changed, Done
+from todo_core.scopes import Scope
 from todo_core.settings import Settings
 
 Snapshot = dict[str, list[dict[str, Any]]]
@@ -124,10 +125,11 @@ CoreOpener = Callable[..., AbstractAsyncContextManager[Core]]
 @pytest.fixture
 def another_core(settings: Settings, database_url: str) -> CoreOpener:
     """Opens a core as another process would, with its own pool and memory, and settings that differ."""
+    known = {name: getattr(settings, name) for name in Settings.model_fields}
 
     def open_core(url: str = database_url, **changed: Any) -> AbstractAsyncContextManager[Core]:
         clock = {"clock": changed.pop("clock")} if "clock" in changed else {}
-        return Core.open(settings.model_copy(update=changed), url, **clock)
+        return Core.open(Settings.load(**known | changed), url, **clock)
 
     return open_core
 

@@ -7,7 +7,22 @@ import pytest
 
 from todo_core.models import METADATA
 
-ROLES = ["todo_app", "todo_janitor", "todo_probe"]
+ROLES = ["todo_admin", "todo_app", "todo_janitor", "todo_probe"]
+PROFILE = (
+    "time_zone",
+    "role",
+    "email",
+    "display_name",
+    "is_name_chosen",
+    "locale",
+    "week_start",
+    "updated_at",
+    "version",
+)
+"""What a request may write of its own user, in the order of the table.
+
+Not among it: `suspended_at`, which only an admin sets, and `issuer` and `subject`, which stay what they were.
+"""
 OWNED = sorted(name for name, table in METADATA.tables.items() if "user_id" in table.c)
 
 
@@ -58,7 +73,8 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
     )
     columns = await admin.fetch(
         """
-        SELECT g.rolname, c.relname, string_agg(t.attname || ' ' || a.privilege_type, ', ' ORDER BY attnum) AS granted
+        SELECT g.rolname, c.relname,
+               string_agg(t.attname || ' ' || a.privilege_type, ', ' ORDER BY a.privilege_type, attnum) AS granted
         FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a
         JOIN pg_roles g ON g.oid = a.grantee
         WHERE c.relnamespace = 'public'::regnamespace GROUP BY 1, 2 ORDER BY 1, 2
@@ -66,17 +82,30 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
     )
 
     assert [tuple(row) for row in tables] == [
+        ("todo_admin", "changes", "INSERT SELECT"),
+        ("todo_admin", "idempotency_keys", "INSERT SELECT UPDATE"),
+        ("todo_admin", "users", "DELETE SELECT"),
         ("todo_app", "alembic_version", "SELECT"),
         ("todo_app", "api_tokens", "INSERT SELECT UPDATE"),
         ("todo_app", "changes", "INSERT SELECT"),
         ("todo_app", "idempotency_keys", "INSERT SELECT UPDATE"),
         ("todo_app", "installation", "SELECT"),
         ("todo_app", "todos", "INSERT SELECT UPDATE"),
-        ("todo_app", "users", "INSERT SELECT UPDATE"),
+        ("todo_app", "users", "SELECT"),
         ("todo_janitor", "idempotency_keys", "DELETE"),
         ("todo_janitor", "todos", "DELETE"),
     ]
     assert [tuple(row) for row in columns] == [
+        ("todo_admin", "api_tokens", "id SELECT, user_id SELECT, expires_at SELECT, revoked_at SELECT"),
+        ("todo_admin", "todos", "user_id SELECT, completed_at SELECT, deleted_at SELECT"),
+        ("todo_admin", "users", "suspended_at UPDATE"),
+        (
+            "todo_app",
+            "users",
+            ", ".join(
+                [f"{name} INSERT" for name in ("issuer", "subject", *PROFILE)] + [f"{name} UPDATE" for name in PROFILE]
+            ),
+        ),
         ("todo_janitor", "idempotency_keys", "created_at SELECT"),
         ("todo_janitor", "todos", "id SELECT, deleted_at SELECT"),
         ("todo_probe", "api_tokens", "id SELECT, user_id SELECT"),
@@ -116,6 +145,26 @@ async def test_requests_see_the_rows_of_one_user(table: str, admin: asyncpg.Conn
     assert own["cmd"] == "ALL"
     assert own["with_check"] == own["qual"]
     assert own["qual"].startswith("(user_id = ( SELECT (NULLIF(current_setting('app.user_id'")
+
+
+@pytest.mark.requirement("OW2", "OW5")
+async def test_an_admin_acts_as_one_user_where_things_are_written_and_sees_everybody_only_to_count(
+    admin: asyncpg.Connection,
+) -> None:
+    policies = await admin.fetch(
+        "SELECT tablename, policyname, permissive, cmd, qual, with_check FROM pg_policies"
+        " WHERE roles @> '{todo_admin}' OR roles @> '{public}' ORDER BY tablename"
+    )
+    own = next(row["qual"] for row in policies if row["policyname"] == "own_rows")
+
+    assert own.startswith("(user_id = ( SELECT (NULLIF(current_setting('app.user_id'")
+    assert [tuple(row) for row in policies] == [
+        ("api_tokens", "counts", "PERMISSIVE", "SELECT", "true", None),
+        ("changes", "own_rows", "PERMISSIVE", "ALL", own, own),
+        ("idempotency_keys", "own_rows", "PERMISSIVE", "ALL", own, own),
+        ("todos", "counts", "PERMISSIVE", "SELECT", "true", None),
+        ("users", "accounts", "PERMISSIVE", "ALL", "true", "true"),
+    ]
 
 
 @pytest.mark.requirement("OW2", "DB5")
@@ -169,7 +218,7 @@ async def test_definers_functions_have_a_fixed_search_path_and_none_is_everybody
         """
         SELECT p.proname, p.prosecdef, r.rolname AS owner, r.rolsuper OR r.rolbypassrls AS mighty,
                array_to_string(p.proconfig, ' ') AS config,
-               (SELECT array_agg(coalesce(g.rolname, 'PUBLIC') ORDER BY 1)
+               (SELECT array_agg(coalesce(g.rolname, 'PUBLIC') ORDER BY g.rolname)
                 FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
                 LEFT JOIN pg_roles g ON g.oid = a.grantee WHERE a.grantee <> p.proowner) AS callers
         FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
@@ -177,9 +226,12 @@ async def test_definers_functions_have_a_fixed_search_path_and_none_is_everybody
         """
     )
 
-    assert {row["proname"] for row in functions} == {"belong_to_another", "require_live_token"}
+    assert {row["proname"]: row["callers"] for row in functions} == {
+        "belong_to_another": ["todo_app"],
+        "require_active": ["todo_admin", "todo_app"],
+    }
+    assert [row["proname"] for row in functions if row["prosecdef"]] == ["belong_to_another"]
     for function in functions:
-        assert function["callers"] == ["todo_app"]
         if function["prosecdef"]:
             assert function["config"] == "search_path=pg_catalog, pg_temp"
             assert (function["owner"], function["mighty"]) == ("todo_probe", False)

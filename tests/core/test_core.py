@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.core.conftest import CoreOpener, connected
+from tests.keys import KeyServer, ed_pair, key_set, page
 from todo_core.core import SCHEMA_REVISION, Core
 from todo_core.errors import Unavailable
 from todo_core.settings import ConfigurationError
@@ -35,6 +38,29 @@ async def test_a_core_is_not_ready_at_another_migration(fresh_database_url: str,
 
         await admin.execute("UPDATE alembic_version SET version_num = $1", SCHEMA_REVISION)
         await core.ready()
+
+
+@pytest.mark.requirement("OP3", "ID1")
+async def test_a_core_is_ready_once_the_keys_of_every_issuer_were_fetched(another_core: CoreOpener) -> None:
+    moment = datetime(2026, 11, 21, 9, tzinfo=UTC)
+    async with KeyServer().running() as server:
+        server.pages["/one"] = page(key_set(ed_pair("one")))
+        issuers = [
+            {"issuer": name, "audience": ["todo"], "jwks_url": server.url(f"/{name}")} for name in ("one", "two")
+        ]
+        async with another_core(issuers=issuers, clock=lambda: moment) as core:
+            with pytest.raises(Unavailable, match="keys"):
+                await core.ready()
+            assert server.requests == {"/one": 1, "/two": 1}
+
+            server.pages["/two"] = page(key_set(ed_pair("two")))
+            moment += timedelta(seconds=1)
+            await core.ready()
+            assert server.requests == {"/one": 1, "/two": 2}
+
+            server.pages.clear()
+            moment += timedelta(hours=1)
+            await core.ready()
 
 
 @pytest.mark.requirement("OP4")

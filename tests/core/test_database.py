@@ -22,7 +22,8 @@ from tests.core.conftest import (
     told,
     with_server_settings,
 )
-from todo_core.database import Statement, asyncpg_dsn, is_behind_pooler, parameter
+from todo_core.database import Statement, parameter
+from todo_core.dsn import asyncpg_dsn, is_behind_pooler
 from todo_core.errors import Conflict, Unavailable
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operation import OPERATIONS, Caller, Tx

@@ -11,10 +11,13 @@ from todo_core.errors import (
     IdempotencyKeyReused,
     InsufficientScope,
     InvalidInput,
+    NotForApps,
     NotFound,
     NotOwner,
     RequestInProgress,
+    Suspended,
     TodoError,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
     UndoRefused,
@@ -27,12 +30,15 @@ TREE: dict[type[TodoError], tuple[int, str]] = {
     Unauthenticated: (401, "unauthenticated"),
     Forbidden: (403, "forbidden"),
     InsufficientScope: (403, "insufficient_scope"),
+    NotForApps: (403, "not_for_apps"),
     NotOwner: (403, "not_owner"),
+    Suspended: (403, "suspended"),
     NotFound: (404, "not_found"),
     Conflict: (409, "conflict"),
     VersionConflict: (412, "version_conflict"),
     UndoRefused: (409, "undo_refused"),
     RequestInProgress: (409, "request_in_progress"),
+    TooManyRequests: (429, "rate_limited"),
     Unavailable: (503, "unavailable"),
 }
 
@@ -54,7 +60,8 @@ def test_each_refusal_says_what_is_wrong_and_what_to_do_next(kind: type[TodoErro
     assert kind.message.endswith(".")
     assert "\n" not in kind.message + kind.next_step
     assert kind.next_step.endswith(".") or kind is Forbidden
-    assert kind.retryable == (kind.retry_after is not None)
+    waits = TooManyRequests(7).retry_after if kind is TooManyRequests else kind.retry_after
+    assert kind.retryable == (waits is not None)
 
 
 @pytest.mark.requirement("MC4", "RS3")
@@ -87,3 +94,24 @@ def test_what_there_is_nothing_to_say_about_is_left_out() -> None:
 @pytest.mark.requirement("ID4")
 def test_a_missing_scope_is_named() -> None:
     assert InsufficientScope("todos:write").as_dict()["required_scope"] == "todos:write"
+
+
+@pytest.mark.requirement("MC4", "RS3")
+def test_whoever_was_too_fast_is_told_how_long_to_wait() -> None:
+    slow_down = TooManyRequests(7)
+
+    assert slow_down.as_dict() == {
+        "code": "rate_limited",
+        "message": "The rate limit is reached.",
+        "retryable": True,
+        "next_step": TooManyRequests.next_step,
+        "retry_after": 7,
+    }
+    assert slow_down.retry_after == 7
+    assert TooManyRequests(8).retry_after == 8
+
+
+@pytest.mark.requirement("ID7")
+def test_a_refused_token_is_told_like_a_missing_one() -> None:
+    assert Unauthenticated(presented=True).as_dict() == Unauthenticated().as_dict()
+    assert (Unauthenticated(presented=True).presented, Unauthenticated().presented) == (True, False)

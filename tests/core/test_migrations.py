@@ -13,11 +13,12 @@ from uuid import uuid4
 
 import anyio
 import asyncpg
+import orjson
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, column, select, table
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 import migrations
@@ -27,20 +28,24 @@ from tests.conftest import drop_database, with_database
 from tests.core.conftest import (
     SOMEBODY_WAITS_FOR_A_LOCK,
     CoreOpener,
+    acting_as,
     add,
     codes,
     connected,
     everything_of,
+    row_of,
     titles_of,
     until,
 )
 from todo_core.core import SCHEMA_REVISION
-from todo_core.database import asyncpg_dsn
+from todo_core.database import Statement
+from todo_core.dsn import asyncpg_dsn
+from todo_core.errors import Suspended
 from todo_core.models import METADATA
 from todo_core.models.todos import TodoCreate
 from todo_core.models.tokens import TokenCreate
 from todo_core.operation import Caller
-from todo_core.operations import todos, tokens
+from todo_core.operations import accounts, todos, tokens, users
 
 pytestmark = pytest.mark.requirement("DB3")
 
@@ -56,13 +61,58 @@ _CATALOGUE = """
     UNION ALL
     SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
 """
+_WALLS = """
+    SELECT 'policy', polrelid::regclass::text, polname, polcmd::text || polroles::regrole[]::text
+           || coalesce(pg_get_expr(polqual, polrelid), '') || coalesce(pg_get_expr(polwithcheck, polrelid), '')
+    FROM pg_policy
+    UNION ALL
+    SELECT 'grant', relname, grantee::regrole::text, privilege_type
+    FROM pg_class, aclexplode(relacl) WHERE relnamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT 'grant', relname || '.' || attname, grantee::regrole::text, privilege_type
+    FROM pg_attribute JOIN pg_class c ON attrelid = c.oid, aclexplode(attacl)
+    WHERE relnamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT 'grant', nspname, grantee::regrole::text, privilege_type
+    FROM pg_namespace, aclexplode(nspacl) WHERE nspname = 'public'
+    UNION ALL
+    SELECT 'grant', proname, grantee::regrole::text, privilege_type
+    FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE pronamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT 'function', proname, proowner::regrole::text, regexp_replace(pg_get_functiondef(oid), '\\s+', ' ', 'g')
+    FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+"""
+_POPULATE_0001 = """
+    WITH people AS (
+        INSERT INTO users (issuer, subject, time_zone, created_at)
+        VALUES ('urn:todo-mcp:local', 'ann', 'Europe/Vienna', '2026-01-02T03:04:05Z'),
+               ('https://auth.example.test', 'ann', 'UTC', '2026-01-02T03:04:06Z')
+        RETURNING id, issuer
+    ), todos AS (
+        INSERT INTO todos (user_id, title, description, priority, completed_at, deleted_at, updated_at, version)
+        SELECT id, 'title ' || issuer, 'words', 1 + n, CASE n WHEN 1 THEN now() END, CASE n WHEN 2 THEN now() END,
+               '2026-02-02T03:04:05Z', 1 + n
+        FROM people, generate_series(0, 2) AS n
+    ), tokens AS (
+        INSERT INTO api_tokens (user_id, name, hint, hash, scopes, expires_at)
+        SELECT id, 'laptop', 'todo_AAAA', sha256((issuer || name)::bytea), '{todos:read,todos:write}', ends
+        FROM people, (VALUES ('lives', NULL::timestamptz), ('ended', now() - interval '1 day')) AS ends (name, ends)
+    ), changed AS (
+        INSERT INTO changes (user_id, operation, via, client, entries)
+        SELECT id, 'todos.add', 'rest', 'a client',
+               '[{"entity":"todo","id":1,"before":null,"after":{"title":"kept"}}]'
+        FROM people
+    )
+    INSERT INTO idempotency_keys (user_id, key, fingerprint, reply)
+    SELECT id, 'a key', 'abc', '{"change_id":1,"results":[]}' FROM people
+"""
 _LEFT_BEHIND = """
     SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
     UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
     UNION ALL SELECT nspname || ' ' || grantee::regrole FROM pg_namespace, aclexplode(nspacl)
-        WHERE grantee IN (SELECT oid FROM pg_roles WHERE rolname IN ('todo_app', 'todo_probe', 'todo_janitor'))
+        WHERE grantee IN (SELECT oid FROM pg_roles WHERE rolname ~ '^todo_')
     UNION ALL SELECT relname || ' ' || grantee::regrole FROM pg_class, aclexplode(relacl)
-        WHERE grantee IN (SELECT oid FROM pg_roles WHERE rolname IN ('todo_app', 'todo_probe', 'todo_janitor'))
+        WHERE grantee IN (SELECT oid FROM pg_roles WHERE rolname ~ '^todo_')
 """
 
 
@@ -74,6 +124,34 @@ async def catalogue(url: str) -> set[tuple[str, ...]]:
     """Every column, constraint and index, with its definition."""
     async with connected(url) as connection:
         return {tuple(row) for row in await connection.fetch(_CATALOGUE) if row["relname"] != "alembic_version"}
+
+
+async def walls(url: str) -> set[tuple[str, ...]]:
+    """Every policy, grant and function: what keeps users apart."""
+    async with connected(url) as connection:
+        return {tuple(row) for row in await connection.fetch(_WALLS)}
+
+
+Columns = dict[str, list[str]]
+
+
+async def columns_of(url: str) -> Columns:
+    """The columns of each table, as they are now."""
+    found: Columns = {}
+    for kind, owner, name, _ in await catalogue(url):
+        if kind == "column":
+            found.setdefault(owner, []).append(name)
+    return found
+
+
+async def rows_in(url: str, columns: Columns) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, in these columns."""
+    found = {}
+    async with connected(url) as connection:
+        for name, names in columns.items():
+            asked = Statement(select(*map(column, names)).select_from(table(name)))
+            found[name] = sorted((tuple(row) for row in await connection.fetch(asked.sql)), key=repr)
+    return found
 
 
 async def left_behind(url: str) -> set[str]:
@@ -124,6 +202,74 @@ async def test_a_populated_database_goes_down_and_up_again(
 
     await migrate(fresh_database_url)
     await fill(fresh_database_url, another_core, ann)
+
+
+@pytest.mark.requirement("LT3")
+async def test_0002_keeps_every_row_of_a_populated_0001_and_its_users_go_on(
+    empty_database_url: str, another_core: CoreOpener, ann: Caller
+) -> None:
+    url = empty_database_url
+    await migrate(url, "0001")
+    async with connected(url) as admin:
+        await admin.execute(_POPULATE_0001)
+    columns = await columns_of(url)
+    before = await rows_in(url, columns)
+    assert {name: len(rows) for name, rows in before.items()} == {
+        "users": 2,
+        "todos": 6,
+        "api_tokens": 4,
+        "changes": 2,
+        "idempotency_keys": 2,
+        "installation": 1,
+    }
+
+    await migrate(url)
+
+    assert await rows_in(url, columns) == before
+    async with connected(url) as admin:
+        added = await admin.fetch(
+            "SELECT role, email, display_name, is_name_chosen, locale, week_start, suspended_at, version FROM users"
+        )
+        assert [tuple(row) for row in added] == [("user", None, None, False, "en", "monday", None, 1)] * 2
+    async with another_core(url) as core:
+        me = replace(ann, core=core, principal=await core.identity.local("ann"))
+        profile = orjson.loads((await me.perform(users.get)).json)
+        assert (profile["time_zone"], profile["version"]) == ("Europe/Vienna", 1)
+        assert await titles_of(me) == ["title urn:todo-mcp:local"]
+        assert row_of(await me.perform(users.update, {"display_name": "Ann"}))["display_name"] == "Ann"
+
+
+async def test_0002_populated_goes_down_to_0001_with_every_row_and_up_again(
+    empty_database_url: str, another_core: CoreOpener, ann: Caller
+) -> None:
+    url = empty_database_url
+    await migrate(url, "0001")
+    first = await catalogue(url) | await walls(url)
+    columns = await columns_of(url)
+    await migrate(url)
+    second = await catalogue(url) | await walls(url)
+    async with another_core(url) as core:
+        admin = replace(ann, core=core, principal=await core.identity.local("ada", "admin"))
+        me = await fill(url, another_core, ann)
+        await replace(me, core=core).perform(users.update, {"display_name": "Ann", "locale": "de"})
+        await admin.once("a key").perform(accounts.suspend, me.principal.user_id)
+    before = await rows_in(url, columns)
+
+    await migrate(url, "-1")
+
+    assert await current(url) == "0001"
+    assert await catalogue(url) | await walls(url) == first
+    assert await rows_in(url, columns) == before
+    async with connected(url) as connection, acting_as(connection, "todo_app", me.principal.user_id):
+        assert await connection.fetchval("SELECT require_live_token(NULL)")
+        assert await connection.fetchval("SELECT title FROM todos") == "kept"
+
+    await migrate(url)
+
+    assert await catalogue(url) | await walls(url) == second
+    assert await rows_in(url, columns) == before
+    async with another_core(url) as core:
+        assert await titles_of(replace(me, core=core)) == ["kept"]
 
 
 async def test_migrating_a_current_database_changes_nothing(
@@ -244,7 +390,9 @@ async def owners_database_url(postgres_url: str) -> AsyncIterator[str]:
         if admin.get_server_version().major >= 16:
             # Roles belong to the cluster, and here another database's superuser made them. What their maker
             # would have, this owner gets; in PostgreSQL 15 the right to make roles is enough.
-            for role in await admin.fetch("SELECT rolname FROM pg_roles WHERE rolname ~ '^todo_(app|probe|janitor)$'"):
+            for role in await admin.fetch(
+                "SELECT rolname FROM pg_roles WHERE rolname ~ '^todo_(app|admin|probe|janitor)$'"
+            ):
                 await admin.execute(f"GRANT {role['rolname']} TO {name} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
         parts = urlsplit(with_database(postgres_url, name))
         yield urlunsplit(parts._replace(netloc=re.sub(r"^.*@", f"{name}:{name}@", parts.netloc)))
@@ -270,3 +418,32 @@ async def test_an_owner_without_superuser_rights_migrates_and_serves(
 
     await migrate(owners_database_url, "base")
     assert await left_behind(owners_database_url) == {"alembic_version", "alembic_version_pkc"}
+
+
+@pytest.mark.requirement("DB1", "OW5")
+async def test_an_owner_without_superuser_rights_goes_up_from_0001_and_its_admins_can_do_what_admins_do(
+    owners_database_url: str, postgres_url: str, another_core: CoreOpener, ann: Caller
+) -> None:
+    """Row-level security binds this owner, too, in whose name PostgreSQL deletes what goes with a user."""
+    url = owners_database_url
+    everybody = with_database(postgres_url, urlsplit(url).path.removeprefix("/"))
+    await migrate(url, "0001")
+    async with connected(everybody) as superuser:
+        await superuser.execute(_POPULATE_0001)
+
+    await migrate(url)
+
+    async with another_core(url) as core, connected(everybody) as superuser:
+        admin = replace(ann, core=core, principal=await core.identity.local("ada", "admin"))
+        me = await fill(url, another_core, ann)
+        assert all((await everything_of(superuser, me.principal.user_id)).values())
+        await admin.perform(accounts.suspend, me.principal.user_id)
+        with pytest.raises(Suspended):
+            await titles_of(replace(me, core=core))
+        await admin.perform(accounts.delete, me.principal.user_id)
+
+        assert not any((await everything_of(superuser, me.principal.user_id)).values())
+        assert await superuser.fetchval("SELECT count(*) FROM todos") == 3  # the namesake's
+
+    await migrate(url, "base")
+    assert await left_behind(url) == {"alembic_version", "alembic_version_pkc"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +16,11 @@ from tests.conftest import token_of
 from tests.core.conftest import CoreOpener, add, as_operation, everything_of, on_the_wire, row_of, titles_of
 from todo_core.core import Core
 from todo_core.database import Statement, json_text, parameter
-from todo_core.errors import Conflict, InsufficientScope, TodoError, Unauthenticated
+from todo_core.errors import Conflict, InsufficientScope, NotForApps, TodoError, TooManyRequests, Unauthenticated
 from todo_core.identity import Principal
+from todo_core.limits import SPENT, Budget
 from todo_core.models.todos import Todo, TodoCreate, TodoFilter
-from todo_core.operation import OPERATIONS, Caller, Operation, Tx
+from todo_core.operation import ATTEMPTS, OPERATIONS, Caller, Operation, Tx
 from todo_core.operations import todos, tokens
 from todo_core.results import Changed, Done
 
@@ -47,6 +50,16 @@ def bearer(core: Core, principal: Principal) -> Caller:
     return Caller(core, principal, "test")
 
 
+@contextmanager
+def spending() -> Iterator[list[Budget]]:
+    """What this test's requests leave of the rate limit, one after the other."""
+    token = SPENT.set([])
+    try:
+        yield SPENT.get()
+    finally:
+        SPENT.reset(token)
+
+
 @pytest.mark.requirement("ID4")
 @pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
 async def test_an_operation_outside_the_tokens_scopes_is_refused_before_the_database_hears_of_it(
@@ -74,6 +87,146 @@ async def test_every_operation_runs_as_the_powerless_role_and_as_its_caller(
     assert seen["role"] == "todo_app"
     assert seen["app_user_id"] == str(ann.principal.user_id)
     assert seen["timezone"] == "UTC"
+
+
+@pytest.mark.requirement("OW5", "DB1")
+@pytest.mark.parametrize("statement", [_ALONE, _IN_A_TRANSACTION], ids=["alone", "in a transaction"])
+@pytest.mark.parametrize("effect", ["reads", "changes"])
+@pytest.mark.parametrize("pooler", ["on", "off"])
+async def test_only_an_operation_for_admins_runs_as_the_role_for_accounts_and_the_next_does_not(
+    pooler: str, effect: Any, statement: Statement, ada: Caller, another_core: CoreOpener
+) -> None:
+    for_admins = as_operation(look, effect=effect, scope="admin")
+    async with another_core(database_pooler=pooler, database_pool_size=1) as core:
+        me = replace(ada, core=core)
+        seen = row_of(await me.perform(for_admins, statement))
+        after = row_of(await me.perform(READ, statement))
+
+    assert (seen["role"], seen["app_user_id"]) == ("todo_admin", str(ada.principal.user_id))
+    assert (after["role"], after["app_user_id"]) == ("todo_app", str(ada.principal.user_id))
+    assert seen["timezone"] == "UTC"
+
+
+# --- what comes before the database ------------------------------------------------------------
+
+
+@pytest.fixture
+async def poor(ann: Caller, another_core: CoreOpener) -> AsyncIterator[Caller]:
+    """A user with fifty requests a day."""
+    async with another_core(rate_limit="50/day") as core:
+        yield replace(ann, core=core)
+
+
+@pytest.mark.requirement("OP5")
+async def test_a_request_costs_one_and_a_batch_its_items(poor: Caller) -> None:
+    with spending() as budgets:
+        await poor.perform(todos.find, TodoFilter())
+        await poor.perform(todos.add, [TodoCreate(title=str(n)) for n in range(4)])
+        await poor.perform(todos.update, [{"id": 1}, {"id": 2}])
+        await poor.perform(todos.complete, [1, 2, 3])
+        await poor.perform(todos.add, [])
+        await poor.check()
+
+    assert [budget.remaining for budget in budgets] == [49, 45, 43, 40, 39, 38]
+
+
+@pytest.mark.requirement("OP5")
+async def test_a_batch_that_costs_too_much_is_refused_before_the_database_hears_of_it_and_costs_nothing(
+    poor: Caller,
+) -> None:
+    await poor.perform(todos.complete, [1] * 40)
+
+    with on_the_wire() as wire, pytest.raises(TooManyRequests) as refused:
+        await poor.perform(todos.complete, [1] * 11)
+    assert wire.sent == []
+    assert 0 < refused.value.as_dict()["retry_after"] <= 86_400
+
+    await poor.perform(todos.complete, [1] * 10)
+    for one_more in (poor.perform(todos.find, TodoFilter()), poor.check()):
+        with on_the_wire() as wire, pytest.raises(TooManyRequests):
+            await one_more
+        assert wire.sent == []
+
+
+@pytest.mark.requirement("OP5", "ID4")
+async def test_scope_and_app_are_asked_before_the_rate_limit_and_cost_nothing(
+    poor: Caller, admin: asyncpg.Connection
+) -> None:
+    app = replace(poor, principal=replace(poor.principal, is_delegated=True))
+    with spending() as budgets:
+        for _ in range(3):
+            with pytest.raises(InsufficientScope):
+                await limited(poor, "profile").perform(todos.find, TodoFilter())
+            with pytest.raises(NotForApps):
+                await app.perform(tokens.find)
+    assert budgets == []
+    await poor.perform(todos.complete, [1] * 50)
+
+    with pytest.raises(InsufficientScope):
+        await limited(poor, "profile").perform(todos.find, TodoFilter())
+    with pytest.raises(InsufficientScope):
+        await limited(app, "todos:read").perform(tokens.find)
+    with pytest.raises(NotForApps):
+        await app.perform(tokens.find)
+    await admin.execute("UPDATE users SET suspended_at = now() WHERE id = $1", poor.principal.user_id)
+    with pytest.raises(TooManyRequests):
+        await poor.perform(todos.find, TodoFilter())
+
+
+@pytest.mark.requirement("OP5", "SA1")
+async def test_what_is_tried_again_or_repeated_costs_what_one_request_does(poor: Caller) -> None:
+    tried = 0
+
+    async def unlucky(_: Tx) -> Changed[Any]:
+        nonlocal tried
+        tried += 1
+        if tried < ATTEMPTS:
+            raise asyncpg.SerializationError
+        return Changed([])
+
+    with spending() as budgets:
+        await poor.perform(as_operation(unlucky))
+        for _ in range(2):
+            await poor.once("key").perform(todos.add, [TodoCreate(title="a"), TodoCreate(title="b")])
+
+    assert tried == ATTEMPTS
+    assert [budget.remaining for budget in budgets] == [49, 47, 45]
+
+
+@pytest.mark.requirement("ID4", "OW5")
+@pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
+async def test_an_app_is_refused_tokens_and_accounts_whatever_its_scopes(
+    known: Operation[..., Any], ada: Caller
+) -> None:
+    app = replace(ada, principal=replace(ada.principal, is_delegated=True))
+
+    assert known.for_apps == (known.name.partition(".")[0] not in ("tokens", "accounts"))
+    assert known.for_apps != (NotForApps in known.raises)
+    if not known.for_apps:
+        with on_the_wire() as wire, pytest.raises(NotForApps):
+            await app.perform(known)
+        assert wire.sent == []
+
+
+@pytest.mark.requirement("OW5")
+@pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
+def test_accounts_are_for_the_role_that_can_read_no_todo_and_nothing_else_is(known: Operation[..., Any]) -> None:
+    for_admins = known.name.startswith("accounts.")
+
+    assert (known.role, known.scope == "admin") == ("todo_admin" if for_admins else "todo_app", for_admins)
+
+
+@pytest.mark.requirement("OP5")
+@pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
+def test_a_batch_is_what_takes_a_list_of_items(known: Operation[..., Any]) -> None:
+    batches = {"todos.add", "todos.update", "todos.complete", "todos.delete"}
+
+    assert known.is_batch == (known.name in batches)
+    assert known.cost([[1, 2, 3], None]) == (3 if known.is_batch else 1)
+    assert known.cost([[]]) == known.cost([]) == 1
+
+
+# --- the transaction ---------------------------------------------------------------------------
 
 
 @pytest.mark.requirement("OW1")

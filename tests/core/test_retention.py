@@ -130,7 +130,8 @@ async def test_a_mistaken_purge_cannot_reach_a_living_todo(admin: asyncpg.Connec
         "SELECT FROM changes",
         "DELETE FROM changes",
         "SELECT FROM api_tokens",
-        "SELECT require_live_token(1)",
+        "SELECT require_active(1, NULL)",
+        "UPDATE users SET suspended_at = NULL",
     ],
 )
 async def test_the_janitor_can_do_nothing_but_clean_up(statement: str, admin: asyncpg.Connection) -> None:

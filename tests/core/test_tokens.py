@@ -26,7 +26,7 @@ WELL_FORMED = "todo_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA3dk0p2"
 
 def fresh(core: Core) -> Identity:
     """A process that remembers no token."""
-    return Identity(core.settings, core.database, core.clock)
+    return Identity(core.settings, core.database, core.limits, core.clock)
 
 
 # --- the text ----------------------------------------------------------------------------------

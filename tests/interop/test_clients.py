@@ -33,7 +33,8 @@ def _target(wire: Wire, program: Program, serving: Serving) -> list[str]:
     """What a client is told of the server: where it is, or how to start it."""
     if wire == "stdio":
         return ["stdio", TODO_MCP, "stdio"]
-    token = program.answer("token", "create", "--user", program.settings["TODO_USER"]).strip()
+    scopes = [part for scope in ("todos:read", "todos:write", "profile") for part in ("--scope", scope)]
+    token = program.answer("token", "create", "--user", program.settings["TODO_USER"], *scopes).strip()
     return ["http", f"{serving.url}/mcp", token]
 
 

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.bad_values import IDS, LIMITS, MARKER, TEXTS
-from tests.faces import FaceName, Json, call, refused
+from tests.faces import PROFILE, FaceName, Json, call, refused
 
 pytestmark = pytest.mark.requirement("MC4")
 
@@ -73,6 +73,7 @@ async def test_what_is_no_text_is_refused_by_name(http: httpx2.AsyncClient, gene
         ("add_todos", {"todos": [{"title": "a", "description": value}]}, "description"),
         ("update_todos", {"todos": [{"id": 1, "title": value}]}, "title"),
         ("list_todos", {"text": value}, "text"),
+        *(("update_profile", {name: value}, name) for name in PROFILE),
     ):
         told = await refusal(http, generation, tool, arguments)
         if told is None:
@@ -80,6 +81,7 @@ async def test_what_is_no_text_is_refused_by_name(http: httpx2.AsyncClient, gene
         else:
             assert [problem["field"] for problem in told["errors"]] == [field]
     assert (await http.get("/api/v1/todos")).json()["total"] == 0
+    assert (await http.get("/api/v1/users/me")).json()["version"] == 1
 
 
 @pytest.mark.parametrize("key", [MARKER * 30_000, "", "a b", "a\tb", "\x00", "ключ", "\ud800", 5, [MARKER]])
@@ -92,6 +94,7 @@ async def test_what_is_no_idempotency_key_is_refused_by_name(
         ("complete_todos", {"ids": [1]}),
         ("delete_todos", {"ids": [1]}),
         ("undo", {"change_id": 1}),
+        ("update_profile", {"locale": "fr"}),
     ):
         told = await refusal(http, generation, tool, {**arguments, "idempotency_key": key})
         assert told is None or [problem["field"] for problem in told["errors"]] == ["idempotency_key"]
@@ -135,6 +138,7 @@ async def test_an_argument_with_a_hostile_name_is_cut_and_cleaned(
         ("list_todos", {name: MARKER}),
         ("add_todos", {"todos": [{"title": "a", name: MARKER}]}),
         ("undo", {"change_id": 1, name: MARKER}),
+        ("update_profile", {name: MARKER}),
     ):
         told = await refusal(http, generation, tool, arguments)
         assert told is not None
@@ -169,6 +173,8 @@ async def test_deep_nesting_is_refused(http: httpx2.AsyncClient, generation: Fac
         ("add_todos", {"todos": [{"title": nested}]}),
         ("complete_todos", {"ids": nested}),
         ("list_todos", {"text": nested}),
+        ("update_profile", {"locale": nested}),
+        ("update_profile", {"clear": nested}),
         ("complete_todos", {"ids": "[" * 10_000 + "]" * 10_000}),
     ):
         await refusal(http, generation, tool, arguments)

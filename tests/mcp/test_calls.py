@@ -10,9 +10,10 @@ import pytest
 from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 
+from mcp_server.toolbox import EXPOSED
 from tests.conftest import token_of
 from tests.faces import FaceName, Json, McpFace, RefusedError, call, http_client, refused, rpc
-from todo_core.operation import Caller
+from todo_core.operation import OPERATIONS, Caller
 
 pytestmark = pytest.mark.requirement("MC3")
 
@@ -22,7 +23,10 @@ WRITING: dict[str, Json] = {
     "complete_todos": {"ids": [1]},
     "delete_todos": {"ids": [1]},
     "undo": {"change_id": 1},
+    "update_profile": {"locale": "fr"},
 }
+NEEDS = {tool: OPERATIONS[name].scope for name, tool in EXPOSED.items()}
+"""The scope of each tool."""
 READING: dict[str, Json] = {"list_todos": {}, "list_changes": {}, "get_overview": {}}
 
 
@@ -46,7 +50,42 @@ async def test_a_read_only_token_neither_sees_nor_calls_a_writing_tool(
         told = refused(await call(http, generation, tool, WRITING[tool]))
 
     assert set(names) == READING.keys()
-    assert (told["code"], told["required_scope"], told["retryable"]) == ("insufficient_scope", "todos:write", False)
+    assert (told["code"], told["required_scope"], told["retryable"]) == ("insufficient_scope", NEEDS[tool], False)
+
+
+@pytest.mark.requirement("ID4", "LT3")
+async def test_the_scope_profile_alone_shows_the_one_tool_that_it_is_for(
+    generation: FaceName, app: FastAPI, ann: Caller
+) -> None:
+    async with http_client(app, await token_of(ann, "profile")) as http:
+        names = [listed["name"] for listed in (await rpc(http, generation, "tools/list")).json()["result"]["tools"]]
+        response = await call(http, generation, "update_profile", {"locale": "fr"})
+
+    assert names == ["update_profile"]
+    assert response.json()["result"]["structuredContent"]["profile"]["locale"] == "fr"
+
+
+@pytest.mark.requirement("LT3")
+async def test_an_update_of_the_profile_answers_with_what_is_set_and_a_null_means_not_given(me: McpFace) -> None:
+    told = await me.call("update_profile", display_name="Ann", time_zone="Europe/Vienna")
+    profile = {"time_zone": "Europe/Vienna", "locale": "en", "week_start": "monday"}
+    assert told == {"profile": {"display_name": "Ann", **profile, "version": 2}, "change_id": told["change_id"]}
+
+    told = await me.call("update_profile", display_name=None, time_zone=None, clear=None, if_version=None)
+    assert told == {"profile": {"display_name": "Ann", **profile, "version": 2}}
+
+    told = await me.call("update_profile", clear='["display_name"]', idempotency_key="k")
+    assert told == {"profile": {**profile, "version": 3}, "change_id": told["change_id"]}
+
+
+@pytest.mark.requirement("LT3", "TD5")
+async def test_a_field_both_given_and_cleared_is_cleared_in_a_profile_as_in_a_todo(me: McpFace) -> None:
+    (todo,) = (await me.add({"title": "a", "description": "d"})).accepted
+    await me.call("update_todos", todos=[{"id": todo, "description": "new", "clear": ["description"]}])
+    told = await me.call("update_profile", display_name="new", clear=["display_name"])
+
+    assert "display_name" not in told["profile"]
+    assert "description" not in (await me.call("list_todos", detail="full"))["todos"][0]
 
 
 @pytest.mark.requirement("TD5")
@@ -106,6 +145,9 @@ async def test_text_that_is_no_json_list_is_refused(me: McpFace, text: str) -> N
         ("delete_todos", {"ids": 1}, "ids"),
         ("add_todos", {"todos": {"title": "x"}}, "todos"),
         ("add_todos", {}, "todos"),
+        ("update_profile", {"display_name": 5}, "display_name"),
+        ("update_profile", {"if_version": "1"}, "if_version"),
+        ("update_profile", {"week_start": True}, "week_start"),
     ],
 )
 async def test_types_are_strict(me: McpFace, tool: str, arguments: Json, field: str) -> None:
@@ -164,6 +206,7 @@ async def test_the_text_is_the_structured_content_in_compact_json(me: McpFace) -
         *READING.items(),
         ("list_todos", {"detail": "full"}),
         ("add_todos", {"todos": [{"title": "a"}]}),
+        ("update_profile", {"locale": "fr"}),
     ]
     for tool, arguments in calls:
         result = await me.client.call_tool(tool, arguments)
@@ -198,6 +241,9 @@ async def test_every_answer_is_what_its_schema_promises(me: McpFace) -> None:
     await check("list_todos", {"status": "all", "detail": "full"})
     await check("list_changes", {"limit": 2})
     await check("list_changes", {"since": 0})
+    await check("get_overview", {})
+    await check("update_profile", {"display_name": "Ann"})
+    await check("update_profile", {"clear": ["display_name"]})
     await check("get_overview", {})
 
     assert answered == schemas.keys()

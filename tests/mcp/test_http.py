@@ -9,7 +9,8 @@ import pytest
 from fastapi import FastAPI
 
 from tests.bad_values import LIMIT, MARKER, RAW
-from tests.faces import FaceName, call, http_client, rpc
+from tests.faces import FaceName, call, http_client, rpc, turned_away
+from tests.rest.problems import problem
 
 
 @pytest.mark.requirement("MC2")
@@ -19,6 +20,17 @@ async def test_any_method_but_post_is_405(http: httpx2.AsyncClient, method: str)
 
     assert response.status_code == 405
     assert response.headers["allow"] == "POST"
+    if method != "HEAD":
+        problem(response, 405, "method_not_allowed")
+
+
+@pytest.mark.requirement("MC2", "RS3")
+async def test_any_method_but_post_is_405_without_a_token_too(app: FastAPI) -> None:
+    async with http_client(app, None) as nobody:
+        for method in ("GET", "DELETE", "OPTIONS"):
+            response = await nobody.request(method, "/mcp")
+            problem(response, 405, "method_not_allowed")
+            assert response.headers["allow"] == "POST"
 
 
 @pytest.mark.requirement("MC4", "ID7")
@@ -31,9 +43,9 @@ async def test_without_a_valid_token_everything_is_401(
         headers = {} if authorization is None else {"authorization": authorization}
         response = await rpc(http, generation, method, headers=headers)
 
-    assert response.status_code == 401
-    assert response.headers["www-authenticate"].startswith("Bearer")
-    assert response.json()["code"] == "unauthenticated"
+    turned_away(response, 401, "unauthenticated")
+    presented = authorization == f"Bearer {MARKER}"
+    assert response.headers["www-authenticate"] == ('Bearer error="invalid_token"' if presented else "Bearer")
     assert MARKER not in response.text
 
 
@@ -87,7 +99,7 @@ async def test_our_own_host_and_origin_are_welcome(http: httpx2.AsyncClient, gen
 async def test_a_body_beyond_the_limit_is_413(http: httpx2.AsyncClient, generation: FaceName, size: int) -> None:
     response = await call(http, generation, "add_todos", {"todos": [{"title": MARKER.ljust(size)}]})
 
-    assert response.status_code == 413
+    problem(response, 413, "body_too_large")
     assert MARKER not in response.text
     assert (await http.get("/api/v1/todos")).json()["total"] == 0
 
@@ -115,11 +127,47 @@ async def test_what_is_no_request_is_refused_without_an_echo(
     assert "pydantic" not in response.text
 
 
+@pytest.mark.requirement("MC2", "RS3")
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/jsonp", "json", MARKER, ""])
+async def test_another_content_type_is_a_415_problem(http: httpx2.AsyncClient, generation: FaceName, kind: str) -> None:
+    response = await rpc(http, generation, "tools/list", headers={"content-type": kind})
+
+    problem(response, 415, "unsupported_media_type")
+    assert MARKER not in response.text
+
+
+@pytest.mark.requirement("MC2", "RS3")
+@pytest.mark.parametrize("accept", ["text/html", "application/xml", "image/png, text/*", MARKER])
+async def test_whoever_accepts_no_json_gets_a_406_problem(
+    http: httpx2.AsyncClient, generation: FaceName, accept: str
+) -> None:
+    response = await rpc(http, generation, "tools/list", headers={"accept": accept})
+
+    problem(response, 406, "not_acceptable")
+    assert MARKER not in response.text
+
+
 @pytest.mark.requirement("MC2")
-async def test_another_content_type_or_protocol_version_is_a_4xx(
+@pytest.mark.parametrize("accept", ["application/json, text/event-stream", "application/json", "*/*", "application/*"])
+async def test_whoever_accepts_json_gets_it(http: httpx2.AsyncClient, generation: FaceName, accept: str) -> None:
+    response = await rpc(http, generation, "tools/list", headers={"accept": accept})
+
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+
+
+@pytest.mark.requirement("MC2")
+async def test_another_protocol_version_is_a_4xx(http: httpx2.AsyncClient, generation: FaceName) -> None:
+    response = await rpc(http, generation, "tools/list", headers={"mcp-protocol-version": MARKER})
+
+    assert 400 <= response.status_code < 500
+    assert MARKER not in response.text
+
+
+@pytest.mark.requirement("RS5")
+async def test_what_is_refused_for_its_host_or_origin_is_not_echoed(
     http: httpx2.AsyncClient, generation: FaceName
 ) -> None:
-    for headers in ({"content-type": "text/plain"}, {"mcp-protocol-version": MARKER}, {"accept": "text/html"}):
+    for headers in ({"host": f"{MARKER}.example"}, {"origin": f"https://{MARKER}.example"}):
         response = await rpc(http, generation, "tools/list", headers=headers)
-        assert 400 <= response.status_code < 500
-        assert MARKER not in response.text
+        assert response.status_code in (403, 421)
+        assert MARKER.lower() not in response.text.lower() + str(response.headers).lower()

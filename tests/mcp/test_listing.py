@@ -27,6 +27,7 @@ NAMES = {
     "undo",
     "list_changes",
     "get_overview",
+    "update_profile",
 }
 
 
@@ -46,9 +47,9 @@ def schemas(schema: Any, where: str = "") -> Iterator[tuple[str, Json]]:
         yield from schemas(schema["items"], f"{where}[]")
 
 
-async def test_there_are_eight_tools_each_with_title_description_and_four_hints(listed: list[Json]) -> None:
+async def test_there_are_nine_tools_each_with_title_description_and_four_hints(listed: list[Json]) -> None:
     assert {tool["name"] for tool in listed} == NAMES
-    assert len(listed) == 8
+    assert len(listed) == 9
     for tool in listed:
         assert tool["title"]
         assert len(tool["description"]) > 20
@@ -113,6 +114,10 @@ async def test_bounds_and_choices_are_in_the_schema(listed: list[Json]) -> None:
     assert tools["list_todos"]["properties"]["status"]["enum"] == ["open", "done", "all", "trashed"]
     assert tools["complete_todos"]["properties"]["ids"]["items"]["maximum"] == 2**63 - 1
     assert tools["undo"]["required"] == ["change_id"]
+    profile = tools["update_profile"]["properties"]
+    assert (profile["display_name"]["minLength"], profile["display_name"]["maxLength"]) == (1, 100)
+    assert profile["week_start"]["enum"] == ["monday", "sunday", "saturday"]
+    assert "required" not in tools["update_profile"]
 
 
 async def test_every_output_schema_is_one_and_small(listed: list[Json]) -> None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Final
 
 import httpx2
 import pytest
 from fastapi import FastAPI
 
-from tests.conftest import token_of
+from tests.conftest import ADDRESS, token_of
 from tests.faces import http_client
+from todo_app.application import build
 from todo_core.operation import Caller
+from todo_core.settings import Settings
+
+ORIGIN: Final = "https://web.example.test"
+"""Whose pages may call the public application."""
 
 
 @pytest.fixture
@@ -25,3 +31,19 @@ async def todo(http: httpx2.AsyncClient) -> str:
     """The address of a new todo of Ann's, `a` with description `d`, at version 1."""
     response = await http.post("/api/v1/todos", json={"title": "a", "description": "d"})
     return str(response.headers["location"])
+
+
+@pytest.fixture(scope="session")
+async def public_app(settings: Settings, database_url: str) -> AsyncIterator[FastAPI]:
+    """The application with an https address, which pages of one origin may call from browsers."""
+    changed = {"public_url": "https://todo.example.test", "cors_origins": (ORIGIN,)}
+    application = build(settings.model_copy(update=changed), database_url, ADDRESS)
+    async with application.router.lifespan_context(application):
+        yield application
+
+
+@pytest.fixture
+async def public(public_app: FastAPI, ann: Caller) -> AsyncIterator[httpx2.AsyncClient]:
+    """Ann's client of that one."""
+    async with http_client(public_app, await token_of(ann)) as client:
+        yield client

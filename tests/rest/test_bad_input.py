@@ -22,8 +22,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /todos/{todo_id}": {"title": "b"},
     "PATCH /todos/{todo_id}/complete": {"is_completed": True},
     "POST /tokens": {"name": "a"},
+    "PATCH /users/me": {"display_name": "b"},
 }
 """What each route with a body accepts."""
+
+PROFILE = ("display_name", "time_zone", "locale", "week_start")
 
 EVERY_ROUTE = pytest.mark.parametrize("route", ROUTES)
 EVERY_BODY = pytest.mark.parametrize("route", BODIES)
@@ -45,7 +48,7 @@ def at(route: str, todo: str, given: str | None = None) -> tuple[str, str]:
     """Method and path of a route, for a todo or for what is given as an id."""
     method, path = route.split(" ")
     here = todo.rpartition("/")[2] if given is None else given
-    return method, "/api/v1" + path.format(todo_id=here, token_id=here, change_id=here)
+    return method, "/api/v1" + path.format(todo_id=here, token_id=here, change_id=here, user_id=here)
 
 
 async def send(http: httpx2.AsyncClient, route: str, todo: str, content: bytes, **headers: str) -> httpx2.Response:
@@ -158,7 +161,7 @@ async def test_what_is_no_id_in_a_batch_is_refused_in_its_place(http: httpx2.Asy
             problem(response, 400, "malformed_json")
 
 
-@pytest.mark.parametrize("path", ["/todos", "/changes"])
+@pytest.mark.parametrize("path", ["/todos", "/changes", "/admin/users"])
 @pytest.mark.parametrize("limit", [*LIMITS, 1.5, "5a", "", "NaN", "true", "٣", MARKER])
 async def test_a_limit_out_of_bounds_is_refused(http: httpx2.AsyncClient, path: str, limit: object) -> None:
     response = await http.get(f"/api/v1{path}", params={"limit": str(limit)})
@@ -207,9 +210,11 @@ async def test_what_is_no_text_is_refused(http: httpx2.AsyncClient, todo: str, v
         ("PATCH", todo, {"title": value}),
         ("PATCH", todo, {"description": value}),
         ("POST", "/api/v1/tokens", {"name": value}),
+        *(("PATCH", "/api/v1/users/me", {name: value}) for name in PROFILE),
     ):
         check(await http.request(method, path, content=json.dumps(body).encode(), headers=JSON), 400, 422)
-    assert (await http.get(todo)).headers["etag"] == '"1"'
+    for path in (todo, "/api/v1/users/me"):
+        assert (await http.get(path)).headers["etag"] == '"1"'
 
 
 @pytest.mark.parametrize("key", [MARKER * 150_000, "", "a b", "a\tb", "\xff", "ключ".encode().decode("latin-1")])

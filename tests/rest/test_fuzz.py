@@ -16,11 +16,16 @@ SCALARS = (
     | st.integers()
     | st.floats()
     | st.text()
-    | st.sampled_from(["\x00", "\ud800", "low", "todos:read", "delete", "2026-11-21T09:00:00Z", 2**63, 1, 10**30, ""])
+    | st.sampled_from(
+        ["\x00", "\ud800", "low", "todos:read", "delete", "2026-11-21T09:00:00Z", "UTC", 2**63, 1, 10**30, ""]
+    )
 )
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
 NAMES = st.sampled_from(
-    ["title", "description", "priority", "is_completed", "action", "todos", "ids", "id", "if_version", "name", "scopes"]
+    [
+        *("title", "description", "priority", "is_completed", "action", "todos", "ids", "id", "if_version"),
+        *("name", "scopes", "display_name", "time_zone", "locale", "week_start"),
+    ]
 )
 ITEMS = st.dictionaries(NAMES, VALUES, max_size=5)
 BATCHES = st.fixed_dictionaries(
@@ -33,6 +38,7 @@ REQUESTS = st.one_of(
     st.tuples(st.just("PATCH"), st.just("{todo}"), ITEMS | VALUES),
     st.tuples(st.just("PATCH"), st.just("{todo}/complete"), ITEMS | VALUES),
     st.tuples(st.just("POST"), st.just("/api/v1/tokens"), ITEMS | VALUES),
+    st.tuples(st.just("PATCH"), st.just("/api/v1/users/me"), ITEMS | VALUES),
 )
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
 
 import httpx2
+import jwt
 import pytest
 from fastapi import FastAPI
 
-from tests.conftest import token_of
+from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.faces import http_client
 from tests.rest.problems import fields, problem
 from todo_core.operation import Caller
@@ -89,6 +92,37 @@ async def test_a_token_cannot_make_one_that_may_do_more(app: FastAPI, ann: Calle
         assert problem(response, 403, "insufficient_scope")["required_scope"] == scope
         assert (await http.get(PATH)).json()["total"] == 1
         assert (await http.post(PATH, json={"name": "x", "scopes": ["todos:read"]})).status_code == 201
+
+
+@pytest.mark.requirement("ID4", "ID5")
+async def test_an_app_that_acts_for_a_person_has_no_say_over_tokens(app: FastAPI) -> None:
+    """Whatever its scopes: OpenID Connect's own scope `profile` is spelled like ours."""
+    claims: dict[str, Any] = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": f"user-{uuid4().hex}",
+        "scope": "todos:read todos:write profile",
+    }
+    claims["exp"] = datetime.now(UTC) + timedelta(hours=1)
+    person = jwt.encode(claims, JWT_SECRET, "HS256")
+    delegate = jwt.encode(claims, JWT_SECRET, "HS256", {"typ": "at+jwt"})
+    async with http_client(app, person) as http:
+        made = (await http.post(PATH, json={"name": "x"})).json()
+
+    async with http_client(app, delegate) as http:
+        for method, path, more in (
+            ("POST", PATH, {"json": {"name": "x"}}),
+            ("GET", PATH, {}),
+            ("DELETE", f"{PATH}/{made['id']}", {}),
+        ):
+            response = await http.request(method, path, **more)
+            problem(response, 403, "not_for_apps")
+            assert "www-authenticate" not in response.headers
+        assert (await http.get("/api/v1/users/me")).status_code == 200
+
+    async with http_client(app, person) as http:
+        (listed,) = (await http.get(PATH)).json()["items"]
+        assert (listed["id"], listed["revoked_at"]) == (made["id"], None)
 
 
 @pytest.mark.parametrize(

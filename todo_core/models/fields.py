@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, func
@@ -86,6 +86,3 @@ def owner_column(*, primary_key: bool = False) -> Column[int]:
 
 def instant_column(*, nullable: bool = False, now: bool = False, index: bool = False) -> Column[Any]:
     return Column(DateTime(timezone=True), nullable=nullable, index=index, server_default=func.now() if now else None)
-
-
-Scope = Literal["todos:read", "todos:write", "profile", "admin"]

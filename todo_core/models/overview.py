@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from todo_core.models.fields import Output
+from todo_core.models.users import WeekStart
 
 
 class OpenByPriority(Output):
@@ -26,6 +27,9 @@ class Overview(Output):
     today: Annotated[date, Field(description="The date there.")]
     weekday: Annotated[str, Field(description="The weekday there, in English.")]
     time_zone: Annotated[str, Field(description="The user's IANA time zone.")]
+    display_name: Annotated[str | None, Field(description="What to call the person.")]
+    locale: Annotated[str, Field(description="The user's language tag.")]
+    week_start: Annotated[WeekStart, Field(description="The user's first day of the week.")]
     open: Annotated[int, Field(description="Open todos.")]
     open_by_priority: Annotated[OpenByPriority, Field(description="Open todos of each priority.")]
     completed_today: Annotated[int, Field(description="Todos completed today.")]

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from typing import Annotated, Literal
 
-from sqlalchemy import CheckConstraint, Text, UniqueConstraint, column, func
-from sqlmodel import Field, SQLModel
+from pydantic import AfterValidator, Field, StringConstraints
+from sqlalchemy import CheckConstraint, Integer, Text, UniqueConstraint, column, func
+from sqlmodel import Field as TableField
+from sqlmodel import SQLModel
+from typing_extensions import TypedDict
 
-from todo_core.models.fields import id_column, instant_column
+from todo_core.issuers import UserRole
+from todo_core.models.fields import STRICT, Id, Output, Trimmed, id_column, instant_column
+from todo_core.settings import known_time_zone
+
+WeekStart = Literal["monday", "sunday", "saturday"]
+"""First day of the week, as CLDR has it for every country but one."""
+
+LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?", re.ASCII)
 
 
 class User(SQLModel, table=True):
@@ -17,10 +29,72 @@ class User(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("issuer", "subject"),
         CheckConstraint(func.length(column("subject")).between(1, 255), name="subject_length"),
+        CheckConstraint(column("role").in_(["user", "admin"]), name="role_known"),
+        CheckConstraint(column("week_start").in_(["monday", "sunday", "saturday"]), name="week_start_known"),
+        CheckConstraint(func.char_length(column("display_name")).between(1, 100), name="display_name_length"),
+        CheckConstraint(func.char_length(column("email")).between(1, 320), name="email_length"),
     )
 
-    id: int = Field(sa_column=id_column())
-    issuer: str = Field(sa_type=Text)
-    subject: str = Field(sa_type=Text)
-    time_zone: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "UTC"})
-    created_at: datetime = Field(sa_column=instant_column(now=True))
+    id: int = TableField(sa_column=id_column())
+    issuer: str = TableField(sa_type=Text)
+    subject: str = TableField(sa_type=Text)
+    role: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "user"})
+    email: str | None = TableField(sa_type=Text)
+    display_name: str | None = TableField(sa_type=Text)
+    is_name_chosen: bool = TableField(sa_column_kwargs={"server_default": "false"})
+    time_zone: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "UTC"})
+    locale: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "en"})
+    week_start: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "monday"})
+    suspended_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
+    created_at: datetime = TableField(sa_column=instant_column(now=True))
+    updated_at: datetime = TableField(sa_column=instant_column(now=True))
+    version: int = TableField(sa_type=Integer, sa_column_kwargs={"server_default": "1"})
+
+
+def _known_locale(tag: str) -> str:
+    if not LANGUAGE_TAG.fullmatch(tag):
+        raise ValueError("must be a language tag such as en, de-AT or zh-Hant-TW")
+    return tag
+
+
+DisplayName = Annotated[Trimmed, StringConstraints(min_length=1, max_length=100)]
+TimeZone = Annotated[str, AfterValidator(known_time_zone)]
+Locale = Annotated[
+    str,
+    StringConstraints(max_length=35),
+    AfterValidator(_known_locale),
+    Field(json_schema_extra={"pattern": f"^{LANGUAGE_TAG.pattern}$"}),
+]
+
+UserId = Annotated[Id, Field(description="Id of the user.")]
+
+NAME_WORDS = "What to call the person, 1–100 characters."
+ZONE_WORDS = "IANA time zone, such as Europe/Berlin."
+LOCALE_WORDS = "BCP 47 language tag, such as en or de-AT."
+WEEK_WORDS = "First day of the week."
+
+
+class ProfilePatch(TypedDict, total=False):
+    """A change to the profile: a field left out stays as it is; `null` clears the display name."""
+
+    __pydantic_config__ = STRICT  # type: ignore[misc]  # how pydantic configures a TypedDict
+
+    display_name: Annotated[DisplayName | None, Field(description=NAME_WORDS)]
+    time_zone: Annotated[TimeZone, Field(description=ZONE_WORDS)]
+    locale: Annotated[Locale, Field(description=LOCALE_WORDS)]
+    week_start: Annotated[WeekStart, Field(description=WEEK_WORDS)]
+
+
+class ProfileRead(Output):
+    """A person's own profile."""
+
+    id: Annotated[int, Field(description="Id of the user.")]
+    display_name: Annotated[str | None, Field(description="What to call the person.")]
+    email: Annotated[str | None, Field(description="E-mail, if the identity provider gave it.")]
+    role: Annotated[UserRole, Field(description="Role, as the identity provider has it.")]
+    time_zone: Annotated[str, Field(description="IANA time zone.")]
+    locale: Annotated[str, Field(description="BCP 47 language tag.")]
+    week_start: Annotated[WeekStart, Field(description=WEEK_WORDS)]
+    created_at: Annotated[datetime, Field(description="First seen.")]
+    updated_at: Annotated[datetime, Field(description="When the profile last changed.")]
+    version: Annotated[int, Field(description="Goes up with every change of the profile.")]

@@ -9,18 +9,23 @@ from typing import Any, Final
 import orjson
 
 from todo_core.database import json_text
-from todo_core.errors import NotFound, NotOwner, UndoRefused
+from todo_core.errors import InsufficientScope, NotFound, NotOwner, UndoRefused
 from todo_core.models.changes import ChangeFilter, ChangeRead
 from todo_core.operation import Tx, operation
-from todo_core.operations import todos
+from todo_core.operations import todos, users
 from todo_core.ownership import missing
 from todo_core.queries import changes as queries
 from todo_core.results import Changed, Found, Page
+from todo_core.scopes import Scope
 
-REVERT: Final[Mapping[str, Callable[[Tx, Sequence[Mapping[str, Any]]], Awaitable[Changed[Any]]]]] = {
-    todos.ENTITY: todos.revert
+Revert = Callable[[Tx, Sequence[Mapping[str, Any]]], Awaitable[Changed[Any]]]
+
+REVERT: Final[Mapping[str, tuple[Scope, Revert]]] = {
+    todos.ENTITY: ("todos:write", todos.revert),
+    users.ENTITY: ("profile", users.revert),
 }
-"""What can be undone, by entity. A token is not here: a revoked one must never work again."""
+"""What can be undone, by entity, and what the caller's token must allow for it. Tokens and accounts are not here: a
+revoked token must never work again, and of a deleted account nothing is kept."""
 
 
 @operation(effect="reads", scope="todos:read")
@@ -58,12 +63,15 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
         raise UndoRefused("It is undone already.", extra={"undone_by": change["undone_by"]})
     entities = {entry["entity"] for entry in change["entries"]}
     if not entities <= REVERT.keys():
-        raise UndoRefused("A change to an API token cannot be undone; revoke it or make a new one.")
+        raise UndoRefused("A change to an API token or an account cannot be undone; make the change you want.")
     reverted: Changed[Any] = Changed([])
     for entity in sorted(entities):
+        scope, revert = REVERT[entity]
+        if not tx.caller.may(scope):
+            raise InsufficientScope(scope)
         entries = [entry for entry in change["entries"] if entry["entity"] == entity]
         try:
-            part = await REVERT[entity](tx, entries)
+            part = await revert(tx, entries)
         except UndoRefused as refused:
             blocked_by = await tx.value(queries.LATER, id=change_id, touching=json_text([refused.extra]))
             raise UndoRefused(refused.detail, extra=refused.extra | {"blocked_by": blocked_by}) from None

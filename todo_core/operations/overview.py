@@ -14,8 +14,9 @@ from todo_core.results import Found
 
 @operation(effect="reads", scope="todos:read")
 async def get(tx: Tx) -> Found[Overview]:
-    """Now, today's date and weekday in the user's time zone, and how many todos wait."""
-    zone = await tx.value(queries.TIME_ZONE)
+    """Now, today's date and weekday in the user's time zone, the user's profile, and how many todos wait."""
+    user = await tx.one(queries.PROFILE)
+    zone = user["time_zone"]
     now = tx.core.clock().astimezone(ZoneInfo(zone))
     counts = await tx.one(queries.COUNTS, time_zone=zone, now=now)
     return Found(
@@ -24,7 +25,7 @@ async def get(tx: Tx) -> Found[Overview]:
                 "now": now.isoformat(timespec="seconds"),
                 "today": now.date(),
                 "weekday": f"{now:%A}",
-                "time_zone": zone,
+                **user,
                 "open": counts["open"],
                 "open_by_priority": {word: counts[word] for word in PRIORITIES},
                 "completed_today": counts["completed_today"],

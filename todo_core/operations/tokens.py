@@ -6,7 +6,7 @@ from datetime import UTC, timedelta
 from typing import Final
 
 from todo_core import tokens as secrets
-from todo_core.errors import InsufficientScope, NotFound, NotOwner
+from todo_core.errors import InsufficientScope, NotForApps, NotFound, NotOwner
 from todo_core.models.tokens import TokenCreate, TokenCreated, TokenRead
 from todo_core.operation import Tx, operation
 from todo_core.ownership import missing
@@ -16,9 +16,12 @@ from todo_core.results import Changed, Done, Page, Touched
 ENTITY: Final = "token"
 
 
-@operation(effect="changes", scope="profile", raises=(InsufficientScope,), idempotent=False)
+@operation(effect="changes", scope="profile", raises=(InsufficientScope, NotForApps), idempotent=False, for_apps=False)
 async def create(tx: Tx, wanted: TokenCreate) -> Changed[TokenCreated]:
-    """Make an API token. The token is in this answer and never shown again."""
+    """Make an API token. The token is in this answer and never shown again.
+
+    An app that acts for the user may not: the token would outlive what the app was allowed.
+    """
     for scope in wanted.scopes:
         if not tx.caller.may(scope):
             raise InsufficientScope(scope)
@@ -37,14 +40,14 @@ async def create(tx: Tx, wanted: TokenCreate) -> Changed[TokenCreated]:
     return Changed([Done(row["row"])], [Touched(ENTITY, row["id"], None, row["row"])], secret=token)
 
 
-@operation(effect="reads", scope="profile")
+@operation(effect="reads", scope="profile", raises=(NotForApps,), for_apps=False)
 async def find(tx: Tx) -> Page[TokenRead]:
     """List API tokens, revoked and expired ones too, oldest first."""
     row = await tx.one(queries.ALL)
     return Page(row["rows"], row["total"], row["total"], None)
 
 
-@operation(effect="changes", scope="profile", raises=(NotFound, NotOwner), destructive=True)
+@operation(effect="changes", scope="profile", raises=(NotForApps, NotFound, NotOwner), destructive=True, for_apps=False)
 async def revoke(tx: Tx, token_id: int) -> Changed[TokenRead]:
     """Revoke an API token. It stops working at once, everywhere, for good; a repeat changes nothing."""
     row = await tx.row(queries.REVOKE, id=token_id)

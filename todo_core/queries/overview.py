@@ -15,7 +15,11 @@ _user = User.__table__  # type: ignore[attr-defined]
 _live = _todo.c.deleted_at.is_(None)
 _open = _live & _todo.c.completed_at.is_(None)
 _today = cast(func.timezone(parameter("time_zone", Text()), parameter("now", DateTime(timezone=True))), Date)
-TIME_ZONE = Statement(select(_user.c.time_zone).where(_user.c.id == parameter("user_id", _user.c.id.type)))
+PROFILE = Statement(
+    select(_user.c.time_zone, _user.c.display_name, _user.c.locale, _user.c.week_start).where(
+        _user.c.id == parameter("user_id", _user.c.id.type)
+    )
+)
 COUNTS = Statement(
     select(
         func.count().filter(_open).label("open"),

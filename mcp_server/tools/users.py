@@ -1,0 +1,67 @@
+"""The person's profile."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+import orjson
+from mcp_types import CallToolResult
+from pydantic import Field
+
+from mcp_server import answers
+from mcp_server.arguments import IdempotencyKey
+from mcp_server.caller import Me
+from mcp_server.toolbox import Toolbox
+from todo_core.models.fields import Input, Version
+from todo_core.models.users import (
+    LOCALE_WORDS,
+    NAME_WORDS,
+    WEEK_WORDS,
+    ZONE_WORDS,
+    DisplayName,
+    Locale,
+    ProfilePatch,
+    TimeZone,
+    WeekStart,
+)
+from todo_core.operations import users as operations
+from todo_core.queries.users import PATCHABLE
+
+tools = Toolbox()
+
+PROFILE_SCHEMA: Final = {
+    "type": "object",
+    "properties": {"profile": {"type": "object"}, "change_id": {"type": "integer"}},
+    "required": ["profile"],
+}
+
+
+class ProfileEdit(Input):
+    """A change to the profile; what is left out stays."""
+
+    display_name: Annotated[DisplayName | None, Field(description=NAME_WORDS)] = None
+    time_zone: Annotated[TimeZone | None, Field(description=ZONE_WORDS)] = None
+    locale: Annotated[Locale | None, Field(description=LOCALE_WORDS)] = None
+    week_start: Annotated[WeekStart | None, Field(description=WEEK_WORDS)] = None
+    clear: Annotated[list[Literal["display_name"]], Field(max_length=1, description="Fields to empty.")] = []  # noqa: RUF012  # pydantic copies it
+    if_version: Version | None = None
+    idempotency_key: IdempotencyKey = None
+
+    def as_patch(self) -> ProfilePatch:
+        given: dict[str, Any] = {name: value for name in PATCHABLE if (value := getattr(self, name)) is not None}
+        return {**given, **dict.fromkeys(self.clear)}  # type: ignore[typeddict-item]
+
+
+@tools.expose(operations.update, title="Update profile", answer=PROFILE_SCHEMA)
+async def update_profile(me: Me, edit: ProfileEdit) -> CallToolResult:
+    versions = None if edit.if_version is None else [edit.if_version]
+    changed = await me.once(edit.idempotency_key).perform(operations.update, edit.as_patch(), versions)
+    row = orjson.loads(changed.one().json)
+    content: dict[str, Any] = {
+        "profile": {name: row[name] for name in (*PATCHABLE, "version") if row[name] is not None}
+    }
+    if changed.change_id is not None:
+        content["change_id"] = changed.change_id
+    if changed.replayed:
+        content["replayed"] = True
+    return answers.payload(content)

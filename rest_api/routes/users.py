@@ -1,0 +1,33 @@
+"""The user's own profile."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Body, Response
+
+from rest_api import answers
+from rest_api.caller import Me, MeOnce
+from rest_api.conditions import IfMatch, IfNoneMatch, versions
+from rest_api.routing import Routes
+from todo_core.models.users import ProfilePatch, ProfileRead
+from todo_core.operations import users
+
+routes = Routes("/users", "users")
+
+
+@routes.expose(users.get, "GET", "/me", shape=ProfileRead, summary="Read your profile", also=(304,))
+async def get_profile(me: Me, if_none_match: IfNoneMatch = None) -> Response:
+    return answers.row((await me.perform(users.get)).json, if_none_match)
+
+
+@routes.expose(users.update, "PATCH", "/me", shape=ProfileRead, summary="Change your profile")
+async def update_profile(
+    me: MeOnce,
+    patch: Annotated[
+        ProfilePatch,
+        Body(description="A JSON Merge Patch (RFC 7396): null clears the name.", media_type="application/json"),
+    ],
+    if_match: IfMatch = None,
+) -> Response:
+    return answers.written(await me.perform(users.update, patch, versions(if_match)))

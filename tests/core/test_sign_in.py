@@ -1,0 +1,464 @@
+"""What a valid token does to its user: made at the first, kept up by later ones, admin for as long as they say so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import anyio
+import asyncpg
+import orjson
+import pytest
+
+from tests.conftest import token_of
+from tests.core.conftest import SOMEBODY_WAITS_FOR_A_LOCK, CoreOpener, add, connected, on_the_wire, titles_of, until
+from tests.keys import compact, secret_pair
+from todo_core.core import Core
+from todo_core.errors import InsufficientScope, InvalidInput, Suspended, Unauthenticated
+from todo_core.issuers import LOCAL_ISSUER, OPERATOR_ISSUER
+from todo_core.models.accounts import AccountQuery
+from todo_core.models.tokens import TokenCreate
+from todo_core.operation import Caller
+from todo_core.operations import accounts, changes, tokens, users
+from todo_core.scopes import ALL_SCOPES, USER_SCOPES
+
+WEB = "https://web.example.test"
+AGENT = "https://web.example.test/oauth"
+OTHER = "https://other.example.test"
+SECRETS = {name: f"the secret of {name}, thirty-two bytes" for name in (WEB, AGENT, OTHER)}
+ISSUERS: list[dict[str, Any]] = [
+    {"issuer": name, "audience": ["todo"], "secret": secret, "admin_roles": ["admin"]}
+    | ({"users_of": WEB} if name == AGENT else {})
+    for name, secret in SECRETS.items()
+]
+
+
+@pytest.fixture
+async def door(another_core: CoreOpener) -> AsyncIterator[Core]:
+    """A process that trusts three issuers, two of them for the same people."""
+    async with another_core(issuers=ISSUERS, time_zone="Asia/Tokyo") as core:
+        yield core
+
+
+@pytest.fixture
+def sub() -> str:
+    """A name that no issuer has had yet."""
+    return f"ann-{uuid4()}"
+
+
+def jwt(sub: str, issuer: str = WEB, *, secret: str | None = None, **claims: Any) -> str:
+    """A token that nobody has seen."""
+    pair = secret_pair((secret or SECRETS[issuer]).encode())
+    usual = {"iss": issuer, "aud": "todo", "sub": sub, "exp": int(time.time()) + 600, "jti": str(uuid4())}
+    return compact(pair.header(), usual | claims, pair.sign)
+
+
+async def enter(door: Core, sub: str, issuer: str = WEB, **claims: Any) -> Caller:
+    """Sign in with a new token."""
+    return Caller(door, await door.identity.authenticate(jwt(sub, issuer, **claims)), "test")
+
+
+async def by(door: Core, token: str) -> Caller:
+    return Caller(door, await door.identity.authenticate(token), "test")
+
+
+async def profile(me: Caller) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads((await me.perform(users.get)).json)
+    return found
+
+
+async def is_admin(me: Caller) -> bool:
+    try:
+        await me.perform(accounts.find, AccountQuery(limit=1))
+    except InsufficientScope as refused:
+        if refused.scope != "admin":
+            raise
+        return False
+    return True
+
+
+async def people_called(connection: asyncpg.Connection, sub: str) -> list[tuple[Any, ...]]:
+    rows = await connection.fetch("SELECT issuer, id FROM users WHERE subject = $1 ORDER BY id", sub)
+    return [tuple(row) for row in rows]
+
+
+# --- who it is ---------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("LT3")
+async def test_a_user_is_made_at_the_first_valid_token_with_what_it_tells(
+    door: Core, sub: str, admin: asyncpg.Connection
+) -> None:
+    me = await enter(door, sub, email="ann@example.test", name="Ann Example")
+
+    assert await people_called(admin, sub) == [(WEB, me.principal.user_id)]
+    found = await profile(me)
+    assert found == {
+        "id": me.principal.user_id,
+        "display_name": "Ann Example",
+        "email": "ann@example.test",
+        "role": "user",
+        "time_zone": "Asia/Tokyo",
+        "locale": "en",
+        "week_start": "monday",
+        "created_at": found["created_at"],
+        "updated_at": found["created_at"],
+        "version": 1,
+    }
+
+
+@pytest.mark.requirement("LT3", "ID7")
+async def test_a_token_that_is_refused_makes_nobody(door: Core, sub: str, admin: asyncpg.Connection) -> None:
+    for hostile in (jwt(sub, secret=SECRETS[OTHER]), jwt(sub, exp=1), jwt(sub, aud="another")):
+        with pytest.raises(Unauthenticated):
+            await door.identity.authenticate(hostile)
+
+    assert await people_called(admin, sub) == []
+
+
+@pytest.mark.requirement("LT3", "OW1")
+async def test_a_user_is_an_issuer_and_a_subject_whatever_else_is_alike(door: Core, sub: str) -> None:
+    same = {"email": "ann@example.test", "name": "Ann"}
+    me = await enter(door, sub, **same)
+    others = [await enter(door, sub, OTHER, **same), await enter(door, sub.upper(), **same)]
+    local = await door.identity.local(sub)
+    await add(me, "mine")
+
+    assert len({me.principal.user_id, local.user_id, *(other.principal.user_id for other in others)}) == 4
+    assert (await enter(door, sub)).principal.user_id == me.principal.user_id
+    for other in others:
+        assert await titles_of(other) == []
+
+
+@pytest.mark.requirement("LT3", "OW1")
+@pytest.mark.parametrize("order", [(WEB, AGENT), (AGENT, WEB)], ids=["web first", "agent first"])
+async def test_two_issuers_with_the_same_users_lead_to_the_same_todos(
+    order: tuple[str, str], door: Core, sub: str, admin: asyncpg.Connection
+) -> None:
+    first, second = [await enter(door, sub, issuer) for issuer in order]
+    await add(first, "hers")
+
+    assert await titles_of(second) == ["hers"]
+    assert await people_called(admin, sub) == [(WEB, first.principal.user_id)]
+
+
+@pytest.mark.requirement("LT3")
+async def test_an_issuer_of_its_own_cannot_reach_the_users_of_another(door: Core, sub: str) -> None:
+    me = await enter(door, sub)
+
+    with pytest.raises(Unauthenticated):
+        await door.identity.authenticate(jwt(sub, WEB, secret=SECRETS[OTHER]))
+    stranger = await enter(door, sub, OTHER, users_of=WEB, azp=WEB)
+
+    assert stranger.principal.user_id != me.principal.user_id
+
+
+@pytest.mark.requirement("LT3")
+async def test_the_mail_address_is_the_latest_that_a_token_had(door: Core, sub: str) -> None:
+    async def mail(**claims: Any) -> Any:
+        return (await profile(await enter(door, sub, **claims)))["email"]
+
+    assert await mail() is None
+    assert await mail(email="old@example.test") == "old@example.test"
+    assert await mail(email="new@example.test") == "new@example.test"
+    assert await mail() == "new@example.test"
+    assert await mail(email="not storable\x00") == "new@example.test"
+
+
+@pytest.mark.requirement("LT3")
+async def test_the_name_is_the_first_that_a_token_had(door: Core, sub: str) -> None:
+    async def name(**claims: Any) -> Any:
+        return (await profile(await enter(door, sub, **claims)))["display_name"]
+
+    assert await name() is None
+    assert await name(name="Ann") == "Ann"
+    assert await name(name="Ann Married") == "Ann"
+    assert await name() == "Ann"
+
+
+@pytest.mark.requirement("LT3")
+@pytest.mark.parametrize("claims", [{"email": "ann@example.test"}, {"role": "admin"}], ids=["mail", "role"])
+async def test_a_name_may_come_late_as_long_as_the_user_has_not_changed_the_profile(
+    claims: dict[str, Any], door: Core, sub: str
+) -> None:
+    await enter(door, sub)
+    await enter(door, sub, **claims)
+
+    assert (await profile(await enter(door, sub, name="Ann")))["display_name"] == "Ann"
+
+
+@pytest.mark.requirement("LT3")
+@pytest.mark.parametrize("chosen", ["Annie", None], ids=["another", "none"])
+async def test_the_name_that_the_user_has_chosen_stays(chosen: str | None, door: Core, sub: str) -> None:
+    me = await enter(door, sub, name="Ann")
+    await me.perform(users.update, {"display_name": chosen})
+
+    again = await profile(await enter(door, sub, name="Ann", email="new@example.test"))
+
+    assert (again["display_name"], again["email"]) == (chosen, "new@example.test")
+
+
+@pytest.mark.requirement("LT3")
+@pytest.mark.parametrize("patch", [{"locale": "fr"}, {"time_zone": "Europe/Vienna", "week_start": "sunday"}], ids=str)
+async def test_a_user_who_has_chosen_something_else_is_still_named_by_a_token(
+    patch: dict[str, Any], door: Core, sub: str
+) -> None:
+    me = await enter(door, sub)
+    await me.perform(users.update, patch)
+
+    named = await profile(await enter(door, sub, name="Ann"))
+
+    assert named["display_name"] == "Ann"
+    assert patch.items() <= named.items()
+
+
+@pytest.mark.requirement("LT3", "SA3")
+async def test_undoing_another_choice_does_not_choose_a_name(door: Core, sub: str) -> None:
+    me = await enter(door, sub)
+    changed = await me.perform(users.update, {"locale": "fr"})
+    await me.perform(changes.undo, changed.change_id)
+
+    assert (await profile(await enter(door, sub, name="Ann")))["display_name"] == "Ann"
+
+
+@pytest.mark.requirement("LT3", "SA3")
+async def test_a_name_that_a_token_brings_is_not_in_the_way_of_undoing_another_choice(door: Core, sub: str) -> None:
+    me = await enter(door, sub)
+    changed = await me.perform(users.update, {"locale": "fr"})
+    await enter(door, sub, name="Ann")
+
+    await me.perform(changes.undo, changed.change_id)
+
+    found = await profile(me)
+    assert (found["display_name"], found["locale"]) == ("Ann", "en")
+
+
+@pytest.mark.requirement("LT3", "OP4")
+async def test_a_sign_in_takes_nothing_back_that_the_user_changes_at_the_same_time(
+    door: Core, sub: str, admin: asyncpg.Connection, database_url: str
+) -> None:
+    me = await enter(door, sub, name="Ann")
+
+    async with connected(database_url) as browser, anyio.create_task_group() as tasks, browser.transaction():
+        await browser.execute(
+            "UPDATE users SET display_name = 'Annie', version = version + 1 WHERE id = $1", me.principal.user_id
+        )
+        tasks.start_soon(lambda: enter(door, sub, email="new@example.test"))
+        await until(admin, SOMEBODY_WAITS_FOR_A_LOCK)
+
+    found = await profile(me)
+    assert (found["display_name"], found["email"], found["version"]) == ("Annie", "new@example.test", 3)
+
+
+@pytest.mark.requirement("LT3", "TD8")
+async def test_a_sign_in_with_nothing_new_writes_nothing_and_one_with_something_makes_a_version(
+    door: Core, sub: str, admin: asyncpg.Connection
+) -> None:
+    told = {"email": "ann@example.test", "name": "Ann", "role": "editor"}
+    me = await enter(door, sub, **told)
+    row = "SELECT xmin, users.* FROM users WHERE id = $1"
+    before = await admin.fetchrow(row, me.principal.user_id)
+
+    for claims in (told, {}, {"name": "Another", "role": None}):
+        await enter(door, sub, **claims)
+    assert await admin.fetchrow(row, me.principal.user_id) == before
+
+    await enter(door, sub, email="new@example.test")
+    after = await profile(me)
+    assert after["version"] == 2
+    assert after["updated_at"] > after["created_at"]
+
+
+@pytest.mark.requirement("LT3", "SA2")
+async def test_a_sign_in_is_no_change_of_the_users_own(door: Core, sub: str, admin: asyncpg.Connection) -> None:
+    me = await enter(door, sub, email="old@example.test")
+    await enter(door, sub, email="new@example.test", role="admin")
+
+    assert await admin.fetchval("SELECT count(*) FROM changes WHERE user_id = $1", me.principal.user_id) == 0
+
+
+@pytest.mark.requirement("ID1", "DB4")
+async def test_a_known_token_signs_in_once(door: Core, sub: str) -> None:
+    token = jwt(sub, email="ann@example.test")
+    me = await door.identity.authenticate(token)
+
+    with on_the_wire() as wire:
+        assert await door.identity.authenticate(token) == me
+
+    assert wire.sent == []
+
+
+# --- roles -------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("OW5", "ID4")
+async def test_the_role_is_the_latest_tokens(door: Core, sub: str) -> None:
+    first = await enter(door, sub)
+    assert ((await profile(first))["role"], await is_admin(first)) == ("user", False)
+
+    promoted = await enter(door, sub, role="admin")
+    assert ((await profile(promoted))["role"], await is_admin(promoted)) == ("admin", True)
+
+    demoted = await enter(door, sub)
+    assert ((await profile(demoted))["role"], await is_admin(demoted)) == ("user", False)
+    assert not await is_admin(promoted), "the token from before is still remembered"
+
+
+@pytest.mark.requirement("OW5", "LT3")
+async def test_whoever_is_made_as_an_admin_is_one(door: Core, sub: str) -> None:
+    me = await enter(door, sub, role=["editor", "admin"])
+
+    assert await is_admin(me)
+    assert (await profile(me))["version"] == 1
+
+
+@pytest.mark.requirement("OW5", "ID4")
+async def test_the_scope_admin_is_nothing_without_the_role_and_the_role_needs_no_scope(door: Core, sub: str) -> None:
+    only_scope = await enter(door, sub, scope="todos:read admin")
+    assert only_scope.principal.scopes == {"todos:read"}
+    assert not await is_admin(only_scope)
+
+    only_role = await enter(door, sub, role="admin")
+    assert only_role.principal.scopes == frozenset(ALL_SCOPES)
+    assert await is_admin(only_role)
+
+    both = await enter(door, sub, role="admin", scope="admin")
+    assert both.principal.scopes == {"admin"}
+    assert await is_admin(both)
+
+    narrowed = await enter(door, sub, role="admin", scope="todos:read")
+    assert narrowed.principal.scopes == {"todos:read"}
+    assert not await is_admin(narrowed)
+
+
+@pytest.mark.requirement("OW5")
+async def test_no_role_makes_an_admin_where_none_is_configured(another_core: CoreOpener, sub: str) -> None:
+    async with another_core(issuers=[issuer | {"admin_roles": []} for issuer in ISSUERS]) as core:
+        me = await enter(core, sub, role="admin", scope="todos:read profile admin")
+
+        assert not await is_admin(me)
+        assert (await profile(me))["role"] == "user"
+
+
+@pytest.mark.requirement("OW5")
+async def test_an_issuer_for_anothers_users_takes_no_role_away_by_silence(door: Core, sub: str) -> None:
+    boss = await enter(door, sub, role="admin")
+
+    silent = await enter(door, sub, AGENT, scope="profile todos:read admin")
+    assert ((await profile(silent))["role"], await is_admin(silent)) == ("admin", False)
+    assert await is_admin(boss)
+
+    told = await enter(door, sub, AGENT, scope="profile admin", role="admin")
+    assert await is_admin(told)
+
+    await enter(door, sub, AGENT, role="editor")
+    assert not await is_admin(boss)
+
+
+@pytest.mark.requirement("OW5", "ID3", "ID4")
+async def test_an_api_token_administers_for_as_long_as_its_user_may(door: Core, sub: str) -> None:
+    boss = await enter(door, sub, role="admin")
+    with_admin = await by(door, await token_of(boss, "todos:read", "admin"))
+    without = await by(door, await token_of(boss, "todos:read", "todos:write", "profile"))
+    assert (await is_admin(with_admin), await is_admin(without)) == (True, False)
+
+    await enter(door, sub)
+    assert not await is_admin(with_admin)
+    assert await titles_of(with_admin) == [], "what a user may do, it still may"
+
+    await enter(door, sub, role="admin")
+    assert await is_admin(with_admin)
+
+
+@pytest.mark.requirement("ID4", "OW5")
+async def test_a_token_can_be_given_what_its_maker_has_and_no_more(door: Core, sub: str) -> None:
+    async def give(maker: Caller, *scopes: Any) -> bool:
+        try:
+            made = await maker.perform(tokens.create, TokenCreate(name="t", scopes=list(scopes)))
+        except InsufficientScope as refused:
+            if refused.scope in maker.principal.scopes:
+                raise
+            return False
+        assert made.secret is not None
+        assert (await door.identity.authenticate(made.secret)).scopes == set(scopes)
+        return True
+
+    user = await enter(door, sub)
+    assert await give(user, *USER_SCOPES)
+    assert not await give(user, "todos:read", "admin")
+    reader = await by(door, await token_of(user, "todos:read", "profile"))
+    assert await give(reader, "profile", "todos:read")
+    assert not await give(reader, "todos:write")
+    boss = await enter(door, sub, role="admin")
+    assert await give(boss, *ALL_SCOPES)
+    assert not await give(await enter(door, sub, role="admin", scope="profile"), "admin")
+    climber = replace(user, principal=replace(user.principal, scopes=frozenset({"todos:read"})))
+    with pytest.raises(InsufficientScope, match="lacks"):
+        await climber.perform(tokens.create, TokenCreate(name="t", scopes=["todos:read"]))
+
+
+@pytest.mark.requirement("OW5")
+async def test_a_suspended_user_may_sign_in_and_then_do_nothing(
+    door: Core, sub: str, admin: asyncpg.Connection
+) -> None:
+    me = await enter(door, sub)
+    await admin.execute("UPDATE users SET suspended_at = now() WHERE id = $1", me.principal.user_id)
+
+    again = await enter(door, sub, role="admin", email="new@example.test")
+
+    assert again.principal.user_id == me.principal.user_id
+    with pytest.raises(Suspended):
+        await profile(again)
+    assert await admin.fetchval("SELECT suspended_at IS NOT NULL FROM users WHERE id = $1", me.principal.user_id)
+
+
+# --- without a token ---------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("ID6", "OW5")
+async def test_a_local_user_has_the_role_that_it_was_last_given(core: Core, sub: str) -> None:
+    plain = Caller(core, await core.identity.local(sub), "test")
+    assert (plain.principal.scopes, await is_admin(plain)) == (USER_SCOPES, False)
+
+    boss = Caller(core, await core.identity.local(sub, "admin"), "test")
+    assert (boss.principal.scopes, await is_admin(boss)) == (frozenset(ALL_SCOPES), True)
+    assert boss.principal.user_id == plain.principal.user_id
+
+    unasked = Caller(core, await core.identity.local(sub), "test")
+    assert (unasked.principal.scopes, (await profile(unasked))["role"]) == (USER_SCOPES, "admin")
+    assert await is_admin(boss)
+
+    await core.identity.local(sub, "user")
+    assert not await is_admin(boss)
+
+
+@pytest.mark.requirement("ID6")
+@pytest.mark.parametrize("name", ["", "x" * 256, "a\x00b", "a\nb", "a\x7f", "\ud800", "a\u2028b"])
+async def test_a_name_that_cannot_be_one_is_refused_before_the_database_hears_of_it(name: str, core: Core) -> None:
+    with on_the_wire() as wire, pytest.raises(InvalidInput) as refused:
+        await core.identity.local(name)
+
+    assert wire.sent == []
+    assert not name or name not in str(refused.value)
+
+
+@pytest.mark.requirement("ID6")
+async def test_the_longest_name_is_a_name(core: Core) -> None:
+    name = f"{uuid4().hex} Ünï çödé ".ljust(255, "x")
+
+    assert await core.identity.local(name) == await core.identity.local(name)
+
+
+@pytest.mark.requirement("OW5")
+async def test_the_command_line_has_one_account_of_its_own(core: Core, admin: asyncpg.Connection) -> None:
+    operator = await core.identity.operator()
+
+    assert await core.identity.operator() == operator
+    assert await is_admin(Caller(core, operator, "cli"))
+    assert (await core.identity.local("operator")).user_id != operator.user_id
+    row = await admin.fetchrow("SELECT issuer, subject, role FROM users WHERE id = $1", operator.user_id)
+    assert tuple(row) == (OPERATOR_ISSUER, "operator", "admin")
+    assert LOCAL_ISSUER != OPERATOR_ISSUER

@@ -1,0 +1,96 @@
+"""No answer repeats what a request says about where it was sent: links and caches would be poisoned with it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from tests.bad_values import MARKER
+from tests.faces import BASE, http_client, rpc
+from tests.rest.problems import problem
+
+pytestmark = pytest.mark.requirement("RS5")
+
+EVIL: Final = f"{MARKER}.example.com"
+HEADERS: Final[dict[str, dict[str, str]]] = {
+    "Host": {"Host": EVIL},
+    "Host with a port": {"Host": f"127.0.0.1:8000:{EVIL}"},
+    "Host with credentials": {"Host": f"127.0.0.1:8000@{EVIL}"},
+    "Host with a path": {"Host": f"127.0.0.1:8000/{EVIL}"},
+    "X-Forwarded-Host": {"X-Forwarded-Host": EVIL},
+    "X-Forwarded": {"X-Forwarded-Host": EVIL, "X-Forwarded-Proto": MARKER, "X-Forwarded-Port": MARKER},
+    "X-Forwarded-Prefix": {"X-Forwarded-Prefix": f"/{MARKER}", "X-Script-Name": f"/{MARKER}"},
+    "Forwarded": {"Forwarded": f'host="{EVIL}";proto={MARKER};for={MARKER}'},
+    "X-Original-URL": {"X-Original-URL": f"/{MARKER}", "X-Rewrite-URL": f"/{MARKER}"},
+    "X-Host": {"X-Host": EVIL, "X-HTTP-Host-Override": EVIL, "X-Forwarded-Server": EVIL},
+}
+EVERY_HEADER = pytest.mark.parametrize("sent", HEADERS.values(), ids=HEADERS.keys())
+PATHS: Final = (
+    *("/api/v1/todos", "/api/v1/todos/", "/api/v1/users/me", f"/api/v1/todos/{2**62}", "/api/v1/nothing", "/"),
+    *("/healthz", "/healthz/", "/readyz", "/docs", "/docs/", "/api/v1/openapi.json"),
+    *("/mcp", "/mcp/", "/.well-known/oauth-protected-resource/mcp"),
+)
+
+
+def check(response: httpx2.Response) -> None:
+    """Neither an echo nor a way to go."""
+    assert MARKER.lower() not in response.text.lower()
+    assert MARKER.lower() not in str(response.headers).lower()
+    assert not 300 <= response.status_code < 400
+    assert not response.headers.keys() & {"location", "content-location", "refresh", "link"}
+
+
+@EVERY_HEADER
+@pytest.mark.parametrize("path", PATHS)
+async def test_no_answer_repeats_where_it_was_asked(
+    http: httpx2.AsyncClient, app: FastAPI, path: str, sent: dict[str, str]
+) -> None:
+    check(await http.get(path, headers=sent))
+    async with http_client(app, None) as nobody:
+        check(await nobody.get(path, headers=sent))
+
+
+@EVERY_HEADER
+async def test_the_address_of_a_new_row_is_a_path_and_nothing_else(
+    http: httpx2.AsyncClient, sent: dict[str, str]
+) -> None:
+    todo = await http.post("/api/v1/todos", json={"title": "a"}, headers=sent)
+    token = await http.post("/api/v1/tokens", json={"name": "a"}, headers=sent)
+
+    for made, address in ((todo, f"/api/v1/todos/{todo.json()['id']}"), (token, "/api/v1/tokens")):
+        assert (made.status_code, made.headers["location"]) == (201, address)
+        assert MARKER.lower() not in made.text.lower() + str(made.headers).lower()
+
+
+@EVERY_HEADER
+async def test_mcp_is_served_at_the_configured_host_alone_and_repeats_no_other(
+    http: httpx2.AsyncClient, sent: dict[str, str]
+) -> None:
+    for generation in ("mcp-2026", "mcp-2025"):
+        response = await rpc(http, generation, "tools/list", headers=sent)  # type: ignore[arg-type]
+
+        assert response.status_code == (421 if "Host" in sent else 200)
+        check(response)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(f"//{EVIL}", f"//{EVIL}/", f"//{EVIL}/%2E%2E", f"///{EVIL}", f"/\\{EVIL}", f"/%2F{EVIL}", f"/%5C{EVIL}"),
+        *(f"/api/v1/todos//{EVIL}", f"/api/v1/todos/%2E%2E//{EVIL}/", f"/docs//{EVIL}", f"/mcp//{EVIL}"),
+        *(f"/.{EVIL}", f"/@{EVIL}", f"/{EVIL}/..;/", f"/%0D%0ALocation:%20{EVIL}", f"/?next=//{EVIL}"),
+    ],
+)
+async def test_an_address_that_looks_like_another_host_leads_nowhere(http: httpx2.AsyncClient, target: str) -> None:
+    """Sent as it is: a redirect to `//evil` would be one to another host."""
+    url = httpx2.URL(BASE).copy_with(raw_path=target.encode())
+    for method in ("GET", "POST"):
+        response = await http.send(http.build_request(method, url), follow_redirects=False)
+
+        assert response.request.url.raw_path == target.encode()
+        assert response.request.url.host == "127.0.0.1"
+        problem(response, 404, "no_such_route")
+        check(response)

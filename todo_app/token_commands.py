@@ -1,0 +1,93 @@
+"""`todo-mcp token`: API tokens of local users."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, Final
+
+import typer
+
+from todo_app.running import AsJson, load, with_database
+from todo_core.issuers import UserRole
+from todo_core.scopes import ALL_SCOPES
+from todo_core.settings import Settings
+
+commands = typer.Typer(help="API tokens of local users.", no_args_is_help=True)
+
+_DURATION: Final = re.compile(r"([1-9][0-9]{0,3})d", re.ASCII)
+
+
+@commands.command("create")
+def token_create(
+    user: Annotated[str | None, typer.Option(help="Local user; made if new. Default: TODO_USER.")] = None,
+    name: Annotated[str, typer.Option(help="What the token is for.")] = "command line",
+    scope: Annotated[list[str], typer.Option(help="Repeat for more: todos:read, todos:write, profile, admin.")] = [  # noqa: B006
+        "todos:read",
+        "todos:write",
+    ],
+    expires: Annotated[str, typer.Option(help="Lifetime in days, such as 90d, or never.")] = "90d",
+    as_json: AsJson = False,
+) -> None:
+    """Make an API token and print it, the only time it is shown. With the scope admin, the user becomes an admin."""
+    from todo_app.local import acting_for, create_token
+
+    days = _days(expires)
+    if any(one not in ALL_SCOPES for one in scope):
+        raise typer.BadParameter("takes " + ", ".join(ALL_SCOPES), param_hint="--scope")
+
+    async def work(settings: Settings, url: str) -> dict[str, object]:
+        role: UserRole | None = "admin" if "admin" in scope else None
+        async with acting_for(settings, url, user or settings.user, role) as me:
+            return await create_token(me, name, scope, days)  # type: ignore[arg-type]  # checked above
+
+    made = with_database(work, load())
+    print(json.dumps(made) if as_json else made["token"])
+
+
+def _days(expires: str) -> int | None:
+    if expires == "never":
+        return None
+    found = _DURATION.fullmatch(expires)
+    if found is None or int(found[1]) > 3650:
+        raise typer.BadParameter("takes days such as 90d, at most 3650d, or never", param_hint="--expires")
+    return int(found[1])
+
+
+@commands.command("list")
+def token_list(
+    user: Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List a user's API tokens."""
+    from todo_app.local import acting_for
+    from todo_core.operations import tokens
+
+    async def work(settings: Settings, url: str) -> list[dict[str, Any]]:
+        async with acting_for(settings, url, user or settings.user) as me:
+            rows: list[dict[str, Any]] = json.loads((await me.perform(tokens.find)).json)
+            return rows
+
+    rows = with_database(work, load())
+    if as_json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        state = "revoked" if row["revoked_at"] else f"expires {(row['expires_at'] or 'never')[:10]}"
+        print(f"{row['id']}  {row['hint']}…  {row['name']}  {' '.join(row['scopes'])}  {state}")
+
+
+@commands.command("revoke")
+def token_revoke(
+    token_id: Annotated[int, typer.Argument(help="Id, as `token list` shows it.", min=1, max=2**63 - 1)],
+    user: Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")] = None,
+) -> None:
+    """Revoke an API token; it stops working at once."""
+    from todo_app.local import acting_for
+    from todo_core.operations import tokens
+
+    async def work(settings: Settings, url: str) -> bool:
+        async with acting_for(settings, url, user or settings.user) as me:
+            return (await me.perform(tokens.revoke, token_id)).one().changed
+
+    print("revoked" if with_database(work, load()) else "was revoked already")

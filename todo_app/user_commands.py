@@ -1,0 +1,95 @@
+"""`todo-mcp user`: accounts, for whoever runs the service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from todo_app.running import AsJson, load, with_database
+from todo_core.settings import Settings
+
+if TYPE_CHECKING:
+    from todo_core.operation import Caller
+
+commands = typer.Typer(
+    help="Accounts: who they are and how much they hold, nothing of what is in it.", no_args_is_help=True
+)
+
+UserId = Annotated[int, typer.Argument(help="Id, as `user list` shows it.", min=1, max=2**63 - 1)]
+Status = Literal["all", "active", "suspended"]
+
+
+def _operate(work: Callable[[Caller], Awaitable[Any]]) -> Any:
+    async def run(settings: Settings, url: str) -> Any:
+        from todo_app.local import operating
+
+        async with operating(settings, url) as me:
+            return await work(me)
+
+    return with_database(run, load())
+
+
+@commands.command("list")
+def user_list(
+    status: Annotated[Status, typer.Option(help="all, active or suspended.")] = "all", as_json: AsJson = False
+) -> None:
+    """List accounts with the number of their todos and tokens."""
+    from todo_core.models.accounts import AccountQuery
+    from todo_core.operations import accounts
+
+    async def work(me: Caller) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        cursor: str | None = "0"
+        while cursor is not None:
+            page = await me.perform(accounts.find, AccountQuery(status=status, cursor=int(cursor), limit=200))
+            rows += json.loads(page.json)
+            cursor = page.next_cursor
+        return rows
+
+    rows = _operate(work)
+    if as_json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        name = row["email"] or row["display_name"] or row["subject"]
+        state = "suspended" if row["suspended_at"] else row["role"]
+        print(f"{row['id']}  {name}  {row['issuer']}  {state}  {row['open_todos']} open, {row['done_todos']} done")
+
+
+@commands.command("suspend")
+def user_suspend(user_id: UserId) -> None:
+    """Suspend an account: it is refused at once, everywhere."""
+    print("suspended" if _set_suspended(user_id, True) else "was suspended already")
+
+
+@commands.command("reactivate")
+def user_reactivate(user_id: UserId) -> None:
+    """Let a suspended account in again."""
+    print("reactivated" if _set_suspended(user_id, False) else "was active already")
+
+
+def _set_suspended(user_id: int, suspended: bool) -> bool:
+    from todo_core.operations import accounts
+
+    async def work(me: Caller) -> bool:
+        return (await me.perform(accounts.suspend, user_id, suspended)).one().changed
+
+    return bool(_operate(work))
+
+
+@commands.command("delete")
+def user_delete(user_id: UserId, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Delete an account with everything in it, for good."""
+    from todo_core.operations import accounts
+
+    if not yes:
+        typer.confirm(f"Delete account {user_id} with all its todos? This cannot be undone", abort=True)
+
+    async def work(me: Caller) -> None:
+        (await me.perform(accounts.delete, user_id)).one()
+
+    _operate(work)
+    print("deleted")

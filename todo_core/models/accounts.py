@@ -1,0 +1,40 @@
+"""Accounts, as admins see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from todo_core.issuers import UserRole
+from todo_core.models.fields import Input, Limit, Output, digits
+
+
+class AccountQuery(Input):
+    """Which accounts."""
+
+    status: Annotated[Literal["all", "active", "suspended"], Field(description="active, suspended, or all.")] = "all"
+    cursor: Annotated[
+        Annotated[int, Field(ge=0, le=2**63 - 1)],
+        BeforeValidator(digits),
+        Field(description="`next_cursor` of the page before."),
+    ] = 0
+    limit: Annotated[Limit, BeforeValidator(digits), Field(description="How many, 1–200.")] = 50
+
+
+class AccountRead(Output):
+    """An account as an admin sees it: whose it is and how much it holds, nothing of what is in it."""
+
+    id: Annotated[int, Field(description="Id of the user.")]
+    issuer: Annotated[str, Field(description="Identity provider.")]
+    subject: Annotated[str, Field(description="Name of the user there.")]
+    email: Annotated[str | None, Field(description="E-mail, if the identity provider gave it.")]
+    display_name: Annotated[str | None, Field(description="What to call the person.")]
+    role: Annotated[UserRole, Field(description="Role, as the identity provider has it.")]
+    created_at: Annotated[datetime, Field(description="First seen.")]
+    suspended_at: Annotated[datetime | None, Field(description="When the account was suspended.")]
+    open_todos: Annotated[int, Field(description="Open todos.")]
+    done_todos: Annotated[int, Field(description="Completed todos.")]
+    trashed_todos: Annotated[int, Field(description="Todos in the trash.")]
+    live_tokens: Annotated[int, Field(description="API tokens that work.")]

@@ -1,0 +1,73 @@
+"""Accounts, for admins: list, suspend, reactivate, delete. No admin reads another user's todos (OW5).
+
+These run as `todo_admin`, which may see accounts and count rows; PostgreSQL lets nobody be it whose
+role is not admin, and lets it read no title.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+
+from todo_core.errors import Conflict, NotForApps, NotFound
+from todo_core.models.accounts import AccountQuery, AccountRead
+from todo_core.operation import Tx, operation
+from todo_core.queries import accounts as queries
+from todo_core.results import Changed, Done, Found, Page, Touched
+
+ENTITY: Final = "account"
+_NO_ACCOUNT: Final = "There is no such account."
+
+
+@operation(effect="reads", scope="admin", raises=(NotForApps,), for_apps=False)
+async def find(tx: Tx, wanted: AccountQuery) -> Page[AccountRead]:
+    """List accounts with the number of their todos and tokens, oldest first. What is in them is nobody's business."""
+    row = await tx.one(queries.PAGE, status=wanted.status, cursor=wanted.cursor, limit=wanted.limit)
+    cursor = row["next_cursor"]
+    return Page(row["rows"], row["total"], wanted.limit, None if cursor is None else str(cursor))
+
+
+@operation(effect="reads", scope="admin", raises=(NotForApps, NotFound), for_apps=False)
+async def get(tx: Tx, user_id: int) -> Found[AccountRead]:
+    """Read one account."""
+    return Found(await _read(tx, user_id))
+
+
+@operation(effect="changes", scope="admin", raises=(NotForApps, NotFound, Conflict), destructive=True, for_apps=False)
+async def suspend(tx: Tx, user_id: int, suspended: bool = True) -> Changed[AccountRead]:
+    """Suspend an account, or reactivate it with `suspended` false. It takes effect at once, everywhere."""
+    before = await _read_other(tx, user_id)
+    changed = await tx.row(queries.SUSPEND, id=user_id, suspended=suspended)
+    after = await _read(tx, user_id)
+    if changed is None:  # it was so, or another admin was faster
+        return Changed([Done(after, changed=False)])
+    return Changed([Done(after)], [Touched(ENTITY, user_id, _recorded(before), _recorded(after))])
+
+
+@operation(effect="changes", scope="admin", raises=(NotForApps, NotFound, Conflict), destructive=True, for_apps=False)
+async def delete(tx: Tx, user_id: int) -> Changed[AccountRead]:
+    """Delete an account with everything in it, for good. It cannot be undone."""
+    before = _recorded(await _read_other(tx, user_id))
+    if await tx.row(queries.DELETE, id=user_id) is None:  # another admin was faster
+        raise NotFound(_NO_ACCOUNT)
+    return Changed([Done(before)], [Touched(ENTITY, user_id, before, '{"deleted":true}')])
+
+
+async def _read(tx: Tx, user_id: int) -> str:
+    row = await tx.row(queries.ONE, id=user_id)
+    if row is None:
+        raise NotFound(_NO_ACCOUNT)
+    account: str = row["row"]
+    return account
+
+
+async def _read_other(tx: Tx, user_id: int) -> str:
+    if user_id == tx.caller.principal.user_id:
+        raise Conflict("This is your own account; another admin can do this.")
+    return await _read(tx, user_id)
+
+
+def _recorded(account: str) -> str:
+    """What the record keeps: nothing personal that would outlive a deletion."""
+    return orjson.dumps({"suspended_at": orjson.loads(account)["suspended_at"]}).decode()
