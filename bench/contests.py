@@ -17,7 +17,7 @@ from bench.servers import Servers
 FLOOR: Final = "floor"
 TUTORIAL: Final = "tutorial"
 OURS_TOKEN: Final = "ours, API token"  # noqa: S105  # a name
-OURS_JWT: Final = "ours, JWT"
+OURS_JWT: Final = "ours, EdDSA JWT"
 LIMIT: Final = "pgbench"
 ECHO: Final = "bare echo"
 LIST_TODOS: Final = "list_todos, 25 rows"
@@ -59,7 +59,7 @@ def contests(servers: Servers, database: Database) -> list[Contest]:
 def _rest(case: str, servers: Servers, database: Database, actors: Sequence[Actor]) -> Contest:
     sends = (
         (FLOOR, servers.floor, wire.by_number),
-        (TUTORIAL, servers.tutorial, wire.by_jwt),
+        (TUTORIAL, servers.tutorial, wire.by_secret),
         (OURS_TOKEN, servers.ours, wire.by_token),
         (OURS_JWT, servers.ours, wire.by_jwt),
     )

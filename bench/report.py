@@ -130,8 +130,8 @@ _ABSOLUTE_HEAD: Final = (
 _CONTESTANTS: Final = f"""\
 - floor: Starlette, a raw asyncpg pool, orjson; the same SQL shapes; no login, no row-level security, no checks.
 - tutorial: FastAPI, PyJWT on every request, a SQLModel session, `SET LOCAL ROLE`, `set_config`, `response_model`.
-- ours: `todo-mcp serve`, through REST with an API token and with an HS256 JWT; every write has its change record and
-  its notification.
+- ours: `todo-mcp serve`, through REST with an API token and with an EdDSA JWT; rate limits are counted, every write
+  has its change record and its notification.
 - bare echo: the MCP SDK's server with one tool that returns its argument; ours with an API token. All over Streamable
   HTTP, protocol 2026-07-28, JSON answers.
 - pgbench: the floor's SQL on {POOL_SIZE} connections, with no server in front; on 1 connection for the latencies.

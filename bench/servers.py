@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 from urllib.error import HTTPError, URLError
 
-from bench.plan import AUDIENCE, ISSUER, JWT_SECRET, POOL_SIZE
+from bench import keys
+from bench.plan import AUDIENCE, ISSUER, POOL_SIZE
 from todo_app.embedded import free_port
 
 ROOT: Final = Path(__file__).parents[1]
@@ -35,10 +36,12 @@ class Servers:
 def running(database_url: str, folder: Path) -> Iterator[Servers]:
     """All contestants, started and answering."""
     with ExitStack() as stack:
+        key_set = stack.enter_context(keys.served())
 
         def start(name: str, command: list[str], port: int, probe: str) -> int:
             log = stack.enter_context((folder / f"{name}.log").open("wb"))
-            process = stack.enter_context(_process(command, environment(database_url), folder, log.fileno()))
+            env = environment(database_url) | {"TODO_JWKS_URL": key_set}
+            process = stack.enter_context(_process(command, env, folder, log.fileno()))
             _until_answering(process, f"http://127.0.0.1:{port}{probe}", Path(log.name))
             return port
 
@@ -62,9 +65,9 @@ def environment(database_url: str | None = None) -> dict[str, str]:
             "BENCH_URL": database_url,
             "TODO_DATABASE_URL": database_url,
             "TODO_DATABASE_POOL_SIZE": str(POOL_SIZE),
-            "TODO_JWT_SECRET": JWT_SECRET,
             "TODO_JWT_ISSUER": ISSUER,
             "TODO_JWT_AUDIENCE": AUDIENCE,
+            "TODO_RATE_LIMIT": "1000000000/hour",  # counted, and never reached
             "TODO_TRASH_DAYS": "3650",  # the seed's trash stays
         }
     return kept

@@ -52,6 +52,10 @@ def of_contests(results: Results) -> list[Target]:
         for ours in (OURS_TOKEN, OURS_JWT)
         if (case, ours) in results.busy
     ]
+    if ("list-50", OURS_JWT) in results.busy:
+        found.append(
+            Target("REST list-50, EdDSA JWT against API token", 0.9, results.ratio("list-50", OURS_JWT, OURS_TOKEN))
+        )
     if (MCP, LIST_TODOS) in results.busy:
         found.append(
             Target("MCP list_todos (25 rows) against the bare echo", 0.5, results.ratio(MCP, LIST_TODOS, ECHO))

@@ -13,6 +13,7 @@ from typing import Any, Final
 import jwt
 from mcp_types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY, PROTOCOL_VERSION_META_KEY
 
+from bench import keys
 from bench.database import Actor
 from bench.plan import AUDIENCE, ISSUER, JWT_SECRET, PAGE_SIZE
 
@@ -34,10 +35,18 @@ def by_token(actor: Actor) -> str:
     return f"Authorization: Bearer {actor.token}"
 
 
+def by_secret(actor: Actor) -> str:
+    """An HS256 JWT, good for a day: what the tutorial checks."""
+    return f"Authorization: Bearer {jwt.encode(_claims(actor), JWT_SECRET, 'HS256')}"
+
+
 def by_jwt(actor: Actor) -> str:
-    """An HS256 JWT, good for a day."""
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": str(actor.user_id), "exp": int(time.time()) + 86_400}
-    return f"Authorization: Bearer {jwt.encode(claims, JWT_SECRET, 'HS256')}"
+    """An EdDSA JWT, as Better Auth's are, good for a day."""
+    return f"Authorization: Bearer {keys.sign(_claims(actor))}"
+
+
+def _claims(actor: Actor) -> dict[str, Any]:
+    return {"iss": ISSUER, "aud": AUDIENCE, "sub": str(actor.user_id), "exp": int(time.time()) + 86_400}
 
 
 def http(method: str, path: str, port: int, headers: Sequence[str], body: Any = None) -> bytes:
