@@ -52,15 +52,19 @@ def _bare(schema: Schema, definitions: Schema) -> str:
         bounds = _between(schema, "minItems", "maxItems")
         return f"list{' of ' + bounds if bounds else ''}: {flat(schema['items'], definitions)}"
     if kind == "string":
-        if "format" in schema:
-            return str(schema["format"])
-        bounds = _between(schema, "minLength", "maxLength")
-        if "pattern" in schema and schema["pattern"] != VISIBLE:
-            return f"{_PATTERNS[schema['pattern']]} of {bounds} characters"
-        visible = " visible ASCII" if "pattern" in schema else ""
-        return f"string of {bounds}{visible} characters" if bounds else "string"
+        return _text(schema)
     bounds = _between(schema, "minimum", "maximum")
     return f"{kind} {bounds}" if bounds else str(kind)
+
+
+def _text(schema: Schema) -> str:
+    if "format" in schema:
+        return str(schema["format"])
+    bounds = _between(schema, "minLength", "maxLength")
+    pattern = schema.get("pattern")
+    if pattern in (None, VISIBLE):
+        return f"string of {bounds}{' visible ASCII' if pattern else ''} characters" if bounds else "string"
+    return f"{_PATTERNS[pattern]} of {bounds} characters"
 
 
 def _between(schema: Schema, low: str, high: str) -> str:
