@@ -19,7 +19,8 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="A JWT,
 async def current_caller(request: Request, _: Annotated[object, Security(_bearer)] = None) -> Caller:
     """Whoever the bearer token names."""
     core: Core = request.app.state.core
-    address = request.client.host if request.client is not None else None
+    client = request.scope.get("client")
+    address = client[0] if client else None
     principal = await core.identity.authenticate(bearer_token(request.headers.get("authorization")), address)
     return Caller(core, principal, "rest", client_name(request.headers.get("user-agent")))
 

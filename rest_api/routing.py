@@ -90,7 +90,7 @@ class DirectRoute(APIRoute):
         request = Request(scope, receive, send)
         try:
             if self.response_model is not None:
-                _require_acceptable(request.headers.getlist("accept"))
+                _require_acceptable([value for name, value in scope["headers"] if name == b"accept"])
             body = await _json_body(request) if self.body_field is not None else _MISSING
             if scope["query_string"] and not self.dependant.query_params:
                 names = [path_of([name]) for name in request.query_params]
@@ -199,15 +199,15 @@ def _list_fields(model: type[BaseModel]) -> frozenset[str]:
     )
 
 
-def _require_acceptable(given: list[str]) -> None:
+def _require_acceptable(given: list[bytes]) -> None:
     """Let the Accept headers have their say (RFC 9110 §12.5.1): the most specific range decides.
 
     Raises:
         HTTPException: They do not let the answer be JSON (406).
     """
-    accept = ",".join(given)
-    if accept in ("", "*/*", "application/json"):
+    if not any(given) or given in ([b"*/*"], [b"application/json"]):
         return
+    accept = b",".join(given).decode("latin1")
     allowed: dict[str, bool] = {}
     for part in accept.split(","):
         kind, *options = (option.strip().lower() for option in part.split(";"))

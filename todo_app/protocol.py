@@ -36,7 +36,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     _phase: Phase = "between"
     _deadline: asyncio.TimerHandle | None = None
-    _head_bytes = 0
+    _head_bytes = _hosts = 0
     _unreadable_bytes = 0
     """Since the parser last understood something."""
     _understood_bytes = 0
@@ -80,7 +80,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._phase, self._head_bytes = "head", 0
+        self._phase, self._head_bytes, self._hosts = "head", 0, 0
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -89,11 +89,11 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._phase == "head":  # a trailer is no header (RFC 9110 §6.5.1)
             super().on_header(name, value)
+            self._hosts += name.lower() == b"host"
         self._count(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):  # RFC 9112 §3.2
+        if self._hosts > 1 or (not self._hosts and self.parser.get_http_version() == "1.1"):  # RFC 9112 §3.2
             self._stop(problems.MALFORMED_REQUEST)
         self._phase, self._understood_bytes = "body", self._understood_bytes + 1
         super().on_headers_complete()

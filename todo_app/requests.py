@@ -72,7 +72,9 @@ class RequestContext:
         self._debug = settings.log_level == "debug"
         self._direct = (_OPEN,) if settings.cors_origins else (_OPEN, "/api/", "/mcp")
         is_public = settings.public_url is not None and settings.public_url.startswith("https://")
-        self._headers = [*_SECURITY, *(_HTTPS if is_public else [])]
+        everywhere = [*_SECURITY, *(_HTTPS if is_public else [])]
+        self._headers = [*everywhere, _LOADS_NOTHING]
+        self._page = [*everywhere, _PAGE]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -111,7 +113,7 @@ class RequestContext:
 
     def _dressed(self, headers: Iterable[Header], path: str, spent: list[Budget]) -> list[Header]:
         """The answer's headers, and those that every answer has."""
-        dressed = [*headers, *self._headers, _PAGE if path == _DOCS else _LOADS_NOTHING]
+        dressed = [*headers, *(self._page if path == _DOCS else self._headers)]
         for name, _ in headers:
             if name == b"cache-control":
                 break

@@ -14,8 +14,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 
@@ -33,7 +32,7 @@ LARGEST_COST: Final = 50
 """What the largest batch costs; a smaller limit could never let it pass."""
 
 REDIS_TIMEOUT: Final = 0.08
-"""Seconds Redis may take."""
+"""Seconds Redis may take for one answer, and for all that a request asks of it."""
 REDIS_PAUSE: Final = 2.0
 """Seconds until Redis is asked again after it failed."""
 REDIS_CONNECTIONS: Final = 100
@@ -41,8 +40,7 @@ REDIS_CONNECTIONS: Final = 100
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """What is left of a limit, as draft-ietf-httpapi-ratelimit-headers tells it."""
 
     policy: str
@@ -233,8 +231,9 @@ class _Counter:
             if self._paused_until is not None and not asks_again:
                 return None  # Redis failed while this one waited: it need not find out by itself
             try:
-                passed = not cost or await shared.acquire_sliding_window_entry(named, quota, window, cost)
-                previous, previous_left, current, expires = await shared.get_sliding_window(named, window)
+                async with asyncio.timeout(REDIS_TIMEOUT):
+                    passed = not cost or await shared.acquire_sliding_window_entry(named, quota, window, cost)
+                    previous, previous_left, current, expires = await shared.get_sliding_window(named, window)
             except (RedisError, OSError, TimeoutError) as error:
                 if self._paused_until is None:
                     _log.warning("redis_failed", error=type(error).__name__)
