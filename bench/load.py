@@ -74,6 +74,10 @@ class _Answer:
         self.complete = True
 
 
+_LEAST = 2
+"""Requests that are measured on however slow a machine: percentiles need two."""
+
+
 async def _python(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Measured:
     times: list[float] = []
     failed = 0
@@ -84,7 +88,7 @@ async def _python(port: int, requests: Sequence[bytes], connections: int, second
         nonlocal failed
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         turn = first
-        while (start := time.perf_counter()) < ends:
+        while (start := time.perf_counter()) < ends or len(times) < _LEAST:
             writer.write(requests[turn % len(requests)])
             turn += connections
             answer = _Answer()
