@@ -98,6 +98,12 @@ def todo(row: dict[str, Any], detail: Detail) -> dict[str, Any]:
     return short
 
 
+def tracks(changed: Changed[Any]) -> dict[str, Any]:
+    """What every write tells: the change to undo, and whether this is a first answer again."""
+    told: dict[str, Any] = {} if changed.change_id is None else {"change_id": changed.change_id}
+    return told | {"replayed": True} if changed.replayed else told
+
+
 def written(changed: Changed[Any], tell: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> CallToolResult:
     """What a write did, one result for each item; an error when nothing at all was accepted.
 
@@ -116,11 +122,7 @@ def written(changed: Changed[Any], tell: Callable[[dict[str, Any]], dict[str, An
         results.append(told if item.changed else told | {"unchanged": True})
     if len(refused) == len(results) == 1:
         return refusal(refused[0])
-    content: dict[str, Any] = {"results": results}
-    if changed.change_id is not None:
-        content["change_id"] = changed.change_id
-    if changed.replayed:
-        content["replayed"] = True
+    content: dict[str, Any] = {"results": results} | tracks(changed)
     if refused and len(refused) == len(results):
         return _refused(_ALL_REFUSED | content)
     return payload(content)

@@ -22,7 +22,6 @@ from mcp_server.server import TodoServer
 from todo_core import problems
 from todo_core.errors import InsufficientScope, TodoError
 from todo_core.operation import Caller
-from todo_core.problems import is_json
 from todo_core.scopes import ALL_SCOPES, USER_SCOPES, Scope
 
 PATH: Final = "/mcp"
@@ -33,8 +32,6 @@ Authenticate = Callable[[Request], Awaitable[Caller]]
 FIRST_SCOPES: Final = tuple(scope for scope in ALL_SCOPES if scope in USER_SCOPES)
 """What a client should ask for to begin with: what every tool needs. Many register for these and can't ask for more."""
 
-_TRANSPORT_REFUSALS: Final = (405, 406, 413, 415)
-"""Statuses with which the SDK refuses for HTTP's sake."""
 _log = structlog.get_logger()
 
 _QUOTES_INPUT: Final = b"input_value="
@@ -96,7 +93,7 @@ class McpEndpoint:
         except TodoError as error:
             await self._refuse(error)(scope, receive, send)
             return
-        if not is_json(request.headers.get("content-type", "")):
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             await _respond(problems.of_status(415))(scope, receive, send)
             return
         try:
@@ -165,8 +162,9 @@ class McpEndpoint:
 class _Answer:
     """Passes the SDK's answer on, except what must not leave as it is.
 
-    A caller whom the database refused in mid-call gets an HTTP 401 or 403, what the SDK refuses for HTTP's sake
-    is a problem like any other, and its texts on a malformed message of the older generation quote the message.
+    A caller whom the database refused in mid-call gets an HTTP 401 or 403, an Accept header that
+    leaves no answer is a problem like any other, and the SDK's texts
+    on a malformed message of the older generation quote the message.
     """
 
     def __init__(self, scope: HttpScope, receive: Receive, send: Send, refusal: Callable[[], Response | None]) -> None:
@@ -181,7 +179,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             status = message["status"]
             instead = self._refusal()
-            if instead is None and status in _TRANSPORT_REFUSALS:
+            if instead is None and status == HTTPStatus.NOT_ACCEPTABLE:
                 instead = _respond(problems.of_status(status))
             if instead is not None:
                 await self._replace(instead)

@@ -9,7 +9,6 @@ from fastapi.security import HTTPBearer
 from pydantic import StringConstraints
 
 from todo_core.core import Core
-from todo_core.identity import bearer_token, client_name
 from todo_core.operation import Caller
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="A JWT, or an API token (`todo_…`).")
@@ -19,10 +18,7 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="A JWT,
 async def current_caller(request: Request, _: Annotated[object, Security(_bearer)] = None) -> Caller:
     """Whoever the bearer token names."""
     core: Core = request.app.state.core
-    client = request.scope.get("client")
-    address = client[0] if client else None
-    principal = await core.identity.authenticate(bearer_token(request.headers.get("authorization")), address)
-    return Caller(core, principal, "rest", client_name(request.headers.get("user-agent")))
+    return await Caller.identify(core, "rest", request.headers, request.scope.get("client"))
 
 
 Me = Annotated[Caller, Depends(current_caller)]

@@ -42,7 +42,7 @@ from todo_core.errors import (
     Unavailable,
 )
 from todo_core.operation import Operation
-from todo_core.problems import MEDIA_TYPE, is_json
+from todo_core.problems import MEDIA_TYPE
 from todo_core.text import strict_json
 from todo_core.validation import known_fields, path_of, problems
 
@@ -57,6 +57,7 @@ EXPOSED: Final[dict[str, list[str]]] = {}
 
 _MISSING: Final = object()
 _NOT_ACCEPTABLE: Final = "`not_acceptable`: The answer would be JSON."
+_JSON_TYPE: Final = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;|$)", re.ASCII | re.IGNORECASE)
 _ZERO: Final = re.compile(r"q=0(?:\.0*)?", re.ASCII)
 _BODY_PROBLEMS: Final = {
     400: "`malformed_json`: The body is not valid JSON.",
@@ -229,7 +230,7 @@ async def _json_body(request: Request) -> object:
             raise HTTPException(413)
     if not received:
         return _MISSING
-    if not is_json(request.headers.get("content-type", "")):
+    if not _JSON_TYPE.match(request.headers.get("content-type", "")):
         raise HTTPException(415)
     try:
         return strict_json(bytes(received))

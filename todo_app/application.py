@@ -27,7 +27,6 @@ from rest_api.routing import MAX_BODY_BYTES
 from todo_app import VERSION
 from todo_app.requests import RequestContext
 from todo_core.core import Core, utc_now
-from todo_core.identity import bearer_token, client_name
 from todo_core.limits import parse_networks
 from todo_core.operation import Caller
 from todo_core.retention import keep_purging
@@ -115,9 +114,7 @@ def build(
 
     async def authenticate(request: Request) -> Caller:
         assert core is not None  # the lifespan has begun
-        address = request.client.host if request.client is not None else None
-        principal = await core.identity.authenticate(bearer_token(request.headers.get("authorization")), address)
-        return Caller(core, principal, "mcp", client_name(request.headers.get("user-agent")))
+        return await Caller.identify(core, "mcp", request.headers, request.scope.get("client"))
 
     endpoint = McpEndpoint(
         TodoServer(VERSION),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from todo_core.scopes import USER_SCOPES, Scope
 
@@ -38,6 +38,11 @@ def long_enough(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value().encode()) < MINIMUM_SECRET_BYTES:
         raise ValueError(f"must be at least {MINIMUM_SECRET_BYTES} bytes")
     return secret
+
+
+def fitting(secret: SecretStr | None) -> frozenset[Algorithm]:
+    """The algorithms for a secret, or for a key set where there is none."""
+    return WITH_KEY_SET if secret is None else WITH_SECRET
 
 
 def is_loopback(host: str | None) -> bool:
@@ -71,8 +76,8 @@ class Issuer(BaseModel):
 
     issuer: Name
     audience: Annotated[tuple[Name, ...], Field(min_length=1)]
-    secret: SecretStr | None = None
-    jwks_url: str | None = None
+    secret: Annotated[SecretStr, AfterValidator(long_enough)] | None = None
+    jwks_url: Annotated[str, AfterValidator(secure_url)] | None = None
     algorithms: frozenset[Algorithm] = frozenset()
     users_of: Name | None = None
     scopes: Mapping[str, frozenset[Scope]] = {}
@@ -82,30 +87,19 @@ class Issuer(BaseModel):
     authorization_server: bool = False
     own_clients: frozenset[str] = frozenset()
 
-    @field_validator("secret")
-    @classmethod
-    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        return None if value is None else long_enough(value)
-
-    @field_validator("jwks_url")
-    @classmethod
-    def _secure(cls, value: str | None) -> str | None:
-        return None if value is None else secure_url(value)
-
     @model_validator(mode="before")
     @classmethod
     def _all_that_fit(cls, value: object) -> object:
         if isinstance(value, dict) and not value.get("algorithms"):
-            return value | {"algorithms": WITH_KEY_SET if value.get("secret") is None else WITH_SECRET}
+            return value | {"algorithms": fitting(value.get("secret"))}
         return value
 
     @model_validator(mode="after")
     def _is_whole(self) -> Issuer:
         if (self.secret is None) == (self.jwks_url is None):
             raise ValueError("needs exactly one of secret and jwks_url")
-        fitting = WITH_KEY_SET if self.secret is None else WITH_SECRET
-        if not self.algorithms <= fitting:
-            raise ValueError(f"algorithms must be of {', '.join(sorted(fitting))} with these keys")
+        if not self.algorithms <= (known := fitting(self.secret)):
+            raise ValueError(f"algorithms must be of {', '.join(sorted(known))} with these keys")
         if self.authorization_server:
             secure_url(self.issuer)  # RFC 8414 §2: clients look for its metadata there
         if {self.issuer, self.users} & RESERVED:

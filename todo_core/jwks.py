@@ -211,17 +211,18 @@ def _key(one: object) -> Key | None:
     if not isinstance(one, dict):
         return None
     algorithm = next((name for name, kind in _KINDS.items() if kind.items() <= one.items()), None)
+    if algorithm is None:
+        return None
     operations = one.get("key_ops", ["verify"])
     usable = (
-        algorithm is not None
-        and one.get("use", "sig") == "sig"
+        one.get("use", "sig") == "sig"
         and isinstance(operations, list)
         and "verify" in operations
         and one.get("alg", algorithm) == algorithm
         and isinstance(one.get("kid", ""), str)
         and "d" not in one  # whoever publishes a private key has lost it
     )
-    if not usable or algorithm is None:
+    if not usable:
         return None
     try:
         material = jwt.PyJWK(cast("dict[str, Any]", one), algorithm).key

@@ -70,7 +70,9 @@ class Verifier:
                 assert issuer.secret is not None  # an issuer has one of the two
                 keys = SharedSecret(issuer.secret.get_secret_value())
             else:
-                keys = by_url.setdefault(issuer.jwks_url, RemoteKeys(issuer.jwks_url, clock))
+                if issuer.jwks_url not in by_url:
+                    by_url[issuer.jwks_url] = RemoteKeys(issuer.jwks_url, clock)
+                keys = by_url[issuer.jwks_url]
             self._trusted[issuer.issuer] = (issuer, keys)
         self._remote = tuple(by_url.values())
 
@@ -188,11 +190,11 @@ def _header(header: Mapping[str, Any]) -> tuple[str, str | None]:
 
 def _claims(claims: Mapping[str, Any], issuer: Issuer, kind: str, moment: float) -> Claims:
     leeway = LEEWAY.total_seconds()
-    expires = _time(claims, "exp")
-    if expires is None or expires + leeway <= moment:
+    expires = _time(claims["exp"])
+    if expires + leeway <= moment:
         raise RefusedError("jwt expired")
     for name in ("nbf", "iat"):
-        if name in claims and (begins := _time(claims, name)) is not None and begins - leeway > moment:
+        if name in claims and _time(claims[name]) - leeway > moment:
             raise RefusedError("jwt not valid yet")
     subject = claims["sub"]
     if not _is_text(subject, MAX_SUBJECT_LENGTH):
@@ -213,11 +215,8 @@ def _claims(claims: Mapping[str, Any], issuer: Issuer, kind: str, moment: float)
     )
 
 
-def _time(claims: Mapping[str, Any], name: str) -> float | None:
-    """RFC 7519 §2 NumericDate; None only where the claim is absent."""
-    value = claims.get(name)
-    if value is None and name not in claims:
-        return None
+def _time(value: object) -> float:
+    """RFC 7519 §2 NumericDate."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 2**53:
         raise RefusedError("jwt time of a wrong type or size")
     return float(value)

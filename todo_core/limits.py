@@ -130,7 +130,7 @@ class Limits:
         passed, budget = await self._user.hit(str(user_id), cost)
         SPENT.get([]).append(budget)
         if not passed:
-            raise TooManyRequests(max(budget.reset, 1))
+            raise TooManyRequests(budget.reset)
 
     async def require_login(self, address: str | None) -> None:
         """Refuse to look at another token from an address that sent too many bad ones.
@@ -142,7 +142,7 @@ class Limits:
             return
         _, budget = await self._login.hit(_network(address), 0)
         if budget.remaining < 1:
-            raise TooManyRequests(max(budget.reset, 1))
+            raise TooManyRequests(budget.reset)
 
     async def refused_login(self, address: str | None) -> None:
         """Count a refused token."""

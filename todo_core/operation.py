@@ -9,7 +9,7 @@ before the answer leaves.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, TypeVar
 
@@ -19,13 +19,13 @@ import structlog
 from todo_core import idempotency
 from todo_core.database import ADMIN_ROLE, APP_ROLE, RETRYABLE, Executor, Role, Row, Statement, Transaction
 from todo_core.errors import Conflict, InsufficientScope, NotForApps, Suspended, TodoError, Unauthenticated, Unavailable
+from todo_core.identity import Principal, bearer_token, client_name
 from todo_core.queries import changes as queries
 from todo_core.results import Changed
 from todo_core.scopes import Scope
 
 if TYPE_CHECKING:
     from todo_core.core import Core
-    from todo_core.identity import Principal
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -136,6 +136,25 @@ class Caller:
     client: str | None = None
     """How the client names itself."""
     idempotency_key: str | None = None
+
+    @classmethod
+    async def identify(cls, core: Core, via: str, headers: Mapping[str, str], client: Sequence[Any] | None) -> Caller:
+        """Whoever sends an HTTP request.
+
+        Args:
+            core: The core.
+            via: The transport.
+            headers: The request's, by names of any case.
+            client: Where it comes from, as ASGI has it: address and port.
+
+        Raises:
+            Unauthenticated: There is no token, or it is not accepted.
+            TooManyRequests: The address sent too many that were not.
+            Unavailable: The token cannot be checked right now.
+        """
+        token = bearer_token(headers.get("authorization"))
+        principal = await core.identity.authenticate(token, client[0] if client else None)
+        return cls(core, principal, via, client_name(headers.get("user-agent")))
 
     def once(self, key: str | None) -> Caller:
         """The same caller, for a request that happens at most once under `key`."""

@@ -6,7 +6,6 @@ A problem never echoes the request. Challenges follow RFC 6750 §3 and RFC 9728 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final
@@ -29,14 +28,6 @@ _HTTP: Final = {
     421: ("host_not_allowed", "This server does not go by this name.", "Set TODO_PUBLIC_URL to the URL clients use."),
     431: ("headers_too_large", "The request has too many headers, or too long ones.", "Send fewer and shorter ones."),
 }
-
-
-_JSON_TYPE: Final = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;|$)", re.ASCII | re.IGNORECASE)
-
-
-def is_json(content_type: str) -> bool:
-    """Whether a Content-Type says JSON (RFC 8259 §11, RFC 6839 §3.1)."""
-    return _JSON_TYPE.match(content_type) is not None
 
 
 def describe(status: int, code: str, detail: str, *, retryable: bool = False, **more: Any) -> dict[str, Any]:

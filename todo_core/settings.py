@@ -28,12 +28,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from todo_core.issuers import (
     RESERVED,
-    WITH_KEY_SET,
-    WITH_SECRET,
     Algorithm,
     Issuer,
     Name,
     better_auth,
+    fitting,
     long_enough,
     secure_url,
 )
@@ -58,6 +57,15 @@ def known_time_zone(name: str) -> str:
     if name not in _time_zones():
         raise ValueError("is not an IANA time zone, such as Europe/Berlin")
     return name
+
+
+def _scheme(connection_string: SecretStr) -> str:
+    try:
+        parts = urlsplit(connection_string.get_secret_value())
+        _ = parts.port
+    except ValueError:
+        raise ValueError("is not a connection string") from None
+    return parts.scheme
 
 
 class Settings(BaseSettings):
@@ -203,14 +211,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        try:
-            parts = urlsplit(value.get_secret_value())
-            _ = parts.port
-        except ValueError:
-            raise ValueError("is not a connection string") from None
-        if parts.scheme not in ("postgresql", "postgres", "postgresql+asyncpg"):
+        if value is not None and _scheme(value) not in ("postgresql", "postgres", "postgresql+asyncpg"):
             raise ValueError("must start with postgresql://")
         return value
 
@@ -245,14 +246,7 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        try:
-            parts = urlsplit(value.get_secret_value())
-            _ = parts.port
-        except ValueError:
-            raise ValueError("is not a connection string") from None
-        if parts.scheme not in ("redis", "rediss", "unix"):
+        if value is not None and _scheme(value) not in ("redis", "rediss", "unix"):
             raise ValueError("must start with redis://, rediss:// or unix://")
         return value
 
@@ -267,9 +261,8 @@ class Settings(BaseSettings):
         keys = [name for name in ("jwt_secret", "jwks_url") if getattr(self, name) is not None]
         if len(keys) > 1:
             raise ValueError("TODO_JWT_SECRET and TODO_JWKS_URL exclude each other; TODO_ISSUERS takes several issuers")
-        fitting = WITH_KEY_SET if self.jwt_secret is None else WITH_SECRET
-        if keys and not {*self.jwt_algorithms} <= fitting:
-            raise ValueError(f"TODO_JWT_ALGORITHMS must be of {', '.join(sorted(fitting))} with TODO_{keys[0].upper()}")
+        if keys and not {*self.jwt_algorithms} <= (known := fitting(self.jwt_secret)):
+            raise ValueError(f"TODO_JWT_ALGORITHMS must be of {', '.join(sorted(known))} with TODO_{keys[0].upper()}")
         if not keys and (self.jwt_issuer or self.jwt_audience):
             raise ValueError("TODO_JWT_SECRET or TODO_JWKS_URL is required with TODO_JWT_ISSUER and TODO_JWT_AUDIENCE")
         for name in ("jwt_issuer", "jwt_audience") if keys else ():
@@ -303,7 +296,7 @@ class Settings(BaseSettings):
         """Every issuer whose JWTs are accepted, however it was named."""
         admin_roles = frozenset(self.admin_roles)
         found = [*self.issuers]
-        if self.jwt_issuer is not None and (self.jwt_secret or self.jwks_url):
+        if self.jwt_issuer is not None:
             found.append(
                 Issuer(
                     issuer=self.jwt_issuer,

@@ -16,6 +16,7 @@ from todo_core.models.fields import Input, Version
 from todo_core.models.users import (
     LOCALE_WORDS,
     NAME_WORDS,
+    PATCHABLE,
     WEEK_WORDS,
     ZONE_WORDS,
     DisplayName,
@@ -25,7 +26,6 @@ from todo_core.models.users import (
     WeekStart,
 )
 from todo_core.operations import users as operations
-from todo_core.queries.users import PATCHABLE
 
 tools = Toolbox()
 
@@ -57,11 +57,5 @@ async def update_profile(me: Me, edit: ProfileEdit) -> CallToolResult:
     versions = None if edit.if_version is None else [edit.if_version]
     changed = await me.once(edit.idempotency_key).perform(operations.update, edit.as_patch(), versions)
     row = orjson.loads(changed.one().json)
-    content: dict[str, Any] = {
-        "profile": {name: row[name] for name in (*PATCHABLE, "version") if row[name] is not None}
-    }
-    if changed.change_id is not None:
-        content["change_id"] = changed.change_id
-    if changed.replayed:
-        content["replayed"] = True
-    return answers.payload(content)
+    profile = {name: row[name] for name in (*PATCHABLE, "version") if row[name] is not None}
+    return answers.payload({"profile": profile} | answers.tracks(changed))

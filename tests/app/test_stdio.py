@@ -10,18 +10,8 @@ import pytest
 
 from tests.app.clients import GENERATIONS, call, over_stdio
 from tests.app.program import TODO_MCP, Program, Serving, logs
+from tests.contract.project import TOOLS
 
-TOOLS = {
-    "add_todos",
-    "complete_todos",
-    "delete_todos",
-    "get_overview",
-    "list_changes",
-    "list_todos",
-    "undo",
-    "update_profile",
-    "update_todos",
-}
 INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,

@@ -10,6 +10,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SPECS: Final = ROOT / "specs"
+TOOLS: Final = frozenset(path.stem for path in (SPECS / "mcp" / "tools").glob("*.json"))
+"""The tools of the contract."""
 PACKAGES: Final = ("todo_core", "rest_api", "mcp_server", "todo_app", "migrations")
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio
+import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
@@ -41,8 +42,11 @@ from tests.keys import (
     without_length,
     x25519_pair,
 )
+from todo_core.core import utc_now
 from todo_core.errors import Unavailable
+from todo_core.issuers import better_auth
 from todo_core.jwks import COOLDOWN, FRESH, KEPT, MAX_BYTES, TIMEOUT, NoSuchKeyError, RemoteKeys, usable_keys
+from todo_core.jwts import Verifier
 
 pytestmark = pytest.mark.requirement("ID1")
 
@@ -729,3 +733,18 @@ async def test_the_log_says_that_and_not_what_went_wrong(
     assert "s3cret" not in repr(logs)
     assert "s3cret" not in repr(refused.value.as_dict())
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("jwks_not_fetched", "warning")]
+
+
+async def test_issuers_with_one_key_set_have_one_client_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    class Counted(httpx2.AsyncClient):
+        def __init__(self, **options: Any) -> None:
+            made.append(self)
+            super().__init__(**options)
+
+    monkeypatch.setattr(httpx2, "AsyncClient", Counted)
+    verifier = Verifier(better_auth("https://app.example.test", "https://todo.example.test/mcp", frozenset()), utc_now)
+    await verifier.close()
+
+    assert [client.is_closed for client in made] == [True]

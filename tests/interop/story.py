@@ -11,19 +11,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tests.app.program import Program
+from tests.contract.project import TOOLS
 
 Json = dict[str, Any]
-TOOLS = {
-    "add_todos",
-    "complete_todos",
-    "delete_todos",
-    "get_overview",
-    "list_changes",
-    "list_todos",
-    "undo",
-    "update_profile",
-    "update_todos",
-}
 
 
 class Client(Protocol):

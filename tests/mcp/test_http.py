@@ -128,7 +128,9 @@ async def test_what_is_no_request_is_refused_without_an_echo(
 
 
 @pytest.mark.requirement("MC2", "RS3")
-@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/jsonp", "json", MARKER, ""])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/xml", "application/jsonp", "application/merge-patch+json", "json", MARKER, ""]
+)
 async def test_another_content_type_is_a_415_problem(http: httpx2.AsyncClient, generation: FaceName, kind: str) -> None:
     response = await rpc(http, generation, "tools/list", headers={"content-type": kind})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy import CheckConstraint, Integer, Text, UniqueConstraint, column, func
@@ -83,6 +83,10 @@ class ProfilePatch(TypedDict, total=False):
     time_zone: Annotated[TimeZone, Field(description=ZONE_WORDS)]
     locale: Annotated[Locale, Field(description=LOCALE_WORDS)]
     week_start: Annotated[WeekStart, Field(description=WEEK_WORDS)]
+
+
+PATCHABLE: Final = tuple(ProfilePatch.__annotations__)
+"""What a user chooses of the profile."""
 
 
 class ProfileRead(Output):

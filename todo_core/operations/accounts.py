@@ -10,6 +10,7 @@ from typing import Final
 
 import orjson
 
+from todo_core.database import json_text
 from todo_core.errors import Conflict, NotForApps, NotFound
 from todo_core.models.accounts import AccountQuery, AccountRead
 from todo_core.operation import Tx, operation
@@ -70,4 +71,4 @@ async def _read_other(tx: Tx, user_id: int) -> str:
 
 def _recorded(account: str) -> str:
     """What the record keeps: nothing personal that would outlive a deletion."""
-    return orjson.dumps({"suspended_at": orjson.loads(account)["suspended_at"]}).decode()
+    return json_text({"suspended_at": orjson.loads(account)["suspended_at"]})

@@ -9,7 +9,7 @@ import orjson
 
 from todo_core.database import json_text
 from todo_core.errors import UndoRefused, VersionConflict
-from todo_core.models.users import ProfilePatch, ProfileRead
+from todo_core.models.users import PATCHABLE, ProfilePatch, ProfileRead
 from todo_core.operation import Tx, operation
 from todo_core.queries import users as queries
 from todo_core.results import Changed, Done, Found, Touched
@@ -29,10 +29,11 @@ async def update(tx: Tx, patch: ProfilePatch, if_version: Sequence[int] | None =
 
     Dates are read and shown in the time zone, weeks begin on the first day chosen here.
     """
-    present = orjson.loads((await tx.one(queries.ONE))["row"])
-    if if_version is not None and present["version"] not in if_version:
-        raise VersionConflict(extra={"current": present})
-    values = {name: patch.get(name) for name in queries.PATCHABLE}
+    if if_version is not None:
+        present = orjson.loads((await tx.one(queries.ONE))["row"])
+        if present["version"] not in if_version:
+            raise VersionConflict(extra={"current": present})
+    values = {name: patch.get(name) for name in PATCHABLE}
     row = await tx.one(queries.REVISE, given=list(patch), **values)
     if row["after"] is None:
         return Changed([Done(row["before"], changed=False)])
@@ -43,7 +44,7 @@ async def update(tx: Tx, patch: ProfilePatch, if_version: Sequence[int] | None =
 def _recorded(profile: str) -> str:
     """What the record keeps: what the user chose. Whoever may read changes need not learn the e-mail from them."""
     row = orjson.loads(profile)
-    return json_text({name: row[name] for name in (*queries.PATCHABLE, "version")})
+    return json_text({name: row[name] for name in (*PATCHABLE, "version")})
 
 
 async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[ProfileRead]:
@@ -54,10 +55,10 @@ async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[Profil
     """
     (entry,) = entries
     before, after = entry["before"], entry["after"]
-    changed = [name for name in queries.PATCHABLE if before[name] != after[name]]
+    changed = [name for name in PATCHABLE if before[name] != after[name]]
     present = orjson.loads((await tx.one(queries.ONE))["row"])
     # A sign-in raises the version, too, and may bring a name where there was none: what the user chose counts.
-    chosen = [name for name in queries.PATCHABLE if name in changed or after[name] is not None]
+    chosen = [name for name in PATCHABLE if name in changed or after[name] is not None]
     if any(present[name] != after[name] for name in chosen):
         raise UndoRefused("A later change is in the way.", extra={"entity": ENTITY, "id": entry["id"]})
     patch: ProfilePatch = {name: before[name] for name in changed}  # type: ignore[assignment]

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from sqlalchemy import BigInteger, Text, any_, case, func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.database import Statement, json_object, parameter
-from todo_core.models.users import ProfileRead, User
-
-PATCHABLE: Final = ("display_name", "time_zone", "locale", "week_start")
+from todo_core.models.users import PATCHABLE, ProfileRead, User
 
 _table = User.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _mine = _table.c.id == parameter("user_id", BigInteger())
