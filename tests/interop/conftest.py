@@ -22,16 +22,20 @@ def _install(command: list[str], folder: Path) -> None:
         pytest.skip(f"{' '.join(command[:2])} could not install the client: {last[:200]}")
 
 
+def node_project(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of a Node project with what it needs, of this worker alone: two installations in one folder break both."""
+    folder = tmp_path_factory.mktemp(name) / name
+    shutil.copytree(HERE / name, folder, ignore=shutil.ignore_patterns("node_modules", "*.py", "__pycache__"))
+    _install(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--prefer-offline"], folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def typescript(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the TypeScript SDK, the Inspector, and the bridge that drives the SDK."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("Node and npm are not installed (Debian: apt-get install nodejs npm)")
-    folder = tmp_path_factory.mktemp("typescript")
-    for name in ("package.json", "bridge.mjs"):
-        shutil.copy(HERE / "typescript" / name, folder)
-    _install(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--prefer-offline"], folder)
-    return folder
+    return node_project("typescript", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from structlog.testing import capture_logs
 from tests.conftest import ADDRESS
 from tests.faces import BASE, FACES, FaceName, Json, RefusedError, face, http_client, rpc
 from tests.interop.better_auth.server import CALLBACK, BetterAuth, Person, require_node, running
-from tests.interop.conftest import _install
+from tests.interop.conftest import node_project
 from todo_app.application import build
 from todo_core.jwks import COOLDOWN
 from todo_core.jwts import LEEWAY
@@ -38,12 +38,10 @@ A_MOMENT = timedelta(seconds=1)
 
 
 @pytest.fixture(scope="session")
-def installed() -> Path:
-    """The server's folder; what it needs stays in `node_modules` there, so that only the first run installs it."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The server's folder, with what it needs."""
     require_node()
-    folder = Path(__file__).parent / "better_auth"
-    _install(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--prefer-offline"], folder)
-    return folder
+    return node_project("better_auth", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
