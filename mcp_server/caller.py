@@ -1,4 +1,4 @@
-"""Who calls a tool, as tools receive it."""
+"""Who calls, as tools and everything else receive it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,11 @@ from mcp.server.elicitation import AcceptedElicitation
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
 
-from todo_core.errors import TodoError
 from todo_core.identity import client_name
 from todo_core.operation import Caller
 
 CALLER: Final[ContextVar[Caller]] = ContextVar("caller")
 """The caller of this request: the HTTP gate sets it, and stdio once for the whole process."""
-
-REFUSALS: Final[ContextVar[list[TodoError]]] = ContextVar("refusals")
-"""What a call met that the HTTP layer may have to answer itself: who calls may not."""
 
 
 async def current_caller(context: Context[Any, Any]) -> Caller:
@@ -35,4 +31,4 @@ _KEPT: Final = AcceptedElicitation[Any]
 """The SDK asks for this class at every call and pydantic remembers it only weakly: kept here, it is built once."""
 
 Me = Annotated[Caller, Resolve(current_caller)]
-"""The caller of a tool."""
+"""The caller of a tool, with what the arguments that all writing tools share say (`mcp_server.arguments`)."""

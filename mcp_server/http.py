@@ -17,7 +17,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as HttpScope
 
-from mcp_server.caller import CALLER, REFUSALS
+from mcp_server.caller import CALLER
+from mcp_server.refusals import REFUSALS
 from mcp_server.server import TodoServer
 from todo_core import problems
 from todo_core.errors import InsufficientScope, TodoError

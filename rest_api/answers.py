@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic
+from typing import Annotated, Any, Final, Generic
+from zlib import crc32
 
 import orjson
 from pydantic import Field
@@ -15,6 +16,8 @@ from todo_core.models.fields import Output, Shape
 from todo_core.results import Changed, Page
 
 JSON = "application/json"
+_OF_THE_WRITE: Final = ("subtasks_changed", "next")
+"""What a write tells besides the row."""
 
 
 class PageRead(Output, Generic[Shape]):
@@ -46,15 +49,29 @@ class ChangedRead(Output, Generic[Shape]):
     results: Annotated[list[ItemDone[Shape] | ItemRefused], Field(description="One for each item, in order.")]
 
 
-def page(found: Page[Any]) -> Response:
+def page(found: Page[Any], *, near: bool = False) -> Response:
+    """A page; `near` says that it is one that shows near matches."""
     cursor = f'"{found.next_cursor}"' if found.next_cursor is not None else "null"
-    body = f'{{"items":{found.json},"total":{found.total},"page_size":{found.page_size},"next_cursor":{cursor}}}'
-    return Response(body, media_type=JSON)
+    body = f'{{"items":{found.json},"total":{found.total},"page_size":{found.page_size},"next_cursor":{cursor}'
+    if near:
+        body += f',"near":{_near(found)}'
+    return Response(body + "}", media_type=JSON)
+
+
+def _near(found: Page[Any]) -> str:
+    if found.near is None:
+        return "null"
+    return f'{{"did_you_mean":{orjson.dumps(found.near.words).decode()},"items":{found.near.json}}}'
 
 
 def etag(row: str) -> str:
-    """The entity tag of a row: its version."""
-    return f'"{orjson.loads(row)["version"]}"'
+    """The entity tag of a row: its version, and a digest of it all.
+
+    What a row shows of others, such as the names of its tags, changes without its version: the digest tells a
+    cache (`If-None-Match`), and the version alone says whether a change may be made (`If-Match`).
+    """
+    shown = {name: value for name, value in orjson.loads(row).items() if name not in _OF_THE_WRITE}
+    return f'"{shown["version"]}.{crc32(orjson.dumps(shown)):08x}"'
 
 
 def row_id(row: str) -> int:
@@ -98,6 +115,8 @@ def tracks(changed: Changed[Any]) -> dict[str, str]:
     headers = {} if changed.change_id is None else {"Change-Id": str(changed.change_id)}
     if changed.replayed:
         headers["Idempotent-Replayed"] = "true"
+    if changed.dry_run:
+        headers["Dry-Run"] = "true"
     return headers
 
 

@@ -12,22 +12,22 @@ from starlette.middleware.cors import CORSMiddleware
 
 from rest_api import health, problems
 from rest_api.problems import Problem
-from rest_api.routes import accounts, changes, overview, todos, tokens, users
+from rest_api.routes import accounts, analytics, changes, lists, overview, search, tags, todos, tokens, users
 from rest_api.routing import DirectRoute
 from todo_core.models.fields import MAX_ID
 from todo_core.settings import Settings
 
-FEATURES: Final = (todos, changes, overview, users, tokens, accounts)
+FEATURES: Final = (todos, lists, tags, search, changes, overview, analytics, users, tokens, accounts)
 VERSION: Final = "1.0.0"
 """Of the contract, not of the software."""
 
 _SENT: Final = (
-    *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"),
+    *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id", "Dry-Run"),
     *("Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name"),
 )
 """Headers that a page of an allowed origin may send."""
 _READ: Final = (
-    *("ETag", "Location", "Change-Id", "Idempotent-Replayed", "Retry-After", "X-Request-Id"),
+    *("ETag", "Location", "Change-Id", "Idempotent-Replayed", "Dry-Run", "Retry-After", "X-Request-Id"),
     *("RateLimit", "RateLimit-Policy", "WWW-Authenticate"),
 )
 """Headers that it may read."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Literal
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
@@ -31,9 +32,13 @@ async def caller_once(
         Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] | None,
         Header(description="Repeat a request with the same key and it happens once; kept for 24 hours."),
     ] = None,
+    dry_run: Annotated[
+        Literal["true", "false"] | None,
+        Header(description="true: answer as if it were done, and change nothing."),
+    ] = None,
 ) -> Caller:
     """The caller of a request that changes something, at most once under its key."""
-    return me.once(idempotency_key)
+    return replace(me, idempotency_key=idempotency_key, dry_run=dry_run == "true")
 
 
 MeOnce = Annotated[Caller, Depends(caller_once)]

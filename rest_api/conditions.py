@@ -16,11 +16,14 @@ IfNoneMatch = Annotated[
     Annotated[str, StringConstraints(max_length=200)] | None,
     Header(description="The `ETag` you have: 304 if it is still that version (RFC 9110 §13.1.2)."),
 ]
-_ENTITY_TAG = re.compile(r'"([1-9][0-9]{0,8})"', re.ASCII)
+_ENTITY_TAG = re.compile(r'"([1-9][0-9]{0,8})(?:\.[0-9a-f]{8})?"', re.ASCII)
 
 
 def versions(if_match: str | None) -> list[int] | None:
-    """The versions that the header accepts; an entity tag that is not ours, or a weak one, matches nothing."""
+    """The versions that the header accepts; an entity tag that is not ours, or a weak one, matches nothing.
+
+    What follows the version in an entity tag is for caches.
+    """
     if if_match is None or if_match.strip() == "*":
         return None
     found = [_ENTITY_TAG.fullmatch(tag.strip()) for tag in if_match.split(",")]

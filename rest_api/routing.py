@@ -9,7 +9,7 @@ costs more than the database does (`docs/decisions/0008-direct-routes.md`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeVar
@@ -29,6 +29,7 @@ from starlette.types import Receive, Scope, Send
 
 from rest_api.problems import problem_of
 from todo_core.errors import (
+    ConfirmationRequired,
     Conflict,
     FieldProblem,
     IdempotencyKeyReused,
@@ -56,7 +57,7 @@ EXPOSED: Final[dict[str, list[str]]] = {}
 """Routes of each operation, by its name; the parity test reads it."""
 
 _MISSING: Final = object()
-_NOT_ACCEPTABLE: Final = "`not_acceptable`: The answer would be JSON."
+_JSON: Final = "application/json"
 _JSON_TYPE: Final = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;|$)", re.ASCII | re.IGNORECASE)
 _ZERO: Final = re.compile(r"q=0(?:\.0*)?", re.ASCII)
 _BODY_PROBLEMS: Final = {
@@ -85,18 +86,23 @@ class DirectRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
         super().__init__(path, endpoint, **kwargs)
         self._call = _Call(self.dependant)
+        pictures = self.responses.get(self.status_code or 200, {}).get("content", {})
+        self._media_types = (_JSON, *pictures) if self.response_model is not None else ()
         self.app = self._serve
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         try:
-            if self.response_model is not None:
-                _require_acceptable([value for name, value in scope["headers"] if name == b"accept"])
+            accept = [value for name, value in scope["headers"] if name == b"accept"]
+            if self._media_types:
+                _require_acceptable(accept, self._media_types)
             body = await _json_body(request) if self.body_field is not None else _MISSING
             if scope["query_string"] and not self.dependant.query_params:
                 names = [path_of([name]) for name in request.query_params]
                 raise InvalidInput(problems=[FieldProblem(name, "is not a known field") for name in names])
             response: Response = await self._call(request, body)
+            if len(self._media_types) > 1:
+                _require_acceptable(accept, [str(response.media_type)])
         except (TodoError, HTTPException) as error:
             response = problem_of(error)
         except ClientDisconnect:  # before its body was here: nobody waits for an answer
@@ -200,21 +206,24 @@ def _list_fields(model: type[BaseModel]) -> frozenset[str]:
     )
 
 
-def _require_acceptable(given: list[bytes]) -> None:
-    """Let the Accept headers have their say (RFC 9110 §12.5.1): the most specific range decides.
+def _require_acceptable(given: list[bytes], offered: Sequence[str]) -> None:
+    """Let the Accept headers have their say (RFC 9110 §12.5.1): of each offer, the most specific range decides.
 
     Raises:
-        HTTPException: They do not let the answer be JSON (406).
+        HTTPException: They let the answer be none of the media types (406).
     """
-    if not any(given) or given in ([b"*/*"], [b"application/json"]):
+    if not any(given) or given in ([b"*/*"], [offered[0].encode()]):
         return
     accept = b",".join(given).decode("latin1")
     allowed: dict[str, bool] = {}
     for part in accept.split(","):
         kind, *options = (option.strip().lower() for option in part.split(";"))
         allowed[kind] = not any(_ZERO.fullmatch(option) for option in options)
-    if not next((allowed[kind] for kind in ("application/json", "application/*", "*/*") if kind in allowed), False):
-        raise HTTPException(406)
+    for media_type in offered:
+        ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
+        if next((allowed[kind] for kind in ranges if kind in allowed), False):
+            return
+    raise HTTPException(406)
 
 
 async def _json_body(request: Request) -> object:
@@ -264,11 +273,13 @@ class Routes:
         summary: str,
         also: tuple[int, ...] = (),
         words: str = "",
+        pictures: Mapping[str, str] | None = None,
     ) -> Callable[[Handler], Handler]:
         """Declare a route for an operation, or for several whose items carry their own refusals.
 
         Args:
-            operations: What it does; the docstring and the refusals become the OpenAPI text.
+            operations: What it does; the docstring and the refusals become the OpenAPI text. Nobody has to
+                confirm anything here: that is for agents.
             method: The HTTP method.
             path: The path below the prefix.
             shape: The body of a success; None has no body.
@@ -276,9 +287,10 @@ class Routes:
             summary: A few words for the list of routes.
             also: Further statuses without a body, such as 304.
             words: The OpenAPI text, where it is not that of one operation.
+            pictures: Media types that a success may have instead of JSON, each with what it shows.
         """
         served = [operations] if isinstance(operations, Operation) else operations
-        refusals = {*EVERY_REFUSAL, *(served[0].raises if len(served) == 1 else ())}
+        refusals = {*EVERY_REFUSAL, *(served[0].raises if len(served) == 1 else ())} - {ConfirmationRequired}
         if any(operation.effect == "changes" for operation in served):
             refusals |= {*EVERY_WRITE_REFUSAL}
         for operation in served:
@@ -289,8 +301,12 @@ class Routes:
                 code: {"description": HTTPStatus(code).phrase} for code in also
             }
             responses |= _problems(refusals)
+            if pictures:
+                schemas = {kind: {"schema": {"type": "string", "description": text}} for kind, text in pictures.items()}
+                responses[status] = {"content": schemas}
             if shape is not None:
-                responses[406] = _problem(_NOT_ACCEPTABLE)
+                offered = " or ".join(["JSON", *(pictures or ())])
+                responses[406] = _problem(f"`not_acceptable`: The answer would be {offered}.")
             if get_dependant(path=path, call=handler).body_params:
                 responses |= {code: _problem(text) for code, text in _BODY_PROBLEMS.items()}
             options = {

@@ -41,6 +41,9 @@ class Written:
     replayed: bool
     refusals: list[Json | None]
     """Of each item that was refused all that was said."""
+    items: list[Json | None]
+    """Of each item that was accepted what was told, in the transport's own form."""
+    dry_run: bool
 
     @property
     def accepted(self) -> list[int]:
@@ -89,6 +92,14 @@ class Face(Protocol):
     async def update(self, *todos: Json, key: str | None = None) -> Written: ...
     async def complete(self, *ids: int, completed: bool = True, key: str | None = None) -> Written: ...
     async def delete(self, *ids: int, deleted: bool = True, key: str | None = None) -> Written: ...
+    async def skip(self, *ids: int, key: str | None = None) -> Written: ...
+    async def add_list(self, name: str, key: str | None = None, **fields: Any) -> Written: ...
+    async def update_list(self, list_id: int, key: str | None = None, **fields: Any) -> Written: ...
+    async def delete_list(self, list_id: int, key: str | None = None, **afterwards: Any) -> Written: ...
+    async def rename_tag(self, tag_id: int, name: str, key: str | None = None) -> Written: ...
+    async def merge_tag(self, tag_id: int, into: int, key: str | None = None) -> Written: ...
+    async def delete_tag(self, tag_id: int, key: str | None = None) -> Written: ...
+    def rehearsing(self) -> Face: ...
     async def undo(self, change_id: int, key: str | None = None) -> Written: ...
     async def changes(self, **wanted: Any) -> list[Json]: ...
     async def changes_since(self, since: int, limit: int) -> tuple[list[Json], int]: ...
@@ -101,13 +112,20 @@ class Face(Protocol):
 class RestFace:
     """Over REST, by the batch route."""
 
-    def __init__(self, http: httpx2.AsyncClient) -> None:
+    def __init__(self, http: httpx2.AsyncClient, *, dry_run: bool = False) -> None:
         self.http = http
+        self.dry_run = dry_run
+
+    def rehearsing(self) -> RestFace:
+        """The same, where every write is a dry run."""
+        return RestFace(self.http, dry_run=True)
 
     async def _send(
         self, method: str, path: str, key: str | None = None, headers: Json | None = None, **more: Any
     ) -> httpx2.Response:
         headers = (headers or {}) | ({} if key is None else {"Idempotency-Key": key})
+        if self.dry_run:
+            headers["Dry-Run"] = "true"
         response = await self.http.request(method, "/api/v1" + path, headers=headers, **more)
         if response.status_code >= 400:
             assert response.headers["content-type"] == "application/problem+json"
@@ -127,7 +145,49 @@ class RestFace:
             change_id=told["change_id"],
             replayed=response.headers.get("idempotent-replayed") == "true",
             refusals=[item.get("error") for item in results],
+            items=[item.get("item") for item in results],
+            dry_run=response.headers.get("dry-run") == "true",
         )
+
+    async def _write_one(self, method: str, path: str, key: str | None, **more: Any) -> Written:
+        """A write of a single row, by its own route; what is gone has no row."""
+        response = await self._send(method, path, key, **more)
+        row = response.json() if response.content else None
+        change_id = response.headers.get("change-id")
+        return Written(
+            ids=[None if row is None else row["id"]],
+            errors=[None],
+            unchanged=[change_id is None],
+            change_id=None if change_id is None else int(change_id),
+            replayed=response.headers.get("idempotent-replayed") == "true",
+            refusals=[None],
+            items=[row],
+            dry_run=response.headers.get("dry-run") == "true",
+        )
+
+    async def skip(self, *ids: int, key: str | None = None) -> Written:
+        return await self._write("/todos/batch", key, {"action": "skip", "ids": list(ids)})
+
+    async def add_list(self, name: str, key: str | None = None, **fields: Any) -> Written:
+        return await self._write_one("POST", "/lists", key, json={"name": name, **fields})
+
+    async def update_list(
+        self, list_id: int, key: str | None = None, *, if_version: int | None = None, **fields: Any
+    ) -> Written:
+        headers = {} if if_version is None else {"If-Match": f'"{if_version}"'}
+        return await self._write_one("PATCH", f"/lists/{list_id}", key, headers=headers, json=fields)
+
+    async def delete_list(self, list_id: int, key: str | None = None, **afterwards: Any) -> Written:
+        return await self._write_one("DELETE", f"/lists/{list_id}", key, params=afterwards)
+
+    async def rename_tag(self, tag_id: int, name: str, key: str | None = None) -> Written:
+        return await self._write_one("PATCH", f"/tags/{tag_id}", key, json={"name": name})
+
+    async def merge_tag(self, tag_id: int, into: int, key: str | None = None) -> Written:
+        return await self._write_one("POST", f"/tags/{tag_id}/merge", key, json={"into": into})
+
+    async def delete_tag(self, tag_id: int, key: str | None = None) -> Written:
+        return await self._write_one("DELETE", f"/tags/{tag_id}", key)
 
     async def add(self, *todos: Json, key: str | None = None) -> Written:
         return await self._write("/todos/batch", key, {"action": "add", "todos": list(todos)})
@@ -184,8 +244,13 @@ class RestFace:
 class McpFace:
     """Over MCP tools."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, dry_run: bool = False) -> None:
         self.client = client
+        self.dry_run = dry_run
+
+    def rehearsing(self) -> McpFace:
+        """The same, where every write is a dry run."""
+        return McpFace(self.client, dry_run=True)
 
     async def call(self, tool: str, **arguments: Any) -> Json:
         result = await self.client.call_tool(tool, arguments)
@@ -197,9 +262,13 @@ class McpFace:
         assert result.structured_content == told
         return told
 
+    def _writing(self, key: str | None) -> Json:
+        """What every write takes."""
+        return {"idempotency_key": key} | ({"dry_run": True} if self.dry_run else {})
+
     async def _write(self, tool: str, key: str | None, **arguments: Any) -> Written:
         try:
-            told = await self.call(tool, **arguments, idempotency_key=key)
+            told = await self.call(tool, **arguments, **self._writing(key))
         except RefusedError as refused:
             count = len(arguments.get("ids", arguments.get("todos", ())))
             fields = {problem["field"].partition(".")[0] for problem in refused.told.get("errors", ())}
@@ -218,7 +287,38 @@ class McpFace:
             change_id=told.get("change_id"),
             replayed=told.get("replayed", False),
             refusals=[item.get("error") for item in results],
+            items=[None if "error" in item else item for item in results],
+            dry_run=told.get("dry_run", False),
         )
+
+    async def skip(self, *ids: int, key: str | None = None) -> Written:
+        return await self._write("complete_todos", key, ids=list(ids), skip=True)
+
+    async def _write_one(self, tool: str, key: str | None, **arguments: Any) -> Written:
+        """A write of a single row, of which a refusal is that of the request."""
+        told = await self.call(tool, **arguments, **self._writing(key))
+        (item,) = told["results"]
+        unchanged = [item.get("unchanged", False)]
+        change_id, replayed, dry_run = told.get("change_id"), told.get("replayed", False), told.get("dry_run", False)
+        return Written([item["id"]], [None], unchanged, change_id, replayed, [None], [item], dry_run)
+
+    async def add_list(self, name: str, key: str | None = None, **fields: Any) -> Written:
+        return await self._write_one("add_lists", key, lists=[{"name": name, **fields}])
+
+    async def update_list(self, list_id: int, key: str | None = None, **fields: Any) -> Written:
+        return await self._write_one("update_lists", key, lists=[{"id": list_id, **fields}])
+
+    async def delete_list(self, list_id: int, key: str | None = None, **afterwards: Any) -> Written:
+        return await self._write_one("delete_lists", key, ids=[list_id], **afterwards)
+
+    async def rename_tag(self, tag_id: int, name: str, key: str | None = None) -> Written:
+        return await self._write_one("update_tag", key, id=tag_id, action="rename", name=name)
+
+    async def merge_tag(self, tag_id: int, into: int, key: str | None = None) -> Written:
+        return await self._write_one("update_tag", key, id=tag_id, action="merge", into=into)
+
+    async def delete_tag(self, tag_id: int, key: str | None = None) -> Written:
+        return await self._write_one("update_tag", key, id=tag_id, action="delete")
 
     async def add(self, *todos: Json, key: str | None = None) -> Written:
         return await self._write("add_todos", key, todos=list(todos))
@@ -256,7 +356,7 @@ class McpFace:
         self, *, clear: Sequence[str] = (), if_version: int | None = None, key: str | None = None, **fields: Any
     ) -> Profile:
         more: Json = {"clear": list(clear)} if clear else {}
-        told = await self.call("update_profile", **fields, **more, if_version=if_version, idempotency_key=key)
+        told = await self.call("update_profile", **fields, **more, if_version=if_version, **self._writing(key))
         return Profile(
             row={name: told["profile"].get(name) for name in PROFILE},
             version=told["profile"]["version"],
@@ -277,8 +377,8 @@ def http_client(app: FastAPI, token: str | None) -> httpx2.AsyncClient:
 
 
 @asynccontextmanager
-async def face(name: FaceName, app: FastAPI, token: str) -> AsyncIterator[Face]:
-    """A face of the application, for the bearer of a token."""
+async def face(name: FaceName, app: FastAPI, token: str, **options: Any) -> AsyncIterator[Face]:
+    """A face of the application, for the bearer of a token; `options` are those of the SDK's client."""
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(http_client(app, token))
         if name == "rest":
@@ -286,14 +386,20 @@ async def face(name: FaceName, app: FastAPI, token: str) -> AsyncIterator[Face]:
             return
         transport = streamable_http_client(f"{BASE}/mcp", http_client=http, terminate_on_close=False)
         mode = "legacy" if name == "mcp-2025" else "2026-07-28"
-        yield McpFace(await stack.enter_async_context(Client(transport, mode=mode)))
+        yield McpFace(await stack.enter_async_context(Client(transport, mode=mode, **options)))
 
 
 _VERSIONS: dict[str, str] = {"mcp-2026": "2026-07-28", "mcp-2025": "2025-11-25"}
 
 
 async def rpc(
-    http: httpx2.AsyncClient, name: FaceName, method: str, params: Json | None = None, headers: Json | None = None
+    http: httpx2.AsyncClient,
+    name: FaceName,
+    method: str,
+    params: Json | None = None,
+    headers: Json | None = None,
+    *,
+    capabilities: Json | None = None,
 ) -> httpx2.Response:
     """One MCP request as it is on the wire, for what the SDK's client would not send."""
     version = _VERSIONS[name]
@@ -302,12 +408,13 @@ async def rpc(
     params = dict(params or {})
     if name == "mcp-2026":
         sent["mcp-method"] = method
-        if "name" in params:
-            sent["mcp-name"] = params["name"]
+        named = params.get("name", params.get("uri"))
+        if isinstance(named, str):
+            sent["mcp-name"] = named
         params["_meta"] = {
             "io.modelcontextprotocol/protocolVersion": version,
             "io.modelcontextprotocol/clientInfo": {"name": "wire", "version": "1"},
-            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientCapabilities": capabilities or {},
         }
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
     return await http.post("/mcp", content=body.encode(), headers=sent | (headers or {}))

@@ -103,15 +103,16 @@ async def _show(url: str, token: str, console: Console) -> None:
             "Add three todos at once",
             "add_todos",
             todos=[
-                {"title": "Book the train to Vienna", "priority": "high"},
-                {"title": "Water the plants"},
+                {"title": "Book the train to Vienna", "priority": "high", "due": "tomorrow 5pm", "tags": ["travel"]},
+                {"title": "Water the plants", "repeat": "every 3 days"},
                 {"title": "Renew the passport", "description": "Old one expires in March", "priority": "urgent"},
             ],
         )
         train, plants, passport = (result["id"] for result in added["results"])
         await show.call("List them, most urgent first", "list_todos", sort="priority")
+        await show.call("Find one by its words", "list_todos", text="vien")
         await show.call("Change one", "update_todos", todos=[{"id": train, "title": "Book the night train to Vienna"}])
-        await show.call("Finish one", "complete_todos", ids=[plants])
+        await show.call("Finish one: it repeats, so the next comes back", "complete_todos", ids=[plants])
         await show.call("Finish it again: it sets, it never toggles", "complete_todos", ids=[plants])
         deleted = await show.call("Delete one …", "delete_todos", ids=[passport])
         await show.call("… which was a mistake: undo it", "undo", change_id=deleted["change_id"])

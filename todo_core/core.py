@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 import asyncpg
+from cachetools import LRUCache
 from sqlalchemy import Text, column, select, table
 from sqlmodel import col
 
+from todo_core.activity import Activity
 from todo_core.database import BEHIND_A_POOLER, Database, Statement
 from todo_core.dsn import asyncpg_dsn
 from todo_core.errors import Unavailable
@@ -22,7 +24,7 @@ from todo_core.models.installation import Installation
 from todo_core.paging import Cursors
 from todo_core.settings import ConfigurationError, Settings
 
-SCHEMA_REVISION: Final = "0002"
+SCHEMA_REVISION: Final = "0004"
 """The migration this code is written for; a test holds it to `migrations/versions/`."""
 
 
@@ -40,7 +42,10 @@ class Core:
     limits: Limits
     cursors: Cursors
     announcer: Announcer
+    activity: Activity
     clock: Callable[[], datetime]
+    zones: LRUCache[int, str] = field(default_factory=lambda: LRUCache(10_000))
+    """Users' time zones as they were last seen; whoever uses one makes sure that it still is."""
 
     @classmethod
     @asynccontextmanager
@@ -63,10 +68,11 @@ class Core:
         try:
             cursors = Cursors(await _cursor_key(database))
             announcer = Announcer(database)
+            activity = Activity(database, clock)
             limits = Limits(settings)
             identity = Identity(settings, database, limits, clock)
-            async with announcer.running(), aclosing(limits), aclosing(identity):
-                yield cls(settings, database, identity, limits, cursors, announcer, clock)
+            async with announcer.running(), activity.running(), aclosing(limits), aclosing(identity):
+                yield cls(settings, database, identity, limits, cursors, announcer, activity, clock)
         finally:
             await database.close()
 

@@ -13,6 +13,7 @@
     ├── Conflict 409
     │   ├── VersionConflict 412
     │   ├── UndoRefused
+    │   ├── ConfirmationRequired
     │   └── RequestInProgress
     ├── TooManyRequests 429
     └── Unavailable 503
@@ -200,6 +201,20 @@ class UndoRefused(Conflict):
     """
 
     code = "undo_refused"
+
+
+class ConfirmationRequired(Conflict):
+    """More todos would go to the trash than happens unasked; nothing was changed.
+
+    Ask the person; once they agreed, call again with `confirm: true`.
+    """
+
+    code = "confirmation_required"
+
+    def __init__(self, count: int) -> None:
+        super().__init__(extra={"count": count})
+        self.count = count
+        """How many todos would go."""
 
 
 class RequestInProgress(Conflict):

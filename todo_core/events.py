@@ -9,8 +9,6 @@ complete; a notification only wakes them, and the latest one of a user says it a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import structlog
@@ -18,6 +16,7 @@ from cachetools import LRUCache
 from sqlalchemy import Text, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from todo_core.background import Background
 from todo_core.database import Database, Statement, parameter
 
 CHANNEL: Final = "todo_changes"
@@ -27,14 +26,14 @@ _log = structlog.get_logger()
 _NOTIFY = Statement(select(func.pg_notify(CHANNEL, func.unnest(parameter("payloads", ARRAY(Text))))))
 
 
-class Announcer:
+class Announcer(Background):
     """Sends the notifications of one process, many at a time when there are many."""
 
     def __init__(self, database: Database) -> None:
+        super().__init__()
         self._database = database
         self._latest: dict[int, int] = {}
         self._told: LRUCache[int, int] = LRUCache(10_000)
-        self._wake = asyncio.Event()
 
     def announce(self, user_id: int, change_id: int) -> None:
         """Say, soon, that `change_id` was committed, unless a later one was told already."""
@@ -42,24 +41,6 @@ class Announcer:
             return
         self._latest[user_id] = max(change_id, self._latest.get(user_id, 0))
         self._wake.set()
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Send as long as this lasts, and what is left at its end."""
-        task = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            await self._flush()
-
-    async def _run(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            await self._flush()
 
     async def _flush(self) -> None:
         latest, self._latest = self._latest, {}

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, TypeVar, cast
 
 import asyncpg
 import structlog
@@ -110,6 +111,10 @@ def _takes_batch(run: Callable[..., Any]) -> bool:
     return bool(wanted) and str(wanted[0].annotation).startswith("Sequence[")
 
 
+class _RehearsedError(Exception):
+    """Leaves a transaction that is not to be committed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tx(Executor):
     """What an operation works with: one transaction, as one caller."""
@@ -136,6 +141,10 @@ class Caller:
     client: str | None = None
     """How the client names itself."""
     idempotency_key: str | None = None
+    dry_run: bool = False
+    """Whether to find out what would happen, and change nothing."""
+    confirmed: bool = True
+    """Whether a person agreed to what takes much away; only a face that agents use says no."""
 
     @classmethod
     async def identify(cls, core: Core, via: str, headers: Mapping[str, str], client: Sequence[Any] | None) -> Caller:
@@ -182,7 +191,7 @@ class Caller:
         await self.core.limits.spend(self.principal.user_id, operation.cost(args))
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return await self._attempt(operation, *args, **kwargs)
+                answer = await self._attempt(operation, *args, **kwargs)
             except RETRYABLE as error:
                 if attempt == ATTEMPTS:
                     raise Unavailable from error
@@ -191,6 +200,9 @@ class Caller:
                 if isinstance(error, asyncpg.IntegrityConstraintViolationError):
                     raise Conflict from error
                 raise
+            else:
+                self.core.activity.seen(self.principal.user_id)
+                return answer
         raise AssertionError("unreachable")  # pragma: no cover
 
     async def check(self) -> None:
@@ -211,6 +223,7 @@ class Caller:
         except asyncpg.PostgresError as error:
             self._refuse(error.sqlstate)
             raise
+        self.core.activity.seen(self.principal.user_id)
 
     def _refuse(self, sqlstate: str | None) -> None:
         """Raise what `require_active` meant."""
@@ -228,6 +241,8 @@ class Caller:
         if operation.effect == "reads":
             reader = self.core.database.read(user_id=user_id, token_id=token_id, role=role)
             return await operation.run(Tx(self, reader), *args, **kwargs)
+        if self.dry_run:
+            return await self._rehearse(operation, *args, **kwargs)
         key = self.idempotency_key
         begin = self.core.database.begin(user_id=user_id, token_id=token_id, role=role, lock=key is None)
         async with begin as transaction:
@@ -244,6 +259,19 @@ class Caller:
         if result.change_id is not None:
             self.core.announcer.announce(user_id, result.change_id)
         return result
+
+    async def _rehearse(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation for its answer alone: the transaction is rolled back."""
+        begin = self.core.database.begin(
+            user_id=self.principal.user_id, token_id=self.principal.token_id, role=operation.role, lock=True
+        )
+        result: Changed[Any] | None = None
+        with suppress(_RehearsedError):
+            async with begin as transaction:
+                result = cast("Changed[Any]", await operation.run(Tx(self, transaction), *args, **kwargs))
+                raise _RehearsedError
+        assert result is not None
+        return replace(result, secret=None, dry_run=True)  # type: ignore[return-value]  # as above
 
     async def _record(self, transaction: Transaction, operation: Operation[P, R], result: Changed[Any]) -> None:
         if not result.touched:

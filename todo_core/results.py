@@ -21,6 +21,15 @@ class Found(Generic[Shape]):
 
 
 @dataclass(frozen=True, slots=True)
+class Near:
+    """What somebody may have meant who found nothing."""
+
+    words: str
+    json: str
+    """The best rows with these words, as a JSON array."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[Shape]):
     """A page of rows, as a JSON array."""
 
@@ -29,6 +38,7 @@ class Page(Generic[Shape]):
     """Rows that match the filter, on all pages."""
     page_size: int
     next_cursor: str | None
+    near: Near | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,8 @@ class Changed(Generic[Shape]):
     """Names the change for `undo`; None when nothing changed."""
     replayed: bool = field(default=False, compare=False)
     """Whether this is the first answer again."""
+    dry_run: bool = False
+    """Whether nothing of it happened."""
 
     def one(self) -> Done:
         """The result of a request with a single item.

@@ -1,7 +1,7 @@
 """What nobody can reach any more is deleted for good: old trash, and answers kept for retries.
 
-It runs as `todo_janitor`, whose row-level security shows it trashed todos and expired answers
-and nothing else: a mistake here cannot delete a living todo. The record of changes stays.
+It runs as `todo_janitor`, whose row-level security shows it what is in the trash, deleted lists and tags, and expired
+answers and nothing else: a mistake here cannot delete a living todo. The record of changes stays.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from todo_core.core import Core
 from todo_core.database import JANITOR_ROLE, Statement, parameter
 from todo_core.idempotency import LIFETIME
 from todo_core.models.changes import IdempotencyKey
+from todo_core.models.lists import TodoList
+from todo_core.models.tags import Tag
 from todo_core.models.todos import Todo
 
 CHUNK: Final = 5_000
@@ -31,6 +33,13 @@ _old_trash = (
     .limit(parameter("chunk", Integer()))
 )
 _TRASH = Statement(delete(Todo).where(col(Todo.id).in_(_old_trash)).returning(col(Todo.id)))
+_NAMES = [
+    Statement(
+        delete(kind).where(col(kind.deleted_at) < func.now() - parameter("age", Interval())).returning(col(kind.id))
+    )
+    for kind in (TodoList, Tag)
+]
+"""Deleted lists, empty by now, and deleted tags."""
 _ANSWERS = Statement(
     delete(IdempotencyKey)
     .where(col(IdempotencyKey.created_at) < func.now() - LIFETIME)
@@ -39,7 +48,7 @@ _ANSWERS = Statement(
 
 
 async def purge(core: Core) -> dict[str, int]:
-    """Delete what is past its time; how many todos and stored answers that were.
+    """Delete what is past its time; how many of each that were.
 
     Raises:
         Unavailable: The database cannot be reached; what was purged so far stays purged.
@@ -53,8 +62,10 @@ async def purge(core: Core) -> dict[str, int]:
         if gone < CHUNK:
             break
     async with core.database.begin(role=JANITOR_ROLE) as transaction:
+        lists, tags = [len(await transaction.rows(statement, age=age)) for statement in _NAMES]
+    async with core.database.begin(role=JANITOR_ROLE) as transaction:
         answers = len(await transaction.rows(_ANSWERS))
-    return {"todos": todos, "answers": answers}
+    return {"todos": todos, "lists": lists, "tags": tags, "answers": answers}
 
 
 async def keep_purging(core: Core) -> None:

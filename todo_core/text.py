@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -22,6 +23,11 @@ def storable(text: str) -> str:
         except UnicodeEncodeError:
             raise ValueError("must not contain a lone surrogate") from None
     return text
+
+
+def name_key(name: str) -> str:
+    """What two spellings of one name share: no case, no compatibility variants (Unicode caseless matching, NFKC)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def strict_json(raw: bytes) -> Any:

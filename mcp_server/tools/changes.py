@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -9,7 +10,6 @@ from mcp_types import CallToolResult
 
 from mcp_server import answers
 from mcp_server.answers import CHANGES_SCHEMA, WRITE_SCHEMA
-from mcp_server.arguments import IdempotencyKey
 from mcp_server.caller import Me
 from mcp_server.toolbox import Toolbox
 from todo_core.models.changes import ChangeFilter, ChangeId
@@ -18,6 +18,8 @@ from todo_core.operations import changes as operations
 tools = Toolbox()
 
 _BOOKKEEPING = {"version", "updated_at"}
+_MOST_ROWS = 20
+"""Rows of one change that are told of; a list that goes to the trash may have thousands."""
 
 
 @tools.expose(operations.find, title="List changes", answer=CHANGES_SCHEMA)
@@ -33,9 +35,11 @@ def _short(change: dict[str, Any]) -> dict[str, Any]:
     """A change for a model: of each row only what changed."""
     told = {name: change[name] for name in ("id", "at", "operation", "via", "client", "undoes", "undone_by")}
     told["at"] = change["at"][:19] + "Z"
-    return {name: value for name, value in told.items() if value is not None} | {
-        "rows": [_difference(entry) for entry in change["entries"]]
-    }
+    entries = change["entries"]
+    told["rows"] = [_difference(entry) for entry in entries[:_MOST_ROWS]]
+    if len(entries) > _MOST_ROWS:
+        told["more_rows"] = len(entries) - _MOST_ROWS
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _difference(entry: dict[str, Any]) -> dict[str, Any]:
@@ -44,9 +48,22 @@ def _difference(entry: dict[str, Any]) -> dict[str, Any]:
     if before is None:
         return told | {"added": after.get("title") or after.get("name")}
     names = [name for name in after if name not in _BOOKKEEPING and after[name] != before.get(name)]
-    return told | {"before": {name: before.get(name) for name in names}, "after": {name: after[name] for name in names}}
+    before, after = ({name: _brief(row.get(name)) for name in names} for row in (before, after))
+    return told | {"before": before, "after": after}
+
+
+def _brief(value: Any) -> Any:
+    """A value for a model: of what a merge of tags moved, only the number."""
+    if isinstance(value, dict) and "todos" in value:
+        return value | {"todos": len(value["todos"])}
+    return value
 
 
 @tools.expose(operations.undo, title="Undo a change", answer=WRITE_SCHEMA)
-async def undo(me: Me, change_id: ChangeId, idempotency_key: IdempotencyKey = None) -> CallToolResult:
-    return answers.written(await me.once(idempotency_key).perform(operations.undo, change_id))
+async def undo(me: Me, change_id: ChangeId) -> CallToolResult:
+    undone = await me.perform(operations.undo, change_id)
+    shown = replace(undone, results=undone.results[:_MOST_ROWS])
+    answer = answers.written(shown)
+    if answer.structured_content is not None and len(undone.results) > _MOST_ROWS:
+        return answers.payload(answer.structured_content | {"more_results": len(undone.results) - _MOST_ROWS})
+    return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 import orjson
 from mcp_types import CallToolResult
@@ -10,12 +10,12 @@ from pydantic import Field
 
 from mcp_server import answers
 from mcp_server.answers import PAGE_SCHEMA, WRITE_SCHEMA, Detail
-from mcp_server.arguments import IdempotencyKey
 from mcp_server.caller import Me
 from mcp_server.toolbox import Toolbox
 from todo_core.errors import InvalidInput
 from todo_core.models.fields import MAX_BATCH, STRICT, Limit
 from todo_core.models.todos import TodoCreate, TodoFilter, TodoIds, TodoUpdate
+from todo_core.operations import search
 from todo_core.operations import todos as operations
 from todo_core.validation import Tried
 
@@ -34,25 +34,30 @@ class TodoEdit(TodoUpdate, total=False):
 
     __pydantic_config__ = STRICT  # type: ignore[misc]
 
-    clear: Annotated[list[Literal["description"]], Field(max_length=1, description="Fields to empty.")]
+    clear: Annotated[
+        list[Literal["description", "parent_id", "due", "repeat"]],
+        Field(max_length=4, description="Fields to empty; clearing repeat ends the series."),
+    ]
 
 
 @tools.expose(operations.add, title="Add todos", answer=WRITE_SCHEMA)
 async def add_todos(
     me: Me,
     todos: Annotated[list[Tried[TodoCreate]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 new todos.")],
-    idempotency_key: IdempotencyKey = None,
 ) -> CallToolResult:
-    return answers.written(await me.once(idempotency_key).perform(operations.add, todos))
+    return answers.written(await me.perform(operations.add, todos), answers.resolved)
 
 
 @tools.expose(operations.find, title="List todos", answer=PAGE_SCHEMA)
 async def list_todos(me: Me, wanted: TodoListing) -> CallToolResult:
-    page = await me.perform(operations.find, wanted)
-    rows = [answers.todo(row, wanted.detail) for row in orjson.loads(page.json)]
-    content: dict[str, Any] = {"todos": rows, "showing": f"{len(rows)} of {page.total}"}
+    page = await me.perform(operations.find if wanted.text is None else search.find, wanted)
+    found = orjson.loads(page.json)
+    content = answers.todos(found, wanted.detail) | {"showing": f"{len(found)} of {page.total}"}
     if page.next_cursor is not None:
         content["next_cursor"] = page.next_cursor
+    if page.near is not None:
+        nearest = [answers.todo(row, "concise") for row in orjson.loads(page.near.json)]
+        content |= {"did_you_mean": page.near.words, "near": nearest}
     return answers.payload(content)
 
 
@@ -60,11 +65,10 @@ async def list_todos(me: Me, wanted: TodoListing) -> CallToolResult:
 async def update_todos(
     me: Me,
     todos: Annotated[list[Tried[TodoEdit]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 changes.")],
-    idempotency_key: IdempotencyKey = None,
 ) -> CallToolResult:
     updates = [todo if isinstance(todo, InvalidInput) else _cleared(todo) for todo in todos]
-    changed = await me.once(idempotency_key).perform(operations.update, updates)
-    return answers.written(changed, lambda row: {"version": row["version"]})
+    changed = await me.perform(operations.update, updates)
+    return answers.written(changed, lambda row: {"version": row["version"]} | answers.resolved(row))
 
 
 def _cleared(edit: TodoEdit) -> TodoUpdate:
@@ -72,14 +76,18 @@ def _cleared(edit: TodoEdit) -> TodoUpdate:
     return cast("TodoUpdate", {**update, **dict.fromkeys(edit.get("clear", ()))})
 
 
-@tools.expose(operations.complete, title="Complete todos", answer=WRITE_SCHEMA)
+@tools.expose((operations.complete, operations.skip), title="Complete todos", answer=WRITE_SCHEMA)
 async def complete_todos(
     me: Me,
     ids: TodoIds,
     completed: Annotated[bool, Field(description="false opens them again.")] = True,
-    idempotency_key: IdempotencyKey = None,
+    skip: Annotated[
+        bool, Field(description="Instead, skip this occurrence of repeating todos: on to the next date.")
+    ] = False,
 ) -> CallToolResult:
-    return answers.written(await me.once(idempotency_key).perform(operations.complete, ids, completed))
+    if skip:
+        return answers.written(await me.perform(operations.skip, ids), answers.resolved)
+    return answers.written(await me.perform(operations.complete, ids, completed), answers.went_along)
 
 
 @tools.expose(operations.delete, title="Delete todos", answer=WRITE_SCHEMA)
@@ -87,6 +95,5 @@ async def delete_todos(
     me: Me,
     ids: TodoIds,
     deleted: Annotated[bool, Field(description="false restores them from the trash.")] = True,
-    idempotency_key: IdempotencyKey = None,
 ) -> CallToolResult:
-    return answers.written(await me.once(idempotency_key).perform(operations.delete, ids, deleted))
+    return answers.written(await me.perform(operations.delete, ids, deleted), answers.went_along)

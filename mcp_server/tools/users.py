@@ -9,11 +9,12 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from mcp_server import answers
-from mcp_server.arguments import IdempotencyKey
 from mcp_server.caller import Me
 from mcp_server.toolbox import Toolbox
 from todo_core.models.fields import Input, Version
+from todo_core.models.lists import ListId
 from todo_core.models.users import (
+    DEFAULT_LIST_WORDS,
     LOCALE_WORDS,
     NAME_WORDS,
     PATCHABLE,
@@ -43,9 +44,11 @@ class ProfileEdit(Input):
     time_zone: Annotated[TimeZone | None, Field(description=ZONE_WORDS)] = None
     locale: Annotated[Locale | None, Field(description=LOCALE_WORDS)] = None
     week_start: Annotated[WeekStart | None, Field(description=WEEK_WORDS)] = None
-    clear: Annotated[list[Literal["display_name"]], Field(max_length=1, description="Fields to empty.")] = []  # noqa: RUF012  # pydantic copies it
+    default_list_id: Annotated[ListId | None, Field(description=DEFAULT_LIST_WORDS)] = None
+    clear: Annotated[
+        list[Literal["display_name", "default_list_id"]], Field(max_length=2, description="Fields to empty.")
+    ] = []  # noqa: RUF012  # pydantic copies it
     if_version: Version | None = None
-    idempotency_key: IdempotencyKey = None
 
     def as_patch(self) -> ProfilePatch:
         given: dict[str, Any] = {name: value for name in PATCHABLE if (value := getattr(self, name)) is not None}
@@ -55,7 +58,7 @@ class ProfileEdit(Input):
 @tools.expose(operations.update, title="Update profile", answer=PROFILE_SCHEMA)
 async def update_profile(me: Me, edit: ProfileEdit) -> CallToolResult:
     versions = None if edit.if_version is None else [edit.if_version]
-    changed = await me.once(edit.idempotency_key).perform(operations.update, edit.as_patch(), versions)
+    changed = await me.perform(operations.update, edit.as_patch(), versions)
     row = orjson.loads(changed.one().json)
     profile = {name: row[name] for name in (*PATCHABLE, "version") if row[name] is not None}
     return answers.payload({"profile": profile} | answers.tracks(changed))

@@ -13,7 +13,9 @@ from rest_api.caller import Me, MeOnce
 from rest_api.routing import Routes
 from todo_core.models.changes import ChangeId, ChangeQuery, ChangeRead
 from todo_core.models.fields import digits
-from todo_core.models.todos import TodoRead
+from todo_core.models.lists import ListRead
+from todo_core.models.tags import TagRead
+from todo_core.models.todos import TodoWritten
 from todo_core.models.users import ProfileRead
 from todo_core.operations import changes
 
@@ -33,7 +35,11 @@ async def get_change(me: Me, change_id: PathId) -> Response:
 
 
 @routes.expose(
-    changes.undo, "POST", "/{change_id}/undo", shape=ChangedRead[TodoRead | ProfileRead], summary="Undo a change"
+    changes.undo,
+    "POST",
+    "/{change_id}/undo",
+    shape=ChangedRead[TodoWritten | ListRead | TagRead | ProfileRead],
+    summary="Undo a change",
 )
 async def undo_change(me: MeOnce, change_id: PathId) -> Response:
     return answers.batch(await me.perform(changes.undo, change_id))

@@ -13,7 +13,7 @@ from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, IfNoneMatch, versions
 from rest_api.routing import Routes
 from todo_core.models.fields import MAX_BATCH, Input, digits
-from todo_core.models.todos import TodoCreate, TodoId, TodoIds, TodoPatch, TodoQuery, TodoRead, TodoUpdate
+from todo_core.models.todos import TodoCreate, TodoId, TodoIds, TodoPatch, TodoQuery, TodoRead, TodoUpdate, TodoWritten
 from todo_core.operations import todos
 from todo_core.validation import Tried
 
@@ -50,17 +50,17 @@ class CompleteBatch(Input):
     is_completed: bool = True
 
 
-class DeleteBatch(Input):
-    """Move todos to the trash, or restore them."""
+class IdsBatch(Input):
+    """Move todos to the trash, restore them, or skip an occurrence of those that repeat."""
 
-    action: Literal["delete", "restore"]
+    action: Literal["delete", "restore", "skip"]
     ids: TodoIds
 
 
-Batch = Annotated[AddBatch | UpdateBatch | CompleteBatch | DeleteBatch, Field(discriminator="action")]
+Batch = Annotated[AddBatch | UpdateBatch | CompleteBatch | IdsBatch, Field(discriminator="action")]
 
 
-@routes.expose(todos.add, "POST", "", shape=TodoRead, status=201, summary="Add a todo")
+@routes.expose(todos.add, "POST", "", shape=TodoWritten, status=201, summary="Add a todo")
 async def add_todo(me: MeOnce, todo: TodoCreate) -> Response:
     added = await me.perform(todos.add, [todo])
     return answers.written(added, 201, {"Location": f"/api/v1/todos/{answers.row_id(added.one().json)}"})
@@ -76,7 +76,7 @@ async def get_todo(me: Me, todo_id: PathId, if_none_match: IfNoneMatch = None) -
     return answers.row((await me.perform(todos.get, todo_id)).json, if_none_match)
 
 
-@routes.expose(todos.update, "PATCH", "/{todo_id:member}", shape=TodoRead, summary="Change a todo")
+@routes.expose(todos.update, "PATCH", "/{todo_id:member}", shape=TodoWritten, summary="Change a todo")
 async def update_todo(
     me: MeOnce,
     todo_id: PathId,
@@ -99,24 +99,31 @@ async def delete_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> 
     return Response(status_code=204, headers=answers.tracks(deleted))
 
 
-@routes.expose(todos.complete, "PATCH", "/{todo_id}/complete", shape=TodoRead, summary="Set a todo done or open")
+@routes.expose(todos.complete, "PATCH", "/{todo_id}/complete", shape=TodoWritten, summary="Set a todo done or open")
 async def complete_todo(
     me: MeOnce, todo_id: PathId, body: Completion = Completion(), if_match: IfMatch = None
 ) -> Response:
     return answers.written(await me.perform(todos.complete, [todo_id], body.is_completed, versions(if_match)))
 
 
-@routes.expose(todos.delete, "POST", "/{todo_id}/restore", shape=TodoRead, summary="Take a todo out of the trash")
+@routes.expose(
+    todos.skip, "POST", "/{todo_id}/skip", shape=TodoWritten, summary="Skip an occurrence of a repeating todo"
+)
+async def skip_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
+    return answers.written(await me.perform(todos.skip, [todo_id], versions(if_match)))
+
+
+@routes.expose(todos.delete, "POST", "/{todo_id}/restore", shape=TodoWritten, summary="Take a todo out of the trash")
 async def restore_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
     return answers.written(await me.perform(todos.delete, [todo_id], False, versions(if_match)))
 
 
 @routes.expose(
-    (todos.add, todos.update, todos.complete, todos.delete),
+    (todos.add, todos.update, todos.complete, todos.delete, todos.skip),
     "POST",
     "/batch",
-    shape=ChangedRead[TodoRead],
-    summary="Add, change, complete or trash up to 50 todos",
+    shape=ChangedRead[TodoWritten],
+    summary="Add, change, complete, skip or trash up to 50 todos",
     words="One result for each item, in order: the row, or the problem that a request for this item alone would have.",
 )
 async def batch_todos(me: MeOnce, batch: Annotated[Batch, Body()]) -> Response:
@@ -127,6 +134,8 @@ async def batch_todos(me: MeOnce, batch: Annotated[Batch, Body()]) -> Response:
             changed = await me.perform(todos.update, batch.todos)
         case CompleteBatch():
             changed = await me.perform(todos.complete, batch.ids, batch.is_completed)
-        case DeleteBatch():
+        case IdsBatch(action="skip"):
+            changed = await me.perform(todos.skip, batch.ids)
+        case IdsBatch():
             changed = await me.perform(todos.delete, batch.ids, batch.action == "delete")
     return answers.batch(changed)

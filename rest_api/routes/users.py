@@ -26,7 +26,10 @@ async def update_profile(
     me: MeOnce,
     patch: Annotated[
         ProfilePatch,
-        Body(description="A JSON Merge Patch (RFC 7396): null clears the name.", media_type="application/json"),
+        Body(
+            description="A JSON Merge Patch (RFC 7396): null clears the name or the default list.",
+            media_type="application/json",
+        ),
     ],
     if_match: IfMatch = None,
 ) -> Response:

@@ -325,7 +325,7 @@ def test_purge_deletes_what_was_in_the_trash_too_long_and_nothing_else(
         )
         assert http.delete(f"/api/v1/todos/{trashed}").status_code == 204
 
-        assert json.loads(served_program.answer("purge")) == {"todos": 0, "answers": 0}
+        assert json.loads(served_program.answer("purge")) == {"todos": 0, "lists": 0, "tags": 0, "answers": 0}
         assert json.loads(served_program.configured(TODO_TRASH_DAYS="0").answer("purge"))["todos"] == 1
 
         assert http.get(f"/api/v1/todos/{kept}").status_code == 200

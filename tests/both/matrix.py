@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -10,7 +10,7 @@ import httpx2
 
 from mcp_server.toolbox import EXPOSED as TOOLS
 from rest_api.routing import EXPOSED as ROUTES
-from tests.faces import FaceName, Json, call
+from tests.faces import FaceName, call
 from todo_core.operation import OPERATIONS
 
 Answer = Literal["not_owner", "own", "insufficient_scope"]
@@ -25,9 +25,29 @@ class Target:
     todo: int
     token: int
     change: int
+    list: int
+    tag: int
 
 
-Fill = Callable[[Target], Any]
+NOTHING: Final = Target(user=0, todo=2**62, token=2**62, change=2**62, list=2**62, tag=2**62)
+"""Rows of nobody's."""
+
+Fill = Callable[[Target, Target], Any]
+"""What to send, of the owner's rows and of one's own."""
+
+
+class Query(dict[str, Any]):
+    """What goes into the URL, not into the body."""
+
+
+@dataclass(frozen=True)
+class Try:
+    """A request that is not what the others of its operation are."""
+
+    fill: Fill
+    answer: Answer
+    at_own: bool = False
+    """Whether its address is that of one's own row."""
 
 
 @dataclass(frozen=True)
@@ -35,53 +55,103 @@ class Attempts:
     """The requests of one operation."""
 
     answer: Answer
-    rest: dict[str, list[Fill]] = field(default_factory=dict)
+    rest: dict[str, Sequence[Fill | Try]] = field(default_factory=dict)
     """By route, as it was declared: the bodies to send."""
-    mcp: list[Fill] = field(default_factory=list)
+    mcp: Sequence[Fill | Try] = ()
     """The arguments to call the tool with."""
 
 
-def _nothing(_: Target) -> None:
+def _nothing(_: Target, __: Target) -> None:
     return None
 
 
 def _batch(action: str) -> Fill:
-    return lambda at: {"action": action, "ids": [at.todo]}
+    return lambda at, _: {"action": action, "ids": [at.todo]}
+
+
+def _sent(**fields: Any) -> Fill:
+    """The same whatever the rows are."""
+    return lambda _, __: fields
 
 
 ATTEMPTS: Final[dict[str, Attempts]] = {
     "todos.add": Attempts(
         "own",
         {
-            "POST /todos": [lambda _: {"title": "x"}],
-            "POST /todos/batch": [lambda _: {"action": "add", "todos": [{"title": "x"}]}],
-        },
-        [lambda _: {"todos": [{"title": "x"}]}],
-    ),
-    "todos.find": Attempts(
-        "own", {"GET /todos": [_nothing]}, [lambda at: {"status": "all", "ids": [at.todo]}, lambda _: {}]
-    ),
-    "todos.get": Attempts("not_owner", {"GET /todos/{todo_id}": [_nothing]}),
-    "todos.update": Attempts(
-        "not_owner",
-        {
-            "PATCH /todos/{todo_id}": [lambda _: {"title": "stolen"}, lambda _: {"is_completed": True}],
+            "POST /todos": [
+                _sent(title="x", tags=["shared"]),
+                Try(lambda at, _: {"title": "x", "list_id": at.list}, "not_owner"),
+                Try(lambda at, _: {"title": "x", "parent_id": at.todo}, "not_owner"),
+            ],
             "POST /todos/batch": [
-                lambda at: {"action": "update", "todos": [{"id": at.todo, "title": "stolen"}]},
+                _sent(action="add", todos=[{"title": "x"}]),
+                Try(lambda at, _: {"action": "add", "todos": [{"title": "x", "list_id": at.list}]}, "not_owner"),
             ],
         },
         [
-            lambda at: {"todos": [{"id": at.todo, "title": "stolen"}]},
-            lambda at: {"todos": [{"id": at.todo, "title": "stolen", "if_version": 1}]},
+            _sent(todos=[{"title": "x", "tags": ["shared"]}]),
+            Try(lambda at, _: {"todos": [{"title": "x", "list_id": at.list}]}, "not_owner"),
+            Try(lambda at, _: {"todos": [{"title": "x", "parent_id": at.todo}]}, "not_owner"),
+        ],
+    ),
+    "todos.find": Attempts(
+        "own",
+        {
+            "GET /todos": [
+                _nothing,
+                lambda at, _: Query(list_id=at.list, status="all", archived="true"),
+                lambda at, _: Query(parent_id=at.todo, status="all"),
+                lambda _, __: Query(tags="shared", status="all"),
+            ]
+        },
+        [
+            lambda at, _: {"status": "all", "ids": [at.todo]},
+            _sent(),
+            lambda at, _: {"status": "all", "list_id": at.list},
+            lambda at, _: {"status": "all", "parent_id": at.todo},
+            _sent(status="all", tags=["shared"]),
+            _sent(status="all", text="private words"),
+        ],
+    ),
+    "todos.get": Attempts("not_owner", {"GET /todos/{todo_id}": [_nothing]}, [lambda at, _: {"id": str(at.todo)}]),
+    "todos.update": Attempts(
+        "not_owner",
+        {
+            "PATCH /todos/{todo_id}": [
+                _sent(title="stolen"),
+                _sent(is_completed=True),
+                _sent(add_tags=["x"]),
+                lambda _, own: {"list_id": own.list},
+                lambda _, own: {"parent_id": own.todo},
+                Try(lambda at, _: {"list_id": at.list}, "not_owner", at_own=True),
+                Try(lambda at, _: {"parent_id": at.todo}, "not_owner", at_own=True),
+            ],
+            "POST /todos/batch": [
+                lambda at, _: {"action": "update", "todos": [{"id": at.todo, "title": "stolen"}]},
+                lambda at, own: {"action": "update", "todos": [{"id": own.todo, "parent_id": at.todo}]},
+            ],
+        },
+        [
+            lambda at, _: {"todos": [{"id": at.todo, "title": "stolen"}]},
+            lambda at, _: {"todos": [{"id": at.todo, "title": "stolen", "if_version": 1}]},
+            lambda at, _: {"todos": [{"id": at.todo, "remove_tags": ["shared"]}]},
+            lambda at, own: {"todos": [{"id": at.todo, "list_id": own.list}]},
+            lambda at, own: {"todos": [{"id": own.todo, "list_id": at.list}]},
+            lambda at, own: {"todos": [{"id": own.todo, "parent_id": at.todo}]},
         ],
     ),
     "todos.complete": Attempts(
         "not_owner",
         {
-            "PATCH /todos/{todo_id}/complete": [_nothing, lambda _: {"is_completed": False}],
+            "PATCH /todos/{todo_id}/complete": [_nothing, _sent(is_completed=False)],
             "POST /todos/batch": [_batch("complete")],
         },
-        [lambda at: {"ids": [at.todo]}],
+        [lambda at, _: {"ids": [at.todo]}],
+    ),
+    "todos.skip": Attempts(
+        "not_owner",
+        {"POST /todos/{todo_id}/skip": [_nothing], "POST /todos/batch": [_batch("skip")]},
+        [lambda at, _: {"ids": [at.todo], "skip": True}],
     ),
     "todos.delete": Attempts(
         "not_owner",
@@ -90,22 +160,98 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
             "POST /todos/{todo_id}/restore": [_nothing],
             "POST /todos/batch": [_batch("delete"), _batch("restore")],
         },
-        [lambda at: {"ids": [at.todo]}, lambda at: {"ids": [at.todo], "deleted": False}],
+        [lambda at, _: {"ids": [at.todo]}, lambda at, _: {"ids": [at.todo], "deleted": False}],
     ),
-    "changes.find": Attempts("own", {"GET /changes": [_nothing]}, [lambda _: {"since": 0}, lambda _: {}]),
+    "lists.find": Attempts("own", {"GET /lists": [_nothing, lambda _, __: Query(archived="include")]}),
+    "lists.get": Attempts("not_owner", {"GET /lists/{list_id}": [_nothing]}),
+    "lists.add": Attempts("own", {"POST /lists": [_sent(name="x", position=1)]}, [_sent(lists=[{"name": "x"}])]),
+    "lists.update": Attempts(
+        "not_owner",
+        {"PATCH /lists/{list_id}": [_sent(name="stolen"), _sent(is_archived=True), _sent(position=1)]},
+        [
+            lambda at, _: {"lists": [{"id": at.list, "name": "stolen"}]},
+            lambda at, _: {"lists": [{"id": at.list, "colour": "red", "if_version": 1}]},
+        ],
+    ),
+    "lists.delete": Attempts(
+        "not_owner",
+        {
+            "DELETE /lists/{list_id}": [
+                _nothing,
+                lambda _, __: Query(todos="trash"),
+                lambda _, own: Query(todos="move", move_to=own.list),
+                Try(lambda at, _: Query(todos="move", move_to=at.list), "not_owner", at_own=True),
+            ]
+        },
+        [
+            lambda at, _: {"ids": [at.list], "todos": "trash"},
+            lambda at, own: {"ids": [at.list], "todos": "move", "move_to": own.list},
+            lambda at, own: {"ids": [own.list], "todos": "move", "move_to": at.list},
+        ],
+    ),
+    "tags.find": Attempts("own", {"GET /tags": [_nothing]}),
+    "tags.get": Attempts("not_owner", {"GET /tags/{tag_id}": [_nothing]}),
+    "tags.rename": Attempts(
+        "not_owner",
+        {"PATCH /tags/{tag_id}": [_sent(name="stolen")]},
+        [lambda at, _: {"id": at.tag, "action": "rename", "name": "stolen"}],
+    ),
+    "tags.merge": Attempts(
+        "not_owner",
+        {
+            "POST /tags/{tag_id}/merge": [
+                lambda _, own: {"into": own.tag},
+                Try(lambda at, _: {"into": at.tag}, "not_owner", at_own=True),
+            ]
+        },
+        [
+            lambda at, own: {"id": at.tag, "action": "merge", "into": own.tag},
+            lambda at, own: {"id": own.tag, "action": "merge", "into": at.tag},
+        ],
+    ),
+    "tags.delete": Attempts(
+        "not_owner", {"DELETE /tags/{tag_id}": [_nothing]}, [lambda at, _: {"id": at.tag, "action": "delete"}]
+    ),
+    "search.find": Attempts(
+        "own",
+        {
+            "GET /search": [
+                lambda _, __: Query(text="private words", status="all"),
+                lambda at, _: Query(text=f"user:{at.user}", status="all"),
+                lambda _, __: Query(text="privat wrods", status="all"),
+            ]
+        },
+        [_sent(query="private words"), lambda at, _: {"query": f"user:{at.user}"}, _sent(query="privat wrods")],
+    ),
+    "changes.find": Attempts("own", {"GET /changes": [_nothing]}, [_sent(since=0), _sent()]),
     "changes.get": Attempts("not_owner", {"GET /changes/{change_id}": [_nothing]}),
     "changes.undo": Attempts(
-        "not_owner", {"POST /changes/{change_id}/undo": [_nothing]}, [lambda at: {"change_id": at.change}]
+        "not_owner", {"POST /changes/{change_id}/undo": [_nothing]}, [lambda at, _: {"change_id": at.change}]
     ),
-    "overview.get": Attempts("own", {"GET /overview": [_nothing]}, [lambda _: {}]),
-    "tokens.create": Attempts("own", {"POST /tokens": [lambda _: {"name": "x", "scopes": ["profile"]}]}),
+    "overview.get": Attempts("own", {"GET /overview": [_nothing]}, [_sent()]),
+    "analytics.streaks": Attempts("own", {"GET /analytics/streaks": [_nothing]}),
+    "analytics.summary": Attempts("own", {"GET /analytics/summary": [_nothing]}),
+    "analytics.weekly_report": Attempts(
+        "own", {"GET /analytics/weekly-report": [_nothing, lambda _, __: Query(format="svg")]}
+    ),
+    "analytics.report": Attempts("own", {}, [_sent()]),
+    "tokens.create": Attempts("own", {"POST /tokens": [_sent(name="x", scopes=["profile"])]}),
     "tokens.find": Attempts("own", {"GET /tokens": [_nothing]}),
     "tokens.revoke": Attempts("not_owner", {"DELETE /tokens/{token_id}": [_nothing]}),
     "users.get": Attempts("own", {"GET /users/me": [_nothing]}),
     "users.update": Attempts(
         "own",
-        {"PATCH /users/me": [lambda _: {"display_name": "stolen"}]},
-        [lambda _: {"display_name": "stolen"}, lambda _: {"clear": ["display_name"]}],
+        {
+            "PATCH /users/me": [
+                _sent(display_name="stolen"),
+                Try(lambda at, _: {"default_list_id": at.list}, "not_owner"),
+            ]
+        },
+        [
+            _sent(display_name="stolen"),
+            _sent(clear=["display_name"]),
+            Try(lambda at, _: {"default_list_id": at.list}, "not_owner"),
+        ],
     ),
     "accounts.find": Attempts("insufficient_scope", {"GET /admin/users": [_nothing]}),
     "accounts.get": Attempts("insufficient_scope", {"GET /admin/users/{user_id}": [_nothing]}),
@@ -127,7 +273,7 @@ class Cell:
     operation: str
     transport: FaceName
     address: str
-    fill: Fill
+    request: Try
     number: int
 
     def __str__(self) -> str:
@@ -135,19 +281,24 @@ class Cell:
 
     @property
     def answer(self) -> Answer:
-        return ATTEMPTS[self.operation].answer
+        return self.request.answer
 
     @property
     def scope(self) -> str:
         return OPERATIONS[self.operation].scope
 
-    async def send(self, http: httpx2.AsyncClient, at: Target) -> httpx2.Response:
+    async def send(self, http: httpx2.AsyncClient, at: Target, own: Target = NOTHING) -> httpx2.Response:
+        """Make the attempt on the owner's rows, with those of one's own that it takes."""
+        told = self.request.fill(at, own)
         if self.transport != "rest":
-            return await call(http, self.transport, self.address, self.fill(at))
+            return await call(http, self.transport, self.address, told)
         method, path = self.address.split(" ")
-        path = path.format(todo_id=at.todo, token_id=at.token, change_id=at.change, user_id=at.user)
-        body: Json | None = self.fill(at)
-        return await http.request(method, "/api/v1" + path, **({} if body is None else {"json": body}))
+        of = own if self.request.at_own else at
+        ids = {"todo_id": of.todo, "list_id": of.list, "tag_id": of.tag, "token_id": of.token, "change_id": of.change}
+        path = "/api/v1" + path.format(user_id=of.user, **ids)
+        if isinstance(told, Query):
+            return await http.request(method, path, params=told)
+        return await http.request(method, path, **({} if told is None else {"json": told}))
 
 
 def cells() -> Iterator[Cell]:
@@ -155,11 +306,15 @@ def cells() -> Iterator[Cell]:
     transports: tuple[FaceName, ...] = ("mcp-2026", "mcp-2025")
     for operation, attempts in ATTEMPTS.items():
         for route in ROUTES.get(operation, ()):
-            for number, fill in enumerate(attempts.rest.get(route, ())):
-                yield Cell(operation, "rest", route, fill, number)
+            for number, tried in enumerate(attempts.rest.get(route, ())):
+                yield Cell(operation, "rest", route, _as_try(tried, attempts.answer), number)
         for transport in transports if operation in TOOLS else ():
-            for number, fill in enumerate(attempts.mcp):
-                yield Cell(operation, transport, TOOLS[operation], fill, number)
+            for number, tried in enumerate(attempts.mcp):
+                yield Cell(operation, transport, TOOLS[operation], _as_try(tried, attempts.answer), number)
+
+
+def _as_try(tried: Fill | Try, answer: Answer) -> Try:
+    return tried if isinstance(tried, Try) else Try(tried, answer)
 
 
 def unproven() -> set[str]:

@@ -16,10 +16,11 @@ from tests.both.matrix import Cell, Target, cells, unproven
 from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.faces import FaceName, Json, http_client, refused, rpc
 from todo_core.models.changes import ChangeFilter
+from todo_core.models.lists import ListCreate, ListQuery
 from todo_core.models.todos import Status, TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operation import OPERATIONS, Caller
-from todo_core.operations import changes, todos, tokens, users
+from todo_core.operations import changes, lists, tags, todos, tokens, users
 from todo_core.scopes import ALL_SCOPES, Scope
 
 pytestmark = pytest.mark.requirement("OW1")
@@ -30,25 +31,36 @@ EVERY_CELL = pytest.mark.parametrize("cell", [*cells()], ids=str)
 EVERY_CELL_OF_A_USER = pytest.mark.parametrize("cell", [one for one in cells() if one.scope != "admin"], ids=str)
 
 
+async def rows_of(owner: Caller, words: str) -> Target:
+    """A row of each kind, with these words in it."""
+    added = await owner.perform(lists.add, [ListCreate(name=words)])
+    (kept,) = (one.id for one in added.touched)
+    new = TodoCreate(title=words, description=words, list_id=kept, tags=[words, "shared"], due="today", repeat="daily")
+    made = await owner.perform(todos.add, [new])
+    token = await owner.perform(tokens.create, TokenCreate(name=words))
+    await owner.perform(users.update, {"display_name": words, "default_list_id": kept})
+    assert made.change_id is not None
+    ids = {one.entity: one.id for one in (*made.touched, *token.touched) if one.entity != "tag" or words in one.after}
+    return Target(owner.principal.user_id, change=made.change_id, list=kept, **ids)
+
+
 @pytest.fixture
 async def target(ann: Caller) -> Target:
     """Rows that belong to Ann."""
-    await ann.perform(users.update, {"display_name": SECRET})
-    added = await ann.perform(todos.add, [TodoCreate(title=SECRET, description=SECRET)])
-    made = await ann.perform(tokens.create, TokenCreate(name=SECRET))
-    assert added.change_id is not None
-    (todo,), (token,) = added.touched, made.touched
-    return Target(ann.principal.user_id, todo.id, token.id, added.change_id)
+    return await rows_of(ann, SECRET)
 
 
 async def belongings(owner: Caller) -> list[str]:
     """Everything the owner has, but for when tokens were last used."""
     found = [
-        (await owner.perform(todos.find, TodoFilter(status=status, limit=200))).json for status in get_args(Status)
+        (await owner.perform(todos.find, TodoFilter(status=status, limit=200, archived=True))).json
+        for status in get_args(Status)
     ]
     found.append((await owner.perform(changes.find, ChangeFilter(since=0, limit=200))).json)
     found.append(LAST_USE.sub("", (await owner.perform(tokens.find)).json))
     found.append((await owner.perform(users.get)).json)
+    found.append((await owner.perform(lists.find, ListQuery(archived="include"))).json)
+    found.append((await owner.perform(tags.find)).json)
     return found
 
 
@@ -94,10 +106,11 @@ def check_that_it_is_theirs_or_refused(cell: Cell, response: httpx2.Response) ->
 async def test_a_stranger_is_refused_or_sees_only_their_own(
     cell: Cell, app: FastAPI, ann: Caller, bob: Caller, target: Target
 ) -> None:
+    own = await rows_of(bob, "his own")
     before = await belongings(ann)
 
     async with http_client(app, await token_of(bob)) as http:
-        response = await cell.send(http, target)
+        response = await cell.send(http, target, own)
 
     check_that_it_is_theirs_or_refused(cell, response)
     assert await belongings(ann) == before
@@ -108,10 +121,11 @@ async def test_a_stranger_is_refused_or_sees_only_their_own(
 async def test_an_admin_is_a_stranger_to_another_users_rows_like_anybody(
     cell: Cell, app: FastAPI, ann: Caller, ada: Caller, target: Target
 ) -> None:
+    own = await rows_of(ada, "her own")
     before = await belongings(ann)
 
     async with http_client(app, await token_of(ada)) as http:
-        response = await cell.send(http, target)
+        response = await cell.send(http, target, own)
 
     check_that_it_is_theirs_or_refused(cell, response)
     assert await belongings(ann) == before
@@ -199,4 +213,11 @@ async def test_a_read_only_token_sees_only_reading_tools(transport: FaceName, ap
         listed = (await rpc(http, transport, "tools/list")).json()["result"]["tools"]
 
     assert [tool["annotations"]["readOnlyHint"] for tool in listed] == [True] * len(listed)
-    assert {tool["name"] for tool in listed} == {"list_todos", "list_changes", "get_overview"}
+    assert {tool["name"] for tool in listed} == {
+        "list_todos",
+        "list_changes",
+        "get_overview",
+        "get_report",
+        "search",
+        "fetch",
+    }

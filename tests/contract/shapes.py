@@ -99,6 +99,9 @@ def outline(schema: Schema, definitions: Schema, named: Collection[str], *, inco
     reference = schema.get("$ref", "").rpartition("/")[2]
     if reference in named:
         return reference
+    if not is_scalar(schema, definitions) and {"type": "null"} in schema.get("anyOf", ()):
+        others = [one for one in schema["anyOf"] if one != {"type": "null"}]
+        return {"one of": [*(outline(one, definitions, named, incoming=incoming) for one in others), "null"]}
     schema, nullable = not_null(schema, definitions)
     if "properties" in schema:
         assert not nullable

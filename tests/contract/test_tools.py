@@ -165,7 +165,7 @@ def test_the_errors_of_every_tool_are_told_once() -> None:
     refusals = {kind.code: kind for kind in (*EVERY, *EVERY_WRITE)}
     refusals |= {kind.code: kind for operation in OPERATIONS.values() for kind in operation.raises}
 
-    assert told.keys() == refusals.keys() | {"all_refused", "internal_error"}
+    assert told.keys() == refusals.keys() | {"all_refused", "declined", "internal_error"}
     for code, kind in refusals.items():
         assert told[code]["Retry"] == ("yes" if kind.retryable else "no"), code
         assert told[code]["Message"] == kind.message, code
@@ -178,7 +178,17 @@ def test_the_endpoint_is_the_one_that_is_served() -> None:
 # --- the examples ------------------------------------------------------------------------------
 
 
-IDS: Final = {"id", "change_id", "since", "todo", "undoes", "undone_by", "blocked_by", "last_change_id"}
+IDS: Final = {"id", "change_id", "since", "todo", "undoes", "undone_by", "blocked_by", "last_change_id"} | {
+    "ids",
+    "list",
+    "tag",
+    "list_id",
+    "default_list_id",
+    "existing_id",
+    "parent_id",
+    "move_to",
+    "into",
+}
 
 
 class Story:
@@ -192,12 +202,15 @@ class Story:
         if isinstance(written, dict):
             return {key: self.arguments(item, key) for key, item in written.items()}
         if isinstance(written, list):
-            return [self.arguments(item, "id" if name == "ids" else name) for item in written]
+            return [self.arguments(item, name) for item in written]
+        if name == "id" and isinstance(written, str):  # `search` and `fetch` name todos in text
+            return str(self.real[int(written)])
         return self.real.get(written, written) if name in IDS else written
 
     def bind(self, written: int, real: int) -> None:
-        """Take the id of a todo, or from 9000 on of a change, for the written one; it stays that."""
-        known = {one: other for one, other in self.real.items() if (one >= 9000) == (written >= 9000)}
+        """Take an id for the written one; it stays that. 7000 on are lists, 8000 on tags, 9000 on changes."""
+        kind = max(written // 1000, 6)
+        known = {one: other for one, other in self.real.items() if max(one // 1000, 6) == kind}
         assert known.get(written, real) == real, f"{written} is another id than before"
         assert written in known or real not in known.values(), f"{written} is the id of another row"
         self.real[written] = real
@@ -210,9 +223,10 @@ class Story:
         """
         if isinstance(written, dict):
             assert isinstance(real, dict)
-            assert list(written) == list(real), f"{list(written)} is not {list(real)}"
-            for key, item in written.items():
-                self.same(item, real[key], key)
+            names = ([shape(key) if shape(key) != "text" else key for key in one] for one in (written, real))
+            assert len({*map(tuple, names)}) == 1, f"{list(written)} is not {list(real)}"
+            for (key, item), found in zip(written.items(), real.values(), strict=True):
+                self.same(item, found, key)
         elif isinstance(written, list):
             assert isinstance(real, list)
             assert len(written) == len(real)
@@ -220,6 +234,11 @@ class Story:
                 self.same(one, other, name)
         elif name in IDS and isinstance(written, int):
             self.bind(written, real)
+        elif name == "id" and isinstance(written, str):
+            self.bind(int(written), int(real))
+        elif name == "url":
+            todo_id = int(written.rpartition("/")[2])
+            assert real == written.replace(str(todo_id), str(self.real[todo_id]))
         elif name == "client":
             assert isinstance(real, str)
         elif isinstance(written, str) and shape(written) != "text":
@@ -237,6 +256,8 @@ def shape(text: str) -> str:
         return f"moment of {len(text.partition('.')[0])}" if datetime.fromisoformat(text) else ""
     if text in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"):
         return "weekday"
+    if found := re.fullmatch(r"(\d{4}-\d\d-\d\d) [A-Z][a-z]{2}( \d\d:\d\d)?", text):
+        return f"due{found[2] or ''}" if date.fromisoformat(found[1]).strftime("%a") == text[11:14] else ""
     if re.fullmatch(r"[A-Za-z0-9_-]{40,}", text):
         return "cursor"
     return "text"

@@ -26,6 +26,7 @@ from tests.core.conftest import (
     on_the_wire,
     row_of,
     titles_of,
+    told,
     until,
 )
 from tests.keys import compact, secret_pair
@@ -91,7 +92,8 @@ async def delete(admin: Caller, somebody: Caller) -> Any:
 
 async def fill(somebody: Caller) -> int:
     """Something in every table; the id of the trashed todo."""
-    ids = await add(somebody, *(f"private {n}" for n in range(6)))
+    made = [TodoCreate(title=f"private {n}", tags=["private"]) for n in range(6)]
+    ids = [row["id"] for row in told(await somebody.perform(todos.add, made))]
     await somebody.perform(todos.complete, ids[:2])
     await somebody.once("a key").perform(todos.delete, ids[5:])
     await somebody.perform(users.update, {"display_name": "Ann Example"})
@@ -420,16 +422,18 @@ async def test_deleting_takes_everything_in_every_table(
 ) -> None:
     for one in (ann, bob):
         await fill(one)
-    before = await everything_of(admin, ann.principal.user_id)
+        today = "INSERT INTO activity_days VALUES ($1, (now() AT TIME ZONE 'UTC')::date) ON CONFLICT DO NOTHING"
+        await admin.execute(today, one.principal.user_id)
+    before = await everything_of(admin, ann.principal.user_id, days=True)
     assert before.keys() == METADATA.tables.keys() - {"installation"}
     assert all(before.values()), "each table has something to lose"
-    bobs = await everything_of(admin, bob.principal.user_id)
+    bobs = await everything_of(admin, bob.principal.user_id, days=True)
 
     deleted = await delete(ada, ann)
 
     assert (codes(deleted), row_of(deleted)) == (["changed"], {"suspended_at": None})
-    assert not any((await everything_of(admin, ann.principal.user_id)).values())
-    assert await everything_of(admin, bob.principal.user_id) == bobs
+    assert not any((await everything_of(admin, ann.principal.user_id, days=True)).values())
+    assert await everything_of(admin, bob.principal.user_id, days=True) == bobs
     with pytest.raises(NotFound):
         await account(ada, ann)
     with pytest.raises(NotFound):

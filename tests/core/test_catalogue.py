@@ -7,7 +7,7 @@ import pytest
 
 from todo_core.models import METADATA
 
-ROLES = ["todo_admin", "todo_app", "todo_janitor", "todo_probe"]
+ROLES = ["todo_admin", "todo_app", "todo_janitor", "todo_probe", "todo_search"]
 PROFILE = (
     "time_zone",
     "role",
@@ -18,6 +18,7 @@ PROFILE = (
     "week_start",
     "updated_at",
     "version",
+    "default_list_id",
 )
 """What a request may write of its own user, in the order of the table.
 
@@ -85,14 +86,21 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
         ("todo_admin", "changes", "INSERT SELECT"),
         ("todo_admin", "idempotency_keys", "INSERT SELECT UPDATE"),
         ("todo_admin", "users", "DELETE SELECT"),
+        ("todo_app", "activity_days", "INSERT SELECT"),
         ("todo_app", "alembic_version", "SELECT"),
         ("todo_app", "api_tokens", "INSERT SELECT UPDATE"),
         ("todo_app", "changes", "INSERT SELECT"),
         ("todo_app", "idempotency_keys", "INSERT SELECT UPDATE"),
         ("todo_app", "installation", "SELECT"),
+        ("todo_app", "lists", "INSERT SELECT UPDATE"),
+        ("todo_app", "tags", "INSERT SELECT UPDATE"),
+        ("todo_app", "todo_tags", "DELETE INSERT SELECT"),
         ("todo_app", "todos", "INSERT SELECT UPDATE"),
+        ("todo_app", "todos_id_seq", "USAGE"),
         ("todo_app", "users", "SELECT"),
         ("todo_janitor", "idempotency_keys", "DELETE"),
+        ("todo_janitor", "lists", "DELETE"),
+        ("todo_janitor", "tags", "DELETE"),
         ("todo_janitor", "todos", "DELETE"),
     ]
     assert [tuple(row) for row in columns] == [
@@ -107,10 +115,15 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
             ),
         ),
         ("todo_janitor", "idempotency_keys", "created_at SELECT"),
+        ("todo_janitor", "lists", "id SELECT, deleted_at SELECT"),
+        ("todo_janitor", "tags", "id SELECT, deleted_at SELECT"),
         ("todo_janitor", "todos", "id SELECT, deleted_at SELECT"),
         ("todo_probe", "api_tokens", "id SELECT, user_id SELECT"),
         ("todo_probe", "changes", "id SELECT, user_id SELECT"),
+        ("todo_probe", "lists", "id SELECT, user_id SELECT"),
+        ("todo_probe", "tags", "id SELECT, user_id SELECT"),
         ("todo_probe", "todos", "id SELECT, user_id SELECT"),
+        ("todo_search", "todos", "id SELECT, user_id SELECT, search SELECT"),
     ]
 
 
@@ -186,7 +199,8 @@ async def test_no_foreign_key_can_cross_owners(admin: asyncpg.Connection) -> Non
         SELECT conname FROM pg_constraint f
         WHERE contype = 'f' AND confrelid <> 'users'::regclass AND NOT EXISTS (
             SELECT FROM unnest(conkey, confkey) AS k (child, parent)
-            JOIN pg_attribute c ON c.attrelid = f.conrelid AND c.attnum = k.child AND c.attname = 'user_id'
+            JOIN pg_attribute c ON c.attrelid = f.conrelid AND c.attnum = k.child
+                AND c.attname = CASE WHEN f.conrelid = 'users'::regclass THEN 'id' ELSE 'user_id' END
             JOIN pg_attribute p ON p.attrelid = f.confrelid AND p.attnum = k.parent AND p.attname = 'user_id'
         )
         """
@@ -228,13 +242,17 @@ async def test_definers_functions_have_a_fixed_search_path_and_none_is_everybody
 
     assert {row["proname"]: row["callers"] for row in functions} == {
         "belong_to_another": ["todo_app"],
+        "language_of": ["todo_app"],
+        "make_inbox": ["todo_app"],
         "require_active": ["todo_admin", "todo_app"],
+        "search_todos": ["todo_app"],
+        "stems": ["todo_app"],
     }
-    assert [row["proname"] for row in functions if row["prosecdef"]] == ["belong_to_another"]
-    for function in functions:
-        if function["prosecdef"]:
-            assert function["config"] == "search_path=pg_catalog, pg_temp"
-            assert (function["owner"], function["mighty"]) == ("todo_probe", False)
+    assert {row["proname"]: (row["owner"], row["mighty"]) for row in functions if row["prosecdef"]} == {
+        "belong_to_another": ("todo_probe", False),
+        "search_todos": ("todo_search", False),
+    }
+    assert {row["config"] for row in functions if row["prosecdef"]} == {"search_path=pg_catalog, pg_temp"}
 
 
 @pytest.mark.requirement("DB3")

@@ -30,7 +30,7 @@ from tests.core.conftest import (
 from todo_core.database import Statement, mine, parameter
 from todo_core.errors import RequestInProgress, TodoError, Unavailable
 from todo_core.models.changes import ChangeFilter
-from todo_core.models.todos import Todo, TodoCreate, TodoUpdate
+from todo_core.models.todos import Todo, TodoCreate, TodoRead, TodoUpdate
 from todo_core.operation import Caller, Tx
 from todo_core.operations import changes, todos
 from todo_core.results import Changed, Done, Touched
@@ -214,7 +214,7 @@ async def test_of_two_writers_with_one_version_exactly_one_is_refused_and_sees_t
     assert sorted(codes(answer)[0] for answer in answers.values()) == ["changed", "version_conflict"]
     (winner,) = [row_of(answer) for answer in answers.values() if codes(answer) == ["changed"]]
     (loser,) = [answer for answer in answers.values() if codes(answer) == ["version_conflict"]]
-    assert told(loser)[0]["error"]["current"] == winner
+    assert told(loser)[0]["error"]["current"] == {name: winner[name] for name in TodoRead.model_fields}
     assert loser.change_id is None
     assert await titles_of(ann) == [winner["title"]]
 

@@ -233,17 +233,19 @@ async def test_a_lock_held_too_long_refuses_the_write_behind_it(
 # --- DB4: a constant number of statements ------------------------------------------------------
 
 Work = Callable[[Caller, list[int]], Awaitable[Any]]
+# An add or an update is: begin, write, record, commit. Completing and trashing look at the family first, and at the
+# calendar or the lists. The overview is: profile, counts, lists, tags.
 COSTS: dict[str, tuple[int, Work]] = {
     "a list page": (1, lambda me, _: me.perform(todos.find, TodoFilter(limit=50))),
     "a lookup": (1, lambda me, ids: me.perform(todos.get, ids[0])),
     "an add": (4, lambda me, ids: me.perform(todos.add, [TodoCreate(title="t")] * len(ids))),
     "an update": (4, lambda me, ids: me.perform(todos.update, [{"id": one, "title": "new"} for one in ids])),
-    "a completion": (4, lambda me, ids: me.perform(todos.complete, ids)),
-    "a deletion": (4, lambda me, ids: me.perform(todos.delete, ids)),
-    "a deletion under a key": (7, lambda me, ids: me.once("key").perform(todos.delete, ids)),
-    "ids that are not there": (4, lambda me, ids: me.perform(todos.complete, [2**62 + one for one in ids])),
+    "a completion": (6, lambda me, ids: me.perform(todos.complete, ids)),
+    "a deletion": (6, lambda me, ids: me.perform(todos.delete, ids)),
+    "a deletion under a key": (9, lambda me, ids: me.once("key").perform(todos.delete, ids)),
+    "ids that are not there": (5, lambda me, ids: me.perform(todos.complete, [2**62 + one for one in ids])),
     "the changes": (1, lambda me, _: me.perform(changes.find, changes.ChangeFilter())),
-    "the overview": (2, lambda me, _: me.perform(OPERATIONS["overview.get"])),
+    "the overview": (4, lambda me, _: me.perform(OPERATIONS["overview.get"])),
 }
 
 
@@ -273,7 +275,7 @@ async def test_undoing_a_batch_of_fifty_costs_what_undoing_one_costs(ann: Caller
         assert codes(undone) == ["changed"] * rows
         assert len(told(undone)) == rows
 
-    assert counts[0] == counts[1] <= 5
+    assert counts[0] == counts[1] <= 7  # begin, read the change and the rows, write, see that it fits, record, commit
 
 
 @pytest.mark.requirement("OP3")

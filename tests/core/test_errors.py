@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from todo_core.errors import (
+    ConfirmationRequired,
     Conflict,
     FieldProblem,
     Forbidden,
@@ -37,6 +38,7 @@ TREE: dict[type[TodoError], tuple[int, str]] = {
     Conflict: (409, "conflict"),
     VersionConflict: (412, "version_conflict"),
     UndoRefused: (409, "undo_refused"),
+    ConfirmationRequired: (409, "confirmation_required"),
     RequestInProgress: (409, "request_in_progress"),
     TooManyRequests: (429, "rate_limited"),
     Unavailable: (503, "unavailable"),

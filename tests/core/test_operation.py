@@ -31,7 +31,7 @@ _SETTINGS = [
 _ALONE = Statement(select(*_SETTINGS, parameter("user_id", BigInteger()).label("me")))
 _IN_A_TRANSACTION = Statement(select(*_SETTINGS))
 
-_NAMELESS = Statement(insert(Todo).values(user_id=parameter("user_id", BigInteger()), title=""))
+_NAMELESS = Statement(insert(Todo).values(user_id=parameter("user_id", BigInteger()), list_id=0, title=""))
 
 
 async def look(tx: Tx, statement: Statement) -> Changed[Any]:
@@ -219,7 +219,8 @@ def test_accounts_are_for_the_role_that_can_read_no_todo_and_nothing_else_is(kno
 @pytest.mark.requirement("OP5")
 @pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
 def test_a_batch_is_what_takes_a_list_of_items(known: Operation[..., Any]) -> None:
-    batches = {"todos.add", "todos.update", "todos.complete", "todos.delete"}
+    batches = {f"todos.{verb}" for verb in ("add", "update", "complete", "delete", "skip")}
+    batches |= {f"lists.{verb}" for verb in ("add", "update", "delete")}
 
     assert known.is_batch == (known.name in batches)
     assert known.cost([[1, 2, 3], None]) == (3 if known.is_batch else 1)
@@ -292,6 +293,7 @@ async def test_a_broken_constraint_is_a_conflict_that_says_nothing_of_the_databa
     assert type(refused.value) is Conflict
     assert refused.value.as_dict() == Conflict().as_dict()
     assert isinstance(refused.value.__cause__, asyncpg.CheckViolationError)
+    assert refused.value.__cause__.constraint_name == "ck_todos_title_length"
 
 
 async def test_a_database_error_that_means_nothing_to_callers_stays_as_it_is(ann: Caller) -> None:

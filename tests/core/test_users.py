@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,18 +18,32 @@ from pydantic import TypeAdapter, ValidationError
 from tests.core.conftest import acting_as, add, codes, everything_of, on_the_wire, row_of
 from todo_core.database import Statement, parameter
 from todo_core.errors import IdempotencyKeyReused, InsufficientScope, NotOwner, UndoRefused, VersionConflict
+from todo_core.models.lists import ListCreate
 from todo_core.models.users import PATCHABLE, ProfilePatch, TimeZone, User
 from todo_core.operation import Caller
-from todo_core.operations import changes, overview, users
+from todo_core.operations import changes, lists, overview, users
 from todo_core.results import Changed
 from todo_core.validation import refuse
 
 pytestmark = pytest.mark.requirement("LT3")
 
 Profile = dict[str, Any]
-NEW: Profile = {"display_name": None, "time_zone": "UTC", "locale": "en", "week_start": "monday"}
-HERS: Profile = {"display_name": "Ann", "time_zone": "Europe/Vienna", "locale": "de-AT", "week_start": "sunday"}
+NEW: Profile = {
+    "display_name": None,
+    "time_zone": "UTC",
+    "locale": "en",
+    "week_start": "monday",
+    "default_list_id": None,
+}
+WHERE: Profile = {"display_name": "Ann", "time_zone": "Europe/Vienna", "locale": "de-AT", "week_start": "sunday"}
 SECRET = "do-not-echo-me"
+
+
+@pytest.fixture
+async def hers(ann: Caller) -> Profile:
+    """Another value for everything that Ann can choose, a list of hers among them."""
+    made = row_of(await ann.perform(lists.add, [ListCreate(name="Home")]))
+    return WHERE | {"default_list_id": made["id"]}
 
 
 async def profile(me: Caller) -> Profile:
@@ -67,55 +82,59 @@ async def test_a_new_users_profile_has_the_defaults(ann: Caller) -> None:
     }
 
 
-@pytest.mark.parametrize("name", HERS)
-async def test_one_field_changes_and_the_others_stay(name: str, ann: Caller) -> None:
-    assert HERS.keys() == NEW.keys() == {*PATCHABLE}
+@pytest.mark.parametrize("name", PATCHABLE)
+async def test_one_field_changes_and_the_others_stay(name: str, ann: Caller, hers: Profile) -> None:
+    assert hers.keys() == NEW.keys() == {*PATCHABLE}
     before = await profile(ann)
 
-    after = row_of(await change(ann, **{name: HERS[name]}))
+    after = row_of(await change(ann, **{name: hers[name]}))
 
     assert after == await profile(ann)
-    assert after == before | {name: HERS[name], "updated_at": after["updated_at"], "version": 2}
+    assert after == before | {name: hers[name], "updated_at": after["updated_at"], "version": 2}
     assert datetime.fromisoformat(after["updated_at"]) > datetime.fromisoformat(before["updated_at"])
 
 
-async def test_all_of_it_changes_at_once_and_the_name_can_be_taken_away(ann: Caller) -> None:
-    assert codes(await change(ann, **HERS)) == ["changed"]
-    assert await chosen(ann) == HERS
+async def test_all_of_it_changes_at_once_and_the_name_can_be_taken_away(ann: Caller, hers: Profile) -> None:
+    assert codes(await change(ann, **hers)) == ["changed"]
+    assert await chosen(ann) == hers
 
     await change(ann, display_name=None)
-    assert await chosen(ann) == HERS | {"display_name": None}
+    assert await chosen(ann) == hers | {"display_name": None}
 
 
 @pytest.mark.requirement("SA2")
 @pytest.mark.parametrize(
-    "patch", [{}, HERS, {"display_name": "  Ann "}], ids=["nothing", "the same", "the same, trimmed"]
+    "pick",
+    [lambda _: {}, lambda hers: hers, lambda _: {"display_name": "  Ann "}],
+    ids=["nothing", "the same", "the same, trimmed"],
 )
-async def test_what_is_so_already_is_no_change(patch: Profile, ann: Caller, admin: asyncpg.Connection) -> None:
-    await change(ann, **HERS)
+async def test_what_is_so_already_is_no_change(
+    pick: Callable[[Profile], Profile], ann: Caller, hers: Profile, admin: asyncpg.Connection
+) -> None:
+    await change(ann, **hers)
     before = await everything_of(admin, ann.principal.user_id)
 
-    unchanged = await change(ann, **patch)
+    unchanged = await change(ann, **pick(hers))
 
     assert (codes(unchanged), unchanged.change_id) == (["unchanged"], None)
     assert row_of(unchanged) == await profile(ann)
     assert await everything_of(admin, ann.principal.user_id) == before
 
 
-async def test_a_profile_is_its_users_alone(ann: Caller, bob: Caller, admin: asyncpg.Connection) -> None:
+async def test_a_profile_is_its_users_alone(ann: Caller, hers: Profile, bob: Caller, admin: asyncpg.Connection) -> None:
     before = await everything_of(admin, bob.principal.user_id)
 
-    await change(ann, **HERS)
+    await change(ann, **hers)
 
     assert await everything_of(admin, bob.principal.user_id) == before
 
 
 async def test_the_overview_is_where_the_user_is(ann: Caller) -> None:
-    await change(ann, **HERS)
+    await change(ann, **WHERE)
 
     told = orjson.loads((await ann.perform(overview.get)).json)
 
-    assert {name: told[name] for name in HERS} == HERS
+    assert {name: told[name] for name in WHERE} == WHERE
 
 
 @pytest.mark.requirement("ID4")
@@ -177,26 +196,26 @@ async def test_of_ten_who_saw_the_same_version_one_wins(keyed: bool, ann: Caller
 
 
 @pytest.mark.requirement("TD8")
-async def test_ten_changes_at_once_of_different_fields_are_all_kept(ann: Caller) -> None:
-    patches: list[Profile] = [{name: HERS[name]} for name in HERS] * 2 + [{}] * 2
+async def test_twelve_changes_at_once_of_different_fields_are_all_kept(ann: Caller, hers: Profile) -> None:
+    patches: list[Profile] = [{name: hers[name]} for name in hers] * 2 + [{}] * 2
 
     async with anyio.create_task_group() as tasks:
         for patch in patches:
             tasks.start_soon(lambda patch=patch: change(ann, **patch))
 
-    assert await chosen(ann) == HERS
-    assert (await profile(ann))["version"] == 1 + len(HERS)
+    assert await chosen(ann) == hers
+    assert (await profile(ann))["version"] == 1 + len(hers)
 
 
 # --- the record, and the way back --------------------------------------------------------------
 
 
 @pytest.mark.requirement("SA2")
-async def test_the_record_has_the_profile_before_and_after(ann: Caller) -> None:
+async def test_the_record_has_the_profile_before_and_after(ann: Caller, hers: Profile) -> None:
     before = await profile(ann)
     browser = replace(ann, via="rest", client="a browser")
 
-    changed = await change(browser, **HERS)
+    changed = await change(browser, **hers)
 
     found = await recorded(ann, changed.change_id)
     kept = (*PATCHABLE, "version")  # and no e-mail: whoever may read changes need not learn it
@@ -215,9 +234,9 @@ async def test_the_record_has_the_profile_before_and_after(ann: Caller) -> None:
 
 
 @pytest.mark.requirement("SA3")
-async def test_a_change_can_be_undone_and_the_undo_too(ann: Caller) -> None:
+async def test_a_change_can_be_undone_and_the_undo_too(ann: Caller, hers: Profile) -> None:
     await change(ann, display_name="Annie", locale="fr")
-    changed = await change(ann, **HERS | {"display_name": None})
+    changed = await change(ann, **hers | {"display_name": None})
 
     undone = await ann.perform(changes.undo, changed.change_id)
     assert await chosen(ann) == NEW | {"display_name": "Annie", "locale": "fr"}
@@ -226,7 +245,7 @@ async def test_a_change_can_be_undone_and_the_undo_too(ann: Caller) -> None:
     assert (await recorded(ann, changed.change_id))["undone_by"] == undone.change_id
 
     redone = await ann.perform(changes.undo, undone.change_id)
-    assert await chosen(ann) == HERS | {"display_name": None}
+    assert await chosen(ann) == hers | {"display_name": None}
     assert (await profile(ann))["version"] == 5
 
     await ann.perform(changes.undo, redone.change_id)
@@ -253,8 +272,8 @@ async def test_a_later_change_is_in_the_way_until_it_is_undone(ann: Caller, admi
 
 
 @pytest.mark.requirement("SA3")
-async def test_undoing_twice_is_refused_with_the_change_that_did_it(ann: Caller) -> None:
-    changed = await change(ann, **HERS)
+async def test_undoing_twice_is_refused_with_the_change_that_did_it(ann: Caller, hers: Profile) -> None:
+    changed = await change(ann, **hers)
     undone = await ann.perform(changes.undo, changed.change_id)
 
     with pytest.raises(UndoRefused) as refused:
@@ -265,8 +284,10 @@ async def test_undoing_twice_is_refused_with_the_change_that_did_it(ann: Caller)
 
 
 @pytest.mark.requirement("SA3")
-async def test_a_sign_in_in_between_is_not_in_the_way_and_is_not_undone(ann: Caller, admin: asyncpg.Connection) -> None:
-    changed = await change(ann, **HERS)
+async def test_a_sign_in_in_between_is_not_in_the_way_and_is_not_undone(
+    ann: Caller, hers: Profile, admin: asyncpg.Connection
+) -> None:
+    changed = await change(ann, **hers)
     await admin.execute(
         "UPDATE users SET email = 'new@example.test', role = 'admin', version = version + 1 WHERE id = $1",
         ann.principal.user_id,
@@ -280,25 +301,25 @@ async def test_a_sign_in_in_between_is_not_in_the_way_and_is_not_undone(ann: Cal
 
 
 @pytest.mark.requirement("SA3", "OW4")
-async def test_anothers_change_cannot_be_undone(ann: Caller, bob: Caller) -> None:
-    changed = await change(ann, **HERS)
+async def test_anothers_change_cannot_be_undone(ann: Caller, hers: Profile, bob: Caller) -> None:
+    changed = await change(ann, **hers)
 
     with pytest.raises(NotOwner):
         await bob.perform(changes.undo, changed.change_id)
 
-    assert await chosen(ann) == HERS
+    assert await chosen(ann) == hers
 
 
 @pytest.mark.requirement("SA3", "ID4")
-async def test_undoing_a_change_of_the_profile_needs_the_scope_of_the_profile(ann: Caller) -> None:
-    changed = await change(ann, **HERS)
+async def test_undoing_a_change_of_the_profile_needs_the_scope_of_the_profile(ann: Caller, hers: Profile) -> None:
+    changed = await change(ann, **hers)
     agent = replace(ann, principal=replace(ann.principal, scopes=frozenset({"todos:read", "todos:write"})))
 
     with pytest.raises(InsufficientScope) as refused:
         await agent.perform(changes.undo, changed.change_id)
 
     assert refused.value.scope == "profile"
-    assert await chosen(ann) == HERS
+    assert await chosen(ann) == hers
 
 
 @pytest.mark.requirement("SA1")
@@ -317,10 +338,14 @@ async def test_a_repetition_under_a_key_gets_the_first_answer_and_happens_once(a
 
 
 @pytest.mark.requirement("DB4")
-async def test_a_change_costs_a_constant_number_of_statements(ann: Caller) -> None:
+async def test_a_change_costs_a_constant_number_of_statements(ann: Caller, hers: Profile) -> None:
     with on_the_wire() as wire:
-        await change(ann, [1], **HERS)
+        await change(ann, [1], display_name="Annie", locale="fr", week_start="saturday")
     assert len(wire.sent) == 5  # begin, look, revise, record, commit
+
+    with on_the_wire() as wire:
+        await change(ann, [2], **hers)
+    assert len(wire.sent) == 7  # as above; and the lists, and the days on which something is due: none
 
     with on_the_wire() as wire:
         await profile(ann)
@@ -390,6 +415,11 @@ WRONG: list[tuple[str, Any, str]] = [
     ("week_start", "Monday", "must be one of the allowed values"),
     ("week_start", 1, "must be one of the allowed values"),
     ("week_start", None, "must be one of the allowed values"),
+    ("default_list_id", SECRET, "must be a whole number"),
+    ("default_list_id", "1", "must be a whole number"),
+    ("default_list_id", True, "must be a whole number"),
+    ("default_list_id", 0, "must be 1 or more"),
+    ("default_list_id", 2**63, "must be 9223372036854775807 or less"),
     ("role", "admin", "is not a known field"),
     ("email", "ann@example.test", "is not a known field"),
     ("suspended_at", None, "is not a known field"),

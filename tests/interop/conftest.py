@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.interop.openai_agents.stage import Person, Stage, set_up, zone_where_it_is_morning
 
 HERE = Path(__file__).parent
 INSTALL_SECONDS = 240
@@ -38,14 +41,38 @@ def typescript(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return node_project("typescript", tmp_path_factory)
 
 
+def python_environment(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with what a folder's requirements name."""
+    if shutil.which("uv") is None:
+        pytest.skip("uv is not installed (pip install uv)")
+    folder = tmp_path_factory.mktemp(name)
+    _install(["uv", "venv", "--quiet", "environment"], folder)
+    python = folder / "environment" / "bin" / "python"
+    requirements = str(HERE / name / "requirements.txt")
+    _install(["uv", "pip", "install", "--quiet", "--python", str(python), "-r", requirements], folder)
+    return python
+
+
 @pytest.fixture(scope="session")
 def python_1_27(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment with mcp 1.27."""
-    if shutil.which("uv") is None:
-        pytest.skip("uv is not installed (pip install uv)")
-    folder = tmp_path_factory.mktemp("python-1-27")
-    _install(["uv", "venv", "--quiet", "environment"], folder)
-    python = folder / "environment" / "bin" / "python"
-    requirements = str(HERE / "python_1_27" / "requirements.txt")
-    _install(["uv", "pip", "install", "--quiet", "--python", str(python), "-r", requirements], folder)
-    return python
+    return python_environment("python_1_27", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def openai_agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with the OpenAI Agents SDK."""
+    return python_environment("openai_agents", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def stage(database_url: str, openai_agents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Where scripted agents play their stories."""
+    with set_up(database_url, openai_agents, tmp_path_factory.mktemp("stories")) as found:
+        yield found
+
+
+@pytest.fixture
+def ann(stage: Stage) -> Person:
+    """Somebody for whom it is morning."""
+    return stage.person(zone_where_it_is_morning())

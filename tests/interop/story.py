@@ -109,6 +109,7 @@ def tell(client: Client) -> None:
             {"id": read["id"], "title": "Read ☕", "has_description": True},
             {"id": write["id"], "title": "Write", "priority": "high"},
         ],
+        "list_id": page["list_id"],
         "showing": "2 of 2",
     }
 

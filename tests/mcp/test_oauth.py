@@ -46,6 +46,12 @@ ARGUMENTS: Final[dict[str, Json]] = {
     "update_todos": {"todos": [{"id": 1, "title": "x"}]},
     "complete_todos": {"ids": [1]},
     "delete_todos": {"ids": [1]},
+    "add_lists": {"lists": [{"name": "x"}]},
+    "update_lists": {"lists": [{"id": 1, "name": "x"}]},
+    "delete_lists": {"ids": [1]},
+    "update_tag": {"id": 1, "action": "delete"},
+    "search": {"query": "x"},
+    "fetch": {"id": "1"},
     "undo": {"change_id": 1},
 }
 """Of those tools that need some."""
@@ -435,11 +441,11 @@ async def test_a_403_wrote_nothing(
         assert (await call(http, generation, "delete_todos", {"ids": [todo["id"]]})).status_code == 403
         told = (await call(http, generation, "list_todos", {})).json()["result"]["structuredContent"]
 
-    assert told["todos"] == [{"id": todo["id"], "title": "a"}]
+    assert [(row["id"], row["title"]) for row in told["todos"]] == [(todo["id"], "a")]
 
 
 @pytest.mark.requirement("ID4", "MC4")
-@pytest.mark.parametrize("tool", ARGUMENTS)
+@pytest.mark.parametrize("tool", [tool for tool in ARGUMENTS if NEEDS[tool] != "todos:read"])
 async def test_an_api_token_that_lacks_the_scope_is_told_so_in_a_result(
     generation: FaceName, protected: FastAPI, tool: str
 ) -> None:

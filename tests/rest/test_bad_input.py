@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import httpx2
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 
 from rest_api.routing import EXPOSED
 from tests.bad_values import IDS, LIMIT, LIMITS, MARKER, PATH_IDS, RAW, TEXTS
+from tests.rest.entity_tags import version_of
 from tests.rest.problems import fields, problem
 
 pytestmark = pytest.mark.requirement("RS3")
@@ -21,10 +23,20 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /todos/batch": {"action": "delete", "ids": [2**62]},
     "PATCH /todos/{todo_id}": {"title": "b"},
     "PATCH /todos/{todo_id}/complete": {"is_completed": True},
+    "POST /lists": {"name": "a"},
+    "PATCH /lists/{list_id}": {"name": "b"},
+    "PATCH /tags/{tag_id}": {"name": "b"},
+    "POST /tags/{tag_id}/merge": {"into": 2**62},
     "POST /tokens": {"name": "a"},
     "PATCH /users/me": {"display_name": "b"},
 }
 """What each route with a body accepts."""
+
+NO_TODOS = {"PATCH /lists/{list_id}", "PATCH /tags/{tag_id}", "POST /tags/{tag_id}/merge"}
+"""Routes of these whose row is no todo: under a todo's id there may be none, or somebody's."""
+
+QUERIES: dict[str, dict[str, str]] = {"GET /search": {"text": "a"}}
+"""What a route needs in its query string."""
 
 PROFILE = ("display_name", "time_zone", "locale", "week_start")
 
@@ -48,7 +60,7 @@ def at(route: str, todo: str, given: str | None = None) -> tuple[str, str]:
     """Method and path of a route, for a todo or for what is given as an id."""
     method, path = route.split(" ")
     here = todo.rpartition("/")[2] if given is None else given
-    return method, "/api/v1" + path.format(todo_id=here, token_id=here, change_id=here, user_id=here)
+    return method, "/api/v1" + re.sub(r"\{\w+\}", lambda _: here, path)
 
 
 async def send(http: httpx2.AsyncClient, route: str, todo: str, content: bytes, **headers: str) -> httpx2.Response:
@@ -94,7 +106,7 @@ async def test_a_body_beyond_the_limit_is_413(http: httpx2.AsyncClient, todo: st
 async def test_a_body_of_just_the_limit_is_read(http: httpx2.AsyncClient, todo: str, route: str) -> None:
     response = await send(http, route, todo, json.dumps(BODIES[route]).encode().ljust(LIMIT))
 
-    assert response.status_code < 300
+    assert response.status_code in ({200, 403, 404} if route in NO_TODOS else {200, 201})
 
 
 @EVERY_BODY
@@ -132,7 +144,9 @@ async def test_an_unknown_field_with_a_hostile_name_is_cut_and_cleaned(
 async def test_an_unknown_query_parameter_is_refused_by_name(http: httpx2.AsyncClient, todo: str, route: str) -> None:
     method, path = at(route, todo)
 
-    response = await http.request(method, path, params={"colour": MARKER}, json=BODIES.get(route))
+    response = await http.request(
+        method, path, params={**QUERIES.get(route, {}), "colour": MARKER}, json=BODIES.get(route)
+    )
 
     check(response, 422)
     assert fields(response.json()) == ["colour"]
@@ -149,7 +163,7 @@ async def test_what_is_no_id_in_a_path_is_refused(http: httpx2.AsyncClient, todo
 @pytest.mark.parametrize("value", IDS.values(), ids=IDS.keys())
 async def test_what_is_no_id_in_a_batch_is_refused_in_its_place(http: httpx2.AsyncClient, value: object) -> None:
     for body in (
-        *({"action": action, "ids": [value]} for action in ("complete", "delete", "restore")),
+        *({"action": action, "ids": [value]} for action in ("complete", "delete", "restore", "skip")),
         {"action": "update", "todos": [{"id": value, "title": MARKER}]},
     ):
         response = await http.post("/api/v1/todos/batch", content=json.dumps(body).encode(), headers=JSON)
@@ -189,7 +203,17 @@ async def test_a_limit_out_of_bounds_is_refused(http: httpx2.AsyncClient, path: 
         ("cursor", "\x00"),
         ("cursor", MARKER * 100),
         ("created_after", MARKER),
-        ("created_after", "2026-11-21"),
+        ("created_after", "2026-11-31"),
+        ("due_before", f"{MARKER} 5pm"),
+        ("list_id", "0"),
+        ("list_id", MARKER),
+        ("parent_id", str(2**63)),
+        ("tags", ""),
+        ("tags", MARKER * 10),
+        ("tags_match", MARKER),
+        ("top_level", MARKER),
+        ("overdue", "2"),
+        ("archived", MARKER),
         ("created_after", "0001-01-01T00:00:00+23:59"),
         ("updated_before", "9999-12-31T23:59:59-23:59"),
         ("completed_before", str(10**30)),
@@ -214,7 +238,7 @@ async def test_what_is_no_text_is_refused(http: httpx2.AsyncClient, todo: str, v
     ):
         check(await http.request(method, path, content=json.dumps(body).encode(), headers=JSON), 400, 422)
     for path in (todo, "/api/v1/users/me"):
-        assert (await http.get(path)).headers["etag"] == '"1"'
+        assert version_of(await http.get(path)) == 1
 
 
 @pytest.mark.parametrize("key", [MARKER * 150_000, "", "a b", "a\tb", "\xff", "ключ".encode().decode("latin-1")])

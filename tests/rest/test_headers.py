@@ -34,7 +34,8 @@ async def new(http: httpx2.AsyncClient) -> str:
 
 
 async def not_modified(http: httpx2.AsyncClient) -> httpx2.Response:
-    return await http.get(await new(http), headers={"If-None-Match": '"1"'})
+    address = await new(http)
+    return await http.get(address, headers={"If-None-Match": (await http.get(address)).headers["etag"]})
 
 
 async def no_content(http: httpx2.AsyncClient) -> httpx2.Response:

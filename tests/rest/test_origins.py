@@ -34,11 +34,11 @@ OTHERS: Final = (
     *("https://todo.example.test", f"{ORIGIN}, https://evil.example.test"),
 )
 MAY_SEND: Final = (
-    *("authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "x-request-id"),
+    *("authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "x-request-id", "dry-run"),
     *("mcp-protocol-version", "mcp-method", "mcp-name"),
 )
 MAY_READ: Final = {
-    *("etag", "location", "change-id", "idempotent-replayed", "retry-after", "x-request-id"),
+    *("etag", "location", "change-id", "idempotent-replayed", "dry-run", "retry-after", "x-request-id"),
     *("ratelimit", "ratelimit-policy", "www-authenticate"),
 }
 
@@ -69,6 +69,8 @@ async def test_what_it_may_read_is_there_to_be_read(public: httpx2.AsyncClient) 
     read: set[str] = set()
     for _ in range(2):
         read |= (await public.post("/api/v1/todos", json={"title": "a"}, headers=key)).headers.keys()
+    rehearsal = {"Origin": ORIGIN, "Dry-Run": "true"}
+    read |= (await public.post("/api/v1/todos", json={"title": "a"}, headers=rehearsal)).headers.keys()
     read |= (await public.get("/api/v1/todos", headers=key | {"Authorization": ""})).headers.keys()
 
     assert read >= MAY_READ - {"retry-after"}

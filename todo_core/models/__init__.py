@@ -2,9 +2,9 @@
 
 from sqlmodel import SQLModel
 
-from todo_core.models import changes, installation, overview, todos, tokens, users
+from todo_core.models import analytics, changes, installation, lists, overview, tags, todos, tokens, users
 
 METADATA = SQLModel.metadata
 """Every table; the migrations are held to it."""
 
-__all__ = ["METADATA", "changes", "installation", "overview", "todos", "tokens", "users"]
+__all__ = ["METADATA", "analytics", "changes", "installation", "lists", "overview", "tags", "todos", "tokens", "users"]

@@ -77,7 +77,9 @@ class ChangeQuery(ChangeFilter):
 class ChangeEntry(Output):
     """One row that a change touched."""
 
-    entity: Annotated[Literal["todo", "token", "user", "account"], Field(description="What kind of row.")]
+    entity: Annotated[
+        Literal["todo", "list", "tag", "token", "user", "account"], Field(description="What kind of row.")
+    ]
     id: Annotated[int, Field(description="Its id.")]
     before: Annotated[dict[str, Any] | None, Field(description="The row before; null when it was made.")]
     after: Annotated[dict[str, Any], Field(description="The row after.")]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
-from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, func
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, Integer, func
 from sqlmodel import SQLModel
 
 from todo_core.text import Storable
@@ -30,20 +29,6 @@ Limit = Annotated[int, Field(ge=1, le=MAX_PAGE)]
 Trimmed = Annotated[Storable, StringConstraints(strip_whitespace=True)]
 
 
-def _instant(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        instant = datetime.fromisoformat(value)
-        return instant if instant.tzinfo is None else instant.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError("must be an ISO 8601 date-time with an offset, such as 2026-11-21T09:00:00Z") from None
-
-
-Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
-"""A moment, given as ISO 8601 with an offset."""
-
-
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 
 
@@ -56,6 +41,11 @@ def digits(value: object) -> object:
     if not _WHOLE_NUMBER.fullmatch(value):
         raise ValueError("must be a whole number")
     return int(value)
+
+
+def flag(value: object) -> object:
+    """URLs carry text: a strict boolean is made from `true` and `false`."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
 STRICT = ConfigDict(extra="forbid", strict=True)
@@ -78,6 +68,10 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 def id_column() -> Column[int]:
     return Column(BigInteger, Identity(always=False), primary_key=True)
+
+
+def version_column() -> Column[int]:
+    return Column(Integer, nullable=False, server_default="1")
 
 
 def owner_column(*, primary_key: bool = False) -> Column[int]:

@@ -20,6 +20,14 @@ class OpenByPriority(Output):
     urgent: int
 
 
+class Counted(Output):
+    """A list or a tag, and how many open todos it has."""
+
+    id: int
+    name: str
+    open: int
+
+
 class Overview(Output):
     """The date where the user is, and how many todos wait."""
 
@@ -32,7 +40,11 @@ class Overview(Output):
     week_start: Annotated[WeekStart, Field(description="The user's first day of the week.")]
     open: Annotated[int, Field(description="Open todos.")]
     open_by_priority: Annotated[OpenByPriority, Field(description="Open todos of each priority.")]
+    due_today: Annotated[int, Field(description="Open todos due today.")]
+    overdue: Annotated[int, Field(description="Open todos past their due.")]
     completed_today: Annotated[int, Field(description="Todos completed today.")]
     done: Annotated[int, Field(description="Completed todos.")]
     trashed: Annotated[int, Field(description="Todos in the trash.")]
+    lists: Annotated[list[Counted], Field(description="Lists that are not archived, in their order.")]
+    tags: Annotated[list[Counted], Field(description="The 50 tags with the most open todos.")]
     last_change_id: Annotated[int | None, Field(description="The latest change; `since` for the next list of changes.")]

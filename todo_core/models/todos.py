@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Literal, Required, get_args
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Required, get_args
 
 from pydantic import BeforeValidator, Field, StringConstraints
-from sqlalchemy import CheckConstraint, Column, Index, Integer, SmallInteger, Text, UniqueConstraint, column, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Computed,
+    ForeignKeyConstraint,
+    Index,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    column,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 from typing_extensions import TypedDict
@@ -16,16 +30,19 @@ from todo_core.models.fields import (
     STRICT,
     Id,
     Input,
-    Instant,
     Limit,
     Output,
     Trimmed,
     Version,
     digits,
+    flag,
     id_column,
     instant_column,
     owner_column,
+    version_column,
 )
+from todo_core.models.lists import ListId
+from todo_core.models.tags import TagName, TagNames
 from todo_core.validation import Tried
 
 Priority = Literal["low", "medium", "high", "urgent"]
@@ -34,26 +51,72 @@ PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 row-level security would keep them out of index conditions."""
 
 Status = Literal["open", "done", "all", "trashed"]
-Sort = Literal["created", "updated", "priority", "title"]
+Sort = Literal["created", "updated", "due", "priority", "title", "match"]
 Direction = Literal["asc", "desc"]
 
 _LIVE = text("deleted_at IS NULL")
 _OPEN = text("deleted_at IS NULL AND completed_at IS NULL")
+_DUE_KEY = text("(\nCASE\n    WHEN due_at IS NULL THEN 'infinity'::timestamp with time zone\n    ELSE due_at\nEND)")
+"""What to order deadlines by, written as PostgreSQL prints it, for a comparison with the migrated schema."""
+MAX_DEPTH = 5
+"""Subtasks of subtasks, counted below a todo that is no subtask."""
+
+SEARCH = """
+setweight(to_tsvector('simple', title) || stems(language, title), 'A')
+|| setweight(to_tsvector('simple', coalesce(description, '')) || stems(language, coalesce(description, '')), 'B')
+|| array_to_tsvector(ARRAY['user:' || user_id::text])
+"""
+"""Words as they are and by their stems; the title's count more. The owner is a word, too: one index finds both."""
 
 
 class Todo(SQLModel, table=True):
-    """A todo. Done is `completed_at`, trashed is `deleted_at`: no flag can contradict its date."""
+    """A todo. Done is `completed_at`, trashed is `deleted_at`: no flag can contradict its date.
+
+    `due_at` is the deadline, a moment; where only a day was named, that is `due_on`, and `due_at` its last
+    microsecond in the user's time zone. `repeat` is a `Repeat` of `todo_core.recurrence`.
+    """
 
     __tablename__ = "todos"
     __table_args__ = (
         UniqueConstraint("user_id", "id"),
+        ForeignKeyConstraint(
+            ["user_id", "list_id"],
+            ["lists.user_id", "lists.id"],
+            name="fk_todos_list_id",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        ForeignKeyConstraint(
+            ["user_id", "parent_id"], ["todos.user_id", "todos.id"], name="fk_todos_parent_id", ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(
+            ["user_id", "follows_id"],
+            ["todos.user_id", "todos.id"],
+            name="fk_todos_follows_id",
+            ondelete="SET NULL (follows_id)",
+        ),
         CheckConstraint(func.char_length(column("title")).between(1, 200), name="title_length"),
         CheckConstraint(func.char_length(column("description")) <= 1000, name="description_length"),
         CheckConstraint(column("priority").between(1, len(PRIORITIES)), name="priority_known"),
         CheckConstraint(column("version") >= 1, name="version_positive"),
+        CheckConstraint(column("parent_id") != column("id"), name="parent_is_another"),
+        CheckConstraint("due_on IS NULL OR due_at IS NOT NULL", name="due_has_moment"),
+        CheckConstraint("repeat IS NULL OR due_at IS NOT NULL", name="repeat_has_due"),
         Index("ix_todos_open_created", "user_id", "created_at", "id", postgresql_where=_OPEN),
         Index("ix_todos_live_created", "user_id", "created_at", "id", postgresql_where=_LIVE),
         Index("ix_todos_trashed", "user_id", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
+        Index("ix_todos_open_list", "user_id", "list_id", "created_at", "id", postgresql_where=_OPEN),
+        Index(
+            "ix_todos_open_due",
+            "user_id",
+            _DUE_KEY,
+            "id",
+            postgresql_where=_OPEN,
+        ),
+        Index("ix_todos_parent", "user_id", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
+        Index("ix_todos_search", "search", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index("ix_todos_follows", "user_id", "follows_id", postgresql_where=text("follows_id IS NOT NULL")),
+        Index("ix_todos_completed", "user_id", "completed_at", postgresql_where=text("completed_at IS NOT NULL")),
     )
 
     id: int = TableField(sa_column=id_column())
@@ -65,7 +128,18 @@ class Todo(SQLModel, table=True):
     deleted_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
     created_at: datetime = TableField(sa_column=instant_column(now=True))
     updated_at: datetime = TableField(sa_column=instant_column(now=True))
-    version: int = TableField(sa_column=Column(Integer, nullable=False, server_default="1"))
+    version: int = TableField(sa_column=version_column())
+    list_id: int = TableField(sa_type=BigInteger)
+    parent_id: int | None = TableField(sa_type=BigInteger)
+    due_on: date | None
+    due_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
+    repeat: dict[str, Any] | None = TableField(sa_column=Column(JSONB))
+    follows_id: int | None = TableField(sa_type=BigInteger)
+    """The occurrence of a repeating todo that this one came after."""
+    language: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "simple"})
+    """The text search configuration of the user's locale when the words were written."""
+    search: str = TableField(sa_column=Column(TSVECTOR, Computed(SEARCH, persisted=True)))
+    """The words, for full-text search."""
 
 
 TodoId = Annotated[Id, Field(description="Id of the todo.")]
@@ -82,16 +156,31 @@ Description = Annotated[
 ChosenPriority = Annotated[Priority, Field(description="How much it matters.")]
 
 
+DUE_WORDS = "When it is due: a date, a date-time, or words such as tomorrow 5pm, fri, in 2 weeks, eom."
+DueText = Annotated[Trimmed, StringConstraints(min_length=1, max_length=100)]
+REPEAT_WORDS = "How it repeats: every weekday, every 2 weeks on mon, monthly, or an RRULE."
+RepeatText = Annotated[Trimmed, StringConstraints(min_length=1, max_length=200)]
+
+
 class TodoCreate(Input):
     """A new todo. The server sets everything that is not here."""
 
     title: Title
     description: Annotated[Description | None, Field(description="Details, up to 1000 characters.")] = None
     priority: ChosenPriority = "medium"
+    list_id: Annotated[ListId | None, Field(description="Its list; left out: the default list.")] = None
+    parent_id: Annotated[TodoId | None, Field(description="The todo it is a subtask of.")] = None
+    parent_index: Annotated[
+        Annotated[int, Field(ge=0, le=MAX_BATCH - 1)] | None,
+        Field(description="Or the item of this call that is its parent, counted from 0."),
+    ] = None
+    due: Annotated[DueText | None, Field(description=DUE_WORDS)] = None
+    repeat: Annotated[RepeatText | None, Field(description=REPEAT_WORDS)] = None
+    tags: Annotated[TagNames, Field(description="Names of tags; new ones are made.")] = []  # noqa: RUF012  # pydantic copies it
 
 
 class TodoPatch(TypedDict, total=False):
-    """A change to one todo: a field left out stays as it is; `null` clears the description."""
+    """A change to one todo: a field left out stays as it is; `null` clears."""
 
     __pydantic_config__ = STRICT  # type: ignore[misc]  # how pydantic configures a TypedDict
 
@@ -99,6 +188,13 @@ class TodoPatch(TypedDict, total=False):
     description: Annotated[Description | None, Field(description="Details, up to 1000 characters.")]
     priority: ChosenPriority
     is_completed: Annotated[bool, Field(description="Set done or open.")]
+    list_id: Annotated[ListId, Field(description="Move it there, with its subtasks.")]
+    parent_id: Annotated[TodoId | None, Field(description="Make it a subtask of this todo.")]
+    due: Annotated[DueText | None, Field(description=DUE_WORDS)]
+    repeat: Annotated[RepeatText | None, Field(description=REPEAT_WORDS)]
+    tags: Annotated[TagNames, Field(description="Names of all its tags, in place of those it has.")]
+    add_tags: Annotated[TagNames, Field(description="Tags to add.")]
+    remove_tags: Annotated[TagNames, Field(description="Tags to take away.")]
 
 
 class TodoUpdate(TodoPatch, total=False):
@@ -110,26 +206,47 @@ class TodoUpdate(TodoPatch, total=False):
     if_version: Version
 
 
+SearchText = Annotated[
+    Annotated[Trimmed, StringConstraints(min_length=1, max_length=200)],
+    Field(description="Words in title or description; the last may be the beginning of one."),
+]
+Bound = Annotated[Trimmed, StringConstraints(min_length=1, max_length=100)]
+"""A day or a moment, as ISO 8601 or in words; resolved when the list is read."""
+
+
 class TodoFilter(Input):
-    """Which todos, in which order, and which page of them."""
+    """Which todos, in which order, and which page of them. Dates are ISO 8601 or words such as today or next month."""
 
     status: Annotated[Status, Field(description="open, done, all, or trashed (only what is in the trash).")] = "open"
     priority: Annotated[
         list[Priority] | None, Field(max_length=len(PRIORITIES), description="Only these priorities.")
     ] = None
+    list_id: Annotated[ListId | None, Field(description="Only this list.")] = None
+    tags: Annotated[
+        Annotated[list[TagName], Field(min_length=1, max_length=20)] | None, Field(description="Only with these tags.")
+    ] = None
+    tags_match: Annotated[Literal["any", "all"], Field(description="Any of the tags, or all of them.")] = "any"
+    parent_id: Annotated[TodoId | None, Field(description="Only subtasks of this todo.")] = None
+    top_level: Annotated[bool, Field(description="Without subtasks.")] = False
     ids: Annotated[list[Id] | None, Field(max_length=200, description="Only these ids.")] = None
     text: Annotated[
-        Annotated[Trimmed, StringConstraints(min_length=1, max_length=200)] | None,
-        Field(description="Only todos whose title or description contains this."),
+        SearchText | None, Field(description="Only todos with all these words; the last may be the beginning of one.")
     ] = None
-    created_after: Annotated[Instant | None, Field(description="Created at or after this moment.")] = None
-    created_before: Annotated[Instant | None, Field(description="Created before this moment.")] = None
-    updated_after: Annotated[Instant | None, Field(description="Changed at or after this moment.")] = None
-    updated_before: Annotated[Instant | None, Field(description="Changed before this moment.")] = None
-    completed_after: Annotated[Instant | None, Field(description="Completed at or after this moment.")] = None
-    completed_before: Annotated[Instant | None, Field(description="Completed before this moment.")] = None
-    sort: Annotated[Sort, Field(description="Order by this, then by id.")] = "created"
-    direction: Annotated[Direction, Field(description="asc or desc.")] = "desc"
+    overdue: Annotated[bool, Field(description="Only what is past its due.")] = False
+    due_after: Annotated[Bound | None, Field(description="Due then or later.")] = None
+    due_before: Annotated[Bound | None, Field(description="Due before it; of a day, by its end.")] = None
+    created_after: Annotated[Bound | None, Field(description="Created then or later.")] = None
+    created_before: Annotated[Bound | None, Field(description="Created before it; of a day, by its end.")] = None
+    updated_after: Annotated[Bound | None, Field(description="Changed then or later.")] = None
+    updated_before: Annotated[Bound | None, Field(description="Changed before it; of a day, by its end.")] = None
+    completed_after: Annotated[Bound | None, Field(description="Completed then or later.")] = None
+    completed_before: Annotated[Bound | None, Field(description="Completed before it; of a day, by its end.")] = None
+    archived: Annotated[bool, Field(description="Also what is in archived lists.")] = False
+    sort: Annotated[
+        Sort | None,
+        Field(description="Order by this, then by id; left out: created; with text: match, the best first."),
+    ] = None
+    direction: Annotated[Direction | None, Field(description="asc or desc; left out: due and title asc.")] = None
     limit: Annotated[Limit, Field(description="Rows on a page, 1–200.")] = 50
     cursor: Annotated[
         Annotated[Trimmed, StringConstraints(min_length=1, max_length=500)] | None,
@@ -140,6 +257,13 @@ class TodoFilter(Input):
 class TodoQuery(TodoFilter):
     """The same filter as a URL's query string."""
 
+    list_id: Annotated[ListId | None, BeforeValidator(digits), Field(description="Only this list.")] = None
+    parent_id: Annotated[TodoId | None, BeforeValidator(digits), Field(description="Only subtasks of this todo.")] = (
+        None
+    )
+    top_level: Annotated[bool, BeforeValidator(flag), Field(description="Without subtasks.")] = False
+    overdue: Annotated[bool, BeforeValidator(flag), Field(description="Only what is past its due.")] = False
+    archived: Annotated[bool, BeforeValidator(flag), Field(description="Also what is in archived lists.")] = False
     ids: Annotated[
         Annotated[list[Id], Field(max_length=200)] | None, BeforeValidator(digits), Field(description="Only these ids.")
     ] = None
@@ -151,6 +275,25 @@ class TodoQuery(TodoFilter):
     ] = 0
 
 
+class Due(Output):
+    """When a todo is due, where the user is."""
+
+    date: Annotated[date, Field(description="The day there.")]
+    time: Annotated[str | None, Field(description="The time there, HH:MM; null: by the end of the day.")]
+    weekday: Annotated[str, Field(description="The weekday there, in English.")]
+    time_zone: Annotated[str, Field(description="The user's IANA time zone.")]
+    at: Annotated[datetime, Field(description="The deadline as a moment.")]
+
+
+class RepeatRead(Output):
+    """How a todo repeats."""
+
+    rule: Annotated[str, Field(description="RFC 5545 RRULE.")]
+    words: Annotated[str, Field(description="The same in words.")]
+    counts_from: Annotated[Literal["due", "completion"], Field(description="What the next occurrence counts from.")]
+    scheduled: Annotated[str, Field(description="When the rule has this occurrence: local date, or date-time.")]
+
+
 class TodoRead(Output):
     """A todo as it is read."""
 
@@ -158,9 +301,22 @@ class TodoRead(Output):
     title: Annotated[str, Field(description="What to do.")]
     description: Annotated[str | None, Field(description="Details.")]
     priority: ChosenPriority
+    list_id: Annotated[int, Field(description="Its list.")]
+    parent_id: Annotated[int | None, Field(description="The todo it is a subtask of.")]
+    tags: Annotated[list[str], Field(description="Names of its tags, in alphabetical order.")]
+    due: Annotated[Due | None, Field(description="When it is due.")]
+    repeat: Annotated[RepeatRead | None, Field(description="How it repeats.")]
     is_completed: Annotated[bool, Field(description="Whether it is done.")]
     completed_at: Annotated[datetime | None, Field(description="When it was completed.")]
     created_at: Annotated[datetime, Field(description="When it was made.")]
     updated_at: Annotated[datetime, Field(description="When it last changed.")]
     deleted_at: Annotated[datetime | None, Field(description="When it went to the trash.")]
+    open_subtasks: Annotated[int, Field(description="Open todos right below it.")]
     version: Annotated[int, Field(description="Counts changes, from 1.")]
+
+
+class TodoWritten(TodoRead):
+    """A todo as a write left it, and what went along with it."""
+
+    subtasks_changed: Annotated[int, Field(description="Subtasks that went along: completed, trashed, moved, …")]
+    next: Annotated[TodoRead | None, Field(description="The next occurrence, made by completing a repeating todo.")]

@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
-from sqlalchemy import CheckConstraint, Integer, Text, UniqueConstraint, column, func
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Text, UniqueConstraint, column, func
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 from typing_extensions import TypedDict
 
 from todo_core.issuers import UserRole
-from todo_core.models.fields import STRICT, Id, Output, Trimmed, id_column, instant_column
+from todo_core.models.fields import STRICT, Id, Output, Trimmed, id_column, instant_column, version_column
+from todo_core.models.lists import ListId
 from todo_core.settings import known_time_zone
 
 WeekStart = Literal["monday", "sunday", "saturday"]
@@ -33,6 +34,13 @@ class User(SQLModel, table=True):
         CheckConstraint(column("week_start").in_(["monday", "sunday", "saturday"]), name="week_start_known"),
         CheckConstraint(func.char_length(column("display_name")).between(1, 100), name="display_name_length"),
         CheckConstraint(func.char_length(column("email")).between(1, 320), name="email_length"),
+        ForeignKeyConstraint(
+            ["id", "default_list_id"],
+            ["lists.user_id", "lists.id"],
+            name="fk_users_default_list_id",
+            ondelete="SET NULL (default_list_id)",
+            use_alter=True,
+        ),
     )
 
     id: int = TableField(sa_column=id_column())
@@ -48,7 +56,8 @@ class User(SQLModel, table=True):
     suspended_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
     created_at: datetime = TableField(sa_column=instant_column(now=True))
     updated_at: datetime = TableField(sa_column=instant_column(now=True))
-    version: int = TableField(sa_type=Integer, sa_column_kwargs={"server_default": "1"})
+    version: int = TableField(sa_column=version_column())
+    default_list_id: int | None = TableField(sa_type=BigInteger)
 
 
 def _known_locale(tag: str) -> str:
@@ -72,10 +81,11 @@ NAME_WORDS = "What to call the person, 1–100 characters."
 ZONE_WORDS = "IANA time zone, such as Europe/Berlin."
 LOCALE_WORDS = "BCP 47 language tag, such as en or de-AT."
 WEEK_WORDS = "First day of the week."
+DEFAULT_LIST_WORDS = "Where todos go for which no list is named; none: the inbox."
 
 
 class ProfilePatch(TypedDict, total=False):
-    """A change to the profile: a field left out stays as it is; `null` clears the display name."""
+    """A change to the profile: a field left out stays as it is; `null` clears the display name or the default list."""
 
     __pydantic_config__ = STRICT  # type: ignore[misc]  # how pydantic configures a TypedDict
 
@@ -83,6 +93,7 @@ class ProfilePatch(TypedDict, total=False):
     time_zone: Annotated[TimeZone, Field(description=ZONE_WORDS)]
     locale: Annotated[Locale, Field(description=LOCALE_WORDS)]
     week_start: Annotated[WeekStart, Field(description=WEEK_WORDS)]
+    default_list_id: Annotated[ListId | None, Field(description=DEFAULT_LIST_WORDS)]
 
 
 PATCHABLE: Final = tuple(ProfilePatch.__annotations__)
@@ -99,6 +110,7 @@ class ProfileRead(Output):
     time_zone: Annotated[str, Field(description="IANA time zone.")]
     locale: Annotated[str, Field(description="BCP 47 language tag.")]
     week_start: Annotated[WeekStart, Field(description=WEEK_WORDS)]
+    default_list_id: Annotated[int | None, Field(description=DEFAULT_LIST_WORDS)]
     created_at: Annotated[datetime, Field(description="First seen.")]
     updated_at: Annotated[datetime, Field(description="When the profile last changed.")]
     version: Annotated[int, Field(description="Goes up with every change of the profile.")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -12,20 +12,39 @@ from todo_core.database import json_text
 from todo_core.errors import InsufficientScope, NotFound, NotOwner, UndoRefused
 from todo_core.models.changes import ChangeFilter, ChangeRead
 from todo_core.operation import Tx, operation
-from todo_core.operations import todos, users
+from todo_core.operations import families, lists, tags, todos, users
 from todo_core.ownership import missing
 from todo_core.queries import changes as queries
 from todo_core.results import Changed, Found, Page
 from todo_core.scopes import Scope
 
-Revert = Callable[[Tx, Sequence[Mapping[str, Any]]], Awaitable[Changed[Any]]]
+Entry = Mapping[str, Any]
+"""A row of a change, before and after."""
+Revert = Callable[[Tx, Sequence[Entry]], Awaitable[Changed[Any]]]
 
-REVERT: Final[Mapping[str, tuple[Scope, Revert]]] = {
-    todos.ENTITY: ("todos:write", todos.revert),
-    users.ENTITY: ("profile", users.revert),
-}
-"""What can be undone, by entity, and what the caller's token must allow for it. Tokens and accounts are not here: a
-revoked token must never work again, and of a deleted account nothing is kept."""
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an undo does with the rows of one entity."""
+
+    entity: str
+    scope: Scope
+    """What the caller's token must allow for it."""
+    revert: Revert
+    concerns: Callable[[Entry], bool] = lambda _: True
+    """Whether it is done with a row now, or in another step."""
+
+
+REVERT: Final = (
+    Step(lists.ENTITY, "todos:write", lists.revert),
+    Step(tags.ENTITY, "todos:write", tags.revert, lambda entry: entry["before"] is not None),
+    Step(families.ENTITY, "todos:write", todos.revert),
+    Step(tags.ENTITY, "todos:write", tags.revert, lambda entry: entry["before"] is None),
+    Step(users.ENTITY, "profile", users.revert),
+)
+"""What can be undone, in the order in which it is done: a list and a tag are there before their todos come back, and a
+tag that was made goes after its todos. Tokens and accounts are not here: a revoked token must never work again, and
+of a deleted account nothing is kept."""
 
 
 @operation(effect="reads", scope="todos:read")
@@ -62,16 +81,17 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     if change["undone_by"] is not None:
         raise UndoRefused("It is undone already.", extra={"undone_by": change["undone_by"]})
     entities = {entry["entity"] for entry in change["entries"]}
-    if not entities <= REVERT.keys():
+    if not entities <= {step.entity for step in REVERT}:
         raise UndoRefused("A change to an API token or an account cannot be undone; make the change you want.")
     reverted: Changed[Any] = Changed([])
-    for entity in sorted(entities):
-        scope, revert = REVERT[entity]
-        if not tx.caller.may(scope):
-            raise InsufficientScope(scope)
-        entries = [entry for entry in change["entries"] if entry["entity"] == entity]
+    for step in REVERT:
+        entries = [entry for entry in change["entries"] if entry["entity"] == step.entity and step.concerns(entry)]
+        if not entries:
+            continue
+        if not tx.caller.may(step.scope):
+            raise InsufficientScope(step.scope)
         try:
-            part = await revert(tx, entries)
+            part = await step.revert(tx, entries)
         except UndoRefused as refused:
             blocked_by = await tx.value(queries.LATER, id=change_id, touching=json_text([refused.extra]))
             raise UndoRefused(refused.detail, extra=refused.extra | {"blocked_by": blocked_by}) from None

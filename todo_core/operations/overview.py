@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
+import orjson
+
 from todo_core.database import json_text
+from todo_core.dates import end_of_day, start_of_day
 from todo_core.models.overview import Overview
 from todo_core.models.todos import PRIORITIES
 from todo_core.operation import Tx, operation
@@ -14,11 +17,12 @@ from todo_core.results import Found
 
 @operation(effect="reads", scope="todos:read")
 async def get(tx: Tx) -> Found[Overview]:
-    """Now, today's date and weekday in the user's time zone, the user's profile, and how many todos wait."""
+    """Now, today's date and weekday in the user's time zone, the profile, lists and tags, and how many todos wait."""
     user = await tx.one(queries.PROFILE)
-    zone = user["time_zone"]
-    now = tx.core.clock().astimezone(ZoneInfo(zone))
-    counts = await tx.one(queries.COUNTS, time_zone=zone, now=now)
+    zone = ZoneInfo(user["time_zone"])
+    now = tx.core.clock().astimezone(zone)
+    start, end = start_of_day(now.date(), zone), end_of_day(now.date(), zone)
+    counts = await tx.one(queries.COUNTS, now=now, start=start, end=end)
     return Found(
         json_text(
             {
@@ -28,9 +32,9 @@ async def get(tx: Tx) -> Found[Overview]:
                 **user,
                 "open": counts["open"],
                 "open_by_priority": {word: counts[word] for word in PRIORITIES},
-                "completed_today": counts["completed_today"],
-                "done": counts["done"],
-                "trashed": counts["trashed"],
+                **{name: counts[name] for name in ("due_today", "overdue", "completed_today", "done", "trashed")},
+                "lists": orjson.Fragment(await tx.value(queries.LISTS)),
+                "tags": orjson.Fragment(await tx.value(queries.TAGS)),
                 "last_change_id": counts["last_change_id"],
             }
         )

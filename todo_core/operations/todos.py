@@ -2,52 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
-from todo_core.database import json_text
-from todo_core.errors import FieldProblem, InvalidInput, NotFound, NotOwner, TodoError, UndoRefused, VersionConflict
-from todo_core.models.todos import (
-    PRIORITIES,
-    TodoCreate,
-    TodoFilter,
-    TodoRead,
-    TodoUpdate,
+from todo_core import dates
+from todo_core.batches import condition, once_each, same_for_each
+from todo_core.confirmation import confirm
+from todo_core.database import Row, json_text
+from todo_core.errors import (
+    ConfirmationRequired,
+    FieldProblem,
+    InvalidInput,
+    NotFound,
+    NotOwner,
+    UndoRefused,
+    VersionConflict,
 )
+from todo_core.models.todos import PRIORITIES, TodoCreate, TodoFilter, TodoRead, TodoUpdate, TodoWritten
 from todo_core.operation import Tx, operation
+from todo_core.operations import adding, tags
+from todo_core.operations.families import ENTITY
+from todo_core.operations.revising import revise, write
+from todo_core.operations.schedules import Calendar, due_columns, due_of
 from todo_core.ownership import missing
+from todo_core.queries import families
 from todo_core.queries import todos as queries
-from todo_core.results import Changed, Done, Found, Page, Touched
+from todo_core.results import Changed, Found, Page
+from todo_core.text import name_key
 from todo_core.validation import Tried
 
-ENTITY: Final = "todo"
+_BOUNDS: Final = tuple(
+    (f"{what}_{side}", read)
+    for what in ("due", "created", "updated", "completed")
+    for side, read in (("after", dates.lower_bound), ("before", dates.upper_bound))
+)
+_REVERTED: Final = ("title", "description", "list_id", "parent_id", "repeat", "completed_at", "deleted_at")
+"""What an undo puts back as it is recorded."""
+_NAMED: Final = ("list_id", "parent_id", "ids")
+"""Filters that name what they want, wherever it is."""
 
 
 @operation(effect="reads", scope="todos:read", raises=(InvalidInput,))
 async def find(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     """List todos: filtered, ordered, a page at a time, with the true total.
 
-    The trash shows only with status `trashed`. `next_cursor` leads to the next page at the same
-    cost however deep it is; the last page has none.
+    The trash shows only with status `trashed`, what is in archived lists only where it is asked for. `next_cursor`
+    leads to the next page at the same cost however deep it is; the last page has none.
     """
-    given = {name: value for name in queries.CONDITIONS if (value := getattr(wanted, name)) is not None}
-    if "priority" in given:
-        given["priority"] = [PRIORITIES.index(word) + 1 for word in given["priority"]]
-    if "text" in given:
-        given["text"] = _like_literal(given["text"])
-    descending = wanted.direction == "desc"
-    scope = json_text([tx.caller.principal.user_id, wanted.status, wanted.sort, descending, given])
-    place: dict[str, Any] = {}
+    sort = wanted.sort or ("created" if wanted.text is None else "match")
+    if sort == "match" and wanted.text is None:
+        raise InvalidInput(problems=[FieldProblem("sort", "match goes with text; choose another order")])
+    descending = (wanted.direction or ("asc" if sort in ("due", "title") else "desc")) == "desc"
+    asked = wanted.model_dump(exclude={"cursor", "limit", "offset", "detail"}, exclude_defaults=True)
+    scope = json_text([tx.caller.principal.user_id, asked])
+    place: dict[str, Any] = {"limit": wanted.limit, "offset": offset, "now": tx.core.clock()}
     if wanted.cursor is not None:
-        key, place["after_id"] = tx.core.cursors.open(wanted.cursor, scope)
-        place["after_key"] = datetime.fromisoformat(key) if wanted.sort in ("created", "updated") else key
-    statement = queries.page(wanted.status, frozenset(given), wanted.sort, descending, bool(place))
-    row = await tx.one(statement, limit=wanted.limit, offset=offset, **given, **place)
-    cursor = tx.core.cursors.make([orjson.loads(row["key"]), row["id"]], scope) if row["more"] else None
+        place["after_key"], place["after_id"] = tx.core.cursors.open(wanted.cursor, scope)
+
+    async def look(calendar: Calendar | None) -> Row:
+        given = _conditions(wanted, calendar)
+        statement = queries.page(wanted.status, frozenset(given), sort, descending, "after_id" in place)
+        values = {"tags" if name.startswith("tags_") else name: value for name, value in given.items()}
+        return await tx.one(statement, **values, **place)
+
+    calendar = await Calendar.remembered(tx) if any(getattr(wanted, name) for name, _ in _BOUNDS) else None
+    row = await look(calendar)
+    if calendar is not None and row["time_zone"] != calendar.zone.key:  # changed, by way of another process
+        row = await look(await Calendar.of(tx))
+    cursor = tx.core.cursors.make([row["key"], row["id"]], scope) if row["more"] else None
     return Page(row["rows"], row["total"], wanted.limit, cursor)
+
+
+def _conditions(wanted: TodoFilter, calendar: Calendar | None) -> dict[str, Any]:
+    """The conditions that a filter names, each with its value; a calendar reads its dates."""
+    given: dict[str, Any] = {name: value for name in _NAMED if (value := getattr(wanted, name)) is not None}
+    if not (given or wanted.archived or wanted.status == "trashed"):
+        given["unarchived"] = True
+    if wanted.priority is not None:
+        given["priority"] = [PRIORITIES.index(word) + 1 for word in wanted.priority]
+    if wanted.tags is not None:
+        given[f"tags_{wanted.tags_match}"] = sorted({name_key(name) for name in wanted.tags})
+    if wanted.text is not None:
+        given["text"] = wanted.text
+    given |= {name: True for name in ("top_level", "overdue") if getattr(wanted, name)}
+    if calendar is not None:
+        bounds = [(name, text, read) for name, read in _BOUNDS if (text := getattr(wanted, name)) is not None]
+        given |= {name: calendar.bound(name, text, read) for name, text, read in bounds}
+    return given
 
 
 @operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
@@ -59,149 +102,129 @@ async def get(tx: Tx, todo_id: int) -> Found[TodoRead]:
     return Found(row["row"])
 
 
-def _like_literal(words: str) -> str:
-    for special in ("\\", "%", "_"):
-        words = words.replace(special, "\\" + special)
-    return words
+@operation(effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner), idempotent=False)
+async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]]) -> Changed[TodoWritten]:
+    """Add todos, in order. The server sets id, times and version.
 
-
-@operation(effect="changes", scope="todos:write", raises=(InvalidInput,), idempotent=False)
-async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]]) -> Changed[TodoRead]:
-    """Add todos, in order. The server sets id, times and version."""
-    items = [
-        {
-            "n": n,
-            "title": todo.title,
-            "description": todo.description or None,
-            "priority": PRIORITIES.index(todo.priority) + 1,
-        }
-        for n, todo in enumerate(todos)
-        if isinstance(todo, TodoCreate)
-    ]
-    rows = iter(await tx.rows(queries.ADD, items=json_text(items)) if items else ())
-    results: list[Done | TodoError] = []
-    touched: list[Touched] = []
-    for todo in todos:
-        if isinstance(todo, InvalidInput):
-            results.append(todo)
-        else:
-            row = next(rows)
-            results.append(Done(row["after"]))
-            touched.append(Touched(ENTITY, row["id"], None, row["after"]))
-    return Changed(results, touched)
-
-
-async def _revise(
-    tx: Tx, patches: Sequence[Mapping[str, Any] | TodoError], *, trash_too: bool = False
-) -> Changed[TodoRead]:
-    """Apply each patch to its todo in one statement; a patch that changes nothing leaves the version as it is."""
-    items = [patch for patch in patches if not isinstance(patch, TodoError)]
-    ids = [patch["id"] for patch in items]
-    found = await tx.rows(queries.REVISE, items=json_text(items), ids=ids, trash_too=trash_too) if items else []
-    gone = [todo_id for todo_id, row in zip(ids, found, strict=True) if row["id"] is None]
-    refused = await missing(tx, ENTITY, gone)
-    rows = iter(found)
-    results: list[Done | TodoError] = []
-    touched: list[Touched] = []
-    for patch in patches:
-        if isinstance(patch, TodoError):
-            results.append(patch)
-            continue
-        row = next(rows)
-        if row["id"] is None:
-            results.append(refused[patch["id"]])
-        elif row["version"] not in _accepted_versions(patch, row["version"]):
-            results.append(VersionConflict(extra={"current": orjson.loads(row["before"])}))
-        elif row["after"] is None:
-            results.append(Done(row["before"], changed=False))
-        else:
-            results.append(Done(row["after"]))
-            touched.append(Touched(ENTITY, row["id"], row["before"], row["after"]))
-    return Changed(results, touched)
-
-
-def _accepted_versions(patch: Mapping[str, Any], present: int) -> Sequence[int]:
-    wanted = patch.get("if_version", present)
-    return wanted if isinstance(wanted, list) else [wanted]
-
-
-def _once_each(ids: Iterable[int | InvalidInput], patch: Mapping[str, Any]) -> list[Mapping[str, Any] | TodoError]:
-    """The same patch for every id; an id that is named twice is refused the second time."""
-    return _distinct([one if isinstance(one, InvalidInput) else {"id": one, **patch} for one in ids])
-
-
-def _distinct(patches: Iterable[Mapping[str, Any] | TodoError]) -> list[Mapping[str, Any] | TodoError]:
-    seen: set[int] = set()
-    kept: list[Mapping[str, Any] | TodoError] = []
-    for patch in patches:
-        if isinstance(patch, TodoError):
-            kept.append(patch)
-        elif patch["id"] in seen:
-            kept.append(
-                InvalidInput(problems=[FieldProblem("id", "is named twice in this batch; name each todo once")])
-            )
-        else:
-            seen.add(patch["id"])
-            kept.append(patch)
-    return kept
+    A `due` is resolved where the user is, and the answer says to what. A subtask names its parent by id, or by its
+    place in this request.
+    """
+    return await adding.add(tx, todos)
 
 
 @operation(effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner, VersionConflict))
-async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoRead]:
-    """Change fields of todos; a field left out stays as it is.
+async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoWritten]:
+    """Change fields of todos; a field left out stays as it is. Subtasks go along to another list.
 
     With the version you saw, a todo that somebody changed since is left alone and shown.
     """
-    patches = [todo if isinstance(todo, InvalidInput) else _columns(todo) for todo in todos]
-    return await _revise(tx, _distinct(patches))
+    return await revise(tx, once_each(todos))
 
 
-def _columns(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A patch in the words of callers, as the statement takes it."""
-    patch = dict(given)
-    if "priority" in patch:
-        patch["priority"] = PRIORITIES.index(patch["priority"]) + 1
-    if "description" in patch:
-        patch["description"] = patch["description"] or None
-    return patch
-
-
-@operation(effect="changes", scope="todos:write", raises=(NotFound, NotOwner, VersionConflict))
+@operation(effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner, VersionConflict))
 async def complete(
     tx: Tx, ids: Sequence[Tried[int]], completed: bool = True, if_version: int | list[int] | None = None
-) -> Changed[TodoRead]:
-    """Set todos done, or open again with `completed` false. It sets and never toggles: a repeat changes nothing."""
-    return await _revise(tx, _once_each(ids, {"is_completed": completed} | _condition(if_version)))
+) -> Changed[TodoWritten]:
+    """Set todos done, or open again with `completed` false. It sets and never toggles: a repeat changes nothing.
+
+    Open subtasks are completed, too. One that repeats comes back as a new todo, `next`.
+    """
+    return await revise(tx, same_for_each(ids, {"is_completed": completed} | condition(if_version)))
 
 
-@operation(effect="changes", scope="todos:write", raises=(NotFound, NotOwner, VersionConflict), destructive=True)
+@operation(
+    effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner, VersionConflict), idempotent=False
+)
+async def skip(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
+    """Skip an occurrence of repeating todos: each goes on to its next date and stays open."""
+    return await revise(tx, same_for_each(ids, {"skip": True} | condition(if_version)))
+
+
+@operation(
+    effect="changes",
+    scope="todos:write",
+    raises=(InvalidInput, NotFound, NotOwner, VersionConflict, ConfirmationRequired),
+    destructive=True,
+)
 async def delete(
     tx: Tx, ids: Sequence[Tried[int]], deleted: bool = True, if_version: int | list[int] | None = None
-) -> Changed[TodoRead]:
-    """Move todos to the trash, or restore them with `deleted` false. The trash is emptied after the retention time."""
-    return await _revise(tx, _once_each(ids, {"is_deleted": deleted} | _condition(if_version)), trash_too=True)
+) -> Changed[TodoWritten]:
+    """Move todos to the trash with their subtasks, or restore them with `deleted` false.
+
+    The trash is emptied after the retention time.
+    """
+    changed = await revise(tx, same_for_each(ids, {"is_deleted": deleted} | condition(if_version)), trash_too=True)
+    if deleted:
+        confirm(tx, len(changed.touched))
+    return changed
 
 
-def _condition(if_version: int | list[int] | None) -> dict[str, Any]:
-    return {} if if_version is None else {"if_version": if_version}
-
-
-async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[TodoRead]:
+async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[TodoWritten]:
     """Put todos back as they were before a change; one that was made goes to the trash.
 
     Raises:
-        UndoRefused: A todo changed since, or is gone; nothing is reverted then.
+        UndoRefused: A todo changed since, is gone, or would not fit in any more; nothing is reverted then.
     """
-    patches: list[Mapping[str, Any]] = []
+    ids = [entry["id"] for entry in entries]
+    present = {row["id"]: orjson.loads(row["row"]) for row in await tx.rows(queries.ROWS, ids=ids)}
     for entry in entries:
-        seen = {"id": entry["id"], "if_version": entry["after"]["version"]}
-        if entry["before"] is None:
-            patches.append(seen | {"is_deleted": True})
-        else:
-            before = {name: entry["before"][name] for name in queries.PATCHABLE}
-            patches.append(seen | _columns(before))
-    reverted = await _revise(tx, patches, trash_too=True)
-    for entry, result in zip(entries, reverted.results, strict=True):
-        if isinstance(result, TodoError):
-            raise UndoRefused("A later change is in the way.", extra={"entity": ENTITY, "id": entry["id"]})
-    return reverted
+        if entry["id"] not in present or not _is_as_left(present[entry["id"]], entry):
+            raise _in_the_way(entry["id"])
+    tagged = {entry["id"]: entry["before"]["tags"] for entry in entries if _changed(entry, "tags")}
+    tag_ids, made = await tags.ensure_each(tx, tagged)
+    is_dated = any(entry["before"] is not None and entry["before"].get("due") for entry in entries)
+    calendar = await Calendar.of(tx) if is_dated else None
+    patches = [_back(entry, calendar) for entry in entries]
+    for patch in patches:
+        if patch["id"] in tag_ids:
+            patch["tag_ids"] = tag_ids[patch["id"]]
+    reverted = await write(tx, patches, trash_too=True)
+    if (odd := await tx.value(families.ODD_ONE, ids=ids)) is not None:
+        raise _in_the_way(odd)
+    moved = [entry["id"] for entry in entries if _changed(entry, "parent_id")]
+    if moved and await tx.value(families.TOO_DEEP, ids=moved):
+        raise _in_the_way(moved[0])
+    return Changed(reverted.results, [*made, *reverted.touched])
+
+
+def _changed(entry: Mapping[str, Any], field: str) -> bool:
+    before, after = entry["before"], entry["after"]
+    return before is not None and field in before and before[field] != after[field]
+
+
+def _is_as_left(row: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """Whether a todo is as a change left it, whatever came and went in between.
+
+    The names of its tags may be others by now; they count where the change was about them.
+    """
+    after = entry["after"]
+    if "due" in after and _deadline(row) != _deadline(after):
+        return False
+    names = (*_REVERTED, "priority", *(("tags",) if _changed(entry, "tags") else ()))
+    return all(row[name] == after[name] for name in names if name in after)
+
+
+def _deadline(row: Mapping[str, Any]) -> object:
+    """A day, or a moment: what of a deadline does not change with the user's time zone."""
+    due = due_of(row)
+    return due and (due.on or due.at)
+
+
+def _back(entry: Mapping[str, Any], calendar: Calendar | None) -> dict[str, Any]:
+    """The patch that takes a todo back; a day ends where the user is now."""
+    before, row = entry["before"], {"id": entry["id"]}
+    if before is None:
+        return row | {"is_deleted": True}
+    patch = row | {name: before[name] for name in _REVERTED if name in before}
+    if "priority" in before:
+        patch["priority"] = PRIORITIES.index(before["priority"]) + 1
+    if "due" not in before:
+        return patch
+    due = due_of(before)
+    if due is not None and due.on is not None and calendar is not None:
+        due = calendar.moment(due.on)
+    return patch | due_columns(due)
+
+
+def _in_the_way(todo_id: int) -> UndoRefused:
+    return UndoRefused("A later change is in the way.", extra={"entity": ENTITY, "id": todo_id})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer, Text, cast, func, insert, literal_column, select
+from sqlalchemy import BigInteger, Integer, Text, and_, cast, func, insert, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 from todo_core.database import Statement, json_object, mine, parameter
@@ -37,13 +37,19 @@ ONE = Statement(
     .select_from(_WITH_UNDO)
     .where(mine(Change), _change.c.id == parameter("id", BigInteger()))
 )
-LATER = Statement(
-    select(func.max(_change.c.id)).where(
-        mine(Change),
-        _change.c.id > parameter("id", BigInteger()),
-        cast(_change.c.entries, JSONB).contains(parameter("touching", JSONB())),
-    )
+_later = _change.alias("later")
+_reverted = _change.alias("reverted")
+_touching = and_(
+    mine(_later),
+    _later.c.id > parameter("id", BigInteger()),
+    cast(_later.c.entries, JSONB).contains(parameter("touching", JSONB())),
 )
+_stands = and_(
+    or_(_later.c.undoes.is_(None), _later.c.undoes < parameter("id", BigInteger())),
+    ~select(_reverted.c.id).where(mine(_reverted), _reverted.c.undoes == _later.c.id).exists(),
+)
+LATER = Statement(select(func.coalesce(func.max(_later.c.id).filter(_stands), func.max(_later.c.id))).where(_touching))
+"""The latest change to a row after a change; one that was not undone, if there is one."""
 
 
 RECORD = Statement(

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Date, DateTime, Text, cast, func, select
+from typing import Any, Final
+
+from sqlalchemy import DateTime, FromClause, Select, func, literal_column, select
 from sqlmodel import col
 
-from todo_core.database import Statement, mine, parameter
+from todo_core.database import Statement, json_object, mine, parameter
 from todo_core.models.changes import Change
+from todo_core.models.lists import TodoList
+from todo_core.models.overview import Counted
+from todo_core.models.tags import Tag
 from todo_core.models.todos import PRIORITIES, Todo
 from todo_core.models.users import User
+from todo_core.queries import lists, tags
 
 _todo = Todo.__table__  # type: ignore[attr-defined]
 _user = User.__table__  # type: ignore[attr-defined]
+_list = TodoList.__table__  # type: ignore[attr-defined]
+_INSTANT = DateTime(timezone=True)
+_start, _end = parameter("start", _INSTANT), parameter("end", _INSTANT)
+"""Today, where the user is."""
 _live = _todo.c.deleted_at.is_(None)
-_open = _live & _todo.c.completed_at.is_(None)
-_today = cast(func.timezone(parameter("time_zone", Text()), parameter("now", DateTime(timezone=True))), Date)
+_archived = select(_list.c.id).where(mine(TodoList), _list.c.archived_at.is_not(None))
+_open = _live & _todo.c.completed_at.is_(None) & _todo.c.list_id.not_in(_archived)
+"""As the list of todos shows them: without those in archived lists."""
 PROFILE = Statement(
     select(_user.c.time_zone, _user.c.display_name, _user.c.locale, _user.c.week_start).where(
         _user.c.id == parameter("user_id", _user.c.id.type)
@@ -24,11 +35,35 @@ COUNTS = Statement(
     select(
         func.count().filter(_open).label("open"),
         *(func.count().filter(_open, _todo.c.priority == rank).label(word) for rank, word in enumerate(PRIORITIES, 1)),
-        func.count()
-        .filter(_live, cast(func.timezone(parameter("time_zone", Text()), _todo.c.completed_at), Date) == _today)
-        .label("completed_today"),
+        func.count().filter(_open, _todo.c.due_at.between(_start, _end)).label("due_today"),
+        func.count().filter(_open, _todo.c.due_at < parameter("now", _INSTANT)).label("overdue"),
+        func.count().filter(_live, _todo.c.completed_at.between(_start, _end)).label("completed_today"),
         func.count().filter(_live, _todo.c.completed_at.is_not(None)).label("done"),
         func.count().filter(_todo.c.deleted_at.is_not(None)).label("trashed"),
         select(func.max(col(Change.id))).where(mine(Change)).scalar_subquery().label("last_change_id"),
     ).where(mine(Todo))
+)
+
+MAX_TAGS: Final = 50
+_tag = Tag.__table__  # type: ignore[attr-defined]
+
+
+def _rows(counted: Select[Any]) -> Statement:
+    """Rows as a JSON array, in their order."""
+    source: FromClause = counted.subquery("counted")
+    rows = func.json_agg(json_object(Counted, source.c))
+    return Statement(select(func.coalesce(rows, literal_column("'[]'::json"))).select_from(source))
+
+
+LISTS = _rows(
+    select(_list.c.id, _list.c.name, lists.open_todos(_list).label("open"))
+    .where(mine(TodoList), _list.c.deleted_at.is_(None), _list.c.archived_at.is_(None))
+    .order_by(_list.c.position, _list.c.id)
+)
+_used = tags.open_todos(_tag).label("open")
+TAGS = _rows(
+    select(_tag.c.id, _tag.c.name, _used)
+    .where(mine(Tag), _tag.c.deleted_at.is_(None))
+    .order_by(_used.desc(), _tag.c.name_key)
+    .limit(MAX_TAGS)
 )

@@ -1,4 +1,4 @@
-"""Todos in SQL."""
+"""Todos as they are read, in SQL."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     ColumnElement,
+    Date,
     DateTime,
+    FromClause,
     Integer,
     Select,
     SmallInteger,
@@ -17,60 +18,147 @@ from sqlalchemy import (
     and_,
     any_,
     case,
+    cast,
     column,
     func,
-    insert,
     literal_column,
-    or_,
     select,
+    true,
     tuple_,
-    update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, REAL
 
 from todo_core.database import Statement, json_object, mine, parameter
-from todo_core.models.todos import PRIORITIES, Sort, Todo, TodoRead
+from todo_core.models.lists import TodoList
+from todo_core.models.tags import Tag, TodoTag
+from todo_core.models.todos import PRIORITIES, Due, Sort, Todo, TodoRead
+from todo_core.models.users import User
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_list = TodoList.__table__  # type: ignore[attr-defined]
+_tag = Tag.__table__  # type: ignore[attr-defined]
+_link = TodoTag.__table__  # type: ignore[attr-defined]
+_user = User.__table__  # type: ignore[attr-defined]
 _PRIORITY_WORDS = literal_column("(ARRAY[" + ",".join(f"'{word}'" for word in PRIORITIES) + "])", ARRAY(Text))
+_INSTANT = DateTime(timezone=True)
+_is_me = _user.c.id == parameter("user_id", BigInteger())
 
 
-def _read(source: Any) -> ColumnElement[Any]:
-    """A todo's read shape, as JSON built by PostgreSQL."""
-    return json_object(
-        TodoRead,
-        source,
-        priority=_PRIORITY_WORDS[source.priority],
-        is_completed=source.completed_at.is_not(None),
+def tag_names(tag_ids: Any) -> ColumnElement[Any]:
+    """The names of live tags as a JSON array, in alphabetical order.
+
+    Args:
+        tag_ids: Their ids: a select of them, or an array.
+    """
+    is_it = _tag.c.id.in_(tag_ids) if isinstance(tag_ids, Select) else _tag.c.id == any_(tag_ids)
+    names = select(_tag.c.name).where(mine(Tag), is_it, _tag.c.deleted_at.is_(None)).order_by(_tag.c.name_key)
+    return func.to_json(func.array(names.correlate_except(_tag, _link).scalar_subquery(), type_=ARRAY(Text)))
+
+
+def links_of(source: FromClause) -> Any:
+    """The ids of the tags that a todo has."""
+    linked = select(_link.c.tag_id).where(mine(TodoTag), _link.c.todo_id == source.c.id)
+    return linked.correlate(source)
+
+
+def subtasks_of(source: FromClause) -> Any:
+    """How many open todos are right below a todo."""
+    child = _table.alias("child")
+    counted: Select[Any] = select(func.count()).where(
+        mine(child), child.c.parent_id == source.c.id, child.c.completed_at.is_(None), child.c.deleted_at.is_(None)
     )
+    return counted.correlate(source)
+
+
+def _due(source: FromClause, zone: ColumnElement[Any] | None) -> ColumnElement[Any]:
+    """The deadline where the user is. Without a `zone`, the user's row is looked up for a todo that has one."""
+    there = func.timezone(_user.c.time_zone if zone is None else zone, source.c.due_at)
+    fields: dict[str, ColumnElement[Any]] = {
+        "date": func.coalesce(source.c.due_on, cast(there, Date)),
+        "time": case((source.c.due_on.is_(None), func.to_char(there, literal_column("'HH24:MI'")))),
+        "weekday": func.to_char(there, literal_column("'FMDay'")),
+        "time_zone": _user.c.time_zone if zone is None else zone,
+        "at": source.c.due_at,
+    }
+    if zone is not None:
+        return case((source.c.due_at.is_not(None), json_object(Due, source.c, **fields)))
+    here = select(*(fields[name].label(name) for name in Due.model_fields)).where(_is_me, source.c.due_at.is_not(None))
+    shaped = here.correlate_except(_user).subquery("due")
+    due: ColumnElement[Any] = select(func.row_to_json(shaped.table_valued())).scalar_subquery()
+    return due
+
+
+def read(source: FromClause, *, zone: ColumnElement[Any] | None = None, **computed: Any) -> ColumnElement[Any]:
+    """A todo's read shape, as JSON built by PostgreSQL.
+
+    Args:
+        source: The todo.
+        zone: The user's time zone, where a statement has it.
+        computed: Other fields that it knows better than the tables.
+    """
+    fields = {
+        "priority": _PRIORITY_WORDS[source.c.priority],
+        "is_completed": source.c.completed_at.is_not(None),
+        "due": _due(source, zone),
+    }
+    if "tags" not in computed:
+        fields["tags"] = tag_names(links_of(source))
+    if "open_subtasks" not in computed:
+        fields["open_subtasks"] = subtasks_of(source).scalar_subquery()
+    return json_object(TodoRead, source.c, **fields, **computed)
 
 
 ONE = Statement(
-    select(_read(_table.c).label("row")).where(
+    select(read(_table).label("row")).where(
         mine(Todo), _table.c.id == parameter("id", BigInteger()), _table.c.deleted_at.is_(None)
     )
 )
 
-_SORT_KEYS: Final[dict[Sort, ColumnElement[Any]]] = {
-    "created": _table.c.created_at,
-    "updated": _table.c.updated_at,
-    "priority": _table.c.priority,
-    "title": func.lower(_table.c.title),
-}
-_INSTANT = DateTime(timezone=True)
+ROWS = Statement(
+    select(_table.c.id, read(_table).label("row")).where(
+        mine(Todo), _table.c.id == any_(parameter("ids", ARRAY(BigInteger)))
+    )
+)
+"""Todos by their ids, those in the trash, too."""
+
+DUE_KEY: Final = case(
+    (_table.c.due_at.is_(None), literal_column("'infinity'::timestamptz", _INSTANT)), else_=_table.c.due_at
+)
+"""What is not due comes after everything that is. Not COALESCE: PostgreSQL does not know it to be leakproof, so that
+row-level security would keep it out of index conditions."""
+_ARCHIVED = select(_list.c.id).where(mine(TodoList), _list.c.archived_at.is_not(None))
+_TAGGED = select(_link.c.todo_id).where(
+    mine(TodoTag),
+    _link.c.tag_id.in_(
+        select(_tag.c.id).where(
+            mine(Tag), _tag.c.name_key == any_(parameter("tags", ARRAY(Text))), _tag.c.deleted_at.is_(None)
+        )
+    ),
+)
 CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     "priority": _table.c.priority == any_(parameter("priority", ARRAY(SmallInteger))),
-    "ids": _table.c.id == any_(parameter("ids", ARRAY(BigInteger))),
-    "text": or_(
-        _table.c.title.icontains(parameter("text", Text()), autoescape=False),
-        _table.c.description.icontains(parameter("text", Text()), autoescape=False),
+    "list_id": _table.c.list_id == parameter("list_id", BigInteger()),
+    "unarchived": _table.c.list_id.not_in(_ARCHIVED),
+    "tags_any": _table.c.id.in_(_TAGGED),
+    "tags_all": _table.c.id.in_(
+        _TAGGED.group_by(_link.c.todo_id).having(func.count() == func.cardinality(parameter("tags", ARRAY(Text))))
     ),
-    "created_after": _table.c.created_at >= parameter("created_after", _INSTANT),
-    "created_before": _table.c.created_at < parameter("created_before", _INSTANT),
-    "updated_after": _table.c.updated_at >= parameter("updated_after", _INSTANT),
-    "updated_before": _table.c.updated_at < parameter("updated_before", _INSTANT),
-    "completed_after": _table.c.completed_at >= parameter("completed_after", _INSTANT),
-    "completed_before": _table.c.completed_at < parameter("completed_before", _INSTANT),
+    "parent_id": _table.c.parent_id == parameter("parent_id", BigInteger()),
+    "top_level": _table.c.parent_id.is_(None),
+    "ids": _table.c.id == any_(parameter("ids", ARRAY(BigInteger))),
+    "overdue": and_(parameter("now", _INSTANT) > DUE_KEY, _table.c.completed_at.is_(None)),
+    "due_after": and_(parameter("due_after", _INSTANT) <= DUE_KEY, _table.c.due_at.is_not(None)),
+    "due_before": parameter("due_before", _INSTANT) > DUE_KEY,
+} | {
+    f"{name}_{side}": column >= parameter(f"{name}_after", _INSTANT)
+    if side == "after"
+    else column < parameter(f"{name}_before", _INSTANT)
+    for name, column in (
+        ("created", _table.c.created_at),
+        ("updated", _table.c.updated_at),
+        ("completed", _table.c.completed_at),
+    )
+    for side in ("after", "before")
 }
 _STATUS: Final[dict[str, ColumnElement[bool]]] = {
     "open": and_(_table.c.deleted_at.is_(None), _table.c.completed_at.is_(None)),
@@ -80,134 +168,80 @@ _STATUS: Final[dict[str, ColumnElement[bool]]] = {
 }
 
 
+_language = select(func.language_of(_user.c.locale, type_=Text())).where(
+    _user.c.id == parameter("user_id", BigInteger())
+)
+_matches = (
+    func.search_todos(parameter("text", Text()), _language.scalar_subquery())
+    .table_valued(column("id", BigInteger), column("rank", REAL), name="matches")
+    .render_derived()
+)
+_found = select(_matches.c.id, _matches.c.rank).cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
+"""The todos that have the words, with how well they match."""
+
+
+_me = select(_user.c.time_zone).where(_is_me).subquery("me_there")
+
+
+def _sort_key(sort: Sort, descending: bool) -> ColumnElement[Any]:
+    keys: dict[Sort, ColumnElement[Any]] = {
+        "match": _found.c.rank,
+        "created": _table.c.created_at,
+        "updated": _table.c.updated_at,
+        # What is not due comes last in either direction.
+        "due": func.coalesce(_table.c.due_at, literal_column("'-infinity'::timestamptz"), type_=_INSTANT)
+        if descending
+        else DUE_KEY,
+        "priority": _table.c.priority,
+        "title": func.lower(_table.c.title, type_=Text()),
+    }
+    return keys[sort]
+
+
 @lru_cache(maxsize=512)
 def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, after: bool) -> Statement:
-    """One page and its total, in one statement: compiled once for each shape of request."""
-    wanted = and_(mine(Todo), _STATUS[status], *(CONDITIONS[name] for name in sorted(conditions)))
-    key = _SORT_KEYS[sort]
-    order = [key.desc(), _table.c.id.desc()] if descending else [key.asc(), _table.c.id.asc()]
-    rows: Select[Any] = select(_read(_table.c).label("row"), key.label("key"), _table.c.id.label("id")).where(wanted)
+    """One page and its total, in one statement: compiled once for each shape of request.
+
+    Args:
+        status: One of `Status`.
+        conditions: Names of `CONDITIONS`, and `text` for a search.
+        sort: What to order by; `match` only with `text`.
+        descending: In which direction.
+        after: Whether there is a page before it.
+    """
+    wanted = and_(mine(Todo), _STATUS[status], *(CONDITIONS[name] for name in sorted(conditions - {"text"})))
+    key = _sort_key(sort, descending)
+    source: Any = _table
+    total = select(func.count()).select_from(_table).where(wanted)
+    if "text" in conditions:
+        # What was found is looked up once, for the total and for the page.
+        hit = select(_table.c.id, key.label("key")).join(_found, _found.c.id == _table.c.id).where(wanted).cte("hit")
+        total, source, key, wanted = select(func.count()).select_from(hit), hit, hit.c.key, true()
+    order = [key.desc(), source.c.id.desc()] if descending else [key.asc(), source.c.id.asc()]
+    rows: Select[Any] = select(source.c.id, key.label("key")).where(wanted)
     if after:
-        here = tuple_(key, _table.c.id)
-        there = tuple_(parameter("after_key", key.type), parameter("after_id", BigInteger()))
+        here = tuple_(key, source.c.id)
+        there = tuple_(cast(parameter("after_key", Text()), key.type), parameter("after_id", BigInteger()))
         rows = rows.where(here < there if descending else here > there)
     # One row more than the page tells whether there is a next one.
     limit = parameter("limit", Integer())
-    found = rows.order_by(*order).limit(limit + 1).offset(parameter("offset", Integer())).subquery()
+    rows = rows.order_by(*order).limit(limit + 1).offset(parameter("offset", Integer()))
+    if source is _table:
+        rows = rows.add_columns(read(_table, zone=_me.c.time_zone).label("row")).join(_me, true())
+    else:
+        chosen = rows.subquery("chosen")
+        order = [chosen.c.key.desc(), chosen.c.id.desc()] if descending else [chosen.c.key.asc(), chosen.c.id.asc()]
+        rows = select(chosen, read(_table, zone=_me.c.time_zone).label("row")).order_by(*order)
+        rows = rows.join(_table, and_(mine(Todo), _table.c.id == chosen.c.id)).join(_me, true())
+    found = rows.subquery("page")
     page_rows = func.array_to_json(func.array_agg(found.c.row, type_=ARRAY(JSON))[1:limit])
     return Statement(
         select(
             func.coalesce(page_rows, literal_column("'[]'::json")).label("rows"),
-            select(func.count()).select_from(_table).where(wanted).scalar_subquery().label("total"),
+            total.scalar_subquery().label("total"),
             (func.count() > limit).label("more"),
-            func.to_json(func.array_agg(found.c.key, type_=ARRAY(key.type))[limit]).label("key"),
+            cast(func.array_agg(found.c.key, type_=ARRAY(key.type))[limit], Text).label("key"),
             func.array_agg(found.c.id, type_=ARRAY(BigInteger))[limit].label("id"),
+            select(_user.c.time_zone).where(_is_me).scalar_subquery().label("time_zone"),
         ).select_from(found)
     )
-
-
-_new_item = (
-    func.jsonb_to_recordset(parameter("items", JSONB()))
-    .table_valued(
-        column("n", Integer), column("title", Text), column("description", Text), column("priority", SmallInteger)
-    )
-    .render_derived(name="item", with_types=True)
-)
-_new = (
-    insert(_table)
-    .from_select(
-        ["user_id", "title", "description", "priority", "created_at", "updated_at"],
-        select(
-            parameter("user_id", BigInteger()),
-            _new_item.c.title,
-            _new_item.c.description,
-            _new_item.c.priority,
-            func.statement_timestamp(),
-            func.statement_timestamp(),
-        ).order_by(_new_item.c.n),
-    )
-    .returning(_table)
-    .cte("new")
-)
-ADD = Statement(select(_new.c.id, _read(_new.c).label("after")).order_by(_new.c.id))
-
-
-_item = (
-    func.jsonb_array_elements(parameter("items", JSONB()))
-    .table_valued(column("patch", JSONB), with_ordinality="n", name="item")
-    .render_derived()
-)
-_wanted = select(
-    _item.c.n,
-    _item.c.patch,
-    _item.c.patch["id"].astext.cast(BigInteger).label("id"),
-    _item.c.patch["if_version"].label("if_version"),
-).cte("wanted")
-_old = (
-    select(_table, _wanted.c.n, _wanted.c.patch, _wanted.c.if_version)
-    .join(_wanted, _wanted.c.id == _table.c.id)
-    .where(
-        mine(Todo),
-        _table.c.id == any_(parameter("ids", ARRAY(BigInteger))),  # the index finds them, however many the user has
-        or_(_table.c.deleted_at.is_(None), parameter("trash_too", Boolean())),
-    )
-    .order_by(_table.c.id)
-    .with_for_update(of=_table)
-    .cte("old")
-)
-
-
-def _patched(name: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The patch's value where it names the field, else the old one."""
-    return case((_old.c.patch.has_key(name), value), else_=_old.c[name])
-
-
-def _moment(name: str, flag: str) -> ColumnElement[Any]:
-    """A date that a flag sets (keeping the first moment) or clears; an undo names the date itself."""
-    return case(
-        (_old.c.patch.has_key(name), _old.c.patch[name].astext.cast(_INSTANT)),
-        (_old.c.patch[flag].astext.cast(Boolean), func.coalesce(_old.c[name], func.statement_timestamp())),
-        (_old.c.patch.has_key(flag), None),
-        else_=_old.c[name],
-    ).label(name)
-
-
-_next = (
-    select(
-        _old.c.id,
-        _patched("title", _old.c.patch["title"].astext).label("title"),
-        _patched("description", _old.c.patch["description"].astext).label("description"),
-        _patched("priority", _old.c.patch["priority"].astext.cast(SmallInteger)).label("priority"),
-        _moment("completed_at", "is_completed"),
-        _moment("deleted_at", "is_deleted"),
-    )
-    .where(or_(_old.c.if_version.is_(None), _old.c.if_version.contains(func.to_jsonb(_old.c.version))))
-    .cte("next")
-)
-PATCHABLE: Final = ("title", "description", "priority", "completed_at", "deleted_at")
-_revised = (
-    update(_table)
-    .values(
-        {name: _next.c[name] for name in PATCHABLE}
-        | {"version": _table.c.version + 1, "updated_at": func.statement_timestamp()}
-    )
-    .where(
-        mine(Todo),
-        _table.c.id == _next.c.id,
-        tuple_(*(_table.c[name] for name in PATCHABLE)).is_distinct_from(
-            tuple_(*(_next.c[name] for name in PATCHABLE))
-        ),
-    )
-    .returning(_table)
-    .cte("revised")
-)
-REVISE = Statement(
-    select(
-        _old.c.id,
-        _old.c.version,
-        _read(_old.c).label("before"),
-        case((_revised.c.id.is_not(None), _read(_revised.c))).label("after"),
-    )
-    .select_from(_wanted.outerjoin(_old, _old.c.n == _wanted.c.n).outerjoin(_revised, _revised.c.id == _old.c.id))
-    .order_by(_wanted.c.n)
-)

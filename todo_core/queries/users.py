@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Text, any_, case, func, literal, or_, select, tuple_, update
+from sqlalchemy import BigInteger, Date, DateTime, Text, any_, case, column, func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from todo_core.database import Statement, json_object, parameter
+from todo_core.database import Statement, json_object, mine, parameter
+from todo_core.models.todos import Todo
 from todo_core.models.users import PATCHABLE, ProfileRead, User
 
 _table = User.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -13,9 +14,24 @@ _mine = _table.c.id == parameter("user_id", BigInteger())
 
 ONE = Statement(select(json_object(ProfileRead, _table.c).label("row")).where(_mine))
 
+_todo = Todo.__table__  # type: ignore[attr-defined]
+_days = (
+    func.unnest(parameter("days", ARRAY(Date)), parameter("ends", ARRAY(DateTime(timezone=True))))
+    .table_valued(column("day", Date), column("ending", DateTime(timezone=True)), name="days")
+    .render_derived()
+)
+DAYS = Statement(select(_todo.c.due_on).distinct().where(mine(Todo), _todo.c.due_on.is_not(None)))
+"""The days on which something is due by their end."""
+MOVE_DAYS = Statement(update(_todo).values(due_at=_days.c.ending).where(mine(Todo), _todo.c.due_on == _days.c.day))
+"""Say when days end. What is due on one is the same as before: no version counts it."""
+ZONE = Statement(select(_table.c.time_zone).where(_mine))
+
 _old = select(_table).where(_mine).with_for_update().cte("old")
 _given = parameter("given", ARRAY(Text))
-_new = {name: case((literal(name) == any_(_given), parameter(name, Text())), else_=_old.c[name]) for name in PATCHABLE}
+_new = {
+    name: case((literal(name) == any_(_given), parameter(name, _table.c[name].type)), else_=_old.c[name])
+    for name in PATCHABLE
+}
 _revised = (
     update(_table)
     .values(

@@ -1,0 +1,169 @@
+"""Prompts: what a person picks from a menu to begin with (MC6). Dates are those of the person's time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
+
+import orjson
+from mcp_types import GetPromptResult, PromptArgument, PromptMessage, TextContent
+from mcp_types import Prompt as ListedPrompt
+from pydantic import Field, StringConstraints, ValidationError
+
+from todo_core.errors import FieldProblem, InvalidInput
+from todo_core.models.fields import Input, Trimmed
+from todo_core.operation import Caller, Operation
+from todo_core.operations import changes, overview, todos
+from todo_core.validation import refuse
+
+_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Where a person is in time."""
+
+    now: datetime
+    """This moment in their time zone."""
+    week_start: str
+    """Their first day of the week."""
+    open: int
+    """Todos that wait."""
+
+    @classmethod
+    async def of(cls, caller: Caller) -> Day:
+        told = orjson.loads((await caller.perform(overview.get)).json)
+        now = datetime.fromisoformat(told["now"]).astimezone(ZoneInfo(told["time_zone"]))
+        return cls(now, told["week_start"], told["open"])
+
+    @property
+    def words(self) -> str:
+        return f"{self.now:%A}, {self.now:%Y-%m-%d} ({self.now.tzinfo})"
+
+    @property
+    def last_week_start(self) -> datetime:
+        """When the week began that is to be looked back on: this one, or on its first day the one before."""
+        days = (self.now.weekday() - _WEEKDAYS.index(self.week_start)) % 7 or 7
+        return datetime.combine(self.now.date() - timedelta(days), time(), self.now.tzinfo)
+
+
+class NoArguments(Input):
+    """A prompt that needs nothing."""
+
+
+class Dump(Input):
+    """What to sort."""
+
+    text: Annotated[
+        Annotated[Trimmed, StringConstraints(min_length=1, max_length=20_000)] | None,
+        Field(description="Everything on your mind, in any order. Left out: the agent asks."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt, and what a caller must be allowed to do for it to be of use."""
+
+    title: str
+    words: str
+    write: Callable[[Day, Any], list[str]]
+    needs: tuple[Operation[..., Any], ...]
+    takes: type[Input] = NoArguments
+
+    @property
+    def name(self) -> str:
+        return self.write.__name__
+
+    def is_for(self, caller: Caller) -> bool:
+        return all(caller.may(operation.scope) for operation in self.needs)
+
+    def listed(self) -> ListedPrompt:
+        arguments = [
+            PromptArgument(name=name, description=field.description, required=field.is_required())
+            for name, field in self.takes.model_fields.items()
+        ]
+        return ListedPrompt(name=self.name, title=self.title, description=self.words, arguments=arguments)
+
+
+def plan_my_day(day: Day, _: NoArguments) -> list[str]:
+    return [
+        f"Help me plan my day. It is {day.words}, {day.now:%H:%M}; I have {day.open} open todos.\n"
+        "1. Read them with `list_todos`, sort priority; ask for the next page only if the first is not enough.\n"
+        "2. Propose what I should do today: three things that matter and a few small ones, in an order, each with"
+        " a reason of a few words. Tell me what can wait.\n"
+        "3. Once I agree, set the priorities that changed with one `update_todos`. Change nothing before."
+    ]
+
+
+def weekly_review(day: Day, _: NoArguments) -> list[str]:
+    since = day.last_week_start
+    return [
+        f"Review my week with me: from {since:%A}, {since:%Y-%m-%d} to today, {day.words}.\n"
+        f'1. What got done: `list_todos` with status done and completed_after "{since.isoformat()}".\n'
+        f'2. What came in and still waits: `list_todos` with created_after "{since.isoformat()}"; then what has been'
+        " open longest: sort created, direction asc.\n"
+        "3. Tell me in a few lines what I finished, what grew, and what has not moved.\n"
+        "4. Go with me through what has not moved: do it next, make it smaller, or drop it. Then make the changes"
+        " that I agreed to, in one call of each tool, and tell me what you changed."
+    ]
+
+
+def brain_dump(day: Day, given: Dump) -> list[str]:
+    asked = "What follows is" if given.text else "Ask me for"
+    return [
+        f"{asked} everything on my mind; turn it into todos. It is {day.words}.\n"
+        "1. One todo for each thing to do, its title beginning with a verb, details in the description, priority"
+        " only where I said that it matters. Leave out what is no task.\n"
+        "2. Look with `list_todos` and text whether I have it already; don't add it twice.\n"
+        "3. Show me the list first. Once I agree, add it with one `add_todos` for each 50.",
+        *([given.text] if given.text else []),
+    ]
+
+
+PROMPTS: Final = {
+    prompt.name: prompt
+    for prompt in (
+        Prompt(
+            "Plan my day",
+            "Choose what to do today from the open todos.",
+            plan_my_day,
+            (overview.get, todos.find),
+        ),
+        Prompt(
+            "Weekly review",
+            "Look back on the week, and decide on what has not moved.",
+            weekly_review,
+            (overview.get, todos.find, changes.find),
+        ),
+        Prompt(
+            "Brain dump",
+            "Turn everything on your mind into todos.",
+            brain_dump,
+            (overview.get, todos.find, todos.add),
+            Dump,
+        ),
+    )
+}
+
+
+async def write(caller: Caller, name: str, arguments: dict[str, Any]) -> GetPromptResult:
+    """A prompt, for the caller's day.
+
+    Raises:
+        InvalidInput: There is no such prompt, or it does not take these arguments.
+        InsufficientScope: The caller may not read todos.
+    """
+    prompt = PROMPTS.get(name)
+    if prompt is None:
+        known = FieldProblem("name", "is not a known prompt", [*PROMPTS])
+        raise InvalidInput("There is no such prompt.", problems=[known])
+    try:
+        given = prompt.takes.model_validate({name: value for name, value in arguments.items() if value is not None})
+    except ValidationError as error:
+        raise refuse(error, prompt.takes) from None
+    texts = prompt.write(await Day.of(caller), given)
+    messages = [PromptMessage(role="user", content=TextContent(type="text", text=text)) for text in texts]
+    return GetPromptResult(description=prompt.words, messages=messages)

@@ -1,0 +1,67 @@
+"""Search and fetch, as ChatGPT's connectors and deep research ask for them.
+
+Each answers with one text item that holds JSON of a fixed form
+(https://platform.openai.com/docs/mcp, "Build a remote MCP server").
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import orjson
+from mcp_types import CallToolResult
+from pydantic import Field
+
+from mcp_server import answers
+from mcp_server.caller import Me
+from mcp_server.resources import id_in
+from mcp_server.toolbox import Toolbox
+from todo_core.errors import FieldProblem, InvalidInput
+from todo_core.models.todos import SearchText, TodoFilter
+from todo_core.operations import search as operations
+from todo_core.operations import todos
+
+tools = Toolbox()
+
+SEARCH_SCHEMA: Final = {
+    "type": "object",
+    "properties": {"results": {"type": "array", "items": {"type": "object"}}},
+    "required": ["results"],
+}
+FETCH_SCHEMA: Final = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("id", "title", "text", "url")}
+    | {"metadata": {"type": "object"}},
+    "required": ["id", "title", "text", "url", "metadata"],
+}
+
+
+@tools.expose(
+    operations.find,
+    title="Search",
+    answer=SEARCH_SCHEMA,
+    words="Find todos by words, done ones too; `fetch` reads one of the results. `list_todos` with text has filters.",
+)
+async def search(me: Me, query: SearchText) -> CallToolResult:
+    page = await me.perform(operations.find, TodoFilter(text=query, status="all", archived=True, limit=20))
+    rows = orjson.loads(page.json if page.near is None else page.near.json)
+    results = [{"id": str(row["id"]), "title": row["title"], "url": _url(me, row["id"])} for row in rows]
+    return answers.payload({"results": results})
+
+
+@tools.expose(todos.get, title="Fetch", answer=FETCH_SCHEMA, words="Read one todo that `search` found.")
+async def fetch(me: Me, id: Annotated[str, Field(description="An `id` of `search`.")]) -> CallToolResult:  # noqa: A002
+    todo_id = id_in(id)
+    if todo_id is None:
+        raise InvalidInput(problems=[FieldProblem("id", "is no id of a todo; search for it first")])
+    row = orjson.loads((await me.perform(todos.get, todo_id)).json)
+    told = answers.todo(row, "full")
+    metadata: dict[str, Any] = {name: told[name] for name in told if name not in ("id", "title", "description")}
+    text = row["description"] or row["title"]
+    content = {"id": str(todo_id), "title": row["title"], "text": text, "url": _url(me, todo_id), "metadata": metadata}
+    return answers.payload(content)
+
+
+def _url(me: Me, todo_id: int) -> str:
+    """Where a todo can be read."""
+    return f"{me.core.settings.public_url or ''}/api/v1/todos/{todo_id}"

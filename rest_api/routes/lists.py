@@ -1,0 +1,65 @@
+"""Lists."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import Body, Query, Response
+from pydantic import BeforeValidator, Field
+
+from rest_api import answers
+from rest_api.answers import PageRead
+from rest_api.caller import Me, MeOnce
+from rest_api.conditions import IfMatch, IfNoneMatch, versions
+from rest_api.routing import Routes
+from todo_core.models.fields import digits
+from todo_core.models.lists import ListCreate, ListId, ListPatch, ListQuery, ListRead, ListRemoval, ListUpdate
+from todo_core.operations import lists
+
+routes = Routes("/lists", "lists")
+
+PathId = Annotated[ListId, BeforeValidator(digits)]
+
+
+class Removal(ListRemoval):
+    """What becomes of the todos, as a URL's query string."""
+
+    move_to: Annotated[
+        Annotated[ListId | None, BeforeValidator(digits)], Field(description="The list that gets the todos.")
+    ] = None
+
+
+@routes.expose(lists.add, "POST", "", shape=ListRead, status=201, summary="Add a list")
+async def add_list(me: MeOnce, todo_list: ListCreate) -> Response:
+    added = await me.perform(lists.add, [todo_list])
+    return answers.written(added, 201, {"Location": f"/api/v1/lists/{answers.row_id(added.one().json)}"})
+
+
+@routes.expose(lists.find, "GET", "", shape=PageRead[ListRead], summary="List lists")
+async def list_lists(me: Me, wanted: Annotated[ListQuery, Query()]) -> Response:
+    return answers.page(await me.perform(lists.find, wanted))
+
+
+@routes.expose(lists.get, "GET", "/{list_id}", shape=ListRead, summary="Read a list", also=(304,))
+async def get_list(me: Me, list_id: PathId, if_none_match: IfNoneMatch = None) -> Response:
+    return answers.row((await me.perform(lists.get, list_id)).json, if_none_match)
+
+
+@routes.expose(lists.update, "PATCH", "/{list_id}", shape=ListRead, summary="Change a list")
+async def update_list(
+    me: MeOnce,
+    list_id: PathId,
+    patch: Annotated[ListPatch, Body(description="A JSON Merge Patch (RFC 7396).", media_type="application/json")],
+    if_match: IfMatch = None,
+) -> Response:
+    accepted = versions(if_match)
+    condition = {} if accepted is None else {"if_version": accepted}
+    update = cast("ListUpdate", {**patch, "id": list_id, **condition})
+    return answers.written(await me.perform(lists.update, [update]))
+
+
+@routes.expose(lists.delete, "DELETE", "/{list_id}", shape=None, status=204, summary="Delete a list")
+async def delete_list(me: MeOnce, list_id: PathId, removal: Annotated[Removal, Query()]) -> Response:
+    deleted = await me.perform(lists.delete, [list_id], removal)
+    deleted.one()
+    return Response(status_code=204, headers=answers.tracks(deleted))

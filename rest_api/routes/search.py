@@ -1,0 +1,29 @@
+"""Search."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query, Response
+from pydantic import Field
+
+from rest_api import answers
+from rest_api.answers import PageRead
+from rest_api.caller import Me
+from rest_api.routing import Routes
+from todo_core.models.search import Near, SearchQuery
+from todo_core.models.todos import TodoRead
+from todo_core.operations import search
+
+routes = Routes("/search", "search")
+
+
+class SearchRead(PageRead[TodoRead]):
+    """A page of what was found."""
+
+    near: Annotated[Near | None, Field(description="If nothing was found: what may have been meant.")]
+
+
+@routes.expose(search.find, "GET", "", shape=SearchRead, summary="Search todos")
+async def search_todos(me: Me, wanted: Annotated[SearchQuery, Query()]) -> Response:
+    return answers.page(await me.perform(search.find, wanted, wanted.offset), near=True)

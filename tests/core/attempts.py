@@ -1,0 +1,224 @@
+"""Somebody's rows, and what a stranger tries on them: at least one attempt at every operation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.core.conftest import row_of, told
+from todo_core.models.accounts import AccountQuery
+from todo_core.models.changes import ChangeFilter
+from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
+from todo_core.models.todos import TodoCreate, TodoFilter
+from todo_core.models.tokens import TokenCreate
+from todo_core.operation import OPERATIONS, Caller, Operation
+from todo_core.operations import accounts, analytics, changes, lists, search, tags, todos, tokens, users
+from todo_core.results import Changed
+
+MARK = "words of hers"
+SHARED = "shared"
+"""The name of a tag that everybody has."""
+
+
+@dataclass(frozen=True)
+class Own:
+    """Rows of the stranger's."""
+
+    todo: int
+    list: int
+    tag: int
+
+    @classmethod
+    async def of(cls, stranger: Caller) -> Own:
+        (kept,) = told(await stranger.perform(lists.add, [ListCreate(name="mine")]))
+        made = await stranger.perform(todos.add, [TodoCreate(title="mine", tags=["mine"])])
+        ids = {entry.entity: entry.id for entry in made.touched}
+        return cls(ids["todo"], kept["id"], ids["tag"])
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Somebody's rows, of each kind."""
+
+    open: int
+    done: int
+    trashed: int
+    subtask: int
+    """Of `open`; it repeats."""
+    list: int
+    deleted_list: int
+    tag: int
+    merged_tag: int
+    """It is no more: everything that had it has `tag`."""
+    token: int
+    changes: tuple[int, ...]
+    """Every change there was, one after the other."""
+    user: int
+
+    @property
+    def todos(self) -> Sequence[int]:
+        return [self.open, self.done, self.trashed, self.subtask]
+
+    @classmethod
+    async def of(cls, somebody: Caller) -> Rows:
+        """Make them."""
+        recorded: list[int] = []
+
+        async def perform(operation: Operation[..., Changed[Any]], *args: Any, key: str | None = None) -> Changed[Any]:
+            changed = await somebody.once(key).perform(operation, *args)
+            assert changed.change_id is not None
+            recorded.append(changed.change_id)
+            return changed
+
+        added = told(await perform(lists.add, [ListCreate(name=f"{MARK} {n}") for n in range(2)]))
+        kept, emptied = (row["id"] for row in added)
+        common = {"list_id": kept, "due": "2020-01-02"}
+        new = [TodoCreate(title=f"{MARK} {n}", description=MARK, tags=[MARK, SHARED], **common) for n in range(3)]
+        made = await perform(todos.add, new, key="a key")
+        (tag,) = (one.id for one in made.touched if one.entity == "tag" and MARK in one.after)
+        opened, done, trashed = (one.id for one in made.touched if one.entity == "todo")
+        below = TodoCreate(title=MARK, parent_id=opened, repeat="daily", tags=[f"{MARK} too"])
+        elsewhere = TodoCreate(title=MARK, list_id=emptied)
+        merged, subtask, _ = (one.id for one in (await perform(todos.add, [below, elsewhere])).touched)
+        await perform(tags.rename, merged, f"{MARK} as well")
+        await perform(tags.merge, merged, tag)
+        await perform(todos.complete, [done])
+        await perform(todos.delete, [trashed])
+        await perform(lists.delete, [emptied], ListRemoval(todos="trash"))
+        token = await perform(tokens.create, TokenCreate(name=MARK))
+        await perform(users.update, {"display_name": MARK, "default_list_id": kept})
+        return cls(
+            opened,
+            done,
+            trashed,
+            subtask,
+            kept,
+            emptied,
+            tag,
+            merged,
+            row_of(token)["id"],
+            tuple(recorded),
+            somebody.principal.user_id,
+        )
+
+
+Attempt = Callable[[Caller, Rows, Own], Awaitable[Any]]
+"""As whom, on what, and with what of one's own."""
+
+ATTEMPTS: dict[str, list[Attempt]] = {
+    "todos.find": [
+        lambda me, _, __: me.perform(todos.find, TodoFilter(status="all", archived=True)),
+        lambda me, _, __: me.perform(todos.find, TodoFilter(status="trashed")),
+        lambda me, its, _: me.perform(todos.find, TodoFilter(status="all", ids=[*its.todos], text=MARK)),
+        lambda me, its, _: me.perform(todos.find, TodoFilter(status="all", list_id=its.list, overdue=True)),
+        lambda me, its, _: me.perform(todos.find, TodoFilter(status="all", parent_id=its.open, due_after="2020-01-01")),
+        lambda me, _, __: me.perform(todos.find, TodoFilter(status="all", tags=[MARK, SHARED], tags_match="all")),
+        lambda me, _, __: me.perform(todos.find, TodoFilter(status="all", tags=[MARK, SHARED])),
+    ],
+    "todos.get": [lambda me, its, _: me.perform(todos.get, its.open)],
+    "todos.add": [
+        lambda me, _, __: me.perform(todos.add, [TodoCreate(title="mine", tags=[SHARED])]),
+        lambda me, its, _: me.perform(todos.add, [TodoCreate(title="mine", list_id=its.list)]),
+        lambda me, its, _: me.perform(todos.add, [TodoCreate(title="mine", parent_id=its.open)]),
+    ],
+    "todos.update": [
+        lambda me, its, _: me.perform(
+            todos.update, [{"id": one, "title": "stolen", "if_version": 1} for one in its.todos]
+        ),
+        lambda me, its, _: me.perform(todos.update, [{"id": its.open, "description": None}]),
+        lambda me, its, _: me.perform(todos.update, [{"id": its.open, "add_tags": [SHARED], "due": "2020-01-03"}]),
+        lambda me, its, own: me.perform(todos.update, [{"id": its.open, "list_id": own.list}]),
+        lambda me, its, own: me.perform(todos.update, [{"id": its.open, "parent_id": own.todo}]),
+        lambda me, its, own: me.perform(todos.update, [{"id": own.todo, "list_id": its.list}]),
+        lambda me, its, own: me.perform(todos.update, [{"id": own.todo, "parent_id": its.open}]),
+        lambda me, _, own: me.perform(todos.update, [{"id": own.todo, "add_tags": [SHARED], "remove_tags": [MARK]}]),
+    ],
+    "todos.complete": [
+        lambda me, its, _: me.perform(todos.complete, its.todos),
+        lambda me, its, _: me.perform(todos.complete, its.todos, completed=False),
+    ],
+    "todos.skip": [lambda me, its, _: me.perform(todos.skip, [its.subtask])],
+    "todos.delete": [
+        lambda me, its, _: me.perform(todos.delete, its.todos),
+        lambda me, its, _: me.perform(todos.delete, its.todos, deleted=False),
+    ],
+    "lists.find": [lambda me, _, __: me.perform(lists.find, ListQuery(archived="include"))],
+    "lists.get": [
+        lambda me, its, _: me.perform(lists.get, its.list),
+        lambda me, its, _: me.perform(lists.get, its.deleted_list),
+    ],
+    "lists.add": [lambda me, _, __: me.perform(lists.add, [ListCreate(name="another", position=1)])],
+    "lists.update": [
+        lambda me, its, _: me.perform(lists.update, [{"id": its.list, "name": "stolen", "position": 1}]),
+        lambda me, its, _: me.perform(lists.update, [{"id": its.list, "is_archived": True, "if_version": 1}]),
+        lambda me, its, _: me.perform(lists.update, [{"id": its.deleted_list, "colour": "red"}]),
+    ],
+    "lists.delete": [
+        lambda me, its, _: me.perform(lists.delete, [its.list], ListRemoval(todos="trash")),
+        lambda me, its, own: me.perform(lists.delete, [its.list], ListRemoval(todos="move", move_to=own.list)),
+        lambda me, its, own: me.perform(lists.delete, [own.list], ListRemoval(todos="move", move_to=its.list)),
+    ],
+    "tags.find": [lambda me, _, __: me.perform(tags.find)],
+    "tags.get": [
+        lambda me, its, _: me.perform(tags.get, its.tag),
+        lambda me, its, _: me.perform(tags.get, its.merged_tag),
+    ],
+    "tags.rename": [
+        lambda me, its, _: me.perform(tags.rename, its.tag, "stolen"),
+        lambda me, its, _: me.perform(tags.rename, its.merged_tag, "stolen"),
+        lambda me, _, own: me.perform(tags.rename, own.tag, "not hers"),
+    ],
+    "tags.merge": [
+        lambda me, its, own: me.perform(tags.merge, its.tag, own.tag),
+        lambda me, its, own: me.perform(tags.merge, own.tag, its.tag),
+    ],
+    "tags.delete": [lambda me, its, _: me.perform(tags.delete, its.tag)],
+    "search.find": [
+        lambda me, _, __: me.perform(search.find, TodoFilter(text=MARK, status="all")),
+        lambda me, its, _: me.perform(search.find, TodoFilter(text=f"user:{its.user}", status="trashed")),
+        lambda me, _, __: me.perform(search.find, TodoFilter(text="wrods of heers", status="all")),
+    ],
+    "tokens.create": [lambda me, _, __: me.perform(tokens.create, TokenCreate(name="mine"))],
+    "tokens.find": [lambda me, _, __: me.perform(tokens.find)],
+    "tokens.revoke": [lambda me, its, _: me.perform(tokens.revoke, its.token)],
+    "changes.find": [
+        lambda me, _, __: me.perform(changes.find, ChangeFilter()),
+        lambda me, _, __: me.perform(changes.find, ChangeFilter(since=0)),
+    ],
+    "changes.get": [lambda me, its, _: me.perform(changes.get, its.changes[0])],
+    "changes.undo": [
+        (lambda me, its, _, n=n: me.perform(changes.undo, its.changes[n]))  # type: ignore[misc]
+        for n in range(-10, 0)
+    ],
+    "users.get": [lambda me, _, __: me.perform(users.get)],
+    "users.update": [
+        lambda me, _, __: me.perform(users.update, {"display_name": "mine", "locale": "fr"}),
+        lambda me, _, __: me.perform(users.update, {"display_name": None}, [1, 2, 3]),
+        lambda me, _, __: me.perform(users.update, {"time_zone": "Asia/Tokyo"}),
+        lambda me, its, _: me.perform(users.update, {"default_list_id": its.list}),
+    ],
+    "analytics.streaks": [lambda me, _, __: me.perform(analytics.streaks)],
+    "analytics.summary": [lambda me, _, __: me.perform(analytics.summary)],
+    "analytics.weekly_report": [
+        lambda me, _, __: me.perform(analytics.weekly_report),
+        lambda me, _, __: me.perform(analytics.weekly_report, "last week"),
+    ],
+    "analytics.report": [lambda me, _, __: me.perform(analytics.report)],
+    "overview.get": [lambda me, _, __: me.perform(OPERATIONS["overview.get"])],
+}
+"""The overview is the last: it counts what is there after all of them."""
+
+ON_ACCOUNTS: dict[str, list[Attempt]] = {
+    "accounts.find": [
+        lambda me, _, __: me.perform(accounts.find, AccountQuery()),
+        lambda me, its, _: me.perform(accounts.find, AccountQuery(status="active", cursor=its.user - 1, limit=1)),
+    ],
+    "accounts.get": [lambda me, its, _: me.perform(accounts.get, its.user)],
+    "accounts.suspend": [
+        lambda me, its, _: me.perform(accounts.suspend, its.user),
+        lambda me, its, _: me.perform(accounts.suspend, its.user, suspended=False),
+        lambda me, _, __: me.perform(accounts.suspend, me.principal.user_id, suspended=False),
+    ],
+    "accounts.delete": [lambda me, its, _: me.perform(accounts.delete, its.user)],
+}

@@ -1,0 +1,133 @@
+"""Lists: constant costs, positions between positions, and what happens at the same time."""
+
+from __future__ import annotations
+
+import anyio
+import asyncpg
+import orjson
+import pytest
+
+from tests.core.conftest import add, codes, everything_of, on_the_wire, row_of, told
+from todo_core.errors import Conflict
+from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
+from todo_core.models.todos import TodoCreate, TodoFilter
+from todo_core.operation import Caller
+from todo_core.operations import changes, lists, todos
+
+pytestmark = pytest.mark.requirement("LT1")
+
+
+async def names(caller: Caller) -> list[str]:
+    return [row["name"] for row in orjson.loads((await caller.perform(lists.find, ListQuery())).json)]
+
+
+async def new_list(caller: Caller, name: str) -> int:
+    found: int = row_of(await caller.perform(lists.add, [ListCreate(name=name)]))["id"]
+    return found
+
+
+async def fill(caller: Caller, list_id: int, count: int) -> None:
+    for start in range(0, count, 50):
+        new = [TodoCreate(title="x", list_id=list_id) for _ in range(min(50, count - start))]
+        await caller.perform(todos.add, new)
+
+
+@pytest.mark.requirement("DB4")
+@pytest.mark.parametrize("afterwards", ["trash", "move"])
+async def test_deleting_a_list_and_undoing_it_costs_a_constant_number_of_statements(
+    ann: Caller, afterwards: str
+) -> None:
+    counts = []
+
+    for many in (1, 120):
+        doomed, other = await new_list(ann, f"doomed {many}"), await new_list(ann, f"other {many}")
+        await fill(ann, doomed, many)
+        removal = ListRemoval(todos=afterwards, move_to=other if afterwards == "move" else None)
+        with on_the_wire() as wire:
+            deleted = await ann.perform(lists.delete, [doomed], removal)
+        counts.append(len(wire.sent))
+        with on_the_wire() as wire:
+            undone = await ann.perform(changes.undo, deleted.change_id)
+        counts.append(len(wire.sent))
+        assert len(undone.results) == many + 1
+
+    assert counts[:2] == counts[2:]
+
+
+async def test_a_list_can_be_moved_between_two_others_for_ever(ann: Caller, admin: asyncpg.Connection) -> None:
+    first, second, third = [await new_list(ann, name) for name in "abc"]
+    await ann.perform(lists.update, [{"id": first, "position": 1}])
+
+    for _ in range(200):
+        await ann.perform(lists.update, [{"id": third, "position": 2}])
+        await ann.perform(lists.update, [{"id": second, "position": 2}])
+
+    rows = (await everything_of(admin, ann.principal.user_id))["lists"]
+    assert len({row["position"] for row in rows}) == 4
+    assert await names(ann) == ["a", "b", "c", "Inbox"]
+    assert {row["name"]: row["version"] for row in rows} == {"Inbox": 1, "a": 2, "b": 201, "c": 201}
+
+
+async def test_one_name_makes_one_list_however_many_ask_at_once(ann: Caller) -> None:
+    outcome: list[str] = []
+
+    async def make(name: str) -> None:
+        outcome.extend(codes(await ann.perform(lists.add, [ListCreate(name=name)])))
+
+    async with anyio.create_task_group() as group:
+        for name in ("work", "Work", "WORK", "wOrK"):
+            group.start_soon(make, name)
+
+    assert sorted(outcome) == ["changed", "conflict", "conflict", "conflict"]
+    assert len(await names(ann)) == 2
+
+
+async def test_a_todo_cannot_be_put_into_a_list_that_is_deleted_at_the_same_time(
+    ann: Caller, admin: asyncpg.Connection
+) -> None:
+    for n in range(10):
+        doomed = await new_list(ann, f"doomed {n}")
+        async with anyio.create_task_group() as group:
+            group.start_soon(ann.perform, lists.delete, [doomed], ListRemoval(todos="trash"))
+            group.start_soon(ann.perform, todos.add, [TodoCreate(title="x", list_id=doomed)])
+
+    lost = await admin.fetchval(
+        "SELECT count(*) FROM todos JOIN lists ON lists.id = todos.list_id"
+        " WHERE todos.user_id = $1 AND lists.deleted_at IS NOT NULL AND todos.deleted_at IS NULL",
+        ann.principal.user_id,
+    )
+    assert lost == 0
+
+
+async def test_names_are_swapped_in_two_steps_and_a_batch_sees_its_own_changes(ann: Caller) -> None:
+    first, second = await new_list(ann, "a"), await new_list(ann, "b")
+
+    refused = await ann.perform(lists.update, [{"id": first, "name": "B"}, {"id": second, "name": "a"}])
+    assert codes(refused) == ["conflict", "conflict"]
+
+    freed = await ann.perform(lists.update, [{"id": first, "name": "c"}, {"id": second, "name": "A"}])
+    assert codes(freed) == ["changed", "changed"]
+    assert await names(ann) == ["Inbox", "c", "A"]
+
+
+async def test_a_batch_of_new_lists_refuses_a_name_that_comes_twice(ann: Caller) -> None:
+    new = [ListCreate(name="a"), ListCreate(name="A"), ListCreate(name="b"), ListCreate(name="Inbox")]
+
+    added = await ann.perform(lists.add, new)
+
+    assert codes(added) == ["changed", "conflict", "changed", "conflict"]
+    assert await names(ann) == ["Inbox", "a", "b"]
+    refused = told(added)[1]["error"]
+    assert refused["code"] == Conflict.code
+    assert refused.get("existing_id", 1) > 0
+
+
+async def test_what_is_in_a_deleted_list_is_found_in_the_trash(ann: Caller) -> None:
+    doomed = await new_list(ann, "doomed")
+    await fill(ann, doomed, 2)
+    await add(ann, "stays")
+
+    await ann.perform(lists.delete, [doomed], ListRemoval(todos="trash"))
+
+    page = await ann.perform(todos.find, TodoFilter(status="trashed"))
+    assert page.total == 2

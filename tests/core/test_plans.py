@@ -1,0 +1,180 @@
+"""Every query of the API runs on an index, as the role that serves requests (DB5).
+
+The statements are those that operations send, whatever they are: `_everything` runs every operation of a user. The
+table is large enough here for the planner to choose as it does for more; `TODO_PLANS_ROWS=1000000` asks at the size
+that DB5 names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final
+
+import asyncpg
+import orjson
+import pytest
+
+from tests.core.conftest import acting_as, connected
+from todo_core.models.changes import ChangeFilter
+from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
+from todo_core.models.todos import TodoCreate, TodoFilter
+from todo_core.operation import OPERATIONS, Caller
+from todo_core.operations import changes, lists, search, tags, todos
+
+pytestmark = [pytest.mark.requirement("DB5"), pytest.mark.slow]
+
+ROWS: Final = int(os.environ.get("TODO_PLANS_ROWS", "60000"))
+LARGE: Final = {"todos", "changes", "todo_tags", "lists", "tags", "idempotency_keys", "users", "activity_days"}
+"""Tables that hold everybody's rows."""
+
+_SEED: Final = f"""
+INSERT INTO users (issuer, subject) SELECT 'plans', i::text FROM generate_series(1, {ROWS} / 100) i;
+INSERT INTO tags (user_id, name, name_key) SELECT id, 'tag', 'tag' FROM users WHERE issuer = 'plans';
+INSERT INTO todos (user_id, list_id, title, description, language, priority, due_at, created_at, completed_at)
+SELECT owner.id, owner.list_id, 'Buy ' || (i % 997) || ' of milk', 'word' || (i % 89), 'english', 1 + i % 4,
+       now() + (i % 60 - 30) * interval '1 day', now() - i * interval '1 minute',
+       CASE WHEN i % 3 = 0 THEN now() - (i % 90) * interval '1 day' END
+FROM generate_series(1, {ROWS}) i
+JOIN (
+    SELECT users.id, lists.id AS list_id, row_number() OVER (ORDER BY users.id) AS n, count(*) OVER () AS of
+    FROM users JOIN lists ON lists.user_id = users.id WHERE issuer = 'plans'
+) owner ON owner.n = CASE WHEN i % 10 = 0 THEN 1 ELSE 1 + i % owner.of END;
+INSERT INTO todo_tags (user_id, todo_id, tag_id)
+SELECT user_id, todos.id, tags.id FROM todos JOIN tags USING (user_id) WHERE todos.id % 3 = 0 AND tags.name = 'tag';
+INSERT INTO changes (user_id, operation, via, entries) SELECT user_id, 'todos.add', 'plans', '[]' FROM todos;
+INSERT INTO activity_days (user_id, day)
+SELECT id, current_date - n FROM users, generate_series(1, 30) n WHERE issuer = 'plans';
+INSERT INTO idempotency_keys (user_id, key, fingerprint, reply)
+SELECT id, n::text, '', '{{}}' FROM users, generate_series(1, 30) n WHERE issuer = 'plans';
+"""  # noqa: S608  # numbers of our own
+
+
+@pytest.fixture(scope="module")
+async def seeded(database_url: str) -> AsyncIterator[None]:
+    """Everybody's rows, and statistics of them."""
+    async with connected(database_url) as connection:
+        await connection.execute(_SEED)
+        await connection.execute("VACUUM (ANALYZE)")
+        yield
+        await connection.execute("DELETE FROM users WHERE issuer = 'plans'")
+        await connection.execute("VACUUM (ANALYZE)")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A statement as it went to PostgreSQL."""
+
+    sql: str
+    arguments: tuple[Any, ...]
+
+
+@contextmanager
+def overheard() -> Iterator[list[Sent]]:
+    """The statements with parameters that this test sends."""
+    sent: list[Sent] = []
+    listening = ContextVar("listening", default=False)
+    original = asyncpg.Connection.fetch
+
+    async def fetch(self: asyncpg.Connection, query: str, *args: Any, **more: Any) -> Any:
+        if listening.get():
+            sent.append(Sent(query, args))
+        return await original(self, query, *args, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncpg.Connection, "fetch", fetch)
+        token = listening.set(True)
+        try:
+            yield sent
+        finally:
+            listening.reset(token)
+
+
+async def _everything(me: Caller) -> None:
+    """A run through all that a user does."""
+    made = orjson.loads((await me.perform(lists.add, [ListCreate(name="Plans")])).one().json)["id"]
+    other = orjson.loads((await me.perform(lists.add, [ListCreate(name="Other")])).one().json)["id"]
+    added = await me.perform(
+        todos.add,
+        [
+            TodoCreate(title="Buy milk", list_id=made, tags=["a", "b"], due="2026-12-01"),
+            TodoCreate(title="below", parent_index=0),
+            TodoCreate(title="again", repeat="daily"),
+        ],
+    )
+    parent, below, again = (orjson.loads(one.json)["id"] for one in added.results)  # type: ignore[union-attr]
+    await me.perform(todos.get, parent)
+    for wanted in (
+        TodoFilter(),
+        TodoFilter(status="done"),
+        TodoFilter(status="all", sort="title"),
+        TodoFilter(status="trashed"),
+        TodoFilter(list_id=made, priority=["medium"], due_before="2026-12-31"),
+        TodoFilter(tags=["a", "b"], tags_match="all"),
+        TodoFilter(tags=["a"]),
+        TodoFilter(parent_id=parent),
+        TodoFilter(ids=[parent, below]),
+        TodoFilter(sort="due"),
+        TodoFilter(overdue=True),
+        TodoFilter(completed_after="2026-01-01", status="all"),
+    ):
+        page = await me.perform(todos.find, wanted.model_copy(update={"limit": 1}))
+        if page.next_cursor is not None:
+            await me.perform(todos.find, wanted.model_copy(update={"limit": 1, "cursor": page.next_cursor}))
+    await me.perform(search.find, TodoFilter(text="buy mil"))
+    await me.perform(search.find, TodoFilter(text="mlik"))
+    await me.perform(todos.update, [{"id": parent, "title": "Buy more", "add_tags": ["c"], "due": "2026-12-02"}])
+    await me.perform(todos.update, [{"id": below, "parent_id": None, "list_id": other}])
+    await me.perform(todos.skip, [again])
+    await me.perform(todos.complete, [again, parent])
+    await me.perform(todos.delete, [parent])
+    await me.perform(todos.delete, [parent], False)
+    undone = await me.perform(todos.delete, [below])
+    assert undone.change_id is not None
+    await me.perform(changes.undo, undone.change_id)
+    await me.perform(changes.find, ChangeFilter())
+    await me.perform(changes.find, ChangeFilter(since=0))
+    await me.perform(changes.get, undone.change_id)
+    for_tags = [row["id"] for row in orjson.loads((await me.perform(tags.find)).json)]
+    await me.perform(tags.get, for_tags[0])
+    await me.perform(tags.rename, for_tags[0], "renamed")
+    await me.perform(tags.merge, for_tags[0], for_tags[1])
+    await me.perform(tags.delete, for_tags[1])
+    await me.perform(lists.find, ListQuery())
+    await me.perform(lists.get, made)
+    await me.perform(lists.update, [{"id": made, "position": 1}])
+    await me.perform(lists.delete, [made], ListRemoval(todos="move", move_to=other))
+    await me.once("plans").perform(lists.delete, [other], ListRemoval(todos="trash"))
+    await me.perform(OPERATIONS["overview.get"])
+    for name in ("analytics.streaks", "analytics.summary", "analytics.weekly_report"):
+        await me.perform(OPERATIONS[name])
+
+
+_SCAN: Final = re.compile(r"Seq Scan on (?:public\.)?(\w+)")
+
+
+@pytest.mark.usefixtures("seeded")
+async def test_no_statement_reads_a_whole_table(ann: Caller, database_url: str) -> None:
+    with overheard() as sent:
+        await _everything(ann)
+    assert len(sent) > 50
+
+    scans: dict[str, set[str]] = {}
+    async with connected(database_url) as connection, acting_as(connection, "todo_app", ann.principal.user_id):
+        for one in sent:
+            if one.sql.lstrip().upper().startswith(("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")):
+                plan = await _plan(connection, one)
+                found = LARGE & set(_SCAN.findall(plan))
+                if found:
+                    scans[one.sql] = found
+    assert scans == {}
+
+
+async def _plan(connection: asyncpg.Connection, one: Sent) -> str:
+    """How PostgreSQL would run it, with these arguments."""
+    rows = await connection.fetch(f"EXPLAIN {one.sql}", *one.arguments)
+    return "\n".join(row[0] for row in rows)

@@ -1,0 +1,129 @@
+"""Lists: where todos are kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal, Required, get_args
+
+from pydantic import Field, StringConstraints
+from sqlalchemy import CheckConstraint, Column, Index, Numeric, Text, UniqueConstraint, column, func, text
+from sqlmodel import Field as TableField
+from sqlmodel import SQLModel
+from typing_extensions import TypedDict
+
+from todo_core.models.fields import (
+    MAX_BATCH,
+    STRICT,
+    Id,
+    Input,
+    Output,
+    Trimmed,
+    Version,
+    id_column,
+    instant_column,
+    owner_column,
+    version_column,
+)
+from todo_core.validation import Tried
+
+Colour = Literal["grey", "red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "brown"]
+
+
+class TodoList(SQLModel, table=True):
+    """A list. The name is unique among a user's live lists by `name_key`; `position` orders them."""
+
+    __tablename__ = "lists"
+    __table_args__ = (
+        UniqueConstraint("user_id", "id"),
+        CheckConstraint(func.char_length(column("name")).between(1, 100), name="name_length"),
+        CheckConstraint(column("colour").in_(get_args(Colour)), name="colour_known"),
+        CheckConstraint("NOT is_inbox OR (archived_at IS NULL AND deleted_at IS NULL)", name="inbox_stays"),
+        Index("uq_lists_name", "user_id", "name_key", unique=True, postgresql_where=text("deleted_at IS NULL")),
+        Index("uq_lists_inbox", "user_id", unique=True, postgresql_where=text("is_inbox")),
+    )
+
+    id: int = TableField(sa_column=id_column())
+    user_id: int = TableField(sa_column=owner_column())
+    name: str = TableField(sa_type=Text)
+    name_key: str = TableField(sa_type=Text)
+    deleted_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
+    created_at: datetime = TableField(sa_column=instant_column(now=True))
+    updated_at: datetime = TableField(sa_column=instant_column(now=True))
+    version: int = TableField(sa_column=version_column())
+    colour: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "grey"})
+    position: Decimal = TableField(sa_column=Column(Numeric, nullable=False))
+    """Between any two there is a third: moving a list rewrites one row."""
+    is_inbox: bool = TableField(sa_column_kwargs={"server_default": "false"})
+    archived_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
+
+
+ListId = Annotated[Id, Field(description="Id of the list.")]
+ListIds = Annotated[list[Tried[Id]], Field(min_length=1, max_length=MAX_BATCH, description="Ids of 1–50 lists.")]
+ListName = Annotated[
+    Trimmed,
+    StringConstraints(min_length=1, max_length=100),
+    Field(description="Name, 1–100 characters; no two lists share one."),
+]
+ChosenColour = Annotated[Colour, Field(description="Colour.")]
+Place = Annotated[int, Field(ge=1, le=10_000, description="Place in the order, from 1.")]
+Afterwards = Literal["trash", "move"]
+AFTERWARDS_WORDS = "What becomes of its todos: to the trash, or to the list `move_to`."
+
+
+class ListCreate(Input):
+    """A new list, at the end of the order unless `position` says where."""
+
+    name: ListName
+    colour: ChosenColour = "grey"
+    position: Place | None = None
+
+
+class ListPatch(TypedDict, total=False):
+    """A change to one list: a field left out stays as it is."""
+
+    __pydantic_config__ = STRICT  # type: ignore[misc]  # how pydantic configures a TypedDict
+
+    name: ListName
+    colour: ChosenColour
+    position: Place
+    is_archived: Annotated[bool, Field(description="Archived lists and their todos are hidden.")]
+
+
+class ListUpdate(ListPatch, total=False):
+    """One item of a batch of updates."""
+
+    __pydantic_config__ = STRICT  # type: ignore[misc]
+
+    id: Required[ListId]
+    if_version: Version
+
+
+class ListRemoval(Input):
+    """What becomes of the todos of lists that are deleted."""
+
+    todos: Annotated[Afterwards | None, Field(description=AFTERWARDS_WORDS)] = None
+    move_to: Annotated[ListId | None, Field(description="The list that gets the todos.")] = None
+
+
+class ListQuery(Input):
+    """Which lists."""
+
+    archived: Annotated[Literal["exclude", "include", "only"], Field(description="Archived lists too, or only.")] = (
+        "exclude"
+    )
+
+
+class ListRead(Output):
+    """A list as it is read."""
+
+    id: Annotated[int, Field(description="Id.")]
+    name: Annotated[str, Field(description="Name.")]
+    colour: ChosenColour
+    position: Annotated[int, Field(description="Place in the order, from 1.")]
+    is_inbox: Annotated[bool, Field(description="Whether it is the inbox, which cannot be archived or deleted.")]
+    open_todos: Annotated[int, Field(description="Open todos in it.")]
+    archived_at: Annotated[datetime | None, Field(description="When it was archived.")]
+    created_at: Annotated[datetime, Field(description="When it was made.")]
+    updated_at: Annotated[datetime, Field(description="When it last changed.")]
+    version: Annotated[int, Field(description="Counts changes, from 1.")]

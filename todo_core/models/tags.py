@@ -1,0 +1,95 @@
+"""Tags: names that todos share across lists."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint, column, func
+from sqlalchemy import text as sql
+from sqlmodel import Field as TableField
+from sqlmodel import SQLModel
+
+from todo_core.models.fields import (
+    Id,
+    Input,
+    Output,
+    Trimmed,
+    id_column,
+    instant_column,
+    owner_column,
+    version_column,
+)
+
+
+class Tag(SQLModel, table=True):
+    """A tag. The name is unique among a user's live tags by `name_key`. A deleted tag keeps its links, unseen."""
+
+    __tablename__ = "tags"
+    __table_args__ = (
+        UniqueConstraint("user_id", "id"),
+        CheckConstraint(func.char_length(column("name")).between(1, 50), name="name_length"),
+        Index("uq_tags_name", "user_id", "name_key", unique=True, postgresql_where=sql("deleted_at IS NULL")),
+    )
+
+    id: int = TableField(sa_column=id_column())
+    user_id: int = TableField(sa_column=owner_column())
+    name: str = TableField(sa_type=Text)
+    name_key: str = TableField(sa_type=Text)
+    deleted_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
+    created_at: datetime = TableField(sa_column=instant_column(now=True))
+    updated_at: datetime = TableField(sa_column=instant_column(now=True))
+    version: int = TableField(sa_column=version_column())
+
+
+class TodoTag(SQLModel, table=True):
+    """That a todo has a tag; both of one owner."""
+
+    __tablename__ = "todo_tags"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["user_id", "todo_id"], ["todos.user_id", "todos.id"], name="fk_todo_tags_todo_id", ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(
+            ["user_id", "tag_id"], ["tags.user_id", "tags.id"], name="fk_todo_tags_tag_id", ondelete="CASCADE"
+        ),
+        Index("ix_todo_tags_tag", "user_id", "tag_id", "todo_id"),
+    )
+
+    user_id: int = TableField(sa_column=owner_column(primary_key=True))
+    todo_id: int = TableField(sa_type=BigInteger, primary_key=True)
+    tag_id: int = TableField(sa_type=BigInteger, primary_key=True)
+
+
+MAX_TAGS = 20
+TagId = Annotated[Id, Field(description="Id of the tag.")]
+TagName = Annotated[
+    Trimmed,
+    StringConstraints(min_length=1, max_length=50),
+    Field(description="Name, 1–50 characters; case does not matter."),
+]
+TagNames = Annotated[list[TagName], Field(max_length=MAX_TAGS)]
+
+
+class TagPatch(Input):
+    """A change to a tag: everything that has it shows the new name."""
+
+    name: TagName
+
+
+class TagMerge(Input):
+    """Where the todos of a tag go."""
+
+    into: Annotated[Id, Field(description="Id of the tag that stays.")]
+
+
+class TagRead(Output):
+    """A tag as it is read."""
+
+    id: Annotated[int, Field(description="Id.")]
+    name: Annotated[str, Field(description="Name.")]
+    open_todos: Annotated[int, Field(description="Open todos that have it.")]
+    created_at: Annotated[datetime, Field(description="When it was first used.")]
+    updated_at: Annotated[datetime, Field(description="When it last changed.")]
+    version: Annotated[int, Field(description="Counts changes, from 1.")]

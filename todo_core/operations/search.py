@@ -1,0 +1,46 @@
+"""Find todos by their words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from todo_core.errors import InvalidInput
+from todo_core.models.todos import TodoFilter, TodoRead
+from todo_core.operation import Tx, operation
+from todo_core.operations import todos
+from todo_core.queries import search as queries
+from todo_core.results import Near, Page
+
+SHOWN: Final = 5
+"""Near matches that are offered."""
+_ALIKE: Final = 60
+"""Of 100: how much alike a word must be to one that was looked for."""
+
+
+@operation(effect="reads", scope="todos:read", raises=(InvalidInput,))
+async def find(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
+    """Search todos by words in title and description, the best match first.
+
+    Every word must be there, the last may be the beginning of one. The filters of a list hold. If nothing is found,
+    the answer has what may have been meant.
+    """
+    page = await todos.find.run(tx, wanted, offset)
+    if page.total or wanted.text is None:
+        return page
+    return replace(page, near=await _near(tx, wanted, wanted.text))
+
+
+async def _near(tx: Tx, wanted: TodoFilter, text: str) -> Near | None:
+    """Todos with words like those that were looked for."""
+    from rapidfuzz import fuzz, process  # it takes a while to load, and most searches find something
+
+    known = await tx.value(queries.WORDS)
+    words = text.casefold().split()
+    best = [process.extractOne(word, known, scorer=fuzz.ratio, score_cutoff=_ALIKE) for word in words]
+    meant = " ".join(word if found is None else found[0] for word, found in zip(words, best, strict=True))
+    if not any(best) or meant == text.casefold():
+        return None
+    nearest = wanted.model_copy(update={"text": meant, "limit": SHOWN, "cursor": None, "sort": None, "direction": None})
+    page = await todos.find.run(tx, nearest)
+    return Near(meant, page.json) if page.total else None

@@ -1,0 +1,193 @@
+"""Insight, in SQL. Days and weeks come as moments from `todo_core.dates`: the user's, whatever the clocks do.
+
+What is in the trash counts in one case: it was completed before. Tidying up takes no achievement away, and
+what was added by mistake never was.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Boolean,
+    ColumnElement,
+    Date,
+    DateTime,
+    Integer,
+    Select,
+    Subquery,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+
+from todo_core.database import Statement, mine, parameter
+from todo_core.models.analytics import ActivityDay
+from todo_core.models.lists import TodoList
+from todo_core.models.tags import Tag, TodoTag
+from todo_core.models.todos import Todo
+from todo_core.models.users import User
+from todo_core.queries.todos import DUE_KEY
+
+_todo = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_list = TodoList.__table__  # type: ignore[attr-defined]
+_tag = Tag.__table__  # type: ignore[attr-defined]
+_link = TodoTag.__table__  # type: ignore[attr-defined]
+_user = User.__table__  # type: ignore[attr-defined]
+_activity = ActivityDay.__table__  # type: ignore[attr-defined]
+_INSTANT: Final = DateTime(timezone=True)
+_TRUE: Final = literal_column("true", Boolean)
+_me = parameter("user_id", BigInteger())
+
+CALENDAR = Statement(select(_user.c.time_zone, _user.c.week_start).where(_user.c.id == _me))
+SEEN = Statement(
+    insert(_activity).from_select(["user_id", "day"], select(_me, parameter("day", Date()))).on_conflict_do_nothing()
+)
+
+# --- streaks -----------------------------------------------------------------------------------
+
+_today = parameter("today", Date())
+_days = union_all(
+    # Whoever asks is here; that the day is written down may take a moment more.
+    select(literal("logins").label("kind"), _today.label("day")),
+    select(literal("logins"), _activity.c.day).where(mine(ActivityDay), _activity.c.day != _today),
+    select(literal("completions"), cast(func.timezone(parameter("time_zone", Text()), _todo.c.completed_at), Date))
+    .where(mine(Todo), _todo.c.completed_at.is_not(None))
+    .distinct(),
+).cte("days")
+# Days in a row have the same distance to their rank.
+_rank = cast(func.row_number().over(partition_by=_days.c.kind, order_by=_days.c.day), Integer)
+_ranked = select(_days.c.kind, _days.c.day, (_days.c.day - _rank).label("island")).subquery("ranked")
+_islands = (
+    select(_ranked.c.kind, func.count().label("length"), func.max(_ranked.c.day).label("last_day"))
+    .group_by(_ranked.c.kind, _ranked.c.island)
+    .subquery("islands")
+)
+STREAKS = Statement(
+    select(
+        _islands.c.kind,
+        func.coalesce(
+            func.max(_islands.c.length).filter(_islands.c.last_day >= _today - literal_column("1", Integer)), 0
+        ).label("current"),
+        func.max(_islands.c.length).label("longest"),
+        func.max(_islands.c.last_day).label("last_day"),
+    ).group_by(_islands.c.kind)
+)
+
+# --- summary -----------------------------------------------------------------------------------
+
+_now = parameter("now", _INSTANT)
+_ARCHIVED = select(_list.c.id).where(mine(TodoList), _list.c.archived_at.is_not(None))
+_OPEN = and_(
+    mine(Todo), _todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None), _todo.c.list_id.not_in(_ARCHIVED)
+)
+_DONE = and_(mine(Todo), _todo.c.completed_at.is_not(None))
+_today_ends = parameter("today_ends", _INSTANT)
+# Apart from the dates, so that an index answers it alone.
+_open = select(func.count().label("open")).select_from(_todo).where(_OPEN).subquery("open")
+_due = (
+    select(
+        func.count().filter(_todo.c.due_at >= parameter("today_begins", _INSTANT)).label("due_today"),
+        func.count().filter(_todo.c.due_at < _now).label("overdue"),
+    )
+    .where(_OPEN, _today_ends > DUE_KEY)
+    .subquery("due")
+)
+_done = (
+    select(
+        func.count().filter(_todo.c.completed_at >= parameter("days_7", _INSTANT)).label("completed_7_days"),
+        func.count().label("completed_30_days"),
+        cast(func.round(func.avg(func.extract("epoch", _todo.c.completed_at - _todo.c.created_at))), BigInteger).label(
+            "average_seconds_to_complete"
+        ),
+    )
+    .where(_DONE, _todo.c.completed_at >= parameter("days_30", _INSTANT))
+    .subquery("done")
+)
+SUMMARY = Statement(select(*_open.c, *_due.c, *_done.c).select_from(_open.join(_due, _TRUE).join(_done, _TRUE)))
+
+# --- a week and the one before -----------------------------------------------------------------
+
+_bounds = parameter("bounds", ARRAY(_INSTANT))
+"""Where the fourteen days of both weeks begin, and the moment after the last one."""
+_since, _until = parameter("since", _INSTANT), parameter("until", _INSTANT)
+"""The first and the last of these."""
+
+
+def _events(moment: ColumnElement[Any], *, added: bool) -> Select[Any]:
+    """Todos to which something happened in the two weeks, with the day of it: 1 to 14."""
+    return select(
+        _todo.c.id,
+        _todo.c.list_id,
+        _todo.c.priority,
+        func.width_bucket(moment, _bounds, type_=Integer()).label("day"),
+        literal_column(str(int(added)), Integer).label("added"),
+        literal_column(str(int(not added)), Integer).label("completed"),
+    ).where(mine(Todo), moment >= _since, moment < _until)
+
+
+# Each branch has the condition of an index; one condition for all would read every todo.
+_event = union_all(
+    _events(_todo.c.created_at, added=True).where(_todo.c.deleted_at.is_(None)),
+    _events(_todo.c.created_at, added=True).where(_todo.c.deleted_at.is_not(None), _todo.c.completed_at.is_not(None)),
+    _events(_todo.c.completed_at, added=False).where(_todo.c.completed_at.is_not(None)),
+).cte("event")
+_of_the_week = _event.c.day > literal_column("7", Integer)
+_flow = (func.sum(_event.c.added).label("added"), func.sum(_event.c.completed).label("completed"))
+
+
+def _array(rows: Select[Any]) -> ColumnElement[Any]:
+    """Rows as one JSON array, in their order."""
+    found = rows.subquery()
+    objects = func.json_agg(func.row_to_json(found.table_valued()))
+    return select(func.coalesce(objects, literal_column("'[]'::json"))).select_from(found).scalar_subquery()
+
+
+_moment, _moment_before = parameter("moment", _INSTANT), parameter("moment_before", _INSTANT)
+
+
+def _overdue_at(moment: BindParameter[Any]) -> ColumnElement[int]:
+    """How many todos were open and past their due at that moment, by the due that they have now."""
+    was_open = or_(_todo.c.completed_at.is_(None), _todo.c.completed_at >= moment)
+    return func.count().filter(_todo.c.due_at < moment, _todo.c.created_at < moment, was_open)
+
+
+def _overdue(*conditions: ColumnElement[bool]) -> Subquery:
+    now, before = _overdue_at(_moment).label("overdue"), _overdue_at(_moment_before).label("overdue_before")
+    return select(now, before).where(*conditions).subquery()
+
+
+_still_open = _overdue(_OPEN, _moment > DUE_KEY)
+_done_since = _overdue(_DONE, _todo.c.completed_at >= _moment_before, _todo.c.list_id.not_in(_ARCHIVED))
+
+WEEKS = Statement(
+    select(
+        _array(select(_event.c.day, *_flow).group_by(_event.c.day)).label("days"),
+        _array(
+            select(_list.c.id, _list.c.name, *_flow)
+            .select_from(_event.join(_list, _list.c.id == _event.c.list_id))
+            .where(mine(TodoList), _of_the_week)
+            .group_by(_list.c.id, _list.c.name)
+            .order_by(func.count().desc(), _list.c.id)
+        ).label("lists"),
+        _array(
+            select(_tag.c.name, *_flow)
+            .select_from(_event.join(_link, _link.c.todo_id == _event.c.id).join(_tag, _tag.c.id == _link.c.tag_id))
+            .where(mine(TodoTag), mine(Tag), _tag.c.deleted_at.is_(None), _of_the_week)
+            .group_by(_tag.c.id, _tag.c.name)
+            .order_by(func.count().desc(), _tag.c.id)
+        ).label("tags"),
+        _array(select(_event.c.priority, *_flow).where(_of_the_week).group_by(_event.c.priority)).label("priorities"),
+        *((_still_open.c[name] + _done_since.c[name]).label(name) for name in ("overdue", "overdue_before")),
+    ).select_from(_still_open.join(_done_since, _TRUE))
+)
+"""What happened in two weeks, day by day, and of the second by list, tag and priority."""

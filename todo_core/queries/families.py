@@ -1,0 +1,100 @@
+"""Todos with their parents and subtasks, in SQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Integer,
+    and_,
+    any_,
+    literal_column,
+    or_,
+    select,
+    union,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from todo_core.database import Statement, mine, parameter
+from todo_core.models.lists import TodoList
+from todo_core.models.todos import MAX_DEPTH, Todo
+from todo_core.queries.todos import read
+
+_table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_list = TodoList.__table__  # type: ignore[attr-defined]
+_child = _table.alias("child")
+_parent = _table.alias("parent")
+_named = and_(mine(Todo), _table.c.id == any_(parameter("ids", ARRAY(BigInteger))))
+
+
+def _downwards() -> CTE:
+    """The ids of todos and of everything below them."""
+    found: CTE = select(_table.c.id).where(_named).cte("down", recursive=True)
+    return found.union(select(_child.c.id).where(mine(_child), _child.c.parent_id == found.c.id))
+
+
+def _upwards() -> CTE:
+    """The ids of todos and of everything above them."""
+    found: CTE = select(_table.c.id, _table.c.parent_id).where(_named).cte("up", recursive=True)
+    return found.union(
+        select(_parent.c.id, _parent.c.parent_id).where(mine(_parent), _parent.c.id == found.c.parent_id)
+    )
+
+
+def _climbing(start: CTE) -> CTE:
+    """How far it is to the top, one row a step, and one step too many where that is too far."""
+    first = select(_table.c.parent_id, literal_column("0", Integer).label("depth"))
+    climb: CTE = first.where(mine(Todo), _table.c.id.in_(select(start.c.id))).cte("climb", recursive=True)
+    step = select(_parent.c.parent_id, climb.c.depth + 1)
+    return climb.union_all(step.where(mine(_parent), _parent.c.id == climb.c.parent_id, climb.c.depth <= MAX_DEPTH))
+
+
+FAMILY = Statement(
+    select(
+        _table.c.id,
+        _table.c.parent_id,
+        _table.c.list_id,
+        _table.c.completed_at,
+        _table.c.deleted_at,
+        _table.c.version,
+        _table.c.repeat.is_not(None).label("repeats"),
+        read(_table).label("row"),
+    )
+    .where(mine(Todo), _table.c.id.in_(union(select(_upwards().c.id), select(_downwards().c.id))))
+    .order_by(_table.c.id)
+)
+"""Todos with everything above and below them, the trash too."""
+
+
+def _is_open(source: FromClause) -> ColumnElement[bool]:
+    return and_(source.c.deleted_at.is_(None), source.c.completed_at.is_(None))
+
+
+_other: Any = _table.alias("other")
+_is_live = _table.c.deleted_at.is_(None)
+ODD_ONE = Statement(
+    select(_table.c.id)
+    .join(_list, and_(mine(TodoList), _list.c.id == _table.c.list_id))
+    .outerjoin(_other, and_(mine(_other), or_(_other.c.id == _table.c.parent_id, _other.c.parent_id == _table.c.id)))
+    .where(
+        _named,
+        or_(
+            and_(_is_live, _list.c.deleted_at.is_not(None)),
+            _other.c.list_id != _table.c.list_id,
+            and_(_other.c.id == _table.c.parent_id, _is_live, _other.c.deleted_at.is_not(None)),
+            and_(_other.c.parent_id == _table.c.id, _other.c.deleted_at.is_(None), _table.c.deleted_at.is_not(None)),
+            and_(_other.c.id == _table.c.parent_id, _is_open(_table), _other.c.completed_at.is_not(None)),
+            and_(_other.c.parent_id == _table.c.id, _is_open(_other), _table.c.completed_at.is_not(None)),
+        ),
+    )
+    .limit(1)
+)
+"""One of these todos that does not fit with its list, its parent or a subtask."""
+
+_far = _climbing(_downwards())
+TOO_DEEP = Statement(select(select(_far.c.depth).where(_far.c.depth > MAX_DEPTH).exists()))
+"""Whether one of these todos, or one below them, is too deep, or below itself."""

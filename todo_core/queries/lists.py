@@ -1,0 +1,172 @@
+"""Lists in SQL."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Numeric,
+    Text,
+    and_,
+    any_,
+    case,
+    cast,
+    column,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from todo_core.database import Statement, json_object, mine, parameter
+from todo_core.models.lists import ListRead, TodoList
+from todo_core.models.todos import Todo
+
+_table = TodoList.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_todo = Todo.__table__  # type: ignore[attr-defined]
+_me = parameter("user_id", BigInteger())
+_ids = parameter("ids", ARRAY(BigInteger))
+_live = and_(mine(TodoList), _table.c.deleted_at.is_(None))
+
+
+def open_todos(source: FromClause) -> ColumnElement[int]:
+    """How many open todos are in a list."""
+    counted = select(func.count()).where(
+        mine(Todo), _todo.c.list_id == source.c.id, _todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None)
+    )
+    return counted.correlate(source).scalar_subquery()
+
+
+_ranked = (
+    select(_table, func.row_number().over(order_by=(_table.c.position, _table.c.id)).label("place"))
+    .where(_live)
+    .subquery("ranked")
+)
+_READ = json_object(ListRead, _ranked.c, position=_ranked.c.place, open_todos=open_todos(_ranked))
+_wanted = parameter("archived", Text())
+FIND = Statement(
+    select(
+        func.coalesce(func.json_agg(_READ.op("ORDER BY")(_ranked.c.place)), literal_column("'[]'::json")).label("rows"),
+        func.count().label("total"),
+    )
+    .select_from(_ranked)
+    .where((_wanted == "include") | ((_wanted == "only") == _ranked.c.archived_at.is_not(None)))
+)
+ROWS = Statement(select(_ranked.c.id, _READ.label("row")).select_from(_ranked).where(_ranked.c.id == any_(_ids)))
+"""Live lists by their ids."""
+
+STATE = Statement(
+    select(
+        _table.c.id,
+        _table.c.name,
+        _table.c.name_key,
+        _table.c.colour,
+        _table.c.position,
+        _table.c.is_inbox,
+        _table.c.archived_at.is_not(None).label("is_archived"),
+        _table.c.deleted_at.is_not(None).label("is_deleted"),
+        _table.c.version,
+    )
+    .where(mine(TodoList))
+    .order_by(_table.c.position, _table.c.id)
+)
+"""What every list of the user is, the deleted ones too."""
+
+_item = (
+    func.jsonb_to_recordset(parameter("items", JSONB()))
+    .table_valued(
+        column("n", Integer),
+        column("id", BigInteger),
+        column("name", Text),
+        column("name_key", Text),
+        column("colour", Text),
+        column("position", Numeric),
+        column("is_archived", Boolean),
+        column("is_deleted", Boolean),
+        name="item",
+    )
+    .render_derived(with_types=True)
+)
+_new = (
+    insert(_table)
+    .from_select(
+        ["user_id", "name", "name_key", "colour", "position"],
+        select(_me, _item.c.name, _item.c.name_key, _item.c.colour, _item.c.position).order_by(_item.c.n),
+    )
+    .returning(_table.c.id)
+    .cte("new")
+)
+ADD = Statement(select(_new.c.id).order_by(_new.c.id))
+
+
+def _since(name: str, flag: str) -> ColumnElement[object]:
+    """A date that a flag sets, keeping the first moment, or clears."""
+    return case((_item.c[flag], func.coalesce(_table.c[name], func.statement_timestamp())))
+
+
+REVISE = Statement(
+    update(_table)
+    .values(
+        name=_item.c.name,
+        name_key=_item.c.name_key,
+        colour=_item.c.colour,
+        position=_item.c.position,
+        archived_at=_since("archived_at", "is_archived"),
+        deleted_at=_since("deleted_at", "is_deleted"),
+        updated_at=func.statement_timestamp(),
+        version=_table.c.version + 1,
+    )
+    .where(mine(TodoList), _table.c.id == any_(_ids), _table.c.id == _item.c.id)
+    .returning(_table.c.id)
+)
+
+GIVE_UP_NAMES = Statement(
+    update(_table)
+    .values(name_key=_table.c.name_key + literal_column("' '") + cast(_table.c.id, Text))
+    .where(mine(TodoList), _table.c.id == any_(_ids))
+)
+HOLD_TODOS = Statement(
+    select(select(_todo.c.id).where(mine(Todo), _todo.c.list_id == any_(_ids), _todo.c.deleted_at.is_(None)).exists())
+)
+_move_to = parameter("move_to", BigInteger())
+_old = (
+    select(_todo.c.id, _todo.c.list_id, _todo.c.version)
+    .where(mine(Todo), _todo.c.list_id == any_(_ids), _todo.c.deleted_at.is_(None))
+    .with_for_update()
+    .cte("old")
+)
+_emptied = (
+    update(_todo)
+    .values(
+        list_id=func.coalesce(_move_to, _old.c.list_id),
+        deleted_at=case((_move_to.is_(None), func.statement_timestamp())),
+        updated_at=func.statement_timestamp(),
+        version=_todo.c.version + 1,
+    )
+    .where(mine(Todo), _todo.c.id == _old.c.id)
+    .returning(_todo)
+    .cte("emptied")
+)
+
+
+def _state(source: FromClause, deleted_at: ColumnElement[object]) -> ColumnElement[str]:
+    fields = {"list_id": source.c.list_id, "deleted_at": deleted_at, "version": source.c.version}
+    pairs = [part for name, value in fields.items() for part in (literal_column(f"'{name}'"), value)]
+    return func.json_build_object(*pairs)
+
+
+EMPTY = Statement(
+    select(
+        _emptied.c.id,
+        _state(_old, literal_column("NULL::timestamptz")).label("before"),
+        _state(_emptied, _emptied.c.deleted_at).label("after"),
+    )
+    .join(_old, _old.c.id == _emptied.c.id)
+    .order_by(_emptied.c.id)
+)
+"""Move every todo of lists to another, or to the trash where none is named: what changed of each."""

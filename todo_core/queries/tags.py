@@ -1,0 +1,159 @@
+"""Tags in SQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    FromClause,
+    Text,
+    any_,
+    case,
+    column,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from todo_core.database import Statement, json_object, mine, parameter
+from todo_core.models.tags import Tag, TagRead, TodoTag
+from todo_core.models.todos import Todo
+
+_table = Tag.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_link = TodoTag.__table__  # type: ignore[attr-defined]
+_todo = Todo.__table__  # type: ignore[attr-defined]
+_me = parameter("user_id", BigInteger())
+_id = parameter("id", BigInteger())
+
+
+def open_todos(source: FromClause) -> ColumnElement[int]:
+    """How many open todos have a tag."""
+    counted = (
+        select(func.count())
+        .select_from(_link.join(_todo, _todo.c.id == _link.c.todo_id))
+        .where(
+            mine(TodoTag),
+            mine(Todo),
+            _link.c.tag_id == source.c.id,
+            _todo.c.deleted_at.is_(None),
+            _todo.c.completed_at.is_(None),
+        )
+    )
+    return counted.correlate(source).scalar_subquery()
+
+
+def _read(source: FromClause, **known: Any) -> ColumnElement[Any]:
+    return json_object(TagRead, source.c, **({"open_todos": open_todos(source)} | known))
+
+
+ALL = Statement(
+    select(
+        func.coalesce(
+            func.json_agg(_read(_table).op("ORDER BY")(_table.c.name_key)), literal_column("'[]'::json")
+        ).label("rows"),
+        func.count().label("total"),
+    ).where(mine(Tag), _table.c.deleted_at.is_(None))
+)
+ONE = Statement(
+    select(_table.c.name, _read(_table).label("row")).where(
+        mine(Tag), _table.c.id == _id, _table.c.deleted_at.is_(None)
+    )
+)
+
+_named = (
+    func.jsonb_to_recordset(parameter("names", JSONB()))
+    .table_valued(column("name", Text), column("name_key", Text), name="named")
+    .render_derived(with_types=True)
+)
+_made = (
+    upsert(_table)
+    .from_select(["user_id", "name", "name_key"], select(_me, _named.c.name, _named.c.name_key))
+    .on_conflict_do_nothing()
+    .returning(_table)
+    .cte("made")
+)
+ENSURE = Statement(
+    select(_made.c.name_key, _made.c.id, _read(_made, open_todos=literal_column("0")).label("made")).union_all(
+        select(_table.c.name_key, _table.c.id, literal_column("NULL::json")).where(
+            mine(Tag), _table.c.deleted_at.is_(None), _table.c.name_key.in_(select(_named.c.name_key))
+        )
+    )
+)
+"""Tags by their names; those that were not there are made."""
+
+_old = select(_table).where(mine(Tag), _table.c.id == _id).with_for_update().cte("old")
+_deleted = parameter("deleted", Boolean())
+_revised = (
+    update(_table)
+    .values(
+        name=parameter("name", Text()),
+        name_key=parameter("name_key", Text()),
+        deleted_at=case((_deleted, func.coalesce(_old.c.deleted_at, func.statement_timestamp()))),
+        updated_at=func.statement_timestamp(),
+        version=_old.c.version + 1,
+    )
+    .where(
+        mine(Tag),
+        _table.c.id == _old.c.id,
+        or_(_old.c.name != parameter("name", Text()), _old.c.deleted_at.is_not(None) != _deleted),
+    )
+    .returning(_table)
+    .cte("revised")
+)
+REVISE = Statement(
+    select(
+        _old.c.name,
+        _old.c.version,
+        _old.c.deleted_at.is_not(None).label("was_deleted"),
+        _revised.c.version.label("new_version"),
+        _read(_old).label("before"),
+        case((_revised.c.id.is_not(None), _read(_revised))).label("after"),
+    ).select_from(_old.outerjoin(_revised, _revised.c.id == _old.c.id))
+)
+"""Give a tag its name and say whether it is deleted."""
+
+BY_KEY = Statement(
+    select(_table.c.id).where(
+        mine(Tag), _table.c.name_key == parameter("name_key", Text()), _table.c.deleted_at.is_(None)
+    )
+)
+STATE = Statement(
+    select(_table.c.name, _table.c.version, _table.c.deleted_at.is_not(None).label("is_deleted")).where(
+        mine(Tag), _table.c.id == _id
+    )
+)
+"""A tag, deleted or not."""
+
+_todos = parameter("todos", ARRAY(BigInteger))
+_into = parameter("into", BigInteger())
+_source = select(_me, _link.c.todo_id, _into).where(mine(TodoTag), _link.c.tag_id == _id)
+_merged = (
+    upsert(_link)
+    .from_select(["user_id", "todo_id", "tag_id"], _source)
+    .on_conflict_do_nothing()
+    .returning(_link.c.todo_id)
+    .cte("merged")
+)
+MERGE = Statement(select(func.coalesce(func.array_agg(_merged.c.todo_id), literal_column("'{}'::bigint[]"))))
+"""Give everything that has one tag another; whose it became."""
+
+_back = func.unnest(_todos).column_valued("todo_id")
+LINK = Statement(
+    upsert(_link).from_select(["user_id", "todo_id", "tag_id"], select(_me, _back, _into)).on_conflict_do_nothing()
+)
+UNLINK = Statement(_link.delete().where(mine(TodoTag), _link.c.tag_id == _into, _link.c.todo_id == any_(_todos)))
+IS_USED = Statement(
+    select(
+        select(_link.c.todo_id)
+        .join(_todo, _todo.c.id == _link.c.todo_id)
+        .where(mine(TodoTag), mine(Todo), _link.c.tag_id == _id, _todo.c.deleted_at.is_(None))
+        .exists()
+    )
+)
