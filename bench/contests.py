@@ -6,25 +6,20 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from bench import limit, load, wire
+from bench.cases import CASES, FLOOR, OURS, OURS_JWT, TUTORIAL, Asks, Case, Promise
 from bench.database import Actor, Database
 from bench.load import Measured
-from bench.plan import PAGE_SIZE
 from bench.servers import Servers
 
-FLOOR: Final = "floor"
-TUTORIAL: Final = "tutorial"
-OURS_TOKEN: Final = "ours, API token"  # noqa: S105  # a name
-OURS_JWT: Final = "ours, EdDSA JWT"
 LIMIT: Final = "pgbench"
 ECHO: Final = "bare echo"
 LIST_TODOS: Final = "list_todos, 25 rows"
 ADD_TODOS: Final = "add_todos, one"
-
-REST_CASES: Final = ("list-50", "get-one", "add-one", "complete-one")
 MCP: Final = "mcp"
+NAMES: Final = (*(case.name for case in CASES), MCP)
 _SAMPLE: Final = 100
 
 
@@ -41,79 +36,86 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """Contestants that do the same; the first one is what the others are compared with."""
+    """Contestants that take turns; the first one is what the others are compared with."""
 
     case: str
+    what: str
     entries: tuple[Entry, ...]
+    promises: Sequence[Promise]
+    writes: bool
     before: Callable[[], None] | None = None
     """Makes the database fit before each measurement."""
 
 
 def contests(servers: Servers, database: Database) -> list[Contest]:
-    """Every contest."""
-    actors = database.actors()
-    found = [_rest(case, servers, database, actors) for case in REST_CASES]
+    """Every contest: those that only read come first."""
+    big_user, *actors = database.actors()
+    found = [_rest(case, servers, database, [big_user] if case.by == "big user" else actors) for case in CASES]
     return [*found, _mcp(servers, actors)]
 
 
-def _rest(case: str, servers: Servers, database: Database, actors: Sequence[Actor]) -> Contest:
-    sends = (
-        (FLOOR, servers.floor, wire.by_number),
-        (TUTORIAL, servers.tutorial, wire.by_secret),
-        (OURS_TOKEN, servers.ours, wire.by_token),
-        (OURS_JWT, servers.ours, wire.by_jwt),
-    )
-    entries = [_entry(name, port, wire.rest(case, port, actors, identify), case) for name, port, identify in sends]
+def _rest(case: Case, servers: Servers, database: Database, actors: Sequence[Actor]) -> Contest:
+    callers = {
+        FLOOR: (servers.floor, wire.by_number),
+        TUTORIAL: (servers.tutorial, wire.by_secret),
+        OURS: (servers.ours, wire.by_token),
+        OURS_JWT: (servers.ours, wire.by_jwt),
+    }
+
+    def entry(name: str, caller: str, asks: Asks, is_right: Callable[[Any], bool]) -> Entry:
+        port, identify = callers[caller]
+        asked = wire.in_turn(actors, asks)
+        expected = [request.rows for _, request in asked]
+
+        def accept(turn: int, answer: Any) -> bool:
+            rows = expected[turn]
+            return is_right(answer) if rows is None else len(answer["items"]) == rows
+
+        return _entry(name, port, wire.rest(asked, port, identify), accept)
+
+    entries = [entry(name, name, case.asks, case.is_right) for name in case.contestants]
+    if case.beside is not None:
+        entries.append(entry(case.beside.name, OURS, case.beside.asks, bool))
     if (pgbench := limit.binary()) is not None:
-        entries.append(Entry(LIMIT, partial(limit.run, pgbench, database, case), lambda: None))
-    return Contest(case, tuple(entries), database.reopen if case == "complete-one" else None)
+        entries.append(Entry(LIMIT, partial(limit.run, pgbench, database, case.script), lambda: None))
+    before = database.reopen if case.reopens else None
+    return Contest(case.name, case.what, tuple(entries), case.promises, case.writes, before)
 
 
 def _mcp(servers: Servers, actors: Sequence[Actor]) -> Contest:
     new = {"todos": [{"title": "Buy milk and bread", "description": "2 l"}]}
+
+    def entry(name: str, port: int, tool: str, arguments: dict[str, Any], is_right: Callable[[str], bool]) -> Entry:
+        requests = wire.tool_calls(tool, arguments, port, actors)
+        return _entry(name, port, requests, lambda _, answer: is_right(_text(answer)))
+
     entries = (
-        _entry(ECHO, servers.echo, wire.tool_calls("echo", {"text": "hello"}, servers.echo, actors), ECHO),
-        _entry(LIST_TODOS, servers.ours, wire.tool_calls("list_todos", {}, servers.ours, actors), LIST_TODOS),
-        _entry(ADD_TODOS, servers.ours, wire.tool_calls("add_todos", new, servers.ours, actors), ADD_TODOS),
+        entry(ECHO, servers.echo, "echo", {"text": "hello"}, lambda text: "hello" in text),
+        entry(LIST_TODOS, servers.ours, "list_todos", {}, lambda text: len(json.loads(text)["todos"]) == 25),
+        entry(ADD_TODOS, servers.ours, "add_todos", new, lambda text: "change_id" in json.loads(text)),
     )
-    return Contest(MCP, entries)
+    what = "the first page of open todos; a todo with title and description"
+    return Contest(MCP, what, entries, (Promise(LIST_TODOS, ECHO, 0.5),), writes=True)
 
 
-def _entry(name: str, port: int, requests: Sequence[bytes], kind: str) -> Entry:
+def _entry(name: str, port: int, requests: Sequence[bytes], accept: Callable[[int, Any], bool]) -> Entry:
     def measure(connections: int, seconds: float) -> Measured:
         return load.run(port, requests, connections, seconds)
 
     def check() -> None:
         client = load.Client(port)
-        for request in requests[:_SAMPLE]:
+        for turn, request in enumerate(requests[:_SAMPLE]):
             body = client.read(request)
-            if not _EXPECTED[kind](json.loads(body)):
-                raise SystemExit(f"{name} answered {kind} wrongly: {body[:500]!r}")
+            if not accept(turn, json.loads(body)):
+                raise SystemExit(f"{name} answered {request.splitlines()[0]!r} wrongly: {body[:500]!r}")
         client.close()
 
     return Entry(name, measure, check)
 
 
-_EXPECTED: Final[dict[str, Callable[[dict[str, object]], bool]]] = {
-    "list-50": lambda answer: len(_list(answer, "items")) == min(PAGE_SIZE, int(str(answer["total"]))) > 0,
-    "get-one": lambda answer: answer["deleted_at"] is None and answer["title"] != "",
-    "add-one": lambda answer: answer["title"] != "" and answer["version"] == 1,
-    "complete-one": lambda answer: answer["completed_at"] is not None,
-    ECHO: lambda answer: "hello" in _text(answer),
-    LIST_TODOS: lambda answer: len(json.loads(_text(answer))["todos"]) == 25,
-    ADD_TODOS: lambda answer: "change_id" in json.loads(_text(answer)),
-}
-
-
-def _list(answer: dict[str, object], name: str) -> list[dict[str, object]]:
-    found = answer[name]
-    assert isinstance(found, list)
-    return found
-
-
-def _text(answer: dict[str, object]) -> str:
+def _text(answer: dict[str, Any]) -> str:
     """What a tool call answered; nothing if that is an error."""
     result = answer.get("result")
     if not isinstance(result, dict) or result.get("isError"):
-        return ""
+        return "{}"
     return str(result["content"][0]["text"])

@@ -3,83 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-from rich.progress import Progress
 
-from bench.plan import BIG_USER, FIRST_SMALL_USER, ISSUER, Size
+from bench import seed
+from bench.plan import Size
 from migrations import run
-from todo_core import tokens
 
 _DATABASE: Final = "todo_bench"
-_CHUNK: Final = 20_000
 
-_VERBS: Final = ("Buy", "Call", "Write", "Read", "Plan", "Book", "Fix", "Clean", "Send", "Review", "Renew", "Pay")
-_THINGS: Final = (
-    "milk and bread",
-    "the plumber",
-    "the quarterly report",
-    "chapter four",
-    "the summer trip",
-    "a dentist appointment",
-    "the kitchen tap",
-    "birthday cards",
-    "the pull request",
-    "the passport",
-    "the electricity bill",
-    "tickets for Saturday",
-)
-
-_USERS: Final = """
-INSERT INTO users (id, issuer, subject, created_at)
-SELECT i, $1, i::text, now() - interval '800 days' FROM generate_series(1, $2::int) i
+_ACTORS: Final = """
+SELECT a.user_id, a.token, s.at AS seeded_at, l.id AS inbox,
+    ARRAY(SELECT g.name FROM tags g WHERE g.user_id = a.user_id ORDER BY g.id) AS tags
+FROM bench.seeded s, bench.actors a JOIN lists l ON l.user_id = a.user_id AND l.is_inbox
 """
-
-_TODOS: Final = f"""
-INSERT INTO todos (id, user_id, title, description, priority, completed_at, deleted_at, created_at, updated_at, version)
-SELECT i + 1, owner, title, description, priority, completed, deleted, created,
-       greatest(created, completed, deleted), 1 + (completed IS NOT NULL)::int + (deleted IS NOT NULL)::int
-FROM (
-    SELECT i, owner, created,
-        ($4::text[])[1 + floor(random() * array_length($4, 1))::int] || ' '
-            || ($5::text[])[1 + floor(random() * array_length($5, 1))::int] || ' ' || (i % 97) AS title,
-        CASE WHEN random() < 0.3
-            THEN 'Before the end of the month; ask ' || (i % 31) || ' others first and write down what they say.'
-        END AS description,
-        (ARRAY[1, 2, 2, 2, 2, 3, 3, 4])[1 + floor(random() * 8)::int] AS priority,
-        CASE WHEN random() < 0.3 THEN created + random() * (now() - created) END AS completed,
-        CASE WHEN owner <> {BIG_USER} AND random() < 0.03 THEN created + random() * (now() - created) END AS deleted
-    FROM (
-        SELECT i,
-            CASE WHEN i % 10 = 9 THEN {BIG_USER} ELSE {FIRST_SMALL_USER} + (i - i / 10) % ($3::bigint - 1) END AS owner,
-            now() - interval '730 days' * (1 - i::float8 / $6::bigint) - interval '1 minute' AS created
-        FROM generate_series($1::bigint, $2::bigint) i
-        OFFSET 0
-    ) AS owned
-    OFFSET 0
-) AS made
-"""
-
-_AFTER: Final = """
-SELECT setval(pg_get_serial_sequence('users', 'id'), (SELECT max(id) FROM users));
-SELECT setval(pg_get_serial_sequence('todos', 'id'), (SELECT max(id) FROM todos));
-CREATE SCHEMA bench;
-CREATE TABLE bench.actors (user_id bigint PRIMARY KEY, token text NOT NULL);
-CREATE TABLE bench.seeded (recipe text, users int, todos int, actors int);
-"""
-
-_PRISTINE: Final = f"""
-CREATE TABLE bench.pristine AS
-    SELECT t.id, t.completed_at, t.updated_at, t.version FROM todos t JOIN bench.actors a USING (user_id)
-    WHERE t.deleted_at IS NULL AND t.user_id <> {BIG_USER} ORDER BY t.id
+_THEIR_TODOS: Final = """
+SELECT a.user_id, t.*
+FROM bench.actors a, LATERAL (
+    SELECT id, title, priority, list_id, due_at, completed_at IS NULL, parent_id IS NOT NULL FROM todos
+    WHERE user_id = a.user_id AND deleted_at IS NULL ORDER BY id LIMIT 200
+) t
+ORDER BY a.user_id, t.id
 """
 
 _ALL_OPEN: Final = """
@@ -87,22 +40,47 @@ LOCK TABLE todos;
 UPDATE todos t SET completed_at = NULL FROM bench.pristine p WHERE t.id = p.id AND t.completed_at IS NOT NULL
 """
 
+# Without the triggers of foreign keys, which would look for what belongs to each row that goes.
 _RESTORE: Final = """
+SET session_replication_role = replica;
 LOCK TABLE todos;
+DELETE FROM todo_tags WHERE todo_id > (SELECT todos FROM bench.seeded);
 DELETE FROM todos WHERE id > (SELECT todos FROM bench.seeded);
-TRUNCATE changes, idempotency_keys;
+DELETE FROM tags WHERE id > (SELECT tags FROM bench.seeded);
+DELETE FROM lists WHERE id > (SELECT lists FROM bench.seeded);
+TRUNCATE changes, idempotency_keys, activity_days;
 UPDATE todos t SET completed_at = p.completed_at, updated_at = p.updated_at, version = p.version
-    FROM bench.pristine p WHERE t.id = p.id AND t.version <> p.version;
+    FROM bench.pristine p
+    WHERE t.id = p.id AND (t.version, t.completed_at) IS DISTINCT FROM (p.version, p.completed_at);
 """
+_WRITTEN: Final = "todos, todo_tags, tags, lists, changes, idempotency_keys, api_tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """What a request needs to know of a seeded todo."""
+
+    id: int
+    title: str
+    priority: int
+    list_id: int
+    due_at: datetime | None
+    is_open: bool
+    is_subtask: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A user that sends requests, with open todos to ask for."""
+    """A user that sends requests, with what can be asked for."""
 
     user_id: int
     token: str
-    todo_ids: list[int]
+    seeded_at: datetime
+    """The seed's present: todos are due in the weeks before and after it."""
+    inbox: int
+    tags: list[str]
+    todos: list[Todo]
+    """What is not in the trash: all, or of the big user the first 200."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +93,18 @@ class Database:
     """PostgreSQL's."""
 
     def actors(self) -> list[Actor]:
-        """Those who send requests."""
-        rows = self._fetch(
-            "SELECT a.user_id, a.token, array_agg(p.id ORDER BY p.id) AS ids"
-            " FROM bench.actors a JOIN todos t USING (user_id) JOIN bench.pristine p ON p.id = t.id"
-            " GROUP BY a.user_id ORDER BY a.user_id"
-        )
-        return [Actor(row["user_id"], row["token"], row["ids"]) for row in rows]
+        """Those who send requests, in the order of their ids: first the one with a tenth of all todos."""
+        todos: dict[int, list[Todo]] = defaultdict(list)
+        for user_id, *fields in self._fetch(_THEIR_TODOS):
+            todos[user_id].append(Todo(*fields))
+        actors = [Actor(**row, todos=todos[row["user_id"]]) for row in self._fetch(_ACTORS)]
+        return sorted(actors, key=lambda actor: actor.user_id)
 
-    def token_of_the_big_user(self) -> str:
-        """The token of the user with a tenth of all todos."""
-        (row,) = self._fetch("SELECT token FROM bench.actors WHERE user_id = $1", BIG_USER)
-        return str(row["token"])
+    def seeded_at(self) -> datetime:
+        """The seed's present."""
+        ((at,),) = self._fetch("SELECT at FROM bench.seeded")
+        assert isinstance(at, datetime)
+        return at
 
     def reopen(self) -> None:
         """Make every todo of the actors an open one."""
@@ -134,7 +112,7 @@ class Database:
 
     def restore(self) -> None:
         """Undo what a round has written, and leave no dead rows behind."""
-        self._run(_RESTORE, "VACUUM (ANALYZE) todos", "VACUUM (ANALYZE) changes", "CHECKPOINT")
+        self._run(_RESTORE, f"VACUUM (ANALYZE) {_WRITTEN}", "CHECKPOINT")
 
     def _run(self, *statements: str) -> None:
         async def execute() -> None:
@@ -145,11 +123,11 @@ class Database:
 
         asyncio.run(execute())
 
-    def _fetch(self, query: str, *args: Any) -> list[Any]:
+    def _fetch(self, query: str) -> list[Any]:
         async def fetch() -> list[Any]:
             connection = await asyncpg.connect(self.url)
             try:
-                return list(await connection.fetch(query, *args))
+                return list(await connection.fetch(query))
             finally:
                 await connection.close()
 
@@ -184,71 +162,11 @@ def seeded(folder: Path, size: Size) -> Iterator[Database]:
 async def _ensure(server_url: str, url: str, size: Size) -> str:
     connection = await asyncpg.connect(server_url)
     try:
-        if not await _is_seeded(url, size):
+        if not await seed.is_seeded(url, size):
             await connection.execute(f"DROP DATABASE IF EXISTS {_DATABASE} WITH (FORCE)")
             await connection.execute(f"CREATE DATABASE {_DATABASE}")
             await run.migrate(url)
-            await _seed(url, size)
+            await seed.seed(url, size)
         return str(await connection.fetchval("SELECT split_part(current_setting('server_version'), ' ', 1)"))
     finally:
         await connection.close()
-
-
-async def _is_seeded(url: str, size: Size) -> bool:
-    try:
-        connection = await asyncpg.connect(url)
-    except asyncpg.InvalidCatalogNameError:
-        return False
-    try:
-        found = await connection.fetchrow("SELECT * FROM bench.seeded")
-    except asyncpg.UndefinedTableError:
-        return False
-    finally:
-        await connection.close()
-    return found is not None and tuple(found) == _mark(size)
-
-
-def _mark(size: Size) -> tuple[str, int, int, int]:
-    """What the seed was made by: after a change of the schema or of this file it is made anew."""
-    recipe = hashlib.sha256(Path(__file__).read_bytes())
-    for step in sorted((Path(run.__file__).parent / "versions").glob("*.py")):
-        recipe.update(step.read_bytes())
-    return recipe.hexdigest(), size.users, size.todos, size.actors
-
-
-async def _seed(url: str, size: Size) -> None:
-    connection = await asyncpg.connect(url, command_timeout=600)
-    try:
-        # Faster, and what it leaves out (checking foreign keys) is right by construction.
-        await connection.execute(
-            "SET session_replication_role = replica; SET synchronous_commit = off; SET maintenance_work_mem = '256MB'"
-        )
-        await connection.execute("SELECT setseed(0.5)")
-        await connection.execute(_USERS, ISSUER, size.users)
-        with Progress() as progress:
-            task = progress.add_task(f"Seeding {size.todos:,} todos of {size.users:,} users", total=size.todos)
-            for first in range(0, size.todos, _CHUNK):
-                last = min(first + _CHUNK, size.todos) - 1
-                await connection.execute(_TODOS, first, last, size.users, _VERBS, _THINGS, size.todos)
-                progress.update(task, completed=last + 1)
-        await connection.execute(_AFTER)
-        actors = [BIG_USER, *range(FIRST_SMALL_USER, FIRST_SMALL_USER + size.actors)]
-        for user_id in actors:
-            await _give_token(connection, user_id)
-        await connection.execute(_PRISTINE)
-        await connection.execute("INSERT INTO bench.seeded VALUES ($1, $2, $3, $4)", *_mark(size))
-        await connection.execute("VACUUM (ANALYZE)")
-    finally:
-        await connection.close()
-
-
-async def _give_token(connection: asyncpg.Connection[Any], user_id: int) -> None:
-    token = tokens.generate()
-    await connection.execute("INSERT INTO bench.actors VALUES ($1, $2)", user_id, token)
-    await connection.execute(
-        "INSERT INTO api_tokens (user_id, name, hint, hash, scopes) VALUES ($1, 'bench', $2, $3, $4)",
-        user_id,
-        tokens.hint(token),
-        tokens.digest(token),
-        ["todos:read", "todos:write", "profile"],
-    )

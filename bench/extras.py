@@ -42,7 +42,8 @@ class Pages:
 
 def pages(port: int, database: Database, times: int) -> Pages:
     """Page 2 and the last page of the user with the most todos, in turns."""
-    header = f"Authorization: Bearer {database.token_of_the_big_user()}"
+    big_user, *_ = database.actors()
+    header = wire.by_token(big_user)
     client = Client(port)
 
     def read(query: str) -> dict[str, Any]:
@@ -147,9 +148,9 @@ class Sizes:
     """The longer answer of `add_todos` and `complete_todos` to one todo."""
 
 
-def sizes(port: int, actors: list[Actor]) -> Sizes:
+def sizes(port: int, actor: Actor) -> Sizes:
     """Ask for them over HTTP."""
-    client, me = Client(port), wire.by_token(actors[0])
+    client, me = Client(port), wire.by_token(actor)
 
     def result(request: bytes) -> Any:
         return json.loads(client.read(request))["result"]

@@ -6,27 +6,25 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from bench import sql
 from bench.database import Database
 from bench.load import Measured
-from bench.plan import FIRST_SMALL_USER, PAGE_SIZE, POOL_SIZE
+from bench.plan import FIRST_SMALL_USER, LISTS, POOL_SIZE
 
-_ARGUMENTS: Final = {
-    "list-50": f"\\set limit {PAGE_SIZE}",
-    "get-one": "",
-    "add-one": "\\set title random(1, 1000)\n\\set priority 2",
-    "complete-one": "\\set completed random(0, 1) = 1",
-}
-_STATEMENTS: Final = {
-    "list-50": sql.LIST,
-    "get-one": sql.GET,
-    "add-one": sql.ADD.replace(":title", "'Buy milk and bread ' || :title").replace(":description", "'2 l'"),
-    "complete-one": sql.COMPLETE,
-}
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A statement for pgbench."""
+
+    statement: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    """SQL for parameters; it may use `:user`, `:inbox` (of that user), `:id` (a todo's), `:any` (a number from 1 to 4)
+    and `:now` (the seed's present, in seconds since 1970)."""
 
 
 def binary() -> str | None:
@@ -37,24 +35,24 @@ def binary() -> str | None:
     return str(bundled[-1]) if bundled else shutil.which("pgbench")
 
 
-def run(pgbench: str, database: Database, case: str, clients: int, seconds: float) -> Measured:
-    """Run a case's statement as often as possible, on at most as many connections as a server has."""
+def run(pgbench: str, database: Database, script: Script, clients: int, seconds: float) -> Measured:
+    """Run a script as often as possible, on at most as many connections as a server has."""
     size, parts = database.size, urlsplit(database.url)
-    script = "\n".join(
-        [
-            f"\\set actor random(0, {size.actors - 1})",
-            f"\\set turn random(0, {size.todos * 9 // 10 // size.small_users - 1})",
-            f"\\set user {FIRST_SMALL_USER} + :actor",
-            # The seed's own arithmetic: every tenth todo is the big user's.
-            f"\\set small :actor + :turn * {size.small_users}",
-            "\\set id :small + :small / 9 + 1",
-            _ARGUMENTS[case],
-            _STATEMENTS[case] + ";",
-        ]
-    )
+    lines = [
+        f"\\set actor random(0, {size.actors - 1})",
+        f"\\set turn random(0, {size.todos * 9 // 10 // size.small_users - 1})",
+        # The seed's own arithmetic: every tenth todo is the big user's.
+        f"\\set small :actor + :turn * {size.small_users}",
+        f"\\set user {FIRST_SMALL_USER} + :actor",
+        f"\\set inbox (:user - 1) * {len(LISTS)} + 1",
+        "\\set id :small + :small / 9 + 1",
+        "\\set any random(1, 4)",
+        f"\\set now {database.seeded_at().timestamp():.0f}",
+        sql.filled(script.statement, script.values) + ";",
+    ]
     with tempfile.TemporaryDirectory(prefix="todo-mcp-bench-") as folder:
         file = Path(folder) / "script.sql"
-        file.write_text(script)
+        file.write_text("\n".join(lines))
         address = ["-h", parse_qs(parts.query)["host"][0], "-U", parts.username or "", "-d", parts.path[1:]]
         options = ["-n", "-M", "prepared", "-c", str(min(clients, POOL_SIZE)), *_duration(seconds)]
         log = ["-l", "--log-prefix", str(Path(folder) / "log")]

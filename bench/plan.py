@@ -17,6 +17,10 @@ JWT_SECRET: Final = "a-benchmark's-secret-of-more-than-thirty-two-bytes"  # noqa
 BIG_USER: Final = 1
 """The user with a tenth of all todos."""
 FIRST_SMALL_USER: Final = 2
+LISTS: Final = ("Inbox", "Work", "Home", "Errands")
+"""Those of every user. The inbox holds more than half of the todos."""
+TAGS_EACH: Final = 3
+"""Tags of every user."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import limit, load
-from bench.contests import ECHO, FLOOR, MCP, TUTORIAL, Contest
+from bench.cases import FLOOR, TUTORIAL
+from bench.contests import ECHO, Contest
 from bench.extras import BYTES_PER_TOKEN
 from bench.plan import CONNECTIONS, POOL_SIZE, Size
 from bench.rounds import Results
@@ -69,7 +70,8 @@ class Report:
         failed = [f"- {case}, {name}: {number}" for (case, name), number in self.results.failures().items()]
         if failed:
             parts += ["## Failed requests: these figures mean nothing", "\n".join(failed)]
-        parts += ["## What the contestants are", _CONTESTANTS]
+        cases = "\n".join(f"- {contest.case}: {contest.what}." for contest in self.contests)
+        parts += ["## What the cases are", cases, "## What the contestants are", _CONTESTANTS]
         FILE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
     def _circumstances(self) -> Iterable[tuple[str, str]]:
@@ -104,10 +106,11 @@ class Report:
     def _ratio_rows(self) -> Iterable[Sequence[str]]:
         for contest in self.contests:
             case, base = contest.case, contest.entries[0].name
+            has_tutorial = any(entry.name == TUTORIAL for entry in contest.entries)
             for entry in contest.entries:
                 least, most = self.results.spread(case, entry.name, base)
                 ratios = f"{self.results.ratio(case, entry.name, base):.2f}"
-                tutorial = "" if case == MCP else f"{self.results.ratio(case, entry.name, TUTORIAL):.2f}"
+                tutorial = f"{self.results.ratio(case, entry.name, TUTORIAL):.2f}" if has_tutorial else ""
                 yield case, entry.name, ratios, f"{least:.2f}–{most:.2f}", tutorial
 
     def _absolute_rows(self) -> Iterable[Sequence[str]]:
@@ -129,7 +132,8 @@ _ABSOLUTE_HEAD: Final = (
 )
 _CONTESTANTS: Final = f"""\
 - floor: Starlette, a raw asyncpg pool, orjson; the same SQL shapes; no login, no row-level security, no checks.
-- tutorial: FastAPI, PyJWT on every request, a SQLModel session, `SET LOCAL ROLE`, `set_config`, `response_model`.
+- tutorial: FastAPI, PyJWT on every request, a SQLModel session with relationships, `SET LOCAL ROLE`, `set_config`,
+  `response_model`.
 - ours: `todo-mcp serve`, through REST with an API token and with an EdDSA JWT; rate limits are counted, every write
   has its change record and its notification.
 - bare echo: the MCP SDK's server with one tool that returns its argument; ours with an API token. All over Streamable

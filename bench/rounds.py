@@ -7,13 +7,16 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from rich.progress import Progress
 
 from bench.contests import Contest
 from bench.load import Measured
 from bench.plan import CONNECTIONS
+
+Measure = Literal["rate", "time"]
+"""Requests per second with many connections, or the median time with one."""
 
 _WARM_SECONDS: Final = 1
 _SETTLE_SECONDS: Final = 0.2
@@ -29,10 +32,21 @@ class Results:
     alone: dict[tuple[str, str], list[Measured]] = field(default_factory=lambda: defaultdict(list))
     """With one."""
 
-    def ratio(self, case: str, name: str, base: str) -> float:
-        """How many requests a second, as a share of `base`'s: the median over the rounds."""
-        mine, other = self.busy[case, name], self.busy[case, base]
-        return statistics.median(one.rate / two.rate for one, two in zip(mine, other, strict=True))
+    def ratio(self, case: str, name: str, base: str, of: Measure = "rate") -> float:
+        """How one compares with another in the same round: the median over the rounds."""
+        return statistics.median(self._ratios(case, name, base, of))
+
+    def spread(self, case: str, name: str, base: str) -> tuple[float, float]:
+        """The least and the greatest ratio of requests per second in a round."""
+        ratios = self._ratios(case, name, base, "rate")
+        return min(ratios), max(ratios)
+
+    def _ratios(self, case: str, name: str, base: str, of: Measure) -> list[float]:
+        if of == "rate":
+            rates = zip(self.busy[case, name], self.busy[case, base], strict=True)
+            return [mine.rate / other.rate for mine, other in rates]
+        times = zip(self.alone[case, name], self.alone[case, base], strict=True)
+        return [mine.p50 / other.p50 for mine, other in times]
 
     def rate(self, case: str, name: str) -> float:
         """Requests per second with many connections."""
@@ -49,11 +63,6 @@ class Results:
     def p99(self, case: str, name: str) -> float:
         """Seconds that one of a hundred took longer than, with one connection."""
         return statistics.median(one.p99 for one in self.alone[case, name])
-
-    def spread(self, case: str, name: str, base: str) -> tuple[float, float]:
-        """The least and the greatest ratio of a round."""
-        ratios = [one.rate / two.rate for one, two in zip(self.busy[case, name], self.busy[case, base], strict=True)]
-        return min(ratios), max(ratios)
 
     def failures(self) -> dict[tuple[str, str], int]:
         """Answers that were no success."""
@@ -74,7 +83,7 @@ def play(
         rounds: How often.
         seconds: How long with many connections.
         alone_seconds: How long with one; less than a second skips wrk and the warming-up.
-        restore: Puts the database back after each round.
+        restore: Puts the database back after each contest that writes.
     """
     results = Results()
     measurements = sum(len(contest.entries) for contest in contests)
@@ -87,7 +96,8 @@ def play(
                 if alone_seconds >= 1:
                     entry.measure(CONNECTIONS, _WARM_SECONDS)
                 progress.advance(task)
-        restore()
+            if contest.writes:
+                restore()
         for turn in range(rounds):
             for contest in contests:
                 progress.update(task, description=f"Round {turn + 1} of {rounds}, {contest.case}")
@@ -100,7 +110,8 @@ def play(
                     _prepare(contest)
                     results.alone[key].append(entry.measure(1, alone_seconds))
                     progress.advance(task)
-            restore()
+                if contest.writes:
+                    restore()
     return results
 
 

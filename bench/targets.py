@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench.contests import ECHO, FLOOR, LIST_TODOS, MCP, OURS_JWT, OURS_TOKEN, TUTORIAL
+from bench.contests import Contest
 from bench.extras import Pages, Sizes, Starts
 from bench.rounds import Results
 
-_AT_LEAST: Final = (
-    ("list-50", FLOOR, 0.9),
-    ("list-50", TUTORIAL, 4.5),
-    ("get-one", FLOOR, 0.8),
-    ("add-one", FLOOR, 0.35),
-    ("add-one", TUTORIAL, 3.0),
-)
-
-
 _TIMES: Final = " \N{MULTIPLICATION SIGN}"
+_MOST_TOOLS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +34,24 @@ class Target:
 
     @property
     def value_text(self) -> str:
-        return f"{self.value:,.{0 if self.unit == ' tokens' else 2}f}{self.unit}"
+        return f"{self.value:,.{0 if self.unit in (' tokens', ' tools') else 2}f}{self.unit}"
 
 
-def of_contests(results: Results) -> list[Target]:
-    """Promises of requests per second, for what has been measured."""
-    found = [
-        Target(f"REST {case}, {ours}, against the {base}", bound, results.ratio(case, ours, base))
-        for case, base, bound in _AT_LEAST
-        for ours in (OURS_TOKEN, OURS_JWT)
-        if (case, ours) in results.busy
+def of_contests(contests: Sequence[Contest], results: Results) -> list[Target]:
+    """Promises of how contestants compare."""
+    return [
+        Target(
+            f"{contest.case}: {promise.mine}, against {promise.base}: {_MEASURES[promise.of]}",
+            promise.bound,
+            results.ratio(contest.case, promise.mine, promise.base, promise.of),
+            at_most=promise.of == "time",
+        )
+        for contest in contests
+        for promise in contest.promises
     ]
-    if ("list-50", OURS_JWT) in results.busy:
-        found.append(
-            Target("REST list-50, EdDSA JWT against API token", 0.9, results.ratio("list-50", OURS_JWT, OURS_TOKEN))
-        )
-    if (MCP, LIST_TODOS) in results.busy:
-        found.append(
-            Target("MCP list_todos (25 rows) against the bare echo", 0.5, results.ratio(MCP, LIST_TODOS, ECHO))
-        )
-    return found
+
+
+_MEASURES: Final = {"rate": "requests per second", "time": "p50 on 1 connection"}
 
 
 def of_pages(pages: Pages) -> list[Target]:
@@ -79,7 +70,8 @@ def of_starts(starts: Starts) -> list[Target]:
 def of_sizes(sizes: Sizes) -> list[Target]:
     """Promises of sizes."""
     return [
-        Target(f"tools/list, {sizes.tools} tools", 4_500, sizes.tools_list, at_most=True, unit=" tokens"),
+        Target("Tools", _MOST_TOOLS, sizes.tools, at_most=True, unit=" tools"),
+        Target("tools/list", 8_000, sizes.tools_list, at_most=True, unit=" tokens"),
         Target("A concise row", 40, sizes.row, at_most=True, unit=" tokens"),
         Target("A write's answer", 50, sizes.write, at_most=True, unit=" tokens"),
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import jwt
@@ -15,11 +16,21 @@ from mcp_types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY, PROTOC
 
 from bench import keys
 from bench.database import Actor
-from bench.plan import AUDIENCE, ISSUER, JWT_SECRET, PAGE_SIZE
+from bench.plan import AUDIENCE, ISSUER, JWT_SECRET
 
 PROTOCOL: Final = "2026-07-28"
-_LIST: Final = 1024
-"""Requests of the cases that need no particular todo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A REST request, whoever sends it to whom."""
+
+    method: str
+    path: str
+    body: Any = None
+    rows: int | None = None
+    """How many must be on the page that answers it."""
+
 
 Identify = Callable[[Actor], str]
 """The header line that says who is calling."""
@@ -58,33 +69,17 @@ def http(method: str, path: str, port: int, headers: Sequence[str], body: Any = 
     return "\r\n".join([*lines, "", ""]).encode() + content
 
 
-def rest(case: str, port: int, actors: Sequence[Actor], identify: Identify) -> list[bytes]:
-    """The requests of a REST case."""
-    who = [identify(actor) for actor in actors]
-    turns = [(number % len(actors), number // len(actors)) for number in range(max(_LIST, len(actors)))]
-    if case == "list-50":
-        path = f"/api/v1/todos?limit={PAGE_SIZE}"
-        return [http("GET", path, port, [who[actor]]) for actor, _ in turns]
-    if case == "add-one":
-        return [
-            http(
-                "POST",
-                "/api/v1/todos",
-                port,
-                [who[actor]],
-                {"title": f"Buy milk and bread {turn}", "description": "2 l"},
-            )
-            for actor, turn in turns
-        ]
-    depth = min(len(actor.todo_ids) for actor in actors)
-    each = [(who[n], actor.todo_ids[turn]) for turn in range(depth) for n, actor in enumerate(actors)]
-    if case == "get-one":
-        return [http("GET", f"/api/v1/todos/{todo}", port, [me]) for me, todo in each]
-    return [
-        http("PATCH", f"/api/v1/todos/{todo}/complete", port, [me], {"is_completed": completed})
-        for completed in (True, False)
-        for me, todo in each
-    ]
+def rest(asked: Sequence[tuple[Actor, Request]], port: int, identify: Identify) -> list[bytes]:
+    """REST requests, each by its user."""
+    who = {actor.user_id: identify(actor) for actor, _ in asked}
+    return [http(one.method, one.path, port, [who[actor.user_id]], one.body) for actor, one in asked]
+
+
+def in_turn(actors: Sequence[Actor], asks: Callable[[Actor], Sequence[Request]]) -> list[tuple[Actor, Request]]:
+    """Everybody's first request, everybody's second one, and so on; those with fewer begin again."""
+    each = [(actor, asks(actor)) for actor in actors]
+    turns = max(len(asked) for _, asked in each)
+    return [(actor, asked[turn % len(asked)]) for turn in range(turns) for actor, asked in each]
 
 
 def call(tool: str, arguments: dict[str, Any], port: int, headers: Sequence[str] = ()) -> bytes:

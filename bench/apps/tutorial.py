@@ -1,19 +1,19 @@
 """The tutorial: FastAPI, PyJWT, a SQLModel session and row-level security, as the guides write it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
 
 import jwt
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import BigInteger, Column, DateTime, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import aliased, column_property
 from sqlalchemy.sql.base import Executable
-from sqlmodel import Field, SQLModel, col, func, select
+from sqlmodel import Field, Relationship, SQLModel, col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bench.plan import AUDIENCE, ISSUER, JWT_SECRET, PAGE_SIZE, POOL_SIZE
@@ -33,6 +33,32 @@ def instant(*, nullable: bool = False) -> Column[datetime]:
     return Column(DateTime(timezone=True), nullable=nullable)
 
 
+class TodoList(SQLModel, table=True):
+    __tablename__ = "lists"
+
+    id: int = Field(primary_key=True, sa_type=BigInteger)
+    user_id: int = Field(sa_type=BigInteger)
+    name: str
+    is_inbox: bool
+
+
+class TodoTag(SQLModel, table=True):
+    __tablename__ = "todo_tags"
+
+    user_id: int = Field(primary_key=True, sa_type=BigInteger)
+    todo_id: int = Field(primary_key=True, foreign_key="todos.id", sa_type=BigInteger)
+    tag_id: int = Field(primary_key=True, foreign_key="tags.id", sa_type=BigInteger)
+
+
+class Tag(SQLModel, table=True):
+    __tablename__ = "tags"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    user_id: int = Field(sa_type=BigInteger)
+    name: str
+    deleted_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))
+
+
 class TodoBase(SQLModel):
     title: str = Field(min_length=1, max_length=200)
     description: str | None = Field(default=None, max_length=1000)
@@ -44,19 +70,48 @@ class Todo(TodoBase, table=True):
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
     user_id: int = Field(sa_type=BigInteger)
+    list_id: int = Field(foreign_key="lists.id", sa_type=BigInteger)
+    parent_id: int | None = Field(default=None, foreign_key="todos.id", sa_type=BigInteger)
+    due_on: date | None = None
+    due_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))
+    repeat: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     completed_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))
     deleted_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))
     created_at: datetime = Field(default_factory=utc_now, sa_column=instant())
     updated_at: datetime = Field(default_factory=utc_now, sa_column=instant())
     version: int = 1
 
+    labels: list[Tag] = Relationship(
+        link_model=TodoTag, sa_relationship_kwargs={"lazy": "selectin", "order_by": "Tag.name", "viewonly": True}
+    )
+
+    @property
+    def tags(self) -> list[str]:
+        return [tag.name for tag in self.labels if tag.deleted_at is None]
+
+
+child = aliased(Todo)
+Todo.open_subtasks = column_property(
+    select(func.count(col(child.id)))
+    .where(child.parent_id == Todo.id, col(child.deleted_at).is_(None), col(child.completed_at).is_(None))
+    .correlate_except(child)
+    .scalar_subquery()
+)
+
 
 class TodoRead(TodoBase):
     id: int
+    list_id: int
+    parent_id: int | None
+    tags: list[str]
+    due_on: date | None
+    due_at: datetime | None
+    repeat: dict[str, Any] | None
     completed_at: datetime | None
     deleted_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    open_subtasks: int
     version: int
 
 
@@ -119,7 +174,8 @@ async def get_todo(user: User, session: Session, todo_id: int) -> object:
 
 @app.post("/api/v1/todos", response_model=TodoRead, status_code=201)
 async def add_todo(user: User, session: Session, new: TodoBase) -> object:
-    todo = Todo(user_id=user, **new.model_dump())
+    inbox = (await session.exec(select(TodoList).where(TodoList.user_id == user, TodoList.is_inbox))).one()
+    todo = Todo(user_id=user, list_id=inbox.id, **new.model_dump())
     session.add(todo)
     await session.flush()
     await session.refresh(todo)
@@ -134,5 +190,17 @@ async def complete_todo(user: User, session: Session, todo_id: int, body: Comple
     todo.updated_at = utc_now()
     todo.version += 1
     session.add(todo)
+    if body.is_completed:
+        below = update(Todo).where(
+            col(Todo.user_id) == user,
+            col(Todo.parent_id) == todo_id,
+            col(Todo.deleted_at).is_(None),
+            col(Todo.completed_at).is_(None),
+        )
+        await _execute(
+            session, below.values(completed_at=utc_now(), updated_at=utc_now(), version=col(Todo.version) + 1)
+        )
+    await session.flush()
+    await session.refresh(todo)
     await session.commit()
     return todo
