@@ -33,9 +33,9 @@ async def caller_once(
         Header(description="Repeat a request with the same key and it happens once; kept for 24 hours."),
     ] = None,
     dry_run: Annotated[
-        Literal["true", "false"] | None,
+        Literal["true", "false"],
         Header(description="true: answer as if it were done, and change nothing."),
-    ] = None,
+    ] = "false",
 ) -> Caller:
     """The caller of a request that changes something, at most once under its key."""
     return replace(me, idempotency_key=idempotency_key, dry_run=dry_run == "true")
