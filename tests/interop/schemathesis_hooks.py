@@ -1,8 +1,8 @@
 """What schemathesis cannot know: which valid-looking values can only come from an answer of the server.
 
 An idempotency key names one request, so two made-up requests with the key `0` contradict each
-other; a cursor is signed, so a made-up one is always refused; a time zone is one of a few hundred names. Malformed
-ones stay as they are. And a whole number
+other; a cursor is signed, so a made-up one is always refused; a time zone is one of a few hundred names, and dates are
+written in words. Malformed ones stay as they are. And a whole number
 is written without a fraction here: JSON Schema takes `1.0` for an integer, the API does not.
 """
 
@@ -27,8 +27,35 @@ def before_call(_: schemathesis.HookContext, case: schemathesis.Case, __: dict[s
         del case.query["cursor"]
     if isinstance(case.body, dict) and isinstance(case.body.get("time_zone"), str):
         case.body = {**case.body, "time_zone": "Europe/Vienna"}
+    case.query = _clear(case.query) if case.query else case.query
+    case.body = _clear(case.body)
     if repr(whole := _whole(case.body)) != repr(case.body):
         case.body = whole
+
+
+_WORDS = {"repeat": "every week"} | dict.fromkeys(
+    (
+        "due",
+        "week",
+        *(f"{what}_{side}" for what in ("due", "created", "updated", "completed") for side in ("after", "before")),
+    ),
+    "2027-01-15",
+)
+"""What is written in words: any text has the right form, and hardly one a meaning."""
+
+
+def _clear(value: Any) -> Any:
+    """The same with dates and repeats that mean something; what has the wrong form stays."""
+    if isinstance(value, list):
+        return [_clear(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _WORDS[name]
+        if name in _WORDS and isinstance(item, str) and 1 <= len(item.strip()) <= 100
+        else _clear(item)
+        for name, item in value.items()
+    }
 
 
 def _whole(value: Any) -> Any:

@@ -31,6 +31,7 @@ def serving(database_url: str, tmp_path: Path) -> Iterator[Serving]:
             "TODO_JWT_ISSUER": ISSUER,
             "TODO_JWT_AUDIENCE": AUDIENCE,
             "TODO_LOG_LEVEL": "info",
+            "TODO_RATE_LIMIT": "off",  # some thousand requests in half a minute
         },
     )
     with program.serve() as running:
