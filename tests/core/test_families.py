@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 
 import anyio
 import asyncpg
+import orjson
 import pytest
 
 from tests.core.conftest import add, codes, connected, everything_of, on_the_wire, row_of, told, until
-from todo_core.models.todos import MAX_DEPTH, TodoCreate
+from todo_core.models.lists import ListCreate, ListRemoval
+from todo_core.models.todos import MAX_DEPTH, TodoCreate, TodoFilter
 from todo_core.operation import Caller
-from todo_core.operations import changes, todos
+from todo_core.operations import changes, lists, todos
 
 pytestmark = pytest.mark.requirement("TD9")
 
@@ -203,3 +205,39 @@ async def test_a_new_todo_names_its_parent_in_one_way(ann: Caller) -> None:
     new = [TodoCreate(title="a"), TodoCreate(title="b", parent_id=parent, parent_index=0)]
 
     assert codes(await ann.perform(todos.add, new)) == ["changed", "invalid_input"]
+
+
+async def test_a_family_is_restored_in_any_order(ann: Caller) -> None:
+    parent, child = await line(ann, 1)
+    (sibling,) = (row["id"] for row in told(await ann.perform(todos.add, [TodoCreate(title="x", parent_id=parent)])))
+    await ann.perform(todos.delete, [parent])
+
+    restored = await ann.perform(todos.delete, [child, parent], deleted=False)
+
+    assert codes(restored) == ["changed", "changed"]
+    assert (await ann.perform(todos.get, sibling)).json
+
+
+@pytest.mark.requirement("SA1")
+async def test_a_trashed_subtask_left_in_another_list_does_not_stop_an_undo(ann: Caller) -> None:
+    left, kept = told(await ann.perform(lists.add, [ListCreate(name="left"), ListCreate(name="kept")]))
+    parent, child = await line(ann, 1)
+    await ann.perform(todos.update, [{"id": parent, "list_id": left["id"]}])
+    await ann.perform(todos.delete, [child])
+    await ann.perform(lists.delete, [left["id"]], ListRemoval(todos="move", move_to=kept["id"]))
+    completed = await ann.perform(todos.complete, [parent])
+
+    undone = await ann.perform(changes.undo, completed.change_id)
+
+    assert row_of(undone)["is_completed"] is False
+
+
+@pytest.mark.requirement("TD10")
+async def test_the_next_occurrence_copies_subtasks_as_the_request_leaves_them(ann: Caller) -> None:
+    parent, child = await line(ann, 1)
+    await ann.perform(todos.update, [{"id": parent, "due": "2027-01-01", "repeat": "daily"}])
+
+    await ann.perform(todos.update, [{"id": child, "title": "new"}, {"id": parent, "is_completed": True}])
+
+    (copy,) = orjson.loads((await ann.perform(todos.find, TodoFilter(text="new"))).json)
+    assert copy["parent_id"] not in (parent, None)

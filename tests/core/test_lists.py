@@ -131,3 +131,16 @@ async def test_what_is_in_a_deleted_list_is_found_in_the_trash(ann: Caller) -> N
 
     page = await ann.perform(todos.find, TodoFilter(status="trashed"))
     assert page.total == 2
+
+
+@pytest.mark.requirement("SA1")
+async def test_a_list_whose_place_is_taken_comes_back_right_before_it(ann: Caller) -> None:
+    first, _, third = [await new_list(ann, name) for name in ("a", "b", "c")]
+    moved = await ann.perform(lists.update, [{"id": third, "position": 2}])
+    await ann.perform(lists.update, [{"id": first, "position": 4}])
+
+    await ann.perform(changes.undo, moved.change_id)
+
+    found = await names(ann)
+    assert sorted(found) == ["Inbox", "a", "b", "c"]
+    assert found.index("c") == found.index("a") - 1

@@ -85,3 +85,26 @@ async def test_a_deleted_tag_keeps_its_links_for_undo(ann: Caller, admin: asyncp
     rows = await everything_of(admin, ann.principal.user_id)
     deleted = {row["id"] for row in rows["tags"] if row["deleted_at"] is not None}
     assert {row["tag_id"] for row in rows["todo_tags"]} & deleted == deleted
+
+
+@pytest.mark.requirement("MC5")
+async def test_a_refused_item_makes_no_tags(ann: Caller) -> None:
+    (todo,) = told(await ann.perform(todos.add, [TodoCreate(title="x")]))
+
+    refused = await ann.perform(todos.update, [{"id": todo["id"], "tags": ["new"], "parent_id": todo["id"]}])
+
+    assert codes(refused) == ["invalid_input"]
+    assert await tag_ids(ann) == {}
+
+
+@pytest.mark.requirement("SA1")
+async def test_a_merge_that_is_done_again_takes_what_was_tagged_meanwhile(ann: Caller) -> None:
+    await ann.perform(todos.add, [TodoCreate(title="x", tags=["one", "other"])])
+    ids = await tag_ids(ann)
+    merged = await ann.perform(tags.merge, ids["one"], ids["other"])
+    undone = await ann.perform(changes.undo, merged.change_id)
+    (new,) = told(await ann.perform(todos.add, [TodoCreate(title="y", tags=["one"])]))
+
+    await ann.perform(changes.undo, undone.change_id)
+
+    assert orjson.loads((await ann.perform(todos.get, new["id"])).json)["tags"] == ["other"]

@@ -111,6 +111,10 @@ class Family:
                 new[f"{what}_at"] = (getattr(member, f"{what}_at") or _NOW) if patch[f"is_{what}"] else None
         self._members[todo_id] = replace(member, **new)
 
+    def show(self, todo_id: int, row: str) -> None:
+        """Have a todo be read like this from now on."""
+        self._members[todo_id] = replace(self._members[todo_id], row=row)
+
     def place_below(self, parent_id: int, todo_id: int | None = None) -> tuple[int, int]:
         """The list and the depth of a todo, a new one or `todo_id`, right below `parent_id`.
 
@@ -148,8 +152,9 @@ class Family:
             yield from ((one.id, {"is_completed": False}) for one in self.above(todo_id) if one.completed_at)
         if patch.get("is_deleted") is True:
             yield from ((one.id, {"is_deleted": True}) for one in self.below(todo_id) if one.deleted_at is None)
-        if patch.get("is_deleted") is False and member.deleted_at is not None:
-            moment = member.deleted_at
+        # A subtask that comes back in the same request may have brought this one back already.
+        moment = self._found[todo_id].deleted_at
+        if patch.get("is_deleted") is False and moment is not None:
             back = [one for one in self.below(todo_id) if one.deleted_at == moment]
             yield from ((one.id, {"is_deleted": False}) for one in back)
             is_open = any(one.completed_at is None for one in (member, *back))

@@ -139,6 +139,14 @@ class Lists:
             return others[-1] + 1 if others else Decimal(0)
         return others[0] - 1 if place == 1 else _between(others[place - 2], others[place - 1])
 
+    def free(self, position: Decimal, list_id: int) -> Decimal:
+        """A position for a list that comes back: its own, or one right before another list that has it now."""
+        taken = sorted(x.position for x in self._now.values() if x.id != list_id and not x.is_deleted)
+        if position not in taken:
+            return position
+        lower = [one for one in taken if one < position]
+        return _between(lower[-1], position) if lower else position - 1
+
     async def save(self, tx: Tx) -> list[Touched]:
         """Write what is different."""
         changed = [one for one in self._now.values() if one != self._before.get(one.id)]
@@ -318,7 +326,7 @@ async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[ListRe
         if before is None and await tx.value(queries.HOLD_TODOS, ids=[one.id]):
             raise refusal
         try:
-            present.put(_as_recorded(one, before) if before else replace(one, is_deleted=True))
+            present.put(_as_recorded(present, one, before) if before else replace(one, is_deleted=True))
         except Conflict:
             raise refusal from None
     touched = await present.save(tx)
@@ -326,11 +334,11 @@ async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[ListRe
     return Changed([Done(rows[one.id]) for one in touched], touched)
 
 
-def _as_recorded(one: _List, recorded: Mapping[str, Any]) -> _List:
+def _as_recorded(present: Lists, one: _List, recorded: Mapping[str, Any]) -> _List:
     names = ("name", "colour", "is_archived", "is_deleted")
     return replace(
         one,
         **{name: recorded[name] for name in names},
         name_key=name_key(recorded["name"]),
-        position=Decimal(recorded["position"]),
+        position=present.free(Decimal(recorded["position"]), one.id),
     )

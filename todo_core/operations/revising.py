@@ -180,9 +180,11 @@ class _Plan:
         columns.pop("if_version", None)
         if self.calendar is not None:
             columns |= _skipped(self.calendar, row) if "skip" in patch else self.calendar.columns(patch, row)
-        if _TAGS & patch.keys():
-            self.tags[member.id] = _tag_names(patch, row["tags"])
-        return columns | self._place(patch, member)
+        names = _tag_names(patch, row["tags"]) if _TAGS & patch.keys() else None
+        columns |= self._place(patch, member)
+        if names is not None:  # nothing is refused any more: a refused item makes no tags
+            self.tags[member.id] = names
+        return columns
 
     def _place(self, patch: Patch, member: Member) -> dict[str, Any]:
         """The list and the parent that a patch puts a todo to."""
@@ -214,6 +216,9 @@ class _Plan:
     async def outcome(self, tx: Tx, rows: Sequence[Row], made: Sequence[Touched]) -> Changed[TodoWritten]:
         """What came of it."""
         found = {row["id"]: row for row in rows}
+        for row in rows:
+            if row["after"] is not None:
+                self.family.show(row["id"], row["after"])
         relatives = (one for one in self.columns if one not in self.own and found[one]["after"] is not None)
         taken = Counter(self.cause[one] for one in relatives)
         following, spawned = await next_occurrences(tx, self._completed(found), self.family, self.calendar)

@@ -123,8 +123,11 @@ async def _revert(tx: Tx, tag_id: int, before: Mapping[str, Any] | None, after: 
     undone, linked = after.get("linked"), before.get("linked")
     if undone is not None:
         await tx.rows(queries.UNLINK, **undone)
-    if linked is not None:
-        await tx.rows(queries.LINK, **linked)
+    if linked is not None:  # it is merged once more, with all that has it now
+        into = linked["into"]
+        if await tx.row(queries.ONE, id=into) is None:
+            raise _in_the_way(into)
+        linked = {"into": into, "todos": sorted(await tx.value(queries.MERGE, id=tag_id, into=into))}
     try:
         part = await _write(tx, tag_id, before["name"], deleted=before["deleted"], linked=linked)
     except Conflict:

@@ -84,7 +84,7 @@ ODD_ONE = Statement(
         _named,
         or_(
             and_(_is_live, _list.c.deleted_at.is_not(None)),
-            _other.c.list_id != _table.c.list_id,
+            and_(_other.c.list_id != _table.c.list_id, _is_live, _other.c.deleted_at.is_(None)),
             and_(_other.c.id == _table.c.parent_id, _is_live, _other.c.deleted_at.is_not(None)),
             and_(_other.c.parent_id == _table.c.id, _other.c.deleted_at.is_(None), _table.c.deleted_at.is_not(None)),
             and_(_other.c.id == _table.c.parent_id, _is_open(_table), _other.c.completed_at.is_not(None)),

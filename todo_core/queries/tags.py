@@ -144,10 +144,6 @@ _merged = (
 MERGE = Statement(select(func.coalesce(func.array_agg(_merged.c.todo_id), literal_column("'{}'::bigint[]"))))
 """Give everything that has one tag another; whose it became."""
 
-_back = func.unnest(_todos).column_valued("todo_id")
-LINK = Statement(
-    upsert(_link).from_select(["user_id", "todo_id", "tag_id"], select(_me, _back, _into)).on_conflict_do_nothing()
-)
 UNLINK = Statement(_link.delete().where(mine(TodoTag), _link.c.tag_id == _into, _link.c.todo_id == any_(_todos)))
 IS_USED = Statement(
     select(
