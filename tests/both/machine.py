@@ -1,0 +1,233 @@
+"""The state machine's ground: it sends a request, has the model do the same, and compares all that can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from itertools import count
+from typing import Any
+
+import httpx2
+from hypothesis import note
+from hypothesis.stateful import RuleBasedStateMachine
+
+from tests.both.comparing import Comparison, Write, same
+from tests.both.machine_server import START, NewIds, Server
+from tests.both.model import Refused, State, Writing
+from tests.both.model_dates import Json
+from tests.both.model_people import Person
+from tests.both.model_rows import Entity, Row, Todo
+from tests.both.strategies import GONE, NO_SUCH_ID, STRANGE, UNKNOWN
+from tests.both.wire import Answer, How, Request, read, send, tool
+from tests.faces import FaceName
+
+Run = Callable[[Writing], Any]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A write that was accepted under an idempotency key."""
+
+    who: str
+    how: How
+    key: str
+    request: Request
+    answer: Answer
+
+
+class Ground(RuleBasedStateMachine):
+    """Two people, and the server."""
+
+    server: Server
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.server.now = START
+        self.people: dict[str, Person] = {}
+        self.https: dict[str, httpx2.AsyncClient] = {}
+        self.kept: list[Kept] = []
+        self.is_agreed = True
+        """Whether the product and the model agreed until now."""
+        self._moments = count(2, 2)
+        self.compare = Comparison()
+
+    def meet(self) -> None:
+        for name in ("ann", "bob"):
+            self.people[name], self.https[name] = self.server.run(self.server.new_person(name))
+
+    def teardown(self) -> None:
+        for name in self.people if self.is_agreed else ():
+            self.look_around(name, "rest")
+
+    def some(self, holds: Callable[[Todo], bool]) -> bool:
+        """Whether there is such a todo."""
+        return any(holds(todo) for person in self.people.values() for todo in person.state.todos.values())
+
+    # --- ids --------------------------------------------------------------------------------------
+
+    def _other(self, who: str) -> Person:
+        return self.people["bob" if who == "ann" else "ann"]
+
+    def _pick(self, who: str, number: int, rows: Callable[[Person], tuple[list[int], list[int]]]) -> int:
+        """The row that a drawn number means; `rows` gives the ids of live and of deleted ones."""
+        if number == STRANGE:
+            live, _ = rows(self._other(who))
+            return live[0] if live else NO_SUCH_ID
+        live, gone = rows(self.people[who])
+        own = gone if number == GONE and gone else live
+        return own[number % len(own)] if own and number != UNKNOWN else NO_SUCH_ID
+
+    def todo_id(self, who: str, number: int) -> int:
+        return self._pick(who, number, lambda one: _split(one.near_first(), lambda todo: todo.is_live))
+
+    def list_id(self, who: str, number: int) -> int:
+        return self._pick(who, number, lambda one: _split(one.state.lists, lambda row: not row.is_deleted))
+
+    def tag_id(self, who: str, number: int) -> int:
+        return self._pick(who, number, lambda one: _split(one.state.tags, lambda tag: not tag.is_deleted))
+
+    def change_id(self, who: str, number: int) -> int:
+        """The latest first."""
+        return self._pick(who, number, lambda one: (sorted(one.changes, reverse=True), []))
+
+    def named(self, who: str, drawn: Json) -> Json:
+        """An item with ids in place of drawn numbers."""
+        item = dict(drawn)
+        for name in item.keys() & {"id", "parent_id"}:
+            item[name] = self.todo_id(who, item[name])
+        for name in item.keys() & {"list_id", "default_list_id"}:
+            item[name] = self.list_id(who, item[name])
+        if "ids" in item:
+            item["ids"] = [self.todo_id(who, one) for one in item["ids"]]
+        return item
+
+    def seen(self, row: Row | None, seen: int | None) -> Json:
+        """The condition that a drawn number means: the row's present version, or the one before."""
+        return {} if seen is None or row is None else {"if_version": max(1, row.version - seen)}
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    def write(self, who: str, how: How, request: Request, run: Run, *, undoes: int | None = None) -> None:
+        """Do it, have the model do it, and compare answers and records."""
+        self.is_agreed = False
+        person, http = self.people[who], self.https[who]
+        key = f"key-{len(self.kept)}-{next(self._moments)}" if how.has_key else None
+        answer = self.server.run(send(http, request, how, key))
+        note(f"{who} {how}: {request} -> {answer}")
+        record = None if answer.change_id is None else self.server.run(read(http, f"/changes/{answer.change_id}"))
+        w = Writing(
+            person.state.copy(),
+            next(self._moments),
+            self.server.now,
+            NewIds(record),
+            lambda entity, row_id: self._code(who, entity, row_id),
+            is_confirmed=how.face == "rest" or how.dry_run,
+        )
+        try:
+            state, outcome = person.try_out(w, run)
+        except Refused as refused:
+            same("refusal", (answer.code, answer.change_id), (refused.code, None))
+        else:
+            self._compare(Write(person, how, request, answer, outcome, undoes), state, record)
+            if key is not None and answer.code is None and not how.dry_run:
+                self.kept.append(Kept(who, how, key, request, answer))
+        self.is_agreed = True
+
+    def _compare(self, write: Write, state: State, record: Json | None) -> None:
+        if write.how.dry_run:
+            same("change of a dry run", write.answer.change_id, None)
+        else:
+            write.person.state = state
+            write.person.recent = min(
+                (row_id for entity, row_id in write.outcome.changed if entity == "todo"), default=write.person.recent
+            )
+            self.compare.record(write, record)
+        self.compare.answer(write)
+
+    def _code(self, who: str, entity: Entity, row_id: int) -> str:
+        """Why somebody does not have a row."""
+        return "not_owner" if self._other(who).owns(entity, row_id) else "not_found"
+
+    # --- idempotency ------------------------------------------------------------------------------
+
+    def repeat(self, kept: Kept) -> None:
+        """The same request under the same key gets the first answer, and changes nothing."""
+        self.is_agreed = False
+        answer = self.server.run(send(self.https[kept.who], kept.request, kept.how, kept.key))
+        note(f"{kept.who} again {kept.how} {kept.request} -> {answer}")
+        assert answer.is_replayed
+        assert (answer.code, answer.items, answer.change_id) == (None, kept.answer.items, kept.answer.change_id)
+        self.is_agreed = True
+
+    def reuse(self, kept: Kept, how: How) -> None:
+        """Another request under the key is refused."""
+        self.is_agreed = False
+        request = Request("add", {"todos": [{"title": "another"}]})
+        answer = self.server.run(send(self.https[kept.who], request, how, kept.key))
+        assert (answer.code, answer.change_id) == ("idempotency_key_reused", None)
+        self.is_agreed = True
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def find(self, who: str, face: FaceName, wanted: Json, limit: int) -> None:
+        """Read every page of a filter, and compare ids, order, total and rows."""
+        self.is_agreed = False
+        person, http = self.people[who], self.https[who]
+        query = {name: value.isoformat() if isinstance(value, date) else value for name, value in wanted.items()}
+        expected = person.find(wanted, self.server.now)
+        found: list[int] = []
+        cursor: Json = {}
+        while True:
+            rows, total, next_cursor = self.server.run(_page(http, face, query | cursor | {"limit": limit}))
+            found += [row["id"] for row in rows]
+            note(f"{who} {face} finds {query} -> {found} of {total}, expected {expected}")
+            same("total", total, len(expected))
+            for row in rows:
+                (self.compare.row if face == "rest" else self.compare.brief)(person, row)
+            if next_cursor is None:
+                break
+            assert len(rows) == limit
+            cursor = {"cursor": next_cursor}
+        same("order", found, expected)
+        self.is_agreed = True
+
+    def get_one(self, who: str, todo_id: int) -> None:
+        self.is_agreed = False
+        person = self.people[who]
+        todo = person.state.todos.get(todo_id)
+        told = self.server.run(read(self.https[who], f"/todos/{todo_id}"))
+        if todo is not None and todo.is_live:
+            self.compare.row(person, told)
+        else:
+            same("refusal", told, self._code(who, "todo", todo_id))
+        self.is_agreed = True
+
+    def look_around(self, who: str, face: FaceName) -> None:
+        """Compare everything that somebody has, and that it is as it must always be."""
+        person, http = self.people[who], self.https[who]
+        for status in ("all", "trashed"):
+            self.find(who, face, {"status": status, "archived": True}, 200)
+        self.is_agreed = False
+        lists = self.server.run(read(http, "/lists", archived="include"))["items"]
+        for expected, told in zip(person.lists("include"), lists, strict=True):
+            self.compare.shape(expected, told)
+            assert (told["archived_at"] is not None) == person.state.lists[told["id"]].is_archived
+        for expected, told in zip(person.tags(), self.server.run(read(http, "/tags"))["items"], strict=True):
+            self.compare.shape(expected, told)
+        self.compare.families(person)
+        self.is_agreed = True
+
+
+def _split(rows: dict[int, Any], is_live: Callable[[Any], bool]) -> tuple[list[int], list[int]]:
+    """The ids of live rows and of others."""
+    return [i for i, row in rows.items() if is_live(row)], [i for i, row in rows.items() if not is_live(row)]
+
+
+async def _page(http: httpx2.AsyncClient, face: FaceName, query: Json) -> tuple[list[Json], int, str | None]:
+    if face == "rest":
+        told = await read(http, "/todos", **query)
+        return told["items"], told["total"], told["next_cursor"]
+    is_error, told = await tool(http, face, "list_todos", query | {"detail": "full"})
+    assert not is_error, told
+    return told["todos"], int(told["showing"].partition(" of ")[2]), told.get("next_cursor")

@@ -1,0 +1,92 @@
+"""The application that the state machine works with, and what it takes from its answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from fractions import Fraction
+from itertools import count
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import httpx2
+
+from tests.both.model import State
+from tests.both.model_dates import Json
+from tests.both.model_people import Person
+from tests.both.model_rows import Entity, Profile, TodoList
+from tests.both.wire import read
+from tests.conftest import ADDRESS, token_of
+from tests.faces import http_client
+from todo_app.application import build
+from todo_core.operation import Caller
+from todo_core.settings import Settings
+
+START: Final = datetime(2026, 11, 21, 10, tzinfo=UTC)
+"""The present in the beginning. No clock of a zone that the machine uses changes in the months around it."""
+T = TypeVar("T")
+
+
+class Server:
+    """The application in this process, with a present moment of its own, for callers that are not asynchronous."""
+
+    def __init__(self, settings: Settings, database_url: str) -> None:
+        self.now = START
+        self._runner = asyncio.Runner()
+        self._stop = asyncio.Event()
+        # What is committed need not survive a crash of PostgreSQL here, and a write is several times as fast.
+        url = f"{database_url}{'&' if '?' in database_url else '?'}synchronous_commit=off"
+        unlimited = settings.model_copy(update={"rate_limit": "off"})
+        self._app = build(unlimited, url, ADDRESS, clock=lambda: self.now)
+        self._serving = self.run(self._start())
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(coroutine)
+
+    async def _start(self) -> asyncio.Task[None]:
+        is_ready = asyncio.Event()
+
+        async def serve() -> None:
+            async with self._app.router.lifespan_context(self._app):
+                is_ready.set()
+                await self._stop.wait()
+
+        serving = asyncio.create_task(serve())
+        await is_ready.wait()
+        return serving
+
+    def close(self) -> None:
+        async def stop() -> None:
+            self._stop.set()
+            await self._serving
+
+        self.run(stop())
+        self._runner.close()
+
+    async def new_person(self, name: str) -> tuple[Person, httpx2.AsyncClient]:
+        """Somebody whom nobody knows, and a client with a token of theirs."""
+        core = self._app.state.core
+        caller = Caller(core, await core.identity.local(f"{name}-{uuid4().hex}"), "test")
+        http = http_client(self._app, await token_of(caller))
+        (inbox,) = (await read(http, "/lists"))["items"]
+        profile = Profile(caller.principal.user_id, None, "UTC", "en", "monday", None, 1)
+        lists = {inbox["id"]: TodoList(inbox["id"], inbox["name"], Fraction(), is_inbox=True)}
+        return Person(name, State(profile, lists)), http
+
+
+class NewIds:
+    """The ids of rows that a write made, from the record of it, as the model asks for them."""
+
+    def __init__(self, record: Json | None) -> None:
+        made = [entry for entry in record["entries"] if entry["before"] is None] if record else []
+        self._tags = {entry["after"]["name"]: entry["id"] for entry in made if entry["entity"] == "tag"}
+        self._others = {
+            kind: iter(sorted(entry["id"] for entry in made if entry["entity"] == kind)) for kind in ("todo", "list")
+        }
+        self._unknown = count(-1, -1)
+
+    def __call__(self, entity: Entity, name: str) -> int:
+        if entity == "tag":
+            return self._tags.get(name) or next(self._unknown)
+        return next(self._others[entity], None) or next(self._unknown)

@@ -1,0 +1,270 @@
+"""The domain as a model: a person's rows in plain Python, and what each write makes of lists, tags and the profile.
+
+It follows the words of REQUIREMENTS and of the operations, not their code. Rows are immutable, so a state is copied
+by copying its dictionaries; the record of changes is the difference between the states before and after a write.
+What the model cannot know, the ids of new rows and the moments of writes, it takes from the answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from fractions import Fraction
+from itertools import count
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.both.model_dates import Json
+from tests.both.model_rows import Entity, Moment, Profile, Tag, Todo, TodoList
+
+MOST_UNASKED = 10
+"""Todos that an agent may trash without a person's word (MC8)."""
+
+
+class Refused(Exception):
+    """A request, or an item of one, was refused."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(slots=True)
+class State:
+    """Every row of a person, deleted ones too."""
+
+    profile: Profile
+    lists: dict[int, TodoList]
+    todos: dict[int, Todo] = field(default_factory=dict)
+    tags: dict[int, Tag] = field(default_factory=dict)
+    links: frozenset[tuple[int, int]] = frozenset()
+    """Which todo has which tag."""
+
+    def copy(self) -> State:
+        return State(self.profile, dict(self.lists), dict(self.todos), dict(self.tags), self.links)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.profile.time_zone)
+
+    @property
+    def inbox(self) -> int:
+        return next(one.id for one in self.lists.values() if one.is_inbox)
+
+    def live_lists(self) -> list[TodoList]:
+        """In their order."""
+        return sorted(
+            (one for one in self.lists.values() if not one.is_deleted), key=lambda one: (one.position, one.id)
+        )
+
+    def live_tags(self) -> list[Tag]:
+        """In alphabetical order."""
+        return sorted((one for one in self.tags.values() if not one.is_deleted), key=lambda one: name_key(one.name))
+
+    def tags_of(self, todo_id: int) -> tuple[str, ...]:
+        return tuple(tag.name for tag in self.live_tags() if (todo_id, tag.id) in self.links)
+
+    def has_tag(self, tag_id: int) -> frozenset[int]:
+        """The todos with a tag."""
+        return frozenset(todo for todo, tag in self.links if tag == tag_id)
+
+    def children(self, todo_id: int) -> list[Todo]:
+        return [one for one in self.todos.values() if one.parent_id == todo_id]
+
+    def below(self, todo_id: int) -> Iterator[Todo]:
+        """Every subtask, before its own subtasks, in the order of ids."""
+        for child in sorted(self.children(todo_id), key=lambda one: one.id):
+            yield child
+            yield from self.below(child.id)
+
+    def above(self, todo_id: int) -> Iterator[Todo]:
+        """The parent, its parent, and so on."""
+        parent_id = self.todos[todo_id].parent_id
+        while parent_id is not None:
+            yield self.todos[parent_id]
+            parent_id = self.todos[parent_id].parent_id
+
+    def open_in(self, list_id: int) -> int:
+        return sum(one.is_open and one.list_id == list_id for one in self.todos.values())
+
+
+def between(low: Fraction, high: Fraction) -> Fraction:
+    """The decimal number of the fewest places between two others, as near to the middle as these allow."""
+    found = (Fraction(round((low + high) / 2, places)) for places in count())
+    return next(one for one in found if low < one < high)
+
+
+def name_key(name: str) -> str:
+    """What two spellings of one name share."""
+    return name.casefold()
+
+
+@dataclass(slots=True)
+class Writing:
+    """A write under way: the state that it leaves, and what it needs to know."""
+
+    state: State
+    moment: Moment
+    """Of the write; what it makes after it has written has the next one."""
+    now: datetime
+    new_id: Callable[[Entity, str], int]
+    """The id of a new row, by its title or name."""
+    code_of: Callable[[Entity, int], str]
+    """Why there is no such row."""
+    is_confirmed: bool = True
+    retagged: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+    """The tags before and after, of todos whose tags were changed."""
+    is_partial: bool = False
+    """Whether of todos only the list and the trash are recorded."""
+    merged: dict[int, tuple[int, frozenset[int]]] = field(default_factory=dict)
+    unmerged: dict[int, int] = field(default_factory=dict)
+
+    def put(self, todo_id: int, **fields: Any) -> None:
+        self.state.todos[todo_id] = replace(self.state.todos[todo_id], **fields)
+
+    def live_todo(self, todo_id: int) -> Todo:
+        todo = self.state.todos.get(todo_id)
+        if todo is None:
+            raise Refused(self.code_of("todo", todo_id))
+        if not todo.is_live:
+            raise Refused("not_found")
+        return todo
+
+    def live_list(self, list_id: int) -> TodoList:
+        one = self.state.lists.get(list_id)
+        if one is None:
+            raise Refused(self.code_of("list", list_id))
+        if one.is_deleted:
+            raise Refused("not_found")
+        return one
+
+    def live_tag(self, tag_id: int) -> Tag:
+        tag = self.state.tags.get(tag_id)
+        if tag is None:
+            raise Refused(self.code_of("tag", tag_id))
+        if tag.is_deleted:
+            raise Refused("not_found")
+        return tag
+
+    def default_list(self) -> int:
+        """The list of a todo for which none was named: the one chosen in the profile, or the inbox."""
+        chosen = self.state.lists.get(self.state.profile.default_list_id or 0)
+        return chosen.id if chosen and not chosen.is_deleted and not chosen.is_archived else self.state.inbox
+
+    def ensure_tags(self, names: Iterable[str]) -> set[int]:
+        """The ids of tags; those that were not there are made."""
+        present = {name_key(one.name): one.id for one in self.state.live_tags()}
+        found = set()
+        for name in names:
+            if name_key(name) not in present:
+                made = Tag(self.new_id("tag", name), name)
+                self.state.tags[made.id] = made
+                present[name_key(name)] = made.id
+            found.add(present[name_key(name)])
+        return found
+
+    def tag(self, todo_id: int, names: Iterable[str]) -> None:
+        """Have a todo have these tags; a link to a deleted one stays, for it may come back."""
+        state = self.state
+        live = {one.id for one in state.live_tags()}
+        wanted = self.ensure_tags(names)
+        before = {tag for todo, tag in state.links if todo == todo_id and tag in live}
+        if wanted != before:
+            names = state.tags_of(todo_id)
+            state.links = state.links - {(todo_id, tag) for tag in before} | {(todo_id, tag) for tag in wanted}
+            self.retagged[todo_id] = (names, state.tags_of(todo_id))
+
+    # --- lists ------------------------------------------------------------------------------------
+
+    def add_list(self, item: Json) -> int:
+        self._require_free(item["name"], None)
+        made = TodoList(self.new_id("list", item["name"]), item["name"], self._position(item.get("position"), None))
+        self.state.lists[made.id] = replace(made, colour=item.get("colour", "grey"))
+        return made.id
+
+    def update_list(self, item: Json) -> int:
+        one = self.live_list(item["id"])
+        if item.get("if_version", one.version) != one.version:
+            raise Refused("version_conflict")
+        if item.get("is_archived") and one.is_inbox:
+            raise Refused("conflict")
+        if "name" in item:
+            self._require_free(item["name"], one.id)
+        new: Json = {name: item[name] for name in ("name", "colour", "is_archived") if name in item}
+        if "position" in item:
+            new["position"] = self._position(item["position"], one.id)
+        self.state.lists[one.id] = replace(one, **new)
+        return one.id
+
+    def _require_free(self, name: str, list_id: int | None) -> None:
+        if any(one.id != list_id and name_key(one.name) == name_key(name) for one in self.state.live_lists()):
+            raise Refused("conflict")
+
+    def _position(self, place: int | None, list_id: int | None) -> Fraction:
+        """The position that puts a list at a place, counted from 1, or at the end."""
+        others = [one.position for one in self.state.live_lists() if one.id != list_id]
+        if place is None or place > len(others):
+            return others[-1] + 1 if others else Fraction(0)
+        return others[0] - 1 if place == 1 else between(others[place - 2], others[place - 1])
+
+    def delete_lists(self, ids: list[int], todos: str | None, move_to: int | None) -> list[int | Refused]:
+        """Delete lists; what is in them, but for the trash, goes to the trash with them, or moves."""
+        if (todos == "move") != (move_to is not None) or move_to in ids:
+            raise Refused("invalid_input")
+        if move_to is not None:
+            self.live_list(move_to)
+        self.is_partial = True
+        results = [self._delete_list(one) for one in ids]
+        inside = [one for one in self.state.todos.values() if one.is_live and one.list_id in results]
+        if inside and todos is None:
+            raise Refused("invalid_input")
+        for todo in inside:
+            self.put(todo.id, **({"deleted": self.moment} if move_to is None else {"list_id": move_to}))
+        if move_to is None and len(inside) > MOST_UNASKED and not self.is_confirmed:
+            raise Refused("confirmation_required")
+        return results
+
+    def _delete_list(self, list_id: int) -> int | Refused:
+        try:
+            one = self.live_list(list_id)
+        except Refused as refused:
+            return refused
+        if one.is_inbox:
+            return Refused("conflict")
+        self.state.lists[one.id] = replace(one, is_deleted=True)
+        return one.id
+
+    # --- tags -------------------------------------------------------------------------------------
+
+    def rename_tag(self, tag_id: int, name: str) -> None:
+        tag = self.live_tag(tag_id)
+        if any(one.id != tag_id and name_key(one.name) == name_key(name) for one in self.state.live_tags()):
+            raise Refused("conflict")
+        self.state.tags[tag_id] = replace(tag, name=name)
+
+    def merge_tag(self, tag_id: int, into: int) -> None:
+        if tag_id == into:
+            raise Refused("invalid_input")
+        tag = self.live_tag(tag_id)
+        self.live_tag(into)
+        self.state.tags[tag_id] = replace(tag, is_deleted=True)
+        self.join_tags(tag_id, into)
+
+    def join_tags(self, tag_id: int, into: int) -> None:
+        """Give everything that has one tag another."""
+        moved = self.state.has_tag(tag_id) - self.state.has_tag(into)
+        self.state.links |= {(todo, into) for todo in moved}
+        self.merged[tag_id] = (into, moved)
+
+    def delete_tag(self, tag_id: int) -> None:
+        self.state.tags[tag_id] = replace(self.live_tag(tag_id), is_deleted=True)
+
+    # --- profile ----------------------------------------------------------------------------------
+
+    def update_profile(self, fields: Json, if_version: int | None) -> None:
+        if if_version not in (None, self.state.profile.version):
+            raise Refused("version_conflict")
+        if fields.get("default_list_id") is not None:
+            self.live_list(fields["default_list_id"])
+        self.state.profile = replace(self.state.profile, **fields)

@@ -1,0 +1,153 @@
+"""Due dates and repeats as the model has them: a few rules, reckoned day by day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+DAY = timedelta(days=1)
+Local = datetime | date
+"""A wall-clock time where the user is; a date where only the day counts."""
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A day, or a moment."""
+
+    on: date | None = None
+    moment: datetime | None = None
+
+    @staticmethod
+    def of(local: Local, zone: ZoneInfo) -> Due:
+        if isinstance(local, datetime):
+            return Due(moment=local.replace(tzinfo=zone).astimezone(UTC))
+        return Due(on=local)
+
+    def local(self, zone: ZoneInfo) -> Local:
+        if self.moment is not None:
+            return self.moment.astimezone(zone).replace(tzinfo=None)
+        assert self.on is not None
+        return self.on
+
+    def at(self, zone: ZoneInfo) -> datetime:
+        """The deadline: of a day, its last microsecond where the user is (TD10)."""
+        if self.moment is not None:
+            return self.moment
+        assert self.on is not None
+        return start_of(self.on + DAY, zone) - timedelta(microseconds=1)
+
+    def read(self, zone: ZoneInfo) -> Json:
+        local = self.local(zone)
+        return {
+            "date": day_of(local).isoformat(),
+            "time": f"{local:%H:%M}" if isinstance(local, datetime) else None,
+            "weekday": f"{local:%A}",
+            "time_zone": zone.key,
+            "at": self.at(zone),
+        }
+
+
+def start_of(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def day_of(local: Local) -> date:
+    return local.date() if isinstance(local, datetime) else local
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule that the machine uses: what people write, and what is read back."""
+
+    text: str
+    rule: str
+    words: str
+    is_day: Callable[[date, date], bool]
+    """Whether a day is one of the series that has the other."""
+    after_completion: int = 0
+    """Days from the completion to the next, for a rule that counts from there."""
+
+
+_MONDAY, _SATURDAY = 0, 5
+RULES = (
+    Rule("daily", "FREQ=DAILY", "every day", lambda *_: True),
+    Rule("every 3 days", "FREQ=DAILY;INTERVAL=3", "every 3 days", lambda day, of: (day - of).days % 3 == 0),
+    Rule("every monday", "FREQ=WEEKLY;BYDAY=MO", "every week on Mon", lambda day, _: day.weekday() == _MONDAY),
+    Rule(
+        "every weekday", "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "every weekday", lambda day, _: day.weekday() < _SATURDAY
+    ),
+    Rule("monthly on the 15th", "FREQ=MONTHLY;BYMONTHDAY=15", "every month on the 15th", lambda day, _: day.day == 15),
+    Rule("every 2 days after completion", "FREQ=DAILY;INTERVAL=2", "every 2 days after completion", lambda *_: True, 2),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A rule, as seen from one occurrence."""
+
+    rule: Rule
+    scheduled: Local
+    left: int | None = None
+    """Occurrences from this one on, if the series ends."""
+
+    @staticmethod
+    def first(rule: Rule, left: int | None, start: Local) -> Repeat:
+        """The first occurrence: on the first day of the rule from `start` on."""
+        day = day_of(start)
+        if not rule.after_completion:
+            day = next(one for one in _days(day) if rule.is_day(one, day_of(start)))
+        return Repeat(rule, _like(start, day), left)
+
+    def next(self, due: Local, now: datetime) -> Repeat | None:
+        """The occurrence after one that was due then; None after the last (`todo_core.recurrence.following`)."""
+        if self.rule.after_completion:
+            day, used = now.date() + self.rule.after_completion * DAY, 1
+        else:
+            is_past = not isinstance(due, datetime) or due.time() <= now.time()
+            scheduled = day_of(self.scheduled)
+            after = max(scheduled, day_of(due), now.date() if is_past else now.date() - DAY)
+            series = (one for one in _days(scheduled + DAY) if self.rule.is_day(one, scheduled))
+            used, day = next((n, one) for n, one in enumerate(series, 1) if one > after)
+        if self.left is not None and self.left <= used:
+            return None
+        return replace(self, scheduled=_like(due, day), left=None if self.left is None else self.left - used)
+
+    def read(self) -> Json:
+        rule, words = self.rule.rule, self.rule.words
+        if self.left is not None:
+            rule, words = f"{rule};COUNT={self.left}", f"{words}, {self.left} time{'s' if self.left > 1 else ''}"
+        counts_from = "completion" if self.rule.after_completion else "due"
+        return {"rule": rule, "words": words, "scheduled": self.scheduled.isoformat(), "counts_from": counts_from}
+
+
+def _days(first: date) -> Any:
+    while True:
+        yield first
+        first += DAY
+
+
+def _like(local: Local, day: date) -> Local:
+    """That day, at the time of day that the other has, if it has one."""
+    return datetime.combine(day, local.time()) if isinstance(local, datetime) else day
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A phrase, and what it means."""
+
+    text: str
+    due: Callable[[datetime, ZoneInfo], Due] | None = field(repr=False)
+    """Given the wall-clock time where the user is, and the zone; None: it is not clear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Often:
+    """A phrase, and what it means."""
+
+    text: str
+    rule: Rule | None = field(repr=False)
+    count: int | None = field(default=None, repr=False)

@@ -1,0 +1,104 @@
+"""The rows of the model, and the record of what changed them. Rows are immutable: a state is copied with ease."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from tests.both.model_dates import Due, Repeat
+
+Entity = Literal["todo", "list", "tag", "user", "change"]
+Moment = int
+"""When something happened: later moments are greater."""
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    id: int
+    title: str
+    list_id: int
+    created: Moment
+    updated: Moment
+    description: str | None = None
+    priority: str = "medium"
+    parent_id: int | None = None
+    due: Due | None = None
+    repeat: Repeat | None = None
+    completed: Moment | None = None
+    deleted: Moment | None = None
+    version: int = 1
+    follows: int | None = None
+    """The occurrence that this one came after."""
+
+    @property
+    def is_live(self) -> bool:
+        return self.deleted is None
+
+    @property
+    def is_open(self) -> bool:
+        return self.deleted is None and self.completed is None
+
+
+@dataclass(frozen=True, slots=True)
+class TodoList:
+    id: int
+    name: str
+    position: Fraction
+    """Between any two there is a third: a list moves without the others."""
+    colour: str = "grey"
+    is_inbox: bool = False
+    is_archived: bool = False
+    is_deleted: bool = False
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    id: int
+    name: str
+    is_deleted: bool = False
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    id: int
+    display_name: str | None
+    time_zone: str
+    locale: str
+    week_start: str
+    default_list_id: int | None
+    version: int
+
+
+Row = Todo | TodoList | Tag | Profile
+CHOSEN = ("display_name", "time_zone", "locale", "week_start", "default_list_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row that a change touched."""
+
+    entity: Entity
+    before: Row | None
+    after: Row
+    tags: tuple[str, ...] | None = None
+    """The names of the tags that a todo had before, if they changed."""
+    tags_after: tuple[str, ...] = ()
+    """And those it had then."""
+    is_partial: bool = False
+    """Whether it is only about the list of a todo and whether that is deleted."""
+    merged: tuple[int, frozenset[int]] | None = None
+    """Of a tag that was merged: into which other one, and which todos got that."""
+    unmerged: int | None = None
+    """Of a tag the merge of which was undone: into which other one that was."""
+
+
+@dataclass(slots=True)
+class Change:
+    id: int
+    operation: str
+    entries: list[Entry]
+    undoes: int | None = None
+    undone_by: int | None = None

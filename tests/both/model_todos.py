@@ -1,0 +1,352 @@
+"""What each write makes of todos: who goes along, where a todo may be put, and how it repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.both.model import MOST_UNASKED, Refused, Writing, name_key
+from tests.both.model_dates import DAY, Due, Json, Often, Repeat, day_of
+from tests.both.model_rows import Todo
+
+MAX_DEPTH: Final = 5
+MAX_TAGS: Final = 20
+
+
+@dataclass(slots=True)
+class Done:
+    """An item that was accepted."""
+
+    id: int
+    along: set[int] = field(default_factory=set)
+    """Relatives that went along, if nobody before took them."""
+    next: frozenset[int] = frozenset()
+    """The next occurrence; several, where any of them may be it."""
+
+
+Result = Done | Refused
+
+
+def one_by_one(w: Writing, items: Sequence[Json], apply: Callable[[Writing, Json], Done]) -> list[Result]:
+    """Apply each item to what those before it left; a refused one leaves no trace."""
+    results: list[Result] = []
+    named: set[int] = set()
+    for item in items:
+        before = w.state.copy(), dict(w.retagged)
+        try:
+            results.append(apply(w, _unnamed(item, named)))
+        except Refused as refused:
+            w.state, w.retagged = before
+            results.append(refused)
+        named |= {item["id"]} if "id" in item else set()
+    return results
+
+
+def _unnamed(item: Json, named: set[int]) -> Json:
+    if item.get("id") in named:
+        raise Refused("invalid_input")
+    return item
+
+
+# --- adding ---------------------------------------------------------------------------------------
+
+
+def add(w: Writing, items: Sequence[Json]) -> list[Result]:
+    """Make todos, in order."""
+    made: dict[int, int] = {}
+    numbers = iter(range(len(items)))
+
+    def make(w: Writing, item: Json) -> Done:
+        n = next(numbers)
+        if not item.get("title", "").strip():
+            raise Refused("invalid_input")
+        due, repeat = _dates(w, None, item)
+        if item.get("list_id") is not None:
+            w.live_list(item["list_id"])
+        parent_id = item.get("parent_id")
+        if (place := item.get("parent_index")) is not None:
+            if parent_id is not None or place not in made:
+                raise Refused("invalid_input")
+            parent_id = made[place]
+        list_id = item.get("list_id") or w.default_list()
+        if parent_id is not None:
+            list_id = _place_below(w, parent_id, item.get("list_id"))
+        todo = Todo(w.new_id("todo", item["title"]), item["title"], list_id, w.moment, w.moment)
+        w.state.todos[todo.id] = todo
+        w.put(
+            todo.id,
+            description=item.get("description") or None,
+            priority=item.get("priority", "medium"),
+            parent_id=parent_id,
+            due=due,
+            repeat=repeat,
+        )
+        w.tag(todo.id, item.get("tags", ()))
+        made[n] = todo.id
+        return Done(todo.id)
+
+    return one_by_one(w, items, make)
+
+
+def _place_below(w: Writing, parent_id: int, list_id: int | None, todo: Todo | None = None) -> int:
+    """The list of a subtask, if it may be put right below `parent_id`."""
+    parent = w.live_todo(parent_id)
+    chain = [parent.id, *(one.id for one in w.state.above(parent.id))]
+    height = 0 if todo is None else _height(w, todo.id)
+    if (todo and todo.id in chain) or parent.completed is not None or len(chain) + height > MAX_DEPTH:
+        raise Refused("invalid_input")
+    if list_id not in (None, parent.list_id):
+        raise Refused("invalid_input")
+    return parent.list_id
+
+
+def _height(w: Writing, todo_id: int) -> int:
+    return max((1 + _height(w, child.id) for child in w.state.children(todo_id)), default=0)
+
+
+# --- changing -------------------------------------------------------------------------------------
+
+
+def update(w: Writing, items: Sequence[Json]) -> list[Result]:
+    """Change fields of todos; a field left out stays as it is."""
+    before = w.state.copy()
+    results = one_by_one(w, items, _change)
+    for todo in before.todos.values():  # what was done and is done was so all the time
+        if todo.completed is not None and w.state.todos[todo.id].completed is not None:
+            w.put(todo.id, completed=todo.completed)
+    _go_on(w, before.todos, results)
+    return _counted(results)
+
+
+def complete(w: Writing, ids: Iterable[int], *, completed: bool, if_version: int | None = None) -> list[Result]:
+    return update(w, [{"id": one, "is_completed": completed} | _condition(if_version) for one in ids])
+
+
+def _condition(if_version: int | None) -> Json:
+    return {} if if_version is None else {"if_version": if_version}
+
+
+def _seen(todo: Todo, item: Json) -> None:
+    if item.get("if_version", todo.version) != todo.version:
+        raise Refused("version_conflict")
+
+
+def _change(w: Writing, item: Json) -> Done:
+    todo = w.live_todo(item["id"])
+    _seen(todo, item)
+    due, repeat = _dates(w, todo, item)
+    names = _tag_names(w, todo, item)
+    done = Done(todo.id)
+    _move(w, todo, item, done)
+    fields = {name: item[name] for name in ("title", "description", "priority") if name in item}
+    if "description" in fields:
+        fields["description"] = fields["description"] or None
+    w.put(todo.id, due=due, repeat=repeat, **fields)
+    w.tag(todo.id, names)
+    if "is_completed" in item:
+        _set_completed(w, todo.id, item["is_completed"], done)
+    return done
+
+
+def _move(w: Writing, todo: Todo, item: Json, done: Done) -> None:
+    """To another list or parent; everything below goes along."""
+    given = item.get("list_id")
+    if given is not None:
+        w.live_list(given)
+    list_id, parent_id = given or todo.list_id, todo.parent_id
+    if "parent_id" in item:
+        parent_id = item["parent_id"]
+        if parent_id is not None:
+            list_id = _place_below(w, parent_id, given, todo)
+    elif todo.parent_id is not None and list_id != todo.list_id:
+        raise Refused("invalid_input")
+    w.put(todo.id, parent_id=parent_id)
+    if list_id != todo.list_id:
+        for one in [w.state.todos[todo.id], *w.state.below(todo.id)]:
+            w.put(one.id, list_id=list_id)
+            done.along.add(one.id)
+
+
+def _set_completed(w: Writing, todo_id: int, completed: bool, done: Done) -> None:
+    """Subtasks are completed with a todo; opening one opens what is above it."""
+    if completed:
+        changed = [w.state.todos[todo_id], *w.state.below(todo_id)]
+    else:
+        changed = [w.state.todos[todo_id], *w.state.above(todo_id)]
+    for one in changed:
+        if one.is_live and (one.completed is None) == completed:
+            w.put(one.id, completed=w.moment if completed else None)
+            done.along.add(one.id)
+
+
+def _tag_names(w: Writing, todo: Todo, item: Json) -> list[str]:
+    names = {name_key(name): name for name in item.get("tags", w.state.tags_of(todo.id))}
+    for name in item.get("remove_tags", ()):
+        names.pop(name_key(name), None)
+    for name in item.get("add_tags", ()):
+        names.setdefault(name_key(name), name)
+    if len(names) > MAX_TAGS:
+        raise Refused("invalid_input")
+    return list(names.values())
+
+
+def _counted(results: list[Result]) -> list[Result]:
+    """Each relative counts once, for the item that took it first, and none that is an item itself."""
+    seen = {one.id for one in results if isinstance(one, Done)}
+    for one in results:
+        if isinstance(one, Done):
+            one.along -= seen
+            seen |= one.along
+    return results
+
+
+# --- dates ----------------------------------------------------------------------------------------
+
+
+def _dates(w: Writing, todo: Todo | None, item: Json) -> tuple[Due | None, Repeat | None]:
+    """What `due` and `repeat` of a request make of a todo's; `item` has them as `When` and `Often`."""
+    due, repeat = (None, None) if todo is None else (todo.due, todo.repeat)
+    wall = w.now.astimezone(w.state.zone).replace(tzinfo=None)
+    if "due" in item:
+        given: Any = item["due"]
+        if given is not None and given.due is None:
+            raise Refused("invalid_input")
+        due = given and given.due(wall, w.state.zone)
+    if "repeat" in item:
+        often: Often | None = item["repeat"]
+        if often is None:
+            repeat = None
+        elif often.rule is None:
+            raise Refused("invalid_input")
+        else:
+            repeat = Repeat.first(often.rule, often.count, due.local(w.state.zone) if due else wall.date())
+            due = Due.of(repeat.scheduled, w.state.zone)
+    if repeat is not None and due is None:
+        raise Refused("invalid_input")
+    return due, repeat
+
+
+def skip(w: Writing, ids: Iterable[int], if_version: int | None = None) -> list[Result]:
+    """Each goes on to its next date and stays open."""
+
+    def one(w: Writing, item: Json) -> Done:
+        todo = w.live_todo(item["id"])
+        _seen(todo, item)
+        following = _following(w, todo) if todo.is_open else None
+        if following is None:
+            raise Refused("invalid_input")
+        w.put(todo.id, due=Due.of(following.scheduled, w.state.zone), repeat=following)
+        return Done(todo.id)
+
+    return one_by_one(w, [{"id": todo_id} | _condition(if_version) for todo_id in ids], one)
+
+
+def _following(w: Writing, todo: Todo) -> Repeat | None:
+    if todo.repeat is None or todo.due is None:
+        return None
+    wall = w.now.astimezone(w.state.zone).replace(tzinfo=None)
+    return todo.repeat.next(todo.due.local(w.state.zone), wall)
+
+
+def _go_on(w: Writing, before: dict[int, Todo], results: list[Result]) -> None:
+    """Make the next occurrence of what was completed by itself, not with its parent; it may be there already."""
+    present = [todo for todo in w.state.todos.values() if todo.is_live]
+    for done in results:
+        if not isinstance(done, Done):
+            continue
+        todo = w.state.todos[done.id]
+        parent = w.state.todos.get(todo.parent_id or 0)
+        is_done_now = before[done.id].completed is None and todo.completed is not None
+        if not is_done_now or todo.repeat is None or (parent and parent.completed):
+            continue
+        there = [one.id for one in present if one.follows == done.id]
+        if there:  # it was opened again, and goes on as it did
+            done.next = frozenset(there)
+        elif (following := _following(w, todo)) is not None:
+            done.next = frozenset([_repeat(w, todo, following)])
+
+
+def _repeat(w: Writing, todo: Todo, following: Repeat) -> int:
+    """The next occurrence with its subtasks, all of them open, their dates later by as many days."""
+    zone, state = w.state.zone, w.state
+    assert todo.due is not None
+    later = day_of(following.scheduled) - day_of(todo.due.local(zone))
+    copies: dict[int, int] = {}
+    for one in [todo, *(sub for sub in state.below(todo.id) if sub.is_live)]:
+        made = Todo(w.new_id("todo", one.title), one.title, one.list_id, w.moment + 1, w.moment + 1)
+        state.todos[made.id] = made
+        due, repeat = one.due, one.repeat
+        if one is todo:
+            due, repeat = Due.of(following.scheduled, zone), following
+        elif one.due is not None:
+            local = one.due.local(zone) + (later // DAY) * DAY
+            due = Due.of(local, zone)
+            repeat = None if one.repeat is None else Repeat(one.repeat.rule, local, one.repeat.left)
+        parent_id = copies.get(one.parent_id or 0, todo.parent_id)
+        w.put(made.id, description=one.description, priority=one.priority, parent_id=parent_id, due=due, repeat=repeat)
+        w.tag(made.id, state.tags_of(one.id))
+        copies[one.id] = made.id
+    w.put(copies[todo.id], follows=todo.id)
+    return copies[todo.id]
+
+
+# --- the trash ------------------------------------------------------------------------------------
+
+
+def delete(w: Writing, ids: Sequence[int], if_version: int | None = None) -> list[Result]:
+    """To the trash, with all subtasks."""
+
+    def one(w: Writing, item: Json) -> Done:
+        todo = _known(w, item)
+        done = Done(todo.id)
+        for gone in [todo, *w.state.below(todo.id)] if todo.is_live else ():
+            if gone.is_live:
+                w.put(gone.id, deleted=w.moment)
+                done.along.add(gone.id)
+        return done
+
+    results = _counted(one_by_one(w, [{"id": todo_id} | _condition(if_version) for todo_id in ids], one))
+    gone = sum(todo.deleted == w.moment for todo in w.state.todos.values())
+    if gone > MOST_UNASKED and not w.is_confirmed:
+        raise Refused("confirmation_required")
+    return results
+
+
+def _known(w: Writing, item: Json) -> Todo:
+    """A todo, in the trash or not."""
+    todo = w.state.todos.get(item["id"])
+    if todo is None:
+        raise Refused(w.code_of("todo", item["id"]))
+    _seen(todo, item)
+    return todo
+
+
+def restore(w: Writing, ids: Sequence[int], if_version: int | None = None) -> list[Result]:
+    """Out of the trash: with what went there at the same moment below, and all that is above.
+
+    An open todo opens what is above it. It comes back to the list of its family; if that is gone, all go to the inbox.
+    """
+    before = w.state.copy()
+
+    def one(w: Writing, item: Json) -> Done:
+        todo = _known(w, item)
+        done = Done(todo.id)
+        if (moment := before.todos[todo.id].deleted) is None:
+            return done
+        back = [todo, *(sub for sub in before.below(todo.id) if sub.deleted == moment)]
+        for relative in [*back, *before.above(todo.id)]:
+            w.put(relative.id, deleted=None)
+            done.along.add(relative.id)
+        for returned in back:
+            if returned.completed is None:
+                _set_completed(w, returned.id, False, done)
+        top = [w.state.todos[todo.id], *w.state.above(todo.id)][-1]
+        home = w.state.inbox if w.state.lists[top.list_id].is_deleted else top.list_id
+        if (todo.list_id, top.list_id) != (home, home):
+            for relative in [top, *w.state.below(top.id)]:
+                w.put(relative.id, list_id=home)
+                done.along.add(relative.id)
+        return done
+
+    return _counted(one_by_one(w, [{"id": todo_id} | _condition(if_version) for todo_id in ids], one))

@@ -1,0 +1,167 @@
+"""What undo makes of rows, and when a later change is in its way (SA3).
+
+A row goes back to what it was if it is as the change left it, whatever came and went in between. What a change made
+goes to the trash. Nothing may come out of it that no write allows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from tests.both.model import Refused, Writing, between, name_key
+from tests.both.model_rows import CHOSEN, Change, Entry, Profile, Row, Tag, Todo, TodoList
+from tests.both.model_todos import MAX_DEPTH
+
+_IN_THE_WAY = "undo_refused"
+
+
+def undo(w: Writing, change: Change) -> None:
+    if change.undone_by is not None:
+        raise Refused(_IN_THE_WAY)
+    _lists(w, [entry for entry in change.entries if entry.entity == "list"])
+    tags = [entry for entry in change.entries if entry.entity == "tag"]
+    for entry in tags:
+        if entry.before is not None:
+            _tag(w, entry)
+    _todos(w, [entry for entry in change.entries if entry.entity == "todo"])
+    for entry in tags:
+        if entry.before is None:
+            _tag(w, entry)
+    for entry in change.entries:
+        if entry.entity == "user":
+            _profile(w, entry)
+
+
+def _lists(w: Writing, entries: list[Entry]) -> None:
+    for entry in entries:
+        before, after = entry.before, entry.after
+        one = w.state.lists[after.id]
+        if _content(one) != _content(after):
+            raise Refused(_IN_THE_WAY)
+        if before is None:
+            if any(todo.is_live and todo.list_id == one.id for todo in w.state.todos.values()):
+                raise Refused(_IN_THE_WAY)
+            w.state.lists[one.id] = replace(one, is_deleted=True)
+            continue
+        assert isinstance(before, TodoList)
+        others = [other for other in w.state.live_lists() if other.id != one.id]
+        if not before.is_deleted and any(name_key(other.name) == name_key(before.name) for other in others):
+            raise Refused(_IN_THE_WAY)
+        w.state.lists[one.id] = replace(before, version=one.version, position=_free(before.position, others))
+
+
+def _free(position: Fraction, others: list[TodoList]) -> Fraction:
+    """A list comes back where it was; right before another one that has its position now."""
+    taken = [one.position for one in others]
+    lower = [one for one in taken if one < position]
+    if position not in taken:
+        return position
+    return between(max(lower), position) if lower else position - 1
+
+
+def _todos(w: Writing, entries: list[Entry]) -> None:
+    for entry in entries:
+        if not _is_as_left(w, entry):
+            raise Refused(_IN_THE_WAY)
+    for entry in entries:
+        before, todo = entry.before, w.state.todos[entry.after.id]
+        if before is None:
+            w.put(todo.id, deleted=todo.deleted or w.moment)
+            continue
+        assert isinstance(before, Todo)
+        if entry.is_partial:
+            before = replace(todo, list_id=before.list_id, deleted=before.deleted)
+        w.state.todos[todo.id] = replace(before, version=todo.version, updated=todo.updated)
+        if entry.tags is not None:
+            w.tag(todo.id, entry.tags)
+    if not all(_fits(w, entry.after.id) for entry in entries):
+        raise Refused(_IN_THE_WAY)
+
+
+def _content(row: Row) -> Row:
+    """A row without what every write counts up."""
+    return replace(row, version=0, updated=0) if isinstance(row, Todo) else replace(row, version=0)
+
+
+def _is_as_left(w: Writing, entry: Entry) -> bool:
+    """Whether a todo is as a change left it; its tags count where the change was about them."""
+    after, todo = entry.after, w.state.todos[entry.after.id]
+    assert isinstance(after, Todo)
+    if entry.is_partial:
+        return (todo.list_id, todo.deleted) == (after.list_id, after.deleted)
+    if entry.tags is not None and w.state.tags_of(todo.id) != entry.tags_after:
+        return False
+    return _content(todo) == _content(after)
+
+
+def _fits(w: Writing, todo_id: int) -> bool:
+    """Whether a todo fits with its list, with what is above it and with what is right below it."""
+    state = w.state
+    todo = state.todos[todo_id]
+    if todo.is_live and state.lists[todo.list_id].is_deleted:
+        return False
+    pairs = [(todo, child) for child in state.children(todo_id)]
+    if todo.parent_id is not None:
+        pairs.append((state.todos[todo.parent_id], todo))
+    for parent, child in pairs:
+        if parent.list_id != child.list_id and child.is_live:
+            return False
+        if (child.is_live and not parent.is_live) or (child.is_open and parent.completed is not None):
+            return False
+    return _is_shallow(w, todo_id)
+
+
+def _is_shallow(w: Writing, todo_id: int) -> bool:
+    """Whether neither the todo nor anything below it is too deep, or below itself."""
+    above, parent_id = 0, w.state.todos[todo_id].parent_id
+    while parent_id is not None and above <= MAX_DEPTH:
+        above, parent_id = above + 1, w.state.todos[parent_id].parent_id
+    level = [todo_id]
+    while level and above <= MAX_DEPTH:
+        level = [child.id for one in level for child in w.state.children(one)]
+        above += bool(level)
+    return above <= MAX_DEPTH
+
+
+def _tag(w: Writing, entry: Entry) -> None:
+    """Put a tag back; one that was made goes, if no todo outside the trash has it."""
+    before, after, state = entry.before, entry.after, w.state
+    tag = state.tags[after.id]
+    if before is None:
+        is_used = any(state.todos[todo].is_live for todo in state.has_tag(tag.id))
+        if tag.version == after.version and not is_used:
+            state.tags[tag.id] = replace(tag, is_deleted=True)
+        return
+    if _content(tag) != _content(after):
+        raise Refused(_IN_THE_WAY)
+    assert isinstance(before, Tag)
+    if entry.merged is not None:
+        into, todos = entry.merged
+        state.links -= {(todo, into) for todo in todos}
+        w.unmerged[tag.id] = into
+    if entry.unmerged is not None:
+        into = entry.unmerged
+        if state.tags[into].is_deleted:
+            raise Refused(_IN_THE_WAY)
+        w.join_tags(tag.id, into)
+    others = [one for one in state.live_tags() if one.id != tag.id]
+    if not before.is_deleted and any(name_key(one.name) == name_key(before.name) for one in others):
+        raise Refused(_IN_THE_WAY)
+    state.tags[tag.id] = replace(before, version=tag.version)
+
+
+def _profile(w: Writing, entry: Entry) -> None:
+    """Put back what a change of the profile changed, if what the person chose is still the same."""
+    before, after, present = entry.before, entry.after, w.state.profile
+    assert isinstance(before, Profile)
+    assert isinstance(after, Profile)
+    changed = [name for name in CHOSEN if getattr(before, name) != getattr(after, name)]
+    chosen = [name for name in CHOSEN if name in changed or getattr(after, name) is not None]
+    if any(getattr(present, name) != getattr(after, name) for name in chosen):
+        raise Refused(_IN_THE_WAY)
+    back = {name: getattr(before, name) for name in changed}
+    list_id = back.get("default_list_id")
+    if list_id is not None and w.state.lists[list_id].is_deleted:
+        raise Refused(_IN_THE_WAY)
+    w.state.profile = replace(present, **back)

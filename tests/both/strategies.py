@@ -1,0 +1,163 @@
+"""What the state machine draws: requests with numbers in place of ids, which mean rows once there are some."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from tests.both.model_dates import RULES, Due, Often, When
+from tests.both.wire import How
+from tests.faces import FACES
+
+LIVE: Final = 8
+"""Numbers below it mean rows that are not deleted, those up to `GONE` deleted ones."""
+GONE: Final = 9
+STRANGE: Final = 10
+"""In place of an id: somebody else's row."""
+UNKNOWN: Final = 11
+"""In place of an id: no row at all."""
+NO_SUCH_ID: Final = 2**50
+
+PEOPLE = st.sampled_from((*("ann",) * 6, "bob"))
+FACE = st.sampled_from(FACES)
+ROW = st.sampled_from((*(*range(LIVE), GONE) * 3, STRANGE, UNKNOWN))
+_PLAIN = [How(), How(is_single=True), How("mcp-2026"), How("mcp-2025")]
+HOW = st.sampled_from(
+    [
+        *_PLAIN * 8,
+        *(How(how.face, how.is_single, has_key=True) for how in _PLAIN),
+        *(How(how.face, how.is_single, dry_run=True) for how in _PLAIN),
+    ]
+)
+
+
+def _day(text: str) -> When:
+    due = Due(on=date.fromisoformat(text))
+    return When(text, lambda *_: due)
+
+
+def _moment(text: str) -> When:
+    due = Due(moment=datetime.fromisoformat(text).astimezone(UTC))
+    return When(text, lambda *_: due)
+
+
+TOMORROW: Final = When("tomorrow", lambda wall, _: Due(on=wall.date() + timedelta(days=1)))
+DAILY: Final = Often(RULES[0].text, RULES[0])
+DUE = st.sampled_from(
+    [
+        *map(_day, ("2026-11-20", "2026-11-25", "2026-12-31")),
+        *map(_moment, ("2026-11-26T17:00:00+01:00", "2026-11-22T00:30:00-05:00", "2026-11-21T09:00:00Z")),
+        TOMORROW,
+        When("in 2 weeks", lambda wall, _: Due(on=wall.date() + timedelta(days=14))),
+        When("tomorrow 5pm", lambda wall, zone: Due.of(datetime.combine(wall + timedelta(days=1), time(17)), zone)),
+        When("someday", None),
+    ]
+)
+REPEAT = st.sampled_from(
+    [
+        DAILY,
+        *(Often(rule.text, rule) for rule in RULES[1:]),
+        Often("daily, 2 times", RULES[0], 2),
+        Often("now and then", None),
+    ]
+)
+Way = tuple[str, How]
+"""Who does it, and how."""
+WAY = st.tuples(PEOPLE, HOW)
+IDS = st.one_of(st.lists(ROW, min_size=1, max_size=1), st.lists(ROW, min_size=2, max_size=3))
+TITLE = st.sampled_from(("alpha", "Beta", "gamma", "delta", "Alpha"))
+PRIORITY = st.sampled_from(("low", "medium", "high", "urgent"))
+TAG_NAME = st.sampled_from(("red", "blue", "RED", "straße", "STRASSE", "green"))
+TAG_CHANGE = st.one_of(
+    st.tuples(st.just("rename"), TAG_NAME), st.tuples(st.just("merge"), ROW), st.just(("delete", None))
+)
+TAG_NAMES = st.lists(TAG_NAME, min_size=1, max_size=3, unique_by=str.casefold)
+DESCRIPTION = st.sampled_from(("some", "more", ""))
+PLACE = st.integers(1, 4)
+
+_NEW = {"title": TITLE}
+NEW_TODO = st.one_of(
+    st.fixed_dictionaries(_NEW),
+    st.fixed_dictionaries(_NEW | {"parent_id": ROW}),
+    st.fixed_dictionaries(_NEW | {"parent_index": st.integers(0, 2)}, optional={"due": DUE}),
+    st.fixed_dictionaries(_NEW | {"list_id": ROW, "tags": TAG_NAMES}),
+    st.fixed_dictionaries(_NEW | {"repeat": REPEAT}, optional={"due": DUE, "parent_id": ROW}),
+    st.fixed_dictionaries(_NEW | {"priority": PRIORITY, "due": DUE}, optional={"description": DESCRIPTION}),
+    st.fixed_dictionaries(
+        {"title": st.sampled_from(("gamma", ""))}, optional={"list_id": ROW, "parent_id": ROW, "tags": TAG_NAMES}
+    ),
+)
+
+
+def _clear(*names: str) -> st.SearchStrategy[list[str]]:
+    return st.just(list(names))
+
+
+MOVE = st.one_of(
+    st.fixed_dictionaries({"list_id": ROW}),
+    st.fixed_dictionaries({"parent_id": ROW}, optional={"tags": TAG_NAMES}),
+    st.fixed_dictionaries({"clear": _clear("parent_id")}, optional={"list_id": ROW}),
+)
+CHANGE = st.one_of(
+    st.fixed_dictionaries({}, optional={"title": TITLE, "description": DESCRIPTION, "priority": PRIORITY}),
+    st.fixed_dictionaries({"is_completed": st.booleans()}, optional={"title": TITLE}),
+    MOVE,
+    st.fixed_dictionaries({"due": DUE}, optional={"clear": _clear("repeat")}),
+    st.fixed_dictionaries({"repeat": REPEAT}, optional={"due": DUE}),
+    st.fixed_dictionaries({"clear": st.sampled_from((["due"], ["due", "repeat"], ["repeat"], ["description"]))}),
+    st.fixed_dictionaries({"tags": st.lists(TAG_NAME, max_size=3, unique_by=str.casefold)}),
+    st.fixed_dictionaries({"add_tags": TAG_NAMES}, optional={"remove_tags": TAG_NAMES}),
+    st.fixed_dictionaries({"remove_tags": TAG_NAMES}, optional={"parent_id": ROW, "is_completed": st.booleans()}),
+)
+SEEN = st.sampled_from((*(None,) * 8, 0, 1))
+"""Which version to name: none, the present one, or another."""
+
+_LIST = {"name": st.sampled_from(("Home", "HOME", "Work", "inbox", "Garden"))}
+_COLOUR = st.sampled_from(("grey", "red"))
+NEW_LIST = st.fixed_dictionaries(_LIST, optional={"position": PLACE, "colour": _COLOUR})
+AFTERWARDS = st.sampled_from((("trash", None), ("trash", None), ("move", 0), ("move", 0), ("move", 1), (None, None)))
+LIST_CHANGE = st.one_of(
+    st.fixed_dictionaries({"afterwards": AFTERWARDS}),
+    st.fixed_dictionaries(_LIST),
+    st.fixed_dictionaries({"position": PLACE}),
+    st.fixed_dictionaries({"is_archived": st.booleans()}, optional={"colour": _COLOUR}),
+)
+ZONES = ("UTC", "Asia/Tokyo", "America/New_York", "Europe/Berlin")
+PROFILE = st.one_of(
+    st.fixed_dictionaries({"time_zone": st.sampled_from(ZONES)}),
+    st.fixed_dictionaries({"default_list_id": ROW}),
+    st.fixed_dictionaries({"clear": _clear("default_list_id")}),
+    st.fixed_dictionaries({"display_name": TITLE, "week_start": st.sampled_from(("monday", "sunday"))}),
+)
+_FILTERS = {
+    "status": st.sampled_from(("open", "done", "all", "trashed")),
+    "priority": st.lists(PRIORITY, min_size=1, max_size=2, unique=True),
+    "list_id": ROW,
+    "tags": TAG_NAMES,
+    "tags_match": st.sampled_from(("any", "all")),
+    "parent_id": ROW,
+    "top_level": st.just(True),
+    "ids": st.lists(ROW, min_size=1, max_size=4),
+    "overdue": st.just(True),
+    "due_after": st.dates(date(2026, 11, 20), date(2026, 12, 6)),
+    "due_before": st.dates(date(2026, 11, 20), date(2026, 12, 6)),
+    "archived": st.just(True),
+}
+FILTER = st.dictionaries(st.sampled_from(sorted(_FILTERS)), st.none(), max_size=3).flatmap(
+    lambda names: st.fixed_dictionaries({name: _FILTERS[name] for name in names})
+)
+ORDER = st.fixed_dictionaries(
+    {"sort": st.sampled_from(("created", "updated", "due", "priority", "title"))},
+    optional={"direction": st.sampled_from(("asc", "desc"))},
+)
+
+
+def as_text(value: Any) -> Any:
+    """A request as it is sent: phrases as their text."""
+    if isinstance(value, When | Often):
+        return value.text
+    if isinstance(value, dict):
+        return {name: as_text(item) for name, item in value.items()}
+    return [as_text(item) for item in value] if isinstance(value, list) else value

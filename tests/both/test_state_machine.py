@@ -1,0 +1,261 @@
+"""Whatever two people do, in any order and over any transport, the product is what a model of it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, ClassVar, Final
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as how_much
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
+
+from tests.both import model_todos, model_undo, strategies
+from tests.both.machine import Ground
+from tests.both.machine_server import START, Server
+from tests.both.model import Refused, Writing
+from tests.both.model_dates import Json
+from tests.both.model_rows import Todo
+from tests.both.model_todos import Result
+from tests.both.strategies import FACE, IDS, PEOPLE, ROW, SEEN, WAY, Way
+from tests.both.wire import How, Request, nulled
+from tests.faces import FaceName
+from todo_core.settings import Settings
+
+EXAMPLES: Final = 400
+STEPS: Final = 40
+LEAST_STEPS: Final = 300 * STEPS
+"""What must have run: Hypothesis ends some examples early."""
+MOST_TODOS: Final = 16
+MOST_LISTS: Final = 5
+LONGEST_WAIT: Final = timedelta(days=40)
+FAMILIES: Final[list[Json]] = [
+    {"title": "alpha", "tags": ["red"]},
+    {"title": "Beta", "parent_index": 0, "tags": ["blue"]},
+    {"title": "gamma", "parent_index": 1},
+    {"title": "delta", "due": strategies.TOMORROW, "repeat": strategies.DAILY, "tags": ["red"]},
+    {"title": "Alpha", "parent_index": 3, "due": strategies.TOMORROW},
+]
+LISTS: Final[list[Json]] = [{"name": "Home"}]
+Meant = Callable[[Todo], bool]
+"""Which todos a write is mostly about."""
+ByIds = Callable[[Writing, list[int], int | None], list[Result]]
+
+
+class Domain(Ground):
+    """Every write and every read of the domain."""
+
+    steps: ClassVar[int] = 0
+
+    @invariant()
+    def count(self) -> None:
+        type(self).steps += 1
+
+    @initialize()
+    def begin(self) -> None:
+        """Two people, who have something to do already."""
+        self.meet()
+        self._write(("ann", How()), "add", {"todos": FAMILIES}, lambda w: model_todos.add(w, FAMILIES))
+        self._write(("ann", How()), "add_lists", {"lists": LISTS}, lambda w: _each(LISTS, w.add_list))
+        self._write(("bob", How()), "add", {"todos": FAMILIES[:1]}, lambda w: model_todos.add(w, FAMILIES[:1]))
+
+    # --- todos ------------------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.people["ann"].state.todos) < MOST_TODOS)
+    @rule(way=WAY, items=st.lists(strategies.NEW_TODO, min_size=1, max_size=3))
+    def add(self, way: Way, items: list[Json]) -> None:
+        todos = [self.named(way[0], item) for item in items]
+        self._write(way, "add", {"todos": todos}, lambda w: model_todos.add(w, todos))
+
+    @rule(way=WAY, number=ROW, change=strategies.CHANGE, seen=SEEN)
+    def update(self, way: Way, number: int, change: Json, seen: int | None) -> None:
+        self._update(way, [{"id": number, **change}], seen)
+
+    @rule(way=WAY, number=ROW, change=strategies.MOVE)
+    def move(self, way: Way, number: int, change: Json) -> None:
+        self._update(way, [{"id": number, **change}])
+
+    @rule(way=WAY, changes=st.lists(st.tuples(ROW, strategies.CHANGE), min_size=2, max_size=3))
+    def update_several(self, way: Way, changes: list[tuple[int, Json]]) -> None:
+        self._update(way, [{"id": number, **change} for number, change in changes])
+
+    def _update(self, way: Way, items: list[Json], seen: int | None = None) -> None:
+        named = [self.named(way[0], item) for item in items]
+        present = self.people[way[0]].state.todos
+        todos = [todo | self.seen(present.get(todo["id"]), seen) for todo in named]
+        meant = [nulled(todo) for todo in todos]
+        self._write(way, "update", {"todos": todos}, lambda w: model_todos.update(w, meant))
+
+    @rule(way=WAY, numbers=IDS, seen=SEEN)
+    def complete(self, way: Way, numbers: list[int], seen: int | None) -> None:
+        ids = self._ids(way, numbers, lambda todo: todo.is_open)
+        self._by_ids(way, "complete", ids, seen, _completing(True), completed=True)
+
+    @precondition(lambda self: self.some(lambda todo: todo.is_live and todo.completed is not None))
+    @rule(way=WAY, numbers=IDS, seen=SEEN)
+    def reopen(self, way: Way, numbers: list[int], seen: int | None) -> None:
+        ids = self._ids(way, numbers, lambda todo: todo.is_live and todo.completed is not None)
+        self._by_ids(way, "complete", ids, seen, _completing(False), completed=False)
+
+    @precondition(lambda self: self.some(lambda todo: todo.is_open and todo.repeat is not None))
+    @rule(way=WAY, numbers=IDS, seen=SEEN)
+    def skip(self, way: Way, numbers: list[int], seen: int | None) -> None:
+        self._by_ids(way, "skip", self._ids(way, numbers, lambda todo: bool(todo.repeat)), seen, model_todos.skip)
+
+    @rule(way=WAY, numbers=IDS, seen=SEEN)
+    def delete(self, way: Way, numbers: list[int], seen: int | None) -> None:
+        self._by_ids(way, "delete", self._ids(way, numbers, lambda todo: todo.is_live), seen, model_todos.delete)
+
+    @precondition(lambda self: self.some(lambda todo: not todo.is_live))
+    @rule(way=WAY, numbers=IDS, seen=SEEN)
+    def restore(self, way: Way, numbers: list[int], seen: int | None) -> None:
+        self._by_ids(way, "restore", self._ids(way, numbers, lambda todo: not todo.is_live), seen, model_todos.restore)
+
+    def _ids(self, way: Way, numbers: list[int], meant: Meant) -> list[int]:
+        """Ids: even numbers are for todos that are meant, if there are any."""
+        who = way[0]
+        among = [todo.id for todo in self.people[who].near_first().values() if meant(todo)]
+        is_meant = [bool(among) and number in range(0, strategies.LIVE, 2) for number in numbers]
+        return [
+            among[number // 2 % len(among)] if is_one else self.todo_id(who, number)
+            for number, is_one in zip(numbers, is_meant, strict=True)
+        ]
+
+    def _by_ids(self, way: Way, kind: str, ids: list[int], seen: int | None, run: ByIds, **more: Any) -> None:
+        who, how = way
+        condition: Json = {}
+        if how.face == "rest" and len(ids) == 1:
+            condition = self.seen(self.people[who].state.todos.get(ids[0]), seen)
+        arguments = {"ids": ids} | more | condition
+        self._write(way, kind, arguments, lambda w: run(w, ids, condition.get("if_version")))
+
+    # --- lists, tags, the profile -----------------------------------------------------------------
+
+    @precondition(lambda self: len(self.people["ann"].state.live_lists()) < MOST_LISTS)
+    @rule(way=WAY, items=st.lists(strategies.NEW_LIST, min_size=1, max_size=2))
+    def add_lists(self, way: Way, items: list[Json]) -> None:
+        lists = items[:1] if way[1].face == "rest" else items
+        self._write(way, "add_lists", {"lists": lists}, lambda w: _each(lists, w.add_list))
+
+    @rule(way=WAY, numbers=st.lists(ROW, min_size=1, max_size=2), change=strategies.LIST_CHANGE, seen=SEEN)
+    def change_lists(self, way: Way, numbers: list[int], change: Json, seen: int | None) -> None:
+        who, how = way
+        ids = [self.list_id(who, number) for number in numbers[: 1 if how.face == "rest" else None]]
+        if "afterwards" in change:
+            self._delete_lists(way, ids, *change["afterwards"])
+        else:
+            present = self.people[who].state.lists
+            lists = [{"id": one, **change, **self.seen(present.get(one), seen)} for one in dict.fromkeys(ids)]
+            self._write(way, "update_lists", {"lists": lists}, lambda w: _each(lists, w.update_list))
+
+    def _delete_lists(self, way: Way, ids: list[int], todos: str | None, number: int | None) -> None:
+        move_to = None if number is None else self.list_id(way[0], number)
+        arguments = {"ids": ids, "todos": todos, "move_to": move_to}
+        self._write(way, "delete_lists", arguments, lambda w: w.delete_lists(ids, todos, move_to))
+
+    @rule(way=WAY, number=ROW, change=strategies.TAG_CHANGE)
+    def change_tag(self, way: Way, number: int, change: tuple[str, Any]) -> None:
+        tag_id = self.tag_id(way[0], number)
+        action, given = change
+        if action == "rename":
+            self._write(way, "rename_tag", {"id": tag_id, "name": given}, lambda w: w.rename_tag(tag_id, given))
+        elif action == "merge":
+            into = self.tag_id(way[0], given)
+            self._write(way, "merge_tag", {"id": tag_id, "into": into}, lambda w: w.merge_tag(tag_id, into))
+        else:
+            self._write(way, "delete_tag", {"id": tag_id}, lambda w: w.delete_tag(tag_id))
+
+    @rule(way=WAY, change=strategies.PROFILE, seen=SEEN)
+    def update_profile(self, way: Way, change: Json, seen: int | None) -> None:
+        given, condition = self.named(way[0], change), self.seen(self.people[way[0]].state.profile, seen)
+        fields, if_version = nulled(given), condition.get("if_version")
+        self._write(way, "profile", given | condition, lambda w: w.update_profile(fields, if_version))
+
+    # --- undo, retries, time ----------------------------------------------------------------------
+
+    @rule(way=WAY, number=st.one_of(st.just(0), ROW))
+    def undo(self, way: Way, number: int) -> None:
+        who = way[0]
+        change_id = self.change_id(who, number)
+
+        def run(w: Writing) -> None:
+            change = self.people[who].changes.get(change_id)
+            if change is None:
+                raise Refused(w.code_of("change", change_id))
+            model_undo.undo(w, change)
+
+        self._write(way, "undo", {"change_id": change_id}, run, undoes=change_id)
+
+    @precondition(lambda self: self.kept)
+    @rule(number=ROW, how=strategies.HOW, is_same=st.booleans())
+    def use_a_key_again(self, number: int, how: How, is_same: bool) -> None:
+        kept = self.kept[number % len(self.kept)]
+        if is_same:
+            self.repeat(kept)
+        else:
+            self.reuse(kept, replace(how, dry_run=False))
+
+    @rule(days=st.integers(1, 5))
+    def wait(self, days: int) -> None:
+        self.server.now = min(self.server.now + timedelta(days=days), START + LONGEST_WAIT)
+
+    def _write(
+        self, way: Way, kind: str, arguments: Json, run: Callable[[Writing], Any], *, undoes: int | None = None
+    ) -> None:
+        self.write(*way, Request(kind, strategies.as_text(arguments)), run, undoes=undoes)
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    @rule(who=PEOPLE, face=FACE, wanted=strategies.FILTER, order=strategies.ORDER, limit=st.integers(3, 9))
+    def find_todos(self, who: str, face: FaceName, wanted: Json, order: Json, limit: int) -> None:
+        self.find(who, face, self.named(who, wanted) | order, limit)
+
+    @rule(who=PEOPLE, face=FACE)
+    def look(self, who: str, face: FaceName) -> None:
+        self.look_around(who, face)
+
+    @rule(who=PEOPLE, number=ROW)
+    def get(self, who: str, number: int) -> None:
+        self.get_one(who, self.todo_id(who, number))
+
+
+def _completing(completed: bool) -> ByIds:
+    return lambda w, ids, if_version: model_todos.complete(w, ids, completed=completed, if_version=if_version)
+
+
+def _each(items: list[Json], apply: Callable[[Json], int]) -> list[int | Refused]:
+    results: list[int | Refused] = []
+    for item in items:
+        try:
+            results.append(apply(item))
+        except Refused as refused:
+            results.append(refused)
+    return results
+
+
+@pytest.fixture(scope="module")
+def server(settings: Settings, database_url: str) -> Iterator[Server]:
+    found = Server(settings, database_url)
+    yield found
+    found.close()
+
+
+@pytest.mark.slow
+def test_the_product_is_what_the_model_is(server: Server) -> None:
+    machine = type("Domain", (Domain,), {"server": server})
+    run_state_machine_as_test(
+        machine,
+        settings=how_much(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            report_multiple_bugs=False,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+        ),
+    )
+    assert machine.steps >= LEAST_STEPS
