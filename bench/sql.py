@@ -24,12 +24,16 @@ def _columns(tags: str = _TAGS, open_subtasks: str = _SUBTASKS) -> str:
     """A todo as it is answered, of the row `t`; the arguments: what the statement knows better than the tables."""
     return (
         "t.id, t.title, t.description, t.priority, t.list_id, t.parent_id, t.due_on, t.due_at, t.repeat,"
+        " (SELECT time_zone FROM users WHERE id = :user) AS time_zone,"
         " t.completed_at IS NOT NULL AS is_completed, t.completed_at, t.created_at, t.updated_at, t.deleted_at,"
         f" t.version, {tags} AS tags, {open_subtasks} AS open_subtasks"
     )
 
 
 _OPEN: Final = "t.user_id = :user AND t.deleted_at IS NULL AND t.completed_at IS NULL"
+_SHOWN: Final = (
+    f"{_OPEN} AND t.list_id <> ALL(ARRAY(SELECT id FROM lists WHERE user_id = :user AND archived_at IS NOT NULL))"
+)
 
 
 def _page(wanted: str) -> str:
@@ -39,9 +43,9 @@ def _page(wanted: str) -> str:
     )
 
 
-LIST: Final = _page(_OPEN)
+LIST: Final = _page(_SHOWN)
 FILTERED: Final = _page(
-    f"{_OPEN} AND t.list_id = :list AND t.priority = ANY(:priorities::smallint[]) AND t.due_at < :due_before"
+    f"{_SHOWN} AND t.list_id = :list AND t.priority = ANY(:priorities::smallint[]) AND t.due_at < :due_before"
 )
 GET: Final = f"SELECT {_columns()} FROM todos t WHERE t.user_id = :user AND t.id = :id AND t.deleted_at IS NULL"
 

@@ -42,6 +42,9 @@ class TodoServer(MCPServer[Any]):
         self._scopes = {tool.name: operation.scope for tool, operation in exposed}
         self.completion()(completions.complete)  # type: ignore[no-untyped-call]
 
+    def _tool_input_schema(self, _: str) -> None:
+        """No argument of ours comes in a header (`x-mcp-header`): the SDK need not look for one in every call."""
+
     async def list_tools(self) -> list[ListedTool]:
         """The tools that the caller's token allows (ID4), if the caller may act at all."""
         caller = await _checked("tools/list")

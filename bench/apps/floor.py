@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import orjson
@@ -36,7 +37,22 @@ async def lifespan(application: Starlette) -> AsyncIterator[None]:
 async def _rows(request: Request, statement: str, **values: Any) -> list[dict[str, Any]]:
     query, names = sql.numbered(statement)
     values["user"] = int(request.headers["x-user"])
-    return [dict(row) for row in await request.app.state.pool.fetch(query, *(values[name] for name in names))]
+    return [_told(dict(row)) for row in await request.app.state.pool.fetch(query, *(values[name] for name in names))]
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """The same with the deadline as its user reads it."""
+    if "due_at" in row:
+        on, at, zone = row.pop("due_on"), row.pop("due_at"), row.pop("time_zone")
+        there = None if at is None else at.astimezone(ZoneInfo(zone))
+        row["due"] = there and {
+            "date": on or there.date(),
+            "time": None if on else f"{there:%H:%M}",
+            "weekday": f"{there:%A}",
+            "time_zone": zone,
+            "at": at,
+        }
+    return row
 
 
 def _answer(content: Any, status: int = 200) -> Response:

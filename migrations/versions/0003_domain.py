@@ -83,6 +83,8 @@ def _lists() -> None:
     )
     _unique_name("lists")
     op.create_index("uq_lists_inbox", "lists", ["user_id"], unique=True, postgresql_where=sa.text("is_inbox"))
+    archived = sa.text("archived_at IS NOT NULL")
+    op.create_index("ix_lists_archived", "lists", ["user_id", "id"], postgresql_where=archived)
     # Whoever makes a user makes the inbox with it, under the same row-level security.
     op.execute(
         """

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 from fastapi import FastAPI
 from jsonschema import Draft202012Validator
+from mcp.shared.inbound import X_MCP_HEADER_KEY
 
 from mcp_server.http import PATH
 from mcp_server.server import FEATURES
@@ -86,6 +87,10 @@ async def test_each_snapshot_is_what_tools_list_sends(tools: dict[str, Json], co
 async def test_each_schema_is_a_valid_one(tools: dict[str, Json], tool: str) -> None:
     Draft202012Validator.check_schema(tools[tool]["inputSchema"])
     Draft202012Validator.check_schema(tools[tool]["outputSchema"])
+
+
+async def test_no_argument_comes_in_a_header(tools: dict[str, Json]) -> None:
+    assert X_MCP_HEADER_KEY not in json.dumps(list(tools.values()))  # `TodoServer._tool_input_schema` counts on it
 
 
 def test_there_is_no_snapshot_of_a_tool_that_is_gone(request: pytest.FixtureRequest) -> None:

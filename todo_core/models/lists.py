@@ -41,6 +41,7 @@ class TodoList(SQLModel, table=True):
         CheckConstraint("NOT is_inbox OR (archived_at IS NULL AND deleted_at IS NULL)", name="inbox_stays"),
         Index("uq_lists_name", "user_id", "name_key", unique=True, postgresql_where=text("deleted_at IS NULL")),
         Index("uq_lists_inbox", "user_id", unique=True, postgresql_where=text("is_inbox")),
+        Index("ix_lists_archived", "user_id", "id", postgresql_where=text("archived_at IS NOT NULL")),
     )
 
     id: int = TableField(sa_column=id_column())

@@ -36,7 +36,7 @@ from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
-from todo_core.queries.todos import DUE_KEY
+from todo_core.queries.todos import DUE_KEY, UNARCHIVED
 
 _todo = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _list = TodoList.__table__  # type: ignore[attr-defined]
@@ -86,10 +86,7 @@ STREAKS = Statement(
 # --- summary -----------------------------------------------------------------------------------
 
 _now = parameter("now", _INSTANT)
-_ARCHIVED = select(_list.c.id).where(mine(TodoList), _list.c.archived_at.is_not(None))
-_OPEN = and_(
-    mine(Todo), _todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None), _todo.c.list_id.not_in(_ARCHIVED)
-)
+_OPEN = and_(mine(Todo), _todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None), UNARCHIVED)
 _DONE = and_(mine(Todo), _todo.c.completed_at.is_not(None))
 _today_ends = parameter("today_ends", _INSTANT)
 # Apart from the dates, so that an index answers it alone.
@@ -167,7 +164,7 @@ def _overdue(*conditions: ColumnElement[bool]) -> Subquery:
 
 
 _still_open = _overdue(_OPEN, _moment > DUE_KEY)
-_done_since = _overdue(_DONE, _todo.c.completed_at >= _moment_before, _todo.c.list_id.not_in(_ARCHIVED))
+_done_since = _overdue(_DONE, _todo.c.completed_at >= _moment_before, UNARCHIVED)
 
 WEEKS = Statement(
     select(

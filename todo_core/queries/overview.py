@@ -15,6 +15,7 @@ from todo_core.models.tags import Tag
 from todo_core.models.todos import PRIORITIES, Todo
 from todo_core.models.users import User
 from todo_core.queries import lists, tags
+from todo_core.queries.todos import UNARCHIVED
 
 _todo = Todo.__table__  # type: ignore[attr-defined]
 _user = User.__table__  # type: ignore[attr-defined]
@@ -23,9 +24,7 @@ _INSTANT = DateTime(timezone=True)
 _start, _end = parameter("start", _INSTANT), parameter("end", _INSTANT)
 """Today, where the user is."""
 _live = _todo.c.deleted_at.is_(None)
-_archived = select(_list.c.id).where(mine(TodoList), _list.c.archived_at.is_not(None))
-_open = _live & _todo.c.completed_at.is_(None) & _todo.c.list_id.not_in(_archived)
-"""As the list of todos shows them: without those in archived lists."""
+_open = _live & _todo.c.completed_at.is_(None) & UNARCHIVED
 PROFILE = Statement(
     select(_user.c.time_zone, _user.c.display_name, _user.c.locale, _user.c.week_start).where(
         _user.c.id == parameter("user_id", _user.c.id.type)
