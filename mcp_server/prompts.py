@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from todo_core.errors import FieldProblem, InvalidInput
 from todo_core.models.fields import Input, Trimmed
 from todo_core.operation import Caller, Operation
-from todo_core.operations import changes, overview, todos
+from todo_core.operations import analytics, overview, todos
 from todo_core.validation import refuse
 
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -32,12 +32,14 @@ class Day:
     """Their first day of the week."""
     open: int
     """Todos that wait."""
+    due_today: int
+    overdue: int
 
     @classmethod
     async def of(cls, caller: Caller) -> Day:
         told = orjson.loads((await caller.perform(overview.get)).json)
         now = datetime.fromisoformat(told["now"]).astimezone(ZoneInfo(told["time_zone"]))
-        return cls(now, told["week_start"], told["open"])
+        return cls(now, told["week_start"], told["open"], told["due_today"], told["overdue"])
 
     @property
     def words(self) -> str:
@@ -90,11 +92,13 @@ class Prompt:
 
 def plan_my_day(day: Day, _: NoArguments) -> list[str]:
     return [
-        f"Help me plan my day. It is {day.words}, {day.now:%H:%M}; I have {day.open} open todos.\n"
-        "1. Read them with `list_todos`, sort priority; ask for the next page only if the first is not enough.\n"
-        "2. Propose what I should do today: three things that matter and a few small ones, in an order, each with"
-        " a reason of a few words. Tell me what can wait.\n"
-        "3. Once I agree, set the priorities that changed with one `update_todos`. Change nothing before."
+        f"Help me plan my day. It is {day.words}, {day.now:%H:%M}; I have {day.open} open todos, {day.overdue} of them"
+        f" overdue and {day.due_today} due today.\n"
+        "1. Read what is overdue or due today: `list_todos` with due_before today, sort due. Then what matters most of"
+        " the rest: sort priority, the first page.\n"
+        "2. Propose what I should do today: what is due, three things that matter and a few small ones, in an order,"
+        " each with a reason of a few words. Tell me what can wait, and until when.\n"
+        "3. Once I agree, set the dates and priorities that changed with one `update_todos`. Change nothing before."
     ]
 
 
@@ -102,11 +106,11 @@ def weekly_review(day: Day, _: NoArguments) -> list[str]:
     since = day.last_week_start
     return [
         f"Review my week with me: from {since:%A}, {since:%Y-%m-%d} to today, {day.words}.\n"
-        f'1. What got done: `list_todos` with status done and completed_after "{since.isoformat()}".\n'
-        f'2. What came in and still waits: `list_todos` with created_after "{since.isoformat()}"; then what has been'
-        " open longest: sort created, direction asc.\n"
-        "3. Tell me in a few lines what I finished, what grew, and what has not moved.\n"
-        "4. Go with me through what has not moved: do it next, make it smaller, or drop it. Then make the changes"
+        f"1. How it went against the week before: `get_report` for the week of {since:%Y-%m-%d}.\n"
+        f'2. What got done: `list_todos` with status done and completed_after "{since.isoformat()}".\n'
+        "3. What is overdue, and what has been open longest: sort created, direction asc.\n"
+        "4. Tell me in a few lines what I finished, what grew, and what has not moved.\n"
+        "5. Go with me through what has not moved: give it a day, make it smaller, or drop it. Then make the changes"
         " that I agreed to, in one call of each tool, and tell me what you changed."
     ]
 
@@ -115,10 +119,11 @@ def brain_dump(day: Day, given: Dump) -> list[str]:
     asked = "What follows is" if given.text else "Ask me for"
     return [
         f"{asked} everything on my mind; turn it into todos. It is {day.words}.\n"
-        "1. One todo for each thing to do, its title beginning with a verb, details in the description, priority"
-        " only where I said that it matters. Leave out what is no task.\n"
-        "2. Look with `list_todos` and text whether I have it already; don't add it twice.\n"
-        "3. Show me the list first. Once I agree, add it with one `add_todos` for each 50.",
+        "1. One todo for each thing to do, its title beginning with a verb, details in the description, steps as its"
+        " subtasks. Priority, due and repeat only where I said so, in my words. Leave out what is no task.\n"
+        "2. `get_overview` names my lists and tags: use these, and make no new ones unasked.\n"
+        "3. Look with `list_todos` and text whether I have it already; don't add it twice.\n"
+        "4. Show me the todos first. Once I agree, add them with one `add_todos` for each 50.",
         *([given.text] if given.text else []),
     ]
 
@@ -128,7 +133,7 @@ PROMPTS: Final = {
     for prompt in (
         Prompt(
             "Plan my day",
-            "Choose what to do today from the open todos.",
+            "Choose what to do today: what is due, and what matters.",
             plan_my_day,
             (overview.get, todos.find),
         ),
@@ -136,7 +141,7 @@ PROMPTS: Final = {
             "Weekly review",
             "Look back on the week, and decide on what has not moved.",
             weekly_review,
-            (overview.get, todos.find, changes.find),
+            (overview.get, todos.find, analytics.report),
         ),
         Prompt(
             "Brain dump",

@@ -72,11 +72,20 @@ async def test_each_names_the_day_where_the_person_is_and_only_tools_that_exist(
     assert tokens(text) <= 300
 
 
-async def test_the_plan_knows_how_many_todos_wait(me: McpFace) -> None:
-    await me.add({"title": "a"}, {"title": "b"})
+async def test_the_plan_knows_how_many_todos_wait_and_what_is_due(me: McpFace) -> None:
+    await me.add({"title": "a"}, {"title": "b", "due": "2020-01-01"}, {"title": "c", "due": "today"})
 
     (text,) = await texts(me, "plan_my_day")
-    assert "I have 2 open todos" in text
+    assert "I have 3 open todos, 1 of them overdue and 1 due today" in text
+    due = await me.call("list_todos", due_before="today", sort="due")
+    assert [todo["title"] for todo in due["todos"]] == ["b", "c"]
+
+
+async def test_the_review_asks_for_the_report_of_its_week(me: McpFace) -> None:
+    (text,) = await texts(me, "weekly_review")
+
+    (week,) = re.findall(r"for the week of (\S+)\.", text)
+    assert (await me.call("get_report", week=week))["week"]["first_day"] == week
 
 
 async def test_the_review_begins_with_the_week_and_its_moment_is_one_that_list_todos_takes(me: McpFace) -> None:
@@ -157,4 +166,4 @@ async def test_a_prompt_is_shown_to_whom_it_is_of_use(generation: FaceName, app:
 def test_the_last_week_began_at_midnight_of_its_first_day(now: str, week_start: str, since: str) -> None:
     vienna = datetime.fromisoformat(now).astimezone(UTC).astimezone(ZoneInfo("Europe/Vienna"))
 
-    assert Day(vienna, week_start, 0).last_week_start.isoformat() == since
+    assert Day(vienna, week_start, 0, 0, 0).last_week_start.isoformat() == since
