@@ -12,7 +12,7 @@ from mcp_server import answers
 from mcp_server.answers import PAGE_SCHEMA, WRITE_SCHEMA, Detail
 from mcp_server.caller import Me
 from mcp_server.toolbox import Toolbox
-from todo_core.errors import InvalidInput
+from todo_core.errors import FieldProblem, InvalidInput
 from todo_core.models.fields import MAX_BATCH, STRICT, Limit
 from todo_core.models.todos import TodoCreate, TodoFilter, TodoIds, TodoUpdate
 from todo_core.operations import search
@@ -85,6 +85,8 @@ async def complete_todos(
         bool, Field(description="Instead, skip this occurrence of repeating todos: on to the next date.")
     ] = False,
 ) -> CallToolResult:
+    if skip and not completed:
+        raise InvalidInput(problems=[FieldProblem("skip", "cannot be given together with completed: false")])
     if skip:
         return answers.written(await me.perform(operations.skip, ids), answers.resolved)
     return answers.written(await me.perform(operations.complete, ids, completed), answers.went_along)

@@ -90,6 +90,16 @@ async def test_an_update_of_the_profile_answers_with_what_is_set_and_a_null_mean
 
 
 @pytest.mark.requirement("LT3", "TD5")
+async def test_to_skip_and_to_open_again_is_refused(me: McpFace) -> None:
+    (todo,) = (await me.call("add_todos", todos=[{"title": "x", "repeat": "daily"}]))["results"]
+
+    (problem,) = (await refusal(me, "complete_todos", ids=[todo["id"]], skip=True, completed=False))["errors"]
+
+    assert problem["field"] == "skip"
+    (skipped,) = (await me.call("complete_todos", ids=[todo["id"]], skip=True, completed=True))["results"]
+    assert skipped["due"] != todo["due"]
+
+
 async def test_a_field_both_given_and_cleared_is_cleared_in_a_profile_as_in_a_todo(me: McpFace) -> None:
     (todo,) = (await me.add({"title": "a", "description": "d"})).accepted
     await me.call("update_todos", todos=[{"id": todo, "description": "new", "clear": ["description"]}])
