@@ -76,7 +76,7 @@ _WALLS = """
     UNION ALL
     SELECT 'grant', relname || '.' || attname, grantee::regrole::text, privilege_type
     FROM pg_attribute JOIN pg_class c ON attrelid = c.oid, aclexplode(attacl)
-    WHERE relnamespace = 'public'::regnamespace
+    WHERE relnamespace = 'public'::regnamespace AND NOT attisdropped
     UNION ALL
     SELECT 'grant', nspname, grantee::regrole::text, privilege_type
     FROM pg_namespace, aclexplode(nspacl) WHERE nspname = 'public'
