@@ -1,8 +1,8 @@
 """Every query of the API runs on an index, as the role that serves requests (DB5).
 
 The statements are those that operations send, whatever they are: `_everything` runs every operation of a user. The
-table is large enough here for the planner to choose as it does for more; `TODO_PLANS_ROWS=1000000` asks at the size
-that DB5 names.
+table is large enough here for the planner to choose as it does for more; `TODO_TEST_PLANS_ROWS=1000000` asks at the
+size that DB5 names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import asyncpg
 import orjson
 import pytest
 
-from tests.core.conftest import acting_as, connected
+from tests.core.conftest import acting_as, add, connected
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
@@ -28,7 +28,7 @@ from todo_core.operations import changes, lists, search, tags, todos
 
 pytestmark = [pytest.mark.requirement("DB5"), pytest.mark.slow]
 
-ROWS: Final = int(os.environ.get("TODO_PLANS_ROWS", "60000"))
+ROWS: Final = int(os.environ.get("TODO_TEST_PLANS_ROWS", "60000"))
 LARGE: Final = {"todos", "changes", "todo_tags", "lists", "tags", "idempotency_keys", "users", "activity_days"}
 """Tables that hold everybody's rows."""
 
@@ -178,3 +178,32 @@ async def _plan(connection: asyncpg.Connection, one: Sent) -> str:
     """How PostgreSQL would run it, with these arguments."""
     rows = await connection.fetch(f"EXPLAIN {one.sql}", *one.arguments)
     return "\n".join(row[0] for row in rows)
+
+
+@pytest.mark.usefixtures("seeded")
+async def test_a_search_reads_an_index_whoever_searches(ann: Caller, database_url: str) -> None:
+    await add(ann, "Buy some milk")
+
+    async with connected(database_url) as connection:
+        owner = await connection.fetchval("SELECT id FROM users WHERE issuer = 'plans' ORDER BY id LIMIT 1")
+    found, scans, indexes = await _searched(database_url, owner)
+    assert (found, scans) == (ROWS // 10, 0)
+    assert "ix_todos_search" in indexes
+    found, scans, indexes = await _searched(database_url, ann.principal.user_id)
+    assert (found, scans) == (1, 0)
+    assert "ix_todos_search" not in indexes  # the few of one's own are read instead
+
+
+async def _searched(database_url: str, user_id: int) -> tuple[int, int, set[str]]:
+    """What a search found, and what its function read todos by: scans of the whole table, and indexes.
+
+    The plan of a statement does not show those of the functions that it calls; what these read is counted.
+    """
+    async with connected(database_url) as connection, acting_as(connection, "todo_app", user_id):
+        found = await connection.fetchval("SELECT count(*) FROM search_todos('buy mil', 'english')")
+        scans = await connection.fetchval("SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'todos'")
+        indexes = await connection.fetch(
+            "SELECT relname FROM pg_class JOIN pg_index ON indexrelid = oid"
+            " WHERE indrelid = 'todos'::regclass AND pg_stat_get_xact_numscans(oid) > 0"
+        )
+    return found, scans, {row[0] for row in indexes}
