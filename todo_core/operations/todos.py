@@ -55,11 +55,9 @@ async def find(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     if sort == "match" and wanted.text is None:
         raise InvalidInput(problems=[FieldProblem("sort", "match goes with text; choose another order")])
     descending = (wanted.direction or ("asc" if sort in ("due", "title") else "desc")) == "desc"
-    asked = wanted.model_dump(exclude={"cursor", "limit", "offset", "detail"}, exclude_defaults=True)
-    scope = json_text([tx.caller.principal.user_id, asked])
     place: dict[str, Any] = {"limit": wanted.limit, "offset": offset, "now": tx.core.clock()}
     if wanted.cursor is not None:
-        place["after_key"], place["after_id"] = tx.core.cursors.open(wanted.cursor, scope)
+        place["after_key"], place["after_id"] = tx.core.cursors.open(wanted.cursor, _cursor_scope(tx, wanted))
 
     async def look(calendar: Calendar | None) -> Row:
         given = _conditions(wanted, calendar)
@@ -71,8 +69,14 @@ async def find(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     row = await look(calendar)
     if calendar is not None and row["time_zone"] != calendar.zone.key:  # changed, by way of another process
         row = await look(await Calendar.of(tx))
-    cursor = tx.core.cursors.make([row["key"], row["id"]], scope) if row["more"] else None
+    cursor = tx.core.cursors.make([row["key"], row["id"]], _cursor_scope(tx, wanted)) if row["more"] else None
     return Page(row["rows"], row["total"], wanted.limit, cursor)
+
+
+def _cursor_scope(tx: Tx, wanted: TodoFilter) -> str:
+    """What a cursor belongs to: the user, the filter and the order."""
+    asked = wanted.model_dump(exclude={"cursor", "limit", "offset", "detail"}, exclude_defaults=True)
+    return json_text([tx.caller.principal.user_id, asked])
 
 
 def _conditions(wanted: TodoFilter, calendar: Calendar | None) -> dict[str, Any]:

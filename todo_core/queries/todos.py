@@ -184,7 +184,8 @@ _found = select(_matches.c.id, _matches.c.rank).cte("found").prefix_with("MATERI
 """The todos that have the words, with how well they match."""
 
 
-_me = select(_user.c.time_zone).where(_is_me).subquery("me_there")
+_here = select(_user.c.time_zone).where(_is_me).cte("here").prefix_with("MATERIALIZED", dialect="postgresql")
+"""Where the user is: looked up once, however many rows have a deadline."""
 
 
 def _sort_key(sort: Sort, descending: bool) -> ColumnElement[Any]:
@@ -231,12 +232,12 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
     limit = parameter("limit", Integer())
     rows = rows.order_by(*order).limit(limit + 1).offset(parameter("offset", Integer()))
     if source is _table:
-        rows = rows.add_columns(read(_table, zone=_me.c.time_zone).label("row")).join(_me, true())
+        rows = rows.add_columns(read(_table, zone=_here.c.time_zone).label("row")).join(_here, true())
     else:
         chosen = rows.subquery("chosen")
         order = [chosen.c.key.desc(), chosen.c.id.desc()] if descending else [chosen.c.key.asc(), chosen.c.id.asc()]
-        rows = select(chosen, read(_table, zone=_me.c.time_zone).label("row")).order_by(*order)
-        rows = rows.join(_table, and_(mine(Todo), _table.c.id == chosen.c.id)).join(_me, true())
+        rows = select(chosen, read(_table, zone=_here.c.time_zone).label("row")).order_by(*order)
+        rows = rows.join(_table, and_(mine(Todo), _table.c.id == chosen.c.id)).join(_here, true())
     found = rows.subquery("page")
     page_rows = func.array_to_json(func.array_agg(found.c.row, type_=ARRAY(JSON))[1:limit])
     return Statement(
@@ -246,6 +247,6 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
             (func.count() > limit).label("more"),
             cast(func.array_agg(found.c.key, type_=ARRAY(key.type))[limit], Text).label("key"),
             func.array_agg(found.c.id, type_=ARRAY(BigInteger))[limit].label("id"),
-            select(_user.c.time_zone).where(_is_me).scalar_subquery().label("time_zone"),
+            select(_here.c.time_zone).scalar_subquery().label("time_zone"),
         ).select_from(found)
     )
