@@ -108,3 +108,30 @@ async def test_a_merge_that_is_done_again_takes_what_was_tagged_meanwhile(ann: C
     await ann.perform(changes.undo, undone.change_id)
 
     assert orjson.loads((await ann.perform(todos.get, new["id"])).json)["tags"] == ["other"]
+
+
+@pytest.mark.requirement("DB4")
+async def test_ten_thousand_todos_are_retagged_by_one_statement(ann: Caller, admin: asyncpg.Connection) -> None:
+    await ann.perform(todos.add, [TodoCreate(title="x", tags=["one", "other"])])
+    ids = await tag_ids(ann)
+    await admin.execute(
+        """
+        WITH new AS (
+            INSERT INTO todos (user_id, list_id, title)
+            SELECT user_id, list_id, 'x' FROM todos, generate_series(1, 9999) WHERE user_id = $1 RETURNING user_id, id
+        )
+        INSERT INTO todo_tags (user_id, todo_id, tag_id) SELECT user_id, id, $2 FROM new
+        """,
+        ann.principal.user_id,
+        ids["one"],
+    )
+    await admin.execute("ANALYZE todos, todo_tags")  # as autovacuum does soon after
+    counted = "SELECT count(*) FROM todo_tags WHERE tag_id = $1"
+
+    with on_the_wire() as wire:
+        merged = await ann.perform(tags.merge, ids["one"], ids["other"])
+
+    assert len([sent for sent in wire.sent if "INSERT INTO todo_tags" in sent]) == 1
+    assert await admin.fetchval(counted, ids["other"]) == 10_000
+    await ann.perform(changes.undo, merged.change_id)
+    assert await admin.fetchval(counted, ids["other"]) == 1
