@@ -2,8 +2,8 @@
 
 An idempotency key names one request, so two made-up requests with the key `0` contradict each
 other; a cursor is signed, so a made-up one is always refused; a time zone is one of a few hundred names, and dates are
-written in words. Malformed ones stay as they are. And a whole number
-is written without a fraction here: JSON Schema takes `1.0` for an integer, the API does not.
+written in words. Malformed ones stay as they are. A text of white space alone, which the API trims away, and a whole
+number with a fraction, which JSON Schema takes for an integer and the API does not, are not sent.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ _WORDS = {"repeat": "every week"} | dict.fromkeys(
 
 
 def _clear(value: Any) -> Any:
-    """The same with dates and repeats that mean something; what has the wrong form stays."""
+    """The same with dates and repeats that mean something, and no blank texts; what has the wrong form stays."""
+    if isinstance(value, str):
+        return value if value.strip() or not value else "x"
     if isinstance(value, list):
         return [_clear(item) for item in value]
     if not isinstance(value, dict):
