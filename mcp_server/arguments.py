@@ -42,7 +42,7 @@ class Writing(Shared):
     dry_run: Annotated[bool, Field(description="Only tell what would happen.")] = False
 
     def on_behalf_of(self, caller: Caller) -> Caller:
-        return replace(caller, idempotency_key=self.idempotency_key, dry_run=self.dry_run)
+        return caller.once(self.idempotency_key, dry_run=self.dry_run)
 
 
 class Confirming(Writing):

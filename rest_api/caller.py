@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import Depends, Header, Request, Security
@@ -38,7 +37,7 @@ async def caller_once(
     ] = "false",
 ) -> Caller:
     """The caller of a request that changes something, at most once under its key."""
-    return replace(me, idempotency_key=idempotency_key, dry_run=dry_run == "true")
+    return me.once(idempotency_key, dry_run=dry_run == "true")
 
 
 MeOnce = Annotated[Caller, Depends(caller_once)]

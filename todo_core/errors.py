@@ -202,6 +202,11 @@ class UndoRefused(Conflict):
 
     code = "undo_refused"
 
+    @classmethod
+    def in_the_way(cls, entity: str, row_id: int) -> UndoRefused:
+        """A row is no more as the change left it, or what was there does not fit in."""
+        return cls("A later change is in the way.", extra={"entity": entity, "id": row_id})
+
 
 class ConfirmationRequired(Conflict):
     """More todos would go to the trash than happens unasked; nothing was changed.

@@ -165,9 +165,9 @@ class Caller:
         principal = await core.identity.authenticate(token, client[0] if client else None)
         return cls(core, principal, via, client_name(headers.get("user-agent")))
 
-    def once(self, key: str | None) -> Caller:
-        """The same caller, for a request that happens at most once under `key`."""
-        return self if key is None else replace(self, idempotency_key=key)
+    def once(self, key: str | None, *, dry_run: bool = False) -> Caller:
+        """The same caller, for a request that happens at most once under `key`, or as a dry run not at all."""
+        return self if key is None and not dry_run else replace(self, idempotency_key=key, dry_run=dry_run)
 
     def may(self, scope: Scope) -> bool:
         return scope in self.principal.scopes

@@ -12,6 +12,7 @@ from rest_api.answers import PageRead
 from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, IfNoneMatch, versions
 from rest_api.routing import Routes
+from todo_core.batches import condition
 from todo_core.models.fields import digits
 from todo_core.models.lists import ListCreate, ListId, ListPatch, ListQuery, ListRead, ListRemoval, ListUpdate
 from todo_core.operations import lists
@@ -52,9 +53,7 @@ async def update_list(
     patch: Annotated[ListPatch, Body(description="A JSON Merge Patch (RFC 7396).", media_type="application/json")],
     if_match: IfMatch = None,
 ) -> Response:
-    accepted = versions(if_match)
-    condition = {} if accepted is None else {"if_version": accepted}
-    update = cast("ListUpdate", {**patch, "id": list_id, **condition})
+    update = cast("ListUpdate", {**patch, "id": list_id, **condition(versions(if_match))})
     return answers.written(await me.perform(lists.update, [update]))
 
 

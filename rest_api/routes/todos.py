@@ -12,6 +12,7 @@ from rest_api.answers import ChangedRead, PageRead
 from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, IfNoneMatch, versions
 from rest_api.routing import Routes
+from todo_core.batches import condition
 from todo_core.models.fields import MAX_BATCH, Input, digits
 from todo_core.models.todos import TodoCreate, TodoId, TodoIds, TodoPatch, TodoQuery, TodoRead, TodoUpdate, TodoWritten
 from todo_core.operations import todos
@@ -86,9 +87,7 @@ async def update_todo(
     ],
     if_match: IfMatch = None,
 ) -> Response:
-    accepted = versions(if_match)
-    condition = {} if accepted is None else {"if_version": accepted}
-    update = cast("TodoUpdate", {**patch, "id": todo_id, **condition})
+    update = cast("TodoUpdate", {**patch, "id": todo_id, **condition(versions(if_match))})
     return answers.written(await me.perform(todos.update, [update]))
 
 

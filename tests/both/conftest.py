@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 from fastapi import FastAPI
 
+from tests.both.clock import NOW, ZONE, app_at
 from tests.conftest import token_of
 from tests.faces import FACES, Face, FaceName, face
 from todo_core.operation import Caller
+from todo_core.settings import Settings
 
 
 @pytest.fixture(params=FACES)
@@ -22,6 +24,20 @@ def face_name(request: pytest.FixtureRequest) -> FaceName:
 async def me(face_name: FaceName, app: FastAPI, ann: Caller) -> AsyncIterator[Face]:
     """Ann, over one of the transports."""
     async with face(face_name, app, await token_of(ann)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+async def app_at_noon(settings: Settings, database_url: str) -> AsyncIterator[FastAPI]:
+    async with app_at(NOW, settings, database_url) as found:
+        yield found
+
+
+@pytest.fixture
+async def me_at_noon(face_name: FaceName, app_at_noon: FastAPI, ann: Caller) -> AsyncIterator[Face]:
+    """Ann in Berlin, on a Saturday at noon."""
+    async with face(face_name, app_at_noon, await token_of(ann)) as found:
+        await found.update_profile(time_zone=ZONE)
         yield found
 
 

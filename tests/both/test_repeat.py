@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-from fastapi import FastAPI
 
-from tests.both.clock import NOW, ZONE, app_at, due_in
+from tests.both.clock import due_in
 from tests.both.rows import along, item_of, todo_of, todos_of
-from tests.conftest import token_of
-from tests.faces import Face, FaceName, Json, RefusedError, Written, face
+from tests.faces import Face, Json, RefusedError, Written
 from todo_core.operation import Caller
-from todo_core.settings import Settings
 
 pytestmark = pytest.mark.requirement("TD11")
 
 
-@pytest.fixture(scope="module")
-async def fixed_app(settings: Settings, database_url: str) -> AsyncIterator[FastAPI]:
-    async with app_at(NOW, settings, database_url) as found:
-        yield found
-
-
 @pytest.fixture
-async def me(face_name: FaceName, fixed_app: FastAPI, ann: Caller) -> AsyncIterator[Face]:
-    """Ann in Berlin, on a Saturday at noon."""
-    async with face(face_name, fixed_app, await token_of(ann)) as found:
-        await found.update_profile(time_zone=ZONE)
-        yield found
+def me(me_at_noon: Face) -> Face:
+    return me_at_noon
 
 
 async def repeating(me: Face, repeat: str, due: str | None = None, **fields: object) -> int:

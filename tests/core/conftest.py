@@ -144,6 +144,22 @@ async def acting_as(connection: asyncpg.Connection, role: str, user_id: int | No
         yield
 
 
+@asynccontextmanager
+async def only_connection_taken(core: Core) -> AsyncIterator[anyio.Event]:
+    """Somebody has the connection of a core with only one, until the event is set."""
+
+    async def hold() -> None:
+        async with core.database.begin():
+            held.set()
+            await release.wait()
+
+    held, release = anyio.Event(), anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(hold)
+        await held.wait()
+        yield release
+
+
 async def until(connection: asyncpg.Connection, condition: str) -> None:
     """Ask PostgreSQL until the condition holds."""
     with anyio.fail_after(10):

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from tests.core.conftest import CoreOpener, add, on_the_wire
+from tests.core.conftest import CoreOpener, add, on_the_wire, only_connection_taken
 from todo_core.activity import Activity
 from todo_core.errors import Suspended
 from todo_core.models.users import ProfilePatch
@@ -216,15 +216,7 @@ async def test_without_a_database_being_seen_stops_nothing(ann: Caller, another_
 async def test_what_is_being_written_at_the_end_is_written(
     ann: Caller, clock: Clock, another_core: CoreOpener, diary: Diary
 ) -> None:
-    async def hold_the_only_connection() -> None:
-        async with core.database.begin():
-            held.set()
-            await release.wait()
-
-    held, release = anyio.Event(), anyio.Event()
-    async with another_core(database_pool_size=1) as core, anyio.create_task_group() as tasks:
-        tasks.start_soon(hold_the_only_connection)
-        await held.wait()
+    async with another_core(database_pool_size=1) as core, only_connection_taken(core) as release:
         activity = Activity(core.database, clock)
         async with activity.running():
             activity.seen(ann.principal.user_id)

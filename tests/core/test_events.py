@@ -12,7 +12,7 @@ import pytest
 from anyio.streams.memory import MemoryObjectReceiveStream
 from structlog.testing import capture_logs
 
-from tests.core.conftest import CoreOpener, as_operation
+from tests.core.conftest import CoreOpener, as_operation, only_connection_taken
 from todo_core.errors import Conflict
 from todo_core.events import CHANNEL, Announcer
 from todo_core.models.todos import TodoCreate
@@ -102,15 +102,7 @@ async def test_what_is_left_at_the_end_is_announced(
 async def test_what_is_being_sent_at_the_end_is_announced_too(
     ann: Caller, another_core: CoreOpener, heard: MemoryObjectReceiveStream[str]
 ) -> None:
-    async def hold_the_only_connection() -> None:
-        async with core.database.begin():
-            held.set()
-            await release.wait()
-
-    held, release = anyio.Event(), anyio.Event()
-    async with another_core(database_pool_size=1) as core, anyio.create_task_group() as tasks:
-        tasks.start_soon(hold_the_only_connection)
-        await held.wait()
+    async with another_core(database_pool_size=1) as core, only_connection_taken(core) as release:
         announcer = Announcer(core.database)
         async with announcer.running():
             announcer.announce(ann.principal.user_id, 7)

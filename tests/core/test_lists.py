@@ -144,3 +144,16 @@ async def test_a_list_whose_place_is_taken_comes_back_right_before_it(ann: Calle
     found = await names(ann)
     assert sorted(found) == ["Inbox", "a", "b", "c"]
     assert found.index("c") == found.index("a") - 1
+
+
+@pytest.mark.requirement("DB4", "SA1")
+async def test_undoing_an_addition_costs_a_constant_number_of_statements(ann: Caller) -> None:
+    counts = []
+
+    for many in (1, 50):
+        added = await ann.perform(lists.add, [ListCreate(name=f"{many} {n}") for n in range(many)])
+        with on_the_wire() as wire:
+            await ann.perform(changes.undo, added.change_id)
+        counts.append(len(wire.sent))
+
+    assert counts[0] == counts[1]

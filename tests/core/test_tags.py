@@ -51,13 +51,21 @@ async def test_tags_of_a_batch_cost_a_constant_number_of_statements(ann: Caller)
     for many in (1, 50):
         new = [TodoCreate(title="x", tags=[f"{many} {n} {m}" for m in range(3)]) for n in range(many)]
         with on_the_wire() as wire:
-            ids = [row["id"] for row in told(await ann.perform(todos.add, new))]
+            added = await ann.perform(todos.add, new)
         counts.append(len(wire.sent))
+        ids = [row["id"] for row in told(added)]
         with on_the_wire() as wire:
-            await ann.perform(todos.update, [{"id": one, "add_tags": [f"more {many} {one}"]} for one in ids])
+            updated = await ann.perform(todos.update, [{"id": one, "add_tags": [f"more {many} {one}"]} for one in ids])
+        counts.append(len(wire.sent))
+        for changed in (updated, added):
+            with on_the_wire() as wire:
+                undone = await ann.perform(changes.undo, changed.change_id)
+            counts.append(len(wire.sent))
+        with on_the_wire() as wire:
+            await ann.perform(changes.undo, undone.change_id)
         counts.append(len(wire.sent))
 
-    assert counts[:2] == counts[2:]
+    assert counts[:5] == counts[5:]
 
 
 async def test_one_tag_is_made_however_many_use_it_for_the_first_time_at_once(

@@ -217,22 +217,24 @@ async def update(tx: Tx, lists: Sequence[Tried[ListUpdate]]) -> Changed[ListRead
     patches = once_each(lists)
     ids = [one["id"] for one in patches if not isinstance(one, TodoError)]
     present = await Lists.of(tx, ids)
-    before = await _rows(tx, ids)
-    refused = {}
+    refused: dict[int, TodoError] = {}
+    stale: list[int] = []
     for n, patch in enumerate(patches):
         if isinstance(patch, TodoError):
             refused[n] = patch
             continue
         try:
             one = present.get(patch["id"])
-            if one.version not in accepted_versions(patch, one.version):
-                raise VersionConflict(extra={"current": orjson.loads(before[one.id])})
-            present.put(_patched(one, patch, present))
+            if one.version in accepted_versions(patch, one.version):
+                present.put(_patched(one, patch, present))
+            else:
+                stale.append(n)
         except TodoError as error:
             refused[n] = error
     touched = await present.save(tx)
     changed = {one.id for one in touched}
     after = await _rows(tx, ids)
+    refused |= {n: VersionConflict(extra={"current": orjson.loads(after[patches[n]["id"]])}) for n in stale}  # type: ignore[index]
     return Changed(
         [refused[n] if n in refused else _done(patch, after, changed) for n, patch in enumerate(patches)], touched
     )
@@ -317,18 +319,18 @@ async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[ListRe
     present = await Lists.of(tx)
     ids = [entry["id"] for entry in entries]
     rows = await _rows(tx, ids)
+    made = [entry["id"] for entry in entries if entry["before"] is None]
+    if made and (held := await tx.value(queries.HOLD_TODOS, ids=made)):
+        raise UndoRefused.in_the_way(ENTITY, held)
     for entry in entries:
         before, after = entry["before"], entry["after"]
-        refusal = UndoRefused("A later change is in the way.", extra={"entity": ENTITY, "id": entry["id"]})
         one = present.known(entry["id"])
         if one is None or orjson.loads(one.recorded()) | {"version": after["version"]} != after:
-            raise refusal
-        if before is None and await tx.value(queries.HOLD_TODOS, ids=[one.id]):
-            raise refusal
+            raise UndoRefused.in_the_way(ENTITY, entry["id"])
         try:
             present.put(_as_recorded(present, one, before) if before else replace(one, is_deleted=True))
         except Conflict:
-            raise refusal from None
+            raise UndoRefused.in_the_way(ENTITY, one.id) from None
     touched = await present.save(tx)
     rows |= await _rows(tx, ids)
     return Changed([Done(rows[one.id]) for one in touched], touched)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from todo_core.database import json_text
-from todo_core.errors import Conflict, FieldProblem, InvalidInput, NotFound, NotOwner, UndoRefused
+from todo_core.errors import Conflict, FieldProblem, InvalidInput, NotFound, NotOwner, TodoError, UndoRefused
 from todo_core.models.tags import TagRead
 from todo_core.operation import Tx, operation
 from todo_core.ownership import missing
@@ -34,7 +35,12 @@ async def get(tx: Tx, tag_id: int) -> Found[TagRead]:
 async def rename(tx: Tx, tag_id: int, name: str) -> Changed[TagRead]:
     """Rename a tag: everything that has it shows the new name. To join two tags, merge them."""
     await _present(tx, tag_id)
-    return await _write(tx, tag_id, name, deleted=False)
+    revision = _Revision(tag_id, name, deleted=False)
+    for existing_id in (await _taken(tx, [revision])).values():
+        raise Conflict(
+            "There is a tag of that name already; merge the two instead.", extra={"existing_id": existing_id}
+        )
+    return await _write(tx, [revision])
 
 
 @operation(effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner), destructive=True)
@@ -44,8 +50,8 @@ async def merge(tx: Tx, tag_id: int, into: int) -> Changed[TagRead]:
         raise InvalidInput(problems=[FieldProblem("into", "is the same tag; name another one")])
     source = await _present(tx, tag_id)
     await _present(tx, into)
-    todos = await tx.value(queries.MERGE, id=tag_id, into=into)
-    merged = await _write(tx, tag_id, source["name"], deleted=True, linked={"into": into, "todos": sorted(todos)})
+    linked = await _merge(tx, tag_id, into)
+    merged = await _write(tx, [_Revision(tag_id, source["name"], deleted=True, linked=linked)])
     return Changed([Done((await _present(tx, into))["row"])], merged.touched)
 
 
@@ -53,7 +59,7 @@ async def merge(tx: Tx, tag_id: int, into: int) -> Changed[TagRead]:
 async def delete(tx: Tx, tag_id: int) -> Changed[TagRead]:
     """Delete a tag: it goes from everything that has it. Undo brings it back everywhere."""
     present = await _present(tx, tag_id)
-    return await _write(tx, tag_id, present["name"], deleted=True)
+    return await _write(tx, [_Revision(tag_id, present["name"], deleted=True)])
 
 
 async def ensure(tx: Tx, names: Iterable[str]) -> tuple[dict[str, int], list[Touched]]:
@@ -82,21 +88,52 @@ async def _present(tx: Tx, tag_id: int) -> Any:
     return row
 
 
-async def _write(
-    tx: Tx, tag_id: int, name: str, *, deleted: bool, linked: Mapping[str, Any] | None = None
-) -> Changed[TagRead]:
-    key = name_key(name)
-    other = None if deleted else await tx.value(queries.BY_KEY, name_key=key)
-    if other not in (None, tag_id):
-        raise Conflict("There is a tag of that name already; merge the two instead.", extra={"existing_id": other})
-    row = await tx.one(queries.REVISE, id=tag_id, name=name, name_key=key, deleted=deleted)
-    if row["after"] is None:
-        return Changed([Done(row["before"], changed=False)])
-    before = {"name": row["name"], "deleted": row["was_deleted"], "version": row["version"]}
-    after = {"name": name, "deleted": deleted, "version": row["new_version"]}
-    if linked is not None:
-        after["linked"] = linked
-    return Changed([Done(row["after"])], [Touched(ENTITY, tag_id, json_text(before), json_text(after))])
+@dataclass(frozen=True, slots=True)
+class _Revision:
+    """What becomes of a tag."""
+
+    id: int
+    name: str
+    deleted: bool
+    linked: Mapping[str, Any] | None = None
+    """What a merge gave to another tag; it is recorded, so that an undo takes just that."""
+    unlinked: Mapping[str, Any] | None = None
+    """What the undo of a merge took from there; it is recorded, so that the merge can be done again."""
+
+    def as_item(self) -> dict[str, Any]:
+        return {"id": self.id, "name": self.name, "name_key": name_key(self.name), "deleted": self.deleted}
+
+
+async def _taken(tx: Tx, revisions: Sequence[_Revision]) -> dict[int, int]:
+    """The tags whose names are others', each with that other."""
+    wanted = {name_key(one.name): one.id for one in revisions if not one.deleted}
+    found = await tx.rows(queries.BY_KEYS, keys=sorted(wanted)) if wanted else []
+    return {wanted[row["name_key"]]: row["id"] for row in found if wanted[row["name_key"]] != row["id"]}
+
+
+async def _write(tx: Tx, revisions: Sequence[_Revision]) -> Changed[TagRead]:
+    if not revisions:
+        return Changed([])
+    items = json_text([one.as_item() for one in revisions])
+    rows = {row["id"]: row for row in await tx.rows(queries.REVISE, items=items, ids=[one.id for one in revisions])}
+    results: list[Done | TodoError] = []
+    touched: list[Touched] = []
+    for one in revisions:
+        row = rows[one.id]
+        if row["after"] is None:
+            results.append(Done(row["before"], changed=False))
+            continue
+        before = _recorded(row["name"], row["was_deleted"], row["version"], one.unlinked)
+        after = _recorded(one.name, one.deleted, row["new_version"], one.linked)
+        results.append(Done(row["after"]))
+        touched.append(Touched(ENTITY, one.id, before, after))
+    return Changed(results, touched)
+
+
+def _recorded(name: str, deleted: bool, version: int, linked: Mapping[str, Any] | None) -> str:
+    """What the record of changes keeps of a tag."""
+    state = {"name": name, "deleted": deleted, "version": version}
+    return json_text(state if linked is None else state | {"linked": linked})
 
 
 async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[TagRead]:
@@ -105,40 +142,42 @@ async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[TagRea
     Raises:
         UndoRefused: A tag changed since, or its name is taken.
     """
-    reverted: Changed[TagRead] = Changed([])
+    ids = [entry["id"] for entry in entries]
+    present = {row["id"]: row for row in await tx.rows(queries.STATE, ids=ids)}
+    made = [entry["id"] for entry in entries if entry["before"] is None]
+    used = {row["id"] for row in await tx.rows(queries.USED, ids=made)} if made else set()
+    revisions: list[_Revision] = []
     for entry in entries:
-        part = await _revert(tx, entry["id"], entry["before"], entry["after"])
-        reverted = Changed([*reverted.results, *part.results], [*reverted.touched, *part.touched])
-    return reverted
+        tag_id, before, after = entry["id"], entry["before"], entry["after"]
+        state = present.get(tag_id)
+        if before is None:
+            if state is not None and state["version"] == after["version"] and tag_id not in used:
+                revisions.append(_Revision(tag_id, state["name"], deleted=True))
+            continue
+        if state is None or (state["name"], state["is_deleted"]) != (after["name"], after["deleted"]):
+            raise UndoRefused.in_the_way(ENTITY, tag_id)
+        unlinked, linked = after.get("linked"), before.get("linked")
+        if unlinked is not None:
+            await tx.rows(queries.UNLINK, **unlinked)
+        if linked is not None:  # it is merged once more, with all that has it now
+            linked = await _link(tx, tag_id, linked["into"])
+        revisions.append(_Revision(tag_id, before["name"], before["deleted"], linked, unlinked))
+    for tag_id in await _taken(tx, revisions):
+        raise UndoRefused.in_the_way(ENTITY, tag_id)
+    return await _write(tx, revisions)
 
 
-async def _revert(tx: Tx, tag_id: int, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Changed[TagRead]:
-    state = await tx.row(queries.STATE, id=tag_id)
-    if before is None:
-        if state is None or state["version"] != after["version"] or await tx.value(queries.IS_USED, id=tag_id):
-            return Changed([])
-        return await _write(tx, tag_id, state["name"], deleted=True)
-    if state is None or (state["name"], state["is_deleted"]) != (after["name"], after["deleted"]):
-        raise _in_the_way(tag_id)
-    undone, linked = after.get("linked"), before.get("linked")
-    if undone is not None:
-        await tx.rows(queries.UNLINK, **undone)
-    if linked is not None:  # it is merged once more, with all that has it now
-        into = linked["into"]
-        if await tx.row(queries.ONE, id=into) is None:
-            raise _in_the_way(into)
-        linked = {"into": into, "todos": sorted(await tx.value(queries.MERGE, id=tag_id, into=into))}
-    try:
-        part = await _write(tx, tag_id, before["name"], deleted=before["deleted"], linked=linked)
-    except Conflict:
-        raise _in_the_way(tag_id) from None
-    if undone is None:
-        return part
-    # What is undone here can be done again.
-    (touched,) = part.touched
-    seen = json_text(after)
-    return Changed(part.results, [Touched(ENTITY, tag_id, seen, touched.after)])
+async def _link(tx: Tx, tag_id: int, into: int) -> dict[str, Any]:
+    """Merge a tag once more.
+
+    Raises:
+        UndoRefused: The other one is gone.
+    """
+    if await tx.row(queries.ONE, id=into) is None:
+        raise UndoRefused.in_the_way(ENTITY, into)
+    return await _merge(tx, tag_id, into)
 
 
-def _in_the_way(tag_id: int) -> UndoRefused:
-    return UndoRefused("A later change is in the way.", extra={"entity": ENTITY, "id": tag_id})
+async def _merge(tx: Tx, tag_id: int, into: int) -> dict[str, Any]:
+    """Give everything that has a tag another; whose it became."""
+    return {"into": into, "todos": sorted(await tx.value(queries.MERGE, id=tag_id, into=into))}

@@ -173,7 +173,7 @@ async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[TodoWr
     present = {row["id"]: orjson.loads(row["row"]) for row in await tx.rows(queries.ROWS, ids=ids)}
     for entry in entries:
         if entry["id"] not in present or not _is_as_left(present[entry["id"]], entry):
-            raise _in_the_way(entry["id"])
+            raise UndoRefused.in_the_way(ENTITY, entry["id"])
     tagged = {entry["id"]: entry["before"]["tags"] for entry in entries if _changed(entry, "tags")}
     tag_ids, made = await tags.ensure_each(tx, tagged)
     is_dated = any(entry["before"] is not None and entry["before"].get("due") for entry in entries)
@@ -184,10 +184,10 @@ async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[TodoWr
             patch["tag_ids"] = tag_ids[patch["id"]]
     reverted = await write(tx, patches, trash_too=True)
     if (odd := await tx.value(families.ODD_ONE, ids=ids)) is not None:
-        raise _in_the_way(odd)
+        raise UndoRefused.in_the_way(ENTITY, odd)
     moved = [entry["id"] for entry in entries if _changed(entry, "parent_id")]
     if moved and await tx.value(families.TOO_DEEP, ids=moved):
-        raise _in_the_way(moved[0])
+        raise UndoRefused.in_the_way(ENTITY, moved[0])
     return Changed(reverted.results, [*made, *reverted.touched])
 
 
@@ -228,7 +228,3 @@ def _back(entry: Mapping[str, Any], calendar: Calendar | None) -> dict[str, Any]
     if due is not None and due.on is not None and calendar is not None:
         due = calendar.moment(due.on)
     return patch | due_columns(due)
-
-
-def _in_the_way(todo_id: int) -> UndoRefused:
-    return UndoRefused("A later change is in the way.", extra={"entity": ENTITY, "id": todo_id})

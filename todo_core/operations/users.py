@@ -75,9 +75,9 @@ async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[Profil
     # A sign-in raises the version, too, and may bring a name where there was none: what the user chose counts.
     chosen = [name for name in PATCHABLE if name in changed or after.get(name) is not None]
     if any(present[name] != after[name] for name in chosen):
-        raise UndoRefused("A later change is in the way.", extra={"entity": ENTITY, "id": entry["id"]})
+        raise UndoRefused.in_the_way(ENTITY, entry["id"])
     patch: ProfilePatch = {name: before[name] for name in changed}  # type: ignore[assignment]
     try:
         return await update.run(tx, patch)
     except TodoError:  # the default list is gone
-        raise UndoRefused("A later change is in the way.", extra={"entity": ENTITY, "id": entry["id"]}) from None
+        raise UndoRefused.in_the_way(ENTITY, entry["id"]) from None

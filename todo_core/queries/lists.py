@@ -130,9 +130,11 @@ GIVE_UP_NAMES = Statement(
     .values(name_key=_table.c.name_key + literal_column("' '") + cast(_table.c.id, Text))
     .where(mine(TodoList), _table.c.id == any_(_ids))
 )
+_held = select(_todo.c.id).where(mine(Todo), _todo.c.list_id == _table.c.id, _todo.c.deleted_at.is_(None))
 HOLD_TODOS = Statement(
-    select(select(_todo.c.id).where(mine(Todo), _todo.c.list_id == any_(_ids), _todo.c.deleted_at.is_(None)).exists())
+    select(_table.c.id).where(mine(TodoList), _table.c.id == any_(_ids), _held.exists()).order_by(_table.c.id).limit(1)
 )
+"""One of these lists that has todos."""
 _move_to = parameter("move_to", BigInteger())
 _old = (
     select(_todo.c.id, _todo.c.list_id, _todo.c.version)

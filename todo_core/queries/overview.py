@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import DateTime, FromClause, Select, func, literal_column, select
+from sqlalchemy import DateTime, FromClause, ScalarSelect, Select, func, literal_column, select
 from sqlmodel import col
 
 from todo_core.database import Statement, json_object, mine, parameter
@@ -20,7 +20,9 @@ from todo_core.queries.todos import UNARCHIVED
 _todo = Todo.__table__  # type: ignore[attr-defined]
 _user = User.__table__  # type: ignore[attr-defined]
 _list = TodoList.__table__  # type: ignore[attr-defined]
+_tag = Tag.__table__  # type: ignore[attr-defined]
 _INSTANT = DateTime(timezone=True)
+MAX_TAGS: Final = 50
 _start, _end = parameter("start", _INSTANT), parameter("end", _INSTANT)
 """Today, where the user is."""
 _live = _todo.c.deleted_at.is_(None)
@@ -29,6 +31,27 @@ PROFILE = Statement(
     select(_user.c.time_zone, _user.c.display_name, _user.c.locale, _user.c.week_start).where(
         _user.c.id == parameter("user_id", _user.c.id.type)
     )
+)
+
+
+def _rows(counted: Select[Any]) -> ScalarSelect[Any]:
+    """Rows as a JSON array, in their order."""
+    source: FromClause = counted.subquery("counted")
+    rows = func.json_agg(json_object(Counted, source.c))
+    return select(func.coalesce(rows, literal_column("'[]'::json"))).select_from(source).scalar_subquery()
+
+
+_LISTS = _rows(
+    select(_list.c.id, _list.c.name, lists.open_todos(_list).label("open"))
+    .where(mine(TodoList), _list.c.deleted_at.is_(None), _list.c.archived_at.is_(None))
+    .order_by(_list.c.position, _list.c.id)
+)
+_used = tags.open_todos(_tag).label("open")
+_TAGS = _rows(
+    select(_tag.c.id, _tag.c.name, _used)
+    .where(mine(Tag), _tag.c.deleted_at.is_(None))
+    .order_by(_used.desc(), _tag.c.name_key)
+    .limit(MAX_TAGS)
 )
 COUNTS = Statement(
     select(
@@ -40,29 +63,7 @@ COUNTS = Statement(
         func.count().filter(_live, _todo.c.completed_at.is_not(None)).label("done"),
         func.count().filter(_todo.c.deleted_at.is_not(None)).label("trashed"),
         select(func.max(col(Change.id))).where(mine(Change)).scalar_subquery().label("last_change_id"),
+        _LISTS.label("lists"),
+        _TAGS.label("tags"),
     ).where(mine(Todo))
-)
-
-MAX_TAGS: Final = 50
-_tag = Tag.__table__  # type: ignore[attr-defined]
-
-
-def _rows(counted: Select[Any]) -> Statement:
-    """Rows as a JSON array, in their order."""
-    source: FromClause = counted.subquery("counted")
-    rows = func.json_agg(json_object(Counted, source.c))
-    return Statement(select(func.coalesce(rows, literal_column("'[]'::json"))).select_from(source))
-
-
-LISTS = _rows(
-    select(_list.c.id, _list.c.name, lists.open_todos(_list).label("open"))
-    .where(mine(TodoList), _list.c.deleted_at.is_(None), _list.c.archived_at.is_(None))
-    .order_by(_list.c.position, _list.c.id)
-)
-_used = tags.open_todos(_tag).label("open")
-TAGS = _rows(
-    select(_tag.c.id, _tag.c.name, _used)
-    .where(mine(Tag), _tag.c.deleted_at.is_(None))
-    .order_by(_used.desc(), _tag.c.name_key)
-    .limit(MAX_TAGS)
 )

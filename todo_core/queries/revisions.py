@@ -31,7 +31,7 @@ from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
-from todo_core.queries.todos import read, tag_names
+from todo_core.queries.todos import LANGUAGE, read, tag_names
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _list = TodoList.__table__  # type: ignore[attr-defined]
@@ -87,8 +87,6 @@ _item = (
     .prefix_with("MATERIALIZED", dialect="postgresql")
 )
 _above = _item.alias("above")
-LANGUAGE: Final = select(func.language_of(_user.c.locale, type_=Text())).where(_user.c.id == _me).scalar_subquery()
-"""The text search configuration of the user's locale."""
 _ADDED: Final[dict[str, ColumnElement[Any]]] = {
     "id": _item.c.id,
     "user_id": _me,

@@ -88,48 +88,63 @@ ENSURE = Statement(
 )
 """Tags by their names; those that were not there are made."""
 
-_old = select(_table).where(mine(Tag), _table.c.id == _id).with_for_update().cte("old")
-_deleted = parameter("deleted", Boolean())
+_ids = parameter("ids", ARRAY(BigInteger))
+_item = (
+    func.jsonb_to_recordset(parameter("items", JSONB()))
+    .table_valued(
+        column("id", BigInteger),
+        column("name", Text),
+        column("name_key", Text),
+        column("deleted", Boolean),
+        name="item",
+    )
+    .render_derived(with_types=True)
+)
+_old = select(_table).where(mine(Tag), _table.c.id == any_(_ids)).order_by(_table.c.id).with_for_update().cte("old")
 _revised = (
     update(_table)
     .values(
-        name=parameter("name", Text()),
-        name_key=parameter("name_key", Text()),
-        deleted_at=case((_deleted, func.coalesce(_old.c.deleted_at, func.statement_timestamp()))),
+        name=_item.c.name,
+        name_key=_item.c.name_key,
+        deleted_at=case((_item.c.deleted, func.coalesce(_old.c.deleted_at, func.statement_timestamp()))),
         updated_at=func.statement_timestamp(),
         version=_old.c.version + 1,
     )
     .where(
         mine(Tag),
         _table.c.id == _old.c.id,
-        or_(_old.c.name != parameter("name", Text()), _old.c.deleted_at.is_not(None) != _deleted),
+        _item.c.id == _old.c.id,
+        or_(_old.c.name != _item.c.name, _old.c.deleted_at.is_not(None) != _item.c.deleted),
     )
     .returning(_table)
     .cte("revised")
 )
 REVISE = Statement(
     select(
+        _old.c.id,
         _old.c.name,
         _old.c.version,
         _old.c.deleted_at.is_not(None).label("was_deleted"),
         _revised.c.version.label("new_version"),
         _read(_old).label("before"),
         case((_revised.c.id.is_not(None), _read(_revised))).label("after"),
-    ).select_from(_old.outerjoin(_revised, _revised.c.id == _old.c.id))
+    )
+    .select_from(_old.outerjoin(_revised, _revised.c.id == _old.c.id))
+    .order_by(_old.c.id)
 )
-"""Give a tag its name and say whether it is deleted."""
+"""Give tags their names and say whether they are deleted."""
 
-BY_KEY = Statement(
-    select(_table.c.id).where(
-        mine(Tag), _table.c.name_key == parameter("name_key", Text()), _table.c.deleted_at.is_(None)
+BY_KEYS = Statement(
+    select(_table.c.id, _table.c.name_key).where(
+        mine(Tag), _table.c.name_key == any_(parameter("keys", ARRAY(Text))), _table.c.deleted_at.is_(None)
     )
 )
 STATE = Statement(
-    select(_table.c.name, _table.c.version, _table.c.deleted_at.is_not(None).label("is_deleted")).where(
-        mine(Tag), _table.c.id == _id
+    select(_table.c.id, _table.c.name, _table.c.version, _table.c.deleted_at.is_not(None).label("is_deleted")).where(
+        mine(Tag), _table.c.id == any_(_ids)
     )
 )
-"""A tag, deleted or not."""
+"""Tags, deleted or not."""
 
 _todos = parameter("todos", ARRAY(BigInteger))
 _into = parameter("into", BigInteger())
@@ -145,11 +160,11 @@ MERGE = Statement(select(func.coalesce(func.array_agg(_merged.c.todo_id), litera
 """Give everything that has one tag another; whose it became."""
 
 UNLINK = Statement(_link.delete().where(mine(TodoTag), _link.c.tag_id == _into, _link.c.todo_id == any_(_todos)))
-IS_USED = Statement(
-    select(
-        select(_link.c.todo_id)
-        .join(_todo, _todo.c.id == _link.c.todo_id)
-        .where(mine(TodoTag), mine(Todo), _link.c.tag_id == _id, _todo.c.deleted_at.is_(None))
-        .exists()
-    )
+_using = (
+    select(_link.c.todo_id)
+    .join(_todo, _todo.c.id == _link.c.todo_id)
+    .where(mine(TodoTag), mine(Todo), _link.c.tag_id == _table.c.id, _todo.c.deleted_at.is_(None))
+    .correlate(_table)
 )
+USED = Statement(select(_table.c.id).where(mine(Tag), _table.c.id == any_(_ids), _using.exists()))
+"""Those of the tags that something has."""

@@ -172,11 +172,10 @@ _STATUS: Final[dict[str, ColumnElement[bool]]] = {
 }
 
 
-_language = select(func.language_of(_user.c.locale, type_=Text())).where(
-    _user.c.id == parameter("user_id", BigInteger())
-)
+LANGUAGE: Final = select(func.language_of(_user.c.locale, type_=Text())).where(_is_me).scalar_subquery()
+"""The text search configuration of the user's locale."""
 _matches = (
-    func.search_todos(parameter("text", Text()), _language.scalar_subquery())
+    func.search_todos(parameter("text", Text()), LANGUAGE)
     .table_valued(column("id", BigInteger), column("rank", REAL), name="matches")
     .render_derived()
 )
