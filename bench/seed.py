@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from bench.plan import BIG_USER, FIRST_SMALL_USER, ISSUER, LISTS, TAGS_EACH, Size
 from migrations import run
-from todo_core import tokens
+from todo_core.identity import api_tokens as tokens
 
 _CHUNK: Final = 20_000
 

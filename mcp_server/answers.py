@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 import orjson
 from mcp_types import CallToolResult, TextContent
 
+from todo_core.boundary.results import Changed
 from todo_core.errors import TodoError
-from todo_core.results import Changed
 
 Detail = Literal["concise", "full"]
 

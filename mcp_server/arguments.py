@@ -16,9 +16,9 @@ import orjson
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, create_model
 
+from todo_core.boundary.operation import Caller, Operation
 from todo_core.errors import ConfirmationRequired
 from todo_core.models.fields import STRICT
-from todo_core.operation import Caller, Operation
 from todo_core.validation import refuse
 
 

@@ -10,8 +10,8 @@ from mcp.server.elicitation import AcceptedElicitation
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
 
-from todo_core.identity import client_name
-from todo_core.operation import Caller
+from todo_core.boundary.authentication import client_name
+from todo_core.boundary.operation import Caller
 
 CALLER: Final[ContextVar[Caller]] = ContextVar("caller")
 """The caller of this request: the HTTP gate sets it, and stdio once for the whole process."""

@@ -17,13 +17,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as HttpScope
 
+from http_edge import problems
 from mcp_server.caller import CALLER
 from mcp_server.refusals import REFUSALS
 from mcp_server.server import TodoServer
-from todo_core import problems
+from todo_core.boundary.operation import Caller
 from todo_core.errors import InsufficientScope, TodoError
-from todo_core.operation import Caller
-from todo_core.scopes import ALL_SCOPES, USER_SCOPES, Scope
+from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES, Scope
 
 PATH: Final = "/mcp"
 

@@ -13,9 +13,9 @@ from mcp_types import GetPromptResult, PromptArgument, PromptMessage, TextConten
 from mcp_types import Prompt as ListedPrompt
 from pydantic import Field, StringConstraints, ValidationError
 
+from todo_core.boundary.operation import Caller, Operation
 from todo_core.errors import FieldProblem, InvalidInput
 from todo_core.models.fields import Input, Trimmed
-from todo_core.operation import Caller, Operation
 from todo_core.operations import analytics, overview, todos
 from todo_core.validation import refuse
 

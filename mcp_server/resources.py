@@ -15,13 +15,13 @@ import orjson
 from mcp.shared.uri_template import UriTemplate
 from mcp_types import Resource, ResourceTemplate
 
+from todo_core.boundary.operation import Caller, Operation
+from todo_core.boundary.results import Found, Page
 from todo_core.errors import FieldProblem, InvalidInput, NotFound
 from todo_core.models.fields import MAX_ID
 from todo_core.models.lists import ListQuery
 from todo_core.models.todos import TodoFilter
-from todo_core.operation import Caller, Operation
 from todo_core.operations import lists, overview, search, todos
-from todo_core.results import Found, Page
 from todo_core.text import name_key
 
 MEDIA_TYPE: Final = "application/json"

@@ -17,8 +17,8 @@ from pydantic import AnyUrl
 from mcp_server import answers, completions, confirmation, prompts, refusals, resources
 from mcp_server.caller import CALLER
 from mcp_server.tools import analytics, changes, lists, overview, search, tags, todos, users
+from todo_core.boundary.operation import Caller
 from todo_core.errors import ConfirmationRequired, FieldProblem, InvalidInput, TodoError
-from todo_core.operation import Caller
 
 FEATURES: Final = (todos, lists, tags, search, changes, overview, analytics, users)
 INSTRUCTIONS: Final = files("mcp_server").joinpath("instructions.md").read_text(encoding="utf-8").strip()

@@ -9,7 +9,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
 from mcp_server.arguments import Arguments, shared_by
-from todo_core.operation import Operation
+from todo_core.boundary.operation import Operation
 
 Handler = Callable[..., Awaitable[CallToolResult]]
 

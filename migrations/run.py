@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from todo_core.dsn import asyncpg_dsn
+from todo_core.storage.dsn import asyncpg_dsn
 
 _FOLDER: Final = Path(__file__).parent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 
 from todo_core.core import SCHEMA_REVISION
-from todo_core.dsn import asyncpg_dsn
+from todo_core.storage.dsn import asyncpg_dsn
 
 
 async def current(url: str) -> str | None:

@@ -10,11 +10,11 @@ import orjson
 from pydantic import Field
 from starlette.responses import Response
 
+from http_edge import problems
 from rest_api.problems import Problem
-from todo_core import problems
+from todo_core.boundary.results import Changed, Page
 from todo_core.errors import TodoError
 from todo_core.models.fields import Output, Shape
-from todo_core.results import Changed, Page
 
 JSON = "application/json"
 _OF_THE_WRITE: Final = ',"subtasks_changed":'

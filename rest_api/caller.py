@@ -8,8 +8,8 @@ from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
 from pydantic import StringConstraints
 
+from todo_core.boundary.operation import Caller
 from todo_core.core import Core
-from todo_core.operation import Caller
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="A JWT, or an API token (`todo_…`).")
 """Names the scheme in OpenAPI; `bearer_token` reads the header."""

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from fastapi import FastAPI, Request, Response
 from pydantic import Field
 
+from http_edge.problems import MEDIA_TYPE
 from todo_core.core import Core
 from todo_core.models.fields import Output
-from todo_core.problems import MEDIA_TYPE
 
 
 class Health(Output):

@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from todo_core import problems, validation
+from http_edge import problems
+from todo_core import validation
 from todo_core.errors import InvalidInput, TodoError
 
 _log = structlog.get_logger()

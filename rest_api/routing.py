@@ -27,7 +27,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from http_edge.problems import MEDIA_TYPE
 from rest_api.problems import problem_of
+from todo_core.boundary.operation import Operation
 from todo_core.errors import (
     ConfirmationRequired,
     Conflict,
@@ -42,8 +44,6 @@ from todo_core.errors import (
     Unauthenticated,
     Unavailable,
 )
-from todo_core.operation import Operation
-from todo_core.problems import MEDIA_TYPE
 from todo_core.text import strict_json
 from todo_core.validation import known_fields, path_of, problems
 

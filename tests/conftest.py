@@ -23,11 +23,11 @@ from fastapi import FastAPI
 
 from migrations.run import migrate
 from todo_app.application import Address, build
+from todo_core.boundary.operation import Caller
 from todo_core.core import Core
+from todo_core.identity.scopes import Scope
 from todo_core.models.tokens import TokenCreate
-from todo_core.operation import Caller
 from todo_core.operations import tokens
-from todo_core.scopes import Scope
 from todo_core.settings import Settings
 
 JWT_SECRET = "a-secret-of-at-least-thirty-two-bytes!"

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from http_edge.requests import RequestContext
 from mcp_server import metadata
 from mcp_server.http import PATH as MCP_PATH
 from mcp_server.http import McpEndpoint
@@ -25,12 +26,11 @@ from mcp_server.server import TodoServer
 from rest_api.app import create_app
 from rest_api.routing import MAX_BODY_BYTES
 from todo_app import VERSION
-from todo_app.requests import RequestContext
+from todo_core.boundary.limits import parse_networks
+from todo_core.boundary.operation import Caller
 from todo_core.core import Core, utc_now
-from todo_core.limits import parse_networks
-from todo_core.operation import Caller
-from todo_core.retention import keep_purging
 from todo_core.settings import ConfigurationError, Settings
+from todo_core.upkeep.purges import keep_purging
 
 Only = Literal["rest", "mcp"]
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 import orjson
 from pydantic import ValidationError
 
+from todo_core.boundary.operation import Caller
 from todo_core.core import Core
-from todo_core.issuers import UserRole
+from todo_core.identity.issuers import UserRole
+from todo_core.identity.scopes import Scope
 from todo_core.models.tokens import TokenCreate
-from todo_core.operation import Caller
 from todo_core.operations import tokens
-from todo_core.scopes import Scope
 from todo_core.settings import Settings
 from todo_core.validation import refuse
 

@@ -13,10 +13,10 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
+from http_edge.protocol import LimitedProtocol
 from todo_app import logs
 from todo_app.application import Address, Only, build
 from todo_app.local import first_token
-from todo_app.protocol import LimitedProtocol
 from todo_core.settings import Settings
 
 _ADDRESS: Final = "TODO_SERVE_ADDRESS"

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from todo_app.running import AsJson, load, with_database
-from todo_core.issuers import UserRole
-from todo_core.scopes import ALL_SCOPES
+from todo_core.identity.issuers import UserRole
+from todo_core.identity.scopes import ALL_SCOPES
 from todo_core.settings import Settings
 
 commands = typer.Typer(help="API tokens of local users.", no_args_is_help=True)

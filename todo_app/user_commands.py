@@ -12,7 +12,7 @@ from todo_app.running import AsJson, load, with_database
 from todo_core.settings import Settings
 
 if TYPE_CHECKING:
-    from todo_core.operation import Caller
+    from todo_core.boundary.operation import Caller
 
 commands = typer.Typer(
     help="Accounts: who they are and how much they hold, nothing of what is in it.", no_args_is_help=True

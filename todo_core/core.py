@@ -13,16 +13,16 @@ from cachetools import LRUCache
 from sqlalchemy import Text, column, select, table
 from sqlmodel import col
 
-from todo_core.activity import Activity
-from todo_core.database import BEHIND_A_POOLER, Database, Statement
-from todo_core.dsn import asyncpg_dsn
+from todo_core.boundary.authentication import Identity
+from todo_core.boundary.limits import Limits
+from todo_core.boundary.paging import Cursors
 from todo_core.errors import Unavailable
-from todo_core.events import Announcer
-from todo_core.identity import Identity
-from todo_core.limits import Limits
 from todo_core.models.installation import Installation
-from todo_core.paging import Cursors
 from todo_core.settings import ConfigurationError, Settings
+from todo_core.storage.database import BEHIND_A_POOLER, Database, Statement
+from todo_core.storage.dsn import asyncpg_dsn
+from todo_core.upkeep.activity import Activity
+from todo_core.upkeep.announcements import Announcer
 
 SCHEMA_REVISION: Final = "0004"
 """The migration this code is written for; a test holds it to `migrations/versions/`."""

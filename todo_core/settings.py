@@ -26,7 +26,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from todo_core.issuers import (
+from todo_core.boundary.limits import LARGEST_COST, parse_limit, parse_networks
+from todo_core.identity.issuers import (
     RESERVED,
     Algorithm,
     Issuer,
@@ -36,7 +37,6 @@ from todo_core.issuers import (
     long_enough,
     secure_url,
 )
-from todo_core.limits import LARGEST_COST, parse_limit, parse_networks
 from todo_core.text import strict_json
 
 List = Annotated[tuple[str, ...], NoDecode]

@@ -12,7 +12,7 @@ from rest_api.answers import PageRead
 from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, IfNoneMatch, versions
 from rest_api.routing import Routes
-from todo_core.batches import condition
+from todo_core.boundary.batches import condition
 from todo_core.models.fields import digits
 from todo_core.models.lists import ListCreate, ListId, ListPatch, ListQuery, ListRead, ListRemoval, ListUpdate
 from todo_core.operations import lists

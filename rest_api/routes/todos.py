@@ -12,7 +12,7 @@ from rest_api.answers import ChangedRead, PageRead
 from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, IfNoneMatch, versions
 from rest_api.routing import Routes
-from todo_core.batches import condition
+from todo_core.boundary.batches import condition
 from todo_core.models.fields import MAX_BATCH, Input, digits
 from todo_core.models.todos import TodoCreate, TodoId, TodoIds, TodoPatch, TodoQuery, TodoRead, TodoUpdate, TodoWritten
 from todo_core.operations import todos

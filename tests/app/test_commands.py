@@ -11,7 +11,7 @@ import pytest
 
 from tests.app.program import Program, Serving, free_port, sentence
 from todo_core.core import SCHEMA_REVISION
-from todo_core.tokens import is_well_formed
+from todo_core.identity.api_tokens import is_well_formed
 
 COMMANDS = [
     (),

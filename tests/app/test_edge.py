@@ -19,13 +19,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 from uvicorn.server import ServerState
 
+from http_edge.protocol import LimitedProtocol
 from tests.app import program as programs
 from tests.app.program import Program, Serving, logs
 from tests.conftest import ADDRESS, token_of
 from tests.redis import running_redis
 from todo_app.application import build
-from todo_app.protocol import LimitedProtocol
-from todo_core.operation import Caller
+from todo_core.boundary.operation import Caller
 from todo_core.settings import Settings
 
 pytestmark = pytest.mark.requirement("RS5")
@@ -171,7 +171,7 @@ def hurried(served_program: Program, serving: Serving, tmp_path_factory: pytest.
     script = tmp_path_factory.mktemp("hurried") / "todo-mcp"
     script.write_text(
         f"""#!{sys.executable}
-from todo_app import protocol
+from http_edge import protocol
 from todo_app.cli import main
 
 protocol.LimitedProtocol.head_seconds = {HEAD_SECONDS}

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from tests.both.clock import NOW, ZONE, app_at
 from tests.conftest import token_of
 from tests.faces import FACES, Face, FaceName, face
-from todo_core.operation import Caller
+from todo_core.boundary.operation import Caller
 from todo_core.settings import Settings
 
 

@@ -20,7 +20,7 @@ from tests.both.wire import read
 from tests.conftest import ADDRESS, token_of
 from tests.faces import http_client
 from todo_app.application import build
-from todo_core.operation import Caller
+from todo_core.boundary.operation import Caller
 from todo_core.settings import Settings
 
 START: Final = datetime(2026, 11, 21, 10, tzinfo=UTC)

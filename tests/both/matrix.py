@@ -11,7 +11,7 @@ import httpx2
 from mcp_server.toolbox import EXPOSED as TOOLS
 from rest_api.routing import EXPOSED as ROUTES
 from tests.faces import FaceName, call
-from todo_core.operation import OPERATIONS
+from todo_core.boundary.operation import OPERATIONS
 
 Answer = Literal["not_owner", "own", "insufficient_scope"]
 """A stranger is refused as `not_owner`, is told of nothing but their own rows, or would have to be an admin."""

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 
 from tests.faces import Json, Written
+from todo_core.boundary.operation import Caller
 from todo_core.models.lists import ListQuery
 from todo_core.models.todos import TodoFilter
-from todo_core.operation import Caller
 from todo_core.operations import lists, tags, todos
 
 

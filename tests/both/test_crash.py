@@ -12,8 +12,8 @@ from migrations.run import migrate
 from tests.conftest import ADDRESS, token_of
 from tests.faces import FaceName, call, http_client, refused
 from todo_app.application import build
+from todo_core.boundary.operation import Caller
 from todo_core.core import Core
-from todo_core.operation import Caller
 from todo_core.settings import Settings
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.both.clock import ZONE, due_in
 from tests.both.rows import item_of, todo_of
 from tests.faces import Face, Json, RefusedError
-from todo_core.operation import Caller
+from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("TD10")
 

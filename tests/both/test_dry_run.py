@@ -10,8 +10,8 @@ import pytest
 from tests.both.rows import lists_of, tags_of
 from tests.core.conftest import connected, everything_of
 from tests.faces import Face, Json, Profile, RefusedError, Written
+from todo_core.boundary.operation import Caller
 from todo_core.models.changes import ChangeFilter
-from todo_core.operation import Caller
 from todo_core.operations import changes
 
 pytestmark = pytest.mark.requirement("MC8")

@@ -7,7 +7,7 @@ import pytest
 from tests.both.clock import due_in
 from tests.both.rows import along, item_of, todo_of, todos_of
 from tests.faces import Face, Json, RefusedError, Written
-from todo_core.operation import Caller
+from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("TD11")
 

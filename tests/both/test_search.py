@@ -6,7 +6,7 @@ import pytest
 
 from tests.both.rows import todo_of
 from tests.faces import Face, Json, McpFace, RefusedError, RestFace
-from todo_core.operation import Caller
+from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("TD12")
 

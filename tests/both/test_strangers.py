@@ -15,13 +15,13 @@ from fastapi import FastAPI
 from tests.both.matrix import Cell, Target, cells, unproven
 from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.faces import FaceName, Json, http_client, refused, rpc
+from todo_core.boundary.operation import OPERATIONS, Caller
+from todo_core.identity.scopes import ALL_SCOPES, Scope
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListCreate, ListQuery
 from todo_core.models.todos import Status, TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
-from todo_core.operation import OPERATIONS, Caller
 from todo_core.operations import changes, lists, tags, todos, tokens, users
-from todo_core.scopes import ALL_SCOPES, Scope
 
 pytestmark = pytest.mark.requirement("OW1")
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.both.rows import item_of, tags_of, todo_of, todos_of
 from tests.faces import Face, Json, RefusedError, Written
-from todo_core.operation import Caller
+from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("LT2")
 

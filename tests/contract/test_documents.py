@@ -12,7 +12,7 @@ from typer.main import get_command
 from tests.contract import markdown
 from tests.contract.project import ROOT, SPECS, name_of
 from todo_app.cli import app as command_line
-from todo_core.operation import OPERATIONS
+from todo_core.boundary.operation import OPERATIONS
 
 PAGES: Final = sorted(
     path

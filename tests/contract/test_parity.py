@@ -12,7 +12,7 @@ from mcp_server.toolbox import EXPOSED as TOOL_OF
 from rest_api.app import FEATURES as ROUTES
 from rest_api.routing import EXPOSED as ROUTES_OF
 from tests.contract.project import PACKAGES, ROOT, SPECS
-from todo_core.operation import OPERATIONS
+from todo_core.boundary.operation import OPERATIONS
 
 EXCEPTIONS: Final[dict[str, dict[str, str]]] = tomllib.loads((SPECS / "parity.toml").read_text(encoding="utf-8"))
 OFFERED: Final[dict[str, dict[str, Any]]] = {"tools": TOOL_OF, "routes": ROUTES_OF}

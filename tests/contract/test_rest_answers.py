@@ -19,7 +19,7 @@ from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.contract import markdown
 from tests.contract.test_rest_endpoints import COMMON, ENDPOINTS, declared
 from tests.faces import http_client
-from todo_core.operation import Caller
+from todo_core.boundary.operation import Caller
 
 FORMATS: Final = FormatChecker(formats=())
 USUAL: Final = {"cache-control": "private, no-cache"}

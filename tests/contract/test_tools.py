@@ -19,6 +19,7 @@ from tests.contract import markdown, shapes
 from tests.contract.conftest import Compare
 from tests.contract.project import SPECS, name_of
 from tests.faces import FaceName, call, http_client, rpc
+from todo_core.boundary.operation import Caller, Operation
 from todo_core.errors import (
     Conflict,
     IdempotencyKeyReused,
@@ -30,7 +31,6 @@ from todo_core.errors import (
     Unauthenticated,
     Unavailable,
 )
-from todo_core.operation import Caller, Operation
 
 pytestmark = pytest.mark.requirement("WR1")
 

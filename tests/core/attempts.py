@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.core.conftest import row_of, told
+from todo_core.boundary.operation import OPERATIONS, Caller, Operation
+from todo_core.boundary.results import Changed
 from todo_core.models.accounts import AccountQuery
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
-from todo_core.operation import OPERATIONS, Caller, Operation
 from todo_core.operations import accounts, analytics, changes, lists, search, tags, todos, tokens, users
-from todo_core.results import Changed
 
 MARK = "words of hers"
 SHARED = "shared"

@@ -17,17 +17,17 @@ import pytest
 from sqlalchemy import BigInteger, select
 
 from migrations.run import migrate
+from todo_core.boundary.operation import OPERATIONS, Caller, Operation, operation
+from todo_core.boundary.results import Changed, Done
 from todo_core.core import Core
-from todo_core.database import Statement, parameter
-from todo_core.dsn import asyncpg_dsn
 from todo_core.errors import TodoError
+from todo_core.identity.scopes import Scope
 from todo_core.models import METADATA
 from todo_core.models.todos import TodoCreate, TodoFilter
-from todo_core.operation import OPERATIONS, Caller, Operation, operation
 from todo_core.operations import todos
-from todo_core.results import Changed, Done
-from todo_core.scopes import Scope
 from todo_core.settings import Settings
+from todo_core.storage.database import Statement, parameter
+from todo_core.storage.dsn import asyncpg_dsn
 
 Snapshot = dict[str, list[dict[str, Any]]]
 _METHODS = ("execute", "fetch", "fetchrow", "fetchval")

@@ -30,6 +30,8 @@ from tests.core.conftest import (
     until,
 )
 from tests.keys import compact, secret_pair
+from todo_core.boundary.operation import OPERATIONS, Caller
+from todo_core.boundary.results import Page
 from todo_core.core import Core
 from todo_core.errors import (
     Conflict,
@@ -46,9 +48,7 @@ from todo_core.models.accounts import AccountQuery
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
-from todo_core.operation import OPERATIONS, Caller
 from todo_core.operations import accounts, changes, overview, todos, tokens, users
-from todo_core.results import Page
 
 pytestmark = pytest.mark.requirement("OW5")
 

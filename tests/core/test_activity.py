@@ -11,11 +11,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.core.conftest import CoreOpener, add, on_the_wire, only_connection_taken
-from todo_core.activity import Activity
+from todo_core.boundary.operation import Caller
 from todo_core.errors import Suspended
 from todo_core.models.users import ProfilePatch
-from todo_core.operation import Caller
 from todo_core.operations import overview, users
+from todo_core.upkeep.activity import Activity
 
 pytestmark = pytest.mark.requirement("IN1")
 

@@ -14,10 +14,10 @@ import orjson
 import pytest
 
 from tests.core.conftest import CoreOpener, on_the_wire
+from todo_core.boundary.operation import Caller
 from todo_core.errors import InvalidInput
 from todo_core.models.analytics import Report, Streaks, Summary, WeeklyReport
 from todo_core.models.todos import PRIORITIES
-from todo_core.operation import Caller
 from todo_core.operations import analytics
 
 Json = dict[str, Any]

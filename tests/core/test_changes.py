@@ -13,10 +13,10 @@ import pytest
 
 from tests.conftest import token_of
 from tests.core.conftest import add, codes, row_of, titles_of, told
+from todo_core.boundary.operation import Caller
 from todo_core.errors import NotFound, NotOwner, UndoRefused
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.todos import TodoCreate, TodoRead
-from todo_core.operation import Caller
 from todo_core.operations import changes, todos, tokens
 
 

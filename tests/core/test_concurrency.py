@@ -27,13 +27,13 @@ from tests.core.conftest import (
     until,
     with_server_settings,
 )
-from todo_core.database import Statement, mine, parameter
+from todo_core.boundary.operation import Caller, Tx
+from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.errors import RequestInProgress, TodoError, Unavailable
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.todos import Todo, TodoCreate, TodoRead, TodoUpdate
-from todo_core.operation import Caller, Tx
 from todo_core.operations import changes, todos
-from todo_core.results import Changed, Done, Touched
+from todo_core.storage.database import Statement, mine, parameter
 
 _RENAME = Statement(
     update(Todo)

@@ -13,12 +13,12 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from structlog.testing import capture_logs
 
 from tests.core.conftest import CoreOpener, as_operation, only_connection_taken
+from todo_core.boundary.operation import Caller, Tx
+from todo_core.boundary.results import Changed
 from todo_core.errors import Conflict
-from todo_core.events import CHANNEL, Announcer
 from todo_core.models.todos import TodoCreate
-from todo_core.operation import Caller, Tx
 from todo_core.operations import todos
-from todo_core.results import Changed
+from todo_core.upkeep.announcements import CHANNEL, Announcer
 
 pytestmark = pytest.mark.requirement("SA5")
 

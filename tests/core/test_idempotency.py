@@ -12,13 +12,13 @@ import asyncpg
 import pytest
 
 from tests.core.conftest import CoreOpener, add, as_operation, codes, everything_of, titles_of, told
+from todo_core.boundary.idempotency import fingerprint
+from todo_core.boundary.operation import Caller, Tx
+from todo_core.boundary.results import Changed
 from todo_core.errors import Conflict, IdempotencyKeyReused, InvalidInput, NotFound, RequestInProgress
-from todo_core.idempotency import fingerprint
 from todo_core.models.todos import TodoCreate, TodoUpdate
 from todo_core.models.tokens import TokenCreate
-from todo_core.operation import Caller, Tx
 from todo_core.operations import changes, todos, tokens
-from todo_core.results import Changed
 from todo_core.validation import refuse
 
 pytestmark = pytest.mark.requirement("SA1")

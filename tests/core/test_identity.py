@@ -18,12 +18,12 @@ from structlog.testing import capture_logs
 
 from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET
 from tests.core.conftest import SOMEBODY_WAITS_FOR_A_LOCK, CoreOpener, connected, on_the_wire, until
+from todo_core.boundary.authentication import Identity
 from todo_core.core import Core
 from todo_core.errors import Unauthenticated, Unavailable
-from todo_core.identity import Identity
-from todo_core.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, Issuer
-from todo_core.jwts import LEEWAY, Claims, RefusedError, Verifier
-from todo_core.scopes import ALL_SCOPES, USER_SCOPES
+from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, Issuer
+from todo_core.identity.jwts import LEEWAY, Claims, RefusedError, Verifier
+from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES
 from todo_core.settings import Settings
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)

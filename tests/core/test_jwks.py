@@ -44,9 +44,18 @@ from tests.keys import (
 )
 from todo_core.core import utc_now
 from todo_core.errors import Unavailable
-from todo_core.issuers import better_auth
-from todo_core.jwks import COOLDOWN, FRESH, KEPT, MAX_BYTES, TIMEOUT, NoSuchKeyError, RemoteKeys, usable_keys
-from todo_core.jwts import Verifier
+from todo_core.identity.issuers import better_auth
+from todo_core.identity.jwks import (
+    COOLDOWN,
+    FRESH,
+    KEPT,
+    MAX_BYTES,
+    TIMEOUT,
+    NoSuchKeyError,
+    RemoteKeys,
+    usable_keys,
+)
+from todo_core.identity.jwts import Verifier
 
 pytestmark = pytest.mark.requirement("ID1")
 

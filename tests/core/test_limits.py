@@ -27,10 +27,10 @@ from tests.app.program import free_port
 from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.core.conftest import CoreOpener
 from tests.redis import RedisServer, running_redis
-from todo_core import limits
+from todo_core.boundary import limits
+from todo_core.boundary.limits import SPENT, Budget, Limits, Window, parse_limit
+from todo_core.boundary.operation import Caller
 from todo_core.errors import TooManyRequests, Unauthenticated
-from todo_core.limits import SPENT, Budget, Limits, Window, parse_limit
-from todo_core.operation import Caller
 from todo_core.settings import ConfigurationError, Settings
 
 pytestmark = pytest.mark.requirement("OP5")

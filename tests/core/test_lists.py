@@ -8,10 +8,10 @@ import orjson
 import pytest
 
 from tests.core.conftest import add, codes, everything_of, on_the_wire, row_of, told
+from todo_core.boundary.operation import Caller
 from todo_core.errors import Conflict
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
-from todo_core.operation import Caller
 from todo_core.operations import changes, lists, todos
 
 pytestmark = pytest.mark.requirement("LT1")

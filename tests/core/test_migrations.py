@@ -37,16 +37,16 @@ from tests.core.conftest import (
     titles_of,
     until,
 )
+from todo_core.boundary.operation import Caller
 from todo_core.core import SCHEMA_REVISION
-from todo_core.database import Statement
-from todo_core.dsn import asyncpg_dsn
 from todo_core.errors import Suspended
 from todo_core.models import METADATA
 from todo_core.models.lists import ListQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
-from todo_core.operation import Caller
 from todo_core.operations import accounts, lists, todos, tokens, users
+from todo_core.storage.database import Statement
+from todo_core.storage.dsn import asyncpg_dsn
 
 pytestmark = pytest.mark.requirement("DB3")
 

@@ -14,15 +14,15 @@ from structlog.testing import capture_logs
 
 from tests.conftest import token_of
 from tests.core.conftest import CoreOpener, add, as_operation, everything_of, on_the_wire, row_of, titles_of
+from todo_core.boundary.authentication import Principal
+from todo_core.boundary.limits import SPENT, Budget
+from todo_core.boundary.operation import ATTEMPTS, OPERATIONS, Caller, Operation, Tx
+from todo_core.boundary.results import Changed, Done
 from todo_core.core import Core
-from todo_core.database import Statement, json_text, parameter
 from todo_core.errors import Conflict, InsufficientScope, NotForApps, TodoError, TooManyRequests, Unauthenticated
-from todo_core.identity import Principal
-from todo_core.limits import SPENT, Budget
 from todo_core.models.todos import Todo, TodoCreate, TodoFilter
-from todo_core.operation import ATTEMPTS, OPERATIONS, Caller, Operation, Tx
 from todo_core.operations import todos, tokens
-from todo_core.results import Changed, Done
+from todo_core.storage.database import Statement, json_text, parameter
 
 _SETTINGS = [
     func.current_setting(name, True).label(name.replace(".", "_"))

@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from tests.core.conftest import CoreOpener, add
+from todo_core.boundary.operation import Caller
 from todo_core.models.todos import TodoCreate
-from todo_core.operation import Caller
 from todo_core.operations import overview, todos
 
 LATE = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)

@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
+from todo_core.boundary.paging import Cursors
 from todo_core.errors import InvalidInput
-from todo_core.paging import Cursors
 
 PLACE = ["2026-11-21T09:00:00.123456+00:00", 42]
 CURSORS = Cursors(b"k" * 32)

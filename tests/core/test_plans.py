@@ -20,10 +20,10 @@ import orjson
 import pytest
 
 from tests.core.conftest import acting_as, add, connected
+from todo_core.boundary.operation import OPERATIONS, Caller
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
-from todo_core.operation import OPERATIONS, Caller
 from todo_core.operations import changes, lists, search, tags, todos
 
 pytestmark = [pytest.mark.requirement("DB5"), pytest.mark.slow]

@@ -20,12 +20,12 @@ from tests.core.conftest import (
     until,
     with_server_settings,
 )
-from todo_core import retention
+from todo_core.boundary.operation import Caller
 from todo_core.errors import UndoRefused
 from todo_core.models.todos import TodoCreate
-from todo_core.operation import Caller
 from todo_core.operations import changes, todos
-from todo_core.retention import keep_purging, purge
+from todo_core.upkeep import purges as retention
+from todo_core.upkeep.purges import keep_purging, purge
 
 _TRASHED_AGO = "UPDATE todos SET deleted_at = now() - $2::interval WHERE id = $1"
 MONTH = timedelta(days=30)

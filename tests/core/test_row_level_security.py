@@ -36,14 +36,14 @@ from tests.core.conftest import (
     told,
     without_own_checks,
 )
-from todo_core.database import Statement, parameter
+from todo_core.boundary.operation import OPERATIONS, Caller, Tx
+from todo_core.boundary.results import Changed
 from todo_core.errors import InsufficientScope, TodoError
+from todo_core.identity.scopes import ALL_SCOPES
 from todo_core.models import METADATA
 from todo_core.models.todos import Todo, TodoCreate
-from todo_core.operation import OPERATIONS, Caller, Tx
 from todo_core.operations import accounts, todos
-from todo_core.results import Changed
-from todo_core.scopes import ALL_SCOPES
+from todo_core.storage.database import Statement, parameter
 
 CRASHED = "crashed: "
 

@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from tests.core.conftest import CoreOpener, row_of
+from todo_core.boundary.operation import Caller
 from todo_core.models.todos import TodoCreate, TodoFilter
-from todo_core.operation import Caller
 from todo_core.operations import todos, users
 
 pytestmark = pytest.mark.requirement("TD10", "TD11")

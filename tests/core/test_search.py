@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from tests.core.conftest import CoreOpener, acting_as, add, on_the_wire
+from todo_core.boundary.operation import Caller
 from todo_core.models.todos import TodoFilter
-from todo_core.operation import Caller
 from todo_core.operations import search, todos, users
 
 pytestmark = pytest.mark.requirement("TD12")

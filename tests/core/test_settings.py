@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from todo_core.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, Issuer
-from todo_core.scopes import USER_SCOPES
+from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, Issuer
+from todo_core.identity.scopes import USER_SCOPES
 from todo_core.settings import ConfigurationError, Settings
 
 pytestmark = pytest.mark.requirement("OP2")

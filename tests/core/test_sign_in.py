@@ -16,14 +16,14 @@ import pytest
 from tests.conftest import token_of
 from tests.core.conftest import SOMEBODY_WAITS_FOR_A_LOCK, CoreOpener, add, connected, on_the_wire, titles_of, until
 from tests.keys import compact, secret_pair
+from todo_core.boundary.operation import Caller
 from todo_core.core import Core
 from todo_core.errors import InsufficientScope, InvalidInput, Suspended, Unauthenticated
-from todo_core.issuers import LOCAL_ISSUER, OPERATOR_ISSUER
+from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER
+from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES
 from todo_core.models.accounts import AccountQuery
 from todo_core.models.tokens import TokenCreate
-from todo_core.operation import Caller
 from todo_core.operations import accounts, changes, tokens, users
-from todo_core.scopes import ALL_SCOPES, USER_SCOPES
 
 WEB = "https://web.example.test"
 AGENT = "https://web.example.test/oauth"

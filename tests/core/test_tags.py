@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from tests.core.conftest import codes, everything_of, on_the_wire, told
+from todo_core.boundary.operation import Caller
 from todo_core.models.todos import TodoCreate
-from todo_core.operation import Caller
 from todo_core.operations import changes, tags, todos
 
 pytestmark = pytest.mark.requirement("LT2")

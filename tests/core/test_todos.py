@@ -10,9 +10,9 @@ import orjson
 import pytest
 
 from tests.core.conftest import add, codes, row_of, titles_of, told
+from todo_core.boundary.operation import Caller
 from todo_core.errors import FieldProblem, InvalidInput, NotFound, NotOwner
 from todo_core.models.todos import Direction, Sort, Status, TodoCreate, TodoFilter
-from todo_core.operation import Caller
 from todo_core.operations import todos
 
 _MOVE = "UPDATE todos SET created_at = $2, updated_at = $2 WHERE id = $1"

@@ -13,13 +13,13 @@ from structlog.testing import capture_logs
 
 from tests.conftest import token_of
 from tests.core.conftest import add, codes, everything_of, on_the_wire, row_of
+from todo_core.boundary.authentication import Identity
+from todo_core.boundary.operation import Caller
 from todo_core.core import Core
 from todo_core.errors import InsufficientScope, NotFound, NotOwner, Unauthenticated, UndoRefused
-from todo_core.identity import Identity
+from todo_core.identity.api_tokens import digest, generate, hint, is_well_formed, looks_like
 from todo_core.models.tokens import TokenCreate
-from todo_core.operation import Caller
 from todo_core.operations import changes, tokens
-from todo_core.tokens import digest, generate, hint, is_well_formed, looks_like
 
 WELL_FORMED = "todo_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA3dk0p2"
 

@@ -16,13 +16,13 @@ import sqlalchemy
 from pydantic import TypeAdapter, ValidationError
 
 from tests.core.conftest import acting_as, add, codes, everything_of, on_the_wire, row_of
-from todo_core.database import Statement, parameter
+from todo_core.boundary.operation import Caller
+from todo_core.boundary.results import Changed
 from todo_core.errors import IdempotencyKeyReused, InsufficientScope, NotOwner, UndoRefused, VersionConflict
 from todo_core.models.lists import ListCreate
 from todo_core.models.users import PATCHABLE, ProfilePatch, TimeZone, User
-from todo_core.operation import Caller
 from todo_core.operations import changes, lists, overview, users
-from todo_core.results import Changed
+from todo_core.storage.database import Statement, parameter
 from todo_core.validation import refuse
 
 pytestmark = pytest.mark.requirement("LT3")

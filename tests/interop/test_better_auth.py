@@ -24,8 +24,8 @@ from tests.faces import BASE, FACES, FaceName, Json, RefusedError, face, http_cl
 from tests.interop.better_auth.server import CALLBACK, BetterAuth, Person, require_node, running
 from tests.interop.conftest import node_project
 from todo_app.application import build
-from todo_core.jwks import COOLDOWN
-from todo_core.jwts import LEEWAY
+from todo_core.identity.jwks import COOLDOWN
+from todo_core.identity.jwts import LEEWAY
 from todo_core.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("better-auth"), pytest.mark.requirement("ID2")]

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from tests.conftest import token_of
 from tests.faces import FaceName, McpFace, face, http_client
-from todo_core.operation import Caller
+from todo_core.boundary.operation import Caller
 
 GENERATIONS: list[FaceName] = [name for name in get_args(FaceName) if name != "rest"]
 

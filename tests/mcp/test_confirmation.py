@@ -18,7 +18,7 @@ from mcp_server.caller import CALLER
 from mcp_server.server import TodoServer
 from tests.conftest import token_of
 from tests.faces import McpFace, RefusedError, face, http_client, rpc
-from todo_core.operation import Caller
+from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("MC8")
 

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from mcp_server.toolbox import EXPOSED
 from tests.faces import FaceName, Json, McpFace, rpc
 from tests.mcp.tokens import tokens
-from todo_core.operation import OPERATIONS
+from todo_core.boundary.operation import OPERATIONS
 
 pytestmark = pytest.mark.requirement("MC1", "MC3")
 

@@ -27,8 +27,8 @@ from tests.conftest import ADDRESS, token_of
 from tests.faces import FaceName, Json, McpFace, call, http_client, refused, rpc, turned_away
 from tests.mcp.authorization_server import AuthorizationServer, Person, serving
 from todo_app.application import build
-from todo_core.jwts import LEEWAY
-from todo_core.operation import OPERATIONS, Caller
+from todo_core.boundary.operation import OPERATIONS, Caller
+from todo_core.identity.jwts import LEEWAY
 from todo_core.settings import Settings
 
 pytestmark = pytest.mark.requirement("ID5")

@@ -19,7 +19,7 @@ from tests.conftest import token_of
 from tests.contract.project import TOOLS
 from tests.faces import FaceName, McpFace, face, http_client, rpc
 from tests.mcp.tokens import tokens
-from todo_core.operation import Caller
+from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("MC6")
 

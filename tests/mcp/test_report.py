@@ -8,9 +8,9 @@ import pytest
 
 from tests.faces import McpFace, RefusedError
 from tests.mcp.tokens import tokens
+from todo_core.boundary.operation import Caller
 from todo_core.models.lists import ListCreate
 from todo_core.models.todos import TodoCreate
-from todo_core.operation import Caller
 from todo_core.operations import lists, todos
 
 pytestmark = pytest.mark.requirement("IN1", "IN2", "IN3")

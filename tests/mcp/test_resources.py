@@ -15,7 +15,7 @@ from mcp_server.resources import id_in, marked
 from tests.bad_values import IDS, MARKER, TEXTS
 from tests.conftest import token_of
 from tests.faces import FaceName, Json, McpFace, face, http_client, rpc, turned_away
-from todo_core.operation import Caller
+from todo_core.boundary.operation import Caller
 from todo_core.operations import accounts
 
 pytestmark = pytest.mark.requirement("MC6")

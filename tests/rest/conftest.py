@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from tests.conftest import ADDRESS, token_of
 from tests.faces import http_client
 from todo_app.application import build
-from todo_core.operation import Caller
+from todo_core.boundary.operation import Caller
 from todo_core.settings import Settings
 
 ORIGIN: Final = "https://web.example.test"

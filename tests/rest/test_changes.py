@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from tests.conftest import token_of
 from tests.faces import http_client
 from tests.rest.problems import problem
-from todo_core.operation import Caller
+from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("RS2")
 

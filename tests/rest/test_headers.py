@@ -18,8 +18,8 @@ from tests.faces import http_client, rpc
 from tests.rest.conftest import ORIGIN
 from tests.rest.problems import problem
 from todo_app.application import build
+from todo_core.boundary.operation import Caller
 from todo_core.core import Core
-from todo_core.operation import Caller
 from todo_core.settings import Settings
 
 pytestmark = pytest.mark.requirement("RS5")

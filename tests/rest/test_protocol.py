@@ -14,8 +14,8 @@ from tests.conftest import ADDRESS, drop_database, token_of
 from tests.faces import http_client
 from tests.rest.problems import problem
 from todo_app.application import build
+from todo_core.boundary.operation import Caller
 from todo_core.core import Core
-from todo_core.operation import Caller
 from todo_core.settings import Settings
 
 

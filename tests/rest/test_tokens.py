@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.faces import http_client
 from tests.rest.problems import fields, problem
-from todo_core.operation import Caller
+from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("ID3")
 

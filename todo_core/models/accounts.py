@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from todo_core.issuers import UserRole
+from todo_core.identity.issuers import UserRole
 from todo_core.models.fields import Input, Limit, Output, digits
 
 

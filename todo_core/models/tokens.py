@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 
+from todo_core.identity.scopes import Scope
 from todo_core.models.fields import Id, Input, Output, Trimmed, id_column, instant_column, owner_column
-from todo_core.scopes import Scope
 
 
 class ApiToken(SQLModel, table=True):

@@ -12,7 +12,7 @@ from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 from typing_extensions import TypedDict
 
-from todo_core.issuers import UserRole
+from todo_core.identity.issuers import UserRole
 from todo_core.models.fields import STRICT, Id, Output, Trimmed, id_column, instant_column, version_column
 from todo_core.models.lists import ListId
 from todo_core.settings import known_time_zone

@@ -14,15 +14,15 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from todo_core import dates
-from todo_core.database import json_text
+from todo_core.boundary.operation import Tx, operation
+from todo_core.boundary.results import Found
 from todo_core.dates import UnclearDate, start_of_day
 from todo_core.errors import FieldProblem, InvalidInput
 from todo_core.models.analytics import Report, Streaks, Summary, WeeklyReport
 from todo_core.models.todos import PRIORITIES
-from todo_core.operation import Tx, operation
-from todo_core.operations.schedules import Calendar
 from todo_core.queries import analytics as queries
-from todo_core.results import Found
+from todo_core.rules.schedules import Calendar
+from todo_core.storage.database import json_text
 
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)

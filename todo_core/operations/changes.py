@@ -8,15 +8,16 @@ from typing import Any, Final
 
 import orjson
 
-from todo_core.database import json_text
+from todo_core.boundary.operation import Tx, operation
+from todo_core.boundary.ownership import missing
+from todo_core.boundary.results import Changed, Found, Page
 from todo_core.errors import InsufficientScope, NotFound, NotOwner, UndoRefused
+from todo_core.identity.scopes import Scope
 from todo_core.models.changes import ChangeFilter, ChangeRead
-from todo_core.operation import Tx, operation
-from todo_core.operations import families, lists, tags, todos, users
-from todo_core.ownership import missing
+from todo_core.operations import lists, tags, todos, users
 from todo_core.queries import changes as queries
-from todo_core.results import Changed, Found, Page
-from todo_core.scopes import Scope
+from todo_core.rules import families
+from todo_core.storage.database import json_text
 
 Entry = Mapping[str, Any]
 """A row of a change, before and after."""

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 import orjson
 
-from todo_core.batches import accepted_versions, once_each
-from todo_core.confirmation import confirm
-from todo_core.database import json_text
+from todo_core.boundary.batches import accepted_versions, once_each
+from todo_core.boundary.confirmation import confirm
+from todo_core.boundary.operation import Tx, operation
+from todo_core.boundary.ownership import missing
+from todo_core.boundary.results import Changed, Done, Found, Page, Touched
 from todo_core.errors import (
     ConfirmationRequired,
     Conflict,
@@ -25,10 +27,8 @@ from todo_core.errors import (
     VersionConflict,
 )
 from todo_core.models.lists import ListCreate, ListQuery, ListRead, ListRemoval, ListUpdate
-from todo_core.operation import Tx, operation
-from todo_core.ownership import missing
 from todo_core.queries import lists as queries
-from todo_core.results import Changed, Done, Found, Page, Touched
+from todo_core.storage.database import json_text
 from todo_core.text import name_key
 from todo_core.validation import Tried
 

@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from todo_core.database import json_text
+from todo_core.boundary.operation import Tx, operation
+from todo_core.boundary.results import Found
 from todo_core.dates import end_of_day, start_of_day
 from todo_core.models.overview import Overview
 from todo_core.models.todos import PRIORITIES
-from todo_core.operation import Tx, operation
 from todo_core.queries import overview as queries
-from todo_core.results import Found
+from todo_core.storage.database import json_text
 
 
 @operation(effect="reads", scope="todos:read")

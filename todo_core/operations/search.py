@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from todo_core.boundary.operation import Tx, operation
+from todo_core.boundary.results import Near, Page
 from todo_core.errors import InvalidInput
 from todo_core.models.todos import TodoFilter, TodoRead
-from todo_core.operation import Tx, operation
 from todo_core.operations import todos
 from todo_core.queries import search as queries
-from todo_core.results import Near, Page
 
 SHOWN: Final = 5
 """Near matches that are offered."""

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from todo_core.database import json_text
+from todo_core.boundary.operation import Tx, operation
+from todo_core.boundary.ownership import missing
+from todo_core.boundary.results import Changed, Done, Found, Page, Touched
 from todo_core.errors import Conflict, FieldProblem, InvalidInput, NotFound, NotOwner, TodoError, UndoRefused
 from todo_core.models.tags import TagRead
-from todo_core.operation import Tx, operation
-from todo_core.ownership import missing
 from todo_core.queries import tags as queries
-from todo_core.results import Changed, Done, Found, Page, Touched
+from todo_core.storage.database import json_text
 from todo_core.text import name_key
 
 ENTITY: Final = "tag"

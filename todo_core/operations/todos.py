@@ -8,9 +8,11 @@ from typing import Any, Final
 import orjson
 
 from todo_core import dates
-from todo_core.batches import condition, once_each, same_for_each
-from todo_core.confirmation import confirm
-from todo_core.database import Row, json_text
+from todo_core.boundary.batches import condition, once_each, same_for_each
+from todo_core.boundary.confirmation import confirm
+from todo_core.boundary.operation import Tx, operation
+from todo_core.boundary.ownership import missing
+from todo_core.boundary.results import Changed, Found, Page
 from todo_core.errors import (
     ConfirmationRequired,
     FieldProblem,
@@ -21,15 +23,14 @@ from todo_core.errors import (
     VersionConflict,
 )
 from todo_core.models.todos import PRIORITIES, TodoCreate, TodoFilter, TodoRead, TodoUpdate, TodoWritten
-from todo_core.operation import Tx, operation
-from todo_core.operations import adding, tags
-from todo_core.operations.families import ENTITY
-from todo_core.operations.revising import revise, write
-from todo_core.operations.schedules import Calendar, due_columns, due_of
-from todo_core.ownership import missing
+from todo_core.operations import tags
 from todo_core.queries import families
 from todo_core.queries import todos as queries
-from todo_core.results import Changed, Found, Page
+from todo_core.rules import adding
+from todo_core.rules.families import ENTITY
+from todo_core.rules.revising import revise, write
+from todo_core.rules.schedules import Calendar, due_columns, due_of
+from todo_core.storage.database import Row, json_text
 from todo_core.text import name_key
 from todo_core.validation import Tried
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 from typing import Final
 
-from todo_core import tokens as secrets
+from todo_core.boundary.operation import Tx, operation
+from todo_core.boundary.ownership import missing
+from todo_core.boundary.results import Changed, Done, Page, Touched
 from todo_core.errors import InsufficientScope, NotForApps, NotFound, NotOwner
+from todo_core.identity import api_tokens as secrets
 from todo_core.models.tokens import TokenCreate, TokenCreated, TokenRead
-from todo_core.operation import Tx, operation
-from todo_core.ownership import missing
 from todo_core.queries import tokens as queries
-from todo_core.results import Changed, Done, Page, Touched
 
 ENTITY: Final = "token"
 

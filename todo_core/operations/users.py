@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from todo_core.database import json_text
+from todo_core.boundary.operation import Tx, operation
+from todo_core.boundary.results import Changed, Done, Found, Touched
 from todo_core.dates import end_of_day
 from todo_core.errors import NotFound, NotOwner, TodoError, UndoRefused, VersionConflict
 from todo_core.models.users import PATCHABLE, ProfilePatch, ProfileRead
-from todo_core.operation import Tx, operation
 from todo_core.operations.lists import Lists
 from todo_core.queries import users as queries
-from todo_core.results import Changed, Done, Found, Touched
+from todo_core.storage.database import json_text
 
 ENTITY: Final = "user"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Integer, Text, and_, cast, func, insert, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import JSON, JSONB
 
-from todo_core.database import Statement, json_object, mine, parameter
 from todo_core.models.changes import Change, ChangeRead
+from todo_core.storage.database import Statement, json_object, mine, parameter
 
 _change = Change.__table__  # type: ignore[attr-defined]
 _undo = _change.alias("undo")

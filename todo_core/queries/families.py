@@ -19,10 +19,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from todo_core.database import Statement, mine, parameter
 from todo_core.models.lists import TodoList
 from todo_core.models.todos import MAX_DEPTH, Todo
 from todo_core.queries.todos import read
+from todo_core.storage.database import Statement, mine, parameter
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _list = TodoList.__table__  # type: ignore[attr-defined]

@@ -7,7 +7,6 @@ from typing import Any, Final
 from sqlalchemy import DateTime, FromClause, ScalarSelect, Select, func, literal_column, select
 from sqlmodel import col
 
-from todo_core.database import Statement, json_object, mine, parameter
 from todo_core.models.changes import Change
 from todo_core.models.lists import TodoList
 from todo_core.models.overview import Counted
@@ -16,6 +15,7 @@ from todo_core.models.todos import PRIORITIES, Todo
 from todo_core.models.users import User
 from todo_core.queries import lists, tags
 from todo_core.queries.todos import UNARCHIVED
+from todo_core.storage.database import Statement, json_object, mine, parameter
 
 _todo = Todo.__table__  # type: ignore[attr-defined]
 _user = User.__table__  # type: ignore[attr-defined]

@@ -22,9 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from todo_core.database import Statement, json_object, mine, parameter
 from todo_core.models.tags import Tag, TagRead, TodoTag
 from todo_core.models.todos import Todo
+from todo_core.storage.database import Statement, json_object, mine, parameter
 
 _table = Tag.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _link = TodoTag.__table__  # type: ignore[attr-defined]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Date, DateTime, Text, any_, case, column, func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from todo_core.database import Statement, json_object, mine, parameter
 from todo_core.models.todos import Todo
 from todo_core.models.users import PATCHABLE, ProfileRead, User
+from todo_core.storage.database import Statement, json_object, mine, parameter
 
 _table = User.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _mine = _table.c.id == parameter("user_id", BigInteger())

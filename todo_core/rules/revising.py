@@ -9,21 +9,21 @@ from typing import Any, Final
 
 import orjson
 
-from todo_core.batches import Patch, accepted_versions
-from todo_core.database import Row, json_text
+from todo_core.boundary.batches import Patch, accepted_versions
+from todo_core.boundary.operation import Tx
+from todo_core.boundary.ownership import missing
+from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.errors import FieldProblem, InvalidInput, TodoError, VersionConflict
 from todo_core.models.tags import MAX_TAGS
 from todo_core.models.todos import PRIORITIES, TodoWritten
-from todo_core.operation import Tx
 from todo_core.operations import tags
-from todo_core.operations.families import ENTITY, Family, Member
 from todo_core.operations.lists import Lists
-from todo_core.operations.occurrences import next_occurrences
-from todo_core.operations.schedules import Calendar, due_columns, due_of
-from todo_core.ownership import missing
 from todo_core.queries import revisions as queries
 from todo_core.recurrence import Repeat
-from todo_core.results import Changed, Done, Touched
+from todo_core.rules.families import ENTITY, Family, Member
+from todo_core.rules.occurrences import next_occurrences
+from todo_core.rules.schedules import Calendar, due_columns, due_of
+from todo_core.storage.database import Row, json_text
 from todo_core.text import name_key
 
 _PLAIN: Final = frozenset({"id", "if_version", "title", "description", "priority"})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from todo_core.boundary.operation import Tx
 from todo_core.errors import ConfirmationRequired
-from todo_core.operation import Tx
 
 UNASKED: Final = 10
 """So many todos go to the trash without a question."""

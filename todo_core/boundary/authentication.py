@@ -19,16 +19,16 @@ from sqlalchemy import LargeBinary, Text, and_, case, func, not_, or_, select, u
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
-from todo_core import tokens
-from todo_core.database import Database, Statement, parameter
+from todo_core.boundary.limits import Limits
 from todo_core.errors import InvalidInput, Unauthenticated
-from todo_core.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, UserRole
-from todo_core.jwts import MAX_SUBJECT_LENGTH, Claims, RefusedError, Verifier
-from todo_core.limits import Limits
+from todo_core.identity import api_tokens as tokens
+from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, UserRole
+from todo_core.identity.jwts import MAX_SUBJECT_LENGTH, Claims, RefusedError, Verifier
+from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES, Scope
 from todo_core.models.tokens import ApiToken
 from todo_core.models.users import User
-from todo_core.scopes import ALL_SCOPES, USER_SCOPES, Scope
 from todo_core.settings import Settings
+from todo_core.storage.database import Database, Statement, parameter
 
 CACHED_FOR: Final = 60.0
 """Seconds a verified token is remembered."""

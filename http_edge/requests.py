@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rest_api import problems
+from todo_core.boundary.limits import SPENT, Budget
 from todo_core.errors import TodoError
-from todo_core.limits import SPENT, Budget
 from todo_core.settings import Settings
 
 HEADER: Final = b"x-request-id"
@@ -45,7 +45,7 @@ _PRIVATE: Final = (b"cache-control", b"private, no-cache")
 """What a person's todos are is nobody else's to keep, and is asked anew each time (RFC 9111 §5.2.2)."""
 _PROCESS: Final = os.urandom(8).hex().encode()
 _count = itertools.count()
-_log = structlog.get_logger("todo_app.requests")
+_log = structlog.get_logger("http_edge.requests")
 
 
 class RequestContext:

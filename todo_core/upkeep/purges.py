@@ -14,13 +14,13 @@ import structlog
 from sqlalchemy import Integer, Interval, delete, func, select
 from sqlmodel import col
 
+from todo_core.boundary.idempotency import LIFETIME
 from todo_core.core import Core
-from todo_core.database import JANITOR_ROLE, Statement, parameter
-from todo_core.idempotency import LIFETIME
 from todo_core.models.changes import IdempotencyKey
 from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag
 from todo_core.models.todos import Todo
+from todo_core.storage.database import JANITOR_ROLE, Statement, parameter
 
 CHUNK: Final = 5_000
 """Rows in one transaction, so that locks are short."""

@@ -21,7 +21,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from todo_core.errors import Unavailable
-from todo_core.issuers import Algorithm, is_loopback
+from todo_core.identity.issuers import Algorithm, is_loopback
 from todo_core.text import strict_json
 
 FRESH: Final = 300.0

@@ -8,15 +8,15 @@ from typing import Any
 
 import orjson
 
-from todo_core.database import json_text
+from todo_core.boundary.operation import Tx
+from todo_core.boundary.results import Touched
 from todo_core.models.todos import PRIORITIES
-from todo_core.operation import Tx
 from todo_core.operations import tags
-from todo_core.operations.families import ENTITY, Family
-from todo_core.operations.schedules import Calendar, Local, due_columns, due_of
 from todo_core.queries import revisions as queries
 from todo_core.recurrence import Repeat
-from todo_core.results import Touched
+from todo_core.rules.families import ENTITY, Family
+from todo_core.rules.schedules import Calendar, Local, due_columns, due_of
+from todo_core.storage.database import json_text
 
 Row = Mapping[str, Any]
 """A todo's read shape."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from todo_core.database import json_text
+from todo_core.boundary.operation import Tx
+from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.errors import FieldProblem, InvalidInput, TodoError
 from todo_core.models.todos import MAX_DEPTH, PRIORITIES, TodoCreate, TodoWritten
-from todo_core.operation import Tx
 from todo_core.operations import tags
-from todo_core.operations.families import ENTITY, Family, too_deep
 from todo_core.operations.lists import Lists
-from todo_core.operations.revising import chosen_list, written
-from todo_core.operations.schedules import Calendar
 from todo_core.queries import revisions as queries
-from todo_core.results import Changed, Done, Touched
+from todo_core.rules.families import ENTITY, Family, too_deep
+from todo_core.rules.revising import chosen_list, written
+from todo_core.rules.schedules import Calendar
+from todo_core.storage.database import json_text
 from todo_core.validation import Tried
 
 

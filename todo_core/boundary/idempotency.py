@@ -19,10 +19,10 @@ from sqlalchemy import BigInteger, LargeBinary, Text, func, select
 from sqlalchemy.dialects.postgresql import JSON, insert
 from sqlmodel import col
 
-from todo_core.database import Statement, Transaction, json_text, mine, parameter
+from todo_core.boundary.results import Changed, Done
 from todo_core.errors import FieldProblem, IdempotencyKeyReused, RequestInProgress, TodoError
 from todo_core.models.changes import IdempotencyKey
-from todo_core.results import Changed, Done
+from todo_core.storage.database import Statement, Transaction, json_text, mine, parameter
 
 LIFETIME: Final = timedelta(hours=24)
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from todo_core.boundary.operation import Tx
+from todo_core.boundary.ownership import missing
 from todo_core.errors import FieldProblem, InvalidInput, NotFound, TodoError
 from todo_core.models.todos import MAX_DEPTH
-from todo_core.operation import Tx
-from todo_core.ownership import missing
 from todo_core.queries import families as queries
 
 ENTITY: Final = "todo"

@@ -16,8 +16,8 @@ from cachetools import LRUCache
 from sqlalchemy import Text, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from todo_core.background import Background
-from todo_core.database import Database, Statement, parameter
+from todo_core.storage.database import Database, Statement, parameter
+from todo_core.upkeep.background import Background
 
 CHANNEL: Final = "todo_changes"
 """The payload is `<user id>:<change id>`, the user's latest change."""

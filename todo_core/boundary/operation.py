@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, Par
 import asyncpg
 import structlog
 
-from todo_core import idempotency
-from todo_core.database import ADMIN_ROLE, APP_ROLE, RETRYABLE, Executor, Role, Row, Statement, Transaction
+from todo_core.boundary import idempotency
+from todo_core.boundary.authentication import Principal, bearer_token, client_name
+from todo_core.boundary.results import Changed
 from todo_core.errors import Conflict, InsufficientScope, NotForApps, Suspended, TodoError, Unauthenticated, Unavailable
-from todo_core.identity import Principal, bearer_token, client_name
+from todo_core.identity.scopes import Scope
 from todo_core.queries import changes as queries
-from todo_core.results import Changed
-from todo_core.scopes import Scope
+from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, RETRYABLE, Executor, Role, Row, Statement, Transaction
 
 if TYPE_CHECKING:
     from todo_core.core import Core

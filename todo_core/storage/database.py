@@ -22,9 +22,9 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
-from todo_core.dsn import is_behind_pooler
 from todo_core.errors import Unavailable
 from todo_core.settings import ConfigurationError, Settings
+from todo_core.storage.dsn import is_behind_pooler
 
 APP_ROLE: Final = "todo_app"
 """Role of every request. It owns nothing and cannot bypass row-level security."""

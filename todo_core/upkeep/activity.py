@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 import structlog
 from cachetools import LRUCache
 
-from todo_core.background import Background
-from todo_core.database import Database
 from todo_core.dates import start_of_day
 from todo_core.queries import analytics, users
+from todo_core.storage.database import Database
+from todo_core.upkeep.background import Background
 
 REMEMBERED: Final = 10_000
 """Users whose day is known to be written down, and at most as many whose day is to be."""

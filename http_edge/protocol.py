@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from todo_core import problems
+from http_edge import problems
 
 Phase = Literal["between", "head", "body"]
 

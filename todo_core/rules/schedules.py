@@ -9,9 +9,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from todo_core import dates, recurrence
+from todo_core.boundary.operation import Tx
 from todo_core.dates import UnclearDate, When
 from todo_core.errors import FieldProblem, InvalidInput
-from todo_core.operation import Tx
 from todo_core.queries import users as queries
 from todo_core.recurrence import Repeat, UnclearRepeat
 

@@ -16,9 +16,9 @@ from typing import Any, Final, TypeGuard
 
 import jwt
 
-from todo_core.issuers import Issuer, UserRole
-from todo_core.jwks import KeySource, NoSuchKeyError, RemoteKeys, SharedSecret
-from todo_core.scopes import ALL_SCOPES, Scope
+from todo_core.identity.issuers import Issuer, UserRole
+from todo_core.identity.jwks import KeySource, NoSuchKeyError, RemoteKeys, SharedSecret
+from todo_core.identity.scopes import ALL_SCOPES, Scope
 from todo_core.text import storable, strict_json
 
 LEEWAY: Final = timedelta(seconds=30)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from todo_core.scopes import USER_SCOPES, Scope
+from todo_core.identity.scopes import USER_SCOPES, Scope
 
 LOCAL_ISSUER: Final = "urn:todo-mcp:local"
 """Issuer of the users that the command line makes; no outside token may carry it."""

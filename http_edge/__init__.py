@@ -1,0 +1,1 @@
+"""What both faces need of HTTP: problems, bodies, headers, the protocol and the request's context."""

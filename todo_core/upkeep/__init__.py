@@ -1,0 +1,1 @@
+"""What requests leave behind for the process: activity, announcements and purges."""
