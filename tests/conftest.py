@@ -14,7 +14,6 @@ import tempfile
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
@@ -22,18 +21,11 @@ import pytest
 from fastapi import FastAPI
 
 from migrations.run import migrate
-from todo_app.application import Address, build
+from tests.support import ADDRESS, AUDIENCE, ISSUER, JWT_SECRET, drop_database, with_database
+from todo_app.application import build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
-from todo_core.identity.scopes import Scope
-from todo_core.models.tokens import TokenCreate
-from todo_core.operations import tokens
 from todo_core.settings import Settings
-
-JWT_SECRET = "a-secret-of-at-least-thirty-two-bytes!"
-ISSUER = "https://auth.example.test"
-AUDIENCE = "https://todo.example.test"
-ADDRESS = Address("127.0.0.1", 8000)
 
 _FOLDER = "TODO_TEST_POSTGRES_FOLDER"
 _TEMPLATE = "todo_template"
@@ -56,11 +48,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ.pop(_FOLDER), ignore_errors=True)
-
-
-def with_database(url: str, database: str) -> str:
-    """The same server's other database."""
-    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
 
 @pytest.fixture(scope="session")
@@ -86,14 +73,6 @@ async def _create_from_template(url: str, database: str) -> None:
             await connection.execute(f"CREATE DATABASE {_TEMPLATE}")
             await migrate(with_database(url, _TEMPLATE))
         await connection.execute(f"CREATE DATABASE {database} TEMPLATE {_TEMPLATE}")
-    finally:
-        await connection.close()
-
-
-async def drop_database(url: str, database: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
     finally:
         await connection.close()
 
@@ -170,11 +149,3 @@ async def bob(new_user: Callable[[], Awaitable[Caller]]) -> Caller:
 async def ada(core: Core) -> Caller:
     """An admin."""
     return Caller(core, await core.identity.local(f"admin-{uuid4().hex}", "admin"), "test")
-
-
-async def token_of(caller: Caller, *scopes: Scope) -> str:
-    """An API token of a user; by default with every scope that the user has."""
-    wanted = TokenCreate(name="test", scopes=list(scopes) or sorted(caller.principal.scopes))
-    made = await caller.perform(tokens.create, wanted)
-    assert made.secret is not None
-    return made.secret

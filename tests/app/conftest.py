@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from tests.app.program import Program, Serving
-from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, drop_database, with_database
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET, drop_database, with_database
 
 
 @contextmanager

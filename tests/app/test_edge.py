@@ -22,8 +22,8 @@ from uvicorn.server import ServerState
 from http_edge.protocol import LimitedProtocol
 from tests.app import program as programs
 from tests.app.program import Program, Serving, logs
-from tests.conftest import ADDRESS, token_of
 from tests.redis import running_redis
+from tests.support import ADDRESS, token_of
 from todo_app.application import build
 from todo_core.boundary.operation import Caller
 from todo_core.settings import Settings

@@ -13,7 +13,7 @@ import pytest
 
 from tests.app.clients import GENERATIONS, over_http
 from tests.app.program import Program, Serving, logs
-from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET
 
 PLANTED = "Planted-Title-8dc1"
 PASSWORD = "hunter2"

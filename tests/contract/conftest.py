@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from tests.conftest import ADDRESS
 from tests.contract.project import name_of
+from tests.support import ADDRESS
 from todo_app.application import build
 from todo_core.settings import Settings
 

@@ -15,10 +15,10 @@ import pytest
 from fastapi import FastAPI
 from jsonschema import Draft202012Validator, FormatChecker
 
-from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.contract import markdown
 from tests.contract.test_rest_endpoints import COMMON, ENDPOINTS, declared
 from tests.faces import http_client
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_core.boundary.operation import Caller
 
 FORMATS: Final = FormatChecker(formats=())

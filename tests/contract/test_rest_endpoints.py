@@ -14,9 +14,9 @@ from starlette.routing import BaseRoute, Route
 from http_edge import problems
 from rest_api.problems import Problem
 from rest_api.routing import EXPOSED
-from tests.conftest import ADDRESS
 from tests.contract import markdown, shapes
 from tests.contract.project import SPECS, name_of, proofs_in, suite_files
+from tests.support import ADDRESS
 from todo_app.application import build
 from todo_core.boundary.operation import OPERATIONS
 from todo_core.errors import ConfirmationRequired, Forbidden, TodoError

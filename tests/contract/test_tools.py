@@ -14,11 +14,11 @@ from mcp.shared.inbound import X_MCP_HEADER_KEY
 
 from mcp_server.http import PATH
 from mcp_server.server import FEATURES
-from tests.conftest import token_of
 from tests.contract import markdown, shapes
 from tests.contract.conftest import Compare
 from tests.contract.project import SPECS, name_of
 from tests.faces import FaceName, call, http_client, rpc
+from tests.support import token_of
 from todo_core.boundary.operation import Caller, Operation
 from todo_core.errors import (
     Conflict,

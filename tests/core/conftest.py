@@ -1,108 +1,18 @@
-"""What the kernel's tests share: the wire to PostgreSQL, the database's superuser, operations of their own."""
+"""Fixtures of the kernel's tests."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any, Literal
-from urllib.parse import quote
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
-import anyio
 import asyncpg
-import orjson
 import pytest
-from sqlalchemy import BigInteger, select
 
 from migrations.run import migrate
-from todo_core.boundary.operation import OPERATIONS, Caller, Operation, operation
-from todo_core.boundary.results import Changed, Done
+from tests.core.support import CoreOpener, connected
 from todo_core.core import Core
-from todo_core.errors import TodoError
-from todo_core.identity.scopes import Scope
-from todo_core.models import METADATA
-from todo_core.models.todos import TodoCreate, TodoFilter
-from todo_core.operations import todos
 from todo_core.settings import Settings
-from todo_core.storage.database import Statement, parameter
-from todo_core.storage.dsn import asyncpg_dsn
-
-Snapshot = dict[str, list[dict[str, Any]]]
-_METHODS = ("execute", "fetch", "fetchrow", "fetchval")
-
-
-# --- the wire ----------------------------------------------------------------------------------
-
-
-@dataclass
-class Wire:
-    """What this test sent to PostgreSQL, and on which connections."""
-
-    sent: list[str] = field(default_factory=list)
-    connections: list[asyncpg.Connection] = field(default_factory=list)
-    rewritten: list[str] = field(default_factory=list)
-
-
-@contextmanager
-def on_the_wire(rewrite: Callable[[str], str] = lambda sql: sql) -> Iterator[Wire]:
-    """Watch every statement on its way to PostgreSQL, whatever made it; `rewrite` may change it.
-
-    Only statements of this test and the tasks it starts count, not those of the application's own tasks.
-    """
-    wire = Wire()
-    current = ContextVar[Wire | None]("current", default=None)
-
-    def tapped(name: str) -> Callable[..., Any]:
-        original = getattr(asyncpg.Connection, name)
-
-        async def method(self: asyncpg.Connection, query: str, *args: Any, **more: Any) -> Any:
-            if current.get() is not None:
-                wire.sent.append(query)
-                wire.connections.append(self)
-                changed = rewrite(query)
-                if changed != query:
-                    wire.rewritten.append(changed)
-                    query = changed
-            return await original(self, query, *args, **more)
-
-        return method
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in _METHODS:
-            patch.setattr(asyncpg.Connection, name, tapped(name))
-        token = current.set(wire)
-        try:
-            yield wire
-        finally:
-            current.reset(token)
-
-
-_OWN_CHECK = re.compile(r"\b(?:\w+\.user_id|users\.id) = (\$\d+::BIGINT|me\.user_id)")
-
-
-def without_own_checks(sql: str) -> str:
-    """The statement as it would be if somebody forgot every `WHERE user_id`."""
-    return _OWN_CHECK.sub(r"\1 IS NOT NULL", sql)
-
-
-# --- databases ---------------------------------------------------------------------------------
-
-
-def with_server_settings(url: str, **settings: str) -> str:
-    """The same database, with settings of PostgreSQL for every connection."""
-    pairs = "&".join(f"{name}={quote(value)}" for name, value in settings.items())
-    return url + ("&" if "?" in url else "?") + pairs
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(asyncpg_dsn(url))
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 @pytest.fixture
@@ -119,9 +29,6 @@ async def fresh_database_url(empty_database_url: str) -> str:
     return empty_database_url
 
 
-CoreOpener = Callable[..., AbstractAsyncContextManager[Core]]
-
-
 @pytest.fixture
 def another_core(settings: Settings, database_url: str) -> CoreOpener:
     """Opens a core as another process would, with its own pool and memory, and settings that differ."""
@@ -132,103 +39,3 @@ def another_core(settings: Settings, database_url: str) -> CoreOpener:
         return Core.open(Settings.load(**known | changed), url, **clock)
 
     return open_core
-
-
-@asynccontextmanager
-async def acting_as(connection: asyncpg.Connection, role: str, user_id: int | None = None) -> AsyncIterator[None]:
-    """A transaction with the rights of a role, for a user if one is named."""
-    async with connection.transaction():
-        await connection.execute("SELECT set_config('role', $1, true)", role)
-        if user_id is not None:
-            await connection.execute("SELECT set_config('app.user_id', $1, true)", str(user_id))
-        yield
-
-
-@asynccontextmanager
-async def only_connection_taken(core: Core) -> AsyncIterator[anyio.Event]:
-    """Somebody has the connection of a core with only one, until the event is set."""
-
-    async def hold() -> None:
-        async with core.database.begin():
-            held.set()
-            await release.wait()
-
-    held, release = anyio.Event(), anyio.Event()
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(hold)
-        await held.wait()
-        yield release
-
-
-async def until(connection: asyncpg.Connection, condition: str) -> None:
-    """Ask PostgreSQL until the condition holds."""
-    with anyio.fail_after(10):
-        while not await connection.fetchval(condition):
-            await anyio.lowlevel.checkpoint()
-
-
-SOMEBODY_WAITS_FOR_A_LOCK = (
-    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
-)
-
-
-async def everything_of(connection: asyncpg.Connection, user_id: int, *, days: bool = False) -> Snapshot:
-    """All rows of a user, in every table; without days unless asked, which a task of the process writes when it can."""
-    found: Snapshot = {}
-    for name, table in METADATA.tables.items():
-        if name == "activity_days" and not days:
-            continue
-        owner = table.c.id if name == "users" else table.c.get("user_id")
-        if owner is not None:
-            rows = Statement(
-                select(table).where(owner == parameter("user_id", BigInteger())).order_by(*table.primary_key)
-            )
-            found[name] = [dict(row) for row in await connection.fetch(rows.sql, user_id)]
-    return found
-
-
-# --- operations --------------------------------------------------------------------------------
-
-
-def as_operation(
-    run: Callable[..., Any], *, effect: Literal["reads", "changes"] = "changes", scope: Scope = "todos:write"
-) -> Operation[..., Any]:
-    """An operation that only this test knows."""
-    known = dict(OPERATIONS)
-    declared = operation(effect=effect, scope=scope)(run)
-    OPERATIONS.clear()
-    OPERATIONS.update(known)
-    return declared
-
-
-def told(changed: Changed[Any]) -> list[Mapping[str, Any]]:
-    """Each item's row, or its refusal, as a caller reads it."""
-    return [
-        {"error": item.as_dict()} if isinstance(item, TodoError) else orjson.loads(item.json)
-        for item in changed.results
-    ]
-
-
-def row_of(changed: Changed[Any]) -> dict[str, Any]:
-    """The row of a write with a single item."""
-    row: dict[str, Any] = orjson.loads(changed.one().json)
-    return row
-
-
-def codes(changed: Changed[Any]) -> list[str]:
-    """`changed`, `unchanged`, or the code of the refusal, for each item."""
-    return [
-        item.code if not isinstance(item, Done) else "changed" if item.changed else "unchanged"
-        for item in changed.results
-    ]
-
-
-async def add(caller: Caller, *titles: str) -> list[int]:
-    """The ids of new todos."""
-    return [row["id"] for row in told(await caller.perform(todos.add, [TodoCreate(title=title) for title in titles]))]
-
-
-async def titles_of(caller: Caller, **wanted: Any) -> list[str]:
-    """The titles that a user finds, oldest first."""
-    page = await caller.perform(todos.find, TodoFilter(direction="asc", **wanted))
-    return [row["title"] for row in orjson.loads(page.json)]

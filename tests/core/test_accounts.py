@@ -14,8 +14,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
-from tests.core.conftest import (
+from tests.core.support import (
     SOMEBODY_WAITS_FOR_A_LOCK,
     CoreOpener,
     acting_as,
@@ -30,6 +29,7 @@ from tests.core.conftest import (
     until,
 )
 from tests.keys import compact, secret_pair
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_core.boundary.operation import OPERATIONS, Caller
 from todo_core.boundary.results import Page
 from todo_core.core import Core

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from tests.core.conftest import CoreOpener, add, on_the_wire, only_connection_taken
+from tests.core.support import CoreOpener, add, on_the_wire, only_connection_taken
 from todo_core.boundary.operation import Caller
 from todo_core.errors import Suspended
 from todo_core.models.users import ProfilePatch

@@ -13,7 +13,7 @@ import asyncpg
 import orjson
 import pytest
 
-from tests.core.conftest import CoreOpener, on_the_wire
+from tests.core.support import CoreOpener, on_the_wire
 from todo_core.boundary.operation import Caller
 from todo_core.errors import InvalidInput
 from todo_core.models.analytics import Report, Streaks, Summary, WeeklyReport

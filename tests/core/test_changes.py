@@ -11,8 +11,8 @@ import anyio
 import orjson
 import pytest
 
-from tests.conftest import token_of
-from tests.core.conftest import add, codes, row_of, titles_of, told
+from tests.core.support import add, codes, row_of, titles_of, told
+from tests.support import token_of
 from todo_core.boundary.operation import Caller
 from todo_core.errors import NotFound, NotOwner, UndoRefused
 from todo_core.models.changes import ChangeFilter

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import BigInteger, Text, literal_column, select, table, update
 from sqlmodel import col
 
-from tests.core.conftest import (
+from tests.core.support import (
     SOMEBODY_WAITS_FOR_A_LOCK,
     CoreOpener,
     add,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.core.conftest import CoreOpener, connected
+from tests.core.support import CoreOpener, connected
 from tests.keys import KeyServer, ed_pair, key_set, page
 from todo_core.core import SCHEMA_REVISION, Core
 from todo_core.errors import Unavailable

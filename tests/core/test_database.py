@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from sqlalchemy import Integer, Text, func, literal, select
 
-from tests.core.conftest import (
+from tests.core.support import (
     CoreOpener,
     add,
     as_operation,

@@ -12,7 +12,7 @@ import pytest
 from anyio.streams.memory import MemoryObjectReceiveStream
 from structlog.testing import capture_logs
 
-from tests.core.conftest import CoreOpener, as_operation, only_connection_taken
+from tests.core.support import CoreOpener, as_operation, only_connection_taken
 from todo_core.boundary.operation import Caller, Tx
 from todo_core.boundary.results import Changed
 from todo_core.errors import Conflict

@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 import pytest
 
-from tests.core.conftest import add, codes, connected, everything_of, on_the_wire, row_of, told, until
+from tests.core.support import add, codes, connected, everything_of, on_the_wire, row_of, told, until
 from todo_core.boundary.operation import Caller
 from todo_core.models.lists import ListCreate, ListRemoval
 from todo_core.models.todos import MAX_DEPTH, TodoCreate, TodoFilter

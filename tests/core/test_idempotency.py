@@ -11,7 +11,7 @@ import anyio
 import asyncpg
 import pytest
 
-from tests.core.conftest import CoreOpener, add, as_operation, codes, everything_of, titles_of, told
+from tests.core.support import CoreOpener, add, as_operation, codes, everything_of, titles_of, told
 from todo_core.boundary.idempotency import fingerprint
 from todo_core.boundary.operation import Caller, Tx
 from todo_core.boundary.results import Changed

@@ -16,8 +16,8 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET
-from tests.core.conftest import SOMEBODY_WAITS_FOR_A_LOCK, CoreOpener, connected, on_the_wire, until
+from tests.core.support import SOMEBODY_WAITS_FOR_A_LOCK, CoreOpener, connected, on_the_wire, until
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET
 from todo_core.boundary.authentication import Identity
 from todo_core.core import Core
 from todo_core.errors import Unauthenticated, Unavailable

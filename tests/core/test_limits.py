@@ -24,9 +24,9 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from tests.app.program import free_port
-from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
-from tests.core.conftest import CoreOpener
+from tests.core.support import CoreOpener
 from tests.redis import RedisServer, running_redis
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_core.boundary import limits
 from todo_core.boundary.limits import SPENT, Budget, Limits, Window, parse_limit
 from todo_core.boundary.operation import Caller

@@ -7,7 +7,7 @@ import asyncpg
 import orjson
 import pytest
 
-from tests.core.conftest import add, codes, everything_of, on_the_wire, row_of, told
+from tests.core.support import add, codes, everything_of, on_the_wire, row_of, told
 from todo_core.boundary.operation import Caller
 from todo_core.errors import Conflict
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval

@@ -24,8 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 import migrations
 from migrations.run import migrate
 from migrations.state import current, is_current
-from tests.conftest import drop_database, with_database
-from tests.core.conftest import (
+from tests.core.support import (
     SOMEBODY_WAITS_FOR_A_LOCK,
     CoreOpener,
     acting_as,
@@ -37,6 +36,7 @@ from tests.core.conftest import (
     titles_of,
     until,
 )
+from tests.support import drop_database, with_database
 from todo_core.boundary.operation import Caller
 from todo_core.core import SCHEMA_REVISION
 from todo_core.errors import Suspended

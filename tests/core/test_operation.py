@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import BigInteger, func, insert, literal, literal_column, select
 from structlog.testing import capture_logs
 
-from tests.conftest import token_of
-from tests.core.conftest import CoreOpener, add, as_operation, everything_of, on_the_wire, row_of, titles_of
+from tests.core.support import CoreOpener, add, as_operation, everything_of, on_the_wire, row_of, titles_of
+from tests.support import token_of
 from todo_core.boundary.authentication import Principal
 from todo_core.boundary.limits import SPENT, Budget
 from todo_core.boundary.operation import ATTEMPTS, OPERATIONS, Caller, Operation, Tx

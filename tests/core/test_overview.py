@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 import pytest
 
-from tests.core.conftest import CoreOpener, add
+from tests.core.support import CoreOpener, add
 from todo_core.boundary.operation import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import overview, todos

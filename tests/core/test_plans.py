@@ -19,7 +19,7 @@ import asyncpg
 import orjson
 import pytest
 
-from tests.core.conftest import acting_as, add, connected
+from tests.core.support import acting_as, add, connected
 from todo_core.boundary.operation import OPERATIONS, Caller
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval

@@ -23,7 +23,7 @@ from sqlalchemy import BigInteger, Text, insert, select
 from sqlmodel import col
 
 from tests.core.attempts import ATTEMPTS, MARK, ON_ACCOUNTS, Attempt, Own, Rows
-from tests.core.conftest import (
+from tests.core.support import (
     CoreOpener,
     Snapshot,
     acting_as,

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.core.conftest import CoreOpener, row_of
+from tests.core.support import CoreOpener, row_of
 from todo_core.boundary.operation import Caller
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import todos, users

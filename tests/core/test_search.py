@@ -8,7 +8,7 @@ import asyncpg
 import orjson
 import pytest
 
-from tests.core.conftest import CoreOpener, acting_as, add, on_the_wire
+from tests.core.support import CoreOpener, acting_as, add, on_the_wire
 from todo_core.boundary.operation import Caller
 from todo_core.models.todos import TodoFilter
 from todo_core.operations import search, todos, users

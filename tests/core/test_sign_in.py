@@ -13,9 +13,9 @@ import asyncpg
 import orjson
 import pytest
 
-from tests.conftest import token_of
-from tests.core.conftest import SOMEBODY_WAITS_FOR_A_LOCK, CoreOpener, add, connected, on_the_wire, titles_of, until
+from tests.core.support import SOMEBODY_WAITS_FOR_A_LOCK, CoreOpener, add, connected, on_the_wire, titles_of, until
 from tests.keys import compact, secret_pair
+from tests.support import token_of
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
 from todo_core.errors import InsufficientScope, InvalidInput, Suspended, Unauthenticated

@@ -7,7 +7,7 @@ import asyncpg
 import orjson
 import pytest
 
-from tests.core.conftest import codes, everything_of, on_the_wire, told
+from tests.core.support import codes, everything_of, on_the_wire, told
 from todo_core.boundary.operation import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import changes, tags, todos

@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 import pytest
 
-from tests.core.conftest import add, codes, row_of, titles_of, told
+from tests.core.support import add, codes, row_of, titles_of, told
 from todo_core.boundary.operation import Caller
 from todo_core.errors import FieldProblem, InvalidInput, NotFound, NotOwner
 from todo_core.models.todos import Direction, Sort, Status, TodoCreate, TodoFilter

@@ -11,8 +11,8 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from tests.conftest import token_of
-from tests.core.conftest import add, codes, everything_of, on_the_wire, row_of
+from tests.core.support import add, codes, everything_of, on_the_wire, row_of
+from tests.support import token_of
 from todo_core.boundary.authentication import Identity
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy
 from pydantic import TypeAdapter, ValidationError
 
-from tests.core.conftest import acting_as, add, codes, everything_of, on_the_wire, row_of
+from tests.core.support import acting_as, add, codes, everything_of, on_the_wire, row_of
 from todo_core.boundary.operation import Caller
 from todo_core.boundary.results import Changed
 from todo_core.errors import IdempotencyKeyReused, InsufficientScope, NotOwner, UndoRefused, VersionConflict

@@ -15,7 +15,7 @@ import jwt
 import pytest
 
 from tests.app.program import Program, Serving, logs
-from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET
 
 HERE = Path(__file__).parent
 EXAMPLES = int(os.environ.get("TODO_TEST_FUZZ_EXAMPLES", "8"))

@@ -9,8 +9,8 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from tests.conftest import token_of
 from tests.faces import FaceName, McpFace, face, http_client
+from tests.support import token_of
 from todo_core.boundary.operation import Caller
 
 GENERATIONS: list[FaceName] = [name for name in get_args(FaceName) if name != "rest"]

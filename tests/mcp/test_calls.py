@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 
 from mcp_server.toolbox import EXPOSED
-from tests.conftest import token_of
 from tests.faces import FaceName, Json, McpFace, RefusedError, call, http_client, refused, rpc
+from tests.support import token_of
 from todo_core.boundary.operation import OPERATIONS, Caller
 
 pytestmark = pytest.mark.requirement("MC3")

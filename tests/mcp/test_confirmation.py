@@ -16,8 +16,8 @@ from mcp_types import ElicitRequestParams, ElicitResult, ErrorData
 
 from mcp_server.caller import CALLER
 from mcp_server.server import TodoServer
-from tests.conftest import token_of
 from tests.faces import McpFace, RefusedError, face, http_client, rpc
+from tests.support import token_of
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("MC8")

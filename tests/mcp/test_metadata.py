@@ -11,9 +11,9 @@ from fastapi import FastAPI
 from mcp.shared.auth import ProtectedResourceMetadata
 
 from tests.bad_values import MARKER
-from tests.conftest import ADDRESS
 from tests.faces import http_client
 from tests.rest.problems import problem
+from tests.support import ADDRESS
 from todo_app.application import Only, build
 from todo_core.settings import ConfigurationError, Settings
 

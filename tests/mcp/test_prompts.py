@@ -15,10 +15,10 @@ from mcp_types import TextContent
 
 from mcp_server.prompts import Day
 from tests.bad_values import MARKER
-from tests.conftest import token_of
 from tests.contract.project import TOOLS
 from tests.faces import FaceName, McpFace, face, http_client, rpc
 from tests.mcp.tokens import tokens
+from tests.support import token_of
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("MC6")

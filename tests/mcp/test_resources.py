@@ -13,8 +13,8 @@ from mcp_types import PromptReference, ResourceTemplateReference, TextResourceCo
 
 from mcp_server.resources import id_in, marked
 from tests.bad_values import IDS, MARKER, TEXTS
-from tests.conftest import token_of
 from tests.faces import FaceName, Json, McpFace, face, http_client, rpc, turned_away
+from tests.support import token_of
 from todo_core.boundary.operation import Caller
 from todo_core.operations import accounts
 

@@ -9,8 +9,8 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from tests.conftest import ADDRESS, token_of
 from tests.faces import http_client
+from tests.support import ADDRESS, token_of
 from todo_app.application import build
 from todo_core.boundary.operation import Caller
 from todo_core.settings import Settings

@@ -12,9 +12,9 @@ import pytest
 from fastapi import FastAPI
 
 from mcp_server.toolbox import EXPOSED
-from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.faces import FaceName, Json, call, http_client, rpc
 from tests.rest.problems import fields, problem
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_core.boundary.operation import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.models.tokens import TokenCreate

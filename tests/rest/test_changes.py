@@ -6,9 +6,9 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from tests.conftest import token_of
 from tests.faces import http_client
 from tests.rest.problems import problem
+from tests.support import token_of
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("RS2")

@@ -13,10 +13,10 @@ from fastapi import FastAPI
 
 from migrations.run import migrate
 from tests.bad_values import LIMIT
-from tests.conftest import ADDRESS, drop_database, token_of
 from tests.faces import http_client, rpc
 from tests.rest.conftest import ORIGIN
 from tests.rest.problems import problem
+from tests.support import ADDRESS, drop_database, token_of
 from todo_app.application import build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core

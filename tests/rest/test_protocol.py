@@ -10,9 +10,9 @@ import pytest
 
 from migrations.run import migrate
 from rest_api.app import create_app
-from tests.conftest import ADDRESS, drop_database, token_of
 from tests.faces import http_client
 from tests.rest.problems import problem
+from tests.support import ADDRESS, drop_database, token_of
 from todo_app.application import build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core

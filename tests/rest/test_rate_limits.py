@@ -12,10 +12,10 @@ import orjson
 import pytest
 from fastapi import FastAPI
 
-from tests.conftest import ADDRESS, AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.faces import BASE, FaceName, Json, call, refused, rpc
 from tests.redis import running_redis
 from tests.rest.problems import problem
+from tests.support import ADDRESS, AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_app.application import build
 from todo_core.boundary.operation import Caller
 from todo_core.models.todos import TodoFilter

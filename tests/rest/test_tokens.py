@@ -11,9 +11,9 @@ import jwt
 import pytest
 from fastapi import FastAPI
 
-from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.faces import http_client
 from tests.rest.problems import fields, problem
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("ID3")

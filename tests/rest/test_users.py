@@ -10,10 +10,10 @@ import jwt
 import pytest
 from fastapi import FastAPI
 
-from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.faces import http_client
 from tests.rest.entity_tags import version_of
 from tests.rest.problems import fields, problem
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("LT3", "RS1", "RS2")

@@ -19,7 +19,7 @@ import httpx2
 import jwt
 
 from tests.app.program import Program
-from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET
 
 Json = dict[str, Any]
 RUNNER = Path(__file__).with_name("runner.py")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.both.clock import due_in
-from tests.both.rows import along, item_of, todo_of, todos_of
+from tests.behaviour.clock import due_in
+from tests.behaviour.rows import along, item_of, todo_of, todos_of
 from tests.faces import Face, Json, RefusedError, Written
 from todo_core.boundary.operation import Caller
 

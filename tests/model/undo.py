@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from tests.both.model import Refused, Writing, between, name_key
-from tests.both.model_rows import CHOSEN, Change, Entry, Profile, Row, Tag, Todo, TodoList
-from tests.both.model_todos import MAX_DEPTH
+from tests.model.model import Refused, Writing, between, name_key
+from tests.model.rows import CHOSEN, Change, Entry, Profile, Row, Tag, Todo, TodoList
+from tests.model.todos import MAX_DEPTH
 
 _IN_THE_WAY = "undo_refused"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.both.clock import ZONE, due_in
-from tests.both.rows import item_of, todo_of
+from tests.behaviour.clock import ZONE, due_in
+from tests.behaviour.rows import item_of, todo_of
 from tests.faces import Face, Json, RefusedError
 from todo_core.boundary.operation import Caller
 

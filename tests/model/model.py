@@ -15,8 +15,8 @@ from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.both.model_dates import Json
-from tests.both.model_rows import Entity, Moment, Profile, Tag, Todo, TodoList
+from tests.model.dates import Json
+from tests.model.rows import Entity, Moment, Profile, Tag, Todo, TodoList
 
 MOST_UNASKED = 10
 """Todos that an agent may trash without a person's word (MC8)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.both.rows import item_of, lists_of, todo_of, todos_of
+from tests.behaviour.rows import item_of, lists_of, todo_of, todos_of
 from tests.faces import Face, Json, RefusedError
 from todo_core.boundary.operation import Caller
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.both.model import Refused
-from tests.both.model_dates import Json
-from tests.both.model_people import TIMES, Outcome, Person
-from tests.both.model_rows import Change, Todo
-from tests.both.model_todos import MAX_DEPTH, Done
-from tests.both.wire import TOOLS, Answer, How, Item, Request
+from tests.model.dates import Json
+from tests.model.model import Refused
+from tests.model.people import TIMES, Outcome, Person
+from tests.model.rows import Change, Todo
+from tests.model.todos import MAX_DEPTH, Done
+from tests.model.wire import TOOLS, Answer, How, Item, Request
 
 OPERATIONS: Final = {
     "add": "todos.add",

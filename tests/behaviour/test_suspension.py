@@ -12,9 +12,9 @@ import jwt
 import pytest
 from fastapi import FastAPI
 
-from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.faces import FaceName, Json, call, http_client, rpc, turned_away
 from tests.rest.problems import problem
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_core.boundary.operation import Caller
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import accounts, tokens

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.both.rows import lists_of, tags_of
-from tests.core.conftest import connected, everything_of
+from tests.behaviour.rows import lists_of, tags_of
+from tests.core.support import connected, everything_of
 from tests.faces import Face, Json, Profile, RefusedError, Written
 from todo_core.boundary.operation import Caller
 from todo_core.models.changes import ChangeFilter

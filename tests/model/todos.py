@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.both.model import MOST_UNASKED, Refused, Writing, name_key
-from tests.both.model_dates import DAY, Due, Json, Often, Repeat, day_of
-from tests.both.model_rows import Todo
+from tests.model.dates import DAY, Due, Json, Often, Repeat, day_of
+from tests.model.model import MOST_UNASKED, Refused, Writing, name_key
+from tests.model.rows import Todo
 
 MAX_DEPTH: Final = 5
 MAX_TAGS: Final = 20

@@ -12,13 +12,13 @@ from uuid import uuid4
 
 import httpx2
 
-from tests.both.model import State
-from tests.both.model_dates import Json
-from tests.both.model_people import Person
-from tests.both.model_rows import Entity, Profile, TodoList
-from tests.both.wire import read
-from tests.conftest import ADDRESS, token_of
 from tests.faces import http_client
+from tests.model.dates import Json
+from tests.model.model import State
+from tests.model.people import Person
+from tests.model.rows import Entity, Profile, TodoList
+from tests.model.wire import read
+from tests.support import ADDRESS, token_of
 from todo_app.application import build
 from todo_core.boundary.operation import Caller
 from todo_core.settings import Settings

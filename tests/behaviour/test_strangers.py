@@ -12,9 +12,9 @@ import jwt
 import pytest
 from fastapi import FastAPI
 
-from tests.both.matrix import Cell, Target, cells, unproven
-from tests.conftest import AUDIENCE, ISSUER, JWT_SECRET, token_of
+from tests.behaviour.matrix import Cell, Target, cells, unproven
 from tests.faces import FaceName, Json, http_client, refused, rpc
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_core.boundary.operation import OPERATIONS, Caller
 from todo_core.identity.scopes import ALL_SCOPES, Scope
 from todo_core.models.changes import ChangeFilter

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from tests.both.model_dates import RULES, Due, Often, When
-from tests.both.wire import How
 from tests.faces import FACES
+from tests.model.dates import RULES, Due, Often, When
+from tests.model.wire import How
 
 LIVE: Final = 8
 """Numbers below it mean rows that are not deleted, those up to `GONE` deleted ones."""

@@ -12,15 +12,15 @@ import httpx2
 from hypothesis import note
 from hypothesis.stateful import RuleBasedStateMachine
 
-from tests.both.comparing import Comparison, Write, same
-from tests.both.machine_server import START, NewIds, Server
-from tests.both.model import Refused, State, Writing
-from tests.both.model_dates import Json
-from tests.both.model_people import Person
-from tests.both.model_rows import Entity, Row, Todo
-from tests.both.strategies import GONE, NO_SUCH_ID, STRANGE, UNKNOWN
-from tests.both.wire import Answer, How, Request, read, send, tool
 from tests.faces import FaceName
+from tests.model.comparing import Comparison, Write, same
+from tests.model.dates import Json
+from tests.model.model import Refused, State, Writing
+from tests.model.people import Person
+from tests.model.rows import Entity, Row, Todo
+from tests.model.server import START, NewIds, Server
+from tests.model.strategies import GONE, NO_SUCH_ID, STRANGE, UNKNOWN
+from tests.model.wire import Answer, How, Request, read, send, tool
 
 Run = Callable[[Writing], Any]
 

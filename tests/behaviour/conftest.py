@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 from fastapi import FastAPI
 
-from tests.both.clock import NOW, ZONE, app_at
-from tests.conftest import token_of
+from tests.behaviour.clock import NOW, ZONE, app_at
 from tests.faces import FACES, Face, FaceName, face
+from tests.support import token_of
 from todo_core.boundary.operation import Caller
 from todo_core.settings import Settings
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.both.model import State, Writing
-from tests.both.model_dates import Json, start_of
-from tests.both.model_rows import Change, Entity, Entry, Todo
-from tests.both.model_todos import Done
+from tests.model.dates import Json, start_of
+from tests.model.model import State, Writing
+from tests.model.rows import Change, Entity, Entry, Todo
+from tests.model.todos import Done
 
 PRIORITIES = ("low", "medium", "high", "urgent")
 _PAST, _FUTURE = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)

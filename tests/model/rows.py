@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from tests.both.model_dates import Due, Repeat
+from tests.model.dates import Due, Repeat
 
 Entity = Literal["todo", "list", "tag", "user", "change"]
 Moment = int

@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
-from tests.both.hostile_tokens import (
+from tests.behaviour.hostile_tokens import (
     ALGORITHMS,
     ASYMMETRIC,
     GOOD,
@@ -28,10 +28,10 @@ from tests.both.hostile_tokens import (
     published,
     trusted,
 )
-from tests.conftest import ADDRESS
-from tests.core.conftest import on_the_wire
+from tests.core.support import on_the_wire
 from tests.faces import FACES, FaceName, http_client, rpc
 from tests.keys import KeyServer, key_set, outside, page
+from tests.support import ADDRESS
 from todo_app.application import build
 from todo_core.settings import Settings
 

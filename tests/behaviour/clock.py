@@ -9,8 +9,8 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from tests.conftest import ADDRESS
 from tests.faces import Json
+from tests.support import ADDRESS
 from todo_app.application import build
 from todo_core.settings import Settings
 

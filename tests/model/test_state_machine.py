@@ -13,16 +13,18 @@ from hypothesis import settings as how_much
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from tests.both import model_todos, model_undo, strategies
-from tests.both.machine import Ground
-from tests.both.machine_server import START, Server
-from tests.both.model import Refused, Writing
-from tests.both.model_dates import Json
-from tests.both.model_rows import Todo
-from tests.both.model_todos import Result
-from tests.both.strategies import FACE, IDS, PEOPLE, ROW, SEEN, WAY, Way
-from tests.both.wire import How, Request, nulled
 from tests.faces import FaceName
+from tests.model import strategies
+from tests.model import todos as model_todos
+from tests.model import undo as model_undo
+from tests.model.dates import Json
+from tests.model.machine import Ground
+from tests.model.model import Refused, Writing
+from tests.model.rows import Todo
+from tests.model.server import START, Server
+from tests.model.strategies import FACE, IDS, PEOPLE, ROW, SEEN, WAY, Way
+from tests.model.todos import Result
+from tests.model.wire import How, Request, nulled
 from todo_core.settings import Settings
 
 EXAMPLES: Final = 400

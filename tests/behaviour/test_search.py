@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.both.rows import todo_of
+from tests.behaviour.rows import todo_of
 from tests.faces import Face, Json, McpFace, RefusedError, RestFace
 from todo_core.boundary.operation import Caller
 
