@@ -19,8 +19,9 @@ from todo_core.boundary.paging import Cursors
 from todo_core.errors import Unavailable
 from todo_core.models.installation import Installation
 from todo_core.settings import ConfigurationError, Settings
-from todo_core.storage.database import BEHIND_A_POOLER, Database, Statement
+from todo_core.storage.database import BEHIND_A_POOLER, Database
 from todo_core.storage.dsn import asyncpg_dsn
+from todo_core.storage.statements import Statement
 from todo_core.upkeep.activity import Activity
 from todo_core.upkeep.announcements import Announcer
 

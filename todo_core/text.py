@@ -6,6 +6,7 @@ import json
 import unicodedata
 from typing import Annotated, Any
 
+import orjson
 from pydantic import AfterValidator
 
 
@@ -51,6 +52,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(_: str) -> None:
     raise ValueError("has NaN or Infinity")
+
+
+def json_text(value: object) -> str:
+    """Return compact JSON, for a `jsonb` parameter."""
+    return orjson.dumps(value).decode()
 
 
 Storable = Annotated[str, AfterValidator(storable)]

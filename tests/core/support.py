@@ -24,8 +24,8 @@ from todo_core.identity.scopes import Scope
 from todo_core.models import METADATA
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import todos
-from todo_core.storage.database import Statement, parameter
 from todo_core.storage.dsn import asyncpg_dsn
+from todo_core.storage.statements import Statement, parameter
 
 Snapshot = dict[str, list[dict[str, Any]]]
 _METHODS = ("execute", "fetch", "fetchrow", "fetchval")

@@ -33,7 +33,7 @@ from todo_core.errors import RequestInProgress, TodoError, Unavailable
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.todos import Todo, TodoCreate, TodoRead, TodoUpdate
 from todo_core.operations import changes, todos
-from todo_core.storage.database import Statement, mine, parameter
+from todo_core.storage.statements import Statement, mine, parameter
 
 _RENAME = Statement(
     update(Todo)

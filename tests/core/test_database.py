@@ -27,8 +27,8 @@ from todo_core.errors import Conflict, Unavailable
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, todos, tokens
 from todo_core.settings import Settings
-from todo_core.storage.database import Statement, parameter
 from todo_core.storage.dsn import asyncpg_dsn, is_behind_pooler
+from todo_core.storage.statements import Statement, parameter
 
 NEON = "postgresql://me:p%40ss@ep-cool-1-pooler.eu.aws.neon.tech/neondb?sslmode=require&channel_binding=require"
 

@@ -45,8 +45,8 @@ from todo_core.models.lists import ListQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import accounts, lists, todos, tokens, users
-from todo_core.storage.database import Statement
 from todo_core.storage.dsn import asyncpg_dsn
+from todo_core.storage.statements import Statement
 
 pytestmark = pytest.mark.requirement("DB3")
 

@@ -22,7 +22,8 @@ from todo_core.core import Core
 from todo_core.errors import Conflict, InsufficientScope, NotForApps, TodoError, TooManyRequests, Unauthenticated
 from todo_core.models.todos import Todo, TodoCreate, TodoFilter
 from todo_core.operations import todos, tokens
-from todo_core.storage.database import Statement, json_text, parameter
+from todo_core.storage.statements import Statement, parameter
+from todo_core.text import json_text
 
 _SETTINGS = [
     func.current_setting(name, True).label(name.replace(".", "_"))

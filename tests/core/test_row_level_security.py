@@ -43,7 +43,7 @@ from todo_core.identity.scopes import ALL_SCOPES
 from todo_core.models import METADATA
 from todo_core.models.todos import Todo, TodoCreate
 from todo_core.operations import accounts, todos
-from todo_core.storage.database import Statement, parameter
+from todo_core.storage.statements import Statement, parameter
 
 CRASHED = "crashed: "
 

@@ -22,7 +22,7 @@ from todo_core.errors import IdempotencyKeyReused, InsufficientScope, NotOwner, 
 from todo_core.models.lists import ListCreate
 from todo_core.models.users import PATCHABLE, ProfilePatch, TimeZone, User
 from todo_core.operations import changes, lists, overview, users
-from todo_core.storage.database import Statement, parameter
+from todo_core.storage.statements import Statement, parameter
 from todo_core.validation import refuse
 
 pytestmark = pytest.mark.requirement("LT3")

@@ -28,7 +28,8 @@ from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES, Scope
 from todo_core.models.tokens import ApiToken
 from todo_core.models.users import User
 from todo_core.settings import Settings
-from todo_core.storage.database import Database, Statement, parameter
+from todo_core.storage.database import Database
+from todo_core.storage.statements import Statement, parameter
 
 CACHED_FOR: Final = 60.0
 """Seconds a verified token is remembered."""

@@ -22,7 +22,9 @@ from sqlmodel import col
 from todo_core.boundary.results import Changed, Done
 from todo_core.errors import FieldProblem, IdempotencyKeyReused, RequestInProgress, TodoError
 from todo_core.models.changes import IdempotencyKey
-from todo_core.storage.database import Statement, Transaction, json_text, mine, parameter
+from todo_core.storage.database import Transaction
+from todo_core.storage.statements import Statement, mine, parameter
+from todo_core.text import json_text
 
 LIFETIME: Final = timedelta(hours=24)
 

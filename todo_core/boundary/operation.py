@@ -23,7 +23,8 @@ from todo_core.boundary.results import Changed
 from todo_core.errors import Conflict, InsufficientScope, NotForApps, Suspended, TodoError, Unauthenticated, Unavailable
 from todo_core.identity.scopes import Scope
 from todo_core.queries import changes as queries
-from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, RETRYABLE, Executor, Role, Row, Statement, Transaction
+from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, RETRYABLE, Executor, Role, Row, Transaction
+from todo_core.storage.statements import Statement
 
 if TYPE_CHECKING:
     from todo_core.core import Core

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.boundary.operation import Tx
 from todo_core.errors import NotFound, NotOwner, TodoError
-from todo_core.storage.database import Statement, parameter
+from todo_core.storage.statements import Statement, parameter
 
 _BELONG_TO_ANOTHER = Statement(
     select(func.belong_to_another(parameter("entity", Text()), parameter("ids", ARRAY(BigInteger))))

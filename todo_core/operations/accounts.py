@@ -15,7 +15,7 @@ from todo_core.boundary.results import Changed, Done, Found, Page, Touched
 from todo_core.errors import Conflict, NotForApps, NotFound
 from todo_core.models.accounts import AccountQuery, AccountRead
 from todo_core.queries import accounts as queries
-from todo_core.storage.database import json_text
+from todo_core.text import json_text
 
 ENTITY: Final = "account"
 _NO_ACCOUNT: Final = "There is no such account."

@@ -22,7 +22,7 @@ from todo_core.models.analytics import Report, Streaks, Summary, WeeklyReport
 from todo_core.models.todos import PRIORITIES
 from todo_core.queries import analytics as queries
 from todo_core.rules.schedules import Calendar
-from todo_core.storage.database import json_text
+from todo_core.text import json_text
 
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)

@@ -17,7 +17,7 @@ from todo_core.models.changes import ChangeFilter, ChangeRead
 from todo_core.operations import lists, tags, todos, users
 from todo_core.queries import changes as queries
 from todo_core.rules import families
-from todo_core.storage.database import json_text
+from todo_core.text import json_text
 
 Entry = Mapping[str, Any]
 """A row of a change, before and after."""

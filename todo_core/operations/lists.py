@@ -28,8 +28,7 @@ from todo_core.errors import (
 )
 from todo_core.models.lists import ListCreate, ListQuery, ListRead, ListRemoval, ListUpdate
 from todo_core.queries import lists as queries
-from todo_core.storage.database import json_text
-from todo_core.text import name_key
+from todo_core.text import json_text, name_key
 from todo_core.validation import Tried
 
 ENTITY: Final = "list"

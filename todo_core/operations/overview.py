@@ -12,7 +12,7 @@ from todo_core.dates import end_of_day, start_of_day
 from todo_core.models.overview import Overview
 from todo_core.models.todos import PRIORITIES
 from todo_core.queries import overview as queries
-from todo_core.storage.database import json_text
+from todo_core.text import json_text
 
 
 @operation(effect="reads", scope="todos:read")

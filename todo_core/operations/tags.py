@@ -12,8 +12,7 @@ from todo_core.boundary.results import Changed, Done, Found, Page, Touched
 from todo_core.errors import Conflict, FieldProblem, InvalidInput, NotFound, NotOwner, TodoError, UndoRefused
 from todo_core.models.tags import TagRead
 from todo_core.queries import tags as queries
-from todo_core.storage.database import json_text
-from todo_core.text import name_key
+from todo_core.text import json_text, name_key
 
 ENTITY: Final = "tag"
 

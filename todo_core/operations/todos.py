@@ -30,8 +30,8 @@ from todo_core.rules import adding
 from todo_core.rules.families import ENTITY
 from todo_core.rules.revising import revise, write
 from todo_core.rules.schedules import Calendar, due_columns, due_of
-from todo_core.storage.database import Row, json_text
-from todo_core.text import name_key
+from todo_core.storage.database import Row
+from todo_core.text import json_text, name_key
 from todo_core.validation import Tried
 
 _BOUNDS: Final = tuple(

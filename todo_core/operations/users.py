@@ -15,7 +15,7 @@ from todo_core.errors import NotFound, NotOwner, TodoError, UndoRefused, Version
 from todo_core.models.users import PATCHABLE, ProfilePatch, ProfileRead
 from todo_core.operations.lists import Lists
 from todo_core.queries import users as queries
-from todo_core.storage.database import json_text
+from todo_core.text import json_text
 
 ENTITY: Final = "user"
 

@@ -27,7 +27,7 @@ from todo_core.models.accounts import AccountRead
 from todo_core.models.todos import Todo
 from todo_core.models.tokens import ApiToken
 from todo_core.models.users import User
-from todo_core.storage.database import Statement, json_object, parameter
+from todo_core.storage.statements import Statement, json_object, parameter
 
 _user = User.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _todo = Todo.__table__  # type: ignore[attr-defined]

@@ -36,7 +36,7 @@ from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
 from todo_core.queries.todos import DUE_KEY, UNARCHIVED
-from todo_core.storage.database import Statement, mine, parameter
+from todo_core.storage.statements import Statement, mine, parameter
 
 _todo = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _list = TodoList.__table__  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Integer, Text, and_, cast, func, insert, lite
 from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 from todo_core.models.changes import Change, ChangeRead
-from todo_core.storage.database import Statement, json_object, mine, parameter
+from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _change = Change.__table__  # type: ignore[attr-defined]
 _undo = _change.alias("undo")

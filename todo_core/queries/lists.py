@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from todo_core.models.lists import ListRead, TodoList
 from todo_core.models.todos import Todo
-from todo_core.storage.database import Statement, json_object, mine, parameter
+from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _table = TodoList.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _todo = Todo.__table__  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ from todo_core.models.todos import PRIORITIES, Todo
 from todo_core.models.users import User
 from todo_core.queries import lists, tags
 from todo_core.queries.todos import UNARCHIVED
-from todo_core.storage.database import Statement, json_object, mine, parameter
+from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _todo = Todo.__table__  # type: ignore[attr-defined]
 _user = User.__table__  # type: ignore[attr-defined]

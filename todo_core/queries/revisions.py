@@ -31,7 +31,7 @@ from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
 from todo_core.queries.todos import LANGUAGE, read, tag_names
-from todo_core.storage.database import Statement, mine, parameter
+from todo_core.storage.statements import Statement, mine, parameter
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _list = TodoList.__table__  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from sqlalchemy import Text, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.todos import Todo
-from todo_core.storage.database import Statement, mine
+from todo_core.storage.statements import Statement, mine
 
 LOOKED_AT: Final = 2_000
 """The newest todos of a user, whose words are compared with a search that found nothing."""

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from todo_core.models.tags import Tag, TagRead, TodoTag
 from todo_core.models.todos import Todo
-from todo_core.storage.database import Statement, json_object, mine, parameter
+from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _table = Tag.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _link = TodoTag.__table__  # type: ignore[attr-defined]

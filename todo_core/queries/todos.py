@@ -33,7 +33,7 @@ from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import PRIORITIES, Due, Sort, Todo, TodoRead
 from todo_core.models.users import User
-from todo_core.storage.database import Statement, json_object, mine, parameter
+from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _list = TodoList.__table__  # type: ignore[attr-defined]

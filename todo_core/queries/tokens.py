@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, DateTime, LargeBinary, Text, case, func, inse
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.tokens import ApiToken, TokenRead
-from todo_core.storage.database import Statement, json_object, mine, parameter
+from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _table = ApiToken.__table__  # type: ignore[attr-defined]
 _READ = json_object(TokenRead, _table.c)

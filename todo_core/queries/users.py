@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.todos import Todo
 from todo_core.models.users import PATCHABLE, ProfileRead, User
-from todo_core.storage.database import Statement, json_object, mine, parameter
+from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _table = User.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _mine = _table.c.id == parameter("user_id", BigInteger())

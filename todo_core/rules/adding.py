@@ -15,7 +15,7 @@ from todo_core.queries import revisions as queries
 from todo_core.rules.families import ENTITY, Family, too_deep
 from todo_core.rules.revising import chosen_list, written
 from todo_core.rules.schedules import Calendar
-from todo_core.storage.database import json_text
+from todo_core.text import json_text
 from todo_core.validation import Tried
 
 

@@ -16,7 +16,7 @@ from todo_core.queries import revisions as queries
 from todo_core.recurrence import Repeat
 from todo_core.rules.families import ENTITY, Family
 from todo_core.rules.schedules import Calendar, Local, due_columns, due_of
-from todo_core.storage.database import json_text
+from todo_core.text import json_text
 
 Row = Mapping[str, Any]
 """A todo's read shape."""

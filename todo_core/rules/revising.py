@@ -23,8 +23,8 @@ from todo_core.recurrence import Repeat
 from todo_core.rules.families import ENTITY, Family, Member
 from todo_core.rules.occurrences import next_occurrences
 from todo_core.rules.schedules import Calendar, due_columns, due_of
-from todo_core.storage.database import Row, json_text
-from todo_core.text import name_key
+from todo_core.storage.database import Row
+from todo_core.text import json_text, name_key
 
 _PLAIN: Final = frozenset({"id", "if_version", "title", "description", "priority"})
 """Fields that need nothing but the todo itself."""

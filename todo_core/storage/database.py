@@ -1,30 +1,23 @@
-"""The one place that knows how a statement reaches PostgreSQL.
+"""Run statements on PostgreSQL: the connection pool, transactions, and reads without one.
 
-Tables are SQLModel classes and queries are SQLAlchemy expressions. An expression is compiled
-once, when its `Statement` is made, and runs on asyncpg from asyncpg's own pool: the expression
-language without the cost of a session (`docs/decisions/0002-statements-on-asyncpg.md`).
+Every transaction acts as one role for one user, and uses only `SET LOCAL`
+(`docs/decisions/0003-roles-and-row-level-security.md`).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 import anyio
 import asyncpg
-import orjson
-from pydantic import BaseModel
-from sqlalchemy import BigInteger, BindParameter, ClauseElement, ColumnElement, bindparam, func, select
-from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import TypeEngine
 
 from todo_core.errors import Unavailable
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.dsn import is_behind_pooler
+from todo_core.storage.statements import Statement
 
 APP_ROLE: Final = "todo_app"
 """Role of every request. It owns nothing and cannot bypass row-level security."""
@@ -36,8 +29,6 @@ ADMIN_ROLE: Final = "todo_admin"
 """Role of operations on accounts. It sees who they are and counts their rows; it cannot read a todo."""
 
 Role = Literal["todo_app", "todo_janitor", "todo_admin"]
-
-_DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
 RETRYABLE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 """Rolled back through no fault of the request (the last: by a migration): running it again is right."""
@@ -60,52 +51,6 @@ _UNREACHABLE: Final = (
 
 Row = asyncpg.Record
 Connection = asyncpg.pool.PoolConnectionProxy
-Columns = ReadOnlyColumnCollection[str, Any]
-
-_ALONE: Final = """
-WITH me AS MATERIALIZED (
-    SELECT require_active(set_config('app.user_id', ({user})::text, true)::bigint, ${token}) AS user_id
-)
-SELECT found.* FROM me CROSS JOIN LATERAL (SELECT * FROM ({sql}) AS asked OFFSET 0) AS found
-"""
-
-
-class Statement:
-    """A SQLAlchemy expression, compiled once.
-
-    Parameters are the expression's `bindparam`s, by name; literals in it keep their values.
-    """
-
-    __slots__ = ("_defaults", "_names", "alone", "sql")
-
-    def __init__(self, expression: ClauseElement) -> None:
-        compiled = cast("SQLCompiler", expression.compile(dialect=_DIALECT))
-        self.sql = str(compiled)
-        self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
-        defaults = compiled.construct_params(_check=False) or {}
-        self._defaults: dict[str, Any] = {name: value for name, value in defaults.items() if value is not None}
-        self.alone = self._alone()
-        """The same statement, naming its user by itself, or None where it has no user."""
-
-    def arguments(self, given: Mapping[str, Any]) -> list[Any]:
-        """The values in the order of the placeholders.
-
-        Raises:
-            KeyError: A parameter has no value.
-        """
-        return [given[name] if name in given else self._defaults[name] for name in self._names]
-
-    def _alone(self) -> str | None:
-        """A read that needs no transaction around it: one round trip.
-
-        `me` names the user for row-level security, for this one statement, and refuses whoever may not act. The
-        statement takes its user from `me`, and `OFFSET 0` keeps the planner from turning the two around:
-        so the name is set before the first row is looked at. Set later, it would show no row.
-        """
-        if "user_id" not in self._names:
-            return None
-        user = f"${self._names.index('user_id') + 1}::BIGINT"
-        return _ALONE.format(user=user, token=len(self._names) + 1, sql=self.sql.replace(user, "me.user_id"))
 
 
 class Executor(ABC):
@@ -308,31 +253,3 @@ async def _is_nobody_else(connection: asyncpg.Connection[Any]) -> None:
 
 async def _keep(connection: asyncpg.Connection[Any]) -> None:
     """Nothing to reset: every setting is `SET LOCAL`."""
-
-
-def json_object(shape: type[BaseModel], source: Columns, **computed: Any) -> ColumnElement[Any]:
-    """JSON that PostgreSQL builds from a read shape's own fields.
-
-    A field is the source's column of the same name, unless `computed` gives an expression for it.
-    """
-    fields = [(computed[name] if name in computed else source[name]).label(name) for name in shape.model_fields]
-    row = select(*fields).correlate_except(None).subquery("shaped")
-    shaped: ColumnElement[Any] = select(func.row_to_json(row.table_valued())).scalar_subquery()
-    return shaped
-
-
-def parameter(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
-    """A named, typed parameter of a statement."""
-    return bindparam(name, type_=kind)
-
-
-def mine(source: Any) -> ColumnElement[bool]:
-    """The rows of the user this transaction acts for: the operation's own check (OW2)."""
-    columns = source.c if hasattr(source, "c") else source.__table__.c
-    owned: ColumnElement[bool] = columns.user_id == parameter("user_id", BigInteger())
-    return owned
-
-
-def json_text(value: object) -> str:
-    """Compact JSON, for a `jsonb` parameter."""
-    return orjson.dumps(value).decode()

@@ -16,7 +16,8 @@ from cachetools import LRUCache
 from sqlalchemy import Text, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from todo_core.storage.database import Database, Statement, parameter
+from todo_core.storage.database import Database
+from todo_core.storage.statements import Statement, parameter
 from todo_core.upkeep.background import Background
 
 CHANNEL: Final = "todo_changes"

@@ -20,7 +20,8 @@ from todo_core.models.changes import IdempotencyKey
 from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag
 from todo_core.models.todos import Todo
-from todo_core.storage.database import JANITOR_ROLE, Statement, parameter
+from todo_core.storage.database import JANITOR_ROLE
+from todo_core.storage.statements import Statement, parameter
 
 CHUNK: Final = 5_000
 """Rows in one transaction, so that locks are short."""
