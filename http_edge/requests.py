@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rest_api import problems
-from todo_core.boundary.limits import SPENT, Budget
+from todo_core.boundary.counters import Budget
+from todo_core.boundary.limits import SPENT
 from todo_core.errors import TodoError
 from todo_core.settings import Settings
 

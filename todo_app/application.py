@@ -26,11 +26,10 @@ from mcp_server.server import TodoServer
 from rest_api.app import create_app
 from rest_api.routing import MAX_BODY_BYTES
 from todo_app import VERSION
-from todo_core.boundary.limits import parse_networks
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core, utc_now
+from todo_core.notations import parse_networks
 from todo_core.settings import ConfigurationError, Settings
-from todo_core.upkeep.purges import keep_purging
 
 Only = Literal["rest", "mcp"]
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -132,7 +131,7 @@ def build(
             core = app.state.core = await stack.enter_async_context(Core.open(settings, database_url, clock=clock))
             await stack.enter_async_context(endpoint.run())
             tasks = await stack.enter_async_context(anyio.create_task_group())
-            tasks.start_soon(keep_purging, core)
+            tasks.start_soon(core.purges.run)
             # What was made until here stays: the collector need not look at it again and again.
             gc.collect()
             gc.freeze()

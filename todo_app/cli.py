@@ -126,11 +126,10 @@ def migrate(
 def purge() -> None:
     """Delete for good what has been in the trash longer than TODO_TRASH_DAYS, and expired retry answers."""
     from todo_core.core import Core
-    from todo_core.upkeep.purges import purge as delete_for_good
 
     async def work(settings: Settings, url: str) -> dict[str, int]:
         async with Core.open(settings, url) as core:
-            return await delete_for_good(core)
+            return await core.purges.purge()
 
     print(json.dumps(with_database(work, load())))
 

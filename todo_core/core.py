@@ -24,6 +24,7 @@ from todo_core.storage.dsn import asyncpg_dsn
 from todo_core.storage.statements import Statement
 from todo_core.upkeep.activity import Activity
 from todo_core.upkeep.announcements import Announcer
+from todo_core.upkeep.purges import Purges
 
 SCHEMA_REVISION: Final = "0004"
 """The migration this code is written for; a test holds it to `migrations/versions/`."""
@@ -44,6 +45,7 @@ class Core:
     cursors: Cursors
     announcer: Announcer
     activity: Activity
+    purges: Purges
     clock: Callable[[], datetime]
     zones: LRUCache[int, str] = field(default_factory=lambda: LRUCache(10_000))
     """Users' time zones as they were last seen; whoever uses one makes sure that it still is."""
@@ -70,10 +72,11 @@ class Core:
             cursors = Cursors(await _cursor_key(database))
             announcer = Announcer(database)
             activity = Activity(database, clock)
+            purges = Purges(database, settings.trash_days)
             limits = Limits(settings)
             identity = Identity(settings, database, limits, clock)
             async with announcer.running(), activity.running(), aclosing(limits), aclosing(identity):
-                yield cls(settings, database, identity, limits, cursors, announcer, activity, clock)
+                yield cls(settings, database, identity, limits, cursors, announcer, activity, purges, clock)
         finally:
             await database.close()
 

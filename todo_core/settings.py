@@ -7,11 +7,10 @@ There is no global instance: whoever starts a process makes a `Settings` and han
 from __future__ import annotations
 
 import os
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
-from zoneinfo import available_timezones
 
 import platformdirs
 from pydantic import (
@@ -26,7 +25,6 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from todo_core.boundary.limits import LARGEST_COST, parse_limit, parse_networks
 from todo_core.identity.issuers import (
     RESERVED,
     Algorithm,
@@ -37,6 +35,7 @@ from todo_core.identity.issuers import (
     long_enough,
     secure_url,
 )
+from todo_core.notations import LARGEST_COST, known_time_zone, parse_limit, parse_networks
 from todo_core.text import strict_json
 
 List = Annotated[tuple[str, ...], NoDecode]
@@ -45,18 +44,6 @@ List = Annotated[tuple[str, ...], NoDecode]
 
 class ConfigurationError(Exception):
     """A setting has a wrong value; the text is one line for each mistake."""
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    """Every zone that PostgreSQL knows, too; `localtime` is the machine's own."""
-    return frozenset(available_timezones() - {"localtime"})
-
-
-def known_time_zone(name: str) -> str:
-    if name not in _time_zones():
-        raise ValueError("is not an IANA time zone, such as Europe/Berlin")
-    return name
 
 
 def _scheme(connection_string: SecretStr) -> str:

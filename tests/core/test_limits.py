@@ -27,10 +27,12 @@ from tests.app.program import free_port
 from tests.core.support import CoreOpener
 from tests.redis import RedisServer, running_redis
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
-from todo_core.boundary import limits
-from todo_core.boundary.limits import SPENT, Budget, Limits, Window, parse_limit
+from todo_core.boundary import counters
+from todo_core.boundary.counters import Budget, Window
+from todo_core.boundary.limits import SPENT, Limits
 from todo_core.boundary.operation import Caller
 from todo_core.errors import TooManyRequests, Unauthenticated
+from todo_core.notations import parse_limit
 from todo_core.settings import ConfigurationError, Settings
 
 pytestmark = pytest.mark.requirement("OP5")
@@ -91,7 +93,7 @@ def url(place: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """`TODO_REDIS_URL`. Redis may take its time: these tests are about counting, on however busy a machine."""
     if place == "memory":
         return None
-    monkeypatch.setattr(limits, "REDIS_TIMEOUT", 10.0)
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", 10.0)
     server: RedisServer = request.getfixturevalue("redis_server")
     return server.url
 
@@ -103,7 +105,7 @@ def passing(place: str, request: pytest.FixtureRequest, monkeypatch: pytest.Monk
         server: RedisServer = request.getfixturevalue("redis_server")
         return server.age
     clock = Clock(3600 * 1000 + 0.25)  # a window of memory begins with the hour, one of Redis with its first request
-    monkeypatch.setattr(limits, "Window", partial(Window, clock=clock))
+    monkeypatch.setattr(counters, "Window", partial(Window, clock=clock))
     return clock.passes
 
 
@@ -143,7 +145,7 @@ async def until_counted(of: Limits, server: RedisServer, clock: Clock, user: int
     """Wait until Redis counts, which a busy machine may not find out the first time within 80 ms."""
     with anyio.fail_after(20):
         while not server.ask("KEYS", f"*user/{user}/*"):
-            clock.passes(limits.REDIS_PAUSE)
+            clock.passes(counters.REDIS_PAUSE)
             await at_once(20, of, user=user)
 
 
@@ -560,7 +562,7 @@ async def test_without_its_redis_from_the_start_a_process_counts_by_itself(
         assert await at_once(MANY, process) == 100
     with capture_logs() as later:
         for _ in range(3):
-            clock.now += limits.REDIS_PAUSE
+            clock.now += counters.REDIS_PAUSE
             assert not await spends(process)
 
     assert of_redis(logs) == ["redis_failed"]
@@ -571,7 +573,7 @@ async def test_without_its_redis_from_the_start_a_process_counts_by_itself(
 async def test_a_redis_that_is_killed_costs_no_request_and_is_asked_again_when_it_is_back(
     opened: Opener, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "REDIS_TIMEOUT", 10.0)  # what is dead refuses at once
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", 10.0)  # what is dead refuses at once
     clock = Clock()
     process = opened(redis_server.url, clock)
     assert await at_once(30, process) == 30
@@ -584,7 +586,7 @@ async def test_a_redis_that_is_killed_costs_no_request_and_is_asked_again_when_i
     with capture_logs() as logs_of_return:
         assert not await spends(process)
         assert redis_server.calls() == 0
-        clock.now += limits.REDIS_PAUSE
+        clock.now += counters.REDIS_PAUSE
         assert (await budget_of(process)).remaining == 99
         assert (await budget_of(process)).remaining == 98
 
@@ -611,7 +613,7 @@ async def test_a_redis_that_hangs_holds_nobody_up_and_is_asked_again_when_it_goe
         redis_server.go_on()
 
     # Those that found out by themselves asked it something, and nobody after them.
-    assert redis_server.calls() - asked <= limits.REDIS_CONNECTIONS
+    assert redis_server.calls() - asked <= counters.REDIS_CONNECTIONS
     with capture_logs() as logs_of_return:
         await until_counted(process, redis_server, clock, user=3)
     assert (of_redis(logs), of_redis(logs_of_return)) == (["redis_failed"], ["redis_back"])
@@ -674,11 +676,11 @@ async def test_after_each_pause_one_request_asks_the_redis_that_hangs_and_no_oth
     async with listening(deaf.take) as url:
         process = opened(url, clock)
         assert await at_once(MANY, process) == 100
-        assert deaf.connections <= limits.REDIS_CONNECTIONS
+        assert deaf.connections <= counters.REDIS_CONNECTIONS
 
         for _ in range(3):
             deaf.connections = 0
-            clock.now += limits.REDIS_PAUSE - 0.001
+            clock.now += counters.REDIS_PAUSE - 0.001
             await at_once(50, process)
             assert deaf.connections == 0
             clock.now += 0.002
@@ -756,7 +758,7 @@ async def test_a_redis_that_refuses_to_write_fails_like_one_that_is_down(
 async def test_a_redis_that_forgets_scripts_counts_or_connections_goes_on(
     opened: Opener, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
-    monkeypatch.setattr(limits, "REDIS_TIMEOUT", 10.0)
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", 10.0)
     process = opened(redis_server.url, Clock())
     assert await at_once(MANY, process) == 100
     redis_server.ask(*command)
@@ -793,12 +795,12 @@ async def test_a_password_opens_redis_and_a_wrong_one_is_in_no_log(
 async def test_300_requests_at_once_need_no_more_than_16_connections_and_leave_none(
     opened: Opener, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "REDIS_TIMEOUT", 10.0)
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", 10.0)
     process = opened(redis_server.url)
 
     for user in range(3):
         assert await at_once(MANY, process, user=user) == 100
-        assert 1 <= redis_server.clients() <= limits.REDIS_CONNECTIONS
+        assert 1 <= redis_server.clients() <= counters.REDIS_CONNECTIONS
 
     await process.aclose()
     with anyio.fail_after(5):
@@ -818,10 +820,10 @@ async def test_a_redis_that_hangs_again_and_again_is_left_with_no_connections(
             await at_once(MANY, process, user=user)
         finally:
             redis_server.go_on()
-        clock.now += limits.REDIS_PAUSE
+        clock.now += counters.REDIS_PAUSE
         await spends(process)
 
-    assert redis_server.clients() <= limits.REDIS_CONNECTIONS
+    assert redis_server.clients() <= counters.REDIS_CONNECTIONS
 
 
 async def test_limits_end_at_once_while_redis_hangs(opened: Opener, redis_server: RedisServer) -> None:
@@ -839,7 +841,7 @@ async def test_limits_end_at_once_while_redis_hangs(opened: Opener, redis_server
 async def test_a_request_that_is_cancelled_in_mid_call_spoils_no_answer_of_the_next(
     opened: Opener, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "REDIS_TIMEOUT", 10.0)
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", 10.0)
     process = opened(redis_server.url)
     assert await at_once(60, process) == 60  # sixteen connections that are open
 
@@ -858,13 +860,13 @@ async def test_a_request_that_is_cancelled_in_mid_call_spoils_no_answer_of_the_n
         assert await at_once(MANY, process, user=BOB) == 100
         assert [(await budget_of(process, user=3)).remaining for _ in range(40)] == [*range(99, 59, -1)]
     assert logs == []
-    assert redis_server.clients() <= limits.REDIS_CONNECTIONS
+    assert redis_server.clients() <= counters.REDIS_CONNECTIONS
 
 
 async def test_requests_that_are_cancelled_at_any_moment_leave_the_count_right(
     opened: Opener, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "REDIS_TIMEOUT", 10.0)
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", 10.0)
     process = opened(redis_server.url)
     ended = []
 
@@ -881,4 +883,4 @@ async def test_requests_that_are_cancelled_at_any_moment_leave_the_count_right(
         assert await at_once(MANY, process, user=8) == 100
         assert [(await budget_of(process, user=9)).remaining for _ in range(20)] == [*range(99, 79, -1)]
     assert logs == []
-    assert redis_server.clients() <= limits.REDIS_CONNECTIONS
+    assert redis_server.clients() <= counters.REDIS_CONNECTIONS

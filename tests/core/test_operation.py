@@ -15,7 +15,8 @@ from structlog.testing import capture_logs
 from tests.core.support import CoreOpener, add, as_operation, everything_of, on_the_wire, row_of, titles_of
 from tests.support import token_of
 from todo_core.boundary.authentication import Principal
-from todo_core.boundary.limits import SPENT, Budget
+from todo_core.boundary.counters import Budget
+from todo_core.boundary.limits import SPENT
 from todo_core.boundary.operation import ATTEMPTS, OPERATIONS, Caller, Operation, Tx
 from todo_core.boundary.results import Changed, Done
 from todo_core.core import Core

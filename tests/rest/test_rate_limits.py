@@ -220,7 +220,7 @@ async def test_a_browser_of_an_allowed_origin_may_read_the_limits(serve: Serve, 
 async def test_two_applications_on_one_redis_share_the_budget(
     serve: Serve, ann: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("todo_core.boundary.limits.REDIS_TIMEOUT", 10.0)
+    monkeypatch.setattr("todo_core.boundary.counters.REDIS_TIMEOUT", 10.0)
     token = await token_of(ann)
     with running_redis() as redis:
         async with (

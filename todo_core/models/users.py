@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from todo_core.identity.issuers import UserRole
 from todo_core.models.fields import STRICT, Id, Output, Trimmed, id_column, instant_column, version_column
 from todo_core.models.lists import ListId
-from todo_core.settings import known_time_zone
+from todo_core.notations import known_time_zone
 
 WeekStart = Literal["monday", "sunday", "saturday"]
 """First day of the week, as CLDR has it for every country but one."""

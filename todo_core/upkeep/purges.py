@@ -6,21 +6,20 @@ answers and nothing else: a mistake here cannot delete a living todo. The record
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Final
 
-import anyio
 import structlog
 from sqlalchemy import Integer, Interval, delete, func, select
 from sqlmodel import col
 
 from todo_core.boundary.idempotency import LIFETIME
-from todo_core.core import Core
 from todo_core.models.changes import IdempotencyKey
 from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag
 from todo_core.models.todos import Todo
-from todo_core.storage.database import JANITOR_ROLE
+from todo_core.storage.database import JANITOR_ROLE, Database
 from todo_core.storage.statements import Statement, parameter
 
 CHUNK: Final = 5_000
@@ -48,34 +47,39 @@ _ANSWERS = Statement(
 )
 
 
-async def purge(core: Core) -> dict[str, int]:
-    """Delete what is past its time; how many of each that were.
+class Purges:
+    """Deletes what is past its time, on request and once an hour."""
 
-    Raises:
-        Unavailable: The database cannot be reached; what was purged so far stays purged.
-    """
-    age = timedelta(days=core.settings.trash_days)
-    todos = 0
-    while True:
-        async with core.database.begin(role=JANITOR_ROLE) as transaction:
-            gone = len(await transaction.rows(_TRASH, age=age, chunk=CHUNK))
-        todos += gone
-        if gone < CHUNK:
-            break
-    async with core.database.begin(role=JANITOR_ROLE) as transaction:
-        lists, tags = [len(await transaction.rows(statement, age=age)) for statement in _NAMES]
-    async with core.database.begin(role=JANITOR_ROLE) as transaction:
-        answers = len(await transaction.rows(_ANSWERS))
-    return {"todos": todos, "lists": lists, "tags": tags, "answers": answers}
+    def __init__(self, database: Database, trash_days: int) -> None:
+        self._database = database
+        self._age = timedelta(days=trash_days)
 
+    async def purge(self) -> dict[str, int]:
+        """Delete what is past its time, and count the rows of each kind: todos, lists, tags, answers.
 
-async def keep_purging(core: Core) -> None:
-    """Purge once an hour, for as long as a server runs."""
-    while True:
-        try:
-            purged = await purge(core)
-        except Exception as error:  # a server does not stop for it; the next hour tries again
-            _log.warning("purge_postponed", error=type(error).__name__)
-        else:
-            _log.info("purged", **purged)
-        await anyio.sleep(INTERVAL_SECONDS)
+        Raises:
+            Unavailable: The database cannot be reached; what was purged so far stays purged.
+        """
+        todos = 0
+        while True:
+            async with self._database.begin(role=JANITOR_ROLE) as transaction:
+                deleted = len(await transaction.rows(_TRASH, age=self._age, chunk=CHUNK))
+            todos += deleted
+            if deleted < CHUNK:
+                break
+        async with self._database.begin(role=JANITOR_ROLE) as transaction:
+            lists, tags = [len(await transaction.rows(statement, age=self._age)) for statement in _NAMES]
+        async with self._database.begin(role=JANITOR_ROLE) as transaction:
+            answers = len(await transaction.rows(_ANSWERS))
+        return {"todos": todos, "lists": lists, "tags": tags, "answers": answers}
+
+    async def run(self) -> None:
+        """Purge once an hour, for as long as a server runs; log what fails and try again an hour later."""
+        while True:
+            try:
+                purged = await self.purge()
+            except Exception as error:
+                _log.warning("purge_postponed", error=type(error).__name__)
+            else:
+                _log.info("purged", **purged)
+            await asyncio.sleep(INTERVAL_SECONDS)

@@ -24,8 +24,7 @@ from todo_core.boundary.operation import Caller
 from todo_core.errors import UndoRefused
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import changes, todos
-from todo_core.upkeep import purges as retention
-from todo_core.upkeep.purges import keep_purging, purge
+from todo_core.upkeep import purges
 
 _TRASHED_AGO = "UPDATE todos SET deleted_at = now() - $2::interval WHERE id = $1"
 MONTH = timedelta(days=30)
@@ -43,14 +42,14 @@ async def test_a_purge_takes_what_has_been_in_the_trash_too_long_and_nothing_els
     await admin.execute(_TRASHED_AGO, bobs, MONTH + timedelta(days=400))
     recorded = (await everything_of(admin, ann.principal.user_id))["changes"]
 
-    purged = await purge(ann.core)
+    purged = await ann.core.purges.purge()
 
     assert purged["todos"] >= 2
     assert await titles_of(ann, status="all") == ["living"]
     assert await titles_of(ann, status="trashed") == ["fresh"]
     assert await titles_of(bob, status="trashed") == []
     assert (await everything_of(admin, ann.principal.user_id))["changes"] == recorded
-    assert (await purge(ann.core))["todos"] == 0
+    assert (await ann.core.purges.purge())["todos"] == 0
 
 
 @pytest.mark.requirement("TD7")
@@ -62,7 +61,7 @@ async def test_the_retention_time_is_a_setting(
     await admin.execute(_TRASHED_AGO, fresh, timedelta(days=6))
 
     async with another_core(trash_days=7) as core:
-        await purge(core)
+        await core.purges.purge()
 
     assert await titles_of(ann, status="trashed") == ["fresh"]
 
@@ -71,11 +70,11 @@ async def test_the_retention_time_is_a_setting(
 async def test_much_trash_goes_in_short_transactions(
     ann: Caller, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "CHUNK", 2)
+    monkeypatch.setattr(purges, "CHUNK", 2)
     for old in await add(ann, "one", "two", "three", "four", "five"):
         await admin.execute(_TRASHED_AGO, old, MONTH * 2)
 
-    assert (await purge(ann.core))["todos"] >= 5
+    assert (await ann.core.purges.purge())["todos"] >= 5
 
     assert await titles_of(ann, status="trashed") == []
 
@@ -90,7 +89,7 @@ async def test_answers_kept_for_retries_go_after_a_day(ann: Caller, admin: async
         "old",
     )
 
-    assert (await purge(ann.core))["answers"] >= 1
+    assert (await ann.core.purges.purge())["answers"] >= 1
 
     kept = (await everything_of(admin, ann.principal.user_id))["idempotency_keys"]
     assert [row["key"] for row in kept] == ["fresh"]
@@ -101,7 +100,7 @@ async def test_what_was_purged_cannot_be_undone(ann: Caller, admin: asyncpg.Conn
     (gone,) = await add(ann, "gone")
     deleted = await ann.perform(todos.delete, [gone])
     await admin.execute(_TRASHED_AGO, gone, MONTH * 2)
-    await purge(ann.core)
+    await ann.core.purges.purge()
 
     with pytest.raises(UndoRefused):
         await ann.perform(changes.undo, deleted.change_id)
@@ -140,11 +139,11 @@ async def test_the_janitor_can_do_nothing_but_clean_up(statement: str, admin: as
             await admin.execute(statement)
 
 
-async def logged(core: retention.Core, event: str, times: int = 1) -> None:
+async def logged(core: purges.Core, event: str, times: int = 1) -> None:
     """Let a server's purging run until it has said this."""
     with capture_logs() as logs, anyio.fail_after(10):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(keep_purging, core)
+            tasks.start_soon(core.purges.run)
             while [entry["event"] for entry in logs].count(event) < times:
                 await anyio.lowlevel.checkpoint()
             tasks.cancel_scope.cancel()
@@ -154,7 +153,7 @@ async def logged(core: retention.Core, event: str, times: int = 1) -> None:
 async def test_a_server_purges_from_its_start_and_again_and_again(
     ann: Caller, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "INTERVAL_SECONDS", 0)
+    monkeypatch.setattr(purges, "INTERVAL_SECONDS", 0)
     (old,) = await add(ann, "old")
     await admin.execute(_TRASHED_AGO, old, MONTH * 2)
 
@@ -185,7 +184,7 @@ async def test_a_purge_that_loses_against_a_request_does_not_stop_the_server(
         await restoring.start()
         await request.execute("SET LOCAL deadlock_timeout = '1h'")  # the purge finds the deadlock
         await request.execute("UPDATE todos SET deleted_at = NULL WHERE id = $1", second)
-        tasks.start_soon(keep_purging, core)
+        tasks.start_soon(core.purges.run)
         await until(admin, SOMEBODY_WAITS_FOR_A_LOCK)
         await request.execute("UPDATE todos SET deleted_at = NULL WHERE id = $1", first)
         await restoring.commit()
