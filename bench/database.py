@@ -17,7 +17,7 @@ import asyncpg
 
 from bench import seed
 from bench.plan import Size
-from migrations import run
+from todo_core.schema.migrate import migrate
 
 _DATABASE: Final = "todo_bench"
 
@@ -165,7 +165,7 @@ async def _ensure(server_url: str, url: str, size: Size) -> str:
         if not await seed.is_seeded(url, size):
             await connection.execute(f"DROP DATABASE IF EXISTS {_DATABASE} WITH (FORCE)")
             await connection.execute(f"CREATE DATABASE {_DATABASE}")
-            await run.migrate(url)
+            await migrate(url)
             await seed.seed(url, size)
         return str(await connection.fetchval("SELECT split_part(current_setting('server_version'), ' ', 1)"))
     finally:

@@ -12,8 +12,8 @@ import asyncpg
 from rich.progress import Progress
 
 from bench.plan import BIG_USER, FIRST_SMALL_USER, ISSUER, LISTS, TAGS_EACH, Size
-from migrations import run
 from todo_core.identity import api_tokens as tokens
+from todo_core.schema.migrate import MIGRATIONS
 
 _CHUNK: Final = 20_000
 
@@ -155,7 +155,7 @@ async def is_seeded(url: str, size: Size) -> bool:
 def _mark(size: Size) -> tuple[str, int, int, int]:
     """What the seed was made by: after a change of the schema or of this file it is made anew."""
     recipe = hashlib.sha256(Path(__file__).read_bytes())
-    for step in sorted((Path(run.__file__).parent / "versions").glob("*.py")):
+    for step in sorted((MIGRATIONS / "versions").glob("*.py")):
         recipe.update(step.read_bytes())
     return recipe.hexdigest(), size.users, size.todos, size.actors
 

@@ -20,11 +20,11 @@ import asyncpg
 import pytest
 from fastapi import FastAPI
 
-from migrations.run import migrate
 from tests.support import ADDRESS, AUDIENCE, ISSUER, JWT_SECRET, drop_database, with_database
 from todo_app.application import build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
+from todo_core.schema.migrate import migrate
 from todo_core.settings import Settings
 
 _FOLDER = "TODO_TEST_POSTGRES_FOLDER"

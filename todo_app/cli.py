@@ -104,9 +104,9 @@ def migrate(
     """Bring the database to this version's schema."""
     from alembic.util import CommandError
 
-    from migrations.run import migrate as go
-    from migrations.state import current
-    from todo_core.core import SCHEMA_REVISION
+    from todo_core.schema import SCHEMA_REVISION
+    from todo_core.schema.migrate import migrate as go
+    from todo_core.schema.state import current
 
     async def work(_: Settings, url: str) -> int:
         if not check:

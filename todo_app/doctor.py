@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import asyncpg
 
-from migrations.state import current
-from todo_core.core import SCHEMA_REVISION, utc_now
+from todo_core.core import utc_now
 from todo_core.errors import Unavailable
 from todo_core.identity.jwks import RemoteKeys
 from todo_core.models import METADATA
+from todo_core.schema import SCHEMA_REVISION
+from todo_core.schema.state import current
 from todo_core.settings import Settings
 from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, JANITOR_ROLE
 from todo_core.storage.dsn import asyncpg_dsn, is_behind_pooler

@@ -59,10 +59,10 @@ def with_database(
 
 async def migrate_if_behind(url: str) -> None:
     """Bring a database up to date; one that is costs a single question."""
-    from migrations.state import is_current
+    from todo_core.schema.state import is_current
 
     if not await is_current(url):
-        from migrations.run import migrate
+        from todo_core.schema.migrate import migrate
 
         await migrate(url)
 

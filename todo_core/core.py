@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
 
 import asyncpg
 from cachetools import LRUCache
@@ -18,6 +17,7 @@ from todo_core.boundary.limits import Limits
 from todo_core.boundary.paging import Cursors
 from todo_core.errors import Unavailable
 from todo_core.models.installation import Installation
+from todo_core.schema import SCHEMA_REVISION
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.database import BEHIND_A_POOLER, Database
 from todo_core.storage.dsn import asyncpg_dsn
@@ -25,9 +25,6 @@ from todo_core.storage.statements import Statement
 from todo_core.upkeep.activity import Activity
 from todo_core.upkeep.announcements import Announcer
 from todo_core.upkeep.purges import Purges
-
-SCHEMA_REVISION: Final = "0004"
-"""The migration this code is written for; a test holds it to `migrations/versions/`."""
 
 
 def utc_now() -> datetime:

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from tests.app.program import Program, Serving, free_port, sentence
-from todo_core.core import SCHEMA_REVISION
 from todo_core.identity.api_tokens import is_well_formed
+from todo_core.schema import SCHEMA_REVISION
 
 COMMANDS = [
     (),

@@ -17,7 +17,7 @@ from anyio import to_thread
 from tests.app.postgres import own_postgres
 from tests.app.program import Program
 from tests.keys import KeyServer, ed_pair, key_set, page
-from todo_core.core import SCHEMA_REVISION
+from todo_core.schema import SCHEMA_REVISION
 
 
 @pytest.fixture(scope="module")

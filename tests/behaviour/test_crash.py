@@ -8,12 +8,12 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from migrations.run import migrate
 from tests.faces import FaceName, call, http_client, refused
 from tests.support import ADDRESS, token_of
 from todo_app.application import build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
+from todo_core.schema.migrate import migrate
 from todo_core.settings import Settings
 
 

@@ -12,12 +12,13 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SPECS: Final = ROOT / "specs"
 TOOLS: Final = frozenset(path.stem for path in (SPECS / "mcp" / "tools").glob("*.json"))
 """The tools of the contract."""
-PACKAGES: Final = ("todo_core", "rest_api", "mcp_server", "todo_app", "migrations")
+PACKAGES: Final = ("todo_core", "http_edge", "rest_api", "mcp_server", "todo_app")
+"""What a wheel installs."""
 
 
 def product_files() -> list[Path]:
     """Every Python file of the product."""
-    return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    return sorted(path for folder in (*PACKAGES, "migrations") for path in (ROOT / folder).rglob("*.py"))
 
 
 @cache

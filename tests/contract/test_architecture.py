@@ -13,14 +13,14 @@ from typing import Final
 import pytest
 from pydantic import BaseModel
 
-from tests.contract.project import ROOT, name_of, product_files, strings, tree
+from tests.contract.project import PACKAGES, ROOT, name_of, product_files, strings, tree
 from todo_core.models.fields import Output
 
 MAX_LINES: Final = 350
 MAX_LINES_IN_ALL: Final = 13_000
 """`docs/decisions/0014-size-of-the-product.md`"""
 TRANSPORTS: Final = {"fastapi", "starlette", "uvicorn", "httptools", "mcp", "mcp_types"}
-ABOVE: Final = {"rest_api", "mcp_server", "todo_app", "migrations"}
+ABOVE: Final = {"rest_api", "mcp_server", "todo_app", "http_edge"}
 
 _SESSION_SETTING: Final = re.compile(
     r"(?:^|;)\s*(?:SET\s+(?!LOCAL\b|NULL\b)|RESET\s|DISCARD\s|LISTEN\s|(?i:set\s+(?:session\b|role\b|[\w.]+\s*=)))"
@@ -165,3 +165,14 @@ def test_what_goes_out_has_no_defaults() -> None:
 
 def test_no_product_code_knows_the_tests() -> None:
     assert [name_of(path) for path in product_files() if {"tests", "bench", "pytest"} & set(imports(path))] == []
+
+
+def test_migrations_import_nothing_of_ours() -> None:
+    """A step says for ever what it did when it was written; what it would import changes. `env.py` names the tables."""
+    ours = {*PACKAGES, "migrations"}
+    folder = ROOT / "migrations"
+    imported = {name_of(path): ours & set(imports(path)) for path in folder.rglob("*.py")}
+
+    assert imported.pop("migrations/env.py") == {"todo_core"}
+    assert len(imported) == len([*folder.glob("versions/*.py")]) > 0
+    assert set().union(*imported.values()) == set()

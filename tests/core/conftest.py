@@ -9,9 +9,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from migrations.run import migrate
 from tests.core.support import CoreOpener, connected
 from todo_core.core import Core
+from todo_core.schema.migrate import migrate
 from todo_core.settings import Settings
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from tests.core.support import CoreOpener, connected
 from tests.keys import KeyServer, ed_pair, key_set, page
-from todo_core.core import SCHEMA_REVISION, Core
+from todo_core.core import Core
 from todo_core.errors import Unavailable
+from todo_core.schema import SCHEMA_REVISION
 from todo_core.settings import ConfigurationError
 
 

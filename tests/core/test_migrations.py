@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -21,9 +20,6 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, column, select, table
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-import migrations
-from migrations.run import migrate
-from migrations.state import current, is_current
 from tests.core.support import (
     SOMEBODY_WAITS_FOR_A_LOCK,
     CoreOpener,
@@ -38,20 +34,21 @@ from tests.core.support import (
 )
 from tests.support import drop_database, with_database
 from todo_core.boundary.operation import Caller
-from todo_core.core import SCHEMA_REVISION
 from todo_core.errors import Suspended
 from todo_core.models import METADATA
 from todo_core.models.lists import ListQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import accounts, lists, todos, tokens, users
+from todo_core.schema import SCHEMA_REVISION
+from todo_core.schema.migrate import MIGRATIONS, migrate
+from todo_core.schema.state import current, is_current
 from todo_core.storage.dsn import asyncpg_dsn
 from todo_core.storage.statements import Statement
 
 pytestmark = pytest.mark.requirement("DB3")
 
-_FOLDER = Path(migrations.__file__).parent
-REVISIONS = [script.revision for script in ScriptDirectory(str(_FOLDER)).walk_revisions()]
+REVISIONS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
 """Newest first."""
 _CATALOGUE = """
     SELECT 'column', c.relname, a.attname, format_type(atttypid, atttypmod) || ' ' || attnotnull::text
@@ -177,7 +174,7 @@ async def fill(url: str, another_core: CoreOpener, ann: Caller) -> Caller:
 
 
 async def test_the_code_is_written_for_the_newest_migration() -> None:
-    heads = ScriptDirectory(str(_FOLDER)).get_heads()
+    heads = ScriptDirectory(str(MIGRATIONS)).get_heads()
 
     assert heads == [SCHEMA_REVISION]
 
@@ -364,7 +361,7 @@ async def test_tables_made_from_the_models_equal_the_migrated_ones_in_every_name
 
 @pytest.mark.slow
 async def test_four_processes_may_migrate_an_empty_database_at_once(empty_database_url: str) -> None:
-    program = "import anyio, sys; from migrations.run import migrate; anyio.run(migrate, sys.argv[1])"
+    program = "import anyio, sys; from todo_core.schema.migrate import migrate; anyio.run(migrate, sys.argv[1])"
 
     async def migrating() -> None:
         ended = await anyio.run_process([sys.executable, "-c", program, empty_database_url], check=False)

@@ -11,7 +11,6 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from migrations.run import migrate
 from tests.bad_values import LIMIT
 from tests.faces import http_client, rpc
 from tests.rest.conftest import ORIGIN
@@ -20,6 +19,7 @@ from tests.support import ADDRESS, drop_database, token_of
 from todo_app.application import build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
+from todo_core.schema.migrate import migrate
 from todo_core.settings import Settings
 
 pytestmark = pytest.mark.requirement("RS5")

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from migrations.run import migrate
 from rest_api.app import create_app
 from tests.faces import http_client
 from tests.rest.problems import problem
@@ -16,6 +15,7 @@ from tests.support import ADDRESS, drop_database, token_of
 from todo_app.application import build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
+from todo_core.schema.migrate import migrate
 from todo_core.settings import Settings
 
 

@@ -1,15 +1,15 @@
-"""Where a database stands, without importing Alembic."""
+"""Tells where a database stands, without importing Alembic."""
 
 from __future__ import annotations
 
 import asyncpg
 
-from todo_core.core import SCHEMA_REVISION
+from todo_core.schema import SCHEMA_REVISION
 from todo_core.storage.dsn import asyncpg_dsn
 
 
 async def current(url: str) -> str | None:
-    """The database's revision, read on a new connection; None when it was never migrated.
+    """Return the database's revision, read on a new connection; None when it was never migrated.
 
     Raises:
         OSError: PostgreSQL cannot be reached.
@@ -25,5 +25,5 @@ async def current(url: str) -> str | None:
 
 
 async def is_current(url: str) -> bool:
-    """Whether the database is at the newest revision."""
+    """Tell whether the database is at the revision that this code is written for."""
     return await current(url) == SCHEMA_REVISION

@@ -1,4 +1,4 @@
-"""Bring a database up or down, or tell where it stands."""
+"""Brings a database up or down, a step of `migrations/versions/` at a time (Alembic)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from todo_core.storage.dsn import asyncpg_dsn
 
-_FOLDER: Final = Path(__file__).parent
+_IN_A_WHEEL: Final = Path(__file__).with_name("migrations")
+_IN_THE_REPOSITORY: Final = Path(__file__).parents[2] / "migrations"
+MIGRATIONS: Final = _IN_A_WHEEL if _IN_A_WHEEL.is_dir() else _IN_THE_REPOSITORY
+"""The folder of the steps, found by its path: imported by its name, it could be the one of any other project."""
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_FOLDER))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     return config
 
@@ -28,6 +31,7 @@ async def migrate(url: str, revision: str = "head") -> None:
     """Migrate the database to `revision`; a lower one goes down.
 
     Raises:
+        alembic.util.CommandError: There is no such revision.
         asyncpg.PostgresError: A step failed; the database is as it was before.
         OSError: PostgreSQL cannot be reached.
     """
