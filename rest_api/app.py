@@ -14,12 +14,11 @@ from rest_api import health, problems
 from rest_api.problems import Problem
 from rest_api.routes import accounts, analytics, changes, lists, overview, search, tags, todos, tokens, users
 from rest_api.routing import DirectRoute
+from todo_core import __version__
 from todo_core.models.fields import MAX_ID
 from todo_core.settings import Settings
 
 FEATURES: Final = (todos, lists, tags, search, changes, overview, analytics, users, tokens, accounts)
-VERSION: Final = "1.0.0"
-"""Of the contract, not of the software."""
 
 _SENT: Final = (
     *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id", "Dry-Run"),
@@ -45,7 +44,7 @@ def create_app(settings: Settings, lifespan: Lifespan | None = None, *, with_fea
     """
     app = FastAPI(
         title="todo-mcp",
-        version=VERSION,
+        version=__version__,
         description="Todos over REST; AI agents work the same todos through MCP at `/mcp`.",
         lifespan=lifespan,
         redirect_slashes=False,

@@ -25,7 +25,7 @@ from mcp_server.http import McpEndpoint
 from mcp_server.server import TodoServer
 from rest_api.app import create_app
 from rest_api.routing import MAX_BODY_BYTES
-from todo_app import VERSION
+from todo_core import __version__
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core, utc_now
 from todo_core.notations import parse_networks
@@ -116,7 +116,7 @@ def build(
         return await Caller.identify(core, "mcp", request.headers, request.scope.get("client"))
 
     endpoint = McpEndpoint(
-        TodoServer(VERSION),
+        TodoServer(__version__),
         authenticate,
         allowed_hosts=hosts,
         allowed_origins=[*origins, *settings.cors_origins],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mcp_server.caller import CALLER
 from mcp_server.server import TodoServer
-from todo_app import VERSION
 from todo_app.local import acting_for
+from todo_core import __version__
 from todo_core.settings import Settings
 
 
@@ -13,4 +13,4 @@ async def serve_stdio(settings: Settings, database_url: str) -> None:
     """Serve until standard input ends, for the configured local user (ID6)."""
     async with acting_for(settings, database_url, settings.user) as me:
         CALLER.set(me)
-        await TodoServer(VERSION).run_stdio_async()
+        await TodoServer(__version__).run_stdio_async()

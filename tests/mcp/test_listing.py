@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from mcp_server.toolbox import EXPOSED
 from tests.faces import FaceName, Json, McpFace, rpc
 from tests.mcp.tokens import tokens
+from todo_core import __version__
 from todo_core.boundary.operation import OPERATIONS
 
 pytestmark = pytest.mark.requirement("MC1", "MC3")
@@ -170,7 +171,7 @@ async def test_the_instructions_are_at_most_400_tokens(introduction: Json) -> No
 async def test_the_server_names_itself_and_its_protocol(introduction: Json, generation: FaceName) -> None:
     info = introduction.get("serverInfo") or introduction["_meta"]["io.modelcontextprotocol/serverInfo"]
     assert (info["name"], info["title"]) == ("todo-mcp", "Todos")
-    assert info["version"]
+    assert info["version"] == __version__
     if generation == "mcp-2025":
         assert introduction["protocolVersion"] == "2025-11-25"
     else:
