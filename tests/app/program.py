@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -110,13 +110,14 @@ class Program:
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = (TODO_MCP,)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def configured(self, **settings: str) -> Program:
         """The same program, with more settings."""
-        return Program(self.folder, self.settings | settings)
+        return replace(self, settings=self.settings | settings)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -127,7 +128,7 @@ class Program:
     def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            [TODO_MCP, *arguments],
+            [*self.command, *arguments],
             env=self.environment,
             cwd=self.folder,
             capture_output=True,
@@ -151,7 +152,7 @@ class Program:
         printed, logged = (self.folder / f"serve-{number}.{kind}" for kind in ("out", "err"))
         with printed.open("wb") as stdout, logged.open("wb") as stderr:
             process = subprocess.Popen(
-                [TODO_MCP, "serve", "--port", str(port), *arguments],
+                [*self.command, "serve", "--port", str(port), *arguments],
                 env=self.environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,

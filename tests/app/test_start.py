@@ -1,0 +1,75 @@
+"""Where the program is started: what lies in that folder, or on `PYTHONPATH`, is not taken for a part of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.app.program import TODO_MCP, Program
+from tests.contract.project import PACKAGES, ROOT
+from todo_app.__main__ import search_elsewhere_last
+
+LIBRARIES = ("alembic", "limits", "mcp", "sqlalchemy", "typer", "uvicorn")
+STANDARD = ("calendar", "json", "queue", "socket")
+PROGRAM = (sys.executable, "-m", "todo_app")
+SAFE_PROGRAM = (sys.executable, "-P", "-m", "todo_app")
+
+
+def another_project(folder: Path) -> Path:
+    """A folder full of the names of our packages, of our libraries and of Python's; importing one ends the program."""
+    project = folder / "another project"
+    project.mkdir()
+    for package in {*PACKAGES, "migrations"} - {"todo_app"}:
+        (project / package).mkdir()
+        (project / package / "__init__.py").write_text(f"raise SystemExit('imported the wrong {package}')\n")
+    for module in (*LIBRARIES, *STANDARD):
+        (project / f"{module}.py").write_text(f"raise SystemExit('imported the wrong {module}')\n")
+    # With an `__init__.py` in it, Python would run this one, before any line of ours.
+    (project / "todo_app").mkdir()
+    return project
+
+
+@pytest.mark.requirement("OP1", "DB3")
+@pytest.mark.parametrize("command", [(TODO_MCP,), PROGRAM, SAFE_PROGRAM], ids=["todo-mcp", "-m", "-P -m"])
+def test_commands_run_in_a_folder_with_the_same_names_that_is_on_the_path(
+    program: Program, command: tuple[str, ...]
+) -> None:
+    astray = Program(another_project(program.folder), program.settings | {"PYTHONPATH": "."}, command)
+
+    assert "up to date" in astray.answer("migrate")
+    assert "FAIL" not in astray.answer("doctor")
+
+
+@pytest.mark.requirement("OP1")
+def test_workers_serve_in_a_folder_with_the_same_names(program: Program) -> None:
+    astray = Program(another_project(program.folder), program.settings, PROGRAM)
+
+    with astray.serve("--workers", "2") as serving, serving.http() as http:
+        assert http.get("/api/v1/todos").status_code == 200
+
+
+@pytest.mark.requirement("OP1")
+def test_it_starts_where_the_working_directory_is_gone(program: Program) -> None:
+    script = f"cd {program.folder.name}; rmdir ../{program.folder.name}; exec {TODO_MCP} migrate"
+    started = Program(program.folder, program.settings, ("sh", "-c", script))
+
+    assert "up to date" in started.answer()
+
+
+@pytest.mark.requirement("OP1")
+def test_the_folder_it_was_loaded_from_is_searched_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, here, link = tmp_path / "other", str(ROOT), tmp_path / "link"
+    other.mkdir()
+    link.symlink_to(other)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["other/../other", here]))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), str(link), here, "/standard.zip", "/standard", ""])
+
+    search_elsewhere_last()
+
+    assert sys.path == [here, "/standard.zip", "/standard", str(tmp_path), str(link), ""]
