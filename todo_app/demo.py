@@ -60,6 +60,7 @@ def _server(folder: Path) -> Iterator[tuple[Address, str]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("TODO_", "DATABASE_URL"))}
     environment["TODO_DATA_DIR"] = str(folder)
     command = [sys.executable, "-m", "todo_app"]
+    scopes = [f"--scope={scope}" for scope in ("todos:read", "todos:write", "profile")]  # all that tools ask for
     address = Address("127.0.0.1", free_port())
     serving = subprocess.Popen(  # noqa: S603  # our own program
         [*command, "serve", "--port", str(address.port)],
@@ -71,7 +72,12 @@ def _server(folder: Path) -> Iterator[tuple[Address, str]]:
     try:
         anyio.run(_until_ready, address.url("/readyz"))
         made = subprocess.run(  # noqa: S603  # our own program
-            [*command, "token", "create"], env=environment, cwd=folder, capture_output=True, text=True, check=True
+            [*command, "token", "create", *scopes],
+            env=environment,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         yield address, made.stdout.strip()
     finally:

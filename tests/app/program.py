@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -18,9 +19,13 @@ from typing import Any
 
 import httpx2
 
+from tests.contract.project import PACKAGES
+
 TODO_MCP = str(Path(sys.executable).with_name("todo-mcp"))
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
+_LIBRARIES = ("alembic", "limits", "mcp", "sqlalchemy", "typer", "uvicorn")
+_STANDARD = ("calendar", "json", "queue", "socket")
 
 
 def until(done: Callable[[], bool], seconds: float, what: str) -> None:
@@ -166,6 +171,29 @@ class Program:
             yield serving
         finally:
             serving.end()
+
+
+def another_project(folder: Path) -> Path:
+    """A folder full of the names of our packages, of our libraries and of Python's; importing one ends the program."""
+    project = folder / "another project"
+    project.mkdir()
+    for package in {*PACKAGES, "migrations"} - {"todo_app"}:
+        (project / package).mkdir()
+        (project / package / "__init__.py").write_text(f"raise SystemExit('imported the wrong {package}')\n")
+    for module in (*_LIBRARIES, *_STANDARD):
+        (project / f"{module}.py").write_text(f"raise SystemExit('imported the wrong {module}')\n")
+    # With an `__init__.py` in it, Python would run this one, before any line of ours.
+    (project / "todo_app").mkdir()
+    return project
+
+
+def tools_named(printed: str) -> list[str]:
+    """The tools that `demo` found, in the order of their names."""
+    found = re.search(r"^Connected\. (\d+) tools: (.+)$", printed, re.MULTILINE)
+    assert found, printed
+    names = sorted(found[2].split(", "))
+    assert int(found[1]) == len(names)
+    return names
 
 
 def logs(text: str) -> list[dict[str, Any]]:

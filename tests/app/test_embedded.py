@@ -13,7 +13,8 @@ from mcp import Client, StdioServerParameters, stdio_client
 
 from tests.app.clients import call
 from tests.app.postgres import running_in, short_folder
-from tests.app.program import TODO_MCP, Program, until
+from tests.app.program import TODO_MCP, Program, tools_named, until
+from tests.contract.project import TOOLS
 
 
 @pytest.fixture
@@ -86,11 +87,12 @@ def test_a_stdio_server_that_is_told_to_end_leaves_no_database_running(folder: P
 
 @pytest.mark.slow
 @pytest.mark.requirement("OP1", "DB2", "SA3")
-def test_the_demonstration_shows_each_tool_and_leaves_nothing(folder: Path) -> None:
+def test_the_demonstration_names_every_tool_and_leaves_nothing(folder: Path) -> None:
     done = Program(folder / "home", {"TMPDIR": str(folder)}).run("demo", timeout=90)
 
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
+    assert tools_named(done.stdout) == sorted(TOOLS)
     for tool in ("add_todos", "list_todos", "update_todos", "complete_todos", "delete_todos", "undo", "list_changes"):
         assert re.search(rf"^ +{tool}\(", done.stdout, re.MULTILINE), tool
     assert running_in(folder) == []

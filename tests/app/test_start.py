@@ -8,28 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.program import TODO_MCP, Program
-from tests.contract.project import PACKAGES, ROOT
+from tests.app.program import TODO_MCP, Program, another_project
+from tests.contract.project import ROOT
 from todo_app.__main__ import search_elsewhere_last
 
-LIBRARIES = ("alembic", "limits", "mcp", "sqlalchemy", "typer", "uvicorn")
-STANDARD = ("calendar", "json", "queue", "socket")
 PROGRAM = (sys.executable, "-m", "todo_app")
 SAFE_PROGRAM = (sys.executable, "-P", "-m", "todo_app")
-
-
-def another_project(folder: Path) -> Path:
-    """A folder full of the names of our packages, of our libraries and of Python's; importing one ends the program."""
-    project = folder / "another project"
-    project.mkdir()
-    for package in {*PACKAGES, "migrations"} - {"todo_app"}:
-        (project / package).mkdir()
-        (project / package / "__init__.py").write_text(f"raise SystemExit('imported the wrong {package}')\n")
-    for module in (*LIBRARIES, *STANDARD):
-        (project / f"{module}.py").write_text(f"raise SystemExit('imported the wrong {module}')\n")
-    # With an `__init__.py` in it, Python would run this one, before any line of ours.
-    (project / "todo_app").mkdir()
-    return project
 
 
 @pytest.mark.requirement("OP1", "DB3")

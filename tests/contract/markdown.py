@@ -63,6 +63,12 @@ def table(section: str) -> list[dict[str, str]]:
     return found[0] if found else []
 
 
+def tools(readme: str) -> list[str]:
+    """Every tool of the README's table."""
+    (listed,) = [rows for rows in tables(readme) if "tool" in rows[0]]
+    return [tool for row in listed for tool in codes(row["tool"])]
+
+
 def blocks(section: str) -> list[Any]:
     """Every block of JSON."""
     return [json.loads(text) for text in _BLOCK.findall(section)]

@@ -42,6 +42,7 @@ def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
 def test_the_readme_has_the_two_commands_and_each_client() -> None:
     assert "pip install uv && uv run todo-mcp serve" in README
     assert "pip install uv && uv run pytest" in README
+    assert "pip install --target .uv uv && .uv/bin/uv run todo-mcp serve" in README
     for client in ("claude mcp add", "mcpServers", "curl", "MCPServerStreamableHttp"):
         assert client in README
 
@@ -60,9 +61,16 @@ def test_the_readme_names_every_tool_and_no_other() -> None:
     from mcp_server.toolbox import EXPOSED
 
     assert OPERATIONS
-    (listed,) = [rows for rows in markdown.tables(README) if "tool" in rows[0]]
+    assert sorted(markdown.tools(README)) == sorted({*EXPOSED.values()})
 
-    assert sorted(tool for row in listed for tool in markdown.codes(row["tool"])) == sorted({*EXPOSED.values()})
+
+@pytest.mark.requirement("WR3", "MC1")
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_page_counts_the_tools_as_the_readme_lists_them(page: Path) -> None:
+    counted = {int(number) for number in re.findall(r"\b(\d+) tools\b", page.read_text(encoding="utf-8"))}
+
+    assert counted <= {len(markdown.tools(README))}
+    assert counted or page.name != "README.md" or page.parent != ROOT
 
 
 @pytest.mark.requirement("WR2")

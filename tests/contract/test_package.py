@@ -89,3 +89,18 @@ def test_nothing_else_has_an_upper_bound_and_no_private_module_is_imported_elsew
 
     assert bounded == UNPROMISED.keys()
     assert private == set()
+
+
+def test_production_installs_what_the_project_asks_for_each_file_by_its_hash() -> None:
+    """`.ci/run` resolves anew and compares whole; this needs no registry."""
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pins = re.findall(
+        r"^(\S+)==(\S+)(?: ; .+)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.MULTILINE
+    )
+    pinned = {name: pin for name, pin, _ in pins}
+
+    assert "".join(f"{line}\n" for line in text.splitlines() if not line.startswith("    ")).count("\n") == len(pins)
+    assert "://" not in text
+    assert {name for name, found in REQUIREMENTS.items() if not found.specifier.contains(pinned[name])} == set()
+    for page in ("README.md", "CONTRIBUTING.md"):
+        assert "requirements.lock" in (ROOT / page).read_text(encoding="utf-8")
