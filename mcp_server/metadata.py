@@ -24,7 +24,7 @@ _PREFLIGHT: Final = _ANY_ORIGIN | {
 
 
 def metadata_url(public_url: str) -> str:
-    """Where the metadata of the MCP endpoint is: the well-known part goes between host and path (§3.1)."""
+    """Return where the MCP endpoint's metadata is: the well-known part goes between host and path (RFC 9728 §3.1)."""
     return public_url + WELL_KNOWN + PATH
 
 

@@ -174,7 +174,7 @@ class Program:
 
 
 def another_project(folder: Path) -> Path:
-    """A folder full of the names of our packages, of our libraries and of Python's; importing one ends the program."""
+    """Make a folder with names of our packages, our libraries and Python's modules; importing one ends the program."""
     project = folder / "another project"
     project.mkdir()
     for package in {*PACKAGES, "migrations"} - {"todo_app"}:
@@ -188,7 +188,7 @@ def another_project(folder: Path) -> Path:
 
 
 def tools_named(printed: str) -> list[str]:
-    """The tools that `demo` found, in the order of their names."""
+    """Return the tools that `demo` found, in the order of their names."""
     found = re.search(r"^Connected\. (\d+) tools: (.+)$", printed, re.MULTILINE)
     assert found, printed
     names = sorted(found[2].split(", "))

@@ -64,7 +64,7 @@ def table(section: str) -> list[dict[str, str]]:
 
 
 def tools(readme: str) -> list[str]:
-    """Every tool of the README's table."""
+    """Return every tool of the README's table."""
     (listed,) = [rows for rows in tables(readme) if "tool" in rows[0]]
     return [tool for row in listed for tool in codes(row["tool"])]
 

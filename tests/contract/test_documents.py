@@ -80,8 +80,9 @@ def test_decisions_are_numbered_without_a_gap() -> None:
 
 @pytest.mark.requirement("WR2")
 @pytest.mark.parametrize("page", DECISIONS, ids=name_of)
-def test_every_decision_tells_context_decision_and_consequences(page: Path) -> None:
+def test_every_decision_tells_status_context_decision_and_consequences(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
 
     assert text.startswith(f"# {int(page.name[:4])}. ")
-    assert re.findall(r"^\*\*(\w+)\.\*\*", text, re.MULTILINE) == ["Context", "Decision", "Consequences"]
+    assert re.findall(r"^\*\*(\w+)\.\*\*", text, re.MULTILINE) == ["Status", "Context", "Decision", "Consequences"]
+    assert re.search(r"^\*\*Status\.\*\* (Accepted|Withdrawn), \d{4}-\d\d-\d\d\.", text, re.MULTILINE)

@@ -31,7 +31,7 @@ UNPROMISED: Final = {
 
 
 def modules_of(path: Path) -> Iterator[str]:
-    """Every module that a file imports, by its full name."""
+    """Find every module that a file imports, by its full name."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

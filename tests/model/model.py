@@ -1,8 +1,8 @@
 """The domain as a model: a person's rows in plain Python, and what each write makes of lists, tags and the profile.
 
-It follows the words of REQUIREMENTS and of the operations, not their code. Rows are immutable, so a state is copied
-by copying its dictionaries; the record of changes is the difference between the states before and after a write.
-What the model cannot know, the ids of new rows and the moments of writes, it takes from the answers.
+It follows the words of `specs/domain/todos.md` and of the operations, not their code. Rows are immutable, so a state
+is copied by copying its dictionaries; the record of changes is the difference between the states before and after a
+write. What the model cannot know, the ids of new rows and the moments of writes, it takes from the answers.
 """
 
 from __future__ import annotations

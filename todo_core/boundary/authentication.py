@@ -214,7 +214,10 @@ class Identity:
         return Principal(user_id, claims.scopes, is_delegated=claims.is_delegated), claims.expires_at
 
     async def _sign_in(self, issuer: str, subject: str, role: UserRole | None, claims: Claims | None = None) -> int:
-        """The user's id; the user is made at first sight (DESIGN §3) and has role and e-mail of the latest token."""
+        """Return the user's id; make the user at first sight, with role and e-mail of the latest token from then on.
+
+        What of a token counts when is in `specs/identity/tokens.md`.
+        """
         who = {"issuer": issuer, "subject": subject}
         email, name = (claims.email, claims.name) if claims is not None else (None, None)
         async with self._database.begin() as transaction:
