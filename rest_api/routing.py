@@ -273,9 +273,10 @@ class Routes:
         summary: str,
         also: tuple[int, ...] = (),
         words: str = "",
+        by_item: bool = False,
         pictures: Mapping[str, str] | None = None,
     ) -> Callable[[Handler], Handler]:
-        """Declare a route for an operation, or for several whose items carry their own refusals.
+        """Declare a route for an operation, or for several of which the body chooses one.
 
         Args:
             operations: What it does; the docstring and the refusals become the OpenAPI text. Nobody has to
@@ -286,11 +287,13 @@ class Routes:
             status: The status of a success.
             summary: A few words for the list of routes.
             also: Further statuses without a body, such as 304.
-            words: The OpenAPI text, where it is not that of one operation.
+            words: The OpenAPI text, where it is not that of the first operation.
+            by_item: Whether the answer of a batch carries what the operations themselves refuse, item by item.
             pictures: Media types that a success may have instead of JSON, each with what it shows.
         """
         served = [operations] if isinstance(operations, Operation) else operations
-        refusals = {*EVERY_REFUSAL, *(served[0].raises if len(served) == 1 else ())} - {ConfirmationRequired}
+        own = set() if by_item else {refusal for operation in served for refusal in operation.raises}
+        refusals = {*EVERY_REFUSAL} | own - {ConfirmationRequired}
         if any(operation.effect == "changes" for operation in served):
             refusals |= {*EVERY_WRITE_REFUSAL}
         for operation in served:

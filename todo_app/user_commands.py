@@ -12,7 +12,9 @@ from todo_app.running import AsJson, load, with_database
 from todo_core.settings import Settings
 
 if TYPE_CHECKING:
-    from todo_core.boundary.operation import Caller
+    from todo_core.boundary.operation import Caller, Operation
+    from todo_core.boundary.results import Changed
+    from todo_core.models.accounts import AccountRead
 
 commands = typer.Typer(
     help="Accounts: who they are and how much they hold, nothing of what is in it.", no_args_is_help=True
@@ -62,20 +64,24 @@ def user_list(
 @commands.command("suspend")
 def user_suspend(user_id: UserId) -> None:
     """Suspend an account: it is refused at once, everywhere."""
-    print("suspended" if _set_suspended(user_id, True) else "was suspended already")
+    from todo_core.operations import accounts
+
+    print("suspended" if _changes(accounts.suspend, user_id) else "was suspended already")
 
 
 @commands.command("reactivate")
 def user_reactivate(user_id: UserId) -> None:
     """Let a suspended account in again."""
-    print("reactivated" if _set_suspended(user_id, False) else "was active already")
-
-
-def _set_suspended(user_id: int, suspended: bool) -> bool:
     from todo_core.operations import accounts
 
+    print("reactivated" if _changes(accounts.reactivate, user_id) else "was active already")
+
+
+def _changes(operation: Operation[[int], Changed[AccountRead]], user_id: int) -> bool:
+    """Perform an operation on an account. Return whether it changed anything."""
+
     async def work(me: Caller) -> bool:
-        return (await me.perform(accounts.suspend, user_id, suspended)).one().changed
+        return (await me.perform(operation, user_id)).one().changed
 
     return bool(_operate(work))
 

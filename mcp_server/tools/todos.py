@@ -76,7 +76,13 @@ def _cleared(edit: TodoEdit) -> TodoUpdate:
     return cast("TodoUpdate", {**update, **dict.fromkeys(edit.get("clear", ()))})
 
 
-@tools.expose((operations.complete, operations.skip), title="Complete todos", answer=WRITE_SCHEMA)
+@tools.expose(
+    (operations.complete, operations.reopen, operations.skip),
+    title="Complete todos",
+    answer=WRITE_SCHEMA,
+    words="Set todos done, or open again with `completed` false. It sets and never toggles: a repeat changes nothing. "
+    "Open subtasks are completed, too. One that repeats comes back as a new todo, `next`.",
+)
 async def complete_todos(
     me: Me,
     ids: TodoIds,
@@ -89,13 +95,21 @@ async def complete_todos(
         raise InvalidInput(problems=[FieldProblem("skip", "cannot be given together with completed: false")])
     if skip:
         return answers.written(await me.perform(operations.skip, ids), answers.resolved)
-    return answers.written(await me.perform(operations.complete, ids, completed), answers.went_along)
+    operation = operations.complete if completed else operations.reopen
+    return answers.written(await me.perform(operation, ids), answers.went_along)
 
 
-@tools.expose(operations.delete, title="Delete todos", answer=WRITE_SCHEMA)
+@tools.expose(
+    (operations.delete, operations.restore),
+    title="Delete todos",
+    answer=WRITE_SCHEMA,
+    words="Move todos to the trash with their subtasks, or restore them with `deleted` false. "
+    "The trash is emptied after the retention time.",
+)
 async def delete_todos(
     me: Me,
     ids: TodoIds,
     deleted: Annotated[bool, Field(description="false restores them from the trash.")] = True,
 ) -> CallToolResult:
-    return answers.written(await me.perform(operations.delete, ids, deleted), answers.went_along)
+    operation = operations.delete if deleted else operations.restore
+    return answers.written(await me.perform(operation, ids), answers.went_along)

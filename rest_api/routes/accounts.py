@@ -36,9 +36,9 @@ async def suspend_account(me: MeOnce, user_id: PathId) -> Response:
     return answers.written(await me.perform(accounts.suspend, user_id), tag=False)
 
 
-@routes.expose(accounts.suspend, "POST", "/{user_id}/reactivate", shape=AccountRead, summary="Reactivate an account")
+@routes.expose(accounts.reactivate, "POST", "/{user_id}/reactivate", shape=AccountRead, summary="Reactivate an account")
 async def reactivate_account(me: MeOnce, user_id: PathId) -> Response:
-    return answers.written(await me.perform(accounts.suspend, user_id, False), tag=False)
+    return answers.written(await me.perform(accounts.reactivate, user_id), tag=False)
 
 
 @routes.expose(accounts.delete, "DELETE", "/{user_id}", shape=None, status=204, summary="Delete an account for good")

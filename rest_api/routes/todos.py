@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Final, Literal, cast
 
 from fastapi import Body, Query, Response
 from pydantic import BeforeValidator, Field
@@ -58,6 +58,8 @@ class IdsBatch(Input):
     ids: TodoIds
 
 
+_BY_IDS: Final = {"delete": todos.delete, "restore": todos.restore, "skip": todos.skip}
+
 Batch = Annotated[AddBatch | UpdateBatch | CompleteBatch | IdsBatch, Field(discriminator="action")]
 
 
@@ -98,11 +100,21 @@ async def delete_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> 
     return Response(status_code=204, headers=answers.tracks(deleted))
 
 
-@routes.expose(todos.complete, "PATCH", "/{todo_id}/complete", shape=TodoWritten, summary="Set a todo done or open")
+@routes.expose(
+    (todos.complete, todos.reopen),
+    "PATCH",
+    "/{todo_id}/complete",
+    shape=TodoWritten,
+    summary="Set a todo done or open",
+    words="Set a todo done, or open again with `is_completed` false. It sets and never toggles: a repeat changes "
+    "nothing.\n\nOpen subtasks are completed, too; opening a todo opens the done ones above it. One that repeats comes "
+    "back as a new todo, `next`.",
+)
 async def complete_todo(
     me: MeOnce, todo_id: PathId, body: Completion = Completion(), if_match: IfMatch = None
 ) -> Response:
-    return answers.written(await me.perform(todos.complete, [todo_id], body.is_completed, versions(if_match)))
+    operation = todos.complete if body.is_completed else todos.reopen
+    return answers.written(await me.perform(operation, [todo_id], versions(if_match)))
 
 
 @routes.expose(
@@ -112,18 +124,19 @@ async def skip_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Re
     return answers.written(await me.perform(todos.skip, [todo_id], versions(if_match)))
 
 
-@routes.expose(todos.delete, "POST", "/{todo_id}/restore", shape=TodoWritten, summary="Take a todo out of the trash")
+@routes.expose(todos.restore, "POST", "/{todo_id}/restore", shape=TodoWritten, summary="Take a todo out of the trash")
 async def restore_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
-    return answers.written(await me.perform(todos.delete, [todo_id], False, versions(if_match)))
+    return answers.written(await me.perform(todos.restore, [todo_id], versions(if_match)))
 
 
 @routes.expose(
-    (todos.add, todos.update, todos.complete, todos.delete, todos.skip),
+    (todos.add, todos.update, todos.complete, todos.reopen, todos.delete, todos.restore, todos.skip),
     "POST",
     "/batch",
     shape=ChangedRead[TodoWritten],
     summary="Add, change, complete, skip or trash up to 50 todos",
     words="One result for each item, in order: the row, or the problem that a request for this item alone would have.",
+    by_item=True,
 )
 async def batch_todos(me: MeOnce, batch: Annotated[Batch, Body()]) -> Response:
     match batch:
@@ -132,9 +145,7 @@ async def batch_todos(me: MeOnce, batch: Annotated[Batch, Body()]) -> Response:
         case UpdateBatch():
             changed = await me.perform(todos.update, batch.todos)
         case CompleteBatch():
-            changed = await me.perform(todos.complete, batch.ids, batch.is_completed)
-        case IdsBatch(action="skip"):
-            changed = await me.perform(todos.skip, batch.ids)
+            changed = await me.perform(todos.complete if batch.is_completed else todos.reopen, batch.ids)
         case IdsBatch():
-            changed = await me.perform(todos.delete, batch.ids, batch.action == "delete")
+            changed = await me.perform(_BY_IDS[batch.action], batch.ids)
     return answers.batch(changed)

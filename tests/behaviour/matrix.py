@@ -143,10 +143,18 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
     "todos.complete": Attempts(
         "not_owner",
         {
-            "PATCH /todos/{todo_id}/complete": [_nothing, _sent(is_completed=False)],
+            "PATCH /todos/{todo_id}/complete": [_nothing],
             "POST /todos/batch": [_batch("complete")],
         },
         [lambda at, _: {"ids": [at.todo]}],
+    ),
+    "todos.reopen": Attempts(
+        "not_owner",
+        {
+            "PATCH /todos/{todo_id}/complete": [_sent(is_completed=False)],
+            "POST /todos/batch": [lambda at, own: {**_batch("complete")(at, own), "is_completed": False}],
+        },
+        [lambda at, _: {"ids": [at.todo], "completed": False}],
     ),
     "todos.skip": Attempts(
         "not_owner",
@@ -155,12 +163,13 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
     ),
     "todos.delete": Attempts(
         "not_owner",
-        {
-            "DELETE /todos/{todo_id}": [_nothing],
-            "POST /todos/{todo_id}/restore": [_nothing],
-            "POST /todos/batch": [_batch("delete"), _batch("restore")],
-        },
-        [lambda at, _: {"ids": [at.todo]}, lambda at, _: {"ids": [at.todo], "deleted": False}],
+        {"DELETE /todos/{todo_id}": [_nothing], "POST /todos/batch": [_batch("delete")]},
+        [lambda at, _: {"ids": [at.todo]}],
+    ),
+    "todos.restore": Attempts(
+        "not_owner",
+        {"POST /todos/{todo_id}/restore": [_nothing], "POST /todos/batch": [_batch("restore")]},
+        [lambda at, _: {"ids": [at.todo], "deleted": False}],
     ),
     "lists.find": Attempts("own", {"GET /lists": [_nothing, lambda _, __: Query(archived="include")]}),
     "lists.get": Attempts("not_owner", {"GET /lists/{list_id}": [_nothing]}),
@@ -255,13 +264,8 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
     ),
     "accounts.find": Attempts("insufficient_scope", {"GET /admin/users": [_nothing]}),
     "accounts.get": Attempts("insufficient_scope", {"GET /admin/users/{user_id}": [_nothing]}),
-    "accounts.suspend": Attempts(
-        "insufficient_scope",
-        {
-            "POST /admin/users/{user_id}/suspend": [_nothing],
-            "POST /admin/users/{user_id}/reactivate": [_nothing],
-        },
-    ),
+    "accounts.suspend": Attempts("insufficient_scope", {"POST /admin/users/{user_id}/suspend": [_nothing]}),
+    "accounts.reactivate": Attempts("insufficient_scope", {"POST /admin/users/{user_id}/reactivate": [_nothing]}),
     "accounts.delete": Attempts("insufficient_scope", {"DELETE /admin/users/{user_id}": [_nothing]}),
 }
 

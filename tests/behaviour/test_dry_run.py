@@ -22,6 +22,7 @@ class Prepared:
     """Rows to write to."""
 
     open: int
+    done: int
     repeating: int
     trashed: int
     work: int
@@ -35,18 +36,20 @@ class Prepared:
 async def rows(me: Face, ann: Caller) -> Prepared:
     (work,) = (await me.add_list("work")).accepted
     (home,) = (await me.add_list("home")).accepted
-    opened, repeating, trashed = (
+    opened, done, repeating, trashed = (
         await me.add(
             {"title": "open", "tags": ["x", "y"], "list_id": work},
+            {"title": "done"},
             {"title": "repeating", "repeat": "daily"},
             {"title": "trashed"},
         )
     ).accepted
     await me.add({"title": "below", "parent_id": opened})
+    await me.complete(done)
     await me.delete(trashed)
     change = (await me.update({"id": opened, "description": "d"})).change
     found = await tags_of(ann)
-    return Prepared(opened, repeating, trashed, work, home, found["x"]["id"], found["y"]["id"], change)
+    return Prepared(opened, done, repeating, trashed, work, home, found["x"]["id"], found["y"]["id"], change)
 
 
 Write = Callable[[Face, Prepared, str | None], Awaitable[Written | Profile]]
@@ -55,6 +58,7 @@ WRITES: dict[str, Write] = {
     "add": lambda me, _, key: me.add({"title": "new", "tags": ["new", "x"], "due": "tomorrow"}, key=key),
     "update": lambda me, at, key: me.update({"id": at.open, "title": "b", "list_id": at.home, "tags": ["z"]}, key=key),
     "complete": lambda me, at, key: me.complete(at.open, at.repeating, key=key),
+    "reopen": lambda me, at, key: me.complete(at.done, completed=False, key=key),
     "skip": lambda me, at, key: me.skip(at.repeating, key=key),
     "delete": lambda me, at, key: me.delete(at.open, key=key),
     "restore": lambda me, at, key: me.delete(at.trashed, deleted=False, key=key),

@@ -90,7 +90,7 @@ async def test_a_suspended_user_is_403_at_once_and_writes_nothing(
     told = refusal(response, 403, "suspended")
     assert told["retryable"] is False
     assert "www-authenticate" not in response.headers
-    await ada.perform(accounts.suspend, suspended, False)
+    await ada.perform(accounts.reactivate, suspended)
     assert (await her.get("/api/v1/todos", params={"status": "all"})).json()["total"] == 0
 
 
@@ -100,7 +100,7 @@ async def test_a_reactivated_user_goes_on_with_the_same_token(her: httpx2.AsyncC
     await ada.perform(accounts.suspend, suspended)
     assert (await ask(her)).status_code == 403
 
-    await ada.perform(accounts.suspend, suspended, False)
+    await ada.perform(accounts.reactivate, suspended)
 
     assert (await ask(her)).status_code in (200, 201)
 

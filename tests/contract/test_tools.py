@@ -14,12 +14,13 @@ from mcp.shared.inbound import X_MCP_HEADER_KEY
 
 from mcp_server.http import PATH
 from mcp_server.server import FEATURES
+from mcp_server.toolbox import EXPOSED
 from tests.contract import markdown, shapes
 from tests.contract.conftest import Compare
 from tests.contract.project import SPECS, name_of
 from tests.faces import FaceName, call, http_client, rpc
 from tests.support import token_of
-from todo_core.boundary.operation import Caller, Operation
+from todo_core.boundary.operation import OPERATIONS, Caller, Operation
 from todo_core.errors import (
     Conflict,
     IdempotencyKeyReused,
@@ -38,9 +39,12 @@ Json = dict[str, Any]
 FOLDER: Final = SPECS / "mcp" / "tools"
 TEXT: Final = (SPECS / "mcp" / "tools.md").read_text(encoding="utf-8")
 WRITTEN: Final = {markdown.code(title): body for title, body in markdown.sections(TEXT, 2).items() if "`" in title}
-OPERATIONS: Final[dict[str, Operation[..., Any]]] = {
-    tool.name: operation for feature in FEATURES for tool, operation in feature.tools.tools
+SERVED: Final[dict[str, list[Operation[..., Any]]]] = {
+    tool.name: [OPERATIONS[name] for name, by in EXPOSED.items() if by == tool.name]
+    for feature in FEATURES
+    for tool, _ in feature.tools.tools
 }
+"""The operations of each tool, in the order in which it was declared with them."""
 HINTS: Final = {
     "read-only": "readOnlyHint",
     "destructive": "destructiveHint",
@@ -76,14 +80,14 @@ def part(name: str, title: str) -> str:
 
 
 @pytest.mark.requirement("MC3")
-@pytest.mark.parametrize("tool", OPERATIONS)
+@pytest.mark.parametrize("tool", SERVED)
 async def test_each_snapshot_is_what_tools_list_sends(tools: dict[str, Json], compare: Compare, tool: str) -> None:
     assert tools[tool].keys() == {"name", "title", "description", "inputSchema", "outputSchema", "annotations"}
 
     compare(FOLDER / f"{tool}.json", tools[tool])
 
 
-@pytest.mark.parametrize("tool", OPERATIONS)
+@pytest.mark.parametrize("tool", SERVED)
 async def test_each_schema_is_a_valid_one(tools: dict[str, Json], tool: str) -> None:
     Draft202012Validator.check_schema(tools[tool]["inputSchema"])
     Draft202012Validator.check_schema(tools[tool]["outputSchema"])
@@ -94,7 +98,7 @@ async def test_no_argument_comes_in_a_header(tools: dict[str, Json]) -> None:
 
 
 def test_there_is_no_snapshot_of_a_tool_that_is_gone(request: pytest.FixtureRequest) -> None:
-    stale = [path for path in FOLDER.iterdir() if path.stem not in OPERATIONS or path.suffix != ".json"]
+    stale = [path for path in FOLDER.iterdir() if path.stem not in SERVED or path.suffix != ".json"]
     if request.config.getoption("--update-specs"):
         for path in stale:
             path.unlink()
@@ -118,14 +122,17 @@ async def test_every_tool_is_written_down_and_no_other(tools: dict[str, Json]) -
     assert sorted(WRITTEN) == sorted(tools)
 
 
-async def test_operation_and_title_are_those_of_the_tool(tools: dict[str, Json], name: str) -> None:
-    assert markdown.code(markdown.value(WRITTEN[name], "Operation")) == OPERATIONS[name].name
+async def test_operations_and_title_are_those_of_the_tool(tools: dict[str, Json], name: str) -> None:
+    word = "Operation" if len(SERVED[name]) == 1 else "Operations"
+    assert markdown.codes(markdown.value(WRITTEN[name], word)) == [operation.name for operation in SERVED[name]]
     assert markdown.value(WRITTEN[name], "Title") == tools[name]["title"]
 
 
 @pytest.mark.requirement("ID4")
-def test_the_scope_is_that_of_the_operation(name: str) -> None:
-    assert markdown.code(markdown.value(WRITTEN[name], "Scope")) == OPERATIONS[name].scope
+def test_the_scope_is_that_of_the_operations(name: str) -> None:
+    written = markdown.code(markdown.value(WRITTEN[name], "Scope"))
+
+    assert {written} == {operation.scope for operation in SERVED[name]}
 
 
 @pytest.mark.requirement("MC3")
@@ -157,9 +164,9 @@ async def test_the_outer_members_of_the_answer_are_those_of_the_schema(tools: di
 
 
 @pytest.mark.requirement("MC4")
-def test_the_errors_are_those_of_the_operation(name: str) -> None:
+def test_the_errors_are_those_of_the_operations(name: str) -> None:
     common = {kind.code for kind in (*EVERY, *EVERY_WRITE)}
-    expected = {kind.code for kind in OPERATIONS[name].raises} - common
+    expected = {kind.code for operation in SERVED[name] for kind in operation.raises} - common
 
     assert set(markdown.codes(markdown.value(part(name, "Errors"), "Besides those of every tool"))) == expected
 
@@ -168,7 +175,7 @@ def test_the_errors_of_every_tool_are_told_once() -> None:
     rows = markdown.table(markdown.sections(TEXT, 2)["Errors"])
     told = {markdown.code(row["Code"]): row for row in rows}
     refusals = {kind.code: kind for kind in (*EVERY, *EVERY_WRITE)}
-    refusals |= {kind.code: kind for operation in OPERATIONS.values() for kind in operation.raises}
+    refusals |= {kind.code: kind for served in SERVED.values() for one in served for kind in one.raises}
 
     assert told.keys() == refusals.keys() | {"all_refused", "declined", "internal_error"}
     for code, kind in refusals.items():
@@ -292,7 +299,7 @@ async def test_every_example_runs_and_answers_as_it_is_written(app: FastAPI, ann
 
 
 def test_every_tool_has_an_example() -> None:
-    assert {called["name"] for called, _ in examples()} == OPERATIONS.keys()
+    assert {called["name"] for called, _ in examples()} == SERVED.keys()
 
 
 async def test_every_written_answer_matches_its_schema(tools: dict[str, Json]) -> None:

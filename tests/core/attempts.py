@@ -134,15 +134,11 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         lambda me, its, own: me.perform(todos.update, [{"id": own.todo, "parent_id": its.open}]),
         lambda me, _, own: me.perform(todos.update, [{"id": own.todo, "add_tags": [SHARED], "remove_tags": [MARK]}]),
     ],
-    "todos.complete": [
-        lambda me, its, _: me.perform(todos.complete, its.todos),
-        lambda me, its, _: me.perform(todos.complete, its.todos, completed=False),
-    ],
+    "todos.complete": [lambda me, its, _: me.perform(todos.complete, its.todos)],
+    "todos.reopen": [lambda me, its, _: me.perform(todos.reopen, its.todos)],
     "todos.skip": [lambda me, its, _: me.perform(todos.skip, [its.subtask])],
-    "todos.delete": [
-        lambda me, its, _: me.perform(todos.delete, its.todos),
-        lambda me, its, _: me.perform(todos.delete, its.todos, deleted=False),
-    ],
+    "todos.delete": [lambda me, its, _: me.perform(todos.delete, its.todos)],
+    "todos.restore": [lambda me, its, _: me.perform(todos.restore, its.todos)],
     "lists.find": [lambda me, _, __: me.perform(lists.find, ListQuery(archived="include"))],
     "lists.get": [
         lambda me, its, _: me.perform(lists.get, its.list),
@@ -215,10 +211,10 @@ ON_ACCOUNTS: dict[str, list[Attempt]] = {
         lambda me, its, _: me.perform(accounts.find, AccountQuery(status="active", cursor=its.user - 1, limit=1)),
     ],
     "accounts.get": [lambda me, its, _: me.perform(accounts.get, its.user)],
-    "accounts.suspend": [
-        lambda me, its, _: me.perform(accounts.suspend, its.user),
-        lambda me, its, _: me.perform(accounts.suspend, its.user, suspended=False),
-        lambda me, _, __: me.perform(accounts.suspend, me.principal.user_id, suspended=False),
+    "accounts.suspend": [lambda me, its, _: me.perform(accounts.suspend, its.user)],
+    "accounts.reactivate": [
+        lambda me, its, _: me.perform(accounts.reactivate, its.user),
+        lambda me, _, __: me.perform(accounts.reactivate, me.principal.user_id),
     ],
     "accounts.delete": [lambda me, its, _: me.perform(accounts.delete, its.user)],
 }

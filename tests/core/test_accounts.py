@@ -82,8 +82,12 @@ async def account(admin: Caller, somebody: Caller) -> Account:
     return read
 
 
-async def suspend(admin: Caller, somebody: Caller, suspended: bool = True) -> Any:
-    return await admin.perform(accounts.suspend, somebody.principal.user_id, suspended=suspended)
+async def suspend(admin: Caller, somebody: Caller) -> Any:
+    return await admin.perform(accounts.suspend, somebody.principal.user_id)
+
+
+async def reactivate(admin: Caller, somebody: Caller) -> Any:
+    return await admin.perform(accounts.reactivate, somebody.principal.user_id)
 
 
 async def delete(admin: Caller, somebody: Caller) -> Any:
@@ -147,7 +151,7 @@ async def test_an_account_that_never_was_is_not_found(ada: Caller) -> None:
     for attempt in (
         ada.perform(accounts.get, 2**62),
         ada.perform(accounts.suspend, 2**62),
-        ada.perform(accounts.suspend, 2**62, suspended=False),
+        ada.perform(accounts.reactivate, 2**62),
         ada.perform(accounts.delete, 2**62),
     ):
         with pytest.raises(NotFound) as refused:
@@ -334,7 +338,7 @@ async def test_a_reactivated_user_goes_on_where_it_was(everywhere: Everywhere, a
     await suspend(ada, everywhere.user)
     assert await everywhere.heard() == {Suspended}
 
-    assert codes(await suspend(ada, everywhere.user, suspended=False)) == ["changed"]
+    assert codes(await reactivate(ada, everywhere.user)) == ["changed"]
 
     assert await everywhere.heard() == {None}
     assert "kept" in await titles_of(everywhere.user)
@@ -360,7 +364,7 @@ async def test_suspending_and_reactivating_tell_the_account_and_a_repetition_cha
     ada: Caller, ann: Caller, admin: asyncpg.Connection
 ) -> None:
     active = await account(ada, ann)
-    assert codes(await suspend(ada, ann, suspended=False)) == ["unchanged"]
+    assert codes(await reactivate(ada, ann)) == ["unchanged"]
 
     first = await suspend(ada, ann)
     assert row_of(first) == await account(ada, ann) == active | {"suspended_at": row_of(first)["suspended_at"]}
@@ -369,7 +373,7 @@ async def test_suspending_and_reactivating_tell_the_account_and_a_repetition_cha
     again = await suspend(ada, ann)
     assert (codes(again), again.change_id, row_of(again)) == (["unchanged"], None, row_of(first))
 
-    back = await suspend(ada, ann, suspended=False)
+    back = await reactivate(ada, ann)
     assert (codes(back), row_of(back)) == (["changed"], active)
     recorded = (await everything_of(admin, ada.principal.user_id))["changes"]
     assert [row["id"] for row in recorded] == [first.change_id, back.change_id]
@@ -378,20 +382,20 @@ async def test_suspending_and_reactivating_tell_the_account_and_a_repetition_cha
 @pytest.mark.requirement("SA1")
 async def test_a_repetition_under_a_key_gets_the_first_answer(ada: Caller, ann: Caller) -> None:
     first = await suspend(ada.once("key"), ann)
-    await suspend(ada, ann, suspended=False)
+    await reactivate(ada, ann)
 
     again = await suspend(ada.once("key"), ann)
 
     assert (again.replayed, row_of(again), again.change_id) == (True, row_of(first), first.change_id)
     assert (await account(ada, ann))["suspended_at"] is None
     with pytest.raises(IdempotencyKeyReused):
-        await suspend(ada.once("key"), ann, suspended=False)
+        await reactivate(ada.once("key"), ann)
 
 
 async def test_nobody_suspends_reactivates_or_deletes_themselves(ada: Caller, admin: asyncpg.Connection) -> None:
     before = await everything_of(admin, ada.principal.user_id)
 
-    for attempt in (suspend(ada, ada), suspend(ada, ada, suspended=False), delete(ada, ada)):
+    for attempt in (suspend(ada, ada), reactivate(ada, ada), delete(ada, ada)):
         with pytest.raises(Conflict) as refused:
             await attempt
         assert type(refused.value) is Conflict
@@ -599,7 +603,7 @@ async def test_nothing_personal_of_a_deleted_account_is_left_anywhere(
 
 @pytest.mark.requirement("SA3")
 async def test_what_was_done_to_an_account_cannot_be_undone(ada: Caller, ann: Caller, bob: Caller) -> None:
-    done = [await suspend(ada, ann), await suspend(ada, ann, suspended=False), await delete(ada, bob)]
+    done = [await suspend(ada, ann), await reactivate(ada, ann), await delete(ada, bob)]
 
     for change in done:
         with pytest.raises(UndoRefused) as refused:

@@ -76,7 +76,7 @@ async def test_a_change_is_recorded_with_who_when_how_before_and_after(ann: Call
 async def test_what_changed_nothing_is_not_recorded(ann: Caller) -> None:
     (one,) = await add(ann, "one")
 
-    unchanged = await ann.perform(todos.complete, [one], completed=False)
+    unchanged = await ann.perform(todos.reopen, [one])
     refused = await ann.perform(todos.complete, [2**62])
 
     assert (unchanged.change_id, refused.change_id) == (None, None)
@@ -130,9 +130,9 @@ async def test_another_users_change_is_refused_as_such_and_a_missing_one_as_miss
             ],
         ),
         lambda me, ids: me.perform(todos.complete, ids),
-        lambda me, ids: me.perform(todos.complete, ids, completed=False),
+        lambda me, ids: me.perform(todos.reopen, ids),
         lambda me, ids: me.perform(todos.delete, ids),
-        lambda me, ids: me.perform(todos.delete, ids, deleted=False),
+        lambda me, ids: me.perform(todos.restore, ids),
     ],
     ids=["add", "update", "complete", "reopen", "delete", "restore"],
 )

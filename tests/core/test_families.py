@@ -129,14 +129,14 @@ async def test_the_database_keeps_every_promise_about_families_whatever_is_done(
         lambda: ann.perform(todos.complete, [below]),
         lambda: ann.perform(todos.delete, [deeper]),
         lambda: ann.perform(todos.complete, [top]),
-        lambda: ann.perform(todos.delete, [deeper], deleted=False),
-        lambda: ann.perform(todos.complete, [deeper], completed=False),
+        lambda: ann.perform(todos.restore, [deeper]),
+        lambda: ann.perform(todos.reopen, [deeper]),
         lambda: ann.perform(todos.update, [{"id": below, "parent_id": other}]),
         lambda: ann.perform(todos.delete, [other]),
-        lambda: ann.perform(todos.delete, [deeper], deleted=False),
+        lambda: ann.perform(todos.restore, [deeper]),
         lambda: ann.perform(todos.complete, [other]),
         lambda: ann.perform(todos.delete, [top]),
-        lambda: ann.perform(todos.delete, [top], deleted=False),
+        lambda: ann.perform(todos.restore, [top]),
     ]
 
     for step in steps:
@@ -212,7 +212,7 @@ async def test_a_family_is_restored_in_any_order(ann: Caller) -> None:
     (sibling,) = (row["id"] for row in told(await ann.perform(todos.add, [TodoCreate(title="x", parent_id=parent)])))
     await ann.perform(todos.delete, [parent])
 
-    restored = await ann.perform(todos.delete, [child, parent], deleted=False)
+    restored = await ann.perform(todos.restore, [child, parent])
 
     assert codes(restored) == ["changed", "changed"]
     assert (await ann.perform(todos.get, sibling)).json

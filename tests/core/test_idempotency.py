@@ -78,13 +78,13 @@ async def test_a_repetition_gets_the_refused_items_too(ann: Caller, bob: Caller)
 
 async def test_an_answer_that_changed_nothing_is_kept_as_well(ann: Caller) -> None:
     (mine,) = await add(ann, "mine")
-    first = await ann.once("key").perform(todos.complete, [mine, 2**62], completed=False)
+    first = await ann.once("key").perform(todos.reopen, [mine, 2**62])
     assert codes(first) == ["unchanged", "not_found"]
     assert first.change_id is None
 
     await ann.perform(todos.complete, [mine])
 
-    assert_same_answer(await ann.once("key").perform(todos.complete, [mine, 2**62], completed=False), first)
+    assert_same_answer(await ann.once("key").perform(todos.reopen, [mine, 2**62]), first)
 
 
 async def test_an_undo_is_repeated_without_being_undone(ann: Caller) -> None:

@@ -309,7 +309,7 @@ async def test_a_populated_database_goes_down_to_an_older_one_with_every_row_and
         if older != "0001":  # which cannot remember that she is suspended
             with pytest.raises(Suspended):
                 await titles_of(me)
-            await replace(admin, core=core).perform(accounts.suspend, me.principal.user_id, suspended=False)
+            await replace(admin, core=core).perform(accounts.reactivate, me.principal.user_id)
         assert await titles_of(me) == ["kept"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -218,10 +219,27 @@ def test_accounts_are_for_the_role_that_can_read_no_todo_and_nothing_else_is(kno
     assert (known.role, known.scope == "admin") == ("todo_admin" if for_admins else "todo_app", for_admins)
 
 
+@pytest.mark.requirement("SA2")
+@pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
+def test_no_flag_turns_an_operation_into_its_opposite(known: Operation[..., Any]) -> None:
+    """The record would name the one where the other happened (decision 21)."""
+    parameters = inspect.signature(known.run).parameters.values()
+
+    assert [one.name for one in parameters if "bool" in str(one.annotation)] == []
+
+
+def test_what_takes_something_away_is_destructive_and_what_gives_it_back_is_not() -> None:
+    taking = (
+        "todos.delete lists.delete tags.merge tags.delete changes.undo tokens.revoke accounts.suspend accounts.delete"
+    )
+
+    assert {known.name for known in OPERATIONS.values() if known.destructive} == {*taking.split()}
+
+
 @pytest.mark.requirement("OP5")
 @pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
 def test_a_batch_is_what_takes_a_list_of_items(known: Operation[..., Any]) -> None:
-    batches = {f"todos.{verb}" for verb in ("add", "update", "complete", "delete", "skip")}
+    batches = {f"todos.{verb}" for verb in ("add", "update", "complete", "reopen", "delete", "restore", "skip")}
     batches |= {f"lists.{verb}" for verb in ("add", "update", "delete")}
 
     assert known.is_batch == (known.name in batches)

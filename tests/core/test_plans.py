@@ -132,7 +132,7 @@ async def _everything(me: Caller) -> None:
     await me.perform(todos.skip, [again])
     await me.perform(todos.complete, [again, parent])
     await me.perform(todos.delete, [parent])
-    await me.perform(todos.delete, [parent], False)
+    await me.perform(todos.restore, [parent])
     undone = await me.perform(todos.delete, [below])
     assert undone.change_id is not None
     await me.perform(changes.undo, undone.change_id)

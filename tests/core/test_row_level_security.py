@@ -191,7 +191,9 @@ async def test_without_both_walls_these_tests_would_notice(
     read = (
         "todos.find todos.get lists.find lists.get tags.find tags.get changes.find changes.get tokens.find overview.get"
     )
-    written = "todos.update todos.complete todos.skip todos.delete changes.undo tokens.revoke"
+    written = (
+        "todos.update todos.complete todos.reopen todos.skip todos.delete todos.restore changes.undo tokens.revoke"
+    )
     told_of = {*read.split(), *written.split()}
     assert {f"{table} changed" for table in changed} | {f"{name} told" for name in told_of} <= leaks
 
@@ -312,6 +314,7 @@ async def test_without_the_scope_and_postgresqls_own_check_these_tests_would_not
 
     assert all(MARK in words for name in ("accounts.find", "accounts.get") for words in heard[name])
     assert any("suspended_at': '" in words for words in heard["accounts.suspend"])
+    assert any("suspended_at': None" in words for words in heard["accounts.reactivate"])
     assert not any((await everything_of(admin, its.user)).values())
 
 

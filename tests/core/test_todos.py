@@ -139,7 +139,7 @@ async def test_setting_what_is_set_changes_neither_version_nor_moment(ann: Calle
 
     again = await ann.perform(todos.complete, [one])
     same = await ann.perform(todos.update, [{"id": one, "title": "one", "is_completed": True}])
-    back = await ann.perform(todos.complete, [one], completed=False)
+    back = await ann.perform(todos.reopen, [one])
 
     assert codes(again) == codes(same) == ["unchanged"]
     assert row_of(again) == row_of(same) == row_of(done)
@@ -169,7 +169,7 @@ async def test_trash_and_restore_obey_the_version_too(ann: Caller) -> None:
     assert codes(await ann.perform(todos.delete, [one], if_version=2)) == ["version_conflict"]
     assert codes(await ann.perform(todos.delete, [one], if_version=1)) == ["changed"]
     assert codes(await ann.perform(todos.update, [{"id": one, "title": "x"}])) == ["not_found"]
-    assert codes(await ann.perform(todos.delete, [one], deleted=False, if_version=2)) == ["changed"]
+    assert codes(await ann.perform(todos.restore, [one], if_version=2)) == ["changed"]
     assert await titles_of(ann) == ["one"]
 
 

@@ -119,7 +119,7 @@ async def test_a_suspended_user_is_turned_away(
     generation: FaceName, app: FastAPI, ann: Caller, ada: Caller, method: str
 ) -> None:
     token = await token_of(ann)
-    await ada.perform(accounts.suspend, ann.principal.user_id, True)
+    await ada.perform(accounts.suspend, ann.principal.user_id)
     async with http_client(app, token) as http:
         turned_away(await rpc(http, generation, method, READING.get(method, {})), 403, "suspended")
 

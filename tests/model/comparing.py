@@ -16,9 +16,10 @@ OPERATIONS: Final = {
     "add": "todos.add",
     "update": "todos.update",
     "complete": "todos.complete",
+    "reopen": "todos.reopen",
     "skip": "todos.skip",
     "delete": "todos.delete",
-    "restore": "todos.delete",
+    "restore": "todos.restore",
     "add_lists": "lists.add",
     "update_lists": "lists.update",
     "delete_lists": "lists.delete",
@@ -69,7 +70,7 @@ class Write:
     @property
     def tells_along(self) -> bool:
         """Whether the answer says how many."""
-        kinds = ("complete", "delete", "restore", *(("update",) if self.how.face == "rest" else ()))
+        kinds = ("complete", "reopen", "delete", "restore", *(("update",) if self.how.face == "rest" else ()))
         return self.request.kind in kinds and all(item.told for item in self.answer.items if item.code is None)
 
 
@@ -118,7 +119,7 @@ class Comparison:
             self._next(write, expected, told["next"])
         elif kind == "update":
             same("version", told["version"], write.person.state.todos[expected.id].version)
-        elif kind in ("complete", "delete", "restore"):
+        elif kind in ("complete", "reopen", "delete", "restore"):
             self._next(write, expected, told.get("next"))
 
     def _next(self, write: Write, expected: Done, told: Json | None) -> None:

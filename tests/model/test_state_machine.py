@@ -94,13 +94,13 @@ class Domain(Ground):
     @rule(way=WAY, numbers=IDS, seen=SEEN)
     def complete(self, way: Way, numbers: list[int], seen: int | None) -> None:
         ids = self._ids(way, numbers, lambda todo: todo.is_open)
-        self._by_ids(way, "complete", ids, seen, _completing(True), completed=True)
+        self._by_ids(way, "complete", ids, seen, _completing(True))
 
     @precondition(lambda self: self.some(lambda todo: todo.is_live and todo.completed is not None))
     @rule(way=WAY, numbers=IDS, seen=SEEN)
     def reopen(self, way: Way, numbers: list[int], seen: int | None) -> None:
         ids = self._ids(way, numbers, lambda todo: todo.is_live and todo.completed is not None)
-        self._by_ids(way, "complete", ids, seen, _completing(False), completed=False)
+        self._by_ids(way, "reopen", ids, seen, _completing(False))
 
     @precondition(lambda self: self.some(lambda todo: todo.is_open and todo.repeat is not None))
     @rule(way=WAY, numbers=IDS, seen=SEEN)
@@ -126,12 +126,12 @@ class Domain(Ground):
             for number, is_one in zip(numbers, is_meant, strict=True)
         ]
 
-    def _by_ids(self, way: Way, kind: str, ids: list[int], seen: int | None, run: ByIds, **more: Any) -> None:
+    def _by_ids(self, way: Way, kind: str, ids: list[int], seen: int | None, run: ByIds) -> None:
         who, how = way
         condition: Json = {}
         if how.face == "rest" and len(ids) == 1:
             condition = self.seen(self.people[who].state.todos.get(ids[0]), seen)
-        arguments = {"ids": ids} | more | condition
+        arguments = {"ids": ids} | condition
         self._write(way, kind, arguments, lambda w: run(w, ids, condition.get("if_version")))
 
     # --- lists, tags, the profile -----------------------------------------------------------------

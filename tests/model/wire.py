@@ -74,6 +74,7 @@ TOOLS: Final = {
     "add": "add_todos",
     "update": "update_todos",
     "complete": "complete_todos",
+    "reopen": "complete_todos",
     "skip": "complete_todos",
     "delete": "delete_todos",
     "restore": "delete_todos",
@@ -86,7 +87,13 @@ TOOLS: Final = {
     "undo": "undo",
     "profile": "update_profile",
 }
-_TOLD: Final = {"skip": {"skip": True}, "delete": {"deleted": True}, "restore": {"deleted": False}}
+_TOLD: Final = {
+    "complete": {"completed": True},
+    "reopen": {"completed": False},
+    "skip": {"skip": True},
+    "delete": {"deleted": True},
+    "restore": {"deleted": False},
+}
 
 
 async def send(http: httpx2.AsyncClient, request: Request, how: How, key: str | None) -> Answer:
@@ -123,8 +130,8 @@ def _route(request: Request, how: How) -> Route:
     given = request.arguments
     if request.kind in _OF_TODOS and not is_single(request, how):
         batch: Json = {"action": request.kind} | given
-        if "completed" in batch:
-            batch["is_completed"] = batch.pop("completed")
+        if request.kind == "reopen":
+            batch |= {"action": "complete", "is_completed": False}
         if "todos" in batch:
             batch["todos"] = [nulled(item) for item in batch["todos"]]
         return "POST", "/todos/batch", batch
@@ -139,14 +146,11 @@ def _removal(given: Json) -> Route:
     return "DELETE", f"/lists/{given['ids'][0]}?{query}", None
 
 
-_OF_TODOS: Final = ("add", "update", "complete", "skip", "delete", "restore")
+_OF_TODOS: Final = ("add", "update", "complete", "reopen", "skip", "delete", "restore")
 _ROUTES: Final[dict[str, Callable[[Json], Route]]] = {
     "add": lambda given: ("POST", "/todos", given["todos"][0]),
-    "complete": lambda given: (
-        "PATCH",
-        f"/todos/{given['ids'][0]}/complete",
-        {"is_completed": given["completed"]},
-    ),
+    "complete": lambda given: ("PATCH", f"/todos/{given['ids'][0]}/complete", {"is_completed": True}),
+    "reopen": lambda given: ("PATCH", f"/todos/{given['ids'][0]}/complete", {"is_completed": False}),
     "skip": lambda given: ("POST", f"/todos/{given['ids'][0]}/skip", None),
     "restore": lambda given: ("POST", f"/todos/{given['ids'][0]}/restore", None),
     "delete": lambda given: ("DELETE", f"/todos/{given['ids'][0]}", None),

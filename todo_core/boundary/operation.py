@@ -58,6 +58,8 @@ class Operation(Generic[P, R]):
     """Whether an app that acts for the user, with an OAuth access token, may run it."""
     is_batch: bool
     """Whether its first argument is a sequence of items."""
+    formerly: tuple[str, bool] | None = None
+    """The operation and the flag that versions before decision 21 ran in its place."""
 
     @property
     def role(self) -> Role:
@@ -67,6 +69,17 @@ class Operation(Generic[P, R]):
     def cost(self, args: Sequence[Any]) -> int:
         """What a call takes from the rate limit: a batch costs each of its items."""
         return max(len(args[0]), 1) if self.is_batch and args else 1
+
+    def fingerprint(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+        """Return what makes two requests under an idempotency key the same.
+
+        A key lives for a day, so a retry may reach another version of the server than the request did, and both must
+        compute the same: the flag is the second argument, as it was, and left out where `if_version` is given by name.
+        """
+        if self.formerly is None or kwargs:
+            return idempotency.fingerprint(self.name, args, kwargs)
+        name, flag = self.formerly
+        return idempotency.fingerprint(name, [args[0], flag, *args[1:]], kwargs)
 
     @property
     def words(self) -> str:
@@ -86,6 +99,7 @@ def operation(
     destructive: bool = False,
     idempotent: bool = True,
     for_apps: bool = True,
+    formerly: tuple[str, bool] | None = None,
 ) -> Callable[[Callable[Concatenate[Tx, P], Awaitable[R]]], Operation[P, R]]:
     """Declare an operation; its name is `<module>.<function>`.
 
@@ -96,11 +110,14 @@ def operation(
         destructive: Whether it takes something away.
         idempotent: Whether a repetition changes nothing more.
         for_apps: Whether an app that acts for the user may run it.
+        formerly: The operation and the flag that versions before decision 21 ran in its place.
     """
 
     def declare(run: Callable[Concatenate[Tx, P], Awaitable[R]]) -> Operation[P, R]:
         name = f"{run.__module__.rpartition('.')[2]}.{getattr(run, '__name__', '')}"
-        declared = Operation(run, name, effect, scope, raises, destructive, idempotent, for_apps, _takes_batch(run))
+        declared = Operation(
+            run, name, effect, scope, raises, destructive, idempotent, for_apps, _takes_batch(run), formerly
+        )
         OPERATIONS[name] = declared
         return declared
 
@@ -249,7 +266,7 @@ class Caller:
         async with begin as transaction:
             fingerprint = b""
             if key is not None:
-                fingerprint = idempotency.fingerprint(operation.name, args, kwargs)
+                fingerprint = operation.fingerprint(args, kwargs)
                 if (first_answer := await idempotency.claim(transaction, key, fingerprint)) is not None:
                     return first_answer  # type: ignore[return-value]  # what an operation that changes returns
             result = await operation.run(Tx(self, transaction), *args, **kwargs)

@@ -90,7 +90,7 @@ class ChangeRead(Output):
 
     id: Annotated[int, Field(description="Id; later changes have higher ids.")]
     at: Annotated[datetime, Field(description="When it was committed.")]
-    operation: Annotated[str, Field(description="What was done.")]
+    operation: Annotated[str, Field(description="What was done, by its own verb: `todos.restore`.")]
     via: Annotated[str, Field(description="Through which transport or tool.")]
     client: Annotated[str | None, Field(description="Which client, as it named itself.")]
     token_id: Annotated[int | None, Field(description="Which API token, if one was used.")]

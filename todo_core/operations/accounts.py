@@ -36,8 +36,25 @@ async def get(tx: Tx, user_id: int) -> Found[AccountRead]:
 
 
 @operation(effect="changes", scope="admin", raises=(NotForApps, NotFound, Conflict), destructive=True, for_apps=False)
-async def suspend(tx: Tx, user_id: int, suspended: bool = True) -> Changed[AccountRead]:
-    """Suspend an account, or reactivate it with `suspended` false. It takes effect at once, everywhere."""
+async def suspend(tx: Tx, user_id: int) -> Changed[AccountRead]:
+    """Suspend an account: every request of its user is refused, at once and everywhere."""
+    return await _set_suspended(tx, user_id, True)
+
+
+@operation(
+    effect="changes",
+    scope="admin",
+    raises=(NotForApps, NotFound, Conflict),
+    for_apps=False,
+    formerly=("accounts.suspend", False),
+)
+async def reactivate(tx: Tx, user_id: int) -> Changed[AccountRead]:
+    """Let a suspended account in again. Its tokens work as before."""
+    return await _set_suspended(tx, user_id, False)
+
+
+async def _set_suspended(tx: Tx, user_id: int, suspended: bool) -> Changed[AccountRead]:
+    """Suspend an account or let it in again; one that is so already stays as it is."""
     before = await _read_other(tx, user_id)
     changed = await tx.row(queries.SUSPEND, id=user_id, suspended=suspended)
     after = await _read(tx, user_id)

@@ -126,15 +126,34 @@ async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoWrit
     return await revise(tx, once_each(todos))
 
 
-@operation(effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner, VersionConflict))
+@operation(
+    effect="changes",
+    scope="todos:write",
+    raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
+    formerly=("todos.complete", True),
+)
 async def complete(
-    tx: Tx, ids: Sequence[Tried[int]], completed: bool = True, if_version: int | list[int] | None = None
+    tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None
 ) -> Changed[TodoWritten]:
-    """Set todos done, or open again with `completed` false. It sets and never toggles: a repeat changes nothing.
+    """Set todos done. It sets and never toggles: a repeat changes nothing.
 
     Open subtasks are completed, too. One that repeats comes back as a new todo, `next`.
     """
-    return await revise(tx, same_for_each(ids, {"is_completed": completed} | condition(if_version)))
+    return await revise(tx, same_for_each(ids, {"is_completed": True} | condition(if_version)))
+
+
+@operation(
+    effect="changes",
+    scope="todos:write",
+    raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
+    formerly=("todos.complete", False),
+)
+async def reopen(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
+    """Set todos open again. It sets and never toggles: a repeat changes nothing.
+
+    The done todos above them are opened, too; their subtasks stay as they are.
+    """
+    return await revise(tx, same_for_each(ids, {"is_completed": False} | condition(if_version)))
 
 
 @operation(
@@ -150,18 +169,27 @@ async def skip(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | 
     scope="todos:write",
     raises=(InvalidInput, NotFound, NotOwner, VersionConflict, ConfirmationRequired),
     destructive=True,
+    formerly=("todos.delete", True),
 )
-async def delete(
-    tx: Tx, ids: Sequence[Tried[int]], deleted: bool = True, if_version: int | list[int] | None = None
-) -> Changed[TodoWritten]:
-    """Move todos to the trash with their subtasks, or restore them with `deleted` false.
-
-    The trash is emptied after the retention time.
-    """
-    changed = await revise(tx, same_for_each(ids, {"is_deleted": deleted} | condition(if_version)), trash_too=True)
-    if deleted:
-        confirm(tx, len(changed.touched))
+async def delete(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
+    """Move todos to the trash with their subtasks. The trash is emptied after the retention time."""
+    changed = await revise(tx, same_for_each(ids, {"is_deleted": True} | condition(if_version)), trash_too=True)
+    confirm(tx, len(changed.touched))
     return changed
+
+
+@operation(
+    effect="changes",
+    scope="todos:write",
+    raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
+    formerly=("todos.delete", False),
+)
+async def restore(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
+    """Restore todos from the trash, with the subtasks that went there with them and the todos above them.
+
+    One whose list was deleted comes back to the inbox.
+    """
+    return await revise(tx, same_for_each(ids, {"is_deleted": False} | condition(if_version)), trash_too=True)
 
 
 async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[TodoWritten]:

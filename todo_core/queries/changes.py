@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer, Text, and_, cast, func, insert, literal_column, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 from todo_core.models.changes import Change, ChangeRead
@@ -10,7 +23,24 @@ from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _change = Change.__table__  # type: ignore[attr-defined]
 _undo = _change.alias("undo")
-_READ = json_object(ChangeRead, _change.c, undone_by=_undo.c.id)
+
+
+def _opposite(recorded: str, field: str, verb: str) -> tuple[ColumnElement[bool], ColumnElement[str]]:
+    """Return the condition that `recorded` was the opposite, since it cleared a moment of some row; and that verb."""
+    entry = func.json_array_elements(_change.c.entries).column_valued("entry")
+    before, after = (entry.op("#>>")(literal_column(f"'{{{when},{field}}}'")) for when in ("before", "after"))
+    cleared = select(literal_column("1")).where(before.is_not(None), after.is_(None)).correlate(_change).exists()
+    return and_(_change.c.operation == literal_column(f"'{recorded}'"), cleared), literal_column(f"'{verb}'")
+
+
+_OPERATION = case(
+    _opposite("todos.complete", "completed_at", "todos.reopen"),
+    _opposite("todos.delete", "deleted_at", "todos.restore"),
+    _opposite("accounts.suspend", "suspended_at", "accounts.reactivate"),
+    else_=_change.c.operation,
+)
+"""What happened, by its own verb: older versions recorded these pairs under one name each (decision 21)."""
+_READ = json_object(ChangeRead, _change.c, undone_by=_undo.c.id, operation=_OPERATION)
 _WITH_UNDO = _change.outerjoin(_undo, (_undo.c.user_id == _change.c.user_id) & (_undo.c.undoes == _change.c.id))
 
 
