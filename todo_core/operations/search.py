@@ -9,8 +9,8 @@ from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.results import Near, Page
 from todo_core.errors import InvalidInput
 from todo_core.models.todos import TodoFilter, TodoRead
-from todo_core.operations import todos
 from todo_core.queries import search as queries
+from todo_core.rules.finding import find_todos
 
 SHOWN: Final = 5
 """Near matches that are offered."""
@@ -25,7 +25,7 @@ async def find(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     Every word must be there, the last may be the beginning of one. The filters of a list hold. If nothing is found,
     the answer has what may have been meant.
     """
-    page = await todos.find.run(tx, wanted, offset)
+    page = await find_todos(tx, wanted, offset)
     if page.total or wanted.text is None:
         return page
     return replace(page, near=await _near(tx, wanted, wanted.text))
@@ -42,5 +42,5 @@ async def _near(tx: Tx, wanted: TodoFilter, text: str) -> Near | None:
     if not any(best) or meant == text.casefold():
         return None
     nearest = wanted.model_copy(update={"text": meant, "limit": SHOWN, "cursor": None, "sort": None, "direction": None})
-    page = await todos.find.run(tx, nearest)
+    page = await find_todos(tx, nearest)
     return Near(meant, page.json) if page.total else None

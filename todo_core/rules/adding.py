@@ -9,10 +9,10 @@ from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.errors import FieldProblem, InvalidInput, TodoError
 from todo_core.models.todos import MAX_DEPTH, PRIORITIES, TodoCreate, TodoWritten
-from todo_core.operations import tags
-from todo_core.operations.lists import Lists
 from todo_core.queries import revisions as queries
+from todo_core.rules import tagging
 from todo_core.rules.families import ENTITY, Family, too_deep
+from todo_core.rules.lists import Lists
 from todo_core.rules.revising import chosen_list, written
 from todo_core.rules.schedules import Calendar
 from todo_core.text import json_text
@@ -31,7 +31,7 @@ async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]]) -> Changed[TodoWritten
             nursery.take(n, todo)
         except TodoError as error:
             refused[n] = error
-    tag_ids, made = await tags.ensure_each(tx, nursery.tags)
+    tag_ids, made = await tagging.ensure_each(tx, nursery.tags)
     items = [item | {"n": n, "tag_ids": tag_ids.get(n, ())} for n, item in nursery.items.items()]
     rows = iter(await tx.rows(queries.ADD, items=json_text(items)) if items else ())
     results: list[Done | TodoError] = []

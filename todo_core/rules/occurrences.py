@@ -11,9 +11,9 @@ import orjson
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Touched
 from todo_core.models.todos import PRIORITIES
-from todo_core.operations import tags
 from todo_core.queries import revisions as queries
 from todo_core.recurrence import Repeat
+from todo_core.rules import tagging
 from todo_core.rules.families import ENTITY, Family
 from todo_core.rules.schedules import Calendar, Local, due_columns, due_of
 from todo_core.text import json_text
@@ -47,7 +47,7 @@ async def next_occurrences(
         if row["id"] not in found and (item := _following(calendar, row)) is not None:
             roots[row["id"]] = len(items)
             items += [item, *_subtasks(family, calendar, row, item, len(items))]
-    tag_ids, _ = await tags.ensure_each(tx, {n: item["tags"] for n, item in enumerate(items)})
+    tag_ids, _ = await tagging.ensure_each(tx, {n: item["tags"] for n, item in enumerate(items)})
     new = [_columns(item) | {"n": n, "tag_ids": tag_ids[n]} for n, item in enumerate(items)]
     rows = await tx.rows(queries.ADD, items=json_text(new)) if new else []
     made = [Touched(ENTITY, row["id"], None, row["after"]) for row in rows]

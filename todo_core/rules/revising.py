@@ -16,11 +16,11 @@ from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.errors import FieldProblem, InvalidInput, TodoError, VersionConflict
 from todo_core.models.tags import MAX_TAGS
 from todo_core.models.todos import PRIORITIES, TodoWritten
-from todo_core.operations import tags
-from todo_core.operations.lists import Lists
 from todo_core.queries import revisions as queries
 from todo_core.recurrence import Repeat
+from todo_core.rules import tagging
 from todo_core.rules.families import ENTITY, Family, Member
+from todo_core.rules.lists import Lists
 from todo_core.rules.occurrences import next_occurrences
 from todo_core.rules.schedules import Calendar, due_columns, due_of
 from todo_core.storage.database import Row
@@ -49,7 +49,7 @@ async def revise(tx: Tx, patches: Sequence[Patch | TodoError], *, trash_too: boo
     if all(isinstance(patch, TodoError) or patch.keys() <= _PLAIN for patch in patches):
         return await write(tx, [patch if isinstance(patch, TodoError) else _plain(patch) for patch in patches])
     plan = await _Plan.of(tx, patches, trash_too=trash_too)
-    tag_ids, made = await tags.ensure_each(tx, plan.tags)
+    tag_ids, made = await tagging.ensure_each(tx, plan.tags)
     rows = await _write(tx, plan.items(tag_ids), trash_too=True)
     return await plan.outcome(tx, rows, made)
 
