@@ -185,7 +185,7 @@ def written(changed: Changed[Any], tell: Callable[[dict[str, Any]], dict[str, An
         if isinstance(item, TodoError):
             results.append({"error": describe(item)})
             continue
-        row = orjson.loads(item.json)
+        row = item.as_dict()
         told = {"id": row["id"]} | (tell(row) if tell else {})
         results.append(told if item.changed else told | {"unchanged": True})
     if len(refused) == len(results) == 1:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Final, Generic
+from typing import Annotated, Any, Generic
 from zlib import crc32
 
 import orjson
@@ -12,14 +11,11 @@ from starlette.responses import Response
 
 from http_edge import problems
 from rest_api.problems import Problem
-from todo_core.boundary.results import Changed, Page
+from todo_core.boundary.results import Changed, Near, Page
 from todo_core.errors import TodoError
 from todo_core.models.fields import Output, Shape
 
 JSON = "application/json"
-_OF_THE_WRITE: Final = ',"subtasks_changed":'
-"""Where what a write tells besides the row begins. No text in a row has it: there a quote is escaped."""
-_VERSION: Final = re.compile(r'"version":(\d+)')
 
 
 class PageRead(Output, Generic[Shape]):
@@ -52,45 +48,52 @@ class ChangedRead(Output, Generic[Shape]):
 
 
 def page(found: Page[Any], *, near: bool = False) -> Response:
-    """A page; `near` says that it is one that shows near matches."""
-    cursor = f'"{found.next_cursor}"' if found.next_cursor is not None else "null"
-    body = f'{{"items":{found.json},"total":{found.total},"page_size":{found.page_size},"next_cursor":{cursor}'
+    """Return a page of rows (`PageRead`).
+
+    Args:
+        found: The page.
+        near: Whether the answer has a field for near matches, null where there are none (`SearchRead`).
+    """
+    body: dict[str, Any] = {
+        "items": orjson.Fragment(found.json),
+        "total": found.total,
+        "page_size": found.page_size,
+        "next_cursor": found.next_cursor,
+    }
     if near:
-        body += f',"near":{_near(found)}'
-    return Response(body + "}", media_type=JSON)
+        body["near"] = None if found.near is None else _near(found.near)
+    return Response(orjson.dumps(body), media_type=JSON)
 
 
-def _near(found: Page[Any]) -> str:
-    if found.near is None:
-        return "null"
-    return f'{{"did_you_mean":{orjson.dumps(found.near.words).decode()},"items":{found.near.json}}}'
+def _near(near: Near) -> dict[str, Any]:
+    return {"did_you_mean": near.words, "items": orjson.Fragment(near.json)}
 
 
 def etag(row: str) -> str:
-    """The entity tag of a row: its version, and a digest of it all.
+    """Return the entity tag of a row: its version, and the CRC-32 of its JSON.
 
-    What a row shows of others, such as the names of its tags, changes without its version: the digest tells a
-    cache (`If-None-Match`), and the version alone says whether a change may be made (`If-Match`).
+    What a row shows of others, such as the names of its tags, changes without its version. So the digest tells
+    caches whether they are up to date (`If-None-Match`), and the version alone decides whether a change may be
+    made (`If-Match`).
     """
-    shown = row.partition(_OF_THE_WRITE)[0].removesuffix("}")
-    (version,) = _VERSION.findall(shown)
-    return f'"{version}.{crc32(shown.encode()):08x}"'
+    version: int = orjson.loads(row)["version"]
+    return f'"{version}.{crc32(row.encode()):08x}"'
 
 
 def row_id(row: str) -> int:
-    """The id of a row."""
+    """Return the id of a row."""
     found: int = orjson.loads(row)["id"]
     return found
 
 
 def matches(if_none_match: str, tag: str) -> bool:
-    """Whether one of the header's entity tags is `tag`, compared weakly (RFC 9110 §13.1.2)."""
+    """Return whether one of the header's entity tags is `tag`, compared weakly (RFC 9110 §13.1.2)."""
     tags = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
     return "*" in tags or tag in tags
 
 
 def row(found: str, if_none_match: str | None = None) -> Response:
-    """One row with its entity tag, or 304 where the client has that version."""
+    """Return one row with its entity tag, or 304 if the client has it already."""
     headers = {"ETag": etag(found)}
     if if_none_match is not None and matches(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
@@ -100,7 +103,7 @@ def row(found: str, if_none_match: str | None = None) -> Response:
 def written(
     changed: Changed[Any], status: int = 200, headers: dict[str, str] | None = None, *, tag: bool = True
 ) -> Response:
-    """The one row of a write.
+    """Return the result of a write with a single item.
 
     Args:
         changed: The result of the operation.
@@ -108,9 +111,9 @@ def written(
         headers: More headers.
         tag: Whether the row has versions, and so an entity tag.
     """
-    body = changed.one().json
-    told = tracks(changed) | ({"ETag": etag(body)} if tag else {}) | (headers or {})
-    return Response(body, status, told, media_type=JSON)
+    done = changed.one()
+    all_headers = tracks(changed) | ({"ETag": etag(done.row)} if tag else {}) | (headers or {})
+    return Response(done.json, status, all_headers, media_type=JSON)
 
 
 def tracks(changed: Changed[Any]) -> dict[str, str]:
@@ -124,11 +127,12 @@ def tracks(changed: Changed[Any]) -> dict[str, str]:
 
 
 def batch(changed: Changed[Any]) -> Response:
-    results = ",".join(
-        orjson.dumps({"error": problems.of_error(item)}).decode()
+    """Return the results of a batch (`ChangedRead`), one for each item, in the order of the request."""
+    results = [
+        {"error": problems.of_error(item)}
         if isinstance(item, TodoError)
-        else f'{{"item":{item.json},"changed":{"true" if item.changed else "false"}}}'
+        else {"item": orjson.Fragment(item.json), "changed": item.changed}
         for item in changed.results
-    )
-    change_id = "null" if changed.change_id is None else changed.change_id
-    return Response(f'{{"change_id":{change_id},"results":[{results}]}}', headers=tracks(changed), media_type=JSON)
+    ]
+    body = {"change_id": changed.change_id, "results": results}
+    return Response(orjson.dumps(body), headers=tracks(changed), media_type=JSON)

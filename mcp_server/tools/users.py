@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-import orjson
 from mcp_types import CallToolResult
 from pydantic import Field
 
@@ -59,6 +58,6 @@ class ProfileEdit(Input):
 async def update_profile(me: Me, edit: ProfileEdit) -> CallToolResult:
     versions = None if edit.if_version is None else [edit.if_version]
     changed = await me.perform(operations.update, edit.as_patch(), versions)
-    row = orjson.loads(changed.one().json)
+    row = changed.one().as_dict()
     profile = {name: row[name] for name in (*PATCHABLE, "version") if row[name] is not None}
     return answers.payload({"profile": profile} | answers.tracks(changed))

@@ -33,7 +33,7 @@ class Removal(ListRemoval):
 @routes.expose(lists.add, "POST", "", shape=ListRead, status=201, summary="Add a list")
 async def add_list(me: MeOnce, todo_list: ListCreate) -> Response:
     added = await me.perform(lists.add, [todo_list])
-    return answers.written(added, 201, {"Location": f"/api/v1/lists/{answers.row_id(added.one().json)}"})
+    return answers.written(added, 201, {"Location": f"/api/v1/lists/{answers.row_id(added.one().row)}"})
 
 
 @routes.expose(lists.find, "GET", "", shape=PageRead[ListRead], summary="List lists")

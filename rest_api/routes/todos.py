@@ -66,7 +66,7 @@ Batch = Annotated[AddBatch | UpdateBatch | CompleteBatch | IdsBatch, Field(discr
 @routes.expose(todos.add, "POST", "", shape=TodoWritten, status=201, summary="Add a todo")
 async def add_todo(me: MeOnce, todo: TodoCreate) -> Response:
     added = await me.perform(todos.add, [todo])
-    return answers.written(added, 201, {"Location": f"/api/v1/todos/{answers.row_id(added.one().json)}"})
+    return answers.written(added, 201, {"Location": f"/api/v1/todos/{answers.row_id(added.one().row)}"})
 
 
 @routes.expose(todos.find, "GET", "", shape=PageRead[TodoRead], summary="List todos")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import orjson
 from fastapi import Response
 from pydantic import BeforeValidator
 
@@ -22,8 +23,7 @@ routes = Routes("/tokens", "tokens")
 async def create_token(me: MeOnce, token: TokenCreate) -> Response:
     made = await me.perform(tokens.create, token)
     headers = answers.tracks(made) | {"Cache-Control": "no-store", "Location": "/api/v1/tokens"}
-    secret = "null" if made.secret is None else f'"{made.secret}"'
-    return Response(f'{made.one().json[:-1]},"token":{secret}}}', 201, headers, answers.JSON)
+    return Response(orjson.dumps(made.one().as_dict() | {"token": made.secret}), 201, headers, answers.JSON)
 
 
 @routes.expose(tokens.find, "GET", "", shape=PageRead[TokenRead], summary="List API tokens")

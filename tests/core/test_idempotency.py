@@ -9,22 +9,33 @@ from typing import Any
 
 import anyio
 import asyncpg
+import orjson
 import pytest
 
-from tests.core.support import CoreOpener, add, as_operation, codes, everything_of, titles_of, told
+from tests.core.support import CoreOpener, add, as_operation, codes, everything_of, row_of, titles_of, told
 from todo_core.boundary.idempotency import fingerprint
 from todo_core.boundary.operation import Caller, Tx
-from todo_core.boundary.results import Changed
+from todo_core.boundary.results import Changed, Done
 from todo_core.errors import Conflict, IdempotencyKeyReused, InvalidInput, NotFound, RequestInProgress
 from todo_core.models.todos import TodoCreate, TodoUpdate
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import changes, todos, tokens
+from todo_core.text import json_text
 from todo_core.validation import refuse
 
 pytestmark = pytest.mark.requirement("SA1")
 
 _BACKDATE = "UPDATE idempotency_keys SET created_at = now() - $2::interval WHERE user_id = $1"
 _DAY = timedelta(hours=24)
+_STORED_BEFORE: dict[str, Any] = {
+    "change_id": 5,
+    "results": [
+        {"row": {"id": 1, "title": "a", "version": 2, "subtasks_changed": 3, "next": {"id": 9}}, "changed": True},
+        {"row": {"id": 2, "name": "a list", "version": 1}, "changed": False},
+        {"error": {"code": "not_found", "detail": "There is no such item.", "problems": [], "extra": {}}},
+    ],
+}
+"""An answer as 0.1.0 stored it: without `beside`."""
 
 
 def assert_same_answer(again: Changed[Any], first: Changed[Any]) -> None:
@@ -95,6 +106,51 @@ async def test_an_undo_is_repeated_without_being_undone(ann: Caller) -> None:
 
     assert_same_answer(again, first)
     assert await titles_of(ann, status="trashed") == ["mine"]
+
+
+async def test_what_an_answer_says_besides_the_row_is_kept_apart_from_it(ann: Caller) -> None:
+    made = await ann.perform(todos.add, [TodoCreate(title="weekly", due="tomorrow", repeat="weekly")])
+    todo = row_of(made)["id"]
+    first = await ann.once("key").perform(todos.complete, [todo])
+
+    again = await ann.once("key").perform(todos.complete, [todo])
+
+    assert_same_answer(again, first)
+    assert again.one().beside == first.one().beside
+    assert orjson.loads(again.one().row) == orjson.loads(first.one().row)
+    assert first.one().beside["next"]["title"] == "weekly"
+
+
+async def test_an_answer_that_an_earlier_version_stored_is_given_again(ann: Caller, admin: asyncpg.Connection) -> None:
+    args = [[1, 2, 3]]
+    await admin.execute(
+        "INSERT INTO idempotency_keys (user_id, key, fingerprint, reply) VALUES ($1, 'key', $2, $3)",
+        ann.principal.user_id,
+        fingerprint("todos.skip", args, {}),
+        json_text(_STORED_BEFORE),
+    )
+
+    again = await ann.once("key").perform(todos.skip, *args)
+
+    first, second, _ = _STORED_BEFORE["results"]
+    assert told(again) == [first["row"], second["row"], {"error": NotFound().as_dict()}]
+    assert codes(again) == ["changed", "unchanged", "not_found"]
+    assert (again.change_id, again.replayed) == (5, True)
+    done, listed = (item for item in again.results if isinstance(item, Done))
+    assert (done.row, done.beside) == ('{"id":1,"title":"a","version":2}', {"subtasks_changed": 3, "next": {"id": 9}})
+    assert listed.beside == {}
+
+
+async def test_an_earlier_version_can_give_an_answer_that_this_one_stored(
+    ann: Caller, admin: asyncpg.Connection
+) -> None:
+    first = await ann.once("key").perform(todos.add, [TodoCreate(title="once")])
+
+    reply = await admin.fetchval("SELECT reply FROM idempotency_keys WHERE user_id = $1", ann.principal.user_id)
+    stored = orjson.loads(reply)
+
+    assert stored["change_id"] == first.change_id
+    assert [(item["row"], item["changed"]) for item in stored["results"]] == [(row_of(first), True)]
 
 
 async def test_a_repetition_is_answered_by_any_process(ann: Caller, another_core: CoreOpener) -> None:

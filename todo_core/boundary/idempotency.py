@@ -27,6 +27,8 @@ from todo_core.storage.statements import Statement, mine, parameter
 from todo_core.text import json_text
 
 LIFETIME: Final = timedelta(hours=24)
+_BESIDE_TODOS: Final = ("subtasks_changed", "next")
+"""What answers that were stored before they named `beside` said besides a row. They are gone a day after the update."""
 
 _TRY_LOCK = Statement(
     select(
@@ -117,7 +119,7 @@ def _encode(result: Changed[Any]) -> str:
             }
         }
         if isinstance(item, TodoError)
-        else {"row": orjson.Fragment(item.json), "changed": item.changed}
+        else {"row": orjson.Fragment(item.json), "beside": list(item.beside), "changed": item.changed}
         for item in result.results
     ]
     return json_text({"change_id": result.change_id, "results": results})
@@ -125,10 +127,16 @@ def _encode(result: Changed[Any]) -> str:
 
 def _decode(reply: dict[str, Any]) -> Changed[Any]:
     results: list[Done | TodoError] = [
-        _refusal(item["error"]) if "error" in item else Done(json_text(item["row"]), item["changed"])
-        for item in reply["results"]
+        _refusal(item["error"]) if "error" in item else _done(item) for item in reply["results"]
     ]
     return Changed(results, change_id=reply["change_id"], replayed=True)
+
+
+def _done(stored: dict[str, Any]) -> Done:
+    """Return a stored result. `row` is stored with what was said besides, which `beside` names."""
+    row = stored["row"]
+    beside = {name: row.pop(name) for name in stored.get("beside", _BESIDE_TODOS) if name in row}
+    return Done(json_text(row), stored["changed"], beside)
 
 
 def _refusal(stored: dict[str, Any]) -> TodoError:

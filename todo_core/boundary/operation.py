@@ -25,6 +25,7 @@ from todo_core.identity.scopes import Scope
 from todo_core.queries import changes as queries
 from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, RETRYABLE, Executor, Role, Row, Transaction
 from todo_core.storage.statements import Statement
+from todo_core.text import json_text
 
 if TYPE_CHECKING:
     from todo_core.core import Core
@@ -301,5 +302,5 @@ class Caller:
             client=self.client,
             token_id=self.principal.token_id,
             undoes=result.undoes,
-            entries="[" + ",".join(entry.as_json() for entry in result.touched) + "]",
+            entries=json_text([row.as_entry() for row in result.touched]),
         )

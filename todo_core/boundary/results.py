@@ -5,12 +5,16 @@ Rows stay the JSON text that PostgreSQL built: REST passes the bytes on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic
+from typing import Any, Generic
+
+import orjson
 
 from todo_core.errors import TodoError
+from todo_core.models.changes import Entity
 from todo_core.models.fields import Shape
+from todo_core.text import json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +47,39 @@ class Page(Generic[Shape]):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """One item of a write, as JSON of the read shape; `changed` is false when it was so already."""
+    """One item of a write that was accepted."""
 
-    json: str
+    row: str
+    """The row as it is now, as JSON of its read shape."""
     changed: bool = True
+    """False when it was so already."""
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    """What the answer says after the row's own fields: facts of this write, which no read shows."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the whole answer, parsed: the row's fields, then what it says besides."""
+        return {**orjson.loads(self.row), **self.beside}
+
+    @property
+    def json(self) -> str:
+        """The whole answer as JSON. A row that says nothing besides stays the text that PostgreSQL built."""
+        return json_text(self.as_dict()) if self.beside else self.row
 
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A row before and after, as JSON of its read shape; `before` is None for a new row."""
+    """A row before and after a write, for the change record; `before` is None for a new row."""
 
-    entity: str
+    entity: Entity
     id: int
     before: str | None
+    """JSON, as `after` is."""
     after: str
 
-    def as_json(self) -> str:
-        return f'{{"entity":"{self.entity}","id":{self.id},"before":{self.before or "null"},"after":{self.after}}}'
+    def as_entry(self) -> dict[str, Any]:
+        """Return the row as an entry of the change record (`ChangeEntry`), ready for orjson."""
+        before = None if self.before is None else orjson.Fragment(self.before)
+        return {"entity": self.entity, "id": self.id, "before": before, "after": orjson.Fragment(self.after)}
 
 
 @dataclass(slots=True)

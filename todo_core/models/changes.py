@@ -50,6 +50,8 @@ class IdempotencyKey(SQLModel, table=True):
     created_at: datetime = TableField(sa_column=instant_column(now=True, index=True))
 
 
+Entity = Literal["todo", "list", "tag", "token", "user", "account"]
+"""The kinds of rows that a change can touch."""
 ChangeId = Annotated[Id, Field(description="Id of the change, as every write returns it.")]
 
 
@@ -77,9 +79,7 @@ class ChangeQuery(ChangeFilter):
 class ChangeEntry(Output):
     """One row that a change touched."""
 
-    entity: Annotated[
-        Literal["todo", "list", "tag", "token", "user", "account"], Field(description="What kind of row.")
-    ]
+    entity: Annotated[Entity, Field(description="What kind of row.")]
     id: Annotated[int, Field(description="Its id.")]
     before: Annotated[dict[str, Any] | None, Field(description="The row before; null when it was made.")]
     after: Annotated[dict[str, Any], Field(description="The row after.")]

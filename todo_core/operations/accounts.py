@@ -69,7 +69,7 @@ async def delete(tx: Tx, user_id: int) -> Changed[AccountRead]:
     before = _recorded(await _read_other(tx, user_id))
     if await tx.row(queries.DELETE, id=user_id) is None:  # another admin was faster
         raise NotFound(_NO_ACCOUNT)
-    return Changed([Done(before)], [Touched(ENTITY, user_id, before, '{"deleted":true}')])
+    return Changed([Done(before)], [Touched(ENTITY, user_id, before, json_text({"deleted": True}))])
 
 
 async def _read(tx: Tx, user_id: int) -> str:

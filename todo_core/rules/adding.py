@@ -41,7 +41,7 @@ async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]]) -> Changed[TodoWritten
             results.append(refused[n])
         else:
             row = next(rows)
-            results.append(Done(written(row["after"])))
+            results.append(written(row["after"]))
             touched.append(Touched(ENTITY, row["id"], None, row["after"]))
     return Changed(results, touched)
 

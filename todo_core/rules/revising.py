@@ -33,9 +33,17 @@ _TAGS: Final = frozenset({"tags", "add_tags", "remove_tags"})
 _FLAGS: Final = frozenset({"is_completed", "is_deleted"})
 
 
-def written(row: str, subtasks: int = 0, following: str | None = None) -> str:
-    """A todo as a write left it (`TodoWritten`), from its read shape."""
-    return f'{row[:-1]},"subtasks_changed":{subtasks},"next":{following or "null"}}}'
+def written(row: str, *, changed: bool = True, subtasks: int = 0, following: str | None = None) -> Done:
+    """Return a todo's result as `TodoWritten` has it.
+
+    Args:
+        row: Its read shape.
+        changed: False when it was so already.
+        subtasks: How many subtasks changed with it.
+        following: The read shape of its next occurrence, if completing it made one.
+    """
+    upcoming = None if following is None else orjson.loads(following)
+    return Done(row, changed, {"subtasks_changed": subtasks, "next": upcoming})
 
 
 async def revise(tx: Tx, patches: Sequence[Patch | TodoError], *, trash_too: bool = False) -> Changed[TodoWritten]:
@@ -83,8 +91,8 @@ async def _write(tx: Tx, items: Sequence[Patch], *, trash_too: bool) -> list[Row
 
 def _done(row: Row, subtasks: int = 0, following: str | None = None) -> Done:
     if row["after"] is None:
-        return Done(written(row["before"], subtasks), changed=subtasks > 0)
-    return Done(written(row["after"], subtasks, following))
+        return written(row["before"], changed=subtasks > 0, subtasks=subtasks)
+    return written(row["after"], subtasks=subtasks, following=following)
 
 
 def _touched(row: Row) -> list[Touched]:
