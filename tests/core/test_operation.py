@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 import asyncpg
 import pytest
@@ -134,6 +134,14 @@ async def test_a_request_costs_one_and_a_batch_its_items(poor: Caller) -> None:
 
 
 @pytest.mark.requirement("OP5")
+async def test_a_batch_that_is_given_by_name_costs_its_items(poor: Caller) -> None:
+    with spending() as budgets:
+        await poor.perform(todos.complete, ids=[1, 2, 3])
+
+    assert [budget.remaining for budget in budgets] == [47]
+
+
+@pytest.mark.requirement("OP5")
 async def test_a_batch_that_costs_too_much_is_refused_before_the_database_hears_of_it_and_costs_nothing(
     poor: Caller,
 ) -> None:
@@ -245,6 +253,19 @@ def test_a_batch_is_what_takes_a_list_of_items(known: Operation[..., Any]) -> No
     assert known.is_batch == (known.name in batches)
     assert known.cost([[1, 2, 3], None]) == (3 if known.is_batch else 1)
     assert known.cost([[]]) == known.cost([]) == 1
+
+
+@pytest.mark.requirement("OP5")
+@pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
+def test_whatever_takes_a_sequence_first_is_declared_a_batch_and_costs_its_items_by_name_too(
+    known: Operation[..., Any],
+) -> None:
+    hints = [kind for name, kind in get_type_hints(known.run).items() if name not in ("tx", "return")]
+
+    assert known.is_batch == (get_origin(next(iter(hints), None)) is Sequence)
+    if known.batch is not None:
+        assert known.cost([], {known.batch: [1, 2, 3]}) == 3
+        assert known.cost([], {known.batch: []}) == known.cost([], {"another": [1, 2, 3]}) == 1
 
 
 # --- the transaction ---------------------------------------------------------------------------

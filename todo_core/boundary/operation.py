@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, TypeVar, cast
 
 import asyncpg
@@ -57,19 +58,32 @@ class Operation(Generic[P, R]):
     """Whether a repetition changes nothing more, even without an idempotency key."""
     for_apps: bool
     """Whether an app that acts for the user, with an OAuth access token, may run it."""
-    is_batch: bool
-    """Whether its first argument is a sequence of items."""
+    batch: str | None
+    """The name of its first parameter, where that takes a sequence of items."""
     formerly: tuple[str, bool] | None = None
     """The operation and the flag that versions before decision 21 ran in its place."""
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether a call takes several items."""
+        return self.batch is not None
 
     @property
     def role(self) -> Role:
         """The database role it runs as."""
         return ADMIN_ROLE if self.scope == "admin" else APP_ROLE
 
-    def cost(self, args: Sequence[Any]) -> int:
-        """What a call takes from the rate limit: a batch costs each of its items."""
-        return max(len(args[0]), 1) if self.is_batch and args else 1
+    def cost(self, args: Sequence[Any], kwargs: Mapping[str, Any] = MappingProxyType({})) -> int:
+        """Count what a call takes from the rate limit: one for each item of a batch, and at least one.
+
+        Args:
+            args: The positional arguments, without the transaction.
+            kwargs: The arguments by name.
+        """
+        if self.batch is None:
+            return 1
+        items = args[0] if args else kwargs.get(self.batch, ())
+        return max(len(items), 1)
 
     def fingerprint(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
         """Return what makes two requests under an idempotency key the same.
@@ -100,6 +114,7 @@ def operation(
     destructive: bool = False,
     idempotent: bool = True,
     for_apps: bool = True,
+    batch: bool = False,
     formerly: tuple[str, bool] | None = None,
 ) -> Callable[[Callable[Concatenate[Tx, P], Awaitable[R]]], Operation[P, R]]:
     """Declare an operation; its name is `<module>.<function>`.
@@ -112,22 +127,18 @@ def operation(
         idempotent: Whether a repetition changes nothing more.
         for_apps: Whether an app that acts for the user may run it.
         formerly: The operation and the flag that versions before decision 21 ran in its place.
+        batch: Whether its first argument is a sequence of items, each accepted or refused by itself.
     """
 
     def declare(run: Callable[Concatenate[Tx, P], Awaitable[R]]) -> Operation[P, R]:
         name = f"{run.__module__.rpartition('.')[2]}.{getattr(run, '__name__', '')}"
-        declared = Operation(
-            run, name, effect, scope, raises, destructive, idempotent, for_apps, _takes_batch(run), formerly
-        )
+        _, *parameters = inspect.signature(run).parameters
+        items = parameters[0] if batch else None
+        declared = Operation(run, name, effect, scope, raises, destructive, idempotent, for_apps, items, formerly)
         OPERATIONS[name] = declared
         return declared
 
     return declare
-
-
-def _takes_batch(run: Callable[..., Any]) -> bool:
-    _, *wanted = inspect.signature(run).parameters.values()
-    return bool(wanted) and str(wanted[0].annotation).startswith("Sequence[")
 
 
 class _RehearsedError(Exception):
@@ -207,7 +218,7 @@ class Caller:
             raise InsufficientScope(operation.scope)
         if self.principal.is_delegated and not operation.for_apps:
             raise NotForApps
-        await self.core.limits.spend(self.principal.user_id, operation.cost(args))
+        await self.core.limits.spend(self.principal.user_id, operation.cost(args, kwargs))
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 answer = await self._attempt(operation, *args, **kwargs)

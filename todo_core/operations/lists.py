@@ -46,7 +46,7 @@ async def get(tx: Tx, list_id: int) -> Found[ListRead]:
     return Found(found[list_id])
 
 
-@operation(effect="changes", scope="todos:write", raises=(InvalidInput, Conflict), idempotent=False)
+@operation(effect="changes", scope="todos:write", raises=(InvalidInput, Conflict), idempotent=False, batch=True)
 async def add(tx: Tx, lists: Sequence[Tried[ListCreate]]) -> Changed[ListRead]:
     """Add lists, in order, at the end of the others unless a position is given."""
     present = await Lists.of(tx)
@@ -73,7 +73,12 @@ async def add(tx: Tx, lists: Sequence[Tried[ListCreate]]) -> Changed[ListRead]:
     return Changed(filled, [Touched(ENTITY, i, None, one.recorded()) for i, one in zip(ids, new, strict=True)])
 
 
-@operation(effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner, Conflict, VersionConflict))
+@operation(
+    effect="changes",
+    scope="todos:write",
+    raises=(InvalidInput, NotFound, NotOwner, Conflict, VersionConflict),
+    batch=True,
+)
 async def update(tx: Tx, lists: Sequence[Tried[ListUpdate]]) -> Changed[ListRead]:
     """Rename, recolour, reorder or archive lists. Archived lists and their todos are hidden until asked for."""
     patches = once_each(lists)
@@ -122,6 +127,7 @@ def _patched(one: ListState, patch: Mapping[str, Any], present: Lists) -> ListSt
     scope="todos:write",
     raises=(InvalidInput, NotFound, NotOwner, Conflict, ConfirmationRequired),
     destructive=True,
+    batch=True,
 )
 async def delete(tx: Tx, ids: Sequence[Tried[int]], removal: ListRemoval) -> Changed[ListRead]:
     """Delete lists. `todos` says what becomes of what is in them: `trash`, or `move` to the list `move_to`.

@@ -44,7 +44,9 @@ async def get(tx: Tx, todo_id: int) -> Found[TodoRead]:
     return Found(row["row"])
 
 
-@operation(effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner), idempotent=False)
+@operation(
+    effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner), idempotent=False, batch=True
+)
 async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]]) -> Changed[TodoWritten]:
     """Add todos, in order. The server sets id, times and version.
 
@@ -54,7 +56,9 @@ async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]]) -> Changed[TodoWritten
     return await adding.add(tx, todos)
 
 
-@operation(effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner, VersionConflict))
+@operation(
+    effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner, VersionConflict), batch=True
+)
 async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoWritten]:
     """Change fields of todos; a field left out stays as it is. Subtasks go along to another list.
 
@@ -68,6 +72,7 @@ async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoWrit
     scope="todos:write",
     raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
     formerly=("todos.complete", True),
+    batch=True,
 )
 async def complete(
     tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None
@@ -84,6 +89,7 @@ async def complete(
     scope="todos:write",
     raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
     formerly=("todos.complete", False),
+    batch=True,
 )
 async def reopen(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Set todos open again. It sets and never toggles: a repeat changes nothing.
@@ -94,7 +100,11 @@ async def reopen(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] 
 
 
 @operation(
-    effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner, VersionConflict), idempotent=False
+    effect="changes",
+    scope="todos:write",
+    raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
+    idempotent=False,
+    batch=True,
 )
 async def skip(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Skip an occurrence of repeating todos: each goes on to its next date and stays open."""
@@ -107,6 +117,7 @@ async def skip(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | 
     raises=(InvalidInput, NotFound, NotOwner, VersionConflict, ConfirmationRequired),
     destructive=True,
     formerly=("todos.delete", True),
+    batch=True,
 )
 async def delete(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Move todos to the trash with their subtasks. The trash is emptied after the retention time."""
@@ -120,6 +131,7 @@ async def delete(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] 
     scope="todos:write",
     raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
     formerly=("todos.delete", False),
+    batch=True,
 )
 async def restore(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Restore todos from the trash, with the subtasks that went there with them and the todos above them.
