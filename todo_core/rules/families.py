@@ -1,7 +1,7 @@
-"""Todos with their parents and subtasks: who goes along, and where a todo may be put.
+"""Todos with their parents and subtasks: who is related to whom, and where a todo may be put.
 
-All of it is read in the transaction that writes, which holds the user's lock: what is true here stays true
-until the commit, so two movers at once cannot make a cycle.
+A family is read in the transaction that writes, which holds the user's lock. It stays true until the commit, so two
+requests at once cannot make a cycle.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from todo_core.queries import families as queries
 
 ENTITY: Final = "todo"
 _NOW: Final = datetime.max.replace(tzinfo=UTC)
-"""The moment of this request, which PostgreSQL knows."""
+"""Stands for the transaction's own timestamp, which PostgreSQL sets; later than any that is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A todo of a family."""
+    """A todo in its family: what decides about its relatives."""
 
     id: int
     parent_id: int | None
@@ -43,7 +43,7 @@ class Member:
 
 
 class Family:
-    """Todos with everything above and below them."""
+    """Todos with all their parents and subtasks, as the request has changed them so far."""
 
     def __init__(self, members: Iterable[Member], absent: Mapping[int, TodoError]) -> None:
         self._absent = absent
@@ -52,22 +52,31 @@ class Family:
         for member in members:
             self._members[member.id] = member
             self._children[member.parent_id].add(member.id)
-        self._found = dict(self._members)
+        self._before = dict(self._members)
 
     @classmethod
     async def of(cls, tx: Tx, ids: Iterable[int]) -> Family:
-        """Load the families of todos."""
-        wanted = set(ids)
-        members = [Member(**row) for row in await tx.rows(queries.FAMILY, ids=sorted(wanted))] if wanted else []
-        absent = wanted - {member.id for member in members}
+        """Load the families of todos.
+
+        Args:
+            tx: The transaction.
+            ids: The todos; those that do not exist, or are another user's, are refused by `get`.
+        """
+        named = set(ids)
+        members = [Member(**row) for row in await tx.rows(queries.FAMILY, ids=sorted(named))] if named else []
+        absent = named - {member.id for member in members}
         return cls(members, await missing(tx, ENTITY, sorted(absent)))
 
     def get(self, todo_id: int, *, trash_too: bool = False) -> Member:
-        """A todo that was asked for.
+        """Return a todo that the request names.
+
+        Args:
+            todo_id: One of the ids that the family was loaded for.
+            trash_too: Whether it may be in the trash.
 
         Raises:
             NotFound: There is none, or it is in the trash.
-            NotOwner: It is somebody else's.
+            NotOwner: It is another user's.
         """
         member = self._members.get(todo_id)
         if member is None:
@@ -76,51 +85,71 @@ class Family:
             raise NotFound
         return member
 
+    def member(self, todo_id: int) -> Member:
+        """Return a todo of the family as it is now."""
+        return self._members[todo_id]
+
     def was_open(self, todo_id: int) -> bool:
-        """Whether a todo was open before this request."""
-        return self._found[todo_id].is_open
+        """Return whether a todo was open before this request."""
+        return self._before[todo_id].is_open
+
+    def deleted_before(self, todo_id: int) -> datetime | None:
+        """Return when a todo went to the trash, if it did before this request.
+
+        A subtask that is restored by the same request may have restored it already.
+        """
+        return self._before[todo_id].deleted_at
 
     @property
     def repeats(self) -> bool:
-        """Whether one of them does."""
+        """Whether any of the todos repeats."""
         return any(member.repeats for member in self._members.values())
 
     def above(self, todo_id: int) -> Iterator[Member]:
-        """The parent, its parent, and so on."""
+        """Yield the parent, its parent, and so on."""
         parent_id = self._members[todo_id].parent_id
         while parent_id is not None:
             parent = self._members[parent_id]
             yield parent
             parent_id = parent.parent_id
 
+    def root(self, todo_id: int) -> int:
+        """Return the id of the topmost parent, or of the todo itself where it has none."""
+        return [todo_id, *(parent.id for parent in self.above(todo_id))][-1]
+
     def below(self, todo_id: int) -> Iterator[Member]:
-        """Every subtask, before its own subtasks, in the order of ids."""
+        """Yield every subtask, each before its own subtasks, in the order of ids."""
         for child in sorted(self._children[todo_id]):
             yield self._members[child]
             yield from self.below(child)
 
     def change(self, todo_id: int, patch: Mapping[str, Any]) -> None:
-        """Have a todo be as a patch makes it, for what comes after in the same request."""
+        """Apply a patch of columns to a todo in memory, so that later patches of the request see the result."""
         member = self._members[todo_id]
         if "parent_id" in patch:
             self._children[member.parent_id].discard(todo_id)
             self._children[patch["parent_id"]].add(todo_id)
-        new: dict[str, Any] = {name: patch[name] for name in ("parent_id", "list_id") if name in patch}
-        for what in ("completed", "deleted"):
-            if f"is_{what}" in patch:
-                new[f"{what}_at"] = (getattr(member, f"{what}_at") or _NOW) if patch[f"is_{what}"] else None
-        self._members[todo_id] = replace(member, **new)
+        columns: dict[str, Any] = {name: patch[name] for name in ("parent_id", "list_id") if name in patch}
+        if "is_completed" in patch:
+            columns["completed_at"] = (member.completed_at or _NOW) if patch["is_completed"] else None
+        if "is_deleted" in patch:
+            columns["deleted_at"] = (member.deleted_at or _NOW) if patch["is_deleted"] else None
+        self._members[todo_id] = replace(member, **columns)
 
     def show(self, todo_id: int, row: str) -> None:
-        """Have a todo be read like this from now on."""
+        """Set the read shape of a todo, as a statement of this request returned it."""
         self._members[todo_id] = replace(self._members[todo_id], row=row)
 
     def place_below(self, parent_id: int, todo_id: int | None = None) -> tuple[int, int]:
-        """The list and the depth of a todo, a new one or `todo_id`, right below `parent_id`.
+        """Return the list and the depth that a todo gets right below a parent.
+
+        Args:
+            parent_id: The parent.
+            todo_id: The todo; None for a new one.
 
         Raises:
             NotFound, NotOwner: There is no such parent.
-            InvalidInput: It is done, the todo itself or below it, or too deep.
+            InvalidInput: The parent is done, is the todo itself or below it, or is too deep.
         """
         try:
             parent = self.get(parent_id)
@@ -136,44 +165,12 @@ class Family:
         return parent.list_id, len(chain)
 
     def _height(self, todo_id: int) -> int:
+        """Return how many levels of subtasks a todo has."""
         return max((1 + self._height(child) for child in self._children[todo_id]), default=0)
-
-    def along(self, todo_id: int, patch: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Who goes along with a todo, and how: (id, patch) for each relative.
-
-        Completing and trashing take the subtasks along, and so does moving to a list. Opening again opens what is
-        above, restoring brings back what went to the trash at the same moment and what is above, open if something
-        open comes back: an open todo never has a parent that is done, nor a live one a parent in the trash.
-        """
-        member = self._members[todo_id]
-        if patch.get("is_completed") is True:
-            yield from ((one.id, {"is_completed": True}) for one in self.below(todo_id) if one.is_open)
-        if patch.get("is_completed") is False:
-            yield from ((one.id, {"is_completed": False}) for one in self.above(todo_id) if one.completed_at)
-        if patch.get("is_deleted") is True:
-            yield from ((one.id, {"is_deleted": True}) for one in self.below(todo_id) if one.deleted_at is None)
-        # A subtask that comes back in the same request may have brought this one back already.
-        moment = self._found[todo_id].deleted_at
-        if patch.get("is_deleted") is False and moment is not None:
-            back = [one for one in self.below(todo_id) if one.deleted_at == moment]
-            yield from ((one.id, {"is_deleted": False}) for one in back)
-            is_open = any(one.completed_at is None for one in (member, *back))
-            for one in self.above(todo_id):
-                part = {"is_deleted": False} if one.deleted_at else {}
-                if is_open and one.completed_at:
-                    part["is_completed"] = False
-                if part:
-                    yield one.id, part
-        if "list_id" in patch:
-            everybody = [member]
-            if patch.get("is_deleted") is False:  # what is above comes back, too
-                everybody = [*self.above(todo_id)][-1:] or everybody
-            everybody += self.below(everybody[0].id)
-            yield from ((one.id, {"list_id": patch["list_id"]}) for one in everybody if one.id != todo_id)
 
 
 def too_deep(field: str) -> InvalidInput:
-    """A todo would be deeper than subtasks may go."""
+    """Return the refusal of a todo that would be deeper than subtasks may go."""
     message = f"is too deep; subtasks go at most {MAX_DEPTH} levels below a todo"
     return InvalidInput(problems=[FieldProblem(field, message)])
 

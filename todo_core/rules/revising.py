@@ -19,6 +19,7 @@ from todo_core.models.todos import PRIORITIES, TodoWritten
 from todo_core.queries import revisions as queries
 from todo_core.recurrence import Repeat
 from todo_core.rules import tagging
+from todo_core.rules.cascades import cascade
 from todo_core.rules.families import ENTITY, Family, Member
 from todo_core.rules.lists import Lists
 from todo_core.rules.occurrences import next_occurrences
@@ -167,7 +168,7 @@ class _Plan:
         """Let a patch and what goes along with it be true for the patches after it."""
         if "parent_id" in columns:
             self.family.change(todo_id, {"parent_id": columns["parent_id"]})
-        along = [*self.family.along(todo_id, columns)]
+        along = cascade(self.family, todo_id, columns)
         self.own[todo_id] = columns
         for one, part in ((todo_id, columns), *along):
             self.columns.setdefault(one, {"id": one}).update(part)

@@ -1,0 +1,80 @@
+"""What a change to one todo does to its relatives, event by event.
+
+These hold in every family, before and after a request: an open todo has no completed parent, a live one has none in
+the trash, and a subtask is in its parent's list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from todo_core.rules.families import Family, Member
+
+Patches = list[tuple[int, dict[str, Any]]]
+"""Patches of columns, each with the id of its todo, in the order in which they are applied."""
+
+
+def cascade(family: Family, todo_id: int, patch: Mapping[str, Any]) -> Patches:
+    """Return the patches of relatives that follow from the patch of a todo.
+
+    Args:
+        family: The todo's family before the patch, but for its parent: that is set already.
+        todo_id: The todo.
+        patch: Its patch, as columns.
+    """
+    patches: Patches = []
+    if "is_completed" in patch:
+        patches += _complete(family, todo_id) if patch["is_completed"] else _reopen(family, todo_id)
+    if "is_deleted" in patch:
+        patches += _trash(family, todo_id) if patch["is_deleted"] else _restore(family, todo_id)
+    if "list_id" in patch:
+        patches += _move(family, todo_id, patch["list_id"], with_parents=patch.get("is_deleted") is False)
+    return patches
+
+
+def _complete(family: Family, todo_id: int) -> Patches:
+    """Complete the open subtasks."""
+    return [(subtask.id, {"is_completed": True}) for subtask in family.below(todo_id) if subtask.is_open]
+
+
+def _reopen(family: Family, todo_id: int) -> Patches:
+    """Reopen the completed parents."""
+    return [(parent.id, {"is_completed": False}) for parent in family.above(todo_id) if parent.completed_at]
+
+
+def _trash(family: Family, todo_id: int) -> Patches:
+    """Move the subtasks to the trash that are not there yet."""
+    return [(subtask.id, {"is_deleted": True}) for subtask in family.below(todo_id) if subtask.deleted_at is None]
+
+
+def _restore(family: Family, todo_id: int) -> Patches:
+    """Restore the subtasks that went to the trash at the same moment, and the parents.
+
+    Completed parents are reopened if the todo, or a subtask that is restored with it, is open.
+    """
+    moment = family.deleted_before(todo_id)
+    if moment is None:
+        return []
+    subtasks = [subtask for subtask in family.below(todo_id) if subtask.deleted_at == moment]
+    patches: Patches = [(subtask.id, {"is_deleted": False}) for subtask in subtasks]
+    is_open = any(todo.completed_at is None for todo in (family.member(todo_id), *subtasks))
+    for parent in family.above(todo_id):
+        if patch := _make_room(parent, is_open=is_open):
+            patches.append((parent.id, patch))
+    return patches
+
+
+def _make_room(parent: Member, *, is_open: bool) -> dict[str, Any]:
+    """Return what must become of a parent, so that a live todo can be below it, or even an open one."""
+    patch = {"is_deleted": False} if parent.deleted_at else {}
+    if is_open and parent.completed_at:
+        patch["is_completed"] = False
+    return patch
+
+
+def _move(family: Family, todo_id: int, list_id: int, *, with_parents: bool) -> Patches:
+    """Move the subtasks to the todo's new list; with a todo that is restored, its parents and all below them too."""
+    top = family.root(todo_id) if with_parents else todo_id
+    moved = [top, *(subtask.id for subtask in family.below(top))]
+    return [(moved_id, {"list_id": list_id}) for moved_id in moved if moved_id != todo_id]
