@@ -56,6 +56,11 @@ class Done:
     beside: Mapping[str, Any] = field(default_factory=dict)
     """What the answer says after the row's own fields: facts of this write, which no read shows."""
 
+    @classmethod
+    def of(cls, before: str, after: str | None) -> Done:
+        """Return the result of a row that was `before`, and is `after` since; None where nothing changed."""
+        return cls(before, changed=False) if after is None else cls(after)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the whole answer, parsed: the row's fields, then what it says besides."""
         return {**orjson.loads(self.row), **self.beside}

@@ -17,7 +17,6 @@ from todo_core.models.accounts import AccountQuery, AccountRead
 from todo_core.queries import accounts as queries
 from todo_core.text import json_text
 
-ENTITY: Final = "account"
 _NO_ACCOUNT: Final = "There is no such account."
 
 
@@ -60,7 +59,7 @@ async def _set_suspended(tx: Tx, user_id: int, suspended: bool) -> Changed[Accou
     after = await _read(tx, user_id)
     if changed is None:  # it was so, or another admin was faster
         return Changed([Done(after, changed=False)])
-    return Changed([Done(after)], [Touched(ENTITY, user_id, _recorded(before), _recorded(after))])
+    return Changed([Done(after)], [Touched("account", user_id, _recorded(before), _recorded(after))])
 
 
 @operation(effect="changes", scope="admin", raises=(NotForApps, NotFound, Conflict), destructive=True, for_apps=False)
@@ -69,7 +68,7 @@ async def delete(tx: Tx, user_id: int) -> Changed[AccountRead]:
     before = _recorded(await _read_other(tx, user_id))
     if await tx.row(queries.DELETE, id=user_id) is None:  # another admin was faster
         raise NotFound(_NO_ACCOUNT)
-    return Changed([Done(before)], [Touched(ENTITY, user_id, before, json_text({"deleted": True}))])
+    return Changed([Done(before)], [Touched("account", user_id, before, json_text({"deleted": True}))])
 
 
 async def _read(tx: Tx, user_id: int) -> str:

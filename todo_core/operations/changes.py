@@ -15,8 +15,6 @@ from todo_core.errors import InsufficientScope, NotFound, NotOwner, UndoRefused
 from todo_core.identity.scopes import Scope
 from todo_core.models.changes import ChangeFilter, ChangeRead
 from todo_core.queries import changes as queries
-from todo_core.rules import families, profiles, tagging
-from todo_core.rules import lists as list_rules
 from todo_core.rules.reverting import lists, tags, todos, users
 from todo_core.text import json_text
 
@@ -38,11 +36,11 @@ class Step:
 
 
 REVERT: Final = (
-    Step(list_rules.ENTITY, "todos:write", lists.revert),
-    Step(tagging.ENTITY, "todos:write", tags.revert, lambda entry: entry["before"] is not None),
-    Step(families.ENTITY, "todos:write", todos.revert),
-    Step(tagging.ENTITY, "todos:write", tags.revert, lambda entry: entry["before"] is None),
-    Step(profiles.ENTITY, "profile", users.revert),
+    Step("list", "todos:write", lists.revert),
+    Step("tag", "todos:write", tags.revert, lambda entry: entry["before"] is not None),
+    Step("todo", "todos:write", todos.revert),
+    Step("tag", "todos:write", tags.revert, lambda entry: entry["before"] is None),
+    Step("user", "profile", users.revert),
 )
 """What can be undone, in the order in which it is done: a list and a tag are there before their todos come back, and a
 tag that was made goes after its todos. Tokens and accounts are not here: a revoked token must never work again, and

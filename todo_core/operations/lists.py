@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import orjson
 
-from todo_core.boundary.batches import accepted_versions, once_each
+from todo_core.boundary.batches import Batch, Patch, accepted_versions, once_each
 from todo_core.boundary.confirmation import confirm
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
@@ -20,12 +19,11 @@ from todo_core.errors import (
     InvalidInput,
     NotFound,
     NotOwner,
-    TodoError,
     VersionConflict,
 )
 from todo_core.models.lists import ListCreate, ListQuery, ListRead, ListRemoval, ListUpdate
 from todo_core.queries import lists as queries
-from todo_core.rules.lists import ENTITY, Lists, ListState, rows_of
+from todo_core.rules.lists import Lists, rows_of
 from todo_core.text import json_text, name_key
 from todo_core.validation import Tried
 
@@ -40,37 +38,25 @@ async def find(tx: Tx, wanted: ListQuery) -> Page[ListRead]:
 @operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
 async def get(tx: Tx, list_id: int) -> Found[ListRead]:
     """Read one list."""
-    found = await rows_of(tx, [list_id])
-    if list_id not in found:
-        raise (await missing(tx, ENTITY, [list_id]))[list_id]
-    return Found(found[list_id])
+    rows = await rows_of(tx, [list_id])
+    if list_id not in rows:
+        raise (await missing(tx, "list", [list_id]))[list_id]
+    return Found(rows[list_id])
 
 
 @operation(effect="changes", scope="todos:write", raises=(InvalidInput, Conflict), idempotent=False, batch=True)
 async def add(tx: Tx, lists: Sequence[Tried[ListCreate]]) -> Changed[ListRead]:
     """Add lists, in order, at the end of the others unless a position is given."""
     present = await Lists.of(tx)
-    results: list[Done | TodoError] = []
-    new: list[ListState] = []
-    for n, one in enumerate(lists):
-        if isinstance(one, InvalidInput):
-            results.append(one)
-            continue
-        key = name_key(one.name)
-        made = ListState(-1 - n, one.name, key, one.colour, present.at(one.position), False, False, False, 1)
-        try:
-            present.put(made)
-        except Conflict as error:
-            results.append(error)
-            continue
-        new.append(made)
-        results.append(Done(""))
-    items = json_text([one.as_item() | {"n": n} for n, one in enumerate(new)])
-    ids = [row["id"] for row in await tx.rows(queries.ADD, items=items)] if new else []
+    batch = Batch(lists).each(present.add)
+    items = [state.as_item() | {"n": n} for n, state in enumerate(batch.accepted)]
+    ids = [row["id"] for row in await tx.rows(queries.ADD, items=json_text(items))] if items else []
     rows = await rows_of(tx, ids)
-    made_ids = iter(ids)
-    filled = [one if isinstance(one, TodoError) else Done(rows[next(made_ids)]) for one in results]
-    return Changed(filled, [Touched(ENTITY, i, None, one.recorded()) for i, one in zip(ids, new, strict=True)])
+    touched = [
+        Touched("list", list_id, None, json_text(state.as_recorded()))
+        for list_id, state in zip(ids, batch.accepted, strict=True)
+    ]
+    return Changed(batch.answer(Done(rows[list_id]) for list_id in ids), touched)
 
 
 @operation(
@@ -82,44 +68,40 @@ async def add(tx: Tx, lists: Sequence[Tried[ListCreate]]) -> Changed[ListRead]:
 async def update(tx: Tx, lists: Sequence[Tried[ListUpdate]]) -> Changed[ListRead]:
     """Rename, recolour, reorder or archive lists. Archived lists and their todos are hidden until asked for."""
     patches = once_each(lists)
-    ids = [one["id"] for one in patches if not isinstance(one, TodoError)]
+    ids = [patch["id"] for patch in patches.accepted]
     present = await Lists.of(tx, ids)
-    refused: dict[int, TodoError] = {}
-    stale: list[int] = []
-    for n, patch in enumerate(patches):
-        if isinstance(patch, TodoError):
-            refused[n] = patch
-            continue
-        try:
-            one = present.get(patch["id"])
-            if one.version in accepted_versions(patch, one.version):
-                present.put(_patched(one, patch, present))
-            else:
-                stale.append(n)
-        except TodoError as error:
-            refused[n] = error
+    batch = patches.each(lambda patch: (patch["id"], _apply(present, patch)))
     touched = await present.save(tx)
-    changed = {one.id for one in touched}
-    after = await rows_of(tx, ids)
-    refused |= {n: VersionConflict(extra={"current": orjson.loads(after[patches[n]["id"]])}) for n in stale}  # type: ignore[index]
-    return Changed(
-        [refused[n] if n in refused else _done(patch, after, changed) for n, patch in enumerate(patches)], touched
+    changed = {row.id for row in touched}
+    rows = await rows_of(tx, ids)
+    results = (
+        Done(rows[list_id], changed=list_id in changed)
+        if is_current
+        else VersionConflict(extra={"current": orjson.loads(rows[list_id])})
+        for list_id, is_current in batch.accepted
     )
+    return Changed(batch.answer(results), touched)
 
 
-def _done(patch: Any, rows: Mapping[int, str], changed: set[int]) -> Done:
-    return Done(rows[patch["id"]], changed=patch["id"] in changed)
+def _apply(present: Lists, patch: Patch) -> bool:
+    """Apply a patch to its list, unless the list has another version than the patch names; return whether it did.
 
-
-def _patched(one: ListState, patch: Mapping[str, Any], present: Lists) -> ListState:
+    Raises:
+        NotFound, NotOwner: There is no such list.
+        Conflict: Its name is another list's, or the inbox would be archived.
+    """
+    state = present.get(patch["id"])
+    if state.version not in accepted_versions(patch, state.version):
+        return False
     new = {name: patch[name] for name in ("name", "colour", "is_archived") if name in patch}
     if "name" in new:
         new["name_key"] = name_key(new["name"])
-    if new.get("is_archived") and one.is_inbox:
+    if new.get("is_archived") and state.is_inbox:
         raise Conflict("The inbox cannot be archived.")
     if "position" in patch:
-        new["position"] = present.at(patch["position"], one.id)
-    return replace(one, **new)
+        new["position"] = present.position_at(patch["position"], state.id)
+    present.put(replace(state, **new))
+    return True
 
 
 @operation(
@@ -134,43 +116,31 @@ async def delete(tx: Tx, ids: Sequence[Tried[int]], removal: ListRemoval) -> Cha
 
     Undo brings the lists and their todos back.
     """
-    wanted = [one for one in ids if not isinstance(one, TodoError)]
-    move_to = _destination(removal, wanted)
-    present = await Lists.of(tx, wanted if move_to is None else [*wanted, move_to])
+    named = Batch(ids)
+    move_to = _destination(removal, named.accepted)
+    present = await Lists.of(tx, named.accepted if move_to is None else [*named.accepted, move_to])
     if move_to is not None:
         present.get(move_to)
-    before = await rows_of(tx, wanted)
-    results: list[Done | TodoError] = []
-    gone: list[int] = []
-    for one in ids:
-        refusal = one if isinstance(one, TodoError) else _mark_deleted(present, one)
-        if refusal is None and not isinstance(one, TodoError):
-            gone.append(one)
-            results.append(Done(before[one]))
-        elif refusal is not None:
-            results.append(refusal)
-    if removal.todos is None and gone and await tx.value(queries.HOLD_TODOS, ids=gone):
+    before = await rows_of(tx, named.accepted)
+    batch = named.each(present.delete)
+    deleted = batch.accepted
+    if removal.todos is None and deleted and await tx.value(queries.HOLD_TODOS, ids=deleted):
         message = "is required: there are todos in it, which go to the trash or move to the list `move_to`"
         raise InvalidInput(problems=[FieldProblem("todos", message, ("trash", "move"))])
-    rows = await tx.rows(queries.EMPTY, ids=gone, move_to=move_to) if gone and removal.todos else []
+    todos = await tx.rows(queries.EMPTY, ids=deleted, move_to=move_to) if deleted and removal.todos else []
     if move_to is None:
-        confirm(tx, len(rows))
-    emptied = [Touched("todo", row["id"], row["before"], row["after"]) for row in rows]
-    return Changed(results, [*await present.save(tx), *emptied])
-
-
-def _mark_deleted(present: Lists, list_id: int) -> TodoError | None:
-    try:
-        found = present.get(list_id)
-    except TodoError as error:
-        return error
-    if found.is_inbox:
-        return Conflict("The inbox cannot be deleted.")
-    present.put(replace(found, is_deleted=True))
-    return None
+        confirm(tx, len(todos))
+    lists_touched = await present.save(tx)
+    todos_touched = [Touched("todo", todo["id"], todo["before"], todo["after"]) for todo in todos]
+    return Changed(batch.answer(Done(before[list_id]) for list_id in deleted), [*lists_touched, *todos_touched])
 
 
 def _destination(removal: ListRemoval, ids: Sequence[int]) -> int | None:
+    """Return the list that gets the todos of the lists with these ids, if they are to move.
+
+    Raises:
+        InvalidInput: There must be one and is none, or the other way round, or it is to be deleted itself.
+    """
     if (removal.todos == "move") != (removal.move_to is not None):
         raise InvalidInput(problems=[FieldProblem("move_to", "goes with todos: move, and names the list")])
     if removal.move_to in ids:

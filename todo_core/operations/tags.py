@@ -10,7 +10,7 @@ from todo_core.boundary.results import Changed, Done, Found, Page
 from todo_core.errors import Conflict, FieldProblem, InvalidInput, NotFound, NotOwner
 from todo_core.models.tags import TagRead
 from todo_core.queries import tags as queries
-from todo_core.rules.tagging import ENTITY, TagRevision, merge_links, revise_tags, taken
+from todo_core.rules.tagging import TagRevision, merge_links, name_holders, revise_tags
 
 
 @operation(effect="reads", scope="todos:read")
@@ -31,7 +31,7 @@ async def rename(tx: Tx, tag_id: int, name: str) -> Changed[TagRead]:
     """Rename a tag: everything that has it shows the new name. To join two tags, merge them."""
     await _present(tx, tag_id)
     revision = TagRevision(tag_id, name, deleted=False)
-    for existing_id in (await taken(tx, [revision])).values():
+    for existing_id in (await name_holders(tx, [revision])).values():
         raise Conflict(
             "There is a tag of that name already; merge the two instead.", extra={"existing_id": existing_id}
         )
@@ -60,5 +60,5 @@ async def delete(tx: Tx, tag_id: int) -> Changed[TagRead]:
 async def _present(tx: Tx, tag_id: int) -> Any:
     row = await tx.row(queries.ONE, id=tag_id)
     if row is None:
-        raise (await missing(tx, ENTITY, [tag_id]))[tag_id]
+        raise (await missing(tx, "tag", [tag_id]))[tag_id]
     return row

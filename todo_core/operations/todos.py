@@ -18,8 +18,7 @@ from todo_core.errors import (
 )
 from todo_core.models.todos import TodoCreate, TodoFilter, TodoRead, TodoUpdate, TodoWritten
 from todo_core.queries import todos as queries
-from todo_core.rules import adding
-from todo_core.rules.families import ENTITY
+from todo_core.rules.adding import add_todos
 from todo_core.rules.finding import find_todos
 from todo_core.rules.revising import revise
 from todo_core.validation import Tried
@@ -40,7 +39,7 @@ async def get(tx: Tx, todo_id: int) -> Found[TodoRead]:
     """Read one todo, with all its fields. A todo in the trash is not found: list the trash or restore it."""
     row = await tx.row(queries.ONE, id=todo_id)
     if row is None:
-        raise (await missing(tx, ENTITY, [todo_id]))[todo_id]
+        raise (await missing(tx, "todo", [todo_id]))[todo_id]
     return Found(row["row"])
 
 
@@ -53,7 +52,7 @@ async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]]) -> Changed[TodoWritten
     A `due` is resolved where the user is, and the answer says to what. A subtask names its parent by id, or by its
     place in this request.
     """
-    return await adding.add(tx, todos)
+    return await add_todos(tx, todos)
 
 
 @operation(

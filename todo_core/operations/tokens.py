@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
-from typing import Final
 
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
@@ -12,8 +11,6 @@ from todo_core.errors import InsufficientScope, NotForApps, NotFound, NotOwner
 from todo_core.identity import api_tokens as secrets
 from todo_core.models.tokens import TokenCreate, TokenCreated, TokenRead
 from todo_core.queries import tokens as queries
-
-ENTITY: Final = "token"
 
 
 @operation(effect="changes", scope="profile", raises=(InsufficientScope, NotForApps), idempotent=False, for_apps=False)
@@ -37,7 +34,7 @@ async def create(tx: Tx, wanted: TokenCreate) -> Changed[TokenCreated]:
         scopes=list(dict.fromkeys(wanted.scopes)),
         expires_at=expires,
     )
-    return Changed([Done(row["row"])], [Touched(ENTITY, row["id"], None, row["row"])], secret=token)
+    return Changed([Done(row["row"])], [Touched("token", row["id"], None, row["row"])], secret=token)
 
 
 @operation(effect="reads", scope="profile", raises=(NotForApps,), for_apps=False)
@@ -52,7 +49,6 @@ async def revoke(tx: Tx, token_id: int) -> Changed[TokenRead]:
     """Revoke an API token. It stops working at once, everywhere, for good; a repeat changes nothing."""
     row = await tx.row(queries.REVOKE, id=token_id)
     if row is None:
-        raise (await missing(tx, ENTITY, [token_id]))[token_id]
-    if row["after"] is None:
-        return Changed([Done(row["before"], changed=False)])
-    return Changed([Done(row["after"])], [Touched(ENTITY, token_id, row["before"], row["after"])])
+        raise (await missing(tx, "token", [token_id]))[token_id]
+    done = Done.of(row["before"], row["after"])
+    return Changed([done], [Touched("token", token_id, row["before"], row["after"])] if done.changed else [])

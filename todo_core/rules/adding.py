@@ -1,111 +1,116 @@
-"""How todos are made: what a request means for each of them, and one statement that writes it all."""
+"""Add todos: what each item of a request means, and one statement that writes them all."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from todo_core.boundary.batches import Batch
 from todo_core.boundary.operation import Tx
-from todo_core.boundary.results import Changed, Done, Touched
+from todo_core.boundary.results import Changed
 from todo_core.errors import FieldProblem, InvalidInput, TodoError
 from todo_core.models.todos import MAX_DEPTH, PRIORITIES, TodoCreate, TodoWritten
-from todo_core.queries import revisions as queries
-from todo_core.rules import tagging
-from todo_core.rules.families import ENTITY, Family, too_deep
+from todo_core.rules.families import Family, list_of_subtask, too_deep
 from todo_core.rules.lists import Lists
-from todo_core.rules.revising import chosen_list, written
 from todo_core.rules.schedules import Calendar
-from todo_core.text import json_text
-from todo_core.validation import Tried
+from todo_core.rules.tagging import ensure_tags
+from todo_core.rules.writing import insert_todos, inserted, touched
 
 
-async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]]) -> Changed[TodoWritten]:
-    """Make todos, in order; a bad one never fails the good ones, but takes its subtasks in the request along."""
-    accepted = [todo for todo in todos if isinstance(todo, TodoCreate)]
-    nursery = await _Nursery.of(tx, accepted)
-    refused: dict[int, TodoError] = {}
-    for n, todo in enumerate(todos):
-        try:
-            if isinstance(todo, InvalidInput):
-                raise todo
-            nursery.take(n, todo)
-        except TodoError as error:
-            refused[n] = error
-    tag_ids, made = await tagging.ensure_each(tx, nursery.tags)
-    items = [item | {"n": n, "tag_ids": tag_ids.get(n, ())} for n, item in nursery.items.items()]
-    rows = iter(await tx.rows(queries.ADD, items=json_text(items)) if items else ())
-    results: list[Done | TodoError] = []
-    touched: list[Touched] = made
-    for n in range(len(todos)):
-        if n in refused:
-            results.append(refused[n])
-        else:
-            row = next(rows)
-            results.append(written(row["after"]))
-            touched.append(Touched(ENTITY, row["id"], None, row["after"]))
-    return Changed(results, touched)
+async def add_todos(tx: Tx, todos: Sequence[TodoCreate | TodoError]) -> Changed[TodoWritten]:
+    """Make todos, in order. A refused item leaves the others alone, but for its subtasks in the request."""
+    items = Batch(todos)
+    request = await _Request.load(tx, items.accepted)
+    batch = items.numbered().each(request.accept)
+    new = batch.accepted
+    tag_ids, tags_made = await ensure_tags(tx, {todo.number: todo.tags for todo in new if todo.tags})
+    rows = await insert_todos(tx, [todo.as_item(tag_ids.get(todo.number, [])) for todo in new])
+    return Changed(batch.answer(map(inserted, rows)), [*tags_made, *touched(rows)])
 
 
-class _Nursery:
-    """Todos about to be made, by their number in the request."""
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A todo about to be made."""
+
+    number: int
+    """Of its item in the request, from 0."""
+    columns: dict[str, Any]
+    depth: int
+    """How many parents it has."""
+    tags: Sequence[str]
+
+    def as_item(self, tag_ids: list[int]) -> dict[str, Any]:
+        """Return the todo as `insert_todos` takes it."""
+        return self.columns | {"n": self.number, "tag_ids": tag_ids}
+
+
+class _Request:
+    """What the items of a request refer to, and those that were accepted so far."""
 
     def __init__(self, family: Family | None, lists: Lists | None, calendar: Calendar | None) -> None:
         self._family = family
         self._lists = lists
         self._calendar = calendar
-        self._depths: dict[int, int] = {}
-        self.items: dict[int, dict[str, Any]] = {}
-        self.tags: dict[int, list[str]] = {}
+        self._accepted: dict[int, _New] = {}
 
     @classmethod
-    async def of(cls, tx: Tx, todos: Sequence[TodoCreate]) -> _Nursery:
+    async def load(cls, tx: Tx, todos: Sequence[TodoCreate]) -> _Request:
         """Load what the todos refer to, and nothing for those that refer to nothing."""
         parents = [todo.parent_id for todo in todos if todo.parent_id is not None]
         lists = [todo.list_id for todo in todos if todo.list_id is not None]
-        dated = any(todo.due or todo.repeat for todo in todos)
+        is_dated = any(todo.due or todo.repeat for todo in todos)
         return cls(
             await Family.of(tx, parents) if parents else None,
             await Lists.of(tx, lists) if lists else None,
-            await Calendar.of(tx) if dated else None,
+            await Calendar.of(tx) if is_dated else None,
         )
 
-    def take(self, n: int, todo: TodoCreate) -> None:
-        """See what a new todo means.
+    def accept(self, item: tuple[int, TodoCreate]) -> _New:
+        """Find out what an item means.
+
+        Args:
+            item: Its number in the request, and the todo.
 
         Raises:
-            TodoError: It is refused.
+            TodoError: The item is refused.
         """
+        number, todo = item
         columns: dict[str, Any] = {
             "title": todo.title,
             "description": todo.description or None,
             "priority": PRIORITIES.index(todo.priority) + 1,
         }
         if self._calendar is not None:
-            given = {name: text for name in ("due", "repeat") if (text := getattr(todo, name)) is not None}
-            columns |= self._calendar.columns(given)
+            dates = {name: text for name in ("due", "repeat") if (text := getattr(todo, name)) is not None}
+            columns |= self._calendar.columns(dates)
         if self._lists is not None and todo.list_id is not None:
             self._lists.require(todo.list_id)
         place, depth = self._place(todo)
-        self.items[n] = columns | place
-        self._depths[n] = depth
-        if todo.tags:
-            self.tags[n] = todo.tags
+        self._accepted[number] = _New(number, columns | place, depth, todo.tags)
+        return self._accepted[number]
 
     def _place(self, todo: TodoCreate) -> tuple[dict[str, Any], int]:
-        """List and parent, and how deep that is."""
-        given = {"list_id": todo.list_id}
+        """Return the columns of list and parent, and the depth."""
+        chosen = {"list_id": todo.list_id}
         if todo.parent_index is not None:
-            if todo.parent_id is not None:
-                raise InvalidInput(problems=[FieldProblem("parent_index", "cannot be given together with parent_id")])
-            parent = self.items.get(todo.parent_index)
-            if parent is None:
-                message = "is no earlier item of this call that was accepted"
-                raise InvalidInput(problems=[FieldProblem("parent_index", message)])
-            depth = self._depths[todo.parent_index] + 1
-            if depth > MAX_DEPTH:
-                raise too_deep("parent_index")
-            return {"parent_n": todo.parent_index, "list_id": chosen_list(given, parent["list_id"])}, depth
+            return self._place_below_item(todo.parent_index, todo.parent_id, chosen)
         if todo.parent_id is not None and self._family is not None:
             list_id, depth = self._family.place_below(todo.parent_id)
-            return {"parent_id": todo.parent_id, "list_id": chosen_list(given, list_id)}, depth
-        return given, 0
+            return {"parent_id": todo.parent_id, "list_id": list_of_subtask(chosen, list_id)}, depth
+        return chosen, 0
+
+    def _place_below_item(
+        self, parent_index: int, parent_id: int | None, chosen: dict[str, Any]
+    ) -> tuple[dict[str, Any], int]:
+        """Return the columns and the depth of a todo below an earlier item of the request."""
+        if parent_id is not None:
+            raise InvalidInput(problems=[FieldProblem("parent_index", "cannot be given together with parent_id")])
+        parent = self._accepted.get(parent_index)
+        if parent is None:
+            message = "is no earlier item of this call that was accepted"
+            raise InvalidInput(problems=[FieldProblem("parent_index", message)])
+        if parent.depth == MAX_DEPTH:
+            raise too_deep("parent_index")
+        list_id = list_of_subtask(chosen, parent.columns["list_id"])
+        return {"parent_n": parent_index, "list_id": list_id}, parent.depth + 1

@@ -18,7 +18,6 @@ from todo_core.errors import FieldProblem, InvalidInput, NotFound, TodoError
 from todo_core.models.todos import MAX_DEPTH
 from todo_core.queries import families as queries
 
-ENTITY: Final = "todo"
 _NOW: Final = datetime.max.replace(tzinfo=UTC)
 """Stands for the transaction's own timestamp, which PostgreSQL sets; later than any that is stored."""
 
@@ -65,7 +64,7 @@ class Family:
         named = set(ids)
         members = [Member(**row) for row in await tx.rows(queries.FAMILY, ids=sorted(named))] if named else []
         absent = named - {member.id for member in members}
-        return cls(members, await missing(tx, ENTITY, sorted(absent)))
+        return cls(members, await missing(tx, "todo", sorted(absent)))
 
     def get(self, todo_id: int, *, trash_too: bool = False) -> Member:
         """Return a todo that the request names.
@@ -136,9 +135,10 @@ class Family:
             columns["deleted_at"] = (member.deleted_at or _NOW) if patch["is_deleted"] else None
         self._members[todo_id] = replace(member, **columns)
 
-    def show(self, todo_id: int, row: str) -> None:
-        """Set the read shape of a todo, as a statement of this request returned it."""
-        self._members[todo_id] = replace(self._members[todo_id], row=row)
+    def show(self, rows: Mapping[int, str]) -> None:
+        """Set the read shapes of todos, by id, as a statement of this request returned them."""
+        for todo_id, row in rows.items():
+            self._members[todo_id] = replace(self._members[todo_id], row=row)
 
     def place_below(self, parent_id: int, todo_id: int | None = None) -> tuple[int, int]:
         """Return the list and the depth that a todo gets right below a parent.
@@ -167,6 +167,21 @@ class Family:
     def _height(self, todo_id: int) -> int:
         """Return how many levels of subtasks a todo has."""
         return max((1 + self._height(child) for child in self._children[todo_id]), default=0)
+
+
+def list_of_subtask(columns: Mapping[str, Any], parents: int | None) -> int | None:
+    """Return the list of a subtask: its parent's.
+
+    Args:
+        columns: What was asked for; `list_id` may be missing, or None.
+        parents: The parent's list; None for the default one.
+
+    Raises:
+        InvalidInput: Another list was named.
+    """
+    if columns.get("list_id", parents) not in (parents, None):
+        raise InvalidInput(problems=[FieldProblem("list_id", "of a subtask is its parent's; leave it out")])
+    return parents
 
 
 def too_deep(field: str) -> InvalidInput:

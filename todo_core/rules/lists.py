@@ -1,4 +1,4 @@
-"""Lists: where todos are kept."""
+"""Lists as one request changes them: names no two of which are the same, an order, and one inbox that stays."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from todo_core.boundary.operation import Tx
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Touched
 from todo_core.errors import Conflict, FieldProblem, NotFound, TodoError
+from todo_core.models.lists import ListCreate
 from todo_core.queries import lists as queries
-from todo_core.rules.positions import between
-from todo_core.text import json_text
+from todo_core.rules import positions
+from todo_core.text import json_text, name_key
 
-ENTITY: Final = "list"
+RECORDED: Final = ("name", "colour", "position", "is_archived", "is_deleted", "version")
+"""What the change record keeps of a list, and undo puts back."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """What a list is."""
+    """A list as a request finds it, or is about to leave it."""
 
     id: int
+    """Negative for a list that is not written yet."""
     name: str
     name_key: str
     colour: str
@@ -33,106 +36,152 @@ class ListState:
     version: int
 
     def as_item(self) -> dict[str, Any]:
+        """Return the list as the statements take it."""
         return asdict(self) | {"position": str(self.position)}
 
-    def recorded(self) -> str:
-        """What the record of changes keeps, and undo puts back."""
-        names = ("name", "colour", "position", "is_archived", "is_deleted", "version")
-        return json_text({name: value for name, value in self.as_item().items() if name in names})
+    def as_recorded(self) -> dict[str, Any]:
+        """Return what the change record keeps of the list."""
+        item = self.as_item()
+        return {name: item[name] for name in RECORDED}
 
 
 class Lists:
-    """Every list of the user, as this transaction is about to leave them."""
+    """All lists of the user, deleted ones too, as the request has changed them so far."""
 
-    def __init__(self, found: Sequence[ListState], absent: Mapping[int, TodoError]) -> None:
-        self._before = {one.id: one for one in found}
+    def __init__(self, present: Sequence[ListState], absent: Mapping[int, TodoError]) -> None:
+        self._before = {state.id: state for state in present}
         self._now = dict(self._before)
         self._absent = absent
 
     @classmethod
     async def of(cls, tx: Tx, ids: Sequence[int] = ()) -> Lists:
-        """Load the user's lists, and learn why those of `ids` are not there that are not."""
-        found = [ListState(**row) for row in await tx.rows(queries.STATE)]
-        live = {one.id for one in found if not one.is_deleted}
-        return cls(found, await missing(tx, ENTITY, [one for one in ids if one not in live]))
+        """Load the user's lists.
+
+        Args:
+            tx: The transaction.
+            ids: Lists that the request names. For those that are not live, `get` tells another user's from none.
+        """
+        present = [ListState(**row) for row in await tx.rows(queries.STATE)]
+        live = {state.id for state in present if not state.is_deleted}
+        return cls(present, await missing(tx, "list", [list_id for list_id in ids if list_id not in live]))
 
     @property
     def inbox(self) -> int:
-        return next(one.id for one in self._now.values() if one.is_inbox)
+        """The id of the inbox."""
+        return next(state.id for state in self._now.values() if state.is_inbox)
 
     def is_live(self, list_id: int) -> bool:
+        """Return whether the user has a list, and it is not deleted."""
         return list_id in self._now and not self._now[list_id].is_deleted
 
     def known(self, list_id: int) -> ListState | None:
-        """A list, be it deleted."""
+        """Return a list, also a deleted one."""
         return self._now.get(list_id)
 
     def get(self, list_id: int) -> ListState:
-        """A live list.
+        """Return a live list.
 
         Raises:
             NotFound: There is none.
-            NotOwner: It is somebody else's.
+            NotOwner: It is another user's.
         """
         if not self.is_live(list_id):
             raise self._absent.get(list_id) or NotFound()
         return self._now[list_id]
 
     def require(self, list_id: int, field: str = "list_id") -> None:
-        """Make sure that todos can be put into the list that a field names.
+        """Check that todos can be put into a list.
+
+        Args:
+            list_id: The list.
+            field: The field of the request that names it.
 
         Raises:
-            NotFound, NotOwner: There is no such list.
+            NotFound, NotOwner: There is no such list; the field is named.
         """
         try:
             self.get(list_id)
         except TodoError as error:
             raise type(error)(problems=[FieldProblem(field, "is no list of yours")]) from None
 
-    def put(self, one: ListState) -> None:
-        """Have a list be like this.
+    def add(self, wanted: ListCreate) -> ListState:
+        """Make a list, in memory; `queries.ADD` writes it.
 
         Raises:
             Conflict: Its name is another list's.
         """
-        others = (other for other in self._now.values() if other.id != one.id and not other.is_deleted)
-        if not one.is_deleted and (taken := next((x for x in others if x.name_key == one.name_key), None)):
-            raise Conflict(
-                "There is a list of that name already.", extra={"existing_id": taken.id} if taken.id > 0 else {}
-            )
-        self._now[one.id] = one
+        state = ListState(
+            id=-1 - len(self._now),
+            name=wanted.name,
+            name_key=name_key(wanted.name),
+            colour=wanted.colour,
+            position=self.position_at(wanted.position),
+            is_inbox=False,
+            is_archived=False,
+            is_deleted=False,
+            version=1,
+        )
+        self.put(state)
+        return state
 
-    def at(self, place: int | None, list_id: int | None = None) -> Decimal:
-        """The position that puts a list at a place, counted from 1, or at the end."""
-        others = sorted(x.position for x in self._now.values() if x.id != list_id and not x.is_deleted)
-        if place is None or place > len(others):
-            return others[-1] + 1 if others else Decimal(0)
-        return others[0] - 1 if place == 1 else between(others[place - 2], others[place - 1])
+    def put(self, state: ListState) -> None:
+        """Replace a list, in memory; `save` writes it.
 
-    def free(self, position: Decimal, list_id: int) -> Decimal:
-        """A position for a list that comes back: its own, or one right before another list that has it now."""
-        taken = sorted(x.position for x in self._now.values() if x.id != list_id and not x.is_deleted)
-        if position not in taken:
-            return position
-        lower = [one for one in taken if one < position]
-        return between(lower[-1], position) if lower else position - 1
+        Raises:
+            Conflict: Its name is another list's.
+        """
+        if not state.is_deleted:
+            for other in self._others(state.id):
+                if other.name_key == state.name_key:
+                    existing = {"existing_id": other.id} if other.id > 0 else {}
+                    raise Conflict("There is a list of that name already.", extra=existing)
+        self._now[state.id] = state
+
+    def delete(self, list_id: int) -> int:
+        """Delete a list, in memory, and return its id.
+
+        Raises:
+            NotFound, NotOwner: There is no such list.
+            Conflict: It is the inbox.
+        """
+        state = self.get(list_id)
+        if state.is_inbox:
+            raise Conflict("The inbox cannot be deleted.")
+        self.put(replace(state, is_deleted=True))
+        return list_id
+
+    def position_at(self, place: int | None, list_id: int | None = None) -> Decimal:
+        """Return the position that puts a list, a new one or `list_id`, at a place (`positions.at_place`)."""
+        return positions.at_place(place, self._positions(list_id))
+
+    def free_position(self, position: Decimal, list_id: int) -> Decimal:
+        """Return the position of a list that comes back: its old one, or one right before the list that has it now."""
+        return positions.unique(position, self._positions(list_id))
+
+    def _others(self, list_id: int | None) -> list[ListState]:
+        return [state for state in self._now.values() if state.id != list_id and not state.is_deleted]
+
+    def _positions(self, without: int | None) -> list[Decimal]:
+        return sorted(state.position for state in self._others(without))
 
     async def save(self, tx: Tx) -> list[Touched]:
-        """Write what is different."""
-        changed = [one for one in self._now.values() if one != self._before.get(one.id)]
+        """Write the lists that changed, and return them for the change record."""
+        changed = [state for state in self._now.values() if state != self._before.get(state.id)]
         if not changed:
             return []
-        ids = [one.id for one in changed]
-        given_up = {self._before[one.id].name_key for one in changed if self._before[one.id].name_key != one.name_key}
-        if given_up & {one.name_key for one in changed}:
-            # The index looks at each row by itself: names that change hands are given up first.
+        ids = [state.id for state in changed]
+        renamed = [state for state in changed if state.name_key != self._before[state.id].name_key]
+        if {self._before[state.id].name_key for state in renamed} & {state.name_key for state in changed}:
+            # The unique index checks row by row: names that change hands must be given up first.
             await tx.rows(queries.GIVE_UP_NAMES, ids=ids)
-        await tx.rows(queries.REVISE, items=json_text([one.as_item() for one in changed]), ids=ids)
-        return [
-            Touched(ENTITY, one.id, self._before[one.id].recorded(), replace(one, version=one.version + 1).recorded())
-            for one in changed
-        ]
+        await tx.rows(queries.REVISE, items=json_text([state.as_item() for state in changed]), ids=ids)
+        return [_touched(self._before[state.id], replace(state, version=state.version + 1)) for state in changed]
+
+
+def _touched(before: ListState, after: ListState) -> Touched:
+    return Touched("list", after.id, json_text(before.as_recorded()), json_text(after.as_recorded()))
 
 
 async def rows_of(tx: Tx, ids: Sequence[int]) -> dict[int, str]:
+    """Return the read shapes of live lists, by id."""
     return {row["id"]: row["row"] for row in await tx.rows(queries.ROWS, ids=list(ids))} if ids else {}

@@ -13,60 +13,82 @@ from todo_core.boundary.results import Touched
 from todo_core.models.todos import PRIORITIES
 from todo_core.queries import revisions as queries
 from todo_core.recurrence import Repeat
-from todo_core.rules import tagging
-from todo_core.rules.families import ENTITY, Family
+from todo_core.rules.families import Family
 from todo_core.rules.schedules import Calendar, Local, due_columns, due_of
-from todo_core.text import json_text
+from todo_core.rules.tagging import ensure_tags
+from todo_core.rules.writing import insert_todos, touched
 
-Row = Mapping[str, Any]
+TodoRow = Mapping[str, Any]
 """A todo's read shape."""
 
 
 async def next_occurrences(
-    tx: Tx, done: Sequence[Row], family: Family, calendar: Calendar | None
+    tx: Tx, completed: Sequence[TodoRow], family: Family, calendar: Calendar | None
 ) -> tuple[dict[int, str], list[Touched]]:
-    """Make the next occurrence of each todo, with its subtasks open again, their dates moved by as many days.
+    """Make the next occurrence of each todo, with its subtasks open again and their dates moved by as many days.
+
+    A todo that was completed before and reopened has its next occurrence already: no second one is made.
 
     Args:
         tx: The transaction.
-        done: Repeating todos that were just completed, as they are now.
-        family: Where their subtasks are.
-        calendar: Now, where the user is.
+        completed: Repeating todos that were just completed, as they are now.
+        family: The families of these todos.
+        calendar: The user's; None only where nothing repeats.
 
     Returns:
-        The next occurrence of each todo as JSON, by the id of the one that is done; what was made.
+        The next occurrence of each todo as JSON, by the id of the completed one; what was made.
     """
-    if not done or calendar is None:
+    if not completed or calendar is None:
         return {}, []
-    # Somebody opened it again and completes it once more: it goes on as it did.
-    there = await tx.rows(queries.FOLLOWING, ids=[row["id"] for row in done])
-    found = {row["follows_id"]: row["row"] for row in there}
-    items: list[dict[str, Any]] = []
-    roots: dict[int, int] = {}
-    for row in done:
-        if row["id"] not in found and (item := _following(calendar, row)) is not None:
-            roots[row["id"]] = len(items)
-            items += [item, *_subtasks(family, calendar, row, item, len(items))]
-    tag_ids, _ = await tagging.ensure_each(tx, {n: item["tags"] for n, item in enumerate(items)})
-    new = [_columns(item) | {"n": n, "tag_ids": tag_ids[n]} for n, item in enumerate(items)]
-    rows = await tx.rows(queries.ADD, items=json_text(new)) if new else []
-    made = [Touched(ENTITY, row["id"], None, row["after"]) for row in rows]
-    return found | {todo_id: rows[n]["after"] for todo_id, n in roots.items()}, made
+    existing = await tx.rows(queries.FOLLOWING, ids=[row["id"] for row in completed])
+    following = {row["follows_id"]: row["row"] for row in existing}
+    copies: list[dict[str, Any]] = []
+    numbers: dict[int, int] = {}
+    for row in completed:
+        if row["id"] not in following and (copy := _following(calendar, row)) is not None:
+            numbers[row["id"]] = len(copies)
+            copies += [copy, *_subtasks(family, calendar, row, copy["moved_by"], len(copies))]
+    rows = await _insert(tx, copies)
+    return following | {todo_id: rows[number]["after"] for todo_id, number in numbers.items()}, touched(rows)
 
 
-def _following(calendar: Calendar, row: Row) -> dict[str, Any] | None:
-    """The next occurrence of a todo, or None after the last one."""
+async def _insert(tx: Tx, copies: Sequence[dict[str, Any]]) -> list[Any]:
+    """Insert copies of todos, which name their tags; return their rows, in order."""
+    tag_ids, _ = await ensure_tags(tx, {number: copy["tags"] for number, copy in enumerate(copies)})
+    return await insert_todos(
+        tx,
+        [
+            {name: value for name, value in copy.items() if name not in ("moved_by", "tags")}
+            | {"n": number, "tag_ids": tag_ids[number]}
+            for number, copy in enumerate(copies)
+        ],
+    )
+
+
+def _following(calendar: Calendar, row: TodoRow) -> dict[str, Any] | None:
+    """Return the next occurrence of a todo, and in `moved_by` how much later it is; None after the last one."""
     due = due_of(row)
     assert due is not None  # the database keeps it with a repeat
     following = calendar.following(Repeat.from_json(row["repeat"]), due)
     if following is None:
         return None
-    moved = {"by": _day(following.scheduled) - _day(calendar.local(due)), "follows_id": row["id"]}
-    return _copy(row) | due_columns(calendar.moment(following.scheduled)) | {"repeat": following.as_json()} | moved
+    moved_by = _day(following.scheduled) - _day(calendar.local(due))
+    dates = due_columns(calendar.moment(following.scheduled)) | {"repeat": following.as_json()}
+    return _copy(row) | dates | {"moved_by": moved_by, "follows_id": row["id"]}
 
 
-def _subtasks(family: Family, calendar: Calendar, row: Row, item: Row, number: int) -> list[dict[str, Any]]:
-    """What is below a todo, for its next occurrence, which has a number in the request."""
+def _subtasks(
+    family: Family, calendar: Calendar, row: TodoRow, moved_by: timedelta, number: int
+) -> list[dict[str, Any]]:
+    """Return copies of all subtasks of a todo, below its next occurrence.
+
+    Args:
+        family: The todo's.
+        calendar: The user's.
+        row: The todo.
+        moved_by: How much later the next occurrence is.
+        number: The number of the next occurrence among what is inserted; the copies have those after it.
+    """
     copies: list[dict[str, Any]] = []
     numbers = {row["id"]: number}
     for member in family.below(row["id"]):
@@ -74,26 +96,22 @@ def _subtasks(family: Family, calendar: Calendar, row: Row, item: Row, number: i
             subtask = orjson.loads(member.row)
             numbers[member.id] = number + 1 + len(copies)
             place = {"parent_id": None, "parent_n": numbers[subtask["parent_id"]]}
-            copies.append(_copy(subtask) | place | _moved(calendar, subtask, item["by"]))
+            copies.append(_copy(subtask) | place | _moved(calendar, subtask, moved_by))
     return copies
 
 
-def _columns(item: Row) -> dict[str, Any]:
-    return {name: value for name, value in item.items() if name not in ("by", "tags")}
-
-
-def _copy(row: Row) -> dict[str, Any]:
-    """A new todo like this one."""
+def _copy(row: TodoRow) -> dict[str, Any]:
+    """Return a new, open todo like another, without dates: its columns, and the names of its tags in `tags`."""
     same = {name: row[name] for name in ("title", "description", "list_id", "parent_id", "tags")}
     return same | {"priority": PRIORITIES.index(row["priority"]) + 1}
 
 
-def _moved(calendar: Calendar, subtask: Row, by: timedelta) -> dict[str, Any]:
-    """The dates of a subtask, as many days later as its parent's."""
+def _moved(calendar: Calendar, subtask: TodoRow, moved_by: timedelta) -> dict[str, Any]:
+    """Return the dates of a subtask, as columns, as many days later."""
     due = due_of(subtask)
     if due is None:
         return {}
-    local: Local = calendar.local(due) + by
+    local: Local = calendar.local(due) + moved_by
     columns = due_columns(calendar.moment(local))
     return columns if subtask["repeat"] is None else columns | {"repeat": subtask["repeat"] | {"scheduled": local}}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -14,8 +13,6 @@ from todo_core.models.users import PATCHABLE, ProfilePatch, ProfileRead
 from todo_core.queries import users as queries
 from todo_core.rules.lists import Lists
 from todo_core.text import json_text
-
-ENTITY: Final = "user"
 
 
 async def revise_profile(tx: Tx, patch: ProfilePatch) -> Changed[ProfileRead]:
@@ -33,7 +30,7 @@ async def revise_profile(tx: Tx, patch: ProfilePatch) -> Changed[ProfileRead]:
     if orjson.loads(row["before"])["time_zone"] != (zone := orjson.loads(row["after"])["time_zone"]):
         tx.core.activity.moved(row["id"])
         await _move_days(tx, ZoneInfo(zone))
-    touched = Touched(ENTITY, row["id"], _recorded(row["before"]), _recorded(row["after"]))
+    touched = Touched("user", row["id"], _recorded(row["before"]), _recorded(row["after"]))
     return Changed([Done(row["after"])], [touched])
 
 

@@ -10,7 +10,7 @@ from todo_core.boundary.results import Changed
 from todo_core.errors import UndoRefused
 from todo_core.models.tags import TagRead
 from todo_core.queries import tags as queries
-from todo_core.rules.tagging import ENTITY, TagRevision, merge_links, revise_tags, taken
+from todo_core.rules.tagging import TagRevision, merge_links, name_holders, revise_tags
 
 
 async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[TagRead]:
@@ -32,15 +32,15 @@ async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[TagRea
                 revisions.append(TagRevision(tag_id, state["name"], deleted=True))
             continue
         if state is None or (state["name"], state["is_deleted"]) != (after["name"], after["deleted"]):
-            raise UndoRefused.in_the_way(ENTITY, tag_id)
+            raise UndoRefused.in_the_way("tag", tag_id)
         unlinked, linked = after.get("linked"), before.get("linked")
         if unlinked is not None:
             await tx.rows(queries.UNLINK, **unlinked)
         if linked is not None:  # it is merged once more, with all that has it now
             linked = await _link(tx, tag_id, linked["into"])
         revisions.append(TagRevision(tag_id, before["name"], before["deleted"], linked, unlinked))
-    for tag_id in await taken(tx, revisions):
-        raise UndoRefused.in_the_way(ENTITY, tag_id)
+    for tag_id in await name_holders(tx, revisions):
+        raise UndoRefused.in_the_way("tag", tag_id)
     return await revise_tags(tx, revisions)
 
 
@@ -51,5 +51,5 @@ async def _link(tx: Tx, tag_id: int, into: int) -> dict[str, Any]:
         UndoRefused: The other one is gone.
     """
     if await tx.row(queries.ONE, id=into) is None:
-        raise UndoRefused.in_the_way(ENTITY, into)
+        raise UndoRefused.in_the_way("tag", into)
     return await merge_links(tx, tag_id, into)

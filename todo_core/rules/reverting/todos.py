@@ -7,16 +7,16 @@ from typing import Any, Final
 
 import orjson
 
+from todo_core.boundary.batches import Batch
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed
 from todo_core.errors import UndoRefused
 from todo_core.models.todos import PRIORITIES, TodoWritten
 from todo_core.queries import families
 from todo_core.queries import todos as queries
-from todo_core.rules import tagging
-from todo_core.rules.families import ENTITY
-from todo_core.rules.revising import write
 from todo_core.rules.schedules import Calendar, due_columns, due_of
+from todo_core.rules.tagging import ensure_tags
+from todo_core.rules.writing import write_patches
 
 _REVERTED: Final = ("title", "description", "list_id", "parent_id", "repeat", "completed_at", "deleted_at")
 """What an undo puts back as it is recorded."""
@@ -32,21 +32,21 @@ async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[TodoWr
     present = {row["id"]: orjson.loads(row["row"]) for row in await tx.rows(queries.ROWS, ids=ids)}
     for entry in entries:
         if entry["id"] not in present or not _is_as_left(present[entry["id"]], entry):
-            raise UndoRefused.in_the_way(ENTITY, entry["id"])
+            raise UndoRefused.in_the_way("todo", entry["id"])
     tagged = {entry["id"]: entry["before"]["tags"] for entry in entries if _changed(entry, "tags")}
-    tag_ids, made = await tagging.ensure_each(tx, tagged)
+    tag_ids, made = await ensure_tags(tx, tagged)
     is_dated = any(entry["before"] is not None and entry["before"].get("due") for entry in entries)
     calendar = await Calendar.of(tx) if is_dated else None
     patches = [_back(entry, calendar) for entry in entries]
     for patch in patches:
         if patch["id"] in tag_ids:
             patch["tag_ids"] = tag_ids[patch["id"]]
-    reverted = await write(tx, patches, trash_too=True)
+    reverted = await write_patches(tx, Batch(patches), trash_too=True)
     if (odd := await tx.value(families.ODD_ONE, ids=ids)) is not None:
-        raise UndoRefused.in_the_way(ENTITY, odd)
+        raise UndoRefused.in_the_way("todo", odd)
     moved = [entry["id"] for entry in entries if _changed(entry, "parent_id")]
     if moved and await tx.value(families.TOO_DEEP, ids=moved):
-        raise UndoRefused.in_the_way(ENTITY, moved[0])
+        raise UndoRefused.in_the_way("todo", moved[0])
     return Changed(reverted.results, [*made, *reverted.touched])
 
 
