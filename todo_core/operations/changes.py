@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any
 
 import orjson
 
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Found, Page
-from todo_core.errors import InsufficientScope, NotFound, NotOwner, UndoRefused
-from todo_core.identity.scopes import Scope
+from todo_core.errors import NotFound, NotOwner, UndoRefused
 from todo_core.models.changes import ChangeFilter, ChangeRead
 from todo_core.queries import changes as queries
-from todo_core.rules.reverting import lists, tags, todos, users
+from todo_core.rules.reverting.entries import Entry
+from todo_core.rules.reverting.steps import can_revert, revert
 from todo_core.text import json_text
-
-Entry = Mapping[str, Any]
-"""A row of a change, before and after."""
-Revert = Callable[[Tx, Sequence[Entry]], Awaitable[Changed[Any]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What an undo does with the rows of one entity."""
-
-    entity: str
-    scope: Scope
-    """What the caller's token must allow for it."""
-    revert: Revert
-    concerns: Callable[[Entry], bool] = lambda _: True
-    """Whether it is done with a row now, or in another step."""
-
-
-REVERT: Final = (
-    Step("list", "todos:write", lists.revert),
-    Step("tag", "todos:write", tags.revert, lambda entry: entry["before"] is not None),
-    Step("todo", "todos:write", todos.revert),
-    Step("tag", "todos:write", tags.revert, lambda entry: entry["before"] is None),
-    Step("user", "profile", users.revert),
-)
-"""What can be undone, in the order in which it is done: a list and a tag are there before their todos come back, and a
-tag that was made goes after its todos. Tokens and accounts are not here: a revoked token must never work again, and
-of a deleted account nothing is kept."""
 
 
 @operation(effect="reads", scope="todos:read")
@@ -80,22 +51,12 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     change = orjson.loads((await get.run(tx, change_id)).json)
     if change["undone_by"] is not None:
         raise UndoRefused("It is undone already.", extra={"undone_by": change["undone_by"]})
-    entities = {entry["entity"] for entry in change["entries"]}
-    if not entities <= {step.entity for step in REVERT}:
+    entries = [Entry(**entry) for entry in change["entries"]]
+    if not can_revert(entries):
         raise UndoRefused("A change to an API token or an account cannot be undone; make the change you want.")
-    reverted: Changed[Any] = Changed([])
-    for step in REVERT:
-        entries = [entry for entry in change["entries"] if entry["entity"] == step.entity and step.concerns(entry)]
-        if not entries:
-            continue
-        if not tx.caller.may(step.scope):
-            raise InsufficientScope(step.scope)
-        try:
-            part = await step.revert(tx, entries)
-        except UndoRefused as refused:
-            blocked_by = await tx.value(queries.LATER, id=change_id, touching=json_text([refused.extra]))
-            raise UndoRefused(refused.detail, extra=refused.extra | {"blocked_by": blocked_by}) from None
-        reverted = replace(
-            reverted, results=[*reverted.results, *part.results], touched=[*reverted.touched, *part.touched]
-        )
+    try:
+        reverted = await revert(tx, entries)
+    except UndoRefused as refused:
+        blocked_by = await tx.value(queries.LATER, id=change_id, touching=json_text([refused.extra]))
+        raise UndoRefused(refused.detail, extra=refused.extra | {"blocked_by": blocked_by}) from None
     return replace(reverted, undoes=change_id)

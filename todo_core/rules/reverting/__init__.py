@@ -1,1 +1,1 @@
-"""How a change is taken back, one file for each kind of row that it touched."""
+"""Undo: how the rows of a change are put back, one file for each kind of row."""

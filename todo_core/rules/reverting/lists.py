@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done
@@ -13,40 +12,45 @@ from todo_core.errors import Conflict, UndoRefused
 from todo_core.models.lists import ListRead
 from todo_core.queries import lists as queries
 from todo_core.rules.lists import Lists, ListState, rows_of
+from todo_core.rules.reverting.entries import Entry, require_as_left
 from todo_core.text import name_key
 
 
-async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[ListRead]:
-    """Put lists back as they were before a change; one that was made is deleted, if nothing is in it.
+async def revert(tx: Tx, entries: Sequence[Entry]) -> Changed[ListRead]:
+    """Put lists back as they were before a change. One that the change made is deleted, if it is empty.
 
     Raises:
-        UndoRefused: A list changed since, its name is taken, or there are todos in it.
+        UndoRefused: A list changed since, its name is another list's, or it has todos in it.
     """
-    present = await Lists.of(tx)
-    ids = [entry["id"] for entry in entries]
+    lists = await Lists.of(tx)
+    ids = [entry.id for entry in entries]
     rows = await rows_of(tx, ids)
-    made = [entry["id"] for entry in entries if entry["before"] is None]
-    if made and (held := await tx.value(queries.HOLD_TODOS, ids=made)):
-        raise UndoRefused.in_the_way("list", held)
+    made = [entry.id for entry in entries if entry.before is None]
+    if made and (holds_todos := await tx.value(queries.HOLD_TODOS, ids=made)):
+        raise UndoRefused.in_the_way("list", holds_todos)
     for entry in entries:
-        before, after = entry["before"], entry["after"]
-        one = present.known(entry["id"])
-        if one is None or one.as_recorded() | {"version": after["version"]} != after:
-            raise UndoRefused.in_the_way("list", entry["id"])
+        present = require_as_left(entry, lists.known(entry.id), _is_as_left)
         try:
-            present.put(_as_recorded(present, one, before) if before else replace(one, is_deleted=True))
+            lists.put(_before(lists, present, entry))
         except Conflict:
-            raise UndoRefused.in_the_way("list", one.id) from None
-    touched = await present.save(tx)
+            raise UndoRefused.in_the_way("list", entry.id) from None
+    touched = await lists.save(tx)
     rows |= await rows_of(tx, ids)
-    return Changed([Done(rows[one.id]) for one in touched], touched)
+    return Changed([Done(rows[row.id]) for row in touched], touched)
 
 
-def _as_recorded(present: Lists, one: ListState, recorded: Mapping[str, Any]) -> ListState:
-    names = ("name", "colour", "is_archived", "is_deleted")
+def _is_as_left(present: ListState, entry: Entry) -> bool:
+    """Return whether a list is as a change left it; a version that was raised since alone does not count."""
+    return present.as_recorded() | {"version": entry.after["version"]} == entry.after
+
+
+def _before(lists: Lists, present: ListState, entry: Entry) -> ListState:
+    """Return a list as it was before a change: deleted, if the change made it."""
+    if entry.before is None:
+        return replace(present, is_deleted=True)
     return replace(
-        one,
-        **{name: recorded[name] for name in names},
-        name_key=name_key(recorded["name"]),
-        position=present.free_position(Decimal(recorded["position"]), one.id),
+        present,
+        **{name: entry.before[name] for name in ("name", "colour", "is_archived", "is_deleted")},
+        name_key=name_key(entry.before["name"]),
+        position=lists.free_position(Decimal(entry.before["position"]), entry.id),
     )

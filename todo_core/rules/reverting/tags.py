@@ -10,46 +10,66 @@ from todo_core.boundary.results import Changed
 from todo_core.errors import UndoRefused
 from todo_core.models.tags import TagRead
 from todo_core.queries import tags as queries
+from todo_core.rules.reverting.entries import Entry, require_as_left
 from todo_core.rules.tagging import TagRevision, merge_links, name_holders, revise_tags
+from todo_core.storage.database import Row
 
 
-async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[TagRead]:
-    """Put tags back as they were before a change; one that was made on first use goes if nothing uses it.
+async def revert_changed(tx: Tx, entries: Sequence[Entry]) -> Changed[TagRead]:
+    """Put tags back as they were before a change that renamed, merged or deleted them.
 
     Raises:
-        UndoRefused: A tag changed since, or its name is taken.
+        UndoRefused: A tag changed since, its name is another tag's, or the tag it was merged into is gone.
     """
-    ids = [entry["id"] for entry in entries]
-    present = {row["id"]: row for row in await tx.rows(queries.STATE, ids=ids)}
-    made = [entry["id"] for entry in entries if entry["before"] is None]
-    used = {row["id"] for row in await tx.rows(queries.USED, ids=made)} if made else set()
+    present = await _states(tx, entries)
     revisions: list[TagRevision] = []
     for entry in entries:
-        tag_id, before, after = entry["id"], entry["before"], entry["after"]
-        state = present.get(tag_id)
-        if before is None:
-            if state is not None and state["version"] == after["version"] and tag_id not in used:
-                revisions.append(TagRevision(tag_id, state["name"], deleted=True))
-            continue
-        if state is None or (state["name"], state["is_deleted"]) != (after["name"], after["deleted"]):
-            raise UndoRefused.in_the_way("tag", tag_id)
-        unlinked, linked = after.get("linked"), before.get("linked")
-        if unlinked is not None:
-            await tx.rows(queries.UNLINK, **unlinked)
-        if linked is not None:  # it is merged once more, with all that has it now
-            linked = await _link(tx, tag_id, linked["into"])
-        revisions.append(TagRevision(tag_id, before["name"], before["deleted"], linked, unlinked))
+        require_as_left(entry, present.get(entry.id), _is_as_left)
+        revisions.append(await _put_back_links(tx, entry))
     for tag_id in await name_holders(tx, revisions):
         raise UndoRefused.in_the_way("tag", tag_id)
     return await revise_tags(tx, revisions)
 
 
-async def _link(tx: Tx, tag_id: int, into: int) -> dict[str, Any]:
-    """Merge a tag once more.
+async def revert_made(tx: Tx, entries: Sequence[Entry]) -> Changed[TagRead]:
+    """Delete tags that a change made. Those that were changed since, or are on a todo outside the trash, stay."""
+    present = await _states(tx, entries)
+    used = {row["id"] for row in await tx.rows(queries.USED, ids=[entry.id for entry in entries])}
+    revisions = [
+        TagRevision(entry.id, state["name"], deleted=True)
+        for entry in entries
+        if (state := present.get(entry.id)) is not None
+        and state["version"] == entry.after["version"]
+        and entry.id not in used
+    ]
+    return await revise_tags(tx, revisions)
+
+
+async def _states(tx: Tx, entries: Sequence[Entry]) -> dict[int, Row]:
+    """Return the tags as they are now, deleted or not, by id."""
+    return {row["id"]: row for row in await tx.rows(queries.STATE, ids=[entry.id for entry in entries])}
+
+
+def _is_as_left(present: Row, entry: Entry) -> bool:
+    return (present["name"], present["is_deleted"]) == (entry.after["name"], entry.after["deleted"])
+
+
+async def _put_back_links(tx: Tx, entry: Entry) -> TagRevision:
+    """Put a tag's links to todos back as they were before a change, and return what is left to do for the tag.
+
+    The undo of a merge takes the other tag from the todos that got it. Undoing that undo merges once more, with all
+    todos that have the tag now.
 
     Raises:
-        UndoRefused: The other one is gone.
+        UndoRefused: The tag it was merged into is gone.
     """
-    if await tx.row(queries.ONE, id=into) is None:
-        raise UndoRefused.in_the_way("tag", into)
-    return await merge_links(tx, tag_id, into)
+    assert entry.before is not None  # a row that was there
+    unlinked: Mapping[str, Any] | None = entry.after.get("linked")
+    linked: Mapping[str, Any] | None = entry.before.get("linked")
+    if unlinked is not None:
+        await tx.rows(queries.UNLINK, **unlinked)
+    if linked is not None:
+        if await tx.row(queries.ONE, id=linked["into"]) is None:
+            raise UndoRefused.in_the_way("tag", linked["into"])
+        linked = await merge_links(tx, entry.id, linked["into"])
+    return TagRevision(entry.id, entry.before["name"], entry.before["deleted"], linked, unlinked)

@@ -14,76 +14,78 @@ from todo_core.errors import UndoRefused
 from todo_core.models.todos import PRIORITIES, TodoWritten
 from todo_core.queries import families
 from todo_core.queries import todos as queries
+from todo_core.rules.reverting.entries import Entry, require_as_left
 from todo_core.rules.schedules import Calendar, due_columns, due_of
 from todo_core.rules.tagging import ensure_tags
 from todo_core.rules.writing import write_patches
 
-_REVERTED: Final = ("title", "description", "list_id", "parent_id", "repeat", "completed_at", "deleted_at")
-"""What an undo puts back as it is recorded."""
+_AS_RECORDED: Final = ("title", "description", "list_id", "parent_id", "repeat", "completed_at", "deleted_at")
+"""Fields that are stored as the change record has them."""
 
 
-async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[TodoWritten]:
-    """Put todos back as they were before a change; one that was made goes to the trash.
+async def revert(tx: Tx, entries: Sequence[Entry]) -> Changed[TodoWritten]:
+    """Put todos back as they were before a change. One that the change made goes to the trash.
 
     Raises:
-        UndoRefused: A todo changed since, is gone, or would not fit in any more; nothing is reverted then.
+        UndoRefused: A todo changed since, is gone, or does not fit its family or its list any more.
     """
-    ids = [entry["id"] for entry in entries]
-    present = {row["id"]: orjson.loads(row["row"]) for row in await tx.rows(queries.ROWS, ids=ids)}
+    rows = await tx.rows(queries.ROWS, ids=[entry.id for entry in entries])
+    present = {row["id"]: orjson.loads(row["row"]) for row in rows}
     for entry in entries:
-        if entry["id"] not in present or not _is_as_left(present[entry["id"]], entry):
-            raise UndoRefused.in_the_way("todo", entry["id"])
-    tagged = {entry["id"]: entry["before"]["tags"] for entry in entries if _changed(entry, "tags")}
-    tag_ids, made = await ensure_tags(tx, tagged)
-    is_dated = any(entry["before"] is not None and entry["before"].get("due") for entry in entries)
+        require_as_left(entry, present.get(entry.id), _is_as_left)
+    names = {entry.id: entry.before["tags"] for entry in entries if entry.before and entry.changed("tags")}
+    tag_ids, tags_made = await ensure_tags(tx, names)
+    is_dated = any(entry.before is not None and entry.before.get("due") for entry in entries)
     calendar = await Calendar.of(tx) if is_dated else None
-    patches = [_back(entry, calendar) for entry in entries]
-    for patch in patches:
-        if patch["id"] in tag_ids:
-            patch["tag_ids"] = tag_ids[patch["id"]]
+    patches = [
+        _patch(entry, calendar) | ({"tag_ids": tag_ids[entry.id]} if entry.id in tag_ids else {}) for entry in entries
+    ]
     reverted = await write_patches(tx, Batch(patches), trash_too=True)
-    if (odd := await tx.value(families.ODD_ONE, ids=ids)) is not None:
-        raise UndoRefused.in_the_way("todo", odd)
-    moved = [entry["id"] for entry in entries if _changed(entry, "parent_id")]
-    if moved and await tx.value(families.TOO_DEEP, ids=moved):
-        raise UndoRefused.in_the_way("todo", moved[0])
-    return Changed(reverted.results, [*made, *reverted.touched])
+    await _check_fit(tx, entries)
+    return Changed(reverted.results, [*tags_made, *reverted.touched])
 
 
-def _changed(entry: Mapping[str, Any], field: str) -> bool:
-    before, after = entry["before"], entry["after"]
-    return before is not None and field in before and before[field] != after[field]
+def _is_as_left(present: Mapping[str, Any], entry: Entry) -> bool:
+    """Return whether a todo is as a change left it, even if it was different in between.
 
-
-def _is_as_left(row: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
-    """Whether a todo is as a change left it, whatever came and went in between.
-
-    The names of its tags may be others by now; they count where the change was about them.
+    Its tags may have other names by now, so they count only where the change was about them.
     """
-    after = entry["after"]
-    if "due" in after and _deadline(row) != _deadline(after):
+    if "due" in entry.after and _deadline(present) != _deadline(entry.after):
         return False
-    names = (*_REVERTED, "priority", *(("tags",) if _changed(entry, "tags") else ()))
-    return all(row[name] == after[name] for name in names if name in after)
+    names = (*_AS_RECORDED, "priority", *(("tags",) if entry.changed("tags") else ()))
+    return all(present[name] == entry.after[name] for name in names if name in entry.after)
 
 
 def _deadline(row: Mapping[str, Any]) -> object:
-    """A day, or a moment: what of a deadline does not change with the user's time zone."""
+    """Return the day or the moment of a read shape's deadline: what does not change with the user's time zone."""
     due = due_of(row)
     return due and (due.on or due.at)
 
 
-def _back(entry: Mapping[str, Any], calendar: Calendar | None) -> dict[str, Any]:
-    """The patch that takes a todo back; a day ends where the user is now."""
-    before, row = entry["before"], {"id": entry["id"]}
-    if before is None:
-        return row | {"is_deleted": True}
-    patch = row | {name: before[name] for name in _REVERTED if name in before}
-    if "priority" in before:
-        patch["priority"] = PRIORITIES.index(before["priority"]) + 1
-    if "due" not in before:
-        return patch
-    due = due_of(before)
-    if due is not None and due.on is not None and calendar is not None:
-        due = calendar.moment(due.on)
-    return patch | due_columns(due)
+def _patch(entry: Entry, calendar: Calendar | None) -> dict[str, Any]:
+    """Return the columns that put a todo back. A day ends where the user is now."""
+    if entry.before is None:
+        return {"id": entry.id, "is_deleted": True}
+    columns = {"id": entry.id} | {name: entry.before[name] for name in _AS_RECORDED if name in entry.before}
+    if "priority" in entry.before:
+        columns["priority"] = PRIORITIES.index(entry.before["priority"]) + 1
+    if "due" in entry.before:
+        due = due_of(entry.before)
+        if due is not None and due.on is not None and calendar is not None:
+            due = calendar.moment(due.on)
+        columns |= due_columns(due)
+    return columns
+
+
+async def _check_fit(tx: Tx, entries: Sequence[Entry]) -> None:
+    """Check that todos that were put back fit their lists, their parents and their subtasks.
+
+    Raises:
+        UndoRefused: One does not, or is too deep.
+    """
+    odd = await tx.value(families.ODD_ONE, ids=[entry.id for entry in entries])
+    if odd is not None:
+        raise UndoRefused.in_the_way("todo", odd)
+    moved = [entry.id for entry in entries if entry.changed("parent_id")]
+    if moved and await tx.value(families.TOO_DEEP, ids=moved):
+        raise UndoRefused.in_the_way("todo", moved[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -13,24 +13,34 @@ from todo_core.errors import TodoError, UndoRefused
 from todo_core.models.users import PATCHABLE, ProfilePatch, ProfileRead
 from todo_core.queries import users as queries
 from todo_core.rules.profiles import revise_profile
+from todo_core.rules.reverting.entries import Entry, require_as_left
 
 
-async def revert(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> Changed[ProfileRead]:
+async def revert(tx: Tx, entries: Sequence[Entry]) -> Changed[ProfileRead]:
     """Put back what a change of the profile changed.
 
     Raises:
-        UndoRefused: It changed since.
+        UndoRefused: It changed since, or the default list is gone.
     """
     (entry,) = entries
-    before, after = entry["before"], entry["after"]
-    changed = [name for name in PATCHABLE if before.get(name) != after.get(name)]
-    present = orjson.loads((await tx.one(queries.ONE))["row"])
-    # A sign-in raises the version, too, and may bring a name where there was none: what the user chose counts.
-    chosen = [name for name in PATCHABLE if name in changed or after.get(name) is not None]
-    if any(present[name] != after[name] for name in chosen):
-        raise UndoRefused.in_the_way("user", entry["id"])
-    patch: ProfilePatch = {name: before[name] for name in changed}  # type: ignore[assignment]
+    assert entry.before is not None  # no change makes a profile
+    require_as_left(entry, orjson.loads((await tx.one(queries.ONE))["row"]), _is_as_left)
+    patch = cast("ProfilePatch", {name: entry.before[name] for name in PATCHABLE if _is_changed(entry, name)})
     try:
         return await revise_profile(tx, patch)
-    except TodoError:  # the default list is gone
-        raise UndoRefused.in_the_way("user", entry["id"]) from None
+    except TodoError:
+        raise UndoRefused.in_the_way("user", entry.id) from None
+
+
+def _is_as_left(present: Mapping[str, Any], entry: Entry) -> bool:
+    """Return whether a profile is as a change left it.
+
+    The version does not count, nor a name where there was none: a sign-in may raise the one and bring the other.
+    """
+    names = [name for name in PATCHABLE if _is_changed(entry, name) or entry.after.get(name) is not None]
+    return all(present[name] == entry.after[name] for name in names)
+
+
+def _is_changed(entry: Entry, name: str) -> bool:
+    """Return whether a change set a field to another value; one that the record does not have is null."""
+    return entry.before is not None and entry.before.get(name) != entry.after.get(name)
