@@ -13,9 +13,9 @@ from todo_core.queries import search as queries
 from todo_core.rules.finding import find_todos
 
 SHOWN: Final = 5
-"""Near matches that are offered."""
+"""How many near matches are offered at most."""
 _ALIKE: Final = 60
-"""Of 100: how much alike a word must be to one that was looked for."""
+"""How much a known word must be like one that was looked for, of 100 (RapidFuzz's ratio)."""
 
 
 @operation(effect="reads", scope="todos:read", raises=(InvalidInput,))
@@ -32,13 +32,13 @@ async def find(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
 
 
 async def _near(tx: Tx, wanted: TodoFilter, text: str) -> Near | None:
-    """Todos with words like those that were looked for."""
+    """Return todos with words like those that were looked for; None if there are none."""
     from rapidfuzz import fuzz, process  # it takes a while to load, and most searches find something
 
     known = await tx.value(queries.WORDS)
     words = text.casefold().split()
     best = [process.extractOne(word, known, scorer=fuzz.ratio, score_cutoff=_ALIKE) for word in words]
-    meant = " ".join(word if found is None else found[0] for word, found in zip(words, best, strict=True))
+    meant = " ".join(word if match is None else match[0] for word, match in zip(words, best, strict=True))
     if not any(best) or meant == text.casefold():
         return None
     nearest = wanted.model_copy(update={"text": meant, "limit": SHOWN, "cursor": None, "sort": None, "direction": None})

@@ -1,4 +1,4 @@
-"""Profiles: what a user chose, and what follows from a choice."""
+"""The profile: what a user chose, and what changes with it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from todo_core.text import json_text
 
 
 async def revise_profile(tx: Tx, patch: ProfilePatch) -> Changed[ProfileRead]:
-    """Change the user's profile; days that todos are due on end where the user is then.
+    """Change the user's profile. With the time zone, the deadlines of todos that are due on a day move.
+
+    Args:
+        tx: The transaction.
+        patch: What changes; what is left out stays.
 
     Raises:
         NotFound, NotOwner: There is no such default list.
@@ -35,13 +39,16 @@ async def revise_profile(tx: Tx, patch: ProfilePatch) -> Changed[ProfileRead]:
 
 
 async def _move_days(tx: Tx, zone: ZoneInfo) -> None:
-    """Have what is due on a day be due by the end of that day in the new time zone."""
+    """Move the deadlines of todos that are due on a day to the end of that day in the new time zone."""
     days = [row["due_on"] for row in await tx.rows(queries.DAYS)]
     if days:
         await tx.rows(queries.MOVE_DAYS, days=days, ends=[end_of_day(day, zone) for day in days])
 
 
 def _recorded(profile: str) -> str:
-    """What the record keeps: what the user chose. Whoever may read changes need not learn the e-mail from them."""
+    """Return what the change record keeps of a profile: what the user chose.
+
+    The e-mail is not in it: who may read changes need not learn it.
+    """
     row = orjson.loads(profile)
     return json_text({name: row[name] for name in (*PATCHABLE, "version")})

@@ -1,4 +1,4 @@
-"""Due dates and repeats: from what people write to what is stored, where the user is."""
+"""Due dates and repeats: from what people write to what is stored, in the user's time zone."""
 
 from __future__ import annotations
 
@@ -21,34 +21,44 @@ Local = datetime | date
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Now, where the user is."""
+    """The present moment and the user's time zone."""
 
     now: datetime
     zone: ZoneInfo
 
     @classmethod
     async def of(cls, tx: Tx) -> Calendar:
-        """The user's."""
+        """Read the user's time zone, and remember it."""
         zone: str = await tx.value(queries.ZONE)
         tx.core.zones[tx.caller.principal.user_id] = zone
         return cls(tx.core.clock(), ZoneInfo(zone))
 
     @classmethod
     async def remembered(cls, tx: Tx) -> Calendar:
-        """The user's, most likely: without a round trip, if the time zone was seen before."""
+        """Return the calendar with the time zone that was read last, which may have changed since; read it if none was.
+
+        It saves a round trip. Whoever uses it compares the zone with the row it reads, and tries again with `of`.
+        """
         zone = tx.core.zones.get(tx.caller.principal.user_id)
         return await cls.of(tx) if zone is None else cls(tx.core.clock(), ZoneInfo(zone))
 
     @property
     def today(self) -> date:
+        """The date where the user is."""
         return self.now.astimezone(self.zone).date()
 
     @property
     def wall_clock(self) -> datetime:
+        """The local time where the user is, without a zone."""
         return self.now.astimezone(self.zone).replace(tzinfo=None)
 
     def bound(self, field: str, text: str, read: Callable[[str, datetime, ZoneInfo], datetime]) -> datetime:
-        """A bound of a filter, read by `dates.lower_bound` or `dates.upper_bound`.
+        """Return a bound of a filter as a moment.
+
+        Args:
+            field: The filter's name, for the refusal.
+            text: A moment with its offset, or words.
+            read: Reads words: `dates.lower_bound` or `dates.upper_bound`.
 
         Raises:
             InvalidInput: It is not clear when that is.
@@ -61,7 +71,7 @@ class Calendar:
             raise InvalidInput(problems=[FieldProblem(field, str(error), error.readings)]) from None
 
     def due(self, text: str) -> When:
-        """The deadline that a text names.
+        """Return the deadline that a text names.
 
         Raises:
             InvalidInput: It is not clear when that is.
@@ -72,7 +82,7 @@ class Calendar:
             raise InvalidInput(problems=[FieldProblem("due", str(error), error.readings)]) from None
 
     def repeat(self, text: str, due: When | None) -> Repeat:
-        """The repeat that a text names, with its first occurrence at or after `due`, or today.
+        """Return the repeat that a text names, with its first occurrence at or after `due`, or today.
 
         Raises:
             InvalidInput: It is not clear how that repeats.
@@ -83,39 +93,45 @@ class Calendar:
             raise InvalidInput(problems=[FieldProblem("repeat", str(error))]) from None
 
     def following(self, repeat: Repeat, due: When) -> Repeat | None:
-        """The occurrence after one that is done, or skipped, now; None after the last."""
+        """Return the repeat at its next occurrence, after one that is done or skipped now; None after the last.
+
+        Args:
+            repeat: The repeat.
+            due: When the todo was due, which may be another time than the scheduled one.
+        """
         return recurrence.following(repeat, self.local(due), self.wall_clock, self.zone)
 
     def local(self, when: When) -> Local:
+        """Return a deadline as wall-clock time, or as a date where only the day counts."""
         return when.at.astimezone(self.zone).replace(tzinfo=None) if when.on is None else when.on
 
     def moment(self, local: Local) -> When:
-        """When that is; a wall-clock time that a change of the clocks leaves out is moved on by as much."""
+        """Return the deadline at a local time. A time that a change of the clocks skips moves on by the gap."""
         if isinstance(local, datetime):
             return When(local.replace(tzinfo=self.zone).astimezone(UTC), None)
         return When(dates.end_of_day(local, self.zone), local)
 
-    def columns(self, given: Mapping[str, Any], present: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """What `due` and `repeat` of a request make of a todo: its columns.
+    def columns(self, patch: Mapping[str, Any], present: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the columns that `due` and `repeat` of a request set.
 
         Args:
-            given: The request; what is not in it stays, None clears.
+            patch: The request; what is not in it stays, None clears.
             present: The todo's read shape, if there is one already.
 
         Raises:
             InvalidInput: One of them is not clear, or a repeat would be left without a date.
         """
-        if "due" not in given and "repeat" not in given:
+        if "due" not in patch and "repeat" not in patch:
             return {}
         due = due_of(present)
-        if "due" in given:
-            due = None if given["due"] is None else self.due(given["due"])
+        if "due" in patch:
+            due = None if patch["due"] is None else self.due(patch["due"])
         columns: dict[str, Any] = {}
-        if given.get("repeat") is not None:
-            repeat = self.repeat(given["repeat"], due)
+        if patch.get("repeat") is not None:
+            repeat = self.repeat(patch["repeat"], due)
             due = self.moment(repeat.scheduled)
             columns["repeat"] = repeat.as_json()
-        elif "repeat" in given:
+        elif "repeat" in patch:
             columns["repeat"] = None
         elif due is None and present is not None and present["repeat"]:
             raise InvalidInput(problems=[FieldProblem("due", "of a todo that repeats: clear `repeat`, too")])
@@ -123,7 +139,7 @@ class Calendar:
 
 
 def _moment(text: str) -> datetime | None:
-    """A moment with its offset, however far away: many send a far one for "no bound"."""
+    """Return the moment that an ISO 8601 text with an offset names, or None. Any year will do: some send 9999."""
     try:
         moment = datetime.fromisoformat(text)
         return None if moment.tzinfo is None else moment.astimezone(UTC)
@@ -132,12 +148,12 @@ def _moment(text: str) -> datetime | None:
 
 
 def due_columns(due: When | None) -> dict[str, Any]:
-    """A deadline as it is stored."""
+    """Return a deadline as it is stored."""
     return {"due_on": None, "due_at": None} if due is None else {"due_on": due.on, "due_at": due.at}
 
 
 def due_of(row: Mapping[str, Any] | None) -> When | None:
-    """The deadline in a todo's read shape."""
+    """Return the deadline in a todo's read shape; None where there is none, or no row."""
     if row is None or row["due"] is None:
         return None
     due = row["due"]
