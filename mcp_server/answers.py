@@ -44,7 +44,7 @@ CHANGES_SCHEMA: Final = {
     "required": ["changes"],
 }
 _IMPLIED: Final = ("is_completed", "subtasks_changed", "next")
-"""Of a todo, what other fields say, and what is told of a write elsewhere."""
+"""Fields of a todo that others imply, or that only writes have (`cascaded`)."""
 _ALL_REFUSED: Final = {
     "code": "all_refused",
     "message": "No item was accepted.",
@@ -67,40 +67,40 @@ OBJECT_SCHEMA: Final = {"type": "object"}
 
 
 def payload(content: dict[str, Any]) -> CallToolResult:
-    """One payload, as structured content and as the same JSON in text."""
+    """Return a payload as structured content, and as the same JSON in text."""
     return CallToolResult(content=[TextContent(type="text", text=_compact(content))], structured_content=content)
 
 
 def refusal(error: TodoError) -> CallToolResult:
-    """An error that a model can act on (MC4). No structured content: that is promised to be an answer."""
+    """Return an error that a model can act on (MC4), without structured content: the schema of that is an answer's."""
     return _refused(describe(error))
 
 
 def describe(error: TodoError) -> dict[str, Any]:
-    """An error's code, message, next step and facts; a todo among them in its short form."""
-    told = error.as_dict()
-    if "current" in told:
-        told["current"] = _current(told["current"])
-    return told
+    """Return an error's code, message, next step and facts, with the current row as a model reads rows."""
+    content = error.as_dict()
+    if "current" in content:
+        content["current"] = _current(content["current"])
+    return content
 
 
 def _current(row: dict[str, Any]) -> dict[str, Any]:
-    """A row that somebody changed: a todo in its usual form, anything else without its nulls."""
+    """Return the row that another change made: a todo in its usual form, any other row without nulls."""
     return todo(row, "full") if "title" in row else {name: value for name, value in row.items() if value is not None}
 
 
 def crash() -> CallToolResult:
-    """An error that is our fault; the log has it, the answer does not."""
+    """Return the error that says it is our fault, and no more: the log has the rest."""
     return _refused(CRASH)
 
 
 def declined() -> CallToolResult:
-    """A person was asked and did not agree."""
+    """Return the error of a person who was asked and did not agree."""
     return _refused(_DECLINED)
 
 
-def _refused(told: dict[str, Any]) -> CallToolResult:
-    return CallToolResult(content=[TextContent(type="text", text=_compact(told))], is_error=True)
+def _refused(content: dict[str, Any]) -> CallToolResult:
+    return CallToolResult(content=[TextContent(type="text", text=_compact(content))], is_error=True)
 
 
 def _compact(content: dict[str, Any]) -> str:
@@ -108,7 +108,12 @@ def _compact(content: dict[str, Any]) -> str:
 
 
 def todo(row: dict[str, Any], detail: Detail) -> dict[str, Any]:
-    """A todo for a model: about 20 tokens, or everything that is not null or empty."""
+    """Return a todo for a model.
+
+    Args:
+        row: Its read shape.
+        detail: `concise` is about 20 tokens, `full` has every field that is not null, empty or zero.
+    """
     if detail == "full":
         full = {name: value for name, value in row.items() if value is not None and name not in _IMPLIED}
         return {name: value for name, value in full.items() if value not in ([], 0)} | _dates(row)
@@ -127,57 +132,57 @@ def todo(row: dict[str, Any], detail: Detail) -> dict[str, Any]:
 
 
 def todos(rows: list[dict[str, Any]], detail: Detail) -> dict[str, Any]:
-    """Todos for a model; what they have in common is told once."""
-    told = [todo(row, detail) for row in rows]
+    """Return todos for a model. The list, if they share one, and the time zone are given once for all."""
+    items = [todo(row, detail) for row in rows]
     common: dict[str, Any] = {}
     if detail == "concise" and len({row["list_id"] for row in rows}) == 1:
         common["list_id"] = rows[0]["list_id"]
     elif detail == "concise":
-        told = [one | {"list_id": row["list_id"]} for one, row in zip(told, rows, strict=True)]
+        items = [item | {"list_id": row["list_id"]} for item, row in zip(items, rows, strict=True)]
     if zone := next((row["due"]["time_zone"] for row in rows if row["due"]), None):
         common["time_zone"] = zone
-    return {"todos": told} | common
+    return {"todos": items} | common
 
 
 def _dates(row: dict[str, Any]) -> dict[str, Any]:
-    """`2026-11-27 Fri 17:00`, and how it repeats in words; the time zone is told once for all rows."""
-    told: dict[str, Any] = {}
+    """Return when a todo is due, as `2026-11-27 Fri 17:00` without a time zone, and how it repeats, in words."""
+    facts: dict[str, Any] = {}
     if row["due"] is not None:
         due = row["due"]
-        told["due"] = " ".join(filter(None, (due["date"], due["weekday"][:3], due["time"])))
+        facts["due"] = " ".join(filter(None, (due["date"], due["weekday"][:3], due["time"])))
     if row["repeat"] is not None:
-        told["repeat"] = row["repeat"]["words"]
-    return told
+        facts["repeat"] = row["repeat"]["words"]
+    return facts
 
 
 def resolved(row: dict[str, Any]) -> dict[str, Any]:
-    """What became of dates that were given in words."""
+    """Return the dates that words were resolved to, and the time zone."""
     return _dates(row) | ({"time_zone": row["due"]["time_zone"]} if row["due"] else {})
 
 
-def went_along(row: dict[str, Any]) -> dict[str, Any]:
-    """Subtasks that went along, and the next occurrence."""
-    told = {"subtasks": row["subtasks_changed"]} if row["subtasks_changed"] else {}
+def cascaded(row: dict[str, Any]) -> dict[str, Any]:
+    """Return how many subtasks changed with a todo, if any, and its next occurrence, if one was made."""
+    facts: dict[str, Any] = {"subtasks": row["subtasks_changed"]} if row["subtasks_changed"] else {}
     following = row["next"]
-    return told if following is None else told | {"next": {"id": following["id"]} | resolved(following)}
+    return facts if following is None else facts | {"next": {"id": following["id"]} | resolved(following)}
 
 
-def tracks(changed: Changed[Any]) -> dict[str, Any]:
-    """What every write tells: the change to undo, and whether this is a first answer again."""
-    told: dict[str, Any] = {} if changed.change_id is None else {"change_id": changed.change_id}
+def change_facts(changed: Changed[Any]) -> dict[str, Any]:
+    """Return what every write says: the change to undo, and whether it is a replay or a dry run."""
+    facts: dict[str, Any] = {} if changed.change_id is None else {"change_id": changed.change_id}
     if changed.replayed:
-        told["replayed"] = True
+        facts["replayed"] = True
     if changed.dry_run:
-        told["dry_run"] = True
-    return told
+        facts["dry_run"] = True
+    return facts
 
 
 def written(changed: Changed[Any], tell: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> CallToolResult:
-    """What a write did, one result for each item; an error when nothing at all was accepted.
+    """Return the results of a write, one for each item, or an error if no item was accepted.
 
     Args:
         changed: The result of the operation.
-        tell: What to say of a row besides its id.
+        tell: Returns what to say of an item besides its id.
     """
     results: list[dict[str, Any]] = []
     refused = [item for item in changed.results if isinstance(item, TodoError)]
@@ -186,11 +191,11 @@ def written(changed: Changed[Any], tell: Callable[[dict[str, Any]], dict[str, An
             results.append({"error": describe(item)})
             continue
         row = item.as_dict()
-        told = {"id": row["id"]} | (tell(row) if tell else {})
-        results.append(told if item.changed else told | {"unchanged": True})
+        content = {"id": row["id"]} | (tell(row) if tell else {})
+        results.append(content if item.changed else content | {"unchanged": True})
     if len(refused) == len(results) == 1:
         return refusal(refused[0])
-    content: dict[str, Any] = {"results": results} | tracks(changed)
+    answer: dict[str, Any] = {"results": results} | change_facts(changed)
     if refused and len(refused) == len(results):
-        return _refused(_ALL_REFUSED | content)
-    return payload(content)
+        return _refused(_ALL_REFUSED | answer)
+    return payload(answer)

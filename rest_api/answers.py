@@ -1,4 +1,4 @@
-"""Results of the core as HTTP responses. Rows pass through as the bytes that PostgreSQL built."""
+"""Results of the core as HTTP responses. Rows pass through as the text that PostgreSQL built."""
 
 from __future__ import annotations
 
@@ -112,12 +112,12 @@ def written(
         tag: Whether the row has versions, and so an entity tag.
     """
     done = changed.one()
-    all_headers = tracks(changed) | ({"ETag": etag(done.row)} if tag else {}) | (headers or {})
+    all_headers = change_headers(changed) | ({"ETag": etag(done.row)} if tag else {}) | (headers or {})
     return Response(done.json, status, all_headers, media_type=JSON)
 
 
-def tracks(changed: Changed[Any]) -> dict[str, str]:
-    """Headers that every write has: the change to undo, and whether this is a first answer again."""
+def change_headers(changed: Changed[Any]) -> dict[str, str]:
+    """Return the headers of every write: the change to undo, and whether it is a replay or a dry run."""
     headers = {} if changed.change_id is None else {"Change-Id": str(changed.change_id)}
     if changed.replayed:
         headers["Idempotent-Replayed"] = "true"
@@ -135,4 +135,4 @@ def batch(changed: Changed[Any]) -> Response:
         for item in changed.results
     ]
     body = {"change_id": changed.change_id, "results": results}
-    return Response(orjson.dumps(body), headers=tracks(changed), media_type=JSON)
+    return Response(orjson.dumps(body), headers=change_headers(changed), media_type=JSON)

@@ -96,7 +96,7 @@ async def complete_todos(
     if skip:
         return answers.written(await me.perform(operations.skip, ids), answers.resolved)
     operation = operations.complete if completed else operations.reopen
-    return answers.written(await me.perform(operation, ids), answers.went_along)
+    return answers.written(await me.perform(operation, ids), answers.cascaded)
 
 
 @tools.expose(
@@ -112,4 +112,4 @@ async def delete_todos(
     deleted: Annotated[bool, Field(description="false restores them from the trash.")] = True,
 ) -> CallToolResult:
     operation = operations.delete if deleted else operations.restore
-    return answers.written(await me.perform(operation, ids), answers.went_along)
+    return answers.written(await me.perform(operation, ids), answers.cascaded)

@@ -60,4 +60,4 @@ async def update_profile(me: Me, edit: ProfileEdit) -> CallToolResult:
     changed = await me.perform(operations.update, edit.as_patch(), versions)
     row = changed.one().as_dict()
     profile = {name: row[name] for name in (*PATCHABLE, "version") if row[name] is not None}
-    return answers.payload({"profile": profile} | answers.tracks(changed))
+    return answers.payload({"profile": profile} | answers.change_facts(changed))

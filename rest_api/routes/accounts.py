@@ -45,4 +45,4 @@ async def reactivate_account(me: MeOnce, user_id: PathId) -> Response:
 async def delete_account(me: MeOnce, user_id: PathId) -> Response:
     deleted = await me.perform(accounts.delete, user_id)
     deleted.one()
-    return Response(status_code=204, headers=answers.tracks(deleted))
+    return Response(status_code=204, headers=answers.change_headers(deleted))

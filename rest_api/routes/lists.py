@@ -61,4 +61,4 @@ async def update_list(
 async def delete_list(me: MeOnce, list_id: PathId, removal: Annotated[Removal, Query()]) -> Response:
     deleted = await me.perform(lists.delete, [list_id], removal)
     deleted.one()
-    return Response(status_code=204, headers=answers.tracks(deleted))
+    return Response(status_code=204, headers=answers.change_headers(deleted))

@@ -45,4 +45,4 @@ async def merge_tag(me: MeOnce, tag_id: PathId, merge: TagMerge) -> Response:
 async def delete_tag(me: MeOnce, tag_id: PathId) -> Response:
     deleted = await me.perform(tags.delete, tag_id)
     deleted.one()
-    return Response(status_code=204, headers=answers.tracks(deleted))
+    return Response(status_code=204, headers=answers.change_headers(deleted))

@@ -97,7 +97,7 @@ async def update_todo(
 async def delete_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
     deleted = await me.perform(todos.delete, [todo_id], if_version=versions(if_match))
     deleted.one()
-    return Response(status_code=204, headers=answers.tracks(deleted))
+    return Response(status_code=204, headers=answers.change_headers(deleted))
 
 
 @routes.expose(

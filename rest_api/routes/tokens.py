@@ -22,7 +22,7 @@ routes = Routes("/tokens", "tokens")
 @routes.expose(tokens.create, "POST", "", shape=TokenCreated, status=201, summary="Make an API token")
 async def create_token(me: MeOnce, token: TokenCreate) -> Response:
     made = await me.perform(tokens.create, token)
-    headers = answers.tracks(made) | {"Cache-Control": "no-store", "Location": "/api/v1/tokens"}
+    headers = answers.change_headers(made) | {"Cache-Control": "no-store", "Location": "/api/v1/tokens"}
     return Response(orjson.dumps(made.one().as_dict() | {"token": made.secret}), 201, headers, answers.JSON)
 
 
@@ -35,4 +35,4 @@ async def list_tokens(me: Me) -> Response:
 async def revoke_token(me: MeOnce, token_id: Annotated[TokenId, BeforeValidator(digits)]) -> Response:
     revoked = await me.perform(tokens.revoke, token_id)
     revoked.one()
-    return Response(status_code=204, headers=answers.tracks(revoked))
+    return Response(status_code=204, headers=answers.change_headers(revoked))

@@ -1,6 +1,6 @@
-"""What operations answer, before a transport gives it its own form.
+"""Results of operations, before a transport gives them its own form.
 
-Rows stay the JSON text that PostgreSQL built: REST passes the bytes on.
+Rows stay the JSON text that PostgreSQL built, and REST passes it on.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from todo_core.text import json_text
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[Shape]):
-    """One row, or one summary, that was read."""
+    """A row or a summary that was read."""
 
     json: str
 
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """What somebody may have meant who found nothing."""
+    """What a search that found nothing may have meant."""
 
     words: str
+    """Known words like those that were looked for."""
     json: str
     """The best rows with these words, as a JSON array."""
 
@@ -89,23 +90,24 @@ class Touched:
 
 @dataclass(slots=True)
 class Changed(Generic[Shape]):
-    """What a write did: one result for each item, in the order of the request."""
+    """The results of a write: one for each item, in the order of the request."""
 
     results: Sequence[Done | TodoError]
     touched: Sequence[Touched] = ()
+    """Every row that changed, also those that follow from an item: they make the change record."""
     undoes: int | None = None
-    """The change that this one reverts."""
+    """The id of the change that this one reverts."""
     secret: str | None = None
-    """Shown in the first answer only; never stored."""
+    """A new API token: shown in the first answer only, never stored."""
     change_id: int | None = None
     """Names the change for `undo`; None when nothing changed."""
     replayed: bool = field(default=False, compare=False)
-    """Whether this is the first answer again."""
+    """Whether this is the stored answer to an earlier request with the same idempotency key."""
     dry_run: bool = False
-    """Whether nothing of it happened."""
+    """Whether the transaction was rolled back, so that nothing changed."""
 
     def one(self) -> Done:
-        """The result of a request with a single item.
+        """Return the result of a request with a single item.
 
         Raises:
             TodoError: The item was refused.
