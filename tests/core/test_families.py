@@ -11,7 +11,7 @@ import pytest
 
 from tests.core.support import add, codes, connected, everything_of, on_the_wire, row_of, told, until
 from todo_core.boundary.operation import Caller
-from todo_core.models.lists import ListCreate, ListRemoval
+from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.todos import MAX_DEPTH, TodoCreate, TodoFilter
 from todo_core.operations import changes, lists, todos
 
@@ -241,3 +241,34 @@ async def test_the_next_occurrence_copies_subtasks_as_the_request_leaves_them(an
 
     (copy,) = orjson.loads((await ann.perform(todos.find, TodoFilter(text="new"))).json)
     assert copy["parent_id"] not in (parent, None)
+
+
+async def test_the_parents_that_a_subtask_restores_leave_their_deleted_list_with_it(ann: Caller) -> None:
+    made = row_of(await ann.perform(lists.add, [ListCreate(name="gone")]))["id"]
+    new = [TodoCreate(title=title, list_id=made, parent_index=n) for title, n in [("a", None), ("b", 0), ("c", 0)]]
+    parent, child, sibling = (row["id"] for row in told(await ann.perform(todos.add, new)))
+    await ann.perform(lists.delete, [made], ListRemoval(todos="trash"))
+
+    restored = row_of(await ann.perform(todos.delete, [child], False))
+
+    (inbox,) = {row["id"] for row in orjson.loads((await ann.perform(lists.find, ListQuery())).json)}
+    rows = {}
+    for status in ("open", "trashed"):
+        page = await ann.perform(todos.find, TodoFilter(status=status))
+        rows |= {row["id"]: (row["list_id"], row["deleted_at"] is None) for row in orjson.loads(page.json)}
+    assert rows == {parent: (inbox, True), child: (inbox, True), sibling: (made, False)}
+    assert restored["subtasks_changed"] == 1
+
+
+async def test_a_repeating_subtask_comes_again_below_its_parent_only(ann: Caller) -> None:
+    weekly = {"due": "tomorrow", "repeat": "weekly"}
+    new = [TodoCreate(title="parent", **weekly), TodoCreate(title="subtask", parent_index=0, **weekly)]
+    parent, subtask = (row["id"] for row in told(await ann.perform(todos.add, new)))
+
+    first, second = told(await ann.perform(todos.complete, [parent, subtask]))
+
+    assert (first["next"]["title"], second["next"]) == ("parent", None)
+    page = await ann.perform(todos.find, TodoFilter())
+    rows = {row["title"]: row for row in orjson.loads(page.json)}
+    assert page.total == 2
+    assert rows["subtask"]["parent_id"] == rows["parent"]["id"] == first["next"]["id"]

@@ -110,6 +110,17 @@ async def test_names_are_swapped_in_two_steps_and_a_batch_sees_its_own_changes(a
     assert await names(ann) == ["Inbox", "c", "A"]
 
 
+@pytest.mark.parametrize("is_turned", [False, True], ids=["the earlier list gives", "the later list gives"])
+async def test_a_name_changes_hands_in_one_call(ann: Caller, is_turned: bool) -> None:
+    made = {name: await new_list(ann, name) for name in ("a", "b")}
+    giver, taker = ("b", "a") if is_turned else ("a", "b")
+
+    moved = await ann.perform(lists.update, [{"id": made[giver], "name": "c"}, {"id": made[taker], "name": giver}])
+
+    assert codes(moved) == ["changed", "changed"]
+    assert await names(ann) == (["Inbox", "b", "c"] if is_turned else ["Inbox", "c", "a"])
+
+
 async def test_a_batch_of_new_lists_refuses_a_name_that_comes_twice(ann: Caller) -> None:
     new = [ListCreate(name="a"), ListCreate(name="A"), ListCreate(name="b"), ListCreate(name="Inbox")]
 

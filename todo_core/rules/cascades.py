@@ -74,7 +74,7 @@ def _make_room(parent: Member, *, is_open: bool) -> dict[str, Any]:
 
 
 def _move(family: Family, todo_id: int, list_id: int, *, with_parents: bool) -> Patches:
-    """Move the subtasks to the todo's new list; with a todo that is restored, its parents and all below them too."""
+    """Move the subtasks to the todo's new list, and with a todo that is restored its parents."""
     top = family.root(todo_id) if with_parents else todo_id
     moved = [top, *(subtask.id for subtask in family.below(top))]
     return [(moved_id, {"list_id": list_id}) for moved_id in moved if moved_id != todo_id]
