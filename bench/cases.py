@@ -208,7 +208,7 @@ def _complete(actor: Actor) -> list[Request]:
         Request("PATCH", f"/api/v1/todos/{todo.id}/complete", {"is_completed": completed})
         for completed in (True, False)
         for todo in actor.todos
-        if not todo.is_subtask  # it is completed with its parent
+        if todo.is_open and not todo.is_subtask  # which is completed with its parent
     ]
 
 
@@ -298,8 +298,7 @@ _WRITES: Final = (
 
 
 def _report(actor: Actor) -> list[Request]:
-    day = (actor.seeded_at - timedelta(days=7)).date()
-    return [Request("GET", f"/api/v1/analytics/weekly-report?week={day}")]
+    return [Request("GET", f"/api/v1/analytics/weekly-report?week={actor.week}")]
 
 
 _INSIGHT: Final = Case(

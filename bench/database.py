@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -22,7 +22,8 @@ from todo_core.schema.migrate import migrate
 _DATABASE: Final = "todo_bench"
 
 _ACTORS: Final = """
-SELECT a.user_id, a.token, s.at AS seeded_at, l.id AS inbox,
+SELECT a.user_id, a.token, s.at AS seeded_at, (s.at AT TIME ZONE 'UTC' - interval '7 days')::date AS week,
+    l.id AS inbox,
     ARRAY(SELECT g.name FROM tags g WHERE g.user_id = a.user_id ORDER BY g.id) AS tags
 FROM bench.seeded s, bench.actors a JOIN lists l ON l.user_id = a.user_id AND l.is_inbox
 """
@@ -77,6 +78,8 @@ class Actor:
     token: str
     seeded_at: datetime
     """The seed's present: todos are due in the weeks before and after it."""
+    week: date
+    """A day of a week to report on: of the last full one."""
     inbox: int
     tags: list[str]
     todos: list[Todo]
@@ -108,20 +111,11 @@ class Database:
 
     def reopen(self) -> None:
         """Make every todo of the actors an open one."""
-        self._run(_ALL_OPEN)
+        execute(self.url, _ALL_OPEN)
 
     def restore(self) -> None:
         """Undo what a round has written, and leave no dead rows behind."""
-        self._run(_RESTORE, f"VACUUM (ANALYZE) {_WRITTEN}", "CHECKPOINT")
-
-    def _run(self, *statements: str) -> None:
-        async def execute() -> None:
-            connection = await asyncpg.connect(self.url)
-            for statement in statements:
-                await connection.execute(statement)
-            await connection.close()
-
-        asyncio.run(execute())
+        execute(self.url, _RESTORE, f"VACUUM (ANALYZE) {_WRITTEN}", "CHECKPOINT")
 
     def _fetch(self, query: str) -> list[Any]:
         async def fetch() -> list[Any]:
@@ -132,6 +126,25 @@ class Database:
                 await connection.close()
 
         return asyncio.run(fetch())
+
+
+def execute(url: str, *statements: str) -> None:
+    """Run statements, each in a transaction of its own."""
+
+    async def run_each() -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(run_each())
+
+
+def named(server_url: str, database: str) -> str:
+    """Return the URL of a server's database by name."""
+    return urlunsplit(urlsplit(server_url)._replace(path=f"/{database}"))
 
 
 @contextmanager
@@ -152,7 +165,7 @@ def embedded(folder: Path) -> Iterator[str]:
 def seeded(folder: Path, size: Size) -> Iterator[Database]:
     """The benchmark's database in `folder`, seeded if it is not yet."""
     with embedded(folder / size.name) as server_url:
-        url = urlunsplit(urlsplit(server_url)._replace(path=f"/{_DATABASE}"))
+        url = named(server_url, _DATABASE)
         version = asyncio.run(_ensure(server_url, url, size))
         database = Database(url, size, version)
         database.restore()

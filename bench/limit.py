@@ -63,7 +63,7 @@ def run(pgbench: str, database: Database, script: Script, clients: int, seconds:
         if done.returncode != 0 or found is None:
             raise SystemExit(f"pgbench failed: {done.stderr}")
         times = sorted(int(line.split()[2]) / 1e6 for log_file in Path(folder).glob("log*") for line in log_file.open())
-    return Measured(float(found[1]), times[len(times) // 2], times[len(times) * 99 // 100])
+    return Measured(float(found[1]), times[len(times) // 2], times[len(times) * 99 // 100], len(times))
 
 
 def _duration(seconds: float) -> list[str]:

@@ -21,8 +21,8 @@ end
 function done(summary, latency, _)
   local errors = summary.errors
   io.write(string.format(
-    '\nBENCH {"rate": %f, "p50": %f, "p99": %f, "refused": %d, "broken": %d}\n',
-    summary.requests / summary.duration * 1e6, latency:percentile(50), latency:percentile(99),
+    '\nBENCH {"answered": %d, "rate": %f, "p50": %f, "p99": %f, "refused": %d, "broken": %d}\n',
+    summary.requests, summary.requests / summary.duration * 1e6, latency:percentile(50), latency:percentile(99),
     errors.status, errors.connect + errors.read + errors.write + errors.timeout
   ))
 end

@@ -32,8 +32,14 @@ class Measured:
     """Answers per second."""
     p50: float
     p99: float
+    sent: int
+    """Requests that were sent, also those not yet answered at the end."""
     failed: int = 0
     """Answers that were no success, and connections that broke."""
+
+
+class WrongAnswer(SystemExit):
+    """A server does not do what it is measured for; where nobody catches it, the program ends."""
 
 
 def run(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Measured:
@@ -56,7 +62,8 @@ def _wrk(wrk: str, port: int, requests: Sequence[bytes], connections: int, secon
     if found is None:
         raise SystemExit(f"wrk gave no result: {done.stdout}{done.stderr}")
     told = json.loads(found[1])
-    return Measured(told["rate"], told["p50"] / 1e6, told["p99"] / 1e6, told["refused"] + told["broken"])
+    sent = told["answered"] + connections  # at the end every connection waits for an answer
+    return Measured(told["rate"], told["p50"] / 1e6, told["p99"] / 1e6, sent, told["refused"] + told["broken"])
 
 
 class _Answer:
@@ -101,7 +108,7 @@ async def _python(port: int, requests: Sequence[bytes], connections: int, second
     await asyncio.gather(*(send(first) for first in range(connections)))
     spent = time.perf_counter() - began
     percentiles = statistics.quantiles(times, n=100)
-    return Measured(len(times) / spent, percentiles[49], percentiles[98], failed)
+    return Measured(len(times) / spent, percentiles[49], percentiles[98], len(times), failed)
 
 
 class Client:
@@ -123,11 +130,11 @@ class Client:
         """The body of a successful answer.
 
         Raises:
-            SystemExit: It was no success.
+            WrongAnswer: It was no success.
         """
         status, body = self.send(request)
         if not 200 <= status < 300:
-            raise SystemExit(f"Status {status} for {request[:80]!r}: {body[:300]!r}")
+            raise WrongAnswer(f"Status {status} for {request[:80]!r}: {body[:300]!r}")
         return body
 
     def close(self) -> None:

@@ -17,8 +17,8 @@ from todo_core.schema.migrate import MIGRATIONS
 
 _CHUNK: Final = 20_000
 
-_VERBS: Final = ("Buy", "Call", "Write", "Read", "Plan", "Book", "Fix", "Clean", "Send", "Review", "Renew", "Pay")
-_THINGS: Final = (
+VERBS: Final = ("Buy", "Call", "Write", "Read", "Plan", "Book", "Fix", "Clean", "Send", "Review", "Renew", "Pay")
+THINGS: Final = (
     "milk and bread",
     "the plumber",
     "the quarterly report",
@@ -32,7 +32,7 @@ _THINGS: Final = (
     "the electricity bill",
     "tickets for Saturday",
 )
-_TAGS: Final = (
+TAGS: Final = (
     "urgent",
     "phone",
     "online",
@@ -171,13 +171,13 @@ async def seed(url: str, size: Size) -> None:
         at = await connection.fetchval("SELECT now(), setseed(0.5)")
         await connection.execute(_USERS, ISSUER, size.users)
         await connection.execute(_LISTS, size.users, LISTS)
-        await connection.execute(_USERS_TAGS, size.users, _TAGS)
+        await connection.execute(_USERS_TAGS, size.users, TAGS)
         with Progress() as progress:
             task = progress.add_task(f"Seeding {size.todos:,} todos of {size.users:,} users", total=size.todos)
             async with _without_indexes(connection, progress):
                 for first in range(0, size.todos, _CHUNK):
                     last = min(first + _CHUNK, size.todos) - 1
-                    await connection.execute(_TODOS, first, last, size.users, _VERBS, _THINGS, size.todos, at)
+                    await connection.execute(_TODOS, first, last, size.users, VERBS, THINGS, size.todos, at)
                     progress.update(task, completed=last + 1)
         await connection.execute(_AFTER)
         actors = [BIG_USER, *range(FIRST_SMALL_USER, FIRST_SMALL_USER + size.actors)]

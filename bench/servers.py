@@ -41,8 +41,8 @@ def running(database_url: str, folder: Path) -> Iterator[Servers]:
         def start(name: str, command: list[str], port: int, probe: str) -> int:
             log = stack.enter_context((folder / f"{name}.log").open("wb"))
             env = environment(database_url) | {"TODO_JWKS_URL": key_set}
-            process = stack.enter_context(_process(command, env, folder, log.fileno()))
-            _until_answering(process, f"http://127.0.0.1:{port}{probe}", Path(log.name))
+            process = stack.enter_context(running_process([sys.executable, *command], env, folder, log.fileno()))
+            until_answering(process, f"http://127.0.0.1:{port}{probe}", Path(log.name))
             return port
 
         def theirs(name: str) -> int:
@@ -56,10 +56,10 @@ def running(database_url: str, folder: Path) -> Iterator[Servers]:
         yield Servers(theirs("floor"), theirs("tutorial"), ours, theirs("echo"))
 
 
-def environment(database_url: str | None = None) -> dict[str, str]:
+def environment(database_url: str | None = None, code: Path = ROOT) -> dict[str, str]:
     """What a contestant's process is given; a person's own settings are kept out."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TODO_", "DATABASE_URL"))}
-    kept["PYTHONPATH"] = str(ROOT)
+    kept["PYTHONPATH"] = str(code)
     if database_url is not None:
         kept |= {
             "BENCH_URL": database_url,
@@ -74,8 +74,11 @@ def environment(database_url: str | None = None) -> dict[str, str]:
 
 
 @contextmanager
-def _process(command: list[str], env: dict[str, str], folder: Path, log: int) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, *command], env=env, cwd=folder, stdout=log, stderr=log)
+def running_process(
+    command: list[str], env: dict[str, str], folder: Path, log: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is ended with this block."""
+    process = subprocess.Popen(command, env=env, cwd=folder, stdout=log, stderr=log)
     try:
         yield process
     finally:
@@ -87,7 +90,12 @@ def _process(command: list[str], env: dict[str, str], folder: Path, log: int) ->
             process.wait()
 
 
-def _until_answering(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def until_answering(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Wait until a server answers.
+
+    Raises:
+        SystemExit: It ended, or took too long.
+    """
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:

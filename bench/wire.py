@@ -48,16 +48,21 @@ def by_token(actor: Actor) -> str:
 
 def by_secret(actor: Actor) -> str:
     """An HS256 JWT, good for a day: what the tutorial checks."""
-    return f"Authorization: Bearer {jwt.encode(_claims(actor), JWT_SECRET, 'HS256')}"
+    return f"Authorization: Bearer {jwt.encode(_claims(actor.user_id), JWT_SECRET, 'HS256')}"
 
 
 def by_jwt(actor: Actor) -> str:
     """An EdDSA JWT, as Better Auth's are, good for a day."""
-    return f"Authorization: Bearer {keys.sign(_claims(actor))}"
+    return by_jwt_of(actor.user_id)
 
 
-def _claims(actor: Actor) -> dict[str, Any]:
-    return {"iss": ISSUER, "aud": AUDIENCE, "sub": str(actor.user_id), "exp": int(time.time()) + 86_400}
+def by_jwt_of(user_id: int) -> str:
+    """The same for a user of whom no more is known."""
+    return f"Authorization: Bearer {keys.sign(_claims(user_id))}"
+
+
+def _claims(user_id: int) -> dict[str, Any]:
+    return {"iss": ISSUER, "aud": AUDIENCE, "sub": str(user_id), "exp": int(time.time()) + 86_400}
 
 
 def http(method: str, path: str, port: int, headers: Sequence[str], body: Any = None) -> bytes:
