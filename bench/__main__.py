@@ -1,7 +1,10 @@
-"""`python -m bench`: measure, print the table, write RESULTS.md."""
+"""`python -m bench`: measure, print the table, write RESULTS.md; or compare with a commit."""
 
 from __future__ import annotations
 
+import signal
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +13,8 @@ import typer
 from rich.console import Console
 
 from bench import extras, load, rounds, servers, targets
+from bench.comparison import command as comparison
+from bench.comparison.intervals import FEWEST
 from bench.contests import NAMES, contests
 from bench.database import Database, seeded
 from bench.plan import FULL, QUICK
@@ -24,10 +29,14 @@ _QUICK_ALONE_SECONDS = 0.1
 def main(
     *,
     rounds_: Annotated[
-        int | None, typer.Option("--rounds", min=1, help="How often each is measured. Default: 5, quick 1.")
+        int | None,
+        typer.Option(
+            "--rounds", min=1, help="How often each is measured. Default: 5, quick 1; against a commit 15, quick 6."
+        ),
     ] = None,
     seconds: Annotated[
-        int | None, typer.Option(min=1, help="How long each measurement takes. Default: 3, quick 1.")
+        int | None,
+        typer.Option(min=1, help="How long each measurement takes. Default: 3, quick 1; against a commit 2, quick 1."),
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help=f"Only this, may be repeated: {', '.join(_NAMES)}.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the seeded database. Default: the cache folder.")] = None,
@@ -35,13 +44,35 @@ def main(
         bool, typer.Option("--quick", help="A small database and short runs, to see that it works.")
     ] = False,
     write: Annotated[bool, typer.Option(help="Write RESULTS.md; a quick or partial run never does.")] = True,
+    against: Annotated[
+        str | None, typer.Option(metavar="COMMIT", help="Compare the working tree, as it is, with this commit instead.")
+    ] = None,
+    below: Annotated[
+        float, typer.Option(min=0, help="With --against: fail where a whole interval of ratios is below this.")
+    ] = comparison.BELOW,
+    minutes: Annotated[
+        float, typer.Option(min=1, help="With --against: how long all of it may take.")
+    ] = comparison.MINUTES,
 ) -> None:
-    """Measure todo-mcp against floors and peers, in one run on one machine."""
-    if unknown := set(only or ()) - set(_NAMES):
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: takes {', '.join(_NAMES)}", param_hint="--only")
+    """Measure todo-mcp against floors and peers, or against another commit of itself, in one run on one machine."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=120)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was begun is ended
+    if against is not None:
+        _known(only, comparison.NAMES)
+        if rounds_ is not None and rounds_ < FEWEST:
+            raise typer.BadParameter(f"takes at least {FEWEST} with --against", param_hint="--rounds")
+        options = comparison.Options(
+            only=only or (),
+            rounds=rounds_ or (FEWEST if quick else comparison.ROUNDS),
+            seconds=seconds or (1 if quick else comparison.SECONDS),
+            below=below,
+            minutes=minutes,
+            quick=quick,
+        )
+        raise SystemExit(comparison.compare(against, options, console))
+    _known(only, _NAMES)
     if load.WRK is None:
         console.print(f"[bold red]Load comes from {load.NAME}.[/]")
     wanted = set(only or _NAMES)
@@ -58,6 +89,11 @@ def main(
         console.print(f"Written to {FILE.name}.")
     if report.results.failures():
         raise SystemExit(1)
+
+
+def _known(only: Sequence[str] | None, names: Sequence[str]) -> None:
+    if unknown := set(only or ()) - set(names):
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: takes {', '.join(names)}", param_hint="--only")
 
 
 def _measure(report: Report, wanted: set[str], database: Database, ports: Servers, *, quick: bool) -> None:

@@ -1,0 +1,1 @@
+"""The benchmark: that what it says can be believed."""
