@@ -39,7 +39,7 @@ def run(settings: Settings, database_url: str, address: Address, only: Only | No
     os.environ["TODO_DATABASE_URL"] = database_url
     os.environ[_ADDRESS] = json.dumps([address.host, address.port])
     os.environ[_ONLY] = only or ""
-    # They get `sys.path` from this process, but only after modules of Python's that would be looked for here first.
+    # A worker gets `sys.path` from this process; before that, Python is not to look into the working directory.
     os.environ["PYTHONSAFEPATH"] = "1"
     uvicorn.run(
         "todo_app.serve:application",
