@@ -48,5 +48,5 @@ def configure(level: str) -> None:
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
     logging.getLogger("todo_app").setLevel(number)
-    for ours in ("todo_core", "rest_api", "mcp_server"):
+    for ours in ("todo_core", "http_edge", "rest_api", "mcp_server"):
         logging.getLogger(ours).setLevel(number)
