@@ -1,4 +1,4 @@
-"""Refusals as RFC 9457 problem details, the same over every transport, and the challenges that go with them.
+"""Answer a refusal with RFC 9457 problem details, the same over every transport, and the challenges beside them.
 
 A problem never echoes the request. Challenges follow RFC 6750 §3 and RFC 9728 §5.1
 (`specs/identity/tokens.md`).
@@ -6,11 +6,16 @@ A problem never echoes the request. Challenges follow RFC 6750 §3 and RFC 9728 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
 
 from todo_core.errors import InsufficientScope, TodoError, Unauthenticated
 
@@ -28,10 +33,11 @@ _HTTP: Final = {
     421: ("host_not_allowed", "This server does not go by this name.", "Set TODO_PUBLIC_URL to the URL clients use."),
     431: ("headers_too_large", "The request has too many headers, or too long ones.", "Send fewer and shorter ones."),
 }
+_log = structlog.get_logger()
 
 
 def describe(status: int, code: str, detail: str, *, retryable: bool = False, **more: Any) -> dict[str, Any]:
-    """A problem's members."""
+    """Return a problem's members."""
     return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -46,28 +52,31 @@ def describe(status: int, code: str, detail: str, *, retryable: bool = False, **
 MALFORMED_REQUEST: Final = describe(
     400, "malformed_request", "This is not an HTTP request.", next_step="Send HTTP/1.1 as RFC 9112 has it."
 )
-"""The problem of what is refused before there is a request."""
+"""The problem of bytes that are refused before there is a request."""
+_CRASH: Final = describe(
+    500, "internal_error", "Something went wrong on our side.", next_step="Try later; the fault is logged."
+)
 
 
 def of_error(error: TodoError) -> dict[str, Any]:
-    """The problem that a refusal of the core is."""
+    """Describe a refusal of the core."""
     told = error.as_dict()
     return describe(error.status, told.pop("code"), told.pop("message"), **told)
 
 
 def of_status(status: int) -> dict[str, Any]:
-    """The problem that a refusal of HTTP itself is."""
+    """Describe a refusal of HTTP itself."""
     code, detail, next_step = _HTTP[status]
     return describe(status, code, detail, retryable=status == HTTPStatus.REQUEST_TIMEOUT, next_step=next_step)
 
 
 def as_json(problem: dict[str, Any]) -> bytes:
-    """A problem as a body."""
+    """Return a problem as a body."""
     return orjson.dumps(problem)
 
 
 def headers_of(error: TodoError, *, metadata: str | None = None, scopes: Iterable[str] = ()) -> dict[str, str]:
-    """The headers that a refusal carries.
+    """Return the headers of a refusal.
 
     Args:
         error: The refusal.
@@ -87,3 +96,37 @@ def headers_of(error: TodoError, *, metadata: str | None = None, scopes: Iterabl
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     return headers
+
+
+def respond(problem: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    """Return a problem as a response."""
+    return Response(as_json(problem), problem["status"], headers, MEDIA_TYPE)
+
+
+def response_to(error: TodoError | HTTPException) -> Response:
+    """Return the response to a refusal: the core's, or HTTP's."""
+    if isinstance(error, TodoError):
+        return respond(of_error(error), headers_of(error))
+    return respond(of_status(error.status_code), dict(error.headers or {}))
+
+
+def refuse(error: TodoError | HTTPException, scope: Scope, routes: Sequence[BaseRoute]) -> Response:
+    """Return the response to an error that a route raised, or the router for the lack of one.
+
+    Args:
+        error: The refusal.
+        scope: The request's.
+        routes: All that there are: a 405 names every method of the address, whichever route has it (RFC 9110 §10.2.1).
+    """
+    response = response_to(error)
+    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        here = [route for route in routes if route.matches(scope)[0] is not Match.NONE]
+        methods = {method for route in here for method in getattr(route, "methods", None) or ()}
+        response.headers["Allow"] = ", ".join(sorted(methods))
+    return response
+
+
+def crash(error: Exception) -> Response:
+    """Log an error that is ours and return the response to it."""
+    _log.error("request_crashed", exc_info=error)
+    return respond(_CRASH)

@@ -11,10 +11,9 @@ from typing import Final
 
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rest_api import problems
+from http_edge import problems
 from todo_core.boundary.counters import Budget
 from todo_core.boundary.limits import SPENT
 from todo_core.errors import TodoError
@@ -106,7 +105,7 @@ class RequestContext:
         except Exception as error:
             if status:  # too late for another answer: the server closes the connection
                 raise
-            await (await problems.crash(Request(scope), error))(scope, receive, tagged)
+            await problems.crash(error)(scope, receive, tagged)
         seconds = time.perf_counter() - began
         if self._debug or status >= 500 or seconds > SLOW_SECONDS:
             log = _log.warning if status >= 500 or seconds > SLOW_SECONDS else _log.debug
@@ -128,4 +127,4 @@ class RequestContext:
         try:
             await self._router(scope, receive, send)
         except (HTTPException, TodoError) as error:
-            await (await problems.refuse(Request(scope), error))(scope, receive, send)
+            await problems.refuse(error, scope, scope["app"].routes)(scope, receive, send)

@@ -83,11 +83,11 @@ class McpEndpoint:
     async def __call__(self, scope: HttpScope, receive: Receive, send: Send) -> None:
         # Without sessions a GET would stay open for ever and a DELETE has nothing to end.
         if scope["method"] != "POST":
-            await _respond(problems.of_status(405), {"Allow": "POST"})(scope, receive, send)
+            await problems.respond(problems.of_status(405), {"Allow": "POST"})(scope, receive, send)
             return
         request = Request(scope, receive)
         if (status := self._refused_place(request)) is not None:
-            await _respond(problems.of_status(status))(scope, receive, send)
+            await problems.respond(problems.of_status(status))(scope, receive, send)
             return
         try:
             caller = await self._authenticate(request)
@@ -95,12 +95,12 @@ class McpEndpoint:
             await self._refuse(error)(scope, receive, send)
             return
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            await _respond(problems.of_status(415))(scope, receive, send)
+            await problems.respond(problems.of_status(415))(scope, receive, send)
             return
         try:
             body = await self._body(request)
         except HTTPException as error:
-            await _respond(problems.of_status(error.status_code))(scope, receive, send)
+            await problems.respond(problems.of_status(error.status_code))(scope, receive, send)
             return
         except ClientDisconnect:  # before its body was here: the SDK would call that an error
             return
@@ -181,7 +181,7 @@ class _Answer:
             status = message["status"]
             instead = self._refusal()
             if instead is None and status == HTTPStatus.NOT_ACCEPTABLE:
-                instead = _respond(problems.of_status(status))
+                instead = problems.respond(problems.of_status(status))
             if instead is not None:
                 await self._replace(instead)
             elif status == HTTPStatus.BAD_REQUEST:
@@ -222,7 +222,3 @@ def _rpc_error(message: str, status: int, headers: dict[str, str] | None = None,
     error = {"code": INVALID_REQUEST, "message": message, **more}
     body = orjson.dumps({"jsonrpc": "2.0", "id": None, "error": error})
     return Response(body, status, headers, media_type="application/json")
-
-
-def _respond(problem: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    return Response(problems.as_json(problem), problem["status"], headers, problems.MEDIA_TYPE)

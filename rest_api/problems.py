@@ -1,23 +1,18 @@
-"""Errors as RFC 9457 problem details: one shape for every refusal, and never an echo of the input."""
+"""Problem details in OpenAPI, and in FastAPI: one shape for every refusal, and never an echo of the input."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
 
 from http_edge import problems
 from todo_core import validation
 from todo_core.errors import InvalidInput, TodoError
-
-_log = structlog.get_logger()
 
 
 class Refused(BaseModel):
@@ -43,47 +38,19 @@ class Problem(BaseModel):
     errors: Annotated[list[Refused] | None, Field(description="Each refused field.")] = None
 
 
-def respond(problem: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    """A problem as a response."""
-    return Response(problems.as_json(problem), problem["status"], headers, problems.MEDIA_TYPE)
-
-
-def problem_of(error: Exception) -> Response:
-    """The response to a refusal: the core's, the validators', or the web framework's."""
-    if isinstance(error, TodoError):
-        return respond(problems.of_error(error), problems.headers_of(error))
+async def _refuse(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
-        return problem_of(InvalidInput(problems=validation.problems(error.errors(), skip=1)))
-    assert isinstance(error, HTTPException)
-    return respond(problems.of_status(error.status_code), dict(error.headers or {}))
+        error = InvalidInput(problems=validation.problems(error.errors(), skip=1))
+    assert isinstance(error, TodoError | HTTPException)
+    return problems.refuse(error, request.scope, request.app.routes)
 
 
-async def refuse(request: Request, error: Exception) -> Response:
-    """The response to an error that a route, or the lack of one, raised."""
-    response = problem_of(error)
-    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        response.headers["Allow"] = ", ".join(_methods(request))
-    return response
-
-
-def _methods(request: Request) -> list[str]:
-    """Every method of the address, whichever route has it (RFC 9110 §10.2.1)."""
-    here = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for route in here for method in getattr(route, "methods", None) or ()})
-
-
-async def crash(_: Request, error: Exception) -> Response:
-    """The response to an error that is ours; the log has it."""
-    _log.error("request_crashed", exc_info=error)
-    return respond(
-        problems.describe(
-            500, "internal_error", "Something went wrong on our side.", next_step="Try later; the fault is logged."
-        )
-    )
+async def _crash(_: Request, error: Exception) -> Response:
+    return problems.crash(error)
 
 
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem."""
     for kind in (TodoError, RequestValidationError, HTTPException):
-        app.add_exception_handler(kind, refuse)
-    app.add_exception_handler(Exception, crash)
+        app.add_exception_handler(kind, _refuse)
+    app.add_exception_handler(Exception, _crash)

@@ -27,8 +27,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from http_edge.problems import MEDIA_TYPE
-from rest_api.problems import problem_of
+from http_edge.problems import MEDIA_TYPE, response_to
 from todo_core.boundary.operation import Operation
 from todo_core.errors import (
     ConfirmationRequired,
@@ -104,7 +103,7 @@ class DirectRoute(APIRoute):
             if len(self._media_types) > 1:
                 _require_acceptable(accept, [str(response.media_type)])
         except (TodoError, HTTPException) as error:
-            response = problem_of(error)
+            response = response_to(error)
         except ClientDisconnect:  # before its body was here: nobody waits for an answer
             return
         await response(scope, receive, send)
