@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from rest_api import health, problems
 from rest_api.problems import Problem
 from rest_api.routes import accounts, analytics, changes, lists, overview, search, tags, todos, tokens, users
-from rest_api.routing import DirectRoute
+from rest_api.running import DirectRoute
 from todo_core import __version__
 from todo_core.models.fields import MAX_ID
 from todo_core.settings import Settings

@@ -24,7 +24,7 @@ from mcp_server.http import PATH as MCP_PATH
 from mcp_server.http import McpEndpoint
 from mcp_server.server import TodoServer
 from rest_api.app import create_app
-from rest_api.routing import MAX_BODY_BYTES
+from rest_api.running import MAX_BODY_BYTES
 from todo_core import __version__
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core, utc_now

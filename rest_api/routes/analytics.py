@@ -9,7 +9,7 @@ from fastapi import Query, Response
 
 from rest_api import answers, pictures
 from rest_api.caller import Me
-from rest_api.routing import Routes
+from rest_api.declaring import Routes
 from todo_core.models.analytics import Streaks, Summary, WeeklyReport, WeekQuery
 from todo_core.operations import analytics
 

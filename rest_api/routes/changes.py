@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 from rest_api import answers
 from rest_api.answers import ChangedRead, PageRead
 from rest_api.caller import Me, MeOnce
-from rest_api.routing import Routes
+from rest_api.declaring import Routes
 from todo_core.models.changes import ChangeId, ChangeQuery, ChangeRead
 from todo_core.models.fields import digits
 from todo_core.models.lists import ListRead

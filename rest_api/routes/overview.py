@@ -6,7 +6,7 @@ from fastapi import Response
 
 from rest_api import answers
 from rest_api.caller import Me
-from rest_api.routing import Routes
+from rest_api.declaring import Routes
 from todo_core.models.overview import Overview
 from todo_core.operations import overview
 

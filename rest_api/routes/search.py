@@ -10,7 +10,7 @@ from pydantic import Field
 from rest_api import answers
 from rest_api.answers import PageRead
 from rest_api.caller import Me
-from rest_api.routing import Routes
+from rest_api.declaring import Routes
 from todo_core.models.search import Near, SearchQuery
 from todo_core.models.todos import TodoRead
 from todo_core.operations import search

@@ -11,7 +11,7 @@ from rest_api import answers
 from rest_api.answers import ChangedRead, PageRead
 from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, IfNoneMatch, versions
-from rest_api.routing import Routes
+from rest_api.declaring import Routes
 from todo_core.boundary.batches import condition
 from todo_core.models.fields import MAX_BATCH, Input, digits
 from todo_core.models.todos import TodoCreate, TodoId, TodoIds, TodoPatch, TodoQuery, TodoRead, TodoUpdate, TodoWritten

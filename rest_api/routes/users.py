@@ -9,7 +9,7 @@ from fastapi import Body, Response
 from rest_api import answers
 from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, IfNoneMatch, versions
-from rest_api.routing import Routes
+from rest_api.declaring import Routes
 from todo_core.models.users import ProfilePatch, ProfileRead
 from todo_core.operations import users
 

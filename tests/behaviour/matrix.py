@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import httpx2
 
 from mcp_server.toolbox import EXPOSED as TOOLS
-from rest_api.routing import EXPOSED as ROUTES
+from rest_api.declaring import EXPOSED as ROUTES
 from tests.faces import FaceName, call
 from todo_core.boundary.operation import OPERATIONS
 

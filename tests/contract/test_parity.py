@@ -10,7 +10,7 @@ import pytest
 from mcp_server.server import FEATURES as TOOLS
 from mcp_server.toolbox import EXPOSED as TOOL_OF
 from rest_api.app import FEATURES as ROUTES
-from rest_api.routing import EXPOSED as ROUTES_OF
+from rest_api.declaring import EXPOSED as ROUTES_OF
 from tests.contract.project import PACKAGES, ROOT, SPECS
 from todo_core.boundary.operation import OPERATIONS
 

@@ -12,8 +12,8 @@ import pytest
 from starlette.routing import BaseRoute, Route
 
 from http_edge import problems
+from rest_api.declaring import EXPOSED
 from rest_api.problems import Problem
-from rest_api.routing import EXPOSED
 from tests.contract import markdown, shapes
 from tests.contract.project import SPECS, name_of, proofs_in, suite_files
 from tests.support import ADDRESS

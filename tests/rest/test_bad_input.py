@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from rest_api.routing import EXPOSED
+from rest_api.declaring import EXPOSED
 from tests.bad_values import IDS, LIMIT, LIMITS, MARKER, PATH_IDS, RAW, TEXTS
 from tests.rest.entity_tags import version_of
 from tests.rest.problems import fields, problem

@@ -1,20 +1,23 @@
-"""How a route is declared, and how it runs.
+"""Run a route directly, as its signature says, past the rest of the web framework.
 
-Everything about a route that follows from its operation follows here. FastAPI reads the
-signature and writes the OpenAPI contract; at run time a route gathers just what its signature
-names, with FastAPI's own validators, and skips the rest of the per-request machinery, which
-costs more than the database does (`docs/decisions/0008-direct-routes.md`).
+FastAPI analyses the signature and makes a validator of each parameter; at run time a route gathers just what its
+signature names, and skips the rest of the per-request machinery, which costs more than the database does
+(`docs/decisions/0008-direct-routes.md`).
+
+This is the only module that imports what FastAPI keeps private: `ModelField` (a parameter's validator), `Dependant`
+and `get_dependant` (a signature, analysed) and `SecurityBase` (a scheme that is there for OpenAPI alone). There is no
+public way to them; `pyproject.toml` bounds the version. They may go when FastAPI's own way costs a request little
+(https://github.com/fastapi/fastapi/issues/5562, open since 2022).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from http import HTTPStatus
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant
@@ -27,43 +30,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from http_edge.problems import MEDIA_TYPE, response_to
-from todo_core.boundary.operation import Operation
-from todo_core.errors import (
-    ConfirmationRequired,
-    Conflict,
-    FieldProblem,
-    IdempotencyKeyReused,
-    InsufficientScope,
-    InvalidInput,
-    RequestInProgress,
-    Suspended,
-    TodoError,
-    TooManyRequests,
-    Unauthenticated,
-    Unavailable,
-)
+from http_edge.problems import response_to
+from todo_core.errors import FieldProblem, InvalidInput, TodoError
 from todo_core.text import strict_json
 from todo_core.validation import known_fields, path_of, problems
 
-Handler = TypeVar("Handler", bound=Callable[..., Any])
-
 MAX_BODY_BYTES: Final = 256 * 1024
-EVERY_REFUSAL: Final = (Unauthenticated, InsufficientScope, Suspended, InvalidInput, TooManyRequests, Unavailable)
-EVERY_WRITE_REFUSAL: Final = (Conflict, RequestInProgress, IdempotencyKeyReused)
-
-EXPOSED: Final[dict[str, list[str]]] = {}
-"""Routes of each operation, by its name; the parity test reads it."""
-
 _MISSING: Final = object()
 _JSON: Final = "application/json"
 _JSON_TYPE: Final = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;|$)", re.ASCII | re.IGNORECASE)
 _ZERO: Final = re.compile(r"q=0(?:\.0*)?", re.ASCII)
-_BODY_PROBLEMS: Final = {
-    400: "`malformed_json`: The body is not valid JSON.",
-    413: "`body_too_large`: The body is larger than 256 KiB.",
-    415: "`unsupported_media_type`: The body must be JSON.",
-}
 
 
 class _Member(StringConvertor):
@@ -73,6 +49,11 @@ class _Member(StringConvertor):
 
 
 register_url_convertor("member", _Member())
+
+
+def takes_body(path: str, handler: Callable[..., Any]) -> bool:
+    """Tell whether a handler's signature names a body."""
+    return bool(get_dependant(path=path, call=handler).body_params)
 
 
 class DirectRoute(APIRoute):
@@ -244,98 +225,3 @@ async def _json_body(request: Request) -> object:
         return strict_json(bytes(received))
     except ValueError:
         raise HTTPException(400) from None
-
-
-class Routes:
-    """Routes of one feature, to be served under a prefix."""
-
-    def __init__(self, prefix: str, tag: str) -> None:
-        self._prefix = prefix
-        self._tag = tag
-        self._declared: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
-
-    def serve(self, app: FastAPI, prefix: str, *, in_schema: bool = True) -> None:
-        """Add the routes to `app`, below `prefix`."""
-        for path, handler, options in self._declared:
-            app.router.add_api_route(
-                prefix + path, handler, route_class_override=DirectRoute, include_in_schema=in_schema, **options
-            )
-
-    def expose(
-        self,
-        operations: Operation[..., Any] | Sequence[Operation[..., Any]],
-        method: str,
-        path: str,
-        *,
-        shape: Any,
-        status: int = 200,
-        summary: str,
-        also: tuple[int, ...] = (),
-        words: str = "",
-        by_item: bool = False,
-        pictures: Mapping[str, str] | None = None,
-    ) -> Callable[[Handler], Handler]:
-        """Declare a route for an operation, or for several of which the body chooses one.
-
-        Args:
-            operations: What it does; the docstring and the refusals become the OpenAPI text. Nobody has to
-                confirm anything here: that is for agents.
-            method: The HTTP method.
-            path: The path below the prefix.
-            shape: The body of a success; None has no body.
-            status: The status of a success.
-            summary: A few words for the list of routes.
-            also: Further statuses without a body, such as 304.
-            words: The OpenAPI text, where it is not that of the first operation.
-            by_item: Whether the answer of a batch carries what the operations themselves refuse, item by item.
-            pictures: Media types that a success may have instead of JSON, each with what it shows.
-        """
-        served = [operations] if isinstance(operations, Operation) else operations
-        own = set() if by_item else {refusal for operation in served for refusal in operation.raises}
-        refusals = {*EVERY_REFUSAL} | own - {ConfirmationRequired}
-        if any(operation.effect == "changes" for operation in served):
-            refusals |= {*EVERY_WRITE_REFUSAL}
-        for operation in served:
-            EXPOSED.setdefault(operation.name, []).append(f"{method} {self._prefix}{path.replace(':member', '')}")
-
-        def declare(handler: Handler) -> Handler:
-            responses: dict[int | str, dict[str, Any]] = {
-                code: {"description": HTTPStatus(code).phrase} for code in also
-            }
-            responses |= _problems(refusals)
-            if pictures:
-                schemas = {kind: {"schema": {"type": "string", "description": text}} for kind, text in pictures.items()}
-                responses[status] = {"content": schemas}
-            if shape is not None:
-                offered = " or ".join(["JSON", *(pictures or ())])
-                responses[406] = _problem(f"`not_acceptable`: The answer would be {offered}.")
-            if get_dependant(path=path, call=handler).body_params:
-                responses |= {code: _problem(text) for code, text in _BODY_PROBLEMS.items()}
-            options = {
-                "methods": [method],
-                "response_model": shape,
-                "status_code": status,
-                "responses": responses,
-                "summary": summary,
-                "description": words or served[0].words,
-                "operation_id": handler.__name__,
-                "tags": [self._tag],
-            }
-            self._declared.append((self._prefix + path, handler, options))
-            return handler
-
-        return declare
-
-
-def _problems(refusals: set[type[TodoError]]) -> dict[int | str, dict[str, Any]]:
-    texts: dict[int, list[str]] = {}
-    for refusal in sorted(refusals, key=lambda kind: kind.code):
-        texts.setdefault(refusal.status, []).append(f"`{refusal.code}`: {refusal.message}")
-    return {status: _problem(" ".join(lines)) for status, lines in sorted(texts.items())}
-
-
-def _problem(description: str) -> dict[str, Any]:
-    return {
-        "description": description,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }

@@ -1,0 +1,138 @@
+"""Declare a route: everything about it that follows from its operation follows here.
+
+FastAPI reads the signature and writes the OpenAPI contract; `rest_api.running` runs the route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+
+from fastapi import FastAPI
+
+from http_edge.problems import MEDIA_TYPE
+from rest_api.running import DirectRoute, takes_body
+from todo_core.boundary.operation import Operation
+from todo_core.errors import (
+    ConfirmationRequired,
+    Conflict,
+    IdempotencyKeyReused,
+    InsufficientScope,
+    InvalidInput,
+    RequestInProgress,
+    Suspended,
+    TodoError,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+EVERY_REFUSAL: Final = (Unauthenticated, InsufficientScope, Suspended, InvalidInput, TooManyRequests, Unavailable)
+EVERY_WRITE_REFUSAL: Final = (Conflict, RequestInProgress, IdempotencyKeyReused)
+
+EXPOSED: Final[dict[str, list[str]]] = {}
+"""Routes of each operation, by its name; the parity test reads it."""
+
+_BODY_PROBLEMS: Final = {
+    400: "`malformed_json`: The body is not valid JSON.",
+    413: "`body_too_large`: The body is larger than 256 KiB.",
+    415: "`unsupported_media_type`: The body must be JSON.",
+}
+
+
+class Routes:
+    """Routes of one feature, to be served under a prefix."""
+
+    def __init__(self, prefix: str, tag: str) -> None:
+        self._prefix = prefix
+        self._tag = tag
+        self._declared: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
+
+    def serve(self, app: FastAPI, prefix: str, *, in_schema: bool = True) -> None:
+        """Add the routes to `app`, below `prefix`."""
+        for path, handler, options in self._declared:
+            app.router.add_api_route(
+                prefix + path, handler, route_class_override=DirectRoute, include_in_schema=in_schema, **options
+            )
+
+    def expose(
+        self,
+        operations: Operation[..., Any] | Sequence[Operation[..., Any]],
+        method: str,
+        path: str,
+        *,
+        shape: Any,
+        status: int = 200,
+        summary: str,
+        also: tuple[int, ...] = (),
+        words: str = "",
+        by_item: bool = False,
+        pictures: Mapping[str, str] | None = None,
+    ) -> Callable[[Handler], Handler]:
+        """Declare a route for an operation, or for several of which the body chooses one.
+
+        Args:
+            operations: What it does; the docstring and the refusals become the OpenAPI text. Nobody has to
+                confirm anything here: that is for agents.
+            method: The HTTP method.
+            path: The path below the prefix.
+            shape: The body of a success; None has no body.
+            status: The status of a success.
+            summary: A few words for the list of routes.
+            also: Further statuses without a body, such as 304.
+            words: The OpenAPI text, where it is not that of the first operation.
+            by_item: Whether the answer of a batch carries what the operations themselves refuse, item by item.
+            pictures: Media types that a success may have instead of JSON, each with what it shows.
+        """
+        served = [operations] if isinstance(operations, Operation) else operations
+        own = set() if by_item else {refusal for operation in served for refusal in operation.raises}
+        refusals = {*EVERY_REFUSAL} | own - {ConfirmationRequired}
+        if any(operation.effect == "changes" for operation in served):
+            refusals |= {*EVERY_WRITE_REFUSAL}
+        for operation in served:
+            EXPOSED.setdefault(operation.name, []).append(f"{method} {self._prefix}{path.replace(':member', '')}")
+
+        def declare(handler: Handler) -> Handler:
+            responses: dict[int | str, dict[str, Any]] = {
+                code: {"description": HTTPStatus(code).phrase} for code in also
+            }
+            responses |= _problems(refusals)
+            if pictures:
+                schemas = {kind: {"schema": {"type": "string", "description": text}} for kind, text in pictures.items()}
+                responses[status] = {"content": schemas}
+            if shape is not None:
+                offered = " or ".join(["JSON", *(pictures or ())])
+                responses[406] = _problem(f"`not_acceptable`: The answer would be {offered}.")
+            if takes_body(path, handler):
+                responses |= {code: _problem(text) for code, text in _BODY_PROBLEMS.items()}
+            options = {
+                "methods": [method],
+                "response_model": shape,
+                "status_code": status,
+                "responses": responses,
+                "summary": summary,
+                "description": words or served[0].words,
+                "operation_id": handler.__name__,
+                "tags": [self._tag],
+            }
+            self._declared.append((self._prefix + path, handler, options))
+            return handler
+
+        return declare
+
+
+def _problems(refusals: set[type[TodoError]]) -> dict[int | str, dict[str, Any]]:
+    texts: dict[int, list[str]] = {}
+    for refusal in sorted(refusals, key=lambda kind: kind.code):
+        texts.setdefault(refusal.status, []).append(f"`{refusal.code}`: {refusal.message}")
+    return {status: _problem(" ".join(lines)) for status, lines in sorted(texts.items())}
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
