@@ -5,15 +5,16 @@ signature names, and skips the rest of the per-request machinery, which costs mo
 (`docs/decisions/0008-direct-routes.md`).
 
 This is the only module that imports what FastAPI keeps private: `ModelField` (a parameter's validator), `Dependant`
-and `get_dependant` (a signature, analysed) and `SecurityBase` (a scheme that is there for OpenAPI alone). There is no
-public way to them; `pyproject.toml` bounds the version. They may go when FastAPI's own way costs a request little
-(https://github.com/fastapi/fastapi/issues/5562, open since 2022).
+and `get_dependant` (a signature, analysed). There is no public way to them; `pyproject.toml` bounds the version. They
+may go when FastAPI's own way costs a request little (https://github.com/fastapi/fastapi/issues/5562, open since 2022).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import replace
 from functools import cache
 from typing import Annotated, Any, Final
 
@@ -22,15 +23,15 @@ from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant
 from fastapi.routing import APIRoute
-from fastapi.security.base import SecurityBase
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel, TypeAdapter
 from starlette.convertors import StringConvertor, register_url_convertor
-from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from http_edge.problems import response_to
+from http_edge.urls import from_text, values
 from todo_core.errors import FieldProblem, InvalidInput, TodoError
 from todo_core.text import strict_json
 from todo_core.validation import known_fields, path_of, problems
@@ -102,7 +103,6 @@ class _Call:
             dependant.background_tasks_param_name,
             dependant.body_params[1:],
             dependant.query_params[1:],
-            [field for field in dependant.query_params if not _is_model(field)],
         )
         if any(extras):
             raise TypeError("a direct route takes path and header parameters, one query model and one JSON body")
@@ -112,14 +112,14 @@ class _Call:
         self._fields: list[tuple[ModelField, str]] = [
             *((field, "path") for field in dependant.path_params),
             *((field, "header") for field in dependant.header_params),
-            *((field, "query") for field in dependant.query_params),
+            *((_from_text(field), "query") for field in dependant.query_params),
             *((field, "body") for field in dependant.body_params),
         ]
         # A security scheme is there for OpenAPI and reads nothing.
         self._inner = [
             (str(inner.name), _Call(inner))
             for inner in dependant.dependencies
-            if not isinstance(inner.call, SecurityBase)
+            if not isinstance(inner.call, HTTPBearer)
         ]
 
     async def __call__(self, request: Request, body: object) -> Any:
@@ -155,11 +155,26 @@ def _given(field: ModelField, where: str, request: Request, body: object) -> obj
         return request.path_params[field.alias]
     if where == "header":
         return request.headers.get(field.alias, _MISSING)
-    return _query(field.field_info.annotation, request.query_params) if where == "query" else body
+    return values(request.query_params, _model(field)) if where == "query" else body
 
 
-def _is_model(field: ModelField) -> bool:
-    return isinstance(field.field_info.annotation, type) and issubclass(field.field_info.annotation, BaseModel)
+def _from_text(field: ModelField) -> ModelField:
+    """Make a query's model take the text of a URL."""
+    info = copy(field.field_info)
+    info.annotation = from_text(_model(field))
+    return replace(field, field_info=info)
+
+
+def _model(field: ModelField) -> type[BaseModel]:
+    """Return the model that a query fills.
+
+    Raises:
+        TypeError: The parameter is something else.
+    """
+    kind = field.field_info.annotation
+    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        raise TypeError("the query of a direct route is one model")
+    return kind
 
 
 @cache
@@ -168,22 +183,6 @@ def _tags(field: ModelField) -> frozenset[str]:
     kind: Any = Annotated[field.field_info.annotation, field.field_info]
     schema = TypeAdapter(kind).json_schema()
     return frozenset(schema.get("discriminator", {}).get("mapping", ()))
-
-
-def _query(model: Any, given: QueryParams) -> dict[str, Any]:
-    """What the URL gives for each name; a list where the model takes one. Unknown names are the model's to refuse."""
-    names = _list_fields(model)
-    return {name: given.getlist(name) if name in names else given[name] for name in given}
-
-
-@cache
-def _list_fields(model: type[BaseModel]) -> frozenset[str]:
-    properties = model.model_json_schema()["properties"]
-    return frozenset(
-        name
-        for name, schema in properties.items()
-        if any(kind.get("type") == "array" for kind in [schema, *schema.get("anyOf", [])])
-    )
 
 
 def _require_acceptable(given: list[bytes], offered: Sequence[str]) -> None:

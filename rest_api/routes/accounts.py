@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import Query, Response
 from pydantic import BeforeValidator
 
+from http_edge.urls import digits
 from rest_api import answers
 from rest_api.answers import PageRead
 from rest_api.caller import Me, MeOnce
 from rest_api.declaring import Routes
 from todo_core.models.accounts import AccountQuery, AccountRead
-from todo_core.models.fields import digits
 from todo_core.models.users import UserId
 from todo_core.operations import accounts
 

@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import Query, Response
 from pydantic import BeforeValidator
 
+from http_edge.urls import digits
 from rest_api import answers
 from rest_api.answers import ChangedRead, PageRead
 from rest_api.caller import Me, MeOnce
 from rest_api.declaring import Routes
-from todo_core.models.changes import ChangeId, ChangeQuery, ChangeRead
-from todo_core.models.fields import digits
+from todo_core.models.changes import ChangeFilter, ChangeId, ChangeRead
 from todo_core.models.lists import ListRead
 from todo_core.models.tags import TagRead
 from todo_core.models.todos import TodoWritten
@@ -25,7 +25,7 @@ PathId = Annotated[ChangeId, BeforeValidator(digits)]
 
 
 @routes.expose(changes.find, "GET", "", shape=PageRead[ChangeRead], summary="List changes")
-async def list_changes(me: Me, wanted: Annotated[ChangeQuery, Query()]) -> Response:
+async def list_changes(me: Me, wanted: Annotated[ChangeFilter, Query()]) -> Response:
     return answers.page(await me.perform(changes.find, wanted))
 
 

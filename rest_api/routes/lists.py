@@ -5,29 +5,21 @@ from __future__ import annotations
 from typing import Annotated, cast
 
 from fastapi import Body, Query, Response
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
+from http_edge.urls import digits
 from rest_api import answers
 from rest_api.answers import PageRead
 from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, IfNoneMatch, versions
 from rest_api.declaring import Routes
 from todo_core.boundary.batches import condition
-from todo_core.models.fields import digits
 from todo_core.models.lists import ListCreate, ListId, ListPatch, ListQuery, ListRead, ListRemoval, ListUpdate
 from todo_core.operations import lists
 
 routes = Routes("/lists", "lists")
 
 PathId = Annotated[ListId, BeforeValidator(digits)]
-
-
-class Removal(ListRemoval):
-    """What becomes of the todos, as a URL's query string."""
-
-    move_to: Annotated[
-        Annotated[ListId | None, BeforeValidator(digits)], Field(description="The list that gets the todos.")
-    ] = None
 
 
 @routes.expose(lists.add, "POST", "", shape=ListRead, status=201, summary="Add a list")
@@ -58,7 +50,7 @@ async def update_list(
 
 
 @routes.expose(lists.delete, "DELETE", "/{list_id}", shape=None, status=204, summary="Delete a list")
-async def delete_list(me: MeOnce, list_id: PathId, removal: Annotated[Removal, Query()]) -> Response:
+async def delete_list(me: MeOnce, list_id: PathId, removal: Annotated[ListRemoval, Query()]) -> Response:
     deleted = await me.perform(lists.delete, [list_id], removal)
     deleted.one()
     return Response(status_code=204, headers=answers.change_headers(deleted))

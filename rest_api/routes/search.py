@@ -11,11 +11,19 @@ from rest_api import answers
 from rest_api.answers import PageRead
 from rest_api.caller import Me
 from rest_api.declaring import Routes
-from todo_core.models.search import Near, SearchQuery
-from todo_core.models.todos import TodoRead
+from todo_core.models.fields import Offset
+from todo_core.models.search import Near
+from todo_core.models.todos import SearchText, TodoFilter, TodoRead
 from todo_core.operations import search
 
 routes = Routes("/search", "search")
+
+
+class SearchListing(TodoFilter):
+    """Words, the filters of a list, and how many rows to skip."""
+
+    text: SearchText
+    offset: Offset = 0
 
 
 class SearchRead(PageRead[TodoRead]):
@@ -25,5 +33,5 @@ class SearchRead(PageRead[TodoRead]):
 
 
 @routes.expose(search.find, "GET", "", shape=SearchRead, summary="Search todos")
-async def search_todos(me: Me, wanted: Annotated[SearchQuery, Query()]) -> Response:
+async def search_todos(me: Me, wanted: Annotated[SearchListing, Query()]) -> Response:
     return answers.page(await me.perform(search.find, wanted, wanted.offset), near=True)

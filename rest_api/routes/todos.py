@@ -7,20 +7,27 @@ from typing import Annotated, Final, Literal, cast
 from fastapi import Body, Query, Response
 from pydantic import BeforeValidator, Field
 
+from http_edge.urls import digits
 from rest_api import answers
 from rest_api.answers import ChangedRead, PageRead
 from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, IfNoneMatch, versions
 from rest_api.declaring import Routes
 from todo_core.boundary.batches import condition
-from todo_core.models.fields import MAX_BATCH, Input, digits
-from todo_core.models.todos import TodoCreate, TodoId, TodoIds, TodoPatch, TodoQuery, TodoRead, TodoUpdate, TodoWritten
+from todo_core.models.fields import MAX_BATCH, Input, Offset
+from todo_core.models.todos import TodoCreate, TodoFilter, TodoId, TodoIds, TodoPatch, TodoRead, TodoUpdate, TodoWritten
 from todo_core.operations import todos
 from todo_core.validation import Tried
 
 routes = Routes("/todos", "todos")
 
 PathId = Annotated[TodoId, BeforeValidator(digits)]
+
+
+class TodoListing(TodoFilter):
+    """The filters of a list, and how many rows to skip."""
+
+    offset: Offset = 0
 
 
 class Completion(Input):
@@ -70,7 +77,7 @@ async def add_todo(me: MeOnce, todo: TodoCreate) -> Response:
 
 
 @routes.expose(todos.find, "GET", "", shape=PageRead[TodoRead], summary="List todos")
-async def list_todos(me: Me, wanted: Annotated[TodoQuery, Query()]) -> Response:
+async def list_todos(me: Me, wanted: Annotated[TodoListing, Query()]) -> Response:
     return answers.page(await me.perform(todos.find, wanted, wanted.offset))
 
 

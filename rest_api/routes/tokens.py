@@ -8,11 +8,11 @@ import orjson
 from fastapi import Response
 from pydantic import BeforeValidator
 
+from http_edge.urls import digits
 from rest_api import answers
 from rest_api.answers import PageRead
 from rest_api.caller import Me, MeOnce
 from rest_api.declaring import Routes
-from todo_core.models.fields import digits
 from todo_core.models.tokens import TokenCreate, TokenCreated, TokenId, TokenRead
 from todo_core.operations import tokens
 

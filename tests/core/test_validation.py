@@ -8,9 +8,8 @@ import pytest
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from todo_core.errors import InvalidInput
-from todo_core.models.changes import ChangeQuery
 from todo_core.models.fields import MAX_BATCH
-from todo_core.models.todos import TodoCreate, TodoFilter, TodoId, TodoIds, TodoQuery, TodoUpdate
+from todo_core.models.todos import TodoCreate, TodoFilter, TodoId, TodoIds, TodoUpdate
 from todo_core.models.tokens import TokenCreate
 from todo_core.validation import Tried, known_fields, problems, refuse
 
@@ -68,12 +67,6 @@ BAD = [
     (TodoFilter, {"created_after": 1}, "created_after", "must be a string"),
     (TodoFilter, {"created_after": "x" * 101}, "created_after", "must have at most 100 characters"),
     (TodoFilter, {"cursor": "c" * 501}, "cursor", "must have at most 500 characters"),
-    (TodoQuery, {"limit": "1.0"}, "limit", "must be a whole number"),
-    (TodoQuery, {"limit": "٣"}, "limit", "must be a whole number"),
-    (TodoQuery, {"limit": "9" * 30}, "limit", "must be a whole number"),
-    (TodoQuery, {"offset": "-1"}, "offset", "must be 0 or more"),
-    (TodoQuery, {"ids": ["1", "x"]}, "ids", "must be a whole number"),
-    (ChangeQuery, {"since": "-1"}, "since", "must be 0 or more"),
     (TokenCreate, {"name": "t", "scopes": []}, "scopes", "must have at least 1 items"),
     (TokenCreate, {"name": "t", "expires_in_days": 0}, "expires_in_days", "must be 1 or more"),
 ]

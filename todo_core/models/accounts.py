@@ -5,22 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from todo_core.identity.issuers import UserRole
-from todo_core.models.fields import Input, Limit, Output, digits
+from todo_core.models.fields import Input, Limit, Output
 
 
 class AccountQuery(Input):
     """Which accounts."""
 
     status: Annotated[Literal["all", "active", "suspended"], Field(description="active, suspended, or all.")] = "all"
-    cursor: Annotated[
-        Annotated[int, Field(ge=0, le=2**63 - 1)],
-        BeforeValidator(digits),
-        Field(description="`next_cursor` of the page before."),
-    ] = 0
-    limit: Annotated[Limit, BeforeValidator(digits), Field(description="How many, 1–200.")] = 50
+    cursor: Annotated[int, Field(ge=0, le=2**63 - 1, description="`next_cursor` of the page before.")] = 0
+    limit: Annotated[Limit, Field(description="How many, 1–200.")] = 50
 
 
 class AccountRead(Output):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from sqlalchemy import BigInteger, CheckConstraint, Column, LargeBinary, Text, UniqueConstraint, column, func
 from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 
-from todo_core.models.fields import Id, Input, Limit, Output, digits, id_column, instant_column, owner_column
+from todo_core.models.fields import Id, Input, Limit, Output, id_column, instant_column, owner_column
 
 
 class Change(SQLModel, table=True):
@@ -63,17 +63,6 @@ class ChangeFilter(Input):
         Field(description="Changes after this change id, oldest first. Left out: the latest, newest first."),
     ] = None
     limit: Annotated[Limit, Field(description="How many, 1–200.")] = 50
-
-
-class ChangeQuery(ChangeFilter):
-    """The same filter as a URL's query string."""
-
-    since: Annotated[
-        Annotated[int, Field(ge=0, le=2**63 - 1)] | None,
-        BeforeValidator(digits),
-        Field(description="Changes after this change id, oldest first. Left out: the latest, newest first."),
-    ] = None
-    limit: Annotated[Limit, BeforeValidator(digits), Field(description="How many, 1–200.")] = 50
 
 
 class ChangeEntry(Output):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -26,27 +25,8 @@ MAX_PAGE = 200
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1, description="The version you saw; refused if somebody was faster.")]
 Limit = Annotated[int, Field(ge=1, le=MAX_PAGE)]
+Offset = Annotated[int, Field(ge=0, le=10_000_000, description="Rows to skip; a cursor is faster.")]
 Trimmed = Annotated[Storable, StringConstraints(strip_whitespace=True)]
-
-
-_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
-
-
-def digits(value: object) -> object:
-    """URLs carry text: a strict integer is made from plain digits and from nothing else."""
-    if isinstance(value, list):
-        return [digits(item) for item in value]
-    if not isinstance(value, str):
-        return value
-    if not _WHOLE_NUMBER.fullmatch(value):
-        raise ValueError("must be a whole number")
-    return int(value)
-
-
-def flag(value: object) -> object:
-    """URLs carry text: a strict boolean is made from `true` and `false`."""
-    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
-
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 

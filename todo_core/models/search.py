@@ -7,13 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from todo_core.models.fields import Output
-from todo_core.models.todos import SearchText, TodoQuery, TodoRead
-
-
-class SearchQuery(TodoQuery):
-    """Words, and the filters of a list, as a URL's query string."""
-
-    text: SearchText
+from todo_core.models.todos import TodoRead
 
 
 class Near(Output):

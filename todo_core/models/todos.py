@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Required, get_args
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -34,8 +34,6 @@ from todo_core.models.fields import (
     Output,
     Trimmed,
     Version,
-    digits,
-    flag,
     id_column,
     instant_column,
     owner_column,
@@ -252,27 +250,6 @@ class TodoFilter(Input):
         Annotated[Trimmed, StringConstraints(min_length=1, max_length=500)] | None,
         Field(description="`next_cursor` of the page before, with the same filters."),
     ] = None
-
-
-class TodoQuery(TodoFilter):
-    """The same filter as a URL's query string."""
-
-    list_id: Annotated[ListId | None, BeforeValidator(digits), Field(description="Only this list.")] = None
-    parent_id: Annotated[TodoId | None, BeforeValidator(digits), Field(description="Only subtasks of this todo.")] = (
-        None
-    )
-    top_level: Annotated[bool, BeforeValidator(flag), Field(description="Without subtasks.")] = False
-    overdue: Annotated[bool, BeforeValidator(flag), Field(description="Only what is past its due.")] = False
-    archived: Annotated[bool, BeforeValidator(flag), Field(description="Also what is in archived lists.")] = False
-    ids: Annotated[
-        Annotated[list[Id], Field(max_length=200)] | None, BeforeValidator(digits), Field(description="Only these ids.")
-    ] = None
-    limit: Annotated[Limit, BeforeValidator(digits), Field(description="Rows on a page, 1–200.")] = 50
-    offset: Annotated[
-        Annotated[int, Field(ge=0, le=10_000_000)],
-        BeforeValidator(digits),
-        Field(description="Rows to skip; a cursor is faster."),
-    ] = 0
 
 
 class Due(Output):

@@ -1,0 +1,76 @@
+"""Read typed values from a URL, which carries only text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, create_model, field_validator
+from starlette.datastructures import QueryParams
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+
+
+def digits(value: object) -> object:
+    """Make a whole number of plain digits, of a list each; leave what is no text.
+
+    Raises:
+        ValueError: The text is something else.
+    """
+    if isinstance(value, list):
+        return [digits(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    if not _WHOLE_NUMBER.fullmatch(value):
+        raise ValueError("must be a whole number")
+    return int(value)
+
+
+def flag(value: object) -> object:
+    """Make a boolean of `true` and `false`, and leave anything else."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+@cache
+def from_text(model: type[Model]) -> type[Model]:
+    """Return a subclass that takes a query string's text where the model takes whole numbers and booleans, strictly."""
+    fields = {name: set(_types(schema)) for name, schema in _properties(model)}
+    numbers = [name for name, types in fields.items() if "integer" in types]
+    flags = [name for name, types in fields.items() if "boolean" in types]
+    reading: dict[str, Any] = {}
+    if numbers:
+        reading["read_numbers"] = field_validator(*numbers, mode="before")(digits)
+    if flags:
+        reading["read_flags"] = field_validator(*flags, mode="before")(flag)
+    return create_model(model.__name__, __base__=model, __doc__=model.__doc__, __validators__=reading)
+
+
+def values(given: QueryParams, model: type[BaseModel]) -> dict[str, Any]:
+    """Return what a query string gives for each name: a list where the model takes one, else the last value.
+
+    Names that the model does not know are there too: it refuses them by name.
+    """
+    lists = _lists(model)
+    return {name: given.getlist(name) if name in lists else given[name] for name in given}
+
+
+@cache
+def _lists(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(name for name, schema in _properties(model) if "array" in _types(schema))
+
+
+def _properties(model: type[BaseModel]) -> Iterable[tuple[str, dict[str, Any]]]:
+    properties: dict[str, dict[str, Any]] = model.model_json_schema()["properties"]
+    return properties.items()
+
+
+def _types(schema: dict[str, Any]) -> list[str]:
+    """List the JSON types that a value may have; of a list also those of its items."""
+    found = [schema["type"]] if "type" in schema else []
+    for part in [*schema.get("anyOf", ()), *([schema["items"]] if "items" in schema else ())]:
+        found += _types(part)
+    return found
