@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as HttpScope
 
 from http_edge import problems
+from http_edge.bodies import MAX_BODY_BYTES, read_body
 from mcp_server.caller import CALLER
 from mcp_server.refusals import REFUSALS
 from mcp_server.server import TodoServer
@@ -49,7 +50,6 @@ class McpEndpoint:
         *,
         allowed_hosts: list[str],
         allowed_origins: list[str],
-        max_body_bytes: int,
         metadata_url: str | None,
     ) -> None:
         """Serve `server`.
@@ -59,20 +59,18 @@ class McpEndpoint:
             authenticate: Who a request is from.
             allowed_hosts: Exact Host values; a pattern would match by prefix.
             allowed_origins: Exact Origin values.
-            max_body_bytes: The largest request.
             metadata_url: Where OAuth clients learn how to get a token, if they can (RFC 9728).
         """
         self._app: ASGIApp = server.streamable_http_app(
             streamable_http_path=PATH,
             json_response=True,
             stateless_http=True,
-            max_request_body_size=max_body_bytes,
+            max_request_body_size=MAX_BODY_BYTES,
             transport_security=TransportSecuritySettings(allowed_hosts=allowed_hosts, allowed_origins=allowed_origins),
         )
         self._server = server
         self._authenticate = authenticate
         self._metadata_url = metadata_url
-        self._max_body_bytes = max_body_bytes
         self._hosts = frozenset(allowed_hosts)
         self._origins = frozenset(allowed_origins)
 
@@ -98,7 +96,7 @@ class McpEndpoint:
             await problems.respond(problems.of_status(415))(scope, receive, send)
             return
         try:
-            body = await self._body(request)
+            body = await read_body(request)
         except HTTPException as error:
             await problems.respond(problems.of_status(error.status_code))(scope, receive, send)
             return
@@ -113,20 +111,6 @@ class McpEndpoint:
 
         answer = _Answer(scope, receive, send, refusal)
         await self._app(scope, _replay(body, receive), answer.send)
-
-    async def _body(self, request: Request) -> bytes:
-        """The whole body.
-
-        Raises:
-            HTTPException: It is too large (413).
-            ClientDisconnect: The client went before it was here.
-        """
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self._max_body_bytes:
-                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        return bytes(body)
 
     def _refused_place(self, request: Request) -> int | None:
         """The status for a Host that is not ours or an Origin that may not call: a page that rebinds its name.

@@ -12,7 +12,7 @@ may go when FastAPI's own way costs a request little (https://github.com/fastapi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from functools import cache
@@ -30,17 +30,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from http_edge.bodies import read_body
+from http_edge.negotiation import require_acceptable
 from http_edge.problems import response_to
 from http_edge.urls import from_text, values
 from todo_core.errors import FieldProblem, InvalidInput, TodoError
 from todo_core.text import strict_json
 from todo_core.validation import known_fields, path_of, problems
 
-MAX_BODY_BYTES: Final = 256 * 1024
 _MISSING: Final = object()
 _JSON: Final = "application/json"
 _JSON_TYPE: Final = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;|$)", re.ASCII | re.IGNORECASE)
-_ZERO: Final = re.compile(r"q=0(?:\.0*)?", re.ASCII)
 
 
 class _Member(StringConvertor):
@@ -76,14 +76,14 @@ class DirectRoute(APIRoute):
         try:
             accept = [value for name, value in scope["headers"] if name == b"accept"]
             if self._media_types:
-                _require_acceptable(accept, self._media_types)
+                require_acceptable(accept, self._media_types)
             body = await _json_body(request) if self.body_field is not None else _MISSING
             if scope["query_string"] and not self.dependant.query_params:
                 names = [path_of([name]) for name in request.query_params]
                 raise InvalidInput(problems=[FieldProblem(name, "is not a known field") for name in names])
             response: Response = await self._call(request, body)
             if len(self._media_types) > 1:
-                _require_acceptable(accept, [str(response.media_type)])
+                require_acceptable(accept, [str(response.media_type)])
         except (TodoError, HTTPException) as error:
             response = response_to(error)
         except ClientDisconnect:  # before its body was here: nobody waits for an answer
@@ -185,42 +185,18 @@ def _tags(field: ModelField) -> frozenset[str]:
     return frozenset(schema.get("discriminator", {}).get("mapping", ()))
 
 
-def _require_acceptable(given: list[bytes], offered: Sequence[str]) -> None:
-    """Let the Accept headers have their say (RFC 9110 §12.5.1): of each offer, the most specific range decides.
-
-    Raises:
-        HTTPException: They let the answer be none of the media types (406).
-    """
-    if not any(given) or given in ([b"*/*"], [offered[0].encode()]):
-        return
-    accept = b",".join(given).decode("latin1")
-    allowed: dict[str, bool] = {}
-    for part in accept.split(","):
-        kind, *options = (option.strip().lower() for option in part.split(";"))
-        allowed[kind] = not any(_ZERO.fullmatch(option) for option in options)
-    for media_type in offered:
-        ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
-        if next((allowed[kind] for kind in ranges if kind in allowed), False):
-            return
-    raise HTTPException(406)
-
-
 async def _json_body(request: Request) -> object:
-    """The body, parsed strictly.
+    """Return the body, parsed strictly, or `_MISSING`.
 
     Raises:
         HTTPException: It is too large (413), of another type (415), or not JSON (400).
     """
-    received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > MAX_BODY_BYTES:
-            raise HTTPException(413)
-    if not received:
+    body = await read_body(request)
+    if not body:
         return _MISSING
     if not _JSON_TYPE.match(request.headers.get("content-type", "")):
         raise HTTPException(415)
     try:
-        return strict_json(bytes(received))
+        return strict_json(body)
     except ValueError:
         raise HTTPException(400) from None

@@ -24,7 +24,6 @@ from mcp_server.http import PATH as MCP_PATH
 from mcp_server.http import McpEndpoint
 from mcp_server.server import TodoServer
 from rest_api.app import create_app
-from rest_api.running import MAX_BODY_BYTES
 from todo_core import __version__
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core, utc_now
@@ -120,7 +119,6 @@ def build(
         authenticate,
         allowed_hosts=hosts,
         allowed_origins=[*origins, *settings.cors_origins],
-        max_body_bytes=MAX_BODY_BYTES,
         metadata_url=metadata.metadata_url(settings.public_url) if settings.public_url and servers else None,
     )
 

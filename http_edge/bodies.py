@@ -1,0 +1,25 @@
+"""Read the body of a request, up to a size that is the same for both faces."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+MAX_BODY_BYTES: Final = 256 * 1024
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the whole body.
+
+    Raises:
+        HTTPException: It is larger than `MAX_BODY_BYTES` (413).
+        ClientDisconnect: The client went before it was here.
+    """
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > MAX_BODY_BYTES:
+            raise HTTPException(413)
+    return bytes(received)
