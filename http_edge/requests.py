@@ -14,8 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from http_edge import problems
-from todo_core.boundary.counters import Budget
-from todo_core.boundary.limits import SPENT
+from http_edge.exchange import Exchange
 from todo_core.errors import TodoError
 from todo_core.settings import Settings
 
@@ -84,14 +83,13 @@ class RequestContext:
         request_id = given if _SAFE.fullmatch(given) else b"%s%016x" % (_PROCESS, next(_count))
         status = 0
 
-        spent: list[Budget] = []
-        SPENT.set(spent)
+        exchange = Exchange.begin(scope)
 
         async def tagged(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                message["headers"] = self._dressed(message["headers"], scope["path"], spent)
+                message["headers"] = self._dressed(message["headers"], scope["path"], exchange)
                 message["headers"].append((HEADER, request_id))
             await send(message)
 
@@ -111,7 +109,7 @@ class RequestContext:
             log = _log.warning if status >= 500 or seconds > SLOW_SECONDS else _log.debug
             log("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000))
 
-    def _dressed(self, headers: Iterable[Header], path: str, spent: list[Budget]) -> list[Header]:
+    def _dressed(self, headers: Iterable[Header], path: str, exchange: Exchange) -> list[Header]:
         """The answer's headers, and those that every answer has."""
         dressed = [*headers, *(self._page if path == _DOCS else self._headers)]
         for name, _ in headers:
@@ -119,9 +117,7 @@ class RequestContext:
                 break
         else:
             dressed.append(_PRIVATE)
-        if spent:
-            dressed += spent[-1].headers()
-        return dressed
+        return dressed + exchange.headers()
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -10,7 +10,7 @@ from mcp.server.elicitation import AcceptedElicitation
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
 
-from todo_core.boundary.authentication import client_name
+from http_edge.credentials import client_name
 from todo_core.boundary.operation import Caller
 
 CALLER: Final[ContextVar[Caller]] = ContextVar("caller")

@@ -8,17 +8,16 @@ from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
 from pydantic import StringConstraints
 
+from http_edge.credentials import authenticate
 from todo_core.boundary.operation import Caller
-from todo_core.core import Core
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="A JWT, or an API token (`todo_…`).")
-"""Names the scheme in OpenAPI; `bearer_token` reads the header."""
+"""Names the scheme in OpenAPI; `http_edge.credentials` reads the header."""
 
 
 async def current_caller(request: Request, _: Annotated[object, Security(_bearer)] = None) -> Caller:
     """Whoever the bearer token names."""
-    core: Core = request.app.state.core
-    return await Caller.identify(core, "rest", request.headers, request.scope.get("client"))
+    return await authenticate(request, request.app.state.core, "rest")
 
 
 Me = Annotated[Caller, Depends(current_caller)]

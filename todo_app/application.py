@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from http_edge.credentials import authenticate
 from http_edge.requests import RequestContext
 from mcp_server import metadata
 from mcp_server.http import PATH as MCP_PATH
@@ -110,13 +111,13 @@ def build(
     origins += [settings.public_url] if settings.public_url is not None else []
     core: Core | None = None
 
-    async def authenticate(request: Request) -> Caller:
+    async def identify(request: Request) -> Caller:
         assert core is not None  # the lifespan has begun
-        return await Caller.identify(core, "mcp", request.headers, request.scope.get("client"))
+        return await authenticate(request, core, "mcp")
 
     endpoint = McpEndpoint(
         TodoServer(__version__),
-        authenticate,
+        identify,
         allowed_hosts=hosts,
         allowed_origins=[*origins, *settings.cors_origins],
         metadata_url=metadata.metadata_url(settings.public_url) if settings.public_url and servers else None,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any, get_origin, get_type_hints
 
@@ -17,7 +16,6 @@ from tests.core.support import CoreOpener, add, as_operation, everything_of, on_
 from tests.support import token_of
 from todo_core.boundary.authentication import Principal
 from todo_core.boundary.counters import Budget
-from todo_core.boundary.limits import SPENT
 from todo_core.boundary.operation import ATTEMPTS, OPERATIONS, Caller, Operation, Tx
 from todo_core.boundary.results import Changed, Done
 from todo_core.core import Core
@@ -51,16 +49,6 @@ def limited(caller: Caller, *scopes: Any) -> Caller:
 
 def bearer(core: Core, principal: Principal) -> Caller:
     return Caller(core, principal, "test")
-
-
-@contextmanager
-def spending() -> Iterator[list[Budget]]:
-    """What this test's requests leave of the rate limit, one after the other."""
-    token = SPENT.set([])
-    try:
-        yield SPENT.get()
-    finally:
-        SPENT.reset(token)
 
 
 @pytest.mark.requirement("ID4")
@@ -122,13 +110,14 @@ async def poor(ann: Caller, another_core: CoreOpener) -> AsyncIterator[Caller]:
 
 @pytest.mark.requirement("OP5")
 async def test_a_request_costs_one_and_a_batch_its_items(poor: Caller) -> None:
-    with spending() as budgets:
-        await poor.perform(todos.find, TodoFilter())
-        await poor.perform(todos.add, [TodoCreate(title=str(n)) for n in range(4)])
-        await poor.perform(todos.update, [{"id": 1}, {"id": 2}])
-        await poor.perform(todos.complete, [1, 2, 3])
-        await poor.perform(todos.add, [])
-        await poor.check()
+    budgets: list[Budget] = []
+    told = replace(poor, tell_budget=budgets.append)
+    await told.perform(todos.find, TodoFilter())
+    await told.perform(todos.add, [TodoCreate(title=str(n)) for n in range(4)])
+    await told.perform(todos.update, [{"id": 1}, {"id": 2}])
+    await told.perform(todos.complete, [1, 2, 3])
+    await told.perform(todos.add, [])
+    await told.check()
 
     assert [budget.remaining for budget in budgets] == [49, 45, 43, 40, 39, 38]
 
@@ -163,13 +152,14 @@ async def test_a_batch_that_costs_too_much_is_refused_before_the_database_hears_
 async def test_scope_and_app_are_asked_before_the_rate_limit_and_cost_nothing(
     poor: Caller, admin: asyncpg.Connection
 ) -> None:
+    budgets: list[Budget] = []
+    poor = replace(poor, tell_budget=budgets.append)
     app = replace(poor, principal=replace(poor.principal, is_delegated=True))
-    with spending() as budgets:
-        for _ in range(3):
-            with pytest.raises(InsufficientScope):
-                await limited(poor, "profile").perform(todos.find, TodoFilter())
-            with pytest.raises(NotForApps):
-                await app.perform(tokens.find)
+    for _ in range(3):
+        with pytest.raises(InsufficientScope):
+            await limited(poor, "profile").perform(todos.find, TodoFilter())
+        with pytest.raises(NotForApps):
+            await app.perform(tokens.find)
     assert budgets == []
     await poor.perform(todos.complete, [1] * 50)
 
@@ -195,10 +185,11 @@ async def test_what_is_tried_again_or_repeated_costs_what_one_request_does(poor:
             raise asyncpg.SerializationError
         return Changed([])
 
-    with spending() as budgets:
-        await poor.perform(as_operation(unlucky))
-        for _ in range(2):
-            await poor.once("key").perform(todos.add, [TodoCreate(title="a"), TodoCreate(title="b")])
+    budgets: list[Budget] = []
+    told = replace(poor, tell_budget=budgets.append)
+    await told.perform(as_operation(unlucky))
+    for _ in range(2):
+        await told.once("key").perform(todos.add, [TodoCreate(title="a"), TodoCreate(title="b")])
 
     assert tried == ATTEMPTS
     assert [budget.remaining for budget in budgets] == [49, 47, 45]

@@ -34,8 +34,6 @@ from todo_core.storage.statements import Statement, parameter
 CACHED_FOR: Final = 60.0
 """Seconds a verified token is remembered."""
 
-MAX_CLIENT_LENGTH: Final = 200
-
 _log = structlog.get_logger()
 
 
@@ -108,17 +106,6 @@ _USE_TOKEN = Statement(
     )
     .returning(col(ApiToken.id), col(ApiToken.user_id), col(ApiToken.scopes))
 )
-
-
-def bearer_token(authorization: str | None) -> str | None:
-    """The token of an `Authorization: Bearer` header (RFC 6750 §2.1), if there is one."""
-    scheme, _, token = (authorization or "").partition(" ")
-    return token if scheme.lower() == "bearer" and token else None
-
-
-def client_name(user_agent: str | None) -> str | None:
-    """How the client names itself, for the record of changes."""
-    return user_agent[:MAX_CLIENT_LENGTH] if user_agent else None
 
 
 class Identity:

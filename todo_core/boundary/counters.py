@@ -30,7 +30,7 @@ _log = structlog.get_logger()
 
 
 class Budget(NamedTuple):
-    """What is left of a limit, as draft-ietf-httpapi-ratelimit-headers tells it."""
+    """What is left of a limit."""
 
     policy: str
     quota: int
@@ -39,13 +39,6 @@ class Budget(NamedTuple):
     remaining: int
     reset: int
     """Seconds until there is more."""
-
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """`RateLimit-Policy` and `RateLimit`."""
-        return [
-            (b"ratelimit-policy", f'"{self.policy}";q={self.quota};w={self.window}'.encode()),
-            (b"ratelimit", f'"{self.policy}";r={self.remaining};t={self.reset}'.encode()),
-        ]
 
 
 class Window:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from todo_core.boundary.counters import Budget, Counter, redis_pool, redis_storage
 from todo_core.errors import TooManyRequests
@@ -16,8 +15,8 @@ if TYPE_CHECKING:
     from todo_core.settings import Settings
 
 
-SPENT: Final[ContextVar[list[Budget]]] = ContextVar("spent")
-"""Where a transport that wants to tell its caller finds the budget after the request."""
+TellBudget = Callable[[Budget], None]
+"""Takes what is left of a limit after a request, for a transport that tells its caller."""
 
 
 class Limits:
@@ -39,8 +38,13 @@ class Limits:
         if self._pool is not None:
             await self._pool.aclose()
 
-    async def spend(self, user_id: int, cost: int) -> None:
+    async def spend(self, user_id: int, cost: int, tell: TellBudget | None = None) -> None:
         """Take what a request costs from its user's budget.
+
+        Args:
+            user_id: Whose.
+            cost: How much; 1 for each row that the request names.
+            tell: Is told what is left, also when that is too little.
 
         Raises:
             TooManyRequests: Too little is left; nothing was taken.
@@ -48,7 +52,8 @@ class Limits:
         if self._user is None:
             return
         passed, budget = await self._user.hit(str(user_id), cost)
-        SPENT.get([]).append(budget)
+        if tell is not None:
+            tell(budget)
         if not passed:
             raise TooManyRequests(budget.reset)
 

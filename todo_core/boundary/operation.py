@@ -19,7 +19,8 @@ import asyncpg
 import structlog
 
 from todo_core.boundary import idempotency
-from todo_core.boundary.authentication import Principal, bearer_token, client_name
+from todo_core.boundary.authentication import Principal
+from todo_core.boundary.limits import TellBudget
 from todo_core.boundary.results import Changed
 from todo_core.errors import Conflict, InsufficientScope, NotForApps, Suspended, TodoError, Unauthenticated, Unavailable
 from todo_core.identity.scopes import Scope
@@ -176,24 +177,36 @@ class Caller:
     confirmed: bool = True
     """Whether a person agreed to what takes much away; only a face that agents use says no."""
 
+    tell_budget: TellBudget | None = None
+    """Is told what each operation leaves of the user's rate limit."""
+
     @classmethod
-    async def identify(cls, core: Core, via: str, headers: Mapping[str, str], client: Sequence[Any] | None) -> Caller:
-        """Whoever sends an HTTP request.
+    async def authenticated(
+        cls,
+        core: Core,
+        via: str,
+        *,
+        token: str | None,
+        address: str | None = None,
+        client: str | None = None,
+        tell_budget: TellBudget | None = None,
+    ) -> Caller:
+        """Return whomever a token names.
 
         Args:
             core: The core.
             via: The transport.
-            headers: The request's, by names of any case.
-            client: Where it comes from, as ASGI has it: address and port.
+            token: What the caller presents.
+            address: Where the request comes from.
+            client: How the client names itself.
+            tell_budget: Is told what each operation leaves of the user's rate limit.
 
         Raises:
             Unauthenticated: There is no token, or it is not accepted.
             TooManyRequests: The address sent too many that were not.
             Unavailable: The token cannot be checked right now.
         """
-        token = bearer_token(headers.get("authorization"))
-        principal = await core.identity.authenticate(token, client[0] if client else None)
-        return cls(core, principal, via, client_name(headers.get("user-agent")))
+        return cls(core, await core.identity.authenticate(token, address), via, client, tell_budget=tell_budget)
 
     def once(self, key: str | None, *, dry_run: bool = False) -> Caller:
         """The same caller, for a request that happens at most once under `key`, or as a dry run not at all."""
@@ -218,7 +231,7 @@ class Caller:
             raise InsufficientScope(operation.scope)
         if self.principal.is_delegated and not operation.for_apps:
             raise NotForApps
-        await self.core.limits.spend(self.principal.user_id, operation.cost(args, kwargs))
+        await self.core.limits.spend(self.principal.user_id, operation.cost(args, kwargs), self.tell_budget)
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 answer = await self._attempt(operation, *args, **kwargs)
@@ -244,7 +257,7 @@ class Caller:
             Suspended: The user is suspended.
             Unavailable: The database cannot be reached.
         """
-        await self.core.limits.spend(self.principal.user_id, 1)
+        await self.core.limits.spend(self.principal.user_id, 1, self.tell_budget)
         try:
             async with self.core.database.begin(
                 user_id=self.principal.user_id, token_id=self.principal.token_id, read_only=True

@@ -1,0 +1,48 @@
+"""Tell from an HTTP request who sends it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import Request
+
+from http_edge.exchange import Exchange
+from todo_core.boundary.operation import Caller
+from todo_core.core import Core
+
+MAX_CLIENT_LENGTH: Final = 200
+
+
+def bearer_token(authorization: str | None) -> str | None:
+    """Return the token of an `Authorization: Bearer` header (RFC 6750 §2.1), if there is one."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token if scheme.lower() == "bearer" and token else None
+
+
+def client_name(user_agent: str | None) -> str | None:
+    """Return how a client names itself, cut to `MAX_CLIENT_LENGTH`, for the record of changes."""
+    return user_agent[:MAX_CLIENT_LENGTH] if user_agent else None
+
+
+async def authenticate(request: Request, core: Core, via: str) -> Caller:
+    """Return whoever sends a request.
+
+    Args:
+        request: The request.
+        core: The core.
+        via: The transport.
+
+    Raises:
+        Unauthenticated: There is no token, or it is not accepted.
+        TooManyRequests: The address sent too many that were not.
+        Unavailable: The token cannot be checked right now.
+    """
+    headers, client = request.headers, request.scope.get("client")
+    return await Caller.authenticated(
+        core,
+        via,
+        token=bearer_token(headers.get("authorization")),
+        address=client[0] if client else None,
+        client=client_name(headers.get("user-agent")),
+        tell_budget=Exchange.of(request.scope).spent,
+    )

@@ -1,0 +1,51 @@
+"""What belongs to one HTTP request and its answer besides the ASGI messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.types import Scope
+
+from todo_core.boundary.counters import Budget
+
+_KEY: Final = "exchange"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What the layers that a request passes tell each other.
+
+    `RequestContext` begins one for each request and keeps it in the ASGI scope, where a face finds it. It is the only
+    thing that travels beside arguments and ASGI messages.
+    """
+
+    budget: Budget | None = None
+    """What is left of the caller's rate limit, once an operation took from it: the answer's headers tell."""
+
+    @classmethod
+    def begin(cls, scope: Scope) -> Exchange:
+        """Make the exchange of a request and keep it in its scope."""
+        exchange = cls()
+        scope.setdefault("state", {})[_KEY] = exchange
+        return exchange
+
+    @classmethod
+    def of(cls, scope: Scope) -> Exchange:
+        """Return the exchange of a request."""
+        exchange: Exchange = scope["state"][_KEY]
+        return exchange
+
+    def spent(self, budget: Budget) -> None:
+        """Keep what an operation left of the rate limit."""
+        self.budget = budget
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Return `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), where there is a limit."""
+        if self.budget is None:
+            return []
+        policy, quota, window, remaining, reset = self.budget
+        return [
+            (b"ratelimit-policy", f'"{policy}";q={quota};w={window}'.encode()),
+            (b"ratelimit", f'"{policy}";r={remaining};t={reset}'.encode()),
+        ]
