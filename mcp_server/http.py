@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Any, Final
@@ -19,6 +19,7 @@ from starlette.types import Scope as HttpScope
 
 from http_edge import problems
 from http_edge.bodies import MAX_BODY_BYTES, read_body
+from http_edge.credentials import authenticate
 from mcp_server.caller import CALLER
 from mcp_server.refusals import REFUSALS
 from mcp_server.server import TodoServer
@@ -27,9 +28,6 @@ from todo_core.errors import InsufficientScope, TodoError
 from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES, Scope
 
 PATH: Final = "/mcp"
-
-Authenticate = Callable[[Request], Awaitable[Caller]]
-"""From a request to its caller."""
 
 FIRST_SCOPES: Final = tuple(scope for scope in ALL_SCOPES if scope in USER_SCOPES)
 """What a client should ask for to begin with: what every tool needs. Many register for these and can't ask for more."""
@@ -41,12 +39,11 @@ _QUOTES_INPUT: Final = b"input_value="
 
 
 class McpEndpoint:
-    """The MCP endpoint as an ASGI application for `PATH`, to be mounted at the root."""
+    """The MCP endpoint as an ASGI application for `PATH`; `state.core` of the scope's `app` is the core."""
 
     def __init__(
         self,
         server: TodoServer,
-        authenticate: Authenticate,
         *,
         allowed_hosts: list[str],
         allowed_origins: list[str],
@@ -56,7 +53,6 @@ class McpEndpoint:
 
         Args:
             server: The tools.
-            authenticate: Who a request is from.
             allowed_hosts: Exact Host values; a pattern would match by prefix.
             allowed_origins: Exact Origin values.
             metadata_url: Where OAuth clients learn how to get a token, if they can (RFC 9728).
@@ -69,7 +65,6 @@ class McpEndpoint:
             transport_security=TransportSecuritySettings(allowed_hosts=allowed_hosts, allowed_origins=allowed_origins),
         )
         self._server = server
-        self._authenticate = authenticate
         self._metadata_url = metadata_url
         self._hosts = frozenset(allowed_hosts)
         self._origins = frozenset(allowed_origins)
@@ -88,7 +83,7 @@ class McpEndpoint:
             await problems.respond(problems.of_status(status))(scope, receive, send)
             return
         try:
-            caller = await self._authenticate(request)
+            caller = await authenticate(request, request.app.state.core, "mcp")
         except TodoError as error:
             await self._refuse(error)(scope, receive, send)
             return

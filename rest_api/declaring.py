@@ -51,12 +51,10 @@ class Routes:
         self._tag = tag
         self._declared: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
 
-    def serve(self, app: FastAPI, prefix: str, *, in_schema: bool = True) -> None:
+    def serve(self, app: FastAPI, prefix: str) -> None:
         """Add the routes to `app`, below `prefix`."""
         for path, handler, options in self._declared:
-            app.router.add_api_route(
-                prefix + path, handler, route_class_override=DirectRoute, include_in_schema=in_schema, **options
-            )
+            app.router.add_api_route(prefix + path, handler, route_class_override=DirectRoute, **options)
 
     def expose(
         self,

@@ -18,10 +18,9 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from fastapi import FastAPI
 
 from tests.support import ADDRESS, AUDIENCE, ISSUER, JWT_SECRET, drop_database, with_database
-from todo_app.application import build
+from todo_app.application import Application, build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
 from todo_core.schema.migrate import migrate
@@ -109,17 +108,17 @@ def settings() -> Settings:
 
 
 @pytest.fixture(scope="session")
-async def app(settings: Settings, database_url: str) -> AsyncIterator[FastAPI]:
+async def app(settings: Settings, database_url: str) -> AsyncIterator[Application]:
     """The application as it is served, with its lifespan entered."""
     application = build(settings, database_url, ADDRESS)
-    async with application.router.lifespan_context(application):
+    async with application.running():
         yield application
 
 
 @pytest.fixture(scope="session")
-def core(app: FastAPI) -> Core:
+def core(app: Application) -> Core:
     """The application's core."""
-    found: Core = app.state.core
+    found: Core = app.core
     return found
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import httpx2
-from fastapi import FastAPI
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+
+from todo_app.application import Application
 
 BASE = "http://127.0.0.1:8000"
 FaceName = Literal["rest", "mcp-2026", "mcp-2025"]
@@ -368,7 +369,7 @@ class McpFace:
 _OF_ITEMS = {"not_found", "not_owner", "version_conflict", "invalid_input"}
 
 
-def http_client(app: FastAPI, token: str | None) -> httpx2.AsyncClient:
+def http_client(app: Application, token: str | None) -> httpx2.AsyncClient:
     """An HTTP client of the application, in this process."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     return httpx2.AsyncClient(
@@ -377,7 +378,7 @@ def http_client(app: FastAPI, token: str | None) -> httpx2.AsyncClient:
 
 
 @asynccontextmanager
-async def face(name: FaceName, app: FastAPI, token: str, **options: Any) -> AsyncIterator[Face]:
+async def face(name: FaceName, app: Application, token: str, **options: Any) -> AsyncIterator[Face]:
     """A face of the application, for the bearer of a token; `options` are those of the SDK's client."""
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(http_client(app, token))

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
-from fastapi import FastAPI
 
 from http_edge.protocol import LimitedProtocol
 from todo_app import logs
-from todo_app.application import Address, Only, build
+from todo_app.application import Address, Application, Only, build
 from todo_app.local import first_token
 from todo_core.settings import Settings
 
@@ -56,7 +55,7 @@ def run(settings: Settings, database_url: str, address: Address, only: Only | No
     )
 
 
-def application() -> FastAPI:
+def application() -> Application:
     """The application of one worker process."""
     settings = Settings.load()
     assert settings.database_url is not None  # `run` set it

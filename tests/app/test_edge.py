@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 import anyio
 import pytest
 import uvicorn
-from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 from uvicorn.server import ServerState
@@ -24,7 +23,7 @@ from tests.app import program as programs
 from tests.app.program import Program, Serving, logs
 from tests.redis import running_redis
 from tests.support import ADDRESS, token_of
-from todo_app.application import build
+from todo_app.application import Application, build
 from todo_core.boundary.operation import Caller
 from todo_core.settings import Settings
 
@@ -731,14 +730,14 @@ async def edge(app: ASGIApp, protocol: type[LimitedProtocol] = Hurried) -> Async
 
 @pytest.fixture(params=["as it is", "for browsers"])
 async def application(
-    request: pytest.FixtureRequest, app: FastAPI, settings: Settings, database_url: str
-) -> AsyncIterator[FastAPI]:
+    request: pytest.FixtureRequest, app: Application, settings: Settings, database_url: str
+) -> AsyncIterator[Application]:
     """The application, also with the layers that it has where browsers of other origins are let in."""
     if request.param == "as it is":
         yield app
         return
     other = build(settings.model_copy(update={"cors_origins": ("https://web.example.test",)}), database_url, ADDRESS)
-    async with other.router.lifespan_context(other):
+    async with other.running():
         yield other
 
 
@@ -754,7 +753,7 @@ def no_fault_here(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 @pytest.mark.parametrize("path", ["/api/v1/todos", "/mcp"])
 @pytest.mark.parametrize("header", ["Content-Length: 100", "Transfer-Encoding: chunked"])
 async def test_a_handler_whose_body_never_comes_ends_without_a_fault(
-    application: FastAPI, ann: Caller, path: str, header: str, caplog: pytest.LogCaptureFixture
+    application: Application, ann: Caller, path: str, header: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     token = await token_of(ann)
     with no_fault_here(caplog):
@@ -768,7 +767,7 @@ async def test_a_handler_whose_body_never_comes_ends_without_a_fault(
 @pytest.mark.parametrize("path", ["/api/v1/todos", "/mcp"])
 @pytest.mark.parametrize("how", ["closed", "reset"])
 async def test_a_client_that_goes_in_mid_body_is_no_fault(
-    application: FastAPI, ann: Caller, path: str, how: str, caplog: pytest.LogCaptureFixture
+    application: Application, ann: Caller, path: str, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     token = await token_of(ann)
     with no_fault_here(caplog):
@@ -786,7 +785,7 @@ async def test_a_client_that_goes_in_mid_body_is_no_fault(
 
 @pytest.mark.parametrize("said", [b"", b"GET", unfinished(), get(), get() * 3 + unfinished()])
 async def test_a_client_that_goes_at_any_time_leaves_nothing_behind(
-    app: FastAPI, said: bytes, caplog: pytest.LogCaptureFixture
+    app: Application, said: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with no_fault_here(caplog):
         async with edge(app, LimitedProtocol) as here:
@@ -796,7 +795,7 @@ async def test_a_client_that_goes_at_any_time_leaves_nothing_behind(
             assert await here.is_empty()
 
 
-async def test_no_timer_outlives_its_connection(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_timer_outlives_its_connection(app: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     late: list[object] = []
     monkeypatch.setattr(Hurried, "_too_late", late.append)
     async with edge(app) as here:

@@ -7,11 +7,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
-from fastapi import FastAPI
-
 from tests.faces import Json
 from tests.support import ADDRESS
-from todo_app.application import build
+from todo_app.application import Application, build
 from todo_core.settings import Settings
 
 NOW: Final = datetime(2026, 11, 21, 11, 0, tzinfo=UTC)
@@ -19,9 +17,9 @@ ZONE: Final = "Europe/Berlin"
 
 
 @asynccontextmanager
-async def app_at(now: datetime, settings: Settings, database_url: str) -> AsyncIterator[FastAPI]:
+async def app_at(now: datetime, settings: Settings, database_url: str) -> AsyncIterator[Application]:
     application = build(settings, database_url, ADDRESS, clock=lambda: now)
-    async with application.router.lifespan_context(application):
+    async with application.running():
         yield application
 
 

@@ -21,8 +21,8 @@ from todo_core.settings import Settings
 async def test_a_crash_is_masked(face_name: FaceName, settings: Settings, empty_database_url: str) -> None:
     await migrate(empty_database_url)
     app = build(settings, empty_database_url, ADDRESS)
-    async with app.router.lifespan_context(app):
-        core: Core = app.state.core
+    async with app.running():
+        core: Core = app.core
         token = await token_of(Caller(core, await core.identity.local("ann"), "test"))
         connection = await asyncpg.connect(empty_database_url)
         await connection.execute("ALTER TABLE todos RENAME COLUMN title TO gone")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from tests.behaviour.hostile_tokens import (
@@ -32,7 +31,7 @@ from tests.core.support import on_the_wire
 from tests.faces import FACES, FaceName, http_client, rpc
 from tests.keys import KeyServer, key_set, outside, page
 from tests.support import ADDRESS
-from todo_app.application import build
+from todo_app.application import Application, build
 from todo_core.settings import Settings
 
 pytestmark = pytest.mark.requirement("ID1", "ID7")
@@ -75,8 +74,8 @@ async def world(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
             attacker.pages["/hostile-jwks"] = page(key_set(*(kit.attacker for kit in kits.values())))
             keys.pages |= {path: page(document) for path, document in published(kits).items()}
             settings = Settings.load(issuers=trusted(kits, keys.url, nowhere), login_limit="off", rate_limit="off")
-            app: FastAPI = build(settings, database_url, ADDRESS)
-            await stack.enter_async_context(app.router.lifespan_context(app))
+            app: Application = build(settings, database_url, ADDRESS)
+            await stack.enter_async_context(app.running())
             http = await stack.enter_async_context(http_client(app, None))
             traces = ("hostile-", "hostile.example", f" {attacker.port})", "/dev/null", "/proc/self", "/bin/cat")
             yield World(http, kits, keys, attacker, traces)

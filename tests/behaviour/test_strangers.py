@@ -10,11 +10,11 @@ from typing import Any, get_args
 import httpx2
 import jwt
 import pytest
-from fastapi import FastAPI
 
 from tests.behaviour.matrix import Cell, Target, cells, unproven
 from tests.faces import FaceName, Json, http_client, refused, rpc
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
+from todo_app.application import Application
 from todo_core.boundary.operation import OPERATIONS, Caller
 from todo_core.identity.scopes import ALL_SCOPES, Scope
 from todo_core.models.changes import ChangeFilter
@@ -104,7 +104,7 @@ def check_that_it_is_theirs_or_refused(cell: Cell, response: httpx2.Response) ->
 @EVERY_CELL
 @pytest.mark.requirement("OW4", "OW5")
 async def test_a_stranger_is_refused_or_sees_only_their_own(
-    cell: Cell, app: FastAPI, ann: Caller, bob: Caller, target: Target
+    cell: Cell, app: Application, ann: Caller, bob: Caller, target: Target
 ) -> None:
     own = await rows_of(bob, "his own")
     before = await belongings(ann)
@@ -119,7 +119,7 @@ async def test_a_stranger_is_refused_or_sees_only_their_own(
 @EVERY_CELL_OF_A_USER
 @pytest.mark.requirement("OW5")
 async def test_an_admin_is_a_stranger_to_another_users_rows_like_anybody(
-    cell: Cell, app: FastAPI, ann: Caller, ada: Caller, target: Target
+    cell: Cell, app: Application, ann: Caller, ada: Caller, target: Target
 ) -> None:
     own = await rows_of(ada, "her own")
     before = await belongings(ann)
@@ -134,7 +134,7 @@ async def test_an_admin_is_a_stranger_to_another_users_rows_like_anybody(
 @EVERY_CELL
 @pytest.mark.requirement("ID4")
 async def test_a_token_without_the_scope_is_refused_with_its_name(
-    cell: Cell, app: FastAPI, ann: Caller, ada: Caller, target: Target
+    cell: Cell, app: Application, ann: Caller, ada: Caller, target: Target
 ) -> None:
     who = ada if cell.scope == "admin" else ann
     others: list[Scope] = [scope for scope in ALL_SCOPES if scope != cell.scope and who.may(scope)]
@@ -172,7 +172,7 @@ BAD_TOKENS = {
 
 @EVERY_CELL
 @pytest.mark.requirement("ID7")
-async def test_no_token_or_a_bad_one_is_401(cell: Cell, app: FastAPI, ann: Caller, target: Target) -> None:
+async def test_no_token_or_a_bad_one_is_401(cell: Cell, app: Application, ann: Caller, target: Target) -> None:
     before = await belongings(ann)
 
     answers = set()
@@ -191,7 +191,7 @@ async def test_no_token_or_a_bad_one_is_401(cell: Cell, app: FastAPI, ann: Calle
 @EVERY_CELL
 @pytest.mark.requirement("ID3", "ID7", "MC4")
 async def test_a_revoked_token_is_401_even_when_it_has_just_been_used(
-    cell: Cell, app: FastAPI, ann: Caller, ada: Caller, target: Target
+    cell: Cell, app: Application, ann: Caller, ada: Caller, target: Target
 ) -> None:
     made = await ada.perform(tokens.create, TokenCreate(name="x", scopes=[*ALL_SCOPES]))
     before = await belongings(ann)
@@ -208,7 +208,7 @@ async def test_a_revoked_token_is_401_even_when_it_has_just_been_used(
 
 @pytest.mark.requirement("ID4")
 @pytest.mark.parametrize("transport", ["mcp-2026", "mcp-2025"])
-async def test_a_read_only_token_sees_only_reading_tools(transport: FaceName, app: FastAPI, ann: Caller) -> None:
+async def test_a_read_only_token_sees_only_reading_tools(transport: FaceName, app: Application, ann: Caller) -> None:
     async with http_client(app, await token_of(ann, "todos:read")) as http:
         listed = (await rpc(http, transport, "tools/list")).json()["result"]["tools"]
 

@@ -10,11 +10,11 @@ from uuid import uuid4
 import httpx2
 import jwt
 import pytest
-from fastapi import FastAPI
 
 from tests.faces import FaceName, Json, call, http_client, rpc, turned_away
 from tests.rest.problems import problem
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
+from todo_app.application import Application
 from todo_core.boundary.operation import Caller
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import accounts, tokens
@@ -65,7 +65,7 @@ def jwt_of(subject: str) -> str:
 
 
 @pytest.fixture(params=["API token", "JWT"])
-async def her(request: pytest.FixtureRequest, app: FastAPI, ann: Caller) -> AsyncIterator[httpx2.AsyncClient]:
+async def her(request: pytest.FixtureRequest, app: Application, ann: Caller) -> AsyncIterator[httpx2.AsyncClient]:
     """The client of somebody whose token has just been used."""
     token = await token_of(ann) if request.param == "API token" else jwt_of(f"user-{uuid4().hex}")
     async with http_client(app, token) as http:
@@ -118,7 +118,7 @@ async def test_the_token_of_a_deleted_user_is_401_at_once(her: httpx2.AsyncClien
 
 @EVERY_WAY
 @pytest.mark.requirement("ID3", "ID7", "MC4")
-async def test_a_token_that_was_just_revoked_is_401_at_once(app: FastAPI, ann: Caller, ask: Ask) -> None:
+async def test_a_token_that_was_just_revoked_is_401_at_once(app: Application, ann: Caller, ask: Ask) -> None:
     """Also where nothing would be read: the list of tools is the caller's own."""
     made = await ann.perform(tokens.create, TokenCreate(name="x", scopes=["todos:read", "todos:write", "profile"]))
     async with http_client(app, made.secret) as http:
@@ -133,14 +133,14 @@ async def test_a_token_that_was_just_revoked_is_401_at_once(app: FastAPI, ann: C
 
 @EVERY_WAY
 async def test_nobody_else_is_suspended_or_deleted_with_them(
-    app: FastAPI, her: httpx2.AsyncClient, bob: Caller, ada: Caller, ask: Ask
+    app: Application, her: httpx2.AsyncClient, bob: Caller, ada: Caller, ask: Ask
 ) -> None:
     await ada.perform(accounts.suspend, await user_id(her))
     async with http_client(app, await token_of(bob)) as his:
         assert (await ask(his)).status_code in (200, 201)
 
 
-async def test_a_suspended_admin_administers_nothing(app: FastAPI, ada: Caller, ann: Caller) -> None:
+async def test_a_suspended_admin_administers_nothing(app: Application, ada: Caller, ann: Caller) -> None:
     other = Caller(ada.core, await ada.core.identity.local(f"admin-{uuid4().hex}", "admin"), "test")
     async with http_client(app, await token_of(other)) as http:
         assert (await http.get("/api/v1/admin/users")).status_code == 200
@@ -154,7 +154,7 @@ async def test_a_suspended_admin_administers_nothing(app: FastAPI, ada: Caller, 
             problem(await http.request(method, path), 403, "suspended")
 
 
-async def test_whoever_is_no_admin_any_more_administers_nothing_at_once(app: FastAPI, ann: Caller) -> None:
+async def test_whoever_is_no_admin_any_more_administers_nothing_at_once(app: Application, ann: Caller) -> None:
     name = f"admin-{uuid4().hex}"
     identity = ann.core.identity
     former = Caller(ann.core, await identity.local(name, "admin"), "test")

@@ -8,26 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 
 from tests.contract.project import name_of
 from tests.support import ADDRESS
-from todo_app.application import build
+from todo_app.application import Application, build
 from todo_core.settings import Settings
 
 Compare = Callable[[Path, Any], None]
 
 
 @pytest.fixture(scope="session")
-def declared_app(settings: Settings) -> FastAPI:
+def declared_app(settings: Settings) -> Application:
     """The application as it is declared; nothing of it runs."""
     return build(settings, "postgresql://nowhere/none", ADDRESS)
 
 
 @pytest.fixture(scope="session")
-def openapi(declared_app: FastAPI) -> dict[str, Any]:
+def openapi(declared_app: Application) -> dict[str, Any]:
     """The application's OpenAPI document."""
-    found: dict[str, Any] = json.loads(json.dumps(declared_app.openapi()))
+    found: dict[str, Any] = json.loads(json.dumps(declared_app.api.openapi()))
     return found
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 
 from tests.contract.conftest import Compare
 from tests.contract.project import SPECS
 from tests.faces import http_client
+from todo_app.application import Application
 
 pytestmark = pytest.mark.requirement("RS4")
 
@@ -24,7 +24,7 @@ _OF_TYPE = {
 _ANY = {"title", "description", "type", "enum", "const", "default", "anyOf", "oneOf", "discriminator", "$ref"}
 
 
-async def test_the_committed_document_equals_the_running_application(app: FastAPI, compare: Compare) -> None:
+async def test_the_committed_document_equals_the_running_application(app: Application, compare: Compare) -> None:
     async with http_client(app, None) as http:
         served = (await http.get("/api/v1/openapi.json")).json()
 

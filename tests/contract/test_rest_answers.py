@@ -12,13 +12,13 @@ from uuid import uuid4
 import httpx2
 import jwt
 import pytest
-from fastapi import FastAPI
 from jsonschema import Draft202012Validator, FormatChecker
 
 from tests.contract import markdown
 from tests.contract.test_rest_endpoints import COMMON, ENDPOINTS, declared
 from tests.faces import http_client
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
+from todo_app.application import Application
 from todo_core.boundary.operation import Caller
 
 FORMATS: Final = FormatChecker(formats=())
@@ -309,7 +309,7 @@ def test_every_operation_is_driven(openapi: dict[str, Any]) -> None:
 
 @pytest.mark.requirement("RS4", "WR1")
 async def test_every_answer_has_the_declared_shape_and_headers(
-    app: FastAPI, ada: Caller, openapi: dict[str, Any], section: str
+    app: Application, ada: Caller, openapi: dict[str, Any], section: str
 ) -> None:
     operation = declared(openapi, section)
     method, path = markdown.value(section, "Method"), markdown.code(markdown.value(section, "Path"))
@@ -337,7 +337,7 @@ async def test_every_answer_has_the_declared_shape_and_headers(
 
 @pytest.mark.requirement("RS4", "SA3")
 async def test_undoing_a_change_of_the_profile_answers_as_declared(
-    app: FastAPI, ann: Caller, openapi: dict[str, Any]
+    app: Application, ann: Caller, openapi: dict[str, Any]
 ) -> None:
     """What goes back is a profile here, not a todo."""
     async with http_client(app, await token_of(ann)) as http:
@@ -350,7 +350,7 @@ async def test_undoing_a_change_of_the_profile_answers_as_declared(
 
 @pytest.mark.requirement("RS3", "RS4", "ID7")
 async def test_every_endpoint_that_needs_a_token_refuses_without_one_as_declared(
-    app: FastAPI, openapi: dict[str, Any], section: str
+    app: Application, openapi: dict[str, Any], section: str
 ) -> None:
     operation = declared(openapi, section)
     method, path = markdown.value(section, "Method"), markdown.code(markdown.value(section, "Path"))
@@ -368,7 +368,7 @@ async def test_every_endpoint_that_needs_a_token_refuses_without_one_as_declared
 
 
 @pytest.mark.requirement("RS4")
-async def test_every_word_of_the_contract_is_needed(app: FastAPI, ann: Caller, openapi: dict[str, Any]) -> None:
+async def test_every_word_of_the_contract_is_needed(app: Application, ann: Caller, openapi: dict[str, Any]) -> None:
     """The check can fail: an answer with a field less, or of another type, is not accepted."""
     check = validator(openapi, {"$ref": "#/components/schemas/TodoWritten"})
     async with http_client(app, await token_of(ann)) as http:

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import Any, Final
 
 import pytest
-from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 from mcp.shared.inbound import X_MCP_HEADER_KEY
 
@@ -20,6 +19,7 @@ from tests.contract.conftest import Compare
 from tests.contract.project import SPECS, name_of
 from tests.faces import FaceName, call, http_client, rpc
 from tests.support import token_of
+from todo_app.application import Application
 from todo_core.boundary.operation import OPERATIONS, Caller, Operation
 from todo_core.errors import (
     Conflict,
@@ -58,7 +58,7 @@ LEGACY: Final[FaceName] = "mcp-2025"
 
 
 @pytest.fixture
-async def tools(app: FastAPI, ann: Caller) -> dict[str, Json]:
+async def tools(app: Application, ann: Caller) -> dict[str, Json]:
     """Every tool, as `tools/list` sends it."""
     async with http_client(app, await token_of(ann)) as http:
         listed = (await rpc(http, MODERN, "tools/list")).json()["result"]["tools"]
@@ -108,7 +108,7 @@ def test_there_is_no_snapshot_of_a_tool_that_is_gone(request: pytest.FixtureRequ
 
 
 @pytest.mark.requirement("MC2")
-async def test_both_generations_get_the_same_tools(app: FastAPI, ann: Caller, tools: dict[str, Json]) -> None:
+async def test_both_generations_get_the_same_tools(app: Application, ann: Caller, tools: dict[str, Json]) -> None:
     async with http_client(app, await token_of(ann)) as http:
         listed = (await rpc(http, LEGACY, "tools/list")).json()["result"]["tools"]
 
@@ -285,7 +285,9 @@ def examples() -> list[tuple[Json, Json]]:
 
 @pytest.mark.requirement("MC3", "MC4")
 @pytest.mark.parametrize("generation", [MODERN, LEGACY])
-async def test_every_example_runs_and_answers_as_it_is_written(app: FastAPI, ann: Caller, generation: FaceName) -> None:
+async def test_every_example_runs_and_answers_as_it_is_written(
+    app: Application, ann: Caller, generation: FaceName
+) -> None:
     story = Story()
     async with http_client(app, await token_of(ann)) as http:
         for called, answer in examples():

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from mcp import Client
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
@@ -23,7 +22,7 @@ from tests.faces import BASE, FACES, FaceName, Json, RefusedError, face, http_cl
 from tests.interop.better_auth.server import CALLBACK, BetterAuth, Person, require_node, running
 from tests.interop.conftest import node_project
 from tests.support import ADDRESS
-from todo_app.application import build
+from todo_app.application import Application, build
 from todo_core.identity.jwks import COOLDOWN
 from todo_core.identity.jwts import LEEWAY
 from todo_core.settings import Settings
@@ -67,16 +66,16 @@ def clock() -> Clock:
 
 
 @asynccontextmanager
-async def trusting(better_auth: BetterAuth, database_url: str, clock: Clock) -> AsyncIterator[FastAPI]:
+async def trusting(better_auth: BetterAuth, database_url: str, clock: Clock) -> AsyncIterator[Application]:
     """Our application, which has not met anybody yet and fetches its keys from Better Auth."""
     settings = Settings.load(better_auth_url=better_auth.origin, public_url=BASE, admin_roles="admin")
     application = build(settings, database_url, ADDRESS, clock=clock)
-    async with application.router.lifespan_context(application):
+    async with application.running():
         yield application
 
 
 @pytest.fixture
-async def todos(better_auth: BetterAuth, database_url: str, clock: Clock) -> AsyncIterator[FastAPI]:
+async def todos(better_auth: BetterAuth, database_url: str, clock: Clock) -> AsyncIterator[Application]:
     async with trusting(better_auth, database_url, clock) as application:
         yield application
 
@@ -95,18 +94,18 @@ def part(token: str, number: int) -> Json:
     return found
 
 
-async def titles(todos: FastAPI, token: str, name: FaceName = "rest") -> set[str]:
+async def titles(todos: Application, token: str, name: FaceName = "rest") -> set[str]:
     """What the bearer of a token sees."""
     async with face(name, todos, token) as me:
         return {todo["title"] for todo in (await me.list()).todos}
 
 
-async def add(todos: FastAPI, token: str, title: str, name: FaceName = "rest") -> None:
+async def add(todos: Application, token: str, title: str, name: FaceName = "rest") -> None:
     async with face(name, todos, token) as me:
         assert (await me.add({"title": title})).accepted
 
 
-async def refusals(todos: FastAPI, token: str) -> list[httpx2.Response]:
+async def refusals(todos: Application, token: str) -> list[httpx2.Response]:
     """What REST and MCP answer to a token they must not accept."""
     async with http_client(todos, token) as http:
         answers = [await http.get("/api/v1/todos"), await rpc(http, MCP, "tools/list")]
@@ -119,7 +118,7 @@ async def refusals(todos: FastAPI, token: str) -> list[httpx2.Response]:
 
 @pytest.mark.requirement("ID1")
 @pytest.mark.parametrize("name", FACES)
-async def test_a_session_token_works_todos(ann: Person, todos: FastAPI, name: FaceName) -> None:
+async def test_a_session_token_works_todos(ann: Person, todos: Application, name: FaceName) -> None:
     token = await ann.session_token()
     assert part(token, 0)["alg"] == "EdDSA"
 
@@ -128,7 +127,7 @@ async def test_a_session_token_works_todos(ann: Person, todos: FastAPI, name: Fa
     assert await titles(todos, token, name) == {"Buy milk"}
 
 
-async def test_nobody_sees_what_another_person_wrote(better_auth: BetterAuth, ann: Person, todos: FastAPI) -> None:
+async def test_nobody_sees_what_another_person_wrote(better_auth: BetterAuth, ann: Person, todos: Application) -> None:
     await add(todos, await ann.session_token(), "Mine")
 
     async with better_auth.person() as bob:
@@ -137,7 +136,7 @@ async def test_nobody_sees_what_another_person_wrote(better_auth: BetterAuth, an
 
 @pytest.mark.requirement("ID7")
 async def test_a_session_goes_on_when_its_token_is_refreshed(
-    better_auth: BetterAuth, ann: Person, todos: FastAPI, clock: Clock
+    better_auth: BetterAuth, ann: Person, todos: Application, clock: Clock
 ) -> None:
     async with better_auth.session_tokens_live("1s"):
         first = await ann.session_token()
@@ -154,7 +153,7 @@ async def test_a_session_goes_on_when_its_token_is_refreshed(
 
 @pytest.mark.requirement("ID1")
 async def test_a_rotated_key_is_known_within_ten_seconds_and_the_old_one_still_works(
-    better_auth: BetterAuth, ann: Person, todos: FastAPI, clock: Clock
+    better_auth: BetterAuth, ann: Person, todos: Application, clock: Clock
 ) -> None:
     first = await ann.session_token()
     await add(todos, first, "Before")
@@ -171,7 +170,7 @@ async def test_a_rotated_key_is_known_within_ten_seconds_and_the_old_one_still_w
 
 @pytest.mark.requirement("ID1")
 async def test_a_revoked_key_signs_nobody_in_any_more(
-    better_auth: BetterAuth, ann: Person, todos: FastAPI, clock: Clock
+    better_auth: BetterAuth, ann: Person, todos: Application, clock: Clock
 ) -> None:
     await add(todos, await ann.session_token(), "Before")
     async with better_auth.person() as bob:
@@ -204,7 +203,7 @@ async def test_while_better_auth_is_down_its_keys_still_serve(
             assert [answer.status_code for answer in answers] == [503, 503]
 
 
-async def test_the_profile_has_the_name_and_the_address_of_the_session(ann: Person, todos: FastAPI) -> None:
+async def test_the_profile_has_the_name_and_the_address_of_the_session(ann: Person, todos: Application) -> None:
     async with http_client(todos, await ann.session_token()) as http:
         profile = (await http.get("/api/v1/users/me")).json()
 
@@ -212,7 +211,7 @@ async def test_the_profile_has_the_name_and_the_address_of_the_session(ann: Pers
 
 
 @pytest.mark.requirement("ID5")
-async def test_whoever_comes_with_an_agent_first_gets_their_name_at_the_web_ui(ann: Person, todos: FastAPI) -> None:
+async def test_whoever_comes_with_an_agent_first_gets_their_name_at_the_web_ui(ann: Person, todos: Application) -> None:
     access = (await ann.tokens(TODOS, RESOURCE)).access
     assert not {"name", "email"} & part(access, 1).keys()
     assert await titles(todos, access, MCP) == set()
@@ -224,7 +223,7 @@ async def test_whoever_comes_with_an_agent_first_gets_their_name_at_the_web_ui(a
 
 
 @pytest.mark.requirement("ID5")
-async def test_an_access_token_for_mcp_acts_for_the_person_of_the_session(ann: Person, todos: FastAPI) -> None:
+async def test_an_access_token_for_mcp_acts_for_the_person_of_the_session(ann: Person, todos: Application) -> None:
     session = await ann.session_token()
     await add(todos, session, "From the web UI")
     given = await ann.tokens(TODOS, RESOURCE)
@@ -243,7 +242,7 @@ async def test_an_access_token_for_mcp_acts_for_the_person_of_the_session(ann: P
     "what", ["for another resource", "opaque", "for the client", "to refresh with", "a cookie", "half a cookie"]
 )
 async def test_nothing_else_that_better_auth_hands_out_is_a_token_for_us(
-    ann: Person, todos: FastAPI, what: str
+    ann: Person, todos: Application, what: str
 ) -> None:
     given = await ann.tokens(TODOS, ANOTHER_RESOURCE if what == "for another resource" else None)
     (cookie,) = ann.cookies.values()
@@ -270,7 +269,7 @@ async def test_nothing_else_that_better_auth_hands_out_is_a_token_for_us(
 
 
 @pytest.mark.requirement("ID4", "ID5")
-async def test_an_access_token_to_read_does_not_write(ann: Person, todos: FastAPI) -> None:
+async def test_an_access_token_to_read_does_not_write(ann: Person, todos: Application) -> None:
     await add(todos, await ann.session_token(), "Read me")
     token = (await ann.tokens("todos:read", RESOURCE)).access
 
@@ -292,7 +291,7 @@ async def test_an_access_token_to_read_does_not_write(ann: Person, todos: FastAP
     assert await titles(todos, token) == {"Read me"}
 
 
-async def admin_page(todos: FastAPI, token: str) -> int:
+async def admin_page(todos: Application, token: str) -> int:
     """What the admin's page answers to the bearer of a token."""
     async with http_client(todos, token) as http:
         return (await http.get("/api/v1/admin/users")).status_code
@@ -307,7 +306,7 @@ async def admin_page(todos: FastAPI, token: str) -> int:
     ],
 )
 async def test_an_admin_is_one_by_role_and_not_by_consent(
-    better_auth: BetterAuth, ann: Person, todos: FastAPI, role: str
+    better_auth: BetterAuth, ann: Person, todos: Application, role: str
 ) -> None:
     assert await admin_page(todos, await ann.session_token()) == 403
     consented = (await ann.tokens(f"{TODOS} admin", RESOURCE)).access
@@ -320,7 +319,9 @@ async def test_an_admin_is_one_by_role_and_not_by_consent(
 
 
 @pytest.mark.requirement("ID5", "OW5")
-async def test_an_admin_who_lets_an_agent_in_stays_one(better_auth: BetterAuth, ann: Person, todos: FastAPI) -> None:
+async def test_an_admin_who_lets_an_agent_in_stays_one(
+    better_auth: BetterAuth, ann: Person, todos: Application
+) -> None:
     await better_auth.give_role(ann, "admin")
     session = await ann.session_token()
     assert await admin_page(todos, session) == 200
@@ -333,7 +334,7 @@ async def test_an_admin_who_lets_an_agent_in_stays_one(better_auth: BetterAuth, 
 
 
 @pytest.mark.requirement("ID5")
-async def test_a_client_that_may_read_the_openid_profile_makes_no_api_token(ann: Person, todos: FastAPI) -> None:
+async def test_a_client_that_may_read_the_openid_profile_makes_no_api_token(ann: Person, todos: Application) -> None:
     """The OpenID scope `profile` lets a client know the person's name and picture."""
     access = (await ann.tokens("openid profile todos:read", RESOURCE)).access
 
@@ -364,7 +365,9 @@ class Memory:
 
 
 @asynccontextmanager
-async def signing_in(todos: FastAPI, person: Person, memory: Memory, *consents: str | None) -> AsyncIterator[Client]:
+async def signing_in(
+    todos: Application, person: Person, memory: Memory, *consents: str | None
+) -> AsyncIterator[Client]:
     """The SDK's client, told nothing but where MCP is; the person consents to all it asks for, or to a part."""
     answers: list[Json] = []
     agreed = iter(consents)
@@ -387,7 +390,7 @@ async def signing_in(todos: FastAPI, person: Person, memory: Memory, *consents: 
 
 
 @pytest.mark.requirement("ID5")
-async def test_the_sdk_finds_better_auth_by_itself_and_signs_in(ann: Person, todos: FastAPI) -> None:
+async def test_the_sdk_finds_better_auth_by_itself_and_signs_in(ann: Person, todos: Application) -> None:
     memory = Memory()
     async with signing_in(todos, ann, memory, None) as client:
         added = await client.call_tool("add_todos", {"todos": [{"title": "By the SDK"}]})
@@ -401,7 +404,7 @@ async def test_the_sdk_finds_better_auth_by_itself_and_signs_in(ann: Person, tod
 
 
 @pytest.mark.requirement("ID4", "ID5")
-async def test_the_sdk_asks_again_for_the_scope_that_a_tool_needs(ann: Person, todos: FastAPI) -> None:
+async def test_the_sdk_asks_again_for_the_scope_that_a_tool_needs(ann: Person, todos: Application) -> None:
     await add(todos, await ann.session_token(), "Read me")
     memory = Memory()
     async with signing_in(todos, ann, memory, "todos:read", None) as client:

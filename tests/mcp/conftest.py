@@ -7,10 +7,10 @@ from typing import get_args
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from tests.faces import FaceName, McpFace, face, http_client
 from tests.support import token_of
+from todo_app.application import Application
 from todo_core.boundary.operation import Caller
 
 GENERATIONS: list[FaceName] = [name for name in get_args(FaceName) if name != "rest"]
@@ -24,7 +24,7 @@ def generation(request: pytest.FixtureRequest) -> FaceName:
 
 
 @pytest.fixture
-async def me(generation: FaceName, app: FastAPI, ann: Caller) -> AsyncIterator[McpFace]:
+async def me(generation: FaceName, app: Application, ann: Caller) -> AsyncIterator[McpFace]:
     """Ann, through the SDK's own client."""
     async with face(generation, app, await token_of(ann)) as found:
         assert isinstance(found, McpFace)
@@ -32,7 +32,7 @@ async def me(generation: FaceName, app: FastAPI, ann: Caller) -> AsyncIterator[M
 
 
 @pytest.fixture
-async def http(app: FastAPI, ann: Caller) -> AsyncIterator[httpx2.AsyncClient]:
+async def http(app: Application, ann: Caller) -> AsyncIterator[httpx2.AsyncClient]:
     """Ann's HTTP client, for what the SDK's client would not send."""
     async with http_client(app, await token_of(ann)) as client:
         yield client

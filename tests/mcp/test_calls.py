@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 
 from mcp_server.toolbox import EXPOSED
 from tests.faces import FaceName, Json, McpFace, RefusedError, call, http_client, refused, rpc
 from tests.support import token_of
+from todo_app.application import Application
 from todo_core.boundary.operation import OPERATIONS, Caller
 
 pytestmark = pytest.mark.requirement("MC3")
@@ -54,7 +54,7 @@ async def refusal(me: McpFace, tool: str, **arguments: Any) -> Json:
 @pytest.mark.requirement("ID4", "MC4")
 @pytest.mark.parametrize("tool", WRITING)
 async def test_a_read_only_token_neither_sees_nor_calls_a_writing_tool(
-    generation: FaceName, app: FastAPI, ann: Caller, tool: str
+    generation: FaceName, app: Application, ann: Caller, tool: str
 ) -> None:
     async with http_client(app, await token_of(ann, "todos:read")) as http:
         names = [listed["name"] for listed in (await rpc(http, generation, "tools/list")).json()["result"]["tools"]]
@@ -66,7 +66,7 @@ async def test_a_read_only_token_neither_sees_nor_calls_a_writing_tool(
 
 @pytest.mark.requirement("ID4", "LT3")
 async def test_the_scope_profile_alone_shows_the_one_tool_that_it_is_for(
-    generation: FaceName, app: FastAPI, ann: Caller
+    generation: FaceName, app: Application, ann: Caller
 ) -> None:
     async with http_client(app, await token_of(ann, "profile")) as http:
         names = [listed["name"] for listed in (await rpc(http, generation, "tools/list")).json()["result"]["tools"]]

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from mcp import Client
 from mcp_types import ElicitRequestParams, ElicitResult, ErrorData
 
@@ -18,6 +17,7 @@ from mcp_server.caller import CALLER
 from mcp_server.server import TodoServer
 from tests.faces import McpFace, RefusedError, face, http_client, rpc
 from tests.support import token_of
+from todo_app.application import Application
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("MC8")
@@ -46,7 +46,7 @@ WHERE_PEOPLE_CAN_BE_ASKED = [name for name in EVERYWHERE if name != "http-2025"]
 
 
 @pytest.fixture
-def connect(request: pytest.FixtureRequest, app: FastAPI, ann: Caller) -> Connect:
+def connect(request: pytest.FixtureRequest, app: Application, ann: Caller) -> Connect:
     """Connects Ann's client, with or without a person who answers questions."""
     transport, generation = request.param.split("-")
 
@@ -181,7 +181,7 @@ async def test_a_repetition_under_the_same_key_is_not_asked_about_again(connect:
     assert len(person.asked) == 1
 
 
-async def test_over_rest_nobody_is_asked(app: FastAPI, ann: Caller) -> None:
+async def test_over_rest_nobody_is_asked(app: Application, ann: Caller) -> None:
     """A person sits there already."""
     async with face("rest", app, await token_of(ann)) as rest:
         todos = (await rest.add(*({"title": "a"} for _ in range(FREE + 1)))).accepted
@@ -213,7 +213,7 @@ async def todos(ann_http: httpx2.AsyncClient) -> list[int]:
 
 
 @pytest.fixture
-async def ann_http(app: FastAPI, ann: Caller) -> AsyncIterator[httpx2.AsyncClient]:
+async def ann_http(app: Application, ann: Caller) -> AsyncIterator[httpx2.AsyncClient]:
     async with http_client(app, await token_of(ann)) as client:
         yield client
 

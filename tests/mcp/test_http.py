@@ -6,11 +6,11 @@ import json
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from tests.bad_values import LIMIT, MARKER, RAW
 from tests.faces import FaceName, call, http_client, rpc, turned_away
 from tests.rest.problems import problem
+from todo_app.application import Application
 
 
 @pytest.mark.requirement("MC2")
@@ -25,7 +25,7 @@ async def test_any_method_but_post_is_405(http: httpx2.AsyncClient, method: str)
 
 
 @pytest.mark.requirement("MC2", "RS3")
-async def test_any_method_but_post_is_405_without_a_token_too(app: FastAPI) -> None:
+async def test_any_method_but_post_is_405_without_a_token_too(app: Application) -> None:
     async with http_client(app, None) as nobody:
         for method in ("GET", "DELETE", "OPTIONS"):
             response = await nobody.request(method, "/mcp")
@@ -37,7 +37,7 @@ async def test_any_method_but_post_is_405_without_a_token_too(app: FastAPI) -> N
 @pytest.mark.parametrize("authorization", [None, "", "Bearer", f"Bearer {MARKER}", f"Basic {MARKER}"])
 @pytest.mark.parametrize("method", ["tools/list", "ping", "initialize", "server/discover"])
 async def test_without_a_valid_token_everything_is_401(
-    app: FastAPI, generation: FaceName, method: str, authorization: str | None
+    app: Application, generation: FaceName, method: str, authorization: str | None
 ) -> None:
     async with http_client(app, None) as http:
         headers = {} if authorization is None else {"authorization": authorization}

@@ -7,14 +7,13 @@ from typing import Any, Final
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from mcp.shared.auth import ProtectedResourceMetadata
 
 from tests.bad_values import MARKER
 from tests.faces import http_client
 from tests.rest.problems import problem
 from tests.support import ADDRESS
-from todo_app.application import Only, build
+from todo_app.application import Application, Only, build
 from todo_core.settings import ConfigurationError, Settings
 
 pytestmark = pytest.mark.requirement("ID5")
@@ -42,7 +41,7 @@ def issuer(name: str = ISSUER, *, authorization_server: bool = True) -> dict[str
     }
 
 
-def configured(*, only: Only | None = None, **more: Any) -> FastAPI:
+def configured(*, only: Only | None = None, **more: Any) -> Application:
     """The application with an authorization server; nobody asks for its keys."""
     settings = Settings.load(**({"issuers": [issuer()], "public_url": PUBLIC} | more))
     return build(settings, "postgresql://nobody@127.0.0.1:1/nothing", ADDRESS, only)

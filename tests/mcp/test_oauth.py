@@ -13,7 +13,6 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from mcp import Client
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
@@ -26,7 +25,7 @@ from tests.bad_values import MARKER
 from tests.faces import FaceName, Json, McpFace, call, http_client, refused, rpc, turned_away
 from tests.mcp.authorization_server import AuthorizationServer, Person, serving
 from tests.support import ADDRESS, token_of
-from todo_app.application import build
+from todo_app.application import Application, build
 from todo_core.boundary.operation import OPERATIONS, Caller
 from todo_core.identity.jwts import LEEWAY
 from todo_core.settings import Settings
@@ -64,7 +63,7 @@ async def authorization_server() -> AsyncIterator[AuthorizationServer]:
 
 
 @pytest.fixture(scope="session")
-async def protected(authorization_server: AuthorizationServer, database_url: str) -> AsyncIterator[FastAPI]:
+async def protected(authorization_server: AuthorizationServer, database_url: str) -> AsyncIterator[Application]:
     """The application with an authorization server, known to its clients by another name than it listens at."""
     trusted = {
         "issuer": authorization_server.issuer,
@@ -74,7 +73,7 @@ async def protected(authorization_server: AuthorizationServer, database_url: str
     }
     settings = Settings.load(issuers=[trusted], public_url=PUBLIC, login_limit="off")
     application = build(settings, database_url, ADDRESS)
-    async with application.router.lifespan_context(application):
+    async with application.running():
         yield application
 
 
@@ -119,7 +118,7 @@ class Agent:
 
 @asynccontextmanager
 async def agent(
-    generation: FaceName, app: FastAPI, person: Person, storage: Storage | None = None
+    generation: FaceName, app: Application, person: Person, storage: Storage | None = None
 ) -> AsyncIterator[Agent]:
     """An agent that knows only the URL of our endpoint, and what it has stored."""
     storage = storage or Storage()
@@ -158,7 +157,7 @@ _OPENING: Final[dict[str, list[str]]] = {
 
 
 async def test_an_agent_finds_its_way_from_a_401_to_a_tools_answer_and_from_a_403_to_more_scopes(
-    generation: FaceName, protected: FastAPI, authorization_server: AuthorizationServer
+    generation: FaceName, protected: Application, authorization_server: AuthorizationServer
 ) -> None:
     person = authorization_server.person("todos:read")
     async with agent(generation, protected, person) as found:
@@ -189,7 +188,7 @@ async def test_an_agent_finds_its_way_from_a_401_to_a_tools_answer_and_from_a_40
 
 
 async def test_an_agent_that_was_started_anew_finds_the_way_to_more_scopes_from_the_403_alone(
-    generation: FaceName, protected: FastAPI, authorization_server: AuthorizationServer
+    generation: FaceName, protected: Application, authorization_server: AuthorizationServer
 ) -> None:
     person = authorization_server.person("todos:read")
     async with agent(generation, protected, person) as before:
@@ -207,7 +206,7 @@ async def test_an_agent_that_was_started_anew_finds_the_way_to_more_scopes_from_
 
 
 async def test_an_agent_whose_person_refuses_more_scopes_has_written_nothing_and_can_still_read(
-    generation: FaceName, protected: FastAPI, authorization_server: AuthorizationServer
+    generation: FaceName, protected: Application, authorization_server: AuthorizationServer
 ) -> None:
     person = authorization_server.person("todos:read")
     async with agent(generation, protected, person) as found:
@@ -222,7 +221,7 @@ async def test_an_agent_whose_person_refuses_more_scopes_has_written_nothing_and
 
 
 async def test_an_agent_refreshes_an_expired_token_and_goes_on_without_its_person(
-    generation: FaceName, protected: FastAPI, authorization_server: AuthorizationServer
+    generation: FaceName, protected: Application, authorization_server: AuthorizationServer
 ) -> None:
     person = authorization_server.person("todos:read", "todos:write")
     async with agent(generation, protected, person) as found:
@@ -254,7 +253,7 @@ def _client_id(found: Agent) -> str:
 
 
 async def test_an_agent_started_anew_with_an_expired_token_asks_its_person_but_does_not_register_again(
-    generation: FaceName, protected: FastAPI, authorization_server: AuthorizationServer
+    generation: FaceName, protected: Application, authorization_server: AuthorizationServer
 ) -> None:
     person = authorization_server.person("todos:read", "todos:write")
     async with agent(generation, protected, person) as before:
@@ -291,7 +290,7 @@ METHODS: Final = ["tools/list", "tools/call", "initialize", "server/discover", "
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", f"Basic {MARKER}"])
 async def test_without_a_token_the_challenge_says_where_to_begin_and_names_no_error(
-    generation: FaceName, protected: FastAPI, method: str, authorization: str | None
+    generation: FaceName, protected: Application, method: str, authorization: str | None
 ) -> None:
     headers = {} if authorization is None else {"authorization": authorization}
     async with http_client(protected, None) as http:
@@ -323,7 +322,7 @@ def refused_token(request: pytest.FixtureRequest, authorization_server: Authoriz
 @pytest.mark.requirement("ID7")
 @pytest.mark.parametrize("method", METHODS)
 async def test_a_refused_token_gets_the_same_challenge_whatever_the_reason(
-    generation: FaceName, protected: FastAPI, refused_token: str, method: str
+    generation: FaceName, protected: Application, refused_token: str, method: str
 ) -> None:
     async with http_client(protected, refused_token) as http:
         response = await rpc(http, generation, method, {"name": "list_todos"})
@@ -336,7 +335,7 @@ async def test_a_refused_token_gets_the_same_challenge_whatever_the_reason(
 @pytest.mark.parametrize("audience", [RESOURCE, [RESOURCE], ["https://other.example.test", RESOURCE]])
 async def test_a_token_for_us_is_accepted_also_within_the_leeway(
     generation: FaceName,
-    protected: FastAPI,
+    protected: Application,
     authorization_server: AuthorizationServer,
     audience: str | list[str],
 ) -> None:
@@ -348,14 +347,14 @@ async def test_a_token_for_us_is_accepted_also_within_the_leeway(
 
 @pytest.mark.parametrize("of", [PUBLIC, f"{RESOURCE}/", f"{PUBLIC}/mcp2", "https://TODO.example.test/mcp"])
 async def test_a_token_for_something_like_us_is_refused(
-    generation: FaceName, protected: FastAPI, authorization_server: AuthorizationServer, of: str
+    generation: FaceName, protected: Application, authorization_server: AuthorizationServer, of: str
 ) -> None:
     async with http_client(protected, authorization_server.access_token(of, FIRST)) as http:
         assert (await call(http, generation, "list_todos", {})).status_code == 401
 
 
 async def test_every_challenge_leads_to_the_metadata(
-    generation: FaceName, protected: FastAPI, authorization_server: AuthorizationServer
+    generation: FaceName, protected: Application, authorization_server: AuthorizationServer
 ) -> None:
     reading = authorization_server.access_token(RESOURCE, "todos:read")
     found = set()
@@ -380,7 +379,7 @@ async def test_every_challenge_leads_to_the_metadata(
 @pytest.mark.parametrize("tool", NEEDS)
 @pytest.mark.parametrize("has", ["", "profile", "todos:read", "todos:read profile", "profile todos:write"])
 async def test_a_tool_that_needs_more_is_a_403_that_asks_for_what_the_token_has_and_what_the_tool_needs(
-    generation: FaceName, protected: FastAPI, authorization_server: AuthorizationServer, tool: str, has: str
+    generation: FaceName, protected: Application, authorization_server: AuthorizationServer, tool: str, has: str
 ) -> None:
     async with http_client(protected, authorization_server.access_token(RESOURCE, has)) as http:
         response = await call(http, generation, tool, ARGUMENTS.get(tool, {}))
@@ -398,7 +397,7 @@ async def test_a_tool_that_needs_more_is_a_403_that_asks_for_what_the_token_has_
 @pytest.mark.requirement("ID4")
 @pytest.mark.parametrize("scope", [None, "", "TODOS:READ", "todos:readall", "openid offline_access"])
 async def test_an_access_token_without_a_scope_of_ours_may_nothing(
-    generation: FaceName, protected: FastAPI, authorization_server: AuthorizationServer, scope: str | None
+    generation: FaceName, protected: Application, authorization_server: AuthorizationServer, scope: str | None
 ) -> None:
     async with http_client(protected, authorization_server.access_token(RESOURCE, scope)) as http:
         listed = (await rpc(http, generation, "tools/list")).json()["result"]["tools"]
@@ -414,7 +413,7 @@ async def test_an_access_token_without_a_scope_of_ours_may_nothing(
     "has", ["todos:read", "todos:read profile", "todos:write", "todos:read todos:write", "profile", ""]
 )
 async def test_a_token_sees_only_the_tools_that_its_scopes_allow(
-    generation: FaceName, protected: FastAPI, authorization_server: AuthorizationServer, has: str
+    generation: FaceName, protected: Application, authorization_server: AuthorizationServer, has: str
 ) -> None:
     async with http_client(protected, authorization_server.access_token(RESOURCE, has)) as http:
         listed = (await rpc(http, generation, "tools/list")).json()["result"]["tools"]
@@ -427,7 +426,7 @@ async def test_a_token_sees_only_the_tools_that_its_scopes_allow(
 
 @pytest.mark.requirement("ID4")
 async def test_a_403_wrote_nothing(
-    generation: FaceName, protected: FastAPI, authorization_server: AuthorizationServer
+    generation: FaceName, protected: Application, authorization_server: AuthorizationServer
 ) -> None:
     subject = f"person-{uuid4().hex}"
     reading = authorization_server.access_token(RESOURCE, "todos:read", subject)
@@ -447,7 +446,7 @@ async def test_a_403_wrote_nothing(
 @pytest.mark.requirement("ID4", "MC4")
 @pytest.mark.parametrize("tool", [tool for tool in ARGUMENTS if NEEDS[tool] != "todos:read"])
 async def test_an_api_token_that_lacks_the_scope_is_told_so_in_a_result(
-    generation: FaceName, protected: FastAPI, tool: str
+    generation: FaceName, protected: Application, tool: str
 ) -> None:
     core = protected.state.core
     user = Caller(core, await core.identity.local(f"user-{uuid4().hex}"), "test")
@@ -461,7 +460,7 @@ async def test_an_api_token_that_lacks_the_scope_is_told_so_in_a_result(
 
 
 @pytest.mark.requirement("ID7")
-async def test_without_an_authorization_server_a_challenge_names_none(generation: FaceName, app: FastAPI) -> None:
+async def test_without_an_authorization_server_a_challenge_names_none(generation: FaceName, app: Application) -> None:
     async with http_client(app, None) as http:
         nothing = await rpc(http, generation, "tools/list")
         wrong = await rpc(http, generation, "tools/list", headers={"authorization": f"Bearer {MARKER}"})
@@ -483,7 +482,7 @@ HOSTILE: Final[list[dict[str, str]]] = [
 @pytest.mark.requirement("RS5")
 @pytest.mark.parametrize("headers", HOSTILE, ids=lambda headers: next(iter(headers)))
 async def test_a_challenge_contains_only_what_was_configured(
-    generation: FaceName, protected: FastAPI, authorization_server: AuthorizationServer, headers: dict[str, str]
+    generation: FaceName, protected: Application, authorization_server: AuthorizationServer, headers: dict[str, str]
 ) -> None:
     reading = authorization_server.access_token(RESOURCE, "todos:read")
     for token in (None, MARKER, reading):
@@ -501,7 +500,7 @@ async def test_a_challenge_contains_only_what_was_configured(
 
 @pytest.mark.requirement("ID4", "ID7")
 async def test_over_rest_a_challenge_says_the_error_but_no_way_to_more(
-    protected: FastAPI, authorization_server: AuthorizationServer
+    protected: Application, authorization_server: AuthorizationServer
 ) -> None:
     reading = authorization_server.access_token(RESOURCE, "todos:read")
     for token, status, error in (

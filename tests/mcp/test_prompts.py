@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from fastapi import FastAPI
 from mcp import MCPError
 from mcp_types import TextContent
 
@@ -19,6 +18,7 @@ from tests.contract.project import TOOLS
 from tests.faces import FaceName, McpFace, face, http_client, rpc
 from tests.mcp.tokens import tokens
 from tests.support import token_of
+from todo_app.application import Application
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("MC6")
@@ -133,7 +133,7 @@ async def test_arguments_are_strict(me: McpFace) -> None:
 
 
 @pytest.mark.parametrize("text", ["\ud800", 5, [MARKER], {"a": MARKER}])
-async def test_what_is_no_text_is_refused(generation: FaceName, app: FastAPI, ann: Caller, text: object) -> None:
+async def test_what_is_no_text_is_refused(generation: FaceName, app: Application, ann: Caller, text: object) -> None:
     async with http_client(app, await token_of(ann)) as http:
         response = await rpc(http, generation, "prompts/get", {"name": "brain_dump", "arguments": {"text": text}})
 
@@ -143,7 +143,7 @@ async def test_what_is_no_text_is_refused(generation: FaceName, app: FastAPI, an
 
 
 @pytest.mark.requirement("ID4")
-async def test_a_prompt_is_shown_to_whom_it_is_of_use(generation: FaceName, app: FastAPI, ann: Caller) -> None:
+async def test_a_prompt_is_shown_to_whom_it_is_of_use(generation: FaceName, app: Application, ann: Caller) -> None:
     async with face(generation, app, await token_of(ann, "todos:read")) as reader:
         assert isinstance(reader, McpFace)
         assert [prompt.name for prompt in (await reader.client.list_prompts()).prompts] == list(NAMES[:2])

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from mcp import MCPError
 from mcp_types import PromptReference, ResourceTemplateReference, TextResourceContents
 
@@ -15,6 +14,7 @@ from mcp_server.resources import id_in, marked
 from tests.bad_values import IDS, MARKER, TEXTS
 from tests.faces import FaceName, Json, McpFace, face, http_client, rpc, turned_away
 from tests.support import token_of
+from todo_app.application import Application
 from todo_core.boundary.operation import Caller
 from todo_core.operations import accounts
 
@@ -32,7 +32,7 @@ LISTING = ("resources/list", "resources/templates/list", "prompts/list")
 
 
 @pytest.fixture
-async def bobs(generation: FaceName, app: FastAPI, bob: Caller) -> AsyncIterator[McpFace]:
+async def bobs(generation: FaceName, app: Application, bob: Caller) -> AsyncIterator[McpFace]:
     """Somebody else's client."""
     async with face(generation, app, await token_of(bob)) as found:
         assert isinstance(found, McpFace)
@@ -92,7 +92,9 @@ async def test_the_server_says_what_it_can(http: httpx2.AsyncClient, generation:
 
 
 @pytest.mark.requirement("ID4")
-async def test_a_token_that_may_not_read_sees_nothing_to_read(generation: FaceName, app: FastAPI, ann: Caller) -> None:
+async def test_a_token_that_may_not_read_sees_nothing_to_read(
+    generation: FaceName, app: Application, ann: Caller
+) -> None:
     async with http_client(app, await token_of(ann, "profile")) as http:
         for method in LISTING:
             result = (await rpc(http, generation, method)).json()["result"]
@@ -104,7 +106,7 @@ async def test_a_token_that_may_not_read_sees_nothing_to_read(generation: FaceNa
 @pytest.mark.requirement("ID4")
 @pytest.mark.parametrize("method", READING)
 async def test_a_token_that_may_not_read_reads_nothing(
-    generation: FaceName, app: FastAPI, ann: Caller, method: str
+    generation: FaceName, app: Application, ann: Caller, method: str
 ) -> None:
     async with http_client(app, await token_of(ann, "profile")) as http:
         error = (await rpc(http, generation, method, READING[method])).json()["error"]
@@ -116,7 +118,7 @@ async def test_a_token_that_may_not_read_reads_nothing(
 @pytest.mark.requirement("OW5")
 @pytest.mark.parametrize("method", [*LISTING, *READING])
 async def test_a_suspended_user_is_turned_away(
-    generation: FaceName, app: FastAPI, ann: Caller, ada: Caller, method: str
+    generation: FaceName, app: Application, ann: Caller, ada: Caller, method: str
 ) -> None:
     token = await token_of(ann)
     await ada.perform(accounts.suspend, ann.principal.user_id)

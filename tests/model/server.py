@@ -48,7 +48,7 @@ class Server:
         is_ready = asyncio.Event()
 
         async def serve() -> None:
-            async with self._app.router.lifespan_context(self._app):
+            async with self._app.running():
                 is_ready.set()
                 await self._stop.wait()
 
@@ -66,7 +66,7 @@ class Server:
 
     async def new_person(self, name: str) -> tuple[Person, httpx2.AsyncClient]:
         """Somebody whom nobody knows, and a client with a token of theirs."""
-        core = self._app.state.core
+        core = self._app.core
         caller = Caller(core, await core.identity.local(f"{name}-{uuid4().hex}"), "test")
         http = http_client(self._app, await token_of(caller))
         (inbox,) = (await read(http, "/lists"))["items"]

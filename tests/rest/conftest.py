@@ -7,11 +7,10 @@ from typing import Final
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from tests.faces import http_client
 from tests.support import ADDRESS, token_of
-from todo_app.application import build
+from todo_app.application import Application, build
 from todo_core.boundary.operation import Caller
 from todo_core.settings import Settings
 
@@ -20,7 +19,7 @@ ORIGIN: Final = "https://web.example.test"
 
 
 @pytest.fixture
-async def http(app: FastAPI, ann: Caller) -> AsyncIterator[httpx2.AsyncClient]:
+async def http(app: Application, ann: Caller) -> AsyncIterator[httpx2.AsyncClient]:
     """Ann's client."""
     async with http_client(app, await token_of(ann)) as client:
         yield client
@@ -34,16 +33,16 @@ async def todo(http: httpx2.AsyncClient) -> str:
 
 
 @pytest.fixture(scope="session")
-async def public_app(settings: Settings, database_url: str) -> AsyncIterator[FastAPI]:
+async def public_app(settings: Settings, database_url: str) -> AsyncIterator[Application]:
     """The application with an https address, which pages of one origin may call from browsers."""
     changed = {"public_url": "https://todo.example.test", "cors_origins": (ORIGIN,)}
     application = build(settings.model_copy(update=changed), database_url, ADDRESS)
-    async with application.router.lifespan_context(application):
+    async with application.running():
         yield application
 
 
 @pytest.fixture
-async def public(public_app: FastAPI, ann: Caller) -> AsyncIterator[httpx2.AsyncClient]:
+async def public(public_app: Application, ann: Caller) -> AsyncIterator[httpx2.AsyncClient]:
     """Ann's client of that one."""
     async with http_client(public_app, await token_of(ann)) as client:
         yield client

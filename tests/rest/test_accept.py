@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from tests.faces import http_client
 from tests.rest.problems import problem
+from todo_app.application import Application
 
 pytestmark = pytest.mark.requirement("RS1", "RS3")
 
@@ -95,7 +95,7 @@ async def test_an_answer_without_a_body_needs_nothing_to_be_accepted(http: httpx
         assert (await http.delete(f"/api/v1/tokens/{token}", headers={"Accept": accept})).status_code == 204
 
 
-async def test_a_refusal_is_a_problem_whatever_is_accepted(app: FastAPI, http: httpx2.AsyncClient) -> None:
+async def test_a_refusal_is_a_problem_whatever_is_accepted(app: Application, http: httpx2.AsyncClient) -> None:
     html = {"Accept": "text/html"}
 
     problem(await http.delete(f"/api/v1/todos/{2**62}", headers=html), 404, "not_found")
@@ -105,7 +105,7 @@ async def test_a_refusal_is_a_problem_whatever_is_accepted(app: FastAPI, http: h
         problem(await nobody.delete("/api/v1/todos/1", headers=html), 401, "unauthenticated")
 
 
-async def test_health_and_contract_are_there_for_whatever_asks(app: FastAPI) -> None:
+async def test_health_and_contract_are_there_for_whatever_asks(app: Application) -> None:
     async with http_client(app, None) as nobody:
         for path in ("/healthz", "/readyz", "/api/v1/openapi.json"):
             response = await nobody.get(path, headers={"Accept": "text/plain"})

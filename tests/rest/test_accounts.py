@@ -9,12 +9,12 @@ from uuid import uuid4
 import httpx2
 import jwt
 import pytest
-from fastapi import FastAPI
 
 from mcp_server.toolbox import EXPOSED
 from tests.faces import FaceName, Json, call, http_client, rpc
 from tests.rest.problems import fields, problem
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
+from todo_app.application import Application
 from todo_core.boundary.operation import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.models.tokens import TokenCreate
@@ -27,7 +27,7 @@ NewUser = Callable[[], Awaitable[Caller]]
 
 
 @pytest.fixture
-async def boss(app: FastAPI, ada: Caller) -> AsyncIterator[httpx2.AsyncClient]:
+async def boss(app: Application, ada: Caller) -> AsyncIterator[httpx2.AsyncClient]:
     """An admin's client."""
     async with http_client(app, await token_of(ada)) as client:
         yield client
@@ -71,7 +71,7 @@ async def test_an_account_shows_whose_it_is_and_how_much_it_holds(boss: httpx2.A
     assert (await listed(boss, ann))["items"] == [told]
 
 
-async def test_an_account_has_what_the_token_told(boss: httpx2.AsyncClient, app: FastAPI) -> None:
+async def test_an_account_has_what_the_token_told(boss: httpx2.AsyncClient, app: Application) -> None:
     until = datetime.now(UTC) + timedelta(hours=1)
     told = {"sub": f"user-{uuid4().hex}", "email": "ann@example.com", "name": "Ann"}
     token = jwt.encode({"iss": ISSUER, "aud": AUDIENCE, "exp": until} | told, JWT_SECRET, "HS256")
@@ -169,7 +169,7 @@ async def test_suspending_answers_with_the_account_and_a_repetition_is_no_change
 
 @pytest.mark.requirement("SA2")
 async def test_it_is_recorded_with_the_admin_and_cannot_be_undone(
-    boss: httpx2.AsyncClient, app: FastAPI, ann: Caller
+    boss: httpx2.AsyncClient, app: Application, ann: Caller
 ) -> None:
     theirs = await token_of(ann)
     suspended = await boss.post(of(ann, "/suspend"))
@@ -209,7 +209,7 @@ async def test_an_admins_agent_can_read_the_record_of_it(
 
 @pytest.mark.requirement("ID7")
 async def test_deleting_is_204_for_good_with_all_that_was_in_it(
-    boss: httpx2.AsyncClient, app: FastAPI, ann: Caller
+    boss: httpx2.AsyncClient, app: Application, ann: Caller
 ) -> None:
     await ann.perform(todos.add, [TodoCreate(title="a")])
     async with http_client(app, await token_of(ann)) as http:
@@ -232,7 +232,7 @@ async def test_a_suspended_account_can_be_deleted(boss: httpx2.AsyncClient, ann:
     assert (await boss.delete(of(ann))).status_code == 204
 
 
-async def test_whoever_was_deleted_and_comes_back_is_somebody_new(boss: httpx2.AsyncClient, app: FastAPI) -> None:
+async def test_whoever_was_deleted_and_comes_back_is_somebody_new(boss: httpx2.AsyncClient, app: Application) -> None:
     until = datetime.now(UTC) + timedelta(hours=1)
     who = {"iss": ISSUER, "aud": AUDIENCE, "sub": f"user-{uuid4().hex}", "exp": until}
     async with http_client(app, jwt.encode(who, JWT_SECRET, "HS256")) as http:
@@ -277,7 +277,7 @@ async def test_nobody_does_it_to_themselves_or_to_nobody(
 
 @pytest.fixture(params=["a user", "an admin's token without the scope", "a user's token with the scope"])
 async def no_admin(
-    request: pytest.FixtureRequest, app: FastAPI, bob: Caller, ada: Caller
+    request: pytest.FixtureRequest, app: Application, bob: Caller, ada: Caller
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """The client of somebody who may not administer accounts, for one reason or another."""
     claims = {

@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from rest_api.declaring import EXPOSED
 from tests.bad_values import IDS, LIMIT, LIMITS, MARKER, PATH_IDS, RAW, TEXTS
 from tests.rest.entity_tags import version_of
 from tests.rest.problems import fields, problem
+from todo_app.application import Application
 
 pytestmark = pytest.mark.requirement("RS3")
 
@@ -68,10 +68,10 @@ async def send(http: httpx2.AsyncClient, route: str, todo: str, content: bytes, 
     return await http.request(method, path, content=content, headers=JSON | headers)
 
 
-async def test_every_route_that_takes_a_body_is_tried(app: FastAPI) -> None:
+async def test_every_route_that_takes_a_body_is_tried(app: Application) -> None:
     declared = {
         f"{method.upper()} {path.removeprefix('/api/v1')}"
-        for path, methods in app.openapi()["paths"].items()
+        for path, methods in app.api.openapi()["paths"].items()
         for method, operation in methods.items()
         if "requestBody" in operation
     }

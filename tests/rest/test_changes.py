@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from tests.faces import http_client
 from tests.rest.problems import problem
 from tests.support import token_of
+from todo_app.application import Application
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("RS2")
@@ -73,7 +73,7 @@ async def test_an_undo_answers_with_the_rows_and_its_own_change(http: httpx2.Asy
 
 @pytest.mark.requirement("SA3", "OW4")
 async def test_a_change_that_never_was_is_404_and_another_users_403(
-    http: httpx2.AsyncClient, app: FastAPI, bob: Caller
+    http: httpx2.AsyncClient, app: Application, bob: Caller
 ) -> None:
     async with http_client(app, await token_of(bob)) as theirs:
         change = (await theirs.post("/api/v1/todos", json={"title": "a"})).headers["change-id"]
@@ -84,7 +84,9 @@ async def test_a_change_that_never_was_is_404_and_another_users_403(
     problem(await http.post(f"/api/v1/changes/{change}/undo"), 403, "not_owner")
 
 
-async def test_the_overview_of_a_user_who_never_changed_anything_has_no_last_change(app: FastAPI, ann: Caller) -> None:
+async def test_the_overview_of_a_user_who_never_changed_anything_has_no_last_change(
+    app: Application, ann: Caller
+) -> None:
     token = await token_of(ann, "todos:read")
     async with http_client(app, token) as http:
         told = (await http.get("/api/v1/overview")).json()

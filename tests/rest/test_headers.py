@@ -9,14 +9,13 @@ from urllib.parse import urlsplit
 import asyncpg
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from tests.bad_values import LIMIT
 from tests.faces import http_client, rpc
 from tests.rest.conftest import ORIGIN
 from tests.rest.problems import problem
 from tests.support import ADDRESS, drop_database, token_of
-from todo_app.application import build
+from todo_app.application import Application, build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
 from todo_core.schema.migrate import migrate
@@ -192,9 +191,9 @@ async def test_no_page_is_served_whose_own_script_may_not_run(http: httpx2.Async
 async def broken(settings: Settings, postgres_url: str, empty_database_url: str) -> AsyncIterator[httpx2.AsyncClient]:
     """The client of an application whose database is gone."""
     await migrate(empty_database_url)
-    app: FastAPI = build(settings, empty_database_url, ADDRESS)
-    async with app.router.lifespan_context(app):
-        core: Core = app.state.core
+    app: Application = build(settings, empty_database_url, ADDRESS)
+    async with app.running():
+        core: Core = app.core
         token = await token_of(Caller(core, await core.identity.local("ann"), "test"))
         await drop_database(postgres_url, urlsplit(empty_database_url).path.strip("/"))
         async with http_client(app, token) as client:
@@ -215,8 +214,8 @@ async def test_an_answer_to_a_crash_has_them_too(
 ) -> None:
     await migrate(empty_database_url)
     app = build(settings.model_copy(update={"cors_origins": origins}), empty_database_url, ADDRESS)
-    async with app.router.lifespan_context(app):
-        core: Core = app.state.core
+    async with app.running():
+        core: Core = app.core
         token = await token_of(Caller(core, await core.identity.local("ann"), "test"))
         connection = await asyncpg.connect(empty_database_url)
         await connection.execute("ALTER TABLE todos RENAME COLUMN title TO gone")

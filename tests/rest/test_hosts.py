@@ -6,11 +6,11 @@ from typing import Final
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from tests.bad_values import MARKER
 from tests.faces import BASE, http_client, rpc
 from tests.rest.problems import problem
+from todo_app.application import Application
 
 pytestmark = pytest.mark.requirement("RS5")
 
@@ -46,7 +46,7 @@ def check(response: httpx2.Response) -> None:
 @EVERY_HEADER
 @pytest.mark.parametrize("path", PATHS)
 async def test_no_answer_repeats_where_it_was_asked(
-    http: httpx2.AsyncClient, app: FastAPI, path: str, sent: dict[str, str]
+    http: httpx2.AsyncClient, app: Application, path: str, sent: dict[str, str]
 ) -> None:
     check(await http.get(path, headers=sent))
     async with http_client(app, None) as nobody:

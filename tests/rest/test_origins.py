@@ -7,10 +7,10 @@ from typing import Final
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from tests.faces import FaceName, http_client, rpc
 from tests.rest.conftest import ORIGIN
+from todo_app.application import Application
 
 pytestmark = pytest.mark.requirement("RS5")
 
@@ -99,7 +99,7 @@ async def test_any_other_origin_asks_in_vain(public: httpx2.AsyncClient, origin:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
-async def test_a_preflight_allows_our_methods_and_headers(public_app: FastAPI, method: str) -> None:
+async def test_a_preflight_allows_our_methods_and_headers(public_app: Application, method: str) -> None:
     """A preflight has no token."""
     asked = {
         "Origin": ORIGIN,

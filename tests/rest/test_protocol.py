@@ -35,8 +35,40 @@ async def test_api_alone_writes_too_and_refuses_alike(http: httpx2.AsyncClient) 
     problem(await http.post("/api/todos", json={"title": ""}), 422, "invalid_input")
 
 
+@pytest.mark.requirement("RS1")
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("PUT", "/todos"), ("GET", "/todos/1/skip"), ("DELETE", "/overview"), ("OPTIONS", "/users/me")),
+        *(("GET", "/nothing"), ("GET", "/todos/"), ("GET", "/"), ("GET", "//todos"), ("GET", "/todos/x")),
+        *(("GET", "/todos?limit=0"), ("GET", "/overview?x=1"), ("POST", "/todos"), ("GET", "/openapi.json")),
+    ],
+)
+async def test_api_alone_refuses_and_describes_what_the_current_version_does(
+    http: httpx2.AsyncClient, method: str, path: str
+) -> None:
+    short, long = [await http.request(method, prefix + path) for prefix in ("/api", "/api/v1")]
+
+    assert (short.status_code, short.json()) == (long.status_code, long.json())
+    assert short.headers.get("allow") == long.headers.get("allow")
+
+
 @pytest.mark.requirement("RS3")
-@pytest.mark.parametrize("path", ["/", "/api", "/api/v1", "/api/v2/todos", "/api/v1/nothing", "/api/v1/todos/1/x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/api",
+        "/api/",
+        "/api/v1",
+        "/api/v1x",
+        "/api/v1x/todos",
+        "/api/v1/v1/todos",
+        "/api/v2/todos",
+        "/api/v1/nothing",
+        "/api/v1/todos/1/x",
+    ],
+)
 async def test_an_address_that_is_none_is_a_404_problem(http: httpx2.AsyncClient, path: str) -> None:
     problem(await http.get(path), 404, "no_such_route")
 
@@ -85,8 +117,8 @@ async def test_a_method_that_is_not_allowed_is_a_405_problem_that_names_the_allo
 
 
 @pytest.mark.requirement("OP3")
-async def test_healthz_answers_without_a_database(settings: Settings) -> None:
-    async with http_client(create_app(settings), None) as http:
+async def test_healthz_answers_without_a_database() -> None:
+    async with http_client(create_app(), None) as http:
         response = await http.get("/healthz")
 
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
@@ -98,9 +130,9 @@ async def test_without_its_database_it_lives_but_is_not_ready_and_says_when_to_r
 ) -> None:
     await migrate(empty_database_url)
     app = build(settings, empty_database_url, ADDRESS)
-    async with app.router.lifespan_context(app), http_client(app, None) as http:
+    async with app.running(), http_client(app, None) as http:
         assert (await http.get("/readyz")).json() == {"status": "ok"}
-        core: Core = app.state.core
+        core: Core = app.core
         token = await token_of(Caller(core, await core.identity.local("ann"), "test"))
 
         await drop_database(postgres_url, urlsplit(empty_database_url).path.strip("/"))

@@ -10,13 +10,12 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
-from fastapi import FastAPI
 
 from tests.faces import BASE, FaceName, Json, call, refused, rpc
 from tests.redis import running_redis
 from tests.rest.problems import problem
 from tests.support import ADDRESS, AUDIENCE, ISSUER, JWT_SECRET, token_of
-from todo_app.application import build
+from todo_app.application import Application, build
 from todo_core.boundary.operation import Caller
 from todo_core.models.todos import TodoFilter
 from todo_core.operations import todos as operations
@@ -28,7 +27,7 @@ AT_HOME = "192.0.2.1"
 GENERATIONS: tuple[FaceName, ...] = ("mcp-2026", "mcp-2025")
 LEFT = re.compile(r'"user";r=(\d+);t=(\d+)')
 
-Serve = Callable[..., AbstractAsyncContextManager[FastAPI]]
+Serve = Callable[..., AbstractAsyncContextManager[Application]]
 
 
 @pytest.fixture
@@ -36,16 +35,16 @@ def serve(database_url: str) -> Serve:
     """Makes the application with limits, with a lifespan of its own; by default 50 requests an hour."""
 
     @asynccontextmanager
-    async def make(**given: Any) -> AsyncIterator[FastAPI]:
+    async def make(**given: Any) -> AsyncIterator[Application]:
         wanted = {"rate_limit": "50/hour", "jwt_secret": JWT_SECRET, "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE}
         app = build(Settings.load(**wanted | given), database_url, ADDRESS)
-        async with app.router.lifespan_context(app):
+        async with app.running():
             yield app
 
     return make
 
 
-def client(app: FastAPI, token: str | None = None, address: str = AT_HOME) -> httpx2.AsyncClient:
+def client(app: Application, token: str | None = None, address: str = AT_HOME) -> httpx2.AsyncClient:
     """A client that calls from an address."""
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False, client=(address, 40_000))
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}

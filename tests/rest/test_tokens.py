@@ -9,11 +9,11 @@ from uuid import uuid4
 import httpx2
 import jwt
 import pytest
-from fastapi import FastAPI
 
 from tests.faces import http_client
 from tests.rest.problems import fields, problem
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
+from todo_app.application import Application
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("ID3")
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.requirement("ID3")
 PATH = "/api/v1/tokens"
 
 
-async def test_a_new_token_is_shown_once_and_works(app: FastAPI, http: httpx2.AsyncClient) -> None:
+async def test_a_new_token_is_shown_once_and_works(app: Application, http: httpx2.AsyncClient) -> None:
     made = await http.post(PATH, json={"name": " laptop ", "scopes": ["todos:read"], "expires_in_days": 1})
 
     assert made.status_code == 201
@@ -68,7 +68,7 @@ async def test_a_repeated_request_makes_one_token_and_never_shows_it_again(http:
     assert again.headers["cache-control"] == "no-store"
 
 
-async def test_a_revoked_token_stops_working_at_once_and_for_good(app: FastAPI, http: httpx2.AsyncClient) -> None:
+async def test_a_revoked_token_stops_working_at_once_and_for_good(app: Application, http: httpx2.AsyncClient) -> None:
     made = (await http.post(PATH, json={"name": "x"})).json()
     async with http_client(app, made["token"]) as its:
         assert (await its.get("/api/v1/todos")).status_code == 200
@@ -86,7 +86,7 @@ async def test_a_revoked_token_stops_working_at_once_and_for_good(app: FastAPI, 
 
 @pytest.mark.requirement("ID4")
 @pytest.mark.parametrize("scope", ["todos:write", "admin"])
-async def test_a_token_cannot_make_one_that_may_do_more(app: FastAPI, ann: Caller, scope: str) -> None:
+async def test_a_token_cannot_make_one_that_may_do_more(app: Application, ann: Caller, scope: str) -> None:
     async with http_client(app, await token_of(ann, "profile", "todos:read")) as http:
         response = await http.post(PATH, json={"name": "x", "scopes": ["todos:read", scope]})
         assert problem(response, 403, "insufficient_scope")["required_scope"] == scope
@@ -95,7 +95,7 @@ async def test_a_token_cannot_make_one_that_may_do_more(app: FastAPI, ann: Calle
 
 
 @pytest.mark.requirement("ID4", "ID5")
-async def test_an_app_that_acts_for_a_person_has_no_say_over_tokens(app: FastAPI) -> None:
+async def test_an_app_that_acts_for_a_person_has_no_say_over_tokens(app: Application) -> None:
     """Whatever its scopes: OpenID Connect's own scope `profile` is spelled like ours."""
     claims: dict[str, Any] = {
         "iss": ISSUER,

@@ -8,12 +8,12 @@ from uuid import uuid4
 import httpx2
 import jwt
 import pytest
-from fastapi import FastAPI
 
 from tests.faces import http_client
 from tests.rest.entity_tags import version_of
 from tests.rest.problems import fields, problem
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
+from todo_app.application import Application
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("LT3", "RS1", "RS2")
@@ -42,7 +42,7 @@ async def test_the_profile_is_read_with_its_version_as_etag(http: httpx2.AsyncCl
     }
 
 
-async def test_a_profile_begins_with_what_the_token_told(app: FastAPI) -> None:
+async def test_a_profile_begins_with_what_the_token_told(app: Application) -> None:
     until = datetime.now(UTC) + timedelta(hours=1)
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": f"user-{uuid4().hex}", "exp": until}
     first = jwt.encode(claims | {"name": "  Ann ", "email": "ann@example.com"}, JWT_SECRET, "HS256")
@@ -197,7 +197,9 @@ async def test_undoing_answers_with_the_profile_as_it_was(http: httpx2.AsyncClie
 
 @pytest.mark.requirement("ID4")
 @pytest.mark.parametrize("undoing", [False, True])
-async def test_a_token_for_todos_alone_does_not_change_the_profile(app: FastAPI, ann: Caller, undoing: bool) -> None:
+async def test_a_token_for_todos_alone_does_not_change_the_profile(
+    app: Application, ann: Caller, undoing: bool
+) -> None:
     """Not by undoing a change of it, either."""
     async with http_client(app, await token_of(ann)) as http:
         changed = await http.patch(PATH, json={"display_name": "Ann"})

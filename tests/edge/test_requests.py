@@ -1,0 +1,72 @@
+"""The outermost layer, around an application that only tells what it was asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
+
+from http_edge.exchange import Exchange
+from http_edge.requests import RequestContext
+from todo_core.settings import Settings
+
+
+async def asked(path: str, **more: Any) -> Scope:
+    """The request that the application gets, and what the log says of it."""
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "headers": [], **more}
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        seen.append(scope)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> Message:
+        raise NotImplementedError
+
+    async def send(message: Message) -> None: ...
+
+    with capture_logs() as logs:
+        await RequestContext(app, Settings.load(log_level="debug"))(scope, receive, send)
+    (line,) = logs
+    assert (line["event"], line["path"]) == ("request", path), "the log has the address that was asked for"
+    (found,) = seen
+    assert found["raw_path"] == path.encode()
+    assert found["state"]["exchange"] is Exchange.of(scope)
+    return found
+
+
+@pytest.mark.requirement("RS1")
+@pytest.mark.parametrize(
+    ("path", "goes_on_as"),
+    [
+        ("/api/todos", "/api/v1/todos"),
+        ("/api/todos/1/complete", "/api/v1/todos/1/complete"),
+        ("/api/", "/api/v1/"),
+        ("/api//todos", "/api/v1//todos"),
+        ("/api/v1x/todos", "/api/v1/v1x/todos"),
+        ("/api/v2/todos", "/api/v1/v2/todos"),
+        ("/api/v1", "/api/v1/v1"),
+        *(
+            (path, path)
+            for path in ("/api", "/api/v1/", "/api/v1/todos", "/api/v1/v1/todos", "/apis/todos", "/API/todos")
+        ),
+        *((path, path) for path in ("/", "/mcp", "/healthz", "//api/todos", "/x/api/todos")),
+    ],
+)
+async def test_a_request_without_a_version_goes_on_with_the_current_one(path: str, goes_on_as: str) -> None:
+    assert (await asked(path))["path"] == goes_on_as
+
+
+@pytest.mark.requirement("RS1")
+@pytest.mark.parametrize(
+    ("path", "goes_on_as"),
+    [
+        ("/below/api/todos", "/below/api/v1/todos"),
+        ("/below/api/v1/todos", "/below/api/v1/todos"),
+        ("/api/todos", "/api/v1/todos"),
+    ],
+)
+async def test_what_an_application_is_mounted_below_is_no_part_of_its_addresses(path: str, goes_on_as: str) -> None:
+    assert (await asked(path, root_path="/below"))["path"] == goes_on_as
