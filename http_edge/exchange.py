@@ -8,6 +8,8 @@ from typing import Final
 from starlette.types import Scope
 
 from todo_core.boundary.counters import Budget
+from todo_core.boundary.operation import Caller
+from todo_core.errors import TodoError, Unauthenticated
 
 _KEY: Final = "exchange"
 
@@ -22,6 +24,10 @@ class Exchange:
 
     budget: Budget | None = None
     """What is left of the caller's rate limit, once an operation took from it: the answer's headers tell."""
+    caller: Caller | None = None
+    """Who calls. `mcp_server.http` tells the handlers, whom only the SDK can call."""
+    refusal: TodoError | None = None
+    """What a handler of MCP was refused and HTTP may have to answer itself: who calls may not."""
 
     @classmethod
     def begin(cls, scope: Scope) -> Exchange:
@@ -35,6 +41,16 @@ class Exchange:
         """Return the exchange of a request."""
         exchange: Exchange = scope["state"][_KEY]
         return exchange
+
+    def require_caller(self) -> Caller:
+        """Return who calls.
+
+        Raises:
+            Unauthenticated: Nobody found out.
+        """
+        if self.caller is None:
+            raise Unauthenticated
+        return self.caller
 
     def spent(self, budget: Budget) -> None:
         """Keep what an operation left of the rate limit."""

@@ -1,19 +1,17 @@
-"""Arguments of a tool: strict, and a schema that costs a model few tokens.
+"""Read the arguments of a tool: strictly, by a schema that costs a model few tokens.
 
-The SDK drops unknown arguments, takes "5" for 5, and sends pydantic's texts, which echo the input,
-to the model. Here an unknown argument is an error that lists the known ones, types are exact, and
-a null means "not given", since many clients fill every optional argument with it.
+An unknown argument is an error that lists the known ones, types are exact, and a null means "not given", since many
+clients fill every optional argument with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import inspect
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import orjson
-from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, create_model
 
 from todo_core.boundary.operation import Caller, Operation
@@ -28,7 +26,7 @@ class Shared(BaseModel):
     model_config = STRICT
 
     def on_behalf_of(self, caller: Caller) -> Caller:
-        """The caller, calling as these arguments say."""
+        """Return the caller, calling as these arguments say."""
         return caller
 
 
@@ -55,95 +53,77 @@ class Confirming(Writing):
 
 
 def shared_by(operation: Operation[..., Any]) -> type[Shared]:
-    """What tools for an operation like this one take."""
+    """Return what tools for an operation like this one take."""
     if operation.effect == "reads":
         return Shared
     return Confirming if ConfirmationRequired in operation.raises else Writing
 
 
-_GIVEN: Final = "\0given"
-"""Where a call's shared arguments travel from their validation to the handler; no argument has such a name."""
+class Arguments:
+    """What a tool takes: the parameters of its handler after the first, which is the caller, and the shared ones.
 
+    A handler whose only parameter is a model takes the model's fields as arguments.
+    """
 
-class Arguments(FuncMetadata):
-    """What a tool takes, in place of the SDK's lenient metadata."""
-
-    own: type[BaseModel]
-    """What is for the handler."""
-    unpack: str | None = None
-    """The handler's only parameter, if that takes all of it as one shape."""
-
-    @cached_property
-    def _lists(self) -> frozenset[str]:
-        """The arguments that are lists."""
-        properties = self.schema_for_models()["properties"]
-        return frozenset(name for name, schema in properties.items() if schema.get("type") == "array")
-
-    @classmethod
-    def strict(cls, lenient: FuncMetadata, answer: dict[str, Any], shared: type[Shared] = Shared) -> Arguments:
-        """Make them.
+    def __init__(self, handler: Callable[..., Any], shared: type[Shared] = Shared) -> None:
+        """Read a handler's signature.
 
         Args:
-            lenient: What the SDK read off the handler.
-            answer: The schema of the tool's answer.
+            handler: The handler.
             shared: What the tool takes besides.
         """
-        fields = lenient.arg_model.model_fields
-        (first, *others) = fields or ("",)
-        shape = fields[first].annotation if fields else None
-        bases: tuple[Any, ...]
-        if not others and isinstance(shape, type) and issubclass(shape, BaseModel):
-            own, unpack, bases = shape, first, (shared, shape, ArgModelBase)
-        else:
-            own, unpack, bases = lenient.arg_model, None, (shared, lenient.arg_model)
-        model = create_model(own.__name__, __base__=bases)
-        return cls(arg_model=model, own=own, unpack=unpack, output_schema=answer)
+        _, *parameters = inspect.signature(handler, eval_str=True).parameters.values()
+        shape = _only_shape(parameters)
+        self._unpack = parameters[0].name if shape is not None else None
+        self._own = shape or create_model(handler.__name__, **_fields(parameters))
+        bases: tuple[type[BaseModel], ...] = (shared, self._own)
+        self._all: type[Any] = create_model(self._own.__name__, __base__=bases)
+        self.schema = self._schema()
+        """The JSON schema: flat, closed, nothing that repeats."""
+        properties = self.schema["properties"]
+        self._lists = {name for name, schema in properties.items() if schema.get("type") == "array"}
 
-    def validate_arguments(self, arguments_to_validate: dict[str, Any]) -> dict[str, Any]:
-        """Check the arguments.
+    def read(self, given: dict[str, Any]) -> tuple[Shared, dict[str, Any]]:
+        """Return the shared arguments, and those of the handler by its parameters.
 
         Raises:
             InvalidInput: With each refused argument.
         """
-        given = self._parse_lists(_without_nulls(arguments_to_validate))
         try:
-            model = self.arg_model.model_validate(given)
+            model = self._all.model_validate(self._parse_lists(_without_nulls(given)))
         except ValidationError as error:
-            raise refuse(error, self.arg_model) from None
-        own = {name: getattr(model, name) for name in self.own.model_fields}
-        if self.unpack is not None:  # an operation must not see the shared ones as a part of its request
-            own = {self.unpack: self.own.model_construct(model.model_fields_set & own.keys(), **own)}
-        return own | {_GIVEN: model}
+            raise refuse(error, self._all) from None
+        own = {name: getattr(model, name) for name in self._own.model_fields}
+        if self._unpack is not None:  # an operation must not see the shared ones as a part of its request
+            own = {self._unpack: self._own.model_construct(model.model_fields_set & own.keys(), **own)}
+        return model, own
 
-    async def call_fn(
-        self,
-        fn: Callable[..., Any | Awaitable[Any]],
-        fn_is_async: bool,
-        arguments: dict[str, Any],
-        arguments_to_pass_directly: dict[str, Any] | None = None,
-    ) -> Any:
-        """Call the handler; the shared arguments reach it as a part of its caller."""
-        given: Shared = arguments[_GIVEN]
-        own = {name: value for name, value in arguments.items() if name != _GIVEN}
-        injected = {
-            name: given.on_behalf_of(value) if isinstance(value, Caller) else value
-            for name, value in (arguments_to_pass_directly or {}).items()
-        }
-        return await super().call_fn(fn, fn_is_async, own, injected)
-
-    def schema_for_models(self) -> dict[str, Any]:
-        """The JSON schema of the arguments: flat, closed, nothing that repeats."""
-        schema = self.arg_model.model_json_schema()
+    def _schema(self) -> dict[str, Any]:
+        schema = self._all.model_json_schema()
         slim: dict[str, Any] = _slim(schema, schema.pop("$defs", {}))
         slim.pop("description", None)
         return {"additionalProperties": False, **slim}
 
     def _parse_lists(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Some clients send a list as the JSON text of it; no list argument takes a plain string."""
+        """Take a list from the JSON text of it, as some clients send it; no list argument takes a plain string."""
         return {
             name: _parsed(value) if isinstance(value, str) and name in self._lists else value
             for name, value in given.items()
         }
+
+
+def _only_shape(parameters: Sequence[inspect.Parameter]) -> type[BaseModel] | None:
+    """Return the model that is all that a handler takes, if it takes one."""
+    kind = parameters[0].annotation if len(parameters) == 1 else None
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _fields(parameters: Iterable[inspect.Parameter]) -> dict[str, Any]:
+    """Return the fields of a model that has a handler's parameters."""
+    return {
+        parameter.name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
+        for parameter in parameters
+    }
 
 
 def _parsed(text: str) -> Any:

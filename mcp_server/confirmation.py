@@ -14,25 +14,35 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mcp.server.mcpserver import Context
-from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+from mcp import MCPError
+from mcp_types import (
+    CallToolResult,
+    ElicitRequest,
+    ElicitRequestFormParams,
+    ElicitResult,
+    InputRequiredResult,
+    InputResponses,
+)
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from mcp_server import answers
+from mcp_server.caller import Context
 from todo_core.errors import ConfirmationRequired
 
 _FORM: Final[dict[str, Any]] = {"type": "object", "properties": {}}
 """Nothing to fill in: to accept is to agree."""
 
 
-async def ask(needed: ConfirmationRequired, context: Context[Any, Any]) -> CallToolResult | InputRequiredResult | None:
+async def ask(
+    needed: ConfirmationRequired, context: Context, given: InputResponses | None
+) -> CallToolResult | InputRequiredResult | None:
     """Ask the person, or take the answer that came with the call.
 
     Args:
         needed: What the tool wants to know.
         context: The call.
+        given: The answers that came with it.
 
     Returns:
         None if the person agreed; else what answers the call: the question, or why nothing happened.
@@ -42,21 +52,20 @@ async def ask(needed: ConfirmationRequired, context: Context[Any, Any]) -> CallT
     message = f"Move {needed.count} todos to the trash? They can be restored from there."
     if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
         key = f"trash_{needed.count}"
-        given = context.input_responses or {}
-        if key not in given:
+        if given is None or key not in given:
             question = ElicitRequest(params=ElicitRequestFormParams(message=message, requested_schema=_FORM))
             return InputRequiredResult(input_requests={key: question})
         return _unless_agreed(given[key])
     try:
-        answer = await context.session.elicit_form(message, _FORM, context.request_context.request_id)
+        answer = await context.session.elicit_form(message, _FORM, context.request_id)
     except (MCPError, ValidationError):  # there is no way back, or it promised forms and answered with nonsense
         return answers.refusal(needed)
     return _unless_agreed(answer)
 
 
-def _shows_forms(context: Context[Any, Any]) -> bool:
-    """Whether the client shows forms; one that names no mode does (2025-11-25, Elicitation, Capabilities)."""
-    capabilities = context.client_capabilities
+def _shows_forms(context: Context) -> bool:
+    """Tell whether the client shows forms; one that names no mode does (2025-11-25, Elicitation, Capabilities)."""
+    capabilities = context.session.client_capabilities
     elicitation = capabilities.elicitation if capabilities is not None else None
     return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
 

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
-import orjson
 import structlog
-from mcp.server.transport_security import TransportSecuritySettings
-from mcp_types import INVALID_REQUEST
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Receive, Send
 from starlette.types import Scope as HttpScope
 
 from http_edge import problems
-from http_edge.bodies import MAX_BODY_BYTES, read_body
+from http_edge.bodies import read_body
 from http_edge.credentials import authenticate
-from mcp_server.caller import CALLER
-from mcp_server.refusals import REFUSALS
+from http_edge.exchange import Exchange
+from mcp_server.sdk import Transport, rpc_error
 from mcp_server.server import TodoServer
 from todo_core.boundary.operation import Caller
 from todo_core.errors import InsufficientScope, TodoError
@@ -33,9 +28,6 @@ FIRST_SCOPES: Final = tuple(scope for scope in ALL_SCOPES if scope in USER_SCOPE
 """What a client should ask for to begin with: what every tool needs. Many register for these and can't ask for more."""
 
 _log = structlog.get_logger()
-
-_QUOTES_INPUT: Final = b"input_value="
-"""What gives pydantic's texts away."""
 
 
 class McpEndpoint:
@@ -57,21 +49,14 @@ class McpEndpoint:
             allowed_origins: Exact Origin values.
             metadata_url: Where OAuth clients learn how to get a token, if they can (RFC 9728).
         """
-        self._app: ASGIApp = server.streamable_http_app(
-            streamable_http_path=PATH,
-            json_response=True,
-            stateless_http=True,
-            max_request_body_size=MAX_BODY_BYTES,
-            transport_security=TransportSecuritySettings(allowed_hosts=allowed_hosts, allowed_origins=allowed_origins),
-        )
-        self._server = server
+        self._transport = Transport(server, PATH, allowed_hosts, allowed_origins)
         self._metadata_url = metadata_url
         self._hosts = frozenset(allowed_hosts)
         self._origins = frozenset(allowed_origins)
 
     def run(self) -> AbstractAsyncContextManager[None]:
-        """What must be entered before the first request and left after the last."""
-        return self._server.session_manager.run()
+        """Return what must be entered before the first request and left after the last."""
+        return self._transport.run()
 
     async def __call__(self, scope: HttpScope, receive: Receive, send: Send) -> None:
         # Without sessions a GET would stay open for ever and a DELETE has nothing to end.
@@ -82,8 +67,9 @@ class McpEndpoint:
         if (status := self._refused_place(request)) is not None:
             await problems.respond(problems.of_status(status))(scope, receive, send)
             return
+        exchange = Exchange.of(scope)
         try:
-            caller = await authenticate(request, request.app.state.core, "mcp")
+            exchange.caller = caller = await authenticate(request, request.app.state.core, "mcp")
         except TodoError as error:
             await self._refuse(error)(scope, receive, send)
             return
@@ -93,22 +79,19 @@ class McpEndpoint:
         try:
             body = await read_body(request)
         except HTTPException as error:
-            await problems.respond(problems.of_status(error.status_code))(scope, receive, send)
+            await problems.response_to(error)(scope, receive, send)
             return
-        except ClientDisconnect:  # before its body was here: the SDK would call that an error
+        except ClientDisconnect:  # before its body was here: nobody waits for an answer
             return
-        CALLER.set(caller)
-        refusals: list[TodoError] = []
-        REFUSALS.set(refusals)
 
         def refusal() -> Response | None:
-            return next((self._refuse(error, caller) for error in refusals if self._is_http(error, caller)), None)
+            error = exchange.refusal
+            return self._refuse(error, caller) if error is not None and self._is_http(error, caller) else None
 
-        answer = _Answer(scope, receive, send, refusal)
-        await self._app(scope, _replay(body, receive), answer.send)
+        await self._transport.serve(scope, body, receive, send, refusal)
 
     def _refused_place(self, request: Request) -> int | None:
-        """The status for a Host that is not ours or an Origin that may not call: a page that rebinds its name.
+        """Return the status for a Host that is not ours or an Origin that may not call: a page that rebinds its name.
 
         The SDK checks the same, and would write what the caller sent to the log.
         """
@@ -122,7 +105,7 @@ class McpEndpoint:
         return None
 
     def _is_http(self, error: TodoError, caller: Caller) -> bool:
-        """Whether the whole request is refused, rather than the tool call in it.
+        """Tell whether the whole request is refused, rather than the tool call in it.
 
         A missing scope is, where the client can get one by itself; an API token's bearer reads of it in the result.
         """
@@ -136,68 +119,4 @@ class McpEndpoint:
             scopes = [scope for scope in ALL_SCOPES if caller.may(scope) or scope == error.scope]
         headers = problems.headers_of(error, metadata=self._metadata_url, scopes=scopes)
         message = f"{error.detail} {error.next_step}".rstrip()
-        return _rpc_error(message, error.status, headers, data=error.as_dict())
-
-
-class _Answer:
-    """Passes the SDK's answer on, except what must not leave as it is.
-
-    A caller whom the database refused in mid-call gets an HTTP 401 or 403, an Accept header that
-    leaves no answer is a problem like any other, and the SDK's texts
-    on a malformed message of the older generation quote the message.
-    """
-
-    def __init__(self, scope: HttpScope, receive: Receive, send: Send, refusal: Callable[[], Response | None]) -> None:
-        self._scope, self._receive, self._send = scope, receive, send
-        self._refusal = refusal
-        self._start: Message | None = None
-        self._replaced = False
-
-    async def send(self, message: Message) -> None:
-        if self._replaced:
-            return
-        if message["type"] == "http.response.start":
-            status = message["status"]
-            instead = self._refusal()
-            if instead is None and status == HTTPStatus.NOT_ACCEPTABLE:
-                instead = problems.respond(problems.of_status(status))
-            if instead is not None:
-                await self._replace(instead)
-            elif status == HTTPStatus.BAD_REQUEST:
-                self._start = message
-            else:
-                await self._send(message)
-        elif self._start is None:
-            await self._send(message)
-        elif _QUOTES_INPUT in message.get("body", b""):
-            text = "The body must be a single JSON-RPC request or notification object"
-            await self._replace(_rpc_error(text, HTTPStatus.BAD_REQUEST))
-        else:
-            start, self._start = self._start, None
-            await self._send(start)
-            await self._send(message)
-
-    async def _replace(self, response: Response) -> None:
-        self._replaced = True
-        await response(self._scope, self._receive, self._send)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Give the body once more, and then whatever comes."""
-    message: Message | None = {"type": "http.request", "body": body, "more_body": False}
-
-    async def again() -> Message:
-        nonlocal message
-        if message is None:
-            return await receive()
-        first, message = message, None
-        return first
-
-    return again
-
-
-def _rpc_error(message: str, status: int, headers: dict[str, str] | None = None, **more: Any) -> Response:
-    """A JSON-RPC error: clients show its message to a person whatever the status, and nothing of a problem."""
-    error = {"code": INVALID_REQUEST, "message": message, **more}
-    body = orjson.dumps({"jsonrpc": "2.0", "id": None, "error": error})
-    return Response(body, status, headers, media_type="application/json")
+        return rpc_error(message, error.status, headers, data=error.as_dict())

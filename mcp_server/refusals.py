@@ -1,58 +1,51 @@
-"""Refusals outside of tool results: JSON-RPC errors, and what HTTP has to answer itself."""
+"""Refuse outside of tool results: by JSON-RPC errors, and by what HTTP has to answer itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Final
 
 import structlog
-from mcp.shared.exceptions import MCPError
+from mcp import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST
 
+from http_edge.exchange import Exchange
 from mcp_server import answers
 from todo_core.errors import InsufficientScope, Suspended, TodoError, Unauthenticated
 
-REFUSALS: Final[ContextVar[list[TodoError]]] = ContextVar("refusals")
-"""What a call met that the HTTP layer may have to answer itself: who calls may not."""
+Kinds = tuple[type[TodoError], ...]
 
-_WHO = (Unauthenticated, Suspended, InsufficientScope)
+ABOUT_THE_CALLER: Final[Kinds] = (Unauthenticated, Suspended, InsufficientScope)
+EVERY: Final[Kinds] = (TodoError,)
 _log = structlog.get_logger()
 
 
-def note(error: BaseException | None) -> None:
-    """Let the HTTP layer know of a refusal, if it is about who calls."""
-    if isinstance(error, _WHO):
-        REFUSALS.get([]).append(error)
+def note(error: TodoError, exchange: Exchange, kinds: Kinds = ABOUT_THE_CALLER) -> None:
+    """Let the HTTP layer know of a refusal that it may have to answer itself, if it is one of these kinds."""
+    if isinstance(error, kinds):
+        exchange.refusal = error
 
 
 def as_rpc(error: TodoError) -> MCPError:
-    """A refusal as a JSON-RPC error, for requests that have no `isError` result.
+    """Return a refusal as a JSON-RPC error, for requests that have no `isError` result.
 
     What does not exist is `INVALID_PARAMS`, as the specification of 2026-07-28 has it (SEP-2164). `data` is what
     a tool's refusal tells.
     """
-    code = INVALID_REQUEST if isinstance(error, _WHO) else INTERNAL_ERROR if error.retryable else INVALID_PARAMS
+    is_caller = isinstance(error, ABOUT_THE_CALLER)
+    code = INVALID_REQUEST if is_caller else INTERNAL_ERROR if error.retryable else INVALID_PARAMS
     return MCPError(code, error.detail, answers.describe(error))
 
 
 @contextmanager
-def noted() -> Iterator[None]:
-    """Let the HTTP layer answer every refusal itself, with its status: before anything was asked of the core."""
-    try:
-        yield
-    except TodoError as error:
-        REFUSALS.get([]).append(error)
-        raise
-
-
-@contextmanager
-def as_rpc_errors(asked: str) -> Iterator[None]:
-    """Whatever goes wrong inside becomes a JSON-RPC error that repeats nothing of the request.
+def as_rpc_errors(asked: str, exchange: Exchange, noted: Kinds = ABOUT_THE_CALLER) -> Iterator[None]:
+    """Make a JSON-RPC error, which repeats nothing of the request, of whatever goes wrong inside.
 
     Args:
-        asked: What a crash is logged for.
+        asked: The method, for the log of a crash.
+        exchange: Learns of refusals that HTTP may have to answer itself.
+        noted: Which refusals these are.
 
     Raises:
         MCPError: Instead of everything else.
@@ -60,7 +53,7 @@ def as_rpc_errors(asked: str) -> Iterator[None]:
     try:
         yield
     except TodoError as error:
-        note(error)
+        note(error, exchange, noted)
         raise as_rpc(error) from None
     except MCPError:
         raise

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
-from mcp.shared.uri_template import UriTemplate
+from mcp import UriTemplate
 from mcp_types import Resource, ResourceTemplate
 
 from todo_core.boundary.operation import Caller, Operation

@@ -1,21 +1,34 @@
-"""The MCP server: the SDK's, with our tools, strict arguments and errors that a model can act on."""
+"""The MCP server: our tools, prompts and resources over the SDK's low-level server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any, Final
 
 import structlog
-from mcp.server.lowlevel.helper_types import ReadResourceContents
-from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult, Prompt, Resource, ResourceTemplate
-from mcp_types import Tool as ListedTool
-from pydantic import AnyUrl
+from mcp import MCPError, stdio_server
+from mcp.server import Server
+from mcp_types import (
+    CallToolRequestParams,
+    CallToolResult,
+    CompleteRequestParams,
+    CompleteResult,
+    GetPromptRequestParams,
+    GetPromptResult,
+    InputRequiredResult,
+    ListPromptsResult,
+    ListResourcesResult,
+    ListResourceTemplatesResult,
+    ListToolsResult,
+    ReadResourceRequestParams,
+    ReadResourceResult,
+    TextResourceContents,
+)
 
-from mcp_server import answers, completions, confirmation, prompts, refusals, resources
-from mcp_server.caller import CALLER
+from http_edge.exchange import Exchange
+from mcp_server import answers, completions, confirmation, prompts, refusals, resources, sdk
+from mcp_server.caller import Context, through
+from mcp_server.toolbox import Tool
 from mcp_server.tools import analytics, changes, lists, overview, search, tags, todos, users
 from todo_core.boundary.operation import Caller
 from todo_core.errors import ConfirmationRequired, FieldProblem, InvalidInput, TodoError
@@ -25,89 +38,125 @@ INSTRUCTIONS: Final = files("mcp_server").joinpath("instructions.md").read_text(
 _log = structlog.get_logger()
 
 
-class TodoServer(MCPServer[Any]):
-    """Every request of both protocol generations and transports goes through these methods."""
+class TodoServer(Server[Any]):
+    """Answers every request, of both protocol generations and over both transports, with the caller that it has.
 
-    def __init__(self, version: str) -> None:
-        exposed = [pair for feature in FEATURES for pair in feature.tools.tools]
+    Over HTTP that is whom `mcp_server.http` found, in the exchange of the HTTP request; over a pipe it is always the
+    same one.
+    """
+
+    def __init__(self, version: str, local: Caller | None = None) -> None:
+        """Make a server.
+
+        Args:
+            version: The software's.
+            local: The caller of what comes over a pipe.
+        """
         super().__init__(
-            name="todo-mcp",
+            "todo-mcp",
             title="Todos",
             version=version,
             instructions=INSTRUCTIONS,
-            tools=[tool for tool, _ in exposed],
-            subscriptions=False,
-            log_level="WARNING",
+            get_tool_input_schema=sdk.no_argument_in_a_header,
+            on_list_tools=self._list_tools,
+            on_call_tool=self._call_tool,
+            on_list_prompts=self._list_prompts,
+            on_get_prompt=self._get_prompt,
+            on_list_resources=self._list_resources,
+            on_list_resource_templates=self._list_resource_templates,
+            on_read_resource=self._read_resource,
+            on_completion=self._complete,
         )
-        self._scopes = {tool.name: operation.scope for tool, operation in exposed}
-        self.completion()(completions.complete)  # type: ignore[no-untyped-call]
+        self.middleware.append(sdk.refuse_state(self.name))
+        self._tools = {tool.listed.name: tool for feature in FEATURES for tool in feature.tools.tools}
+        self._pipe = Exchange(caller=local)
 
-    def _tool_input_schema(self, _: str) -> None:
-        """No argument of ours comes in a header (`x-mcp-header`): the SDK need not look for one in every call."""
+    async def run_stdio(self) -> None:
+        """Serve until standard input ends."""
+        async with stdio_server() as (received, sent):
+            await self.run(received, sent, self.create_initialization_options())
 
-    async def list_tools(self) -> list[ListedTool]:
-        """The tools that the caller's token allows (ID4), if the caller may act at all."""
-        caller = await _checked("tools/list")
-        return [tool for tool in await super().list_tools() if caller.may(self._scopes[tool.name])]
+    def _exchange(self, context: Context) -> Exchange:
+        return self._pipe if context.request is None else Exchange.of(context.request.scope)
 
-    async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
-    ) -> CallToolResult | InputRequiredResult:
+    async def _list_tools(self, context: Context, _: object) -> ListToolsResult:
+        """List the tools that the caller's token allows (ID4), if the caller may act at all."""
+        caller = await self._checked(context)
+        allowed = [tool.listed for tool in self._tools.values() if caller.may(tool.operation.scope)]
+        return ListToolsResult(tools=allowed)
+
+    async def _call_tool(self, context: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         """Run a tool. A refusal becomes an `isError` result with code, field and next step (MC4)."""
-        if name not in self._scopes:
-            known = FieldProblem("name", "is not a known tool", sorted(self._scopes))
+        tool = self._tools.get(params.name)
+        if tool is None:
+            known = FieldProblem("name", "is not a known tool", sorted(self._tools))
             return answers.refusal(InvalidInput("There is no such tool.", problems=[known]))
+        arguments = params.arguments or {}
         try:
-            return await super().call_tool(name, arguments, context)
-        except ToolError as error:
-            refused = error.__cause__
-            if isinstance(refused, ConfirmationRequired) and context is not None:
-                answer = await confirmation.ask(refused, context)
-                return answer or await self.call_tool(name, {**arguments, "confirm": True}, context)
-            refusals.note(refused)
-            if isinstance(refused, TodoError):
-                return answers.refusal(refused)
-            _log.error("tool_crashed", tool=name, exc_info=refused)
+            return await self._run(tool, context, arguments)
+        except ConfirmationRequired as needed:
+            answer = await confirmation.ask(needed, context, params.input_responses)
+            return answer or await self._run(tool, context, {**arguments, "confirm": True})
+
+    async def _run(self, tool: Tool, context: Context, arguments: dict[str, Any]) -> CallToolResult:
+        exchange = self._exchange(context)
+        try:
+            return await tool.call(through(tool.listed.name, exchange.require_caller(), context), arguments)
+        except (MCPError, ConfirmationRequired):
+            raise
+        except TodoError as error:
+            refusals.note(error, exchange)
+            return answers.refusal(error)
+        except Exception as error:
+            _log.error("tool_crashed", tool=tool.listed.name, exc_info=error)
             return answers.crash()
 
-    async def list_prompts(self) -> list[Prompt]:
-        """The prompts whose every step the caller's token allows."""
-        caller = await _checked("prompts/list")
-        return [prompt.listed() for prompt in prompts.PROMPTS.values() if prompt.is_for(caller)]
+    async def _list_prompts(self, context: Context, _: object) -> ListPromptsResult:
+        """List the prompts of which the caller's token allows every step."""
+        caller = await self._checked(context)
+        return ListPromptsResult(prompts=[kind.listed() for kind in prompts.PROMPTS.values() if kind.is_for(caller)])
 
-    async def get_prompt(
-        self, name: str, arguments: dict[str, Any] | None = None, _: Context[Any, Any] | None = None
-    ) -> GetPromptResult:
+    async def _get_prompt(self, context: Context, params: GetPromptRequestParams) -> GetPromptResult:
         """Write a prompt for the caller's day."""
-        with refusals.as_rpc_errors("prompts/get"):
-            return await prompts.write(CALLER.get(), name, arguments or {})
+        exchange = self._exchange(context)
+        with refusals.as_rpc_errors(context.method, exchange):
+            return await prompts.write(exchange.require_caller(), params.name, params.arguments or {})
 
-    async def list_resources(self) -> list[Resource]:
-        """What the caller's token allows to read at an address of its own."""
-        caller = await _checked("resources/list")
-        return [kind.listed() for kind in resources.KINDS if not kind.is_template and kind.is_for(caller)]
+    async def _list_resources(self, context: Context, _: object) -> ListResourcesResult:
+        """List what the caller's token allows to read at an address of its own."""
+        caller = await self._checked(context)
+        found = [kind.listed() for kind in resources.KINDS if not kind.is_template and kind.is_for(caller)]
+        return ListResourcesResult(resources=found)
 
-    async def list_resource_templates(self) -> list[ResourceTemplate]:
-        """What the caller's token allows to read at an address with an id."""
-        caller = await _checked("resources/templates/list")
-        return [kind.listed_template() for kind in resources.KINDS if kind.is_template and kind.is_for(caller)]
+    async def _list_resource_templates(self, context: Context, _: object) -> ListResourceTemplatesResult:
+        """List what the caller's token allows to read at an address with an id."""
+        caller = await self._checked(context)
+        found = [kind.listed_template() for kind in resources.KINDS if kind.is_template and kind.is_for(caller)]
+        return ListResourceTemplatesResult(resource_templates=found)
 
-    async def read_resource(
-        self, uri: AnyUrl | str, _: Context[Any, Any] | None = None
-    ) -> Iterable[ReadResourceContents]:
+    async def _read_resource(self, context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
         """Read what is at an address."""
-        with refusals.as_rpc_errors("resources/read"):
-            text = await resources.read(CALLER.get(), str(uri))
-            return [ReadResourceContents(content=text, mime_type=resources.MEDIA_TYPE)]
+        exchange = self._exchange(context)
+        with refusals.as_rpc_errors(context.method, exchange):
+            text = await resources.read(exchange.require_caller(), str(params.uri))
+        content = TextResourceContents(uri=params.uri, text=text, mime_type=resources.MEDIA_TYPE)
+        return ReadResourceResult(contents=[content])
 
+    async def _complete(self, context: Context, params: CompleteRequestParams) -> CompleteResult:
+        """Offer ids by what a person typed."""
+        exchange = self._exchange(context)
+        with refusals.as_rpc_errors(context.method, exchange):
+            found = await completions.complete(exchange.require_caller(), params.ref, params.argument)
+        return CompleteResult(completion=found)
 
-async def _checked(asked: str) -> Caller:
-    """The caller, who may act.
+    async def _checked(self, context: Context) -> Caller:
+        """Return the caller of a request that runs no operation: of such a one HTTP answers every refusal itself.
 
-    Raises:
-        MCPError: Or may not.
-    """
-    caller = CALLER.get()
-    with refusals.as_rpc_errors(asked), refusals.noted():
-        await caller.check()
-    return caller
+        Raises:
+            MCPError: The caller may not act.
+        """
+        exchange = self._exchange(context)
+        with refusals.as_rpc_errors(context.method, exchange, refusals.EVERY):
+            caller = exchange.require_caller()
+            await caller.check()
+        return caller

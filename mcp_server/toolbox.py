@@ -1,15 +1,16 @@
-"""How a tool is declared: everything about it that follows from the operation follows here."""
+"""Declare a tool: everything about it that follows from its operation follows here."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import Tool as ListedTool
 
 from mcp_server.arguments import Arguments, shared_by
-from todo_core.boundary.operation import Operation
+from todo_core.boundary.operation import Caller, Operation
 
 Handler = Callable[..., Awaitable[CallToolResult]]
 
@@ -17,11 +18,32 @@ EXPOSED: Final[dict[str, str]] = {}
 """The tool of each operation, by the operation's name; the parity test reads it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool: how it is listed, what it takes, and the handler that answers."""
+
+    listed: ListedTool
+    operation: Operation[..., Any]
+    """What it does; of several the first, which has the scope of them all."""
+    arguments: Arguments
+    handler: Handler
+
+    async def call(self, caller: Caller, given: dict[str, Any]) -> CallToolResult:
+        """Call the handler; the shared arguments reach it as a part of its caller.
+
+        Raises:
+            InvalidInput: With each refused argument.
+            TodoError: Whatever the operation raises.
+        """
+        shared, own = self.arguments.read(given)
+        return await self.handler(shared.on_behalf_of(caller), **own)
+
+
 class Toolbox:
     """Tools of one feature."""
 
     def __init__(self) -> None:
-        self.tools: list[tuple[Tool, Operation[..., Any]]] = []
+        self.tools: list[Tool] = []
 
     def expose(
         self,
@@ -44,10 +66,13 @@ class Toolbox:
         first = served[0]
 
         def declare(handler: Handler) -> Handler:
-            tool = Tool.from_function(
-                handler,
+            arguments = Arguments(handler, shared_by(first))
+            listed = ListedTool(
+                name=handler.__name__,
                 title=title,
                 description=words or " ".join(first.words.split()),
+                input_schema=arguments.schema,
+                output_schema=answer,
                 annotations=ToolAnnotations(
                     title=title,
                     read_only_hint=first.effect == "reads",
@@ -55,12 +80,9 @@ class Toolbox:
                     idempotent_hint=all(operation.idempotent for operation in served),
                     open_world_hint=False,
                 ),
-                structured_output=False,
             )
-            arguments = Arguments.strict(tool.fn_metadata, answer, shared_by(first))
-            strict = tool.model_copy(update={"fn_metadata": arguments, "parameters": arguments.schema_for_models()})
-            self.tools.append((strict, first))
-            EXPOSED.update((operation.name, tool.name) for operation in served)
+            self.tools.append(Tool(listed, first, arguments, handler))
+            EXPOSED.update((operation.name, listed.name) for operation in served)
             return handler
 
         return declare

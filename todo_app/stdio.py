@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mcp_server.caller import CALLER
 from mcp_server.server import TodoServer
 from todo_app.local import acting_for
 from todo_core import __version__
@@ -12,5 +11,4 @@ from todo_core.settings import Settings
 async def serve_stdio(settings: Settings, database_url: str) -> None:
     """Serve until standard input ends, for the configured local user (ID6)."""
     async with acting_for(settings, database_url, settings.user) as me:
-        CALLER.set(me)
-        await TodoServer(__version__).run_stdio_async()
+        await TodoServer(__version__, me).run_stdio()

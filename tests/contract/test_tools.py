@@ -40,9 +40,9 @@ FOLDER: Final = SPECS / "mcp" / "tools"
 TEXT: Final = (SPECS / "mcp" / "tools.md").read_text(encoding="utf-8")
 WRITTEN: Final = {markdown.code(title): body for title, body in markdown.sections(TEXT, 2).items() if "`" in title}
 SERVED: Final[dict[str, list[Operation[..., Any]]]] = {
-    tool.name: [OPERATIONS[name] for name, by in EXPOSED.items() if by == tool.name]
+    tool.listed.name: [OPERATIONS[name] for name, by in EXPOSED.items() if by == tool.listed.name]
     for feature in FEATURES
-    for tool, _ in feature.tools.tools
+    for tool in feature.tools.tools
 }
 """The operations of each tool, in the order in which it was declared with them."""
 HINTS: Final = {

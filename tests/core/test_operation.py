@@ -124,8 +124,8 @@ async def test_a_request_costs_one_and_a_batch_its_items(poor: Caller) -> None:
 
 @pytest.mark.requirement("OP5")
 async def test_a_batch_that_is_given_by_name_costs_its_items(poor: Caller) -> None:
-    with spending() as budgets:
-        await poor.perform(todos.complete, ids=[1, 2, 3])
+    budgets: list[Budget] = []
+    await replace(poor, tell_budget=budgets.append).perform(todos.complete, ids=[1, 2, 3])
 
     assert [budget.remaining for budget in budgets] == [47]
 

@@ -13,7 +13,6 @@ import pytest
 from mcp import Client
 from mcp_types import ElicitRequestParams, ElicitResult, ErrorData
 
-from mcp_server.caller import CALLER
 from mcp_server.server import TodoServer
 from tests.faces import McpFace, RefusedError, face, http_client, rpc
 from tests.support import token_of
@@ -58,9 +57,8 @@ def connect(request: pytest.FixtureRequest, app: Application, ann: Caller) -> Co
                 assert isinstance(found, McpFace)
                 yield found
             return
-        CALLER.set(ann)
         mode = "legacy" if generation == "2025" else "2026-07-28"
-        async with Client(TodoServer("1"), mode=mode, **options) as client:
+        async with Client(TodoServer("1", ann), mode=mode, **options) as client:
             yield McpFace(client)
 
     return connected

@@ -10,7 +10,6 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from mcp_server import answers
-from mcp_server.arguments import Arguments
 from mcp_server.caller import Me
 from mcp_server.toolbox import EXPOSED, Toolbox
 from tests.faces import Json, McpFace
@@ -104,10 +103,8 @@ async def handle(
     toolbox = Toolbox()
     toolbox.expose(operation, title="Thing", answer=answers.OBJECT_SCHEMA)(one if as_one else many)
     EXPOSED.pop(operation.name)
-    ((tool, _),) = toolbox.tools
-    metadata = tool.fn_metadata
-    assert isinstance(metadata, Arguments)
-    await metadata.call_fn(tool.fn, True, metadata.validate_arguments(arguments), {"me": ann})
+    (tool,) = toolbox.tools
+    await tool.call(ann, arguments)
     me, own = seen
     return me, own
 
