@@ -3,6 +3,12 @@
 A request must arrive whole and in time, and its head must be small: uvicorn takes 20,000 headers,
 takes trailers for headers, and waits for ever. What breaks a limit is refused before the
 application sees it; an answer that is on its way is finished first.
+
+`uvicorn.protocols.http.httptools_impl` is not documented. It is subclassed all the same, because nothing public counts
+and times what comes before there is a request: of uvicorn's settings one bounds the time between two requests, and one
+the head where the other parser reads it (https://github.com/Kludex/uvicorn/issues/157, closed). `pyproject.toml`
+bounds the version (`docs/decisions/0013-limits-in-the-protocol.md`). It may go when uvicorn has deadlines and limits of
+its own.
 """
 
 from __future__ import annotations
