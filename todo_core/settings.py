@@ -30,8 +30,8 @@ from todo_core.identity.issuers import (
     Algorithm,
     Issuer,
     Name,
+    algorithms_for,
     better_auth,
-    fitting,
     long_enough,
     secure_url,
 )
@@ -248,7 +248,7 @@ class Settings(BaseSettings):
         keys = [name for name in ("jwt_secret", "jwks_url") if getattr(self, name) is not None]
         if len(keys) > 1:
             raise ValueError("TODO_JWT_SECRET and TODO_JWKS_URL exclude each other; TODO_ISSUERS takes several issuers")
-        if keys and not {*self.jwt_algorithms} <= (known := fitting(self.jwt_secret)):
+        if keys and not {*self.jwt_algorithms} <= (known := algorithms_for(self.jwt_secret)):
             raise ValueError(f"TODO_JWT_ALGORITHMS must be of {', '.join(sorted(known))} with TODO_{keys[0].upper()}")
         if not keys and (self.jwt_issuer or self.jwt_audience):
             raise ValueError("TODO_JWT_SECRET or TODO_JWKS_URL is required with TODO_JWT_ISSUER and TODO_JWT_AUDIENCE")

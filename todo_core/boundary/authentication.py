@@ -21,7 +21,7 @@ from sqlmodel import col
 
 from todo_core.boundary.limits import Limits
 from todo_core.errors import InvalidInput, Unauthenticated
-from todo_core.identity import api_tokens as tokens
+from todo_core.identity import api_tokens
 from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, UserRole
 from todo_core.identity.jwts import MAX_SUBJECT_LENGTH, Claims, RefusedError, Verifier
 from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES, Scope
@@ -152,7 +152,7 @@ class Identity:
             return known[0]
         await self._limits.require_login(address)
         try:
-            principal, until = await (self._token(token) if tokens.looks_like(token) else self._jwt(token))
+            principal, until = await (self._token(token) if api_tokens.looks_like(token) else self._jwt(token))
         except RefusedError as reason:
             _log.info("token_refused", reason=str(reason))
             await self._limits.refused_login(address)
@@ -185,9 +185,9 @@ class Identity:
         return Principal(await self._sign_in(OPERATOR_ISSUER, "operator", "admin"), frozenset(ALL_SCOPES))
 
     async def _token(self, token: str) -> tuple[Principal, float]:
-        if not tokens.is_well_formed(token):
+        if not api_tokens.is_well_formed(token):
             raise RefusedError("api token with a wrong shape or checksum")
-        digest = tokens.digest(token)
+        digest = api_tokens.digest(token)
         async with self._database.begin() as transaction:
             await transaction.row(_PRESENT, hash=digest)
             row = await transaction.row(_USE_TOKEN, hash=digest)

@@ -1,1 +1,1 @@
-"""Whose tokens count and what they say: issuers, their keys, JWTs, API tokens and scopes."""
+"""Tokens, and how they are verified: trusted issuers, their keys, JWTs, API tokens and scopes."""

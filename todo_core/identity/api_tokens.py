@@ -1,7 +1,7 @@
-"""The text of an API token: `todo_` + 43 random characters + a 6-character checksum.
+"""Make and check the text of an API token: `todo_` + 43 random characters + a 6-character checksum.
 
-The prefix lets secret scanners find a leaked token and the checksum lets them, and us, tell a
-mistyped one without asking the database, as GitHub's tokens do.
+Secret scanners find a leaked token by its prefix. The checksum shows them, and us, that a token is mistyped
+without a question to the database. GitHub's tokens do the same.
 """
 
 from __future__ import annotations
@@ -18,33 +18,34 @@ _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def generate() -> str:
-    """A new token, with 256 random bits."""
+    """Return a new token with 256 random bits."""
     body = secrets.token_urlsafe(32)
     return f"{PREFIX}{body}{_checksum(body)}"
 
 
 def looks_like(text: str) -> bool:
-    """Whether this is an API token rather than a JWT, mistyped or not."""
+    """Return whether a token has our prefix, and so is no JWT. It may still be mistyped."""
     return text.startswith(PREFIX)
 
 
 def is_well_formed(text: str) -> bool:
-    """Whether the shape and the checksum are right."""
-    found = _SHAPE.fullmatch(text)
-    return found is not None and secrets.compare_digest(found[2], _checksum(found[1]))
+    """Return whether the length, the characters and the checksum are right."""
+    match = _SHAPE.fullmatch(text)
+    return match is not None and secrets.compare_digest(match[2], _checksum(match[1]))
 
 
 def digest(token: str) -> bytes:
-    """What is stored of a token: SHA-256 of its text."""
+    """Return the SHA-256 of the token's text, 32 bytes: the only form in which a token is stored."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def hint(token: str) -> str:
-    """Its first characters, to tell tokens apart in a list."""
+    """Return the prefix and four characters more, by which people tell tokens apart in a list."""
     return token[: len(PREFIX) + 4]
 
 
 def _checksum(body: str) -> str:
+    """Return the CRC-32 of the random characters, as its six lowest digits in base 36."""
     number, digits = zlib.crc32(body.encode()), ""
     while len(digits) < 6:
         number, digit = divmod(number, 36)

@@ -1,7 +1,7 @@
-"""The keys that JWTs are checked with: a shared secret, or a key set on the network (RFC 7517).
+"""Find the key that verifies a JWT: a shared secret, or one of a key set on the network (RFC 7517).
 
 PyJWT's own client blocks the event loop, fetches under a lock and forgets its keys when the
-endpoint is down. This one asks once for everybody who waits, keeps what it knows through an
+endpoint is down. This one fetches once for all requests that wait, keeps its keys through an
 outage, and cannot be made to flood the endpoint (`docs/decisions/0010-issuers-and-keys.md`).
 """
 
@@ -25,23 +25,28 @@ from todo_core.identity.issuers import Algorithm, is_loopback
 from todo_core.text import strict_json
 
 FRESH: Final = 300.0
-"""Seconds until a key set is fetched again, behind the requests' back."""
+"""Seconds after which a key set is fetched again, in the background."""
 KEPT: Final = 4 * 3600.0
-"""Seconds that keys serve while their URL cannot be reached."""
+"""Seconds for which keys serve while their URL cannot be reached."""
 COOLDOWN: Final = 10.0
-"""Least seconds between two fetches, whoever asks: a new key is seen within them."""
+"""Least seconds between the starts of two fetches: unknown key ids cannot flood the URL. A new key is known within."""
 COOLDOWN_WITHOUT_KEYS: Final = 1.0
+"""The same in seconds, while there is no key that serves."""
 TIMEOUT: Final = 3.0
+"""Seconds for one fetch, from connecting to the last byte."""
 MAX_BYTES: Final = 64 * 1024
+"""Largest key set, in bytes."""
 MAX_KEYS: Final = 100
+"""Most keys in a key set."""
 RSA_BITS: Final = range(2048, 8193)
-"""RFC 7518 §3.3 asks for 2048; above 8192 a check costs too much."""
+"""Accepted lengths of an RSA key: RFC 7518 §3.3 asks for 2048; above 8192 a check costs too much."""
 
 _KINDS: Final[Mapping[Algorithm, Mapping[str, str]]] = {
     "RS256": {"kty": "RSA"},
     "ES256": {"kty": "EC", "crv": "P-256"},
     "EdDSA": {"kty": "OKP", "crv": "Ed25519"},
 }
+"""Members that a JWK has for each algorithm (RFC 7518 §6, RFC 8037 §2)."""
 _log = structlog.get_logger()
 
 
@@ -50,10 +55,14 @@ class NoSuchKeyError(LookupError):
 
 
 class KeySource(Protocol):
-    """Where an issuer's keys come from."""
+    """The keys of an issuer."""
 
     async def find(self, kid: str | None, algorithm: str) -> Any:
-        """The key to check a signature with.
+        """Return the key that verifies a signature.
+
+        Args:
+            kid: The key id in the token's header, if there is one.
+            algorithm: The token's algorithm, which the configuration allows.
 
         Raises:
             NoSuchKeyError: No key fits.
@@ -62,7 +71,7 @@ class KeySource(Protocol):
 
 
 class SharedSecret:
-    """One secret, for HS256."""
+    """A secret shared with the issuer, for HS256."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
@@ -78,15 +87,23 @@ class Key:
     kid: str | None
     algorithm: Algorithm
     material: Any
+    """The key as PyJWT takes it."""
 
 
 class RemoteKeys:
-    """A key set at a URL."""
+    """A key set at a URL, fetched when it is needed and kept."""
 
     def __init__(self, url: str, clock: Callable[[], datetime], *, timeout: float = TIMEOUT) -> None:
-        import httpx2  # only who trusts a key set on the network pays for this import
+        """Fetch nothing yet.
 
-        # A proxy of the environment cannot reach what listens on this machine.
+        Args:
+            url: Where the key set is.
+            clock: Returns the present moment, with a time zone.
+            timeout: Seconds for one fetch.
+        """
+        import httpx2  # takes long to import, and only a key set on the network needs it
+
+        # A proxy that the environment names cannot reach what listens on this machine.
         self._client = httpx2.AsyncClient(
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             trust_env=not is_loopback(urlsplit(url).hostname),
@@ -99,38 +116,40 @@ class RemoteKeys:
         self._fetching: asyncio.Task[None] | None = None
 
     async def find(self, kid: str | None, algorithm: str) -> Any:
-        """The key with that id and of that kind; without an id, if exactly one key is of that kind.
+        """Return the key with that id and algorithm; without an id, the only key of that algorithm.
+
+        Fetches the keys again if none fits: the issuer may have a new one.
 
         Raises:
-            NoSuchKeyError: No key fits, also not after asking again.
-            Unavailable: No key is known, and none can be had.
+            NoSuchKeyError: No key fits, even after a fetch.
+            Unavailable: No key is known, and the fetch failed.
         """
         if self._since(self._fetched_at) > FRESH:
-            self._fetch_soon()
+            self._start_fetch()
         await self.require()
-        found = self._pick(kid, algorithm)
-        if found is None and (fetching := self._fetch_soon()) is not None:
+        material = self._pick(kid, algorithm)
+        if material is None and (fetching := self._start_fetch()) is not None:
             await asyncio.shield(fetching)
-            found = self._pick(kid, algorithm)
-        if found is None:
+            material = self._pick(kid, algorithm)
+        if material is None:
             raise NoSuchKeyError
-        return found
+        return material
 
     async def require(self) -> None:
         """Fetch the keys if none are known.
 
         Raises:
-            Unavailable: They cannot be had.
+            Unavailable: The fetch failed.
         """
         if self._usable():
             return
-        if (fetching := self._fetch_soon()) is not None:
+        if (fetching := self._start_fetch()) is not None:
             await asyncio.shield(fetching)
         if not self._usable():
             raise Unavailable("The keys that tokens are checked with cannot be reached right now.")
 
     async def close(self) -> None:
-        """Give up a fetch that is running."""
+        """Cancel a fetch that is running and close the connections."""
         if self._fetching is not None:
             self._fetching.cancel()
             with suppress(asyncio.CancelledError):
@@ -141,7 +160,7 @@ class RemoteKeys:
         return self._clock().timestamp()
 
     def _since(self, moment: float) -> float:
-        """Seconds since a moment; ages, if the clock was set back to before it."""
+        """Return the seconds since a moment. If the clock was set back to before it, return `KEPT`: fetch again."""
         passed = self._now() - moment
         return passed if passed >= 0 else KEPT
 
@@ -149,11 +168,12 @@ class RemoteKeys:
         return bool(self._keys) and self._since(self._fetched_at) <= KEPT
 
     def _pick(self, kid: str | None, algorithm: str) -> Any | None:
+        """Return the key that fits; None if there is none, or more than one."""
         fitting = [key for key in self._keys if key.algorithm == algorithm and kid in (None, key.kid)]
         return fitting[0].material if len(fitting) == 1 else None
 
-    def _fetch_soon(self) -> asyncio.Task[None] | None:
-        """The fetch that is running, or a new one unless the last was a moment ago."""
+    def _start_fetch(self) -> asyncio.Task[None] | None:
+        """Start a fetch, or return the one that is running; None during the cooldown after the last."""
         if self._fetching is None or self._fetching.done():
             if self._since(self._tried_at) < (COOLDOWN if self._usable() else COOLDOWN_WITHOUT_KEYS):
                 return None
@@ -162,7 +182,7 @@ class RemoteKeys:
         return self._fetching
 
     async def _fetch(self) -> None:
-        """Replace the keys; if that fails, keep those there are."""
+        """Replace the keys; if that fails, keep the present ones and log why."""
         try:
             async with asyncio.timeout(self._timeout):
                 document = await self._get()
@@ -174,10 +194,10 @@ class RemoteKeys:
         _log.info("jwks_fetched", keys=len(keys))
 
     async def _get(self) -> bytes:
-        """The document.
+        """Return the body at the URL.
 
         Raises:
-            httpx2.HTTPError: It cannot be reached.
+            httpx2.HTTPError: The URL cannot be reached.
             ValueError: The answer is not 200, is compressed, or is too large.
         """
         async with self._client.stream("GET", self._url) as response:
@@ -192,42 +212,43 @@ class RemoteKeys:
 
 
 def usable_keys(document: bytes) -> list[Key]:
-    """The keys of a JWK set that a signature may be checked with (`specs/identity/tokens.md`).
+    """Return the keys of a JWK set that may verify a signature, without the others (`specs/identity/tokens.md`).
 
     Raises:
-        ValueError: It is not a JWK set.
+        ValueError: The document is not a JWK set, or has more than `MAX_KEYS` keys.
     """
     parsed = strict_json(document)
-    listed = parsed.get("keys") if isinstance(parsed, dict) else None
-    if not isinstance(listed, list) or len(listed) > MAX_KEYS:
+    entries = parsed.get("keys") if isinstance(parsed, dict) else None
+    if not isinstance(entries, list) or len(entries) > MAX_KEYS:
         raise ValueError("is not a key set")
-    found = [key for one in listed if (key := _key(one)) is not None]
-    # A kid that names two keys names neither.
-    kids = Counter(one["kid"] for one in listed if isinstance(one, dict) and isinstance(one.get("kid"), str))
-    return [key for key in found if key.kid is None or kids[key.kid] == 1]
+    keys = [key for entry in entries if (key := _public_key(entry)) is not None]
+    # Of two keys with one kid, neither is used: a token could not say which.
+    kids = Counter(entry["kid"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("kid"), str))
+    return [key for key in keys if key.kid is None or kids[key.kid] == 1]
 
 
-def _key(one: object) -> Key | None:
-    if not isinstance(one, dict):
+def _public_key(entry: object) -> Key | None:
+    """Return the key of a JWK; None if it is malformed, or meant for something else than our signatures."""
+    if not isinstance(entry, dict):
         return None
-    algorithm = next((name for name, kind in _KINDS.items() if kind.items() <= one.items()), None)
+    algorithm = next((name for name, members in _KINDS.items() if members.items() <= entry.items()), None)
     if algorithm is None:
         return None
-    operations = one.get("key_ops", ["verify"])
+    operations = entry.get("key_ops", ["verify"])
     usable = (
-        one.get("use", "sig") == "sig"
+        entry.get("use", "sig") == "sig"
         and isinstance(operations, list)
         and "verify" in operations
-        and one.get("alg", algorithm) == algorithm
-        and isinstance(one.get("kid", ""), str)
-        and "d" not in one  # whoever publishes a private key has lost it
+        and entry.get("alg", algorithm) == algorithm
+        and isinstance(entry.get("kid", ""), str)
+        and "d" not in entry  # a private key that is published may be anybody's
     )
     if not usable:
         return None
     try:
-        material = jwt.PyJWK(cast("dict[str, Any]", one), algorithm).key
+        material = jwt.PyJWK(cast("dict[str, Any]", entry), algorithm).key
     except (jwt.PyJWTError, ValueError, TypeError, KeyError):
         return None
     if isinstance(material, RSAPublicKey) and material.key_size not in RSA_BITS:
         return None
-    return Key(one.get("kid"), algorithm, material)
+    return Key(entry.get("kid"), algorithm, material)

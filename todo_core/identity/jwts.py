@@ -22,45 +22,61 @@ from todo_core.identity.scopes import ALL_SCOPES, Scope
 from todo_core.text import storable, strict_json
 
 LEEWAY: Final = timedelta(seconds=30)
+"""How far the issuer's clock may differ from ours."""
 MAX_TOKEN_BYTES: Final = 8192
+"""Longest token."""
 MAX_NESTING: Final = 8
+"""Deepest nesting of objects and arrays in the header or the payload."""
 MAX_KID_LENGTH: Final = 256
+"""Characters of a key id."""
 MAX_SUBJECT_LENGTH: Final = 255
+"""Characters of a subject."""
 MAX_EMAIL_LENGTH: Final = 320
+"""Characters of an e-mail address; a longer one is not stored (RFC 5321 §4.5.3.1: 64 + 1 + 255)."""
 MAX_NAME_LENGTH: Final = 100
+"""Characters of a display name; a longer one is cut."""
 
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _ACCESS_TOKEN: Final = ("at+jwt", "application/at+jwt")
-"""RFC 9068 §2.1."""
+"""Types of an OAuth access token, in lower case (RFC 9068 §2.1)."""
 _TYPES: Final = ("jwt", *_ACCESS_TOKEN)
+"""Accepted types, in lower case."""
 
 
 class RefusedError(Exception):
-    """Why a token is not accepted; for the log only."""
+    """A token is not accepted. The message is the reason, for the log only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified JWT says about its bearer."""
+    """The claims of a verified JWT."""
 
     issuer: str
-    """The issuer under which the user is kept."""
+    """The issuer with which the user is stored."""
     subject: str
+    """The user's id there, 1–255 characters."""
     scopes: frozenset[Scope]
     role: UserRole | None
-    """None where the token is not the one to say."""
+    """The role to store for the user; None leaves the stored one."""
     is_delegated: bool
-    """Whether an app has it, to act for the user (an OAuth access token)."""
+    """Whether an app acts for the user (an OAuth access token)."""
     expires_at: float
     """Seconds since the epoch."""
     email: str | None = None
     name: str | None = None
+    """What to call the person, at most `MAX_NAME_LENGTH` characters."""
 
 
 class Verifier:
-    """Checks the JWTs of the trusted issuers."""
+    """Verifies the JWTs of the trusted issuers."""
 
     def __init__(self, issuers: Sequence[Issuer], clock: Callable[[], datetime]) -> None:
+        """Fetch no key yet. Issuers with one `jwks_url` share its keys.
+
+        Args:
+            issuers: The trusted issuers.
+            clock: Returns the present moment, with a time zone.
+        """
         self._clock = clock
         by_url: dict[str, RemoteKeys] = {}
         self._trusted: dict[str, tuple[Issuer, KeySource]] = {}
@@ -77,30 +93,31 @@ class Verifier:
         self._remote = tuple(by_url.values())
 
     async def ready(self) -> None:
-        """Whether every issuer's keys are known.
+        """Return once the keys of every issuer are known.
 
         Raises:
-            Unavailable: Some never were.
+            Unavailable: Those of one cannot be fetched.
         """
         for keys in self._remote:
             await keys.require()
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections to the issuers."""
         for keys in self._remote:
             await keys.close()
 
     async def verify(self, token: str) -> Claims:
-        """What the token says, if it is to be believed.
+        """Verify a token and return its claims.
 
         Raises:
-            RefusedError: With the reason.
-            Unavailable: There is no key at all to check it with.
+            RefusedError: The token is not accepted; the message is the reason.
+            Unavailable: The issuer has no key to verify it with.
         """
-        header, claims = _shape(token)
+        header, claims = _decoded(token)
         kind, kid = _header(header)
-        named = claims.get("iss")
-        trusted = self._trusted.get(named) if isinstance(named, str) else None
+        # Read before the signature is verified, to choose the keys; `jwt.decode` checks it again.
+        issuer_claim = claims.get("iss")
+        trusted = self._trusted.get(issuer_claim) if isinstance(issuer_claim, str) else None
         if trusted is None:
             raise RefusedError("jwt issuer is not trusted" if self._trusted else "jwt, but no issuer is configured")
         issuer, keys = trusted
@@ -130,8 +147,8 @@ class Verifier:
         return _claims(claims, issuer, kind, self._clock().timestamp())
 
 
-def _shape(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and payload, each a JSON object without duplicate names, in canonical base64url."""
+def _decoded(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return header and payload: JSON objects without duplicate names, from three segments of canonical base64url."""
     if len(token) > MAX_TOKEN_BYTES:
         raise RefusedError("jwt too long")
     parts = token.split(".")
@@ -142,6 +159,7 @@ def _shape(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _canonical(segment: str) -> bytes:
+    """Return the bytes of a base64url segment; refuse any but their one spelling without padding."""
     try:
         raw = urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
     except (binascii.Error, ValueError):
@@ -164,6 +182,7 @@ def _object(raw: bytes) -> dict[str, Any]:
 
 
 def _depth(value: object) -> int:
+    """Return how many objects and arrays lie within each other, counted without recursion."""
     depth, level = 0, [value]
     while level := [
         inner
@@ -176,7 +195,10 @@ def _depth(value: object) -> int:
 
 
 def _header(header: Mapping[str, Any]) -> tuple[str, str | None]:
-    """The token's type and its key's id. `jku`, `jwk`, `x5u` and `x5c` would let the token choose its key."""
+    """Return the token's type, in lower case, and its key id.
+
+    `jku`, `jwk`, `x5u` and `x5c` are not read: they would let the token choose its key.
+    """
     kind = header.get("typ", "JWT")
     if not isinstance(kind, str) or kind.lower() not in _TYPES:
         raise RefusedError("jwt of another type")
@@ -189,12 +211,20 @@ def _header(header: Mapping[str, Any]) -> tuple[str, str | None]:
 
 
 def _claims(claims: Mapping[str, Any], issuer: Issuer, kind: str, moment: float) -> Claims:
+    """Check the claims of a token with a right signature.
+
+    Args:
+        claims: The payload.
+        issuer: Who signed it.
+        kind: Its type, in lower case.
+        moment: The present, in seconds since the epoch.
+    """
     leeway = LEEWAY.total_seconds()
     expires = _time(claims["exp"])
     if expires + leeway <= moment:
         raise RefusedError("jwt expired")
-    for name in ("nbf", "iat"):
-        if name in claims and _time(claims[name]) - leeway > moment:
+    for claim in ("nbf", "iat"):
+        if claim in claims and _time(claims[claim]) - leeway > moment:
             raise RefusedError("jwt not valid yet")
     subject = claims["sub"]
     if not _is_text(subject, MAX_SUBJECT_LENGTH):
@@ -202,7 +232,7 @@ def _claims(claims: Mapping[str, Any], issuer: Issuer, kind: str, moment: float)
     if "cnf" in claims:
         raise RefusedError("jwt bound to a key: not a bearer token")
     is_admin = _is_admin(claims, issuer)
-    email, called = claims.get("email"), claims.get("name")
+    email, name = claims.get("email"), claims.get("name")
     return Claims(
         issuer=issuer.users,
         subject=subject,
@@ -211,18 +241,19 @@ def _claims(claims: Mapping[str, Any], issuer: Issuer, kind: str, moment: float)
         is_delegated=_is_delegated(claims, issuer, kind),
         expires_at=expires,
         email=email if _is_text(email, MAX_EMAIL_LENGTH) else None,
-        name=called.strip()[:MAX_NAME_LENGTH].rstrip() or None if _is_text(called, MAX_TOKEN_BYTES) else None,
+        name=name.strip()[:MAX_NAME_LENGTH].rstrip() or None if _is_text(name, MAX_TOKEN_BYTES) else None,
     )
 
 
 def _time(value: object) -> float:
-    """RFC 7519 §2 NumericDate."""
+    """Return a NumericDate: seconds since the epoch (RFC 7519 §2)."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 2**53:
         raise RefusedError("jwt time of a wrong type or size")
     return float(value)
 
 
 def _is_text(value: object, longest: int) -> TypeGuard[str]:
+    """Return whether a claim is a string that PostgreSQL can store, of 1 to `longest` characters."""
     try:
         return isinstance(value, str) and 1 <= len(value) <= longest and storable(value) != ""
     except ValueError:
@@ -230,50 +261,55 @@ def _is_text(value: object, longest: int) -> TypeGuard[str]:
 
 
 def _is_admin(claims: Mapping[str, Any], issuer: Issuer) -> bool:
-    role = claims.get(issuer.role_claim)
-    roles = role.split(",") if isinstance(role, str) else role if isinstance(role, list) else []
-    return any(isinstance(one, str) and one.strip() in issuer.admin_roles for one in roles)
+    claim = claims.get(issuer.role_claim)
+    roles = claim.split(",") if isinstance(claim, str) else claim if isinstance(claim, list) else []
+    return any(isinstance(role, str) and role.strip() in issuer.admin_roles for role in roles)
 
 
 def _is_delegated(claims: Mapping[str, Any], issuer: Issuer, kind: str) -> bool:
-    """Whether an app has the token, to act for the user; the service's own clients are the user's hands."""
+    """Return whether an app acts for the user with this token; the service's own clients are no apps."""
     clients = [claims[claim] for claim in ("client_id", "azp") if claim in claims]
     own = bool(clients) and all(isinstance(client, str) and client in issuer.own_clients for client in clients)
     return (kind in _ACCESS_TOKEN or issuer.authorization_server) and not own
 
 
 def _role(claims: Mapping[str, Any], issuer: Issuer, *, is_admin: bool) -> UserRole | None:
-    """What the user's role is from now on. An issuer for another one's users may not know it."""
+    """Return the role to store for the user; None leaves the stored one.
+
+    An issuer with `users_of` may not know the roles of another issuer's users, so its silence says nothing.
+    """
     if issuer.users_of is not None and issuer.role_claim not in claims:
         return None
     return "admin" if is_admin else "user"
 
 
 def _scopes(claims: Mapping[str, Any], issuer: Issuer, kind: str, *, is_admin: bool) -> frozenset[Scope]:
-    """RFC 8693 §4.2 `scope`, or `scp` as other servers write it; a session token has neither.
+    """Return the scopes of `scope` (RFC 8693 §4.2) or `scp`, as other servers spell it; a session token has neither.
 
-    The scope `admin` is not enough to be an admin: people consent to scopes, they don't consent to roles.
+    The scope `admin` counts only for an admin: people consent to scopes, they don't consent to roles.
     """
-    given = [_named(claims[claim], claim) for claim in ("scope", "scp") if claim in claims]
-    if given:
-        # Where a token has both, what only one of them names is not sure.
-        found = frozenset.intersection(*(_known(names, issuer) for names in given))
+    claimed = [_scope_names(claims[claim], claim) for claim in ("scope", "scp") if claim in claims]
+    if claimed:
+        # Of a token with both claims, only the scopes that both name are certain.
+        scopes = frozenset.intersection(*(_our_scopes(names, issuer) for names in claimed))
     elif kind in _ACCESS_TOKEN:
-        found = frozenset()
+        scopes = frozenset()
     else:
-        found = issuer.default_scopes | ({"admin"} if is_admin else set())
-    return found if is_admin else found - {"admin"}
+        scopes = issuer.default_scopes | ({"admin"} if is_admin else set())
+    return scopes if is_admin else scopes - {"admin"}
 
 
-def _named(value: object, claim: str) -> list[str]:
+def _scope_names(value: object, claim: str) -> list[str]:
+    """Return the names in a scope claim: a string with spaces; for `scp` also a list of strings."""
     if isinstance(value, str):
         return value.split()
-    if claim == "scp" and isinstance(value, list) and all(isinstance(one, str) for one in value):
+    if claim == "scp" and isinstance(value, list) and all(isinstance(name, str) for name in value):
         return value
     raise RefusedError("jwt scope of a wrong type")
 
 
-def _known(names: Sequence[str], issuer: Issuer) -> frozenset[Scope]:
+def _our_scopes(names: Sequence[str], issuer: Issuer) -> frozenset[Scope]:
+    """Return what the issuer's scope names mean here; names that mean nothing here are left out."""
     ours: dict[str, frozenset[Scope]] = {scope: frozenset({scope}) for scope in ALL_SCOPES}
     meaning = ours | dict(issuer.scopes)
     return frozenset().union(*(meaning.get(name, frozenset()) for name in names))

@@ -1,4 +1,4 @@
-"""What a token may do."""
+"""Name the scopes: what a token may do."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final, Literal
 Scope = Literal["todos:read", "todos:write", "profile", "admin"]
 
 USER_SCOPES: Final[frozenset[Scope]] = frozenset({"todos:read", "todos:write", "profile"})
-"""What a user's own session may do."""
+"""Scopes of a user's own session."""
 
 ALL_SCOPES: Final[tuple[Scope, ...]] = ("todos:read", "todos:write", "profile", "admin")
+"""Every scope, in the order in which they are listed to people."""

@@ -8,7 +8,7 @@ from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Done, Page, Touched
 from todo_core.errors import InsufficientScope, NotForApps, NotFound, NotOwner
-from todo_core.identity import api_tokens as secrets
+from todo_core.identity import api_tokens
 from todo_core.models.tokens import TokenCreate, TokenCreated, TokenRead
 from todo_core.queries import tokens as queries
 
@@ -22,15 +22,15 @@ async def create(tx: Tx, wanted: TokenCreate) -> Changed[TokenCreated]:
     for scope in wanted.scopes:
         if not tx.caller.may(scope):
             raise InsufficientScope(scope)
-    token = secrets.generate()
+    token = api_tokens.generate()
     expires = None
     if wanted.expires_in_days is not None:
         expires = tx.core.clock().astimezone(UTC) + timedelta(days=wanted.expires_in_days)
     row = await tx.one(
         queries.CREATE,
         name=wanted.name,
-        hint=secrets.hint(token),
-        hash=secrets.digest(token),
+        hint=api_tokens.hint(token),
+        hash=api_tokens.digest(token),
         scopes=list(dict.fromkeys(wanted.scopes)),
         expires_at=expires,
     )
