@@ -23,23 +23,24 @@ APP_ROLE: Final = "todo_app"
 """Role of every request. It owns nothing and cannot bypass row-level security."""
 
 JANITOR_ROLE: Final = "todo_janitor"
-"""Role of the purge. It sees only what is past its time."""
+"""Role of the purge. It sees only the trash, deleted lists and tags, and expired answers."""
 
 ADMIN_ROLE: Final = "todo_admin"
-"""Role of operations on accounts. It sees who they are and counts their rows; it cannot read a todo."""
+"""Role of operations on accounts. It reads accounts and counts their rows; it cannot read a todo."""
 
 Role = Literal["todo_app", "todo_janitor", "todo_admin"]
 
 RETRYABLE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
-"""Rolled back through no fault of the request (the last: by a migration): running it again is right."""
+"""Errors after which the same transaction may succeed: it met another one, or (the last) a migration."""
 
 BEHIND_A_POOLER: Final = "TODO_DATABASE_POOLER must be on: a pooler stands before the database"
+"""Message of the ConfigurationError for a pooler that was not declared."""
 
 _UNREACHABLE: Final = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the server took its leave between two messages of one statement
+    asyncpg.InternalClientError,  # the server closed the connection between two messages of one statement
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.InvalidCatalogNameError,
@@ -49,32 +50,49 @@ _UNREACHABLE: Final = (
     asyncpg.QueryCanceledError,
 )
 
+"""Errors of a database that is down, starting, stopping, full or too slow: they become `Unavailable`."""
+
 Row = asyncpg.Record
 Connection = asyncpg.pool.PoolConnectionProxy
 
 
 class Executor(ABC):
-    """Runs statements as one user, whose id every statement gets as `user_id`."""
+    """Runs statements as one user; the parameter `user_id` of every statement is that user's id."""
 
     __slots__ = ()
 
     @abstractmethod
-    async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
-        """Every row."""
+    async def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
+        """Run a statement and return its rows.
 
-    async def row(self, statement: Statement, /, **given: Any) -> Row | None:
-        """The first row, if there is one."""
-        rows = await self.rows(statement, **given)
+        Args:
+            statement: What to run.
+            **parameters: Values of the statement's parameters, by name, without `user_id`.
+
+        Raises:
+            KeyError: A parameter has no value.
+            Unavailable: PostgreSQL cannot be reached, or took too long. In a transaction the same is raised as
+                asyncpg has it, and `Database.begin` translates it.
+            asyncpg.PostgresError: PostgreSQL refused the statement.
+        """
+
+    async def row(self, statement: Statement, /, **parameters: Any) -> Row | None:
+        """Run a statement and return its first row; None if there is none. Raises as `rows` does."""
+        rows = await self.rows(statement, **parameters)
         return rows[0] if rows else None
 
-    async def one(self, statement: Statement, /, **given: Any) -> Row:
-        """The row of a statement that always gives one, such as an aggregate or an insert."""
-        (row,) = await self.rows(statement, **given)
+    async def one(self, statement: Statement, /, **parameters: Any) -> Row:
+        """Run a statement that always gives one row, such as an aggregate or an insert, and return that row.
+
+        Raises:
+            ValueError: There was no row, or there were several. Otherwise as `rows` does.
+        """
+        (row,) = await self.rows(statement, **parameters)
         return row
 
-    async def value(self, statement: Statement, /, **given: Any) -> Any:
-        """The first value of the first row, or None."""
-        row = await self.row(statement, **given)
+    async def value(self, statement: Statement, /, **parameters: Any) -> Any:
+        """Run a statement and return the first column of its first row; None if there is no row."""
+        row = await self.row(statement, **parameters)
         return None if row is None else row[0]
 
 
@@ -87,12 +105,14 @@ class Transaction(Executor):
         self._connection = connection
         self.user_id = user_id
 
-    async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
-        return await self._connection.fetch(statement.sql, *statement.arguments(given | {"user_id": self.user_id}))
+    async def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
+        """Run a statement and return its rows; see `Executor.rows`."""
+        arguments = statement.arguments(parameters | {"user_id": self.user_id})
+        return await self._connection.fetch(statement.sql, *arguments)
 
 
 class Reader(Executor):
-    """Runs statements that only read, each by itself: one round trip instead of three."""
+    """Runs statements that only read, each in a transaction of its own: one round trip instead of three."""
 
     __slots__ = ("_database", "_role", "_token_id", "_user_id")
 
@@ -102,21 +122,31 @@ class Reader(Executor):
         self._token_id = token_id
         self._role: Role = role
 
-    async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
+    async def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
+        """Run a statement and return its rows; see `Executor.rows`.
+
+        `statement.alone` names its user itself. Where that is not possible, a transaction does.
+        """
         if statement.alone is None or self._role != APP_ROLE or self._database.behind_pooler:
             begin = self._database.begin(
                 user_id=self._user_id, token_id=self._token_id, role=self._role, read_only=True
             )
             async with begin as transaction:
-                return await transaction.rows(statement, **given)
-        arguments = statement.arguments(given | {"user_id": self._user_id})
+                return await transaction.rows(statement, **parameters)
+        arguments = statement.arguments(parameters | {"user_id": self._user_id})
         return await self._database.fetch(statement.alone, *arguments, self._token_id)
 
 
 class Database:
-    """The connection pool, and the only ways to it: `begin` a transaction, or `read` without one."""
+    """The connection pool, used by `begin` for a transaction and by `read` without one."""
 
     def __init__(self, settings: Settings, dsn: str) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            settings: Pool size, timeout and pooler.
+            dsn: Connection string, as `asyncpg_dsn` returns it.
+        """
         self.behind_pooler = is_behind_pooler(settings, dsn)
         session = {
             "role": APP_ROLE,
@@ -124,8 +154,8 @@ class Database:
             "statement_timeout": str(int(settings.database_timeout * 1000)),
             "idle_in_transaction_session_timeout": str(int(settings.database_timeout * 2000)),
         }
-        # A connection of our own starts as `todo_app` and never is anybody else. Behind a transaction pooler
-        # connections are shared: there each transaction sets what it needs, for itself alone.
+        # A connection of our own has these settings from its start to its end. Behind a transaction pooler other
+        # clients share the connections: there each transaction makes its own settings.
         local = session if self.behind_pooler else {}
         self._begin = "".join(f"SET LOCAL {name} = '{value}'; " for name, value in local.items())
         self._timeout = settings.database_timeout
@@ -137,13 +167,13 @@ class Database:
             statement_cache_size=0 if self.behind_pooler else 1024,
             command_timeout=settings.database_timeout + 1,
             timeout=settings.database_timeout,
-            init=None if self.behind_pooler else _is_nobody_else,
-            reset=_keep,
+            init=None if self.behind_pooler else _require_app_role,
+            reset=_reset_nothing,
             server_settings={"application_name": "todo-mcp"} | ({} if self.behind_pooler else session),
         )
 
     async def open(self) -> None:
-        """Start the pool. No connection is made before the first one is needed."""
+        """Start the pool. The first statement makes the first connection."""
         await self._pool
 
     async def close(self) -> None:
@@ -154,25 +184,27 @@ class Database:
         self._pool.terminate()
 
     @property
-    def _patience(self) -> float | None:
-        """Seconds to wait for a connection. One that is idle is there at once, and a timer would cost as much."""
+    def _acquire_timeout(self) -> float | None:
+        """Return the seconds to wait for a connection; None, no timer, if one is idle: the timer costs as much."""
         return None if self._pool.get_idle_size() else self._timeout
 
     def read(self, *, user_id: int, token_id: int | None, role: Role = APP_ROLE) -> Reader:
-        """Read as `role`, seeing only what it may see of `user_id`'s.
+        """Return what runs reads as `role`, on the rows of `user_id` that the role may see.
 
-        Each statement has its own snapshot, as in any READ COMMITTED transaction.
+        Each statement has its own snapshot, as in a READ COMMITTED transaction. The database refuses the same callers
+        as in `begin`.
         """
         return Reader(self, user_id, token_id, role)
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Row]:
-        """Run one statement in a transaction of its own.
+        """Run one statement in a transaction of its own and return its rows.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached, or took too long.
+            asyncpg.PostgresError: PostgreSQL refused the statement.
         """
         try:
-            async with self._pool.acquire(timeout=self._patience) as connection:
+            async with self._pool.acquire(timeout=self._acquire_timeout) as connection:
                 return await connection.fetch(sql, *arguments)
         except _UNREACHABLE as error:
             raise _unavailable(error) from error
@@ -187,15 +219,21 @@ class Database:
         lock: bool = False,
         role: Role = APP_ROLE,
     ) -> AsyncIterator[Transaction]:
-        """Run one transaction as `role`, seeing only what belongs to `user_id` (0: nobody).
+        """Run a transaction, which begins in one round trip; commit it at the end, roll it back on an error.
 
-        It begins in one round trip and uses only `SET LOCAL`, so nothing outlives it. The database refuses a
-        user who is suspended or gone, and an API token that was revoked or has expired. With `lock` the
-        user's writes are serialized: their order is the commit order.
+        The database refuses a user who is suspended or deleted, and an API token that was revoked or has expired.
+        Only `SET LOCAL` is used, so no setting outlives the transaction.
+
+        Args:
+            user_id: Row-level security shows this user's rows; 0 shows nobody's.
+            token_id: The API token that the request came with, if it was one.
+            read_only: Refuse writes.
+            lock: Wait for the user's other writes, so that they commit one after another.
+            role: The role to act as.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached, or took too long.
-            asyncpg.PostgresError: Whatever else a statement raised; the transaction is rolled back.
+            asyncpg.PostgresError: PostgreSQL refused the caller, or a statement.
         """
         begin = f"BEGIN{' READ ONLY' if read_only else ''}; {self._begin}SET LOCAL app.user_id = '{int(user_id)}';"
         if role != APP_ROLE:
@@ -208,7 +246,7 @@ class Database:
         if lock:
             begin += f" SELECT pg_advisory_xact_lock({int(user_id)});"
         try:
-            connection = await self._pool.acquire(timeout=self._patience)
+            connection = await self._pool.acquire(timeout=self._acquire_timeout)
             try:
                 await connection.execute(begin)
                 yield Transaction(connection, user_id)
@@ -227,12 +265,15 @@ class Database:
 
 
 def _unavailable(error: Exception) -> Exception:
-    """503, unless it is asyncpg's word for a wrong argument, which is our mistake."""
+    """Return `Unavailable`; or the error itself if a statement's argument was wrong, which is our mistake.
+
+    asyncpg's `DataError` is an InterfaceError and a ValueError.
+    """
     return error if isinstance(error, ValueError | TypeError) else Unavailable()
 
 
 async def _roll_back(connection: Connection) -> None:
-    """Leave the connection clean for the next transaction, or close it."""
+    """Roll back, so that the next transaction can use the connection; close it if that fails within a second."""
     with anyio.CancelScope(shield=True):
         try:
             await connection.execute("ROLLBACK", timeout=1)
@@ -241,8 +282,10 @@ async def _roll_back(connection: Connection) -> None:
                 connection.terminate()
 
 
-async def _is_nobody_else(connection: asyncpg.Connection[Any]) -> None:
-    """A pooler told to ignore start-up parameters would let us serve as the owner.
+async def _require_app_role(connection: asyncpg.Connection[Any]) -> None:
+    """Refuse a connection that does not act as `todo_app`.
+
+    A pooler that is configured to ignore start-up parameters would let us serve as the owner of the tables.
 
     Raises:
         ConfigurationError: The connection is not `todo_app`.
@@ -251,5 +294,5 @@ async def _is_nobody_else(connection: asyncpg.Connection[Any]) -> None:
         raise ConfigurationError(BEHIND_A_POOLER)
 
 
-async def _keep(connection: asyncpg.Connection[Any]) -> None:
-    """Nothing to reset: every setting is `SET LOCAL`."""
+async def _reset_nothing(connection: asyncpg.Connection[Any]) -> None:
+    """Leave the connection as it is, instead of asyncpg's reset: every setting was `SET LOCAL`, and is gone."""
