@@ -1,7 +1,7 @@
-"""Dates for people and models: ISO 8601 and everyday English, read for certain or refused.
+"""Read dates in ISO 8601 and everyday English; refuse what has more than one meaning.
 
-A phrase that people read in two ways is refused with both (`UnclearDate.readings`). Otherwise these rules hold, which
-docs/decisions/0015-dates.md explains:
+A phrase that people read in two ways is refused with both readings (`UnclearDate.readings`). These rules hold
+(`docs/decisions/0015-dates.md`):
 
 - A day ends at its last microsecond in the user's zone, and so do `tonight`, `evening` and `eod`. A morning ends at
   12:00, an afternoon at 18:00.
@@ -25,6 +25,7 @@ from todo_core.dates.written import UnclearDate, next_day_numbered, require_year
 __all__ = ["UnclearDate", "When", "end_of_day", "lower_bound", "read", "start_of_day", "upper_bound"]
 
 LONGEST = 100
+"""Characters of a phrase."""
 _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
 _NOT_UNDERSTOOD = (
@@ -35,67 +36,64 @@ _NOT_UNDERSTOOD = (
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """A day, or a moment of it, where the user is.
-
-    Attributes:
-        at: In UTC. For a day without a time, its last microsecond in the user's zone.
-        on: The day, when no time was named.
-    """
+    """A day, or a moment of it, in the user's zone."""
 
     at: datetime
+    """The moment in UTC; for a day without a time, its last microsecond in the user's zone."""
     on: date | None
+    """The day, if no time was named; None for a moment."""
 
 
 def read(text: str, now: datetime, zone: ZoneInfo) -> When:
-    """What a date in ISO 8601 or everyday English means.
+    """Read a date in ISO 8601 or everyday English.
 
     Args:
         text: The date and nothing else.
         now: The present moment, with a zone.
-        zone: Where the user is.
+        zone: The user's.
 
     Raises:
-        UnclearDate: It is none, or people may read it in two ways.
+        UnclearDate: The text is no date, or people read it in two ways.
     """
-    phrase = _normal(text)
+    phrase = _normalized(text)
     readings = _iso_moment(phrase, zone) or _from_now(phrase, now, zone) or _by_calendar(phrase, now, zone)
-    return _only(readings, zone)
+    return _only_reading(readings, zone)
 
 
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant of a day where the user is, in UTC."""
+    """Return the first instant of a day in the user's zone, in UTC."""
     # Fold 0 is the first of two midnights. Of a midnight that is skipped it is the instant of the clock change, because
     # in no zone since 1970 does a skipped time begin before midnight and end after it.
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def end_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """The last microsecond of a day where the user is, in UTC."""
+    """Return the last microsecond of a day in the user's zone, in UTC."""
     return start_of_day(day + _DAY, zone) - _MICROSECOND
 
 
 def lower_bound(text: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """Where a filter "from this date on" begins: the start of the day, or the moment.
+    """Return where a filter "from this date on" begins: the start of the day, or the moment. In UTC, inclusive.
 
     Raises:
-        UnclearDate: As `read` does.
+        UnclearDate: As in `read`.
     """
     when = read(text, now, zone)
     return start_of_day(when.on, zone) if when.on else when.at
 
 
 def upper_bound(text: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """Where a filter "up to this date" ends, itself not included: the start of the next day, or the moment.
+    """Return where a filter "up to this date" ends: the start of the next day, or the moment. In UTC, exclusive.
 
     Raises:
-        UnclearDate: As `read` does.
+        UnclearDate: As in `read`.
     """
     when = read(text, now, zone)
     return start_of_day(when.on + _DAY, zone) if when.on else when.at
 
 
-def _normal(text: str) -> str:
-    """In lower case, with single spaces, and without the marks that carry no meaning."""
+def _normalized(text: str) -> str:
+    """Return the text in lower case, with single spaces, without full stops and commas, `tonight` as `today night`."""
     if len(text) > LONGEST:
         raise UnclearDate(f"A date has at most {LONGEST} characters. Send only the date.")
     phrase = " ".join(text.replace("\u2019", "'").split())  # phones type U+2019 in o'clock
@@ -107,8 +105,9 @@ def _normal(text: str) -> str:
     return phrase.replace("tonight", "today night")
 
 
-def _only(found: list[When], zone: ZoneInfo) -> When:
-    readings = sorted(set(found), key=lambda when: when.at)
+def _only_reading(candidates: list[When], zone: ZoneInfo) -> When:
+    """Return the one reading; refuse none, and refuse several with all of them."""
+    readings = sorted(set(candidates), key=lambda when: when.at)
     if not readings:
         raise UnclearDate(_NOT_UNDERSTOOD)
     if len(readings) == 1:
@@ -117,7 +116,8 @@ def _only(found: list[When], zone: ZoneInfo) -> When:
     raise UnclearDate(f"It may mean {', '.join(names[:-1])} or {names[-1]}. Send the one that is meant.", names)
 
 
-def _day(day: date, zone: ZoneInfo) -> When:
+def _whole_day(day: date, zone: ZoneInfo) -> When:
+    """Return a day without a time; refuse one that the zone skipped when it crossed the date line."""
     require_year(day.year)
     when = When(end_of_day(day, zone), day)
     if when.at.astimezone(zone).date() != day:
@@ -126,15 +126,19 @@ def _day(day: date, zone: ZoneInfo) -> When:
 
 
 def _moments(day: date, wall_time: timedelta, zone: ZoneInfo) -> list[When]:
-    """The moment, or both, when the clocks show that time; where they skip it, moved forward by what they skip."""
+    """Return the moment at which the clocks show a time; both moments if a clock change repeats it.
+
+    A time that a clock change skips is moved forward by what is skipped (RFC 5545 §3.3.5).
+    """
     wall = datetime.combine(day, time()) + wall_time
     require_year(wall.year)
-    # PEP 495: of a repeated time, fold 0 is the first; in a gap it is what the clocks would show had they not changed.
+    # PEP 495: fold 0 is the first of two; in a gap it counts with the offset before the change, so it moves forward.
     first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     return [When(first, None), When(second, None)] if first < second else [When(first, None)]
 
 
 def _iso_moment(phrase: str, zone: ZoneInfo) -> list[When]:
+    """Read an ISO 8601 date-time, with or without an offset; empty if the phrase is none."""
     if not re.fullmatch(
         r"(?:\d{4}-\d\d-\d\d[t ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?|\d{8}t\d{4}(?:\d\d)?) ?(?:z|[+-]\d\d(?::?\d\d)?)?",
         phrase,
@@ -156,42 +160,49 @@ def _within_years(moment: datetime, zone: ZoneInfo) -> list[When]:
 
 
 def _from_now(phrase: str, now: datetime, zone: ZoneInfo) -> list[When]:
-    """`in 90 minutes`: to the second, by the clock that no clock change touches."""
+    """Read an amount of time such as `in 90 minutes`, to the second and counted in UTC; empty if the phrase is none."""
     second = now.astimezone(UTC).replace(microsecond=0)
     return [when for amount in elapsed(phrase) or () for when in _within_years(second + amount, zone)]
 
 
 def _by_calendar(phrase: str, now: datetime, zone: ZoneInfo) -> list[When]:
+    """Read a day, a time, or both in either order; empty if the phrase is none of them."""
     today = now.astimezone(zone).date()
     if re.fullmatch(r"\d\d?", phrase):
         return _number_alone(int(phrase), now, zone)
     if (times := time_of_day(phrase)) is not None:
-        return _coming(times, now, zone) if times else [_day(today, zone)]
-    if found := day_and_times(phrase):
-        day_phrase, times = found
-        return [when for day in days(day_phrase, today) or () for when in _at(day, times, zone)]
-    return [_day(day, zone) for day in days(phrase, today) or spans(phrase, today) or ()]
+        return _next_at(times, now, zone) if times else [_whole_day(today, zone)]
+    if (parts := day_and_times(phrase)) is not None:
+        day_phrase, times = parts
+        return [when for day in days(day_phrase, today) or () for when in _on_day(day, times, zone)]
+    return [_whole_day(day, zone) for day in days(phrase, today) or spans(phrase, today) or ()]
 
 
 def _number_alone(number: int, now: datetime, zone: ZoneInfo) -> list[When]:
-    """`5` may be the day or the hour, in the morning or in the evening."""
+    """Read `5`: the day of the month, or the hour in the morning or in the evening."""
     times = time_of_day(f"at {number}") if 1 <= number <= 23 else None
-    hours = _coming(times, now, zone) if times else []
-    return [*hours, _day(next_day_numbered(number, now.astimezone(zone).date()), zone)]
+    hours = _next_at(times, now, zone) if times else []
+    return [*hours, _whole_day(next_day_numbered(number, now.astimezone(zone).date()), zone)]
 
 
-def _coming(times: WallTimes, now: datetime, zone: ZoneInfo) -> list[When]:
-    """`5pm`: today. When that has passed, today or tomorrow; `at 5`: the next 5 in the morning and in the evening."""
+def _next_at(times: WallTimes, now: datetime, zone: ZoneInfo) -> list[When]:
+    """Return when the clocks next show one of the times.
+
+    `5pm` is today's; once that has passed it may also be tomorrow's. `at 5` has two times: of each, the next.
+    """
     today = now.astimezone(zone).date()
-    found: list[When] = []
+    readings: list[When] = []
     for wall_time in times:
-        passed = _at(today, (wall_time,), zone)[0].at <= now
+        passed = _on_day(today, (wall_time,), zone)[0].at <= now
         if len(times) == 1 or not passed:
-            found += _at(today, (wall_time,), zone)
+            readings += _on_day(today, (wall_time,), zone)
         if passed:
-            found += _at(today + _DAY, (wall_time,), zone)
-    return found
+            readings += _on_day(today + _DAY, (wall_time,), zone)
+    return readings
 
 
-def _at(day: date, times: WallTimes, zone: ZoneInfo) -> list[When]:
-    return [when for wall_time in times for when in _moments(day, wall_time, zone)] if times else [_day(day, zone)]
+def _on_day(day: date, times: WallTimes, zone: ZoneInfo) -> list[When]:
+    """Return the day at each of the times; without times, the whole day."""
+    if not times:
+        return [_whole_day(day, zone)]
+    return [when for wall_time in times for when in _moments(day, wall_time, zone)]

@@ -1,7 +1,7 @@
-"""Times as people say them, `5pm`, `17:00`, `noon`, `tomorrow morning at 9`, `in 90 minutes`: no zone, no clock.
+"""Read times as people say them, `5pm`, `17:00`, `noon`, `tomorrow morning at 9`, `in 90 minutes`, without a zone.
 
-Phrases are in lower case. `at 5` and `5:30` are the morning's to some and the evening's to others: both are given, and
-the caller refuses. Two digits and a colon, `05:30`, are the 24-hour clock.
+Phrases are in lower case. `at 5` and `5:30` are in the morning for some people and in the evening for others: both
+are returned, and the caller refuses. Two digits and a colon, `05:30`, are the 24-hour clock.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from todo_core.dates.days import NUMBER, number
 from todo_core.dates.written import UnclearDate
 
 WallTimes = tuple[timedelta, ...]
-"""Times as the clock on the wall has them, counted from the day's midnight; none of them is the end of the day."""
+"""Times on the wall clock, counted from the day's midnight, of which one is meant; empty: the whole day, no time."""
 
 _HOUR = timedelta(hours=1)
-_PARTS = {
+_PARTS = {  # begin and end of each part of the day; where the parts overlap, people differ
     "morning": (1 * _HOUR, 12 * _HOUR),
     "afternoon": (12 * _HOUR, 18 * _HOUR),
     "evening": (16 * _HOUR, 24 * _HOUR),
@@ -39,40 +39,43 @@ _AMOUNT = (
 
 
 def elapsed(phrase: str) -> WallTimes | None:
-    """How far from now `in 90 minutes` or `an hour ago` is; both ways without `in` and `ago`; None for others."""
+    """Return how far from now `in 90 minutes` or `an hour ago` is; None for other phrases.
+
+    An amount alone, `90 minutes`, is returned in both directions.
+    """
     if phrase in ("now", "right now"):
         return (timedelta(),)
-    found = re.fullmatch(rf"(?P<in>in )?(?:{_AMOUNT})(?P<way> ago| from now)?", phrase)
-    if not found or (found["in"] and found["way"]):
+    match = re.fullmatch(rf"(?P<in>in )?(?:{_AMOUNT})(?P<way> ago| from now)?", phrase)
+    if not match or (match["in"] and match["way"]):
         return None
     if re.fullmatch(r"\d\d? ?h", phrase):
-        return None  # to many, `17h` is 17:00
-    hours, minutes, seconds, more = (number(found[unit] or "0") for unit in ("hours", "minutes", "seconds", "more"))
+        return None  # `17h` is 17:00 in many countries
+    hours, minutes, seconds, more = (number(match[unit] or "0") for unit in ("hours", "minutes", "seconds", "more"))
     amount = timedelta(hours=hours, minutes=minutes + more, seconds=seconds)
-    if found["half"] or (found["and_half"] and not more):
+    if match["half"] or (match["and_half"] and not more):
         amount += _HOUR / 2
-    elif found["decimal"]:
-        amount = timedelta(seconds=round(float(found["decimal"]) * 3600))
-    if found["way"] == " ago":
+    elif match["decimal"]:
+        amount = timedelta(seconds=round(float(match["decimal"]) * 3600))
+    if match["way"] == " ago":
         return (-amount,)
-    return (amount,) if found["in"] or found["way"] else (-amount, amount)
+    return (amount,) if match["in"] or match["way"] else (-amount, amount)
 
 
 def time_of_day(phrase: str) -> WallTimes | None:
-    """The times that a phrase may mean that names a time and nothing else; None when it does not.
+    """Read a phrase that names a time and nothing else; None for other phrases.
 
     Raises:
-        UnclearDate: It names one that no clock shows.
+        UnclearDate: There is no such time.
     """
     clock = re.fullmatch(_CLOCK, phrase)
     return _wall_times(clock, "today", None) if clock else None
 
 
 def day_and_times(phrase: str) -> tuple[str, WallTimes] | None:
-    """The part of a phrase that names the day, and the times it may mean; None when it names no time.
+    """Split a phrase into the words for the day and the times; None if it names no time.
 
     Raises:
-        UnclearDate: It names a time that no clock shows, or that is not in the named part of the day.
+        UnclearDate: There is no such time, or it is not in the part of the day that is named too.
     """
     for clock in (re.fullmatch(rf"(?P<day>.+?) {_CLOCK}", phrase), re.fullmatch(rf"{_CLOCK} (?P<day>.+)", phrase)):
         if clock:
@@ -86,31 +89,64 @@ def day_and_times(phrase: str) -> tuple[str, WallTimes] | None:
 
 
 def _without_part(phrase: str) -> tuple[str, str | None]:
-    found = re.fullmatch(rf"(?P<day>.+) (?P<part>{_PART})", phrase)
-    return (found["day"], found["part"]) if found else (phrase, None)
+    """Split off a part of the day at the end: `friday morning` is `friday` and `morning`."""
+    match = re.fullmatch(rf"(?P<day>.+) (?P<part>{_PART})", phrase)
+    return (match["day"], match["part"]) if match else (phrase, None)
 
 
 def _wall_times(clock: re.Match[str], day: str, part: str | None) -> WallTimes | None:
-    """The times that `_CLOCK` matched; None for a mere number, which may be anything."""
+    """Return the times that `_CLOCK` matched; None for a mere number, which may be a day or a year.
+
+    Args:
+        clock: The match.
+        day: The words for the day.
+        part: The part of the day that is named with the day.
+    """
     if name := clock["name"]:
+        # Midnight is the begin and the end of a day; of today, only the end is still to come.
         return (24 * _HOUR,) if name == "midnight" and day == "today" else _NAMED.get(name, ())
-    announced = clock["oclock"] or clock["part"] or (clock["at"] or "by ") != "by "
-    if not (clock["half"] or clock["colon"] == ":" or (announced and not clock["colon"])):
+    if not _is_surely_a_time(clock):
         return None
-    minutes = timedelta(minutes=int(clock["minute"] or 0), seconds=int(clock["second"] or 0))
-    times = tuple(hour * _HOUR + minutes for hour in _hours(clock))
-    if int(clock["minute"] or 0) > 59 or int(clock["second"] or 0) > 59 or not times:
+    times = _shown_times(clock)
+    named_part = part or clock["part"]
+    return times if named_part is None else _within(named_part, times)
+
+
+def _is_surely_a_time(clock: re.Match[str]) -> bool:
+    """Return whether a number is a time: `5pm`, `5:30`, `at 5`; `5`, `by 5` and `5.30` may be days."""
+    if clock["half"] or clock["colon"] == ":":
+        return True
+    is_announced = bool(clock["oclock"] or clock["part"] or clock["at"] not in (None, "by "))
+    return is_announced and not clock["colon"]
+
+
+def _shown_times(clock: re.Match[str]) -> WallTimes:
+    """Return hours, minutes and seconds; in the morning and in the evening where the phrase leaves that open.
+
+    Raises:
+        UnclearDate: No clock shows such a time.
+    """
+    minute, second, hours = int(clock["minute"] or 0), int(clock["second"] or 0), _hours(clock)
+    if minute > 59 or second > 59 or not hours:
         raise UnclearDate("There is no such time. Send the time as 17:00 or 5pm.")
-    if part := part or clock["part"]:
-        begin, end = _PARTS[part]
-        times = tuple(wall_time for wall_time in times if begin <= wall_time < end)
-        if not times:
-            raise UnclearDate("The time is not in that part of the day. Send the time as 17:00 or 5pm.")
-    return times
+    return tuple(timedelta(hours=hour, minutes=minute, seconds=second) for hour in hours)
+
+
+def _within(part: str, times: WallTimes) -> WallTimes:
+    """Return the times that are in a part of the day: of `at 5 in the morning`, 5:00.
+
+    Raises:
+        UnclearDate: None of them is.
+    """
+    begin, end = _PARTS[part]
+    within = tuple(wall_time for wall_time in times if begin <= wall_time < end)
+    if not within:
+        raise UnclearDate("The time is not in that part of the day. Send the time as 17:00 or 5pm.")
+    return within
 
 
 def _hours(clock: re.Match[str]) -> tuple[int, ...]:
-    """The hours of the 24-hour clock that are meant; none when there is no such hour."""
+    """Return the hours of the 24-hour clock that may be meant; empty if there is no such hour."""
     hour, half = int(clock["hour"]), clock["half"]
     if half:
         return (hour % 12 + (12 if half == "pm" else 0),) if 1 <= hour <= 12 else ()

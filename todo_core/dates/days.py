@@ -1,6 +1,6 @@
-"""Days as people say them, `tomorrow`, `next friday`, `in 2 weeks`, `end of month`: by the calendar alone.
+"""Read days as people say them, `tomorrow`, `next friday`, `in 2 weeks`, `end of month`, without a zone.
 
-Phrases are in lower case. Where people differ in what a phrase means, all of its days are given, and the caller
+Phrases are in lower case. Where people differ in what a phrase means, all of its days are returned, and the caller
 refuses: `friday` on a Friday, `next friday` before one, and what names several days (`next week`).
 """
 
@@ -18,7 +18,7 @@ from todo_core.dates.written import (
     iso_week_day,
     last_of_month,
     month_number,
-    moved,
+    plus_days,
     plus_months,
 )
 
@@ -45,32 +45,34 @@ _WEEK = timedelta(days=7)
 
 
 def days(phrase: str, today: date) -> Days | None:
-    """The days, each of which a phrase for one day may mean; None when it is no phrase that is known.
+    """Read a phrase for one day; None for other phrases. Several days: the phrase may mean each of them.
 
     Raises:
-        UnclearDate: It is understood, but there is no such day, its weekday is another, or its year is too far away.
+        UnclearDate: There is no such day, it is another weekday than the phrase says, or its year is outside `YEARS`.
     """
     phrase = re.sub(r"^(?:due )?(?:(?:on|by|until) )?(?:the )?", "", phrase, count=1)
     if phrase in _NEAR:
         return (today + timedelta(days=_NEAR[phrase]),)
     for rule in (_weekday, calendar_dates, _weekday_and_date, _counted, _edge, _weekday_of_month):
-        if (found := rule(phrase, today)) is not None:
-            return found
+        if (readings := rule(phrase, today)) is not None:
+            return readings
     return None
 
 
 def spans(phrase: str, today: date) -> Days | None:
-    """The first and the last day of what names several, the earlier and the later of a duration; None when neither.
+    """Read a phrase for several days; None for other phrases. The caller refuses it with what this returns.
+
+    For `next week`: its first and its last day. For a mere `2 weeks`: the day two weeks ago and the day in two weeks.
 
     Raises:
-        UnclearDate: It is understood, but there is no such span, or its year is too far away.
+        UnclearDate: There is no such week or month, or its year is outside `YEARS`.
     """
-    if found := re.fullmatch(r"(?:(?:the )?(?P<which>this|next|last) )?(?:the )?(?P<unit>week|month|year)", phrase):
-        return _period(found["unit"], _steps(found["which"]), today)
-    if found := re.fullmatch(r"(?:(?P<which>this|next|the) )?weekend", phrase):
-        saturdays = sorted(set(_weekdays("next", 5, today))) if found["which"] == "next" else _monday_week(5, today)
+    if match := re.fullmatch(r"(?:(?:the )?(?P<which>this|next|last) )?(?:the )?(?P<unit>week|month|year)", phrase):
+        return _period(match["unit"], _steps(match["which"]), today)
+    if match := re.fullmatch(r"(?:(?P<which>this|next|the) )?weekend", phrase):
+        saturdays = sorted(set(_weekdays("next", 5, today))) if match["which"] == "next" else _monday_week(5, today)
         return tuple(saturdays) if len(saturdays) > 1 else (saturdays[0], saturdays[0] + timedelta(days=1))
-    if found := re.fullmatch(rf"{NUMBER} ?{_UNIT}|fortnight", phrase):
+    if re.fullmatch(rf"{NUMBER} ?{_UNIT}|fortnight", phrase):
         amount = re.fullmatch(_AMOUNT, phrase)
         assert amount
         return _shifted(today, amount, -1), _shifted(today, amount, 1)
@@ -78,40 +80,46 @@ def spans(phrase: str, today: date) -> Days | None:
 
 
 def _written_span(phrase: str, today: date) -> Days | None:
-    if found := re.fullmatch(rf"(?:in )?(?P<month>{MONTH})(?: (?P<year>\d{{4}}))?", phrase):
-        return _named_month(found["month"], found["year"], today)
-    if found := re.fullmatch(r"(\d{4})-(\d\d)", phrase):
-        first = calendar_day(int(found[1]), int(found[2]), 1)
+    """Return the first and the last day of `november 2027`, `2027-11` or `2027-w48`; None for other phrases."""
+    if match := re.fullmatch(rf"(?:in )?(?P<month>{MONTH})(?: (?P<year>\d{{4}}))?", phrase):
+        return _named_month(match["month"], match["year"], today)
+    if match := re.fullmatch(r"(\d{4})-(\d\d)", phrase):
+        first = calendar_day(int(match[1]), int(match[2]), 1)
         return first, last_of_month(first)
-    if found := re.fullmatch(r"(\d{4})-?w(\d\d)", phrase):
-        monday = iso_week_day(int(found[1]), int(found[2]), 1)
+    if match := re.fullmatch(r"(\d{4})-?w(\d\d)", phrase):
+        monday = iso_week_day(int(match[1]), int(match[2]), 1)
         return monday, monday + timedelta(days=6)
     return None
 
 
 def number(word: str) -> int:
-    """The value of what `NUMBER` matched."""
+    """Return the value of what `NUMBER` matched."""
     return _NUMBERS[word] if word in _NUMBERS else int(word)
 
 
 def _steps(which: str | None) -> int:
+    """Return how many weeks, months or years away a period is: `next` 1, `last` -1, `this` and nothing 0."""
     return {"next": 1, "last": -1}.get(which or "", 0)
 
 
 def _weekday(phrase: str, today: date) -> Days | None:
+    """Read `friday`, `next friday`, `friday next week`; None for other phrases."""
     which = r"(?P<which>this|next|last)"
-    if found := re.fullmatch(rf"(?P<day>{_WEEKDAY}) (?:of )?{which} week", phrase) or re.fullmatch(
+    if match := re.fullmatch(rf"(?P<day>{_WEEKDAY}) (?:of )?{which} week", phrase) or re.fullmatch(
         rf"{which} week (?:on )?(?P<day>{_WEEKDAY})", phrase
     ):
-        return _of_week(_WEEKDAYS.index(found["day"][:3]), _steps(found["which"]), today)
+        return _of_week(_WEEKDAYS.index(match["day"][:3]), _steps(match["which"]), today)
     which = r"(?P<which>this|next|last|(?:this )?(?:up)?coming|this past|past)"
-    if found := re.fullmatch(rf"(?:{which} )?(?P<day>{_WEEKDAY})", phrase):
-        return _weekdays(found["which"], _WEEKDAYS.index(found["day"][:3]), today)
+    if match := re.fullmatch(rf"(?:{which} )?(?P<day>{_WEEKDAY})", phrase):
+        return _weekdays(match["which"], _WEEKDAYS.index(match["day"][:3]), today)
     return None
 
 
 def _weekdays(which: str | None, weekday: int, today: date) -> Days:
-    """The weekday that is meant: `next` and `last` are the nearest to some, and of the next or last week to others."""
+    """Return every day that a weekday (0 is Monday) may mean.
+
+    `next friday` is the nearest one to some people, and the one of next week to others; `last friday` likewise.
+    """
     from_today = today + timedelta(days=(weekday - today.weekday()) % 7)
     after_today = from_today if from_today > today else from_today + _WEEK
     before_today = from_today - _WEEK
@@ -129,11 +137,12 @@ def _weekdays(which: str | None, weekday: int, today: date) -> Days:
 
 
 def _monday_week(weekday: int, today: date) -> Days:
+    """Return the weekday of this week, which begins on Monday."""
     return (today + timedelta(days=weekday - today.weekday()),)
 
 
 def _of_week(weekday: int, weeks: int, today: date) -> Days:
-    """The weekday so many weeks on, for those whose weeks begin on Monday and those whose begin on Sunday."""
+    """Return the weekday of the week that is `weeks` away: once for weeks from Monday, once for weeks from Sunday."""
     sunday = today - timedelta(days=(today.weekday() + 1) % 7)
     return (
         _monday_week(weekday, today)[0] + weeks * _WEEK,
@@ -142,37 +151,39 @@ def _of_week(weekday: int, weeks: int, today: date) -> Days:
 
 
 def _weekday_and_date(phrase: str, today: date) -> Days | None:
-    found = re.fullmatch(rf"(?P<day>{_WEEKDAY}) (?:the )?(?P<date>.+)", phrase) or re.fullmatch(
+    """Read `friday nov 27` or `nov 27 (fri)`; None for other phrases. The weekday may tell two dates apart."""
+    match = re.fullmatch(rf"(?P<day>{_WEEKDAY}) (?:the )?(?P<date>.+)", phrase) or re.fullmatch(
         rf"(?P<date>.+) \(?(?P<day>{_WEEKDAY})\)?", phrase
     )
-    written = calendar_dates(found["date"], today) if found else None
-    if not found or not written:
+    dates = calendar_dates(match["date"], today) if match else None
+    if not match or not dates:
         return None
-    fitting = tuple(day for day in written if day.weekday() == _WEEKDAYS.index(found["day"][:3]))
-    if not fitting:
-        truth = " and ".join(f"{day.isoformat()} is a {_name(day)}" for day in written)
+    on_weekday = tuple(day for day in dates if day.weekday() == _WEEKDAYS.index(match["day"][:3]))
+    if not on_weekday:
+        truth = " and ".join(f"{day.isoformat()} is a {_weekday_name(day)}" for day in dates)
         raise UnclearDate(f"The weekday contradicts the date: {truth}. Correct the one that is wrong.")
-    return fitting
+    return on_weekday
 
 
-def _name(day: date) -> str:
-    """The weekday in English; `strftime` would follow the process's locale."""
+def _weekday_name(day: date) -> str:
+    """Return the weekday in English; `strftime` would follow the process's locale."""
     return ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")[day.weekday()]
 
 
 def _counted(phrase: str, today: date) -> Days | None:
-    """`in 2 weeks`, `2 weeks ago`, `a week from tuesday`, `2 days before dec 24`."""
-    if found := re.fullmatch(rf"in {_AMOUNT}", phrase):
-        return (_shifted(today, found, 1),) if found["number"] else None
-    if found := re.fullmatch(rf"{_AMOUNT} (?:ago|from now)", phrase):
-        return (_shifted(today, found, -1 if phrase.endswith("ago") else 1),) if found["number"] else None
-    if found := re.fullmatch(rf"{_AMOUNT} (?P<way>from|after|before) (?P<anchor>.+)", phrase):
-        anchors = days(found["anchor"], today)
-        return anchors and tuple(_shifted(day, found, -1 if found["way"] == "before" else 1) for day in anchors)
+    """Read `in 2 weeks`, `2 weeks ago`, `a week from tuesday`, `2 days before dec 24`; None for other phrases."""
+    if match := re.fullmatch(rf"in {_AMOUNT}", phrase):
+        return (_shifted(today, match, 1),) if match["number"] else None
+    if match := re.fullmatch(rf"{_AMOUNT} (?:ago|from now)", phrase):
+        return (_shifted(today, match, -1 if phrase.endswith("ago") else 1),) if match["number"] else None
+    if match := re.fullmatch(rf"{_AMOUNT} (?P<way>from|after|before) (?P<anchor>.+)", phrase):
+        anchors = days(match["anchor"], today)
+        return anchors and tuple(_shifted(day, match, -1 if match["way"] == "before" else 1) for day in anchors)
     return None
 
 
 def _shifted(day: date, amount: re.Match[str], direction: int) -> date:
+    """Return the day later (direction 1) or earlier (-1) by an amount, the match of `_AMOUNT`."""
     count = direction * number(amount["number"] or "a")
     match amount["unit"][0]:
         case "m":
@@ -180,23 +191,23 @@ def _shifted(day: date, amount: re.Match[str], direction: int) -> date:
         case "y":
             return plus_months(day, 12 * count)
         case unit:
-            return moved(day, count * {"d": 1, "w": 7, "f": 14}[unit])
+            return plus_days(day, count * {"d": 1, "w": 7, "f": 14}[unit])
 
 
 def _edge(phrase: str, today: date) -> Days | None:
-    """`end of month`, `beginning of next week`, `end of november 2027`."""
+    """Read `end of month`, `eow`, `beginning of next week`, `end of november 2027`; None for other phrases."""
     phrase = {"eow": "end of week", "eom": "end of month", "eoy": "end of year"}.get(phrase, phrase)
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"(?P<edge>end|last day|beginning|start|first day) of "
         rf"(?:(?:(?P<which>the|this|next) )?(?P<unit>week|month|year)|(?P<month>{MONTH})(?: (?P<year>\d{{4}}))?)",
         phrase,
     )
-    if not found:
+    if not match:
         return None
-    edge = 1 if found["edge"] in ("end", "last day") else 0
-    if found["month"]:
-        return (_named_month(found["month"], found["year"], today)[edge],)
-    which, unit = found["which"], found["unit"]
+    edge = 1 if match["edge"] in ("end", "last day") else 0
+    if match["month"]:
+        return (_named_month(match["month"], match["year"], today)[edge],)
+    which, unit = match["which"], match["unit"]
     readings = [_period(unit, _steps(which), today)[edge]]
     if unit == "week" and today.weekday() == 6:  # to those whose weeks begin on Sunday, today is in the next one
         readings.append(readings[0] + _WEEK)
@@ -206,27 +217,27 @@ def _edge(phrase: str, today: date) -> Days | None:
 
 
 def _weekday_of_month(phrase: str, today: date) -> Days | None:
-    """`first monday of december`, `last friday of next month`."""
-    found = re.fullmatch(
+    """Read `first monday of december`, `last friday of next month`; None for other phrases."""
+    match = re.fullmatch(
         rf"(?P<nth>first|second|third|fourth|last) (?P<day>{_WEEKDAY}) (?:of|in) "
         rf"(?:(?P<which>the|this|next) month|(?P<month>{MONTH})(?: (?P<year>\d{{4}}))?)",
         phrase,
     )
-    if not found:
+    if not match:
         return None
-    if found["month"]:
-        first, last = _named_month(found["month"], found["year"], today)
+    if match["month"]:
+        first, last = _named_month(match["month"], match["year"], today)
     else:
-        first, last = _period("month", _steps(found["which"]), today)
-    weekday = _WEEKDAYS.index(found["day"][:3])
-    if found["nth"] == "last":
+        first, last = _period("month", _steps(match["which"]), today)
+    weekday = _WEEKDAYS.index(match["day"][:3])
+    if match["nth"] == "last":
         return (last - timedelta(days=(last.weekday() - weekday) % 7),)
-    weeks = ("first", "second", "third", "fourth").index(found["nth"])
+    weeks = ("first", "second", "third", "fourth").index(match["nth"])
     return (first + weeks * _WEEK + timedelta(days=(weekday - first.weekday()) % 7),)
 
 
 def _period(unit: str, steps: int, today: date) -> Days:
-    """The first and the last day of the week (Monday to Sunday), month or year that is so many steps away."""
+    """Return the first and the last day of the week (Monday to Sunday), month or year that is `steps` away."""
     if unit == "week":
         monday = _monday_week(0, today)[0] + steps * _WEEK
         return monday, monday + timedelta(days=6)
@@ -238,7 +249,7 @@ def _period(unit: str, steps: int, today: date) -> Days:
 
 
 def _named_month(name: str, year: str | None, today: date) -> Days:
-    """The first and the last day of the month; without a year of the next such month, this one included."""
+    """Return the first and the last day of a month; without a year, of the next such month, this one included."""
     month = month_number(name)
     first = calendar_day(int(year) if year else today.year + (month < today.month), month, 1)
     return first, last_of_month(first)

@@ -1,6 +1,6 @@
-"""Dates as they are written, `2026-11-27`, `nov 27`, `the 15th`, `03/04/2027`: by the calendar alone.
+"""Read dates as they are written, `2026-11-27`, `nov 27`, `the 15th`, `03/04/2027`, without a zone.
 
-Phrases are in lower case. Where people write different dates alike, all of them are given, and the caller refuses.
+Phrases are in lower case. Where people write different dates alike, all of them are returned, and the caller refuses.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from calendar import monthrange
 from datetime import date
 
 YEARS = range(1970, 2200)
+"""Years in which a date may be."""
 
 Days = tuple[date, ...]
+"""The days that a phrase may mean."""
 
 MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?"
@@ -23,22 +25,19 @@ _ORDINAL = rf"(?:\d\d?(?:st|nd|rd|th)|{'|'.join(_FIRST_TO_TENTH)})"
 
 
 class UnclearDate(ValueError):
-    """A phrase that is no date, or may be more than one.
-
-    The message says what to do next and holds nothing of the phrase. `readings` are the dates it may mean, in
-    ISO 8601, earliest first; there are none unless it is ambiguous.
-    """
+    """A phrase that is no date, or may be more than one. The message says what to send, and never echoes the phrase."""
 
     def __init__(self, message: str, readings: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.readings = readings
+        """The dates that an ambiguous phrase may mean, in ISO 8601, earliest first; empty for no date."""
 
 
 def require_year(year: int) -> None:
     """Refuse a year outside `YEARS`.
 
     Raises:
-        UnclearDate: It is.
+        UnclearDate: The year is outside.
     """
     if year not in YEARS:
         raise _outside_years()
@@ -49,10 +48,10 @@ def _outside_years() -> UnclearDate:
 
 
 def calendar_day(year: int, month: int, day: int) -> date:
-    """That day of the calendar.
+    """Return a day of the calendar.
 
     Raises:
-        UnclearDate: There is none, or its year is outside `YEARS`.
+        UnclearDate: There is no such day, or its year is outside `YEARS`.
     """
     require_year(year)
     try:
@@ -62,10 +61,10 @@ def calendar_day(year: int, month: int, day: int) -> date:
 
 
 def iso_week_day(year: int, week: int, weekday: int) -> date:
-    """That day of an ISO 8601 week, Monday being 1.
+    """Return a day of an ISO 8601 week; weekday 1 is Monday.
 
     Raises:
-        UnclearDate: There is none, or its year is outside `YEARS`.
+        UnclearDate: There is no such week or day, or its year is outside `YEARS`.
     """
     require_year(year)
     try:
@@ -74,11 +73,11 @@ def iso_week_day(year: int, week: int, weekday: int) -> date:
         raise UnclearDate("That year has no such ISO week, or the week no such day. Check both numbers.") from None
 
 
-def moved(day: date, days: int) -> date:
-    """So many days on.
+def plus_days(day: date, days: int) -> date:
+    """Return the day that is `days` later.
 
     Raises:
-        UnclearDate: That is outside `YEARS`.
+        UnclearDate: It is outside `YEARS`.
     """
     number = day.toordinal() + days
     if not date(YEARS[0], 1, 1).toordinal() <= number <= date(YEARS[-1], 12, 31).toordinal():
@@ -87,10 +86,10 @@ def moved(day: date, days: int) -> date:
 
 
 def plus_months(day: date, months: int) -> date:
-    """So many months on, on the month's last day where it has no such day, as PostgreSQL and ECMAScript's Temporal do.
+    """Return the same day `months` later; the last of that month where it has no such day (as PostgreSQL does it).
 
     Raises:
-        UnclearDate: That is outside `YEARS`.
+        UnclearDate: It is outside `YEARS`.
     """
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     require_year(year)
@@ -98,22 +97,22 @@ def plus_months(day: date, months: int) -> date:
 
 
 def last_of_month(day: date) -> date:
-    """The last day of its month."""
+    """Return the last day of the day's month."""
     return day.replace(day=monthrange(day.year, day.month)[1])
 
 
 def month_number(name: str) -> int:
-    """The month that `MONTH` matched, 1 to 12."""
+    """Return the number, 1 to 12, of the month that `MONTH` matched."""
     return _MONTHS.index(name[:3]) + 1
 
 
 def next_day_numbered(number: int, today: date) -> date:
-    """The next day with that number in its month, today included.
+    """Return the next day with that number in its month, today included.
 
     Raises:
-        UnclearDate: No month has one.
+        UnclearDate: No month has such a day.
     """
-    for months in range(3):  # of two months in a row, one has 31 days; the third is for a day that has passed
+    for months in range(3):  # of two months in a row, one has 31 days; the third if this month's day has passed
         month = plus_months(today.replace(day=1), months)
         if 1 <= number <= last_of_month(month).day and month.replace(day=number) >= today:
             return month.replace(day=number)
@@ -121,7 +120,7 @@ def next_day_numbered(number: int, today: date) -> date:
 
 
 def calendar_dates(phrase: str, today: date) -> Days | None:
-    """The days that a written date may mean; None when it is not written like one.
+    """Return the days that a written date may mean; None if it is not written like one.
 
     A date without a year is the next such date, today included.
 
@@ -129,48 +128,51 @@ def calendar_dates(phrase: str, today: date) -> Days | None:
         UnclearDate: There is no such day, or its year is outside `YEARS`.
     """
     for rule in (_iso, _numbers, _day_and_month, _day_of_month):
-        if (found := rule(phrase, today)) is not None:
-            return found
+        if (readings := rule(phrase, today)) is not None:
+            return readings
     return None
 
 
 def _iso(phrase: str, _: date) -> Days | None:
-    if found := re.fullmatch(r"(\d{4})-?w(\d\d)-?(\d)", phrase):
-        return (iso_week_day(int(found[1]), int(found[2]), int(found[3])),)
-    if found := re.fullmatch(r"(\d{4})(-?)(\d\d)\2(\d\d)|(\d{4})/(\d\d?)/(\d\d?)", phrase):
-        year, month, day = (found[1], found[3], found[4]) if found[1] else (found[5], found[6], found[7])
+    """Read `2026-11-27`, `20261127`, `2026-w48-5` (ISO 8601) or `2026/11/27`; None for other phrases."""
+    if match := re.fullmatch(r"(\d{4})-?w(\d\d)-?(\d)", phrase):
+        return (iso_week_day(int(match[1]), int(match[2]), int(match[3])),)
+    if match := re.fullmatch(r"(\d{4})(-?)(\d\d)\2(\d\d)|(\d{4})/(\d\d?)/(\d\d?)", phrase):
+        year, month, day = (match[1], match[3], match[4]) if match[1] else (match[5], match[6], match[7])
         return (calendar_day(int(year), int(month), int(day)),)
     return None
 
 
 def _numbers(phrase: str, today: date) -> Days | None:
-    """`03/04/2027` is 4 March to some and 3 April to others; `13/04/2027` is 13 April to all."""
-    found = re.fullmatch(r"(\d\d?)([/.-])(\d\d?)\2(\d{4})|(\d\d?)/(\d\d?)", phrase)
-    if not found:
+    """Read `03/04/2027`, 4 March to some and 3 April to others; `13/04/2027` is 13 April to all. Else None."""
+    match = re.fullmatch(r"(\d\d?)([/.-])(\d\d?)\2(\d{4})|(\d\d?)/(\d\d?)", phrase)
+    if not match:
         return None
-    one, other = (int(found[1]), int(found[3])) if found[4] else (int(found[5]), int(found[6]))
-    orders = [order for order in ((one, other), (other, one)) if 1 <= order[0] <= 12]
-    possible = [order for order in orders if 1 <= order[1] <= monthrange(2000, order[0])[1]]
+    left, right = (int(match[1]), int(match[3])) if match[4] else (int(match[5]), int(match[6]))
+    orders = [(month, day) for month, day in ((left, right), (right, left)) if 1 <= month <= 12]
+    possible = [(month, day) for month, day in orders if 1 <= day <= monthrange(2000, month)[1]]  # a leap year
     if not possible:
         raise UnclearDate("The calendar has no such day. Send the date as year-month-day, such as 2026-11-27.")
-    return tuple(_in_year(found[4], month, day, today) for month, day in possible)
+    return tuple(_day_in_year(match[4], month, day, today) for month, day in possible)
 
 
 def _day_and_month(phrase: str, today: date) -> Days | None:
+    """Read `27 nov`, `nov 27 2027`, `1st of november`; None for other phrases."""
     day, year = rf"(?P<day>{_ORDINAL}|\d\d?)", r"(?P<year>\d{4})"
-    found = re.fullmatch(rf"{day}[ -](?:of )?(?P<month>{MONTH})(?:[ -]{year})?", phrase) or re.fullmatch(
+    match = re.fullmatch(rf"{day}[ -](?:of )?(?P<month>{MONTH})(?:[ -]{year})?", phrase) or re.fullmatch(
         rf"(?P<month>{MONTH}) (?:the )?{day}(?: {year})?", phrase
     )
-    if not found:
+    if not match:
         return None
-    return (_in_year(found["year"], month_number(found["month"]), _day_number(found["day"]), today),)
+    return (_day_in_year(match["year"], month_number(match["month"]), _day_number(match["day"]), today),)
 
 
 def _day_of_month(phrase: str, today: date) -> Days | None:
-    found = re.fullmatch(rf"(?P<day>{_ORDINAL})(?: (?:of )?(?P<which>the|this|next) month)?", phrase)
-    if not found:
+    """Read `15th`, `first of next month`; None for other phrases."""
+    match = re.fullmatch(rf"(?P<day>{_ORDINAL})(?: (?:of )?(?P<which>the|this|next) month)?", phrase)
+    if not match:
         return None
-    number, which = _day_number(found["day"]), found["which"]
+    number, which = _day_number(match["day"]), match["which"]
     if which in (None, "the"):
         return (next_day_numbered(number, today),)
     month = plus_months(today.replace(day=1), 1 if which == "next" else 0)
@@ -178,11 +180,12 @@ def _day_of_month(phrase: str, today: date) -> Days | None:
 
 
 def _day_number(word: str) -> int:
+    """Return the number of `first`, `15th` or `15`."""
     return _FIRST_TO_TENTH.index(word) + 1 if word in _FIRST_TO_TENTH else int(re.sub(r"\D+$", "", word))
 
 
-def _in_year(year: str | None, month: int, day: int, today: date) -> date:
-    """That day of the year; without one the next that there is, today included."""
+def _day_in_year(year: str | None, month: int, day: int, today: date) -> date:
+    """Return that day of the year; without a year, the next such day, today included."""
     if year:
         return calendar_day(int(year), month, day)
     for candidate in range(today.year, today.year + 9):  # leap days can be eight years apart
