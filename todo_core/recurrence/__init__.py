@@ -1,6 +1,7 @@
-"""How a todo repeats: which occurrence it is, and which comes next.
+"""Repeat a todo: read the words or the rule, and find the occurrence after one.
 
-Everything is local wall time without a zone; only what the clock change did to an occurrence needs one.
+Everything is local wall time without a zone, but for one question that needs the zone: whether a clock change moved
+a due (`docs/decisions/0016-repeat.md`).
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from todo_core.recurrence.rule import (
 __all__ = ["Repeat", "UnclearRepeat", "following", "read"]
 
 MAX_LENGTH: Final = 200
-"""Characters of a text that `read` takes."""
+"""Characters of a text that `read` takes, and of the words that it makes."""
 
 _Moment = TypeVar("_Moment", bound=date)
-_TAILS: Final = {
+_TAILS: Final = {  # each pattern: what is before the tail, and the tail's value
     "count": re.compile(
         r"(.+?),? (?:for )?(\d{1,4}|one|two|three|four|five|six|seven|eight|nine|ten) times?", re.ASCII
     ),
@@ -45,27 +46,28 @@ _CLOCK: Final = re.compile(r"(\d{1,2})(?::(\d{2}))? ?([ap]m)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """The repetition of one todo, as seen from one of its occurrences."""
+    """One occurrence of a repeating todo, and the rule for those after it."""
 
     rule: str
-    """RFC 5545, canonical; its COUNT counts from this occurrence."""
+    """The RRULE (RFC 5545) in canonical form; its COUNT counts from this occurrence."""
     from_completion: bool
-    """Whether the next is counted from the day of completion, not from the due."""
+    """Whether the next occurrence is counted from the day of completion instead of the due."""
     words: str
+    """The rule in English; the RRULE where English has no short words for it."""
     scheduled: datetime | date
-    """When the rule puts this occurrence, whatever its due was moved to; a date for whole days."""
+    """When the rule has this occurrence, wherever its due was moved since; a date for whole days. Local time."""
 
     def as_json(self) -> dict[str, str]:
-        """As stored."""
+        """Return the JSON object that is stored with the todo."""
         origin = "completion" if self.from_completion else "due"
         return {"rule": self.rule, "counts_from": origin, "words": self.words, "scheduled": self.scheduled.isoformat()}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, str]) -> Repeat:
-        """From what was stored, checked again: an import may bring anything. The words are made anew.
+        """Read what `as_json` stored and check all of it: an import may bring anything. Make the words anew.
 
         Raises:
-            UnclearRepeat: A field is missing or no longer a rule, an origin, or a local date or date-time.
+            UnclearRepeat: A field is missing, or is no rule, no origin, or no local date or date-time.
         """
         try:
             text, origin, scheduled = (str(stored[name]) for name in ("rule", "counts_from", "scheduled"))
@@ -83,18 +85,18 @@ class Repeat:
 
 
 def read(text: str, start: datetime | date, zone: tzinfo | None = None) -> Repeat:
-    """Read a phrase or an RRULE.
+    """Read a phrase or an RRULE, and return its first occurrence.
 
-    The first occurrence is the first day of the rule on or after `start`, whatever the interval: it counts from
-    there. A time of day ("at 9am") replaces the start's.
+    That is the first day of the rule on or after `start`; the interval counts from there. A time of day ("at 9am")
+    replaces the start's.
 
     Args:
-        text: In upper or lower case, at most `MAX_LENGTH` characters.
-        start: The local due; today where the todo has none.
+        text: A phrase or an RRULE, in upper or lower case, at most `MAX_LENGTH` characters.
+        start: The local due; today if the todo has none.
         zone: The user's, for an UNTIL in UTC.
 
     Raises:
-        UnclearRepeat: The text is not understood as a whole, has two readings, or names days that hardly ever come.
+        UnclearRepeat: A part of the text is not understood, it has two readings, or its days come at most once.
     """
     start = _in_range(start)
     if not text.isascii() or len(text) > MAX_LENGTH:
@@ -117,58 +119,65 @@ def read(text: str, start: datetime | date, zone: tzinfo | None = None) -> Repea
 
 
 def following(repeat: Repeat, due: datetime | date, done: datetime, zone: tzinfo) -> Repeat | None:
-    """The occurrence after one that was completed or skipped; None when the series is over.
+    """Return the occurrence after one that was completed or skipped; None if the series is over.
 
-    From the due: on the first day of the rule that is after the scheduled day, after the day of the due, and not
-    past (whole days: after the day of `done`; with a time: later than `done`). Days passed over use up COUNT.
-    From completion: an interval after the day of `done`; for a rule that names days, on its first after the
-    day of `done` and the scheduled one, with the interval counted from `done`. Uses up one of COUNT.
-    The days follow the rule, the time of day follows the due.
+    Counted from the due: the first day of the rule after the scheduled day and after the due's day that is not past
+    (of whole days: after the day of `done`; with a time: later than `done`). Each day that is left out uses up one
+    of COUNT.
+    Counted from completion: one interval after the day of `done`; if the rule names days, the first of them after
+    the day of `done` and after the scheduled day, with the interval counted from `done`. It uses up one of COUNT.
+    The day comes from the rule, the time of day from the due.
 
     Args:
-        repeat: Of the occurrence.
+        repeat: The occurrence.
         due: Its local due, a date for a whole day.
         done: The local wall time of completion.
-        zone: Where both are local. It tells a due that the clock change moved from one that a person moved.
+        zone: The zone of both. It tells a due that a clock change moved from one that a person moved.
     """
     rule = parse(repeat.rule)
-    due = _as_meant(due, repeat.scheduled, zone)
+    due = _before_clock_change(due, repeat.scheduled, zone)
     scheduled, at = day_of(repeat.scheduled), _time_of(due)
     if max(scheduled, day_of(due), done.date()) >= LAST_DAY:
         return None
     if repeat.from_completion:
         used, day = 1, _after_completion(rule, scheduled, done.date())
     else:
-        over = done.date() if at is None or at <= done.time() else done.date() - timedelta(days=1)
-        used, day = _after_due(rule, scheduled, max(scheduled, day_of(due), over))
+        # At the time of day `at`, this is the last day that is past.
+        past = done.date() if at is None or at <= done.time() else done.date() - timedelta(days=1)
+        used, day = _after_due(rule, scheduled, max(scheduled, day_of(due), past))
     if day is None or (rule.count is not None and rule.count <= used):
         return None
-    found = _on(day, at)
-    if _is_past_end(rule, found):
+    next_scheduled = _on(day, at)
+    if _is_past_end(rule, next_scheduled):
         return None
     if rule.count is not None:
         rule = replace(rule, count=rule.count - used)
-    return _repeat(rule, from_completion=repeat.from_completion, scheduled=found)
+    return _repeat(rule, from_completion=repeat.from_completion, scheduled=next_scheduled)
 
 
-def _after_due(rule: Rule, scheduled: date, passed: date) -> tuple[int, date | None]:
-    """How many occurrences are used up, and the first day after `passed`."""
+def _after_due(rule: Rule, scheduled: date, past: date) -> tuple[int, date | None]:
+    """Return how many of COUNT are used up, and the first day of the rule after `past`, or None."""
     if rule.count is None:
-        return 1, next(days(rule, scheduled, passed + timedelta(days=1)), None)
+        return 1, next(days(rule, scheduled, past + timedelta(days=1)), None)
     later = islice(days(rule, scheduled, scheduled + timedelta(days=1)), rule.count - 1)
-    return next(((used, day) for used, day in enumerate(later, 1) if day > passed), (rule.count, None))
+    return next(((used, day) for used, day in enumerate(later, 1) if day > past), (rule.count, None))
 
 
 def _after_completion(rule: Rule, scheduled: date, done: date) -> date | None:
+    """Return the day of the next occurrence, with the interval counted from the day of completion, or None."""
     if not rule.is_plain:
         return next(days(rule, done, max(done, scheduled) + timedelta(days=1)), None)
-    # A month or a year later there may be no such day: then it is the last of the month.
-    step = replace(rule, until=None)
-    found = days(made_explicit(step, done), done, done + timedelta(days=1))
-    return next(found, None)
+    # A month later there may be no such day: `made_explicit` takes the last of the month then.
+    endless = made_explicit(replace(rule, until=None), done)
+    return next(days(endless, done, done + timedelta(days=1)), None)
 
 
 def _first(rule: Rule, start: datetime | date, at: time | None) -> datetime | date:
+    """Return the first occurrence on or after `start`, at the time of day `at`.
+
+    Raises:
+        UnclearRepeat: The rule has no day, or only one, in the years that are looked at.
+    """
     earliest = day_of(start)
     if isinstance(start, datetime) and at is not None and at < start.time():
         earliest += timedelta(days=1)
@@ -181,17 +190,22 @@ def _first(rule: Rule, start: datetime | date, at: time | None) -> datetime | da
 
 
 def _without_tails(text: str) -> tuple[str, dict[str, str]]:
-    """The text without its ends, in any order: a count, an end date, a time, "after completion"."""
-    found: dict[str, str] = {}
+    """Split off the tails of `_TAILS`, in any order: a count, an end date, a time of day, "after completion"."""
+    tails: dict[str, str] = {}
     for _ in _TAILS:
         for name, pattern in _TAILS.items():
-            if name not in found and (tail := pattern.fullmatch(text)):
-                text, found[name] = tail[1], tail[2]
+            if name not in tails and (match := pattern.fullmatch(text)):
+                text, tails[name] = match[1], match[2]
                 break
-    return text, found
+    return text, tails
 
 
 def _ended(rule: Rule, tails: Mapping[str, str]) -> Rule:
+    """Return the rule with the end that a tail gives it: COUNT or UNTIL.
+
+    Raises:
+        UnclearRepeat: There are two ends, or the end is out of range.
+    """
     if not tails.keys() & {"count", "until"}:
         return rule
     if rule.count is not None or rule.until is not None or {"count", "until"} <= tails.keys():
@@ -211,6 +225,7 @@ def _repeat(rule: Rule, *, from_completion: bool, scheduled: datetime | date) ->
 
 
 def _words(rule: Rule, *, from_completion: bool) -> str:
+    """Return the rule in English with its end; the RRULE where no phrase says it."""
     phrase = None if isinstance(rule.until, datetime) else words_of(rule)
     after = " after completion" if from_completion else ""
     if phrase is None:
@@ -223,14 +238,20 @@ def _words(rule: Rule, *, from_completion: bool) -> str:
 
 
 def _time_of_day(text: str) -> time:
+    """Read the tail `at`: `9am`, `9:30 pm`, `17:30`, `noon` or `midnight`.
+
+    Raises:
+        UnclearRepeat: There is no such time.
+    """
     if text in ("noon", "midnight"):
         return time(12 if text == "noon" else 0)
-    found = _CLOCK.fullmatch(text)
-    assert found is not None
-    hour, minute = int(found[1]), int(found[2] or 0)
+    match = _CLOCK.fullmatch(text)
+    assert match is not None  # the pattern of the tail has the same shape
+    hour, minute, half = int(match[1]), int(match[2] or 0), match[3]
+    if half is not None:
+        no_hour = 24  # which `time` refuses
+        hour = hour % 12 + (12 if half == "pm" else 0) if 1 <= hour <= 12 else no_hour
     try:
-        if found[3]:
-            return time(hour % 12 + (12 if found[3] == "pm" else 0) if 1 <= hour <= 12 else 24, minute)
         return time(hour, minute)
     except ValueError:
         raise UnclearRepeat('Write the time as "at 9am", "at 9:30 pm" or "at 17:30".') from None
@@ -251,21 +272,28 @@ def _is_past_end(rule: Rule, occurrence: datetime | date) -> bool:
 
 
 def _in_range(moment: _Moment) -> _Moment:
-    """The moment, refused where the walk does not go."""
+    """Return the moment.
+
+    Raises:
+        UnclearRepeat: It is outside `FIRST_DAY` to `LAST_DAY`, where `days` does not look.
+    """
     if not FIRST_DAY <= day_of(moment) <= LAST_DAY:
         raise UnclearRepeat("A todo repeats in the years from 1970 to 2199.")
     return moment
 
 
-def _as_meant(due: datetime | date, scheduled: datetime | date, zone: tzinfo) -> datetime | date:
-    """The due before the clock change moved it, if it has the scheduled time of day but for that."""
+def _before_clock_change(due: datetime | date, scheduled: datetime | date, zone: tzinfo) -> datetime | date:
+    """Return the scheduled wall time if only a clock change moved the due off it; else the due.
+
+    At 02:30, which the clocks skip, the due is 03:30; the occurrences after it are at 02:30 again.
+    """
     if isinstance(due, datetime) and isinstance(scheduled, datetime):
-        for meant in (scheduled, datetime.combine(due, scheduled.time())):
-            if due == _on_the_clock(meant, zone):
-                return meant
+        for planned in (scheduled, datetime.combine(due, scheduled.time())):
+            if due == _after_clock_change(planned, zone):
+                return planned
     return due
 
 
-def _on_the_clock(moment: datetime, zone: tzinfo) -> datetime:
-    """The wall time that a local time gets where the clock skips it (PEP 495: moved on by the gap)."""
+def _after_clock_change(moment: datetime, zone: tzinfo) -> datetime:
+    """Return the wall time at which the clocks show a local time: later by the gap if they skip it (PEP 495)."""
     return moment.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None, fold=0)

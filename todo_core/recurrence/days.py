@@ -1,7 +1,7 @@
-"""The days of a recurrence rule, in a bounded walk.
+"""List the days of a recurrence rule, in bounded time.
 
-The walk is ours: python-dateutil searches to the year 9999 before it gives up on a rule that never matches (4 s).
-Tests hold it to python-dateutil's answers.
+python-dateutil would search to the year 9999 before it gave up on a rule that never matches (4 s). Tests hold this
+module to python-dateutil's answers.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ from typing import Final
 
 from todo_core.recurrence.rule import Rule
 
-# How many periods one walk looks at: 10, 10, 40 and 50 years at an interval of 1; Monday, February 29, can be 40 away.
-_LONGEST_WALK: Final = {"DAILY": 3660, "WEEKLY": 522, "MONTHLY": 481, "YEARLY": 50}
+_MOST_PERIODS: Final = {"DAILY": 3660, "WEEKLY": 522, "MONTHLY": 481, "YEARLY": 50}
+"""Intervals that are looked at: 10, 10, 40 and 50 years if INTERVAL is 1. Monday, 29 February, can be 40 years away."""
 
 
 def days(rule: Rule, anchor: date, earliest: date) -> Iterator[date]:
-    """The rule's days from `earliest` to UNTIL or the year 2199, in order; COUNT is not looked at.
+    """Yield the rule's days from `earliest` to UNTIL or the year 2199, in order; COUNT is ignored.
 
-    The walk is bounded (`_LONGEST_WALK`): it may end without a day, or before the last.
+    At most `_MOST_PERIODS` intervals are looked at: it may end without a day, or before the last one.
 
     Args:
-        rule: What to walk.
-        anchor: A day in the period from which INTERVAL counts: what DTSTART is in RFC 5545.
-        earliest: Not before `anchor`.
+        rule: The rule.
+        anchor: A day in the period from which INTERVAL counts, like DTSTART in RFC 5545.
+        earliest: The first day to yield; not before `anchor`.
     """
     tests = _tests(rule)
     last = rule.until_day
     first_period = _period_of(rule, anchor, earliest)
-    end = min(_period_of(rule, anchor, last) + 1, first_period + _LONGEST_WALK[rule.frequency])
+    end = min(_period_of(rule, anchor, last) + 1, first_period + _MOST_PERIODS[rule.frequency])
     for period in range(first_period, end):
-        found = _days_in_period(rule, anchor, period)
+        matching = _days_in_period(rule, anchor, period)
         for test in tests:
-            found = [day for day in found if test(day)]
+            matching = [day for day in matching if test(day)]
         if rule.positions:
-            found = sorted({found[at] for at in _indexes(rule.positions, len(found))})
-        yield from (day for day in found if earliest <= day <= last)
+            matching = sorted({matching[index] for index in _indexes(rule.positions, len(matching))})
+        yield from (day for day in matching if earliest <= day <= last)
 
 
 def _period_of(rule: Rule, anchor: date, day: date) -> int:
-    """How many intervals after the anchor's period this day's lies."""
+    """Return how many intervals after the anchor's period the period of this day is."""
     match rule.frequency:
         case "DAILY":
             return (day - anchor).days // rule.interval
@@ -55,6 +55,10 @@ def _period_of(rule: Rule, anchor: date, day: date) -> int:
 
 
 def _days_in_period(rule: Rule, anchor: date, period: int) -> list[date]:
+    """Return the days of the day, week, month or year that is `period` intervals after the anchor's.
+
+    Months that the rule leaves out are left out here already, which spares most of the tests.
+    """
     steps = period * rule.interval
     match rule.frequency:
         case "DAILY":
@@ -73,6 +77,7 @@ def _days_in_period(rule: Rule, anchor: date, period: int) -> list[date]:
 
 
 def _week_of(rule: Rule, day: date) -> date:
+    """Return the first day of the day's week, which begins on WKST."""
     return day - timedelta(days=(day.weekday() - rule.week_start) % 7)
 
 
@@ -87,17 +92,19 @@ def _month_length(year: int, month: int) -> int:
 
 @cache
 def _new_year(year: int) -> int:
+    """Return the ordinal (`date.toordinal`) of 1 January."""
     return date(year, 1, 1).toordinal()
 
 
 def _indexes(positions: tuple[int, ...], length: int) -> Iterator[int]:
+    """Yield the list indexes of BYSETPOS, which counts from 1, or from -1 for the last."""
     for position in positions:
         if abs(position) <= length:
             yield position - 1 if position > 0 else length + position
 
 
 def _tests(rule: Rule) -> list[Callable[[date], bool]]:
-    """What a day must pass, the quick ones first."""
+    """Return the tests of which a day must pass all, the quickest first."""
     tests: list[Callable[[date], bool]] = []
     if rule.months:
         tests.append(lambda day: day.month in rule.months)
@@ -118,16 +125,18 @@ def _tests(rule: Rule) -> list[Callable[[date], bool]]:
 
 
 def _from_month_end(day: date) -> int:
+    """Return the day's number counted from the month's end: -1 is its last day."""
     return day.day - _month_length(day.year, day.month) - 1
 
 
 def _in_year(day: date) -> tuple[int, int]:
-    """A day's number in its year, from the start and (negative) from the end."""
-    today = day.toordinal()
-    return today - _new_year(day.year) + 1, today - _new_year(day.year + 1)
+    """Return the day's number in its year, from 1, and counted from its end, where -1 is the last day."""
+    ordinal = day.toordinal()
+    return ordinal - _new_year(day.year) + 1, ordinal - _new_year(day.year + 1)
 
 
 def _is_nth_weekday(rule: Rule, day: date) -> bool:
+    """Return whether BYDAY names the day, counted within the year for a yearly rule without BYMONTH, else the month."""
     by_year = rule.frequency == "YEARLY" and not rule.months
     number, from_end = _in_year(day) if by_year else (day.day, _from_month_end(day))
     weekday = day.weekday()
@@ -136,7 +145,10 @@ def _is_nth_weekday(rule: Rule, day: date) -> bool:
 
 
 def _week_numbers(day: date, week_start: int) -> tuple[int, int]:
-    """A day's week number, from the start and (negative) from the end of the year that has most of the week."""
+    """Return the day's week number, from 1, and counted from the end, where -1 is the last week.
+
+    The week belongs to the year that has most of its days (ISO 8601), wherever the week begins.
+    """
     middle = day + timedelta(days=3 - (day.weekday() - week_start) % 7)
     number, from_end = _in_year(middle)
     return (number + 6) // 7, -((6 - from_end) // 7)

@@ -1,4 +1,7 @@
-"""Everyday English for recurrence rules, and back. Only a text that is understood as a whole counts."""
+"""Turn everyday English into recurrence rules, and rules into English.
+
+A phrase counts only if every word of it is understood.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ UNCLEAR: Final = (
     'Write a phrase such as "every day", "every weekday", "every 2 weeks on mon, thu", "last friday of the month", '
     '"every march 3", "3 days after completion", or an RFC 5545 RRULE such as FREQ=WEEKLY;BYDAY=TU.'
 )
-_ADVICE: Final = (
+"""The advice for a text that nothing else is known about."""
+_ADVICE: Final = (  # what a text has in it, and what to write instead; the first that matches is used
     (r"bi-?weekly", 'Write "every 2 weeks", or the two days of every week, such as "every mon and thu".'),
     (r"bi-?monthly", 'Write "every 2 months", or the two days of every month, such as "every 1st and 15th".'),
     (r"bi-?annual(?:ly)?|biennial(?:ly)?", 'Write "every 6 months" or "every 2 years".'),
@@ -70,6 +74,7 @@ _SHORT_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _SHORT_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WORKDAYS: Final = tuple((0, day) for day in range(5))
 _UNITS: Final = {"day": ("DAILY", 1), "week": ("WEEKLY", 1), "month": ("MONTHLY", 1), "year": ("YEARLY", 1)}
+"""Frequency and interval of a unit of time."""
 _EVERY: Final = {**_UNITS, "quarter": ("MONTHLY", 3), "fortnight": ("WEEKLY", 2)}
 _ADVERBS: Final = {
     "daily": "every day",
@@ -83,6 +88,7 @@ _ADVERBS: Final = {
 
 
 def _listed(item: str) -> str:
+    """Return a pattern for one item or several, with commas, `and` or spaces between them."""
     return rf"{item}(?:(?:,? and |, ?| ){item})*"
 
 
@@ -105,20 +111,20 @@ _EVERY_DATE = rf"every (?:the )?(?P<on>{_DATE}|{_ON_NTH} (?:of|in) {_MONTH})"
 
 
 def rule_of(text: str) -> Rule:
-    """The rule of a phrase in lower case and with single spaces.
+    """Read a phrase, in lower case and with single spaces.
 
     Raises:
-        UnclearRepeat: The text is no phrase, or one with two readings.
+        UnclearRepeat: The text is no phrase that is known, or has two readings.
     """
-    text = re.sub(_ADVERB, lambda found: _ADVERBS[found[0]], text)
+    text = re.sub(_ADVERB, lambda match: _ADVERBS[match[0]], text)
     text = re.sub(r"^(?:each|once an?|once every) ", "every ", text)
     if text in ("every weekday", "every workday", "every weekdays", "weekdays", "workdays", "on weekdays"):
         return Rule("WEEKLY", weekdays=_WORKDAYS)
     if text in ("every weekend", "weekends", "on weekends"):
         return Rule("WEEKLY", weekdays=((0, 5), (0, 6)))
     for pattern, build in _GRAMMAR:
-        if found := re.fullmatch(pattern, text, re.ASCII):
-            return build(found)
+        if match := re.fullmatch(pattern, text, re.ASCII):
+            return build(match)
     for pattern_text, advice in _ADVICE:
         if re.search(rf"\b(?:{pattern_text})\b", text):
             raise UnclearRepeat(advice)
@@ -126,7 +132,7 @@ def rule_of(text: str) -> Rule:
 
 
 def number_of(text: str | None) -> int:
-    """The number a word or digits stand for; 1 for nothing."""
+    """Return the number of a word or of digits: `two`, `second`, `2`, `2nd`; 2 for `other`, 1 for nothing."""
     if not text:
         return 1
     if text == "other":
@@ -134,10 +140,11 @@ def number_of(text: str | None) -> int:
     return _CARDINALS.get(text) or _ORDINALS.get(text) or int(text.rstrip("stndrh"))
 
 
-def _every_unit(found: re.Match[str]) -> Rule:
-    frequency, times = _EVERY[found["unit"]]
-    interval = times * number_of(found["n"])
-    on = found["on"]
+def _every_unit(match: re.Match[str]) -> Rule:
+    """Return the rule of `every 2 weeks on mon, thu`, the match of `_EVERY_UNIT`."""
+    frequency, interval_of_unit = _EVERY[match["unit"]]
+    interval = interval_of_unit * number_of(match["n"])
+    on = match["on"]
     if on is None:
         return Rule(frequency, interval)
     match frequency:
@@ -151,36 +158,39 @@ def _every_unit(found: re.Match[str]) -> Rule:
 
 
 def _on_days_of_month(on: str, interval: int = 1) -> Rule:
+    """Return the monthly rule of `1st and 15th`, `last day`, `second tuesday` or `last weekday`."""
     if re.fullmatch(_ON_DAYS, on):
         month_days, positions = days_of_every_month({_day_of_month(item) for item in re.findall(_ON_DAY, on)})
         return Rule("MONTHLY", interval, month_days=month_days, positions=positions)
-    found = re.fullmatch(_ON_NTH, on)
-    if found is None:
+    match = re.fullmatch(_ON_NTH, on)
+    if match is None:
         raise UnclearRepeat(UNCLEAR)
-    if found["nth_day"] in ("weekday", "workday"):
-        positions = tuple(ordinal for ordinal, _ in _nth_weekdays(found["nth"], 0))
+    if match["nth_day"] in ("weekday", "workday"):
+        positions = tuple(ordinal for ordinal, _ in _nth_weekdays(match["nth"], 0))
         return Rule("MONTHLY", interval, weekdays=_WORKDAYS, positions=positions)
-    return Rule("MONTHLY", interval, weekdays=_nth_weekdays(found["nth"], _weekday(found["nth_day"])))
+    return Rule("MONTHLY", interval, weekdays=_nth_weekdays(match["nth"], _weekday(match["nth_day"])))
 
 
 def _on_date(on: str, interval: int = 1) -> Rule:
-    if found := re.fullmatch(_DATE, on):
-        month = _MONTHS[found["month"] or found["month_last"]]
-        day = _day_of_month(found["day"] or found["day_first"])
+    """Return the yearly rule of `march 3`, `3rd of march` or `first monday of may`."""
+    if match := re.fullmatch(_DATE, on):
+        month = _MONTHS[match["month"] or match["month_last"]]
+        day = _day_of_month(match["day"] or match["day_first"])
         try:
-            date(2000, month, day)
+            date(2000, month, day)  # a leap year
         except ValueError:
             raise UnclearRepeat("That month does not have that day; write a date such as every march 3.") from None
         month_days, positions = days_of_every_month({day}) if (month, day) == (2, 29) else ((day,), ())
         return Rule("YEARLY", interval, months=(month,), month_days=month_days, positions=positions)
-    found = re.fullmatch(rf"{_ON_NTH} (?:of|in) (?P<month>{_MONTH})", on)
-    if found is None or found["nth_day"] in ("weekday", "workday"):
+    match = re.fullmatch(rf"{_ON_NTH} (?:of|in) (?P<month>{_MONTH})", on)
+    if match is None or match["nth_day"] in ("weekday", "workday"):
         raise UnclearRepeat(UNCLEAR)
-    weekdays = _nth_weekdays(found["nth"], _weekday(found["nth_day"]))
-    return Rule("YEARLY", interval, months=(_MONTHS[found["month"]],), weekdays=weekdays)
+    weekdays = _nth_weekdays(match["nth"], _weekday(match["nth_day"]))
+    return Rule("YEARLY", interval, months=(_MONTHS[match["month"]],), weekdays=weekdays)
 
 
 def _day_of_month(text: str) -> int:
+    """Return the day of `15th` or `day 15`; -1 for `last day`."""
     if text == "last day":
         return -1
     day = int(re.sub(r"\D", "", text))
@@ -190,33 +200,36 @@ def _day_of_month(text: str) -> int:
 
 
 def _weekday(text: str) -> int:
+    """Return the number of `tue` or `tuesdays`, 0 for Monday."""
     return _WEEKDAYS[text] if text in _WEEKDAYS else _WEEKDAYS[text.removesuffix("s")]
 
 
 def _days_of_week(text: str) -> tuple[tuple[int, int], ...]:
+    """Return the weekdays of `mon, wed and fri` as `Rule.weekdays` has them."""
     return tuple((0, day) for day in sorted({_weekday(name) for name in re.findall(_WEEKDAY, text)}))
 
 
 def _nth_weekdays(nth: str, weekday: int) -> tuple[tuple[int, int], ...]:
+    """Return the weekdays of `first and last` with a weekday, as `Rule.weekdays` has them."""
     numbers = {-1 if word == "last" else number_of(word) for word in re.findall(_NTH, nth)}
     return tuple((number, weekday) for number in sorted(numbers, key=lambda number: (number < 0, number)))
 
 
 _ADVERB: Final = rf"^(?:{'|'.join(_ADVERBS)})\b"
 _ON_DAY: Final = rf"{_DAY}|last day"
-# Compiled at first use, by `re`'s cache: together they take 5 ms.
+# Each form of a phrase with what builds its rule. `re` compiles and keeps them at first use: together they take 5 ms.
 _GRAMMAR: Final[tuple[tuple[str, Callable[[re.Match[str]], Rule]], ...]] = (
     (_EVERY_UNIT, _every_unit),
-    (_EVERY_WEEKDAY, lambda found: Rule("WEEKLY", 2 if found["n"] else 1, weekdays=_days_of_week(found["days"]))),
-    (_WEEKDAYS_PLURAL, lambda found: Rule("WEEKLY", weekdays=_days_of_week(found["days"]))),
-    (_OF_THE_MONTH, lambda found: _on_days_of_month(found["on"])),
-    (_EVERY_MONTH_DAY, lambda found: _on_days_of_month(found["on"])),
-    (_EVERY_DATE, lambda found: _on_date(found["on"])),
+    (_EVERY_WEEKDAY, lambda match: Rule("WEEKLY", 2 if match["n"] else 1, weekdays=_days_of_week(match["days"]))),
+    (_WEEKDAYS_PLURAL, lambda match: Rule("WEEKLY", weekdays=_days_of_week(match["days"]))),
+    (_OF_THE_MONTH, lambda match: _on_days_of_month(match["on"])),
+    (_EVERY_MONTH_DAY, lambda match: _on_days_of_month(match["on"])),
+    (_EVERY_DATE, lambda match: _on_date(match["on"])),
 )
 
 
 def words_of(rule: Rule) -> str | None:
-    """The canonical phrase of a rule, without its end; None where no phrase says it."""
+    """Return the canonical phrase of a rule, without its end; None if no phrase says it."""
     unit = next(unit for unit, (frequency, _) in _UNITS.items() if frequency == rule.frequency)
     every = f"every {unit}" if rule.interval == 1 else f"every {rule.interval} {unit}s"
     if rule.is_plain:
@@ -225,79 +238,90 @@ def words_of(rule: Rule) -> str | None:
         return None
     if rule == Rule("WEEKLY", weekdays=_WORKDAYS, count=rule.count, until=rule.until):
         return "every weekday"
-    on = _SAID[rule.frequency](rule)
+    on = _ON_WHICH_DAYS[rule.frequency](rule)
     return on and f"{every} on {on}"
 
 
-def _said_week(rule: Rule) -> str | None:
+def _on_weekdays_words(rule: Rule) -> str | None:
+    """Return `Mon, Thu` for a weekly rule; None if no phrase says it."""
     if rule.months or rule.positions:
         return None
     return ", ".join(_SHORT_DAYS[day] for _, day in rule.weekdays)
 
 
-def _said_month(rule: Rule) -> str | None:
+def _on_month_days_words(rule: Rule) -> str | None:
+    """Return `the 1st, 15th` or `the last Fri` for a monthly rule; None if no phrase says it."""
     if rule.months:
         return None
     if rule.weekdays == _WORKDAYS and rule.positions and not rule.month_days:
-        return _said_nth(rule.positions, "weekday")
+        return _nth_words(rule.positions, "weekday")
     if rule.weekdays:
-        return _said_nth_weekday(rule)
-    wanted = _wanted_days(rule)
-    if wanted is None:
+        return _nth_weekday_words(rule)
+    named = _named_days(rule)
+    if named is None:
         return None
-    return "the " + ", ".join("last day" if day == -1 else _nth(day) for day in wanted)
+    return "the " + ", ".join("last day" if day == -1 else _ordinal(day) for day in named)
 
 
-def _said_year(rule: Rule) -> str | None:
+def _on_date_words(rule: Rule) -> str | None:
+    """Return `Mar 3` or `the 1st Mon of May` for a yearly rule; None if no phrase says it."""
     if len(rule.months) != 1:
         return None
     month = _SHORT_MONTHS[rule.months[0] - 1]
     if rule.weekdays:
-        nth = _said_nth_weekday(rule)
+        nth = _nth_weekday_words(rule)
         return nth and f"{nth} of {month}"
-    days = _wanted_days(rule) if rule.months == (2,) else rule.month_days
+    days = _named_days(rule) if rule.months == (2,) else rule.month_days
     if days is None or len(days) != 1 or days[0] < 1 or (rule.positions and days[0] != 29):
         return None
     return f"{month} {days[0]}"
 
 
-def _wanted_days(rule: Rule) -> list[int] | None:
-    """The days of the month that give these parts in `days_of_every_month`."""
-    listed = set(rule.month_days)
-    guess = sorted(listed, key=lambda day: (day < 0, day))
-    if rule.positions and listed:
-        largest = max(listed)
-        early = {day for day in listed if day < 28 + (len(rule.positions) - 1 > sum(day < 28 for day in listed))}
-        guess = [*sorted(early), largest]
+def _named_days(rule: Rule) -> list[int] | None:
+    """Return the days that a person named, -1 for the last: the inverse of `days_of_every_month`; None if it has none.
+
+    For BYMONTHDAY=15,28,29,30 and BYSETPOS=1,-1 that is 15 and 30: the last of the listed days, and those before the
+    28th. The 28th itself is one if BYSETPOS has one position more than there are days before it.
+    """
+    named = list(rule.month_days)
+    if rule.positions and named:
+        early = [day for day in named if day < 28]
+        if len(rule.positions) - 1 > len(early):
+            early.append(28)
+        named = [*early, max(named)]
+    # Not every rule is made by `days_of_every_month`: only one that it makes of these days is said by them.
     try:
-        parts = days_of_every_month(set(guess))
+        parts = days_of_every_month(set(named))
     except UnclearRepeat:
         return None
-    return guess if parts == (rule.month_days, rule.positions) else None
+    return named if parts == (rule.month_days, rule.positions) else None
 
 
-def _said_nth_weekday(rule: Rule) -> str | None:
+def _nth_weekday_words(rule: Rule) -> str | None:
+    """Return `the 1st, last Mon`; None unless the rule has ordinals of one weekday and nothing else."""
     numbers = tuple(ordinal for ordinal, _ in rule.weekdays)
     names = {day for _, day in rule.weekdays}
     if len(names) > 1 or rule.month_days or rule.positions:
         return None
-    return _said_nth(numbers, _SHORT_DAYS[names.pop()])
+    return _nth_words(numbers, _SHORT_DAYS[names.pop()])
 
 
-def _said_nth(numbers: tuple[int, ...], name: str) -> str | None:
+def _nth_words(numbers: tuple[int, ...], name: str) -> str | None:
+    """Return `the 1st, last Mon`; None for numbers that a phrase does not take."""
     if not set(numbers) <= {1, 2, 3, 4, 5, -1}:
         return None
-    return f"the {', '.join('last' if number == -1 else _nth(number) for number in numbers)} {name}"
+    return f"the {', '.join('last' if number == -1 else _ordinal(number) for number in numbers)} {name}"
 
 
-def _nth(number: int) -> str:
+def _ordinal(number: int) -> str:
+    """Return `1st`, `2nd`, `3rd`, `4th`, …"""
     suffix = "th" if 11 <= number <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{suffix}"
 
 
-_SAID: Final[dict[str, Callable[[Rule], str | None]]] = {
+_ON_WHICH_DAYS: Final[dict[str, Callable[[Rule], str | None]]] = {
     "DAILY": lambda _: None,
-    "WEEKLY": _said_week,
-    "MONTHLY": _said_month,
-    "YEARLY": _said_year,
+    "WEEKLY": _on_weekdays_words,
+    "MONTHLY": _on_month_days_words,
+    "YEARLY": _on_date_words,
 }

@@ -1,6 +1,6 @@
-"""Recurrence rules of RFC 5545 (section 3.3.10) by the day: read, checked, and written in one canonical form.
+"""Read recurrence rules (RFC 5545 §3.3.10), check them, and write them in one canonical form.
 
-A rule says on which days; the time of day is the todo's.
+A rule gives the days; the time of day is the todo's.
 """
 
 from __future__ import annotations
@@ -12,10 +12,15 @@ from datetime import date, datetime, tzinfo
 from typing import Final
 
 FIRST_DAY: Final = date(1970, 1, 1)
+"""The first day on which a todo may repeat."""
 LAST_DAY: Final = date(2199, 12, 31)
+"""The last day on which a todo may repeat."""
 MOST_TIMES: Final = 9999
+"""Largest COUNT."""
 WEEKDAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+"""Names of the weekdays; a weekday's number is its place here, from 0."""
 LARGEST_INTERVAL: Final = {"DAILY": 3650, "WEEKLY": 520, "MONTHLY": 120, "YEARLY": 50}
+"""Largest INTERVAL of each frequency: 10 years, but 50 for YEARLY."""
 _NO_TIMES: Final = "A rule repeats by days, weeks, months or years; put the time of day into `due`."
 _NO_DATES: Final = "Give only the rule, such as FREQ=WEEKLY;BYDAY=TU; put the first date into `due`."
 _REFUSED: Final = {
@@ -24,7 +29,8 @@ _REFUSED: Final = {
     "BYSECOND": _NO_TIMES,
     "BYEASTER": "BYEASTER is no part of RFC 5545; use another rule, or set the dates one by one.",
 }
-_LISTS: Final = {
+"""Parts that are refused, with the message."""
+_LISTS: Final = {  # part: field of `Rule`, least and greatest number
     "BYMONTH": ("months", 1, 12),
     "BYWEEKNO": ("weeks", -53, 53),
     "BYYEARDAY": ("year_days", -366, 366),
@@ -37,38 +43,48 @@ _UNTIL: Final = re.compile(r"\d{8}(T\d{6}Z?)?", re.ASCII)
 
 
 class UnclearRepeat(ValueError):
-    """The text names no repetition for certain. The message says what to write instead and never echoes the text."""
+    """A text that is no rule, or more than one. The message says what to write instead, and never echoes the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. A weekday is an ordinal and 0 (Monday) to 6: (0, 1) is every Tuesday, (-1, 4) the last Friday."""
+    """A recurrence rule. Negative numbers count from the end: -1 is the last."""
 
     frequency: str
+    """FREQ: DAILY, WEEKLY, MONTHLY or YEARLY."""
     interval: int = 1
+    """INTERVAL, at most `LARGEST_INTERVAL`."""
     months: tuple[int, ...] = ()
+    """BYMONTH."""
     weeks: tuple[int, ...] = ()
+    """BYWEEKNO: weeks of the year."""
     year_days: tuple[int, ...] = ()
+    """BYYEARDAY."""
     month_days: tuple[int, ...] = ()
+    """BYMONTHDAY."""
     weekdays: tuple[tuple[int, int], ...] = ()
+    """BYDAY, each an ordinal and 0 (Monday) to 6: (0, 1) is every Tuesday, (-1, 4) the last Friday."""
     positions: tuple[int, ...] = ()
+    """BYSETPOS: which of the days that the other parts give in a period."""
     week_start: int = 0
+    """WKST, 0 (Monday) to 6."""
     count: int | None = None
+    """COUNT: occurrences in all, at most `MOST_TIMES`."""
     until: date | None = None
-    """Inclusive, in local wall time; a date without a time includes the whole day."""
+    """UNTIL, inclusive, in local wall time; a date without a time includes the whole day."""
 
     @property
     def is_plain(self) -> bool:
-        """Whether only the interval decides: no part says on which days."""
+        """Return whether the rule has an interval and perhaps an end, and no part that names days."""
         return self == Rule(self.frequency, self.interval, count=self.count, until=self.until)
 
     @property
     def until_day(self) -> date:
-        """The last day on which the series can have an occurrence."""
+        """Return the last day on which an occurrence may be."""
         return LAST_DAY if self.until is None else day_of(self.until)
 
     def __str__(self) -> str:
-        """The canonical text, without `RRULE:`."""
+        """Return the canonical text, without `RRULE:`."""
         parts = [("FREQ", self.frequency), ("INTERVAL", str(self.interval) if self.interval > 1 else "")]
         parts += [(name, ",".join(map(str, getattr(self, field)))) for name, (field, _, _) in _LISTS.items()]
         days = ",".join(f"{ordinal or ''}{WEEKDAYS[weekday]}" for ordinal, weekday in self.weekdays)
@@ -81,19 +97,19 @@ class Rule:
 
 
 def day_of(moment: date) -> date:
-    """The day of a date or a date-time."""
+    """Return the day of a date or a date-time."""
     return moment.date() if isinstance(moment, datetime) else moment
 
 
 def parse(text: str, zone: tzinfo | None = None) -> Rule:
-    """Read the value of an RRULE, with or without `RRULE:`.
+    """Read an RRULE, with or without `RRULE:`.
 
     Args:
-        text: In upper or lower case.
-        zone: The zone in which the todo lives, for an UNTIL in UTC.
+        text: The rule, in upper or lower case.
+        zone: The user's, for an UNTIL in UTC.
 
     Raises:
-        UnclearRepeat: RFC 5545 forbids it, or it says more than the days.
+        UnclearRepeat: RFC 5545 forbids it, or it says more than the days, such as a first date or an hour.
     """
     text = text.upper()
     if re.search("DTSTART|DTEND|RDATE|EXDATE|EXRULE", text):
@@ -130,27 +146,45 @@ def parse(text: str, zone: tzinfo | None = None) -> Rule:
 
 
 def checked(rule: Rule) -> Rule:
-    """The rule without what has no effect, and with one of several ways to say the same days.
+    """Check a rule, and return it in its canonical form.
 
     Raises:
-        UnclearRepeat: Parts that RFC 5545 forbids together, or an interval that is too large.
+        UnclearRepeat: RFC 5545 forbids its parts together, or its interval is too large.
     """
-    yearly = rule.frequency == "YEARLY"
+    _require_parts_that_agree(rule)
+    _require_possible_ordinals(rule)
+    return _canonical(rule)
+
+
+def _require_parts_that_agree(rule: Rule) -> None:
+    """Refuse parts that RFC 5545 §3.3.10 forbids together or with this frequency, and an interval out of range."""
     if not 1 <= rule.interval <= LARGEST_INTERVAL[rule.frequency]:
         raise UnclearRepeat(f"INTERVAL is a number from 1 to {LARGEST_INTERVAL[rule.frequency]} here.")
     if rule.count is not None and rule.until is not None:
         raise UnclearRepeat("Give COUNT or UNTIL, not both.")
-    if (rule.weeks or rule.year_days) and not yearly:
+    if (rule.weeks or rule.year_days) and rule.frequency != "YEARLY":
         raise UnclearRepeat("BYWEEKNO and BYYEARDAY need FREQ=YEARLY.")
     if rule.month_days and rule.frequency == "WEEKLY":
         raise UnclearRepeat("BYMONTHDAY does not go with FREQ=WEEKLY; use FREQ=MONTHLY.")
     if rule.positions and replace(rule, positions=(), week_start=0).is_plain:
         raise UnclearRepeat("BYSETPOS needs another part that says from which days, such as BYDAY.")
+
+
+def _require_possible_ordinals(rule: Rule) -> None:
+    """Refuse numbers in BYDAY (2TU) where nothing can be counted, and numbers that no month or year reaches."""
     largest = max((abs(ordinal) for ordinal, _ in rule.weekdays), default=0)
     if largest and (rule.frequency not in ("MONTHLY", "YEARLY") or rule.weeks):
         raise UnclearRepeat("BYDAY takes numbers, as in 2TU, only with FREQ=MONTHLY or YEARLY and without BYWEEKNO.")
-    if largest > (5 if rule.months or not yearly else 53):
+    counts_in_a_year = rule.frequency == "YEARLY" and not rule.months
+    if largest > (53 if counts_in_a_year else 5):
         raise UnclearRepeat("BYDAY counts to 5 in a month and to 53 in a year.")
+
+
+def _canonical(rule: Rule) -> Rule:
+    """Return the one form that stands for all rules with the same days, without a WKST that has no effect.
+
+    `FREQ=DAILY;BYDAY=TU` is `FREQ=WEEKLY;BYDAY=TU`, and `FREQ=DAILY;BYMONTHDAY=1` is `FREQ=MONTHLY;BYMONTHDAY=1`.
+    """
     if rule.frequency == "DAILY" and rule.interval == 1 and not rule.positions:
         rule = replace(rule, frequency="MONTHLY" if rule.month_days else "WEEKLY" if rule.weekdays else "DAILY")
     if rule.weeks or (rule.frequency == "WEEKLY" and (rule.interval > 1 or rule.positions)):
@@ -159,9 +193,9 @@ def checked(rule: Rule) -> Rule:
 
 
 def made_explicit(rule: Rule, start: date) -> Rule:
-    """The rule with the days that it takes from its start: RFC 5545 has DTSTART fill what the parts leave open.
+    """Return the rule with the days that DTSTART gives it where its parts name none (RFC 5545 §3.3.10).
 
-    A day that not every month has means "that day or the last day of the month".
+    Of a day that not every month has, shorter months take their last day; RFC 5545 would leave them out.
     """
     if rule.frequency == "WEEKLY" and not rule.weekdays:
         return replace(rule, weekdays=((0, start.weekday()),))
@@ -172,23 +206,29 @@ def made_explicit(rule: Rule, start: date) -> Rule:
     if rule.frequency == "YEARLY" and not rule.months:
         rule = replace(rule, months=(start.month,))
     shortest = min(monthrange(2001, month)[1] for month in rule.months or (2,))
-    # In a year, BYSETPOS would pick one day of all months.
+    # BYSETPOS would pick days of the whole year instead of each of several months.
     if start.day <= shortest or rule.positions or (rule.frequency == "YEARLY" and len(rule.months) > 1):
         return replace(rule, month_days=(start.day,))
     month_days, positions = days_of_every_month({start.day})
     return replace(rule, month_days=month_days, positions=positions)
 
 
-def days_of_every_month(wanted: set[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """BYMONTHDAY and BYSETPOS for these days (-1 is the last), with 29 to 31 meaning "or the month's last day".
+def days_of_every_month(days: set[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return BYMONTHDAY and BYSETPOS for days of the month that every month has.
+
+    A day past the 28th becomes the last of the days from the 28th to it: for the 15th and the 30th, BYMONTHDAY is
+    15,28,29,30 and BYSETPOS is 1,-1, which is 15 and 28 in a February.
+
+    Args:
+        days: 1 to 31, or -1 for the last day.
 
     Raises:
         UnclearRepeat: More than one of the days is past the 28th, which no rule can say.
     """
-    late = {day for day in wanted if not 0 < day <= 28}
+    late = {day for day in days if not 0 < day <= 28}
     if len(late) > 1:
         raise UnclearRepeat("Name at most one day past the 28th, such as `every month on the 15th and 30th`.")
-    early = sorted(wanted - late)
+    early = sorted(days - late)
     if not late or late == {-1}:
         return (*early, *late), ()
     (last,) = late
@@ -203,18 +243,20 @@ def _number(name: str, text: str, low: int, high: int) -> int:
 
 
 def _numbers(name: str, text: str, low: int, high: int) -> tuple[int, ...]:
-    found = {_number(name, item, low, high) for item in text.split(",")}
-    if 0 in found:
+    """Return the numbers of a part with commas, ascending, those from the end last."""
+    numbers = {_number(name, item, low, high) for item in text.split(",")}
+    if 0 in numbers:
         raise UnclearRepeat(f"{name} does not take 0; it counts from 1, or from -1 for the last.")
-    return tuple(sorted(found, key=lambda number: (number < 0, number)))
+    return tuple(sorted(numbers, key=lambda number: (number < 0, number)))
 
 
 def _weekdays(text: str) -> tuple[tuple[int, int], ...]:
-    items = [_WEEKDAY.fullmatch(item) for item in text.split(",")]
-    found = {(int(item[1] or 0), WEEKDAYS.index(item[2])) for item in items if item}
-    if not all(items):
+    """Return the weekdays of BYDAY as `Rule.weekdays` has them, those from the end last."""
+    matches = [_WEEKDAY.fullmatch(item) for item in text.split(",")]
+    weekdays = {(int(match[1] or 0), WEEKDAYS.index(match[2])) for match in matches if match}
+    if not all(matches):
         raise UnclearRepeat("BYDAY takes MO, TU, WE, TH, FR, SA and SU, with a number before it as in 2TU or -1FR.")
-    return tuple(sorted(found, key=lambda item: (item[0] < 0, item)))
+    return tuple(sorted(weekdays, key=lambda weekday: (weekday[0] < 0, weekday)))
 
 
 def _week_start(text: str) -> int:
@@ -224,13 +266,13 @@ def _week_start(text: str) -> int:
 
 
 def _until(text: str, zone: tzinfo | None) -> date:
-    """The end in local wall time."""
+    """Return UNTIL in local wall time: a date, or a date-time."""
     in_utc = text.endswith("Z")
     if in_utc and zone is None:
         raise UnclearRepeat("Give UNTIL in local time, without the Z.")
     try:
-        found = datetime.fromisoformat(text if _UNTIL.fullmatch(text) else "")
-        local = (found.astimezone(zone) if in_utc else found).replace(tzinfo=None, fold=0)
+        moment = datetime.fromisoformat(text if _UNTIL.fullmatch(text) else "")
+        local = (moment.astimezone(zone) if in_utc else moment).replace(tzinfo=None, fold=0)
     except (ValueError, OverflowError):
         raise UnclearRepeat("UNTIL is a date or a date-time such as 20270301 or 20270301T170000.") from None
     if not FIRST_DAY <= local.date() <= LAST_DAY:
