@@ -18,7 +18,7 @@ WEEK_WORDS: Final = "A day of the week, or words such as last week; left out: th
 
 
 class ActivityDay(SQLModel, table=True):
-    """A day on which a user was here: the date where they were then."""
+    """A day on which a user sent a request, as the date in the time zone that the user had then."""
 
     __tablename__ = "activity_days"
 
@@ -32,7 +32,7 @@ Week = Annotated[
 
 
 class WeekQuery(Input):
-    """Which week, and as what."""
+    """The week of a report, and its format."""
 
     week: Week = None
     format: Annotated[Literal["json", "svg"], Field(description="json, or svg for a picture.")] = "json"
@@ -67,7 +67,7 @@ class Summary(Output):
 
 
 class Flow(Output):
-    """What came in and what was done."""
+    """Counts of todos added and completed."""
 
     added: Annotated[int, Field(description="Todos added.")]
     completed: Annotated[int, Field(description="Todos completed.")]
@@ -135,7 +135,7 @@ class WeeklyReport(Totals):
 
 
 class Report(Output):
-    """All of it."""
+    """The summary, the streaks and the report of a week in one answer."""
 
     summary: Annotated[Summary, Field(description="What waits and what was done.")]
     streaks: Annotated[Streaks, Field(description="Days in a row.")]

@@ -1,4 +1,4 @@
-"""The change record: audit log, undo log and delta feed at once; and the answers kept for retries."""
+"""The change record, which is audit log, undo log and delta feed at once, and the answers kept for retries."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from todo_core.models.fields import Id, Input, Limit, Output, id_column, instant
 
 
 class Change(SQLModel, table=True):
-    """One operation that changed something, with every row it touched before and after.
+    """An operation that changed something, with every row it touched before and after.
 
-    Within a user the ids are in commit order, because writes of one user are serialized.
+    The ids of one user's changes are in commit order, because the user's writes are serialized.
     """
 
     __tablename__ = "changes"
@@ -30,11 +30,17 @@ class Change(SQLModel, table=True):
     user_id: int = TableField(sa_column=owner_column())
     at: datetime = TableField(sa_column=instant_column(now=True))
     operation: str = TableField(sa_type=Text)
+    """Name of the operation, such as `todos.add`."""
     via: str = TableField(sa_type=Text)
+    """`rest`, `cli`, or `mcp:` and the name of the tool."""
     client: str | None = TableField(sa_type=Text)
+    """How the client names itself."""
     token_id: int | None = TableField(sa_type=BigInteger)
+    """The API token that was used, if any."""
     undoes: int | None = TableField(sa_type=BigInteger)
+    """The change that this one reverts; a change is reverted once at most."""
     entries: list[dict[str, Any]] = TableField(sa_column=Column(JSON, nullable=False))
+    """The rows that changed: objects with `entity`, `id`, `before` (null for a new row) and `after`."""
 
 
 class IdempotencyKey(SQLModel, table=True):
@@ -45,8 +51,11 @@ class IdempotencyKey(SQLModel, table=True):
 
     user_id: int = TableField(sa_column=owner_column(primary_key=True))
     key: str = TableField(sa_type=Text, primary_key=True)
+    """The client's `Idempotency-Key`."""
     fingerprint: bytes = TableField(sa_type=LargeBinary)
+    """SHA-256 of the operation and its arguments: another request cannot take the answer."""
     reply: dict[str, Any] = TableField(sa_column=Column(JSON, nullable=False))
+    """The answer, as `boundary.idempotency` writes it."""
     created_at: datetime = TableField(sa_column=instant_column(now=True, index=True))
 
 

@@ -1,4 +1,4 @@
-"""Field types and table conventions that several models share."""
+"""Define the field types, base classes and columns that several models share."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ SQLModel.metadata.naming_convention = {
 }
 
 MAX_ID = 2**63 - 1
+"""Largest value of PostgreSQL's `bigint`."""
 MAX_BATCH = 50
+"""Items in one request."""
 MAX_PAGE = 200
+"""Rows on one page."""
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1, description="The version you saw; refused if somebody was faster.")]
@@ -29,34 +32,40 @@ Offset = Annotated[int, Field(ge=0, le=10_000_000, description="Rows to skip; a 
 Trimmed = Annotated[Storable, StringConstraints(strip_whitespace=True)]
 
 STRICT = ConfigDict(extra="forbid", strict=True)
+"""Take no string for a number, and refuse unknown fields."""
 
 
 class Input(BaseModel):
-    """A shape that comes in: strict types, and an unknown field is refused by name."""
+    """An input shape: its types are strict, and an unknown field is refused by name."""
 
     model_config = STRICT | ConfigDict(frozen=True)
 
 
 class Output(BaseModel):
-    """A shape that goes out. No field has a default: what is promised is always there."""
+    """An output shape. No field has a default: every answer has every field."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 Shape = TypeVar("Shape", bound=BaseModel)
+"""The shape of the rows in an answer."""
 
 
 def id_column() -> Column[int]:
+    """Make a primary key that PostgreSQL numbers; an insert may also give the id itself."""
     return Column(BigInteger, Identity(always=False), primary_key=True)
 
 
 def version_column() -> Column[int]:
+    """Make a counter of a row's changes, from 1."""
     return Column(Integer, nullable=False, server_default="1")
 
 
 def owner_column(*, primary_key: bool = False) -> Column[int]:
+    """Make the column of the user who owns the row; deleting the user deletes the row."""
     return Column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, primary_key=primary_key)
 
 
 def instant_column(*, nullable: bool = False, now: bool = False, index: bool = False) -> Column[Any]:
+    """Make a column for a moment, stored in UTC; with `now`, the start of the inserting transaction by default."""
     return Column(DateTime(timezone=True), nullable=nullable, index=index, server_default=func.now() if now else None)

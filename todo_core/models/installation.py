@@ -1,4 +1,4 @@
-"""What belongs to the installation rather than to a user."""
+"""The one row that belongs to the installation and to no user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sqlmodel import Field, SQLModel
 
 
 class Installation(SQLModel, table=True):
-    """One row: the key that seals cursors, shared by every process that uses this database."""
+    """The only row: the key that seals cursors, shared by every process that uses this database."""
 
     __tablename__ = "installation"
     __table_args__ = (CheckConstraint(column("id") == 1, name="single_row"),)

@@ -31,7 +31,7 @@ Colour = Literal["grey", "red", "orange", "yellow", "green", "teal", "blue", "pu
 
 
 class TodoList(SQLModel, table=True):
-    """A list. The name is unique among a user's live lists by `name_key`; `position` orders them."""
+    """A list. `name_key` of the name is unique among a user's lists that are not deleted; `position` orders them."""
 
     __tablename__ = "lists"
     __table_args__ = (
@@ -48,13 +48,14 @@ class TodoList(SQLModel, table=True):
     user_id: int = TableField(sa_column=owner_column())
     name: str = TableField(sa_type=Text)
     name_key: str = TableField(sa_type=Text)
+    """The name as `text.name_key` folds it, by which names are compared."""
     deleted_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
     created_at: datetime = TableField(sa_column=instant_column(now=True))
     updated_at: datetime = TableField(sa_column=instant_column(now=True))
     version: int = TableField(sa_column=version_column())
     colour: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "grey"})
     position: Decimal = TableField(sa_column=Column(Numeric, nullable=False))
-    """Between any two there is a third: moving a list rewrites one row."""
+    """A fraction, so that there is always one between two others: moving a list changes one row."""
     is_inbox: bool = TableField(sa_column_kwargs={"server_default": "false"})
     archived_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
 
@@ -69,6 +70,7 @@ ListName = Annotated[
 ChosenColour = Annotated[Colour, Field(description="Colour.")]
 Place = Annotated[int, Field(ge=1, le=10_000, description="Place in the order, from 1.")]
 Afterwards = Literal["trash", "move"]
+"""What becomes of the todos of a deleted list."""
 AFTERWARDS_WORDS = "What becomes of its todos: to the trash, or to the list `move_to`."
 
 
@@ -101,7 +103,7 @@ class ListUpdate(ListPatch, total=False):
 
 
 class ListRemoval(Input):
-    """What becomes of the todos of lists that are deleted."""
+    """Where the todos of deleted lists go: to the trash, or to another list."""
 
     todos: Annotated[Afterwards | None, Field(description=AFTERWARDS_WORDS)] = None
     move_to: Annotated[ListId | None, Field(description="The list that gets the todos.")] = None

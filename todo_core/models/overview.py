@@ -1,4 +1,4 @@
-"""Where a user stands right now."""
+"""The overview: the date in the user's zone, and counts of the user's todos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search: todos by their words."""
+"""Search for todos by their words."""
 
 from __future__ import annotations
 

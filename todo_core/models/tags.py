@@ -24,7 +24,10 @@ from todo_core.models.fields import (
 
 
 class Tag(SQLModel, table=True):
-    """A tag. The name is unique among a user's live tags by `name_key`. A deleted tag keeps its links, unseen."""
+    """A tag. `name_key` of the name is unique among a user's tags that are not deleted.
+
+    A deleted tag keeps its links until the purge, so that undo brings it back everywhere.
+    """
 
     __tablename__ = "tags"
     __table_args__ = (
@@ -37,6 +40,7 @@ class Tag(SQLModel, table=True):
     user_id: int = TableField(sa_column=owner_column())
     name: str = TableField(sa_type=Text)
     name_key: str = TableField(sa_type=Text)
+    """The name as `text.name_key` folds it, by which names are compared."""
     deleted_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
     created_at: datetime = TableField(sa_column=instant_column(now=True))
     updated_at: datetime = TableField(sa_column=instant_column(now=True))
@@ -44,7 +48,7 @@ class Tag(SQLModel, table=True):
 
 
 class TodoTag(SQLModel, table=True):
-    """That a todo has a tag; both of one owner."""
+    """A link between a todo and a tag of the same owner."""
 
     __tablename__ = "todo_tags"
     __table_args__ = (
@@ -63,6 +67,7 @@ class TodoTag(SQLModel, table=True):
 
 
 MAX_TAGS = 20
+"""Tags of one todo."""
 TagId = Annotated[Id, Field(description="Id of the tag.")]
 TagName = Annotated[
     Trimmed,

@@ -1,4 +1,4 @@
-"""Todos: the table, what comes in, what goes out."""
+"""Todos: the table, the input shapes and the output shapes."""
 
 from __future__ import annotations
 
@@ -55,24 +55,25 @@ Direction = Literal["asc", "desc"]
 _LIVE = text("deleted_at IS NULL")
 _OPEN = text("deleted_at IS NULL AND completed_at IS NULL")
 _DUE_KEY = text("(\nCASE\n    WHEN due_at IS NULL THEN 'infinity'::timestamp with time zone\n    ELSE due_at\nEND)")
-"""What to order deadlines by, written as PostgreSQL prints it, for a comparison with the migrated schema."""
+"""Deadlines in their order, todos without one last. Written as PostgreSQL prints it: a test compares it with the
+migrated schema."""
 MAX_DEPTH = 5
-"""Subtasks of subtasks, counted below a todo that is no subtask."""
+"""Levels of subtasks below a todo that is no subtask."""
 
 SEARCH = """
 setweight(to_tsvector('simple', title) || stems(language, title), 'A')
 || setweight(to_tsvector('simple', coalesce(description, '')) || stems(language, coalesce(description, '')), 'B')
 || array_to_tsvector(ARRAY['user:' || user_id::text])
 """
-"""Words as they are and by their stems; the title's count more. The owner is a word, too: one index finds both."""
+"""The words of a todo for full-text search, as they are and by their stems, the title's with more weight.
+
+The owner is a word too, so that one index condition finds a word within one user's todos
+(`docs/decisions/0018-search.md`).
+"""
 
 
 class Todo(SQLModel, table=True):
-    """A todo. Done is `completed_at`, trashed is `deleted_at`: no flag can contradict its date.
-
-    `due_at` is the deadline, a moment; where only a day was named, that is `due_on`, and `due_at` its last
-    microsecond in the user's time zone. `repeat` is a `Repeat` of `todo_core.recurrence`.
-    """
+    """A todo. It is done if it has `completed_at`, and in the trash if it has `deleted_at`."""
 
     __tablename__ = "todos"
     __table_args__ = (
@@ -122,6 +123,7 @@ class Todo(SQLModel, table=True):
     title: str = TableField(sa_type=Text)
     description: str | None = TableField(sa_type=Text)
     priority: int = TableField(sa_column=Column(SmallInteger, nullable=False, server_default="2"))
+    """Place in `PRIORITIES`, from 1."""
     completed_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
     deleted_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
     created_at: datetime = TableField(sa_column=instant_column(now=True))
@@ -130,14 +132,17 @@ class Todo(SQLModel, table=True):
     list_id: int = TableField(sa_type=BigInteger)
     parent_id: int | None = TableField(sa_type=BigInteger)
     due_on: date | None
+    """The day of the deadline, if no time was named."""
     due_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
+    """The deadline as a moment; for a day without a time, its last microsecond in the user's time zone."""
     repeat: dict[str, Any] | None = TableField(sa_column=Column(JSONB))
+    """How it repeats, as `todo_core.recurrence.Repeat.as_json` writes it."""
     follows_id: int | None = TableField(sa_type=BigInteger)
-    """The occurrence of a repeating todo that this one came after."""
+    """Of a repeating todo: the occurrence before this one."""
     language: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "simple"})
-    """The text search configuration of the user's locale when the words were written."""
+    """The text search configuration, by the user's locale when title and description were last written."""
     search: str = TableField(sa_column=Column(TSVECTOR, Computed(SEARCH, persisted=True)))
-    """The words, for full-text search."""
+    """The words for full-text search; see `SEARCH`."""
 
 
 TodoId = Annotated[Id, Field(description="Id of the todo.")]

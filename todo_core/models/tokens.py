@@ -1,4 +1,4 @@
-"""API tokens: for scripts and agents. Only a hash is stored."""
+"""API tokens for scripts and agents. Only a hash of a token is stored."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ class ApiToken(SQLModel, table=True):
     user_id: int = TableField(sa_column=owner_column())
     name: str = TableField(sa_type=Text)
     hint: str = TableField(sa_type=Text)
+    """The token's first characters."""
     hash: bytes = TableField(sa_type=LargeBinary)
     scopes: list[str] = TableField(sa_column=Column(ARRAY(Text), nullable=False))
     created_at: datetime = TableField(sa_column=instant_column(now=True))
     expires_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
     last_used_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
+    """To the minute: a later use within it writes nothing."""
     revoked_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
 
 

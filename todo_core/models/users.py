@@ -1,4 +1,4 @@
-"""People: who owns the rows."""
+"""Users, who own the rows of every other table."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from todo_core.models.lists import ListId
 from todo_core.notations import known_time_zone
 
 WeekStart = Literal["monday", "sunday", "saturday"]
-"""First day of the week, as CLDR has it for every country but one."""
+"""First day of the week. CLDR has one of these for every country but one."""
 
 LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?", re.ASCII)
+"""A BCP 47 language tag: language, and perhaps script and region."""
 
 
 class User(SQLModel, table=True):
-    """A person, made at the first valid token, keyed by its issuer and subject."""
+    """A person, found by the issuer and the subject of a token, and made at the first valid one."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -45,11 +46,16 @@ class User(SQLModel, table=True):
 
     id: int = TableField(sa_column=id_column())
     issuer: str = TableField(sa_type=Text)
+    """The identity provider."""
     subject: str = TableField(sa_type=Text)
+    """The user's id there."""
     role: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "user"})
+    """The role of the latest token that gave one."""
     email: str | None = TableField(sa_type=Text)
+    """The address of the latest token that gave one."""
     display_name: str | None = TableField(sa_type=Text)
     is_name_chosen: bool = TableField(sa_column_kwargs={"server_default": "false"})
+    """Whether the user set or cleared `display_name`: tokens do not change it any more."""
     time_zone: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "UTC"})
     locale: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "en"})
     week_start: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "monday"})
@@ -97,7 +103,7 @@ class ProfilePatch(TypedDict, total=False):
 
 
 PATCHABLE: Final = tuple(ProfilePatch.__annotations__)
-"""What a user chooses of the profile."""
+"""Fields of the profile that the user may change."""
 
 
 class ProfileRead(Output):
