@@ -1,1 +1,1 @@
-"""What requests leave behind for the process: activity, announcements and purges."""
+"""Work that the process does apart from requests: activity, announcements and purges."""

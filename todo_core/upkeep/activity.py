@@ -1,7 +1,7 @@
-"""Remember the days on which a user was here, for streaks.
+"""Store the days on which a user sent requests, for streaks.
 
-A request only leaves a note in memory; one task of the process writes it down, once for each user and day. What
-is lost with the database or the process, the user's next call brings again.
+A request only notes its user in memory; one task of the process stores the day, once for each user and day. A note
+that is lost, with the process or because the database cannot be reached, is made again by the user's next request.
 """
 
 from __future__ import annotations
@@ -20,48 +20,56 @@ from todo_core.storage.database import Database
 from todo_core.upkeep.background import Background
 
 REMEMBERED: Final = 10_000
-"""Users whose day is known to be written down, and at most as many whose day is to be."""
+"""Users whose stored day is remembered, and most users whose day waits to be stored."""
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _log = structlog.get_logger()
 
 
 class Activity(Background):
-    """Writes down the days of a process's users."""
+    """Stores the days of the users of one process."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        """Store nothing yet.
+
+        Args:
+            database: Where days are stored.
+            clock: Returns the present moment, with a time zone.
+        """
         super().__init__()
         self._database = database
         self._clock = clock
-        self._until: LRUCache[int, datetime] = LRUCache(REMEMBERED)
-        """When the day that was written down ends, where the user is."""
+        self._day_ends: LRUCache[int, datetime] = LRUCache(REMEMBERED)
+        """By user id, when the last stored day ends in the user's time zone."""
         self._waiting: dict[int, datetime] = {}
+        """By user id, the moment of a request on a day that is not stored."""
 
     def seen(self, user_id: int) -> None:
-        """Have it written down, soon, that the user is here today, unless it was."""
+        """Note that the user sent a request now, unless today is stored or noted."""
         now = self._clock()
-        if now < self._until.get(user_id, _LONG_AGO) or user_id in self._waiting or len(self._waiting) >= REMEMBERED:
+        is_stored = now < self._day_ends.get(user_id, _LONG_AGO)
+        if is_stored or user_id in self._waiting or len(self._waiting) >= REMEMBERED:
             return
         self._waiting[user_id] = now
         self._wake.set()
 
     def moved(self, user_id: int) -> None:
-        """The user has another time zone: the day may be another one."""
-        self._until.pop(user_id, None)
+        """Forget which day is stored: the user's time zone changed, and with it perhaps the date."""
+        self._day_ends.pop(user_id, None)
 
     async def _flush(self) -> None:
         while self._waiting:
             user_id, at = next(iter(self._waiting.items()))
             try:
-                self._until[user_id] = await self._write(user_id, at)
-            except Exception as error:  # each of them comes again with the user's next call
+                self._day_ends[user_id] = await self._store(user_id, at)
+            except Exception as error:  # the next request of each user notes it again
                 _log.warning("activity_lost", count=len(self._waiting), error=type(error).__name__)
                 self._waiting.clear()
                 return
             del self._waiting[user_id]
 
-    async def _write(self, user_id: int, at: datetime) -> datetime:
-        """Write down the user's day of a moment; when that day ends."""
+    async def _store(self, user_id: int, at: datetime) -> datetime:
+        """Store the user's day at a moment, and return when that day ends."""
         async with self._database.begin(user_id=user_id) as transaction:
             zone = ZoneInfo(await transaction.value(users.ZONE))
             today = at.astimezone(zone).date()

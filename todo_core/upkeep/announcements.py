@@ -1,9 +1,9 @@
-"""Tell listeners that a user's todos changed, with PostgreSQL's NOTIFY.
+"""Wake listeners after a user's todos changed, with PostgreSQL's NOTIFY.
 
-Not inside the writing transaction: a commit that notifies holds a lock of the whole database
-until its data is on disk, so that no two commits can share a write to disk (see
-`docs/decisions/0009-notify-after-commit.md`). The record of changes is what listeners read, and it is
-complete; a notification only wakes them, and the latest one of a user says it all.
+It is sent after the commit, not inside the transaction: a commit that notifies holds a lock of the whole database until
+its data is on disk, so that no two commits can share a write to disk (`docs/decisions/0009-notify-after-commit.md`).
+Listeners read the change record, which is complete. A notification only wakes them, so a user's latest one replaces
+those before it.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ class Announcer(Background):
         super().__init__()
         self._database = database
         self._latest: dict[int, int] = {}
-        self._told: LRUCache[int, int] = LRUCache(10_000)
+        """By user id, the latest change to announce."""
+        self._announced: LRUCache[int, int] = LRUCache(10_000)
+        """By user id, the latest change that was announced."""
 
     def announce(self, user_id: int, change_id: int) -> None:
-        """Say, soon, that `change_id` was committed, unless a later one was told already."""
-        if change_id <= self._told.get(user_id, 0):
+        """Have the committed change announced soon, unless the user's announcements are past it."""
+        if change_id <= self._announced.get(user_id, 0):
             return
         self._latest[user_id] = max(change_id, self._latest.get(user_id, 0))
         self._wake.set()
@@ -51,9 +53,9 @@ class Announcer(Background):
         try:
             async with self._database.begin() as transaction:
                 await transaction.rows(_NOTIFY, payloads=payloads)
-            self._told.update(latest)
+            self._announced.update(latest)
         except asyncio.CancelledError:
             self._latest = latest | self._latest
             raise
-        except Exception as error:  # the record has it: listeners find it there
+        except Exception as error:  # listeners find the change in the record, later
             _log.warning("notifications_lost", count=len(payloads), error=type(error).__name__)

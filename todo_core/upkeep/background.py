@@ -1,4 +1,4 @@
-"""Work that requests leave behind for one task of the process."""
+"""Do the writes of many requests in one task of the process, after their answers."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from contextlib import asynccontextmanager, suppress
 
 
 class Background(ABC):
-    """Collects in memory what is to be written, and writes it when it is woken."""
+    """Collects writes in memory, and does them in one task, which `_wake` starts."""
 
     def __init__(self) -> None:
         self._wake = asyncio.Event()
 
     @abstractmethod
     async def _flush(self) -> None:
-        """Write what has been collected; whatever goes wrong is logged, not raised."""
+        """Do the collected writes. Log an error instead of raising it."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Write as long as this lasts, and what is left at its end."""
+        """Run the task as long as the block; at its end, do the writes that are left."""
         task = asyncio.create_task(self._run())
         try:
             yield

@@ -1,7 +1,7 @@
-"""What nobody can reach any more is deleted for good: old trash, and answers kept for retries.
+"""Delete for good what nobody can reach any more: old trash, deleted lists and tags, expired answers for retries.
 
-It runs as `todo_janitor`, whose row-level security shows it what is in the trash, deleted lists and tags, and expired
-answers and nothing else: a mistake here cannot delete a living todo. The record of changes stays.
+Purges run as `todo_janitor`. Row-level security shows this role nothing else, so that a mistake here cannot delete a
+todo outside the trash. The change record stays.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from todo_core.storage.database import JANITOR_ROLE, Database
 from todo_core.storage.statements import Statement, parameter
 
 CHUNK: Final = 5_000
-"""Rows in one transaction, so that locks are short."""
+"""Todos that one transaction deletes, so that it holds its locks for a short time."""
 INTERVAL_SECONDS: Final = 3600
+"""Seconds between two purges of a server."""
 
 _log = structlog.get_logger()
 _old_trash = (
@@ -39,7 +40,7 @@ _NAMES = [
     )
     for kind in (TodoList, Tag)
 ]
-"""Deleted lists, empty by now, and deleted tags."""
+"""Delete lists and tags. A list is empty by then: its todos left it or were purged."""
 _ANSWERS = Statement(
     delete(IdempotencyKey)
     .where(col(IdempotencyKey.created_at) < func.now() - LIFETIME)
@@ -48,14 +49,20 @@ _ANSWERS = Statement(
 
 
 class Purges:
-    """Deletes what is past its time, on request and once an hour."""
+    """Deletes old trash and expired answers, on request and once an hour."""
 
     def __init__(self, database: Database, trash_days: int) -> None:
+        """Delete nothing yet.
+
+        Args:
+            database: Where the rows are.
+            trash_days: Days after which trash is deleted.
+        """
         self._database = database
         self._age = timedelta(days=trash_days)
 
     async def purge(self) -> dict[str, int]:
-        """Delete what is past its time, and count the rows of each kind: todos, lists, tags, answers.
+        """Delete old trash and expired answers, and return the number of todos, lists, tags and answers.
 
         Raises:
             Unavailable: The database cannot be reached; what was purged so far stays purged.
@@ -74,7 +81,7 @@ class Purges:
         return {"todos": todos, "lists": lists, "tags": tags, "answers": answers}
 
     async def run(self) -> None:
-        """Purge once an hour, for as long as a server runs; log what fails and try again an hour later."""
+        """Purge once an hour until cancelled. Log a purge that fails and try again an hour later."""
         while True:
             try:
                 purged = await self.purge()
