@@ -1,4 +1,4 @@
-"""Every process-wide object, made in one place."""
+"""Make the objects that all requests of a process share."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ from todo_core.upkeep.purges import Purges
 
 
 def utc_now() -> datetime:
+    """Return the present moment in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """The composition root: what every caller shares in one process."""
+    """The objects that all callers of one process share; `open` makes them (the composition root)."""
 
     settings: Settings
     database: Database
@@ -45,19 +46,20 @@ class Core:
     purges: Purges
     clock: Callable[[], datetime]
     zones: LRUCache[int, str] = field(default_factory=lambda: LRUCache(10_000))
-    """Users' time zones as they were last seen; whoever uses one makes sure that it still is."""
+    """By user id, the last known time zone. It may have changed since: compare it with the row that is read, and read
+    again with the row's zone if they differ (`operations.todos.find`)."""
 
     @classmethod
     @asynccontextmanager
     async def open(
         cls, settings: Settings, url: str, *, clock: Callable[[], datetime] = utc_now
     ) -> AsyncIterator[Core]:
-        """Connect to a migrated database and make everything else; close it all on the way out.
+        """Connect to a migrated database and make the other objects; close them at the end of the block.
 
         Args:
             settings: The configuration.
-            url: Where PostgreSQL is: the configured URL, or the embedded server's.
-            clock: Gives the present moment, with a time zone.
+            url: Connection string: the configured one, or the embedded server's.
+            clock: Returns the present moment, with a time zone.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached.
@@ -78,10 +80,10 @@ class Core:
             await database.close()
 
     async def ready(self) -> None:
-        """Ask the database as a request would, and whether there are keys to check tokens with.
+        """Return if requests can be served: the database is migrated, and there are keys to verify tokens with.
 
         Raises:
-            Unavailable: It cannot be reached, is not at the migration this code is written for, or there are none.
+            Unavailable: The database cannot be reached or is at another migration, or an issuer's keys are not known.
         """
         async with self.database.begin(read_only=True) as transaction:
             if await transaction.value(_REVISION) != SCHEMA_REVISION:
@@ -94,6 +96,12 @@ _CURSOR_KEY = Statement(select(col(Installation.cursor_key)))
 
 
 async def _cursor_key(database: Database) -> bytes:
+    """Read the key that seals cursors.
+
+    Raises:
+        Unavailable: PostgreSQL cannot be reached.
+        ConfigurationError: The database is not migrated, or is behind a pooler that was not declared.
+    """
     try:
         async with database.begin(read_only=True) as transaction:
             key: bytes = await transaction.value(_CURSOR_KEY)

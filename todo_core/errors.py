@@ -1,4 +1,4 @@
-"""Every way to refuse, as one small tree.
+"""Refuse a request, with one of the errors of this tree.
 
     TodoError
     ├── InvalidInput 422
@@ -35,25 +35,35 @@ class FieldProblem:
     """One field that was refused: where it is, why, and what would be accepted."""
 
     field: str
+    """Its path, with dots: `todos.0.title`."""
     message: str
+    """What is wrong with it, to be read after the path: "must be a string"."""
     allowed: Sequence[str | int] = ()
+    """The accepted values, where they can be listed."""
 
     def as_dict(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"field": self.field, "message": self.message}
+        """Return the object that callers get in `errors`."""
+        problem: dict[str, Any] = {"field": self.field, "message": self.message}
         if self.allowed:
-            found["allowed"] = list(self.allowed)
-        return found
+            problem["allowed"] = list(self.allowed)
+        return problem
 
 
 class TodoError(Exception):
     """The request was refused."""
 
     code: ClassVar[str] = "refused"
+    """Name of the kind of error, for programs."""
     status: ClassVar[int] = 400
+    """HTTP status."""
     retryable: ClassVar[bool] = False
+    """Whether the same request may succeed later."""
     retry_after: ClassVar[int | None] = None
+    """Seconds after which to send the same request again, if that is known."""
     message: ClassVar[str]
+    """What went wrong: the first line of the class's docstring."""
     next_step: ClassVar[str]
+    """What the caller does next: the rest of the docstring."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -67,20 +77,26 @@ class TodoError(Exception):
         problems: Sequence[FieldProblem] = (),
         extra: Mapping[str, Any] | None = None,
     ) -> None:
+        """Refuse a request.
+
+        Args:
+            detail: What went wrong, instead of `message`.
+            problems: The refused fields.
+            extra: Facts about the caller's own data that help the next call, such as the current row.
+        """
         self.detail = detail or self.message
         self.problems = tuple(problems)
         self.extra = dict(extra or {})
-        """Facts about the caller's own data that help the next call, such as the current row."""
         super().__init__(self.detail)
 
     def as_dict(self) -> dict[str, Any]:
-        """What a caller is told, the same for both transports: code, message, next step, facts."""
-        told: dict[str, Any] = {"code": self.code, "message": self.detail, "retryable": self.retryable}
+        """Return the object from which both transports make their answer: code, message, next step, fields, facts."""
+        answer: dict[str, Any] = {"code": self.code, "message": self.detail, "retryable": self.retryable}
         if self.next_step:
-            told["next_step"] = self.next_step
+            answer["next_step"] = self.next_step
         if self.problems:
-            told["errors"] = [problem.as_dict() for problem in self.problems]
-        return told | self.extra
+            answer["errors"] = [problem.as_dict() for problem in self.problems]
+        return answer | self.extra
 
 
 class InvalidInput(TodoError):
@@ -114,7 +130,7 @@ class Unauthenticated(TodoError):
     def __init__(self, *, presented: bool = False) -> None:
         super().__init__()
         self.presented = presented
-        """Whether there was a token at all."""
+        """Whether a token was sent."""
 
 
 class Forbidden(TodoError):
@@ -135,6 +151,7 @@ class InsufficientScope(Forbidden):
     def __init__(self, scope: str) -> None:
         super().__init__(extra={"required_scope": scope})
         self.scope = scope
+        """The scope that the token lacks."""
 
 
 class NotForApps(Forbidden):
@@ -204,7 +221,7 @@ class UndoRefused(Conflict):
 
     @classmethod
     def in_the_way(cls, entity: str, row_id: int) -> UndoRefused:
-        """A row is no more as the change left it, or what was there does not fit in."""
+        """Return the error for a row that was changed again since, or to which the old values cannot return."""
         return cls("A later change is in the way.", extra={"entity": entity, "id": row_id})
 
 
@@ -219,7 +236,7 @@ class ConfirmationRequired(Conflict):
     def __init__(self, count: int) -> None:
         super().__init__(extra={"count": count})
         self.count = count
-        """How many todos would go."""
+        """Todos that would go to the trash."""
 
 
 class RequestInProgress(Conflict):

@@ -1,4 +1,4 @@
-"""Read what settings and profiles write as text: rate limits, networks, time zones."""
+"""Read rate limits, networks and time zones, which settings and profiles write as text."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ if TYPE_CHECKING:
     from limits import RateLimitItem
 
 OFF: Final = "off"
+"""Text of a rate limit that limits nothing."""
 LARGEST_COST: Final = 50
-"""What the largest batch costs; a smaller limit could never let it pass."""
+"""Requests that the largest batch counts as. A smaller limit would refuse it for ever."""
 
 
 def parse_limit(text: str, *, at_least: int = 1) -> RateLimitItem | None:
-    """A limit such as `1200/minute`; None for `off`.
+    """Read a limit such as `1200/minute`; None for `off`.
+
+    Args:
+        text: The limit.
+        at_least: Least number of requests in its window.
 
     Raises:
-        ValueError: It is not one.
+        ValueError: The text is no limit, or allows fewer requests.
     """
-    from limits import parse_many
+    from limits import parse_many  # imported when it is needed: it slows down the start of the command line
 
     if text == OFF:
         return None
@@ -36,10 +41,10 @@ def parse_limit(text: str, *, at_least: int = 1) -> RateLimitItem | None:
 
 
 def parse_networks(names: Iterable[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """Addresses and networks; those of IPv4 also as a dual-stack socket sees them (RFC 4291 §2.5.5.2).
+    """Read addresses and networks. Return each of IPv4 also as a dual-stack socket shows it (RFC 4291 §2.5.5.2).
 
     Raises:
-        ValueError: One of them is neither.
+        ValueError: A text is neither an address nor a network.
     """
     try:
         networks = [ipaddress.ip_network(name) for name in names]
@@ -55,11 +60,16 @@ def parse_networks(names: Iterable[str]) -> list[ipaddress.IPv4Network | ipaddre
 
 @cache
 def _time_zones() -> frozenset[str]:
-    """Every zone that PostgreSQL knows, too; `localtime` is the machine's own."""
+    """Return the names of IANA time zones. `localtime`, the machine's zone, means nothing to PostgreSQL."""
     return frozenset(available_timezones() - {"localtime"})
 
 
 def known_time_zone(name: str) -> str:
+    """Return the name of a time zone.
+
+    Raises:
+        ValueError: There is no such zone.
+    """
     if name not in _time_zones():
         raise ValueError("is not an IANA time zone, such as Europe/Berlin")
     return name

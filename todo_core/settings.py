@@ -1,7 +1,7 @@
-"""Configuration, read once from the environment or a `.env` file and never changed.
+"""Read the configuration, once, from the environment or a `.env` file.
 
-There is no global instance: whoever starts a process makes a `Settings` and hands it on.
-`docs/configuration.md` lists every variable; a test holds it to this file.
+There is no global instance: whoever starts a process makes a `Settings` and passes it on.
+`docs/configuration.md` lists every variable; a test compares it with this file.
 """
 
 from __future__ import annotations
@@ -43,10 +43,11 @@ List = Annotated[tuple[str, ...], NoDecode]
 
 
 class ConfigurationError(Exception):
-    """A setting has a wrong value; the text is one line for each mistake."""
+    """A setting has a wrong value. The message has one line for each mistake, without the value."""
 
 
 def _scheme(connection_string: SecretStr) -> str:
+    """Return the scheme of a URL; refuse a text that is none."""
     try:
         parts = urlsplit(connection_string.get_secret_value())
         _ = parts.port
@@ -168,7 +169,9 @@ class Settings(BaseSettings):
     )
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
 
     @field_validator("issuers", mode="before")
     @classmethod
@@ -244,7 +247,7 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _own_issuer_is_whole(self) -> Settings:
+    def _variables_of_one_issuer_agree(self) -> Settings:
         keys = [name for name in ("jwt_secret", "jwks_url") if getattr(self, name) is not None]
         if len(keys) > 1:
             raise ValueError("TODO_JWT_SECRET and TODO_JWKS_URL exclude each other; TODO_ISSUERS takes several issuers")
@@ -260,31 +263,31 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _issuers_fit_together(self) -> Settings:
+    def _issuers_agree(self) -> Settings:
         if self.better_auth_url is not None and self.public_url is None:
             raise ValueError("TODO_PUBLIC_URL is required when TODO_BETTER_AUTH_URL is set")
         trusted = self.trusted_issuers
-        if len({one.issuer for one in trusted}) < len(trusted):
+        if len({issuer.issuer for issuer in trusted}) < len(trusted):
             raise ValueError("TODO_ISSUERS names an issuer that is configured already; each may be named once")
-        for one in trusted if self.resource is not None else ():
-            if one.authorization_server and self.resource not in one.audience:
-                raise ValueError("TODO_ISSUERS needs TODO_PUBLIC_URL + /mcp in the audience of an authorization_server")
-        if self.public_url is None and any(one.authorization_server for one in trusted):
+        servers = [issuer for issuer in trusted if issuer.authorization_server]
+        if self.resource is not None and any(self.resource not in server.audience for server in servers):
+            raise ValueError("TODO_ISSUERS needs TODO_PUBLIC_URL + /mcp in the audience of an authorization_server")
+        if self.public_url is None and servers:
             raise ValueError("TODO_PUBLIC_URL is required when an issuer is an authorization_server")
         return self
 
     @property
     def resource(self) -> str | None:
-        """The MCP endpoint as OAuth names it (RFC 8707)."""
+        """Return the URL of the MCP endpoint, by which OAuth names it (RFC 8707); None without a public URL."""
         return None if self.public_url is None else f"{self.public_url}/mcp"
 
     @cached_property
     def trusted_issuers(self) -> tuple[Issuer, ...]:
-        """Every issuer whose JWTs are accepted, however it was named."""
+        """Return every issuer of accepted JWTs, from all three ways to configure one."""
         admin_roles = frozenset(self.admin_roles)
-        found = [*self.issuers]
+        trusted = [*self.issuers]
         if self.jwt_issuer is not None:
-            found.append(
+            trusted.append(
                 Issuer(
                     issuer=self.jwt_issuer,
                     audience=self.jwt_audience,
@@ -295,24 +298,28 @@ class Settings(BaseSettings):
                 )
             )
         if self.better_auth_url is not None and self.resource is not None:
-            found += better_auth(self.better_auth_url, self.resource, admin_roles)
-        return tuple(found)
+            trusted += better_auth(self.better_auth_url, self.resource, admin_roles)
+        return tuple(trusted)
 
     @classmethod
     def load(cls, **overrides: object) -> Settings:
-        """Read the environment (and `.env`), with `overrides` by field name on top.
+        """Read the environment and `.env`.
+
+        Args:
+            **overrides: Values that count instead, by field name.
 
         Raises:
-            ConfigurationError: A value is wrong; one line a mistake, without the value.
+            ConfigurationError: A value is wrong.
         """
         try:
             return cls(**overrides)  # type: ignore[arg-type]  # pydantic checks them
         except ValidationError as error:
-            raise ConfigurationError("\n".join(_explain(found) for found in error.errors())) from None
+            raise ConfigurationError("\n".join(_explain(details) for details in error.errors())) from None
 
 
-def _explain(found: object) -> str:
-    error: dict[str, object] = dict(found)  # type: ignore[call-overload]  # pydantic's ErrorDetails
+def _explain(details: object) -> str:
+    """Return a line for one of pydantic's errors: the variable, and what is wrong with its value."""
+    error: dict[str, object] = dict(details)  # type: ignore[call-overload]  # pydantic's ErrorDetails
     location = error["loc"]
     message = str(error["msg"]).removeprefix("Value error, ").replace("a valid tuple", "a list")
     if not isinstance(location, tuple) or not location:

@@ -1,4 +1,4 @@
-"""Text that means one thing: strings that can be stored, JSON that parses one way."""
+"""Check strings for PostgreSQL, fold names for comparison, and parse JSON strictly."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pydantic import AfterValidator
 
 
 def storable(text: str) -> str:
-    """Refuse what PostgreSQL's `text` cannot hold.
+    """Return the text, if PostgreSQL's `text` can hold it.
 
     Raises:
-        ValueError: The text has a NUL character or a lone UTF-16 surrogate.
+        ValueError: It has a NUL character or a lone UTF-16 surrogate.
     """
     if "\x00" in text:
         raise ValueError("must not contain a NUL character")
@@ -27,15 +27,18 @@ def storable(text: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """What two spellings of one name share: no case, no compatibility variants (Unicode caseless matching, NFKC)."""
+    """Fold a name, so that spellings that differ in case or compatibility variants are equal.
+
+    Source: Unicode Standard §3.13.5, compatibility caseless matching, here NFKC instead of NFKD.
+    """
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def strict_json(raw: bytes) -> Any:
-    """Parse JSON as RFC 8259 has it, with nothing that two parsers may read in two ways.
+    """Parse JSON (RFC 8259); refuse what two parsers may read differently.
 
     Raises:
-        ValueError: It is not JSON, has NaN or Infinity, names something twice, or nests too deep.
+        ValueError: It is not JSON, has NaN or Infinity, an object with one name twice, or nests too deep.
     """
     try:
         return json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
@@ -44,10 +47,10 @@ def strict_json(raw: bytes) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError("names something twice")
-    return found
+    return members
 
 
 def _refuse_constant(_: str) -> None:

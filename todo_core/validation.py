@@ -1,4 +1,4 @@
-"""From pydantic's findings to ours: every refused field by name, never its value."""
+"""Turn pydantic's errors into ours: each refused field by its name, never with its value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 _QUOTED = re.compile(r"'([^']*)'")
 _UNPRINTABLE = re.compile(r"[^\w.\- ]", re.ASCII)
 
-_MESSAGES = {
+_MESSAGES = {  # by pydantic's type of error; the names in braces are in its context
     "missing": "is required",
     "extra_forbidden": "is not a known field",
     "literal_error": "must be one of the allowed values",
@@ -51,16 +51,16 @@ def problems(
     whole: str = "body",
     tags: Collection[str] = (),
 ) -> list[FieldProblem]:
-    """Say what is wrong with each field.
+    """Translate pydantic's errors, one problem each.
 
     Args:
-        errors: pydantic's error details.
-        known: Names to offer where a field is not known.
-        skip: Leading parts of each location to leave out ("body", "query").
-        whole: What to call the value itself.
-        tags: Tags of a union, which are no part of the caller's document.
+        errors: pydantic's error details (`ValidationError.errors()`).
+        known: Field names to offer where a field is unknown.
+        skip: Leading parts of each location to leave out, such as "body" or "query".
+        whole: Name for the value as a whole, where the error is in no field.
+        tags: Tags of a union: pydantic puts them into locations, but the caller's document does not have them.
     """
-    found = []
+    translated = []
     for error in errors:
         kind, context = str(error["type"]), dict(error.get("ctx") or {})
         location = [part for part in error["loc"][skip:] if part not in tags]
@@ -80,34 +80,45 @@ def problems(
             allowed = sorted(tags)
         elif kind == "extra_forbidden":
             allowed = known
-        found.append(FieldProblem(path_of(location) or whole, message, allowed))
-    return found
+        translated.append(FieldProblem(path_of(location) or whole, message, allowed))
+    return translated
 
 
 def path_of(location: Sequence[str | int]) -> str:
-    """Where the field is. An unknown name comes from the caller: it is cut and cleaned."""
+    """Return the parts of a location with dots between them, such as `todos.0.title`.
+
+    The name of an unknown field comes from the caller, so each part is cut to 64 characters without special ones.
+    """
     return ".".join(_UNPRINTABLE.sub("?", str(part))[:64] for part in location)
 
 
 def known_fields(kind: Any) -> list[str]:
-    """The field names of a model or a typed dictionary."""
+    """Return the field names of a model or a typed dictionary; empty for other types."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return list(kind.model_fields)
     return list(get_type_hints(kind)) if isinstance(kind, type) else []
 
 
 def refuse(error: ValidationError, kind: Any = None, *, whole: str = "body") -> InvalidInput:
-    """The refusal that tells what pydantic found."""
+    """Return the error of the tree that stands for a ValidationError.
+
+    Args:
+        error: pydantic's error.
+        kind: The model or typed dictionary that was validated, to offer its field names.
+        whole: Name for the value as a whole.
+    """
     errors = error.errors(include_url=False, include_input=False)
     return InvalidInput(problems=problems(errors, known=known_fields(kind), whole=whole))
 
 
 if TYPE_CHECKING:
     Tried = Union[T, InvalidInput]  # noqa: UP007  # `|` is not defined for a type variable
-    """One item of a batch: valid, or what is wrong with it. A bad item never fails the good ones."""
+    """An item of a batch: the valid item, or the error that refuses it, so that it does not refuse the others."""
 else:
 
     class Tried:
+        """The same at run time: a validator that returns the error instead of raising it."""
+
         def __class_getitem__(cls, kind: Any) -> Any:
             def attempt(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
                 try:

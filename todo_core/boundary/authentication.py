@@ -1,8 +1,8 @@
-"""Who is calling: a JWT or an API token becomes a `Principal`.
+"""Verify the JWT or API token of a caller, and name its user: a `Principal`.
 
-What a caller is told is always the same 401; the reason is for the log (ID7). Whether a user is
-suspended and a token still lives is asked of the database in every transaction
-(`require_active`), so what is remembered here needs no forgetting when that changes.
+A caller gets the same 401 for every reason; the reason is in the log (ID7). A verified token is cached for a minute.
+The cache may outlive a suspension or a revocation, because every transaction asks the database for both
+(`require_active`).
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from todo_core.storage.database import Database
 from todo_core.storage.statements import Statement, parameter
 
 CACHED_FOR: Final = 60.0
-"""Seconds a verified token is remembered."""
+"""Seconds for which a verified token is cached."""
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A user whose token was verified."""
+    """The user and the scopes of a verified token."""
 
     user_id: int
     scopes: frozenset[Scope]
@@ -55,12 +55,13 @@ _SEEN = Statement(
         func.set_config("app.subject", parameter("subject", Text()), True),
     )
 )
+"""Name the user of a token: row-level security shows this user's row, and lets it be made."""
 _user = User.__table__  # type: ignore[attr-defined]
 _HAS_NO_NAME = and_(_user.c.display_name.is_(None), not_(_user.c.is_name_chosen))
-"""A name that the user took away stays away; one that was never there may come with a later token."""
-_WRITTEN_DOWN = (_user.c.id, _user.c.role, _user.c.email, _HAS_NO_NAME.label("has_no_name"))
+"""Whether a token may give the user a name: there is none, and the user did not clear it."""
+_STORED = (_user.c.id, _user.c.role, _user.c.email, _HAS_NO_NAME.label("has_no_name"))
 _FIND_USER = Statement(
-    select(*_WRITTEN_DOWN).where(
+    select(*_STORED).where(
         _user.c.issuer == parameter("issuer", Text()), _user.c.subject == parameter("subject", Text())
     )
 )
@@ -75,7 +76,7 @@ _MAKE_USER = Statement(
         display_name=parameter("name", Text()),
     )
     .on_conflict_do_nothing()
-    .returning(*_WRITTEN_DOWN)
+    .returning(*_STORED)
 )
 _RENEW_USER = Statement(
     update(_user)
@@ -91,6 +92,7 @@ _RENEW_USER = Statement(
 _PRESENT = Statement(
     select(func.set_config("app.token_hash", func.encode(parameter("hash", LargeBinary()), "hex"), True))
 )
+"""Name the hash of an API token: row-level security shows the row with this hash."""
 _USE_TOKEN = Statement(
     update(ApiToken)
     .where(
@@ -106,74 +108,84 @@ _USE_TOKEN = Statement(
     )
     .returning(col(ApiToken.id), col(ApiToken.user_id), col(ApiToken.scopes))
 )
+"""Find a live API token, and store its last use to the minute."""
 
 
 class Identity:
-    """Verifies tokens and remembers for a minute whom they name."""
+    """Verifies tokens, and caches their principals for a minute."""
 
     def __init__(self, settings: Settings, database: Database, limits: Limits, clock: Callable[[], datetime]) -> None:
+        """Verify nothing yet.
+
+        Args:
+            settings: The trusted issuers, and the time zone of new users.
+            database: Where users and API tokens are.
+            limits: Counts refused tokens.
+            clock: Returns the present moment, with a time zone.
+        """
         self._settings = settings
         self._database = database
         self._limits = limits
         self._clock = clock
         self._verifier = Verifier(settings.trusted_issuers, clock)
         self._principals: TTLCache[bytes, tuple[Principal, float]] = TTLCache(10_000, CACHED_FOR)
+        """By SHA-256 of the token: the principal, and when the token expires, in seconds since the epoch."""
 
     async def ready(self) -> None:
-        """Whether tokens can be checked.
+        """Return once the keys of every issuer are known.
 
         Raises:
-            Unavailable: The keys of an issuer were never reached.
+            Unavailable: Those of one cannot be fetched.
         """
         await self._verifier.ready()
 
     async def aclose(self) -> None:
-        """Let go of connections."""
+        """Close the connections to the issuers."""
         await self._verifier.close()
 
     async def authenticate(self, token: str | None, address: str | None = None) -> Principal:
-        """The user that a bearer token names.
+        """Verify a bearer token and return its principal.
 
         Args:
-            token: What the caller presents.
-            address: Where the request comes from; one that sends many refused tokens has to wait.
+            token: The token, if there is one.
+            address: Where the request comes from; an address that sent many refused tokens has to wait.
 
         Raises:
-            Unauthenticated: There is no token, or it is not accepted. The log has the reason.
-            TooManyRequests: The address sent too many that were not.
-            Unavailable: The database, or the keys to check the token with, cannot be reached.
+            Unauthenticated: There is no token, or it is not accepted. The reason is in the log.
+            TooManyRequests: The address sent too many refused tokens.
+            Unavailable: The database, or the keys that verify the token, cannot be reached.
         """
         if not token:
             _log.info("token_refused", reason="no token")
             raise Unauthenticated
         key = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        known = self._principals.get(key)
-        if known is not None and known[1] > self._clock().timestamp():
-            return known[0]
+        cached = self._principals.get(key)
+        if cached is not None and cached[1] > self._clock().timestamp():
+            return cached[0]
         await self._limits.require_login(address)
         try:
-            principal, until = await (self._token(token) if api_tokens.looks_like(token) else self._jwt(token))
+            principal, expires_at = await (self._token(token) if api_tokens.looks_like(token) else self._jwt(token))
         except RefusedError as reason:
             _log.info("token_refused", reason=str(reason))
             await self._limits.refused_login(address)
             raise Unauthenticated(presented=True) from None
-        self._principals[key] = (principal, until)
+        self._principals[key] = (principal, expires_at)
         return principal
 
     def forget(self, principal: Principal) -> None:
-        """Verify the tokens of a principal anew: the database knows its user or token no more."""
-        for key in [key for key, (known, _) in self._principals.items() if known == principal]:
+        """Drop a principal from the cache, because its user or API token is gone from the database."""
+        for key in [key for key, (cached, _) in self._principals.items() if cached == principal]:
             self._principals.pop(key, None)
 
     async def local(self, name: str, role: UserRole | None = None) -> Principal:
-        """The local user of that name, with every scope that the role has (ID6).
+        """Return the principal of a local user (ID6), made if new, with every scope of its role.
 
         Args:
-            name: 1 to 255 printable characters.
-            role: The user's role from now on; None leaves it.
+            name: The user's name, 1 to 255 printable characters.
+            role: The role to store; None leaves the stored one.
 
         Raises:
-            InvalidInput: The name cannot be one.
+            InvalidInput: No user can have this name.
         """
         if not 1 <= len(name) <= MAX_SUBJECT_LENGTH or not name.isprintable():
             raise InvalidInput("A user's name has 1 to 255 printable characters.")
@@ -181,10 +193,14 @@ class Identity:
         return Principal(await self._sign_in(LOCAL_ISSUER, name, role), scopes)
 
     async def operator(self) -> Principal:
-        """Whoever runs the command line has the database itself: an admin."""
+        """Return the principal that administers accounts on the command line.
+
+        It needs no token: whoever runs the command line has the connection string of the database.
+        """
         return Principal(await self._sign_in(OPERATOR_ISSUER, "operator", "admin"), frozenset(ALL_SCOPES))
 
     async def _token(self, token: str) -> tuple[Principal, float]:
+        """Return the principal of an API token, never to expire in the cache: the database watches its expiry."""
         if not api_tokens.is_well_formed(token):
             raise RefusedError("api token with a wrong shape or checksum")
         digest = api_tokens.digest(token)
@@ -196,29 +212,30 @@ class Identity:
         return Principal(row["user_id"], frozenset(row["scopes"]), row["id"]), float("inf")
 
     async def _jwt(self, token: str) -> tuple[Principal, float]:
+        """Return the principal of a JWT, and when the JWT expires, in seconds since the epoch."""
         claims = await self._verifier.verify(token)
         user_id = await self._sign_in(claims.issuer, claims.subject, claims.role, claims)
         return Principal(user_id, claims.scopes, is_delegated=claims.is_delegated), claims.expires_at
 
     async def _sign_in(self, issuer: str, subject: str, role: UserRole | None, claims: Claims | None = None) -> int:
-        """Return the user's id; make the user at first sight, with role and e-mail of the latest token from then on.
+        """Return the id of the user with that issuer and subject; make the user if new.
 
-        What of a token counts when is in `specs/identity/tokens.md`.
+        Store the role, the e-mail and the name that the token gives, if they changed (`specs/identity/tokens.md`).
         """
         who = {"issuer": issuer, "subject": subject}
         email, name = (claims.email, claims.name) if claims is not None else (None, None)
         async with self._database.begin() as transaction:
             await transaction.row(_SEEN, **who)
             zone = self._settings.time_zone
-            found = (
+            user = (
                 await transaction.row(_FIND_USER, **who)
                 or await transaction.row(_MAKE_USER, **who, time_zone=zone, role=role or "user", email=email, name=name)
-                or await transaction.row(_FIND_USER, **who)  # somebody else's transaction made it in between
+                or await transaction.row(_FIND_USER, **who)  # another transaction made it between the two
             )
-            assert found is not None  # one of the two inserted it
-            new = {"role": role or found["role"], "email": email or found["email"]}
-            is_new = new != {"role": found["role"], "email": found["email"]}
-            if is_new or (name is not None and found["has_no_name"]):
-                await transaction.rows(_RENEW_USER, **who, **new, name=name)
-        user_id: int = found["id"]
+            assert user is not None  # this transaction made it, or the other one did
+            latest = {"role": role or user["role"], "email": email or user["email"]}
+            is_changed = latest != {"role": user["role"], "email": user["email"]}
+            if is_changed or (name is not None and user["has_no_name"]):
+                await transaction.rows(_RENEW_USER, **who, **latest, name=name)
+        user_id: int = user["id"]
         return user_id

@@ -1,4 +1,4 @@
-"""A guard against accidents: much does not go to the trash unless a person agreed."""
+"""Guard against accidents: refuse to move many todos to the trash unless a person agreed."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from todo_core.boundary.operation import Tx
 from todo_core.errors import ConfirmationRequired
 
 UNASKED: Final = 10
-"""So many todos go to the trash without a question."""
+"""Most todos that go to the trash without a question."""
 
 
 def confirm(tx: Tx, count: int) -> None:
-    """Refuse, and so undo, what put too many todos into the trash; call it when they are counted.
+    """Refuse an operation that moved too many todos to the trash, and so roll it back.
+
+    Call it after the move, when the todos are counted.
 
     Args:
-        tx: The transaction that put them there.
-        count: How many these are.
+        tx: The transaction of the move.
+        count: Todos that it moved.
 
     Raises:
-        ConfirmationRequired: They are more than go unasked.
+        ConfirmationRequired: They are more than `UNASKED`, and nobody confirmed.
     """
     if count > UNASKED and not (tx.caller.confirmed or tx.caller.dry_run):
         raise ConfirmationRequired(count)

@@ -1,8 +1,8 @@
 """Count requests against one limit, in this process or in Redis.
 
-The counting is the `limits` library's sliding window counter: a refused request takes nothing, and no two
-windows can be spent at their border. When Redis is down or hangs, each process counts by itself and asks Redis again
-after a pause, so that no request fails for it (`docs/decisions/0011-rate-limits.md`).
+The `limits` library's sliding window counter is used: a refused request takes nothing, and nobody can spend two
+windows around the border between them. While Redis is down or hangs, each process counts its own requests, and one of
+them asks Redis again after each pause: no request fails because of Redis (`docs/decisions/0011-rate-limits.md`).
 """
 
 from __future__ import annotations
@@ -21,44 +21,66 @@ if TYPE_CHECKING:
     from redis.asyncio import ConnectionPool
 
 REDIS_TIMEOUT: Final = 0.08
-"""Seconds Redis may take for one answer, and for all that a request asks of it."""
+"""Seconds that Redis may take for one answer, and for all answers that a request needs."""
 REDIS_PAUSE: Final = 2.0
-"""Seconds until Redis is asked again after it failed."""
+"""Seconds after which Redis is asked again when it failed."""
 REDIS_CONNECTIONS: Final = 100
+"""Requests of a process that ask Redis at the same time; others wait for their turn."""
 
 _log = structlog.get_logger()
 
 
 class Budget(NamedTuple):
-    """What is left of a limit."""
+    """What is left of a limit, in the terms of draft-ietf-httpapi-ratelimit-headers."""
 
     policy: str
+    """Name of the limit: `user` or `login`."""
     quota: int
+    """Requests in a window."""
     window: int
-    """Seconds."""
+    """Length of the window in seconds."""
     remaining: int
+    """Requests that are left."""
     reset: int
-    """Seconds until there is more."""
+    """Seconds until more are left; 0 if none was used."""
 
 
 class Window:
-    """The sliding window counter of one limit in this process, as the library counts it.
+    """The sliding window counter of one limit in this process.
 
-    The library's own in-memory storage cleans up in a thread every 10 ms, which costs a quarter of the
-    throughput. Here a window that is over goes as a whole.
+    It counts as the library does. The library's own storage in memory cleans up in a thread every 10 ms, which costs a
+    quarter of the throughput; here the counts of a window are dropped together when it is over.
     """
 
     def __init__(self, name: str, item: RateLimitItem, clock: Callable[[], float] = time.time) -> None:
+        """Count nothing yet.
+
+        Args:
+            name: Name of the limit.
+            item: The limit.
+            clock: Returns seconds since the epoch.
+        """
         self._name = name
         self._item = item
         self._seconds = item.get_expiry()
         self._clock = clock
         self._number = 0.0
+        """Number of the current window, counted from the epoch."""
         self._current: dict[str, int] = {}
+        """By key, what was taken in the current window."""
         self._previous: dict[str, int] = {}
+        """By key, what was taken in the window before."""
 
     def hit(self, key: str, cost: int) -> tuple[bool, Budget]:
-        """Count, if it passes; whether it did, and what is left. A cost of 0 only looks."""
+        """Take a cost from the key's budget, if enough is left.
+
+        Args:
+            key: Whose budget: a user or an address.
+            cost: How much; 0 takes nothing and only returns the budget.
+
+        Returns:
+            Whether enough was left, and the budget afterwards.
+        """
         number, into = divmod(self._clock(), self._seconds)
         if number != self._number:
             self._previous = self._current if number == self._number + 1 else {}
@@ -72,7 +94,14 @@ class Window:
 
 
 def _budget(name: str, item: RateLimitItem, past: tuple[int, float], present: tuple[int, float]) -> Budget:
-    """What is left, of the counts of two windows, each with the seconds for which it still counts."""
+    """Return the budget that the counts of two windows leave.
+
+    Args:
+        name: Name of the limit.
+        item: The limit.
+        past: What was taken in the window before, and the seconds for which that still counts in part.
+        present: What was taken in the current window, and the seconds until it is over.
+    """
     (previous, previous_left), (current, current_left) = past, present
     window = item.get_expiry()
     used = math.floor(previous * previous_left / window) + current
@@ -84,7 +113,7 @@ def _budget(name: str, item: RateLimitItem, past: tuple[int, float], present: tu
 
 
 class Counter:
-    """Counts one limit, in Redis while it answers, and in this process otherwise."""
+    """Counts one limit in Redis, or in this process if there is no Redis or it does not answer."""
 
     def __init__(
         self,
@@ -93,6 +122,14 @@ class Counter:
         shared: RedisStorage | None,
         monotonic: Callable[[], float],
     ) -> None:
+        """Count nothing yet.
+
+        Args:
+            name: Name of the limit.
+            item: The limit.
+            shared: Redis, if several processes share the limit.
+            monotonic: Returns seconds of a clock that never goes back.
+        """
         self._name = name
         self._item = item
         self._local = Window(name, item)
@@ -100,45 +137,50 @@ class Counter:
         self._monotonic = monotonic
         self._turn = asyncio.Semaphore(REDIS_CONNECTIONS)
         self._paused_until: float | None = None
-        """Not None while Redis fails."""
+        """When Redis may be asked again after it failed; None while it answers."""
 
     async def hit(self, key: str, cost: int) -> tuple[bool, Budget]:
-        """Count, if it passes; whether it did, and what is left. A cost of 0 only looks."""
+        """Take a cost from the key's budget, if enough is left; see `Window.hit`."""
         if self._shared is not None:
-            found = await self._hit_redis(self._shared, key, cost)
-            if found is not None:
-                return found
+            counted = await self._hit_redis(self._shared, key, cost)
+            if counted is not None:
+                return counted
         return self._local.hit(key, cost)
 
     async def _hit_redis(self, shared: RedisStorage, key: str, cost: int) -> tuple[bool, Budget] | None:
-        """The answer, or None when Redis does not give one in time."""
-        from redis.exceptions import RedisError
-
-        named, quota, window = self._item.key_for(self._name, key), self._item.amount, self._item.get_expiry()
-        asks_again = self._paused_until is not None
+        """Do the same in Redis; return None if Redis is paused, or does not answer in time."""
+        is_trial = self._paused_until is not None
         if not self._may_ask():
             return None
         async with self._turn:
-            if self._paused_until is not None and not asks_again:
-                return None  # Redis failed while this one waited: it need not find out by itself
-            try:
-                async with asyncio.timeout(REDIS_TIMEOUT):
-                    passed = not cost or await shared.acquire_sliding_window_entry(named, quota, window, cost)
-                    previous, previous_left, current, expires = await shared.get_sliding_window(named, window)
-            except (RedisError, OSError, TimeoutError) as error:
-                if self._paused_until is None:
-                    _log.warning("redis_failed", error=type(error).__name__)
-                self._paused_until = self._monotonic() + REDIS_PAUSE
-                return None
-        if asks_again:
+            if self._paused_until is not None and not is_trial:
+                return None  # Redis failed while this request waited for its turn: do not let it time out too
+            counted = await self._ask(shared, key, cost)
+        if counted is not None and is_trial:
             self._paused_until = None
             _log.info("redis_back")
-        # Redis keeps a count for the window after its own.
+        return counted
+
+    async def _ask(self, shared: RedisStorage, key: str, cost: int) -> tuple[bool, Budget] | None:
+        """Ask Redis; if it does not answer in time, pause it and return None."""
+        from redis.exceptions import RedisError
+
+        redis_key, quota, window = self._item.key_for(self._name, key), self._item.amount, self._item.get_expiry()
+        try:
+            async with asyncio.timeout(REDIS_TIMEOUT):
+                passed = not cost or await shared.acquire_sliding_window_entry(redis_key, quota, window, cost)
+                previous, previous_left, current, expires = await shared.get_sliding_window(redis_key, window)
+        except (RedisError, OSError, TimeoutError) as error:
+            if self._paused_until is None:
+                _log.warning("redis_failed", error=type(error).__name__)
+            self._paused_until = self._monotonic() + REDIS_PAUSE
+            return None
+        # A count stays in Redis for one window more than its own, so `expires` may be up to two windows.
         left = expires % window or window
         return passed, _budget(self._name, self._item, (previous, previous_left), (current, left))
 
     def _may_ask(self) -> bool:
-        """While Redis fails one request asks it again after each pause, and the others go on without."""
+        """Return whether this request asks Redis: while Redis fails, one request does after each pause."""
         if self._paused_until is None:
             return True
         now = self._monotonic()
@@ -149,6 +191,7 @@ class Counter:
 
 
 def redis_pool(url: str) -> ConnectionPool:
+    """Make the connections to Redis, without retries: a slow answer is as good as none. Connects to nothing yet."""
     from redis.asyncio import ConnectionPool
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
@@ -163,6 +206,7 @@ def redis_pool(url: str) -> ConnectionPool:
 
 
 def redis_storage(pool: ConnectionPool) -> RedisStorage:
+    """Make the `limits` library's storage on a pool."""
     from limits.aio.storage import RedisStorage
 
     options: dict[str, Any] = {"connection_pool": pool}

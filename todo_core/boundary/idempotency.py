@@ -1,9 +1,9 @@
-"""Safe retries: the first answer to a request is kept, and a repetition gets it again.
+"""Keep the first answer to a request, and give it again to a retry with the same idempotency key.
 
-Follows draft-ietf-httpapi-idempotency-key-header: the same key and request replays, another
-request under the key is refused with 422, one that is still running with 409. Keys belong to a
-user and live for 24 hours. Only answers of committed transactions are kept: a request that was
-refused as a whole changed nothing and may be tried again.
+Source: draft-ietf-httpapi-idempotency-key-header. The same key with the same request gets the first answer; with
+another request it is refused with 422, and while the first request is running with 409. Keys belong to a user and
+last 24 hours. Only answers of committed transactions are kept: a request that was refused as a whole changed nothing
+and may be sent again.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from todo_core.storage.statements import Statement, mine, parameter
 from todo_core.text import json_text
 
 LIFETIME: Final = timedelta(hours=24)
+"""How long an answer is kept."""
 _BESIDE_TODOS: Final = ("subtasks_changed", "next")
 """What answers that were stored before they named `beside` said besides a row. They are gone a day after the update."""
 
@@ -37,6 +38,7 @@ _TRY_LOCK = Statement(
         )
     )
 )
+"""Lock a user's key, unless another transaction has the lock."""
 _FIND = Statement(
     select(
         func.pg_advisory_xact_lock(parameter("user_id", BigInteger())),
@@ -57,6 +59,7 @@ _FIND = Statement(
         .label("fingerprint"),
     )
 )
+"""Lock the user's writes, and read the answer and the fingerprint that are kept for a key."""
 _new = insert(IdempotencyKey).values(
     user_id=parameter("user_id", BigInteger()),
     key=parameter("key", Text()),
@@ -76,35 +79,36 @@ _KEEP = Statement(
 
 
 def fingerprint(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
-    """What makes two requests the same: the operation and all it was given."""
+    """Return the SHA-256 of an operation's name and arguments: two requests with the same one are the same."""
     return hashlib.sha256(operation.encode() + b"\x00" + to_json([args, kwargs], fallback=_describe)).digest()
 
 
 def _describe(value: object) -> object:
+    """Return what stands for a refused item of a batch in a fingerprint."""
     if isinstance(value, TodoError):
         return value.as_dict()
     raise TypeError(f"{type(value).__name__} cannot be part of a request")
 
 
 async def claim(transaction: Transaction, key: str, fingerprint: bytes) -> Changed[Any] | None:
-    """Take the key and then the user's write lock; the first answer, if there is one.
+    """Lock the key and then the user's writes; return the answer that is kept for the key, if there is one.
 
     Raises:
-        RequestInProgress: Another request holds the key.
-        IdempotencyKeyReused: The key belongs to a different request.
+        RequestInProgress: A request with this key is running.
+        IdempotencyKeyReused: The answer is to a different request.
     """
     if not await transaction.value(_TRY_LOCK, key=key):
         raise RequestInProgress
-    found = await transaction.row(_FIND, key=key)
-    if found is None or found["reply"] is None:
+    kept = await transaction.row(_FIND, key=key)
+    if kept is None or kept["reply"] is None:
         return None
-    if found["fingerprint"] != fingerprint:
+    if kept["fingerprint"] != fingerprint:
         raise IdempotencyKeyReused
-    return _decode(orjson.loads(found["reply"]))
+    return _decode(orjson.loads(kept["reply"]))
 
 
 async def keep(transaction: Transaction, key: str, fingerprint: bytes, result: Changed[Any]) -> None:
-    """Store the answer, in the transaction that made it true."""
+    """Store the answer, in the transaction of the changes it tells of."""
     await transaction.rows(_KEEP, key=key, fingerprint=fingerprint, reply=_encode(result))
 
 
@@ -114,7 +118,7 @@ def _encode(result: Changed[Any]) -> str:
             "error": {
                 "code": item.code,
                 "detail": item.detail,
-                "problems": [p.as_dict() for p in item.problems],
+                "problems": [problem.as_dict() for problem in item.problems],
                 "extra": item.extra,
             }
         }
@@ -140,10 +144,13 @@ def _done(stored: dict[str, Any]) -> Done:
 
 
 def _refusal(stored: dict[str, Any]) -> TodoError:
-    kinds = {kind.code: kind for kind in _family(TodoError)}
-    found = [FieldProblem(p["field"], p["message"], p.get("allowed", ())) for p in stored["problems"]]
-    return kinds[stored["code"]](stored["detail"], problems=found, extra=stored["extra"])
+    """Make the error of a refused item from what `_encode` stored."""
+    classes = {error.code: error for error in _with_subclasses(TodoError)}
+    problems = [
+        FieldProblem(problem["field"], problem["message"], problem.get("allowed", ())) for problem in stored["problems"]
+    ]
+    return classes[stored["code"]](stored["detail"], problems=problems, extra=stored["extra"])
 
 
-def _family(kind: type[TodoError]) -> list[type[TodoError]]:
-    return [kind, *(member for child in kind.__subclasses__() for member in _family(child))]
+def _with_subclasses(error: type[TodoError]) -> list[type[TodoError]]:
+    return [error, *(descendant for child in error.__subclasses__() for descendant in _with_subclasses(child))]

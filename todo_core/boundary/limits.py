@@ -1,4 +1,4 @@
-"""Limit how often: requests per user, and refused tokens per address (OP5)."""
+"""Limit the requests of a user and the refused tokens of an address (OP5)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,15 @@ TellBudget = Callable[[Budget], None]
 
 
 class Limits:
-    """The limits of one process."""
+    """The two limits of a process, each counted in Redis or in this process, or off."""
 
     def __init__(self, settings: Settings, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            settings: The limits, and Redis if several processes share them.
+            monotonic: Returns seconds of a clock that never goes back.
+        """
         self._pool = None if settings.redis_url is None else redis_pool(settings.redis_url.get_secret_value())
         shared = None if self._pool is None else redis_storage(self._pool)
 
@@ -34,7 +40,7 @@ class Limits:
         self._login = counter("login", settings.login_limit)
 
     async def aclose(self) -> None:
-        """Let go of connections."""
+        """Close the connections to Redis."""
         if self._pool is not None:
             await self._pool.aclose()
 
@@ -42,9 +48,9 @@ class Limits:
         """Take what a request costs from its user's budget.
 
         Args:
-            user_id: Whose.
-            cost: How much; 1 for each row that the request names.
-            tell: Is told what is left, also when that is too little.
+            user_id: The user.
+            cost: Requests that it counts as: the items of a batch, else 1.
+            tell: Receives what is left, also when that is too little.
 
         Raises:
             TooManyRequests: Too little is left; nothing was taken.
@@ -58,7 +64,7 @@ class Limits:
             raise TooManyRequests(budget.reset)
 
     async def require_login(self, address: str | None) -> None:
-        """Refuse to look at another token from an address that sent too many bad ones.
+        """Refuse an address that sent too many refused tokens, before its next one is verified.
 
         Raises:
             TooManyRequests: It has to wait.
@@ -70,13 +76,13 @@ class Limits:
             raise TooManyRequests(budget.reset)
 
     async def refused_login(self, address: str | None) -> None:
-        """Count a refused token."""
+        """Count a refused token of an address."""
         if self._login is not None and address is not None:
             await self._login.hit(_network(address), 1)
 
 
 def _network(address: str) -> str:
-    """Whom an address belongs to: an IPv6 customer has a whole /64."""
+    """Return what counts as one address: an IPv4 address, or the /64 of an IPv6 one, which belongs to one customer."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

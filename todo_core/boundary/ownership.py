@@ -1,4 +1,4 @@
-"""Why rows were not found."""
+"""Tell apart why rows were not found: another user has them, or nobody has."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ _BELONG_TO_ANOTHER = Statement(
 
 
 async def missing(tx: Tx, entity: str, ids: Sequence[int]) -> dict[int, TodoError]:
-    """403 for somebody else's row, 404 for none, and neither says more (OW4). Asked only after a miss."""
+    """Return the error for each row that was not found: `NotOwner` if another user has it, else `NotFound` (OW4).
+
+    Call it only after a miss: it is one more round trip.
+
+    Args:
+        tx: The transaction that did not find them.
+        entity: Kind of the rows, such as "todo".
+        ids: Their ids.
+    """
     if not ids:
         return {}
     others = await tx.value(_BELONG_TO_ANOTHER, entity=entity, ids=list(ids))

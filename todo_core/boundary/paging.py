@@ -1,8 +1,8 @@
-"""Cursors: where a page ended, opaque to clients and sealed against change.
+"""Make and open cursors: where a page ended, opaque to clients and signed.
 
-A cursor holds the sort key and the id of the last row (keyset pagination), and a digest of the
-filter it belongs to. It is signed (keyed BLAKE2b, RFC 7693), so a changed cursor, or one used with another filter, is
-refused in so many words instead of giving a wrong page.
+A cursor holds the sort key and the id of the page's last row (keyset pagination). Its signature (keyed BLAKE2b,
+RFC 7693) is over these and the filter of the list: a cursor that was changed, or is used with another filter, is
+refused instead of giving a wrong page.
 """
 
 from __future__ import annotations
@@ -18,27 +18,34 @@ import orjson
 from todo_core.errors import FieldProblem, InvalidInput
 
 _SEAL_BYTES = 12
+"""Length of the signature."""
 _NOT_OURS = "is not a cursor of this list; leave it out for the first page, and keep the filters the same"
 
 
 class Cursors:
-    """Makes and opens cursors with one key, which every process of an installation shares."""
+    """Makes and opens cursors with the key that all processes of an installation share."""
 
     __slots__ = ("_key",)
 
     def __init__(self, key: bytes) -> None:
+        """Take the key, at most 64 bytes."""
         self._key = key
 
     def make(self, place: list[Any], scope: str) -> str:
-        """Seal `place`, the last row's sort key and id, for the pages of `scope`."""
+        """Return the cursor for the page after a row.
+
+        Args:
+            place: The row's sort key and id.
+            scope: The list, with its filter and order, of which it is a page.
+        """
         body = orjson.dumps(place)
         return base64.urlsafe_b64encode(self._seal(body, scope) + body).rstrip(b"=").decode()
 
     def open(self, cursor: str, scope: str) -> list[Any]:
-        """The place that `make` sealed.
+        """Return the place from which `make` made the cursor.
 
         Raises:
-            InvalidInput: The cursor was changed, or belongs to another filter or order.
+            InvalidInput: The cursor was changed, or belongs to another list, filter or order.
         """
         try:
             raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
