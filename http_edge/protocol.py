@@ -1,8 +1,8 @@
-"""HTTP/1.1 as uvicorn speaks it, with the limits that it lacks.
+"""Limit what uvicorn's HTTP/1.1 protocol takes, and how long it waits.
 
 A request must arrive whole and in time, and its head must be small: uvicorn takes 20,000 headers,
 takes trailers for headers, and waits for ever. What breaks a limit is refused before the
-application sees it; an answer that is on its way is finished first.
+application sees it; an answer that is being sent is finished first.
 
 `uvicorn.protocols.http.httptools_impl` is not documented. It is subclassed all the same, because nothing public counts
 and times what comes before there is a request: of uvicorn's settings one bounds the time between two requests, and one
@@ -22,33 +22,41 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from http_edge import problems
 
 Phase = Literal["between", "head", "body"]
+"""Which part of a request comes next: none has begun, its head, or its body with the trailers."""
 
 MAX_HEADERS: Final = 100
+"""Headers of a request."""
 MAX_HEAD_BYTES: Final = 16 * 1024
-"""Address and headers together, and trailers."""
+"""Bytes of the address, the headers and the trailers together."""
 MAX_UNREADABLE_BYTES: Final = 32 * 1024
-"""What may come without making up a header or a piece of the body."""
+"""Bytes that may come without completing a header or a piece of the body."""
 HEAD_SECONDS: Final = 10.0
-"""Until the head has arrived, from the connection's or the request's first moment."""
+"""Seconds until the head has arrived, from the start of the connection or of the request."""
 BODY_SECONDS: Final = 30.0
-"""Until the body has arrived, from the end of the head."""
+"""Seconds until the body has arrived, from the end of the head."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection. uvicorn calls `data_received`; its parser then calls the methods `on_…`."""
 
     head_seconds = HEAD_SECONDS
     body_seconds = BODY_SECONDS
 
     _phase: Phase = "between"
     _deadline: asyncio.TimerHandle | None = None
-    _head_bytes = _hosts = 0
+    """The timer of the present phase; None while nothing is waited for."""
+    _head_bytes = 0
+    """Bytes of the request's address, headers and trailers."""
+    _hosts = 0
+    """Host headers of the request."""
     _unreadable_bytes = 0
-    """Since the parser last understood something."""
+    """Bytes since the last callback of the parser."""
     _understood_bytes = 0
-    """Of what came last."""
+    """Bytes of the latest chunk that reached a callback."""
     _completed = False
+    """Whether the latest chunk completed a request."""
     _is_refused = False
+    """Whether a limit was broken: everything that comes after is ignored."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -64,25 +72,40 @@ class LimitedProtocol(HttpToolsProtocol):
             super().data_received(data)
             self._watch(len(data), phase)
 
-    def _watch(self, received: int, phase: Phase) -> None:
-        """See to it that what has begun goes on, and ends."""
+    def _watch(self, received: int, phase_before: Phase) -> None:
+        """After a chunk, set the timer for what must come next; refuse a request that grows without a callback.
+
+        Args:
+            received: Bytes of the chunk.
+            phase_before: The phase in which it came.
+        """
         if self._is_refused:
             return
         if self._phase == "between":
-            if self._completed:
-                self._allow(None)
-            elif self._deadline is None:  # empty lines: uvicorn stops waiting for them
-                self._allow(self.head_seconds)
+            self._watch_pause()
             return
-        # A header, a trailer or a chunk's extension that never ends reaches no callback.
-        if self._understood_bytes:
-            self._unreadable_bytes = received - self._understood_bytes if self._phase == "head" else 0
-        else:
-            self._unreadable_bytes += received
+        self._count_unreadable(received)
         if self._unreadable_bytes > MAX_UNREADABLE_BYTES:
             self._refuse(problems.of_status(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE))
-        elif self._phase != phase or self._completed or self._deadline is None:
+        elif self._phase != phase_before or self._completed or self._deadline is None:
+            # Another phase, or the same one of the next request. Within a phase the time runs on, however much comes.
             self._allow(self.head_seconds if self._phase == "head" else self.body_seconds)
+
+    def _watch_pause(self) -> None:
+        """Leave the pause after a request to uvicorn's timer; set one if empty lines, which end that timer, came."""
+        if self._completed:
+            self._allow(None)
+        elif self._deadline is None:
+            self._allow(self.head_seconds)
+
+    def _count_unreadable(self, received: int) -> None:
+        """Count bytes that reach no callback: a header, a trailer or a chunk extension that never ends."""
+        if not self._understood_bytes:
+            self._unreadable_bytes += received
+        elif self._phase == "head":
+            self._unreadable_bytes = received - self._understood_bytes
+        else:
+            self._unreadable_bytes = 0
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -116,22 +139,23 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refuse(problems.MALFORMED_REQUEST)
 
     def _count(self, size: int) -> None:
+        """Count bytes of the address, a header or a trailer; refuse a head that is too large."""
         self._understood_bytes += size
         self._head_bytes += size
         if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
             self._stop(problems.of_status(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE))
 
     def _stop(self, problem: dict[str, Any]) -> None:
-        """Refuse in the middle of parsing.
+        """Refuse the request from a callback of the parser.
 
         Raises:
-            ValueError: So that the parser stops.
+            ValueError: Always, which stops the parser.
         """
         self._refuse(problem)
         raise ValueError
 
     def _allow(self, seconds: float | None) -> None:
-        """Give the other side so long, and no longer."""
+        """Refuse the request after these seconds, unless the next call comes first; None stops the timer."""
         if self._deadline is not None:
             self._deadline.cancel()
         self._deadline = None if seconds is None else self.loop.call_later(seconds, self._too_late)
@@ -140,19 +164,25 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refuse(problems.of_status(HTTPStatus.REQUEST_TIMEOUT))
 
     def _refuse(self, problem: dict[str, Any]) -> None:
-        """Answer and close; if the answer to an earlier request is on its way, close after that one."""
+        """Answer with a problem and close the connection; finish the answer to an earlier request first."""
         if self._is_refused or self.transport.is_closing():
             return
         self._is_refused = True
         self._allow(None)
-        is_answering = self.cycle is not None and not self.cycle.response_complete
-        if is_answering and self._phase != "body":
-            self.cycle.keep_alive = False
+        answering = self.cycle if self.cycle is not None and not self.cycle.response_complete else None
+        if answering is not None and self._phase != "body":
+            # It answers an earlier request. uvicorn closes the connection after it.
+            answering.keep_alive = False
             return
-        if not is_answering or not self.cycle.response_started:
-            body = problems.as_json(problem)
-            line = f"HTTP/1.1 {problem['status']} {problem['title']}\r\ncontent-type: {problems.MEDIA_TYPE}\r\n"
-            self.transport.write(f"{line}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
-        if is_answering:
-            self.cycle.disconnected = True
+        if answering is None or not answering.response_started:
+            self._send(problem)
+        if answering is not None:
+            # It answers the request whose body is refused: the application sees that the client is gone.
+            answering.disconnected = True
         self.transport.close()
+
+    def _send(self, problem: dict[str, Any]) -> None:
+        """Write an answer with a problem (RFC 9457), past uvicorn."""
+        body = problems.as_json(problem)
+        line = f"HTTP/1.1 {problem['status']} {problem['title']}\r\ncontent-type: {problems.MEDIA_TYPE}\r\n"
+        self.transport.write(f"{line}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
