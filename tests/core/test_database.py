@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import anyio
 import asyncpg
 import pytest
-from sqlalchemy import Integer, Text, func, literal, select
+from sqlalchemy import BigInteger, Integer, Text, func, literal, select
 
 from tests.core.support import (
     CoreOpener,
@@ -161,13 +162,28 @@ async def test_a_mistake_of_ours_is_not_called_an_outage(ann: Caller) -> None:
         await ann.perform(as_operation(mistake))
 
 
-def test_a_statement_wants_every_parameter_and_keeps_its_literals() -> None:
-    statement = Statement(select(parameter("given", Text()), literal("kept", Text())))
+def test_a_statement_wants_every_parameter() -> None:
+    statement = Statement(select(parameter("given", Text()), parameter("more", Integer())))
 
-    assert statement.arguments({"given": "here"}) == ["here", "kept"]
-    assert statement.arguments({"given": None}) == [None, "kept"]
+    assert statement.parameters == ("given", "more")
+    assert statement.arguments({"more": 1, "given": "here", "unknown": 2}) == ["here", 1]
+    assert statement.arguments({"given": None, "more": None}) == [None, None]
     with pytest.raises(KeyError):
-        statement.arguments({})
+        statement.arguments({"given": "here"})
+
+
+async def test_constants_are_part_of_the_text_and_arrive_as_they_are(ann: Caller) -> None:
+    constants = ["it's", "a \\ b", "100 %", "$1", "{user}", 'say "so"', "\n--", 7, True, timedelta(minutes=1.5)]
+    me = parameter("user_id", BigInteger())
+    statement = Statement(select(parameter("given", Text()), *(literal(one) for one in constants), me))
+
+    async def look(tx: Tx) -> Any:
+        return await tx.row(statement, given="'; --")
+
+    row = await ann.perform(as_operation(look, effect="reads"))
+
+    assert statement.parameters == ("given", "user_id")
+    assert row[:-1] == ("'; --", *constants)
 
 
 # --- trouble -----------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ _SETTINGS = [
     func.current_setting(name, True).label(name.replace(".", "_"))
     for name in ("transaction_read_only", "role", "app.user_id", "timezone")
 ]
-_ALONE = Statement(select(*_SETTINGS, parameter("user_id", BigInteger()).label("me")))
+_AUTOCOMMIT = Statement(select(*_SETTINGS, parameter("user_id", BigInteger()).label("me")))
 _IN_A_TRANSACTION = Statement(select(*_SETTINGS))
 
 _NAMELESS = Statement(insert(Todo).values(user_id=parameter("user_id", BigInteger()), list_id=0, title=""))
@@ -66,7 +66,7 @@ async def test_an_operation_outside_the_tokens_scopes_is_refused_before_the_data
 
 
 @pytest.mark.requirement("OW2", "DB1")
-@pytest.mark.parametrize("statement", [_ALONE, _IN_A_TRANSACTION], ids=["alone", "in a transaction"])
+@pytest.mark.parametrize("statement", [_AUTOCOMMIT, _IN_A_TRANSACTION], ids=["autocommit", "in a transaction"])
 @pytest.mark.parametrize("which", [READ, WRITE], ids=["read", "write"])
 @pytest.mark.parametrize("pooler", ["on", "off"])
 async def test_every_operation_runs_as_the_powerless_role_and_as_its_caller(
@@ -81,7 +81,7 @@ async def test_every_operation_runs_as_the_powerless_role_and_as_its_caller(
 
 
 @pytest.mark.requirement("OW5", "DB1")
-@pytest.mark.parametrize("statement", [_ALONE, _IN_A_TRANSACTION], ids=["alone", "in a transaction"])
+@pytest.mark.parametrize("statement", [_AUTOCOMMIT, _IN_A_TRANSACTION], ids=["autocommit", "in a transaction"])
 @pytest.mark.parametrize("effect", ["reads", "changes"])
 @pytest.mark.parametrize("pooler", ["on", "off"])
 async def test_only_an_operation_for_admins_runs_as_the_role_for_accounts_and_the_next_does_not(
@@ -403,7 +403,7 @@ async def test_once_gives_the_same_caller_for_no_key_and_another_for_a_key(ann: 
 @pytest.mark.requirement("SA1")
 async def test_a_read_takes_no_key(ann: Caller, admin: asyncpg.Connection) -> None:
     for _ in range(2):
-        await ann.once("key").perform(READ, _ALONE)
+        await ann.once("key").perform(READ, _AUTOCOMMIT)
 
     assert (await everything_of(admin, ann.principal.user_id))["idempotency_keys"] == []
 

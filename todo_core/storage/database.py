@@ -125,16 +125,16 @@ class Reader(Executor):
     async def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
         """Run a statement and return its rows; see `Executor.rows`.
 
-        `statement.alone` names its user itself. Where that is not possible, a transaction does.
+        `statement.autocommit_sql` names its user itself. Where that is not possible, a transaction does.
         """
-        if statement.alone is None or self._role != APP_ROLE or self._database.behind_pooler:
+        if statement.autocommit_sql is None or self._role != APP_ROLE or self._database.behind_pooler:
             begin = self._database.begin(
                 user_id=self._user_id, token_id=self._token_id, role=self._role, read_only=True
             )
             async with begin as transaction:
                 return await transaction.rows(statement, **parameters)
         arguments = statement.arguments(parameters | {"user_id": self._user_id})
-        return await self._database.fetch(statement.alone, *arguments, self._token_id)
+        return await self._database.fetch(statement.autocommit_sql, *arguments, self._token_id)
 
 
 class Database:

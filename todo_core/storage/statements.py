@@ -2,7 +2,8 @@
 
 Tables are SQLModel classes and queries are SQLAlchemy expressions. An expression is compiled when its
 `Statement` is made, and runs on asyncpg: the expression language without the cost of a session
-(`docs/decisions/0002-statements-on-asyncpg.md`).
+(`docs/decisions/0002-statements-on-asyncpg.md`). Every statement is written out in
+`specs/database/statements/`.
 """
 
 from __future__ import annotations
@@ -12,16 +13,14 @@ from typing import Any, Final, cast
 
 from pydantic import BaseModel
 from sqlalchemy import BigInteger, BindParameter, ClauseElement, ColumnElement, bindparam, func, select
-from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg, PGDialect_asyncpg
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 Columns = ReadOnlyColumnCollection[str, Any]
 
-_DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
-
-_ALONE: Final = """
+_AUTOCOMMIT: Final = """
 WITH me AS MATERIALIZED (
     SELECT require_active(set_config('app.user_id', ({user})::text, true)::bigint, ${token}) AS user_id
 )
@@ -29,48 +28,74 @@ SELECT found.* FROM me CROSS JOIN LATERAL (SELECT * FROM ({sql}) AS asked OFFSET
 """
 
 
+class _Compiler(PGCompiler_asyncpg):
+    """Writes constants into the text; only what `parameter` names is sent beside it."""
+
+    def visit_bindparam(self, bindparam: BindParameter[Any], *args: Any, **options: Any) -> str:
+        if not bindparam.required:
+            options["literal_binds"] = True
+        text: str = super().visit_bindparam(bindparam, *args, **options)  # type: ignore[no-untyped-call]
+        return text
+
+
+class _Dialect(PGDialect_asyncpg):
+    statement_compiler = _Compiler
+    supports_statement_cache = True
+
+
+_DIALECT: Final = _Dialect()  # type: ignore[no-untyped-call]
+
+
 class Statement:
     """A SQLAlchemy expression, compiled once.
 
-    Parameters are the expression's `bindparam`s, by name; literals in it keep their values.
+    What callers send goes into a `parameter`, by name. Any other value in an expression is a constant of this
+    package and becomes part of the text: never build a statement from what a caller sent.
     """
 
-    __slots__ = ("_defaults", "_names", "alone", "sql")
+    __slots__ = ("autocommit_sql", "parameters", "sql")
 
     def __init__(self, expression: ClauseElement) -> None:
         compiled = cast("SQLCompiler", expression.compile(dialect=_DIALECT))
         self.sql = str(compiled)
-        self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
-        defaults = compiled.construct_params(_check=False) or {}
-        self._defaults: dict[str, Any] = {name: value for name, value in defaults.items() if value is not None}
-        self.alone = self._alone()
-        """The same statement, naming its user by itself, or None where it has no user."""
+        """The text, for use in a transaction."""
+        self.parameters: tuple[str, ...] = tuple(compiled.positiontup or ())
+        """The names of `$1`, `$2` and so on."""
+        self.autocommit_sql = self._autocommit_sql()
+        """The text of a read that needs no transaction, with the API token's id as one more parameter at the end.
+
+        None where no parameter is `user_id`.
+        """
 
     def arguments(self, given: Mapping[str, Any]) -> list[Any]:
-        """The values in the order of the placeholders.
+        """Return the values in the order of the placeholders; further names are ignored.
 
         Raises:
             KeyError: A parameter has no value.
         """
-        return [given[name] if name in given else self._defaults[name] for name in self._names]
+        return [given[name] for name in self.parameters]
 
-    def _alone(self) -> str | None:
-        """A read that needs no transaction around it: one round trip.
+    def _autocommit_sql(self) -> str | None:
+        """Wrap the statement so that one round trip sets the user, checks the token and reads.
 
-        `me` names the user for row-level security, for this one statement, and refuses whoever may not act. The
-        statement takes its user from `me`, and `OFFSET 0` keeps the planner from turning the two around:
-        so the name is set before the first row is looked at. Set later, it would show no row.
+        The CTE `me` sets `app.user_id` for row-level security until the statement ends, and refuses whoever may not
+        act. The statement takes its user from `me`, and `OFFSET 0` keeps the planner from reordering the two: the
+        setting is there before the first row is read. Were it set later, the policies would show no row.
         """
-        if "user_id" not in self._names:
+        if "user_id" not in self.parameters:
             return None
-        user = f"${self._names.index('user_id') + 1}::BIGINT"
-        return _ALONE.format(user=user, token=len(self._names) + 1, sql=self.sql.replace(user, "me.user_id"))
+        user = f"${self.parameters.index('user_id') + 1}::BIGINT"
+        return _AUTOCOMMIT.format(user=user, token=len(self.parameters) + 1, sql=self.sql.replace(user, "me.user_id"))
 
 
 def json_object(shape: type[BaseModel], source: Columns, **computed: Any) -> ColumnElement[Any]:
-    """JSON that PostgreSQL builds from a read shape's own fields.
+    """Return a row of `source` as JSON that PostgreSQL builds, with the fields of a read shape.
 
-    A field is the source's column of the same name, unless `computed` gives an expression for it.
+    Args:
+        shape: Names the fields and their order.
+        source: Columns of the enclosing query (the subquery correlates to all of it). Each field without an
+            expression of its own is the column of that name.
+        computed: Expressions, by field.
     """
     fields = [(computed[name] if name in computed else source[name]).label(name) for name in shape.model_fields]
     row = select(*fields).correlate_except(None).subquery("shaped")
@@ -79,12 +104,12 @@ def json_object(shape: type[BaseModel], source: Columns, **computed: Any) -> Col
 
 
 def parameter(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
-    """A named, typed parameter of a statement."""
+    """Return a placeholder for a value that each execution gives."""
     return bindparam(name, type_=kind)
 
 
 def mine(source: Any) -> ColumnElement[bool]:
-    """The rows of the user this transaction acts for: the operation's own check (OW2)."""
+    """Return the condition that rows belong to the user of the transaction: the operation's own check (OW2)."""
     columns = source.c if hasattr(source, "c") else source.__table__.c
     owned: ColumnElement[bool] = columns.user_id == parameter("user_id", BigInteger())
     return owned
