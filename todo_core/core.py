@@ -9,19 +9,16 @@ from datetime import UTC, datetime
 
 import asyncpg
 from cachetools import LRUCache
-from sqlalchemy import Text, column, select, table
-from sqlmodel import col
 
 from todo_core.boundary.authentication import Identity
 from todo_core.boundary.limits import Limits
 from todo_core.boundary.paging import Cursors
 from todo_core.errors import Unavailable
-from todo_core.models.installation import Installation
+from todo_core.queries import installation as queries
 from todo_core.schema import SCHEMA_REVISION
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.database import BEHIND_A_POOLER, Database
 from todo_core.storage.dsn import asyncpg_dsn
-from todo_core.storage.statements import Statement
 from todo_core.upkeep.activity import Activity
 from todo_core.upkeep.announcements import Announcer
 from todo_core.upkeep.purges import Purges
@@ -86,13 +83,9 @@ class Core:
             Unavailable: The database cannot be reached or is at another migration, or an issuer's keys are not known.
         """
         async with self.database.begin(read_only=True) as transaction:
-            if await transaction.value(_REVISION) != SCHEMA_REVISION:
+            if await transaction.value(queries.REVISION) != SCHEMA_REVISION:
                 raise Unavailable("The database is not at this version's migration.")
         await self.identity.ready()
-
-
-_REVISION = Statement(select(column("version_num", Text)).select_from(table("alembic_version")))
-_CURSOR_KEY = Statement(select(col(Installation.cursor_key)))
 
 
 async def _cursor_key(database: Database) -> bytes:
@@ -104,7 +97,7 @@ async def _cursor_key(database: Database) -> bytes:
     """
     try:
         async with database.begin(read_only=True) as transaction:
-            key: bytes = await transaction.value(_CURSOR_KEY)
+            key: bytes = await transaction.value(queries.CURSOR_KEY)
             return key
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError) as error:
         raise ConfigurationError("The database has no todo-mcp tables; run `todo-mcp migrate`.") from error

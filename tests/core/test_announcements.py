@@ -18,7 +18,8 @@ from todo_core.boundary.results import Changed
 from todo_core.errors import Conflict
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos
-from todo_core.upkeep.announcements import CHANNEL, Announcer
+from todo_core.queries.announcements import CHANNEL
+from todo_core.upkeep.announcements import Announcer
 
 pytestmark = pytest.mark.requirement("SA5")
 

@@ -10,14 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import structlog
 from cachetools import TTLCache
-from sqlalchemy import LargeBinary, Text, and_, case, func, not_, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col
 
 from todo_core.boundary.limits import Limits
 from todo_core.errors import InvalidInput, Unauthenticated
@@ -25,11 +22,9 @@ from todo_core.identity import api_tokens
 from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, UserRole
 from todo_core.identity.jwts import MAX_SUBJECT_LENGTH, Claims, RefusedError, Verifier
 from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES, Scope
-from todo_core.models.tokens import ApiToken
-from todo_core.models.users import User
+from todo_core.queries import sign_in as queries
 from todo_core.settings import Settings
 from todo_core.storage.database import Database
-from todo_core.storage.statements import Statement, parameter
 
 CACHED_FOR: Final = 60.0
 """Seconds for which a verified token is cached."""
@@ -47,68 +42,6 @@ class Principal:
     """The API token, if it was one."""
     is_delegated: bool = False
     """Whether an app acts for the user, with an OAuth access token."""
-
-
-_SEEN = Statement(
-    select(
-        func.set_config("app.issuer", parameter("issuer", Text()), True),
-        func.set_config("app.subject", parameter("subject", Text()), True),
-    )
-)
-"""Name the user of a token: row-level security shows this user's row, and lets it be made."""
-_user = User.__table__  # type: ignore[attr-defined]
-_HAS_NO_NAME = and_(_user.c.display_name.is_(None), not_(_user.c.is_name_chosen))
-"""Whether a token may give the user a name: there is none, and the user did not clear it."""
-_STORED = (_user.c.id, _user.c.role, _user.c.email, _HAS_NO_NAME.label("has_no_name"))
-_FIND_USER = Statement(
-    select(*_STORED).where(
-        _user.c.issuer == parameter("issuer", Text()), _user.c.subject == parameter("subject", Text())
-    )
-)
-_MAKE_USER = Statement(
-    insert(_user)
-    .values(
-        issuer=parameter("issuer", Text()),
-        subject=parameter("subject", Text()),
-        time_zone=parameter("time_zone", Text()),
-        role=parameter("role", Text()),
-        email=parameter("email", Text()),
-        display_name=parameter("name", Text()),
-    )
-    .on_conflict_do_nothing()
-    .returning(*_STORED)
-)
-_RENEW_USER = Statement(
-    update(_user)
-    .where(_user.c.issuer == parameter("issuer", Text()), _user.c.subject == parameter("subject", Text()))
-    .values(
-        role=parameter("role", Text()),
-        email=parameter("email", Text()),
-        display_name=case((_HAS_NO_NAME, parameter("name", Text())), else_=_user.c.display_name),
-        version=_user.c.version + 1,
-        updated_at=func.now(),
-    )
-)
-_PRESENT = Statement(
-    select(func.set_config("app.token_hash", func.encode(parameter("hash", LargeBinary()), "hex"), True))
-)
-"""Name the hash of an API token: row-level security shows the row with this hash."""
-_USE_TOKEN = Statement(
-    update(ApiToken)
-    .where(
-        col(ApiToken.hash) == parameter("hash", LargeBinary()),
-        col(ApiToken.revoked_at).is_(None),
-        or_(col(ApiToken.expires_at).is_(None), col(ApiToken.expires_at) > func.now()),
-    )
-    .values(
-        last_used_at=case(
-            (col(ApiToken.last_used_at) > func.now() - timedelta(minutes=1), col(ApiToken.last_used_at)),
-            else_=func.now(),
-        )
-    )
-    .returning(col(ApiToken.id), col(ApiToken.user_id), col(ApiToken.scopes))
-)
-"""Find a live API token, and store its last use to the minute."""
 
 
 class Identity:
@@ -205,8 +138,8 @@ class Identity:
             raise RefusedError("api token with a wrong shape or checksum")
         digest = api_tokens.digest(token)
         async with self._database.begin() as transaction:
-            await transaction.row(_PRESENT, hash=digest)
-            row = await transaction.row(_USE_TOKEN, hash=digest)
+            await transaction.row(queries.SET_TOKEN, hash=digest)
+            row = await transaction.row(queries.USE_TOKEN, hash=digest)
         if row is None:
             raise RefusedError("api token unknown, revoked or expired")
         return Principal(row["user_id"], frozenset(row["scopes"]), row["id"]), float("inf")
@@ -225,17 +158,19 @@ class Identity:
         who = {"issuer": issuer, "subject": subject}
         email, name = (claims.email, claims.name) if claims is not None else (None, None)
         async with self._database.begin() as transaction:
-            await transaction.row(_SEEN, **who)
+            await transaction.row(queries.SET_SUBJECT, **who)
             zone = self._settings.time_zone
             user = (
-                await transaction.row(_FIND_USER, **who)
-                or await transaction.row(_MAKE_USER, **who, time_zone=zone, role=role or "user", email=email, name=name)
-                or await transaction.row(_FIND_USER, **who)  # another transaction made it between the two
+                await transaction.row(queries.FIND_USER, **who)
+                or await transaction.row(
+                    queries.ADD_USER, **who, time_zone=zone, role=role or "user", email=email, name=name
+                )
+                or await transaction.row(queries.FIND_USER, **who)  # another transaction made it between the two
             )
             assert user is not None  # this transaction made it, or the other one did
             latest = {"role": role or user["role"], "email": email or user["email"]}
             is_changed = latest != {"role": user["role"], "email": user["email"]}
             if is_changed or (name is not None and user["has_no_name"]):
-                await transaction.rows(_RENEW_USER, **who, **latest, name=name)
+                await transaction.rows(queries.RENEW_USER, **who, **latest, name=name)
         user_id: int = user["id"]
         return user_id

@@ -10,72 +10,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Final
 
 import orjson
 from pydantic_core import to_json
-from sqlalchemy import BigInteger, LargeBinary, Text, func, select
-from sqlalchemy.dialects.postgresql import JSON, insert
-from sqlmodel import col
 
 from todo_core.boundary.results import Changed, Done
 from todo_core.errors import FieldProblem, IdempotencyKeyReused, RequestInProgress, TodoError
-from todo_core.models.changes import IdempotencyKey
+from todo_core.queries import idempotency as queries
 from todo_core.storage.database import Transaction
-from todo_core.storage.statements import Statement, mine, parameter
 from todo_core.text import json_text
 
-LIFETIME: Final = timedelta(hours=24)
-"""How long an answer is kept."""
 _BESIDE_TODOS: Final = ("subtasks_changed", "next")
 """What answers that were stored before they named `beside` said besides a row. They are gone a day after the update."""
-
-_TRY_LOCK = Statement(
-    select(
-        func.pg_try_advisory_xact_lock(
-            func.hashtextextended(parameter("key", Text()), parameter("user_id", BigInteger()))
-        )
-    )
-)
-"""Lock a user's key, unless another transaction has the lock."""
-_FIND = Statement(
-    select(
-        func.pg_advisory_xact_lock(parameter("user_id", BigInteger())),
-        select(col(IdempotencyKey.reply))
-        .where(
-            mine(IdempotencyKey),
-            col(IdempotencyKey.key) == parameter("key", Text()),
-            col(IdempotencyKey.created_at) > func.now() - LIFETIME,
-        )
-        .scalar_subquery()
-        .label("reply"),
-        select(col(IdempotencyKey.fingerprint))
-        .where(
-            mine(IdempotencyKey),
-            col(IdempotencyKey.key) == parameter("key", Text()),
-        )
-        .scalar_subquery()
-        .label("fingerprint"),
-    )
-)
-"""Lock the user's writes, and read the answer and the fingerprint that are kept for a key."""
-_new = insert(IdempotencyKey).values(
-    user_id=parameter("user_id", BigInteger()),
-    key=parameter("key", Text()),
-    fingerprint=parameter("fingerprint", LargeBinary()),
-    reply=parameter("reply", JSON()),
-)
-_KEEP = Statement(
-    _new.on_conflict_do_update(
-        index_elements=["user_id", "key"],
-        set_={
-            "fingerprint": _new.excluded.fingerprint,
-            "reply": _new.excluded.reply,
-            "created_at": func.now(),
-        },
-    )
-)
 
 
 def fingerprint(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
@@ -97,9 +44,9 @@ async def claim(transaction: Transaction, key: str, fingerprint: bytes) -> Chang
         RequestInProgress: A request with this key is running.
         IdempotencyKeyReused: The answer is to a different request.
     """
-    if not await transaction.value(_TRY_LOCK, key=key):
+    if not await transaction.value(queries.TRY_LOCK, key=key):
         raise RequestInProgress
-    kept = await transaction.row(_FIND, key=key)
+    kept = await transaction.row(queries.FIND, key=key)
     if kept is None or kept["reply"] is None:
         return None
     if kept["fingerprint"] != fingerprint:
@@ -109,7 +56,7 @@ async def claim(transaction: Transaction, key: str, fingerprint: bytes) -> Chang
 
 async def keep(transaction: Transaction, key: str, fingerprint: bytes, result: Changed[Any]) -> None:
     """Store the answer, in the transaction of the changes it tells of."""
-    await transaction.rows(_KEEP, key=key, fingerprint=fingerprint, reply=_encode(result))
+    await transaction.rows(queries.KEEP, key=key, fingerprint=fingerprint, reply=_encode(result))
 
 
 def _encode(result: Changed[Any]) -> str:

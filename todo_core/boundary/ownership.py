@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, Text, func, select
-from sqlalchemy.dialects.postgresql import ARRAY
-
 from todo_core.boundary.operation import Tx
 from todo_core.errors import NotFound, NotOwner, TodoError
-from todo_core.storage.statements import Statement, parameter
-
-_BELONG_TO_ANOTHER = Statement(
-    select(func.belong_to_another(parameter("entity", Text()), parameter("ids", ARRAY(BigInteger))))
-)
+from todo_core.queries import ownership as queries
 
 
 async def missing(tx: Tx, entity: str, ids: Sequence[int]) -> dict[int, TodoError]:
@@ -28,5 +21,5 @@ async def missing(tx: Tx, entity: str, ids: Sequence[int]) -> dict[int, TodoErro
     """
     if not ids:
         return {}
-    others = await tx.value(_BELONG_TO_ANOTHER, entity=entity, ids=list(ids))
+    others = await tx.value(queries.BELONG_TO_ANOTHER, entity=entity, ids=list(ids))
     return {row_id: NotOwner() if row_id in others else NotFound() for row_id in ids}

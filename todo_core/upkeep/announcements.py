@@ -9,22 +9,15 @@ those before it.
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
 import structlog
 from cachetools import LRUCache
-from sqlalchemy import Text, func, select
-from sqlalchemy.dialects.postgresql import ARRAY
 
+from todo_core.queries.announcements import NOTIFY
 from todo_core.storage.database import Database
-from todo_core.storage.statements import Statement, parameter
 from todo_core.upkeep.background import Background
 
-CHANNEL: Final = "todo_changes"
-"""The payload is `<user id>:<change id>`, the user's latest change."""
-
 _log = structlog.get_logger()
-_NOTIFY = Statement(select(func.pg_notify(CHANNEL, func.unnest(parameter("payloads", ARRAY(Text))))))
 
 
 class Announcer(Background):
@@ -52,7 +45,7 @@ class Announcer(Background):
         payloads = [f"{user_id}:{change_id}" for user_id, change_id in latest.items()]
         try:
             async with self._database.begin() as transaction:
-                await transaction.rows(_NOTIFY, payloads=payloads)
+                await transaction.rows(NOTIFY, payloads=payloads)
             self._announced.update(latest)
         except asyncio.CancelledError:
             self._latest = latest | self._latest

@@ -11,16 +11,9 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import Integer, Interval, delete, func, select
-from sqlmodel import col
 
-from todo_core.boundary.idempotency import LIFETIME
-from todo_core.models.changes import IdempotencyKey
-from todo_core.models.lists import TodoList
-from todo_core.models.tags import Tag
-from todo_core.models.todos import Todo
+from todo_core.queries import purges as queries
 from todo_core.storage.database import JANITOR_ROLE, Database
-from todo_core.storage.statements import Statement, parameter
 
 CHUNK: Final = 5_000
 """Todos that one transaction deletes, so that it holds its locks for a short time."""
@@ -28,24 +21,6 @@ INTERVAL_SECONDS: Final = 3600
 """Seconds between two purges of a server."""
 
 _log = structlog.get_logger()
-_old_trash = (
-    select(col(Todo.id))
-    .where(col(Todo.deleted_at) < func.now() - parameter("age", Interval()))
-    .limit(parameter("chunk", Integer()))
-)
-_TRASH = Statement(delete(Todo).where(col(Todo.id).in_(_old_trash)).returning(col(Todo.id)))
-_NAMES = [
-    Statement(
-        delete(kind).where(col(kind.deleted_at) < func.now() - parameter("age", Interval())).returning(col(kind.id))
-    )
-    for kind in (TodoList, Tag)
-]
-"""Delete lists and tags. A list is empty by then: its todos left it or were purged."""
-_ANSWERS = Statement(
-    delete(IdempotencyKey)
-    .where(col(IdempotencyKey.created_at) < func.now() - LIFETIME)
-    .returning(col(IdempotencyKey.created_at))
-)
 
 
 class Purges:
@@ -70,14 +45,15 @@ class Purges:
         todos = 0
         while True:
             async with self._database.begin(role=JANITOR_ROLE) as transaction:
-                deleted = len(await transaction.rows(_TRASH, age=self._age, chunk=CHUNK))
+                deleted = len(await transaction.rows(queries.TODOS, age=self._age, chunk=CHUNK))
             todos += deleted
             if deleted < CHUNK:
                 break
         async with self._database.begin(role=JANITOR_ROLE) as transaction:
-            lists, tags = [len(await transaction.rows(statement, age=self._age)) for statement in _NAMES]
+            lists = len(await transaction.rows(queries.LISTS, age=self._age))
+            tags = len(await transaction.rows(queries.TAGS, age=self._age))
         async with self._database.begin(role=JANITOR_ROLE) as transaction:
-            answers = len(await transaction.rows(_ANSWERS))
+            answers = len(await transaction.rows(queries.ANSWERS))
         return {"todos": todos, "lists": lists, "tags": tags, "answers": answers}
 
     async def run(self) -> None:
