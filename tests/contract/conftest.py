@@ -36,8 +36,11 @@ def compare(request: pytest.FixtureRequest) -> Compare:
     update: bool = request.config.getoption("--update-specs")
 
     def check(path: Path, shown: Any) -> None:
-        text = json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        text = shown
+        if not isinstance(shown, str):
+            text = json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         if update:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         written = path.read_text(encoding="utf-8") if path.exists() else ""
         if written != text:

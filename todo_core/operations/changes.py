@@ -57,6 +57,6 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     try:
         reverted = await revert(tx, entries)
     except UndoRefused as refused:
-        blocked_by = await tx.value(queries.LATER, id=change_id, touching=json_text([refused.extra]))
+        blocked_by = await tx.value(queries.BLOCKING, id=change_id, touching=json_text([refused.extra]))
         raise UndoRefused(refused.detail, extra=refused.extra | {"blocked_by": blocked_by}) from None
     return replace(reverted, undoes=change_id)

@@ -31,7 +31,7 @@ from todo_core.validation import Tried
 @operation(effect="reads", scope="todos:read")
 async def find(tx: Tx, wanted: ListQuery) -> Page[ListRead]:
     """List lists in their order, each with its number of open todos. Archived ones are left out unless asked for."""
-    row = await tx.one(queries.FIND, archived=wanted.archived)
+    row = await tx.one(queries.ALL, archived=wanted.archived)
     return Page(row["rows"], row["total"], row["total"], None)
 
 
@@ -124,10 +124,12 @@ async def delete(tx: Tx, ids: Sequence[Tried[int]], removal: ListRemoval) -> Cha
     before = await rows_of(tx, named.accepted)
     batch = named.each(present.delete)
     deleted = batch.accepted
-    if removal.todos is None and deleted and await tx.value(queries.HOLD_TODOS, ids=deleted):
+    if removal.todos is None and deleted and await tx.value(queries.NONEMPTY, ids=deleted):
         message = "is required: there are todos in it, which go to the trash or move to the list `move_to`"
         raise InvalidInput(problems=[FieldProblem("todos", message, ("trash", "move"))])
-    todos = await tx.rows(queries.EMPTY, ids=deleted, move_to=move_to) if deleted and removal.todos else []
+    todos = (
+        await tx.rows(queries.MOVE_OR_TRASH_TODOS, ids=deleted, move_to=move_to) if deleted and removal.todos else []
+    )
     if move_to is None:
         confirm(tx, len(todos))
     lists_touched = await present.save(tx)

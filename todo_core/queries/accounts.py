@@ -1,4 +1,4 @@
-"""Accounts in SQL, as `todo_admin`: whose they are and how many rows they have."""
+"""Accounts in SQL, as `todo_admin`: who they are and how many rows they have."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _user = User.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _todo = Todo.__table__  # type: ignore[attr-defined]
 _token = ApiToken.__table__  # type: ignore[attr-defined]
 _people = _user.c.issuer != OPERATOR_ISSUER
-"""The command line's own account is not to be seen, nor locked out."""
+"""Not the command line's own account: nobody sees it, suspends it or deletes it."""
 _is_it = and_(_people, _user.c.id == parameter("id", BigInteger()))
 
 
 def _counted(accounts: FromClause) -> tuple[ColumnElement[Any], FromClause]:
-    """The read shape of accounts, and what to select it from."""
+    """Return the read shape of `accounts`, and what to select it from."""
     todos = (
         select(
             func.count().filter(_todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None)).label("open"),
@@ -86,10 +86,16 @@ PAGE = Statement(
         case((_more.exists(), func.max(_page.c.id))).label("next_cursor"),
     ).select_from(_accounts)
 )
+"""Read a page of accounts, oldest first, with how many todos and tokens each has.
+
+`status`: `active`, `suspended` or `all`. `cursor`: the id after which the page begins. `limit`: rows of the page.
+Columns: `rows`, a JSON array of `AccountRead`; `total`, of every page; `next_cursor`, null on the last page.
+"""
 
 _one = select(_user).where(_is_it).cte("one")
 _its, _itself = _counted(_one)
 ONE = Statement(select(_its.label("row")).select_from(_itself))
+"""Read the account with an `id`, as `AccountRead`."""
 
 SUSPEND = Statement(
     update(_user)
@@ -97,4 +103,7 @@ SUSPEND = Statement(
     .where(_is_it, _user.c.suspended_at.is_(None) == parameter("suspended", Boolean()))
     .returning(_user.c.id)
 )
+"""Suspend the account with an `id`, or reactivate it where `suspended` is false; no row if it is so already."""
+
 DELETE = Statement(delete(_user).where(_is_it).returning(_user.c.id))
+"""Delete the account with an `id`, and by foreign keys all that is in it."""

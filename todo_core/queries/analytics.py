@@ -1,7 +1,7 @@
 """Insight, in SQL. Days and weeks come as moments from `todo_core.dates`: the user's, whatever the clocks do.
 
-What is in the trash counts in one case: it was completed before. Tidying up takes no achievement away, and
-what was added by mistake never was.
+What is in the trash counts if it was completed before: tidying up takes no achievement away, and what was added by
+mistake does not count as added.
 """
 
 from __future__ import annotations
@@ -49,15 +49,18 @@ _TRUE: Final = literal_column("true", Boolean)
 _me = parameter("user_id", BigInteger())
 
 CALENDAR = Statement(select(_user.c.time_zone, _user.c.week_start).where(_user.c.id == _me))
+"""Read the time zone and the first day of the week of the user."""
+
 SEEN = Statement(
     insert(_activity).from_select(["user_id", "day"], select(_me, parameter("day", Date()))).on_conflict_do_nothing()
 )
+"""Record that the user was here on a `day`."""
 
 # --- streaks -----------------------------------------------------------------------------------
 
 _today = parameter("today", Date())
 _days = union_all(
-    # Whoever asks is here; that the day is written down may take a moment more.
+    # Whoever asks is here today, though the day may not be recorded yet.
     select(literal("logins").label("kind"), _today.label("day")),
     select(literal("logins"), _activity.c.day).where(mine(ActivityDay), _activity.c.day != _today),
     select(literal("completions"), cast(func.timezone(parameter("time_zone", Text()), _todo.c.completed_at), Date))
@@ -82,6 +85,10 @@ STREAKS = Statement(
         func.max(_islands.c.last_day).label("last_day"),
     ).group_by(_islands.c.kind)
 )
+"""Count days in a row, until `today` or yesterday and the most ever: of `logins` and of `completions`.
+
+`time_zone`: where a todo's completion becomes a day. Reads `ix_todos_completed`. A row for each `kind` that ever was.
+"""
 
 # --- summary -----------------------------------------------------------------------------------
 
@@ -89,7 +96,7 @@ _now = parameter("now", _INSTANT)
 _OPEN = and_(mine(Todo), _todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None), UNARCHIVED)
 _DONE = and_(mine(Todo), _todo.c.completed_at.is_not(None))
 _today_ends = parameter("today_ends", _INSTANT)
-# Apart from the dates, so that an index answers it alone.
+# Without the dates, so that `ix_todos_open_list` has all that it needs.
 _open = select(func.count().label("open")).select_from(_todo).where(_OPEN).subquery("open")
 _due = (
     select(
@@ -111,17 +118,20 @@ _done = (
     .subquery("done")
 )
 SUMMARY = Statement(select(*_open.c, *_due.c, *_done.c).select_from(_open.join(_due, _TRUE).join(_done, _TRUE)))
+"""Count open todos, those due today or overdue, and those completed lately; average how long these took.
+
+`now`: overdue is what was due before. `today_begins`, `today_ends`: today, the end excluded. `days_7`, `days_30`: when
+the last seven and thirty days begin. Reads `ix_todos_open_list`, `ix_todos_open_due` and `ix_todos_completed`.
+"""
 
 # --- a week and the one before -----------------------------------------------------------------
 
 _bounds = parameter("bounds", ARRAY(_INSTANT))
-"""Where the fourteen days of both weeks begin, and the moment after the last one."""
 _since, _until = parameter("since", _INSTANT), parameter("until", _INSTANT)
-"""The first and the last of these."""
 
 
 def _events(moment: ColumnElement[Any], *, added: bool) -> Select[Any]:
-    """Todos to which something happened in the two weeks, with the day of it: 1 to 14."""
+    """Return the todos that were added, or completed, in the two weeks, with the day: 1 to 14."""
     return select(
         _todo.c.id,
         _todo.c.list_id,
@@ -143,7 +153,7 @@ _flow = (func.sum(_event.c.added).label("added"), func.sum(_event.c.completed).l
 
 
 def _array(rows: Select[Any]) -> ColumnElement[Any]:
-    """Rows as one JSON array, in their order."""
+    """Return rows as one JSON array, in their order."""
     found = rows.subquery()
     objects = func.json_agg(func.row_to_json(found.table_valued()))
     return select(func.coalesce(objects, literal_column("'[]'::json"))).select_from(found).scalar_subquery()
@@ -153,7 +163,7 @@ _moment, _moment_before = parameter("moment", _INSTANT), parameter("moment_befor
 
 
 def _overdue_at(moment: BindParameter[Any]) -> ColumnElement[int]:
-    """How many todos were open and past their due at that moment, by the due that they have now."""
+    """Count the todos that were open and past their due at a moment, by the due that they have now."""
     was_open = or_(_todo.c.completed_at.is_(None), _todo.c.completed_at >= moment)
     return func.count().filter(_todo.c.due_at < moment, _todo.c.created_at < moment, was_open)
 
@@ -187,4 +197,9 @@ WEEKS = Statement(
         *((_still_open.c[name] + _done_since.c[name]).label(name) for name in ("overdue", "overdue_before")),
     ).select_from(_still_open.join(_done_since, _TRUE))
 )
-"""What happened in two weeks, day by day, and of the second by list, tag and priority."""
+"""Count what was added and completed in two weeks, by day, and of the second week by list, tag and priority.
+
+`bounds`: the 15 moments at which the 14 days begin and the last one ends. `since`, `until`: the first and the last of
+them. `moment`, `moment_before`: when to count what is overdue now, and what was a week before.
+Each event is read by its own index: `ix_todos_live_created`, `ix_todos_trashed`, `ix_todos_completed`.
+"""

@@ -61,12 +61,21 @@ def _list(newest_first: bool) -> Statement:
 
 
 LATEST = _list(newest_first=True)
+"""Read the latest changes, newest first, at most `limit` of them. Reads `uq_changes_user_id_id`.
+
+Columns: `rows`, a JSON array of `ChangeRead`; `last`, the newest change's id; `total`, of all changes.
+"""
+
 SINCE = _list(newest_first=False)
+"""Read the changes after the change `since` in the order of commits, at most `limit`. Columns as in `LATEST`."""
+
 ONE = Statement(
     select(_READ.label("row"))
     .select_from(_WITH_UNDO)
     .where(mine(Change), _change.c.id == parameter("id", BigInteger()))
 )
+"""Read the change with an `id`, as `ChangeRead`. Reads `uq_changes_user_id_id` and `uq_changes_user_id_undoes`."""
+
 _later = _change.alias("later")
 _reverted = _change.alias("reverted")
 _touching = and_(
@@ -78,8 +87,14 @@ _stands = and_(
     or_(_later.c.undoes.is_(None), _later.c.undoes < parameter("id", BigInteger())),
     ~select(_reverted.c.id).where(mine(_reverted), _reverted.c.undoes == _later.c.id).exists(),
 )
-LATER = Statement(select(func.coalesce(func.max(_later.c.id).filter(_stands), func.max(_later.c.id))).where(_touching))
-"""The latest change to a row after a change; one that was not undone, if there is one."""
+BLOCKING = Statement(
+    select(func.coalesce(func.max(_later.c.id).filter(_stands), func.max(_later.c.id))).where(_touching)
+)
+"""Find the change that keeps the change `id` from being undone: the latest one after it to the same row.
+
+One that still stands comes before one that was itself undone. `touching`: the row, as a JSON array that the change's
+entries contain, such as `[{"entity": "todo", "id": 1}]`.
+"""
 
 
 RECORD = Statement(
@@ -96,3 +111,9 @@ RECORD = Statement(
     )
     .returning(_change.c.id)
 )
+"""Record a change that is about to be committed, and return its id.
+
+`operation`: its name. `via`: the transport, and the tool if there is one. `client`: the client's name for itself.
+`token_id`: the API token, if there is one. `undoes`: the change that this one undoes. `entries`: a JSON array of rows
+with their state before and after.
+"""

@@ -32,13 +32,13 @@ _named = and_(mine(Todo), _table.c.id == any_(parameter("ids", ARRAY(BigInteger)
 
 
 def _downwards() -> CTE:
-    """The ids of todos and of everything below them."""
+    """Return the ids of the todos with `ids`, and of their subtasks at every level."""
     found: CTE = select(_table.c.id).where(_named).cte("down", recursive=True)
     return found.union(select(_child.c.id).where(mine(_child), _child.c.parent_id == found.c.id))
 
 
 def _upwards() -> CTE:
-    """The ids of todos and of everything above them."""
+    """Return the ids of the todos with `ids`, and of their parents at every level."""
     found: CTE = select(_table.c.id, _table.c.parent_id).where(_named).cte("up", recursive=True)
     return found.union(
         select(_parent.c.id, _parent.c.parent_id).where(mine(_parent), _parent.c.id == found.c.parent_id)
@@ -46,7 +46,10 @@ def _upwards() -> CTE:
 
 
 def _climbing(start: CTE) -> CTE:
-    """How far it is to the top, one row a step, and one step too many where that is too far."""
+    """Return one row per level from each todo of `start` up to its root.
+
+    It stops one level beyond MAX_DEPTH, so that chains that are too deep, and cycles, show and end.
+    """
     first = select(_table.c.parent_id, literal_column("0", Integer).label("depth"))
     climb: CTE = first.where(mine(Todo), _table.c.id.in_(select(start.c.id))).cte("climb", recursive=True)
     step = select(_parent.c.parent_id, climb.c.depth + 1)
@@ -67,7 +70,10 @@ FAMILY = Statement(
     .where(mine(Todo), _table.c.id.in_(union(select(_upwards().c.id), select(_downwards().c.id))))
     .order_by(_table.c.id)
 )
-"""Todos with everything above and below them, the trash too."""
+"""Read the todos with `ids`, their parents and their subtasks at every level, those in the trash too.
+
+Columns: `repeats`, whether it repeats; `row`, its `TodoRead`. Reads `uq_todos_user_id_id` and `ix_todos_parent`.
+"""
 
 
 def _is_open(source: FromClause) -> ColumnElement[bool]:
@@ -76,7 +82,7 @@ def _is_open(source: FromClause) -> ColumnElement[bool]:
 
 _other: Any = _table.alias("other")
 _is_live = _table.c.deleted_at.is_(None)
-ODD_ONE = Statement(
+INCONSISTENT = Statement(
     select(_table.c.id)
     .join(_list, and_(mine(TodoList), _list.c.id == _table.c.list_id))
     .outerjoin(_other, and_(mine(_other), or_(_other.c.id == _table.c.parent_id, _other.c.parent_id == _table.c.id)))
@@ -93,8 +99,12 @@ ODD_ONE = Statement(
     )
     .limit(1)
 )
-"""One of these todos that does not fit with its list, its parent or a subtask."""
+"""Find one of the todos with `ids` that contradicts its list, its parent or a subtask.
+
+A live todo is in a live list; it is in its live parent's list and never below a parent in the trash; an open todo is
+never below one that is done.
+"""
 
 _far = _climbing(_downwards())
 TOO_DEEP = Statement(select(select(_far.c.depth).where(_far.c.depth > MAX_DEPTH).exists()))
-"""Whether one of these todos, or one below them, is too deep, or below itself."""
+"""Find out whether one of the todos with `ids`, or a subtask of theirs, is too deep or below itself."""

@@ -35,7 +35,7 @@ _live = and_(mine(TodoList), _table.c.deleted_at.is_(None))
 
 
 def open_todos(source: FromClause) -> ColumnElement[int]:
-    """How many open todos are in a list."""
+    """Count the open todos in a list of `source`."""
     counted = select(func.count()).where(
         mine(Todo), _todo.c.list_id == source.c.id, _todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None)
     )
@@ -49,7 +49,7 @@ _ranked = (
 )
 _READ = json_object(ListRead, _ranked.c, position=_ranked.c.place, open_todos=open_todos(_ranked))
 _wanted = parameter("archived", Text())
-FIND = Statement(
+ALL = Statement(
     select(
         func.coalesce(func.json_agg(_READ.op("ORDER BY")(_ranked.c.place)), literal_column("'[]'::json")).label("rows"),
         func.count().label("total"),
@@ -57,8 +57,13 @@ FIND = Statement(
     .select_from(_ranked)
     .where((_wanted == "include") | ((_wanted == "only") == _ranked.c.archived_at.is_not(None)))
 )
+"""Read every live list in order: `rows`, a JSON array of `ListRead`, and `total`.
+
+`archived`: `include` reads archived lists, too, `only` nothing else, `exclude` none of them.
+"""
+
 ROWS = Statement(select(_ranked.c.id, _READ.label("row")).select_from(_ranked).where(_ranked.c.id == any_(_ids)))
-"""Live lists by their ids."""
+"""Read the live lists with `ids`, as `ListRead`."""
 
 STATE = Statement(
     select(
@@ -75,7 +80,7 @@ STATE = Statement(
     .where(mine(TodoList))
     .order_by(_table.c.position, _table.c.id)
 )
-"""What every list of the user is, the deleted ones too."""
+"""Read the columns of every list of the user that a write compares, deleted lists too, in order."""
 
 _item = (
     func.jsonb_to_recordset(parameter("items", JSONB()))
@@ -102,10 +107,14 @@ _new = (
     .cte("new")
 )
 ADD = Statement(select(_new.c.id).order_by(_new.c.id))
+"""Make lists, in the order of `n`, and return their ids in the same order.
+
+`items`: a JSON array of objects with `n`, `name`, `name_key`, `colour` and `position`.
+"""
 
 
 def _since(name: str, flag: str) -> ColumnElement[object]:
-    """A date that a flag sets, keeping the first moment, or clears."""
+    """Return when a flag was first set: the stored moment, or now; null where the flag is not set."""
     return case((_item.c[flag], func.coalesce(_table.c[name], func.statement_timestamp())))
 
 
@@ -124,17 +133,28 @@ REVISE = Statement(
     .where(mine(TodoList), _table.c.id == any_(_ids), _table.c.id == _item.c.id)
     .returning(_table.c.id)
 )
+"""Write lists as they are to be.
 
-GIVE_UP_NAMES = Statement(
+`items`: a JSON array of objects with `id`, `name`, `name_key`, `colour`, `position`, `is_archived` and `is_deleted`.
+`ids`: the same ids, for the index `uq_lists_user_id_id`.
+"""
+
+RELEASE_NAMES = Statement(
     update(_table)
     .values(name_key=_table.c.name_key + literal_column("' '") + cast(_table.c.id, Text))
     .where(mine(TodoList), _table.c.id == any_(_ids))
 )
+"""Make the name keys of the lists with `ids` different from every other, until `REVISE` sets them.
+
+`uq_lists_name` checks each row on its own, so two lists can trade names only by way of a third name.
+"""
+
 _held = select(_todo.c.id).where(mine(Todo), _todo.c.list_id == _table.c.id, _todo.c.deleted_at.is_(None))
-HOLD_TODOS = Statement(
+NONEMPTY = Statement(
     select(_table.c.id).where(mine(TodoList), _table.c.id == any_(_ids), _held.exists()).order_by(_table.c.id).limit(1)
 )
-"""One of these lists that has todos."""
+"""Find the first of the lists with `ids` that has todos outside the trash."""
+
 _move_to = parameter("move_to", BigInteger())
 _old = (
     select(_todo.c.id, _todo.c.list_id, _todo.c.version)
@@ -162,7 +182,7 @@ def _state(source: FromClause, deleted_at: ColumnElement[object]) -> ColumnEleme
     return func.json_build_object(*pairs)
 
 
-EMPTY = Statement(
+MOVE_OR_TRASH_TODOS = Statement(
     select(
         _emptied.c.id,
         _state(_old, literal_column("NULL::timestamptz")).label("before"),
@@ -171,4 +191,7 @@ EMPTY = Statement(
     .join(_old, _old.c.id == _emptied.c.id)
     .order_by(_emptied.c.id)
 )
-"""Move every todo of lists to another, or to the trash where none is named: what changed of each."""
+"""Move every live todo of the lists with `ids` to the list `move_to`, or to the trash if that is null.
+
+Columns: the fields that changed, as JSON, `before` and `after`.
+"""

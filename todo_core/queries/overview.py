@@ -1,4 +1,4 @@
-"""Where a user stands, in SQL."""
+"""The overview, in SQL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ _tag = Tag.__table__  # type: ignore[attr-defined]
 _INSTANT = DateTime(timezone=True)
 MAX_TAGS: Final = 50
 _start, _end = parameter("start", _INSTANT), parameter("end", _INSTANT)
-"""Today, where the user is."""
 _live = _todo.c.deleted_at.is_(None)
 _open = _live & _todo.c.completed_at.is_(None) & UNARCHIVED
 PROFILE = Statement(
@@ -32,10 +31,11 @@ PROFILE = Statement(
         _user.c.id == parameter("user_id", _user.c.id.type)
     )
 )
+"""Read what the overview says of the user."""
 
 
 def _rows(counted: Select[Any]) -> ScalarSelect[Any]:
-    """Rows as a JSON array, in their order."""
+    """Return rows as a JSON array, in their order."""
     source: FromClause = counted.subquery("counted")
     rows = func.json_agg(json_object(Counted, source.c))
     return select(func.coalesce(rows, literal_column("'[]'::json"))).select_from(source).scalar_subquery()
@@ -67,3 +67,8 @@ COUNTS = Statement(
         _TAGS.label("tags"),
     ).where(mine(Todo))
 )
+"""Count the user's todos by what they are, and read live lists and the 50 tags with the most open todos.
+
+`start`, `end`: today where the user is, both included. `now`: overdue is what was due before. `lists` and `tags` are
+JSON arrays of `Counted`; `last_change_id` is the `since` of the next changes.
+"""

@@ -11,7 +11,7 @@ from todo_core.models.todos import Todo
 from todo_core.storage.statements import Statement, mine
 
 LOOKED_AT: Final = 2_000
-"""The newest todos of a user, whose words are compared with a search that found nothing."""
+"""How many of a user's newest todos are looked at."""
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _newest = (
@@ -28,4 +28,7 @@ WORDS = Statement(
         _words.c.word.not_like("user:%")
     )
 )
-"""The different words of a user's newest todos."""
+"""Read the distinct words of the user's 2,000 newest live todos as an array, to offer near matches.
+
+Reads `ix_todos_live_created`.
+"""

@@ -34,7 +34,7 @@ _id = parameter("id", BigInteger())
 
 
 def open_todos(source: FromClause) -> ColumnElement[int]:
-    """How many open todos have a tag."""
+    """Count the open todos that have a tag of `source`."""
     counted = (
         select(func.count())
         .select_from(_link.join(_todo, _todo.c.id == _link.c.todo_id))
@@ -61,11 +61,14 @@ ALL = Statement(
         func.count().label("total"),
     ).where(mine(Tag), _table.c.deleted_at.is_(None))
 )
+"""Read every live tag in alphabetical order: `rows`, a JSON array of `TagRead`, and `total`."""
+
 ONE = Statement(
     select(_table.c.name, _read(_table).label("row")).where(
         mine(Tag), _table.c.id == _id, _table.c.deleted_at.is_(None)
     )
 )
+"""Read the live tag with an `id`, as `TagRead`."""
 
 _named = (
     func.jsonb_to_recordset(parameter("names", JSONB()))
@@ -86,7 +89,10 @@ ENSURE = Statement(
         )
     )
 )
-"""Tags by their names; those that were not there are made."""
+"""Find live tags by their names, and make those that are not there. Reads `uq_tags_name`.
+
+`names`: a JSON array of objects with `name` and `name_key`. Columns: `made`, `TagRead` of a tag that was not there.
+"""
 
 _ids = parameter("ids", ARRAY(BigInteger))
 _item = (
@@ -132,19 +138,25 @@ REVISE = Statement(
     .select_from(_old.outerjoin(_revised, _revised.c.id == _old.c.id))
     .order_by(_old.c.id)
 )
-"""Give tags their names and say whether they are deleted."""
+"""Rename, delete and restore tags, those that are different from now on.
+
+`items`: a JSON array of objects with `id`, `name`, `name_key` and `deleted`. `ids`: the same ids, for the index.
+Columns: `name`, `version` and `was_deleted` before; `new_version` and `after` are null where nothing changed.
+"""
 
 BY_KEYS = Statement(
     select(_table.c.id, _table.c.name_key).where(
         mine(Tag), _table.c.name_key == any_(parameter("keys", ARRAY(Text))), _table.c.deleted_at.is_(None)
     )
 )
+"""Find live tags by their `keys`, which are `name_key`s. Reads `uq_tags_name`."""
+
 STATE = Statement(
     select(_table.c.id, _table.c.name, _table.c.version, _table.c.deleted_at.is_not(None).label("is_deleted")).where(
         mine(Tag), _table.c.id == any_(_ids)
     )
 )
-"""Tags, deleted or not."""
+"""Read names and versions of the tags with `ids`, deleted or not."""
 
 _todos = parameter("todos", ARRAY(BigInteger))
 _into = parameter("into", BigInteger())
@@ -157,9 +169,14 @@ _merged = (
     .cte("merged")
 )
 MERGE = Statement(select(func.coalesce(func.array_agg(_merged.c.todo_id), literal_column("'{}'::bigint[]"))))
-"""Give everything that has one tag another; whose it became."""
+"""Give every todo that has the tag `id` the tag `into`, too; return the ids of those that had it not, as an array.
+
+Reads `ix_todo_tags_tag`.
+"""
 
 UNLINK = Statement(_link.delete().where(mine(TodoTag), _link.c.tag_id == _into, _link.c.todo_id == any_(_todos)))
+"""Take the tag `into` from `todos`, which are ids: what a merge gave them."""
+
 _using = (
     select(_link.c.todo_id)
     .join(_todo, _todo.c.id == _link.c.todo_id)
@@ -167,4 +184,4 @@ _using = (
     .correlate(_table)
 )
 USED = Statement(select(_table.c.id).where(mine(Tag), _table.c.id == any_(_ids), _using.exists()))
-"""Those of the tags that something has."""
+"""Find which of the tags with `ids` are on a todo outside the trash."""

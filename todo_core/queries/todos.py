@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Select,
     SmallInteger,
     Text,
+    UnaryExpression,
     all_,
     and_,
     any_,
@@ -46,7 +48,7 @@ _is_me = _user.c.id == parameter("user_id", BigInteger())
 
 
 def tag_names(tag_ids: Any) -> ColumnElement[Any]:
-    """The names of live tags as a JSON array, in alphabetical order.
+    """Return the names of live tags as a JSON array, in alphabetical order.
 
     Args:
         tag_ids: Their ids: a select of them, or an array.
@@ -57,13 +59,13 @@ def tag_names(tag_ids: Any) -> ColumnElement[Any]:
 
 
 def links_of(source: FromClause) -> Any:
-    """The ids of the tags that a todo has."""
+    """Select the ids of the tags that a todo of `source` has."""
     linked = select(_link.c.tag_id).where(mine(TodoTag), _link.c.todo_id == source.c.id)
     return linked.correlate(source)
 
 
 def subtasks_of(source: FromClause) -> Any:
-    """How many open todos are right below a todo."""
+    """Count the open todos right below a todo of `source`."""
     child = _table.alias("child")
     counted: Select[Any] = select(func.count()).where(
         mine(child), child.c.parent_id == source.c.id, child.c.completed_at.is_(None), child.c.deleted_at.is_(None)
@@ -72,7 +74,7 @@ def subtasks_of(source: FromClause) -> Any:
 
 
 def _due(source: FromClause, zone: ColumnElement[Any] | None) -> ColumnElement[Any]:
-    """The deadline where the user is. Without a `zone`, the user's row is looked up for a todo that has one."""
+    """Return the due where the user is, or null. Without a `zone`, the user's row is looked up if there is a due."""
     there = func.timezone(_user.c.time_zone if zone is None else zone, source.c.due_at)
     fields: dict[str, ColumnElement[Any]] = {
         "date": func.coalesce(source.c.due_on, cast(there, Date)),
@@ -90,12 +92,12 @@ def _due(source: FromClause, zone: ColumnElement[Any] | None) -> ColumnElement[A
 
 
 def read(source: FromClause, *, zone: ColumnElement[Any] | None = None, **computed: Any) -> ColumnElement[Any]:
-    """A todo's read shape, as JSON built by PostgreSQL.
+    """Return a todo's read shape (`TodoRead`), as JSON built by PostgreSQL.
 
     Args:
-        source: The todo.
+        source: Columns of the todo.
         zone: The user's time zone, where a statement has it.
-        computed: Other fields that it knows better than the tables.
+        computed: Expressions for other fields, where the tables do not have the values yet.
     """
     fields = {
         "priority": _PRIORITY_WORDS[source.c.priority],
@@ -114,23 +116,27 @@ ONE = Statement(
         mine(Todo), _table.c.id == parameter("id", BigInteger()), _table.c.deleted_at.is_(None)
     )
 )
+"""Read the live todo with an `id`, as `TodoRead`. Reads `uq_todos_user_id_id`."""
 
 ROWS = Statement(
     select(_table.c.id, read(_table).label("row")).where(
         mine(Todo), _table.c.id == any_(parameter("ids", ARRAY(BigInteger)))
     )
 )
-"""Todos by their ids, those in the trash, too."""
+"""Read the todos with `ids`, those in the trash too, as `TodoRead`. Reads `uq_todos_user_id_id`."""
 
 DUE_KEY: Final = case(
     (_table.c.due_at.is_(None), literal_column("'infinity'::timestamptz", _INSTANT)), else_=_table.c.due_at
 )
-"""What is not due comes after everything that is. Not COALESCE: PostgreSQL does not know it to be leakproof, so that
-row-level security would keep it out of index conditions."""
+"""The due, with what is not due after everything that is. It is the expression of `ix_todos_open_due`.
+
+Not COALESCE: PostgreSQL does not know it to be leakproof, so that row-level security would keep it out of index
+conditions.
+"""
 _archived = select(_list.c.id).where(mine(TodoList), _list.c.archived_at.is_not(None)).scalar_subquery()
 # An array: PostgreSQL looks for these few once, from their own index, and hashes nothing.
 UNARCHIVED: Final = _table.c.list_id != all_(func.array(_archived, type_=ARRAY(BigInteger)))
-"""As lists of todos show them: without those in archived lists."""
+"""Whether a todo is outside archived lists."""
 _TAGGED = select(_link.c.todo_id).where(
     mine(TodoTag),
     _link.c.tag_id.in_(
@@ -164,6 +170,7 @@ CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     )
     for side in ("after", "before")
 }
+"""Filters of a page, by name. `page` tells the parameters that they take."""
 _STATUS: Final[dict[str, ColumnElement[bool]]] = {
     "open": and_(_table.c.deleted_at.is_(None), _table.c.completed_at.is_(None)),
     "done": and_(_table.c.deleted_at.is_(None), _table.c.completed_at.is_not(None)),
@@ -180,11 +187,11 @@ _matches = (
     .render_derived()
 )
 _found = select(_matches.c.id, _matches.c.rank).cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
-"""The todos that have the words, with how well they match."""
+"""The todos that have the words of `text`, with how well they match."""
 
 
 _here = select(_user.c.time_zone).where(_is_me).cte("here").prefix_with("MATERIALIZED", dialect="postgresql")
-"""Where the user is: looked up once, however many rows have a deadline."""
+"""The user's time zone: looked up once, however many rows have a due."""
 
 
 def _sort_key(sort: Sort, descending: bool) -> ColumnElement[Any]:
@@ -204,48 +211,77 @@ def _sort_key(sort: Sort, descending: bool) -> ColumnElement[Any]:
 
 @lru_cache(maxsize=512)
 def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, after: bool) -> Statement:
-    """One page and its total, in one statement: compiled once for each shape of request.
+    """Make the statement that reads a page of todos and the total, once for each shape of request.
 
     Args:
         status: One of `Status`.
         conditions: Names of `CONDITIONS`, and `text` for a search.
         sort: What to order by; `match` only with `text`.
         descending: In which direction.
-        after: Whether there is a page before it.
+        after: Whether the page begins after the last row of another one.
+
+    Parameters of the statement: `limit`, rows of the page; `offset`, rows to leave out before; `after_key` and
+    `after_id`, the `key` and the `id` of the row before the page; `text`, the words of a search; `now`, for what is
+    overdue; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`; and moments, from `due_after`,
+    `created_after`, `updated_after`, `completed_after` until before `due_before`, `created_before`, `updated_before`,
+    `completed_before`.
+
+    Its row: `rows`, a JSON array of `TodoRead`; `total`, of every page; `more`, whether there is a next page; `key` and
+    `id` of the last row, for the cursor; `time_zone`, the user's.
     """
-    wanted = and_(mine(Todo), _STATUS[status], *(CONDITIONS[name] for name in sorted(conditions - {"text"})))
-    key = _sort_key(sort, descending)
-    source: Any = _table
-    total = select(func.count()).select_from(_table).where(wanted)
-    if "text" in conditions:
-        # What was found is looked up once, for the total and for the page.
-        hit = select(_table.c.id, key.label("key")).join(_found, _found.c.id == _table.c.id).where(wanted).cte("hit")
-        total, source, key, wanted = select(func.count()).select_from(hit), hit, hit.c.key, true()
-    order = [key.desc(), source.c.id.desc()] if descending else [key.asc(), source.c.id.asc()]
-    rows: Select[Any] = select(source.c.id, key.label("key")).where(wanted)
-    if after:
-        here = tuple_(key, source.c.id)
-        there = tuple_(cast(parameter("after_key", Text()), key.type), parameter("after_id", BigInteger()))
-        rows = rows.where(here < there if descending else here > there)
-    # One row more than the page tells whether there is a next one.
-    limit = parameter("limit", Integer())
-    rows = rows.order_by(*order).limit(limit + 1).offset(parameter("offset", Integer()))
-    if source is _table:
-        rows = rows.add_columns(read(_table, zone=_here.c.time_zone).label("row")).join(_here, true())
-    else:
-        chosen = rows.subquery("chosen")
-        order = [chosen.c.key.desc(), chosen.c.id.desc()] if descending else [chosen.c.key.asc(), chosen.c.id.asc()]
-        rows = select(chosen, read(_table, zone=_here.c.time_zone).label("row")).order_by(*order)
-        rows = rows.join(_table, and_(mine(Todo), _table.c.id == chosen.c.id)).join(_here, true())
-    found = rows.subquery("page")
+    matching = and_(mine(Todo), _STATUS[status], *(CONDITIONS[name] for name in sorted(conditions - {"text"})))
+    read_page = _search if "text" in conditions else _list_in_order
+    total, rows = read_page(matching, _Order(_sort_key(sort, descending), descending, after))
+    found, limit = rows.subquery("page"), parameter("limit", Integer())
     page_rows = func.array_to_json(func.array_agg(found.c.row, type_=ARRAY(JSON))[1:limit])
     return Statement(
         select(
             func.coalesce(page_rows, literal_column("'[]'::json")).label("rows"),
             total.scalar_subquery().label("total"),
             (func.count() > limit).label("more"),
-            cast(func.array_agg(found.c.key, type_=ARRAY(key.type))[limit], Text).label("key"),
+            cast(func.array_agg(found.c.key, type_=ARRAY(found.c.key.type))[limit], Text).label("key"),
             func.array_agg(found.c.id, type_=ARRAY(BigInteger))[limit].label("id"),
             select(_here.c.time_zone).scalar_subquery().label("time_zone"),
         ).select_from(found)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The order of a list, and whether the page begins after another one."""
+
+    key: ColumnElement[Any]
+    descending: bool
+    after: bool
+
+    def by(self, key: ColumnElement[Any], row_id: ColumnElement[int]) -> list[UnaryExpression[Any]]:
+        """Return what to order by: rows with the same key are in the order of their ids."""
+        return [key.desc(), row_id.desc()] if self.descending else [key.asc(), row_id.asc()]
+
+    def page_of(self, source: FromClause, key: ColumnElement[Any], *matching: ColumnElement[bool]) -> Select[Any]:
+        """Select ids and keys of a page, with one row more, which tells whether there is a next page."""
+        rows = select(source.c.id, key.label("key")).where(*matching)
+        if self.after:
+            here = tuple_(key, source.c.id)
+            there = tuple_(cast(parameter("after_key", Text()), key.type), parameter("after_id", BigInteger()))
+            rows = rows.where(here < there if self.descending else here > there)
+        rows = rows.order_by(*self.by(key, source.c.id)).limit(parameter("limit", Integer()) + 1)
+        return rows.offset(parameter("offset", Integer()))
+
+
+def _list_in_order(matching: ColumnElement[bool], order: _Order) -> tuple[Select[Any], Select[Any]]:
+    """Return how many todos match, and a page of them; an index has their order, or they are sorted."""
+    rows = order.page_of(_table, order.key, matching)
+    total = select(func.count()).select_from(_table).where(matching)
+    return total, rows.add_columns(read(_table, zone=_here.c.time_zone).label("row")).join(_here, true())
+
+
+def _search(matching: ColumnElement[bool], order: _Order) -> tuple[Select[Any], Select[Any]]:
+    """Return how many todos match and have the words, and a page of them; both from one look at the index."""
+    hits = select(_table.c.id, order.key.label("key")).join(_found, _found.c.id == _table.c.id).where(matching)
+    hit = hits.cte("hit")
+    chosen = order.page_of(hit, hit.c.key).subquery("chosen")
+    rows = select(chosen, read(_table, zone=_here.c.time_zone).label("row"))
+    rows = rows.order_by(*order.by(chosen.c.key, chosen.c.id))
+    rows = rows.join(_table, and_(mine(Todo), _table.c.id == chosen.c.id)).join(_here, true())
+    return select(func.count()).select_from(hit), rows

@@ -17,6 +17,8 @@ ALL = Statement(
         func.count().label("total"),
     ).where(mine(ApiToken))
 )
+"""Read every API token of the user, oldest first: `rows`, a JSON array of `TokenRead`, and `total`."""
+
 _new = (
     insert(_table)
     .values(
@@ -31,6 +33,11 @@ _new = (
     .cte("new")
 )
 CREATE = Statement(select(_new.c.id, json_object(TokenRead, _new.c).label("row")))
+"""Make an API token with a `name` and `scopes`, which ends at `expires_at` or never; `row` is its `TokenRead`.
+
+`hash`: SHA-256 of the token, which is itself not stored. `hint`: the part of it that a person may recognize.
+"""
+
 _old = select(_table).where(mine(ApiToken), _table.c.id == parameter("id", BigInteger())).with_for_update().cte("old")
 _revoked = (
     update(_table)
@@ -45,3 +52,4 @@ REVOKE = Statement(
         case((_revoked.c.id.is_not(None), json_object(TokenRead, _revoked.c))).label("after"),
     ).select_from(_old.outerjoin(_revoked, _revoked.c.id == _old.c.id))
 )
+"""Revoke the API token with an `id`: its `TokenRead` before, and after or null if it was revoked already."""

@@ -13,6 +13,7 @@ _table = User.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _mine = _table.c.id == parameter("user_id", BigInteger())
 
 ONE = Statement(select(json_object(ProfileRead, _table.c).label("row")).where(_mine))
+"""Read the user's profile, as `ProfileRead`."""
 
 _todo = Todo.__table__  # type: ignore[attr-defined]
 _days = (
@@ -21,10 +22,16 @@ _days = (
     .render_derived()
 )
 DAYS = Statement(select(_todo.c.due_on).distinct().where(mine(Todo), _todo.c.due_on.is_not(None)))
-"""The days on which something is due by their end."""
+"""Read the days by whose end something is due, without a time of day."""
+
 MOVE_DAYS = Statement(update(_todo).values(due_at=_days.c.ending).where(mine(Todo), _todo.c.due_on == _days.c.day))
-"""Say when days end. What is due on one is the same as before: no version counts it."""
+"""Set the moment by which todos are due on each of `days`: that of `ends` at the same place.
+
+A todo due on a day stays due on that day, so its version stays.
+"""
+
 ZONE = Statement(select(_table.c.time_zone).where(_mine))
+"""Read the user's time zone."""
 
 _old = select(_table).where(_mine).with_for_update().cte("old")
 _given = parameter("given", ARRAY(Text))
@@ -54,3 +61,8 @@ REVISE = Statement(
         case((_revised.c.id.is_not(None), json_object(ProfileRead, _revised.c))).label("after"),
     ).select_from(_old.outerjoin(_revised, _revised.c.id == _old.c.id))
 )
+"""Set the fields of the user's profile that are in `given` to their values; the others keep theirs.
+
+Values: `display_name`, `time_zone`, `locale`, `week_start`, `default_list_id`. Columns: `ProfileRead` before, and after
+or null if nothing changed.
+"""

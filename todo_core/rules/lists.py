@@ -173,7 +173,7 @@ class Lists:
         renamed = [state for state in changed if state.name_key != self._before[state.id].name_key]
         if {self._before[state.id].name_key for state in renamed} & {state.name_key for state in changed}:
             # The unique index checks row by row: names that change hands must be given up first.
-            await tx.rows(queries.GIVE_UP_NAMES, ids=ids)
+            await tx.rows(queries.RELEASE_NAMES, ids=ids)
         await tx.rows(queries.REVISE, items=json_text([state.as_item() for state in changed]), ids=ids)
         return [_touched(self._before[state.id], replace(state, version=state.version + 1)) for state in changed]
 

@@ -11,7 +11,7 @@ import orjson
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Touched
 from todo_core.models.todos import PRIORITIES
-from todo_core.queries import revisions as queries
+from todo_core.queries import occurrences
 from todo_core.recurrence import Repeat
 from todo_core.rules.families import Family
 from todo_core.rules.schedules import Calendar, Local, due_columns, due_of
@@ -40,7 +40,7 @@ async def next_occurrences(
     """
     if not completed or calendar is None:
         return {}, []
-    existing = await tx.rows(queries.FOLLOWING, ids=[row["id"] for row in completed])
+    existing = await tx.rows(occurrences.FOLLOWING, ids=[row["id"] for row in completed])
     following = {row["follows_id"]: row["row"] for row in existing}
     copies: list[dict[str, Any]] = []
     numbers: dict[int, int] = {}

@@ -13,7 +13,7 @@ from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.errors import TodoError, VersionConflict
 from todo_core.models.todos import TodoWritten
-from todo_core.queries import revisions as queries
+from todo_core.queries import revising as queries
 from todo_core.storage.database import Row
 from todo_core.text import json_text
 

@@ -26,7 +26,7 @@ async def revert(tx: Tx, entries: Sequence[Entry]) -> Changed[ListRead]:
     ids = [entry.id for entry in entries]
     rows = await rows_of(tx, ids)
     made = [entry.id for entry in entries if entry.before is None]
-    if made and (holds_todos := await tx.value(queries.HOLD_TODOS, ids=made)):
+    if made and (holds_todos := await tx.value(queries.NONEMPTY, ids=made)):
         raise UndoRefused.in_the_way("list", holds_todos)
     for entry in entries:
         present = require_as_left(entry, lists.known(entry.id), _is_as_left)

@@ -83,7 +83,7 @@ async def _check_fit(tx: Tx, entries: Sequence[Entry]) -> None:
     Raises:
         UndoRefused: One does not, or is too deep.
     """
-    odd = await tx.value(families.ODD_ONE, ids=[entry.id for entry in entries])
+    odd = await tx.value(families.INCONSISTENT, ids=[entry.id for entry in entries])
     if odd is not None:
         raise UndoRefused.in_the_way("todo", odd)
     moved = [entry.id for entry in entries if entry.changed("parent_id")]

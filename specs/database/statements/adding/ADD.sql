@@ -1,0 +1,199 @@
+-- Make todos, in the order of `n`.
+--
+-- `items`: a JSON array of objects. `n` numbers them, with or without gaps; `list_id` may be null, the default list;
+-- `parent_n` is the `n` of an earlier item, in place of `parent_id`; `priority` is a number; `follows_id` is the todo
+-- whose next occurrence this is; `tag_ids` are ids of live tags.
+-- Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 items jsonb
+--
+-- Columns:
+--   id bigint
+--   after json
+
+WITH
+    item AS MATERIALIZED (
+        SELECT
+            nextval('todos_id_seq') AS id,
+            ordered.n AS n,
+            ordered.title AS title,
+            ordered.description AS description,
+            ordered.priority AS priority,
+            ordered.list_id AS list_id,
+            ordered.parent_id AS parent_id,
+            ordered.parent_n AS parent_n,
+            ordered.due_on AS due_on,
+            ordered.due_at AS due_at,
+            ordered.repeat AS repeat,
+            ordered.follows_id AS follows_id,
+            ordered.tag_ids AS tag_ids
+        FROM (
+            SELECT
+                anon_2.n AS n,
+                anon_2.title AS title,
+                anon_2.description AS description,
+                anon_2.priority AS priority,
+                anon_2.list_id AS list_id,
+                anon_2.parent_id AS parent_id,
+                anon_2.parent_n AS parent_n,
+                anon_2.due_on AS due_on,
+                anon_2.due_at AS due_at,
+                anon_2.repeat AS repeat,
+                anon_2.follows_id AS follows_id,
+                anon_2.tag_ids AS tag_ids
+            FROM jsonb_to_recordset($2::JSONB) AS anon_2(
+                n INTEGER,
+                title TEXT,
+                description TEXT,
+                priority SMALLINT,
+                list_id BIGINT,
+                parent_id BIGINT,
+                parent_n INTEGER,
+                due_on DATE,
+                due_at TIMESTAMP WITH TIME ZONE,
+                repeat JSONB,
+                follows_id BIGINT,
+                tag_ids BIGINT[]
+            )
+            ORDER BY anon_2.n
+        ) AS ordered
+    ),
+    linked AS (
+        INSERT INTO todo_tags (user_id, todo_id, tag_id)
+        SELECT $1::BIGINT AS anon_1, item.id AS id, unnest(item.tag_ids) AS unnest_1
+        FROM item
+    ),
+    "new" AS (
+        INSERT INTO todos (
+            id,
+            user_id,
+            title,
+            description,
+            priority,
+            list_id,
+            parent_id,
+            due_on,
+            due_at,
+            repeat,
+            follows_id,
+            language,
+            created_at,
+            updated_at
+        )
+        SELECT
+            item.id AS id,
+            $1::BIGINT AS user_id,
+            item.title AS title,
+            item.description AS description,
+            item.priority AS priority,
+            coalesce(
+                item.list_id,
+                coalesce(
+                    (
+                        SELECT lists.id
+                        FROM lists
+                        JOIN users ON users.default_list_id = lists.id
+                        WHERE
+                            lists.user_id = $1::BIGINT
+                            AND users.id = $1::BIGINT
+                            AND lists.deleted_at IS NULL
+                            AND lists.archived_at IS NULL
+                    ),
+                    (SELECT lists.id FROM lists WHERE lists.user_id = $1::BIGINT AND lists.is_inbox)
+                )
+            ) AS list_id,
+            coalesce(
+                item.parent_id, (SELECT above.id FROM item AS above WHERE above.n = item.parent_n)
+            ) AS parent_id,
+            item.due_on AS due_on,
+            item.due_at AS due_at,
+            item.repeat AS repeat,
+            item.follows_id AS follows_id,
+            (
+                SELECT language_of(users.locale) AS language_of_1
+                FROM users
+                WHERE users.id = $1::BIGINT
+            ) AS language,
+            statement_timestamp() AS created_at,
+            statement_timestamp() AS updated_at
+        FROM item
+        RETURNING
+            todos.id,
+            todos.user_id,
+            todos.title,
+            todos.description,
+            todos.priority,
+            todos.completed_at,
+            todos.deleted_at,
+            todos.created_at,
+            todos.updated_at,
+            todos.version,
+            todos.list_id,
+            todos.parent_id,
+            todos.due_on,
+            todos.due_at,
+            todos.repeat,
+            todos.follows_id,
+            todos.language,
+            todos.search
+    )
+SELECT
+    "new".id,
+    (
+        SELECT row_to_json(shaped) AS row_to_json_1
+        FROM (
+            SELECT
+                "new".id AS id,
+                "new".title AS title,
+                "new".description AS description,
+                (ARRAY['low','medium','high','urgent'])["new".priority] AS priority,
+                "new".list_id AS list_id,
+                "new".parent_id AS parent_id,
+                to_json(
+                    array(
+                        (
+                            SELECT tags.name
+                            FROM tags
+                            WHERE
+                                tags.user_id = $1::BIGINT
+                                AND tags.id = ANY (item.tag_ids)
+                                AND tags.deleted_at IS NULL
+                            ORDER BY tags.name_key
+                        )
+                    )
+                ) AS tags,
+                (
+                    SELECT row_to_json(due) AS row_to_json_2
+                    FROM (
+                        SELECT
+                            coalesce(
+                                "new".due_on, CAST(timezone(users.time_zone, "new".due_at) AS DATE)
+                            ) AS date,
+                            CASE
+                                WHEN ("new".due_on IS NULL)
+                                THEN to_char(timezone(users.time_zone, "new".due_at), 'HH24:MI')
+                            END AS time,
+                            to_char(timezone(users.time_zone, "new".due_at), 'FMDay') AS weekday,
+                            users.time_zone AS time_zone,
+                            "new".due_at AS at
+                        FROM users
+                        WHERE users.id = $1::BIGINT AND "new".due_at IS NOT NULL
+                    ) AS due
+                ) AS due,
+                "new".repeat AS repeat,
+                "new".completed_at IS NOT NULL AS is_completed,
+                "new".completed_at AS completed_at,
+                "new".created_at AS created_at,
+                "new".updated_at AS updated_at,
+                "new".deleted_at AS deleted_at,
+                (
+                    SELECT count(*) AS count_1 FROM item AS below WHERE below.parent_n = item.n
+                ) AS open_subtasks,
+                "new".version AS version
+        ) AS shaped
+    ) AS after
+FROM "new"
+JOIN item ON "new".id = item.id
+ORDER BY item.n

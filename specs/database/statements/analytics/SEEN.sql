@@ -1,0 +1,9 @@
+-- Record that the user was here on a `day`.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 day date
+
+INSERT INTO activity_days (user_id, day)
+SELECT $1::BIGINT AS anon_1, $2::DATE AS anon_2
+ON CONFLICT DO NOTHING

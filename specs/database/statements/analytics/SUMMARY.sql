@@ -1,0 +1,84 @@
+-- Count open todos, those due today or overdue, and those completed lately; average how long these took.
+--
+-- `now`: overdue is what was due before. `today_begins`, `today_ends`: today, the end excluded. `days_7`, `days_30`: when
+-- the last seven and thirty days begin. Reads `ix_todos_open_list`, `ix_todos_open_due` and `ix_todos_completed`.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 today_begins timestamp with time zone
+--   $3 now timestamp with time zone
+--   $4 today_ends timestamp with time zone
+--   $5 days_7 timestamp with time zone
+--   $6 days_30 timestamp with time zone
+--
+-- Columns:
+--   open bigint
+--   due_today bigint
+--   overdue bigint
+--   completed_7_days bigint
+--   completed_30_days bigint
+--   average_seconds_to_complete bigint
+
+SELECT
+    open.open,
+    due.due_today,
+    due.overdue,
+    done.completed_7_days,
+    done.completed_30_days,
+    done.average_seconds_to_complete
+FROM (
+    SELECT count(*) AS open
+    FROM todos
+    WHERE
+        todos.user_id = $1::BIGINT
+        AND todos.deleted_at IS NULL
+        AND todos.completed_at IS NULL
+        AND todos.list_id != ALL (
+            array(
+                (
+                    SELECT lists.id
+                    FROM lists
+                    WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
+                )
+            )
+        )
+) AS open
+JOIN (
+    SELECT
+        count(*) FILTER (WHERE todos.due_at >= $2::TIMESTAMP WITH TIME ZONE) AS due_today,
+        count(*) FILTER (WHERE todos.due_at < $3::TIMESTAMP WITH TIME ZONE) AS overdue
+    FROM todos
+    WHERE
+        todos.user_id = $1::BIGINT
+        AND todos.deleted_at IS NULL
+        AND todos.completed_at IS NULL
+        AND todos.list_id != ALL (
+            array(
+                (
+                    SELECT lists.id
+                    FROM lists
+                    WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
+                )
+            )
+        )
+        AND $4::TIMESTAMP WITH TIME ZONE > CASE
+            WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+        END
+) AS due
+    ON true
+JOIN (
+    SELECT
+        count(*) FILTER (
+            WHERE todos.completed_at >= $5::TIMESTAMP WITH TIME ZONE
+        ) AS completed_7_days,
+        count(*) AS completed_30_days,
+        CAST(
+            round(avg(EXTRACT(epoch FROM todos.completed_at - todos.created_at))) AS BIGINT
+        ) AS average_seconds_to_complete
+    FROM todos
+    WHERE
+        todos.user_id = $1::BIGINT
+        AND todos.completed_at IS NOT NULL
+        AND todos.completed_at >= $6::TIMESTAMP WITH TIME ZONE
+) AS done
+    ON true

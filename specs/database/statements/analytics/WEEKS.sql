@@ -1,0 +1,190 @@
+-- Count what was added and completed in two weeks, by day, and of the second week by list, tag and priority.
+--
+-- `bounds`: the 15 moments at which the 14 days begin and the last one ends. `since`, `until`: the first and the last of
+-- them. `moment`, `moment_before`: when to count what is overdue now, and what was a week before.
+-- Each event is read by its own index: `ix_todos_live_created`, `ix_todos_trashed`, `ix_todos_completed`.
+--
+-- Parameters:
+--   $1 bounds timestamp with time zone[]
+--   $2 user_id bigint
+--   $3 since timestamp with time zone
+--   $4 until timestamp with time zone
+--   $5 moment timestamp with time zone
+--   $6 moment_before timestamp with time zone
+--
+-- Columns:
+--   days json
+--   lists json
+--   tags json
+--   priorities json
+--   overdue bigint
+--   overdue_before bigint
+
+WITH event AS (
+    SELECT
+        todos.id AS id,
+        todos.list_id AS list_id,
+        todos.priority AS priority,
+        width_bucket(todos.created_at, $1::TIMESTAMP WITH TIME ZONE[]) AS day,
+        1 AS added,
+        0 AS completed
+    FROM todos
+    WHERE
+        todos.user_id = $2::BIGINT
+        AND todos.created_at >= $3::TIMESTAMP WITH TIME ZONE
+        AND todos.created_at < $4::TIMESTAMP WITH TIME ZONE
+        AND todos.deleted_at IS NULL
+    UNION ALL
+    SELECT
+        todos.id AS id,
+        todos.list_id AS list_id,
+        todos.priority AS priority,
+        width_bucket(todos.created_at, $1::TIMESTAMP WITH TIME ZONE[]) AS day,
+        1 AS added,
+        0 AS completed
+    FROM todos
+    WHERE
+        todos.user_id = $2::BIGINT
+        AND todos.created_at >= $3::TIMESTAMP WITH TIME ZONE
+        AND todos.created_at < $4::TIMESTAMP WITH TIME ZONE
+        AND todos.deleted_at IS NOT NULL
+        AND todos.completed_at IS NOT NULL
+    UNION ALL
+    SELECT
+        todos.id AS id,
+        todos.list_id AS list_id,
+        todos.priority AS priority,
+        width_bucket(todos.completed_at, $1::TIMESTAMP WITH TIME ZONE[]) AS day,
+        0 AS added,
+        1 AS completed
+    FROM todos
+    WHERE
+        todos.user_id = $2::BIGINT
+        AND todos.completed_at >= $3::TIMESTAMP WITH TIME ZONE
+        AND todos.completed_at < $4::TIMESTAMP WITH TIME ZONE
+        AND todos.completed_at IS NOT NULL
+)
+SELECT
+    (
+        SELECT coalesce(json_agg(row_to_json(anon_1)), '[]'::json) AS coalesce_1
+        FROM (
+            SELECT event.day AS day, sum(event.added) AS added, sum(event.completed) AS completed
+            FROM event
+            GROUP BY event.day
+        ) AS anon_1
+    ) AS days,
+    (
+        SELECT coalesce(json_agg(row_to_json(anon_2)), '[]'::json) AS coalesce_2
+        FROM (
+            SELECT
+                lists.id AS id,
+                lists.name AS name,
+                sum(event.added) AS added,
+                sum(event.completed) AS completed
+            FROM event
+            JOIN lists ON lists.id = event.list_id
+            WHERE lists.user_id = $2::BIGINT AND event.day > 7
+            GROUP BY lists.id, lists.name
+            ORDER BY count(*) DESC, lists.id
+        ) AS anon_2
+    ) AS lists,
+    (
+        SELECT coalesce(json_agg(row_to_json(anon_3)), '[]'::json) AS coalesce_3
+        FROM (
+            SELECT tags.name AS name, sum(event.added) AS added, sum(event.completed) AS completed
+            FROM event
+            JOIN todo_tags ON todo_tags.todo_id = event.id
+            JOIN tags ON tags.id = todo_tags.tag_id
+            WHERE
+                todo_tags.user_id = $2::BIGINT
+                AND tags.user_id = $2::BIGINT
+                AND tags.deleted_at IS NULL
+                AND event.day > 7
+            GROUP BY tags.id, tags.name
+            ORDER BY count(*) DESC, tags.id
+        ) AS anon_3
+    ) AS tags,
+    (
+        SELECT coalesce(json_agg(row_to_json(anon_4)), '[]'::json) AS coalesce_4
+        FROM (
+            SELECT
+                event.priority AS priority,
+                sum(event.added) AS added,
+                sum(event.completed) AS completed
+            FROM event
+            WHERE event.day > 7
+            GROUP BY event.priority
+        ) AS anon_4
+    ) AS priorities,
+    anon_5.overdue + anon_6.overdue AS overdue,
+    anon_5.overdue_before + anon_6.overdue_before AS overdue_before
+FROM (
+    SELECT
+        count(*) FILTER (
+            WHERE
+                todos.due_at < $5::TIMESTAMP WITH TIME ZONE
+                AND todos.created_at < $5::TIMESTAMP WITH TIME ZONE
+                AND (
+                    todos.completed_at IS NULL OR todos.completed_at >= $5::TIMESTAMP WITH TIME ZONE
+                )
+        ) AS overdue,
+        count(*) FILTER (
+            WHERE
+                todos.due_at < $6::TIMESTAMP WITH TIME ZONE
+                AND todos.created_at < $6::TIMESTAMP WITH TIME ZONE
+                AND (
+                    todos.completed_at IS NULL OR todos.completed_at >= $6::TIMESTAMP WITH TIME ZONE
+                )
+        ) AS overdue_before
+    FROM todos
+    WHERE
+        todos.user_id = $2::BIGINT
+        AND todos.deleted_at IS NULL
+        AND todos.completed_at IS NULL
+        AND todos.list_id != ALL (
+            array(
+                (
+                    SELECT lists.id
+                    FROM lists
+                    WHERE lists.user_id = $2::BIGINT AND lists.archived_at IS NOT NULL
+                )
+            )
+        )
+        AND $5::TIMESTAMP WITH TIME ZONE > CASE
+            WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+        END
+) AS anon_5
+JOIN (
+    SELECT
+        count(*) FILTER (
+            WHERE
+                todos.due_at < $5::TIMESTAMP WITH TIME ZONE
+                AND todos.created_at < $5::TIMESTAMP WITH TIME ZONE
+                AND (
+                    todos.completed_at IS NULL OR todos.completed_at >= $5::TIMESTAMP WITH TIME ZONE
+                )
+        ) AS overdue,
+        count(*) FILTER (
+            WHERE
+                todos.due_at < $6::TIMESTAMP WITH TIME ZONE
+                AND todos.created_at < $6::TIMESTAMP WITH TIME ZONE
+                AND (
+                    todos.completed_at IS NULL OR todos.completed_at >= $6::TIMESTAMP WITH TIME ZONE
+                )
+        ) AS overdue_before
+    FROM todos
+    WHERE
+        todos.user_id = $2::BIGINT
+        AND todos.completed_at IS NOT NULL
+        AND todos.completed_at >= $6::TIMESTAMP WITH TIME ZONE
+        AND todos.list_id != ALL (
+            array(
+                (
+                    SELECT lists.id
+                    FROM lists
+                    WHERE lists.user_id = $2::BIGINT AND lists.archived_at IS NOT NULL
+                )
+            )
+        )
+) AS anon_6
+    ON true

@@ -1,0 +1,41 @@
+-- Read the latest changes, newest first, at most `limit` of them. Reads `uq_changes_user_id_id`.
+--
+-- Columns: `rows`, a JSON array of `ChangeRead`; `last`, the newest change's id; `total`, of all changes.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 limit integer
+--
+-- Columns:
+--   rows json
+--   last bigint
+--   total bigint
+
+SELECT
+    coalesce(json_agg(anon_1.row), '[]'::json) AS rows,
+    max(anon_1.id) AS last,
+    (SELECT count(*) AS count_1 FROM changes WHERE changes.user_id = $1::BIGINT) AS total
+FROM (
+    SELECT
+        (
+            SELECT row_to_json(shaped) AS row_to_json_1
+            FROM (
+                SELECT
+                    changes.id AS id,
+                    changes.at AS at,
+                    changes.operation AS operation,
+                    changes.via AS via,
+                    changes.client AS client,
+                    changes.token_id AS token_id,
+                    changes.undoes AS undoes,
+                    undo.id AS undone_by,
+                    changes.entries AS entries
+            ) AS shaped
+        ) AS row,
+        changes.id AS id
+    FROM changes
+    LEFT OUTER JOIN changes AS undo ON undo.user_id = changes.user_id AND undo.undoes = changes.id
+    WHERE changes.user_id = $1::BIGINT
+    ORDER BY changes.id DESC
+    LIMIT $2::INTEGER
+) AS anon_1

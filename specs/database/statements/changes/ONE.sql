@@ -1,0 +1,27 @@
+-- Read the change with an `id`, as `ChangeRead`. Reads `uq_changes_user_id_id` and `uq_changes_user_id_undoes`.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 id bigint
+--
+-- Columns:
+--   row json
+
+SELECT (
+    SELECT row_to_json(shaped) AS row_to_json_1
+    FROM (
+        SELECT
+            changes.id AS id,
+            changes.at AS at,
+            changes.operation AS operation,
+            changes.via AS via,
+            changes.client AS client,
+            changes.token_id AS token_id,
+            changes.undoes AS undoes,
+            undo.id AS undone_by,
+            changes.entries AS entries
+    ) AS shaped
+) AS row
+FROM changes
+LEFT OUTER JOIN changes AS undo ON undo.user_id = changes.user_id AND undo.undoes = changes.id
+WHERE changes.user_id = $1::BIGINT AND changes.id = $2::BIGINT

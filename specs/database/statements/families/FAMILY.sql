@@ -1,0 +1,115 @@
+-- Read the todos with `ids`, their parents and their subtasks at every level, those in the trash too.
+--
+-- Columns: `repeats`, whether it repeats; `row`, its `TodoRead`. Reads `uq_todos_user_id_id` and `ix_todos_parent`.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 ids bigint[]
+--
+-- Columns:
+--   id bigint
+--   parent_id bigint
+--   list_id bigint
+--   completed_at timestamp with time zone
+--   deleted_at timestamp with time zone
+--   version integer
+--   repeats boolean
+--   row json
+
+WITH RECURSIVE
+    up(id, parent_id) AS (
+        SELECT todos.id AS id, todos.parent_id AS parent_id
+        FROM todos
+        WHERE todos.user_id = $1::BIGINT AND todos.id = ANY ($2::BIGINT[])
+        UNION
+        SELECT parent.id AS id, parent.parent_id AS parent_id
+        FROM todos AS parent, up
+        WHERE parent.user_id = $1::BIGINT AND parent.id = up.parent_id
+    ),
+    down(id) AS (
+        SELECT todos.id AS id
+        FROM todos
+        WHERE todos.user_id = $1::BIGINT AND todos.id = ANY ($2::BIGINT[])
+        UNION
+        SELECT child.id AS id
+        FROM todos AS child, down
+        WHERE child.user_id = $1::BIGINT AND child.parent_id = down.id
+    )
+SELECT
+    todos.id,
+    todos.parent_id,
+    todos.list_id,
+    todos.completed_at,
+    todos.deleted_at,
+    todos.version,
+    todos.repeat IS NOT NULL AS repeats,
+    (
+        SELECT row_to_json(shaped) AS row_to_json_1
+        FROM (
+            SELECT
+                todos.id AS id,
+                todos.title AS title,
+                todos.description AS description,
+                (ARRAY['low','medium','high','urgent'])[todos.priority] AS priority,
+                todos.list_id AS list_id,
+                todos.parent_id AS parent_id,
+                to_json(
+                    array(
+                        (
+                            SELECT tags.name
+                            FROM tags
+                            WHERE
+                                tags.user_id = $1::BIGINT
+                                AND tags.id IN (
+                                    SELECT todo_tags.tag_id
+                                    FROM todo_tags
+                                    WHERE
+                                        todo_tags.user_id = $1::BIGINT
+                                        AND todo_tags.todo_id = todos.id
+                                )
+                                AND tags.deleted_at IS NULL
+                            ORDER BY tags.name_key
+                        )
+                    )
+                ) AS tags,
+                (
+                    SELECT row_to_json(due) AS row_to_json_2
+                    FROM (
+                        SELECT
+                            coalesce(
+                                todos.due_on, CAST(timezone(users.time_zone, todos.due_at) AS DATE)
+                            ) AS date,
+                            CASE
+                                WHEN (todos.due_on IS NULL)
+                                THEN to_char(timezone(users.time_zone, todos.due_at), 'HH24:MI')
+                            END AS time,
+                            to_char(timezone(users.time_zone, todos.due_at), 'FMDay') AS weekday,
+                            users.time_zone AS time_zone,
+                            todos.due_at AS at
+                        FROM users
+                        WHERE users.id = $1::BIGINT AND todos.due_at IS NOT NULL
+                    ) AS due
+                ) AS due,
+                todos.repeat AS repeat,
+                todos.completed_at IS NOT NULL AS is_completed,
+                todos.completed_at AS completed_at,
+                todos.created_at AS created_at,
+                todos.updated_at AS updated_at,
+                todos.deleted_at AS deleted_at,
+                (
+                    SELECT count(*) AS count_1
+                    FROM todos AS child
+                    WHERE
+                        child.user_id = $1::BIGINT
+                        AND child.parent_id = todos.id
+                        AND child.completed_at IS NULL
+                        AND child.deleted_at IS NULL
+                ) AS open_subtasks,
+                todos.version AS version
+        ) AS shaped
+    ) AS row
+FROM todos
+WHERE
+    todos.user_id = $1::BIGINT
+    AND todos.id IN (SELECT up.id FROM up UNION SELECT down.id FROM down)
+ORDER BY todos.id

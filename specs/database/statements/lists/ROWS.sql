@@ -1,0 +1,55 @@
+-- Read the live lists with `ids`, as `ListRead`.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 ids bigint[]
+--
+-- Columns:
+--   id bigint
+--   row json
+
+SELECT
+    ranked.id,
+    (
+        SELECT row_to_json(shaped) AS row_to_json_1
+        FROM (
+            SELECT
+                ranked.id AS id,
+                ranked.name AS name,
+                ranked.colour AS colour,
+                ranked.place AS position,
+                ranked.is_inbox AS is_inbox,
+                (
+                    SELECT count(*) AS count_1
+                    FROM todos
+                    WHERE
+                        todos.user_id = $1::BIGINT
+                        AND todos.list_id = ranked.id
+                        AND todos.deleted_at IS NULL
+                        AND todos.completed_at IS NULL
+                ) AS open_todos,
+                ranked.archived_at AS archived_at,
+                ranked.created_at AS created_at,
+                ranked.updated_at AS updated_at,
+                ranked.version AS version
+        ) AS shaped
+    ) AS row
+FROM (
+    SELECT
+        lists.id AS id,
+        lists.user_id AS user_id,
+        lists.name AS name,
+        lists.name_key AS name_key,
+        lists.deleted_at AS deleted_at,
+        lists.created_at AS created_at,
+        lists.updated_at AS updated_at,
+        lists.version AS version,
+        lists.colour AS colour,
+        lists.position AS position,
+        lists.is_inbox AS is_inbox,
+        lists.archived_at AS archived_at,
+        row_number() OVER (ORDER BY lists.position, lists.id) AS place
+    FROM lists
+    WHERE lists.user_id = $1::BIGINT AND lists.deleted_at IS NULL
+) AS ranked
+WHERE ranked.id = ANY ($2::BIGINT[])

@@ -1,0 +1,85 @@
+-- Read the live todos that are the next occurrences of the todos with `ids`, where these were made already.
+--
+-- Columns: `follows_id`, one of `ids`; `row`, the `TodoRead` of the next occurrence. Reads `ix_todos_follows`.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 ids bigint[]
+--
+-- Columns:
+--   follows_id bigint
+--   row json
+
+SELECT
+    todos.follows_id,
+    (
+        SELECT row_to_json(shaped) AS row_to_json_1
+        FROM (
+            SELECT
+                todos.id AS id,
+                todos.title AS title,
+                todos.description AS description,
+                (ARRAY['low','medium','high','urgent'])[todos.priority] AS priority,
+                todos.list_id AS list_id,
+                todos.parent_id AS parent_id,
+                to_json(
+                    array(
+                        (
+                            SELECT tags.name
+                            FROM tags
+                            WHERE
+                                tags.user_id = $1::BIGINT
+                                AND tags.id IN (
+                                    SELECT todo_tags.tag_id
+                                    FROM todo_tags
+                                    WHERE
+                                        todo_tags.user_id = $1::BIGINT
+                                        AND todo_tags.todo_id = todos.id
+                                )
+                                AND tags.deleted_at IS NULL
+                            ORDER BY tags.name_key
+                        )
+                    )
+                ) AS tags,
+                (
+                    SELECT row_to_json(due) AS row_to_json_2
+                    FROM (
+                        SELECT
+                            coalesce(
+                                todos.due_on, CAST(timezone(users.time_zone, todos.due_at) AS DATE)
+                            ) AS date,
+                            CASE
+                                WHEN (todos.due_on IS NULL)
+                                THEN to_char(timezone(users.time_zone, todos.due_at), 'HH24:MI')
+                            END AS time,
+                            to_char(timezone(users.time_zone, todos.due_at), 'FMDay') AS weekday,
+                            users.time_zone AS time_zone,
+                            todos.due_at AS at
+                        FROM users
+                        WHERE users.id = $1::BIGINT AND todos.due_at IS NOT NULL
+                    ) AS due
+                ) AS due,
+                todos.repeat AS repeat,
+                todos.completed_at IS NOT NULL AS is_completed,
+                todos.completed_at AS completed_at,
+                todos.created_at AS created_at,
+                todos.updated_at AS updated_at,
+                todos.deleted_at AS deleted_at,
+                (
+                    SELECT count(*) AS count_1
+                    FROM todos AS child
+                    WHERE
+                        child.user_id = $1::BIGINT
+                        AND child.parent_id = todos.id
+                        AND child.completed_at IS NULL
+                        AND child.deleted_at IS NULL
+                ) AS open_subtasks,
+                todos.version AS version
+        ) AS shaped
+    ) AS row
+FROM todos
+WHERE
+    todos.user_id = $1::BIGINT
+    AND todos.follows_id = ANY ($2::BIGINT[])
+    AND todos.deleted_at IS NULL
+ORDER BY todos.id

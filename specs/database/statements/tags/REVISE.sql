@@ -1,0 +1,121 @@
+-- Rename, delete and restore tags, those that are different from now on.
+--
+-- `items`: a JSON array of objects with `id`, `name`, `name_key` and `deleted`. `ids`: the same ids, for the index.
+-- Columns: `name`, `version` and `was_deleted` before; `new_version` and `after` are null where nothing changed.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 ids bigint[]
+--   $3 items jsonb
+--
+-- Columns:
+--   id bigint
+--   name text
+--   version integer
+--   was_deleted boolean
+--   new_version integer
+--   before json
+--   after json
+
+WITH
+    "old" AS (
+        SELECT
+            tags.id AS id,
+            tags.user_id AS user_id,
+            tags.name AS name,
+            tags.name_key AS name_key,
+            tags.deleted_at AS deleted_at,
+            tags.created_at AS created_at,
+            tags.updated_at AS updated_at,
+            tags.version AS version
+        FROM tags
+        WHERE tags.user_id = $1::BIGINT AND tags.id = ANY ($2::BIGINT[])
+        ORDER BY tags.id
+        FOR UPDATE
+    ),
+    revised AS (
+        UPDATE tags
+        SET
+            name=anon_1.name,
+            name_key=anon_1.name_key,
+            deleted_at=CASE
+                WHEN anon_1.deleted THEN coalesce("old".deleted_at, statement_timestamp())
+            END,
+            updated_at=statement_timestamp(),
+            version=("old".version + 1)
+        FROM
+            "old",
+            jsonb_to_recordset($3::JSONB) AS anon_1(
+                id BIGINT, name TEXT, name_key TEXT, deleted BOOLEAN
+            )
+        WHERE
+            tags.user_id = $1::BIGINT
+            AND tags.id = "old".id
+            AND "old".id = anon_1.id
+            AND ("old".name != anon_1.name OR ("old".deleted_at IS NOT NULL) != anon_1.deleted)
+        RETURNING
+            tags.id,
+            tags.user_id,
+            tags.name,
+            tags.name_key,
+            tags.deleted_at,
+            tags.created_at,
+            tags.updated_at,
+            tags.version
+    )
+SELECT
+    "old".id,
+    "old".name,
+    "old".version,
+    "old".deleted_at IS NOT NULL AS was_deleted,
+    revised.version AS new_version,
+    (
+        SELECT row_to_json(shaped) AS row_to_json_1
+        FROM (
+            SELECT
+                "old".id AS id,
+                "old".name AS name,
+                (
+                    SELECT count(*) AS count_1
+                    FROM todo_tags
+                    JOIN todos ON todos.id = todo_tags.todo_id
+                    WHERE
+                        todo_tags.user_id = $1::BIGINT
+                        AND todos.user_id = $1::BIGINT
+                        AND todo_tags.tag_id = "old".id
+                        AND todos.deleted_at IS NULL
+                        AND todos.completed_at IS NULL
+                ) AS open_todos,
+                "old".created_at AS created_at,
+                "old".updated_at AS updated_at,
+                "old".version AS version
+        ) AS shaped
+    ) AS before,
+    CASE
+        WHEN (revised.id IS NOT NULL)
+        THEN (
+            SELECT row_to_json(shaped) AS row_to_json_2
+            FROM (
+                SELECT
+                    revised.id AS id,
+                    revised.name AS name,
+                    (
+                        SELECT count(*) AS count_2
+                        FROM todo_tags
+                        JOIN todos ON todos.id = todo_tags.todo_id
+                        WHERE
+                            todo_tags.user_id = $1::BIGINT
+                            AND todos.user_id = $1::BIGINT
+                            AND todo_tags.tag_id = revised.id
+                            AND todos.deleted_at IS NULL
+                            AND todos.completed_at IS NULL
+                    ) AS open_todos,
+                    revised.created_at AS created_at,
+                    revised.updated_at AS updated_at,
+                    revised.version AS version
+            ) AS shaped
+        )
+    END AS after
+FROM "old"
+LEFT OUTER JOIN revised ON revised.id = "old".id
+ORDER BY "old".id

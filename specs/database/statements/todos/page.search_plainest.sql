@@ -1,0 +1,146 @@
+-- Make the statement that reads a page of todos and the total, once for each shape of request.
+--
+-- Args:
+--     status: One of `Status`.
+--     conditions: Names of `CONDITIONS`, and `text` for a search.
+--     sort: What to order by; `match` only with `text`.
+--     descending: In which direction.
+--     after: Whether the page begins after the last row of another one.
+--
+-- Parameters of the statement: `limit`, rows of the page; `offset`, rows to leave out before; `after_key` and
+-- `after_id`, the `key` and the `id` of the row before the page; `text`, the words of a search; `now`, for what is
+-- overdue; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`; and moments, from `due_after`,
+-- `created_after`, `updated_after`, `completed_after` until before `due_before`, `created_before`, `updated_before`,
+-- `completed_before`.
+--
+-- Its row: `rows`, a JSON array of `TodoRead`; `total`, of every page; `more`, whether there is a next page; `key` and
+-- `id` of the last row, for the cursor; `time_zone`, the user's.
+--
+-- Parameters:
+--   $1 limit integer
+--   $2 text character varying
+--   $3 user_id bigint
+--   $4 offset integer
+--
+-- Columns:
+--   rows json
+--   total bigint
+--   more boolean
+--   key text
+--   id bigint
+--   time_zone text
+
+WITH
+    found AS MATERIALIZED (
+        SELECT anon_1.id AS id, anon_1.rank AS rank
+        FROM search_todos(
+            $2::VARCHAR,
+            (
+                SELECT language_of(users.locale) AS language_of_1
+                FROM users
+                WHERE users.id = $3::BIGINT
+            )
+        ) AS anon_1(id, rank)
+    ),
+    hit AS (
+        SELECT todos.id AS id, found.rank AS key
+        FROM todos
+        JOIN found ON todos.id = found.id
+        WHERE todos.user_id = $3::BIGINT AND todos.deleted_at IS NULL AND todos.completed_at IS NULL
+    ),
+    here AS MATERIALIZED (
+        SELECT users.time_zone AS time_zone FROM users WHERE users.id = $3::BIGINT
+    )
+SELECT
+    coalesce(array_to_json((array_agg(page.row))[1:$1::INTEGER]), '[]'::json) AS rows,
+    (SELECT count(*) AS count_1 FROM hit) AS total,
+    count(*) > $1::INTEGER AS more,
+    CAST((array_agg(page.key))[$1::INTEGER] AS TEXT) AS key,
+    (array_agg(page.id))[$1::INTEGER] AS id,
+    (SELECT here.time_zone FROM here) AS time_zone
+FROM (
+    SELECT
+        chosen.id AS id,
+        chosen.key AS key,
+        (
+            SELECT row_to_json(shaped) AS row_to_json_1
+            FROM (
+                SELECT
+                    todos.id AS id,
+                    todos.title AS title,
+                    todos.description AS description,
+                    (ARRAY['low','medium','high','urgent'])[todos.priority] AS priority,
+                    todos.list_id AS list_id,
+                    todos.parent_id AS parent_id,
+                    to_json(
+                        array(
+                            (
+                                SELECT tags.name
+                                FROM tags
+                                WHERE
+                                    tags.user_id = $3::BIGINT
+                                    AND tags.id IN (
+                                        SELECT todo_tags.tag_id
+                                        FROM todo_tags
+                                        WHERE
+                                            todo_tags.user_id = $3::BIGINT
+                                            AND todo_tags.todo_id = todos.id
+                                    )
+                                    AND tags.deleted_at IS NULL
+                                ORDER BY tags.name_key
+                            )
+                        )
+                    ) AS tags,
+                    CASE
+                        WHEN (todos.due_at IS NOT NULL)
+                        THEN (
+                            SELECT row_to_json(shaped) AS row_to_json_2
+                            FROM (
+                                SELECT
+                                    coalesce(
+                                        todos.due_on,
+                                        CAST(timezone(here.time_zone, todos.due_at) AS DATE)
+                                    ) AS date,
+                                    CASE
+                                        WHEN (todos.due_on IS NULL)
+                                        THEN to_char(
+                                            timezone(here.time_zone, todos.due_at), 'HH24:MI'
+                                        )
+                                    END AS time,
+                                    to_char(
+                                        timezone(here.time_zone, todos.due_at), 'FMDay'
+                                    ) AS weekday,
+                                    here.time_zone AS time_zone,
+                                    todos.due_at AS at
+                            ) AS shaped
+                        )
+                    END AS due,
+                    todos.repeat AS repeat,
+                    todos.completed_at IS NOT NULL AS is_completed,
+                    todos.completed_at AS completed_at,
+                    todos.created_at AS created_at,
+                    todos.updated_at AS updated_at,
+                    todos.deleted_at AS deleted_at,
+                    (
+                        SELECT count(*) AS count_2
+                        FROM todos AS child
+                        WHERE
+                            child.user_id = $3::BIGINT
+                            AND child.parent_id = todos.id
+                            AND child.completed_at IS NULL
+                            AND child.deleted_at IS NULL
+                    ) AS open_subtasks,
+                    todos.version AS version
+            ) AS shaped
+        ) AS row
+    FROM (
+        SELECT hit.id AS id, hit.key AS key
+        FROM hit
+        ORDER BY hit.key DESC, hit.id DESC
+        LIMIT $1::INTEGER + 1
+        OFFSET $4::INTEGER
+    ) AS chosen
+    JOIN todos ON todos.user_id = $3::BIGINT AND todos.id = chosen.id
+    JOIN here ON true
+    ORDER BY chosen.key DESC, chosen.id DESC
+) AS page

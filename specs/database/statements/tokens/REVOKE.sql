@@ -1,0 +1,81 @@
+-- Revoke the API token with an `id`: its `TokenRead` before, and after or null if it was revoked already.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 id bigint
+--
+-- Columns:
+--   before json
+--   after json
+
+WITH
+    "old" AS (
+        SELECT
+            api_tokens.id AS id,
+            api_tokens.user_id AS user_id,
+            api_tokens.name AS name,
+            api_tokens.hint AS hint,
+            api_tokens.hash AS hash,
+            api_tokens.scopes AS scopes,
+            api_tokens.created_at AS created_at,
+            api_tokens.expires_at AS expires_at,
+            api_tokens.last_used_at AS last_used_at,
+            api_tokens.revoked_at AS revoked_at
+        FROM api_tokens
+        WHERE api_tokens.user_id = $1::BIGINT AND api_tokens.id = $2::BIGINT
+        FOR UPDATE
+    ),
+    revoked AS (
+        UPDATE api_tokens
+        SET revoked_at=statement_timestamp()
+        FROM "old"
+        WHERE
+            api_tokens.user_id = $1::BIGINT
+            AND api_tokens.id = "old".id
+            AND "old".revoked_at IS NULL
+        RETURNING
+            api_tokens.id,
+            api_tokens.user_id,
+            api_tokens.name,
+            api_tokens.hint,
+            api_tokens.hash,
+            api_tokens.scopes,
+            api_tokens.created_at,
+            api_tokens.expires_at,
+            api_tokens.last_used_at,
+            api_tokens.revoked_at
+    )
+SELECT
+    (
+        SELECT row_to_json(shaped) AS row_to_json_1
+        FROM (
+            SELECT
+                "old".id AS id,
+                "old".name AS name,
+                "old".hint AS hint,
+                "old".scopes AS scopes,
+                "old".created_at AS created_at,
+                "old".expires_at AS expires_at,
+                "old".last_used_at AS last_used_at,
+                "old".revoked_at AS revoked_at
+        ) AS shaped
+    ) AS before,
+    CASE
+        WHEN (revoked.id IS NOT NULL)
+        THEN (
+            SELECT row_to_json(shaped) AS row_to_json_2
+            FROM (
+                SELECT
+                    revoked.id AS id,
+                    revoked.name AS name,
+                    revoked.hint AS hint,
+                    revoked.scopes AS scopes,
+                    revoked.created_at AS created_at,
+                    revoked.expires_at AS expires_at,
+                    revoked.last_used_at AS last_used_at,
+                    revoked.revoked_at AS revoked_at
+            ) AS shaped
+        )
+    END AS after
+FROM "old"
+LEFT OUTER JOIN revoked ON revoked.id = "old".id

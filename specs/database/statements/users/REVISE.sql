@@ -1,0 +1,145 @@
+-- Set the fields of the user's profile that are in `given` to their values; the others keep theirs.
+--
+-- Values: `display_name`, `time_zone`, `locale`, `week_start`, `default_list_id`. Columns: `ProfileRead` before, and after
+-- or null if nothing changed.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 given text[]
+--   $3 display_name character varying
+--   $4 time_zone character varying
+--   $5 locale character varying
+--   $6 week_start character varying
+--   $7 default_list_id bigint
+--
+-- Columns:
+--   id bigint
+--   before json
+--   after json
+
+WITH
+    "old" AS (
+        SELECT
+            users.id AS id,
+            users.issuer AS issuer,
+            users.subject AS subject,
+            users.role AS role,
+            users.email AS email,
+            users.display_name AS display_name,
+            users.is_name_chosen AS is_name_chosen,
+            users.time_zone AS time_zone,
+            users.locale AS locale,
+            users.week_start AS week_start,
+            users.suspended_at AS suspended_at,
+            users.created_at AS created_at,
+            users.updated_at AS updated_at,
+            users.version AS version,
+            users.default_list_id AS default_list_id
+        FROM users
+        WHERE users.id = $1::BIGINT
+        FOR UPDATE
+    ),
+    revised AS (
+        UPDATE users
+        SET
+            display_name=CASE
+                WHEN ('display_name' = ANY ($2::TEXT[])) THEN $3::VARCHAR ELSE "old".display_name
+            END,
+            is_name_chosen=("old".is_name_chosen OR 'display_name' = ANY ($2::TEXT[])),
+            time_zone=CASE
+                WHEN ('time_zone' = ANY ($2::TEXT[])) THEN $4::VARCHAR ELSE "old".time_zone
+            END,
+            locale=CASE WHEN ('locale' = ANY ($2::TEXT[])) THEN $5::VARCHAR ELSE "old".locale END,
+            week_start=CASE
+                WHEN ('week_start' = ANY ($2::TEXT[])) THEN $6::VARCHAR ELSE "old".week_start
+            END,
+            updated_at=statement_timestamp(),
+            version=("old".version + 1),
+            default_list_id=CASE
+                WHEN ('default_list_id' = ANY ($2::TEXT[])) THEN $7::BIGINT
+                ELSE "old".default_list_id
+            END
+        FROM "old"
+        WHERE
+            users.id = "old".id
+            AND (
+                CASE
+                    WHEN ('display_name' = ANY ($2::TEXT[])) THEN $3::VARCHAR
+                    ELSE "old".display_name
+                END,
+                CASE
+                    WHEN ('time_zone' = ANY ($2::TEXT[])) THEN $4::VARCHAR ELSE "old".time_zone
+                END,
+                CASE WHEN ('locale' = ANY ($2::TEXT[])) THEN $5::VARCHAR ELSE "old".locale END,
+                CASE
+                    WHEN ('week_start' = ANY ($2::TEXT[])) THEN $6::VARCHAR ELSE "old".week_start
+                END,
+                CASE
+                    WHEN ('default_list_id' = ANY ($2::TEXT[])) THEN $7::BIGINT
+                    ELSE "old".default_list_id
+                END
+            ) IS DISTINCT FROM (
+                "old".display_name,
+                "old".time_zone,
+                "old".locale,
+                "old".week_start,
+                "old".default_list_id
+            )
+        RETURNING
+            users.id,
+            users.issuer,
+            users.subject,
+            users.role,
+            users.email,
+            users.display_name,
+            users.is_name_chosen,
+            users.time_zone,
+            users.locale,
+            users.week_start,
+            users.suspended_at,
+            users.created_at,
+            users.updated_at,
+            users.version,
+            users.default_list_id
+    )
+SELECT
+    "old".id,
+    (
+        SELECT row_to_json(shaped) AS row_to_json_1
+        FROM (
+            SELECT
+                "old".id AS id,
+                "old".display_name AS display_name,
+                "old".email AS email,
+                "old".role AS role,
+                "old".time_zone AS time_zone,
+                "old".locale AS locale,
+                "old".week_start AS week_start,
+                "old".default_list_id AS default_list_id,
+                "old".created_at AS created_at,
+                "old".updated_at AS updated_at,
+                "old".version AS version
+        ) AS shaped
+    ) AS before,
+    CASE
+        WHEN (revised.id IS NOT NULL)
+        THEN (
+            SELECT row_to_json(shaped) AS row_to_json_2
+            FROM (
+                SELECT
+                    revised.id AS id,
+                    revised.display_name AS display_name,
+                    revised.email AS email,
+                    revised.role AS role,
+                    revised.time_zone AS time_zone,
+                    revised.locale AS locale,
+                    revised.week_start AS week_start,
+                    revised.default_list_id AS default_list_id,
+                    revised.created_at AS created_at,
+                    revised.updated_at AS updated_at,
+                    revised.version AS version
+            ) AS shaped
+        )
+    END AS after
+FROM "old"
+LEFT OUTER JOIN revised ON revised.id = "old".id

@@ -1,0 +1,130 @@
+"""New todos, in SQL: a batch is one statement.
+
+Its steps see the tables as they were before it, so what it has written is read from the steps themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Date,
+    DateTime,
+    Integer,
+    Select,
+    SmallInteger,
+    Text,
+    column,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from todo_core.models.lists import TodoList
+from todo_core.models.tags import TodoTag
+from todo_core.models.todos import Todo
+from todo_core.models.users import User
+from todo_core.queries.todos import LANGUAGE, read, tag_names
+from todo_core.storage.statements import Statement, mine, parameter
+
+_table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_list = TodoList.__table__  # type: ignore[attr-defined]
+_link = TodoTag.__table__  # type: ignore[attr-defined]
+_user = User.__table__  # type: ignore[attr-defined]
+_me = parameter("user_id", BigInteger())
+
+_FIELDS: Final[tuple[ColumnElement[Any], ...]] = (
+    column("n", Integer),
+    column("title", Text),
+    column("description", Text),
+    column("priority", SmallInteger),
+    column("list_id", BigInteger),
+    column("parent_id", BigInteger),
+    column("parent_n", Integer),
+    column("due_on", Date),
+    column("due_at", DateTime(timezone=True)),
+    column("repeat", JSONB),
+    column("follows_id", BigInteger),
+    column("tag_ids", ARRAY(BigInteger)),
+)
+
+
+def _default_list() -> ColumnElement[Any]:
+    """Return the list of a todo for which none was named: the one chosen in the profile, or the inbox."""
+    chosen = (
+        select(_list.c.id)
+        .join(_user, _user.c.default_list_id == _list.c.id)
+        .where(mine(TodoList), _user.c.id == _me, _list.c.deleted_at.is_(None), _list.c.archived_at.is_(None))
+    )
+    inbox = select(_list.c.id).where(mine(TodoList), _list.c.is_inbox)
+    return func.coalesce(chosen.scalar_subquery(), inbox.scalar_subquery())
+
+
+def _items() -> CTE:
+    """Step 1: give each new todo its id, in the order of the request.
+
+    A subtask can so name its parent before either is stored. Materialized, or each use would draw other ids.
+    """
+    given = (
+        func.jsonb_to_recordset(parameter("items", JSONB()))
+        .table_valued(*_FIELDS, name="given")
+        .render_derived(with_types=True)
+    )
+    ordered = select(given).order_by(given.c.n).subquery("ordered")
+    next_id = func.nextval("todos_id_seq", type_=BigInteger())
+    return select(next_id.label("id"), ordered).cte("item").prefix_with("MATERIALIZED", dialect="postgresql")
+
+
+def _insert(item: CTE) -> CTE:
+    """Step 2: insert the todos. A subtask's parent is one that is there, or an earlier item."""
+    parent = item.alias("above")
+    parent_of_item = select(parent.c.id).where(parent.c.n == item.c.parent_n).scalar_subquery()
+    columns: dict[str, ColumnElement[Any]] = {
+        "id": item.c.id,
+        "user_id": _me,
+        "title": item.c.title,
+        "description": item.c.description,
+        "priority": item.c.priority,
+        "list_id": func.coalesce(item.c.list_id, _default_list()),
+        "parent_id": func.coalesce(item.c.parent_id, parent_of_item),
+        "due_on": item.c.due_on,
+        "due_at": item.c.due_at,
+        "repeat": item.c.repeat,
+        "follows_id": item.c.follows_id,
+        "language": LANGUAGE,
+        "created_at": func.statement_timestamp(),
+        "updated_at": func.statement_timestamp(),
+    }
+    rows = select(*(value.label(name) for name, value in columns.items())).select_from(item)
+    return insert(_table).from_select(list(columns), rows).returning(_table).cte("new")
+
+
+def _link_tags(item: CTE) -> CTE:
+    """Step 3: give the todos their tags."""
+    rows = select(_me, item.c.id, func.unnest(item.c.tag_ids))
+    return insert(_link).from_select(["user_id", "todo_id", "tag_id"], rows).cte("linked")
+
+
+def _add() -> Select[Any]:
+    """Step 4: read the new todos. Their tags and subtasks are those of the request."""
+    item = _items()
+    new = _insert(item)
+    subtask = item.alias("below")
+    subtasks = select(func.count()).where(subtask.c.parent_n == item.c.n).correlate(item).scalar_subquery()
+    after = read(new, tags=tag_names(item.c.tag_ids), open_subtasks=subtasks)
+    rows = select(new.c.id, after.label("after")).join(item, item.c.id == new.c.id).order_by(item.c.n)
+    return rows.add_cte(_link_tags(item))
+
+
+ADD = Statement(_add())
+"""Make todos, in the order of `n`.
+
+`items`: a JSON array of objects. `n` numbers them, with or without gaps; `list_id` may be null, the default list;
+`parent_n` is the `n` of an earlier item, in place of `parent_id`; `priority` is a number; `follows_id` is the todo
+whose next occurrence this is; `tag_ids` are ids of live tags.
+Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`.
+"""

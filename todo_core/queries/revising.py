@@ -1,0 +1,236 @@
+"""Changes of todos, in SQL: a batch is one statement, whatever each patch changes.
+
+Its steps see the tables as they were before it, so what it has written is read from the steps themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Date,
+    DateTime,
+    Select,
+    SmallInteger,
+    Text,
+    any_,
+    case,
+    column,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from todo_core.models.tags import Tag, TodoTag
+from todo_core.models.todos import Todo
+from todo_core.queries.todos import LANGUAGE, read, tag_names
+from todo_core.storage.statements import Statement, mine, parameter
+
+_table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_tag = Tag.__table__  # type: ignore[attr-defined]
+_link = TodoTag.__table__  # type: ignore[attr-defined]
+_me = parameter("user_id", BigInteger())
+_INSTANT = DateTime(timezone=True)
+
+_KINDS: Final[dict[str, Any]] = {
+    "title": Text,
+    "description": Text,
+    "priority": SmallInteger,
+    "list_id": BigInteger,
+    "parent_id": BigInteger,
+    "due_on": Date,
+    "due_at": _INSTANT,
+    "repeat": JSONB,
+}
+"""Columns that a patch sets by their names."""
+
+_FLAGS: Final = {"completed_at": "is_completed", "deleted_at": "is_deleted"}
+"""Columns that a patch sets to now or to null by a flag, or by their names, as an undo does."""
+
+_PATCHABLE: Final = (*_KINDS, *_FLAGS)
+
+
+def _patches() -> CTE:
+    """Step 1: number the patches, in the order of the request."""
+    item = (
+        func.jsonb_array_elements(parameter("items", JSONB()))
+        .table_valued(column("patch", JSONB), with_ordinality="n", name="item")
+        .render_derived()
+    )
+    return select(
+        item.c.n,
+        item.c.patch,
+        item.c.patch["id"].astext.cast(BigInteger).label("id"),
+        item.c.patch["if_version"].label("if_version"),
+    ).cte("wanted")
+
+
+def _lock(patches: CTE) -> CTE:
+    """Step 2: read the todos as they are, with their live tags, and lock them in the order of ids."""
+    tag_ids = (
+        select(_link.c.tag_id)
+        .join(_tag, _tag.c.id == _link.c.tag_id)
+        .where(mine(TodoTag), mine(Tag), _link.c.todo_id == _table.c.id, _tag.c.deleted_at.is_(None))
+        .order_by(_link.c.tag_id)
+        .correlate(_table)
+    )
+    return (
+        select(
+            _table,
+            func.array(tag_ids.scalar_subquery(), type_=ARRAY(BigInteger)).label("tag_ids"),
+            patches.c.n,
+            patches.c.patch,
+            patches.c.if_version,
+        )
+        .join(patches, patches.c.id == _table.c.id)
+        .where(
+            mine(Todo),
+            _table.c.id == any_(parameter("ids", ARRAY(BigInteger))),  # the index finds them, however many there are
+            or_(_table.c.deleted_at.is_(None), parameter("trash_too", Boolean())),
+        )
+        .order_by(_table.c.id)
+        .with_for_update(of=_table)
+        .cte("old")
+    )
+
+
+def _patch(old: CTE) -> CTE:
+    """Step 3: apply each patch to its todo's columns, unless it names versions and none is the todo's."""
+    columns = {name: _set_by_name(old, name, kind) for name, kind in _KINDS.items()}
+    columns |= {name: _set_by_flag(old, name, flag) for name, flag in _FLAGS.items()}
+    tag_ids = func.translate(old.c.patch["tag_ids"].astext, "[]", "{}").cast(ARRAY(BigInteger))
+    return (
+        select(
+            old.c.id,
+            old.c.tag_ids.label("old_tag_ids"),
+            case((old.c.patch.has_key("tag_ids"), tag_ids), else_=old.c.tag_ids).label("tag_ids"),
+            *(value.label(name) for name, value in columns.items()),
+        )
+        .where(or_(old.c.if_version.is_(None), old.c.if_version.contains(func.to_jsonb(old.c.version))))
+        .cte("next")
+    )
+
+
+def _set_by_name(old: CTE, name: str, kind: Any) -> ColumnElement[Any]:
+    """Return the patch's value of a column, where the patch names it; else the stored value."""
+    text = old.c.patch[name].astext
+    if kind is JSONB:
+        value: ColumnElement[Any] = func.nullif(old.c.patch[name], literal_column("'null'::jsonb"))
+    else:
+        value = text if kind is Text else text.cast(kind)
+    return case((old.c.patch.has_key(name), value), else_=old.c[name])
+
+
+def _set_by_flag(old: CTE, name: str, flag: str) -> ColumnElement[Any]:
+    """Return the moment that a patch names; else now, where the flag is set for the first time; null, where cleared."""
+    return case(
+        (old.c.patch.has_key(name), old.c.patch[name].astext.cast(_INSTANT)),
+        (old.c.patch[flag].astext.cast(Boolean), func.coalesce(old.c[name], func.statement_timestamp())),
+        (old.c.patch.has_key(flag), None),
+        else_=old.c[name],
+    )
+
+
+def _update(patched: CTE) -> CTE:
+    """Step 4: write the todos that become different, each with one version more."""
+    stored, new = (tuple_(*(source.c[name] for name in _PATCHABLE)) for source in (_table, patched))
+    return (
+        update(_table)
+        .values(
+            {name: patched.c[name] for name in _PATCHABLE}
+            | {"language": LANGUAGE, "version": _table.c.version + 1, "updated_at": func.statement_timestamp()}
+        )
+        .where(
+            mine(Todo),
+            _table.c.id == patched.c.id,
+            or_(stored.is_distinct_from(new), patched.c.tag_ids != patched.c.old_tag_ids),
+        )
+        .returning(_table)
+        .cte("revised")
+    )
+
+
+def _unlink_tags(patched: CTE) -> CTE:
+    """Step 5: take away the tags that a patch leaves out. A link to a deleted tag stays: the tag may come back."""
+    left_out = delete(_link).where(
+        mine(TodoTag),
+        _link.c.todo_id == patched.c.id,
+        _link.c.tag_id == any_(patched.c.old_tag_ids),
+        _link.c.tag_id != func.all(patched.c.tag_ids),
+    )
+    return left_out.cte("taken")
+
+
+def _link_tags(patched: CTE) -> CTE:
+    """Step 6: give the tags that a todo did not have."""
+    tag_id = func.unnest(patched.c.tag_ids).column_valued("tag_id")
+    rows = select(_me, patched.c.id, tag_id).where(tag_id != func.all(patched.c.old_tag_ids))
+    return insert(_link).from_select(["user_id", "todo_id", "tag_id"], rows).cte("given_tags")
+
+
+def _open_subtasks(revised: CTE, patched: CTE) -> ColumnElement[int]:
+    """Count the open todos right below a revised one: of those in this batch as patched, of others as stored."""
+    child, sibling = _table.alias("child"), patched.alias("sibling")
+    others = (
+        select(func.count())
+        .where(
+            mine(child),
+            child.c.parent_id == revised.c.id,
+            child.c.completed_at.is_(None),
+            child.c.deleted_at.is_(None),
+            child.c.id.not_in(select(sibling.c.id)),
+        )
+        .correlate(revised)
+    )
+    in_batch = (
+        select(func.count())
+        .where(sibling.c.parent_id == revised.c.id, sibling.c.completed_at.is_(None), sibling.c.deleted_at.is_(None))
+        .correlate(revised)
+    )
+    return others.scalar_subquery() + in_batch.scalar_subquery()
+
+
+def _revise() -> Select[Any]:
+    """Step 7: read each todo before and after, in the order of the patches."""
+    patches = _patches()
+    old = _lock(patches)
+    patched = _patch(old)
+    revised = _update(patched)
+    after = read(revised, tags=tag_names(patched.c.tag_ids), open_subtasks=_open_subtasks(revised, patched))
+    return (
+        select(
+            old.c.id,
+            old.c.version,
+            read(old, tags=tag_names(old.c.tag_ids)).label("before"),
+            case((revised.c.id.is_not(None), after)).label("after"),
+        )
+        .select_from(
+            patches.outerjoin(old, old.c.n == patches.c.n)
+            .outerjoin(patched, patched.c.id == old.c.id)
+            .outerjoin(revised, revised.c.id == old.c.id)
+        )
+        .order_by(patches.c.n)
+        .add_cte(_unlink_tags(patched), _link_tags(patched))
+    )
+
+
+REVISE = Statement(_revise())
+"""Apply each patch to its todo, and to no other. A todo that stays the same keeps its version.
+
+`items`: a JSON array of patches, at most one for each todo. A patch has the `id` of its todo, may have `if_version`,
+the versions that it is meant for (a number or an array), and has the columns to set: by their names, by `is_completed`
+and `is_deleted`, and `tag_ids`. `ids`: the ids of all patches, for the index `uq_todos_user_id_id`. `trash_too`:
+whether todos in the trash can be meant.
+Columns: a row for each patch, in order. `id`, `version` and `before` (`TodoRead`) are null if there is no such todo;
+`after` (`TodoRead`) is null if the todo stays the same, or has none of the versions in `if_version`.
+"""
