@@ -66,16 +66,16 @@ def _clause(text: str, column: int) -> str:
 
 
 def _expression(text: str, column: int) -> str:
-    """Lay out an expression: broken where it is least tightly bound, else within its longest brackets."""
+    """Lay out an expression: broken where it is least tightly bound, else within the brackets that do not fit."""
     if len(text) + column <= WIDTH:
         return text
     parts = _conditions(text)
     if len(parts) > 1:
         return "\n".join(_clause(part, column) for part in parts)
-    nested = max(_NESTED.finditer(_masked(text)), key=lambda found: len(found[0]), default=None)
-    if nested is None:
+    brackets = [found.span() for found in _NESTED.finditer(_masked(text))]
+    if not brackets:
         return text
-    start, end = nested.span()
+    start, end = next((span for span in brackets if span[1] + column > WIDTH), brackets[-1])
     inner = _indented(_block(text[start:end].strip(), column + 4))
     return f"{text[:start]}\n{inner}\n{text[end]}{_expression(text[end + 1 :], column + 1)}"
 

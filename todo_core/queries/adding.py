@@ -71,8 +71,8 @@ def _items() -> CTE:
     """
     given = (
         func.jsonb_to_recordset(parameter("items", JSONB()))
-        .table_valued(*_FIELDS, name="given")
-        .render_derived(with_types=True)
+        .table_valued(*_FIELDS)
+        .render_derived(name="given", with_types=True)
     )
     ordered = select(given).order_by(given.c.n).subquery("ordered")
     next_id = func.nextval("todos_id_seq", type_=BigInteger())
@@ -100,23 +100,23 @@ def _insert(item: CTE) -> CTE:
         "updated_at": func.statement_timestamp(),
     }
     rows = select(*(value.label(name) for name, value in columns.items())).select_from(item)
-    return insert(_table).from_select(list(columns), rows).returning(_table).cte("new")
+    return insert(_table).from_select(list(columns), rows).returning(_table).cte("added")
 
 
 def _link_tags(item: CTE) -> CTE:
     """Step 3: give the todos their tags."""
-    rows = select(_me, item.c.id, func.unnest(item.c.tag_ids))
+    rows = select(_me.label("user_id"), item.c.id, func.unnest(item.c.tag_ids).label("tag_id"))
     return insert(_link).from_select(["user_id", "todo_id", "tag_id"], rows).cte("linked")
 
 
 def _add() -> Select[Any]:
     """Step 4: read the new todos. Their tags and subtasks are those of the request."""
     item = _items()
-    new = _insert(item)
+    added = _insert(item)
     subtask = item.alias("below")
     subtasks = select(func.count()).where(subtask.c.parent_n == item.c.n).correlate(item).scalar_subquery()
-    after = read(new, tags=tag_names(item.c.tag_ids), open_subtasks=subtasks)
-    rows = select(new.c.id, after.label("after")).join(item, item.c.id == new.c.id).order_by(item.c.n)
+    after = read(added, tags=tag_names(item.c.tag_ids), open_subtasks=subtasks)
+    rows = select(added.c.id, after.label("after")).join(item, item.c.id == added.c.id).order_by(item.c.n)
     return rows.add_cte(_link_tags(item))
 
 

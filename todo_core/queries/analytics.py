@@ -11,7 +11,6 @@ from typing import Any, Final
 from sqlalchemy import (
     BigInteger,
     BindParameter,
-    Boolean,
     ColumnElement,
     Date,
     DateTime,
@@ -26,6 +25,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
@@ -45,14 +45,15 @@ _link = TodoTag.__table__  # type: ignore[attr-defined]
 _user = User.__table__  # type: ignore[attr-defined]
 _activity = ActivityDay.__table__  # type: ignore[attr-defined]
 _INSTANT: Final = DateTime(timezone=True)
-_TRUE: Final = literal_column("true", Boolean)
 _me = parameter("user_id", BigInteger())
 
 CALENDAR = Statement(select(_user.c.time_zone, _user.c.week_start).where(_user.c.id == _me))
 """Read the time zone and the first day of the week of the user."""
 
 SEEN = Statement(
-    insert(_activity).from_select(["user_id", "day"], select(_me, parameter("day", Date()))).on_conflict_do_nothing()
+    insert(_activity)
+    .from_select(["user_id", "day"], select(_me.label("user_id"), parameter("day", Date()).label("day")))
+    .on_conflict_do_nothing()
 )
 """Record that the user was here on a `day`."""
 
@@ -62,8 +63,11 @@ _today = parameter("today", Date())
 _days = union_all(
     # Whoever asks is here today, though the day may not be recorded yet.
     select(literal("logins").label("kind"), _today.label("day")),
-    select(literal("logins"), _activity.c.day).where(mine(ActivityDay), _activity.c.day != _today),
-    select(literal("completions"), cast(func.timezone(parameter("time_zone", Text()), _todo.c.completed_at), Date))
+    select(literal("logins").label("kind"), _activity.c.day).where(mine(ActivityDay), _activity.c.day != _today),
+    select(
+        literal("completions").label("kind"),
+        cast(func.timezone(parameter("time_zone", Text()), _todo.c.completed_at), Date).label("day"),
+    )
     .where(mine(Todo), _todo.c.completed_at.is_not(None))
     .distinct(),
 ).cte("days")
@@ -78,9 +82,7 @@ _islands = (
 STREAKS = Statement(
     select(
         _islands.c.kind,
-        func.coalesce(
-            func.max(_islands.c.length).filter(_islands.c.last_day >= _today - literal_column("1", Integer)), 0
-        ).label("current"),
+        func.coalesce(func.max(_islands.c.length).filter(_islands.c.last_day >= _today - 1), 0).label("current"),
         func.max(_islands.c.length).label("longest"),
         func.max(_islands.c.last_day).label("last_day"),
     ).group_by(_islands.c.kind)
@@ -117,7 +119,7 @@ _done = (
     .where(_DONE, _todo.c.completed_at >= parameter("days_30", _INSTANT))
     .subquery("done")
 )
-SUMMARY = Statement(select(*_open.c, *_due.c, *_done.c).select_from(_open.join(_due, _TRUE).join(_done, _TRUE)))
+SUMMARY = Statement(select(*_open.c, *_due.c, *_done.c).select_from(_open.join(_due, true()).join(_done, true())))
 """Count open todos, those due today or overdue, and those completed lately; average how long these took.
 
 `now`: overdue is what was due before. `today_begins`, `today_ends`: today, the end excluded. `days_7`, `days_30`: when
@@ -137,8 +139,8 @@ def _events(moment: ColumnElement[Any], *, added: bool) -> Select[Any]:
         _todo.c.list_id,
         _todo.c.priority,
         func.width_bucket(moment, _bounds, type_=Integer()).label("day"),
-        literal_column(str(int(added)), Integer).label("added"),
-        literal_column(str(int(not added)), Integer).label("completed"),
+        literal(int(added)).label("added"),
+        literal(int(not added)).label("completed"),
     ).where(mine(Todo), moment >= _since, moment < _until)
 
 
@@ -148,13 +150,13 @@ _event = union_all(
     _events(_todo.c.created_at, added=True).where(_todo.c.deleted_at.is_not(None), _todo.c.completed_at.is_not(None)),
     _events(_todo.c.completed_at, added=False).where(_todo.c.completed_at.is_not(None)),
 ).cte("event")
-_of_the_week = _event.c.day > literal_column("7", Integer)
+_of_the_week = _event.c.day > 7
 _flow = (func.sum(_event.c.added).label("added"), func.sum(_event.c.completed).label("completed"))
 
 
 def _array(rows: Select[Any]) -> ColumnElement[Any]:
     """Return rows as one JSON array, in their order."""
-    found = rows.subquery()
+    found = rows.subquery("found")
     objects = func.json_agg(func.row_to_json(found.table_valued()))
     return select(func.coalesce(objects, literal_column("'[]'::json"))).select_from(found).scalar_subquery()
 
@@ -168,13 +170,13 @@ def _overdue_at(moment: BindParameter[Any]) -> ColumnElement[int]:
     return func.count().filter(_todo.c.due_at < moment, _todo.c.created_at < moment, was_open)
 
 
-def _overdue(*conditions: ColumnElement[bool]) -> Subquery:
+def _overdue(name: str, *conditions: ColumnElement[bool]) -> Subquery:
     now, before = _overdue_at(_moment).label("overdue"), _overdue_at(_moment_before).label("overdue_before")
-    return select(now, before).where(*conditions).subquery()
+    return select(now, before).where(*conditions).subquery(name)
 
 
-_still_open = _overdue(_OPEN, _moment > DUE_KEY)
-_done_since = _overdue(_DONE, _todo.c.completed_at >= _moment_before, UNARCHIVED)
+_still_open = _overdue("still_open", _OPEN, _moment > DUE_KEY)
+_done_since = _overdue("done_since", _DONE, _todo.c.completed_at >= _moment_before, UNARCHIVED)
 
 WEEKS = Statement(
     select(
@@ -195,7 +197,7 @@ WEEKS = Statement(
         ).label("tags"),
         _array(select(_event.c.priority, *_flow).where(_of_the_week).group_by(_event.c.priority)).label("priorities"),
         *((_still_open.c[name] + _done_since.c[name]).label(name) for name in ("overdue", "overdue_before")),
-    ).select_from(_still_open.join(_done_since, _TRUE))
+    ).select_from(_still_open.join(_done_since, true()))
 )
 """Count what was added and completed in two weeks, by day, and of the second week by list, tag and priority.
 

@@ -9,10 +9,9 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     FromClause,
-    Integer,
     and_,
     any_,
-    literal_column,
+    literal,
     or_,
     select,
     union,
@@ -50,9 +49,9 @@ def _climbing(start: CTE) -> CTE:
 
     It stops one level beyond MAX_DEPTH, so that chains that are too deep, and cycles, show and end.
     """
-    first = select(_table.c.parent_id, literal_column("0", Integer).label("depth"))
+    first = select(_table.c.parent_id, literal(0).label("depth"))
     climb: CTE = first.where(mine(Todo), _table.c.id.in_(select(start.c.id))).cte("climb", recursive=True)
-    step = select(_parent.c.parent_id, climb.c.depth + 1)
+    step = select(_parent.c.parent_id, (climb.c.depth + 1).label("depth"))
     return climb.union_all(step.where(mine(_parent), _parent.c.id == climb.c.parent_id, climb.c.depth <= MAX_DEPTH))
 
 
@@ -106,5 +105,5 @@ never below one that is done.
 """
 
 _far = _climbing(_downwards())
-TOO_DEEP = Statement(select(select(_far.c.depth).where(_far.c.depth > MAX_DEPTH).exists()))
+TOO_DEEP = Statement(select(select(_far.c.depth).where(_far.c.depth > MAX_DEPTH).exists().label("is_too_deep")))
 """Find out whether one of the todos with `ids`, or a subtask of theirs, is too deep or below itself."""

@@ -29,7 +29,7 @@ from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _table = TodoList.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _todo = Todo.__table__  # type: ignore[attr-defined]
-_me = parameter("user_id", BigInteger())
+_me = parameter("user_id", BigInteger()).label("user_id")
 _ids = parameter("ids", ARRAY(BigInteger))
 _live = and_(mine(TodoList), _table.c.deleted_at.is_(None))
 
@@ -93,20 +93,19 @@ _item = (
         column("position", Numeric),
         column("is_archived", Boolean),
         column("is_deleted", Boolean),
-        name="item",
     )
-    .render_derived(with_types=True)
+    .render_derived(name="item", with_types=True)
 )
-_new = (
+_added = (
     insert(_table)
     .from_select(
         ["user_id", "name", "name_key", "colour", "position"],
         select(_me, _item.c.name, _item.c.name_key, _item.c.colour, _item.c.position).order_by(_item.c.n),
     )
     .returning(_table.c.id)
-    .cte("new")
+    .cte("added")
 )
-ADD = Statement(select(_new.c.id).order_by(_new.c.id))
+ADD = Statement(select(_added.c.id).order_by(_added.c.id))
 """Make lists, in the order of `n`, and return their ids in the same order.
 
 `items`: a JSON array of objects with `n`, `name`, `name_key`, `colour` and `position`.
@@ -141,7 +140,7 @@ REVISE = Statement(
 
 RELEASE_NAMES = Statement(
     update(_table)
-    .values(name_key=_table.c.name_key + literal_column("' '") + cast(_table.c.id, Text))
+    .values(name_key=_table.c.name_key + " " + cast(_table.c.id, Text))
     .where(mine(TodoList), _table.c.id == any_(_ids))
 )
 """Make the name keys of the lists with `ids` different from every other, until `REVISE` sets them.
@@ -156,40 +155,39 @@ NONEMPTY = Statement(
 """Find the first of the lists with `ids` that has todos outside the trash."""
 
 _move_to = parameter("move_to", BigInteger())
-_old = (
+_stored = (
     select(_todo.c.id, _todo.c.list_id, _todo.c.version)
     .where(mine(Todo), _todo.c.list_id == any_(_ids), _todo.c.deleted_at.is_(None))
     .with_for_update()
-    .cte("old")
+    .cte("stored")
 )
-_emptied = (
+_changed = (
     update(_todo)
     .values(
-        list_id=func.coalesce(_move_to, _old.c.list_id),
+        list_id=func.coalesce(_move_to, _stored.c.list_id),
         deleted_at=case((_move_to.is_(None), func.statement_timestamp())),
         updated_at=func.statement_timestamp(),
         version=_todo.c.version + 1,
     )
-    .where(mine(Todo), _todo.c.id == _old.c.id)
-    .returning(_todo)
-    .cte("emptied")
+    .where(mine(Todo), _todo.c.id == _stored.c.id)
+    .returning(_todo.c.id, _todo.c.list_id, _todo.c.deleted_at, _todo.c.version)
+    .cte("changed")
 )
 
 
 def _state(source: FromClause, deleted_at: ColumnElement[object]) -> ColumnElement[str]:
     fields = {"list_id": source.c.list_id, "deleted_at": deleted_at, "version": source.c.version}
-    pairs = [part for name, value in fields.items() for part in (literal_column(f"'{name}'"), value)]
-    return func.json_build_object(*pairs)
+    return func.json_build_object(*(part for pair in fields.items() for part in pair))
 
 
 MOVE_OR_TRASH_TODOS = Statement(
     select(
-        _emptied.c.id,
-        _state(_old, literal_column("NULL::timestamptz")).label("before"),
-        _state(_emptied, _emptied.c.deleted_at).label("after"),
+        _changed.c.id,
+        _state(_stored, literal_column("NULL::timestamptz")).label("before"),
+        _state(_changed, _changed.c.deleted_at).label("after"),
     )
-    .join(_old, _old.c.id == _emptied.c.id)
-    .order_by(_emptied.c.id)
+    .join(_stored, _stored.c.id == _changed.c.id)
+    .order_by(_changed.c.id)
 )
 """Move every live todo of the lists with `ids` to the list `move_to`, or to the trash if that is null.
 

@@ -39,7 +39,7 @@ from todo_core.storage.statements import Statement, mine, parameter
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _tag = Tag.__table__  # type: ignore[attr-defined]
 _link = TodoTag.__table__  # type: ignore[attr-defined]
-_me = parameter("user_id", BigInteger())
+_me = parameter("user_id", BigInteger()).label("user_id")
 _INSTANT = DateTime(timezone=True)
 
 _KINDS: Final[dict[str, Any]] = {
@@ -64,15 +64,15 @@ def _patches() -> CTE:
     """Step 1: number the patches, in the order of the request."""
     item = (
         func.jsonb_array_elements(parameter("items", JSONB()))
-        .table_valued(column("patch", JSONB), with_ordinality="n", name="item")
-        .render_derived()
+        .table_valued(column("patch", JSONB), with_ordinality="n")
+        .render_derived(name="item")
     )
     return select(
         item.c.n,
         item.c.patch,
         item.c.patch["id"].astext.cast(BigInteger).label("id"),
         item.c.patch["if_version"].label("if_version"),
-    ).cte("wanted")
+    ).cte("patches")
 
 
 def _lock(patches: CTE) -> CTE:
@@ -100,50 +100,50 @@ def _lock(patches: CTE) -> CTE:
         )
         .order_by(_table.c.id)
         .with_for_update(of=_table)
-        .cte("old")
+        .cte("stored")
     )
 
 
-def _patch(old: CTE) -> CTE:
+def _patch(stored: CTE) -> CTE:
     """Step 3: apply each patch to its todo's columns, unless it names versions and none is the todo's."""
-    columns = {name: _set_by_name(old, name, kind) for name, kind in _KINDS.items()}
-    columns |= {name: _set_by_flag(old, name, flag) for name, flag in _FLAGS.items()}
-    tag_ids = func.translate(old.c.patch["tag_ids"].astext, "[]", "{}").cast(ARRAY(BigInteger))
+    columns = {name: _set_by_name(stored, name, kind) for name, kind in _KINDS.items()}
+    columns |= {name: _set_by_flag(stored, name, flag) for name, flag in _FLAGS.items()}
+    tag_ids = func.translate(stored.c.patch["tag_ids"].astext, "[]", "{}").cast(ARRAY(BigInteger))
     return (
         select(
-            old.c.id,
-            old.c.tag_ids.label("old_tag_ids"),
-            case((old.c.patch.has_key("tag_ids"), tag_ids), else_=old.c.tag_ids).label("tag_ids"),
+            stored.c.id,
+            stored.c.tag_ids.label("stored_tag_ids"),
+            case((stored.c.patch.has_key("tag_ids"), tag_ids), else_=stored.c.tag_ids).label("tag_ids"),
             *(value.label(name) for name, value in columns.items()),
         )
-        .where(or_(old.c.if_version.is_(None), old.c.if_version.contains(func.to_jsonb(old.c.version))))
-        .cte("next")
+        .where(or_(stored.c.if_version.is_(None), stored.c.if_version.contains(func.to_jsonb(stored.c.version))))
+        .cte("patched")
     )
 
 
-def _set_by_name(old: CTE, name: str, kind: Any) -> ColumnElement[Any]:
+def _set_by_name(stored: CTE, name: str, kind: Any) -> ColumnElement[Any]:
     """Return the patch's value of a column, where the patch names it; else the stored value."""
-    text = old.c.patch[name].astext
+    text = stored.c.patch[name].astext
     if kind is JSONB:
-        value: ColumnElement[Any] = func.nullif(old.c.patch[name], literal_column("'null'::jsonb"))
+        value: ColumnElement[Any] = func.nullif(stored.c.patch[name], literal_column("'null'::jsonb"))
     else:
         value = text if kind is Text else text.cast(kind)
-    return case((old.c.patch.has_key(name), value), else_=old.c[name])
+    return case((stored.c.patch.has_key(name), value), else_=stored.c[name])
 
 
-def _set_by_flag(old: CTE, name: str, flag: str) -> ColumnElement[Any]:
+def _set_by_flag(stored: CTE, name: str, flag: str) -> ColumnElement[Any]:
     """Return the moment that a patch names; else now, where the flag is set for the first time; null, where cleared."""
     return case(
-        (old.c.patch.has_key(name), old.c.patch[name].astext.cast(_INSTANT)),
-        (old.c.patch[flag].astext.cast(Boolean), func.coalesce(old.c[name], func.statement_timestamp())),
-        (old.c.patch.has_key(flag), None),
-        else_=old.c[name],
+        (stored.c.patch.has_key(name), stored.c.patch[name].astext.cast(_INSTANT)),
+        (stored.c.patch[flag].astext.cast(Boolean), func.coalesce(stored.c[name], func.statement_timestamp())),
+        (stored.c.patch.has_key(flag), None),
+        else_=stored.c[name],
     )
 
 
 def _update(patched: CTE) -> CTE:
     """Step 4: write the todos that become different, each with one version more."""
-    stored, new = (tuple_(*(source.c[name] for name in _PATCHABLE)) for source in (_table, patched))
+    before, after = (tuple_(*(source.c[name] for name in _PATCHABLE)) for source in (_table, patched))
     return (
         update(_table)
         .values(
@@ -153,7 +153,7 @@ def _update(patched: CTE) -> CTE:
         .where(
             mine(Todo),
             _table.c.id == patched.c.id,
-            or_(stored.is_distinct_from(new), patched.c.tag_ids != patched.c.old_tag_ids),
+            or_(before.is_distinct_from(after), patched.c.tag_ids != patched.c.stored_tag_ids),
         )
         .returning(_table)
         .cte("revised")
@@ -165,17 +165,17 @@ def _unlink_tags(patched: CTE) -> CTE:
     left_out = delete(_link).where(
         mine(TodoTag),
         _link.c.todo_id == patched.c.id,
-        _link.c.tag_id == any_(patched.c.old_tag_ids),
+        _link.c.tag_id == any_(patched.c.stored_tag_ids),
         _link.c.tag_id != func.all(patched.c.tag_ids),
     )
-    return left_out.cte("taken")
+    return left_out.cte("unlinked")
 
 
 def _link_tags(patched: CTE) -> CTE:
     """Step 6: give the tags that a todo did not have."""
     tag_id = func.unnest(patched.c.tag_ids).column_valued("tag_id")
-    rows = select(_me, patched.c.id, tag_id).where(tag_id != func.all(patched.c.old_tag_ids))
-    return insert(_link).from_select(["user_id", "todo_id", "tag_id"], rows).cte("given_tags")
+    rows = select(_me, patched.c.id, tag_id).where(tag_id != func.all(patched.c.stored_tag_ids))
+    return insert(_link).from_select(["user_id", "todo_id", "tag_id"], rows).cte("linked")
 
 
 def _open_subtasks(revised: CTE, patched: CTE) -> ColumnElement[int]:
@@ -203,21 +203,21 @@ def _open_subtasks(revised: CTE, patched: CTE) -> ColumnElement[int]:
 def _revise() -> Select[Any]:
     """Step 7: read each todo before and after, in the order of the patches."""
     patches = _patches()
-    old = _lock(patches)
-    patched = _patch(old)
+    stored = _lock(patches)
+    patched = _patch(stored)
     revised = _update(patched)
     after = read(revised, tags=tag_names(patched.c.tag_ids), open_subtasks=_open_subtasks(revised, patched))
     return (
         select(
-            old.c.id,
-            old.c.version,
-            read(old, tags=tag_names(old.c.tag_ids)).label("before"),
+            stored.c.id,
+            stored.c.version,
+            read(stored, tags=tag_names(stored.c.tag_ids)).label("before"),
             case((revised.c.id.is_not(None), after)).label("after"),
         )
         .select_from(
-            patches.outerjoin(old, old.c.n == patches.c.n)
-            .outerjoin(patched, patched.c.id == old.c.id)
-            .outerjoin(revised, revised.c.id == old.c.id)
+            patches.outerjoin(stored, stored.c.n == patches.c.n)
+            .outerjoin(patched, patched.c.id == stored.c.id)
+            .outerjoin(revised, revised.c.id == stored.c.id)
         )
         .order_by(patches.c.n)
         .add_cte(_unlink_tags(patched), _link_tags(patched))

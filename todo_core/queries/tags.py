@@ -14,6 +14,7 @@ from sqlalchemy import (
     case,
     column,
     func,
+    literal,
     literal_column,
     or_,
     select,
@@ -29,7 +30,7 @@ from todo_core.storage.statements import Statement, json_object, mine, parameter
 _table = Tag.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _link = TodoTag.__table__  # type: ignore[attr-defined]
 _todo = Todo.__table__  # type: ignore[attr-defined]
-_me = parameter("user_id", BigInteger())
+_me = parameter("user_id", BigInteger()).label("user_id")
 _id = parameter("id", BigInteger())
 
 
@@ -72,8 +73,8 @@ ONE = Statement(
 
 _named = (
     func.jsonb_to_recordset(parameter("names", JSONB()))
-    .table_valued(column("name", Text), column("name_key", Text), name="named")
-    .render_derived(with_types=True)
+    .table_valued(column("name", Text), column("name_key", Text))
+    .render_derived(name="named", with_types=True)
 )
 _made = (
     upsert(_table)
@@ -83,7 +84,7 @@ _made = (
     .cte("made")
 )
 ENSURE = Statement(
-    select(_made.c.name_key, _made.c.id, _read(_made, open_todos=literal_column("0")).label("made")).union_all(
+    select(_made.c.name_key, _made.c.id, _read(_made, open_todos=literal(0)).label("made")).union_all(
         select(_table.c.name_key, _table.c.id, literal_column("NULL::json")).where(
             mine(Tag), _table.c.deleted_at.is_(None), _table.c.name_key.in_(select(_named.c.name_key))
         )
@@ -102,41 +103,42 @@ _item = (
         column("name", Text),
         column("name_key", Text),
         column("deleted", Boolean),
-        name="item",
     )
-    .render_derived(with_types=True)
+    .render_derived(name="item", with_types=True)
 )
-_old = select(_table).where(mine(Tag), _table.c.id == any_(_ids)).order_by(_table.c.id).with_for_update().cte("old")
+_stored = (
+    select(_table).where(mine(Tag), _table.c.id == any_(_ids)).order_by(_table.c.id).with_for_update().cte("stored")
+)
 _revised = (
     update(_table)
     .values(
         name=_item.c.name,
         name_key=_item.c.name_key,
-        deleted_at=case((_item.c.deleted, func.coalesce(_old.c.deleted_at, func.statement_timestamp()))),
+        deleted_at=case((_item.c.deleted, func.coalesce(_stored.c.deleted_at, func.statement_timestamp()))),
         updated_at=func.statement_timestamp(),
-        version=_old.c.version + 1,
+        version=_stored.c.version + 1,
     )
     .where(
         mine(Tag),
-        _table.c.id == _old.c.id,
-        _item.c.id == _old.c.id,
-        or_(_old.c.name != _item.c.name, _old.c.deleted_at.is_not(None) != _item.c.deleted),
+        _table.c.id == _stored.c.id,
+        _item.c.id == _stored.c.id,
+        or_(_stored.c.name != _item.c.name, _stored.c.deleted_at.is_not(None) != _item.c.deleted),
     )
     .returning(_table)
     .cte("revised")
 )
 REVISE = Statement(
     select(
-        _old.c.id,
-        _old.c.name,
-        _old.c.version,
-        _old.c.deleted_at.is_not(None).label("was_deleted"),
+        _stored.c.id,
+        _stored.c.name,
+        _stored.c.version,
+        _stored.c.deleted_at.is_not(None).label("was_deleted"),
         _revised.c.version.label("new_version"),
-        _read(_old).label("before"),
+        _read(_stored).label("before"),
         case((_revised.c.id.is_not(None), _read(_revised))).label("after"),
     )
-    .select_from(_old.outerjoin(_revised, _revised.c.id == _old.c.id))
-    .order_by(_old.c.id)
+    .select_from(_stored.outerjoin(_revised, _revised.c.id == _stored.c.id))
+    .order_by(_stored.c.id)
 )
 """Rename, delete and restore tags, those that are different from now on.
 
@@ -160,7 +162,7 @@ STATE = Statement(
 
 _todos = parameter("todos", ARRAY(BigInteger))
 _into = parameter("into", BigInteger())
-_source = select(_me, _link.c.todo_id, _into).where(mine(TodoTag), _link.c.tag_id == _id)
+_source = select(_me, _link.c.todo_id, _into.label("tag_id")).where(mine(TodoTag), _link.c.tag_id == _id)
 _merged = (
     upsert(_link)
     .from_select(["user_id", "todo_id", "tag_id"], _source)

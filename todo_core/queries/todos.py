@@ -78,8 +78,8 @@ def _due(source: FromClause, zone: ColumnElement[Any] | None) -> ColumnElement[A
     there = func.timezone(_user.c.time_zone if zone is None else zone, source.c.due_at)
     fields: dict[str, ColumnElement[Any]] = {
         "date": func.coalesce(source.c.due_on, cast(there, Date)),
-        "time": case((source.c.due_on.is_(None), func.to_char(there, literal_column("'HH24:MI'")))),
-        "weekday": func.to_char(there, literal_column("'FMDay'")),
+        "time": case((source.c.due_on.is_(None), func.to_char(there, "HH24:MI"))),
+        "weekday": func.to_char(there, "FMDay"),
         "time_zone": _user.c.time_zone if zone is None else zone,
         "at": source.c.due_at,
     }
@@ -183,8 +183,8 @@ LANGUAGE: Final = select(func.language_of(_user.c.locale, type_=Text())).where(_
 """The text search configuration of the user's locale."""
 _matches = (
     func.search_todos(parameter("text", Text()), LANGUAGE)
-    .table_valued(column("id", BigInteger), column("rank", REAL), name="matches")
-    .render_derived()
+    .table_valued(column("id", BigInteger), column("rank", REAL))
+    .render_derived(name="matches")
 )
 _found = select(_matches.c.id, _matches.c.rank).cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
 """The todos that have the words of `text`, with how well they match."""

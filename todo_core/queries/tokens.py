@@ -19,7 +19,7 @@ ALL = Statement(
 )
 """Read every API token of the user, oldest first: `rows`, a JSON array of `TokenRead`, and `total`."""
 
-_new = (
+_created = (
     insert(_table)
     .values(
         user_id=parameter("user_id", BigInteger()),
@@ -30,26 +30,28 @@ _new = (
         expires_at=parameter("expires_at", DateTime(timezone=True)),
     )
     .returning(_table)
-    .cte("new")
+    .cte("created")
 )
-CREATE = Statement(select(_new.c.id, json_object(TokenRead, _new.c).label("row")))
+CREATE = Statement(select(_created.c.id, json_object(TokenRead, _created.c).label("row")))
 """Make an API token with a `name` and `scopes`, which ends at `expires_at` or never; `row` is its `TokenRead`.
 
 `hash`: SHA-256 of the token, which is itself not stored. `hint`: the part of it that a person may recognize.
 """
 
-_old = select(_table).where(mine(ApiToken), _table.c.id == parameter("id", BigInteger())).with_for_update().cte("old")
+_stored = (
+    select(_table).where(mine(ApiToken), _table.c.id == parameter("id", BigInteger())).with_for_update().cte("stored")
+)
 _revoked = (
     update(_table)
     .values(revoked_at=func.statement_timestamp())
-    .where(mine(ApiToken), _table.c.id == _old.c.id, _old.c.revoked_at.is_(None))
+    .where(mine(ApiToken), _table.c.id == _stored.c.id, _stored.c.revoked_at.is_(None))
     .returning(_table)
     .cte("revoked")
 )
 REVOKE = Statement(
     select(
-        json_object(TokenRead, _old.c).label("before"),
+        json_object(TokenRead, _stored.c).label("before"),
         case((_revoked.c.id.is_not(None), json_object(TokenRead, _revoked.c))).label("after"),
-    ).select_from(_old.outerjoin(_revoked, _revoked.c.id == _old.c.id))
+    ).select_from(_stored.outerjoin(_revoked, _revoked.c.id == _stored.c.id))
 )
 """Revoke the API token with an `id`: its `TokenRead` before, and after or null if it was revoked already."""

@@ -18,11 +18,11 @@ ONE = Statement(select(json_object(ProfileRead, _table.c).label("row")).where(_m
 _todo = Todo.__table__  # type: ignore[attr-defined]
 _days = (
     func.unnest(parameter("days", ARRAY(Date)), parameter("ends", ARRAY(DateTime(timezone=True))))
-    .table_valued(column("day", Date), column("ending", DateTime(timezone=True)), name="days")
-    .render_derived()
+    .table_valued(column("day", Date), column("ending", DateTime(timezone=True)))
+    .render_derived(name="days")
 )
 DAYS = Statement(select(_todo.c.due_on).distinct().where(mine(Todo), _todo.c.due_on.is_not(None)))
-"""Read the days by whose end something is due, without a time of day."""
+"""Read the distinct days on which todos are due without a time of day."""
 
 MOVE_DAYS = Statement(update(_todo).values(due_at=_days.c.ending).where(mine(Todo), _todo.c.due_on == _days.c.day))
 """Set the moment by which todos are due on each of `days`: that of `ends` at the same place.
@@ -33,33 +33,33 @@ A todo due on a day stays due on that day, so its version stays.
 ZONE = Statement(select(_table.c.time_zone).where(_mine))
 """Read the user's time zone."""
 
-_old = select(_table).where(_mine).with_for_update().cte("old")
+_stored = select(_table).where(_mine).with_for_update().cte("stored")
 _given = parameter("given", ARRAY(Text))
 _new = {
-    name: case((literal(name) == any_(_given), parameter(name, _table.c[name].type)), else_=_old.c[name])
+    name: case((literal(name) == any_(_given), parameter(name, _table.c[name].type)), else_=_stored.c[name])
     for name in PATCHABLE
 }
 _revised = (
     update(_table)
     .values(
         **_new,
-        is_name_chosen=or_(_old.c.is_name_chosen, literal("display_name") == any_(_given)),
+        is_name_chosen=or_(_stored.c.is_name_chosen, literal("display_name") == any_(_given)),
         updated_at=func.statement_timestamp(),
-        version=_old.c.version + 1,
+        version=_stored.c.version + 1,
     )
     .where(
-        _table.c.id == _old.c.id,
-        tuple_(*_new.values()).is_distinct_from(tuple_(*(_old.c[name] for name in PATCHABLE))),
+        _table.c.id == _stored.c.id,
+        tuple_(*_new.values()).is_distinct_from(tuple_(*(_stored.c[name] for name in PATCHABLE))),
     )
     .returning(_table)
     .cte("revised")
 )
 REVISE = Statement(
     select(
-        _old.c.id,
-        json_object(ProfileRead, _old.c).label("before"),
+        _stored.c.id,
+        json_object(ProfileRead, _stored.c).label("before"),
         case((_revised.c.id.is_not(None), json_object(ProfileRead, _revised.c))).label("after"),
-    ).select_from(_old.outerjoin(_revised, _revised.c.id == _old.c.id))
+    ).select_from(_stored.outerjoin(_revised, _revised.c.id == _stored.c.id))
 )
 """Set the fields of the user's profile that are in `given` to their values; the others keep theirs.
 

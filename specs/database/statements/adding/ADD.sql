@@ -31,19 +31,19 @@ WITH
             ordered.tag_ids AS tag_ids
         FROM (
             SELECT
-                anon_2.n AS n,
-                anon_2.title AS title,
-                anon_2.description AS description,
-                anon_2.priority AS priority,
-                anon_2.list_id AS list_id,
-                anon_2.parent_id AS parent_id,
-                anon_2.parent_n AS parent_n,
-                anon_2.due_on AS due_on,
-                anon_2.due_at AS due_at,
-                anon_2.repeat AS repeat,
-                anon_2.follows_id AS follows_id,
-                anon_2.tag_ids AS tag_ids
-            FROM jsonb_to_recordset($2::JSONB) AS anon_2(
+                given.n AS n,
+                given.title AS title,
+                given.description AS description,
+                given.priority AS priority,
+                given.list_id AS list_id,
+                given.parent_id AS parent_id,
+                given.parent_n AS parent_n,
+                given.due_on AS due_on,
+                given.due_at AS due_at,
+                given.repeat AS repeat,
+                given.follows_id AS follows_id,
+                given.tag_ids AS tag_ids
+            FROM jsonb_to_recordset($2::JSONB) AS given(
                 n INTEGER,
                 title TEXT,
                 description TEXT,
@@ -57,15 +57,15 @@ WITH
                 follows_id BIGINT,
                 tag_ids BIGINT[]
             )
-            ORDER BY anon_2.n
+            ORDER BY given.n
         ) AS ordered
     ),
     linked AS (
         INSERT INTO todo_tags (user_id, todo_id, tag_id)
-        SELECT $1::BIGINT AS anon_1, item.id AS id, unnest(item.tag_ids) AS unnest_1
+        SELECT $1::BIGINT AS user_id, item.id AS id, unnest(item.tag_ids) AS tag_id
         FROM item
     ),
-    "new" AS (
+    added AS (
         INSERT INTO todos (
             id,
             user_id,
@@ -140,17 +140,17 @@ WITH
             todos.search
     )
 SELECT
-    "new".id,
+    added.id,
     (
         SELECT row_to_json(shaped) AS row_to_json_1
         FROM (
             SELECT
-                "new".id AS id,
-                "new".title AS title,
-                "new".description AS description,
-                (ARRAY['low','medium','high','urgent'])["new".priority] AS priority,
-                "new".list_id AS list_id,
-                "new".parent_id AS parent_id,
+                added.id AS id,
+                added.title AS title,
+                added.description AS description,
+                (ARRAY['low','medium','high','urgent'])[added.priority] AS priority,
+                added.list_id AS list_id,
+                added.parent_id AS parent_id,
                 to_json(
                     array(
                         (
@@ -169,31 +169,31 @@ SELECT
                     FROM (
                         SELECT
                             coalesce(
-                                "new".due_on, CAST(timezone(users.time_zone, "new".due_at) AS DATE)
+                                added.due_on, CAST(timezone(users.time_zone, added.due_at) AS DATE)
                             ) AS date,
                             CASE
-                                WHEN ("new".due_on IS NULL)
-                                THEN to_char(timezone(users.time_zone, "new".due_at), 'HH24:MI')
+                                WHEN (added.due_on IS NULL)
+                                THEN to_char(timezone(users.time_zone, added.due_at), 'HH24:MI')
                             END AS time,
-                            to_char(timezone(users.time_zone, "new".due_at), 'FMDay') AS weekday,
+                            to_char(timezone(users.time_zone, added.due_at), 'FMDay') AS weekday,
                             users.time_zone AS time_zone,
-                            "new".due_at AS at
+                            added.due_at AS at
                         FROM users
-                        WHERE users.id = $1::BIGINT AND "new".due_at IS NOT NULL
+                        WHERE users.id = $1::BIGINT AND added.due_at IS NOT NULL
                     ) AS due
                 ) AS due,
-                "new".repeat AS repeat,
-                "new".completed_at IS NOT NULL AS is_completed,
-                "new".completed_at AS completed_at,
-                "new".created_at AS created_at,
-                "new".updated_at AS updated_at,
-                "new".deleted_at AS deleted_at,
+                added.repeat AS repeat,
+                added.completed_at IS NOT NULL AS is_completed,
+                added.completed_at AS completed_at,
+                added.created_at AS created_at,
+                added.updated_at AS updated_at,
+                added.deleted_at AS deleted_at,
                 (
                     SELECT count(*) AS count_1 FROM item AS below WHERE below.parent_n = item.n
                 ) AS open_subtasks,
-                "new".version AS version
+                added.version AS version
         ) AS shaped
     ) AS after
-FROM "new"
-JOIN item ON "new".id = item.id
+FROM added
+JOIN item ON added.id = item.id
 ORDER BY item.n

@@ -5,5 +5,5 @@
 --   $2 day date
 
 INSERT INTO activity_days (user_id, day)
-SELECT $1::BIGINT AS anon_1, $2::DATE AS anon_2
+SELECT $1::BIGINT AS user_id, $2::DATE AS day
 ON CONFLICT DO NOTHING

@@ -16,13 +16,13 @@
 WITH days AS (
     SELECT 'logins' AS kind, $1::DATE AS day
     UNION ALL
-    SELECT 'logins' AS anon_1, activity_days.day AS day
+    SELECT 'logins' AS kind, activity_days.day AS day
     FROM activity_days
     WHERE activity_days.user_id = $2::BIGINT AND activity_days.day != $1::DATE
     UNION ALL
     SELECT DISTINCT
-        'completions' AS anon_2,
-        CAST(timezone($3::VARCHAR, todos.completed_at) AS DATE) AS timezone_1
+        'completions' AS kind,
+        CAST(timezone($3::VARCHAR, todos.completed_at) AS DATE) AS day
     FROM todos
     WHERE todos.user_id = $2::BIGINT AND todos.completed_at IS NOT NULL
 )

@@ -66,15 +66,15 @@ WITH event AS (
 )
 SELECT
     (
-        SELECT coalesce(json_agg(row_to_json(anon_1)), '[]'::json) AS coalesce_1
+        SELECT coalesce(json_agg(row_to_json(found)), '[]'::json) AS coalesce_1
         FROM (
             SELECT event.day AS day, sum(event.added) AS added, sum(event.completed) AS completed
             FROM event
             GROUP BY event.day
-        ) AS anon_1
+        ) AS found
     ) AS days,
     (
-        SELECT coalesce(json_agg(row_to_json(anon_2)), '[]'::json) AS coalesce_2
+        SELECT coalesce(json_agg(row_to_json(found)), '[]'::json) AS coalesce_2
         FROM (
             SELECT
                 lists.id AS id,
@@ -86,10 +86,10 @@ SELECT
             WHERE lists.user_id = $2::BIGINT AND event.day > 7
             GROUP BY lists.id, lists.name
             ORDER BY count(*) DESC, lists.id
-        ) AS anon_2
+        ) AS found
     ) AS lists,
     (
-        SELECT coalesce(json_agg(row_to_json(anon_3)), '[]'::json) AS coalesce_3
+        SELECT coalesce(json_agg(row_to_json(found)), '[]'::json) AS coalesce_3
         FROM (
             SELECT tags.name AS name, sum(event.added) AS added, sum(event.completed) AS completed
             FROM event
@@ -102,10 +102,10 @@ SELECT
                 AND event.day > 7
             GROUP BY tags.id, tags.name
             ORDER BY count(*) DESC, tags.id
-        ) AS anon_3
+        ) AS found
     ) AS tags,
     (
-        SELECT coalesce(json_agg(row_to_json(anon_4)), '[]'::json) AS coalesce_4
+        SELECT coalesce(json_agg(row_to_json(found)), '[]'::json) AS coalesce_4
         FROM (
             SELECT
                 event.priority AS priority,
@@ -114,10 +114,10 @@ SELECT
             FROM event
             WHERE event.day > 7
             GROUP BY event.priority
-        ) AS anon_4
+        ) AS found
     ) AS priorities,
-    anon_5.overdue + anon_6.overdue AS overdue,
-    anon_5.overdue_before + anon_6.overdue_before AS overdue_before
+    still_open.overdue + done_since.overdue AS overdue,
+    still_open.overdue_before + done_since.overdue_before AS overdue_before
 FROM (
     SELECT
         count(*) FILTER (
@@ -153,7 +153,7 @@ FROM (
         AND $5::TIMESTAMP WITH TIME ZONE > CASE
             WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
         END
-) AS anon_5
+) AS still_open
 JOIN (
     SELECT
         count(*) FILTER (
@@ -186,5 +186,5 @@ JOIN (
                 )
             )
         )
-) AS anon_6
+) AS done_since
     ON true

@@ -5,7 +5,7 @@
 --   $2 ids bigint[]
 --
 -- Columns:
---   anon_1 boolean
+--   is_too_deep boolean
 
 WITH RECURSIVE
     down(id) AS (
@@ -22,8 +22,8 @@ WITH RECURSIVE
         FROM todos
         WHERE todos.user_id = $1::BIGINT AND todos.id IN (SELECT down.id FROM down)
         UNION ALL
-        SELECT parent.parent_id AS parent_id, climb.depth + 1 AS anon_2
+        SELECT parent.parent_id AS parent_id, climb.depth + 1 AS depth
         FROM todos AS parent, climb
         WHERE parent.user_id = $1::BIGINT AND parent.id = climb.parent_id AND climb.depth <= 5
     )
-SELECT EXISTS (SELECT climb.depth FROM climb WHERE climb.depth > 5) AS anon_1
+SELECT EXISTS (SELECT climb.depth FROM climb WHERE climb.depth > 5) AS is_too_deep

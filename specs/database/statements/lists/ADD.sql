@@ -9,15 +9,15 @@
 -- Columns:
 --   id bigint
 
-WITH "new" AS (
+WITH added AS (
     INSERT INTO lists (user_id, name, name_key, colour, position)
     SELECT
-        $1::BIGINT AS anon_1,
-        anon_2.name AS name,
-        anon_2.name_key AS name_key,
-        anon_2.colour AS colour,
-        anon_2.position AS position
-    FROM jsonb_to_recordset($2::JSONB) AS anon_2(
+        $1::BIGINT AS user_id,
+        item.name AS name,
+        item.name_key AS name_key,
+        item.colour AS colour,
+        item.position AS position
+    FROM jsonb_to_recordset($2::JSONB) AS item(
         n INTEGER,
         id BIGINT,
         name TEXT,
@@ -27,9 +27,9 @@ WITH "new" AS (
         is_archived BOOLEAN,
         is_deleted BOOLEAN
     )
-    ORDER BY anon_2.n
+    ORDER BY item.n
     RETURNING lists.id
 )
-SELECT "new".id
-FROM "new"
-ORDER BY "new".id
+SELECT added.id
+FROM added
+ORDER BY added.id

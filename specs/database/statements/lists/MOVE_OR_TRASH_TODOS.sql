@@ -13,7 +13,7 @@
 --   after json
 
 WITH
-    "old" AS (
+    stored AS (
         SELECT todos.id AS id, todos.list_id AS list_id, todos.version AS version
         FROM todos
         WHERE
@@ -22,43 +22,25 @@ WITH
             AND todos.deleted_at IS NULL
         FOR UPDATE
     ),
-    emptied AS (
+    changed AS (
         UPDATE todos
         SET
             deleted_at=CASE WHEN ($1::BIGINT IS NULL) THEN statement_timestamp() END,
             updated_at=statement_timestamp(),
             version=(todos.version + 1),
-            list_id=coalesce($1::BIGINT, "old".list_id)
-        FROM "old"
-        WHERE todos.user_id = $2::BIGINT AND todos.id = "old".id
-        RETURNING
-            todos.id,
-            todos.user_id,
-            todos.title,
-            todos.description,
-            todos.priority,
-            todos.completed_at,
-            todos.deleted_at,
-            todos.created_at,
-            todos.updated_at,
-            todos.version,
-            todos.list_id,
-            todos.parent_id,
-            todos.due_on,
-            todos.due_at,
-            todos.repeat,
-            todos.follows_id,
-            todos.language,
-            todos.search
+            list_id=coalesce($1::BIGINT, stored.list_id)
+        FROM stored
+        WHERE todos.user_id = $2::BIGINT AND todos.id = stored.id
+        RETURNING todos.id, todos.list_id, todos.deleted_at, todos.version
     )
 SELECT
-    emptied.id,
+    changed.id,
     json_build_object(
-        'list_id', "old".list_id, 'deleted_at', NULL::timestamptz, 'version', "old".version
+        'list_id', stored.list_id, 'deleted_at', NULL::timestamptz, 'version', stored.version
     ) AS before,
     json_build_object(
-        'list_id', emptied.list_id, 'deleted_at', emptied.deleted_at, 'version', emptied.version
+        'list_id', changed.list_id, 'deleted_at', changed.deleted_at, 'version', changed.version
     ) AS after
-FROM emptied
-JOIN "old" ON "old".id = emptied.id
-ORDER BY emptied.id
+FROM changed
+JOIN stored ON stored.id = changed.id
+ORDER BY changed.id

@@ -13,19 +13,17 @@
 
 UPDATE lists
 SET
-    name=anon_1.name,
-    name_key=anon_1.name_key,
-    deleted_at=CASE
-        WHEN anon_1.is_deleted THEN coalesce(lists.deleted_at, statement_timestamp())
-    END,
+    name=item.name,
+    name_key=item.name_key,
+    deleted_at=CASE WHEN item.is_deleted THEN coalesce(lists.deleted_at, statement_timestamp()) END,
     updated_at=statement_timestamp(),
     version=(lists.version + 1),
-    colour=anon_1.colour,
-    position=anon_1.position,
+    colour=item.colour,
+    position=item.position,
     archived_at=CASE
-        WHEN anon_1.is_archived THEN coalesce(lists.archived_at, statement_timestamp())
+        WHEN item.is_archived THEN coalesce(lists.archived_at, statement_timestamp())
     END
-FROM jsonb_to_recordset($1::JSONB) AS anon_1(
+FROM jsonb_to_recordset($1::JSONB) AS item(
     n INTEGER,
     id BIGINT,
     name TEXT,
@@ -35,5 +33,5 @@ FROM jsonb_to_recordset($1::JSONB) AS anon_1(
     is_archived BOOLEAN,
     is_deleted BOOLEAN
 )
-WHERE lists.user_id = $2::BIGINT AND lists.id = ANY ($3::BIGINT[]) AND lists.id = anon_1.id
+WHERE lists.user_id = $2::BIGINT AND lists.id = ANY ($3::BIGINT[]) AND lists.id = item.id
 RETURNING lists.id

@@ -20,15 +20,15 @@
 --   after json
 
 WITH
-    wanted AS (
+    patches AS (
         SELECT
-            anon_1.n AS n,
-            anon_1.patch AS patch,
-            CAST(anon_1.patch ->> 'id' AS BIGINT) AS id,
-            anon_1.patch['if_version'] AS if_version
-        FROM jsonb_array_elements($2::JSONB) WITH ORDINALITY AS anon_1(patch, n)
+            item.n AS n,
+            item.patch AS patch,
+            CAST(item.patch ->> 'id' AS BIGINT) AS id,
+            item.patch['if_version'] AS if_version
+        FROM jsonb_array_elements($2::JSONB) WITH ORDINALITY AS item(patch, n)
     ),
-    "old" AS (
+    stored AS (
         SELECT
             todos.id AS id,
             todos.user_id AS user_id,
@@ -61,11 +61,11 @@ WITH
                     ORDER BY todo_tags.tag_id
                 )
             ) AS tag_ids,
-            wanted.n AS n,
-            wanted.patch AS patch,
-            wanted.if_version AS if_version
+            patches.n AS n,
+            patches.patch AS patch,
+            patches.if_version AS if_version
         FROM todos
-        JOIN wanted ON todos.id = wanted.id
+        JOIN patches ON todos.id = patches.id
         WHERE
             todos.user_id = $1::BIGINT
             AND todos.id = ANY ($3::BIGINT[])
@@ -73,105 +73,105 @@ WITH
         ORDER BY todos.id
         FOR UPDATE OF todos
     ),
-    next AS (
+    patched AS (
         SELECT
-            "old".id AS id,
-            "old".tag_ids AS old_tag_ids,
+            stored.id AS id,
+            stored.tag_ids AS stored_tag_ids,
             CASE
-                WHEN ("old".patch ? 'tag_ids')
-                THEN CAST(translate("old".patch ->> 'tag_ids', '[]', '{}') AS BIGINT[])
-                ELSE "old".tag_ids
+                WHEN (stored.patch ? 'tag_ids')
+                THEN CAST(translate(stored.patch ->> 'tag_ids', '[]', '{}') AS BIGINT[])
+                ELSE stored.tag_ids
             END AS tag_ids,
             CASE
-                WHEN ("old".patch ? 'title') THEN "old".patch ->> 'title' ELSE "old".title
+                WHEN (stored.patch ? 'title') THEN stored.patch ->> 'title' ELSE stored.title
             END AS title,
             CASE
-                WHEN ("old".patch ? 'description') THEN "old".patch ->> 'description'
-                ELSE "old".description
+                WHEN (stored.patch ? 'description') THEN stored.patch ->> 'description'
+                ELSE stored.description
             END AS description,
             CASE
-                WHEN ("old".patch ? 'priority') THEN CAST("old".patch ->> 'priority' AS SMALLINT)
-                ELSE "old".priority
+                WHEN (stored.patch ? 'priority') THEN CAST(stored.patch ->> 'priority' AS SMALLINT)
+                ELSE stored.priority
             END AS priority,
             CASE
-                WHEN ("old".patch ? 'list_id') THEN CAST("old".patch ->> 'list_id' AS BIGINT)
-                ELSE "old".list_id
+                WHEN (stored.patch ? 'list_id') THEN CAST(stored.patch ->> 'list_id' AS BIGINT)
+                ELSE stored.list_id
             END AS list_id,
             CASE
-                WHEN ("old".patch ? 'parent_id') THEN CAST("old".patch ->> 'parent_id' AS BIGINT)
-                ELSE "old".parent_id
+                WHEN (stored.patch ? 'parent_id') THEN CAST(stored.patch ->> 'parent_id' AS BIGINT)
+                ELSE stored.parent_id
             END AS parent_id,
             CASE
-                WHEN ("old".patch ? 'due_on') THEN CAST("old".patch ->> 'due_on' AS DATE)
-                ELSE "old".due_on
+                WHEN (stored.patch ? 'due_on') THEN CAST(stored.patch ->> 'due_on' AS DATE)
+                ELSE stored.due_on
             END AS due_on,
             CASE
-                WHEN ("old".patch ? 'due_at')
-                THEN CAST("old".patch ->> 'due_at' AS TIMESTAMP WITH TIME ZONE)
-                ELSE "old".due_at
+                WHEN (stored.patch ? 'due_at')
+                THEN CAST(stored.patch ->> 'due_at' AS TIMESTAMP WITH TIME ZONE)
+                ELSE stored.due_at
             END AS due_at,
             CASE
-                WHEN ("old".patch ? 'repeat') THEN nullif("old".patch['repeat'], 'null'::jsonb)
-                ELSE "old".repeat
+                WHEN (stored.patch ? 'repeat') THEN nullif(stored.patch['repeat'], 'null'::jsonb)
+                ELSE stored.repeat
             END AS repeat,
             CASE
-                WHEN ("old".patch ? 'completed_at')
-                THEN CAST("old".patch ->> 'completed_at' AS TIMESTAMP WITH TIME ZONE)
-                WHEN CAST("old".patch ->> 'is_completed' AS BOOLEAN)
-                THEN coalesce("old".completed_at, statement_timestamp())
-                WHEN ("old".patch ? 'is_completed') THEN NULL
-                ELSE "old".completed_at
+                WHEN (stored.patch ? 'completed_at')
+                THEN CAST(stored.patch ->> 'completed_at' AS TIMESTAMP WITH TIME ZONE)
+                WHEN CAST(stored.patch ->> 'is_completed' AS BOOLEAN)
+                THEN coalesce(stored.completed_at, statement_timestamp())
+                WHEN (stored.patch ? 'is_completed') THEN NULL
+                ELSE stored.completed_at
             END AS completed_at,
             CASE
-                WHEN ("old".patch ? 'deleted_at')
-                THEN CAST("old".patch ->> 'deleted_at' AS TIMESTAMP WITH TIME ZONE)
-                WHEN CAST("old".patch ->> 'is_deleted' AS BOOLEAN)
-                THEN coalesce("old".deleted_at, statement_timestamp())
-                WHEN ("old".patch ? 'is_deleted') THEN NULL
-                ELSE "old".deleted_at
+                WHEN (stored.patch ? 'deleted_at')
+                THEN CAST(stored.patch ->> 'deleted_at' AS TIMESTAMP WITH TIME ZONE)
+                WHEN CAST(stored.patch ->> 'is_deleted' AS BOOLEAN)
+                THEN coalesce(stored.deleted_at, statement_timestamp())
+                WHEN (stored.patch ? 'is_deleted') THEN NULL
+                ELSE stored.deleted_at
             END AS deleted_at
-        FROM "old"
-        WHERE "old".if_version IS NULL OR ("old".if_version @> to_jsonb("old".version))
+        FROM stored
+        WHERE stored.if_version IS NULL OR (stored.if_version @> to_jsonb(stored.version))
     ),
-    taken AS (
+    unlinked AS (
         DELETE FROM todo_tags
-        USING next
+        USING patched
         WHERE
             todo_tags.user_id = $1::BIGINT
-            AND todo_tags.todo_id = next.id
-            AND todo_tags.tag_id = ANY (next.old_tag_ids)
-            AND todo_tags.tag_id != all(next.tag_ids)
+            AND todo_tags.todo_id = patched.id
+            AND todo_tags.tag_id = ANY (patched.stored_tag_ids)
+            AND todo_tags.tag_id != all(patched.tag_ids)
     ),
-    given_tags AS (
+    linked AS (
         INSERT INTO todo_tags (user_id, todo_id, tag_id)
-        SELECT $1::BIGINT AS anon_2, next.id AS id, tag_id
-        FROM next, unnest(next.tag_ids) AS tag_id
-        WHERE tag_id != all(next.old_tag_ids)
+        SELECT $1::BIGINT AS user_id, patched.id AS id, tag_id
+        FROM patched, unnest(patched.tag_ids) AS tag_id
+        WHERE tag_id != all(patched.stored_tag_ids)
     ),
     revised AS (
         UPDATE todos
         SET
-            title=next.title,
-            description=next.description,
-            priority=next.priority,
-            completed_at=next.completed_at,
-            deleted_at=next.deleted_at,
+            title=patched.title,
+            description=patched.description,
+            priority=patched.priority,
+            completed_at=patched.completed_at,
+            deleted_at=patched.deleted_at,
             updated_at=statement_timestamp(),
             version=(todos.version + 1),
-            list_id=next.list_id,
-            parent_id=next.parent_id,
-            due_on=next.due_on,
-            due_at=next.due_at,
-            repeat=next.repeat,
+            list_id=patched.list_id,
+            parent_id=patched.parent_id,
+            due_on=patched.due_on,
+            due_at=patched.due_at,
+            repeat=patched.repeat,
             language=(
                 SELECT language_of(users.locale) AS language_of_1
                 FROM users
                 WHERE users.id = $1::BIGINT
             )
-        FROM next
+        FROM patched
         WHERE
             todos.user_id = $1::BIGINT
-            AND todos.id = next.id
+            AND todos.id = patched.id
             AND (
                 (
                     todos.title,
@@ -185,18 +185,18 @@ WITH
                     todos.completed_at,
                     todos.deleted_at
                 ) IS DISTINCT FROM (
-                    next.title,
-                    next.description,
-                    next.priority,
-                    next.list_id,
-                    next.parent_id,
-                    next.due_on,
-                    next.due_at,
-                    next.repeat,
-                    next.completed_at,
-                    next.deleted_at
+                    patched.title,
+                    patched.description,
+                    patched.priority,
+                    patched.list_id,
+                    patched.parent_id,
+                    patched.due_on,
+                    patched.due_at,
+                    patched.repeat,
+                    patched.completed_at,
+                    patched.deleted_at
                 )
-                OR next.tag_ids != next.old_tag_ids
+                OR patched.tag_ids != patched.stored_tag_ids
             )
         RETURNING
             todos.id,
@@ -219,18 +219,18 @@ WITH
             todos.search
     )
 SELECT
-    "old".id,
-    "old".version,
+    stored.id,
+    stored.version,
     (
         SELECT row_to_json(shaped) AS row_to_json_1
         FROM (
             SELECT
-                "old".id AS id,
-                "old".title AS title,
-                "old".description AS description,
-                (ARRAY['low','medium','high','urgent'])["old".priority] AS priority,
-                "old".list_id AS list_id,
-                "old".parent_id AS parent_id,
+                stored.id AS id,
+                stored.title AS title,
+                stored.description AS description,
+                (ARRAY['low','medium','high','urgent'])[stored.priority] AS priority,
+                stored.list_id AS list_id,
+                stored.parent_id AS parent_id,
                 to_json(
                     array(
                         (
@@ -238,7 +238,7 @@ SELECT
                             FROM tags
                             WHERE
                                 tags.user_id = $1::BIGINT
-                                AND tags.id = ANY ("old".tag_ids)
+                                AND tags.id = ANY (stored.tag_ids)
                                 AND tags.deleted_at IS NULL
                             ORDER BY tags.name_key
                         )
@@ -249,35 +249,36 @@ SELECT
                     FROM (
                         SELECT
                             coalesce(
-                                "old".due_on, CAST(timezone(users.time_zone, "old".due_at) AS DATE)
+                                stored.due_on,
+                                CAST(timezone(users.time_zone, stored.due_at) AS DATE)
                             ) AS date,
                             CASE
-                                WHEN ("old".due_on IS NULL)
-                                THEN to_char(timezone(users.time_zone, "old".due_at), 'HH24:MI')
+                                WHEN (stored.due_on IS NULL)
+                                THEN to_char(timezone(users.time_zone, stored.due_at), 'HH24:MI')
                             END AS time,
-                            to_char(timezone(users.time_zone, "old".due_at), 'FMDay') AS weekday,
+                            to_char(timezone(users.time_zone, stored.due_at), 'FMDay') AS weekday,
                             users.time_zone AS time_zone,
-                            "old".due_at AS at
+                            stored.due_at AS at
                         FROM users
-                        WHERE users.id = $1::BIGINT AND "old".due_at IS NOT NULL
+                        WHERE users.id = $1::BIGINT AND stored.due_at IS NOT NULL
                     ) AS due
                 ) AS due,
-                "old".repeat AS repeat,
-                "old".completed_at IS NOT NULL AS is_completed,
-                "old".completed_at AS completed_at,
-                "old".created_at AS created_at,
-                "old".updated_at AS updated_at,
-                "old".deleted_at AS deleted_at,
+                stored.repeat AS repeat,
+                stored.completed_at IS NOT NULL AS is_completed,
+                stored.completed_at AS completed_at,
+                stored.created_at AS created_at,
+                stored.updated_at AS updated_at,
+                stored.deleted_at AS deleted_at,
                 (
                     SELECT count(*) AS count_1
                     FROM todos AS child
                     WHERE
                         child.user_id = $1::BIGINT
-                        AND child.parent_id = "old".id
+                        AND child.parent_id = stored.id
                         AND child.completed_at IS NULL
                         AND child.deleted_at IS NULL
                 ) AS open_subtasks,
-                "old".version AS version
+                stored.version AS version
         ) AS shaped
     ) AS before,
     CASE
@@ -299,7 +300,7 @@ SELECT
                                 FROM tags
                                 WHERE
                                     tags.user_id = $1::BIGINT
-                                    AND tags.id = ANY (next.tag_ids)
+                                    AND tags.id = ANY (patched.tag_ids)
                                     AND tags.deleted_at IS NULL
                                 ORDER BY tags.name_key
                             )
@@ -342,10 +343,10 @@ SELECT
                             AND child.parent_id = revised.id
                             AND child.completed_at IS NULL
                             AND child.deleted_at IS NULL
-                            AND (child.id NOT IN (SELECT sibling.id FROM next AS sibling))
+                            AND (child.id NOT IN (SELECT sibling.id FROM patched AS sibling))
                     ) + (
                         SELECT count(*) AS count_3
-                        FROM next AS sibling
+                        FROM patched AS sibling
                         WHERE
                             revised.id = sibling.parent_id
                             AND sibling.completed_at IS NULL
@@ -355,8 +356,8 @@ SELECT
             ) AS shaped
         )
     END AS after
-FROM wanted
-LEFT OUTER JOIN "old" ON "old".n = wanted.n
-LEFT OUTER JOIN next ON next.id = "old".id
-LEFT OUTER JOIN revised ON revised.id = "old".id
-ORDER BY wanted.n
+FROM patches
+LEFT OUTER JOIN stored ON stored.n = patches.n
+LEFT OUTER JOIN patched ON patched.id = stored.id
+LEFT OUTER JOIN revised ON revised.id = stored.id
+ORDER BY patches.n

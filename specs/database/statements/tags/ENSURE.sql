@@ -13,8 +13,8 @@
 
 WITH made AS (
     INSERT INTO tags (user_id, name, name_key)
-    SELECT $1::BIGINT AS anon_1, anon_2.name AS name, anon_2.name_key AS name_key
-    FROM jsonb_to_recordset($2::JSONB) AS anon_2(name TEXT, name_key TEXT)
+    SELECT $1::BIGINT AS user_id, named.name AS name, named.name_key AS name_key
+    FROM jsonb_to_recordset($2::JSONB) AS named(name TEXT, name_key TEXT)
     ON CONFLICT DO NOTHING
     RETURNING
         tags.id,
@@ -49,6 +49,5 @@ WHERE
     tags.user_id = $1::BIGINT
     AND tags.deleted_at IS NULL
     AND tags.name_key IN (
-        SELECT anon_2.name_key
-        FROM jsonb_to_recordset($2::JSONB) AS anon_2(name TEXT, name_key TEXT)
+        SELECT named.name_key FROM jsonb_to_recordset($2::JSONB) AS named(name TEXT, name_key TEXT)
     )

@@ -12,7 +12,7 @@
 
 WITH merged AS (
     INSERT INTO todo_tags (user_id, todo_id, tag_id)
-    SELECT $1::BIGINT AS anon_1, todo_tags.todo_id AS todo_id, $2::BIGINT AS anon_2
+    SELECT $1::BIGINT AS user_id, todo_tags.todo_id AS todo_id, $2::BIGINT AS tag_id
     FROM todo_tags
     WHERE todo_tags.user_id = $1::BIGINT AND todo_tags.tag_id = $3::BIGINT
     ON CONFLICT DO NOTHING

@@ -18,7 +18,7 @@
 --   after json
 
 WITH
-    "old" AS (
+    stored AS (
         SELECT
             tags.id AS id,
             tags.user_id AS user_id,
@@ -36,23 +36,23 @@ WITH
     revised AS (
         UPDATE tags
         SET
-            name=anon_1.name,
-            name_key=anon_1.name_key,
+            name=item.name,
+            name_key=item.name_key,
             deleted_at=CASE
-                WHEN anon_1.deleted THEN coalesce("old".deleted_at, statement_timestamp())
+                WHEN item.deleted THEN coalesce(stored.deleted_at, statement_timestamp())
             END,
             updated_at=statement_timestamp(),
-            version=("old".version + 1)
+            version=(stored.version + 1)
         FROM
-            "old",
-            jsonb_to_recordset($3::JSONB) AS anon_1(
+            stored,
+            jsonb_to_recordset($3::JSONB) AS item(
                 id BIGINT, name TEXT, name_key TEXT, deleted BOOLEAN
             )
         WHERE
             tags.user_id = $1::BIGINT
-            AND tags.id = "old".id
-            AND "old".id = anon_1.id
-            AND ("old".name != anon_1.name OR ("old".deleted_at IS NOT NULL) != anon_1.deleted)
+            AND tags.id = stored.id
+            AND stored.id = item.id
+            AND (stored.name != item.name OR (stored.deleted_at IS NOT NULL) != item.deleted)
         RETURNING
             tags.id,
             tags.user_id,
@@ -64,17 +64,17 @@ WITH
             tags.version
     )
 SELECT
-    "old".id,
-    "old".name,
-    "old".version,
-    "old".deleted_at IS NOT NULL AS was_deleted,
+    stored.id,
+    stored.name,
+    stored.version,
+    stored.deleted_at IS NOT NULL AS was_deleted,
     revised.version AS new_version,
     (
         SELECT row_to_json(shaped) AS row_to_json_1
         FROM (
             SELECT
-                "old".id AS id,
-                "old".name AS name,
+                stored.id AS id,
+                stored.name AS name,
                 (
                     SELECT count(*) AS count_1
                     FROM todo_tags
@@ -82,13 +82,13 @@ SELECT
                     WHERE
                         todo_tags.user_id = $1::BIGINT
                         AND todos.user_id = $1::BIGINT
-                        AND todo_tags.tag_id = "old".id
+                        AND todo_tags.tag_id = stored.id
                         AND todos.deleted_at IS NULL
                         AND todos.completed_at IS NULL
                 ) AS open_todos,
-                "old".created_at AS created_at,
-                "old".updated_at AS updated_at,
-                "old".version AS version
+                stored.created_at AS created_at,
+                stored.updated_at AS updated_at,
+                stored.version AS version
         ) AS shaped
     ) AS before,
     CASE
@@ -116,6 +116,6 @@ SELECT
             ) AS shaped
         )
     END AS after
-FROM "old"
-LEFT OUTER JOIN revised ON revised.id = "old".id
-ORDER BY "old".id
+FROM stored
+LEFT OUTER JOIN revised ON revised.id = stored.id
+ORDER BY stored.id

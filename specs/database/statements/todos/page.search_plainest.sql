@@ -32,7 +32,7 @@
 
 WITH
     found AS MATERIALIZED (
-        SELECT anon_1.id AS id, anon_1.rank AS rank
+        SELECT matches.id AS id, matches.rank AS rank
         FROM search_todos(
             $2::VARCHAR,
             (
@@ -40,7 +40,7 @@ WITH
                 FROM users
                 WHERE users.id = $3::BIGINT
             )
-        ) AS anon_1(id, rank)
+        ) AS matches(id, rank)
     ),
     hit AS (
         SELECT todos.id AS id, found.rank AS key

@@ -14,7 +14,7 @@
 --   id bigint
 --   row json
 
-WITH "new" AS (
+WITH created AS (
     INSERT INTO api_tokens (user_id, name, hint, hash, scopes, expires_at)
     VALUES (
         $1::BIGINT, $2::VARCHAR, $3::VARCHAR, $4::BYTEA, $5::TEXT[], $6::TIMESTAMP WITH TIME ZONE
@@ -32,19 +32,19 @@ WITH "new" AS (
         api_tokens.revoked_at
 )
 SELECT
-    "new".id,
+    created.id,
     (
         SELECT row_to_json(shaped) AS row_to_json_1
         FROM (
             SELECT
-                "new".id AS id,
-                "new".name AS name,
-                "new".hint AS hint,
-                "new".scopes AS scopes,
-                "new".created_at AS created_at,
-                "new".expires_at AS expires_at,
-                "new".last_used_at AS last_used_at,
-                "new".revoked_at AS revoked_at
+                created.id AS id,
+                created.name AS name,
+                created.hint AS hint,
+                created.scopes AS scopes,
+                created.created_at AS created_at,
+                created.expires_at AS expires_at,
+                created.last_used_at AS last_used_at,
+                created.revoked_at AS revoked_at
         ) AS shaped
     ) AS row
-FROM "new"
+FROM created

@@ -9,7 +9,7 @@
 --   after json
 
 WITH
-    "old" AS (
+    stored AS (
         SELECT
             api_tokens.id AS id,
             api_tokens.user_id AS user_id,
@@ -28,11 +28,11 @@ WITH
     revoked AS (
         UPDATE api_tokens
         SET revoked_at=statement_timestamp()
-        FROM "old"
+        FROM stored
         WHERE
             api_tokens.user_id = $1::BIGINT
-            AND api_tokens.id = "old".id
-            AND "old".revoked_at IS NULL
+            AND api_tokens.id = stored.id
+            AND stored.revoked_at IS NULL
         RETURNING
             api_tokens.id,
             api_tokens.user_id,
@@ -50,14 +50,14 @@ SELECT
         SELECT row_to_json(shaped) AS row_to_json_1
         FROM (
             SELECT
-                "old".id AS id,
-                "old".name AS name,
-                "old".hint AS hint,
-                "old".scopes AS scopes,
-                "old".created_at AS created_at,
-                "old".expires_at AS expires_at,
-                "old".last_used_at AS last_used_at,
-                "old".revoked_at AS revoked_at
+                stored.id AS id,
+                stored.name AS name,
+                stored.hint AS hint,
+                stored.scopes AS scopes,
+                stored.created_at AS created_at,
+                stored.expires_at AS expires_at,
+                stored.last_used_at AS last_used_at,
+                stored.revoked_at AS revoked_at
         ) AS shaped
     ) AS before,
     CASE
@@ -77,5 +77,5 @@ SELECT
             ) AS shaped
         )
     END AS after
-FROM "old"
-LEFT OUTER JOIN revoked ON revoked.id = "old".id
+FROM stored
+LEFT OUTER JOIN revoked ON revoked.id = stored.id

@@ -1,4 +1,4 @@
--- Read the days by whose end something is due, without a time of day.
+-- Read the distinct days on which todos are due without a time of day.
 --
 -- Parameters:
 --   $1 user_id bigint

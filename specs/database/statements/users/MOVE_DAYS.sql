@@ -8,6 +8,6 @@
 --   $3 user_id bigint
 
 UPDATE todos
-SET due_at=anon_1.ending
-FROM unnest($1::DATE[], $2::TIMESTAMP WITH TIME ZONE[]) AS anon_1(day, ending)
-WHERE todos.user_id = $3::BIGINT AND todos.due_on = anon_1.day
+SET due_at=days.ending
+FROM unnest($1::DATE[], $2::TIMESTAMP WITH TIME ZONE[]) AS days(day, ending)
+WHERE todos.user_id = $3::BIGINT AND todos.due_on = days.day

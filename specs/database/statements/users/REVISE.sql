@@ -18,7 +18,7 @@
 --   after json
 
 WITH
-    "old" AS (
+    stored AS (
         SELECT
             users.id AS id,
             users.issuer AS issuer,
@@ -43,47 +43,47 @@ WITH
         UPDATE users
         SET
             display_name=CASE
-                WHEN ('display_name' = ANY ($2::TEXT[])) THEN $3::VARCHAR ELSE "old".display_name
+                WHEN ('display_name' = ANY ($2::TEXT[])) THEN $3::VARCHAR ELSE stored.display_name
             END,
-            is_name_chosen=("old".is_name_chosen OR 'display_name' = ANY ($2::TEXT[])),
+            is_name_chosen=(stored.is_name_chosen OR 'display_name' = ANY ($2::TEXT[])),
             time_zone=CASE
-                WHEN ('time_zone' = ANY ($2::TEXT[])) THEN $4::VARCHAR ELSE "old".time_zone
+                WHEN ('time_zone' = ANY ($2::TEXT[])) THEN $4::VARCHAR ELSE stored.time_zone
             END,
-            locale=CASE WHEN ('locale' = ANY ($2::TEXT[])) THEN $5::VARCHAR ELSE "old".locale END,
+            locale=CASE WHEN ('locale' = ANY ($2::TEXT[])) THEN $5::VARCHAR ELSE stored.locale END,
             week_start=CASE
-                WHEN ('week_start' = ANY ($2::TEXT[])) THEN $6::VARCHAR ELSE "old".week_start
+                WHEN ('week_start' = ANY ($2::TEXT[])) THEN $6::VARCHAR ELSE stored.week_start
             END,
             updated_at=statement_timestamp(),
-            version=("old".version + 1),
+            version=(stored.version + 1),
             default_list_id=CASE
                 WHEN ('default_list_id' = ANY ($2::TEXT[])) THEN $7::BIGINT
-                ELSE "old".default_list_id
+                ELSE stored.default_list_id
             END
-        FROM "old"
+        FROM stored
         WHERE
-            users.id = "old".id
+            users.id = stored.id
             AND (
                 CASE
                     WHEN ('display_name' = ANY ($2::TEXT[])) THEN $3::VARCHAR
-                    ELSE "old".display_name
+                    ELSE stored.display_name
                 END,
                 CASE
-                    WHEN ('time_zone' = ANY ($2::TEXT[])) THEN $4::VARCHAR ELSE "old".time_zone
+                    WHEN ('time_zone' = ANY ($2::TEXT[])) THEN $4::VARCHAR ELSE stored.time_zone
                 END,
-                CASE WHEN ('locale' = ANY ($2::TEXT[])) THEN $5::VARCHAR ELSE "old".locale END,
+                CASE WHEN ('locale' = ANY ($2::TEXT[])) THEN $5::VARCHAR ELSE stored.locale END,
                 CASE
-                    WHEN ('week_start' = ANY ($2::TEXT[])) THEN $6::VARCHAR ELSE "old".week_start
+                    WHEN ('week_start' = ANY ($2::TEXT[])) THEN $6::VARCHAR ELSE stored.week_start
                 END,
                 CASE
                     WHEN ('default_list_id' = ANY ($2::TEXT[])) THEN $7::BIGINT
-                    ELSE "old".default_list_id
+                    ELSE stored.default_list_id
                 END
             ) IS DISTINCT FROM (
-                "old".display_name,
-                "old".time_zone,
-                "old".locale,
-                "old".week_start,
-                "old".default_list_id
+                stored.display_name,
+                stored.time_zone,
+                stored.locale,
+                stored.week_start,
+                stored.default_list_id
             )
         RETURNING
             users.id,
@@ -103,22 +103,22 @@ WITH
             users.default_list_id
     )
 SELECT
-    "old".id,
+    stored.id,
     (
         SELECT row_to_json(shaped) AS row_to_json_1
         FROM (
             SELECT
-                "old".id AS id,
-                "old".display_name AS display_name,
-                "old".email AS email,
-                "old".role AS role,
-                "old".time_zone AS time_zone,
-                "old".locale AS locale,
-                "old".week_start AS week_start,
-                "old".default_list_id AS default_list_id,
-                "old".created_at AS created_at,
-                "old".updated_at AS updated_at,
-                "old".version AS version
+                stored.id AS id,
+                stored.display_name AS display_name,
+                stored.email AS email,
+                stored.role AS role,
+                stored.time_zone AS time_zone,
+                stored.locale AS locale,
+                stored.week_start AS week_start,
+                stored.default_list_id AS default_list_id,
+                stored.created_at AS created_at,
+                stored.updated_at AS updated_at,
+                stored.version AS version
         ) AS shaped
     ) AS before,
     CASE
@@ -141,5 +141,5 @@ SELECT
             ) AS shaped
         )
     END AS after
-FROM "old"
-LEFT OUTER JOIN revised ON revised.id = "old".id
+FROM stored
+LEFT OUTER JOIN revised ON revised.id = stored.id
