@@ -13,7 +13,7 @@ from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.errors import TodoError, VersionConflict
 from todo_core.models.todos import TodoWritten
-from todo_core.queries import revising as queries
+from todo_core.queries import adding, revising
 from todo_core.storage.database import Row
 from todo_core.text import json_text
 
@@ -26,7 +26,7 @@ async def insert_todos(tx: Tx, items: Sequence[Mapping[str, Any]]) -> list[Row]:
         items: The columns of each, its number `n`, its tags in `tag_ids`, and its parent in `parent_id`, or in
             `parent_n` if that is inserted with it.
     """
-    return await tx.rows(queries.ADD, items=json_text(items)) if items else []
+    return await tx.rows(adding.ADD, items=json_text(items)) if items else []
 
 
 async def update_todos(tx: Tx, patches: Sequence[Patch], *, trash_too: bool) -> list[Row]:
@@ -44,7 +44,7 @@ async def update_todos(tx: Tx, patches: Sequence[Patch], *, trash_too: bool) -> 
     if not patches:
         return []
     ids = [patch["id"] for patch in patches]
-    return await tx.rows(queries.REVISE, items=json_text(patches), ids=ids, trash_too=trash_too)
+    return await tx.rows(revising.REVISE, items=json_text(patches), ids=ids, trash_too=trash_too)
 
 
 async def write_patches(tx: Tx, batch: Batch[Patch], *, trash_too: bool = False) -> Changed[TodoWritten]:
