@@ -54,3 +54,12 @@ def proofs_in(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 def name_of(path: Path) -> str:
     """A file's path in the project."""
     return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the top names that a file imports, wherever in it."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]

@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 from pydantic import BaseModel
 
-from tests.contract.project import PACKAGES, ROOT, name_of, product_files, strings, tree
+from tests.contract.project import PACKAGES, ROOT, imports, name_of, product_files, strings, tree
 from todo_core.models.fields import Output
 
 TRANSPORTS: Final = {"fastapi", "starlette", "uvicorn", "httptools", "mcp", "mcp_types"}
@@ -24,29 +24,8 @@ _SESSION_SETTING: Final = re.compile(
 )
 
 
-def imports(path: Path) -> Iterator[str]:
-    """The top names that a file imports, wherever in it."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module.partition(".")[0]
-
-
 def place(path: Path, node: ast.expr) -> str:
     return f"{name_of(path)}:{node.lineno}"
-
-
-def test_the_core_imports_no_transport_and_nothing_above_it() -> None:
-    wrong = {
-        f"{name_of(path)} imports {name}"
-        for path in product_files()
-        if path.is_relative_to(ROOT / "todo_core")
-        for name in imports(path)
-        if name in TRANSPORTS | ABOVE
-    }
-
-    assert wrong == set()
 
 
 def test_the_core_loads_without_any_transport() -> None:
@@ -60,13 +39,6 @@ def test_the_core_loads_without_any_transport() -> None:
     loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert loaded.stdout.split() == []
-
-
-def test_the_faces_do_not_know_each_other_nor_the_program() -> None:
-    for face, others in (("rest_api", {"mcp_server", "todo_app"}), ("mcp_server", {"rest_api", "todo_app", "fastapi"})):
-        for path in product_files():
-            if path.is_relative_to(ROOT / face):
-                assert not others & set(imports(path)), name_of(path)
 
 
 @pytest.mark.requirement("DB1")
