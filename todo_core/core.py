@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
 import asyncpg
 from cachetools import LRUCache
@@ -88,6 +89,9 @@ class Core:
         await self.identity.ready()
 
 
+_NO_TABLES: Final = "The database has no todo-mcp tables; run `todo-mcp migrate`."
+
+
 async def _cursor_key(database: Database) -> bytes:
     """Read the key that seals cursors.
 
@@ -99,9 +103,11 @@ async def _cursor_key(database: Database) -> bytes:
         async with database.begin(read_only=True) as transaction:
             key: bytes = await transaction.value(queries.CURSOR_KEY)
             return key
-    except (asyncpg.UndefinedTableError, asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError) as error:
-        raise ConfigurationError("The database has no todo-mcp tables; run `todo-mcp migrate`.") from error
+    except asyncpg.InvalidParameterValueError as error:  # there is no role `todo_app`
+        raise ConfigurationError(_NO_TABLES) from error
     except Unavailable as error:
+        if isinstance(error.__cause__, asyncpg.UndefinedTableError | asyncpg.UndefinedObjectError):
+            raise ConfigurationError(_NO_TABLES) from error
         if isinstance(error.__cause__, asyncpg.ProtocolViolationError):  # PgBouncer knows no `role` at the start
             raise ConfigurationError(BEHIND_A_POOLER) from error
         raise

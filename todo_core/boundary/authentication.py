@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -17,7 +18,7 @@ import structlog
 from cachetools import TTLCache
 
 from todo_core.boundary.limits import Limits
-from todo_core.errors import InvalidInput, Unauthenticated
+from todo_core.errors import InvalidInput, Unauthenticated, Unavailable
 from todo_core.identity import api_tokens
 from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, UserRole
 from todo_core.identity.jwts import MAX_SUBJECT_LENGTH, Claims, RefusedError, Verifier
@@ -137,12 +138,21 @@ class Identity:
         if not api_tokens.is_well_formed(token):
             raise RefusedError("api token with a wrong shape or checksum")
         digest = api_tokens.digest(token)
-        async with self._database.begin() as transaction:
+        async with self._database.begin(read_only=True) as transaction:
             await transaction.row(queries.SET_TOKEN, hash=digest)
-            row = await transaction.row(queries.USE_TOKEN, hash=digest)
+            row = await transaction.row(queries.FIND_TOKEN, hash=digest)
         if row is None:
             raise RefusedError("api token unknown, revoked or expired")
+        if row["last_use_is_old"]:
+            await self._renew_last_use(digest)
         return Principal(row["user_id"], frozenset(row["scopes"]), row["id"]), float("inf")
+
+    async def _renew_last_use(self, digest: bytes) -> None:
+        """Store that a token is used now, if the database can write: one that only reads keeps nobody out."""
+        with suppress(Unavailable):
+            async with self._database.begin() as transaction:
+                await transaction.row(queries.SET_TOKEN, hash=digest)
+                await transaction.rows(queries.RENEW_LAST_USE, hash=digest)
 
     async def _jwt(self, token: str) -> tuple[Principal, float]:
         """Return the principal of a JWT, and when the JWT expires, in seconds since the epoch."""

@@ -69,18 +69,22 @@ RENEW_USER = Statement(
 SET_TOKEN = Statement(select(func.set_config("app.token_hash", func.encode(_hash, "hex"), True)))
 """Let this transaction see the API token with the SHA-256 `hash`."""
 
-USE_TOKEN = Statement(
-    update(_token)
-    .where(
+FIND_TOKEN = Statement(
+    select(
+        _token.c.id,
+        _token.c.user_id,
+        _token.c.scopes,
+        func.coalesce(_token.c.last_used_at <= func.now() - timedelta(minutes=1), True).label("last_use_is_old"),
+    ).where(
         _token.c.hash == _hash,
         _token.c.revoked_at.is_(None),
         or_(_token.c.expires_at.is_(None), _token.c.expires_at > func.now()),
     )
-    .values(
-        last_used_at=case(
-            (_token.c.last_used_at > func.now() - timedelta(minutes=1), _token.c.last_used_at), else_=func.now()
-        )
-    )
-    .returning(_token.c.id, _token.c.user_id, _token.c.scopes)
 )
-"""Find the live API token with a `hash`, by `uq_api_tokens_hash`, and set when it was used, to the minute."""
+"""Find the live API token with a `hash`, by `uq_api_tokens_hash`.
+
+`last_use_is_old` tells whether its last use was stored more than a minute ago.
+"""
+
+RENEW_LAST_USE = Statement(update(_token).where(_token.c.hash == _hash).values(last_used_at=func.now()))
+"""Store that the API token with a `hash` is used now."""

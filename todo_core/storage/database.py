@@ -14,9 +14,9 @@ from typing import Any, Final, Literal
 import anyio
 import asyncpg
 
-from todo_core.errors import Unavailable
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.dsn import is_behind_pooler
+from todo_core.storage.faults import RAISED, is_fault, unavailable
 from todo_core.storage.statements import Statement
 
 APP_ROLE: Final = "todo_app"
@@ -35,22 +35,6 @@ RETRYABLE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, a
 
 BEHIND_A_POOLER: Final = "TODO_DATABASE_POOLER must be on: a pooler stands before the database"
 """Message of the ConfigurationError for a pooler that was not declared."""
-
-_UNREACHABLE: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the server closed the connection between two messages of one statement
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.QueryCanceledError,
-)
-
-"""Errors of a database that is down, starting, stopping, full or too slow: they become `Unavailable`."""
 
 Row = asyncpg.Record
 Connection = asyncpg.pool.PoolConnectionProxy
@@ -204,10 +188,18 @@ class Database:
             asyncpg.PostgresError: PostgreSQL refused the statement.
         """
         try:
-            async with self._pool.acquire(timeout=self._acquire_timeout) as connection:
+            connection = await self._pool.acquire(timeout=self._acquire_timeout)
+            try:
                 return await connection.fetch(sql, *arguments)
-        except _UNREACHABLE as error:
-            raise _unavailable(error) from error
+            except TimeoutError:
+                await self._give_up(connection)
+                raise
+            finally:
+                await self._pool.release(connection)
+        except RAISED as error:
+            if is_fault(error):
+                raise unavailable(error) from error
+            raise
 
     @asynccontextmanager
     async def begin(
@@ -252,24 +244,27 @@ class Database:
                 yield Transaction(connection, user_id)
                 await connection.execute("COMMIT")
             except BaseException as error:
-                if isinstance(error, TimeoutError):  # the server hangs: a ROLLBACK would hang with it
-                    connection.terminate()
+                if isinstance(error, TimeoutError):
+                    await self._give_up(connection)
                 else:
                     await _roll_back(connection)
                 raise
             finally:
                 with anyio.CancelScope(shield=True):
                     await self._pool.release(connection)
-        except _UNREACHABLE as error:
-            raise _unavailable(error) from error
+        except RAISED as error:
+            if is_fault(error):
+                raise unavailable(error) from error
+            raise
 
+    async def _give_up(self, connection: Connection) -> None:
+        """Close a connection that does not answer: a ROLLBACK, or a polite good-bye, would hang with it.
 
-def _unavailable(error: Exception) -> Exception:
-    """Return `Unavailable`; or the error itself if a statement's argument was wrong, which is our mistake.
-
-    asyncpg's `DataError` is an InterfaceError and a ValueError.
-    """
-    return error if isinstance(error, ValueError | TypeError) else Unavailable()
+        What silenced it (a failed-over server, a proxy or a NAT that forgot it) has often silenced the others, so each
+        idle one is made anew when it is next needed, instead of costing another request its time.
+        """
+        connection.terminate()
+        await self._pool.expire_connections()
 
 
 async def _roll_back(connection: Connection) -> None:

@@ -13,7 +13,48 @@ SELECT (
         SELECT
             changes.id AS id,
             changes.at AS at,
-            changes.operation AS operation,
+            CASE
+                WHEN (
+                    changes.operation = 'todos.complete'
+                    AND (
+                        EXISTS (
+                            SELECT 1
+                            FROM json_array_elements(changes.entries) AS entry
+                            WHERE
+                                (entry #>> '{before,completed_at}') IS NOT NULL
+                                AND (entry #>> '{after,completed_at}') IS NULL
+                        )
+                    )
+                )
+                THEN 'todos.reopen'
+                WHEN (
+                    changes.operation = 'todos.delete'
+                    AND (
+                        EXISTS (
+                            SELECT 1
+                            FROM json_array_elements(changes.entries) AS entry
+                            WHERE
+                                (entry #>> '{before,deleted_at}') IS NOT NULL
+                                AND (entry #>> '{after,deleted_at}') IS NULL
+                        )
+                    )
+                )
+                THEN 'todos.restore'
+                WHEN (
+                    changes.operation = 'accounts.suspend'
+                    AND (
+                        EXISTS (
+                            SELECT 1
+                            FROM json_array_elements(changes.entries) AS entry
+                            WHERE
+                                (entry #>> '{before,suspended_at}') IS NOT NULL
+                                AND (entry #>> '{after,suspended_at}') IS NULL
+                        )
+                    )
+                )
+                THEN 'accounts.reactivate'
+                ELSE changes.operation
+            END AS operation,
             changes.via AS via,
             changes.client AS client,
             changes.token_id AS token_id,

@@ -1,0 +1,23 @@
+-- Find the live API token with a `hash`, by `uq_api_tokens_hash`.
+--
+-- `last_use_is_old` tells whether its last use was stored more than a minute ago.
+--
+-- Parameters:
+--   $1 hash bytea
+--
+-- Columns:
+--   id bigint
+--   user_id bigint
+--   scopes text[]
+--   last_use_is_old boolean
+
+SELECT
+    api_tokens.id,
+    api_tokens.user_id,
+    api_tokens.scopes,
+    coalesce(api_tokens.last_used_at <= now() - make_interval(secs=>60.0), true) AS last_use_is_old
+FROM api_tokens
+WHERE
+    api_tokens.hash = $1::BYTEA
+    AND api_tokens.revoked_at IS NULL
+    AND (api_tokens.expires_at IS NULL OR api_tokens.expires_at > now())

@@ -1,0 +1,207 @@
+"""A fault of the database is never the request's: 503, retryable, and one line in the log, over every transport."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from fastapi import FastAPI
+from structlog.testing import capture_logs
+
+from tests.faces import FACES, FaceName, call, http_client, refused
+from tests.support import ADDRESS, drop_database, token_of, with_database
+from todo_app.application import build
+from todo_core.boundary.operation import Caller
+from todo_core.core import Core
+from todo_core.schema.migrate import migrate
+from todo_core.settings import Settings
+
+LOST: Final = {"08003", None}
+"""What a connection that was closed meanwhile says when it is used."""
+CRASHES: Final = {"request_crashed", "tool_crashed"}
+
+
+@dataclass(frozen=True)
+class State:
+    """A state of the database in which requests fail; `{database}` and `{login}` stand for those of the test."""
+
+    sqlstate: str
+    begin: str
+    """SQL that brings it about."""
+    end: str
+    """SQL that ends it."""
+    reads: bool = False
+    """Whether reading still works."""
+    reconnect: bool = False
+    """Whether only new connections see it."""
+    lock: str | None = None
+    """A table that somebody holds meanwhile."""
+
+
+STATES: Final = {
+    "read-only": State(
+        "25006",
+        "ALTER DATABASE {database} SET default_transaction_read_only = on",
+        "ALTER DATABASE {database} RESET default_transaction_read_only",
+        reads=True,
+        reconnect=True,
+    ),
+    "a lock that others hold too long": State(
+        "55P03",
+        "ALTER DATABASE {database} SET lock_timeout = '50ms'",
+        "ALTER DATABASE {database} RESET lock_timeout",
+        reconnect=True,
+        lock="todos",
+    ),
+    "a full disk": State(
+        "53100",
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$;"
+        " CREATE TRIGGER full_disk BEFORE INSERT ON todos FOR EACH ROW EXECUTE FUNCTION full_disk()",
+        "DROP TRIGGER full_disk ON todos; DROP FUNCTION full_disk()",
+        reads=True,
+    ),
+    "a grant on a table is gone": State(
+        "42501", "REVOKE INSERT ON todos FROM todo_app", "GRANT INSERT ON todos TO todo_app", reads=True
+    ),
+    "a grant on a function is gone": State(
+        "42501",
+        "REVOKE EXECUTE ON FUNCTION require_active(bigint, bigint) FROM todo_app",
+        "GRANT EXECUTE ON FUNCTION require_active(bigint, bigint) TO todo_app",
+    ),
+    "a function is gone": State(
+        "42883",
+        "ALTER FUNCTION require_active(bigint, bigint) RENAME TO gone",
+        "ALTER FUNCTION gone(bigint, bigint) RENAME TO require_active",
+    ),
+    "a column is gone": State(
+        "42703", "ALTER TABLE todos RENAME COLUMN description TO gone", "ALTER TABLE todos RENAME gone TO description"
+    ),
+    "a table is gone": State("42P01", "ALTER TABLE todos RENAME TO gone", "ALTER TABLE gone RENAME TO todos"),
+    "the schema is closed": State(
+        "42883",
+        "REVOKE USAGE ON SCHEMA public FROM PUBLIC, todo_app",
+        "GRANT USAGE ON SCHEMA public TO PUBLIC, todo_app",
+    ),
+    "the login is locked": State("28000", "ALTER ROLE {login} NOLOGIN", "ALTER ROLE {login} LOGIN", reconnect=True),
+    "the login may not be todo_app": State(
+        "42501", "REVOKE todo_app FROM {login}", "GRANT todo_app TO {login}", reconnect=True
+    ),
+    "too many connections": State(
+        "53300", "ALTER ROLE {login} CONNECTION LIMIT 0", "ALTER ROLE {login} CONNECTION LIMIT -1", reconnect=True
+    ),
+    "no connections allowed": State(
+        "55000",
+        "ALTER DATABASE {database} ALLOW_CONNECTIONS false",
+        "ALTER DATABASE {database} ALLOW_CONNECTIONS true",
+        reconnect=True,
+    ),
+}
+
+
+class Ground:
+    """A database that tests may break, and the application on it."""
+
+    def __init__(
+        self, app: FastAPI, admin: asyncpg.Connection[Any], server: asyncpg.Connection[Any], **names: str
+    ) -> None:
+        self.app = app
+        self.core: Core = app.state.core
+        self._admin = admin
+        self._server = server
+        self._names = names
+
+    @asynccontextmanager
+    async def during(self, state: State) -> AsyncIterator[None]:
+        """Bring a state about, and end it; where only new connections see it, those of the application are closed."""
+        await self._execute(state.begin, state)
+        try:
+            async with self._admin.transaction():
+                if state.lock is not None:
+                    await self._admin.execute(f"LOCK TABLE {state.lock} IN ACCESS EXCLUSIVE MODE")
+                yield
+        finally:
+            await self._execute(state.end, state)
+
+    async def _execute(self, sql: str, state: State) -> None:
+        by = self._server if "ALTER DATABASE" in sql else self._admin
+        await by.execute(sql.format_map(self._names))
+        if state.reconnect:
+            await self._server.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = $1", self._names["login"]
+            )
+
+
+@pytest.fixture(scope="module")
+async def ground(postgres_url: str, settings: Settings) -> AsyncIterator[Ground]:
+    names = {"database": f"todo_{uuid4().hex[:12]}", "login": f"login_{uuid4().hex[:12]}"}
+    server = await asyncpg.connect(postgres_url)
+    await server.execute(f"CREATE DATABASE {names['database']}")
+    url = with_database(postgres_url, names["database"])
+    await migrate(url)
+    admin = await asyncpg.connect(url)
+    roles = "todo_app, todo_janitor, todo_admin"
+    await admin.execute(f"CREATE ROLE {names['login']} LOGIN; GRANT {roles} TO {names['login']}")
+    host = urlsplit(url)._replace(netloc=f"{names['login']}@{urlsplit(url).netloc.rpartition('@')[2]}")
+    app = build(settings, urlunsplit(host), ADDRESS)
+    async with app.router.lifespan_context(app):
+        yield Ground(app, admin, server, **names)
+    await admin.close()
+    await drop_database(postgres_url, names["database"])
+    await server.execute(f"DROP ROLE {names['login']}")
+    await server.close()
+
+
+@pytest.fixture(scope="module")
+async def token(ground: Ground) -> str:
+    return await token_of(Caller(ground.core, await ground.core.identity.local("ann"), "test"))
+
+
+@pytest.mark.requirement("OP8", "OP4")
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
+async def test_a_fault_of_the_database_is_retryable_and_logged_in_one_line(
+    state: State, face: FaceName, ground: Ground, token: str
+) -> None:
+    async with http_client(ground.app, token) as http:
+        with capture_logs() as logs:
+            async with ground.during(state):
+                written = await _try(http, face, "add_todos", {"todos": [{"title": "once the database is well"}]})
+                read = await _try(http, face, "list_todos", {})
+        after = await _try(http, face, "add_todos", {"todos": [{"title": "it is well"}]})
+
+    assert (written, read, after) == ("unavailable", "answered" if state.reads else "unavailable", "answered")
+    causes = {log["sqlstate"] for log in logs if log["event"] == "database_unavailable"}
+    assert state.sqlstate in causes
+    assert causes <= {state.sqlstate, *(LOST if state.reconnect else ())}
+    assert not CRASHES & {log["event"] for log in logs}
+    assert not any("exc_info" in log for log in logs)
+
+
+async def _try(http: Any, face: FaceName, tool: str, arguments: dict[str, Any]) -> str:
+    """Call a tool, or the route that does the same; return `answered` or the error's code, and check its form."""
+    if face == "rest":
+        route = "/api/v1/todos"
+        body = arguments["todos"][0] if tool == "add_todos" else None
+        response = await (http.get(route) if body is None else http.post(route, json=body))
+        if response.is_success:
+            return "answered"
+        problem = response.json()
+        assert (response.status_code, response.headers["retry-after"], problem["retryable"]) == (503, "1", True)
+        return str(problem["error_code"])
+    response = await call(http, face, tool, arguments)
+    if response.status_code == 503:  # before the call reached the tool: the caller could not be looked up
+        assert response.headers["retry-after"] == "1"
+        told = response.json()["error"]["data"]
+    elif not response.json()["result"].get("isError"):
+        return "answered"
+    else:
+        told = refused(response)
+    assert told["retryable"] is True
+    return str(told["code"])

@@ -1,0 +1,84 @@
+"""Tell the database's faults from the request's.
+
+A fault of the database is answered with 503 and `Retry-After`: the same request succeeds once the database is well.
+Everything else that PostgreSQL refuses is the request's own, or a mistake of ours.
+SQLSTATEs are those of PostgreSQL's manual, appendix A.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import asyncpg
+import structlog
+
+from todo_core.errors import Unavailable
+
+RAISED: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError)
+"""All that asyncpg raises; `is_fault` says which of it is a fault of the database."""
+
+_CLASSES: Final = frozenset(
+    {
+        "08",  # the connection broke
+        "28",  # the login is rejected: password rotated, role locked out, pg_hba
+        "3D",  # no such database
+        "3F",  # no such schema
+        "53",  # out of disk, memory or connections
+        "57",  # shut down, crashed, starting, or the statement was cancelled at its time limit
+        "58",  # an error of the operating system
+        "F0",  # the configuration file
+        "XX",  # an internal error, or corrupted data
+    }
+)
+"""First two characters of the SQLSTATEs that are faults."""
+
+_STATES: Final = frozenset(
+    {
+        "25006",  # read-only, or failed over to a standby
+        "25P03",  # idle in a transaction for too long
+        "25P04",  # a transaction for too long
+        "26000",  # a prepared statement that a pooler lost
+        "55000",  # not accepting connections, or in recovery
+        "55P03",  # a lock could not be had within lock_timeout
+        "42501",  # a grant is missing (but see `is_fault`)
+        "42703",  # no such column: the schema is of another version
+        "42704",  # no such role or setting
+        "42883",  # no such function
+        "42P01",  # no such table
+    }
+)
+
+WRITE_FAULTS: Final = frozenset({"25006", "42501", "53100"})
+"""SQLSTATEs of a database that still reads but cannot write: read-only, a missing grant, a full disk."""
+
+_ROW_POLICY: Final = "ExecWithCheckOptions"
+"""The function of PostgreSQL that refuses a row by a policy, with the SQLSTATE of missing grants."""
+
+_log = structlog.get_logger()
+
+
+def sqlstate_of(error: BaseException) -> str | None:
+    """Return PostgreSQL's code of an error, or None for one that the connection itself raised."""
+    return error.sqlstate if isinstance(error, asyncpg.PostgresError) else None
+
+
+def is_fault(error: BaseException) -> bool:
+    """Return whether the database is at fault.
+
+    A row that a policy refuses is not: that is a mistake of ours, which no retry mends. Neither is an argument
+    that asyncpg itself refuses.
+    """
+    if isinstance(error, ValueError | TypeError):
+        return False
+    if not isinstance(error, asyncpg.PostgresError):
+        return isinstance(error, RAISED)
+    state = error.sqlstate or ""
+    if state == "42501" and error.server_source_function == _ROW_POLICY:
+        return False
+    return state in _STATES or state[:2] in _CLASSES
+
+
+def unavailable(error: BaseException) -> Unavailable:
+    """Log a fault of the database in one line, and return its refusal."""
+    _log.warning("database_unavailable", error=type(error).__name__, sqlstate=sqlstate_of(error))
+    return Unavailable()
