@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from migrations.run import migrate
 from tests.app.postgres import own_postgres
 from tests.core.support import titles_of
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
 from todo_core.errors import Unavailable
+from todo_core.schema.migrate import migrate
 from todo_core.settings import Settings
 
 TIMEOUT = 1.0
