@@ -67,7 +67,7 @@ def missing(text: str) -> Iterator[str]:
             yield module
     yield from (promise for promise in _PROMISE.findall(text) if promise not in PROMISES)
     for paragraph in re.split(r"\n\s*\n", text):
-        if "§" in paragraph and "RFC" not in paragraph:
+        if "§" in paragraph and not re.search(r"\bRFC \d|\bUnicode Standard\b", paragraph):
             yield f"a section of what: {paragraph.strip()}"
 
 
