@@ -125,4 +125,4 @@ async def test_without_a_database_announcing_stops_nothing(ann: Caller, another_
                     announcer.announce(ann.principal.user_id, change)
                     await anyio.wait_all_tasks_blocked()
 
-    assert [(entry["event"], entry["count"]) for entry in logs] == [("notifications_lost", 1)] * 2
+    assert [entry["count"] for entry in logs if entry["event"] == "notifications_lost"] == [1, 1]

@@ -249,7 +249,7 @@ async def test_the_parents_that_a_subtask_restores_leave_their_deleted_list_with
     parent, child, sibling = (row["id"] for row in told(await ann.perform(todos.add, new)))
     await ann.perform(lists.delete, [made], ListRemoval(todos="trash"))
 
-    restored = row_of(await ann.perform(todos.delete, [child], False))
+    restored = row_of(await ann.perform(todos.restore, [child]))
 
     (inbox,) = {row["id"] for row in orjson.loads((await ann.perform(lists.find, ListQuery())).json)}
     rows = {}

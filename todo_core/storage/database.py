@@ -253,7 +253,7 @@ class Database:
                 with anyio.CancelScope(shield=True):
                     await self._pool.release(connection)
         except RAISED as error:
-            if is_fault(error):
+            if is_fault(error, read_only=read_only):
                 raise unavailable(error) from error
             raise
 

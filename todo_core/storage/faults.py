@@ -62,11 +62,11 @@ def sqlstate_of(error: BaseException) -> str | None:
     return error.sqlstate if isinstance(error, asyncpg.PostgresError) else None
 
 
-def is_fault(error: BaseException) -> bool:
+def is_fault(error: BaseException, *, read_only: bool = False) -> bool:
     """Return whether the database is at fault.
 
-    A row that a policy refuses is not: that is a mistake of ours, which no retry mends. Neither is an argument
-    that asyncpg itself refuses.
+    Some errors are mistakes of ours, which no retry mends: a row that a policy refuses, an argument that asyncpg
+    refuses, and a write in a transaction that we began as `read_only`.
     """
     if isinstance(error, ValueError | TypeError):
         return False
@@ -74,6 +74,8 @@ def is_fault(error: BaseException) -> bool:
         return isinstance(error, RAISED)
     state = error.sqlstate or ""
     if state == "42501" and error.server_source_function == _ROW_POLICY:
+        return False
+    if state == "25006" and read_only:
         return False
     return state in _STATES or state[:2] in _CLASSES
 
