@@ -11,12 +11,11 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from tests.faces import FACES, FaceName, call, http_client, refused
 from tests.support import ADDRESS, drop_database, token_of, with_database
-from todo_app.application import build
+from todo_app.application import Application, build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
 from todo_core.schema.migrate import migrate
@@ -109,10 +108,10 @@ class Ground:
     """A database that tests may break, and the application on it."""
 
     def __init__(
-        self, app: FastAPI, admin: asyncpg.Connection[Any], server: asyncpg.Connection[Any], **names: str
+        self, app: Application, admin: asyncpg.Connection[Any], server: asyncpg.Connection[Any], **names: str
     ) -> None:
         self.app = app
-        self.core: Core = app.state.core
+        self.core: Core = app.core
         self._admin = admin
         self._server = server
         self._names = names
@@ -150,7 +149,7 @@ async def ground(postgres_url: str, settings: Settings) -> AsyncIterator[Ground]
     await admin.execute(f"CREATE ROLE {names['login']} LOGIN; GRANT {roles} TO {names['login']}")
     host = urlsplit(url)._replace(netloc=f"{names['login']}@{urlsplit(url).netloc.rpartition('@')[2]}")
     app = build(settings, urlunsplit(host), ADDRESS)
-    async with app.router.lifespan_context(app):
+    async with app.running():
         yield Ground(app, admin, server, **names)
     await admin.close()
     await drop_database(postgres_url, names["database"])
