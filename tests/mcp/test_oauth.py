@@ -448,7 +448,7 @@ async def test_a_403_wrote_nothing(
 async def test_an_api_token_that_lacks_the_scope_is_told_so_in_a_result(
     generation: FaceName, protected: Application, tool: str
 ) -> None:
-    core = protected.state.core
+    core = protected.core
     user = Caller(core, await core.identity.local(f"user-{uuid4().hex}"), "test")
     async with http_client(protected, await token_of(user, "todos:read")) as http:
         response = await call(http, generation, tool, ARGUMENTS[tool])

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from tests import earlier
 from tests.faces import FACES, FaceName, call, http_client
 from tests.rest.problems import problem
 from tests.support import token_of
+from todo_app.application import Application
 from todo_core.boundary.operation import Caller
 
 KEY: Final = {"Idempotency-Key": "k"}
@@ -114,7 +114,7 @@ async def test_the_opposite_under_the_same_key_is_another_request(
 
 
 @pytest.fixture
-async def boss(app: FastAPI, ada: Caller) -> Any:
+async def boss(app: Application, ada: Caller) -> Any:
     """An admin's client."""
     async with http_client(app, await token_of(ada)) as client:
         yield client
