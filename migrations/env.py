@@ -1,7 +1,7 @@
-"""How Alembic runs: on asyncpg, one process at a time, and never waiting long for a lock.
+"""Run the migrations: on asyncpg, in one process at a time, with a bound on every wait.
 
-The advisory lock is taken inside the migration's own transaction: taken before it, Alembic
-reports success and commits nothing.
+The advisory lock is taken inside the migrations' own transaction. If it is taken before, Alembic reports success and
+commits nothing.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from sqlalchemy import Connection, text
 from todo_core.models import METADATA
 
 _LOCK = -7_302_619
-"""Negative: positive keys are users' write locks."""
+"""Key of the advisory lock that one migrating process holds. Negative, because positive keys are users' write locks."""
 
 
 def _run(connection: Connection) -> None:
+    """Run all migrations in one transaction, so that a step that fails leaves the database as it was."""
     context.configure(connection=connection, target_metadata=METADATA, transaction_per_migration=False)
     with context.begin_transaction():
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))

@@ -1,8 +1,8 @@
-"""The report of a week as an SVG picture.
+"""Draw the report of a week as an SVG picture.
 
-Laid out by hand (`docs/decisions/0017-report-picture.md`): one card of a fixed size, system fonts, no script, nothing
-from elsewhere. ElementTree writes it, so every text is escaped. Colours are attributes for light pages, and a style
-sheet changes them on dark ones.
+It is laid out by hand (`docs/decisions/0017-report-picture.md`): a card of one size, system fonts, no script, and
+nothing to fetch. ElementTree writes it, so every text is escaped. Colours are attributes for light pages; a style sheet
+changes them on dark ones.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 SVG: Final = "image/svg+xml"
 
 _WIDTH, _HEIGHT = 720, 432
+"""Size of the card, in units of the picture, which are pixels at its natural size."""
 _MARGIN: Final = 32
 _LEFT, _RIGHT, _TOP, _BOTTOM = 68, _WIDTH - _MARGIN, 216, 368
-"""Where the bars are."""
+"""Edges of the chart."""
 _BAR: Final = 26
+"""Width of a bar."""
 MINUS: Final = "\N{MINUS SIGN}"
 _FONTS: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _LIGHT: Final = {
@@ -49,10 +51,13 @@ _Json = Mapping[str, Any]
 
 
 def weekly_report(report: _Json) -> bytes:
-    """A picture of the week: its totals against the week before, and what was added and completed each day.
+    """Draw the week: its totals against those of the week before, and the todos added and completed on each day.
 
     Args:
-        report: A `WeeklyReport`, as it is read.
+        report: A `WeeklyReport`, parsed from JSON.
+
+    Returns:
+        The SVG document, in UTF-8.
     """
     title = f"Week of {_week_words(report)}"
     names = {"role": "img", "aria-labelledby": "report-title report-words"}
@@ -72,7 +77,7 @@ def weekly_report(report: _Json) -> bytes:
 
 
 def _tiles(svg: Element, report: _Json) -> None:
-    """The four totals."""
+    """Draw the four totals, each with its change since the week before."""
     before, difference = report["week_before"], report["difference"]
     step = (_WIDTH - 2 * _MARGIN) / 4
     for place, (name, better) in enumerate((("added", 0), ("completed", 1), ("overdue", -1), ("completion_rate", 1))):
@@ -87,13 +92,14 @@ def _tiles(svg: Element, report: _Json) -> None:
 
 
 def _legend(svg: Element) -> None:
+    """Draw the names of the two colours of bars."""
     for name, x in (("added", _RIGHT - 176), ("completed", _RIGHT - 92)):
         _box(svg, name, (x, 65), (12, 12), 3)
         _text(svg, "quiet", x + 18, 76, name.capitalize())
 
 
 def _chart(svg: Element, days: Sequence[_Json]) -> None:
-    """Two bars for each day."""
+    """Draw two bars for each day, and lines with their numbers behind them."""
     most = max(max(day["added"], day["completed"]) for day in days)
     step = _step(most)
     top = step * max(-(-most // step), 1)
@@ -120,7 +126,7 @@ def _chart(svg: Element, days: Sequence[_Json]) -> None:
 
 
 def _step(most: int) -> int:
-    """The distance of lines, 1, 2 or 5 times a power of ten, so that there are at most four above zero."""
+    """Return the distance of lines, 1, 2 or 5 times a power of ten, by which at most four lie above zero."""
     step, factors = 1, (2, 2.5, 2)
     for turn in range(100):
         if step * 4 >= most:
@@ -140,6 +146,18 @@ def _text(
     weight: int = 400,
     anchor: str = "start",
 ) -> None:
+    """Add a text.
+
+    Args:
+        svg: Where it is added.
+        colour: Name of its colour in `_LIGHT` and `_DARK`.
+        x: Its left edge, middle or right edge, by `anchor`.
+        y: Its base line.
+        text: What it says.
+        size: Height of the font.
+        weight: Weight of the font: 400 is regular, 700 is bold.
+        anchor: start, middle or end.
+    """
     place = {
         "x": f"{x:.6g}",
         "y": f"{y:.6g}",
@@ -151,13 +169,14 @@ def _text(
 
 
 def _box(svg: Element, colour: str, corner: tuple[float, float], size: tuple[float, float], radius: float = 0) -> None:
+    """Add a rectangle: its upper left corner, its width and height, and the radius of its corners."""
     numbers = zip(("x", "y", "width", "height", "rx"), (*corner, *size, radius), strict=True)
     place = {name: f"{number:.6g}" for name, number in numbers}
     SubElement(svg, "rect", {"class": colour, "fill": _LIGHT[colour], **place})
 
 
 def _week_words(report: _Json) -> str:
-    """`16–22 November 2026`; what both ends share is said once."""
+    """Return `16–22 November 2026`; month and year are said once if both ends have the same."""
     first, last = (date.fromisoformat(report[name]) for name in ("first_day", "last_day"))
     if first.year != last.year:
         return f"{first.day} {first:%B} {first.year} – {last.day} {last:%B} {last.year}"
@@ -167,7 +186,7 @@ def _week_words(report: _Json) -> str:
 
 
 def _in_words(report: _Json) -> str:
-    """The whole picture, for those who do not see it."""
+    """Describe the whole picture in words, for those who do not see it."""
     days = (f"{day['weekday']}: {day['added']} added, {day['completed']} completed" for day in report["by_day"])
     before = report["week_before"]
     return (
@@ -180,11 +199,12 @@ def _in_words(report: _Json) -> str:
 
 
 def _tile(value: int) -> str:
+    """Return a total in at most six characters."""
     return _short(value, exact_below=100_000)
 
 
 def _short(value: float, exact_below: int = 1000) -> str:
-    """A number in at most six characters, or four: `99,999`, `999`, `1.2k`, `250k`, `3M`."""
+    """Return a number in four characters at most, `1.2k`, `250k`, `3M`; below `exact_below` with all its digits."""
     if value < exact_below:
         return f"{value:,.0f}"
     power = next(power for power in (1, 2, 3, 4, 5) if value < 999.5 * 1000**power)
@@ -193,12 +213,12 @@ def _short(value: float, exact_below: int = 1000) -> str:
 
 
 def _percent(rate: float | None) -> str:
-    """Rounded down: all is done only when all is done."""
+    """Return a rate in per cent, rounded down: 100 % only if everything is done; a dash for no rate."""
     return "\N{EN DASH}" if rate is None else f"{int(rate * 100 + 1e-6)}%"
 
 
 def _change(difference: float | None, before: float | None, *, is_rate: bool) -> str:
-    """How a number changed, and what it was: `+3, was 14`."""
+    """Return how a number changed and what it was, `+3, was 14`; nothing if it was not known."""
     if before is None:
         return ""
     size = abs(round((difference or 0) * 100)) if is_rate else abs(round(difference or 0))

@@ -32,20 +32,20 @@ app.add_typer(user_commands, name="user")
 
 
 def main() -> None:
-    """Run the command line; a mistake of the person is one line, not a traceback."""
+    """Run the command line. Print a mistake of the person as one line, without a traceback."""
     import asyncpg
 
     from todo_core.errors import InvalidInput, TodoError
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was begun is ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that `finally` blocks run
     try:
         app()
     except ConfigurationError as error:
         fail(str(error), 2)
     except TodoError as error:
         code = 2 if isinstance(error, InvalidInput) else 1
-        found = "".join(f" {problem.field} {problem.message}." for problem in error.problems)
-        fail(f"{error.detail}{found or ' ' + error.next_step}", code)
+        fields = "".join(f" {problem.field} {problem.message}." for problem in error.problems)
+        fail(f"{error.detail}{fields or ' ' + error.next_step}", code)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         fail(f"The database cannot be used ({type(error).__name__}); check TODO_DATABASE_URL.", 1)
 

@@ -1,4 +1,4 @@
-"""`todo-mcp demo`: a real MCP client works a real server, step by step, in a temporary folder."""
+"""`todo-mcp demo`: show a real MCP client at work on a real server, step by step, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from todo_app.embedded import free_port
 
 
 class Demonstration:
-    """Calls tools and shows what was asked and answered."""
+    """Calls tools, and prints each call and its answer."""
 
     def __init__(self, client: Client, console: Console) -> None:
         self._client = client
@@ -31,7 +31,11 @@ class Demonstration:
         self._step = 0
 
     async def call(self, why: str, tool: str, **arguments: Any) -> dict[str, Any]:
-        """Call a tool; an answer that is an error ends the demonstration."""
+        """Call a tool, print the call and the answer, and return the answer.
+
+        Raises:
+            RuntimeError: The answer is an error.
+        """
         self._step += 1
         self._console.print(f"\n[bold]{self._step}. {why}[/bold]")
         self._console.print(f"   {tool}({json.dumps(arguments)})", markup=False, highlight=False)
@@ -45,7 +49,7 @@ class Demonstration:
 
 
 def run() -> int:
-    """Show it all; the exit code."""
+    """Run the demonstration, and return the exit code."""
     console = Console(soft_wrap=True)
     with tempfile.TemporaryDirectory(prefix="todo-mcp-demo-") as folder:
         console.print("Starting PostgreSQL and the server in a temporary folder …")
@@ -57,6 +61,7 @@ def run() -> int:
 
 @contextmanager
 def _server(folder: Path) -> Iterator[tuple[Address, str]]:
+    """Run a server on a free port while the block lasts. Yield its address and an API token."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("TODO_", "DATABASE_URL"))}
     environment["TODO_DATA_DIR"] = str(folder)
     command = [sys.executable, "-m", "todo_app"]
@@ -86,6 +91,7 @@ def _server(folder: Path) -> Iterator[tuple[Address, str]]:
 
 
 async def _until_ready(url: str) -> None:
+    """Wait, up to 60 seconds, until the server can be reached and is ready."""
     async with httpx2.AsyncClient() as http:
         with anyio.fail_after(60):
             while True:

@@ -1,4 +1,4 @@
-"""`todo-mcp doctor`: is everything as it should be, and if not, what to do."""
+"""`todo-mcp doctor`: check configuration, keys, database, roles and migrations, and say what to do about a fault."""
 
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ class Finding:
 
     good: bool
     subject: str
+    """What was checked."""
     detail: str
+    """What was found, and for a fault what to do."""
 
     def __str__(self) -> str:
         return f"{'ok  ' if self.good else 'FAIL'}  {self.subject}: {self.detail}"
 
 
 async def examine(settings: Settings, database_url: str) -> int:
-    """Print a line for each check; 1 if any failed."""
+    """Print a line for each check, and return the exit code: 1 if any check failed."""
     good = True
     async for finding in _findings(settings, database_url):
         print(finding, flush=True)
@@ -45,6 +47,7 @@ async def examine(settings: Settings, database_url: str) -> int:
 
 
 async def _findings(settings: Settings, database_url: str) -> AsyncIterator[Finding]:
+    """Yield a finding for each check; end at the first that makes the following ones impossible."""
     kind = "embedded" if settings.database_url is None else "configured"
     limits = "in Redis" if settings.redis_url is not None else "in each process"
     yield Finding(True, "configuration", f"database {kind}, rate limits counted {limits}")
@@ -60,8 +63,8 @@ async def _findings(settings: Settings, database_url: str) -> AsyncIterator[Find
             yield Finding(True, "pooler", pooled)
             revision = await current(database_url)
             if revision != SCHEMA_REVISION:
-                found = revision or "nothing"
-                yield Finding(False, "migrations", f"{found}, not {SCHEMA_REVISION}; run `todo-mcp migrate`")
+                present = revision or "nothing"
+                yield Finding(False, "migrations", f"{present}, not {SCHEMA_REVISION}; run `todo-mcp migrate`")
                 return
             yield Finding(True, "migrations", f"{revision}, the newest")
             for role in (APP_ROLE, JANITOR_ROLE, ADMIN_ROLE):
@@ -72,6 +75,7 @@ async def _findings(settings: Settings, database_url: str) -> AsyncIterator[Find
 
 
 async def _issuers(settings: Settings) -> AsyncIterator[Finding]:
+    """Check each trusted issuer: fetch its key set, if it has one."""
     if not settings.trusted_issuers:
         yield Finding(True, "issuers", "none, so only API tokens are accepted; TODO_BETTER_AUTH_URL or TODO_JWT_ISSUER")
     for issuer in settings.trusted_issuers:
@@ -101,6 +105,7 @@ async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection[Any]]:
 
 
 async def _role(connection: asyncpg.Connection[Any], role: str) -> Finding:
+    """Check that a role is there, owns nothing, cannot bypass row-level security, and can be used."""
     row = await connection.fetchrow(
         """
         SELECT rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb AS powerful,
@@ -123,6 +128,7 @@ async def _role(connection: asyncpg.Connection[Any], role: str) -> Finding:
 
 
 async def _row_level_security(connection: asyncpg.Connection[Any]) -> Finding:
+    """Check that row-level security is forced on every table: it then also binds the owner."""
     forced = {
         row["relname"]
         for row in await connection.fetch(

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: started where no database is configured, stopped with its last user."""
+"""Run the embedded PostgreSQL where no database is configured."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from todo_core.settings import ConfigurationError, Settings
 
 @contextmanager
 def database_url(settings: Settings) -> Iterator[str]:
-    """The configured database, or an embedded one that runs as long as this block.
+    """Yield the connection string of the configured database, or of an embedded one that runs while the block lasts.
 
-    Several processes may share the embedded server; the last one to leave stops it.
+    Several processes may share the embedded server; the last one that leaves the block stops it.
+
+    Raises:
+        ConfigurationError: `TODO_DATA_DIR` cannot hold an embedded server.
     """
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
@@ -46,7 +49,7 @@ def _server(folder: Path) -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
+    """Return a port of the loopback interface on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

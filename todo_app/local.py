@@ -1,4 +1,4 @@
-"""What the command line does for local users, through the same boundary as everybody else."""
+"""Act on the command line for local users, through the same boundary as everybody else."""
 
 from __future__ import annotations
 
@@ -22,33 +22,43 @@ from todo_core.validation import refuse
 async def acting_for(
     settings: Settings, database_url: str, user: str, role: UserRole | None = None
 ) -> AsyncIterator[Caller]:
-    """A caller for a local user, who is made at first sight, and has `role` from now on."""
+    """Yield a caller for a local user; make the user if new. With `role`, store it as the user's."""
     async with Core.open(settings, database_url) as core:
         yield Caller(core, await core.identity.local(user, role), "cli")
 
 
 @asynccontextmanager
 async def operating(settings: Settings, database_url: str) -> AsyncIterator[Caller]:
-    """A caller who administers accounts: whoever runs the command line has the database itself."""
+    """Yield a caller who administers accounts; see `Identity.operator`."""
     async with Core.open(settings, database_url) as core:
         yield Caller(core, await core.identity.operator(), "cli")
 
 
 async def first_token(settings: Settings, database_url: str) -> str | None:
-    """A token for the local user, if there has never been one."""
+    """Make an API token for the local user and return it; None if the user has, or had, one."""
     async with acting_for(settings, database_url, settings.user) as me:
         if (await me.perform(tokens.find)).total:
             return None
-        wanted = TokenCreate(name="first start", scopes=["todos:read", "todos:write", "profile"], expires_in_days=None)
-        return (await me.perform(tokens.create, wanted)).secret
+        token = TokenCreate(name="first start", scopes=["todos:read", "todos:write", "profile"], expires_in_days=None)
+        return (await me.perform(tokens.create, token)).secret
 
 
 async def create_token(me: Caller, name: str, scopes: Sequence[Scope], days: int | None) -> dict[str, object]:
-    """A new API token, with its secret under `token`."""
+    """Make an API token and return its row, with the token itself under `token`.
+
+    Args:
+        me: The local user.
+        name: What the token is for.
+        scopes: What it may do.
+        days: Days until it expires; None for never.
+
+    Raises:
+        InvalidInput: The name, the scopes or the days are not accepted.
+    """
     try:
-        wanted = TokenCreate(name=name, scopes=list(scopes), expires_in_days=days)
+        token = TokenCreate(name=name, scopes=list(scopes), expires_in_days=days)
     except ValidationError as error:
         raise refuse(error) from None
-    made = await me.perform(tokens.create, wanted)
+    made = await me.perform(tokens.create, token)
     row: dict[str, object] = orjson.loads(made.one().json)
     return row | {"token": made.secret}

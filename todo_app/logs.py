@@ -1,4 +1,4 @@
-"""Structured logs: one JSON line an event, on standard error, with the request's id.
+"""Set up structured logs: one line of JSON for each event, on standard error, with the request's id.
 
 Names of events are constants and values are ids and counts: no todo text, no token, no secret.
 """
@@ -14,7 +14,7 @@ import structlog
 _TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
-"""Frames by file and line. Their variables hold requests, with tokens and todos in them."""
+"""Show the frames of a traceback without their variables, which hold tokens and todos."""
 _SHARED: Final[tuple[structlog.types.Processor, ...]] = (
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
@@ -23,10 +23,10 @@ _SHARED: Final[tuple[structlog.types.Processor, ...]] = (
 
 
 def configure(level: str) -> None:
-    """Send our events, and those of the libraries, to standard error.
+    """Send our events from `level`, and warnings of the libraries, to standard error.
 
     Args:
-        level: Least level: debug, info, warning or error.
+        level: debug, info, warning or error.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(

@@ -1,4 +1,4 @@
-"""How a command runs: its configuration, its database, and how it fails."""
+"""Run a command: load the configuration, open the database, and fail with one line."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ import typer
 from todo_core.settings import Settings
 
 T = TypeVar("T")
+"""What the work returns."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+"""The option of every command that lists or makes something."""
 
 
 def fail(message: str, code: int) -> None:
-    """Say what is wrong, a line each, and end."""
+    """Print each line of a message to standard error, and end the process with an exit code."""
     for line in message.splitlines():
         print(f"todo-mcp: {line}", file=sys.stderr)
     raise SystemExit(code)
@@ -32,9 +34,13 @@ def with_database(
     migrated: bool = True,
     leave_at_once: bool = False,
 ) -> T:
-    """Run something on the configured or embedded database, migrated first.
+    """Run `work` on the configured or the embedded database, and return its result.
 
-    With `leave_at_once` a signal ends the process without waiting for a thread that reads standard input.
+    Args:
+        work: Takes the configuration and the connection string.
+        settings: The configuration.
+        migrated: Migrate the database first.
+        leave_at_once: Let SIGTERM and SIGINT end the process without waiting for a thread that reads standard input.
     """
     from todo_app.embedded import database_url
 
@@ -58,7 +64,7 @@ def with_database(
 
 
 async def migrate_if_behind(url: str) -> None:
-    """Bring a database up to date; one that is costs a single question."""
+    """Migrate a database that is not at the newest revision. Import Alembic only then: it is slow to import."""
     from todo_core.schema.state import is_current
 
     if not await is_current(url):
@@ -68,7 +74,11 @@ async def migrate_if_behind(url: str) -> None:
 
 
 def load() -> Settings:
-    """The configuration, with logging set up as it says."""
+    """Read the configuration, and set up logging as it says.
+
+    Raises:
+        ConfigurationError: A value is wrong.
+    """
     from todo_app import logs
 
     settings = Settings.load()

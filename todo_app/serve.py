@@ -1,4 +1,4 @@
-"""`todo-mcp serve`: everything a new user needs, on one port."""
+"""`todo-mcp serve`: serve REST, MCP and API docs on one port, and tell a new user how to connect."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ from todo_app.local import first_token
 from todo_core.settings import Settings
 
 _ADDRESS: Final = "TODO_SERVE_ADDRESS"
+"""Environment variable that gives worker processes host and port, as a JSON array."""
 _ONLY: Final = "TODO_SERVE_ONLY"
+"""Environment variable that gives worker processes the one face to serve, or nothing for both."""
 GRACE_SECONDS: Final = 10
-"""How long running requests may finish after SIGTERM."""
+"""Seconds for running requests to finish after SIGTERM."""
 
 
 def run(settings: Settings, database_url: str, address: Address, only: Only | None, workers: int) -> None:
-    """Serve until a signal comes; several workers are processes of their own.
+    """Serve until SIGTERM or SIGINT. With several workers, each is a process of its own.
 
     Raises:
         ConfigurationError: The address needs `TODO_PUBLIC_URL`.
     """
     address.hosts(settings)
-    # uvicorn finishes its requests and then raises the signal again, for us: that is a good end.
+    # uvicorn finishes its requests and then raises the signal again: exit with 0 then.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: sys.exit(0))
     # Worker processes build their own application from the environment.
@@ -49,14 +51,14 @@ def run(settings: Settings, database_url: str, address: Address, only: Only | No
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # the application knows whom to believe
+        proxy_headers=False,  # the application reads them, from trusted proxies only
         http=LimitedProtocol,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 
 
 def application() -> Application:
-    """The application of one worker process."""
+    """Make the application of one worker process, from the environment that `run` set."""
     settings = Settings.load()
     assert settings.database_url is not None  # `run` set it
     logs.configure(settings.log_level)
@@ -66,7 +68,7 @@ def application() -> Application:
 
 
 async def welcome(settings: Settings, database_url: str, address: Address, only: Only | None) -> str:
-    """What a person reads at the start: addresses, a token at the first start, and how to connect clients."""
+    """Return the text for the start: addresses, an API token at the first start, and how to connect clients."""
     lines = ["", "todo-mcp is starting."]
     if only != "mcp":
         lines += [f"  REST API   {address.url('/api/v1')}", f"  API docs   {address.url('/docs')}"]
@@ -93,7 +95,7 @@ async def welcome(settings: Settings, database_url: str, address: Address, only:
 
 
 def desktop_configuration(settings: Settings) -> str:
-    """The JSON that makes Claude Desktop start `todo-mcp stdio`."""
+    """Return the JSON by which Claude Desktop starts `todo-mcp stdio`."""
     beside = Path(sys.executable).with_name("todo-mcp")
     command = beside if beside.exists() else Path(shutil.which("todo-mcp") or sys.argv[0])
     environment = {"TODO_USER": settings.user}

@@ -1,4 +1,4 @@
-"""`todo-mcp stdio`: the MCP server for desktop agents. Standard output belongs to the protocol."""
+"""`todo-mcp stdio`: serve MCP to a desktop agent. Standard output belongs to the protocol."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from todo_core.settings import Settings
 
 
 async def serve_stdio(settings: Settings, database_url: str) -> None:
-    """Serve until standard input ends, for the configured local user (ID6)."""
+    """Serve until standard input ends, as the configured local user (ID6)."""
     async with acting_for(settings, database_url, settings.user) as me:
         await TodoServer(__version__, me).run_stdio()

@@ -16,6 +16,7 @@ from todo_core.settings import Settings
 commands = typer.Typer(help="API tokens of local users.", no_args_is_help=True)
 
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,3})d", re.ASCII)
+_MAX_DAYS: Final = 3650
 
 
 @commands.command("create")
@@ -33,7 +34,7 @@ def token_create(
     from todo_app.local import acting_for, create_token
 
     days = _days(expires)
-    if any(one not in ALL_SCOPES for one in scope):
+    if any(name not in ALL_SCOPES for name in scope):
         raise typer.BadParameter("takes " + ", ".join(ALL_SCOPES), param_hint="--scope")
 
     async def work(settings: Settings, url: str) -> dict[str, object]:
@@ -46,12 +47,13 @@ def token_create(
 
 
 def _days(expires: str) -> int | None:
+    """Return the days of `90d`; None for `never`."""
     if expires == "never":
         return None
-    found = _DURATION.fullmatch(expires)
-    if found is None or int(found[1]) > 3650:
-        raise typer.BadParameter("takes days such as 90d, at most 3650d, or never", param_hint="--expires")
-    return int(found[1])
+    match = _DURATION.fullmatch(expires)
+    if match is None or int(match[1]) > _MAX_DAYS:
+        raise typer.BadParameter(f"takes days such as 90d, at most {_MAX_DAYS}d, or never", param_hint="--expires")
+    return int(match[1])
 
 
 @commands.command("list")

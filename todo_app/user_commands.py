@@ -25,6 +25,8 @@ Status = Literal["all", "active", "suspended"]
 
 
 def _operate(work: Callable[[Caller], Awaitable[Any]]) -> Any:
+    """Run `work` as the caller who administers accounts, and return its result."""
+
     async def run(settings: Settings, url: str) -> Any:
         from todo_app.local import operating
 
