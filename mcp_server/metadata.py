@@ -1,4 +1,4 @@
-"""What an OAuth client is told about this resource before it has a token (RFC 9728)."""
+"""Serve the metadata of the MCP endpoint, by which an OAuth client finds out where to get a token (RFC 9728)."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def metadata_url(public_url: str) -> str:
 
 
 def routes(resource: str, authorization_servers: Sequence[str]) -> list[Route]:
-    """The metadata at its path and, for clients that only look there, at the root.
+    """Make the routes of the metadata: at its path, and at the root for clients that only look there.
 
     Args:
         resource: The MCP endpoint's URL.
-        authorization_servers: Issuers that give out tokens for it.
+        authorization_servers: Issuers of tokens for it.
     """
     document = orjson.dumps(
         {

@@ -1,4 +1,4 @@
-"""Prompts: what a person picks from a menu to begin with (MC6). Dates are those of the person's time zone."""
+"""Write the prompts that a person picks from a client's menu (MC6). Dates are in the person's time zone."""
 
 from __future__ import annotations
 
@@ -24,40 +24,44 @@ _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "sat
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """Where a person is in time."""
+    """The person's date and time, and counts of the person's todos."""
 
     now: datetime
-    """This moment in their time zone."""
+    """The present moment in the person's time zone."""
     week_start: str
-    """Their first day of the week."""
+    """The person's first day of the week: monday, sunday or saturday."""
     open: int
-    """Todos that wait."""
+    """Open todos."""
     due_today: int
+    """Open todos that are due today."""
     overdue: int
+    """Open todos past their due."""
 
     @classmethod
     async def of(cls, caller: Caller) -> Day:
-        told = orjson.loads((await caller.perform(overview.get)).json)
-        now = datetime.fromisoformat(told["now"]).astimezone(ZoneInfo(told["time_zone"]))
-        return cls(now, told["week_start"], told["open"], told["due_today"], told["overdue"])
+        """Read the caller's overview."""
+        row = orjson.loads((await caller.perform(overview.get)).json)
+        now = datetime.fromisoformat(row["now"]).astimezone(ZoneInfo(row["time_zone"]))
+        return cls(now, row["week_start"], row["open"], row["due_today"], row["overdue"])
 
     @property
     def words(self) -> str:
+        """Return the date as a prompt says it: `Friday, 2026-11-27 (Europe/Berlin)`."""
         return f"{self.now:%A}, {self.now:%Y-%m-%d} ({self.now.tzinfo})"
 
     @property
     def last_week_start(self) -> datetime:
-        """When the week began that is to be looked back on: this one, or on its first day the one before."""
+        """Return the begin of the week to review: of this week, or on its first day of the week before."""
         days = (self.now.weekday() - _WEEKDAYS.index(self.week_start)) % 7 or 7
         return datetime.combine(self.now.date() - timedelta(days), time(), self.now.tzinfo)
 
 
 class NoArguments(Input):
-    """A prompt that needs nothing."""
+    """The arguments of a prompt without any."""
 
 
 class Dump(Input):
-    """What to sort."""
+    """The arguments of `brain_dump`."""
 
     text: Annotated[
         Annotated[Trimmed, StringConstraints(min_length=1, max_length=20_000)] | None,
@@ -67,22 +71,30 @@ class Dump(Input):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt, and what a caller must be allowed to do for it to be of use."""
+    """A prompt of the menu."""
 
     title: str
+    """What people see."""
     words: str
+    """What it is for."""
     write: Callable[[Day, Any], list[str]]
+    """Returns the user messages, from the day and the arguments."""
     needs: tuple[Operation[..., Any], ...]
+    """Operations that an agent uses when it follows the prompt."""
     takes: type[Input] = NoArguments
+    """The shape of its arguments."""
 
     @property
     def name(self) -> str:
+        """Return the name by which clients ask for it: that of the function that writes it."""
         return self.write.__name__
 
     def is_for(self, caller: Caller) -> bool:
+        """Return whether the caller's scopes allow every operation that it needs."""
         return all(caller.may(operation.scope) for operation in self.needs)
 
     def listed(self) -> ListedPrompt:
+        """Return its entry in `prompts/list`."""
         arguments = [
             PromptArgument(name=name, description=field.description, required=field.is_required())
             for name, field in self.takes.model_fields.items()
@@ -91,6 +103,7 @@ class Prompt:
 
 
 def plan_my_day(day: Day, _: NoArguments) -> list[str]:
+    """Write the prompt that chooses what to do today."""
     return [
         f"Help me plan my day. It is {day.words}, {day.now:%H:%M}; I have {day.open} open todos, {day.overdue} of them"
         f" overdue and {day.due_today} due today.\n"
@@ -103,6 +116,7 @@ def plan_my_day(day: Day, _: NoArguments) -> list[str]:
 
 
 def weekly_review(day: Day, _: NoArguments) -> list[str]:
+    """Write the prompt that looks back on the week."""
     since = day.last_week_start
     return [
         f"Review my week with me: from {since:%A}, {since:%Y-%m-%d} to today, {day.words}.\n"
@@ -115,16 +129,17 @@ def weekly_review(day: Day, _: NoArguments) -> list[str]:
     ]
 
 
-def brain_dump(day: Day, given: Dump) -> list[str]:
-    asked = "What follows is" if given.text else "Ask me for"
+def brain_dump(day: Day, dump: Dump) -> list[str]:
+    """Write the prompt that turns a text into todos; without a text, the agent asks for one."""
+    source = "What follows is" if dump.text else "Ask me for"
     return [
-        f"{asked} everything on my mind; turn it into todos. It is {day.words}.\n"
+        f"{source} everything on my mind; turn it into todos. It is {day.words}.\n"
         "1. One todo for each thing to do, its title beginning with a verb, details in the description, steps as its"
         " subtasks. Priority, due and repeat only where I said so, in my words. Leave out what is no task.\n"
         "2. `get_overview` names my lists and tags: use these, and make no new ones unasked.\n"
         "3. Look with `list_todos` and text whether I have it already; don't add it twice.\n"
         "4. Show me the todos first. Once I agree, add them with one `add_todos` for each 50.",
-        *([given.text] if given.text else []),
+        *([dump.text] if dump.text else []),
     ]
 
 
@@ -155,7 +170,12 @@ PROMPTS: Final = {
 
 
 async def write(caller: Caller, name: str, arguments: dict[str, Any]) -> GetPromptResult:
-    """A prompt, for the caller's day.
+    """Write a prompt for the caller's day.
+
+    Args:
+        caller: The person.
+        name: Name of the prompt.
+        arguments: Its arguments by name; None counts as left out.
 
     Raises:
         InvalidInput: There is no such prompt, or it does not take these arguments.
@@ -166,9 +186,9 @@ async def write(caller: Caller, name: str, arguments: dict[str, Any]) -> GetProm
         known = FieldProblem("name", "is not a known prompt", [*PROMPTS])
         raise InvalidInput("There is no such prompt.", problems=[known])
     try:
-        given = prompt.takes.model_validate({name: value for name, value in arguments.items() if value is not None})
+        checked = prompt.takes.model_validate({name: value for name, value in arguments.items() if value is not None})
     except ValidationError as error:
         raise refuse(error, prompt.takes) from None
-    texts = prompt.write(await Day.of(caller), given)
+    texts = prompt.write(await Day.of(caller), checked)
     messages = [PromptMessage(role="user", content=TextContent(type="text", text=text)) for text in texts]
     return GetPromptResult(description=prompt.words, messages=messages)

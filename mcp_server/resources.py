@@ -1,7 +1,7 @@
-"""Resources: what a host reads by address and shows or attaches, `todo://…` (MC6).
+"""Serve resources: rows that a host reads by their address, `todo://…`, to show or attach them (MC6).
 
-An address with an id takes it with words behind it, `todo://todos/42-buy-milk`, of which the id counts. A completion
-can only offer strings that go into the address as they are, and nobody recognizes a todo by its number.
+An address takes an id with or without words behind it: `todo://todos/42-buy-milk` is todo 42. The words are for
+completions, which offer strings that go into the address as they are: nobody recognizes a todo by its number.
 """
 
 from __future__ import annotations
@@ -26,70 +26,85 @@ from todo_core.text import name_key
 
 MEDIA_TYPE: Final = "application/json"
 SUGGESTED: Final = 20
-"""As many completions are offered; the protocol allows 100."""
+"""Most completions that are offered; the protocol allows 100."""
 
 _MARKED_ID: Final = re.compile(r"([1-9][0-9]{0,18})(?:-.*)?", re.ASCII | re.DOTALL)
 _NO_WORD: Final = re.compile(r"[\W_]+")
 
 Search = Callable[[Caller, str], Awaitable[Page[Any]]]
-"""From what a person typed to the rows they may mean."""
+"""Finds the rows that a person may mean by the text they typed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """An address, or all addresses of a template with an `{id}`, and the operation that reads there."""
+    """One resource, or all resources of a template."""
 
     uri: str
+    """Its address, or a template of addresses with an `{id}` (RFC 6570)."""
     operation: Operation[..., Found[Any]]
+    """Reads the row. For a template it takes the id."""
     name: str
+    """Name for programs."""
     title: str
+    """Name for people."""
     search: Search | None = None
-    """Finds ids for completion."""
+    """Finds rows for the completion of the id."""
     label: str = "title"
     """The field by which people know a row."""
 
     @property
     def is_template(self) -> bool:
+        """Return whether there is an id in the address."""
         return "{" in self.uri
 
     def is_for(self, caller: Caller) -> bool:
+        """Return whether the caller's scopes allow to read it."""
         return caller.may(self.operation.scope)
 
     def listed(self) -> Resource:
-        return Resource(uri=self.uri, **self._told())
+        """Return its entry in `resources/list`."""
+        return Resource(uri=self.uri, **self._description())
 
     def listed_template(self) -> ResourceTemplate:
-        return ResourceTemplate(uri_template=self.uri, **self._told())
+        """Return its entry in `resources/templates/list`."""
+        return ResourceTemplate(uri_template=self.uri, **self._description())
 
-    def _told(self) -> dict[str, Any]:
+    def _description(self) -> dict[str, Any]:
         words = " ".join(self.operation.words.split())
         return {"name": self.name, "title": self.title, "description": words, "mime_type": MEDIA_TYPE}
 
 
 def marked(row: dict[str, Any], label: str) -> str:
-    """An id that people recognize: `42-buy-milk`."""
+    """Return an id with words by which people recognize the row: `42-buy-milk`.
+
+    Args:
+        row: The row.
+        label: Its field with the words.
+    """
     words = _NO_WORD.sub("-", row[label].casefold()).strip("-")[:40]
     return f"{row['id']}-{words}".rstrip("-")
 
 
 def id_in(text: str) -> int | None:
-    """The id in `42-buy-milk` or `42`."""
-    found = _MARKED_ID.fullmatch(text)
-    number = int(found[1]) if found else 0
+    """Return the id of `42-buy-milk` or `42`; None for other texts."""
+    match = _MARKED_ID.fullmatch(text)
+    number = int(match[1]) if match else 0
     return number if 0 < number <= MAX_ID else None
 
 
 async def _todos_like(caller: Caller, typed: str) -> Page[Any]:
+    """Find the todo with the id that was typed, or else todos with the words; for nothing, those changed last."""
     if (number := id_in(typed)) is not None:
-        named = await caller.perform(todos.find, TodoFilter(ids=[number], status="all"))
-        if named.total:
-            return named
+        with_id = await caller.perform(todos.find, TodoFilter(ids=[number], status="all"))
+        if with_id.total:
+            return with_id
     if typed:
         return await caller.perform(search.find, TodoFilter(text=typed, limit=SUGGESTED))
     return await caller.perform(todos.find, TodoFilter(sort="updated", limit=SUGGESTED))
 
 
 async def _lists_like(caller: Caller, typed: str) -> Page[Any]:
+    """Find lists with the text in their id or name, archived ones too."""
     page = await caller.perform(lists.find, ListQuery(archived="include"))
     rows = [row for row in orjson.loads(page.json) if name_key(typed) in f"{row['id']} {name_key(row['name'])}"]
     return replace(page, json=orjson.dumps(rows).decode(), total=len(rows))
@@ -105,23 +120,28 @@ _TEMPLATES: Final = tuple((UriTemplate.parse(kind.uri), kind) for kind in KINDS)
 
 
 async def read(caller: Caller, uri: str) -> str:
-    """What is at an address: one JSON object without its nulls.
+    """Read the row at an address, and return it as a JSON object without fields that are null.
 
     Raises:
         InvalidInput: No resource has such an address.
         NotFound: There is no such row, or no id in the address.
-        TodoError: Whatever the operation raises.
+        TodoError: The operation refused.
     """
     for template, kind in _TEMPLATES:
-        found = template.match(uri)
-        if found is not None:
-            row = orjson.loads((await caller.perform(kind.operation, *map(_only_id, found.values()))).json)
+        parameters = template.match(uri)
+        if parameters is not None:
+            row = orjson.loads((await caller.perform(kind.operation, *map(_require_id, parameters.values()))).json)
             return orjson.dumps({name: value for name, value in row.items() if value is not None}).decode()
     known = FieldProblem("uri", "is not the address of a resource", [kind.uri for kind in KINDS])
     raise InvalidInput("There is no such resource.", problems=[known])
 
 
-def _only_id(text: object) -> int:
+def _require_id(text: object) -> int:
+    """Return the id in a part of an address.
+
+    Raises:
+        NotFound: There is none.
+    """
     number = id_in(text) if isinstance(text, str) else None
     if number is None:
         raise NotFound

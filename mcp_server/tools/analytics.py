@@ -1,4 +1,4 @@
-"""How it goes: a summary, streaks, and the report of a week."""
+"""Report a summary, streaks and a week."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from todo_core.operations import analytics as operations
 
 tools = Toolbox()
 
-MOST: Final = 5
-"""The busiest lists and tags are told, and how many there are in all."""
+BUSIEST: Final = 5
+"""Lists and tags in an answer. If there are more, these are the busiest, and their number is beside them."""
 
 
 @tools.expose(operations.report, title="Get report", answer=OBJECT_SCHEMA)
 async def get_report(me: Me, week: Week = None) -> CallToolResult:
-    told = orjson.loads((await me.perform(operations.report, week)).json)
-    report = told["week"]
-    del report["difference"], report["time_zone"], report["week_start"]
+    report = orjson.loads((await me.perform(operations.report, week)).json)
+    of_week = report["week"]
+    del of_week["difference"], of_week["time_zone"], of_week["week_start"]
     for name in ("by_list", "by_tag"):
-        if len(report[name]) > MOST:
-            report[f"{name}_total"] = len(report[name])
-            del report[name][MOST:]
-    report["by_day"] = {day["weekday"]: _flow(day) for day in report["by_day"]}
-    report["by_priority"] = {row["priority"]: _flow(row) for row in report["by_priority"]}
-    return answers.payload(_without_zeros(told))
+        if len(of_week[name]) > BUSIEST:
+            of_week[f"{name}_total"] = len(of_week[name])
+            del of_week[name][BUSIEST:]
+    of_week["by_day"] = {day["weekday"]: _counts(day) for day in of_week["by_day"]}
+    of_week["by_priority"] = {row["priority"]: _counts(row) for row in of_week["by_priority"]}
+    return answers.payload(_without_zeros(report))
 
 
-def _flow(row: dict[str, Any]) -> dict[str, Any]:
+def _counts(row: dict[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in ("added", "completed")}
 
 
 def _without_zeros(value: Any) -> Any:
-    """A model takes for granted that what is not there is zero, or nothing."""
+    """Drop zeros, nulls and what is empty, to save tokens: a model takes them for granted."""
     if isinstance(value, list):
-        return [_without_zeros(one) for one in value]
+        return [_without_zeros(item) for item in value]
     if not isinstance(value, dict):
         return value
-    smaller = {name: _without_zeros(one) for name, one in value.items()}
-    return {name: one for name, one in smaller.items() if one}
+    smaller = {name: _without_zeros(item) for name, item in value.items()}
+    return {name: item for name, item in smaller.items() if item}

@@ -1,4 +1,4 @@
-"""What changed, and undo."""
+"""List changes, and undo one."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from todo_core.operations import changes as operations
 tools = Toolbox()
 
 _BOOKKEEPING = {"version", "updated_at"}
+"""Fields that every change changes."""
 _MOST_ROWS = 20
-"""Rows of one change that are told of; a list that goes to the trash may have thousands."""
+"""Rows of a change in an answer: a change that deletes a list may have thousands."""
 
 
 @tools.expose(operations.find, title="List changes", answer=CHANGES_SCHEMA)
-async def list_changes(me: Me, wanted: ChangeFilter) -> CallToolResult:
-    page = await me.perform(operations.find, wanted)
+async def list_changes(me: Me, filters: ChangeFilter) -> CallToolResult:
+    page = await me.perform(operations.find, filters)
     content: dict[str, Any] = {"changes": [_short(change) for change in orjson.loads(page.json)]}
     if page.next_cursor is not None:
         content["since"] = int(page.next_cursor)
@@ -32,28 +33,29 @@ async def list_changes(me: Me, wanted: ChangeFilter) -> CallToolResult:
 
 
 def _short(change: dict[str, Any]) -> dict[str, Any]:
-    """A change for a model: of each row only what changed."""
-    told = {name: change[name] for name in ("id", "at", "operation", "via", "client", "undoes", "undone_by")}
-    told["at"] = change["at"][:19] + "Z"
+    """Return a change for a model: to the second, without nulls, and of each row only the fields that changed."""
+    short = {name: change[name] for name in ("id", "at", "operation", "via", "client", "undoes", "undone_by")}
+    short["at"] = change["at"][:19] + "Z"
     entries = change["entries"]
-    told["rows"] = [_difference(entry) for entry in entries[:_MOST_ROWS]]
+    short["rows"] = [_difference(entry) for entry in entries[:_MOST_ROWS]]
     if len(entries) > _MOST_ROWS:
-        told["more_rows"] = len(entries) - _MOST_ROWS
-    return {name: value for name, value in told.items() if value is not None}
+        short["more_rows"] = len(entries) - _MOST_ROWS
+    return {name: value for name, value in short.items() if value is not None}
 
 
 def _difference(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the id of a row that changed, and the changed fields before and after; of a new row, its title or name."""
     before, after = entry["before"], entry["after"]
-    told: dict[str, Any] = {entry["entity"]: entry["id"]}
+    row_id: dict[str, Any] = {entry["entity"]: entry["id"]}
     if before is None:
-        return told | {"added": after.get("title") or after.get("name")}
+        return row_id | {"added": after.get("title") or after.get("name")}
     names = [name for name in after if name not in _BOOKKEEPING and after[name] != before.get(name)]
     before, after = ({name: _brief(row.get(name)) for name in names} for row in (before, after))
-    return told | {"before": before, "after": after}
+    return row_id | {"before": before, "after": after}
 
 
 def _brief(value: Any) -> Any:
-    """A value for a model: of what a merge of tags moved, only the number."""
+    """Return a value for a model: of the todos that a merge of tags moved, only their number."""
     if isinstance(value, dict) and "todos" in value:
         return value | {"todos": len(value["todos"])}
     return value

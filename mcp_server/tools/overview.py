@@ -1,4 +1,4 @@
-"""Where the user stands right now."""
+"""Read the overview: the date, and counts of the user's todos."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ tools = Toolbox()
 
 @tools.expose(operations.get, title="Get overview", answer=OBJECT_SCHEMA)
 async def get_overview(me: Me) -> CallToolResult:
-    told = orjson.loads((await me.perform(operations.get)).json)
-    if told["display_name"] is None:
-        del told["display_name"]
-    return answers.payload(told)
+    overview = orjson.loads((await me.perform(operations.get)).json)
+    if overview["display_name"] is None:
+        del overview["display_name"]
+    return answers.payload(overview)

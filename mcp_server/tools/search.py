@@ -55,13 +55,13 @@ async def fetch(me: Me, id: Annotated[str, Field(description="An `id` of `search
     if todo_id is None:
         raise InvalidInput(problems=[FieldProblem("id", "is no id of a todo; search for it first")])
     row = orjson.loads((await me.perform(todos.get, todo_id)).json)
-    told = answers.todo(row, "full")
-    metadata: dict[str, Any] = {name: told[name] for name in told if name not in ("id", "title", "description")}
+    todo = answers.todo(row, "full")
+    metadata: dict[str, Any] = {name: todo[name] for name in todo if name not in ("id", "title", "description")}
     text = row["description"] or row["title"]
     content = {"id": str(todo_id), "title": row["title"], "text": text, "url": _url(me, todo_id), "metadata": metadata}
     return answers.payload(content)
 
 
 def _url(me: Me, todo_id: int) -> str:
-    """Where a todo can be read."""
+    """Return the address of a todo in the REST API; without a public URL, its path."""
     return f"{me.core.settings.public_url or ''}/api/v1/todos/{todo_id}"

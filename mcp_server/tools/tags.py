@@ -43,6 +43,7 @@ async def update_tag(
 
 
 def _required(field: str, value: T | None) -> T:
+    """Return the value of an argument; refuse a call without it."""
     if value is None:
         raise InvalidInput(problems=[FieldProblem(field, "is required for this action")])
     return value

@@ -49,10 +49,10 @@ async def add_todos(
 
 
 @tools.expose(operations.find, title="List todos", answer=PAGE_SCHEMA)
-async def list_todos(me: Me, wanted: TodoListing) -> CallToolResult:
-    page = await me.perform(operations.find if wanted.text is None else search.find, wanted)
-    found = orjson.loads(page.json)
-    content = answers.todos(found, wanted.detail) | {"showing": f"{len(found)} of {page.total}"}
+async def list_todos(me: Me, listing: TodoListing) -> CallToolResult:
+    page = await me.perform(operations.find if listing.text is None else search.find, listing)
+    rows = orjson.loads(page.json)
+    content = answers.todos(rows, listing.detail) | {"showing": f"{len(rows)} of {page.total}"}
     if page.next_cursor is not None:
         content["next_cursor"] = page.next_cursor
     if page.near is not None:
@@ -72,6 +72,7 @@ async def update_todos(
 
 
 def _cleared(edit: TodoEdit) -> TodoUpdate:
+    """Return the update with null for each field that `clear` names."""
     update = {name: value for name, value in edit.items() if name != "clear"}
     return cast("TodoUpdate", {**update, **dict.fromkeys(edit.get("clear", ()))})
 

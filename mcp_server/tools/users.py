@@ -50,8 +50,9 @@ class ProfileEdit(Input):
     if_version: Version | None = None
 
     def as_patch(self) -> ProfilePatch:
-        given: dict[str, Any] = {name: value for name in PATCHABLE if (value := getattr(self, name)) is not None}
-        return {**given, **dict.fromkeys(self.clear)}  # type: ignore[typeddict-item]
+        """Return the patch with null for each field that `clear` names."""
+        changes: dict[str, Any] = {name: value for name in PATCHABLE if (value := getattr(self, name)) is not None}
+        return {**changes, **dict.fromkeys(self.clear)}  # type: ignore[typeddict-item]
 
 
 @tools.expose(operations.update, title="Update profile", answer=PROFILE_SCHEMA)
