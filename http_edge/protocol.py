@@ -59,21 +59,24 @@ class LimitedProtocol(HttpToolsProtocol):
     """Whether a limit was broken: everything that comes after is ignored."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the time for the first request's head."""
         super().connection_made(transport)
         self._allow(self.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the timer."""
         self._allow(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Parse a chunk, and check the limits after it; ignore what comes after a refusal."""
         if not self._is_refused:
             phase, self._understood_bytes, self._completed = self._phase, 0, False
             super().data_received(data)
             self._watch(len(data), phase)
 
     def _watch(self, received: int, phase_before: Phase) -> None:
-        """After a chunk, set the timer for what must come next; refuse a request that grows without a callback.
+        """Set the timer for what must come next; refuse a request that grows without a callback.
 
         Args:
             received: Bytes of the chunk.
@@ -108,34 +111,41 @@ class LimitedProtocol(HttpToolsProtocol):
             self._unreadable_bytes = 0
 
     def on_message_begin(self) -> None:
+        """Begin the counts of a request."""
         super().on_message_begin()
         self._phase, self._head_bytes, self._hosts = "head", 0, 0
 
     def on_url(self, url: bytes) -> None:
+        """Count a piece of the address."""
         super().on_url(url)
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; count a trailer, but drop it."""
         if self._phase == "head":  # a trailer is no header (RFC 9110 §6.5.1)
             super().on_header(name, value)
             self._hosts += name.lower() == b"host"
         self._count(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
+        """Refuse a request without a Host or with several; else hand it to the application."""
         if self._hosts > 1 or (not self._hosts and self.parser.get_http_version() == "1.1"):  # RFC 9112 §3.2
             self._stop(problems.MALFORMED_REQUEST)
         self._phase, self._understood_bytes = "body", self._understood_bytes + 1
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        """Count a piece of the body, and hand it to the application."""
         self._understood_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        """Note that the request is whole."""
         self._phase, self._completed = "between", True
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # ours is the same for every request
+        """Refuse a request that the parser cannot read."""
         self._refuse(problems.MALFORMED_REQUEST)
 
     def _count(self, size: int) -> None:

@@ -1,4 +1,4 @@
-"""Completion of what a person types into a resource's address (MC6)."""
+"""Complete the id that a person types into a resource's address (MC6)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from mcp_types import Completion, CompletionArgument, PromptReference, ResourceT
 from pydantic import ValidationError
 
 from mcp_server.prompts import PROMPTS
-from mcp_server.resources import KINDS, SUGGESTED, marked
+from mcp_server.resources import KINDS, SUGGESTED, labelled_id
 from todo_core.boundary.operation import Caller
 from todo_core.errors import FieldProblem, InvalidInput
 
@@ -18,11 +18,16 @@ _NOTHING = Completion(values=[], total=0, has_more=False)
 async def complete(
     caller: Caller, ref: PromptReference | ResourceTemplateReference, argument: CompletionArgument
 ) -> Completion:
-    """Return ids of what the caller has, by title.
+    """Return the ids of rows that match what was typed, with their words behind them; nothing for prompts.
+
+    Args:
+        caller: The person.
+        ref: The prompt, or the template of addresses.
+        argument: What to complete, and what was typed so far.
 
     Raises:
-        InvalidInput: There is no such prompt or template.
-        TodoError: The caller may not read there.
+        InvalidInput: There is no such prompt, template or argument.
+        TodoError: The caller may not read the rows.
     """
     if isinstance(ref, PromptReference):
         if ref.name not in PROMPTS:
@@ -37,5 +42,5 @@ async def complete(
         page = await kind.search(caller, argument.value.strip())
     except ValidationError:  # too long or not storable: nothing has it in its title
         return _NOTHING
-    values = [marked(row, kind.label) for row in orjson.loads(page.json)[:SUGGESTED]]
+    values = [labelled_id(row, kind.label) for row in orjson.loads(page.json)[:SUGGESTED]]
     return Completion(values=values, total=page.total, has_more=page.total > len(values))

@@ -1,13 +1,13 @@
-"""A person's word before much goes to the trash (MC8), for every tool in one place.
+"""Ask a person to agree before many todos go to the trash (MC8), for every tool in one place.
 
-A tool that needs it raises `ConfirmationRequired`, before anything is committed. Who can be asked depends on
-how the client is connected: in 2026-07-28 the answer to the call is the question and the client calls again;
-in 2025-11-25 the server asks while the call waits, which only stdio can carry, for a stateless POST has no way
-back. Everybody else gets the error, and calls again with `confirm`.
+A tool's operation raises `ConfirmationRequired` before anything is committed. Whether the person can be asked depends
+on the protocol and the connection. In 2026-07-28 the answer to the call is the question, and the client calls again
+with the person's answer. In 2025-11-25 the server asks while the call waits; only stdio can carry that, because a
+stateless POST has no way back. Other clients get the error, and call again with `confirm`.
 
-The question holds no state but the number of todos, in its key: any process can take the answer, and an answer
-for another number counts for nothing. A client that forges it gains what `confirm: true` gives it anyway: this
-guards against accidents.
+The question's only state is the number of todos, in its key. So any process can take the answer, and an answer for
+another number does not count. A client that forges an answer gains nothing: it could send `confirm: true`. This guards
+against accidents.
 """
 
 from __future__ import annotations
@@ -31,45 +31,46 @@ from mcp_server.caller import Context
 from todo_core.errors import ConfirmationRequired
 
 _FORM: Final[dict[str, Any]] = {"type": "object", "properties": {}}
-"""Nothing to fill in: to accept is to agree."""
+"""A form without fields: to accept it is to agree."""
 
 
 async def ask(
-    needed: ConfirmationRequired, context: Context, given: InputResponses | None
+    required: ConfirmationRequired, context: Context, responses: InputResponses | None
 ) -> CallToolResult | InputRequiredResult | None:
     """Ask the person, or take the answer that came with the call.
 
     Args:
-        needed: What the tool wants to know.
+        required: The refusal of the operation, with the number of todos.
         context: The call.
-        given: The answers that came with it.
+        responses: The answers that came with the call, by the keys of the questions.
 
     Returns:
-        None if the person agreed; else what answers the call: the question, or why nothing happened.
+        None if the person agreed. Else the result of the call: the question, or the refusal.
     """
     if not _shows_forms(context):
-        return answers.refusal(needed)
-    message = f"Move {needed.count} todos to the trash? They can be restored from there."
+        return answers.refusal(required)
+    message = f"Move {required.count} todos to the trash? They can be restored from there."
     if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
-        key = f"trash_{needed.count}"
-        if given is None or key not in given:
+        key = f"trash_{required.count}"
+        if responses is None or key not in responses:
             question = ElicitRequest(params=ElicitRequestFormParams(message=message, requested_schema=_FORM))
             return InputRequiredResult(input_requests={key: question})
-        return _unless_agreed(given[key])
+        return _unless_agreed(responses[key])
     try:
         answer = await context.session.elicit_form(message, _FORM, context.request_id)
-    except (MCPError, ValidationError):  # there is no way back, or it promised forms and answered with nonsense
-        return answers.refusal(needed)
+    except (MCPError, ValidationError):  # the connection has no way back, or the client's answer is no answer to a form
+        return answers.refusal(required)
     return _unless_agreed(answer)
 
 
 def _shows_forms(context: Context) -> bool:
-    """Tell whether the client shows forms; one that names no mode does (2025-11-25, Elicitation, Capabilities)."""
+    """Return whether the client shows forms. One that names no mode does (2025-11-25, Elicitation, Capabilities)."""
     capabilities = context.session.client_capabilities
     elicitation = capabilities.elicitation if capabilities is not None else None
     return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
 
 
 def _unless_agreed(answer: object) -> CallToolResult | None:
+    """Return None if the answer is to accept; else the result that says that the person declined."""
     agreed = isinstance(answer, ElicitResult) and answer.action == "accept"
     return None if agreed else answers.declined()

@@ -28,7 +28,7 @@ MEDIA_TYPE: Final = "application/json"
 SUGGESTED: Final = 20
 """Most completions that are offered; the protocol allows 100."""
 
-_MARKED_ID: Final = re.compile(r"([1-9][0-9]{0,18})(?:-.*)?", re.ASCII | re.DOTALL)
+_LABELLED_ID: Final = re.compile(r"([1-9][0-9]{0,18})(?:-.*)?", re.ASCII | re.DOTALL)
 _NO_WORD: Final = re.compile(r"[\W_]+")
 
 Search = Callable[[Caller, str], Awaitable[Page[Any]]]
@@ -74,7 +74,7 @@ class Kind:
         return {"name": self.name, "title": self.title, "description": words, "mime_type": MEDIA_TYPE}
 
 
-def marked(row: dict[str, Any], label: str) -> str:
+def labelled_id(row: dict[str, Any], label: str) -> str:
     """Return an id with words by which people recognize the row: `42-buy-milk`.
 
     Args:
@@ -87,7 +87,7 @@ def marked(row: dict[str, Any], label: str) -> str:
 
 def id_in(text: str) -> int | None:
     """Return the id of `42-buy-milk` or `42`; None for other texts."""
-    match = _MARKED_ID.fullmatch(text)
+    match = _LABELLED_ID.fullmatch(text)
     number = int(match[1]) if match else 0
     return number if 0 < number <= MAX_ID else None
 

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can serve."""
+"""Serve the health checks: whether the process lives, and whether it can serve requests."""
 
 from __future__ import annotations
 

@@ -41,17 +41,18 @@ _OPEN: Final = "/.well-known/"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the server listens."""
+    """The host and the port on which the server listens."""
 
     host: str
     port: int
 
     @property
     def is_loopback(self) -> bool:
+        """Return whether only this machine reaches the address."""
         return self.host in ("127.0.0.1", "localhost", "::1")
 
     def is_free(self) -> bool:
-        """Whether nobody listens there yet."""
+        """Return whether nobody listens on the address yet."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -62,14 +63,15 @@ class Address:
         return True
 
     def url(self, path: str = "") -> str:
+        """Return the URL of a path there."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}{path}"
 
     def hosts(self, settings: Settings) -> list[str]:
-        """Host header values that MCP accepts, exactly (a DNS-rebinding guard).
+        """Return the values of the Host header that MCP accepts, a guard against DNS rebinding.
 
         Raises:
-            ConfigurationError: A public address needs them named.
+            ConfigurationError: The address is public, and the configuration names no host.
         """
         if not self.is_loopback and not settings.allowed_hosts and settings.public_url is None:
             raise ConfigurationError(
@@ -80,7 +82,7 @@ class Address:
 
 
 def _public_host(settings: Settings) -> list[str]:
-    """The Host values that name the public URL; the scheme's own port may be left out."""
+    """Return the values of the Host header for the public URL; clients may leave out the scheme's own port."""
     if settings.public_url is None:
         return []
     parts = urlsplit(settings.public_url)
@@ -88,12 +90,12 @@ def _public_host(settings: Settings) -> list[str]:
 
 
 class Application:
-    """All of it as one ASGI application, which owns the order of what a request passes.
+    """The whole service as one ASGI application, which puts its layers in order.
 
-    Proxy headers, where a proxy is trusted; the request's context; CORS, where pages of other origins are let in; then
-    whoever has the address. MCP and the routes of the REST API are asked directly. Everything else is FastAPI's: its
-    documents, health, and addresses that are none. Its layers exist for what no route of ours uses (generator
-    dependencies, uploads), and cost a tenth of a look-up.
+    A request passes proxy headers, if a proxy is trusted; the request's context; CORS, if pages of other origins may
+    call; and then the route of its address. MCP and the routes of the REST API are called directly. FastAPI serves
+    everything else: its documents, health, and unknown addresses. Its own layers serve what no route of ours uses
+    (generator dependencies, uploads), and cost a tenth of a look-up.
     """
 
     def __init__(self, settings: Settings, api: RestApi, routes: Sequence[BaseRoute]) -> None:
@@ -116,12 +118,12 @@ class Application:
 
     @property
     def core(self) -> Core:
-        """The core, while the application runs."""
+        """Return the core; there is one only while the application runs."""
         core: Core = self.api.state.core
         return core
 
     def running(self) -> AbstractAsyncContextManager[Any]:
-        """Run the application, for whoever calls it without an ASGI server."""
+        """Run the application while the block lasts, for a caller without an ASGI server, such as a test."""
         return self.api.router.lifespan_context(self.api)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -157,7 +159,7 @@ def build(
         database_url: A migrated database.
         address: Where it will be served.
         only: Serve just one face.
-        clock: Gives the present moment, with a time zone.
+        clock: Returns the present moment, with a time zone.
 
     Raises:
         ConfigurationError: The address needs `TODO_PUBLIC_URL`.
@@ -181,7 +183,7 @@ def build(
             await stack.enter_async_context(endpoint.run())
             tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(core.purges.run)
-            # What was made until here stays: the collector need not look at it again and again.
+            # What was made until here lives as long as the process: spare the garbage collector looking at it.
             gc.collect()
             gc.freeze()
             yield

@@ -1,6 +1,6 @@
-"""Search and fetch, as ChatGPT's connectors and deep research ask for them.
+"""Search todos and fetch one, with the tools that ChatGPT's connectors and deep research require.
 
-Each answers with one text item that holds JSON of a fixed form
+Each answers with one text item of JSON in a fixed form
 (https://platform.openai.com/docs/mcp, "Build a remote MCP server").
 """
 

@@ -22,8 +22,8 @@ PathId = Annotated[UserId, BeforeValidator(digits)]
 
 
 @routes.expose(accounts.find, "GET", "", shape=PageRead[AccountRead], summary="List accounts")
-async def list_accounts(me: Me, wanted: Annotated[AccountQuery, Query()]) -> Response:
-    return answers.page(await me.perform(accounts.find, wanted))
+async def list_accounts(me: Me, query: Annotated[AccountQuery, Query()]) -> Response:
+    return answers.page(await me.perform(accounts.find, query))
 
 
 @routes.expose(accounts.get, "GET", "/{user_id}", shape=AccountRead, summary="Read an account")

@@ -34,8 +34,8 @@ async def get_summary(me: Me) -> Response:
     summary="A week against the one before",
     pictures={pictures.SVG: "The week as a picture, for light and dark pages."},
 )
-async def get_weekly_report(me: Me, wanted: Annotated[WeekQuery, Query()]) -> Response:
-    found = await me.perform(analytics.weekly_report, wanted.week)
-    if wanted.format == "svg":
-        return Response(pictures.weekly_report(orjson.loads(found.json)), media_type=pictures.SVG)
-    return Response(found.json, media_type=answers.JSON)
+async def get_weekly_report(me: Me, query: Annotated[WeekQuery, Query()]) -> Response:
+    report = await me.perform(analytics.weekly_report, query.week)
+    if query.format == "svg":
+        return Response(pictures.weekly_report(orjson.loads(report.json)), media_type=pictures.SVG)
+    return Response(report.json, media_type=answers.JSON)

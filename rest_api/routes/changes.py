@@ -25,8 +25,8 @@ PathId = Annotated[ChangeId, BeforeValidator(digits)]
 
 
 @routes.expose(changes.find, "GET", "", shape=PageRead[ChangeRead], summary="List changes")
-async def list_changes(me: Me, wanted: Annotated[ChangeFilter, Query()]) -> Response:
-    return answers.page(await me.perform(changes.find, wanted))
+async def list_changes(me: Me, query: Annotated[ChangeFilter, Query()]) -> Response:
+    return answers.page(await me.perform(changes.find, query))
 
 
 @routes.expose(changes.get, "GET", "/{change_id}", shape=ChangeRead, summary="Read a change")

@@ -29,8 +29,8 @@ async def add_list(me: MeOnce, todo_list: ListCreate) -> Response:
 
 
 @routes.expose(lists.find, "GET", "", shape=PageRead[ListRead], summary="List lists")
-async def list_lists(me: Me, wanted: Annotated[ListQuery, Query()]) -> Response:
-    return answers.page(await me.perform(lists.find, wanted))
+async def list_lists(me: Me, query: Annotated[ListQuery, Query()]) -> Response:
+    return answers.page(await me.perform(lists.find, query))
 
 
 @routes.expose(lists.get, "GET", "/{list_id}", shape=ListRead, summary="Read a list", also=(304,))

@@ -1,4 +1,4 @@
-"""Where the user stands right now."""
+"""The overview: the date, and counts of the user's todos."""
 
 from __future__ import annotations
 

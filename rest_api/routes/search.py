@@ -33,5 +33,5 @@ class SearchRead(PageRead[TodoRead]):
 
 
 @routes.expose(search.find, "GET", "", shape=SearchRead, summary="Search todos")
-async def search_todos(me: Me, wanted: Annotated[SearchListing, Query()]) -> Response:
-    return answers.page(await me.perform(search.find, wanted, wanted.offset), near=True)
+async def search_todos(me: Me, query: Annotated[SearchListing, Query()]) -> Response:
+    return answers.page(await me.perform(search.find, query, query.offset), near=True)

@@ -77,8 +77,8 @@ async def add_todo(me: MeOnce, todo: TodoCreate) -> Response:
 
 
 @routes.expose(todos.find, "GET", "", shape=PageRead[TodoRead], summary="List todos")
-async def list_todos(me: Me, wanted: Annotated[TodoListing, Query()]) -> Response:
-    return answers.page(await me.perform(todos.find, wanted, wanted.offset))
+async def list_todos(me: Me, query: Annotated[TodoListing, Query()]) -> Response:
+    return answers.page(await me.perform(todos.find, query, query.offset))
 
 
 @routes.expose(todos.get, "GET", "/{todo_id:member}", shape=TodoRead, summary="Read a todo", also=(304,))

@@ -10,7 +10,7 @@ import pytest
 from mcp import MCPError
 from mcp_types import PromptReference, ResourceTemplateReference, TextResourceContents
 
-from mcp_server.resources import id_in, marked
+from mcp_server.resources import id_in, labelled_id
 from tests.bad_values import IDS, MARKER, TEXTS
 from tests.faces import FaceName, Json, McpFace, face, http_client, rpc, turned_away
 from tests.support import token_of
@@ -306,7 +306,7 @@ async def test_only_what_there_is_can_be_completed(me: McpFace) -> None:
     ],
 )
 def test_an_id_is_marked_with_the_words_of_its_title(title: str, value: str) -> None:
-    assert marked({"id": 7, "title": title}, "title") == value
+    assert labelled_id({"id": 7, "title": title}, "title") == value
     assert id_in(value) == 7
 
 

@@ -148,7 +148,7 @@ class Identity:
         return Principal(row["user_id"], frozenset(row["scopes"]), row["id"]), float("inf")
 
     async def _renew_last_use(self, digest: bytes) -> None:
-        """Store that a token is used now, if the database can write: one that only reads keeps nobody out."""
+        """Store that a token is used now. Do nothing if the database is read-only: the caller may still read."""
         with suppress(Unavailable):
             async with self._database.begin() as transaction:
                 await transaction.row(queries.SET_TOKEN, hash=digest)

@@ -22,7 +22,7 @@ from todo_core.storage.database import Transaction
 from todo_core.text import json_text
 
 _BESIDE_TODOS: Final = ("subtasks_changed", "next")
-"""What answers that were stored before they named `beside` said besides a row. They are gone a day after the update."""
+"""Fields beside the row of a todo in stored answers without `beside`, which are older than it and gone after a day."""
 
 
 def fingerprint(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
@@ -84,7 +84,7 @@ def _decode(reply: dict[str, Any]) -> Changed[Any]:
 
 
 def _done(stored: dict[str, Any]) -> Done:
-    """Return a stored result. `row` is stored with what was said besides, which `beside` names."""
+    """Make a result from what `_encode` stored: `row` has the fields beside the row too, and `beside` names them."""
     row = stored["row"]
     beside = {name: row.pop(name) for name in stored.get("beside", _BESIDE_TODOS) if name in row}
     return Done(json_text(row), stored["changed"], beside)

@@ -289,7 +289,7 @@ def _named_days(rule: Rule) -> list[int] | None:
         if len(rule.positions) - 1 > len(early):
             early.append(28)
         named = [*early, max(named)]
-    # Not every rule is made by `days_of_every_month`: only one that it makes of these days is said by them.
+    # Other rules look alike: the days say this one only if they lead back to it.
     try:
         parts = days_of_every_month(set(named))
     except UnclearRepeat:

@@ -6,4 +6,4 @@ The steps themselves are Alembic's, in the project's folder `migrations/`; a whe
 from typing import Final
 
 SCHEMA_REVISION: Final = "0004"
-"""The newest step that this code knows; a test holds it to `migrations/versions/`."""
+"""The newest revision, which this code needs. A test compares it with `migrations/versions/`."""

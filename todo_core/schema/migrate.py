@@ -1,4 +1,4 @@
-"""Brings a database up or down, a step of `migrations/versions/` at a time (Alembic)."""
+"""Bring a database up or down, a step of `migrations/versions/` at a time (Alembic)."""
 
 from __future__ import annotations
 

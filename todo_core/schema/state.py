@@ -1,4 +1,4 @@
-"""Tells where a database stands, without importing Alembic."""
+"""Read at which revision a database is, without importing Alembic."""
 
 from __future__ import annotations
 
