@@ -29,7 +29,7 @@ def storable(text: str) -> str:
 def name_key(name: str) -> str:
     """Fold a name, so that spellings that differ in case or compatibility variants are equal.
 
-    Source: Unicode Standard §3.13.5, compatibility caseless matching, here NFKC instead of NFKD.
+    Source: Unicode Standard, section 3.13, compatibility caseless matching; here with NFKC instead of NFKD.
     """
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 

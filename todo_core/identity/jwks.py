@@ -29,7 +29,8 @@ FRESH: Final = 300.0
 KEPT: Final = 4 * 3600.0
 """Seconds for which keys serve while their URL cannot be reached."""
 COOLDOWN: Final = 10.0
-"""Least seconds between the starts of two fetches: unknown key ids cannot flood the URL. A new key is known within."""
+"""Least seconds between the starts of two fetches, so that unknown key ids cannot flood the URL. A new key is known
+within this time."""
 COOLDOWN_WITHOUT_KEYS: Final = 1.0
 """The same in seconds, while there is no key that serves."""
 TIMEOUT: Final = 3.0

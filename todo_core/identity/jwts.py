@@ -24,7 +24,7 @@ from todo_core.text import storable, strict_json
 LEEWAY: Final = timedelta(seconds=30)
 """How far the issuer's clock may differ from ours."""
 MAX_TOKEN_BYTES: Final = 8192
-"""Longest token."""
+"""Length of the longest token, which is ASCII."""
 MAX_NESTING: Final = 8
 """Deepest nesting of objects and arrays in the header or the payload."""
 MAX_KID_LENGTH: Final = 256

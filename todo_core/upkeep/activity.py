@@ -20,7 +20,7 @@ from todo_core.storage.database import Database
 from todo_core.upkeep.background import Background
 
 REMEMBERED: Final = 10_000
-"""Users whose stored day is remembered, and most users whose day waits to be stored."""
+"""Most users for whom it is remembered that today is stored, and most whose day waits to be stored."""
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _log = structlog.get_logger()
