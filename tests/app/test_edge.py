@@ -8,7 +8,7 @@ import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -19,7 +19,6 @@ from structlog.testing import capture_logs
 from uvicorn.server import ServerState
 
 from http_edge.protocol import LimitedProtocol
-from tests.app import program as programs
 from tests.app.program import Program, Serving, logs
 from tests.redis import running_redis
 from tests.support import ADDRESS, token_of
@@ -179,10 +178,7 @@ main()
 """
     )
     script.chmod(0o755)
-    with ExitStack() as stack:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(programs, "TODO_MCP", str(script))
-            running = stack.enter_context(served_program.serve())
+    with replace(served_program, command=(str(script),)).serve() as running:
         yield replace(running, printed=serving.printed)  # where the token is
 
 
