@@ -17,6 +17,13 @@ ISSUER = "https://auth.example.test"
 AUDIENCE = "https://todo.example.test"
 ADDRESS = Address("127.0.0.1", 8000)
 
+MISTAKE = """
+CREATE FUNCTION mistake() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'INSERT into column' USING ERRCODE = 'division_by_zero'; END $$;
+CREATE TRIGGER mistake BEFORE INSERT ON todos FOR EACH ROW EXECUTE FUNCTION mistake()
+"""
+"""Stands for a statement of ours that PostgreSQL refuses: no fault of the database, and none of the request."""
+
 
 def with_database(url: str, database: str) -> str:
     """The same server's other database."""

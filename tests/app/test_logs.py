@@ -13,7 +13,7 @@ import pytest
 
 from tests.app.clients import GENERATIONS, over_http
 from tests.app.program import Program, Serving, logs
-from tests.support import AUDIENCE, ISSUER, JWT_SECRET
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET, MISTAKE
 
 PLANTED = "Planted-Title-8dc1"
 PASSWORD = "hunter2"
@@ -98,9 +98,9 @@ def test_requests_good_and_bad_leave_no_secret_and_no_title_in_the_log(logged: P
 
 @pytest.fixture
 def crashing(logged: Program) -> Iterator[Serving]:
-    """A server that cannot record changes: a fault that is nobody's input."""
+    """A server with a mistake in how it adds todos: a fault that is nobody's input."""
     with logged.serve() as serving:
-        _execute(logged, "REVOKE INSERT ON changes FROM todo_app")
+        _execute(logged, MISTAKE)
         yield serving
 
 
@@ -126,7 +126,7 @@ def test_a_crash_is_told_and_logged_without_what_people_wrote(crashing: Serving)
 
     crashes = [line for line in logs(crashing.stderr) if "crashed" in line["event"]]
     assert {line["event"] for line in crashes} == {"request_crashed", "tool_crashed"}
-    assert all("InsufficientPrivilegeError" in str(line) for line in crashes)
+    assert all("DivisionByZeroError" in str(line) for line in crashes)
     for secret in (PLANTED, token, JWT_SECRET):
         assert secret not in crashing.stderr
 

@@ -9,19 +9,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.faces import FaceName, call, http_client, refused
-from tests.support import ADDRESS, token_of
+from tests.support import ADDRESS, MISTAKE, token_of
 from todo_app.application import build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
 from todo_core.schema.migrate import migrate
 from todo_core.settings import Settings
-
-_MISTAKE = """
-CREATE FUNCTION mistake() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN RAISE EXCEPTION 'INSERT into column' USING ERRCODE = 'division_by_zero'; END $$;
-CREATE TRIGGER mistake BEFORE INSERT ON todos FOR EACH ROW EXECUTE FUNCTION mistake()
-"""
-"""Stands for a statement of ours that PostgreSQL refuses: no fault of the database, and none of the request."""
 
 
 @pytest.mark.requirement("RS3", "MC4")
@@ -32,7 +25,7 @@ async def test_a_crash_is_masked(face_name: FaceName, settings: Settings, empty_
         core: Core = app.core
         token = await token_of(Caller(core, await core.identity.local("ann"), "test"))
         connection = await asyncpg.connect(empty_database_url)
-        await connection.execute(_MISTAKE)
+        await connection.execute(MISTAKE)
         await connection.close()
 
         async with AsyncExitStack() as stack:

@@ -260,6 +260,19 @@ async def test_the_parents_that_a_subtask_restores_leave_their_deleted_list_with
     assert restored["subtasks_changed"] == 1
 
 
+async def test_an_open_parent_that_a_done_subtask_restores_reopens_what_is_above_it(ann: Caller) -> None:
+    top, middle, bottom = await line(ann, 2)
+    await ann.perform(todos.complete, [bottom])
+    await ann.perform(todos.delete, [middle])
+    await ann.perform(todos.complete, [top])
+
+    await ann.perform(todos.restore, [bottom])
+
+    page = await ann.perform(todos.find, TodoFilter(status="all"))
+    done = {row["id"]: row["is_completed"] for row in orjson.loads(page.json)}
+    assert done == {top: False, middle: False, bottom: True}
+
+
 async def test_a_repeating_subtask_comes_again_below_its_parent_only(ann: Caller) -> None:
     weekly = {"due": "tomorrow", "repeat": "weekly"}
     new = [TodoCreate(title="parent", **weekly), TodoCreate(title="subtask", parent_index=0, **weekly)]

@@ -338,7 +338,7 @@ def restore(w: Writing, ids: Sequence[int], if_version: int | None = None) -> li
         for relative in [*back, *before.above(todo.id)]:
             w.put(relative.id, deleted=None)
             done.along.add(relative.id)
-        for returned in back:
+        for returned in [*back, *before.above(todo.id)]:
             if returned.completed is None:
                 _set_completed(w, returned.id, False, done)
         top = [w.state.todos[todo.id], *w.state.above(todo.id)][-1]

@@ -14,7 +14,7 @@ from tests.bad_values import LIMIT
 from tests.faces import http_client, rpc
 from tests.rest.conftest import ORIGIN
 from tests.rest.problems import problem
-from tests.support import ADDRESS, drop_database, token_of
+from tests.support import ADDRESS, MISTAKE, drop_database, token_of
 from todo_app.application import Application, build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
@@ -218,10 +218,10 @@ async def test_an_answer_to_a_crash_has_them_too(
         core: Core = app.core
         token = await token_of(Caller(core, await core.identity.local("ann"), "test"))
         connection = await asyncpg.connect(empty_database_url)
-        await connection.execute("ALTER TABLE todos RENAME COLUMN title TO gone")
+        await connection.execute(MISTAKE)
         await connection.close()
         async with http_client(app, token) as http:
-            response = await http.get(TODOS, headers={"Origin": ORIGIN})
+            response = await http.post(TODOS, json={"title": "a"}, headers={"Origin": ORIGIN})
 
     problem(response, 500, "internal_error")
     check(response)

@@ -51,7 +51,7 @@ def _trash(family: Family, todo_id: int) -> Patches:
 def _restore(family: Family, todo_id: int) -> Patches:
     """Restore the subtasks that went to the trash at the same moment, and the parents.
 
-    Completed parents are reopened if the todo, or a subtask that is restored with it, is open.
+    A completed parent is reopened if anything below it that comes back is open: the todo, a subtask, or a parent.
     """
     moment = family.deleted_before(todo_id)
     if moment is None:
@@ -62,6 +62,7 @@ def _restore(family: Family, todo_id: int) -> Patches:
     for parent in family.above(todo_id):
         if patch := _make_room(parent, is_open=is_open):
             patches.append((parent.id, patch))
+        is_open = is_open or parent.completed_at is None
     return patches
 
 
