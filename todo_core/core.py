@@ -100,7 +100,7 @@ async def _cursor_key(database: Database) -> bytes:
         ConfigurationError: The database is not migrated, or is behind a pooler that was not declared.
     """
     try:
-        async with database.begin(read_only=True) as transaction:
+        async with database.begin(read_only=True, starting=True) as transaction:
             key: bytes = await transaction.value(queries.CURSOR_KEY)
             return key
     except asyncpg.InvalidParameterValueError as error:  # there is no role `todo_app`

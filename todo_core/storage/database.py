@@ -14,9 +14,10 @@ from typing import Any, Final, Literal
 import anyio
 import asyncpg
 
+from todo_core.errors import Unavailable
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.dsn import is_behind_pooler
-from todo_core.storage.faults import RAISED, is_fault, unavailable
+from todo_core.storage.faults import RAISED, is_fault, log_fault
 from todo_core.storage.statements import Statement
 
 APP_ROLE: Final = "todo_app"
@@ -198,7 +199,8 @@ class Database:
                 await self._pool.release(connection)
         except RAISED as error:
             if is_fault(error):
-                raise unavailable(error) from error
+                log_fault(error)
+                raise Unavailable from error
             raise
 
     @asynccontextmanager
@@ -210,6 +212,7 @@ class Database:
         read_only: bool = False,
         lock: bool = False,
         role: Role = APP_ROLE,
+        starting: bool = False,
     ) -> AsyncIterator[Transaction]:
         """Run a transaction, which begins in one round trip; commit it at the end, roll it back on an error.
 
@@ -222,6 +225,7 @@ class Database:
             read_only: Refuse writes.
             lock: Wait for the user's other writes, so that they commit one after another.
             role: The role to act as.
+            starting: Whether the program starts: it tells itself what is wrong with the database, so no log does.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached, or took too long.
@@ -254,7 +258,9 @@ class Database:
                     await self._pool.release(connection)
         except RAISED as error:
             if is_fault(error, read_only=read_only):
-                raise unavailable(error) from error
+                if not starting:
+                    log_fault(error)
+                raise Unavailable from error
             raise
 
     async def _give_up(self, connection: Connection) -> None:

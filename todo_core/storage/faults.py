@@ -12,8 +12,6 @@ from typing import Final
 import asyncpg
 import structlog
 
-from todo_core.errors import Unavailable
-
 RAISED: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError)
 """All that asyncpg raises; `is_fault` says which of it is a fault of the database."""
 
@@ -80,7 +78,6 @@ def is_fault(error: BaseException, *, read_only: bool = False) -> bool:
     return state in _STATES or state[:2] in _CLASSES
 
 
-def unavailable(error: BaseException) -> Unavailable:
-    """Log a fault of the database in one line, and return its refusal."""
+def log_fault(error: BaseException) -> None:
+    """Log the cause of a fault in one line."""
     _log.warning("database_unavailable", error=type(error).__name__, sqlstate=sqlstate_of(error))
-    return Unavailable()
