@@ -35,7 +35,7 @@ async def caller_once(
         Header(description="true: answer as if it were done, and change nothing."),
     ] = "false",
 ) -> Caller:
-    """The caller of a request that changes something, at most once under its key."""
+    """Return the caller of a request that changes something, at most once under its key."""
     return me.once(idempotency_key, dry_run=dry_run == "true")
 
 

@@ -20,7 +20,7 @@ _ENTITY_TAG = re.compile(r'"([1-9][0-9]{0,8})(?:\.[0-9a-f]{8})?"', re.ASCII)
 
 
 def versions(if_match: str | None) -> list[int] | None:
-    """The versions that the header accepts; an entity tag that is not ours, or a weak one, matches nothing.
+    """Return the versions that the header accepts; an entity tag that is not ours, or a weak one, matches nothing.
 
     What follows the version in an entity tag is for caches.
     """

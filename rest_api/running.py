@@ -150,7 +150,7 @@ class _Call:
 
 
 def _given(field: ModelField, where: str, request: Request, body: object) -> object:
-    """What the request gives for a parameter."""
+    """Return what the request has for a parameter, or `_MISSING`."""
     if where == "path":
         return request.path_params[field.alias]
     if where == "header":
@@ -179,7 +179,7 @@ def _model(field: ModelField) -> type[BaseModel]:
 
 @cache
 def _tags(field: ModelField) -> frozenset[str]:
-    """The tags of a tagged union, which pydantic puts into the location of an error."""
+    """Return the tags of a tagged union, which pydantic puts into the location of an error."""
     kind: Any = Annotated[field.field_info.annotation, field.field_info]
     schema = TypeAdapter(kind).json_schema()
     return frozenset(schema.get("discriminator", {}).get("mapping", ()))

@@ -209,7 +209,7 @@ class Caller:
         return cls(core, await core.identity.authenticate(token, address), via, client, tell_budget=tell_budget)
 
     def once(self, key: str | None, *, dry_run: bool = False) -> Caller:
-        """The same caller, for a request that happens at most once under `key`, or as a dry run not at all."""
+        """Return this caller for a request that happens at most once under `key`, or, as a dry run, not at all."""
         return self if key is None and not dry_run else replace(self, idempotency_key=key, dry_run=dry_run)
 
     def may(self, scope: Scope) -> bool:

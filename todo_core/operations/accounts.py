@@ -86,5 +86,5 @@ async def _read_other(tx: Tx, user_id: int) -> str:
 
 
 def _recorded(account: str) -> str:
-    """What the record keeps: nothing personal that would outlive a deletion."""
+    """Return what the record keeps of an account: nothing personal, for it outlives a deletion."""
     return json_text({"suspended_at": orjson.loads(account)["suspended_at"]})
