@@ -3,35 +3,35 @@
 Users are fresh for each test and row-level security keeps tests apart, so commits are real and
 workers run side by side. `TODO_TEST_DATABASE_URL` names another server to use, such as
 PostgreSQL 15; its user must be allowed to make databases and roles.
+
+Fixtures import the product when they run, not when this file is read: tests that need no database start at once.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import asyncpg
 import pytest
 
-from tests.support import ADDRESS, AUDIENCE, ISSUER, JWT_SECRET, drop_database, with_database
-from todo_app.application import Application, build
-from todo_core.boundary.operation import Caller
-from todo_core.core import Core
-from todo_core.schema.migrate import migrate
-from todo_core.settings import Settings
+if TYPE_CHECKING:
+    from todo_app.application import Application
+    from todo_core.boundary.operation import Caller
+    from todo_core.core import Core
+    from todo_core.settings import Settings
 
 _FOLDER = "TODO_TEST_POSTGRES_FOLDER"
-_TEMPLATE = "todo_template"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-specs", action="store_true", help="Write the snapshots in specs/ anew.")
+    parser.addoption("--exhaustive", action="store_true", help="Run exhaustive cases too.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,6 +49,45 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(os.environ.pop(_FOLDER), ignore_errors=True)
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return two workers; none for a single file, which has ended before a worker has begun."""
+    return 0 if len(config.args) == 1 and ".py" in config.args[0] else 2
+
+
+# --- exhaustive cases --------------------------------------------------------------------------
+
+_LEFT_OUT = pytest.StashKey[int]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out exhaustive cases, unless an option or the name of a test asks for them."""
+    asked_for = config.option.exhaustive or "exhaustive" in config.option.markexpr
+    if asked_for or any("::" in argument for argument in config.args):
+        return
+    left_out = [item for item in items if item.get_closest_marker("exhaustive")]
+    items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
+    config.stash[_LEFT_OUT] = len(left_out)
+    config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the number from a worker; each collects everything."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash.get(_LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[_LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how many cases were left out, and how to run them."""
+    if left_out := config.stash.get(_LEFT_OUT, 0):
+        terminalreporter.write_line(f"{left_out} exhaustive cases were left out: run them with -m exhaustive.")
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A running PostgreSQL server."""
@@ -63,37 +102,31 @@ def postgres_url() -> Iterator[str]:
     server.cleanup()
 
 
-async def _create_from_template(url: str, database: str) -> None:
-    """A migrated database; the first worker to come makes the template."""
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute("SELECT pg_advisory_lock(1)")
-        if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", _TEMPLATE):
-            await connection.execute(f"CREATE DATABASE {_TEMPLATE}")
-            await migrate(with_database(url, _TEMPLATE))
-        await connection.execute(f"CREATE DATABASE {database} TEMPLATE {_TEMPLATE}")
-    finally:
-        await connection.close()
-
-
 @pytest.fixture(scope="session")
 def database_url(postgres_url: str) -> Iterator[str]:
     """This worker's own migrated database."""
-    name = f"todo_{uuid4().hex[:12]}"
-    asyncio.run(_create_from_template(postgres_url, name))
-    yield with_database(postgres_url, name)
-    asyncio.run(drop_database(postgres_url, name))
+    from tests.databases import new_database
+
+    with new_database(postgres_url, migrated=True) as url:
+        yield url
 
 
 @pytest.fixture
-async def empty_database_url(postgres_url: str) -> AsyncIterator[str]:
+def empty_database_url(postgres_url: str) -> Iterator[str]:
     """A database that was never migrated."""
-    name = f"todo_{uuid4().hex[:12]}"
-    connection = await asyncpg.connect(postgres_url)
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
-    yield with_database(postgres_url, name)
-    await drop_database(postgres_url, name)
+    from tests.databases import new_database
+
+    with new_database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_database_url(postgres_url: str) -> Iterator[str]:
+    """A migrated database that a test may spoil."""
+    from tests.databases import new_database
+
+    with new_database(postgres_url, migrated=True) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +136,9 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def settings() -> Settings:
+    from tests.support import AUDIENCE, ISSUER, JWT_SECRET
+    from todo_core.settings import Settings
+
     # All tests come from one address: the wrong tokens of one would make the next one wait.
     return Settings.load(jwt_secret=JWT_SECRET, jwt_issuer=ISSUER, jwt_audience=AUDIENCE, login_limit="off")
 
@@ -110,6 +146,9 @@ def settings() -> Settings:
 @pytest.fixture(scope="session")
 async def app(settings: Settings, database_url: str) -> AsyncIterator[Application]:
     """The application as it is served, with its lifespan entered."""
+    from tests.faces import ADDRESS
+    from todo_app.application import build
+
     application = build(settings, database_url, ADDRESS)
     async with application.running():
         yield application
@@ -125,6 +164,7 @@ def core(app: Application) -> Core:
 @pytest.fixture
 def new_user(core: Core) -> Callable[[], Awaitable[Caller]]:
     """Makes a user that no other test knows."""
+    from todo_core.boundary.operation import Caller
 
     async def make() -> Caller:
         return Caller(core, await core.identity.local(f"user-{uuid4().hex}"), "test")
@@ -147,4 +187,6 @@ async def bob(new_user: Callable[[], Awaitable[Caller]]) -> Caller:
 @pytest.fixture
 async def ada(core: Core) -> Caller:
     """An admin."""
+    from todo_core.boundary.operation import Caller
+
     return Caller(core, await core.identity.local(f"admin-{uuid4().hex}", "admin"), "test")

@@ -12,9 +12,10 @@ import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from todo_app.application import Application
+from todo_app.application import Address, Application
 
-BASE = "http://127.0.0.1:8000"
+ADDRESS = Address("127.0.0.1", 8000)
+BASE = f"http://{ADDRESS.host}:{ADDRESS.port}"
 FaceName = Literal["rest", "mcp-2026", "mcp-2025"]
 FACES: tuple[FaceName, ...] = ("rest", "mcp-2026", "mcp-2025")
 PROFILE = ("display_name", "time_zone", "locale", "week_start")

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit, urlunsplit
-
-import asyncpg
-
-from todo_app.application import Address
 from todo_core.boundary.operation import Caller
 from todo_core.identity.scopes import Scope
 from todo_core.models.tokens import TokenCreate
@@ -15,7 +10,6 @@ from todo_core.operations import tokens
 JWT_SECRET = "a-secret-of-at-least-thirty-two-bytes!"
 ISSUER = "https://auth.example.test"
 AUDIENCE = "https://todo.example.test"
-ADDRESS = Address("127.0.0.1", 8000)
 
 MISTAKE = """
 CREATE FUNCTION mistake() RETURNS trigger LANGUAGE plpgsql AS
@@ -25,21 +19,8 @@ CREATE TRIGGER mistake BEFORE INSERT ON todos FOR EACH ROW EXECUTE FUNCTION mist
 """Stands for a statement of ours that PostgreSQL refuses: no fault of the database, and none of the request."""
 
 
-def with_database(url: str, database: str) -> str:
-    """The same server's other database."""
-    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
-
-
-async def drop_database(url: str, database: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
-    finally:
-        await connection.close()
-
-
 async def token_of(caller: Caller, *scopes: Scope) -> str:
-    """An API token of a user; by default with every scope that the user has."""
+    """Make an API token of a user; by default with every scope that the user has."""
     wanted = TokenCreate(name="test", scopes=list(scopes) or sorted(caller.principal.scopes))
     made = await caller.perform(tokens.create, wanted)
     assert made.secret is not None

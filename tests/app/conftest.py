@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
-import asyncpg
 import pytest
 
 from tests.app.program import Program, Serving
-from tests.support import AUDIENCE, ISSUER, JWT_SECRET, drop_database, with_database
-
-
-@contextmanager
-def _empty_database(server: str) -> Iterator[str]:
-    """A database that was never migrated."""
-    name = f"todo_{uuid4().hex[:12]}"
-
-    async def make() -> None:
-        connection = await asyncpg.connect(server)
-        await connection.execute(f"CREATE DATABASE {name}")
-        await connection.close()
-
-    asyncio.run(make())
-    try:
-        yield with_database(server, name)
-    finally:
-        asyncio.run(drop_database(server, name))
+from tests.databases import new_database
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET
 
 
 @pytest.fixture
-def program(tmp_path: Path, postgres_url: str) -> Iterator[Program]:
+def program(tmp_path: Path, empty_database_url: str) -> Program:
     """`todo-mcp` on a database that was never migrated."""
-    with _empty_database(postgres_url) as url:
-        yield Program(tmp_path / "program", {"TODO_DATABASE_URL": url})
+    return Program(tmp_path / "program", {"TODO_DATABASE_URL": empty_database_url})
 
 
 @pytest.fixture(scope="module")
 def served_database_url(postgres_url: str) -> Iterator[str]:
     """The database of the tests that share a server."""
-    with _empty_database(postgres_url) as url:
+    with new_database(postgres_url) as url:
         yield url
 
 

@@ -20,8 +20,9 @@ from uvicorn.server import ServerState
 
 from http_edge.protocol import LimitedProtocol
 from tests.app.program import Program, Serving, logs
+from tests.faces import ADDRESS
 from tests.redis import running_redis
-from tests.support import ADDRESS, token_of
+from tests.support import token_of
 from todo_app.application import Application, build
 from todo_core.boundary.operation import Caller
 from todo_core.settings import Settings

@@ -7,8 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
-from tests.faces import Json
-from tests.support import ADDRESS
+from tests.faces import ADDRESS, Json
 from todo_app.application import Application, build
 from todo_core.settings import Settings
 

@@ -8,23 +8,21 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from tests.faces import FaceName, call, http_client, refused
-from tests.support import ADDRESS, MISTAKE, token_of
+from tests.faces import ADDRESS, FaceName, call, http_client, refused
+from tests.support import MISTAKE, token_of
 from todo_app.application import build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
-from todo_core.schema.migrate import migrate
 from todo_core.settings import Settings
 
 
 @pytest.mark.requirement("RS3", "MC4")
-async def test_a_crash_is_masked(face_name: FaceName, settings: Settings, empty_database_url: str) -> None:
-    await migrate(empty_database_url)
-    app = build(settings, empty_database_url, ADDRESS)
+async def test_a_crash_is_masked(face_name: FaceName, settings: Settings, fresh_database_url: str) -> None:
+    app = build(settings, fresh_database_url, ADDRESS)
     async with app.running():
         core: Core = app.core
         token = await token_of(Caller(core, await core.identity.local("ann"), "test"))
-        connection = await asyncpg.connect(empty_database_url)
+        connection = await asyncpg.connect(fresh_database_url)
         await connection.execute(MISTAKE)
         await connection.close()
 

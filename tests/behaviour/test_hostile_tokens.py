@@ -28,9 +28,8 @@ from tests.behaviour.hostile_tokens import (
     trusted,
 )
 from tests.core.support import on_the_wire
-from tests.faces import FACES, FaceName, http_client, rpc
+from tests.faces import ADDRESS, FACES, FaceName, http_client, rpc
 from tests.keys import KeyServer, key_set, outside, page
-from tests.support import ADDRESS
 from todo_app.application import Application, build
 from todo_core.settings import Settings
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.contract.project import name_of
-from tests.support import ADDRESS
+from tests.contract.project import Compare, name_of
+from tests.faces import ADDRESS
 from todo_app.application import Application, build
 from todo_core.settings import Settings
-
-Compare = Callable[[Path, Any], None]
 
 
 @pytest.fixture(scope="session")

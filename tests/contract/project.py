@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SPECS: Final = ROOT / "specs"
@@ -14,6 +14,9 @@ TOOLS: Final = frozenset(path.stem for path in (SPECS / "mcp" / "tools").glob("*
 """The tools of the contract."""
 PACKAGES: Final = ("todo_core", "http_edge", "rest_api", "mcp_server", "todo_app")
 """What a wheel installs."""
+
+Compare = Callable[[Path, Any], None]
+"""Holds a snapshot to what it shows: the fixture `compare`."""
 
 
 def product_files() -> list[Path]:

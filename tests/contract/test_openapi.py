@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.contract.conftest import Compare
-from tests.contract.project import SPECS
+from tests.contract.project import SPECS, Compare
 from tests.faces import http_client
 from todo_app.application import Application
 

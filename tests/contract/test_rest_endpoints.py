@@ -16,7 +16,7 @@ from rest_api.declaring import EXPOSED
 from rest_api.problems import Problem
 from tests.contract import markdown, shapes
 from tests.contract.project import SPECS, name_of, proofs_in, suite_files
-from tests.support import ADDRESS
+from tests.faces import ADDRESS
 from todo_app.application import build
 from todo_core.boundary.operation import OPERATIONS
 from todo_core.errors import ConfirmationRequired, Forbidden, TodoError

@@ -15,8 +15,7 @@ from mcp_server.http import PATH
 from mcp_server.server import FEATURES
 from mcp_server.toolbox import EXPOSED
 from tests.contract import markdown, shapes
-from tests.contract.conftest import Compare
-from tests.contract.project import SPECS, name_of
+from tests.contract.project import SPECS, Compare, name_of
 from tests.faces import FaceName, call, http_client, rpc
 from tests.support import token_of
 from todo_app.application import Application

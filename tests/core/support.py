@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -16,6 +18,7 @@ import orjson
 import pytest
 from sqlalchemy import BigInteger, select
 
+from todo_core import operations
 from todo_core.boundary.operation import OPERATIONS, Caller, Operation, operation
 from todo_core.boundary.results import Changed, Done
 from todo_core.core import Core
@@ -26,6 +29,9 @@ from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import todos
 from todo_core.storage.dsn import asyncpg_dsn
 from todo_core.storage.statements import Statement, parameter
+
+for module in iter_modules(operations.__path__, f"{operations.__name__}."):
+    import_module(module.name)  # `OPERATIONS` has all of them, whichever file runs alone
 
 Snapshot = dict[str, list[dict[str, Any]]]
 _METHODS = ("execute", "fetch", "fetchrow", "fetchval")

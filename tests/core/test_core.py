@@ -11,6 +11,7 @@ from tests.keys import KeyServer, ed_pair, key_set, page
 from todo_core.core import Core
 from todo_core.errors import Unavailable
 from todo_core.schema import SCHEMA_REVISION
+from todo_core.schema.migrate import migrate
 from todo_core.settings import ConfigurationError
 
 
@@ -79,7 +80,8 @@ async def test_every_process_of_an_installation_seals_cursors_alike(core: Core, 
 
 @pytest.mark.requirement("TD4")
 async def test_two_installations_seal_cursors_differently(
-    core: Core, fresh_database_url: str, another_core: CoreOpener
+    core: Core, empty_database_url: str, another_core: CoreOpener
 ) -> None:
-    async with another_core(fresh_database_url) as other:
+    await migrate(empty_database_url)
+    async with another_core(empty_database_url) as other:
         assert other.cursors.make([1, 2], "scope") != core.cursors.make([1, 2], "scope")

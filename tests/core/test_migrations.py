@@ -32,7 +32,7 @@ from tests.core.support import (
     titles_of,
     until,
 )
-from tests.support import drop_database, with_database
+from tests.databases import drop_database, with_database
 from todo_core.boundary.operation import Caller
 from todo_core.errors import Suspended
 from todo_core.models import METADATA

@@ -18,10 +18,9 @@ from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull,
 from pydantic import AnyUrl
 from structlog.testing import capture_logs
 
-from tests.faces import BASE, FACES, FaceName, Json, RefusedError, face, http_client, rpc
+from tests.faces import ADDRESS, BASE, FACES, FaceName, Json, RefusedError, face, http_client, rpc
 from tests.interop.better_auth.server import CALLBACK, BetterAuth, Person, require_node, running
-from tests.interop.conftest import node_project
-from tests.support import ADDRESS
+from tests.interop.installing import node_project
 from todo_app.application import Application, build
 from todo_core.identity.jwks import COOLDOWN
 from todo_core.identity.jwts import LEEWAY

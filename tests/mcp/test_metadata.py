@@ -10,9 +10,8 @@ import pytest
 from mcp.shared.auth import ProtectedResourceMetadata
 
 from tests.bad_values import MARKER
-from tests.faces import http_client
+from tests.faces import ADDRESS, http_client
 from tests.rest.problems import problem
-from tests.support import ADDRESS
 from todo_app.application import Application, Only, build
 from todo_core.settings import ConfigurationError, Settings
 

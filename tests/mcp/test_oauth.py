@@ -22,9 +22,9 @@ from pydantic import AnyUrl
 
 from mcp_server.toolbox import EXPOSED
 from tests.bad_values import MARKER
-from tests.faces import FaceName, Json, McpFace, call, http_client, refused, rpc, turned_away
+from tests.faces import ADDRESS, FaceName, Json, McpFace, call, http_client, refused, rpc, turned_away
 from tests.mcp.authorization_server import AuthorizationServer, Person, serving
-from tests.support import ADDRESS, token_of
+from tests.support import token_of
 from todo_app.application import Application, build
 from todo_core.boundary.operation import OPERATIONS, Caller
 from todo_core.identity.jwts import LEEWAY

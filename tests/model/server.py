@@ -12,13 +12,13 @@ from uuid import uuid4
 
 import httpx2
 
-from tests.faces import http_client
+from tests.faces import ADDRESS, http_client
 from tests.model.dates import Json
 from tests.model.model import State
 from tests.model.people import Person
 from tests.model.rows import Entity, Profile, TodoList
 from tests.model.wire import read
-from tests.support import ADDRESS, token_of
+from tests.support import token_of
 from todo_app.application import build
 from todo_core.boundary.operation import Caller
 from todo_core.settings import Settings

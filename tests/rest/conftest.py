@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Final
 
 import httpx2
 import pytest
 
-from tests.faces import http_client
-from tests.support import ADDRESS, token_of
+from tests.faces import ADDRESS, http_client
+from tests.rest.support import ORIGIN
+from tests.support import token_of
 from todo_app.application import Application, build
 from todo_core.boundary.operation import Caller
 from todo_core.settings import Settings
-
-ORIGIN: Final = "https://web.example.test"
-"""Whose pages may call the public application."""
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ import httpx2
 import pytest
 
 from tests.bad_values import LIMIT
-from tests.faces import http_client, rpc
-from tests.rest.conftest import ORIGIN
+from tests.databases import drop_database
+from tests.faces import ADDRESS, http_client, rpc
 from tests.rest.problems import problem
-from tests.support import ADDRESS, MISTAKE, drop_database, token_of
+from tests.rest.support import ORIGIN
+from tests.support import MISTAKE, token_of
 from todo_app.application import Application, build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
-from todo_core.schema.migrate import migrate
 from todo_core.settings import Settings
 
 pytestmark = pytest.mark.requirement("RS5")
@@ -188,14 +188,13 @@ async def test_no_page_is_served_whose_own_script_may_not_run(http: httpx2.Async
 
 
 @pytest.fixture
-async def broken(settings: Settings, postgres_url: str, empty_database_url: str) -> AsyncIterator[httpx2.AsyncClient]:
+async def broken(settings: Settings, postgres_url: str, fresh_database_url: str) -> AsyncIterator[httpx2.AsyncClient]:
     """The client of an application whose database is gone."""
-    await migrate(empty_database_url)
-    app: Application = build(settings, empty_database_url, ADDRESS)
+    app: Application = build(settings, fresh_database_url, ADDRESS)
     async with app.running():
         core: Core = app.core
         token = await token_of(Caller(core, await core.identity.local("ann"), "test"))
-        await drop_database(postgres_url, urlsplit(empty_database_url).path.strip("/"))
+        await drop_database(postgres_url, urlsplit(fresh_database_url).path.strip("/"))
         async with http_client(app, token) as client:
             yield client
 
@@ -210,14 +209,13 @@ async def test_an_answer_in_an_outage_has_them_too(broken: httpx2.AsyncClient) -
 
 @pytest.mark.parametrize("origins", [(), (ORIGIN,)], ids=["for agents alone", "also for browsers"])
 async def test_an_answer_to_a_crash_has_them_too(
-    settings: Settings, empty_database_url: str, origins: tuple[str, ...]
+    settings: Settings, fresh_database_url: str, origins: tuple[str, ...]
 ) -> None:
-    await migrate(empty_database_url)
-    app = build(settings.model_copy(update={"cors_origins": origins}), empty_database_url, ADDRESS)
+    app = build(settings.model_copy(update={"cors_origins": origins}), fresh_database_url, ADDRESS)
     async with app.running():
         core: Core = app.core
         token = await token_of(Caller(core, await core.identity.local("ann"), "test"))
-        connection = await asyncpg.connect(empty_database_url)
+        connection = await asyncpg.connect(fresh_database_url)
         await connection.execute(MISTAKE)
         await connection.close()
         async with http_client(app, token) as http:

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.faces import FaceName, http_client, rpc
-from tests.rest.conftest import ORIGIN
+from tests.rest.support import ORIGIN
 from todo_app.application import Application
 
 pytestmark = pytest.mark.requirement("RS5")

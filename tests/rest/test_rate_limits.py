@@ -11,10 +11,10 @@ import httpx2
 import orjson
 import pytest
 
-from tests.faces import BASE, FaceName, Json, call, refused, rpc
+from tests.faces import ADDRESS, BASE, FaceName, Json, call, refused, rpc
 from tests.redis import running_redis
 from tests.rest.problems import problem
-from tests.support import ADDRESS, AUDIENCE, ISSUER, JWT_SECRET, token_of
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_app.application import Application, build
 from todo_core.boundary.operation import Caller
 from todo_core.models.todos import TodoFilter

@@ -1,0 +1,56 @@
+"""Databases of the tests' PostgreSQL server: empty ones, and copies of a migrated one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+
+from todo_core.schema.migrate import migrate
+
+_TEMPLATE = "todo_template"
+
+
+@contextmanager
+def new_database(server: str, *, migrated: bool = False) -> Iterator[str]:
+    """Make a database of the server at a URL, and drop it at the end; its own URL."""
+    name = f"todo_{uuid4().hex[:12]}"
+    asyncio.run(_create(server, name, migrated=migrated))
+    try:
+        yield with_database(server, name)
+    finally:
+        asyncio.run(drop_database(server, name))
+
+
+async def _create(server: str, name: str, *, migrated: bool) -> None:
+    connection = await asyncpg.connect(server)
+    try:
+        if not migrated:
+            await connection.execute(f"CREATE DATABASE {name}")
+            return
+        # The first process to come makes the template; PostgreSQL copies it for one at a time.
+        await connection.execute("SELECT pg_advisory_lock(1)")
+        if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", _TEMPLATE):
+            await connection.execute(f"CREATE DATABASE {_TEMPLATE}")
+            await migrate(with_database(server, _TEMPLATE))
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+    finally:
+        await connection.close()
+
+
+def with_database(url: str, database: str) -> str:
+    """The URL of the same server's other database."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+async def drop_database(url: str, database: str) -> None:
+    """Drop a database, whoever is connected to it."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+    finally:
+        await connection.close()
