@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final
 
 from tests.model.dates import Json
 from tests.model.model import Refused
 from tests.model.people import TIMES, Outcome, Person
-from tests.model.rows import Change, Todo
+from tests.model.rows import Change, Todo, TodoList
 from tests.model.todos import MAX_DEPTH, Done
 from tests.model.wire import TOOLS, Answer, How, Item, Request
 
@@ -197,13 +198,21 @@ class Comparison:
                 same("is recorded", recorded is not None, row is not None)
                 if row is not None and recorded is not None:
                     self._recorded(row, recorded)
+        self.order(write.person)
         change = Change(record["id"], write.request.kind, outcome.entries, write.undoes)
         write.person.changes[change.id] = change
         if write.undoes is not None:
             write.person.changes[write.undoes].undone_by = change.id
 
+    def order(self, person: Person) -> None:
+        """The positions that the record told put lists in the order that the model has."""
+        lists = person.state.live_lists()
+        same("order of lists", [one.id for one in sorted(lists, key=lambda one: one.position)], [*person.state.order])
+
     def _recorded(self, row: Any, recorded: Json) -> None:
         same("recorded version", recorded["version"], row.version)
+        if isinstance(row, TodoList):
+            same("recorded position", Fraction(recorded["position"]), row.position)
         if isinstance(row, Todo):
             shown: Json = {name: getattr(row, name) for name in _RECORDED}
             shown["repeat"] = row.repeat.read() if row.repeat else None

@@ -18,7 +18,7 @@ from tests.model.dates import Json
 from tests.model.model import Refused, State, Writing
 from tests.model.people import Person
 from tests.model.rows import Entity, Row, Todo
-from tests.model.server import START, NewIds, Server
+from tests.model.server import START, Recorded, Server
 from tests.model.strategies import GONE, NO_SUCH_ID, STRANGE, UNKNOWN
 from tests.model.wire import Answer, How, Request, read, send, tool
 
@@ -116,12 +116,14 @@ class Ground(RuleBasedStateMachine):
         answer = self.server.run(send(http, request, how, key))
         note(f"{who} {how}: {request} -> {answer}")
         record = None if answer.change_id is None else self.server.run(read(http, f"/changes/{answer.change_id}"))
+        recorded = Recorded(record)
         w = Writing(
             person.state.copy(),
             next(self._moments),
             self.server.now,
-            NewIds(record),
+            recorded.new_id,
             lambda entity, row_id: self._code(who, entity, row_id),
+            recorded.position_of,
             is_confirmed=how.face == "rest" or how.dry_run,
         )
         try:

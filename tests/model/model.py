@@ -1,8 +1,8 @@
 """The domain as a model: a person's rows in plain Python, and what each write makes of lists, tags and the profile.
 
-It follows the words of `specs/domain/todos.md` and of the operations, not their code. Rows are immutable, so a state
-is copied by copying its dictionaries; the record of changes is the difference between the states before and after a
-write. What the model cannot know, the ids of new rows and the moments of writes, it takes from the answers.
+It follows the words of `specs/domain/todos.md`, not the code. Rows are immutable, so a state is copied by copying its
+dictionaries; the record of changes is the difference between the states before and after a write. What the model cannot
+know, the ids of new rows, the positions of lists and the moments of writes, it takes from the answers.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
-from itertools import count
 from typing import Any
+from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 from tests.model.dates import Json
@@ -36,13 +36,15 @@ class State:
 
     profile: Profile
     lists: dict[int, TodoList]
+    order: tuple[int, ...]
+    """The ids of live lists, in their order."""
     todos: dict[int, Todo] = field(default_factory=dict)
     tags: dict[int, Tag] = field(default_factory=dict)
     links: frozenset[tuple[int, int]] = frozenset()
     """Which todo has which tag."""
 
     def copy(self) -> State:
-        return State(self.profile, dict(self.lists), dict(self.todos), dict(self.tags), self.links)
+        return State(self.profile, dict(self.lists), self.order, dict(self.todos), dict(self.tags), self.links)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -54,9 +56,7 @@ class State:
 
     def live_lists(self) -> list[TodoList]:
         """In their order."""
-        return sorted(
-            (one for one in self.lists.values() if not one.is_deleted), key=lambda one: (one.position, one.id)
-        )
+        return [self.lists[list_id] for list_id in self.order]
 
     def live_tags(self) -> list[Tag]:
         """In alphabetical order."""
@@ -89,15 +89,9 @@ class State:
         return sum(one.is_open and one.list_id == list_id for one in self.todos.values())
 
 
-def between(low: Fraction, high: Fraction) -> Fraction:
-    """The decimal number of the fewest places between two others, as near to the middle as these allow."""
-    found = (Fraction(round((low + high) / 2, places)) for places in count())
-    return next(one for one in found if low < one < high)
-
-
 def name_key(name: str) -> str:
-    """What two spellings of one name share."""
-    return name.casefold()
+    """Return what two spellings of one name share: NFKC, casefold, NFKC (`specs/domain/todos.md`)."""
+    return normalize("NFKC", normalize("NFKC", name).casefold())
 
 
 @dataclass(slots=True)
@@ -112,6 +106,8 @@ class Writing:
     """The id of a new row, by its title or name."""
     code_of: Callable[[Entity, int], str]
     """Why there is no such row."""
+    position_of: Callable[[int], Fraction | None]
+    """The position of a list after the write; None where the record has none."""
     is_confirmed: bool = True
     retagged: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
     """The tags before and after, of todos whose tags were changed."""
@@ -179,8 +175,9 @@ class Writing:
 
     def add_list(self, item: Json) -> int:
         self._require_free(item["name"], None)
-        made = TodoList(self.new_id("list", item["name"]), item["name"], self._position(item.get("position"), None))
-        self.state.lists[made.id] = replace(made, colour=item.get("colour", "grey"))
+        made = TodoList(self.new_id("list", item["name"]), item["name"], Fraction(), item.get("colour", "grey"))
+        self.state.lists[made.id] = made
+        self._place(made.id, item.get("position"))
         return made.id
 
     def update_list(self, item: Json) -> int:
@@ -192,21 +189,31 @@ class Writing:
         if "name" in item:
             self._require_free(item["name"], one.id)
         new: Json = {name: item[name] for name in ("name", "colour", "is_archived") if name in item}
-        if "position" in item:
-            new["position"] = self._position(item["position"], one.id)
         self.state.lists[one.id] = replace(one, **new)
+        if "position" in item:
+            self._place(one.id, item["position"])
         return one.id
 
     def _require_free(self, name: str, list_id: int | None) -> None:
         if any(one.id != list_id and name_key(one.name) == name_key(name) for one in self.state.live_lists()):
             raise Refused("conflict")
 
-    def _position(self, place: int | None, list_id: int | None) -> Fraction:
-        """The position that puts a list at a place, counted from 1, or at the end."""
-        others = [one.position for one in self.state.live_lists() if one.id != list_id]
-        if place is None or place > len(others):
-            return others[-1] + 1 if others else Fraction(0)
-        return others[0] - 1 if place == 1 else between(others[place - 2], others[place - 1])
+    def _place(self, list_id: int, place: int | None) -> None:
+        """Put a list at a place, counted from 1, or at the end."""
+        others = [one for one in self.state.order if one != list_id]
+        others.insert(len(others) if place is None else place - 1, list_id)
+        self.state.order = tuple(others)
+        self.take_position(list_id)
+
+    def take_position(self, list_id: int) -> None:
+        """Have a list have the position that the record tells, if it tells one."""
+        if (position := self.position_of(list_id)) is not None:
+            self.state.lists[list_id] = replace(self.state.lists[list_id], position=position)
+
+    def remove_list(self, list_id: int) -> None:
+        """Mark a list as deleted; it has no place any more."""
+        self.state.lists[list_id] = replace(self.state.lists[list_id], is_deleted=True)
+        self.state.order = tuple(one for one in self.state.order if one != list_id)
 
     def delete_lists(self, ids: list[int], todos: str | None, move_to: int | None) -> list[int | Refused]:
         """Delete lists; what is in them, but for the trash, goes to the trash with them, or moves."""
@@ -232,7 +239,7 @@ class Writing:
             return refused
         if one.is_inbox:
             return Refused("conflict")
-        self.state.lists[one.id] = replace(one, is_deleted=True)
+        self.remove_list(one.id)
         return one.id
 
     # --- tags -------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.model.dates import Json, start_of
-from tests.model.model import State, Writing
+from tests.model.model import State, Writing, name_key
 from tests.model.rows import Change, Entity, Entry, Todo
 from tests.model.todos import Done
 
@@ -139,10 +139,10 @@ class Person:
         if wanted.get("top_level"):
             conditions.append(lambda todo: todo.parent_id is None)
         if "tags" in wanted:
-            keys = {name.casefold() for name in wanted["tags"]}
+            keys = {name_key(name) for name in wanted["tags"]}
             match = all if wanted.get("tags_match") == "all" else any
             conditions.append(
-                lambda todo: match(key in {name.casefold() for name in state.tags_of(todo.id)} for key in keys)
+                lambda todo: match(key in {name_key(name) for name in state.tags_of(todo.id)} for key in keys)
             )
         conditions += self._due_conditions(wanted, now)
         found = [todo for todo in state.todos.values() if all(holds(todo) for holds in conditions)]

@@ -45,7 +45,7 @@ class TodoList:
     id: int
     name: str
     position: Fraction
-    """Between any two there is a third: a list moves without the others."""
+    """As the record of changes has it. The model makes none: it compares them where undo puts a list back."""
     colour: str = "grey"
     is_inbox: bool = False
     is_archived: bool = False

@@ -69,24 +69,42 @@ class Server:
         core = self._app.core
         caller = Caller(core, await core.identity.local(f"{name}-{uuid4().hex}"), "test")
         http = http_client(self._app, await token_of(caller))
-        (inbox,) = (await read(http, "/lists"))["items"]
         profile = Profile(caller.principal.user_id, None, "UTC", "en", "monday", None, 1)
-        lists = {inbox["id"]: TodoList(inbox["id"], inbox["name"], Fraction(), is_inbox=True)}
-        return Person(name, State(profile, lists)), http
+        inbox = await _inbox(http)
+        return Person(name, State(profile, {inbox.id: inbox}, (inbox.id,))), http
 
 
-class NewIds:
-    """The ids of rows that a write made, from the record of it, as the model asks for them."""
+async def _inbox(http: httpx2.AsyncClient) -> TodoList:
+    """The inbox, which is given a colour: the record of that tells its position."""
+    (inbox,) = (await read(http, "/lists"))["items"]
+    given = await http.patch(f"/api/v1/lists/{inbox['id']}", json={"colour": "red"})
+    record = Recorded(await read(http, f"/changes/{given.headers['change-id']}"))
+    position = record.position_of(inbox["id"])
+    assert position is not None
+    row = given.json()
+    return TodoList(row["id"], row["name"], position, row["colour"], is_inbox=True, version=row["version"])
+
+
+class Recorded:
+    """What the model cannot know and takes from the record of a write."""
 
     def __init__(self, record: Json | None) -> None:
-        made = [entry for entry in record["entries"] if entry["before"] is None] if record else []
+        entries = record["entries"] if record else []
+        made = [entry for entry in entries if entry["before"] is None]
+        self._positions = {
+            entry["id"]: Fraction(entry["after"]["position"]) for entry in entries if entry["entity"] == "list"
+        }
         self._tags = {entry["after"]["name"]: entry["id"] for entry in made if entry["entity"] == "tag"}
         self._others = {
             kind: iter(sorted(entry["id"] for entry in made if entry["entity"] == kind)) for kind in ("todo", "list")
         }
         self._unknown = count(-1, -1)
 
-    def __call__(self, entity: Entity, name: str) -> int:
+    def position_of(self, list_id: int) -> Fraction | None:
+        return self._positions.get(list_id)
+
+    def new_id(self, entity: Entity, name: str) -> int:
+        """The ids of rows that the write made, one after the other; that of a tag by its name."""
         if entity == "tag":
             return self._tags.get(name) or next(self._unknown)
         return next(self._others[entity], None) or next(self._unknown)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.faces import FACES
 from tests.model.dates import RULES, Due, Often, When
+from tests.model.model import name_key
 from tests.model.wire import How
 
 LIVE: Final = 8
@@ -69,11 +70,11 @@ WAY = st.tuples(PEOPLE, HOW)
 IDS = st.one_of(st.lists(ROW, min_size=1, max_size=1), st.lists(ROW, min_size=2, max_size=3))
 TITLE = st.sampled_from(("alpha", "Beta", "gamma", "delta", "Alpha"))
 PRIORITY = st.sampled_from(("low", "medium", "high", "urgent"))
-TAG_NAME = st.sampled_from(("red", "blue", "RED", "straße", "STRASSE", "green"))
+TAG_NAME = st.sampled_from(("red", "blue", "RED", "straße", "STRASSE", "green", "Ⅳ", "iv"))
 TAG_CHANGE = st.one_of(
     st.tuples(st.just("rename"), TAG_NAME), st.tuples(st.just("merge"), ROW), st.just(("delete", None))
 )
-TAG_NAMES = st.lists(TAG_NAME, min_size=1, max_size=3, unique_by=str.casefold)
+TAG_NAMES = st.lists(TAG_NAME, min_size=1, max_size=3, unique_by=name_key)
 DESCRIPTION = st.sampled_from(("some", "more", ""))
 PLACE = st.integers(1, 4)
 
@@ -107,14 +108,14 @@ CHANGE = st.one_of(
     st.fixed_dictionaries({"due": DUE}, optional={"clear": _clear("repeat")}),
     st.fixed_dictionaries({"repeat": REPEAT}, optional={"due": DUE}),
     st.fixed_dictionaries({"clear": st.sampled_from((["due"], ["due", "repeat"], ["repeat"], ["description"]))}),
-    st.fixed_dictionaries({"tags": st.lists(TAG_NAME, max_size=3, unique_by=str.casefold)}),
+    st.fixed_dictionaries({"tags": st.lists(TAG_NAME, max_size=3, unique_by=name_key)}),
     st.fixed_dictionaries({"add_tags": TAG_NAMES}, optional={"remove_tags": TAG_NAMES}),
     st.fixed_dictionaries({"remove_tags": TAG_NAMES}, optional={"parent_id": ROW, "is_completed": st.booleans()}),
 )
 SEEN = st.sampled_from((*(None,) * 8, 0, 1))
 """Which version to name: none, the present one, or another."""
 
-_LIST = {"name": st.sampled_from(("Home", "HOME", "Work", "inbox", "Garden"))}
+_LIST = {"name": st.sampled_from(("Home", "HOME", "Work", "№ 1", "No 1", "inbox", "Garden"))}
 _COLOUR = st.sampled_from(("grey", "red"))
 NEW_LIST = st.fixed_dictionaries(_LIST, optional={"position": PLACE, "colour": _COLOUR})
 AFTERWARDS = st.sampled_from((("trash", None), ("trash", None), ("move", 0), ("move", 0), ("move", 1), (None, None)))

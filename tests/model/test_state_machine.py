@@ -27,10 +27,9 @@ from tests.model.todos import Result
 from tests.model.wire import How, Request, nulled
 from todo_core.settings import Settings
 
-EXAMPLES: Final = 400
 STEPS: Final = 40
-LEAST_STEPS: Final = 300 * STEPS
-"""What must have run: Hypothesis ends some examples early."""
+LEAST_STEPS: Final = 0.75 * STEPS
+"""What must have run on average: Hypothesis ends some examples early."""
 MOST_TODOS: Final = 16
 MOST_LISTS: Final = 5
 LONGEST_WAIT: Final = timedelta(days=40)
@@ -246,12 +245,13 @@ def server(settings: Settings, database_url: str) -> Iterator[Server]:
 
 
 @pytest.mark.slow
-def test_the_product_is_what_the_model_is(server: Server) -> None:
+@pytest.mark.parametrize("examples", [80, pytest.param(400, marks=pytest.mark.exhaustive)])
+def test_the_product_is_what_the_model_is(server: Server, examples: int) -> None:
     machine = type("Domain", (Domain,), {"server": server})
     run_state_machine_as_test(
         machine,
         settings=how_much(
-            max_examples=EXAMPLES,
+            max_examples=examples,
             stateful_step_count=STEPS,
             deadline=None,
             database=None,
@@ -260,4 +260,4 @@ def test_the_product_is_what_the_model_is(server: Server) -> None:
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
         ),
     )
-    assert machine.steps >= LEAST_STEPS
+    assert machine.steps >= examples * LEAST_STEPS

@@ -7,9 +7,8 @@ goes to the trash. Nothing may come out of it that no write allows.
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 
-from tests.model.model import Refused, Writing, between, name_key
+from tests.model.model import Refused, Writing, name_key
 from tests.model.rows import CHOSEN, Change, Entry, Profile, Row, Tag, Todo, TodoList
 from tests.model.todos import MAX_DEPTH
 
@@ -42,22 +41,27 @@ def _lists(w: Writing, entries: list[Entry]) -> None:
         if before is None:
             if any(todo.is_live and todo.list_id == one.id for todo in w.state.todos.values()):
                 raise Refused(_IN_THE_WAY)
-            w.state.lists[one.id] = replace(one, is_deleted=True)
+            w.remove_list(one.id)
             continue
         assert isinstance(before, TodoList)
         others = [other for other in w.state.live_lists() if other.id != one.id]
         if not before.is_deleted and any(name_key(other.name) == name_key(before.name) for other in others):
             raise Refused(_IN_THE_WAY)
-        w.state.lists[one.id] = replace(before, version=one.version, position=_free(before.position, others))
+        w.state.lists[one.id] = replace(before, version=one.version)
+        if before.is_deleted:
+            w.remove_list(one.id)
+        elif one.is_deleted or one.position != before.position:
+            _put_back(w, one.id, others)
 
 
-def _free(position: Fraction, others: list[TodoList]) -> Fraction:
-    """A list comes back where it was; right before another one that has its position now."""
-    taken = [one.position for one in others]
-    lower = [one for one in taken if one < position]
-    if position not in taken:
-        return position
-    return between(max(lower), position) if lower else position - 1
+def _put_back(w: Writing, list_id: int, others: list[TodoList]) -> None:
+    """Put a list where it was among the others; right before one that has its position now, and then with a new one."""
+    position = w.state.lists[list_id].position
+    order = [one.id for one in others]
+    order.insert(sum(one.position < position for one in others), list_id)
+    w.state.order = tuple(order)
+    if any(one.position == position for one in others):
+        w.take_position(list_id)
 
 
 def _todos(w: Writing, entries: list[Entry]) -> None:
