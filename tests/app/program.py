@@ -1,4 +1,8 @@
-"""The program as a person runs it: `todo-mcp` as a process of its own, in a folder of its own."""
+"""The program as a person runs it: `todo-mcp` as a process of its own, in a folder of its own.
+
+It is forked from a process that has imported it already (`warm.py`), except where `TODO_TEST_STARTS` says `anew` (with
+exhaustive cases), for another command, for several workers, and where a test starts `TODO_MCP` itself.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +20,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 
+from tests.app.warm import Forked, fork
 from tests.contract.project import PACKAGES
 
 TODO_MCP = str(Path(sys.executable).with_name("todo-mcp"))
+_IS_WARM = hasattr(os, "fork") and os.environ.get("TODO_TEST_STARTS") != "anew"
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 _LIBRARIES = ("alembic", "limits", "mcp", "sqlalchemy", "typer", "uvicorn")
@@ -48,7 +55,7 @@ def free_port() -> int:
 class Serving:
     """A running `todo-mcp serve`."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     url: str
     printed: Path
     logged: Path
@@ -115,7 +122,8 @@ class Program:
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
-    command: tuple[str, ...] = (TODO_MCP,)
+    command: tuple[str, ...] | None = None
+    """What is started; None: `todo-mcp`, forked where that can be."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -123,6 +131,10 @@ class Program:
     def configured(self, **settings: str) -> Program:
         """The same program, with more settings."""
         return replace(self, settings=self.settings | settings)
+
+    def anew(self, *command: str) -> Program:
+        """The same program, started as a person starts it, or as somebody else does."""
+        return replace(self, command=command or (TODO_MCP,))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -132,16 +144,33 @@ class Program:
 
     def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        return subprocess.run(
-            [*self.command, *arguments],
-            env=self.environment,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        process, printed, logged = self._start(*arguments)
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(arguments, code, printed.read_text(), logged.read_text())
+
+    def _start(self, *arguments: str) -> tuple[subprocess.Popen[bytes] | Forked, Path, Path]:
+        """Start a command; where its standard output and its standard error go."""
+        output = self.folder / "output"
+        output.mkdir(exist_ok=True)
+        printed, logged = (output / f"{uuid4().hex}.{kind}" for kind in ("out", "err"))
+        command = [*(self.command or (TODO_MCP,)), *arguments]
+        if self.command is None and "--workers" not in arguments and _IS_WARM:
+            return fork(command, self.environment, self.folder, printed, logged), printed, logged
+        with printed.open("wb") as stdout, logged.open("wb") as stderr:
+            process = subprocess.Popen(
+                command,
+                env=self.environment,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        return process, printed, logged
 
     def answer(self, *arguments: str) -> str:
         """What a command that must succeed prints."""
@@ -153,18 +182,7 @@ class Program:
     def serve(self, *arguments: str, port: int | None = None) -> Iterator[Serving]:
         """Serve until the block ends, on a free port."""
         port = port or free_port()
-        number = len([*self.folder.glob("serve-*.out")])
-        printed, logged = (self.folder / f"serve-{number}.{kind}" for kind in ("out", "err"))
-        with printed.open("wb") as stdout, logged.open("wb") as stderr:
-            process = subprocess.Popen(
-                [*self.command, "serve", "--port", str(port), *arguments],
-                env=self.environment,
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
-            )
+        process, printed, logged = self._start("serve", "--port", str(port), *arguments)
         serving = Serving(process, f"http://127.0.0.1:{port}", printed, logged)
         try:
             until(serving.is_ready, START_SECONDS, "serve is ready")

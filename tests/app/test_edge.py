@@ -179,7 +179,7 @@ main()
 """
     )
     script.chmod(0o755)
-    with replace(served_program, command=(str(script),)).serve() as running:
+    with served_program.anew(str(script)).serve() as running:
         yield replace(running, printed=serving.printed)  # where the token is
 
 

@@ -35,10 +35,8 @@ class Server:
         self.now = START
         self._runner = asyncio.Runner()
         self._stop = asyncio.Event()
-        # What is committed need not survive a crash of PostgreSQL here, and a write is several times as fast.
-        url = f"{database_url}{'&' if '?' in database_url else '?'}synchronous_commit=off"
         unlimited = settings.model_copy(update={"rate_limit": "off"})
-        self._app = build(unlimited, url, ADDRESS, clock=lambda: self.now)
+        self._app = build(unlimited, database_url, ADDRESS, clock=lambda: self.now)
         self._serving = self.run(self._start())
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
