@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -225,6 +227,20 @@ def test_migrations_go_up_and_down_and_the_check_tells_where_they_are(program: P
     assert program.run("migrate", "--check").returncode == 1
 
 
+@pytest.mark.requirement("OP1", "OP2")
+def test_every_command_finds_what_it_needs_in_a_new_process(program: Program) -> None:
+    """Most tests fork one that has imported everything."""
+    started = program.anew()
+    assert started.answer("migrate").startswith(SCHEMA_REVISION)
+    token = started.answer("token", "create", "--user", "ann").strip()
+    assert "ann" in started.answer("user", "list")
+    assert started.answer("token", "list", "--user", "ann").count("\n") == 1
+    assert json.loads(started.answer("purge"))["todos"] == 0
+    assert started.run("doctor").returncode == 0
+    with started.serve() as serving, serving.http(token) as http:
+        assert http.get("/api/v1/todos").json()["total"] == 0
+
+
 @pytest.mark.requirement("ID3", "ID4", "ID7")
 def test_tokens_are_made_listed_and_revoked(served_program: Program, serving: Serving) -> None:
     made = served_program.run("token", "create", "--name", "reader", "--scope", "todos:read", "--expires", "7d")
@@ -270,38 +286,64 @@ def test_another_users_tokens_are_neither_listed_nor_revoked(served_program: Pro
     assert "no such item" in sentence(served_program.run("token", "revoke", str(2**62)), 1)
 
 
-@pytest.mark.requirement("OW5", "OP1")
-def test_accounts_are_listed_suspended_and_deleted(served_program: Program, serving: Serving) -> None:
-    token = served_program.answer("token", "create", "--user", "dora").strip()
+@pytest.fixture
+def account(served_program: Program, serving: Serving) -> Iterator[tuple[str, httpx2.Client]]:
+    """The id of an account with a todo, and its client."""
+    name = f"dora-{uuid4().hex[:8]}"
+    token = served_program.answer("token", "create", "--user", name).strip()
     with serving.http(token) as http:
         http.post("/api/v1/todos", json={"title": "Hers alone"})
+        rows = json.loads(served_program.answer("user", "list", "--json"))
+        yield next(str(row["id"]) for row in rows if row["subject"] == name), http
 
-        (dora,) = (
-            row for row in json.loads(served_program.answer("user", "list", "--json")) if row["subject"] == "dora"
-        )
-        assert (dora["open_todos"], dora["live_tokens"], dora["suspended_at"]) == (1, 1, None)
-        listed = served_program.answer("user", "list")
-        assert f"{dora['id']}  dora  urn:todo-mcp:local  user  1 open, 0 done\n" in listed
-        assert "Hers alone" not in listed
-        assert "operator" not in listed
 
-        assert served_program.answer("user", "suspend", str(dora["id"])) == "suspended\n"
-        assert served_program.answer("user", "suspend", str(dora["id"])) == "was suspended already\n"
-        refused = http.get("/api/v1/todos")
-        assert (refused.status_code, refused.json()["error_code"]) == (403, "suspended")
-        assert "dora" in served_program.answer("user", "list", "--status", "suspended")
-        assert "dora" not in served_program.answer("user", "list", "--status", "active")
+@pytest.mark.requirement("OW5", "OP1")
+def test_accounts_are_listed_with_how_much_they_hold_and_not_what(
+    served_program: Program, account: tuple[str, httpx2.Client]
+) -> None:
+    account_id, _ = account
+    rows = json.loads(served_program.answer("user", "list", "--json"))
+    listed = served_program.answer("user", "list")
 
-        assert served_program.answer("user", "reactivate", str(dora["id"])) == "reactivated\n"
-        assert served_program.answer("user", "reactivate", str(dora["id"])) == "was active already\n"
-        assert http.get("/api/v1/todos").status_code == 200
+    (dora,) = (row for row in rows if str(row["id"]) == account_id)
+    assert (dora["open_todos"], dora["live_tokens"], dora["suspended_at"]) == (1, 1, None)
+    assert f"{account_id}  {dora['subject']}  urn:todo-mcp:local  user  1 open, 0 done\n" in listed
+    assert "Hers alone" not in listed
+    assert "operator" not in listed
 
-        unasked = served_program.run("user", "delete", str(dora["id"]))  # nobody answers the question
-        assert unasked.returncode == 1
-        assert http.get("/api/v1/todos").status_code == 200
-        assert served_program.answer("user", "delete", str(dora["id"]), "--yes") == "deleted\n"
-        assert http.get("/api/v1/todos").status_code == 401
-    assert "no such account" in sentence(served_program.run("user", "suspend", str(dora["id"])), 1)
+
+def listed_ids(program: Program, status: str) -> list[str]:
+    return [line.split()[0] for line in program.answer("user", "list", "--status", status).splitlines()]
+
+
+@pytest.mark.requirement("OW5", "OP1")
+def test_an_account_is_suspended_and_reactivated(served_program: Program, account: tuple[str, httpx2.Client]) -> None:
+    account_id, http = account
+
+    assert served_program.answer("user", "suspend", account_id) == "suspended\n"
+    assert served_program.answer("user", "suspend", account_id) == "was suspended already\n"
+    refused = http.get("/api/v1/todos")
+    assert (refused.status_code, refused.json()["error_code"]) == (403, "suspended")
+    assert account_id in listed_ids(served_program, "suspended")
+    assert account_id not in listed_ids(served_program, "active")
+
+    assert served_program.answer("user", "reactivate", account_id) == "reactivated\n"
+    assert served_program.answer("user", "reactivate", account_id) == "was active already\n"
+    assert http.get("/api/v1/todos").status_code == 200
+
+
+@pytest.mark.requirement("OW5", "OP1")
+def test_an_account_is_deleted_by_whoever_means_it(served_program: Program, account: tuple[str, httpx2.Client]) -> None:
+    account_id, http = account
+
+    unasked = served_program.run("user", "delete", account_id)  # nobody answers the question
+    assert unasked.returncode == 1
+    assert http.get("/api/v1/todos").status_code == 200
+
+    assert served_program.answer("user", "delete", account_id, "--yes") == "deleted\n"
+    assert http.get("/api/v1/todos").status_code == 401
+    for command in ("suspend", "reactivate"):
+        assert "no such account" in sentence(served_program.run("user", command, account_id), 1)
 
 
 @pytest.mark.requirement("OW5", "ID3", "ID4")

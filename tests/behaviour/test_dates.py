@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
+from tests.behaviour import support
 from tests.behaviour.clock import ZONE, due_in
 from tests.behaviour.rows import item_of, todo_of
 from tests.faces import Face, Json, RefusedError
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("TD10")
+
+titles = partial(support.titles, sort="due")
 
 
 @pytest.fixture
@@ -158,10 +163,6 @@ async def test_a_day_ends_at_the_end_of_that_day_in_whatever_zone_the_user_is_no
 
 
 # --- filters -----------------------------------------------------------------------------------
-
-
-async def titles(me: Face, **wanted: object) -> list[str]:
-    return [todo["title"] for todo in (await me.list(sort="due", **wanted)).todos]
 
 
 @pytest.mark.requirement("TD3")

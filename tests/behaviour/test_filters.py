@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
+from tests.behaviour import support
 from tests.faces import Face, RefusedError
 
 pytestmark = pytest.mark.requirement("TD3")
 
-
-async def titles(me: Face, **wanted: object) -> list[str]:
-    return [todo["title"] for todo in (await me.list(direction="asc", **wanted)).todos]
+titles = partial(support.titles, direction="asc")
 
 
 @pytest.mark.requirement("TD6", "TD7")

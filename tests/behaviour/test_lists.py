@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.behaviour.rows import item_of, lists_of, todo_of, todos_of
-from tests.faces import Face, Json, RefusedError
+from tests.behaviour.support import refusal
+from tests.faces import Face, Json
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("LT1")
@@ -20,12 +21,6 @@ async def list_named(me: Face, name: str, *titles: str) -> tuple[int, list[int]]
     (made,) = (await me.add_list(name)).accepted
     ids = (await me.add(*({"title": title, "list_id": made} for title in titles))).accepted if titles else []
     return made, ids
-
-
-async def refusal(awaitable: object) -> Json:
-    with pytest.raises(RefusedError) as refused:
-        await awaitable  # type: ignore[misc]
-    return {**refused.value.told, "code": refused.value.code}
 
 
 # --- the inbox ---------------------------------------------------------------------------------

@@ -5,14 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.behaviour.rows import todo_of
+from tests.behaviour.support import titles
 from tests.faces import Face, Json, McpFace, RefusedError, RestFace
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("TD12")
-
-
-async def titles(me: Face, text: str, **wanted: object) -> list[str]:
-    return [todo["title"] for todo in (await me.list(text=text, **wanted)).todos]
 
 
 async def search(me: Face, text: str, **wanted: object) -> Json:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.behaviour.rows import item_of, tags_of, todo_of, todos_of
-from tests.faces import Face, Json, RefusedError, Written
+from tests.behaviour.support import refusal
+from tests.faces import Face, Json, Written
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("LT2")
@@ -22,12 +23,6 @@ async def counts(owner: Caller) -> dict[str, int]:
 
 async def ids_of(owner: Caller) -> dict[str, int]:
     return {name: row["id"] for name, row in (await tags_of(owner)).items()}
-
-
-async def refusal(awaitable: object) -> Json:
-    with pytest.raises(RefusedError) as refused:
-        await awaitable  # type: ignore[misc]
-    return {**refused.value.told, "code": refused.value.code}
 
 
 def of(todo_id: int, **fields: object) -> Json:

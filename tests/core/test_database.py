@@ -53,11 +53,15 @@ def test_a_connection_string_is_taken_as_it_is_pasted(pasted: str, taken: str) -
 
 
 @pytest.mark.requirement("DB1")
-async def test_postgresql_accepts_what_neon_adds(database_url: str, another_core: CoreOpener) -> None:
+async def test_postgresql_accepts_what_neon_adds(database_url: str, another_core: CoreOpener, ann: Caller) -> None:
     url = with_server_settings(database_url, sslmode="prefer", channel_binding="require")
+    with pytest.raises(asyncpg.UndefinedObjectError, match="channel_binding"):
+        await asyncpg.connect(url)  # as it is pasted
 
     async with another_core(url) as core:
-        await core.ready()
+        me = replace(ann, core=core)
+        await me.perform(todos.add, [TodoCreate(title="on Neon")])
+        assert await titles_of(me) == ["on Neon"]
 
 
 @pytest.mark.requirement("DB1")

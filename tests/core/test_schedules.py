@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-import orjson
 import pytest
 
-from tests.core.support import CoreOpener, row_of
+from tests.core.support import CoreOpener, row_of, titles_of
 from todo_core.boundary.operation import Caller
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import todos, users
@@ -121,11 +121,8 @@ async def test_a_bound_is_a_day_where_the_user_is(ann: Caller, another_core: Cor
         todos.add, [TodoCreate(title=due, due=due) for due in ("2026-11-22T00:30", "2026-11-21T23:30", "2026-11-22")]
     )
 
-    async def titles(me: Caller) -> list[str]:
-        page = await me.perform(todos.find, TodoFilter(due_after="today", due_before="today", sort="due"))
-        return [row["title"] for row in orjson.loads(page.json)]
-
-    found = await at(ann, another_core, datetime(2026, 11, 21, 23, tzinfo=UTC), titles)
+    due_today = partial(titles_of, due_after="today", due_before="today", sort="due")
+    found = await at(ann, another_core, datetime(2026, 11, 21, 23, tzinfo=UTC), due_today)
 
     assert found == ["2026-11-22T00:30", "2026-11-22"]
 

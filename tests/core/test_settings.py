@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, Issuer
 from todo_core.identity.scopes import USER_SCOPES
@@ -91,32 +91,35 @@ def test_every_value_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch, tm
         TODO_TRUSTED_PROXIES="10.0.0.0/8, ::1",
     )
 
-    assert settings.database_url is not None
-    assert settings.database_url.get_secret_value() == "postgresql://me:pw@host/db"
-    assert settings.data_dir == tmp_path
-    assert settings.database_pool_size == 3
-    assert settings.database_timeout == 1.5
-    assert settings.database_pooler == "off"
-    assert settings.jwt_secret is not None
-    assert settings.jwt_secret.get_secret_value() == "s" * 32
-    assert settings.user == "ann"
-    assert settings.time_zone == "Europe/Berlin"
-    assert settings.trash_days == 0
-    assert settings.log_level == "warning"
-    assert settings.cors_origins == ("https://app.example.test", "http://localhost:5173")
-    assert settings.allowed_hosts == ("todo.example.test:443",)
-    assert settings.public_url == "https://todo.example.test"
-    assert settings.better_auth_url == "https://better.example.test"
-    assert settings.jwt_issuer == "https://auth.example.test"
-    assert settings.jwt_audience == ("https://todo.example.test",)
-    assert settings.jwt_algorithms == ("HS256",)
-    assert [issuer.issuer for issuer in settings.issuers] == [ONE["issuer"]]
-    assert settings.admin_roles == ("admin", "owner")
-    assert settings.rate_limit == "100/second"
-    assert settings.login_limit == "off"
-    assert settings.redis_url is not None
-    assert settings.redis_url.get_secret_value() == "rediss://:pw@host/1"
-    assert settings.trusted_proxies == ("10.0.0.0/8", "::1")
+    def written(value: Any) -> Any:
+        return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+    assert {name: written(getattr(settings, name)) for name in Settings.model_fields} == {
+        "database_url": "postgresql://me:pw@host/db",
+        "data_dir": tmp_path,
+        "database_pool_size": 3,
+        "database_timeout": 1.5,
+        "database_pooler": "off",
+        "jwt_secret": "s" * 32,
+        "user": "ann",
+        "time_zone": "Europe/Berlin",
+        "trash_days": 0,
+        "log_level": "warning",
+        "cors_origins": ("https://app.example.test", "http://localhost:5173"),
+        "allowed_hosts": ("todo.example.test:443",),
+        "public_url": "https://todo.example.test",
+        "better_auth_url": "https://better.example.test",
+        "jwt_issuer": "https://auth.example.test",
+        "jwt_audience": ("https://todo.example.test",),
+        "jwks_url": None,  # in place of a secret
+        "jwt_algorithms": ("HS256",),
+        "issuers": (Issuer(**ONE),),
+        "admin_roles": ("admin", "owner"),
+        "rate_limit": "100/second",
+        "login_limit": "off",
+        "redis_url": "rediss://:pw@host/1",
+        "trusted_proxies": ("10.0.0.0/8", "::1"),
+    }
 
 
 @pytest.mark.requirement("ID5")

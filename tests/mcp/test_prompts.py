@@ -9,13 +9,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from mcp import MCPError
 from mcp_types import TextContent
 
 from mcp_server.prompts import Day
 from tests.bad_values import MARKER
 from tests.contract.project import TOOLS
 from tests.faces import FaceName, McpFace, face, http_client, rpc
+from tests.mcp.support import refused_request
 from tests.mcp.tokens import tokens
 from tests.support import token_of
 from todo_app.application import Application
@@ -36,11 +36,8 @@ async def texts(me: McpFace, name: str, **arguments: str) -> list[str]:
 
 async def refused(me: McpFace, name: str, **arguments: str) -> dict[str, Any]:
     """What the refusal of a prompt told."""
-    with pytest.raises(MCPError) as found:
-        await me.client.get_prompt(name, arguments)
-    assert (found.value.code, found.value.message) == (-32602, found.value.data["message"])
-    assert MARKER not in json.dumps(found.value.data)
-    told: dict[str, Any] = found.value.data
+    told = await refused_request(me.client.get_prompt(name, arguments))
+    assert MARKER not in json.dumps(told)
     return told
 
 

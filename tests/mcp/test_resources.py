@@ -13,6 +13,7 @@ from mcp_types import PromptReference, ResourceTemplateReference, TextResourceCo
 from mcp_server.resources import id_in, labelled_id
 from tests.bad_values import IDS, MARKER, TEXTS
 from tests.faces import FaceName, Json, McpFace, face, http_client, rpc, turned_away
+from tests.mcp.support import refused_request
 from tests.support import token_of
 from todo_app.application import Application
 from todo_core.boundary.operation import Caller
@@ -50,12 +51,7 @@ async def read(me: McpFace, uri: str) -> Json:
 
 async def refused(me: McpFace, uri: str) -> Json:
     """What the refusal to read an address told."""
-    with pytest.raises(MCPError) as found:
-        await me.client.read_resource(uri)
-    assert found.value.code == -32602
-    told: Json = found.value.data
-    assert found.value.message == told["message"]
-    return told
+    return await refused_request(me.client.read_resource(uri))
 
 
 async def completed(me: McpFace, typed: str) -> list[str]:
