@@ -38,6 +38,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Let all workers share one embedded server, and none of them read the person's own settings."""
     if not hasattr(config, "workerinput"):
+        if _asks_for_exhaustive_cases(config):
+            os.environ["TODO_TEST_STARTS"] = "anew"  # tests/app/program.py
         for name in [*os.environ]:
             if name.startswith("TODO_") and not name.startswith("TODO_TEST_"):
                 del os.environ[name]
@@ -50,9 +52,28 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(os.environ.pop(_FOLDER), ignore_errors=True)
 
 
+# --- workers -----------------------------------------------------------------------------------
+
+_FIRST = ("interop", "model", "app")
+"""Folders with files that take long: begun last, one worker would still run them when the other has ended."""
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return two workers; none for a single file, which has ended before a worker has begun."""
     return 0 if len(config.args) == 1 and ".py" in config.args[0] else 2
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give workers whole files: what a file sets up, a server or somebody else's client, is set up once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):  # xdist 3.8's own groups do nothing with pytest 9.2, which reads no `_nodeid`
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return file.replace("test_safe_stories", "test_stories")  # both play on one stage
+
+    return ByFile(config, log)
 
 
 # --- exhaustive cases --------------------------------------------------------------------------
@@ -60,11 +81,15 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 _LEFT_OUT = pytest.StashKey[int]()
 
 
+def _asks_for_exhaustive_cases(config: pytest.Config) -> bool:
+    return config.option.exhaustive or "exhaustive" in config.option.markexpr
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out exhaustive cases, unless an option or the name of a test asks for them."""
-    asked_for = config.option.exhaustive or "exhaustive" in config.option.markexpr
-    if asked_for or any("::" in argument for argument in config.args):
+    """Leave out exhaustive cases, unless an option or the name of a test asks for them; begin with long files."""
+    items.sort(key=lambda item: item.path.parent.name not in _FIRST)
+    if _asks_for_exhaustive_cases(config) or any("::" in argument for argument in config.args):
         return
     left_out = [item for item in items if item.get_closest_marker("exhaustive")]
     items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]

@@ -16,7 +16,7 @@ from tests.app.program import Program, another_project, tools_named
 from tests.contract import markdown
 from tests.contract.project import PACKAGES, ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
+pytestmark = pytest.mark.slow
 
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 INSTALL_SECONDS: Final = 240

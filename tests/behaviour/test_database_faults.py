@@ -13,8 +13,9 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from tests.faces import FACES, FaceName, call, http_client, refused
-from tests.support import ADDRESS, drop_database, token_of, with_database
+from tests.databases import drop_database, with_database
+from tests.faces import ADDRESS, FACES, FaceName, call, http_client, refused
+from tests.support import token_of
 from todo_app.application import Application, build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core

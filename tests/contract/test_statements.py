@@ -11,8 +11,7 @@ import asyncpg
 import pytest
 from sqlalchemy import BigInteger, select
 
-from tests.contract.conftest import Compare
-from tests.contract.project import ROOT, SPECS, product_files, tree
+from tests.contract.project import ROOT, SPECS, Compare, product_files, tree
 from tests.contract.sql_layout import lay_out
 from tests.contract.statements import SHAPES, STATEMENTS, Named, makers, modules
 from todo_core.storage.statements import Statement, parameter

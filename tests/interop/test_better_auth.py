@@ -26,7 +26,7 @@ from todo_core.identity.jwks import COOLDOWN
 from todo_core.identity.jwts import LEEWAY
 from todo_core.settings import Settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("better-auth"), pytest.mark.requirement("ID2")]
+pytestmark = [pytest.mark.slow, pytest.mark.requirement("ID2")]
 
 MCP: FaceName = "mcp-2026"
 RESOURCE = f"{BASE}/mcp"

@@ -13,7 +13,7 @@ import pytest
 from tests.app.program import TODO_MCP, Program, Serving
 from tests.interop.story import TOOLS, Json, bridge, tell
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("clients")]
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 Wire = Literal["http", "stdio"]
 

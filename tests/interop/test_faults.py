@@ -27,7 +27,7 @@ from tests.app.program import Program, Serving, free_port, until
 from tests.faces import call
 from tests.interop.load import Load, everything, nothing_lost_and_nothing_twice
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.slow
 TIMEOUT_SECONDS = 1.0
 
 

@@ -21,9 +21,10 @@ import pytest
 
 from tests.app.postgres import own_postgres
 from tests.app.program import Program, free_port, logs, sentence, until
+from tests.exhaustive import crossed
 from tests.faces import call
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.slow
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 LOGIN = "todo_login"
@@ -90,9 +91,14 @@ def _answers(url: str) -> bool:
 
 
 @pytest.fixture
-def pooled(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Program]:
+def ignored() -> str:
+    """Startup parameters that the pooler drops without a word."""
+    return ""
+
+
+@pytest.fixture
+def pooled(tmp_path: Path, ignored: str) -> Iterator[Program]:
     """The program on a database of an ordinary login role, behind the pooler."""
-    ignored: str = getattr(request, "param", "")
     if PGBOUNCER is None:
         pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
     with own_postgres() as server:
@@ -113,12 +119,12 @@ def pooled(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Program]:
 
 
 @pytest.mark.requirement("DB1", "OP2", "OW2")
-@pytest.mark.parametrize("setting", ["auto", "off"])
-@pytest.mark.parametrize(
-    "pooled",
-    ["", "extra_float_digits, role, timezone, statement_timeout, idle_in_transaction_session_timeout"],
-    ids=["strict", "lenient"],
-    indirect=True,
+@crossed(
+    ignored={
+        "strict": "",
+        "lenient": "extra_float_digits, role, timezone, statement_timeout, idle_in_transaction_session_timeout",
+    },
+    setting=["auto", "off"],
 )
 def test_a_pooler_that_was_not_announced_is_noticed_before_anything_is_served(pooled: Program, setting: str) -> None:
     done = pooled.configured(TODO_DATABASE_POOLER=setting).run("serve", "--port", str(free_port()), timeout=20)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.interop.openai_agents.stage import Person, Stage, call, told
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stories")]
+pytestmark = pytest.mark.slow
 DAY = timedelta(days=1)
 
 

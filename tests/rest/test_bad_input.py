@@ -11,6 +11,7 @@ import pytest
 
 from rest_api.declaring import EXPOSED
 from tests.bad_values import IDS, LIMIT, LIMITS, MARKER, PATH_IDS, RAW, TEXTS
+from tests.exhaustive import crossed
 from tests.rest.entity_tags import version_of
 from tests.rest.problems import fields, problem
 from todo_app.application import Application
@@ -79,8 +80,7 @@ async def test_every_route_that_takes_a_body_is_tried(app: Application) -> None:
     assert declared == BODIES.keys()
 
 
-@EVERY_BODY
-@pytest.mark.parametrize("raw", RAW.values(), ids=RAW.keys())
+@crossed(route=BODIES.keys(), raw=RAW)
 async def test_what_is_no_json_object_is_refused(http: httpx2.AsyncClient, todo: str, route: str, raw: bytes) -> None:
     check(await send(http, route, todo, raw), 400, 422)
 
@@ -109,8 +109,10 @@ async def test_a_body_of_just_the_limit_is_read(http: httpx2.AsyncClient, todo: 
     assert response.status_code in ({200, 403, 404} if route in NO_TODOS else {200, 201})
 
 
-@EVERY_BODY
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", MARKER, ""])
+@crossed(
+    route=BODIES.keys(),
+    kind=["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", MARKER, ""],
+)
 async def test_another_content_type_is_refused(http: httpx2.AsyncClient, todo: str, route: str, kind: str) -> None:
     check(await send(http, route, todo, json.dumps(BODIES[route]).encode(), **{"content-type": kind}), 415, 422)
 
@@ -152,8 +154,7 @@ async def test_an_unknown_query_parameter_is_refused_by_name(http: httpx2.AsyncC
     assert fields(response.json()) == ["colour"]
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if "{" in route])
-@pytest.mark.parametrize("given", PATH_IDS, ids=lambda given: given[:24])
+@crossed(route=[route for route in ROUTES if "{" in route], given={given[:24]: given for given in PATH_IDS})
 async def test_what_is_no_id_in_a_path_is_refused(http: httpx2.AsyncClient, todo: str, route: str, given: str) -> None:
     method, path = at(route, todo, given)
 

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from tests.bad_values import MARKER
+from tests.exhaustive import crossed
 from tests.faces import BASE, http_client, rpc
 from tests.rest.problems import problem
 from todo_app.application import Application
@@ -43,8 +44,7 @@ def check(response: httpx2.Response) -> None:
     assert not response.headers.keys() & {"location", "content-location", "refresh", "link"}
 
 
-@EVERY_HEADER
-@pytest.mark.parametrize("path", PATHS)
+@crossed(sent=HEADERS, path=PATHS)
 async def test_no_answer_repeats_where_it_was_asked(
     http: httpx2.AsyncClient, app: Application, path: str, sent: dict[str, str]
 ) -> None:

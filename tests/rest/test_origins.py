@@ -8,6 +8,7 @@ from typing import Final
 import httpx2
 import pytest
 
+from tests.exhaustive import crossed
 from tests.faces import FaceName, http_client, rpc
 from tests.rest.support import ORIGIN
 from todo_app.application import Application
@@ -76,11 +77,11 @@ async def test_what_it_may_read_is_there_to_be_read(public: httpx2.AsyncClient) 
     assert read >= MAY_READ - {"retry-after"}
 
 
-@EVERY_ANSWER
-@pytest.mark.parametrize("origin", OTHERS)
+@crossed(answer=ANSWERS, origin=OTHERS)
 async def test_any_other_origin_may_read_nothing(
-    public: httpx2.AsyncClient, origin: str, status: int, ask: Ask
+    public: httpx2.AsyncClient, origin: str, answer: tuple[int, Ask]
 ) -> None:
+    status, ask = answer
     response = await ask(public, {"Origin": origin})
 
     assert response.status_code == status

@@ -1,0 +1,17 @@
+"""The model has every write of the domain."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.model import comparing
+from todo_core.boundary.operation import OPERATIONS
+
+OUTSIDE: Final = ("accounts", "tokens")
+"""Who may call, and not what they have."""
+
+
+def test_every_write_of_the_domain_is_in_the_model() -> None:
+    writes = {name for name, known in OPERATIONS.items() if known.effect == "changes"}
+
+    assert set(comparing.OPERATIONS.values()) == {name for name in writes if name.partition(".")[0] not in OUTSIDE}
