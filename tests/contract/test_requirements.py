@@ -26,6 +26,16 @@ def markers(module: ast.Module) -> Iterator[tuple[str, int]]:
                 yield str(argument.value), node.lineno
 
 
+def without_exhaustive(module: ast.Module) -> ast.Module:
+    """The file without the tests that are exhaustive as a whole."""
+    return ast.Module([node for node in module.body if not _is_exhaustive(node)], type_ignores=[])
+
+
+def _is_exhaustive(node: ast.stmt) -> bool:
+    decorators = getattr(node, "decorator_list", [])
+    return any(ast.unparse(decorator) == "pytest.mark.exhaustive" for decorator in decorators)
+
+
 @pytest.fixture(scope="module")
 def proven() -> dict[str, list[str]]:
     """Where each id is named."""
@@ -50,6 +60,13 @@ def test_every_promise_that_is_delivered_has_a_test(proven: dict[str, list[str]]
     assert sorted(delivered - proven.keys()) == []
 
 
+def test_no_promise_is_proved_by_exhaustive_cases_alone() -> None:
+    default = {requirement for path in suite_files() for requirement, _ in markers(without_exhaustive(tree(path)))}
+    delivered = {requirement for requirement, entry in REQUIREMENTS.items() if entry["status"] == "delivered"}
+
+    assert sorted(delivered - default) == []
+
+
 def test_every_test_names_promises_that_exist(proven: dict[str, list[str]]) -> None:
     assert {requirement: proven[requirement] for requirement in proven.keys() - REQUIREMENTS.keys()} == {}
 
@@ -71,6 +88,10 @@ def test_markers_of_files_functions_methods_and_parameters_are_found() -> None:
         "class TestB:\n"
         '    @pytest.mark.parametrize("x", [pytest.param(1, marks=pytest.mark.requirement("AA4"))])\n'
         "    async def test_b(self, x): ...\n"
+        "@pytest.mark.exhaustive\n"
+        '@pytest.mark.requirement("AA5")\n'
+        "def test_c(): ...\n"
     )
 
-    assert sorted(name for name, _ in markers(module)) == ["AA1", "AA2", "AA3", "AA4"]
+    assert sorted(name for name, _ in markers(module)) == ["AA1", "AA2", "AA3", "AA4", "AA5"]
+    assert sorted(name for name, _ in markers(without_exhaustive(module))) == ["AA1", "AA2", "AA3", "AA4"]
