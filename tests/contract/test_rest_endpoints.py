@@ -261,8 +261,13 @@ def test_every_section_of_the_format_is_there(section: str) -> None:
     assert markdown.sections(section, 3)["Business Rules"].strip().startswith("- ")
 
 
-def test_every_acceptance_criterion_names_a_test_that_exists(section: str) -> None:
-    existing = {f"{name_of(path)}::{test.name}" for path in suite_files() for test in proofs_in(path)}
+@pytest.fixture(scope="module")
+def existing() -> set[str]:
+    """The tests that there are, by file and name."""
+    return {f"{name_of(path)}::{test.name}" for path in suite_files() for test in proofs_in(path)}
+
+
+def test_every_acceptance_criterion_names_a_test_that_exists(section: str, existing: set[str]) -> None:
     criteria = re.findall(r"^- (.*)$", markdown.sections(section, 3)["Test Cases"], re.MULTILINE)
 
     assert criteria
