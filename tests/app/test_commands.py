@@ -234,8 +234,6 @@ def test_every_command_finds_what_it_needs_in_a_new_process(program: Program) ->
     assert started.answer("migrate").startswith(SCHEMA_REVISION)
     token = started.answer("token", "create", "--user", "ann").strip()
     assert "ann" in started.answer("user", "list")
-    assert started.answer("token", "list", "--user", "ann").count("\n") == 1
-    assert json.loads(started.answer("purge"))["todos"] == 0
     assert started.run("doctor").returncode == 0
     with started.serve() as serving, serving.http(token) as http:
         assert http.get("/api/v1/todos").json()["total"] == 0

@@ -68,7 +68,9 @@ def test_the_wheel_installs_our_packages_and_no_folder_of_another_name(wheel: Pa
 
 
 @pytest.mark.requirement("OP1", "DB3")
-@pytest.mark.parametrize("where", ["an empty folder", "another project's folder"])
+@pytest.mark.parametrize(
+    "where", ["an empty folder", pytest.param("another project's folder", marks=pytest.mark.exhaustive)]
+)
 def test_the_installed_program_demonstrates_every_tool_of_the_readme(
     installed: tuple[str, ...], tmp_path: Path, where: str
 ) -> None:

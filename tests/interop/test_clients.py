@@ -18,6 +18,14 @@ HERE = Path(__file__).parent
 Wire = Literal["http", "stdio"]
 
 
+def over(default: Wire) -> pytest.MarkDecorator:
+    """Run over both wires; by default over one, so that all clients together use both."""
+    exhaustive = pytest.mark.exhaustive
+    return pytest.mark.parametrize(
+        "wire", [pytest.param(wire, marks=() if wire == default else exhaustive) for wire in ("http", "stdio")]
+    )
+
+
 @pytest.fixture(scope="module")
 def program(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
     return Program(tmp_path_factory.mktemp("clients"), {"TODO_DATABASE_URL": database_url})
@@ -39,7 +47,7 @@ def _target(wire: Wire, program: Program, serving: Serving) -> list[str]:
 
 
 @pytest.mark.requirement("MC2")
-@pytest.mark.parametrize("wire", ["http", "stdio"])
+@over("http")
 def test_the_typescript_client(typescript: Path, program: Program, serving: Serving, wire: Wire) -> None:
     mine = program.configured(TODO_USER=f"typescript-{wire}")
     target = _target(wire, mine, serving)
@@ -50,7 +58,7 @@ def test_the_typescript_client(typescript: Path, program: Program, serving: Serv
 
 
 @pytest.mark.requirement("MC2")
-@pytest.mark.parametrize("wire", ["http", "stdio"])
+@over("stdio")
 def test_the_python_client_of_the_last_generation(
     python_1_27: Path, program: Program, serving: Serving, wire: Wire
 ) -> None:
@@ -107,7 +115,7 @@ class Inspector:
 
 
 @pytest.mark.requirement("MC2", "MC3")
-@pytest.mark.parametrize("wire", ["http", "stdio"])
+@over("http")
 def test_the_inspector_finds_nothing_wrong_with_the_schemas(
     typescript: Path, program: Program, serving: Serving, wire: Wire
 ) -> None:

@@ -29,6 +29,8 @@ from tests.interop.load import Load, everything, nothing_lost_and_nothing_twice
 
 pytestmark = pytest.mark.slow
 TIMEOUT_SECONDS = 1.0
+ROUNDS = pytest.mark.parametrize("rounds", [1, pytest.param(5, marks=pytest.mark.exhaustive)])
+"""How often it happens."""
 
 
 @pytest.fixture
@@ -60,14 +62,15 @@ async def served(program: Program, port: int) -> AsyncIterator[Serving]:
 
 
 @pytest.mark.requirement("OP4", "SA1", "SA2")
+@ROUNDS
 async def test_a_server_killed_in_mid_write_loses_nothing_and_does_nothing_twice(
-    program: Program, postgres: OwnPostgres
+    program: Program, postgres: OwnPostgres, rounds: int
 ) -> None:
     port = free_port()
     load = Load(f"http://127.0.0.1:{port}", tokens(program))
 
     async def kill_and_start_again() -> None:
-        for round_ in range(2):
+        for round_ in range(rounds):
             async with served(program, port) as serving:
                 await load.reached(60 * (2 * round_ + 1))
                 serving.process.kill()
@@ -85,15 +88,16 @@ async def test_a_server_killed_in_mid_write_loses_nothing_and_does_nothing_twice
 
 
 @pytest.mark.requirement("OP4", "SA1", "SA2")
+@ROUNDS
 async def test_a_database_that_restarts_loses_nothing_and_is_back_within_a_second(
-    program: Program, postgres: OwnPostgres
+    program: Program, postgres: OwnPostgres, rounds: int
 ) -> None:
     back: list[float] = []
     with program.serve() as serving:
         load = Load(serving.url, tokens(program))
 
         async def restart() -> None:
-            for _ in range(3):
+            for _ in range(rounds):
                 await load.reached(len(load.acknowledged) + 60)
                 await asyncio.to_thread(postgres.crash)
                 refused = load.told["rest 503"] + load.told["mcp 503"] + load.told["mcp unavailable"]
