@@ -46,18 +46,10 @@ _STATES: Final = frozenset(
     }
 )
 
-WRITE_FAULTS: Final = frozenset({"25006", "42501", "53100"})
-"""SQLSTATEs of a database that still reads but cannot write: read-only, a missing grant, a full disk."""
-
 _ROW_POLICY: Final = "ExecWithCheckOptions"
 """The function of PostgreSQL that refuses a row by a policy, with the SQLSTATE of missing grants."""
 
 _log = structlog.get_logger()
-
-
-def sqlstate_of(error: BaseException) -> str | None:
-    """Return PostgreSQL's code of an error, or None for one that the connection itself raised."""
-    return error.sqlstate if isinstance(error, asyncpg.PostgresError) else None
 
 
 def is_fault(error: BaseException, *, read_only: bool = False) -> bool:
@@ -80,4 +72,4 @@ def is_fault(error: BaseException, *, read_only: bool = False) -> bool:
 
 def log_fault(error: BaseException) -> None:
     """Log the cause of a fault in one line."""
-    _log.warning("database_unavailable", error=type(error).__name__, sqlstate=sqlstate_of(error))
+    _log.warning("database_unavailable", error=type(error).__name__, sqlstate=getattr(error, "sqlstate", None))
