@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from mcp_server.prompts import PROMPTS
 from mcp_server.resources import KINDS, SUGGESTED, labelled_id
 from todo_core.boundary.operation import Caller
-from todo_core.errors import FieldProblem, InvalidInput
+from todo_core.errors import FieldError, InvalidInput
 
 _SEARCHABLE = {kind.uri: kind for kind in KINDS if kind.search is not None}
 _NOTHING = Completion(values=[], total=0, has_more=False)
@@ -31,13 +31,13 @@ async def complete(
     """
     if isinstance(ref, PromptReference):
         if ref.name not in PROMPTS:
-            raise InvalidInput(problems=[FieldProblem("ref.name", "is not a known prompt", [*PROMPTS])])
+            raise InvalidInput(errors=[FieldError("ref.name", "is not a known prompt", [*PROMPTS])])
         return _NOTHING
     kind = _SEARCHABLE.get(ref.uri)
     if kind is None or kind.search is None:
-        raise InvalidInput(problems=[FieldProblem("ref.uri", "is not a known template", [*_SEARCHABLE])])
+        raise InvalidInput(errors=[FieldError("ref.uri", "is not a known template", [*_SEARCHABLE])])
     if argument.name != "id":
-        raise InvalidInput(problems=[FieldProblem("argument.name", "is not in the template", ["id"])])
+        raise InvalidInput(errors=[FieldError("argument.name", "is not in the template", ["id"])])
     try:
         page = await kind.search(caller, argument.value.strip())
     except ValidationError:  # too long or not storable: nothing has it in its title

@@ -26,7 +26,7 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from mcp_server import answers
+from mcp_server import tool_results
 from mcp_server.caller import Context
 from todo_core.errors import ConfirmationRequired
 
@@ -48,7 +48,7 @@ async def ask(
         None if the person agreed. Else the result of the call: the question, or the refusal.
     """
     if not _shows_forms(context):
-        return answers.refusal(required)
+        return tool_results.refusal(required)
     message = f"Move {required.count} todos to the trash? They can be restored from there."
     if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
         key = f"trash_{required.count}"
@@ -59,7 +59,7 @@ async def ask(
     try:
         answer = await context.session.elicit_form(message, _FORM, context.request_id)
     except (MCPError, ValidationError):  # the connection has no way back, or the client's answer is no answer to a form
-        return answers.refusal(required)
+        return tool_results.refusal(required)
     return _unless_agreed(answer)
 
 
@@ -73,4 +73,4 @@ def _shows_forms(context: Context) -> bool:
 def _unless_agreed(answer: object) -> CallToolResult | None:
     """Return None if the answer is to accept; else the result that says that the person declined."""
     agreed = isinstance(answer, ElicitResult) and answer.action == "accept"
-    return None if agreed else answers.declined()
+    return None if agreed else tool_results.declined()

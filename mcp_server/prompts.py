@@ -14,7 +14,7 @@ from mcp_types import Prompt as ListedPrompt
 from pydantic import Field, StringConstraints, ValidationError
 
 from todo_core.boundary.operation import Caller, Operation
-from todo_core.errors import FieldProblem, InvalidInput
+from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.fields import Input, Trimmed
 from todo_core.operations import analytics, overview, todos
 from todo_core.validation import refuse
@@ -150,19 +150,19 @@ PROMPTS: Final = {
             "Plan my day",
             "Choose what to do today: what is due, and what matters.",
             plan_my_day,
-            (overview.get, todos.find),
+            (overview.get, todos.list_),
         ),
         Prompt(
             "Weekly review",
             "Look back on the week, and decide on what has not moved.",
             weekly_review,
-            (overview.get, todos.find, analytics.report),
+            (overview.get, todos.list_, analytics.report),
         ),
         Prompt(
             "Brain dump",
             "Turn everything on your mind into todos.",
             brain_dump,
-            (overview.get, todos.find, todos.add),
+            (overview.get, todos.list_, todos.add),
             Dump,
         ),
     )
@@ -183,8 +183,8 @@ async def write(caller: Caller, name: str, arguments: dict[str, Any]) -> GetProm
     """
     prompt = PROMPTS.get(name)
     if prompt is None:
-        known = FieldProblem("name", "is not a known prompt", [*PROMPTS])
-        raise InvalidInput("There is no such prompt.", problems=[known])
+        known = FieldError("name", "is not a known prompt", [*PROMPTS])
+        raise InvalidInput("There is no such prompt.", errors=[known])
     try:
         checked = prompt.takes.model_validate({name: value for name, value in arguments.items() if value is not None})
     except ValidationError as error:

@@ -11,7 +11,7 @@ from mcp import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST
 
 from http_edge.exchange import Exchange
-from mcp_server import answers
+from mcp_server import tool_results
 from todo_core.errors import InsufficientScope, Suspended, TodoError, Unauthenticated
 
 Kinds = tuple[type[TodoError], ...]
@@ -35,7 +35,7 @@ def as_rpc(error: TodoError) -> MCPError:
     """
     is_caller = isinstance(error, ABOUT_THE_CALLER)
     code = INVALID_REQUEST if is_caller else INTERNAL_ERROR if error.retryable else INVALID_PARAMS
-    return MCPError(code, error.detail, answers.describe(error))
+    return MCPError(code, error.detail, tool_results.describe(error))
 
 
 @contextmanager
@@ -59,4 +59,4 @@ def as_rpc_errors(asked: str, exchange: Exchange, noted: Kinds = ABOUT_THE_CALLE
         raise
     except Exception:
         _log.exception("request_crashed", asked=asked)
-        raise MCPError(INTERNAL_ERROR, str(answers.CRASH["message"]), answers.CRASH) from None
+        raise MCPError(INTERNAL_ERROR, str(tool_results.CRASH["message"]), tool_results.CRASH) from None

@@ -17,7 +17,7 @@ from mcp_types import Resource, ResourceTemplate
 
 from todo_core.boundary.operation import Caller, Operation
 from todo_core.boundary.results import Found, Page
-from todo_core.errors import FieldProblem, InvalidInput, NotFound
+from todo_core.errors import FieldError, InvalidInput, NotFound
 from todo_core.models.fields import MAX_ID
 from todo_core.models.lists import ListQuery
 from todo_core.models.todos import TodoFilter
@@ -95,17 +95,17 @@ def id_in(text: str) -> int | None:
 async def _todos_like(caller: Caller, typed: str) -> Page[Any]:
     """Find the todo with the id that was typed, or else todos with the words; for nothing, those changed last."""
     if (number := id_in(typed)) is not None:
-        with_id = await caller.perform(todos.find, TodoFilter(ids=[number], status="all"))
+        with_id = await caller.perform(todos.list_, TodoFilter(ids=[number], status="all"))
         if with_id.total:
             return with_id
     if typed:
         return await caller.perform(search.find, TodoFilter(text=typed, limit=SUGGESTED))
-    return await caller.perform(todos.find, TodoFilter(sort="updated", limit=SUGGESTED))
+    return await caller.perform(todos.list_, TodoFilter(sort="updated", limit=SUGGESTED))
 
 
 async def _lists_like(caller: Caller, typed: str) -> Page[Any]:
     """Find lists with the text in their id or name, archived ones too."""
-    page = await caller.perform(lists.find, ListQuery(archived="include"))
+    page = await caller.perform(lists.list_, ListQuery(archived="include"))
     rows = [row for row in orjson.loads(page.json) if name_key(typed) in f"{row['id']} {name_key(row['name'])}"]
     return replace(page, json=orjson.dumps(rows).decode(), total=len(rows))
 
@@ -132,8 +132,8 @@ async def read(caller: Caller, uri: str) -> str:
         if parameters is not None:
             row = orjson.loads((await caller.perform(kind.operation, *map(_require_id, parameters.values()))).json)
             return orjson.dumps({name: value for name, value in row.items() if value is not None}).decode()
-    known = FieldProblem("uri", "is not the address of a resource", [kind.uri for kind in KINDS])
-    raise InvalidInput("There is no such resource.", problems=[known])
+    known = FieldError("uri", "is not the address of a resource", [kind.uri for kind in KINDS])
+    raise InvalidInput("There is no such resource.", errors=[known])
 
 
 def _require_id(text: object) -> int:

@@ -26,12 +26,12 @@ from mcp_types import (
 )
 
 from http_edge.exchange import Exchange
-from mcp_server import answers, completions, confirmation, prompts, refusals, resources, sdk
+from mcp_server import completions, confirmation, prompts, refusals, resources, sdk, tool_results
 from mcp_server.caller import Context, through
 from mcp_server.toolbox import Tool
 from mcp_server.tools import analytics, changes, lists, overview, search, tags, todos, users
 from todo_core.boundary.operation import Caller
-from todo_core.errors import ConfirmationRequired, FieldProblem, InvalidInput, TodoError
+from todo_core.errors import ConfirmationRequired, FieldError, InvalidInput, TodoError
 
 FEATURES: Final = (todos, lists, tags, search, changes, overview, analytics, users)
 INSTRUCTIONS: Final = files("mcp_server").joinpath("instructions.md").read_text(encoding="utf-8").strip()
@@ -89,8 +89,8 @@ class TodoServer(Server[Any]):
         """Run a tool. A refusal becomes an `isError` result with code, field and next step (MC4)."""
         tool = self._tools.get(params.name)
         if tool is None:
-            known = FieldProblem("name", "is not a known tool", sorted(self._tools))
-            return answers.refusal(InvalidInput("There is no such tool.", problems=[known]))
+            known = FieldError("name", "is not a known tool", sorted(self._tools))
+            return tool_results.refusal(InvalidInput("There is no such tool.", errors=[known]))
         arguments = params.arguments or {}
         try:
             return await self._run(tool, context, arguments)
@@ -106,10 +106,10 @@ class TodoServer(Server[Any]):
             raise
         except TodoError as error:
             refusals.note(error, exchange)
-            return answers.refusal(error)
+            return tool_results.refusal(error)
         except Exception as error:
             _log.error("tool_crashed", tool=tool.listed.name, exc_info=error)
-            return answers.crash()
+            return tool_results.crash()
 
     async def _list_prompts(self, context: Context, _: object) -> ListPromptsResult:
         """List the prompts of which the caller's token allows every step."""

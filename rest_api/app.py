@@ -9,8 +9,8 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from rest_api import health, problems
-from rest_api.problems import Problem
+from rest_api import health, refusals
+from rest_api.refusals import Problem
 from rest_api.routes import accounts, analytics, changes, lists, overview, search, tags, todos, tokens, users
 from todo_core import __version__
 from todo_core.models.fields import MAX_ID
@@ -59,7 +59,7 @@ def create_app(lifespan: Lifespan | None = None, *, with_features: bool = True) 
         # Our routes run past FastAPI's own spans; asking at every request whether to make one is for nothing.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    problems.install(app)
+    refusals.install(app)
     for feature in FEATURES if with_features else ():
         feature.routes.serve(app, "/api/v1")
     health.serve(app)

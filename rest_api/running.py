@@ -34,9 +34,9 @@ from http_edge.bodies import read_body
 from http_edge.negotiation import require_acceptable
 from http_edge.problems import response_to
 from http_edge.urls import from_text, values
-from todo_core.errors import FieldProblem, InvalidInput, TodoError
+from todo_core.errors import FieldError, InvalidInput, TodoError
 from todo_core.text import strict_json
-from todo_core.validation import known_fields, path_of, problems
+from todo_core.validation import field_errors, known_fields, path_of
 
 _MISSING: Final = object()
 _JSON: Final = "application/json"
@@ -80,7 +80,7 @@ class DirectRoute(APIRoute):
             body = await _json_body(request) if self.body_field is not None else _MISSING
             if scope["query_string"] and not self.dependant.query_params:
                 names = [path_of([name]) for name in request.query_params]
-                raise InvalidInput(problems=[FieldProblem(name, "is not a known field") for name in names])
+                raise InvalidInput(errors=[FieldError(name, "is not a known field") for name in names])
             response: Response = await self._call(request, body)
             if len(self._media_types) > 1:
                 require_acceptable(accept, [str(response.media_type)])
@@ -131,21 +131,21 @@ class _Call:
         arguments: dict[str, Any] = {name: await call(request, body) for name, call in self._inner}
         if self._request_name is not None:
             arguments[self._request_name] = request
-        refused: list[FieldProblem] = []
+        refused: list[FieldError] = []
         for field, where in self._fields:
             value = _given(field, where, request, body)
             if value is _MISSING:
                 arguments[field.name] = field.default
                 if field.field_info.is_required():
-                    refused.append(FieldProblem(field.alias if where == "header" else where, "is required"))
+                    refused.append(FieldError(field.alias if where == "header" else where, "is required"))
                 continue
             location = (where, field.alias) if where in ("path", "header") else (where,)
             arguments[field.name], wrong = field.validate(value, loc=location)
             if wrong:
                 known = known_fields(field.field_info.annotation)
-                refused += problems(wrong, known=known, skip=1, tags=_tags(field))
+                refused += field_errors(wrong, known=known, skip=1, tags=_tags(field))
         if refused:
-            raise InvalidInput(problems=refused)
+            raise InvalidInput(errors=refused)
         return await self._call(**arguments)
 
 

@@ -44,7 +44,7 @@ def main() -> None:
         fail(str(error), 2)
     except TodoError as error:
         code = 2 if isinstance(error, InvalidInput) else 1
-        fields = "".join(f" {problem.field} {problem.message}." for problem in error.problems)
+        fields = "".join(f" {wrong.field} {wrong.message}." for wrong in error.errors)
         fail(f"{error.detail}{fields or ' ' + error.next_step}", code)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         fail(f"The database cannot be used ({type(error).__name__}); check TODO_DATABASE_URL.", 1)

@@ -37,7 +37,7 @@ async def operating(settings: Settings, database_url: str) -> AsyncIterator[Call
 async def first_token(settings: Settings, database_url: str) -> str | None:
     """Make an API token for the local user and return it; None if the user has, or had, one."""
     async with acting_for(settings, database_url, settings.user) as me:
-        if (await me.perform(tokens.find)).total:
+        if (await me.perform(tokens.list_)).total:
             return None
         token = TokenCreate(name="first start", scopes=["todos:read", "todos:write", "profile"], expires_in_days=None)
         return (await me.perform(tokens.create, token)).secret

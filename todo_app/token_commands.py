@@ -67,7 +67,7 @@ def token_list(
 
     async def work(settings: Settings, url: str) -> list[dict[str, Any]]:
         async with acting_for(settings, url, user or settings.user) as me:
-            rows: list[dict[str, Any]] = json.loads((await me.perform(tokens.find)).json)
+            rows: list[dict[str, Any]] = json.loads((await me.perform(tokens.list_)).json)
             return rows
 
     rows = with_database(work, load())

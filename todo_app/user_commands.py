@@ -48,7 +48,7 @@ def user_list(
         rows: list[dict[str, Any]] = []
         cursor: str | None = "0"
         while cursor is not None:
-            page = await me.perform(accounts.find, AccountQuery(status=status, cursor=int(cursor), limit=200))
+            page = await me.perform(accounts.list_, AccountQuery(status=status, cursor=int(cursor), limit=200))
             rows += json.loads(page.json)
             cursor = page.next_cursor
         return rows

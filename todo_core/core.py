@@ -45,7 +45,7 @@ class Core:
     clock: Callable[[], datetime]
     zones: LRUCache[int, str] = field(default_factory=lambda: LRUCache(10_000))
     """By user id, the last known time zone. It may have changed since: compare it with the row that is read, and read
-    again with the row's zone if they differ (`operations.todos.find`)."""
+    again with the row's zone if they differ (`operations.todos.list_`)."""
 
     @classmethod
     @asynccontextmanager

@@ -31,7 +31,7 @@ from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
-class FieldProblem:
+class FieldError:
     """One field that was refused: where it is, why, and what would be accepted."""
 
     field: str
@@ -43,10 +43,10 @@ class FieldProblem:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that callers get in `errors`."""
-        problem: dict[str, Any] = {"field": self.field, "message": self.message}
+        described: dict[str, Any] = {"field": self.field, "message": self.message}
         if self.allowed:
-            problem["allowed"] = list(self.allowed)
-        return problem
+            described["allowed"] = list(self.allowed)
+        return described
 
 
 class TodoError(Exception):
@@ -74,18 +74,18 @@ class TodoError(Exception):
         self,
         detail: str | None = None,
         *,
-        problems: Sequence[FieldProblem] = (),
+        errors: Sequence[FieldError] = (),
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         """Refuse a request.
 
         Args:
             detail: What went wrong, instead of `message`.
-            problems: The refused fields.
+            errors: What is wrong with which field.
             extra: Facts about the caller's own data that help the next call, such as the current row.
         """
         self.detail = detail or self.message
-        self.problems = tuple(problems)
+        self.errors = tuple(errors)
         self.extra = dict(extra or {})
         super().__init__(self.detail)
 
@@ -94,8 +94,8 @@ class TodoError(Exception):
         answer: dict[str, Any] = {"code": self.code, "message": self.detail, "retryable": self.retryable}
         if self.next_step:
             answer["next_step"] = self.next_step
-        if self.problems:
-            answer["errors"] = [problem.as_dict() for problem in self.problems]
+        if self.errors:
+            answer["errors"] = [error.as_dict() for error in self.errors]
         return answer | self.extra
 
 

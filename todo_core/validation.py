@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_type_hints
 
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from todo_core.errors import FieldProblem, InvalidInput
+from todo_core.errors import FieldError, InvalidInput
 
 T = TypeVar("T")
 
@@ -43,15 +43,15 @@ _MESSAGES = {  # by pydantic's type of error; the names in braces are in its con
 }
 
 
-def problems(
+def field_errors(
     errors: Iterable[Any],
     *,
     known: Sequence[str] = (),
     skip: int = 0,
     whole: str = "body",
     tags: Collection[str] = (),
-) -> list[FieldProblem]:
-    """Translate pydantic's errors, one problem each.
+) -> list[FieldError]:
+    """Translate pydantic's errors, one of ours each.
 
     Args:
         errors: pydantic's error details (`ValidationError.errors()`).
@@ -80,7 +80,7 @@ def problems(
             allowed = sorted(tags)
         elif kind == "extra_forbidden":
             allowed = known
-        translated.append(FieldProblem(path_of(location) or whole, message, allowed))
+        translated.append(FieldError(path_of(location) or whole, message, allowed))
     return translated
 
 
@@ -108,7 +108,7 @@ def refuse(error: ValidationError, kind: Any = None, *, whole: str = "body") -> 
         whole: Name for the value as a whole.
     """
     errors = error.errors(include_url=False, include_input=False)
-    return InvalidInput(problems=problems(errors, known=known_fields(kind), whole=whole))
+    return InvalidInput(errors=field_errors(errors, known=known_fields(kind), whole=whole))
 
 
 if TYPE_CHECKING:

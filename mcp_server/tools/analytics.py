@@ -7,9 +7,9 @@ from typing import Any, Final
 import orjson
 from mcp_types import CallToolResult
 
-from mcp_server import answers
-from mcp_server.answers import OBJECT_SCHEMA
+from mcp_server import tool_results
 from mcp_server.caller import Me
+from mcp_server.tool_results import OBJECT_SCHEMA
 from mcp_server.toolbox import Toolbox
 from todo_core.models.analytics import Week
 from todo_core.operations import analytics as operations
@@ -31,7 +31,7 @@ async def get_report(me: Me, week: Week = None) -> CallToolResult:
             del of_week[name][BUSIEST:]
     of_week["by_day"] = {day["weekday"]: _counts(day) for day in of_week["by_day"]}
     of_week["by_priority"] = {row["priority"]: _counts(row) for row in of_week["by_priority"]}
-    return answers.payload(_without_zeros(report))
+    return tool_results.payload(_without_zeros(report))
 
 
 def _counts(row: dict[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 from mcp_types import CallToolResult
 
-from mcp_server import answers
-from mcp_server.answers import CHANGES_SCHEMA, WRITE_SCHEMA
+from mcp_server import tool_results
 from mcp_server.caller import Me
+from mcp_server.tool_results import CHANGES_SCHEMA, WRITE_SCHEMA
 from mcp_server.toolbox import Toolbox
 from todo_core.models.changes import ChangeFilter, ChangeId
 from todo_core.operations import changes as operations
@@ -23,13 +23,13 @@ _MOST_ROWS = 20
 """Rows of a change in an answer: a change that deletes a list may have thousands."""
 
 
-@tools.expose(operations.find, title="List changes", answer=CHANGES_SCHEMA)
+@tools.expose(operations.list_, title="List changes", answer=CHANGES_SCHEMA)
 async def list_changes(me: Me, filters: ChangeFilter) -> CallToolResult:
-    page = await me.perform(operations.find, filters)
+    page = await me.perform(operations.list_, filters)
     content: dict[str, Any] = {"changes": [_short(change) for change in orjson.loads(page.json)]}
     if page.next_cursor is not None:
         content["since"] = int(page.next_cursor)
-    return answers.payload(content)
+    return tool_results.payload(content)
 
 
 def _short(change: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _brief(value: Any) -> Any:
 async def undo(me: Me, change_id: ChangeId) -> CallToolResult:
     undone = await me.perform(operations.undo, change_id)
     shown = replace(undone, results=undone.results[:_MOST_ROWS])
-    answer = answers.written(shown)
+    answer = tool_results.written(shown)
     if answer.structured_content is not None and len(undone.results) > _MOST_ROWS:
-        return answers.payload(answer.structured_content | {"more_results": len(undone.results) - _MOST_ROWS})
+        return tool_results.payload(answer.structured_content | {"more_results": len(undone.results) - _MOST_ROWS})
     return answer

@@ -5,9 +5,9 @@ from __future__ import annotations
 import orjson
 from mcp_types import CallToolResult
 
-from mcp_server import answers
-from mcp_server.answers import OBJECT_SCHEMA
+from mcp_server import tool_results
 from mcp_server.caller import Me
+from mcp_server.tool_results import OBJECT_SCHEMA
 from mcp_server.toolbox import Toolbox
 from todo_core.operations import overview as operations
 
@@ -19,4 +19,4 @@ async def get_overview(me: Me) -> CallToolResult:
     overview = orjson.loads((await me.perform(operations.get)).json)
     if overview["display_name"] is None:
         del overview["display_name"]
-    return answers.payload(overview)
+    return tool_results.payload(overview)

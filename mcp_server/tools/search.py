@@ -12,11 +12,11 @@ import orjson
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server import answers
+from mcp_server import tool_results
 from mcp_server.caller import Me
 from mcp_server.resources import id_in
 from mcp_server.toolbox import Toolbox
-from todo_core.errors import FieldProblem, InvalidInput
+from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.todos import SearchText, TodoFilter
 from todo_core.operations import search as operations
 from todo_core.operations import todos
@@ -46,20 +46,20 @@ async def search(me: Me, query: SearchText) -> CallToolResult:
     page = await me.perform(operations.find, TodoFilter(text=query, status="all", archived=True, limit=20))
     rows = orjson.loads(page.json if page.near is None else page.near.json)
     results = [{"id": str(row["id"]), "title": row["title"], "url": _url(me, row["id"])} for row in rows]
-    return answers.payload({"results": results})
+    return tool_results.payload({"results": results})
 
 
 @tools.expose(todos.get, title="Fetch", answer=FETCH_SCHEMA, words="Read one todo that `search` found.")
 async def fetch(me: Me, id: Annotated[str, Field(description="An `id` of `search`.")]) -> CallToolResult:  # noqa: A002
     todo_id = id_in(id)
     if todo_id is None:
-        raise InvalidInput(problems=[FieldProblem("id", "is no id of a todo; search for it first")])
+        raise InvalidInput(errors=[FieldError("id", "is no id of a todo; search for it first")])
     row = orjson.loads((await me.perform(todos.get, todo_id)).json)
-    todo = answers.todo(row, "full")
+    todo = tool_results.todo(row, "full")
     metadata: dict[str, Any] = {name: todo[name] for name in todo if name not in ("id", "title", "description")}
     text = row["description"] or row["title"]
     content = {"id": str(todo_id), "title": row["title"], "text": text, "url": _url(me, todo_id), "metadata": metadata}
-    return answers.payload(content)
+    return tool_results.payload(content)
 
 
 def _url(me: Me, todo_id: int) -> str:

@@ -7,11 +7,11 @@ from typing import Annotated, Literal, TypeVar
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server import answers
-from mcp_server.answers import WRITE_SCHEMA
+from mcp_server import tool_results
 from mcp_server.caller import Me
+from mcp_server.tool_results import WRITE_SCHEMA
 from mcp_server.toolbox import Toolbox
-from todo_core.errors import FieldProblem, InvalidInput
+from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.tags import TagId, TagName
 from todo_core.operations import tags as operations
 
@@ -39,11 +39,11 @@ async def update_tag(
         changed = await me.perform(operations.merge, id, _required("into", into))
     else:
         changed = await me.perform(operations.delete, id)
-    return answers.written(changed, lambda row: {"name": row["name"], "open": row["open_todos"]})
+    return tool_results.written(changed, lambda row: {"name": row["name"], "open": row["open_todos"]})
 
 
 def _required(field: str, value: T | None) -> T:
     """Return the value of an argument; refuse a call without it."""
     if value is None:
-        raise InvalidInput(problems=[FieldProblem(field, "is required for this action")])
+        raise InvalidInput(errors=[FieldError(field, "is required for this action")])
     return value

@@ -8,11 +8,11 @@ import orjson
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server import answers
-from mcp_server.answers import PAGE_SCHEMA, WRITE_SCHEMA, Detail
+from mcp_server import tool_results
 from mcp_server.caller import Me
+from mcp_server.tool_results import PAGE_SCHEMA, WRITE_SCHEMA, Detail
 from mcp_server.toolbox import Toolbox
-from todo_core.errors import FieldProblem, InvalidInput
+from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.fields import MAX_BATCH, STRICT, Limit
 from todo_core.models.todos import TodoCreate, TodoFilter, TodoIds, TodoUpdate
 from todo_core.operations import search
@@ -45,20 +45,20 @@ async def add_todos(
     me: Me,
     todos: Annotated[list[Tried[TodoCreate]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 new todos.")],
 ) -> CallToolResult:
-    return answers.written(await me.perform(operations.add, todos), answers.resolved)
+    return tool_results.written(await me.perform(operations.add, todos), tool_results.resolved)
 
 
-@tools.expose(operations.find, title="List todos", answer=PAGE_SCHEMA)
+@tools.expose(operations.list_, title="List todos", answer=PAGE_SCHEMA)
 async def list_todos(me: Me, listing: TodoListing) -> CallToolResult:
-    page = await me.perform(operations.find if listing.text is None else search.find, listing)
+    page = await me.perform(operations.list_ if listing.text is None else search.find, listing)
     rows = orjson.loads(page.json)
-    content = answers.todos(rows, listing.detail) | {"showing": f"{len(rows)} of {page.total}"}
+    content = tool_results.todos(rows, listing.detail) | {"showing": f"{len(rows)} of {page.total}"}
     if page.next_cursor is not None:
         content["next_cursor"] = page.next_cursor
     if page.near is not None:
-        nearest = [answers.todo(row, "concise") for row in orjson.loads(page.near.json)]
+        nearest = [tool_results.todo(row, "concise") for row in orjson.loads(page.near.json)]
         content |= {"did_you_mean": page.near.words, "near": nearest}
-    return answers.payload(content)
+    return tool_results.payload(content)
 
 
 @tools.expose(operations.update, title="Update todos", answer=WRITE_SCHEMA)
@@ -68,7 +68,7 @@ async def update_todos(
 ) -> CallToolResult:
     updates = [todo if isinstance(todo, InvalidInput) else _cleared(todo) for todo in todos]
     changed = await me.perform(operations.update, updates)
-    return answers.written(changed, lambda row: {"version": row["version"]} | answers.resolved(row))
+    return tool_results.written(changed, lambda row: {"version": row["version"]} | tool_results.resolved(row))
 
 
 def _cleared(edit: TodoEdit) -> TodoUpdate:
@@ -93,11 +93,11 @@ async def complete_todos(
     ] = False,
 ) -> CallToolResult:
     if skip and not completed:
-        raise InvalidInput(problems=[FieldProblem("skip", "cannot be given together with completed: false")])
+        raise InvalidInput(errors=[FieldError("skip", "cannot be given together with completed: false")])
     if skip:
-        return answers.written(await me.perform(operations.skip, ids), answers.resolved)
+        return tool_results.written(await me.perform(operations.skip, ids), tool_results.resolved)
     operation = operations.complete if completed else operations.reopen
-    return answers.written(await me.perform(operation, ids), answers.cascaded)
+    return tool_results.written(await me.perform(operation, ids), tool_results.cascaded)
 
 
 @tools.expose(
@@ -113,4 +113,4 @@ async def delete_todos(
     deleted: Annotated[bool, Field(description="false restores them from the trash.")] = True,
 ) -> CallToolResult:
     operation = operations.delete if deleted else operations.restore
-    return answers.written(await me.perform(operation, ids), answers.cascaded)
+    return tool_results.written(await me.perform(operation, ids), tool_results.cascaded)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server import answers
+from mcp_server import tool_results
 from mcp_server.caller import Me
 from mcp_server.toolbox import Toolbox
 from todo_core.models.fields import Input, Version
@@ -61,4 +61,4 @@ async def update_profile(me: Me, edit: ProfileEdit) -> CallToolResult:
     changed = await me.perform(operations.update, edit.as_patch(), versions)
     row = changed.one().as_dict()
     profile = {name: row[name] for name in (*PATCHABLE, "version") if row[name] is not None}
-    return answers.payload({"profile": profile} | answers.change_facts(changed))
+    return tool_results.payload({"profile": profile} | tool_results.change_facts(changed))

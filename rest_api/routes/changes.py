@@ -8,10 +8,10 @@ from fastapi import Query, Response
 from pydantic import BeforeValidator
 
 from http_edge.urls import digits
-from rest_api import answers
-from rest_api.answers import ChangedRead, PageRead
+from rest_api import responses
 from rest_api.caller import Me, MeOnce
 from rest_api.declaring import Routes
+from rest_api.responses import ChangedRead, PageRead
 from todo_core.models.changes import ChangeFilter, ChangeId, ChangeRead
 from todo_core.models.lists import ListRead
 from todo_core.models.tags import TagRead
@@ -24,14 +24,14 @@ routes = Routes("/changes", "changes")
 PathId = Annotated[ChangeId, BeforeValidator(digits)]
 
 
-@routes.expose(changes.find, "GET", "", shape=PageRead[ChangeRead], summary="List changes")
+@routes.expose(changes.list_, "GET", "", shape=PageRead[ChangeRead], summary="List changes")
 async def list_changes(me: Me, query: Annotated[ChangeFilter, Query()]) -> Response:
-    return answers.page(await me.perform(changes.find, query))
+    return responses.page(await me.perform(changes.list_, query))
 
 
 @routes.expose(changes.get, "GET", "/{change_id}", shape=ChangeRead, summary="Read a change")
 async def get_change(me: Me, change_id: PathId) -> Response:
-    return Response((await me.perform(changes.get, change_id)).json, media_type=answers.JSON)
+    return Response((await me.perform(changes.get, change_id)).json, media_type=responses.JSON)
 
 
 @routes.expose(
@@ -42,4 +42,4 @@ async def get_change(me: Me, change_id: PathId) -> Response:
     summary="Undo a change",
 )
 async def undo_change(me: MeOnce, change_id: PathId) -> Response:
-    return answers.batch(await me.perform(changes.undo, change_id))
+    return responses.batch(await me.perform(changes.undo, change_id))

@@ -8,11 +8,11 @@ from fastapi import Body, Query, Response
 from pydantic import BeforeValidator
 
 from http_edge.urls import digits
-from rest_api import answers
-from rest_api.answers import PageRead
+from rest_api import responses
 from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, IfNoneMatch, versions
 from rest_api.declaring import Routes
+from rest_api.responses import PageRead
 from todo_core.boundary.batches import condition
 from todo_core.models.lists import ListCreate, ListId, ListPatch, ListQuery, ListRead, ListRemoval, ListUpdate
 from todo_core.operations import lists
@@ -25,17 +25,17 @@ PathId = Annotated[ListId, BeforeValidator(digits)]
 @routes.expose(lists.add, "POST", "", shape=ListRead, status=201, summary="Add a list")
 async def add_list(me: MeOnce, todo_list: ListCreate) -> Response:
     added = await me.perform(lists.add, [todo_list])
-    return answers.written(added, 201, {"Location": f"/api/v1/lists/{answers.row_id(added.one().row)}"})
+    return responses.written(added, 201, {"Location": f"/api/v1/lists/{responses.row_id(added.one().row)}"})
 
 
-@routes.expose(lists.find, "GET", "", shape=PageRead[ListRead], summary="List lists")
+@routes.expose(lists.list_, "GET", "", shape=PageRead[ListRead], summary="List lists")
 async def list_lists(me: Me, query: Annotated[ListQuery, Query()]) -> Response:
-    return answers.page(await me.perform(lists.find, query))
+    return responses.page(await me.perform(lists.list_, query))
 
 
 @routes.expose(lists.get, "GET", "/{list_id}", shape=ListRead, summary="Read a list", also=(304,))
 async def get_list(me: Me, list_id: PathId, if_none_match: IfNoneMatch = None) -> Response:
-    return answers.row((await me.perform(lists.get, list_id)).json, if_none_match)
+    return responses.row((await me.perform(lists.get, list_id)).json, if_none_match)
 
 
 @routes.expose(lists.update, "PATCH", "/{list_id}", shape=ListRead, summary="Change a list")
@@ -46,11 +46,11 @@ async def update_list(
     if_match: IfMatch = None,
 ) -> Response:
     update = cast("ListUpdate", {**patch, "id": list_id, **condition(versions(if_match))})
-    return answers.written(await me.perform(lists.update, [update]))
+    return responses.written(await me.perform(lists.update, [update]))
 
 
 @routes.expose(lists.delete, "DELETE", "/{list_id}", shape=None, status=204, summary="Delete a list")
 async def delete_list(me: MeOnce, list_id: PathId, removal: Annotated[ListRemoval, Query()]) -> Response:
     deleted = await me.perform(lists.delete, [list_id], removal)
     deleted.one()
-    return Response(status_code=204, headers=answers.change_headers(deleted))
+    return Response(status_code=204, headers=responses.change_headers(deleted))

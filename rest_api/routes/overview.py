@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Response
 
-from rest_api import answers
+from rest_api import responses
 from rest_api.caller import Me
 from rest_api.declaring import Routes
 from todo_core.models.overview import Overview
@@ -15,4 +15,4 @@ routes = Routes("/overview", "overview")
 
 @routes.expose(overview.get, "GET", "", shape=Overview, summary="Now, today, and how many todos wait")
 async def get_overview(me: Me) -> Response:
-    return Response((await me.perform(overview.get)).json, media_type=answers.JSON)
+    return Response((await me.perform(overview.get)).json, media_type=responses.JSON)

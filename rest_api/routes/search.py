@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import Query, Response
 from pydantic import Field
 
-from rest_api import answers
-from rest_api.answers import PageRead
+from rest_api import responses
 from rest_api.caller import Me
 from rest_api.declaring import Routes
+from rest_api.responses import PageRead
 from todo_core.models.fields import Offset
 from todo_core.models.search import Near
 from todo_core.models.todos import SearchText, TodoFilter, TodoRead
@@ -34,4 +34,4 @@ class SearchRead(PageRead[TodoRead]):
 
 @routes.expose(search.find, "GET", "", shape=SearchRead, summary="Search todos")
 async def search_todos(me: Me, query: Annotated[SearchListing, Query()]) -> Response:
-    return answers.page(await me.perform(search.find, query, query.offset), near=True)
+    return responses.page(await me.perform(search.find, query, query.offset), near=True)

@@ -8,11 +8,11 @@ from fastapi import Response
 from pydantic import BeforeValidator
 
 from http_edge.urls import digits
-from rest_api import answers
-from rest_api.answers import PageRead
+from rest_api import responses
 from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfNoneMatch
 from rest_api.declaring import Routes
+from rest_api.responses import PageRead
 from todo_core.models.tags import TagId, TagMerge, TagPatch, TagRead
 from todo_core.operations import tags
 
@@ -21,28 +21,28 @@ routes = Routes("/tags", "tags")
 PathId = Annotated[TagId, BeforeValidator(digits)]
 
 
-@routes.expose(tags.find, "GET", "", shape=PageRead[TagRead], summary="List tags")
+@routes.expose(tags.list_, "GET", "", shape=PageRead[TagRead], summary="List tags")
 async def list_tags(me: Me) -> Response:
-    return answers.page(await me.perform(tags.find))
+    return responses.page(await me.perform(tags.list_))
 
 
 @routes.expose(tags.get, "GET", "/{tag_id}", shape=TagRead, summary="Read a tag", also=(304,))
 async def get_tag(me: Me, tag_id: PathId, if_none_match: IfNoneMatch = None) -> Response:
-    return answers.row((await me.perform(tags.get, tag_id)).json, if_none_match)
+    return responses.row((await me.perform(tags.get, tag_id)).json, if_none_match)
 
 
 @routes.expose(tags.rename, "PATCH", "/{tag_id}", shape=TagRead, summary="Rename a tag")
 async def rename_tag(me: MeOnce, tag_id: PathId, patch: TagPatch) -> Response:
-    return answers.written(await me.perform(tags.rename, tag_id, patch.name))
+    return responses.written(await me.perform(tags.rename, tag_id, patch.name))
 
 
 @routes.expose(tags.merge, "POST", "/{tag_id}/merge", shape=TagRead, summary="Merge a tag into another")
 async def merge_tag(me: MeOnce, tag_id: PathId, merge: TagMerge) -> Response:
-    return answers.written(await me.perform(tags.merge, tag_id, merge.into))
+    return responses.written(await me.perform(tags.merge, tag_id, merge.into))
 
 
 @routes.expose(tags.delete, "DELETE", "/{tag_id}", shape=None, status=204, summary="Delete a tag")
 async def delete_tag(me: MeOnce, tag_id: PathId) -> Response:
     deleted = await me.perform(tags.delete, tag_id)
     deleted.one()
-    return Response(status_code=204, headers=answers.change_headers(deleted))
+    return Response(status_code=204, headers=responses.change_headers(deleted))

@@ -8,11 +8,11 @@ from fastapi import Body, Query, Response
 from pydantic import BeforeValidator, Field
 
 from http_edge.urls import digits
-from rest_api import answers
-from rest_api.answers import ChangedRead, PageRead
+from rest_api import responses
 from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, IfNoneMatch, versions
 from rest_api.declaring import Routes
+from rest_api.responses import ChangedRead, PageRead
 from todo_core.boundary.batches import condition
 from todo_core.models.fields import MAX_BATCH, Input, Offset
 from todo_core.models.todos import TodoCreate, TodoFilter, TodoId, TodoIds, TodoPatch, TodoRead, TodoUpdate, TodoWritten
@@ -73,17 +73,17 @@ Batch = Annotated[AddBatch | UpdateBatch | CompleteBatch | IdsBatch, Field(discr
 @routes.expose(todos.add, "POST", "", shape=TodoWritten, status=201, summary="Add a todo")
 async def add_todo(me: MeOnce, todo: TodoCreate) -> Response:
     added = await me.perform(todos.add, [todo])
-    return answers.written(added, 201, {"Location": f"/api/v1/todos/{answers.row_id(added.one().row)}"})
+    return responses.written(added, 201, {"Location": f"/api/v1/todos/{responses.row_id(added.one().row)}"})
 
 
-@routes.expose(todos.find, "GET", "", shape=PageRead[TodoRead], summary="List todos")
+@routes.expose(todos.list_, "GET", "", shape=PageRead[TodoRead], summary="List todos")
 async def list_todos(me: Me, query: Annotated[TodoListing, Query()]) -> Response:
-    return answers.page(await me.perform(todos.find, query, query.offset))
+    return responses.page(await me.perform(todos.list_, query, query.offset))
 
 
 @routes.expose(todos.get, "GET", "/{todo_id:member}", shape=TodoRead, summary="Read a todo", also=(304,))
 async def get_todo(me: Me, todo_id: PathId, if_none_match: IfNoneMatch = None) -> Response:
-    return answers.row((await me.perform(todos.get, todo_id)).json, if_none_match)
+    return responses.row((await me.perform(todos.get, todo_id)).json, if_none_match)
 
 
 @routes.expose(todos.update, "PATCH", "/{todo_id:member}", shape=TodoWritten, summary="Change a todo")
@@ -97,14 +97,14 @@ async def update_todo(
     if_match: IfMatch = None,
 ) -> Response:
     update = cast("TodoUpdate", {**patch, "id": todo_id, **condition(versions(if_match))})
-    return answers.written(await me.perform(todos.update, [update]))
+    return responses.written(await me.perform(todos.update, [update]))
 
 
 @routes.expose(todos.delete, "DELETE", "/{todo_id:member}", shape=None, status=204, summary="Move a todo to the trash")
 async def delete_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
     deleted = await me.perform(todos.delete, [todo_id], if_version=versions(if_match))
     deleted.one()
-    return Response(status_code=204, headers=answers.change_headers(deleted))
+    return Response(status_code=204, headers=responses.change_headers(deleted))
 
 
 @routes.expose(
@@ -121,19 +121,19 @@ async def complete_todo(
     me: MeOnce, todo_id: PathId, body: Completion = Completion(), if_match: IfMatch = None
 ) -> Response:
     operation = todos.complete if body.is_completed else todos.reopen
-    return answers.written(await me.perform(operation, [todo_id], versions(if_match)))
+    return responses.written(await me.perform(operation, [todo_id], versions(if_match)))
 
 
 @routes.expose(
     todos.skip, "POST", "/{todo_id}/skip", shape=TodoWritten, summary="Skip an occurrence of a repeating todo"
 )
 async def skip_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
-    return answers.written(await me.perform(todos.skip, [todo_id], versions(if_match)))
+    return responses.written(await me.perform(todos.skip, [todo_id], versions(if_match)))
 
 
 @routes.expose(todos.restore, "POST", "/{todo_id}/restore", shape=TodoWritten, summary="Take a todo out of the trash")
 async def restore_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
-    return answers.written(await me.perform(todos.restore, [todo_id], versions(if_match)))
+    return responses.written(await me.perform(todos.restore, [todo_id], versions(if_match)))
 
 
 @routes.expose(
@@ -155,4 +155,4 @@ async def batch_todos(me: MeOnce, batch: Annotated[Batch, Body()]) -> Response:
             changed = await me.perform(todos.complete if batch.is_completed else todos.reopen, batch.ids)
         case IdsBatch():
             changed = await me.perform(_BY_IDS[batch.action], batch.ids)
-    return answers.batch(changed)
+    return responses.batch(changed)

@@ -9,10 +9,10 @@ from fastapi import Response
 from pydantic import BeforeValidator
 
 from http_edge.urls import digits
-from rest_api import answers
-from rest_api.answers import PageRead
+from rest_api import responses
 from rest_api.caller import Me, MeOnce
 from rest_api.declaring import Routes
+from rest_api.responses import PageRead
 from todo_core.models.tokens import TokenCreate, TokenCreated, TokenId, TokenRead
 from todo_core.operations import tokens
 
@@ -22,17 +22,17 @@ routes = Routes("/tokens", "tokens")
 @routes.expose(tokens.create, "POST", "", shape=TokenCreated, status=201, summary="Make an API token")
 async def create_token(me: MeOnce, token: TokenCreate) -> Response:
     made = await me.perform(tokens.create, token)
-    headers = answers.change_headers(made) | {"Cache-Control": "no-store", "Location": "/api/v1/tokens"}
-    return Response(orjson.dumps(made.one().as_dict() | {"token": made.secret}), 201, headers, answers.JSON)
+    headers = responses.change_headers(made) | {"Cache-Control": "no-store", "Location": "/api/v1/tokens"}
+    return Response(orjson.dumps(made.one().as_dict() | {"token": made.secret}), 201, headers, responses.JSON)
 
 
-@routes.expose(tokens.find, "GET", "", shape=PageRead[TokenRead], summary="List API tokens")
+@routes.expose(tokens.list_, "GET", "", shape=PageRead[TokenRead], summary="List API tokens")
 async def list_tokens(me: Me) -> Response:
-    return answers.page(await me.perform(tokens.find))
+    return responses.page(await me.perform(tokens.list_))
 
 
 @routes.expose(tokens.revoke, "DELETE", "/{token_id}", shape=None, status=204, summary="Revoke an API token")
 async def revoke_token(me: MeOnce, token_id: Annotated[TokenId, BeforeValidator(digits)]) -> Response:
     revoked = await me.perform(tokens.revoke, token_id)
     revoked.one()
-    return Response(status_code=204, headers=answers.change_headers(revoked))
+    return Response(status_code=204, headers=responses.change_headers(revoked))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Body, Response
 
-from rest_api import answers
+from rest_api import responses
 from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, IfNoneMatch, versions
 from rest_api.declaring import Routes
@@ -18,7 +18,7 @@ routes = Routes("/users", "users")
 
 @routes.expose(users.get, "GET", "/me", shape=ProfileRead, summary="Read your profile", also=(304,))
 async def get_profile(me: Me, if_none_match: IfNoneMatch = None) -> Response:
-    return answers.row((await me.perform(users.get)).json, if_none_match)
+    return responses.row((await me.perform(users.get)).json, if_none_match)
 
 
 @routes.expose(users.update, "PATCH", "/me", shape=ProfileRead, summary="Change your profile")
@@ -33,4 +33,4 @@ async def update_profile(
     ],
     if_match: IfMatch = None,
 ) -> Response:
-    return answers.written(await me.perform(users.update, patch, versions(if_match)))
+    return responses.written(await me.perform(users.update, patch, versions(if_match)))

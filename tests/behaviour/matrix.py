@@ -94,7 +94,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
             Try(lambda at, _: {"todos": [{"title": "x", "parent_id": at.todo}]}, "not_owner"),
         ],
     ),
-    "todos.find": Attempts(
+    "todos.list": Attempts(
         "own",
         {
             "GET /todos": [
@@ -171,7 +171,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
         {"POST /todos/{todo_id}/restore": [_nothing], "POST /todos/batch": [_batch("restore")]},
         [lambda at, _: {"ids": [at.todo], "deleted": False}],
     ),
-    "lists.find": Attempts("own", {"GET /lists": [_nothing, lambda _, __: Query(archived="include")]}),
+    "lists.list": Attempts("own", {"GET /lists": [_nothing, lambda _, __: Query(archived="include")]}),
     "lists.get": Attempts("not_owner", {"GET /lists/{list_id}": [_nothing]}),
     "lists.add": Attempts("own", {"POST /lists": [_sent(name="x", position=1)]}, [_sent(lists=[{"name": "x"}])]),
     "lists.update": Attempts(
@@ -198,7 +198,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
             lambda at, own: {"ids": [own.list], "todos": "move", "move_to": at.list},
         ],
     ),
-    "tags.find": Attempts("own", {"GET /tags": [_nothing]}),
+    "tags.list": Attempts("own", {"GET /tags": [_nothing]}),
     "tags.get": Attempts("not_owner", {"GET /tags/{tag_id}": [_nothing]}),
     "tags.rename": Attempts(
         "not_owner",
@@ -232,7 +232,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
         },
         [_sent(query="private words"), lambda at, _: {"query": f"user:{at.user}"}, _sent(query="privat wrods")],
     ),
-    "changes.find": Attempts("own", {"GET /changes": [_nothing]}, [_sent(since=0), _sent()]),
+    "changes.list": Attempts("own", {"GET /changes": [_nothing]}, [_sent(since=0), _sent()]),
     "changes.get": Attempts("not_owner", {"GET /changes/{change_id}": [_nothing]}),
     "changes.undo": Attempts(
         "not_owner", {"POST /changes/{change_id}/undo": [_nothing]}, [lambda at, _: {"change_id": at.change}]
@@ -245,7 +245,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
     ),
     "analytics.report": Attempts("own", {}, [_sent()]),
     "tokens.create": Attempts("own", {"POST /tokens": [_sent(name="x", scopes=["profile"])]}),
-    "tokens.find": Attempts("own", {"GET /tokens": [_nothing]}),
+    "tokens.list": Attempts("own", {"GET /tokens": [_nothing]}),
     "tokens.revoke": Attempts("not_owner", {"DELETE /tokens/{token_id}": [_nothing]}),
     "users.get": Attempts("own", {"GET /users/me": [_nothing]}),
     "users.update": Attempts(
@@ -262,7 +262,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
             Try(lambda at, _: {"default_list_id": at.list}, "not_owner"),
         ],
     ),
-    "accounts.find": Attempts("insufficient_scope", {"GET /admin/users": [_nothing]}),
+    "accounts.list": Attempts("insufficient_scope", {"GET /admin/users": [_nothing]}),
     "accounts.get": Attempts("insufficient_scope", {"GET /admin/users/{user_id}": [_nothing]}),
     "accounts.suspend": Attempts("insufficient_scope", {"POST /admin/users/{user_id}/suspend": [_nothing]}),
     "accounts.reactivate": Attempts("insufficient_scope", {"POST /admin/users/{user_id}/reactivate": [_nothing]}),

@@ -16,7 +16,7 @@ from todo_core.operations import lists, tags, todos
 async def todos_of(owner: Caller, **wanted: Any) -> list[Json]:
     """Todos, by default all but those in the trash, the oldest first."""
     wanted = {"status": "all", "archived": True, "direction": "asc", "limit": 200} | wanted
-    found: list[Json] = orjson.loads((await owner.perform(todos.find, TodoFilter(**wanted))).json)
+    found: list[Json] = orjson.loads((await owner.perform(todos.list_, TodoFilter(**wanted))).json)
     return sorted(found, key=lambda row: row["id"]) if "sort" not in wanted else found
 
 
@@ -28,13 +28,13 @@ async def todo_of(owner: Caller, todo_id: int) -> Json:
 
 async def lists_of(owner: Caller) -> list[Json]:
     """All lists, in their order."""
-    found: list[Json] = orjson.loads((await owner.perform(lists.find, ListQuery(archived="include"))).json)
+    found: list[Json] = orjson.loads((await owner.perform(lists.list_, ListQuery(archived="include"))).json)
     return found
 
 
 async def tags_of(owner: Caller) -> dict[str, Json]:
     """All tags, by name."""
-    found: list[Json] = orjson.loads((await owner.perform(tags.find)).json)
+    found: list[Json] = orjson.loads((await owner.perform(tags.list_)).json)
     return {row["name"]: row for row in found}
 
 

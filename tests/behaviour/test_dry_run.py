@@ -83,7 +83,7 @@ async def test_a_dry_run_changes_nothing_at_all(
 ) -> None:
     async with connected(database_url) as admin:
         before = await everything_of(admin, ann.principal.user_id)
-        latest = (await ann.perform(changes.find, ChangeFilter(limit=1))).json
+        latest = (await ann.perform(changes.list_, ChangeFilter(limit=1))).json
 
         told = await write(me.rehearsing(), rows, None)
         with_key = await write(me.rehearsing(), rows, "key")
@@ -95,7 +95,7 @@ async def test_a_dry_run_changes_nothing_at_all(
         snapshot.pop("api_tokens")
     assert after == before
     assert after["todos"]
-    assert (await ann.perform(changes.find, ChangeFilter(limit=1))).json == latest
+    assert (await ann.perform(changes.list_, ChangeFilter(limit=1))).json == latest
 
 
 VOLATILE = ("updated_at", "created_at", "completed_at", "deleted_at", "archived_at", "id", "version")

@@ -60,14 +60,14 @@ async def target(ann: Caller) -> Target:
 async def belongings(owner: Caller) -> list[str]:
     """Everything the owner has, but for when tokens were last used."""
     found = [
-        (await owner.perform(todos.find, TodoFilter(status=status, limit=200, archived=True))).json
+        (await owner.perform(todos.list_, TodoFilter(status=status, limit=200, archived=True))).json
         for status in get_args(Status)
     ]
-    found.append((await owner.perform(changes.find, ChangeFilter(since=0, limit=200))).json)
-    found.append(LAST_USE.sub("", (await owner.perform(tokens.find)).json))
+    found.append((await owner.perform(changes.list_, ChangeFilter(since=0, limit=200))).json)
+    found.append(LAST_USE.sub("", (await owner.perform(tokens.list_)).json))
     found.append((await owner.perform(users.get)).json)
-    found.append((await owner.perform(lists.find, ListQuery(archived="include"))).json)
-    found.append((await owner.perform(tags.find)).json)
+    found.append((await owner.perform(lists.list_, ListQuery(archived="include"))).json)
+    found.append((await owner.perform(tags.list_)).json)
     return found
 
 

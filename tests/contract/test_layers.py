@@ -20,9 +20,9 @@ BANNED: Final = SETTINGS["ruff"]["lint"]["flake8-tidy-imports"]["banned-api"]
 
 BREACHES: Final = {
     "The program is above the faces, these above the edge, the core below all": [
-        ("http_edge/problems.py", "import rest_api.answers"),
+        ("http_edge/problems.py", "import rest_api.responses"),
         ("todo_core/text.py", "import http_edge.problems"),
-        ("rest_api/answers.py", "import mcp_server.answers"),
+        ("rest_api/responses.py", "import mcp_server.tool_results"),
     ],
     "Inside the core: operations, rules, the boundary, storage, in this order": [
         ("todo_core/rules/families.py", "import todo_core.operations.todos"),
@@ -32,10 +32,10 @@ BREACHES: Final = {
     "Operations do not import each other": [("todo_core/operations/search.py", "import todo_core.operations.tags")],
     "The core knows no web framework, no HTTP and no MCP": [("todo_core/text.py", "import starlette.requests")],
     "MCP and the edge do without FastAPI": [
-        ("mcp_server/answers.py", "import fastapi"),
+        ("mcp_server/tool_results.py", "import fastapi"),
         ("http_edge/problems.py", "import fastapi"),
     ],
-    "REST and the edge do without MCP": [("rest_api/answers.py", "import mcp")],
+    "REST and the edge do without MCP": [("rest_api/responses.py", "import mcp")],
 }
 """For each contract, files and the lines that break it."""
 

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from http_edge import problems
 from rest_api.declaring import EXPOSED
-from rest_api.problems import Problem
+from rest_api.refusals import Problem
 from tests.contract import markdown, shapes
 from tests.contract.project import SPECS, name_of, proofs_in, suite_files
 from tests.faces import ADDRESS

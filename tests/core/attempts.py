@@ -107,14 +107,16 @@ Attempt = Callable[[Caller, Rows, Own], Awaitable[Any]]
 """As whom, on what, and with what of one's own."""
 
 ATTEMPTS: dict[str, list[Attempt]] = {
-    "todos.find": [
-        lambda me, _, __: me.perform(todos.find, TodoFilter(status="all", archived=True)),
-        lambda me, _, __: me.perform(todos.find, TodoFilter(status="trashed")),
-        lambda me, its, _: me.perform(todos.find, TodoFilter(status="all", ids=[*its.todos], text=MARK)),
-        lambda me, its, _: me.perform(todos.find, TodoFilter(status="all", list_id=its.list, overdue=True)),
-        lambda me, its, _: me.perform(todos.find, TodoFilter(status="all", parent_id=its.open, due_after="2020-01-01")),
-        lambda me, _, __: me.perform(todos.find, TodoFilter(status="all", tags=[MARK, SHARED], tags_match="all")),
-        lambda me, _, __: me.perform(todos.find, TodoFilter(status="all", tags=[MARK, SHARED])),
+    "todos.list": [
+        lambda me, _, __: me.perform(todos.list_, TodoFilter(status="all", archived=True)),
+        lambda me, _, __: me.perform(todos.list_, TodoFilter(status="trashed")),
+        lambda me, its, _: me.perform(todos.list_, TodoFilter(status="all", ids=[*its.todos], text=MARK)),
+        lambda me, its, _: me.perform(todos.list_, TodoFilter(status="all", list_id=its.list, overdue=True)),
+        lambda me, its, _: me.perform(
+            todos.list_, TodoFilter(status="all", parent_id=its.open, due_after="2020-01-01")
+        ),
+        lambda me, _, __: me.perform(todos.list_, TodoFilter(status="all", tags=[MARK, SHARED], tags_match="all")),
+        lambda me, _, __: me.perform(todos.list_, TodoFilter(status="all", tags=[MARK, SHARED])),
     ],
     "todos.get": [lambda me, its, _: me.perform(todos.get, its.open)],
     "todos.add": [
@@ -139,7 +141,7 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     "todos.skip": [lambda me, its, _: me.perform(todos.skip, [its.subtask])],
     "todos.delete": [lambda me, its, _: me.perform(todos.delete, its.todos)],
     "todos.restore": [lambda me, its, _: me.perform(todos.restore, its.todos)],
-    "lists.find": [lambda me, _, __: me.perform(lists.find, ListQuery(archived="include"))],
+    "lists.list": [lambda me, _, __: me.perform(lists.list_, ListQuery(archived="include"))],
     "lists.get": [
         lambda me, its, _: me.perform(lists.get, its.list),
         lambda me, its, _: me.perform(lists.get, its.deleted_list),
@@ -155,7 +157,7 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         lambda me, its, own: me.perform(lists.delete, [its.list], ListRemoval(todos="move", move_to=own.list)),
         lambda me, its, own: me.perform(lists.delete, [own.list], ListRemoval(todos="move", move_to=its.list)),
     ],
-    "tags.find": [lambda me, _, __: me.perform(tags.find)],
+    "tags.list": [lambda me, _, __: me.perform(tags.list_)],
     "tags.get": [
         lambda me, its, _: me.perform(tags.get, its.tag),
         lambda me, its, _: me.perform(tags.get, its.merged_tag),
@@ -176,11 +178,11 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         lambda me, _, __: me.perform(search.find, TodoFilter(text="wrods of heers", status="all")),
     ],
     "tokens.create": [lambda me, _, __: me.perform(tokens.create, TokenCreate(name="mine"))],
-    "tokens.find": [lambda me, _, __: me.perform(tokens.find)],
+    "tokens.list": [lambda me, _, __: me.perform(tokens.list_)],
     "tokens.revoke": [lambda me, its, _: me.perform(tokens.revoke, its.token)],
-    "changes.find": [
-        lambda me, _, __: me.perform(changes.find, ChangeFilter()),
-        lambda me, _, __: me.perform(changes.find, ChangeFilter(since=0)),
+    "changes.list": [
+        lambda me, _, __: me.perform(changes.list_, ChangeFilter()),
+        lambda me, _, __: me.perform(changes.list_, ChangeFilter(since=0)),
     ],
     "changes.get": [lambda me, its, _: me.perform(changes.get, its.changes[0])],
     "changes.undo": [
@@ -206,9 +208,9 @@ ATTEMPTS: dict[str, list[Attempt]] = {
 """The overview is the last: it counts what is there after all of them."""
 
 ON_ACCOUNTS: dict[str, list[Attempt]] = {
-    "accounts.find": [
-        lambda me, _, __: me.perform(accounts.find, AccountQuery()),
-        lambda me, its, _: me.perform(accounts.find, AccountQuery(status="active", cursor=its.user - 1, limit=1)),
+    "accounts.list": [
+        lambda me, _, __: me.perform(accounts.list_, AccountQuery()),
+        lambda me, its, _: me.perform(accounts.list_, AccountQuery(status="active", cursor=its.user - 1, limit=1)),
     ],
     "accounts.get": [lambda me, its, _: me.perform(accounts.get, its.user)],
     "accounts.suspend": [lambda me, its, _: me.perform(accounts.suspend, its.user)],

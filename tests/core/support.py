@@ -209,5 +209,5 @@ async def add(caller: Caller, *titles: str) -> list[int]:
 
 async def titles_of(caller: Caller, **wanted: Any) -> list[str]:
     """The titles that a user finds, oldest first."""
-    page = await caller.perform(todos.find, TodoFilter(direction="asc", **wanted))
+    page = await caller.perform(todos.list_, TodoFilter(direction="asc", **wanted))
     return [row["title"] for row in orjson.loads(page.json)]

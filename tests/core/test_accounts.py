@@ -70,7 +70,7 @@ async def by(core: Core, token: str) -> Caller:
 
 
 async def found(admin: Caller, **wanted: Any) -> Page[Any]:
-    return await admin.perform(accounts.find, AccountQuery(**wanted))
+    return await admin.perform(accounts.list_, AccountQuery(**wanted))
 
 
 def ids(page: Page[Any]) -> list[int]:
@@ -257,14 +257,14 @@ async def test_a_page_costs_as_many_statements_as_one_account(town: Town) -> Non
 
 
 async def everything_there_is_to_do(me: Caller) -> AsyncIterator[Awaitable[Any]]:
-    yield me.perform(todos.find, TodoFilter())
+    yield me.perform(todos.list_, TodoFilter())
     yield me.perform(todos.add, [TodoCreate(title="a")])
     yield me.once("key").perform(todos.add, [TodoCreate(title="a")])
     yield me.perform(users.get)
     yield me.perform(users.update, {"locale": "fr"})
-    yield me.perform(tokens.find)
+    yield me.perform(tokens.list_)
     yield me.perform(tokens.create, TokenCreate(name="t"))
-    yield me.perform(changes.find, ChangeFilter())
+    yield me.perform(changes.list_, ChangeFilter())
     yield me.perform(overview.get)
     yield me.check()
 
@@ -329,7 +329,7 @@ async def test_a_suspended_user_can_do_nothing_at_once_and_everywhere(
 
     for caller in await everywhere.entering():
         with pytest.raises(Suspended):
-            await caller.perform(todos.find, TodoFilter())
+            await caller.perform(todos.list_, TodoFilter())
     assert await everything_of(admin, everywhere.user.principal.user_id) == before
 
 
@@ -477,8 +477,8 @@ async def test_whoever_was_deleted_and_comes_back_is_somebody_new_with_nothing(
     assert newcomers[0].principal.user_id > everywhere.user.principal.user_id
     profile = orjson.loads((await newcomers[0].perform(users.get)).json)
     assert (profile["version"], profile["email"], profile["locale"]) == (1, PERSONAL["email"], "en")
-    for empty in (tokens.find, OPERATIONS["changes.find"]):
-        page = await newcomers[0].perform(empty, *([ChangeFilter()] if empty is not tokens.find else []))
+    for empty in (tokens.list_, OPERATIONS["changes.list"]):
+        page = await newcomers[0].perform(empty, *([ChangeFilter()] if empty is not tokens.list_ else []))
         assert (page.json, page.total) == ("[]", 0)
 
 

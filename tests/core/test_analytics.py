@@ -511,7 +511,7 @@ async def test_what_may_be_two_weeks_or_none_is_refused(asked: str, person: Pers
     with pytest.raises(InvalidInput) as refused:
         await ask(analytics.weekly_report, NOON, asked)
 
-    assert [problem.field for problem in refused.value.problems] == ["week"]
+    assert [problem.field for problem in refused.value.errors] == ["week"]
 
 
 @pytest.mark.requirement("DB4")

@@ -30,7 +30,7 @@ async def todos_of(caller: Caller) -> list[dict[str, Any]]:
     """All todos without what every change changes."""
     rows = []
     for status in ("all", "trashed"):
-        found = await caller.perform(todos.find, todos.TodoFilter(status=status, direction="asc"))
+        found = await caller.perform(todos.list_, todos.TodoFilter(status=status, direction="asc"))
         rows += orjson.loads(found.json)
     return sorted(
         ({name: row[name] for name in row.keys() - {"version", "updated_at"}} for row in rows),
@@ -80,7 +80,7 @@ async def test_what_changed_nothing_is_not_recorded(ann: Caller) -> None:
     refused = await ann.perform(todos.complete, [2**62])
 
     assert (unchanged.change_id, refused.change_id) == (None, None)
-    assert (await ann.perform(changes.find, ChangeFilter())).total == 1
+    assert (await ann.perform(changes.list_, ChangeFilter())).total == 1
 
 
 @pytest.mark.requirement("SA4")
@@ -89,7 +89,7 @@ async def test_changes_since_a_change_come_in_order_and_page_by_page(ann: Caller
     await add(bob, "bob's")
 
     async def since(cursor: str | int) -> tuple[list[int], str | None]:
-        page = await ann.perform(changes.find, ChangeFilter(since=int(cursor), limit=2))
+        page = await ann.perform(changes.list_, ChangeFilter(since=int(cursor), limit=2))
         return [change["id"] for change in orjson.loads(page.json)], page.next_cursor
 
     first, cursor = await since(0)
@@ -97,7 +97,7 @@ async def test_changes_since_a_change_come_in_order_and_page_by_page(ann: Caller
     assert cursor is not None
     assert await since(cursor) == (made[2:4], str(made[3]))
     assert await since(str(made[4])) == ([], str(made[4]))
-    latest = await ann.perform(changes.find, ChangeFilter(limit=2))
+    latest = await ann.perform(changes.list_, ChangeFilter(limit=2))
     assert [change["id"] for change in orjson.loads(latest.json)] == [made[4], made[3]]
     assert latest.total == 5
 

@@ -257,7 +257,7 @@ async def test_who_follows_the_changes_misses_none_while_many_write(ann: Caller,
     async def follow() -> None:
         since = "0"
         while len(followed) < 40:
-            page = await ann.perform(changes.find, ChangeFilter(since=int(since), limit=7))
+            page = await ann.perform(changes.list_, ChangeFilter(since=int(since), limit=7))
             followed.extend(change["id"] for change in orjson.loads(page.json))
             since = page.next_cursor or since
 

@@ -121,7 +121,7 @@ async def test_a_request_leaves_nothing_behind_on_its_connection(
             await me.once("key").perform(todos.add, [TodoCreate(title="kept")])
             secret = (await me.perform(tokens.create, tokens.TokenCreate(name="t"))).secret
             holder = replace(me, principal=await core.identity.authenticate(secret))
-            await holder.perform(todos.find, TodoFilter())
+            await holder.perform(todos.list_, TodoFilter())
             await core.identity.local("somebody")
             with pytest.raises(Conflict):
                 await me.perform(as_operation(fail))
@@ -256,7 +256,7 @@ Work = Callable[[Caller, list[int]], Awaitable[Any]]
 # An add or an update is: begin, write, record, commit. Completing and trashing look at the family first, and at the
 # calendar or the lists. The overview is: profile, counts, lists, tags.
 COSTS: dict[str, tuple[int, Work]] = {
-    "a list page": (1, lambda me, _: me.perform(todos.find, TodoFilter(limit=50))),
+    "a list page": (1, lambda me, _: me.perform(todos.list_, TodoFilter(limit=50))),
     "a lookup": (1, lambda me, ids: me.perform(todos.get, ids[0])),
     "an add": (4, lambda me, ids: me.perform(todos.add, [TodoCreate(title="t")] * len(ids))),
     "an update": (4, lambda me, ids: me.perform(todos.update, [{"id": one, "title": "new"} for one in ids])),
@@ -264,7 +264,7 @@ COSTS: dict[str, tuple[int, Work]] = {
     "a deletion": (6, lambda me, ids: me.perform(todos.delete, ids)),
     "a deletion under a key": (9, lambda me, ids: me.once("key").perform(todos.delete, ids)),
     "ids that are not there": (5, lambda me, ids: me.perform(todos.complete, [2**62 + one for one in ids])),
-    "the changes": (1, lambda me, _: me.perform(changes.find, changes.ChangeFilter())),
+    "the changes": (1, lambda me, _: me.perform(changes.list_, changes.ChangeFilter())),
     "the overview": (4, lambda me, _: me.perform(OPERATIONS["overview.get"])),
 }
 

@@ -7,7 +7,7 @@ import pytest
 from todo_core.errors import (
     ConfirmationRequired,
     Conflict,
-    FieldProblem,
+    FieldError,
     Forbidden,
     IdempotencyKeyReused,
     InsufficientScope,
@@ -70,7 +70,7 @@ def test_each_refusal_says_what_is_wrong_and_what_to_do_next(kind: type[TodoErro
 def test_a_caller_is_told_code_message_next_step_fields_and_facts() -> None:
     error = UndoRefused(
         "A later change is in the way.",
-        problems=[FieldProblem("id", "is taken"), FieldProblem("sort", "must be known", ("title", 1))],
+        errors=[FieldError("id", "is taken"), FieldError("sort", "must be known", ("title", 1))],
         extra={"entity": "todo"},
     )
 

@@ -239,7 +239,7 @@ async def test_the_next_occurrence_copies_subtasks_as_the_request_leaves_them(an
 
     await ann.perform(todos.update, [{"id": child, "title": "new"}, {"id": parent, "is_completed": True}])
 
-    (copy,) = orjson.loads((await ann.perform(todos.find, TodoFilter(text="new"))).json)
+    (copy,) = orjson.loads((await ann.perform(todos.list_, TodoFilter(text="new"))).json)
     assert copy["parent_id"] not in (parent, None)
 
 
@@ -251,10 +251,10 @@ async def test_the_parents_that_a_subtask_restores_leave_their_deleted_list_with
 
     restored = row_of(await ann.perform(todos.restore, [child]))
 
-    (inbox,) = {row["id"] for row in orjson.loads((await ann.perform(lists.find, ListQuery())).json)}
+    (inbox,) = {row["id"] for row in orjson.loads((await ann.perform(lists.list_, ListQuery())).json)}
     rows = {}
     for status in ("open", "trashed"):
-        page = await ann.perform(todos.find, TodoFilter(status=status))
+        page = await ann.perform(todos.list_, TodoFilter(status=status))
         rows |= {row["id"]: (row["list_id"], row["deleted_at"] is None) for row in orjson.loads(page.json)}
     assert rows == {parent: (inbox, True), child: (inbox, True), sibling: (made, False)}
     assert restored["subtasks_changed"] == 1
@@ -268,7 +268,7 @@ async def test_an_open_parent_that_a_done_subtask_restores_reopens_what_is_above
 
     await ann.perform(todos.restore, [bottom])
 
-    page = await ann.perform(todos.find, TodoFilter(status="all"))
+    page = await ann.perform(todos.list_, TodoFilter(status="all"))
     done = {row["id"]: row["is_completed"] for row in orjson.loads(page.json)}
     assert done == {top: False, middle: False, bottom: True}
 
@@ -281,7 +281,7 @@ async def test_a_repeating_subtask_comes_again_below_its_parent_only(ann: Caller
     first, second = told(await ann.perform(todos.complete, [parent, subtask]))
 
     assert (first["next"]["title"], second["next"]) == ("parent", None)
-    page = await ann.perform(todos.find, TodoFilter())
+    page = await ann.perform(todos.list_, TodoFilter())
     rows = {row["title"]: row for row in orjson.loads(page.json)}
     assert page.total == 2
     assert rows["subtask"]["parent_id"] == rows["parent"]["id"] == first["next"]["id"]

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.requirement("LT1")
 
 
 async def names(caller: Caller) -> list[str]:
-    return [row["name"] for row in orjson.loads((await caller.perform(lists.find, ListQuery())).json)]
+    return [row["name"] for row in orjson.loads((await caller.perform(lists.list_, ListQuery())).json)]
 
 
 async def new_list(caller: Caller, name: str) -> int:
@@ -140,7 +140,7 @@ async def test_what_is_in_a_deleted_list_is_found_in_the_trash(ann: Caller) -> N
 
     await ann.perform(lists.delete, [doomed], ListRemoval(todos="trash"))
 
-    page = await ann.perform(todos.find, TodoFilter(status="trashed"))
+    page = await ann.perform(todos.list_, TodoFilter(status="trashed"))
     assert page.total == 2
 
 

@@ -268,8 +268,8 @@ async def test_0003_gives_everybody_an_inbox_with_all_they_have_in_it(
         assert [row["relname"] for row in await admin.fetch(forced)] == ["todos", "users"]
     async with another_core(url) as core:
         me = replace(ann, core=core, principal=await core.identity.local("ann"))
-        (inbox,) = orjson.loads((await me.perform(lists.find, ListQuery())).json)
-        (row,) = orjson.loads((await me.perform(todos.find, TodoFilter())).json)
+        (inbox,) = orjson.loads((await me.perform(lists.list_, ListQuery())).json)
+        (row,) = orjson.loads((await me.perform(todos.list_, TodoFilter())).json)
         assert (inbox["is_inbox"], inbox["open_todos"], row["list_id"]) == (True, 1, inbox["id"])
 
 

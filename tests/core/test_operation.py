@@ -112,7 +112,7 @@ async def poor(ann: Caller, another_core: CoreOpener) -> AsyncIterator[Caller]:
 async def test_a_request_costs_one_and_a_batch_its_items(poor: Caller) -> None:
     budgets: list[Budget] = []
     told = replace(poor, tell_budget=budgets.append)
-    await told.perform(todos.find, TodoFilter())
+    await told.perform(todos.list_, TodoFilter())
     await told.perform(todos.add, [TodoCreate(title=str(n)) for n in range(4)])
     await told.perform(todos.update, [{"id": 1}, {"id": 2}])
     await told.perform(todos.complete, [1, 2, 3])
@@ -142,7 +142,7 @@ async def test_a_batch_that_costs_too_much_is_refused_before_the_database_hears_
     assert 0 < refused.value.as_dict()["retry_after"] <= 86_400
 
     await poor.perform(todos.complete, [1] * 10)
-    for one_more in (poor.perform(todos.find, TodoFilter()), poor.check()):
+    for one_more in (poor.perform(todos.list_, TodoFilter()), poor.check()):
         with on_the_wire() as wire, pytest.raises(TooManyRequests):
             await one_more
         assert wire.sent == []
@@ -157,21 +157,21 @@ async def test_scope_and_app_are_asked_before_the_rate_limit_and_cost_nothing(
     app = replace(poor, principal=replace(poor.principal, is_delegated=True))
     for _ in range(3):
         with pytest.raises(InsufficientScope):
-            await limited(poor, "profile").perform(todos.find, TodoFilter())
+            await limited(poor, "profile").perform(todos.list_, TodoFilter())
         with pytest.raises(NotForApps):
-            await app.perform(tokens.find)
+            await app.perform(tokens.list_)
     assert budgets == []
     await poor.perform(todos.complete, [1] * 50)
 
     with pytest.raises(InsufficientScope):
-        await limited(poor, "profile").perform(todos.find, TodoFilter())
+        await limited(poor, "profile").perform(todos.list_, TodoFilter())
     with pytest.raises(InsufficientScope):
-        await limited(app, "todos:read").perform(tokens.find)
+        await limited(app, "todos:read").perform(tokens.list_)
     with pytest.raises(NotForApps):
-        await app.perform(tokens.find)
+        await app.perform(tokens.list_)
     await admin.execute("UPDATE users SET suspended_at = now() WHERE id = $1", poor.principal.user_id)
     with pytest.raises(TooManyRequests):
-        await poor.perform(todos.find, TodoFilter())
+        await poor.perform(todos.list_, TodoFilter())
 
 
 @pytest.mark.requirement("OP5", "SA1")
@@ -364,7 +364,7 @@ async def test_a_token_stops_at_once_in_every_process_that_remembers_it(
             with pytest.raises(Unauthenticated):
                 await holder.once("key").perform(todos.add, [TodoCreate(title="too late")])
             with pytest.raises(Unauthenticated):
-                await holder.perform(todos.find, TodoFilter())
+                await holder.perform(todos.list_, TodoFilter())
 
             assert refused.value.as_dict() == Unauthenticated().as_dict()
 
@@ -378,7 +378,7 @@ async def test_why_a_remembered_token_is_refused_is_in_the_log(ann: Caller, core
     await ann.perform(tokens.revoke, holder.principal.token_id)
 
     with capture_logs() as logs, pytest.raises(Unauthenticated):
-        await holder.perform(todos.find, TodoFilter())
+        await holder.perform(todos.list_, TodoFilter())
 
     assert [entry["event"] for entry in logs] == ["token_refused"]
     assert token not in repr(logs)

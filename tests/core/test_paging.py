@@ -16,7 +16,7 @@ CURSORS = Cursors(b"k" * 32)
 def refusal_of(cursor: str, scope: str = "scope", cursors: Cursors = CURSORS) -> dict[str, object]:
     with pytest.raises(InvalidInput) as refused:
         cursors.open(cursor, scope)
-    (problem,) = refused.value.problems
+    (problem,) = refused.value.errors
     assert problem.field == "cursor"
     return problem.as_dict()
 

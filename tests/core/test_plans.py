@@ -122,9 +122,9 @@ async def _everything(me: Caller) -> None:
         TodoFilter(overdue=True),
         TodoFilter(completed_after="2026-01-01", status="all"),
     ):
-        page = await me.perform(todos.find, wanted.model_copy(update={"limit": 1}))
+        page = await me.perform(todos.list_, wanted.model_copy(update={"limit": 1}))
         if page.next_cursor is not None:
-            await me.perform(todos.find, wanted.model_copy(update={"limit": 1, "cursor": page.next_cursor}))
+            await me.perform(todos.list_, wanted.model_copy(update={"limit": 1, "cursor": page.next_cursor}))
     await me.perform(search.find, TodoFilter(text="buy mil"))
     await me.perform(search.find, TodoFilter(text="mlik"))
     await me.perform(todos.update, [{"id": parent, "title": "Buy more", "add_tags": ["c"], "due": "2026-12-02"}])
@@ -136,15 +136,15 @@ async def _everything(me: Caller) -> None:
     undone = await me.perform(todos.delete, [below])
     assert undone.change_id is not None
     await me.perform(changes.undo, undone.change_id)
-    await me.perform(changes.find, ChangeFilter())
-    await me.perform(changes.find, ChangeFilter(since=0))
+    await me.perform(changes.list_, ChangeFilter())
+    await me.perform(changes.list_, ChangeFilter(since=0))
     await me.perform(changes.get, undone.change_id)
-    for_tags = [row["id"] for row in orjson.loads((await me.perform(tags.find)).json)]
+    for_tags = [row["id"] for row in orjson.loads((await me.perform(tags.list_)).json)]
     await me.perform(tags.get, for_tags[0])
     await me.perform(tags.rename, for_tags[0], "renamed")
     await me.perform(tags.merge, for_tags[0], for_tags[1])
     await me.perform(tags.delete, for_tags[1])
-    await me.perform(lists.find, ListQuery())
+    await me.perform(lists.list_, ListQuery())
     await me.perform(lists.get, made)
     await me.perform(lists.update, [{"id": made, "position": 1}])
     await me.perform(lists.delete, [made], ListRemoval(todos="move", move_to=other))

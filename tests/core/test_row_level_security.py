@@ -189,7 +189,7 @@ async def test_without_both_walls_these_tests_would_notice(
 
     changed = {"todos", "lists", "tags", "todo_tags", "api_tokens"}
     read = (
-        "todos.find todos.get lists.find lists.get tags.find tags.get changes.find changes.get tokens.find overview.get"
+        "todos.list todos.get lists.list lists.get tags.list tags.get changes.list changes.get tokens.list overview.get"
     )
     written = (
         "todos.update todos.complete todos.reopen todos.skip todos.delete todos.restore changes.undo tokens.revoke"
@@ -232,7 +232,7 @@ async def test_without_both_walls_of_users_these_tests_would_notice(
 
 @pytest.mark.requirement("OW2")
 @pytest.mark.parametrize(
-    ("table", "leak"), [("todos", "counted"), ("tags", "counted"), ("lists", "lists.find told")], ids=str
+    ("table", "leak"), [("todos", "counted"), ("tags", "counted"), ("lists", "lists.list told")], ids=str
 )
 async def test_without_both_walls_of_one_table_these_tests_would_notice(
     table: str, leak: str, unwalled: tuple[Caller, Caller, asyncpg.Connection]
@@ -312,7 +312,7 @@ async def test_without_the_scope_and_postgresqls_own_check_these_tests_would_not
 
     heard = {name: await hear(claiming(bob), its, NOTHING, attempts) for name, attempts in ON_ACCOUNTS.items()}
 
-    assert all(MARK in words for name in ("accounts.find", "accounts.get") for words in heard[name])
+    assert all(MARK in words for name in ("accounts.list", "accounts.get") for words in heard[name])
     assert any("suspended_at': '" in words for words in heard["accounts.suspend"])
     assert any("suspended_at': None" in words for words in heard["accounts.reactivate"])
     assert not any((await everything_of(admin, its.user)).values())

@@ -105,7 +105,7 @@ async def test_overdue_begins_when_the_day_is_over_where_the_user_is(ann: Caller
     await ann.perform(todos.add, [TodoCreate(title="x", due="2026-11-21")])
 
     async def overdue(me: Caller) -> int:
-        return (await me.perform(todos.find, TodoFilter(overdue=True))).total
+        return (await me.perform(todos.list_, TodoFilter(overdue=True))).total
 
     assert await at(ann, another_core, datetime(2026, 11, 22, 7, 59, 59, tzinfo=UTC), overdue) == 0
     assert await at(ann, another_core, datetime(2026, 11, 22, 8, 0, tzinfo=UTC), overdue) == 1
@@ -136,6 +136,6 @@ async def test_a_bound_follows_a_time_zone_that_another_process_changed(ann: Cal
 
     async with another_core(clock=lambda: moment) as core:
         me = replace(ann, core=core)
-        assert (await me.perform(todos.find, today)).total == 0
+        assert (await me.perform(todos.list_, today)).total == 0
         await in_zone(ann, "America/Los_Angeles")
-        assert (await me.perform(todos.find, today)).total == 1
+        assert (await me.perform(todos.list_, today)).total == 1

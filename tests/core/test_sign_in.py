@@ -72,7 +72,7 @@ async def profile(me: Caller) -> dict[str, Any]:
 
 async def is_admin(me: Caller) -> bool:
     try:
-        await me.perform(accounts.find, AccountQuery(limit=1))
+        await me.perform(accounts.list_, AccountQuery(limit=1))
     except InsufficientScope as refused:
         if refused.scope != "admin":
             raise

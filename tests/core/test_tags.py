@@ -16,7 +16,7 @@ pytestmark = pytest.mark.requirement("LT2")
 
 
 async def tag_ids(caller: Caller) -> dict[str, int]:
-    return {row["name"]: row["id"] for row in orjson.loads((await caller.perform(tags.find)).json)}
+    return {row["name"]: row["id"] for row in orjson.loads((await caller.perform(tags.list_)).json)}
 
 
 @pytest.mark.requirement("DB4")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.core.support import add, codes, row_of, titles_of, told
 from todo_core.boundary.operation import Caller
-from todo_core.errors import FieldProblem, InvalidInput, NotFound, NotOwner
+from todo_core.errors import FieldError, InvalidInput, NotFound, NotOwner
 from todo_core.models.todos import Direction, Sort, Status, TodoCreate, TodoFilter
 from todo_core.operations import todos
 
@@ -23,7 +23,7 @@ async def walk(caller: Caller, wanted: TodoFilter) -> list[list[dict[str, Any]]]
     pages: list[list[dict[str, Any]]] = []
     cursor: str | None = None
     while not pages or cursor is not None:
-        page = await caller.perform(todos.find, wanted.model_copy(update={"cursor": cursor}))
+        page = await caller.perform(todos.list_, wanted.model_copy(update={"cursor": cursor}))
         pages.append(orjson.loads(page.json))
         cursor = page.next_cursor
     return pages
@@ -57,11 +57,11 @@ async def test_pages_by_cursor_and_by_offset_are_the_whole_list_in_its_order(
     sort: Sort, direction: Direction, status: Status, many: Caller
 ) -> None:
     wanted = TodoFilter(sort=sort, direction=direction, status=status, limit=2)
-    whole = await many.perform(todos.find, wanted.model_copy(update={"limit": 200}))
+    whole = await many.perform(todos.list_, wanted.model_copy(update={"limit": 200}))
 
     pages = await walk(many, wanted)
     skipping = [
-        orjson.loads((await many.perform(todos.find, wanted, offset=offset)).json)
+        orjson.loads((await many.perform(todos.list_, wanted, offset=offset)).json)
         for offset in range(0, whole.total, 2)
     ]
 
@@ -85,7 +85,7 @@ async def test_pages_by_cursor_and_by_offset_are_the_whole_list_in_its_order(
 @pytest.mark.requirement("TD4")
 async def test_a_cursor_of_another_filter_order_or_user_is_refused(many: Caller, bob: Caller) -> None:
     wanted = TodoFilter(limit=2)
-    cursor = (await many.perform(todos.find, wanted)).next_cursor
+    cursor = (await many.perform(todos.list_, wanted)).next_cursor
     others: list[tuple[Caller, dict[str, Any]]] = [
         (many, {"status": "all"}),
         (many, {"sort": "title"}),
@@ -96,10 +96,10 @@ async def test_a_cursor_of_another_filter_order_or_user_is_refused(many: Caller,
 
     for caller, changed in others:
         with pytest.raises(InvalidInput) as refused:
-            await caller.perform(todos.find, wanted.model_copy(update={"cursor": cursor, **changed}))
-        assert [problem.field for problem in refused.value.problems] == ["cursor"]
+            await caller.perform(todos.list_, wanted.model_copy(update={"cursor": cursor, **changed}))
+        assert [problem.field for problem in refused.value.errors] == ["cursor"]
 
-    page = await many.perform(todos.find, wanted.model_copy(update={"cursor": cursor, "limit": 3}))
+    page = await many.perform(todos.list_, wanted.model_copy(update={"cursor": cursor, "limit": 3}))
     assert len(orjson.loads(page.json)) == 3  # the size of a page may change
 
 
@@ -109,7 +109,7 @@ async def test_filters_take_moments_ids_and_priorities_together(many: Caller) ->
     moment = rows[3]["created_at"]
 
     async def found(**wanted: Any) -> list[int]:
-        page = await many.perform(todos.find, TodoFilter(status="all", direction="asc", **wanted))
+        page = await many.perform(todos.list_, TodoFilter(status="all", direction="asc", **wanted))
         return [row["id"] for row in orjson.loads(page.json)]
 
     ids = [row["id"] for row in rows]
@@ -175,7 +175,7 @@ async def test_trash_and_restore_obey_the_version_too(ann: Caller) -> None:
 
 @pytest.mark.requirement("MC5", "TD1")
 async def test_a_bad_item_is_reported_where_it_stood_and_the_good_ones_are_added(ann: Caller) -> None:
-    bad = InvalidInput(problems=[FieldProblem("title", "is required")])
+    bad = InvalidInput(errors=[FieldError("title", "is required")])
 
     added = await ann.perform(todos.add, [TodoCreate(title="one"), bad, TodoCreate(title="two")])
     none = await ann.perform(todos.add, [bad])

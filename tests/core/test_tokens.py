@@ -74,7 +74,7 @@ async def test_a_token_acts_for_its_maker_within_its_scopes(ann: Caller, core: C
 
     assert principal.user_id == ann.principal.user_id
     assert principal.scopes == {"todos:read"}
-    (listed,) = orjson.loads((await ann.perform(tokens.find)).json)
+    (listed,) = orjson.loads((await ann.perform(tokens.list_)).json)
     assert listed["id"] == principal.token_id
 
 
@@ -189,7 +189,7 @@ async def test_tokens_are_listed_oldest_first_with_those_that_ended(ann: Caller,
     await bob.perform(tokens.create, TokenCreate(name="bob's"))
     await ann.perform(tokens.revoke, made[0]["id"])
 
-    page = await ann.perform(tokens.find)
+    page = await ann.perform(tokens.list_)
 
     listed = orjson.loads(page.json)
     assert [row["name"] for row in listed] == ["one", "two"]
@@ -235,7 +235,7 @@ async def test_revoking_is_for_good_and_a_repeat_changes_nothing(ann: Caller) ->
 @pytest.mark.requirement("OW4", "ID3")
 async def test_another_users_token_is_refused_as_such_and_a_missing_one_as_missing(ann: Caller, bob: Caller) -> None:
     token = await token_of(ann)
-    (row,) = orjson.loads((await ann.perform(tokens.find)).json)
+    (row,) = orjson.loads((await ann.perform(tokens.list_)).json)
 
     with pytest.raises(NotOwner):
         await bob.perform(tokens.revoke, row["id"])

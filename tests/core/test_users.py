@@ -437,7 +437,7 @@ def test_what_is_no_value_or_no_field_is_refused_by_name(name: str, value: Any, 
         TypeAdapter(ProfilePatch).validate_python({"locale": "en"} | {name: value})
 
     told = refuse(error.value, ProfilePatch)
-    (problem,) = told.problems
+    (problem,) = told.errors
     assert problem.field == name
     assert any(problem.message.startswith(one) for one in message.split("|"))
     assert SECRET not in repr(told.as_dict())

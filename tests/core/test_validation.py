@@ -11,7 +11,7 @@ from todo_core.errors import InvalidInput
 from todo_core.models.fields import MAX_BATCH
 from todo_core.models.todos import TodoCreate, TodoFilter, TodoId, TodoIds, TodoUpdate
 from todo_core.models.tokens import TokenCreate
-from todo_core.validation import Tried, known_fields, problems, refuse
+from todo_core.validation import Tried, field_errors, known_fields, refuse
 
 SECRET = "do-not-echo-me"
 
@@ -23,7 +23,7 @@ def refused(kind: Any, value: Any) -> dict[str, dict[str, Any]]:
     told = refuse(error.value, kind)
     assert told.code == "invalid_input"
     assert SECRET not in repr(told.as_dict())
-    return {problem.field: problem.as_dict() for problem in told.problems}
+    return {problem.field: problem.as_dict() for problem in told.errors}
 
 
 BAD = [
@@ -118,8 +118,8 @@ def test_the_transports_own_prefix_is_left_out() -> None:
     with pytest.raises(ValidationError) as error:
         TypeAdapter(dict[str, TodoId]).validate_python({"query": 0})
 
-    assert [problem.field for problem in problems(error.value.errors(), skip=1)] == ["body"]
-    assert [problem.field for problem in problems(error.value.errors())] == ["query"]
+    assert [problem.field for problem in field_errors(error.value.errors(), skip=1)] == ["body"]
+    assert [problem.field for problem in field_errors(error.value.errors())] == ["query"]
 
 
 def test_the_known_fields_are_those_of_a_model_or_a_typed_dictionary() -> None:
@@ -136,8 +136,8 @@ def test_a_bad_item_stands_beside_the_good_ones() -> None:
 
     assert good == TodoCreate(title="one")
     assert isinstance(bad, InvalidInput)
-    assert {problem.field for problem in bad.problems} == {"title", "more"}
-    assert bad.problems[1].allowed == known_fields(TodoCreate)
+    assert {problem.field for problem in bad.errors} == {"title", "more"}
+    assert bad.errors[1].allowed == known_fields(TodoCreate)
     assert SECRET not in repr(bad.as_dict())
     assert also_good == TodoCreate(title="two")
 

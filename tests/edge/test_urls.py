@@ -75,7 +75,7 @@ def test_anything_else_is_refused_by_name(model: type[Input], query: str, refuse
     with pytest.raises(ValidationError) as error:
         read(model, query)
 
-    problems = refuse(error.value, model).problems
+    problems = refuse(error.value, model).errors
     assert {problem.field: problem.message for problem in problems} == refused
 
 

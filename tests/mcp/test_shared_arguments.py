@@ -9,7 +9,7 @@ import pytest
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server import answers
+from mcp_server import tool_results
 from mcp_server.caller import Me
 from mcp_server.toolbox import EXPOSED, Toolbox
 from tests.faces import Json, McpFace
@@ -94,14 +94,14 @@ async def handle(
 
     async def one(me: Me, wanted: Wanted) -> CallToolResult:
         seen.extend((me, wanted))
-        return answers.payload({})
+        return tool_results.payload({})
 
     async def many(me: Me, title: str, note: str | None = None) -> CallToolResult:
         seen.extend((me, (title, note)))
-        return answers.payload({})
+        return tool_results.payload({})
 
     toolbox = Toolbox()
-    toolbox.expose(operation, title="Thing", answer=answers.OBJECT_SCHEMA)(one if as_one else many)
+    toolbox.expose(operation, title="Thing", answer=tool_results.OBJECT_SCHEMA)(one if as_one else many)
     EXPOSED.pop(operation.name)
     (tool,) = toolbox.tools
     await tool.call(ann, arguments)
@@ -146,5 +146,5 @@ async def test_an_unknown_argument_is_refused_with_all_that_are_known(ann: Calle
     ):
         with pytest.raises(InvalidInput) as found:
             await handle(operation, ann, {"title": "a", "x": 1}, as_one=as_one)
-        (problem,) = found.value.problems
+        (problem,) = found.value.errors
         assert (problem.field, sorted(problem.allowed)) == ("x", sorted(known))

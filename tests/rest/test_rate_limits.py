@@ -146,7 +146,7 @@ async def test_what_is_refused_is_not_done(http: httpx2.AsyncClient, ann: Caller
 
     async with client(http._transport.app, await token_of(ann)) as other:  # type: ignore[attr-defined]
         assert (await other.get("/api/v1/todos")).status_code == 429  # it is the user's budget, not the token's
-    page = await ann.perform(operations.find, TodoFilter(limit=200))
+    page = await ann.perform(operations.list_, TodoFilter(limit=200))
     titles = [row["title"] for row in orjson.loads(page.json)]
     assert (len(titles), "not done" in titles) == (49, False)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from todo_core.boundary.results import Done
-from todo_core.errors import FieldProblem, InvalidInput, TodoError
+from todo_core.errors import FieldError, InvalidInput, TodoError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -72,7 +72,7 @@ def _first_time() -> Callable[[Patch], Patch]:
 
     def take(patch: Patch) -> Patch:
         if patch["id"] in seen:
-            raise InvalidInput(problems=[FieldProblem("id", "is named twice in this batch; name each one once")])
+            raise InvalidInput(errors=[FieldError("id", "is named twice in this batch; name each one once")])
         seen.add(patch["id"])
         return patch
 

@@ -16,7 +16,7 @@ import orjson
 from pydantic_core import to_json
 
 from todo_core.boundary.results import Changed, Done
-from todo_core.errors import FieldProblem, IdempotencyKeyReused, RequestInProgress, TodoError
+from todo_core.errors import FieldError, IdempotencyKeyReused, RequestInProgress, TodoError
 from todo_core.queries import idempotency as queries
 from todo_core.storage.database import Transaction
 from todo_core.text import json_text
@@ -65,7 +65,7 @@ def _encode(result: Changed[Any]) -> str:
             "error": {
                 "code": item.code,
                 "detail": item.detail,
-                "problems": [problem.as_dict() for problem in item.problems],
+                "problems": [error.as_dict() for error in item.errors],
                 "extra": item.extra,
             }
         }
@@ -93,10 +93,8 @@ def _done(stored: dict[str, Any]) -> Done:
 def _refusal(stored: dict[str, Any]) -> TodoError:
     """Make the error of a refused item from what `_encode` stored."""
     classes = {error.code: error for error in _with_subclasses(TodoError)}
-    problems = [
-        FieldProblem(problem["field"], problem["message"], problem.get("allowed", ())) for problem in stored["problems"]
-    ]
-    return classes[stored["code"]](stored["detail"], problems=problems, extra=stored["extra"])
+    errors = [FieldError(error["field"], error["message"], error.get("allowed", ())) for error in stored["problems"]]
+    return classes[stored["code"]](stored["detail"], errors=errors, extra=stored["extra"])
 
 
 def _with_subclasses(error: type[TodoError]) -> list[type[TodoError]]:

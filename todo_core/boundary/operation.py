@@ -118,7 +118,7 @@ def operation(
     batch: bool = False,
     formerly: tuple[str, bool] | None = None,
 ) -> Callable[[Callable[Concatenate[Tx, P], Awaitable[R]]], Operation[P, R]]:
-    """Declare an operation; its name is `<module>.<function>`.
+    """Declare an operation; its name is `<module>.<function>`, without the underscore of one named like a built-in.
 
     Args:
         effect: `reads` runs each statement by itself; `changes` is one transaction, recorded and safe to retry.
@@ -132,7 +132,7 @@ def operation(
     """
 
     def declare(run: Callable[Concatenate[Tx, P], Awaitable[R]]) -> Operation[P, R]:
-        name = f"{run.__module__.rpartition('.')[2]}.{getattr(run, '__name__', '')}"
+        name = f"{run.__module__.rpartition('.')[2]}.{getattr(run, '__name__', '').rstrip('_')}"
         _, *parameters = inspect.signature(run).parameters
         items = parameters[0] if batch else None
         declared = Operation(run, name, effect, scope, raises, destructive, idempotent, for_apps, items, formerly)

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from todo_core.errors import FieldProblem, InvalidInput
+from todo_core.errors import FieldError, InvalidInput
 
 _SEAL_BYTES = 12
 """Length of the signature."""
@@ -53,7 +53,7 @@ class Cursors:
             raw = b""
         seal, body = raw[:_SEAL_BYTES], raw[_SEAL_BYTES:]
         if not hmac.compare_digest(seal, self._seal(body, scope)) or self.make(orjson.loads(body), scope) != cursor:
-            raise InvalidInput(problems=[FieldProblem("cursor", _NOT_OURS)])
+            raise InvalidInput(errors=[FieldError("cursor", _NOT_OURS)])
         place: list[Any] = orjson.loads(body)
         return place
 

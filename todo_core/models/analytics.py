@@ -74,27 +74,27 @@ class Flow(Output):
 
 
 class DayFlow(Flow):
-    """A day."""
+    """What was added and completed on a day."""
 
     date: Annotated[date, Field(description="The day.")]
     weekday: Annotated[str, Field(description="Its weekday, in English.")]
 
 
 class ListFlow(Flow):
-    """A list."""
+    """What was added and completed in a list."""
 
     id: Annotated[int, Field(description="Id of the list.")]
     name: Annotated[str, Field(description="Its name.")]
 
 
 class TagFlow(Flow):
-    """A tag."""
+    """What was added and completed under a tag."""
 
     name: Annotated[str, Field(description="Its name.")]
 
 
 class PriorityFlow(Flow):
-    """A priority."""
+    """What was added and completed with a priority."""
 
     priority: Annotated[Priority, Field(description="The priority, as it is now.")]
 

@@ -21,7 +21,7 @@ _NO_ACCOUNT: Final = "There is no such account."
 
 
 @operation(effect="reads", scope="admin", raises=(NotForApps,), for_apps=False)
-async def find(tx: Tx, wanted: AccountQuery) -> Page[AccountRead]:
+async def list_(tx: Tx, wanted: AccountQuery) -> Page[AccountRead]:
     """List accounts with the number of their todos and tokens, oldest first. What is in them is nobody's business."""
     row = await tx.one(queries.PAGE, status=wanted.status, cursor=wanted.cursor, limit=wanted.limit)
     cursor = row["next_cursor"]

@@ -19,7 +19,7 @@ from todo_core.text import json_text
 
 
 @operation(effect="reads", scope="todos:read")
-async def find(tx: Tx, wanted: ChangeFilter) -> Page[ChangeRead]:
+async def list_(tx: Tx, wanted: ChangeFilter) -> Page[ChangeRead]:
     """List what changed: by whom, when, before and after.
 
     With `since`, everything after that change in the order it was committed, nothing missed: the

@@ -15,7 +15,7 @@ from todo_core.boundary.results import Changed, Done, Found, Page, Touched
 from todo_core.errors import (
     ConfirmationRequired,
     Conflict,
-    FieldProblem,
+    FieldError,
     InvalidInput,
     NotFound,
     NotOwner,
@@ -29,7 +29,7 @@ from todo_core.validation import Tried
 
 
 @operation(effect="reads", scope="todos:read")
-async def find(tx: Tx, wanted: ListQuery) -> Page[ListRead]:
+async def list_(tx: Tx, wanted: ListQuery) -> Page[ListRead]:
     """List lists in their order, each with its number of open todos. Archived ones are left out unless asked for."""
     row = await tx.one(queries.ALL, archived=wanted.archived)
     return Page(row["rows"], row["total"], row["total"], None)
@@ -126,7 +126,7 @@ async def delete(tx: Tx, ids: Sequence[Tried[int]], removal: ListRemoval) -> Cha
     deleted = batch.accepted
     if removal.todos is None and deleted and await tx.value(queries.NONEMPTY, ids=deleted):
         message = "is required: there are todos in it, which go to the trash or move to the list `move_to`"
-        raise InvalidInput(problems=[FieldProblem("todos", message, ("trash", "move"))])
+        raise InvalidInput(errors=[FieldError("todos", message, ("trash", "move"))])
     todos = (
         await tx.rows(queries.MOVE_OR_TRASH_TODOS, ids=deleted, move_to=move_to) if deleted and removal.todos else []
     )
@@ -144,7 +144,7 @@ def _destination(removal: ListRemoval, ids: Sequence[int]) -> int | None:
         InvalidInput: There must be one and is none, or the other way round, or it is to be deleted itself.
     """
     if (removal.todos == "move") != (removal.move_to is not None):
-        raise InvalidInput(problems=[FieldProblem("move_to", "goes with todos: move, and names the list")])
+        raise InvalidInput(errors=[FieldError("move_to", "goes with todos: move, and names the list")])
     if removal.move_to in ids:
-        raise InvalidInput(problems=[FieldProblem("move_to", "is to be deleted itself; name another list")])
+        raise InvalidInput(errors=[FieldError("move_to", "is to be deleted itself; name another list")])
     return removal.move_to

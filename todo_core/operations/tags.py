@@ -7,14 +7,14 @@ from typing import Any
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Done, Found, Page
-from todo_core.errors import Conflict, FieldProblem, InvalidInput, NotFound, NotOwner
+from todo_core.errors import Conflict, FieldError, InvalidInput, NotFound, NotOwner
 from todo_core.models.tags import TagRead
 from todo_core.queries import tags as queries
 from todo_core.rules.tagging import TagRevision, merge_links, name_holders, revise_tags
 
 
 @operation(effect="reads", scope="todos:read")
-async def find(tx: Tx) -> Page[TagRead]:
+async def list_(tx: Tx) -> Page[TagRead]:
     """List tags in alphabetical order, each with the number of open todos that have it."""
     row = await tx.one(queries.ALL)
     return Page(row["rows"], row["total"], row["total"], None)
@@ -42,7 +42,7 @@ async def rename(tx: Tx, tag_id: int, name: str) -> Changed[TagRead]:
 async def merge(tx: Tx, tag_id: int, into: int) -> Changed[TagRead]:
     """Merge a tag into another: everything that has the first gets the second, and the first is deleted."""
     if tag_id == into:
-        raise InvalidInput(problems=[FieldProblem("into", "is the same tag; name another one")])
+        raise InvalidInput(errors=[FieldError("into", "is the same tag; name another one")])
     source = await _present(tx, tag_id)
     await _present(tx, into)
     linked = await merge_links(tx, tag_id, into)

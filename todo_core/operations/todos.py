@@ -25,7 +25,7 @@ from todo_core.validation import Tried
 
 
 @operation(effect="reads", scope="todos:read", raises=(InvalidInput,))
-async def find(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
+async def list_(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     """List todos: filtered, ordered, a page at a time, with the true total.
 
     The trash shows only with status `trashed`, what is in archived lists only where it is asked for. `next_cursor`

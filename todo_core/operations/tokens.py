@@ -38,7 +38,7 @@ async def create(tx: Tx, wanted: TokenCreate) -> Changed[TokenCreated]:
 
 
 @operation(effect="reads", scope="profile", raises=(NotForApps,), for_apps=False)
-async def find(tx: Tx) -> Page[TokenRead]:
+async def list_(tx: Tx) -> Page[TokenRead]:
     """List API tokens, revoked and expired ones too, oldest first."""
     row = await tx.one(queries.ALL)
     return Page(row["rows"], row["total"], row["total"], None)

@@ -9,7 +9,7 @@ from typing import Any
 from todo_core.boundary.batches import Batch
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed
-from todo_core.errors import FieldProblem, InvalidInput, TodoError
+from todo_core.errors import FieldError, InvalidInput, TodoError
 from todo_core.models.todos import MAX_DEPTH, PRIORITIES, TodoCreate, TodoWritten
 from todo_core.rules.families import Family, list_of_subtask, too_deep
 from todo_core.rules.lists import Lists
@@ -105,11 +105,11 @@ class _Request:
     ) -> tuple[dict[str, Any], int]:
         """Return the columns and the depth of a todo below an earlier item of the request."""
         if parent_id is not None:
-            raise InvalidInput(problems=[FieldProblem("parent_index", "cannot be given together with parent_id")])
+            raise InvalidInput(errors=[FieldError("parent_index", "cannot be given together with parent_id")])
         parent = self._accepted.get(parent_index)
         if parent is None:
             message = "is no earlier item of this call that was accepted"
-            raise InvalidInput(problems=[FieldProblem("parent_index", message)])
+            raise InvalidInput(errors=[FieldError("parent_index", message)])
         if parent.depth == MAX_DEPTH:
             raise too_deep("parent_index")
         list_id = list_of_subtask(chosen, parent.columns["list_id"])

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.ownership import missing
-from todo_core.errors import FieldProblem, InvalidInput, NotFound, TodoError
+from todo_core.errors import FieldError, InvalidInput, NotFound, TodoError
 from todo_core.models.todos import MAX_DEPTH
 from todo_core.queries import families as queries
 
@@ -154,7 +154,7 @@ class Family:
         try:
             parent = self.get(parent_id)
         except TodoError as error:
-            raise type(error)(problems=[FieldProblem("parent_id", "is no todo of yours, or is in the trash")]) from None
+            raise type(error)(errors=[FieldError("parent_id", "is no todo of yours, or is in the trash")]) from None
         chain = [parent_id, *(member.id for member in self.above(parent_id))]
         if todo_id in chain:
             raise _refused("is the todo itself or one of its subtasks; choose another parent")
@@ -180,15 +180,15 @@ def list_of_subtask(columns: Mapping[str, Any], parents: int | None) -> int | No
         InvalidInput: Another list was named.
     """
     if columns.get("list_id", parents) not in (parents, None):
-        raise InvalidInput(problems=[FieldProblem("list_id", "of a subtask is its parent's; leave it out")])
+        raise InvalidInput(errors=[FieldError("list_id", "of a subtask is its parent's; leave it out")])
     return parents
 
 
 def too_deep(field: str) -> InvalidInput:
     """Return the refusal of a todo that would be deeper than subtasks may go."""
     message = f"is too deep; subtasks go at most {MAX_DEPTH} levels below a todo"
-    return InvalidInput(problems=[FieldProblem(field, message)])
+    return InvalidInput(errors=[FieldError(field, message)])
 
 
 def _refused(message: str) -> InvalidInput:
-    return InvalidInput(problems=[FieldProblem("parent_id", message)])
+    return InvalidInput(errors=[FieldError("parent_id", message)])

@@ -7,7 +7,7 @@ from typing import Any, Final
 from todo_core import dates
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Page
-from todo_core.errors import FieldProblem, InvalidInput
+from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.todos import PRIORITIES, Sort, Status, TodoFilter, TodoRead
 from todo_core.queries import todos as queries
 from todo_core.rules.schedules import Calendar
@@ -56,7 +56,7 @@ def _order(wanted: TodoFilter) -> tuple[Sort, bool]:
     """
     sort = wanted.sort or ("created" if wanted.text is None else "match")
     if sort == "match" and wanted.text is None:
-        raise InvalidInput(problems=[FieldProblem("sort", "match goes with text; choose another order")])
+        raise InvalidInput(errors=[FieldError("sort", "match goes with text; choose another order")])
     direction = wanted.direction or ("asc" if sort in ("due", "title") else "desc")
     return sort, direction == "desc"
 

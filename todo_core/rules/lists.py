@@ -10,7 +10,7 @@ from typing import Any, Final
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Touched
-from todo_core.errors import Conflict, FieldProblem, NotFound, TodoError
+from todo_core.errors import Conflict, FieldError, NotFound, TodoError
 from todo_core.models.lists import ListCreate
 from todo_core.queries import lists as queries
 from todo_core.rules import positions
@@ -102,7 +102,7 @@ class Lists:
         try:
             self.get(list_id)
         except TodoError as error:
-            raise type(error)(problems=[FieldProblem(field, "is no list of yours")]) from None
+            raise type(error)(errors=[FieldError(field, "is no list of yours")]) from None
 
     def add(self, wanted: ListCreate) -> ListState:
         """Make a list, in memory; `queries.ADD` writes it.

@@ -16,7 +16,7 @@ import orjson
 from todo_core import dates
 from todo_core.boundary.operation import Tx
 from todo_core.dates import UnclearDate, start_of_day
-from todo_core.errors import FieldProblem, InvalidInput
+from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.analytics import Streaks
 from todo_core.models.todos import PRIORITIES
 from todo_core.queries import analytics as queries
@@ -63,7 +63,7 @@ class UserWeeks:
             weeks = {self.first_day(date.fromisoformat(reading[:10])) for reading in error.readings}
             if len(weeks) == 1:
                 return weeks.pop()
-            raise InvalidInput(problems=[FieldProblem("week", str(error), error.readings)]) from None
+            raise InvalidInput(errors=[FieldError("week", str(error), error.readings)]) from None
 
     def first_day(self, day: date) -> date:
         """Return the first day of the week that a day is in."""

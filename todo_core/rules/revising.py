@@ -12,7 +12,7 @@ import orjson
 from todo_core.boundary.batches import Batch, Patch, accepted_versions
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed
-from todo_core.errors import FieldProblem, InvalidInput, VersionConflict
+from todo_core.errors import FieldError, InvalidInput, VersionConflict
 from todo_core.models.tags import MAX_TAGS
 from todo_core.models.todos import PRIORITIES, TodoWritten
 from todo_core.recurrence import Repeat
@@ -202,10 +202,10 @@ def _skip(calendar: Calendar, row: Mapping[str, Any]) -> dict[str, Any]:
     """
     due = due_of(row)
     if row["repeat"] is None or due is None or row["is_completed"]:
-        raise InvalidInput(problems=[FieldProblem("id", "is no open todo that repeats")])
+        raise InvalidInput(errors=[FieldError("id", "is no open todo that repeats")])
     following = calendar.following(Repeat.from_json(row["repeat"]), due)
     if following is None:
-        raise InvalidInput(problems=[FieldProblem("id", "is the last occurrence; complete or delete it instead")])
+        raise InvalidInput(errors=[FieldError("id", "is the last occurrence; complete or delete it instead")])
     return due_columns(calendar.moment(following.scheduled)) | {"repeat": following.as_json()}
 
 
@@ -224,5 +224,5 @@ def _tag_names(patch: Patch, present: Sequence[str]) -> list[str]:
         names.pop(name_key(name), None)
     names |= {key: name for name in patch.get("add_tags", ()) if (key := name_key(name)) not in names}
     if len(names) > MAX_TAGS:
-        raise InvalidInput(problems=[FieldProblem("add_tags", f"makes more than {MAX_TAGS} tags on one todo")])
+        raise InvalidInput(errors=[FieldError("add_tags", f"makes more than {MAX_TAGS} tags on one todo")])
     return list(names.values())

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from todo_core import dates, recurrence
 from todo_core.boundary.operation import Tx
 from todo_core.dates import UnclearDate, When
-from todo_core.errors import FieldProblem, InvalidInput
+from todo_core.errors import FieldError, InvalidInput
 from todo_core.queries import users as queries
 from todo_core.recurrence import Repeat, UnclearRepeat
 
@@ -68,7 +68,7 @@ class Calendar:
         try:
             return read(text, self.now, self.zone)
         except UnclearDate as error:
-            raise InvalidInput(problems=[FieldProblem(field, str(error), error.readings)]) from None
+            raise InvalidInput(errors=[FieldError(field, str(error), error.readings)]) from None
 
     def due(self, text: str) -> When:
         """Return the deadline that a text names.
@@ -79,7 +79,7 @@ class Calendar:
         try:
             return dates.read(text, self.now, self.zone)
         except UnclearDate as error:
-            raise InvalidInput(problems=[FieldProblem("due", str(error), error.readings)]) from None
+            raise InvalidInput(errors=[FieldError("due", str(error), error.readings)]) from None
 
     def repeat(self, text: str, due: When | None) -> Repeat:
         """Return the repeat that a text names, with its first occurrence at or after `due`, or today.
@@ -90,7 +90,7 @@ class Calendar:
         try:
             return recurrence.read(text, self.today if due is None else self.local(due), self.zone)
         except UnclearRepeat as error:
-            raise InvalidInput(problems=[FieldProblem("repeat", str(error))]) from None
+            raise InvalidInput(errors=[FieldError("repeat", str(error))]) from None
 
     def following(self, repeat: Repeat, due: When) -> Repeat | None:
         """Return the repeat at its next occurrence, after one that is done or skipped now; None after the last.
@@ -134,7 +134,7 @@ class Calendar:
         elif "repeat" in patch:
             columns["repeat"] = None
         elif due is None and present is not None and present["repeat"]:
-            raise InvalidInput(problems=[FieldProblem("due", "of a todo that repeats: clear `repeat`, too")])
+            raise InvalidInput(errors=[FieldError("due", "of a todo that repeats: clear `repeat`, too")])
         return columns | due_columns(due)
 
 

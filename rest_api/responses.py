@@ -10,7 +10,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from http_edge import problems
-from rest_api.problems import Problem
+from rest_api.refusals import Problem
 from todo_core.boundary.results import Changed, Near, Page
 from todo_core.errors import TodoError
 from todo_core.models.fields import Output, Shape

@@ -40,7 +40,7 @@ class Problem(BaseModel):
 
 async def _refuse(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
-        error = InvalidInput(problems=validation.problems(error.errors(), skip=1))
+        error = InvalidInput(errors=validation.field_errors(error.errors(), skip=1))
     assert isinstance(error, TodoError | HTTPException)
     return problems.refuse(error, request.scope, request.app.routes)
 
