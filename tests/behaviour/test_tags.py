@@ -59,6 +59,15 @@ async def test_case_and_spelling_do_not_make_another_tag(me: Face, ann: Caller, 
     assert await tagged(ann) == [[], [one]]
 
 
+@pytest.mark.parametrize("field", ["tags", "add_tags"])
+async def test_of_two_spellings_in_one_request_the_first_counts(me: Face, ann: Caller, field: str) -> None:
+    (todo,) = (await me.add({"title": "a"})).accepted
+
+    await me.update(of(todo, **{field: ["Straße", "STRASSE", "strasse"]}))
+
+    assert await tagged(ann) == [["Straße"]]
+
+
 @pytest.mark.requirement("TD5")
 async def test_tags_are_added_removed_or_replaced(me: Face, ann: Caller) -> None:
     (todo,) = (await me.add({"title": "a", "tags": ["one", "two"]})).accepted

@@ -219,10 +219,13 @@ def _tag_names(patch: Patch, present: Sequence[str]) -> list[str]:
     Raises:
         InvalidInput: They would be too many.
     """
-    names = {name_key(name): name for name in patch.get("tags", present)}
+    names: dict[str, str] = {}
+    for name in patch.get("tags", present):
+        names.setdefault(name_key(name), name)  # of two spellings the first counts
     for name in patch.get("remove_tags", ()):
         names.pop(name_key(name), None)
-    names |= {key: name for name in patch.get("add_tags", ()) if (key := name_key(name)) not in names}
+    for name in patch.get("add_tags", ()):
+        names.setdefault(name_key(name), name)
     if len(names) > MAX_TAGS:
         raise InvalidInput(errors=[FieldError("add_tags", f"makes more than {MAX_TAGS} tags on one todo")])
     return list(names.values())
