@@ -22,6 +22,16 @@ from todo_app.application import Address
 from todo_app.embedded import free_port
 
 
+class OrderlyConsole(Console):
+    """Prints, and goes on in silence once nobody reads: the server and its folder are still to be cleared away."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing more. rich would exit right here, in the midst of a task group."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+
+
 class Demonstration:
     """Calls tools, and prints each call and its answer."""
 
@@ -50,7 +60,7 @@ class Demonstration:
 
 def run() -> int:
     """Run the demonstration, and return the exit code."""
-    console = Console(soft_wrap=True)
+    console = OrderlyConsole(soft_wrap=True)
     with tempfile.TemporaryDirectory(prefix="todo-mcp-demo-") as folder:
         console.print("Starting PostgreSQL and the server in a temporary folder …")
         with _server(Path(folder)) as (address, token):
