@@ -135,7 +135,7 @@ _CONTESTANTS: Final = f"""\
 - tutorial: FastAPI, PyJWT on every request, a SQLModel session with relationships, `SET LOCAL ROLE`, `set_config`,
   `response_model`.
 - ours: `todo-mcp serve`, through REST with an API token and with an EdDSA JWT; rate limits are counted, every write
-  has its change record and its notification.
+  has its change record.
 - bare echo: the MCP SDK's server with one tool that returns its argument; ours with an API token. All over Streamable
   HTTP, protocol 2026-07-28, JSON answers.
 - pgbench: the floor's SQL on {POOL_SIZE} connections, with no server in front; on 1 connection for the latencies.

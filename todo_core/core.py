@@ -21,7 +21,6 @@ from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.database import BEHIND_A_POOLER, Database
 from todo_core.storage.dsn import asyncpg_dsn
 from todo_core.upkeep.activity import Activity
-from todo_core.upkeep.announcements import Announcer
 from todo_core.upkeep.purges import Purges
 
 
@@ -39,7 +38,6 @@ class Core:
     identity: Identity
     limits: Limits
     cursors: Cursors
-    announcer: Announcer
     activity: Activity
     purges: Purges
     clock: Callable[[], datetime]
@@ -67,13 +65,12 @@ class Core:
         await database.open()
         try:
             cursors = Cursors(await _cursor_key(database))
-            announcer = Announcer(database)
             activity = Activity(database, clock)
             purges = Purges(database, settings.trash_days)
             limits = Limits(settings)
             identity = Identity(settings, database, limits, clock)
-            async with announcer.running(), activity.running(), aclosing(limits), aclosing(identity):
-                yield cls(settings, database, identity, limits, cursors, announcer, activity, purges, clock)
+            async with activity.running(), aclosing(limits), aclosing(identity):
+                yield cls(settings, database, identity, limits, cursors, activity, purges, clock)
         finally:
             await database.close()
 

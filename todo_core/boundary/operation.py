@@ -2,8 +2,8 @@
 
 An operation is a plain async function that takes a `Tx`. `Caller.perform` runs it; what is true
 of every operation happens there and nowhere else, in this order: scope, rate limit, begin,
-idempotent replay, the operation, change record, the stored reply, commit, notification. The commit happens
-before the answer leaves.
+idempotent replay, the operation, change record, the stored reply, commit. The commit happens before the
+answer leaves.
 """
 
 from __future__ import annotations
@@ -299,8 +299,6 @@ class Caller:
             await self._record(transaction, operation, result)
             if key is not None:
                 await idempotency.keep(transaction, key, fingerprint, result)
-        if result.change_id is not None:
-            self.core.announcer.announce(user_id, result.change_id)
         return result
 
     async def _rehearse(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

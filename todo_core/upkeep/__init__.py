@@ -1,1 +1,1 @@
-"""Work that the process does apart from requests: activity, announcements and purges."""
+"""Work that the process does apart from requests: activity and purges."""
