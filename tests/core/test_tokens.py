@@ -6,12 +6,22 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import anyio
 import asyncpg
 import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from tests.core.support import add, codes, everything_of, on_the_wire, row_of
+from tests.core.support import (
+    SOMEBODY_WAITS_FOR_A_LOCK,
+    add,
+    codes,
+    connected,
+    everything_of,
+    on_the_wire,
+    row_of,
+    until,
+)
 from tests.support import token_of
 from todo_core.boundary.authentication import Identity
 from todo_core.boundary.operation import Caller
@@ -150,6 +160,24 @@ async def test_the_last_use_is_written_at_most_once_a_minute(
     assert await use() == recent
     await used_ago(timedelta(seconds=61))
     assert began <= await use()
+
+
+@pytest.mark.requirement("ID3")
+async def test_of_two_processes_at_once_one_writes_the_last_use(
+    ann: Caller, core: Core, admin: asyncpg.Connection, database_url: str
+) -> None:
+    token = await token_of(ann)
+
+    async with connected(database_url) as other, anyio.create_task_group() as tasks:
+        renewing = other.transaction()
+        await renewing.start()
+        last_use = "UPDATE api_tokens SET last_used_at = now() WHERE hash = $1 RETURNING last_used_at"
+        written = await other.fetchval(last_use, digest(token))
+        tasks.start_soon(fresh(core).authenticate, token)
+        await until(admin, SOMEBODY_WAITS_FOR_A_LOCK)
+        await renewing.commit()
+
+    assert await admin.fetchval("SELECT last_used_at FROM api_tokens WHERE hash = $1", digest(token)) == written
 
 
 @pytest.mark.requirement("ID3", "DB4")

@@ -66,6 +66,8 @@ RENEW_USER = Statement(
 )
 """Set `role` and `email` of the user that `issuer` knows as `subject`, and the `name` where a token may bring one."""
 
+_last_use_is_old = func.coalesce(_token.c.last_used_at <= func.now() - timedelta(minutes=1), True)
+
 SET_TOKEN = Statement(select(func.set_config("app.token_hash", func.encode(_hash, "hex"), True)))
 """Let this transaction see the API token with the SHA-256 `hash`."""
 
@@ -74,7 +76,7 @@ FIND_TOKEN = Statement(
         _token.c.id,
         _token.c.user_id,
         _token.c.scopes,
-        func.coalesce(_token.c.last_used_at <= func.now() - timedelta(minutes=1), True).label("last_use_is_old"),
+        _last_use_is_old.label("last_use_is_old"),
     ).where(
         _token.c.hash == _hash,
         _token.c.revoked_at.is_(None),
@@ -86,5 +88,7 @@ FIND_TOKEN = Statement(
 `last_use_is_old` tells whether its last use was stored more than a minute ago.
 """
 
-RENEW_LAST_USE = Statement(update(_token).where(_token.c.hash == _hash).values(last_used_at=func.now()))
-"""Store that the API token with a `hash` is used now."""
+RENEW_LAST_USE = Statement(
+    update(_token).where(_token.c.hash == _hash, _last_use_is_old).values(last_used_at=func.now())
+)
+"""Store that the API token with a `hash` is used now, unless another process has stored so in the last minute."""
