@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Mapping
 from typing import Annotated
 
 import anyio
@@ -125,13 +126,21 @@ def migrate(
 @app.command()
 def purge() -> None:
     """Delete for good what has been in the trash longer than TODO_TRASH_DAYS, and expired retry answers."""
+    from rich.console import Console
+
     from todo_core.core import Core
 
     async def work(settings: Settings, url: str) -> dict[str, int]:
-        async with Core.open(settings, url) as core:
-            return await core.purges.purge()
+        with Console(stderr=True).status("Purging") as status:  # shows nothing where no terminal is
+            async with Core.open(settings, url) as core:
+                return await core.purges.purge(lambda purged: status.update(f"Purging: {_counts(purged)}"))
 
     print(json.dumps(with_database(work, load())))
+
+
+def _counts(rows: Mapping[str, int]) -> str:
+    """Return numbers of rows in words, such as `5,000 todos, 2 lists`."""
+    return ", ".join(f"{count:,} {kind}" for kind, count in rows.items() if count)
 
 
 @app.command()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any, Final
 
 import anyio
 import asyncpg
+import orjson
 import pytest
 from structlog.testing import capture_logs
 
@@ -16,18 +20,31 @@ from tests.core.support import (
     add,
     connected,
     everything_of,
+    on_the_wire,
     titles_of,
+    told,
     until,
     with_server_settings,
 )
 from todo_core.boundary.operation import Caller
+from todo_core.core import Core
 from todo_core.errors import UndoRefused
+from todo_core.models.lists import ListCreate, ListRemoval
 from todo_core.models.todos import TodoCreate
-from todo_core.operations import changes, todos
+from todo_core.operations import changes, lists, tags, todos
+from todo_core.queries import purges as queries
 from todo_core.upkeep import purges
+
+pytestmark = pytest.mark.usefixtures("at_once")
 
 _TRASHED_AGO = "UPDATE todos SET deleted_at = now() - $2::interval WHERE id = $1"
 MONTH = timedelta(days=30)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server begins to purge when it starts."""
+    monkeypatch.setattr(purges, "START_SECONDS", 0)
 
 
 @pytest.mark.requirement("TD7")
@@ -66,17 +83,134 @@ async def test_the_retention_time_is_a_setting(
     assert await titles_of(ann, status="trashed") == ["fresh"]
 
 
-@pytest.mark.requirement("TD7")
-async def test_much_trash_goes_in_short_transactions(
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One transaction deletes two rows, and two rows are looked for at once."""
+    monkeypatch.setattr(purges, "CHUNK", 2)
+    monkeypatch.setattr(purges, "FOUND", 4)
+    monkeypatch.setattr(purges, "_KINDS", tuple(replace(kind, chunk=2) for kind in purges._KINDS))
+
+
+async def much_to_purge(caller: Caller, admin: asyncpg.Connection) -> None:
+    """Five rows of each kind that are past their time, all since the same moment."""
+    made = [row["id"] for row in told(await caller.perform(lists.add, [ListCreate(name=str(n)) for n in range(5)]))]
+    for n, list_id in enumerate(made):
+        await caller.once(f"key {n}").perform(todos.add, [TodoCreate(title="old", list_id=list_id, tags=[f"tag {n}"])])
+    for row in orjson.loads((await caller.perform(tags.find)).json):
+        await caller.perform(tags.delete, row["id"])
+    await caller.perform(lists.delete, made, ListRemoval(todos="trash"))
+    for table in ("todos", "lists", "tags"):
+        await admin.execute(
+            f"UPDATE {table} SET deleted_at = now() - $2::interval"  # noqa: S608  # names of ours
+            " WHERE user_id = $1 AND deleted_at IS NOT NULL",
+            caller.principal.user_id,
+            MONTH * 2,
+        )
+    await admin.execute(
+        "UPDATE idempotency_keys SET created_at = now() - $2::interval WHERE user_id = $1",
+        caller.principal.user_id,
+        MONTH,
+    )
+
+
+async def left_of(caller: Caller, admin: asyncpg.Connection) -> dict[str, int]:
+    """How many rows a user has of what is purged; the inbox is none of them."""
+    rows = await everything_of(admin, caller.principal.user_id)
+    return {
+        name: len([row for row in rows[name] if not row.get("is_inbox")])
+        for name in ("todos", "lists", "tags", "todo_tags", "idempotency_keys")
+    }
+
+
+NOTHING: Final = {"todos": 0, "lists": 0, "tags": 0, "todo_tags": 0, "idempotency_keys": 0}
+
+
+@pytest.mark.requirement("TD7", "OP4")
+@pytest.mark.usefixtures("small_chunks")
+async def test_much_of_every_kind_goes_in_short_transactions(ann: Caller, admin: asyncpg.Connection) -> None:
+    await much_to_purge(ann, admin)
+    seen: list[dict[str, int]] = []
+
+    with on_the_wire() as wire:
+        purged = await ann.core.purges.purge(lambda so_far: seen.append({**so_far}))
+
+    assert await left_of(ann, admin) == NOTHING
+    assert {kind: count >= 5 for kind, count in purged.items()} == dict.fromkeys(purged, True)
+    for table in ("todos", "lists", "tags"):
+        assert wire.sent.count(getattr(queries, table.upper()).sql) >= 3
+    assert seen[-1] == purged
+    assert len(seen) >= 10
+
+
+@pytest.mark.requirement("TD7", "OP4")
+@pytest.mark.usefixtures("small_chunks")
+async def test_a_server_whose_time_is_up_goes_on_after_a_pause(
     ann: Caller, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(purges, "CHUNK", 2)
-    for old in await add(ann, "one", "two", "three", "four", "five"):
-        await admin.execute(_TRASHED_AGO, old, MONTH * 2)
+    await much_to_purge(ann, admin)
+    for name in ("TURN_SECONDS", "PAUSE_SECONDS"):
+        monkeypatch.setattr(purges, name, 0)
 
-    assert (await ann.core.purges.purge())["todos"] >= 5
+    entries = await logged(ann.core, "purged", times=12)
+
+    assert await left_of(ann, admin) == NOTHING
+    assert all(sum(entry[kind] for kind in ("todos", "lists", "tags")) <= 2 for entry in entries)
+
+
+@pytest.mark.requirement("TD7", "OP4")
+async def test_one_process_purges_at_a_time(
+    ann: Caller, admin: asyncpg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purges, "INTERVAL_SECONDS", 0)
+    (old,) = await add(ann, "old")
+    await admin.execute(_TRASHED_AGO, old, MONTH * 2)
+
+    async with connected(database_url) as another, anyio.create_task_group() as tasks:
+        purging = another.transaction()
+        await purging.start()
+        await another.execute(queries.LOCK.sql)
+        with on_the_wire() as wire, capture_logs() as logs, anyio.fail_after(10):
+            tasks.start_soon(ann.core.purges.run)
+            while wire.sent.count(queries.TRY_LOCK.sql) < 2:
+                await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+        assert logs == []
+    assert await titles_of(ann, status="trashed") == ["old"]
+
+
+@pytest.mark.requirement("TD7", "OP1")
+async def test_a_purge_on_request_waits_for_another_one(
+    ann: Caller, admin: asyncpg.Connection, database_url: str
+) -> None:
+    (old,) = await add(ann, "old")
+    await admin.execute(_TRASHED_AGO, old, MONTH * 2)
+
+    async with connected(database_url) as another, anyio.create_task_group() as tasks:
+        purging = another.transaction()
+        await purging.start()
+        await another.execute(queries.LOCK.sql)
+        tasks.start_soon(ann.core.purges.purge)
+        await until(admin, SOMEBODY_WAITS_FOR_A_LOCK)
+        assert await titles_of(ann, status="trashed") == ["old"]
+        await purging.commit()
 
     assert await titles_of(ann, status="trashed") == []
+
+
+@pytest.mark.requirement("TD7")
+async def test_a_servers_first_purge_is_at_some_time_after_its_start(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purges, "START_SECONDS", 300)
+    monkeypatch.setattr("random.uniform", lambda least, most: (least + most) / 2)
+
+    with on_the_wire() as wire:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ann.core.purges.run)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+
+    assert wire.sent == []
 
 
 @pytest.mark.requirement("SA1")
@@ -139,14 +273,15 @@ async def test_the_janitor_can_do_nothing_but_clean_up(statement: str, admin: as
             await admin.execute(statement)
 
 
-async def logged(core: purges.Core, event: str, times: int = 1) -> None:
-    """Let a server's purging run until it has said this."""
+async def logged(core: Core, event: str, times: int = 1) -> list[Mapping[str, Any]]:
+    """Let a server's purging run until it has said this so often, and return what it said."""
     with capture_logs() as logs, anyio.fail_after(10):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(core.purges.run)
             while [entry["event"] for entry in logs].count(event) < times:
                 await anyio.lowlevel.checkpoint()
             tasks.cancel_scope.cancel()
+    return [entry for entry in logs if entry["event"] == event]
 
 
 @pytest.mark.requirement("TD7")

@@ -5,7 +5,22 @@ Its row-level security shows only what is in the trash, deleted lists and tags, 
 
 from __future__ import annotations
 
-from sqlalchemy import Integer, Interval, Table, delete, func, select
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Integer,
+    Interval,
+    Select,
+    Table,
+    any_,
+    delete,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.changes import IdempotencyKey
 from todo_core.models.lists import TodoList
@@ -18,22 +33,76 @@ _todo = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _list = TodoList.__table__  # type: ignore[attr-defined]
 _tag = Tag.__table__  # type: ignore[attr-defined]
 _answer = IdempotencyKey.__table__  # type: ignore[attr-defined]
-_before = func.now() - parameter("age", Interval())
+_INSTANT = DateTime(timezone=True)
+_LOCK: Final = (literal_column("1953457263", Integer), literal_column("1", Integer))
+"""The key of the lock of purges. Keys of two numbers are apart from those of one, which users' writes have."""
+
+TRY_LOCK = Statement(select(func.pg_try_advisory_xact_lock(*_LOCK)))
+"""Lock purges until the transaction ends; false if another process has the lock."""
+
+LOCK = Statement(select(func.pg_advisory_xact_lock(*_LOCK)))
+"""Wait for the lock of purges, and keep it until the transaction ends."""
+
+BEFORE = Statement(select(func.now() - parameter("age", Interval())))
+"""Read the moment that was `age` ago."""
+
+_before = parameter("before", _INSTANT)
+_ids = parameter("ids", ARRAY(BigInteger))
 
 
-def _deleted(table: Table) -> Statement:
-    return Statement(delete(table).where(table.c.deleted_at < _before).returning(table.c.id))
+def _old(table: Table) -> Select[Any]:
+    """Return the ids of rows that were deleted before a moment, as an array, at most `limit` of them."""
+    rows = select(table.c.id).where(table.c.deleted_at < _before).limit(parameter("limit", Integer()))
+    return select(func.array(rows.scalar_subquery(), type_=ARRAY(BigInteger)).label("ids"))
 
 
-_old_trash = select(_todo.c.id).where(_todo.c.deleted_at < _before).limit(parameter("chunk", Integer()))
-TODOS = Statement(delete(_todo).where(_todo.c.id.in_(_old_trash)).returning(_todo.c.id))
-"""Delete todos that have been in the trash longer than `age`, at most `chunk` of them. Reads `ix_todos_trashed`."""
+def _purge(table: Table) -> Select[Any]:
+    """Delete the rows with `ids` for good, unless they were restored since, and count them."""
+    old = delete(table).where(table.c.id == any_(_ids), table.c.deleted_at < _before)
+    return select(func.count()).select_from(old.returning(table.c.id).cte("purged"))
 
-LISTS = _deleted(_list)
-"""Delete lists that were deleted longer than `age` ago; they are empty by now."""
 
-TAGS = _deleted(_tag)
-"""Delete tags that were deleted longer than `age` ago, with what is left of their links."""
+OLD_TODOS = Statement(_old(_todo))
+"""Find todos that were moved to the trash before the moment `before`, at most `limit`; return an array of ids.
 
-ANSWERS = Statement(delete(_answer).where(_answer.c.created_at < func.now() - LIFETIME).returning(_answer.c.created_at))
-"""Delete answers that have expired. Reads `ix_idempotency_keys_created_at`."""
+Reads `ix_todos_trashed`.
+"""
+
+OLD_LISTS = Statement(_old(_list))
+"""Find lists that were deleted before the moment `before`, at most `limit`; return an array of ids."""
+
+OLD_TAGS = Statement(_old(_tag))
+"""Find tags that were deleted before the moment `before`, at most `limit`; return an array of ids."""
+
+TODOS = Statement(_purge(_todo))
+"""Delete those of the todos with `ids` that have been in the trash since before `before`, and count them.
+
+Reads `pk_todos`.
+"""
+
+LISTS = Statement(_purge(_list))
+"""Delete those of the lists with `ids` that were deleted before `before`, and count them; they are empty by now."""
+
+TAGS = Statement(_purge(_tag))
+"""Delete those of the tags with `ids` that were deleted before `before`, with their links, and count them."""
+
+# Bounds without COALESCE: PostgreSQL does not know it to be leakproof, so row-level security would keep it out of index
+# conditions.
+_since = _answer.c.created_at > parameter("since", _INSTANT)
+_oldest = (
+    select(_answer.c.created_at)
+    .where(_since, _answer.c.created_at < func.now() - LIFETIME)
+    .order_by(_answer.c.created_at)
+    .limit(parameter("chunk", Integer()))
+    .subquery("oldest")
+)
+_until = _answer.c.created_at <= select(func.max(_oldest.c.created_at)).scalar_subquery()
+_expired = delete(_answer).where(_since, _until).returning(_answer.c.created_at).cte("expired")
+ANSWERS = Statement(
+    select(func.count().label("count"), func.max(_expired.c.created_at).label("last")).select_from(_expired)
+)
+"""Delete the oldest `chunk` of the answers that have expired, and all of the same moment as the last of them.
+
+`since`: where the chunk before ended, so that none passes by what the others have deleted.
+Columns: how many (`count`), and the moment of the `last`. Reads `ix_idempotency_keys_created_at`.
+"""

@@ -2,25 +2,70 @@
 
 Purges run as `todo_janitor`. Row-level security shows this role nothing else, so that a mistake here cannot delete a
 todo outside the trash. The change record stays.
+
+Each transaction deletes a chunk, and holds the lock of purges: of several processes one purges at a time. A server
+purges for a minute at most, and goes on after a pause until nothing is left.
 """
 
 from __future__ import annotations
 
-import asyncio
-from datetime import timedelta
-from typing import Final
+import random
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import inf
+from typing import Any, Final
 
+import anyio
 import structlog
 
 from todo_core.queries import purges as queries
 from todo_core.storage.database import JANITOR_ROLE, Database
+from todo_core.storage.statements import Statement
 
-CHUNK: Final = 5_000
-"""Todos that one transaction deletes, so that it holds its locks for a short time."""
+TURN_SECONDS: Final = 60
+"""Seconds after which a server ends its turn, though there is more."""
+PAUSE_SECONDS: Final = 60
+"""Seconds until its next turn, if there is more."""
 INTERVAL_SECONDS: Final = 3600
-"""Seconds between two purges of a server."""
+"""Seconds until its next turn, if nothing is left."""
+START_SECONDS: Final = 300
+"""Most seconds until its first turn. It waits for a random part of them: servers are often started together."""
+CHUNK: Final = 5_000
+"""Answers that one transaction deletes: it takes about a tenth of a second."""
+FOUND: Final = 100_000
+"""Most rows that are looked for at once, for many transactions: each search passes by what was deleted before."""
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
+Told = Callable[[Mapping[str, int]], None]
+"""Is told, after each transaction, how many rows of each kind are deleted so far."""
 
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Rows that are marked as deleted before they are purged."""
+
+    name: str
+    find: Statement
+    delete: Statement
+    chunk: int
+    """How many one transaction deletes; with a row goes what refers to it."""
+
+
+_KINDS: Final = (
+    _Kind("todos", queries.OLD_TODOS, queries.TODOS, 5_000),
+    _Kind("lists", queries.OLD_LISTS, queries.LISTS, 5_000),
+    _Kind("tags", queries.OLD_TAGS, queries.TAGS, 100),
+)
+"""In this order: lists go when their todos are gone."""
+
+
+class _BusyError(Exception):
+    """Another process purges."""
 
 
 class Purges:
@@ -36,33 +81,87 @@ class Purges:
         self._database = database
         self._age = timedelta(days=trash_days)
 
-    async def purge(self) -> dict[str, int]:
-        """Delete old trash and expired answers, and return the number of todos, lists, tags and answers.
+    async def purge(self, tell: Told = lambda _: None) -> dict[str, int]:
+        """Delete all old trash and expired answers, and return the number of todos, lists, tags and answers.
+
+        Args:
+            tell: Is told how far it is.
 
         Raises:
             Unavailable: The database cannot be reached; what was purged so far stays purged.
         """
-        todos = 0
-        while True:
-            async with self._database.begin(role=JANITOR_ROLE) as transaction:
-                deleted = len(await transaction.rows(queries.TODOS, age=self._age, chunk=CHUNK))
-            todos += deleted
-            if deleted < CHUNK:
-                break
-        async with self._database.begin(role=JANITOR_ROLE) as transaction:
-            lists = len(await transaction.rows(queries.LISTS, age=self._age))
-            tags = len(await transaction.rows(queries.TAGS, age=self._age))
-        async with self._database.begin(role=JANITOR_ROLE) as transaction:
-            answers = len(await transaction.rows(queries.ANSWERS))
-        return {"todos": todos, "lists": lists, "tags": tags, "answers": answers}
+        purged, _ = await self._purge(queries.LOCK, inf, tell)
+        return purged
 
     async def run(self) -> None:
-        """Purge once an hour until cancelled. Log a purge that fails and try again an hour later."""
+        """Purge until cancelled, in turns. Log a turn that fails, and try again an hour later."""
+        await anyio.sleep(random.uniform(0, START_SECONDS))  # noqa: S311  # no secret
         while True:
+            is_done = True
             try:
-                purged = await self.purge()
+                purged, is_done = await self._purge(queries.TRY_LOCK, anyio.current_time() + TURN_SECONDS)
+            except _BusyError:
+                pass
             except Exception as error:
                 _log.warning("purge_postponed", error=type(error).__name__)
             else:
                 _log.info("purged", **purged)
-            await asyncio.sleep(INTERVAL_SECONDS)
+            await anyio.sleep(INTERVAL_SECONDS if is_done else PAUSE_SECONDS)
+
+    async def _purge(
+        self, lock: Statement, deadline: float, tell: Told = lambda _: None
+    ) -> tuple[dict[str, int], bool]:
+        """Delete chunks until nothing is left, or until a deadline.
+
+        Args:
+            lock: `queries.LOCK` or `queries.TRY_LOCK`.
+            deadline: A time of the event loop's clock.
+            tell: Is told how far it is.
+
+        Returns:
+            How many rows of each kind were deleted, and whether nothing is left.
+
+        Raises:
+            _BusyError: Another process has the lock.
+            Unavailable: The database cannot be reached.
+        """
+        purged = dict.fromkeys([*(kind.name for kind in _KINDS), "answers"], 0)
+        async with aclosing(self._chunks(lock)) as chunks:
+            async for name, count in chunks:
+                purged[name] += count
+                tell(purged)
+                if anyio.current_time() >= deadline:
+                    return purged, False
+        return purged, True
+
+    async def _chunks(self, lock: Statement) -> AsyncGenerator[tuple[str, int]]:
+        """Delete chunk after chunk; yield the kind of the rows and their number after each."""
+        before = await self._read(queries.BEFORE, age=self._age)
+        for kind in _KINDS:
+            is_last = False
+            while not is_last:
+                ids = await self._read(kind.find, before=before, limit=FOUND)
+                is_last = len(ids) < FOUND
+                for start in range(0, len(ids), kind.chunk):
+                    chunk = ids[start : start + kind.chunk]
+                    yield kind.name, (await self._delete(lock, kind.delete, ids=chunk, before=before))[0]
+        since, count = _LONG_AGO, CHUNK
+        while count >= CHUNK:
+            count, since = await self._delete(lock, queries.ANSWERS, since=since, chunk=CHUNK)
+            yield "answers", count
+
+    async def _read(self, statement: Statement, **parameters: Any) -> Any:
+        """Return the value of a statement, in a transaction that reads only."""
+        async with self._database.begin(role=JANITOR_ROLE, read_only=True) as transaction:
+            return await transaction.value(statement, **parameters)
+
+    async def _delete(self, lock: Statement, statement: Statement, **parameters: Any) -> Any:
+        """Return the row of a statement, in a transaction that has the lock of purges.
+
+        Raises:
+            _BusyError: Another process has the lock.
+        """
+        async with self._database.begin(role=JANITOR_ROLE) as transaction:
+            if await transaction.value(lock) is False:
+                raise _BusyError
+            return await transaction.one(statement, **parameters)

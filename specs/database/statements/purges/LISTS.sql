@@ -1,9 +1,16 @@
--- Delete lists that were deleted longer than `age` ago; they are empty by now.
+-- Delete those of the lists with `ids` that were deleted before `before`, and count them; they are empty by now.
 --
 -- Parameters:
---   $1 age interval
+--   $1 ids bigint[]
+--   $2 before timestamp with time zone
 --
 -- Columns:
---   id bigint
+--   count_1 bigint
 
-DELETE FROM lists WHERE lists.deleted_at < now() - $1::INTERVAL RETURNING lists.id
+WITH purged AS (
+    DELETE FROM lists
+    WHERE lists.id = ANY ($1::BIGINT[]) AND lists.deleted_at < $2::TIMESTAMP WITH TIME ZONE
+    RETURNING lists.id
+)
+SELECT count(*) AS count_1
+FROM purged

@@ -1,9 +1,16 @@
--- Delete tags that were deleted longer than `age` ago, with what is left of their links.
+-- Delete those of the tags with `ids` that were deleted before `before`, with their links, and count them.
 --
 -- Parameters:
---   $1 age interval
+--   $1 ids bigint[]
+--   $2 before timestamp with time zone
 --
 -- Columns:
---   id bigint
+--   count_1 bigint
 
-DELETE FROM tags WHERE tags.deleted_at < now() - $1::INTERVAL RETURNING tags.id
+WITH purged AS (
+    DELETE FROM tags
+    WHERE tags.id = ANY ($1::BIGINT[]) AND tags.deleted_at < $2::TIMESTAMP WITH TIME ZONE
+    RETURNING tags.id
+)
+SELECT count(*) AS count_1
+FROM purged

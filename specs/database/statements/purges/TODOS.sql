@@ -1,14 +1,18 @@
--- Delete todos that have been in the trash longer than `age`, at most `chunk` of them. Reads `ix_todos_trashed`.
+-- Delete those of the todos with `ids` that have been in the trash since before `before`, and count them.
+--
+-- Reads `pk_todos`.
 --
 -- Parameters:
---   $1 age interval
---   $2 chunk integer
+--   $1 ids bigint[]
+--   $2 before timestamp with time zone
 --
 -- Columns:
---   id bigint
+--   count_1 bigint
 
-DELETE FROM todos
-WHERE todos.id IN (
-    SELECT todos.id FROM todos WHERE todos.deleted_at < now() - $1::INTERVAL LIMIT $2::INTEGER
+WITH purged AS (
+    DELETE FROM todos
+    WHERE todos.id = ANY ($1::BIGINT[]) AND todos.deleted_at < $2::TIMESTAMP WITH TIME ZONE
+    RETURNING todos.id
 )
-RETURNING todos.id
+SELECT count(*) AS count_1
+FROM purged
