@@ -12,13 +12,13 @@ UNASKED: Final = 10
 
 
 def confirm(tx: Tx, count: int) -> None:
-    """Refuse an operation that moved too many todos to the trash, and so roll it back.
+    """Refuse an operation that moves too many todos to the trash, and so roll it back.
 
-    Call it after the move, when the todos are counted.
+    Call it once the todos are counted, before the move or after it.
 
     Args:
         tx: The transaction of the move.
-        count: Todos that it moved.
+        count: Todos that it moves.
 
     Raises:
         ConfirmationRequired: They are more than `UNASKED`, and nobody confirmed.

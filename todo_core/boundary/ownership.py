@@ -21,5 +21,5 @@ async def missing(tx: Tx, entity: str, ids: Sequence[int]) -> dict[int, TodoErro
     """
     if not ids:
         return {}
-    others = await tx.value(queries.BELONG_TO_ANOTHER, entity=entity, ids=list(ids))
+    others = {*await tx.value(queries.BELONG_TO_ANOTHER, entity=entity, ids=list(ids))}
     return {row_id: NotOwner() if row_id in others else NotFound() for row_id in ids}

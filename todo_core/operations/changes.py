@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Found, Page
 from todo_core.errors import NotFound, NotOwner, UndoRefused
 from todo_core.models.changes import ChangeFilter, ChangeRead
 from todo_core.queries import changes as queries
-from todo_core.rules.reverting.entries import Entry
+from todo_core.queries import reverting
+from todo_core.rules.reverting.entries import Entries
 from todo_core.rules.reverting.steps import can_revert, revert
 from todo_core.text import json_text
 
@@ -48,10 +47,12 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     It is refused, with the reason, when a later change is in the way; an undo is a change
     like any other, so it can be undone.
     """
-    change = orjson.loads((await get.run(tx, change_id)).json)
-    if change["undone_by"] is not None:
-        raise UndoRefused("It is undone already.", extra={"undone_by": change["undone_by"]})
-    entries = [Entry(**entry) for entry in change["entries"]]
+    rows = await tx.rows(reverting.ENTRIES, id=change_id)
+    if not rows:
+        raise (await missing(tx, "change", [change_id]))[change_id]
+    if (undone_by := rows[0]["undone_by"]) is not None:
+        raise UndoRefused("It is undone already.", extra={"undone_by": undone_by})
+    entries = Entries(rows)
     if not can_revert(entries):
         raise UndoRefused("A change to an API token or an account cannot be undone; make the change you want.")
     try:

@@ -23,6 +23,7 @@ from todo_core.errors import (
 )
 from todo_core.models.lists import ListCreate, ListQuery, ListRead, ListRemoval, ListUpdate
 from todo_core.queries import lists as queries
+from todo_core.rules.chunks import chunks
 from todo_core.rules.lists import Lists, rows_of
 from todo_core.text import json_text, name_key
 from todo_core.validation import Tried
@@ -127,14 +128,33 @@ async def delete(tx: Tx, ids: Sequence[Tried[int]], removal: ListRemoval) -> Cha
     if removal.todos is None and deleted and await tx.value(queries.NONEMPTY, ids=deleted):
         message = "is required: there are todos in it, which go to the trash or move to the list `move_to`"
         raise InvalidInput(errors=[FieldError("todos", message, ("trash", "move"))])
-    todos = (
-        await tx.rows(queries.MOVE_OR_TRASH_TODOS, ids=deleted, move_to=move_to) if deleted and removal.todos else []
-    )
-    if move_to is None:
-        confirm(tx, len(todos))
+    todos_touched = await _move_or_trash_todos(tx, deleted, move_to) if deleted and removal.todos else []
     lists_touched = await present.save(tx)
-    todos_touched = [Touched("todo", todo["id"], todo["before"], todo["after"]) for todo in todos]
     return Changed(batch.answer(Done(before[list_id]) for list_id in deleted), [*lists_touched, *todos_touched])
+
+
+async def _move_or_trash_todos(tx: Tx, ids: Sequence[int], move_to: int | None) -> list[Touched]:
+    """Move the todos of lists to another list, or to the trash; all at the same moment, as a restore asks for.
+
+    Args:
+        tx: The transaction.
+        ids: The lists.
+        move_to: The other list; None for the trash.
+
+    Raises:
+        ConfirmationRequired: Too many would go to the trash, and nobody confirmed.
+    """
+    held = await tx.rows(queries.HELD, ids=ids)
+    if move_to is None:
+        confirm(tx, len(held))
+    list_of = {row["id"]: row["list_id"] for row in held}
+    touched: list[Touched] = []
+    for chunk in chunks([*list_of]):
+        rows = await tx.rows(queries.MOVE_OR_TRASH_TODOS, todo_ids=chunk, move_to=move_to, now=held[0]["now"])
+        for row in sorted(rows, key=lambda row: row["id"]):
+            before = {"list_id": list_of[row["id"]], "deleted_at": None, "version": row["version"] - 1}
+            touched.append(Touched("todo", row["id"], json_text(before), row["after"]))
+    return touched
 
 
 def _destination(removal: ListRemoval, ids: Sequence[int]) -> int | None:

@@ -50,6 +50,7 @@ _FIELDS: Final[tuple[ColumnElement[Any], ...]] = (
     column("repeat", JSONB),
     column("follows_id", BigInteger),
     column("tag_ids", ARRAY(BigInteger)),
+    column("open_subtasks", BigInteger),
 )
 
 
@@ -81,8 +82,8 @@ def _items() -> CTE:
 
 def _insert(item: CTE) -> CTE:
     """Step 2: insert the todos. A subtask's parent is one that is there, or an earlier item."""
-    parent = item.alias("above")
-    parent_of_item = select(parent.c.id).where(parent.c.n == item.c.parent_n).scalar_subquery()
+    parent = item.alias("parent")
+    now = func.coalesce(parameter("now", DateTime(timezone=True)), func.statement_timestamp())
     columns: dict[str, ColumnElement[Any]] = {
         "id": item.c.id,
         "user_id": _me,
@@ -90,16 +91,17 @@ def _insert(item: CTE) -> CTE:
         "description": item.c.description,
         "priority": item.c.priority,
         "list_id": func.coalesce(item.c.list_id, _default_list()),
-        "parent_id": func.coalesce(item.c.parent_id, parent_of_item),
+        "parent_id": func.coalesce(item.c.parent_id, parent.c.id),
         "due_on": item.c.due_on,
         "due_at": item.c.due_at,
         "repeat": item.c.repeat,
         "follows_id": item.c.follows_id,
         "language": LANGUAGE,
-        "created_at": func.statement_timestamp(),
-        "updated_at": func.statement_timestamp(),
+        "created_at": now,
+        "updated_at": now,
     }
-    rows = select(*(value.label(name) for name, value in columns.items())).select_from(item)
+    rows = select(*(value.label(name) for name, value in columns.items()))
+    rows = rows.select_from(item.outerjoin(parent, parent.c.n == item.c.parent_n))
     return insert(_table).from_select(list(columns), rows).returning(_table).cte("added")
 
 
@@ -113,9 +115,7 @@ def _add() -> Select[Any]:
     """Step 4: read the new todos. Their tags and subtasks are those of the request."""
     item = _items()
     added = _insert(item)
-    subtask = item.alias("below")
-    subtasks = select(func.count()).where(subtask.c.parent_n == item.c.n).correlate(item).scalar_subquery()
-    after = read(added, tags=tag_names(item.c.tag_ids), open_subtasks=subtasks)
+    after = read(added, tags=tag_names(item.c.tag_ids), open_subtasks=item.c.open_subtasks)
     rows = select(added.c.id, after.label("after")).join(item, item.c.id == added.c.id).order_by(item.c.n)
     return rows.add_cte(_link_tags(item))
 
@@ -125,6 +125,7 @@ ADD = Statement(_add())
 
 `items`: a JSON array of objects. `n` numbers them, with or without gaps; `list_id` may be null, the default list;
 `parent_n` is the `n` of an earlier item, in place of `parent_id`; `priority` is a number; `follows_id` is the todo
-whose next occurrence this is; `tag_ids` are ids of live tags.
+whose next occurrence this is; `tag_ids` are ids of live tags; `open_subtasks` is how many todos of the request are
+right below. `now`: the moment to set, which all statements of a request share; null for that of this one.
 Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`.
 """

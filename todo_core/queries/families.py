@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     CTE,
     BigInteger,
-    ColumnElement,
-    FromClause,
     and_,
     any_,
+    case,
+    false,
+    func,
     literal,
     or_,
     select,
     union,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -75,33 +75,35 @@ Columns: `repeats`, whether it repeats; `row`, its `TodoRead`. Reads `uq_todos_u
 """
 
 
-def _is_open(source: FromClause) -> ColumnElement[bool]:
-    return and_(source.c.deleted_at.is_(None), source.c.completed_at.is_(None))
-
-
-_other: Any = _table.alias("other")
-_is_live = _table.c.deleted_at.is_(None)
-INCONSISTENT = Statement(
-    select(_table.c.id)
-    .join(_list, and_(mine(TodoList), _list.c.id == _table.c.list_id))
-    .outerjoin(_other, and_(mine(_other), or_(_other.c.id == _table.c.parent_id, _other.c.parent_id == _table.c.id)))
-    .where(
-        _named,
-        or_(
-            and_(_is_live, _list.c.deleted_at.is_not(None)),
-            and_(_other.c.list_id != _table.c.list_id, _is_live, _other.c.deleted_at.is_(None)),
-            and_(_other.c.id == _table.c.parent_id, _is_live, _other.c.deleted_at.is_not(None)),
-            and_(_other.c.parent_id == _table.c.id, _other.c.deleted_at.is_(None), _table.c.deleted_at.is_not(None)),
-            and_(_other.c.id == _table.c.parent_id, _is_open(_table), _other.c.completed_at.is_not(None)),
-            and_(_other.c.parent_id == _table.c.id, _is_open(_other), _table.c.completed_at.is_not(None)),
-        ),
-    )
-    .limit(1)
+_ids = parameter("ids", ARRAY(BigInteger))
+# CASE: where an index has live todos only, a condition on the todo itself would have PostgreSQL read all of these.
+_deleted_lists = select(_list.c.id).where(mine(TodoList), _list.c.deleted_at.is_not(None)).scalar_subquery()
+_is_in_deleted_list = case(
+    (_table.c.deleted_at.is_(None), _table.c.list_id == any_(func.array(_deleted_lists, type_=ARRAY(BigInteger)))),
+    else_=false(),
 )
+# A subquery for one value, not a join: PostgreSQL looks each parent up, however few todos it expects.
+_is_no_place = (
+    select(
+        or_(
+            _parent.c.deleted_at.is_not(None),
+            _parent.c.list_id != _child.c.list_id,
+            and_(_parent.c.completed_at.is_not(None), _child.c.completed_at.is_(None)),
+        ).label("is_no_place")
+    )
+    .where(mine(_parent), _parent.c.id == _child.c.parent_id)
+    .correlate(_child)
+    .scalar_subquery()
+)
+_contradicts_parent = case((_child.c.deleted_at.is_(None), _is_no_place), else_=false())
+_odd_in_list = select(_table.c.id).where(_named, _is_in_deleted_list)
+_odd_child = select(_child.c.id).where(mine(_child), _child.c.id == any_(_ids), _contradicts_parent)
+_odd_parent = select(_child.c.parent_id).where(mine(_child), _child.c.parent_id == any_(_ids), _contradicts_parent)
+INCONSISTENT = Statement(union_all(_odd_in_list, _odd_child, _odd_parent).limit(1))
 """Find one of the todos with `ids` that contradicts its list, its parent or a subtask.
 
 A live todo is in a live list; it is in its live parent's list and never below a parent in the trash; an open todo is
-never below one that is done.
+never below one that is done. Reads `uq_todos_user_id_id` and `ix_todos_parent`.
 """
 
 _far = _climbing(_downwards())

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
+    DateTime,
     FromClause,
     Integer,
     Numeric,
@@ -154,42 +155,33 @@ NONEMPTY = Statement(
 )
 """Find the first of the lists with `ids` that has todos outside the trash."""
 
-_move_to = parameter("move_to", BigInteger())
-_stored = (
-    select(_todo.c.id, _todo.c.list_id, _todo.c.version)
+HELD = Statement(
+    select(_todo.c.id, _todo.c.list_id, func.statement_timestamp().label("now"))
     .where(mine(Todo), _todo.c.list_id == any_(_ids), _todo.c.deleted_at.is_(None))
-    .with_for_update()
-    .cte("stored")
+    .order_by(_todo.c.id)
 )
-_changed = (
+"""Find the live todos of the lists with `ids`; each row has the moment, too, as `now`."""
+
+_move_to, _now = parameter("move_to", BigInteger()), parameter("now", DateTime(timezone=True))
+MOVE_OR_TRASH_TODOS = Statement(
     update(_todo)
     .values(
-        list_id=func.coalesce(_move_to, _stored.c.list_id),
-        deleted_at=case((_move_to.is_(None), func.statement_timestamp())),
-        updated_at=func.statement_timestamp(),
+        list_id=func.coalesce(_move_to, _todo.c.list_id),
+        deleted_at=case((_move_to.is_(None), _now)),
+        updated_at=_now,
         version=_todo.c.version + 1,
     )
-    .where(mine(Todo), _todo.c.id == _stored.c.id)
-    .returning(_todo.c.id, _todo.c.list_id, _todo.c.deleted_at, _todo.c.version)
-    .cte("changed")
-)
-
-
-def _state(source: FromClause, deleted_at: ColumnElement[object]) -> ColumnElement[str]:
-    fields = {"list_id": source.c.list_id, "deleted_at": deleted_at, "version": source.c.version}
-    return func.json_build_object(*(part for pair in fields.items() for part in pair))
-
-
-MOVE_OR_TRASH_TODOS = Statement(
-    select(
-        _changed.c.id,
-        _state(_stored, literal_column("NULL::timestamptz")).label("before"),
-        _state(_changed, _changed.c.deleted_at).label("after"),
+    .where(mine(Todo), _todo.c.id == any_(parameter("todo_ids", ARRAY(BigInteger))))
+    .returning(
+        _todo.c.id,
+        _todo.c.version,
+        func.json_build_object(
+            "list_id", _todo.c.list_id, "deleted_at", _todo.c.deleted_at, "version", _todo.c.version
+        ).label("after"),
     )
-    .join(_stored, _stored.c.id == _changed.c.id)
-    .order_by(_changed.c.id)
 )
-"""Move every live todo of the lists with `ids` to the list `move_to`, or to the trash if that is null.
+"""Move the todos with `todo_ids`, which are live, to the list `move_to`, or to the trash if that is null.
 
-Columns: the fields that changed, as JSON, `before` and `after`.
+`now`: the moment to set. Columns: the new `version`; the fields that changed (`after`), as JSON.
+Reads `uq_todos_user_id_id`.
 """

@@ -1,6 +1,8 @@
 """Changes of todos, in SQL: a batch is one statement, whatever each patch changes.
 
 Its steps see the tables as they were before it, so what it has written is read from the steps themselves.
+PostgreSQL cannot know how many rows a step gives, and joins steps as if they were few: the time grows with the square.
+So `REVISE`, which joins steps, is for a few hundred todos at most. `WRITE` joins none, and others read for it.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from sqlalchemy import (
     Select,
     SmallInteger,
     Text,
+    Update,
     any_,
     case,
     column,
@@ -41,6 +44,7 @@ _tag = Tag.__table__  # type: ignore[attr-defined]
 _link = TodoTag.__table__  # type: ignore[attr-defined]
 _me = parameter("user_id", BigInteger()).label("user_id")
 _INSTANT = DateTime(timezone=True)
+_NOW = parameter("now", _INSTANT)
 
 _KINDS: Final[dict[str, Any]] = {
     "title": Text,
@@ -104,10 +108,10 @@ def _lock(patches: CTE) -> CTE:
     )
 
 
-def _patch(stored: CTE) -> CTE:
+def _patch(stored: CTE, now: ColumnElement[Any]) -> CTE:
     """Step 3: apply each patch to its todo's columns, unless it names versions and none is the todo's."""
     columns = {name: _set_by_name(stored, name, kind) for name, kind in _KINDS.items()}
-    columns |= {name: _set_by_flag(stored, name, flag) for name, flag in _FLAGS.items()}
+    columns |= {name: _set_by_flag(stored, name, flag, now) for name, flag in _FLAGS.items()}
     tag_ids = func.translate(stored.c.patch["tag_ids"].astext, "[]", "{}").cast(ARRAY(BigInteger))
     return (
         select(
@@ -131,32 +135,30 @@ def _set_by_name(stored: CTE, name: str, kind: Any) -> ColumnElement[Any]:
     return case((stored.c.patch.has_key(name), value), else_=stored.c[name])
 
 
-def _set_by_flag(stored: CTE, name: str, flag: str) -> ColumnElement[Any]:
+def _set_by_flag(stored: CTE, name: str, flag: str, now: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the moment that a patch names; else now, where the flag is set for the first time; null, where cleared."""
     return case(
         (stored.c.patch.has_key(name), stored.c.patch[name].astext.cast(_INSTANT)),
-        (stored.c.patch[flag].astext.cast(Boolean), func.coalesce(stored.c[name], func.statement_timestamp())),
+        (stored.c.patch[flag].astext.cast(Boolean), func.coalesce(stored.c[name], now)),
         (stored.c.patch.has_key(flag), None),
         else_=stored.c[name],
     )
 
 
-def _update(patched: CTE) -> CTE:
+def _update(patched: CTE, now: ColumnElement[Any]) -> Update:
     """Step 4: write the todos that become different, each with one version more."""
     before, after = (tuple_(*(source.c[name] for name in _PATCHABLE)) for source in (_table, patched))
     return (
         update(_table)
         .values(
             {name: patched.c[name] for name in _PATCHABLE}
-            | {"language": LANGUAGE, "version": _table.c.version + 1, "updated_at": func.statement_timestamp()}
+            | {"language": LANGUAGE, "version": _table.c.version + 1, "updated_at": now}
         )
         .where(
             mine(Todo),
             _table.c.id == patched.c.id,
             or_(before.is_distinct_from(after), patched.c.tag_ids != patched.c.stored_tag_ids),
         )
-        .returning(_table)
-        .cte("revised")
     )
 
 
@@ -202,10 +204,10 @@ def _open_subtasks(revised: CTE, patched: CTE) -> ColumnElement[int]:
 
 def _revise() -> Select[Any]:
     """Step 7: read each todo before and after, in the order of the patches."""
-    patches = _patches()
+    patches, now = _patches(), func.statement_timestamp()
     stored = _lock(patches)
-    patched = _patch(stored)
-    revised = _update(patched)
+    patched = _patch(stored, now)
+    revised = _update(patched, now).returning(_table).cte("revised")
     after = read(revised, tags=tag_names(patched.c.tag_ids), open_subtasks=_open_subtasks(revised, patched))
     return (
         select(
@@ -234,3 +236,27 @@ whether todos in the trash can be meant.
 Columns: a row for each patch, in order. `id`, `version` and `before` (`TodoRead`) are null if there is no such todo;
 `after` (`TodoRead`) is null if the todo stays the same, or has none of the versions in `if_version`.
 """
+
+
+def _write() -> Select[Any]:
+    """Step 7, in place of reading the todos: return the ids of those that are there, and of those that differ now."""
+    stored = _lock(_patches())
+    patched = _patch(stored, _NOW)
+    revised = _update(patched, _NOW).returning(_table.c.id).cte("revised")
+    ids = (_ids_of(stored).label("found"), _ids_of(revised).label("changed"))
+    return select(*ids).add_cte(_unlink_tags(patched), _link_tags(patched))
+
+
+def _ids_of(step: CTE) -> ColumnElement[Any]:
+    return func.array(select(step.c.id).scalar_subquery(), type_=ARRAY(BigInteger))
+
+
+WRITE = Statement(_write())
+"""Apply each patch to its todo, as `REVISE` does, without a look at what the todos show.
+
+`items`, `ids`, `trash_too`: as there. `now`: the moment to set, which all statements of a request share.
+Columns: the ids of the todos that are there (`found`), and of those that differ now (`changed`), as arrays.
+"""
+
+NOW = Statement(select(func.statement_timestamp()))
+"""Read the moment that the statements of one request share: it is after all earlier writes of the user."""

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Text,
+    and_,
     any_,
     case,
     column,
@@ -34,19 +35,20 @@ _me = parameter("user_id", BigInteger()).label("user_id")
 _id = parameter("id", BigInteger())
 
 
+def _todo_of_link(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return whether the todo of a link meets conditions.
+
+    It is a subquery for one value, not a join: PostgreSQL looks each todo up, however few links it expects. In a
+    database that was never analyzed it compares each link with each todo otherwise.
+    """
+    met = select(and_(*conditions).label("met")).where(mine(Todo), _todo.c.id == _link.c.todo_id).correlate(_link)
+    return met.scalar_subquery()
+
+
 def open_todos(source: FromClause) -> ColumnElement[int]:
     """Count the open todos that have a tag of `source`."""
-    counted = (
-        select(func.count())
-        .select_from(_link.join(_todo, _todo.c.id == _link.c.todo_id))
-        .where(
-            mine(TodoTag),
-            mine(Todo),
-            _link.c.tag_id == source.c.id,
-            _todo.c.deleted_at.is_(None),
-            _todo.c.completed_at.is_(None),
-        )
-    )
+    is_open = _todo_of_link(_todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None))
+    counted = select(func.count()).where(mine(TodoTag), _link.c.tag_id == source.c.id, is_open)
     return counted.correlate(source).scalar_subquery()
 
 
@@ -76,6 +78,7 @@ _named = (
     .table_valued(column("name", Text), column("name_key", Text))
     .render_derived(name="named", with_types=True)
 )
+_keys = func.array(select(_named.c.name_key).scalar_subquery(), type_=ARRAY(Text))
 _made = (
     upsert(_table)
     .from_select(["user_id", "name", "name_key"], select(_me, _named.c.name, _named.c.name_key))
@@ -86,7 +89,7 @@ _made = (
 ENSURE = Statement(
     select(_made.c.name_key, _made.c.id, _read(_made, open_todos=literal(0)).label("made")).union_all(
         select(_table.c.name_key, _table.c.id, literal_column("NULL::json")).where(
-            mine(Tag), _table.c.deleted_at.is_(None), _table.c.name_key.in_(select(_named.c.name_key))
+            mine(Tag), _table.c.deleted_at.is_(None), _table.c.name_key == any_(_keys)
         )
     )
 )
@@ -162,18 +165,34 @@ STATE = Statement(
 
 _todos = parameter("todos", ARRAY(BigInteger))
 _into = parameter("into", BigInteger())
-_source = select(_me, _link.c.todo_id, _into.label("tag_id")).where(mine(TodoTag), _link.c.tag_id == _id)
+_tagged = select(_link.c.todo_id).where(mine(TodoTag), _link.c.tag_id == _id)
+_tagged_already = select(_link.c.todo_id).where(mine(TodoTag), _link.c.tag_id == _into)
+TAGGED = Statement(
+    select(func.array(_tagged.except_(_tagged_already).scalar_subquery(), type_=ARRAY(BigInteger)).label("todos"))
+)
+"""Find the todos that have the tag `id` and not the tag `into`; return their ids as an array.
+
+Reads `ix_todo_tags_tag`.
+"""
+
 _merged = (
     upsert(_link)
-    .from_select(["user_id", "todo_id", "tag_id"], _source)
+    .from_select(
+        ["user_id", "todo_id", "tag_id"],
+        select(_me, _link.c.todo_id, _into.label("tag_id")).where(
+            mine(TodoTag), _link.c.tag_id == _id, _link.c.todo_id == any_(_todos)
+        ),
+    )
     .on_conflict_do_nothing()
     .returning(_link.c.todo_id)
     .cte("merged")
 )
-MERGE = Statement(select(func.coalesce(func.array_agg(_merged.c.todo_id), literal_column("'{}'::bigint[]"))))
-"""Give every todo that has the tag `id` the tag `into`, too; return the ids of those that had it not, as an array.
+MERGE = Statement(
+    select(func.array(select(_merged.c.todo_id).scalar_subquery(), type_=ARRAY(BigInteger)).label("todos"))
+)
+"""Give those of `todos`, which are ids, that have the tag `id` the tag `into`, too.
 
-Reads `ix_todo_tags_tag`.
+Returns the ids of those that had it not, as an array. Reads `ix_todo_tags_tag`.
 """
 
 UNLINK = Statement(_link.delete().where(mine(TodoTag), _link.c.tag_id == _into, _link.c.todo_id == any_(_todos)))
@@ -181,8 +200,7 @@ UNLINK = Statement(_link.delete().where(mine(TodoTag), _link.c.tag_id == _into, 
 
 _using = (
     select(_link.c.todo_id)
-    .join(_todo, _todo.c.id == _link.c.todo_id)
-    .where(mine(TodoTag), mine(Todo), _link.c.tag_id == _table.c.id, _todo.c.deleted_at.is_(None))
+    .where(mine(TodoTag), _link.c.tag_id == _table.c.id, _todo_of_link(_todo.c.deleted_at.is_(None)))
     .correlate(_table)
 )
 USED = Statement(select(_table.c.id).where(mine(Tag), _table.c.id == any_(_ids), _using.exists()))

@@ -28,8 +28,9 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
+    type_coerce,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSON, REAL
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, REAL
 
 from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag, TodoTag
@@ -119,11 +120,11 @@ ONE = Statement(
 """Read the live todo with an `id`, as `TodoRead`. Reads `uq_todos_user_id_id`."""
 
 ROWS = Statement(
-    select(_table.c.id, read(_table).label("row")).where(
+    select(_table.c.id, _table.c.version, read(_table).label("row")).where(
         mine(Todo), _table.c.id == any_(parameter("ids", ARRAY(BigInteger)))
     )
 )
-"""Read the todos with `ids`, those in the trash too, as `TodoRead`. Reads `uq_todos_user_id_id`."""
+"""Read the todos with `ids`, those in the trash too: `row`, a `TodoRead`. Reads `uq_todos_user_id_id`."""
 
 DUE_KEY: Final = case(
     (_table.c.due_at.is_(None), literal_column("'infinity'::timestamptz", _INSTANT)), else_=_table.c.due_at
@@ -137,22 +138,25 @@ _archived = select(_list.c.id).where(mine(TodoList), _list.c.archived_at.is_not(
 # An array: PostgreSQL looks for these few once, from their own index, and hashes nothing.
 UNARCHIVED: Final = _table.c.list_id != all_(func.array(_archived, type_=ARRAY(BigInteger)))
 """Whether a todo is outside archived lists."""
-_TAGGED = select(_link.c.todo_id).where(
-    mine(TodoTag),
-    _link.c.tag_id.in_(
-        select(_tag.c.id).where(
-            mine(Tag), _tag.c.name_key == any_(parameter("tags", ARRAY(Text))), _tag.c.deleted_at.is_(None)
-        )
-    ),
+_names = parameter("tags", ARRAY(Text))
+_TAG_IDS = select(_tag.c.id).where(mine(Tag), _tag.c.name_key == any_(_names), _tag.c.deleted_at.is_(None))
+_TAGGED = select(_link.c.todo_id).where(mine(TodoTag))
+_has_a_tag = _table.c.id.in_(_TAGGED.where(_link.c.tag_id.in_(_TAG_IDS)))
+_with_all = (
+    _TAGGED.where(_link.c.tag_id.in_(_TAG_IDS))
+    .group_by(_link.c.todo_id)
+    .having(func.count() == func.cardinality(_names))
+    .subquery("with_all")
 )
+# One value to look ids up in, not a join: of what is grouped PostgreSQL expects a row, and groups all for each todo.
+_their_ids = select(func.jsonb_object_agg(_with_all.c.todo_id, true())).scalar_subquery()
+_has_all_tags = type_coerce(_their_ids, JSONB).has_key(cast(_table.c.id, Text))
 CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     "priority": _table.c.priority == any_(parameter("priority", ARRAY(SmallInteger))),
     "list_id": _table.c.list_id == parameter("list_id", BigInteger()),
     "unarchived": UNARCHIVED,
-    "tags_any": _table.c.id.in_(_TAGGED),
-    "tags_all": _table.c.id.in_(
-        _TAGGED.group_by(_link.c.todo_id).having(func.count() == func.cardinality(parameter("tags", ARRAY(Text))))
-    ),
+    "tags_any": _has_a_tag,
+    "tags_all": and_(_has_a_tag, _has_all_tags),
     "parent_id": _table.c.parent_id == parameter("parent_id", BigInteger()),
     "top_level": _table.c.parent_id.is_(None),
     "ids": _table.c.id == any_(parameter("ids", ARRAY(BigInteger))),

@@ -16,7 +16,7 @@ from todo_core.recurrence import Repeat
 from todo_core.rules.families import Family
 from todo_core.rules.schedules import Calendar, Local, due_columns, due_of
 from todo_core.rules.tagging import ensure_tags
-from todo_core.rules.writing import insert_todos, touched
+from todo_core.rules.writing import WrittenRow, insert_todos, touched
 
 TodoRow = Mapping[str, Any]
 """A todo's read shape."""
@@ -52,7 +52,7 @@ async def next_occurrences(
     return following | {todo_id: rows[number]["after"] for todo_id, number in numbers.items()}, touched(rows)
 
 
-async def _insert(tx: Tx, copies: Sequence[dict[str, Any]]) -> list[Any]:
+async def _insert(tx: Tx, copies: Sequence[dict[str, Any]]) -> Sequence[WrittenRow]:
     """Insert copies of todos, which name their tags; return their rows, in order."""
     tag_ids, _ = await ensure_tags(tx, {number: copy["tags"] for number, copy in enumerate(copies)})
     return await insert_todos(

@@ -22,8 +22,7 @@ from todo_core.rules.lists import Lists
 from todo_core.rules.occurrences import next_occurrences
 from todo_core.rules.schedules import Calendar, due_columns, due_of
 from todo_core.rules.tagging import ensure_tags
-from todo_core.rules.writing import touched, update_todos, updated, write_patches
-from todo_core.storage.database import Row
+from todo_core.rules.writing import WrittenRow, touched, update_todos, updated, write_patches
 from todo_core.text import name_key
 
 _PLAIN: Final = frozenset({"id", "if_version", "title", "description", "priority"})
@@ -148,7 +147,7 @@ class _Request:
         list_id = familys if lists.is_live(familys) else lists.inbox
         return {} if list_id == member.list_id == familys else {"list_id": list_id}
 
-    def count_relatives(self, rows: Mapping[int, Row]) -> Counter[int]:
+    def count_relatives(self, rows: Mapping[int, WrittenRow]) -> Counter[int]:
         """Count the relatives that changed because of each todo, by its id.
 
         Args:
@@ -157,7 +156,7 @@ class _Request:
         relatives = (todo for todo in self.todos.values() if todo.patch is None)
         return Counter(todo.cause for todo in relatives if rows[todo.id]["after"] is not None)
 
-    def completed(self, todo: _Todo, rows: Mapping[int, Row]) -> dict[str, Any] | None:
+    def completed(self, todo: _Todo, rows: Mapping[int, WrittenRow]) -> dict[str, Any] | None:
         """Return the read shape of a todo that is to come again: it repeats, and its own patch completed it.
 
         A subtask of a todo that was completed too is not: its parent's next occurrence has it.
@@ -174,7 +173,7 @@ class _Request:
         return row if is_to_come_again else None
 
 
-def _is_completed(row: Row | None) -> bool:
+def _is_completed(row: WrittenRow | None) -> bool:
     """Return whether a todo was written, and is done since."""
     return row is not None and row["after"] is not None and bool(orjson.loads(row["after"])["is_completed"])
 

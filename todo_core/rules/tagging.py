@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.models.tags import TagRead
 from todo_core.queries import tags as queries
+from todo_core.rules.chunks import chunks, chunks_of_links
 from todo_core.storage.database import Row
 from todo_core.text import json_text, name_key
 
@@ -61,11 +63,11 @@ async def name_holders(tx: Tx, revisions: Sequence[TagRevision]) -> dict[int, in
 
 async def revise_tags(tx: Tx, revisions: Sequence[TagRevision]) -> Changed[TagRead]:
     """Write revisions of tags, whose names must be free. One that changes nothing leaves the version as it is."""
-    if not revisions:
-        return Changed([])
-    items = json_text([revision.as_item() for revision in revisions])
-    ids = [revision.id for revision in revisions]
-    rows = {row["id"]: row for row in await tx.rows(queries.REVISE, items=items, ids=ids)}
+    rows: dict[int, Row] = {}
+    for chunk in chunks(revisions):
+        items = json_text([revision.as_item() for revision in chunk])
+        ids = [revision.id for revision in chunk]
+        rows |= {row["id"]: row for row in await tx.rows(queries.REVISE, items=items, ids=ids)}
     pairs = [(revision, rows[revision.id]) for revision in revisions]
     results = [Done.of(row["before"], row["after"]) for _, row in pairs]
     return Changed(results, [_touched(revision, row) for revision, row in pairs if row["after"] is not None])
@@ -85,4 +87,6 @@ def _recorded(name: str, deleted: bool, version: int, linked: Mapping[str, Any] 
 
 async def merge_links(tx: Tx, tag_id: int, into: int) -> dict[str, Any]:
     """Give every todo that has one tag another, too; return that tag, and the todos that did not have it before."""
-    return {"into": into, "todos": sorted(await tx.value(queries.MERGE, id=tag_id, into=into))}
+    tagged = await tx.value(queries.TAGGED, id=tag_id, into=into)
+    merged = [await tx.value(queries.MERGE, id=tag_id, into=into, todos=chunk) for chunk in chunks_of_links(tagged)]
+    return {"into": into, "todos": sorted(chain.from_iterable(merged))}

@@ -1,9 +1,10 @@
-"""Write todos: the two statements that do, and what they return as results and as the change record has it."""
+"""Write todos, however many: the statements that do, and what they return as results and for the change record."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -13,23 +14,55 @@ from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.errors import TodoError, VersionConflict
 from todo_core.models.todos import TodoWritten
-from todo_core.queries import adding, revising
+from todo_core.queries import adding, revising, todos
+from todo_core.rules.chunks import chunks
 from todo_core.storage.database import Row
 from todo_core.text import json_text
 
+AT_ONCE: Final = 200
+"""Most todos that are updated and read by one statement: `queries.revising` says why not more."""
 
-async def insert_todos(tx: Tx, items: Sequence[Mapping[str, Any]]) -> list[Row]:
+WrittenRow = Row | dict[str, Any]
+"""A todo that was inserted or updated: a row of PostgreSQL, or the same by names."""
+_ALONE: Final = {"subtasks_changed": 0, "next": None}
+"""What an answer says beside a todo that nothing changed with."""
+_ABSENT: Final[WrittenRow] = {"id": None, "version": None, "before": None, "after": None}
+"""What takes the place of a todo that is not there."""
+
+
+async def insert_todos(tx: Tx, items: Sequence[Mapping[str, Any]]) -> Sequence[WrittenRow]:
     """Insert todos; return a row for each, in order: its `id`, and its read shape in `after`.
 
     Args:
         tx: The transaction.
-        items: The columns of each, its number `n`, its tags in `tag_ids`, and its parent in `parent_id`, or in
-            `parent_n` if that is inserted with it.
+        items: The columns of each, in the order of its number `n`, its tags in `tag_ids`, and its parent in
+            `parent_id`, or in `parent_n` if that is an earlier one of the items.
     """
-    return await tx.rows(adding.ADD, items=json_text(items)) if items else []
+    parts = [*chunks(items)]
+    now = await tx.value(revising.NOW) if len(parts) > 1 else None
+    subtasks = Counter(item.get("parent_n") for item in items)
+    ids: dict[int, int] = {}
+    rows: list[WrittenRow] = []
+    for chunk in parts:
+        placed = [_below(item, ids) | {"open_subtasks": subtasks[item["n"]]} for item in chunk]
+        added = await tx.rows(adding.ADD, items=json_text(placed), now=now)
+        ids |= {item["n"]: row["id"] for item, row in zip(chunk, added, strict=True)}
+        rows += added
+    return rows
 
 
-async def update_todos(tx: Tx, patches: Sequence[Patch], *, trash_too: bool) -> list[Row]:
+def _below(item: Mapping[str, Any], ids: Mapping[int, int]) -> dict[str, Any]:
+    """Return an item with its parent's id, if an earlier statement has inserted the parent.
+
+    Args:
+        item: The columns of a todo, as `insert_todos` takes them.
+        ids: The ids of todos that were inserted, by their numbers.
+    """
+    parent_id = ids.get(item.get("parent_n", -1))
+    return {**item} if parent_id is None else {**item, "parent_n": None, "parent_id": parent_id}
+
+
+async def update_todos(tx: Tx, patches: Sequence[Patch], *, trash_too: bool) -> Sequence[WrittenRow]:
     """Update todos; return a row for each patch, in order.
 
     Args:
@@ -43,8 +76,42 @@ async def update_todos(tx: Tx, patches: Sequence[Patch], *, trash_too: bool) -> 
     """
     if not patches:
         return []
+    if len(patches) > AT_ONCE:
+        return await _update_many(tx, patches, trash_too=trash_too)
     ids = [patch["id"] for patch in patches]
     return await tx.rows(revising.REVISE, items=json_text(patches), ids=ids, trash_too=trash_too)
+
+
+async def _update_many(tx: Tx, patches: Sequence[Patch], *, trash_too: bool) -> Sequence[WrittenRow]:
+    """Update todos as `update_todos` does: read all, write all, and read those that are different.
+
+    So each shows the subtasks that it has before the first statement that writes, and after the last one.
+    """
+    now = await tx.value(revising.NOW)
+    before = await read_todos(tx, [patch["id"] for patch in patches])
+    found: set[int] = set()
+    changed: list[int] = []
+    for chunk in chunks(patches):
+        ids = [patch["id"] for patch in chunk]
+        row = await tx.one(revising.WRITE, items=json_text(chunk), ids=ids, trash_too=trash_too, now=now)
+        found.update(row["found"])
+        changed += row["changed"]
+    after = await read_todos(tx, changed)
+    return [
+        _updated_row(before[patch["id"]], after.get(patch["id"])) if patch["id"] in found else _ABSENT
+        for patch in patches
+    ]
+
+
+def _updated_row(before: Row, after: Row | None) -> WrittenRow:
+    """Return a row as `update_todos` does, from what `queries.todos.ROWS` returned before and after the update."""
+    row = None if after is None else after["row"]
+    return {"id": before["id"], "version": before["version"], "before": before["row"], "after": row}
+
+
+async def read_todos(tx: Tx, ids: Sequence[int]) -> dict[int, Row]:
+    """Return the rows of `queries.todos.ROWS` by id; ids that the user does not have are left out."""
+    return {row["id"]: row for chunk in chunks(ids) for row in await tx.rows(todos.ROWS, ids=list(chunk))}
 
 
 async def write_patches(tx: Tx, batch: Batch[Patch], *, trash_too: bool = False) -> Changed[TodoWritten]:
@@ -63,14 +130,14 @@ async def write_patches(tx: Tx, batch: Batch[Patch], *, trash_too: bool = False)
     return Changed(batch.answer(results), touched(rows))
 
 
-def _result(patch: Patch, row: Row) -> Done | TodoError:
+def _result(patch: Patch, row: WrittenRow) -> Done | TodoError:
     """Return the result of a patch whose todo is there."""
     if row["version"] not in accepted_versions(patch, row["version"]):
         return VersionConflict(extra={"current": orjson.loads(row["before"])})
     return updated(row)
 
 
-def updated(row: Row, *, subtasks: int = 0, following: str | None = None) -> Done:
+def updated(row: WrittenRow, *, subtasks: int = 0, following: str | None = None) -> Done:
     """Return the result of a todo that was updated.
 
     Args:
@@ -83,17 +150,19 @@ def updated(row: Row, *, subtasks: int = 0, following: str | None = None) -> Don
     return _written(row["after"], subtasks=subtasks, following=following)
 
 
-def inserted(row: Row) -> Done:
+def inserted(row: WrittenRow) -> Done:
     """Return the result of a todo that was inserted."""
     return _written(row["after"])
 
 
 def _written(row: str, *, changed: bool = True, subtasks: int = 0, following: str | None = None) -> Done:
     """Return a result as `TodoWritten` has it."""
+    if not subtasks and following is None:
+        return Done(row, changed, _ALONE)
     upcoming = None if following is None else orjson.loads(following)
     return Done(row, changed, {"subtasks_changed": subtasks, "next": upcoming})
 
 
-def touched(rows: Iterable[Row]) -> list[Touched]:
+def touched(rows: Iterable[WrittenRow]) -> list[Touched]:
     """Return what changed, as the change record has it, from rows of `insert_todos` or `update_todos`."""
     return [Touched("todo", row["id"], row.get("before"), row["after"]) for row in rows if row["after"] is not None]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import orjson
+
 from todo_core.errors import UndoRefused
 from todo_core.models.changes import Entity
+from todo_core.rules.chunks import chunks
+from todo_core.storage.database import Row
 
 State = TypeVar("State")
 
@@ -22,9 +26,55 @@ class Entry:
     """None for a row that the change made."""
     after: dict[str, Any]
 
+    @classmethod
+    def of(cls, row: Row) -> Entry:
+        """Parse a row of `queries.reverting.ENTRIES`."""
+        before = None if row["before"] is None else orjson.loads(row["before"])
+        return cls(row["entity"], row["id"], before, orjson.loads(row["after"]))
+
     def changed(self, field: str) -> bool:
         """Return whether the change set a field of a row that was there to another value."""
         return self.before is not None and field in self.before and self.before[field] != self.after[field]
+
+
+class Entries:
+    """The entries of a change, in its order: text, until they are iterated over.
+
+    Parsed, they take several times the memory, and a change may have touched very many rows.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        """Take rows of `queries.reverting.ENTRIES`."""
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return map(Entry.of, self._rows)
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of the rows."""
+        return [row["id"] for row in self._rows]
+
+    @property
+    def entities(self) -> set[Entity]:
+        """The kinds of the rows."""
+        return {row["entity"] for row in self._rows}
+
+    def of(self, entity: Entity, *, made: bool | None = None) -> Entries:
+        """Return the entries of one kind of rows.
+
+        Args:
+            entity: The kind.
+            made: Only those that the change made, or only those that were there; None for both.
+        """
+        return Entries([row for row in self._rows if row["entity"] == entity and made in (None, row["before"] is None)])
+
+    def chunks(self) -> Iterator[list[Entry]]:
+        """Parse the entries a chunk at a time."""
+        return ([Entry.of(row) for row in chunk] for chunk in chunks(self._rows))
 
 
 def require_as_left(entry: Entry, present: State | None, is_as_left: Callable[[State, Entry], bool]) -> State:

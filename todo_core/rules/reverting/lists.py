@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,18 +11,18 @@ from todo_core.errors import Conflict, UndoRefused
 from todo_core.models.lists import ListRead
 from todo_core.queries import lists as queries
 from todo_core.rules.lists import Lists, ListState, rows_of
-from todo_core.rules.reverting.entries import Entry, require_as_left
+from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
 from todo_core.text import name_key
 
 
-async def revert(tx: Tx, entries: Sequence[Entry]) -> Changed[ListRead]:
+async def revert(tx: Tx, entries: Entries) -> Changed[ListRead]:
     """Put lists back as they were before a change. One that the change made is deleted, if it is empty.
 
     Raises:
         UndoRefused: A list changed since, its name is another list's, or it has todos in it.
     """
     lists = await Lists.of(tx)
-    ids = [entry.id for entry in entries]
+    ids = entries.ids
     rows = await rows_of(tx, ids)
     made = [entry.id for entry in entries if entry.before is None]
     if made and (holds_todos := await tx.value(queries.NONEMPTY, ids=made)):

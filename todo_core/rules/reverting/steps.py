@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed
@@ -12,7 +12,7 @@ from todo_core.errors import InsufficientScope
 from todo_core.identity.scopes import Scope
 from todo_core.models.changes import Entity
 from todo_core.rules.reverting import lists, tags, todos, users
-from todo_core.rules.reverting.entries import Entry
+from todo_core.rules.reverting.entries import Entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +23,16 @@ class Step:
     """The kind of row."""
     scope: Scope
     """What the caller's token must allow."""
-    revert: Callable[[Tx, Sequence[Entry]], Awaitable[Changed[Any]]]
-    rows: Literal["all", "changed", "made"] = "all"
-    """Which rows of the kind: all, those that were there before the change, or those that it made."""
-
-    def reverts(self, entry: Entry) -> bool:
-        """Return whether this step puts back a row of a change."""
-        kind = "made" if entry.before is None else "changed"
-        return entry.entity == self.entity and self.rows in ("all", kind)
+    revert: Callable[[Tx, Entries], Awaitable[Changed[Any]]]
+    made: bool | None = None
+    """Which rows of the kind: those that the change made, those that were there before it, or both (None)."""
 
 
 STEPS: Final = (
     Step("list", "todos:write", lists.revert),
-    Step("tag", "todos:write", tags.revert_changed, rows="changed"),
+    Step("tag", "todos:write", tags.revert_changed, made=False),
     Step("todo", "todos:write", todos.revert),
-    Step("tag", "todos:write", tags.revert_made, rows="made"),
+    Step("tag", "todos:write", tags.revert_made, made=True),
     Step("user", "profile", users.revert),
 )
 """Lists and tags come before the todos that refer to them, tags that the change made after the todos that lose them.
@@ -47,12 +42,12 @@ kept.
 """
 
 
-def can_revert(entries: Iterable[Entry]) -> bool:
+def can_revert(entries: Entries) -> bool:
     """Return whether there is a step for every row of a change."""
-    return {entry.entity for entry in entries} <= {step.entity for step in STEPS}
+    return entries.entities <= {step.entity for step in STEPS}
 
 
-async def revert(tx: Tx, entries: Sequence[Entry]) -> Changed[Any]:
+async def revert(tx: Tx, entries: Entries) -> Changed[Any]:
     """Put the rows of a change back as they were before it.
 
     Raises:
@@ -61,7 +56,7 @@ async def revert(tx: Tx, entries: Sequence[Entry]) -> Changed[Any]:
     """
     reverted: Changed[Any] = Changed([])
     for step in STEPS:
-        rows = [entry for entry in entries if step.reverts(entry)]
+        rows = entries.of(step.entity, made=step.made)
         if not rows:
             continue
         if not tx.caller.may(step.scope):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from todo_core.boundary.operation import Tx
@@ -10,12 +10,13 @@ from todo_core.boundary.results import Changed
 from todo_core.errors import UndoRefused
 from todo_core.models.tags import TagRead
 from todo_core.queries import tags as queries
-from todo_core.rules.reverting.entries import Entry, require_as_left
+from todo_core.rules.chunks import chunks_of_links
+from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
 from todo_core.rules.tagging import TagRevision, merge_links, name_holders, revise_tags
 from todo_core.storage.database import Row
 
 
-async def revert_changed(tx: Tx, entries: Sequence[Entry]) -> Changed[TagRead]:
+async def revert_changed(tx: Tx, entries: Entries) -> Changed[TagRead]:
     """Put tags back as they were before a change that renamed, merged or deleted them.
 
     Raises:
@@ -31,10 +32,10 @@ async def revert_changed(tx: Tx, entries: Sequence[Entry]) -> Changed[TagRead]:
     return await revise_tags(tx, revisions)
 
 
-async def revert_made(tx: Tx, entries: Sequence[Entry]) -> Changed[TagRead]:
+async def revert_made(tx: Tx, entries: Entries) -> Changed[TagRead]:
     """Delete tags that a change made. Those that were changed since, or are on a todo outside the trash, stay."""
     present = await _states(tx, entries)
-    used = {row["id"] for row in await tx.rows(queries.USED, ids=[entry.id for entry in entries])}
+    used = {row["id"] for row in await tx.rows(queries.USED, ids=entries.ids)}
     revisions = [
         TagRevision(entry.id, state["name"], deleted=True)
         for entry in entries
@@ -45,9 +46,9 @@ async def revert_made(tx: Tx, entries: Sequence[Entry]) -> Changed[TagRead]:
     return await revise_tags(tx, revisions)
 
 
-async def _states(tx: Tx, entries: Sequence[Entry]) -> dict[int, Row]:
+async def _states(tx: Tx, entries: Entries) -> dict[int, Row]:
     """Return the tags as they are now, deleted or not, by id."""
-    return {row["id"]: row for row in await tx.rows(queries.STATE, ids=[entry.id for entry in entries])}
+    return {row["id"]: row for row in await tx.rows(queries.STATE, ids=entries.ids)}
 
 
 def _is_as_left(present: Row, entry: Entry) -> bool:
@@ -67,7 +68,8 @@ async def _put_back_links(tx: Tx, entry: Entry) -> TagRevision:
     unlinked: Mapping[str, Any] | None = entry.after.get("linked")
     linked: Mapping[str, Any] | None = entry.before.get("linked")
     if unlinked is not None:
-        await tx.rows(queries.UNLINK, **unlinked)
+        for chunk in chunks_of_links(unlinked["todos"]):
+            await tx.rows(queries.UNLINK, into=unlinked["into"], todos=chunk)
     if linked is not None:
         if await tx.row(queries.ONE, id=linked["into"]) is None:
             raise UndoRefused.in_the_way("tag", linked["into"])

@@ -7,42 +7,50 @@ from typing import Any, Final
 
 import orjson
 
-from todo_core.boundary.batches import Batch
+from todo_core.boundary.batches import Batch, Patch
 from todo_core.boundary.operation import Tx
-from todo_core.boundary.results import Changed
+from todo_core.boundary.results import Changed, Touched
 from todo_core.errors import UndoRefused
 from todo_core.models.todos import PRIORITIES, TodoWritten
 from todo_core.queries import families
-from todo_core.queries import todos as queries
-from todo_core.rules.reverting.entries import Entry, require_as_left
+from todo_core.rules.chunks import chunks
+from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
 from todo_core.rules.schedules import Calendar, due_columns, due_of
 from todo_core.rules.tagging import ensure_tags
-from todo_core.rules.writing import write_patches
+from todo_core.rules.writing import read_todos, write_patches
 
 _AS_RECORDED: Final = ("title", "description", "list_id", "parent_id", "repeat", "completed_at", "deleted_at")
 """Fields that are stored as the change record has them."""
 
 
-async def revert(tx: Tx, entries: Sequence[Entry]) -> Changed[TodoWritten]:
+async def revert(tx: Tx, entries: Entries) -> Changed[TodoWritten]:
     """Put todos back as they were before a change. One that the change made goes to the trash.
 
     Raises:
         UndoRefused: A todo changed since, is gone, or does not fit its family or its list any more.
     """
-    rows = await tx.rows(queries.ROWS, ids=[entry.id for entry in entries])
-    present = {row["id"]: orjson.loads(row["row"]) for row in rows}
+    patches: list[Patch] = []
+    tags_made: list[Touched] = []
+    for chunk in entries.chunks():
+        await _require_as_left(tx, chunk)
+        chunk_patches, made = await _patches(tx, chunk)
+        patches += chunk_patches
+        tags_made += made
+    reverted = await write_patches(tx, Batch(patches), trash_too=True)
+    await _check_fit(tx, patches)
+    return Changed(reverted.results, [*tags_made, *reverted.touched])
+
+
+async def _require_as_left(tx: Tx, entries: Sequence[Entry]) -> None:
+    """Check that todos are as a change left them.
+
+    Raises:
+        UndoRefused: One is not.
+    """
+    rows = await read_todos(tx, [entry.id for entry in entries])
+    present = {todo_id: orjson.loads(row["row"]) for todo_id, row in rows.items()}
     for entry in entries:
         require_as_left(entry, present.get(entry.id), _is_as_left)
-    names = {entry.id: entry.before["tags"] for entry in entries if entry.before and entry.changed("tags")}
-    tag_ids, tags_made = await ensure_tags(tx, names)
-    is_dated = any(entry.before is not None and entry.before.get("due") for entry in entries)
-    calendar = await Calendar.of(tx) if is_dated else None
-    patches = [
-        _patch(entry, calendar) | ({"tag_ids": tag_ids[entry.id]} if entry.id in tag_ids else {}) for entry in entries
-    ]
-    reverted = await write_patches(tx, Batch(patches), trash_too=True)
-    await _check_fit(tx, entries)
-    return Changed(reverted.results, [*tags_made, *reverted.touched])
 
 
 def _is_as_left(present: Mapping[str, Any], entry: Entry) -> bool:
@@ -62,14 +70,29 @@ def _deadline(row: Mapping[str, Any]) -> object:
     return due and (due.on or due.at)
 
 
+async def _patches(tx: Tx, entries: Sequence[Entry]) -> tuple[list[Patch], list[Touched]]:
+    """Return the patches of columns that put todos back, and the tags that were made for it."""
+    names = {entry.id: entry.before["tags"] for entry in entries if entry.before and entry.changed("tags")}
+    tag_ids, made = await ensure_tags(tx, names)
+    calendar = await Calendar.of(tx) if any(entry.changed("due") for entry in entries) else None
+    return [
+        _patch(entry, calendar) | ({"tag_ids": tag_ids[entry.id]} if entry.id in tag_ids else {}) for entry in entries
+    ], made
+
+
 def _patch(entry: Entry, calendar: Calendar | None) -> dict[str, Any]:
-    """Return the columns that put a todo back. A day ends where the user is now."""
+    """Return the columns that put a todo back: those that the change set. A day ends where the user is now.
+
+    Args:
+        entry: What the change did to the todo.
+        calendar: The user's; None only where the change set no due.
+    """
     if entry.before is None:
         return {"id": entry.id, "is_deleted": True}
-    columns = {"id": entry.id} | {name: entry.before[name] for name in _AS_RECORDED if name in entry.before}
-    if "priority" in entry.before:
+    columns = {"id": entry.id} | {name: entry.before[name] for name in _AS_RECORDED if entry.changed(name)}
+    if entry.changed("priority"):
         columns["priority"] = PRIORITIES.index(entry.before["priority"]) + 1
-    if "due" in entry.before:
+    if entry.changed("due"):
         due = due_of(entry.before)
         if due is not None and due.on is not None and calendar is not None:
             due = calendar.moment(due.on)
@@ -77,15 +100,16 @@ def _patch(entry: Entry, calendar: Calendar | None) -> dict[str, Any]:
     return columns
 
 
-async def _check_fit(tx: Tx, entries: Sequence[Entry]) -> None:
+async def _check_fit(tx: Tx, patches: Sequence[Patch]) -> None:
     """Check that todos that were put back fit their lists, their parents and their subtasks.
 
     Raises:
         UndoRefused: One does not, or is too deep.
     """
-    odd = await tx.value(families.INCONSISTENT, ids=[entry.id for entry in entries])
-    if odd is not None:
-        raise UndoRefused.in_the_way("todo", odd)
-    moved = [entry.id for entry in entries if entry.changed("parent_id")]
-    if moved and await tx.value(families.TOO_DEEP, ids=moved):
-        raise UndoRefused.in_the_way("todo", moved[0])
+    for chunk in chunks([patch["id"] for patch in patches]):
+        odd = await tx.value(families.INCONSISTENT, ids=list(chunk))
+        if odd is not None:
+            raise UndoRefused.in_the_way("todo", odd)
+    for chunk in chunks([patch["id"] for patch in patches if "parent_id" in patch]):
+        if await tx.value(families.TOO_DEEP, ids=list(chunk)):
+            raise UndoRefused.in_the_way("todo", chunk[0])

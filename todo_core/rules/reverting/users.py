@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 import orjson
@@ -13,10 +13,10 @@ from todo_core.errors import TodoError, UndoRefused
 from todo_core.models.users import PATCHABLE, ProfilePatch, ProfileRead
 from todo_core.queries import users as queries
 from todo_core.rules.profiles import revise_profile
-from todo_core.rules.reverting.entries import Entry, require_as_left
+from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
 
 
-async def revert(tx: Tx, entries: Sequence[Entry]) -> Changed[ProfileRead]:
+async def revert(tx: Tx, entries: Entries) -> Changed[ProfileRead]:
     """Put back what a change of the profile changed.
 
     Raises:

@@ -2,12 +2,14 @@
 --
 -- `items`: a JSON array of objects. `n` numbers them, with or without gaps; `list_id` may be null, the default list;
 -- `parent_n` is the `n` of an earlier item, in place of `parent_id`; `priority` is a number; `follows_id` is the todo
--- whose next occurrence this is; `tag_ids` are ids of live tags.
+-- whose next occurrence this is; `tag_ids` are ids of live tags; `open_subtasks` is how many todos of the request are
+-- right below. `now`: the moment to set, which all statements of a request share; null for that of this one.
 -- Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`.
 --
 -- Parameters:
 --   $1 user_id bigint
 --   $2 items jsonb
+--   $3 now timestamp with time zone
 --
 -- Columns:
 --   id bigint
@@ -28,7 +30,8 @@ WITH
             ordered.due_at AS due_at,
             ordered.repeat AS repeat,
             ordered.follows_id AS follows_id,
-            ordered.tag_ids AS tag_ids
+            ordered.tag_ids AS tag_ids,
+            ordered.open_subtasks AS open_subtasks
         FROM (
             SELECT
                 given.n AS n,
@@ -42,7 +45,8 @@ WITH
                 given.due_at AS due_at,
                 given.repeat AS repeat,
                 given.follows_id AS follows_id,
-                given.tag_ids AS tag_ids
+                given.tag_ids AS tag_ids,
+                given.open_subtasks AS open_subtasks
             FROM jsonb_to_recordset($2::JSONB) AS given(
                 n INTEGER,
                 title TEXT,
@@ -55,7 +59,8 @@ WITH
                 due_at TIMESTAMP WITH TIME ZONE,
                 repeat JSONB,
                 follows_id BIGINT,
-                tag_ids BIGINT[]
+                tag_ids BIGINT[],
+                open_subtasks BIGINT
             )
             ORDER BY given.n
         ) AS ordered
@@ -104,9 +109,7 @@ WITH
                     (SELECT lists.id FROM lists WHERE lists.user_id = $1::BIGINT AND lists.is_inbox)
                 )
             ) AS list_id,
-            coalesce(
-                item.parent_id, (SELECT above.id FROM item AS above WHERE above.n = item.parent_n)
-            ) AS parent_id,
+            coalesce(item.parent_id, parent.id) AS parent_id,
             item.due_on AS due_on,
             item.due_at AS due_at,
             item.repeat AS repeat,
@@ -116,9 +119,10 @@ WITH
                 FROM users
                 WHERE users.id = $1::BIGINT
             ) AS language,
-            statement_timestamp() AS created_at,
-            statement_timestamp() AS updated_at
+            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS created_at,
+            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS updated_at
         FROM item
+        LEFT OUTER JOIN item AS parent ON parent.n = item.parent_n
         RETURNING
             todos.id,
             todos.user_id,
@@ -188,9 +192,7 @@ SELECT
                 added.created_at AS created_at,
                 added.updated_at AS updated_at,
                 added.deleted_at AS deleted_at,
-                (
-                    SELECT count(*) AS count_1 FROM item AS below WHERE below.parent_n = item.n
-                ) AS open_subtasks,
+                item.open_subtasks AS open_subtasks,
                 added.version AS version
         ) AS shaped
     ) AS after

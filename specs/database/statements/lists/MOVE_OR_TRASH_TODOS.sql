@@ -1,46 +1,29 @@
--- Move every live todo of the lists with `ids` to the list `move_to`, or to the trash if that is null.
+-- Move the todos with `todo_ids`, which are live, to the list `move_to`, or to the trash if that is null.
 --
--- Columns: the fields that changed, as JSON, `before` and `after`.
+-- `now`: the moment to set. Columns: the new `version`; the fields that changed (`after`), as JSON.
+-- Reads `uq_todos_user_id_id`.
 --
 -- Parameters:
 --   $1 move_to bigint
---   $2 user_id bigint
---   $3 ids bigint[]
+--   $2 now timestamp with time zone
+--   $3 user_id bigint
+--   $4 todo_ids bigint[]
 --
 -- Columns:
 --   id bigint
---   before json
+--   version integer
 --   after json
 
-WITH
-    stored AS (
-        SELECT todos.id AS id, todos.list_id AS list_id, todos.version AS version
-        FROM todos
-        WHERE
-            todos.user_id = $2::BIGINT
-            AND todos.list_id = ANY ($3::BIGINT[])
-            AND todos.deleted_at IS NULL
-        FOR UPDATE
-    ),
-    changed AS (
-        UPDATE todos
-        SET
-            deleted_at=CASE WHEN ($1::BIGINT IS NULL) THEN statement_timestamp() END,
-            updated_at=statement_timestamp(),
-            version=(todos.version + 1),
-            list_id=coalesce($1::BIGINT, stored.list_id)
-        FROM stored
-        WHERE todos.user_id = $2::BIGINT AND todos.id = stored.id
-        RETURNING todos.id, todos.list_id, todos.deleted_at, todos.version
-    )
-SELECT
-    changed.id,
+UPDATE todos
+SET
+    deleted_at=CASE WHEN ($1::BIGINT IS NULL) THEN $2::TIMESTAMP WITH TIME ZONE END,
+    updated_at=$2::TIMESTAMP WITH TIME ZONE,
+    version=(todos.version + 1),
+    list_id=coalesce($1::BIGINT, todos.list_id)
+WHERE todos.user_id = $3::BIGINT AND todos.id = ANY ($4::BIGINT[])
+RETURNING
+    todos.id,
+    todos.version,
     json_build_object(
-        'list_id', stored.list_id, 'deleted_at', NULL::timestamptz, 'version', stored.version
-    ) AS before,
-    json_build_object(
-        'list_id', changed.list_id, 'deleted_at', changed.deleted_at, 'version', changed.version
+        'list_id', todos.list_id, 'deleted_at', todos.deleted_at, 'version', todos.version
     ) AS after
-FROM changed
-JOIN stored ON stored.id = changed.id
-ORDER BY changed.id

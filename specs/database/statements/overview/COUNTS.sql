@@ -191,13 +191,14 @@ SELECT
                 (
                     SELECT count(*) AS count_2
                     FROM todo_tags
-                    JOIN todos ON todos.id = todo_tags.todo_id
                     WHERE
                         todo_tags.user_id = $1::BIGINT
-                        AND todos.user_id = $1::BIGINT
                         AND todo_tags.tag_id = tags.id
-                        AND todos.deleted_at IS NULL
-                        AND todos.completed_at IS NULL
+                        AND (
+                            SELECT todos.deleted_at IS NULL AND todos.completed_at IS NULL AS met
+                            FROM todos
+                            WHERE todos.user_id = $1::BIGINT AND todos.id = todo_tags.todo_id
+                        )
                 ) AS open
             FROM tags
             WHERE tags.user_id = $1::BIGINT AND tags.deleted_at IS NULL

@@ -48,6 +48,11 @@ FROM tags
 WHERE
     tags.user_id = $1::BIGINT
     AND tags.deleted_at IS NULL
-    AND tags.name_key IN (
-        SELECT named.name_key FROM jsonb_to_recordset($2::JSONB) AS named(name TEXT, name_key TEXT)
+    AND tags.name_key = ANY (
+        array(
+            (
+                SELECT named.name_key
+                FROM jsonb_to_recordset($2::JSONB) AS named(name TEXT, name_key TEXT)
+            )
+        )
     )

@@ -1,22 +1,25 @@
--- Give every todo that has the tag `id` the tag `into`, too; return the ids of those that had it not, as an array.
+-- Give those of `todos`, which are ids, that have the tag `id` the tag `into`, too.
 --
--- Reads `ix_todo_tags_tag`.
+-- Returns the ids of those that had it not, as an array. Reads `ix_todo_tags_tag`.
 --
 -- Parameters:
 --   $1 user_id bigint
 --   $2 into bigint
 --   $3 id bigint
+--   $4 todos bigint[]
 --
 -- Columns:
---   coalesce_1 bigint[]
+--   todos bigint[]
 
 WITH merged AS (
     INSERT INTO todo_tags (user_id, todo_id, tag_id)
     SELECT $1::BIGINT AS user_id, todo_tags.todo_id AS todo_id, $2::BIGINT AS tag_id
     FROM todo_tags
-    WHERE todo_tags.user_id = $1::BIGINT AND todo_tags.tag_id = $3::BIGINT
+    WHERE
+        todo_tags.user_id = $1::BIGINT
+        AND todo_tags.tag_id = $3::BIGINT
+        AND todo_tags.todo_id = ANY ($4::BIGINT[])
     ON CONFLICT DO NOTHING
     RETURNING todo_tags.todo_id
 )
-SELECT coalesce(array_agg(merged.todo_id), '{}'::bigint[]) AS coalesce_1
-FROM merged
+SELECT array((SELECT merged.todo_id FROM merged)) AS todos

@@ -78,13 +78,14 @@ SELECT
                 (
                     SELECT count(*) AS count_1
                     FROM todo_tags
-                    JOIN todos ON todos.id = todo_tags.todo_id
                     WHERE
                         todo_tags.user_id = $1::BIGINT
-                        AND todos.user_id = $1::BIGINT
                         AND todo_tags.tag_id = stored.id
-                        AND todos.deleted_at IS NULL
-                        AND todos.completed_at IS NULL
+                        AND (
+                            SELECT todos.deleted_at IS NULL AND todos.completed_at IS NULL AS met
+                            FROM todos
+                            WHERE todos.user_id = $1::BIGINT AND todos.id = todo_tags.todo_id
+                        )
                 ) AS open_todos,
                 stored.created_at AS created_at,
                 stored.updated_at AS updated_at,
@@ -102,13 +103,15 @@ SELECT
                     (
                         SELECT count(*) AS count_2
                         FROM todo_tags
-                        JOIN todos ON todos.id = todo_tags.todo_id
                         WHERE
                             todo_tags.user_id = $1::BIGINT
-                            AND todos.user_id = $1::BIGINT
                             AND todo_tags.tag_id = revised.id
-                            AND todos.deleted_at IS NULL
-                            AND todos.completed_at IS NULL
+                            AND (
+                                SELECT todos.deleted_at IS NULL
+                                AND todos.completed_at IS NULL AS met
+                                FROM todos
+                                WHERE todos.user_id = $1::BIGINT AND todos.id = todo_tags.todo_id
+                            )
                     ) AS open_todos,
                     revised.created_at AS created_at,
                     revised.updated_at AS updated_at,

@@ -1,4 +1,4 @@
--- Read the todos with `ids`, those in the trash too, as `TodoRead`. Reads `uq_todos_user_id_id`.
+-- Read the todos with `ids`, those in the trash too: `row`, a `TodoRead`. Reads `uq_todos_user_id_id`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -6,10 +6,12 @@
 --
 -- Columns:
 --   id bigint
+--   version integer
 --   row json
 
 SELECT
     todos.id,
+    todos.version,
     (
         SELECT row_to_json(shaped) AS row_to_json_1
         FROM (

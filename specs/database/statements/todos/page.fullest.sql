@@ -89,8 +89,27 @@ SELECT
                             AND tags.name_key = ANY ($14::TEXT[])
                             AND tags.deleted_at IS NULL
                     )
-                GROUP BY todo_tags.todo_id
-                HAVING count(*) = cardinality($14::TEXT[])
+            )
+            AND (
+                (
+                    SELECT jsonb_object_agg(with_all.todo_id, true) AS jsonb_object_agg_1
+                    FROM (
+                        SELECT todo_tags.todo_id AS todo_id
+                        FROM todo_tags
+                        WHERE
+                            todo_tags.user_id = $2::BIGINT
+                            AND todo_tags.tag_id IN (
+                                SELECT tags.id
+                                FROM tags
+                                WHERE
+                                    tags.user_id = $2::BIGINT
+                                    AND tags.name_key = ANY ($14::TEXT[])
+                                    AND tags.deleted_at IS NULL
+                            )
+                        GROUP BY todo_tags.todo_id
+                        HAVING count(*) = cardinality($14::TEXT[])
+                    ) AS with_all
+                ) ? CAST(todos.id AS TEXT)
             )
             AND todos.id IN (
                 SELECT todo_tags.todo_id
@@ -236,8 +255,27 @@ FROM (
                         AND tags.name_key = ANY ($14::TEXT[])
                         AND tags.deleted_at IS NULL
                 )
-            GROUP BY todo_tags.todo_id
-            HAVING count(*) = cardinality($14::TEXT[])
+        )
+        AND (
+            (
+                SELECT jsonb_object_agg(with_all.todo_id, true) AS jsonb_object_agg_1
+                FROM (
+                    SELECT todo_tags.todo_id AS todo_id
+                    FROM todo_tags
+                    WHERE
+                        todo_tags.user_id = $2::BIGINT
+                        AND todo_tags.tag_id IN (
+                            SELECT tags.id
+                            FROM tags
+                            WHERE
+                                tags.user_id = $2::BIGINT
+                                AND tags.name_key = ANY ($14::TEXT[])
+                                AND tags.deleted_at IS NULL
+                        )
+                    GROUP BY todo_tags.todo_id
+                    HAVING count(*) = cardinality($14::TEXT[])
+                ) AS with_all
+            ) ? CAST(todos.id AS TEXT)
         )
         AND todos.id IN (
             SELECT todo_tags.todo_id
