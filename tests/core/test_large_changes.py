@@ -64,7 +64,7 @@ async def everything_done(me: Caller) -> list[Any]:
     await there_and_back(todos.restore, [below[3]])
     await do(todos.delete, [top])
     await there_and_back(todos.restore, [top])
-    for_tags = {row["name"]: row["id"] for row in orjson.loads((await me.perform(tags.find)).json)}
+    for_tags = {row["name"]: row["id"] for row in orjson.loads((await me.perform(tags.list_)).json)}
     await there_and_back(tags.merge, for_tags["b"], for_tags["c"])
     await there_and_back(lists.delete, [other], ListRemoval(todos="move", move_to=doomed))
     await there_and_back(lists.delete, [doomed], ListRemoval(todos="trash"))
@@ -159,9 +159,9 @@ class Many:
 
     async def ids(self) -> tuple[int, int, dict[str, int]]:
         """The list, the todo with the subtasks, and the tags by name."""
-        (_, many) = orjson.loads((await self.caller.perform(lists.find, ListQuery())).json)
-        page = await self.caller.perform(todos.find, TodoFilter(sort="created", direction="desc", limit=1))
-        named = {row["name"]: row["id"] for row in orjson.loads((await self.caller.perform(tags.find)).json)}
+        (_, many) = orjson.loads((await self.caller.perform(lists.list_, ListQuery())).json)
+        page = await self.caller.perform(todos.list_, TodoFilter(sort="created", direction="desc", limit=1))
+        named = {row["name"]: row["id"] for row in orjson.loads((await self.caller.perform(tags.list_)).json)}
         return many["id"], orjson.loads(page.json)[0]["id"], named
 
     async def there_and_back(self, operation: Any, *args: Any) -> None:
@@ -222,12 +222,12 @@ async def _read(many: Many) -> None:
         TodoFilter(tags=["tag 0", "tag 1"], tags_match="all", limit=1),
         TodoFilter(tags=["tag 0"], text="todo", limit=1),
     ):
-        await many.caller.perform(todos.find, wanted)
-    await many.caller.perform(lists.find, ListQuery())
+        await many.caller.perform(todos.list_, wanted)
+    await many.caller.perform(lists.list_, ListQuery())
 
 
 async def _count_tags(many: Many) -> None:
-    await many.caller.perform(tags.find)
+    await many.caller.perform(tags.list_)
     await many.caller.perform(OPERATIONS["overview.get"])
 
 
@@ -280,11 +280,11 @@ async def test_a_list_of_fifty_thousand_todos_is_deleted_and_comes_back(
     list_id, _, _ = await many.ids()
 
     deleted = await many.caller.perform(lists.delete, [list_id], ListRemoval(todos="trash"))
-    assert (await many.caller.perform(todos.find, TodoFilter(limit=1))).total == 0
+    assert (await many.caller.perform(todos.list_, TodoFilter(limit=1))).total == 0
     assert deleted.change_id is not None
     undone = await many.caller.perform(changes.undo, deleted.change_id)
-    assert (await many.caller.perform(todos.find, TodoFilter(limit=1))).total == 50_000
+    assert (await many.caller.perform(todos.list_, TodoFilter(limit=1))).total == 50_000
     assert undone.change_id is not None
     await many.caller.perform(changes.undo, undone.change_id)
 
-    assert (await many.caller.perform(todos.find, TodoFilter(status="trashed", limit=1))).total == 50_000
+    assert (await many.caller.perform(todos.list_, TodoFilter(status="trashed", limit=1))).total == 50_000

@@ -96,7 +96,7 @@ async def much_to_purge(caller: Caller, admin: asyncpg.Connection) -> None:
     made = [row["id"] for row in told(await caller.perform(lists.add, [ListCreate(name=str(n)) for n in range(5)]))]
     for n, list_id in enumerate(made):
         await caller.once(f"key {n}").perform(todos.add, [TodoCreate(title="old", list_id=list_id, tags=[f"tag {n}"])])
-    for row in orjson.loads((await caller.perform(tags.find)).json):
+    for row in orjson.loads((await caller.perform(tags.list_)).json):
         await caller.perform(tags.delete, row["id"])
     await caller.perform(lists.delete, made, ListRemoval(todos="trash"))
     for table in ("todos", "lists", "tags"):

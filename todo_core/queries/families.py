@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.lists import TodoList
 from todo_core.models.todos import MAX_DEPTH, Todo
-from todo_core.queries.todos import read
+from todo_core.queries.todos import read, subtasks_by_lookup
 from todo_core.storage.statements import Statement, mine, parameter
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -55,6 +55,8 @@ def _climbing(start: CTE) -> CTE:
     return climb.union_all(step.where(mine(_parent), _parent.c.id == climb.c.parent_id, climb.c.depth <= MAX_DEPTH))
 
 
+_relatives = union(select(_upwards().c.id), select(_downwards().c.id))
+_relatives_ids = func.array(_relatives.scalar_subquery(), type_=ARRAY(BigInteger))
 FAMILY = Statement(
     select(
         _table.c.id,
@@ -64,9 +66,9 @@ FAMILY = Statement(
         _table.c.deleted_at,
         _table.c.version,
         _table.c.repeat.is_not(None).label("repeats"),
-        read(_table).label("row"),
+        read(_table, open_subtasks=subtasks_by_lookup(_table, _relatives_ids)).label("row"),
     )
-    .where(mine(Todo), _table.c.id.in_(union(select(_upwards().c.id), select(_downwards().c.id))))
+    .where(mine(Todo), _table.c.id.in_(_relatives))
     .order_by(_table.c.id)
 )
 """Read the todos with `ids`, their parents and their subtasks at every level, those in the trash too.

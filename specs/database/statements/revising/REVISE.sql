@@ -270,13 +270,11 @@ SELECT
                 stored.updated_at AS updated_at,
                 stored.deleted_at AS deleted_at,
                 (
-                    SELECT count(*) AS count_1
+                    SELECT count(*) FILTER (
+                        WHERE child.completed_at IS NULL AND child.deleted_at IS NULL
+                    ) AS anon_1
                     FROM todos AS child
-                    WHERE
-                        child.user_id = $1::BIGINT
-                        AND child.parent_id = stored.id
-                        AND child.completed_at IS NULL
-                        AND child.deleted_at IS NULL
+                    WHERE child.user_id = $1::BIGINT AND child.parent_id = stored.id
                 ) AS open_subtasks,
                 stored.version AS version
         ) AS shaped
@@ -336,7 +334,7 @@ SELECT
                     revised.updated_at AS updated_at,
                     revised.deleted_at AS deleted_at,
                     (
-                        SELECT count(*) AS count_2
+                        SELECT count(*) AS count_1
                         FROM todos AS child
                         WHERE
                             child.user_id = $1::BIGINT
@@ -345,7 +343,7 @@ SELECT
                             AND child.deleted_at IS NULL
                             AND (child.id NOT IN (SELECT sibling.id FROM patched AS sibling))
                     ) + (
-                        SELECT count(*) AS count_3
+                        SELECT count(*) AS count_2
                         FROM patched AS sibling
                         WHERE
                             revised.id = sibling.parent_id

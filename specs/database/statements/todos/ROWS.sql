@@ -1,4 +1,6 @@
--- Read the todos with `ids`, those in the trash too: `row`, a `TodoRead`. Reads `uq_todos_user_id_id`.
+-- Read the todos with `ids`, those in the trash too: `row`, a `TodoRead`.
+--
+-- Reads `uq_todos_user_id_id` and `ix_todos_parent`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -65,14 +67,29 @@ SELECT
                 todos.created_at AS created_at,
                 todos.updated_at AS updated_at,
                 todos.deleted_at AS deleted_at,
-                (
-                    SELECT count(*) AS count_1
-                    FROM todos AS child
-                    WHERE
-                        child.user_id = $1::BIGINT
-                        AND child.parent_id = todos.id
-                        AND child.completed_at IS NULL
-                        AND child.deleted_at IS NULL
+                coalesce(
+                    CAST(
+                        (
+                            SELECT jsonb_object_agg(
+                                counted.parent_id, counted.open
+                            ) AS jsonb_object_agg_1
+                            FROM (
+                                SELECT
+                                    child.parent_id AS parent_id,
+                                    count(*) FILTER (
+                                        WHERE
+                                            child.completed_at IS NULL
+                                            AND child.deleted_at IS NULL
+                                    ) AS open
+                                FROM todos AS child
+                                WHERE
+                                    child.user_id = $1::BIGINT
+                                    AND child.parent_id = ANY ($2::BIGINT[])
+                                GROUP BY child.parent_id
+                            ) AS counted
+                        ) ->> CAST(todos.id AS TEXT) AS BIGINT
+                    ),
+                    0
                 ) AS open_subtasks,
                 todos.version AS version
         ) AS shaped

@@ -122,13 +122,11 @@ FROM (
                     todos.updated_at AS updated_at,
                     todos.deleted_at AS deleted_at,
                     (
-                        SELECT count(*) AS count_2
+                        SELECT count(*) FILTER (
+                            WHERE child.completed_at IS NULL AND child.deleted_at IS NULL
+                        ) AS anon_1
                         FROM todos AS child
-                        WHERE
-                            child.user_id = $3::BIGINT
-                            AND child.parent_id = todos.id
-                            AND child.completed_at IS NULL
-                            AND child.deleted_at IS NULL
+                        WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
                     ) AS open_subtasks,
                     todos.version AS version
             ) AS shaped
