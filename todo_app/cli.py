@@ -15,7 +15,7 @@ from typing import Annotated
 import anyio
 import typer
 
-from todo_app.running import fail, load, migrate_if_behind, with_database
+from todo_app.running import fail, load, with_database
 from todo_app.token_commands import commands as token_commands
 from todo_app.user_commands import commands as user_commands
 from todo_core.settings import ConfigurationError, Settings
@@ -37,6 +37,7 @@ def main() -> None:
     import asyncpg
 
     from todo_core.errors import InvalidInput, TodoError
+    from todo_core.schema import SchemaError
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that `finally` blocks run
     try:
@@ -47,6 +48,8 @@ def main() -> None:
         code = 2 if isinstance(error, InvalidInput) else 1
         fields = "".join(f" {wrong.field} {wrong.message}." for wrong in error.errors)
         fail(f"{error.detail}{fields or ' ' + error.next_step}", code)
+    except SchemaError as error:
+        fail(str(error), 1)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         fail(f"The database cannot be used ({type(error).__name__}); check TODO_DATABASE_URL.", 1)
 
@@ -62,6 +65,7 @@ def serve(
     from todo_app import serve as server
     from todo_app.application import Address
     from todo_app.embedded import database_url
+    from todo_app.migrating import bring_up
 
     if only not in (None, "rest", "mcp"):
         raise typer.BadParameter("takes rest or mcp", param_hint="--only")
@@ -73,7 +77,7 @@ def serve(
     with database_url(settings) as url:
 
         async def prepare() -> str:
-            await migrate_if_behind(url)
+            await bring_up(settings, url)
             return await server.welcome(settings, url, address, only)  # type: ignore[arg-type]  # checked above
 
         print(anyio.run(prepare), flush=True)
@@ -100,25 +104,20 @@ def demo() -> None:
 @app.command()
 def migrate(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when behind.")] = False,
-    to: Annotated[str, typer.Option(help="Revision to go to; `base` takes everything down.")] = "head",
+    finish: Annotated[bool, typer.Option("--finish", help="Also the step that ends older versions.")] = False,
+    to: Annotated[str | None, typer.Option(help="Revision to go to, up or down; `base` takes everything down.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a downgrade.")] = False,
 ) -> None:
-    """Bring the database to this version's schema."""
-    from alembic.util import CommandError
+    """Bring the database to this version's schema, while this version and the one before serve."""
+    from todo_app import migrating
 
-    from todo_core.schema import SCHEMA_REVISION
-    from todo_core.schema.migrate import migrate as go
-    from todo_core.schema.state import current
+    if finish and to is not None:
+        raise typer.BadParameter("goes with no --to", param_hint="--finish")
+    if check:
+        raise SystemExit(with_database(migrating.check, load(), migrated=False))
 
-    async def work(_: Settings, url: str) -> int:
-        if not check:
-            try:
-                await go(url, to)
-            except CommandError:
-                raise typer.BadParameter("is not a revision", param_hint="--to") from None
-        revision = await current(url)
-        behind = revision != SCHEMA_REVISION
-        print(f"{revision or 'empty'} ({'behind ' + SCHEMA_REVISION if behind else 'up to date'})")
-        return 1 if check and behind else 0
+    async def work(settings: Settings, url: str) -> int:
+        return await migrating.go(settings, url, to, finish=finish, yes=yes)
 
     raise SystemExit(with_database(work, load(), migrated=False))
 

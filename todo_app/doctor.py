@@ -15,6 +15,7 @@ from todo_core.identity.jwks import RemoteKeys
 from todo_core.models import METADATA
 from todo_core.schema import SCHEMA_REVISION
 from todo_core.schema.state import current
+from todo_core.schema.versions import is_newer, serves, standing
 from todo_core.settings import Settings
 from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, JANITOR_ROLE
 from todo_core.storage.dsn import asyncpg_dsn, is_behind_pooler
@@ -62,11 +63,11 @@ async def _findings(settings: Settings, database_url: str) -> AsyncIterator[Find
             pooled = "every setting is made per transaction" if is_behind_pooler(settings, dsn) else "none"
             yield Finding(True, "pooler", pooled)
             revision = await current(database_url)
-            if revision != SCHEMA_REVISION:
-                present = revision or "nothing"
-                yield Finding(False, "migrations", f"{present}, not {SCHEMA_REVISION}; run `todo-mcp migrate`")
+            if not serves(revision):
+                advice = "use a newer todo-mcp" if is_newer(revision) else "run `todo-mcp migrate`"
+                yield Finding(False, "migrations", f"{revision or 'nothing'}, not {SCHEMA_REVISION}; {advice}")
                 return
-            yield Finding(True, "migrations", f"{revision}, the newest")
+            yield Finding(True, "migrations", f"{revision}, {standing(revision)}")
             for role in (APP_ROLE, JANITOR_ROLE, ADMIN_ROLE):
                 yield await _role(connection, role)
             yield await _row_level_security(connection)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import SubprocessError
+from typing import Final
 
 from todo_core.settings import ConfigurationError, Settings
+
+_FOLDER: Final = "postgres"
+"""The embedded server's folder in `TODO_DATA_DIR`."""
 
 
 @contextmanager
@@ -24,8 +31,34 @@ def database_url(settings: Settings) -> Iterator[str]:
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
-    with _server(settings.data_dir / "postgres") as url:
+    with _server(settings.data_dir / _FOLDER) as url:
         yield url
+
+
+def is_shared(settings: Settings) -> bool:
+    """Return whether another process, too, uses the embedded server that runs.
+
+    The server's library lists its processes in a file. A connection would not tell: one that is idle has none. One that
+    was killed may still be listed, and another may have got its number: then the server counts as shared.
+    """
+    try:
+        listed = json.loads((settings.data_dir / _FOLDER / ".handle_pids.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return True
+    return any(pid != os.getpid() and _lives(pid) for pid in listed)
+
+
+def _lives(pid: int) -> bool:
+    """Return whether there is a process; on Windows, where to ask would end it, always True."""
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextmanager

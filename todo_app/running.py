@@ -43,6 +43,7 @@ def with_database(
         leave_at_once: Let SIGTERM and SIGINT end the process without waiting for a thread that reads standard input.
     """
     from todo_app.embedded import database_url
+    from todo_app.migrating import bring_up
 
     with ExitStack() as stack:
         url = stack.enter_context(database_url(settings))
@@ -57,20 +58,10 @@ def with_database(
 
         async def run() -> T:
             if migrated:
-                await migrate_if_behind(url)
+                await bring_up(settings, url)
             return await work(settings, url)
 
         return anyio.run(run)
-
-
-async def migrate_if_behind(url: str) -> None:
-    """Migrate a database that is not at the newest revision. Import Alembic only then: it is slow to import."""
-    from todo_core.schema.state import is_current
-
-    if not await is_current(url):
-        from todo_core.schema.migrate import migrate
-
-        await migrate(url)
 
 
 def load() -> Settings:

@@ -16,7 +16,7 @@ from todo_core.boundary.limits import Limits
 from todo_core.boundary.paging import Cursors
 from todo_core.errors import Unavailable
 from todo_core.queries import installation as queries
-from todo_core.schema import SCHEMA_REVISION
+from todo_core.schema.versions import serves
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.database import BEHIND_A_POOLER, Database
 from todo_core.storage.dsn import asyncpg_dsn
@@ -78,11 +78,11 @@ class Core:
         """Return if requests can be served: the database is migrated, and there are keys to verify tokens with.
 
         Raises:
-            Unavailable: The database cannot be reached or is at another migration, or an issuer's keys are not known.
+            Unavailable: The database cannot be reached or has another schema, or an issuer's keys are not known.
         """
         async with self.database.begin(read_only=True) as transaction:
-            if await transaction.value(queries.REVISION) != SCHEMA_REVISION:
-                raise Unavailable("The database is not at this version's migration.")
+            if not serves(await transaction.value(queries.REVISION)):
+                raise Unavailable("The database has a schema that this version cannot serve on.")
         await self.identity.ready()
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import asyncpg
 import httpx2
 import pytest
 
-from tests.app.program import Program, Serving, free_port, sentence
+from tests.app.program import TODO_MCP, Program, Serving, free_port, sentence
 from todo_core.identity.api_tokens import is_well_formed
-from todo_core.schema import SCHEMA_REVISION
+from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS
 
+NEWEST = SCHEMA_STEPS[-1]
 COMMANDS = [
     (),
     ("serve",),
@@ -87,6 +92,7 @@ def test_help_names_every_command_there_is(offline: Program) -> None:
         (("user", "list", "--status", "gone"), "--status"),
         (("tokens",), "No such command 'tokens'"),
         (("serve", "--colour", "red"), "No such option: --colour"),
+        (("migrate", "--finish", "--to", "0001"), "--finish: goes with no --to"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -217,21 +223,104 @@ def test_a_database_that_does_not_exist_is_one_line(
 @pytest.mark.requirement("OP1", "DB3")
 def test_migrations_go_up_and_down_and_the_check_tells_where_they_are(program: Program) -> None:
     behind = program.run("migrate", "--check")
-    assert (behind.returncode, behind.stdout) == (1, f"empty (behind {SCHEMA_REVISION})\n")
+    assert (behind.returncode, behind.stdout) == (1, f"empty (behind {NEWEST})\n")
 
-    assert program.answer("migrate") == f"{SCHEMA_REVISION} (up to date)\n"
-    assert program.answer("migrate", "--check") == f"{SCHEMA_REVISION} (up to date)\n"
-    assert program.answer("migrate") == f"{SCHEMA_REVISION} (up to date)\n"
+    assert program.answer("migrate") == f"{NEWEST} (up to date)\n"
+    assert program.answer("migrate", "--check") == f"{NEWEST} (up to date)\n"
+    assert program.answer("migrate", "--finish") == f"{NEWEST} (up to date)\n"
 
-    assert program.answer("migrate", "--to", "base") == f"empty (behind {SCHEMA_REVISION})\n"
+    assert program.answer("migrate", "--to", "0001", "--yes") == f"0001 (behind {NEWEST})\n"
+    assert program.answer("migrate", "--to", "0002") == f"0002 (behind {NEWEST})\n"
+    assert program.answer("migrate", "--to", "base", "--yes") == f"empty (behind {NEWEST})\n"
     assert program.run("migrate", "--check").returncode == 1
+    assert program.answer("migrate", "--to", "base") == f"empty (behind {NEWEST})\n"
+
+
+@pytest.mark.requirement("OP1", "DB3")
+def test_a_downgrade_says_what_it_deletes_and_asks(program: Program) -> None:
+    program.answer("token", "create", "--user", "ann")
+
+    lost = f"From {NEWEST} down to base deletes for good: accounts (1), API tokens (1), recorded changes (1)"
+    refusal = sentence(program.run("migrate", "--to", "base"), 1)
+    assert refusal.startswith(lost)
+    assert refusal.endswith(" Say --yes to go down without being asked.")
+    assert answered(program, "n", "migrate", "--to", "base") == 1
+    assert program.answer("migrate", "--check") == f"{NEWEST} (up to date)\n"
+
+    assert answered(program, "y", "migrate", "--to", "0003") == 0
+    assert program.run("migrate", "--check").stdout == f"0003 (behind {NEWEST})\n"
+    said = program.run("migrate", "--to", "base", "--yes").stderr
+    assert "deletes for good: accounts (1), API tokens (1), recorded changes (1)" in said
+
+
+def answered(program: Program, answer: str, *command: str) -> int:
+    """The exit code of a command that asks on a terminal, where somebody answers."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [TODO_MCP, *command],
+        env=program.environment,
+        cwd=program.folder,
+        stdin=theirs,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    os.close(theirs)
+    os.write(ours, f"{answer}\n".encode())
+    try:
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        os.close(ours)
+    assert b"Go down? [y/N]" in said
+    return process.returncode
+
+
+@pytest.mark.requirement("OP2", "DB3")
+@pytest.mark.parametrize(
+    "command", [("serve",), ("stdio",), ("migrate",), ("token", "list"), ("migrate", "--to", "0001")]
+)
+def test_a_database_of_a_later_version_is_one_line(program: Program, command: tuple[str, ...]) -> None:
+    program.answer("migrate")
+    later = f"{int(SCHEMA_REVISION) + 2:04}"
+    set_revision(program, later)
+
+    assert f"schema {later}, ahead of what this version serves on" in sentence(program.run(*command), 1)
+    checked = program.run("migrate", "--check")
+    assert (checked.returncode, checked.stdout.partition(":")[0]) == (
+        1,
+        f"{later} (ahead of what this version serves on ({SCHEMA_REVISION})",
+    )
+
+
+@pytest.mark.requirement("OP2", "DB3")
+def test_on_the_next_schema_there_is_nothing_to_do(program: Program) -> None:
+    program.answer("migrate")
+    following = f"{int(SCHEMA_REVISION) + 1:04}"
+    set_revision(program, following)
+
+    for command in (("migrate",), ("migrate", "--check")):
+        assert program.answer(*command) == f"{following} (ahead of {SCHEMA_REVISION}, whose version serves on it)\n"
+    assert program.run("doctor").returncode == 0
+    with program.serve():
+        assert program.answer("token", "list")
+
+
+def set_revision(program: Program, revision: str) -> None:
+    """Make the database one of another version, as far as can be told."""
+
+    async def run() -> None:
+        connection = await asyncpg.connect(program.settings["TODO_DATABASE_URL"])
+        await connection.execute("UPDATE alembic_version SET version_num = $1", revision)
+        await connection.close()
+
+    asyncio.run(run())
 
 
 @pytest.mark.requirement("OP1", "OP2")
 def test_every_command_finds_what_it_needs_in_a_new_process(program: Program) -> None:
     """Most tests fork one that has imported everything."""
     started = program.anew()
-    assert started.answer("migrate").startswith(SCHEMA_REVISION)
+    assert started.answer("migrate").startswith(NEWEST)
     token = started.answer("token", "create", "--user", "ann").strip()
     assert "ann" in started.answer("user", "list")
     assert started.run("doctor").returncode == 0

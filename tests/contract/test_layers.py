@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from tests.contract.house import measure
-from tests.contract.project import PACKAGES, ROOT, imports, name_of, product_files
+from tests.contract.project import PACKAGES, ROOT
 
 SETTINGS: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
 CONTRACTS: Final = [contract["name"] for contract in SETTINGS["importlinter"]["contracts"]]
@@ -104,14 +104,6 @@ def test_a_private_name_of_others_is_refused_outside_its_file(name: str) -> None
 
     assert done.returncode == 1
     assert f"`{name}` is banned" in done.stdout
-
-
-def test_a_migration_imports_nothing_of_ours() -> None:
-    """It must run as it was written, whatever becomes of our modules."""
-    versions = [path for path in product_files() if path.parent.name == "versions"]
-
-    assert versions
-    assert [name_of(path) for path in versions if {*PACKAGES} & set(imports(path))] == []
 
 
 def test_at_most_eight_modules_lie_loose_at_the_root_of_the_core() -> None:

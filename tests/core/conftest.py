@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 import pytest
 
@@ -47,3 +50,26 @@ def another_core(settings: Settings, database_url: str) -> CoreOpener:
         return Core.open(Settings.load(**known | changed), url, **clock)
 
     return open_core
+
+
+@pytest.fixture
+async def owners_database_url(postgres_url: str) -> AsyncIterator[str]:
+    """A database whose owner may make roles and nothing more."""
+    from tests.core.support import connected
+    from tests.databases import drop_database, with_database
+
+    name = f"owner_{uuid4().hex[:12]}"
+    async with connected(postgres_url) as admin:
+        await admin.execute(f"CREATE ROLE {name} LOGIN CREATEROLE CREATEDB PASSWORD '{name}'")
+        await admin.execute(f"CREATE DATABASE {name} OWNER {name}")
+        if admin.get_server_version().major >= 16:
+            # Roles belong to the cluster, and here another database's superuser made them. What their maker
+            # would have, this owner gets; in PostgreSQL 15 the right to make roles is enough.
+            for role in await admin.fetch(
+                "SELECT rolname FROM pg_roles WHERE rolname ~ '^todo_(app|admin|probe|janitor|search)$'"
+            ):
+                await admin.execute(f"GRANT {role['rolname']} TO {name} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
+        parts = urlsplit(with_database(postgres_url, name))
+        yield urlunsplit(parts._replace(netloc=re.sub(r"^.*@", f"{name}:{name}@", parts.netloc)))
+        await drop_database(postgres_url, name)
+        await admin.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")

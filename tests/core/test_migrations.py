@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
+from urllib.parse import urlsplit
 
 import anyio
 import asyncpg
@@ -21,7 +18,6 @@ from sqlalchemy import Connection, column, select, table
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.core.support import (
-    SOMEBODY_WAITS_FOR_A_LOCK,
     CoreOpener,
     acting_as,
     add,
@@ -30,9 +26,8 @@ from tests.core.support import (
     everything_of,
     row_of,
     titles_of,
-    until,
 )
-from tests.databases import drop_database, with_database
+from tests.databases import with_database
 from todo_core.boundary.operation import Caller
 from todo_core.errors import Suspended
 from todo_core.models import METADATA
@@ -40,16 +35,18 @@ from todo_core.models.lists import ListQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import accounts, lists, todos, tokens, users
-from todo_core.schema import SCHEMA_REVISION
-from todo_core.schema.migrate import MIGRATIONS, migrate
-from todo_core.schema.state import current, is_current
+from todo_core.schema import SCHEMA_STEPS, SchemaError
+from todo_core.schema.migrate import BASE, MIGRATIONS, migrate, revisions
+from todo_core.schema.state import current
+from todo_core.schema.versions import Kind, place
 from todo_core.storage.dsn import asyncpg_dsn
 from todo_core.storage.statements import Statement
 
 pytestmark = pytest.mark.requirement("DB3")
 
-REVISIONS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
-"""Newest first."""
+REVISIONS = revisions()
+"""Oldest first."""
+NEWEST = REVISIONS[-1]
 _CATALOGUE = """
     SELECT 'column', c.relname, a.attname, format_type(atttypid, atttypmod) || ' ' || attnotnull::text
            || ' ' || attidentity::text || ' ' || coalesce(pg_get_expr(adbin, adrelid), '')
@@ -173,25 +170,28 @@ async def fill(url: str, another_core: CoreOpener, ann: Caller) -> Caller:
 # --- up and down -------------------------------------------------------------------------------
 
 
-async def test_the_code_is_written_for_the_newest_migration() -> None:
-    heads = ScriptDirectory(str(MIGRATIONS)).get_heads()
+def test_the_code_is_written_for_the_newest_schema() -> None:
+    places = [place(revision) for revision in REVISIONS]
 
-    assert heads == [SCHEMA_REVISION]
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [NEWEST]
+    assert tuple(found for found in REVISIONS if place(found).schema == place(NEWEST).schema) == SCHEMA_STEPS
+    assert places == sorted(places)
+    assert sorted(found.schema for found in places if found.kind is Kind.BEFORE) == [*range(1, places[-1].schema + 1)]
 
 
 async def test_a_database_goes_up_from_empty_down_and_up_again(empty_database_url: str) -> None:
     assert await current(empty_database_url) is None
     await migrate(empty_database_url)
     first = await catalogue(empty_database_url)
-    assert await is_current(empty_database_url)
+    assert await current(empty_database_url) == NEWEST
 
-    await migrate(empty_database_url, "base")
+    await migrate(empty_database_url, BASE)
     assert await current(empty_database_url) is None
     assert await left_behind(empty_database_url) == {"alembic_version", "alembic_version_pkc"}
 
     await migrate(empty_database_url)
     assert await catalogue(empty_database_url) == first
-    assert await current(empty_database_url) == SCHEMA_REVISION
+    assert await current(empty_database_url) == NEWEST
 
 
 async def test_a_populated_database_goes_down_and_up_again(
@@ -199,10 +199,10 @@ async def test_a_populated_database_goes_down_and_up_again(
 ) -> None:
     await fill(fresh_database_url, another_core, ann)
 
-    await migrate(fresh_database_url, "-1")
-    assert not await is_current(fresh_database_url)
+    await migrate(fresh_database_url, REVISIONS[-2])
+    assert await current(fresh_database_url) == REVISIONS[-2]
 
-    await migrate(fresh_database_url)
+    await migrate(fresh_database_url, finish=True)
     await fill(fresh_database_url, another_core, ann)
 
 
@@ -225,7 +225,7 @@ async def test_0002_keeps_every_row_of_a_populated_0001_and_its_users_go_on(
         "installation": 1,
     }
 
-    await migrate(url)
+    await migrate(url, finish=True)
 
     assert await rows_in(url, columns) == before
     async with connected(url) as admin:
@@ -254,7 +254,7 @@ async def test_0003_gives_everybody_an_inbox_with_all_they_have_in_it(
     columns = await columns_of(url)
     before = await rows_in(url, columns)
 
-    await migrate(url)
+    await migrate(url, finish=True)
 
     assert await rows_in(url, columns) == before
     async with connected(url) as admin:
@@ -273,7 +273,7 @@ async def test_0003_gives_everybody_an_inbox_with_all_they_have_in_it(
         assert (inbox["is_inbox"], inbox["open_todos"], row["list_id"]) == (True, 1, inbox["id"])
 
 
-@pytest.mark.parametrize("older", REVISIONS[1:])
+@pytest.mark.parametrize("older", REVISIONS[:-1])
 async def test_a_populated_database_goes_down_to_an_older_one_with_every_row_and_up_again(
     older: str, empty_database_url: str, another_core: CoreOpener, ann: Caller
 ) -> None:
@@ -281,7 +281,7 @@ async def test_a_populated_database_goes_down_to_an_older_one_with_every_row_and
     await migrate(url, older)
     first = await catalogue(url) | await walls(url)
     columns = await columns_of(url)
-    await migrate(url)
+    await migrate(url, finish=True)
     newest = await catalogue(url) | await walls(url)
     async with another_core(url) as core:
         admin = replace(ann, core=core, principal=await core.identity.local("ada", "admin"))
@@ -290,7 +290,7 @@ async def test_a_populated_database_goes_down_to_an_older_one_with_every_row_and
         await admin.once("a key").perform(accounts.suspend, me.principal.user_id)
     before = await rows_in(url, columns)
 
-    await migrate(url, f"-{REVISIONS.index(older)}")
+    await migrate(url, older)
 
     assert await current(url) == older
     assert await catalogue(url) | await walls(url) == first
@@ -300,7 +300,7 @@ async def test_a_populated_database_goes_down_to_an_older_one_with_every_row_and
             assert await connection.fetchval("SELECT require_live_token(NULL)")
         assert await connection.fetchval("SELECT title FROM todos") == "kept"
 
-    await migrate(url)
+    await migrate(url, finish=True)
 
     assert await catalogue(url) | await walls(url) == newest
     assert await rows_in(url, columns) == before
@@ -320,7 +320,7 @@ async def test_migrating_a_current_database_changes_nothing(
     async with connected(fresh_database_url) as admin:
         before = await everything_of(admin, me.principal.user_id)
 
-        await migrate(fresh_database_url)
+        await migrate(fresh_database_url, finish=True)
 
         assert await everything_of(admin, me.principal.user_id) == before
 
@@ -373,47 +373,24 @@ async def test_four_processes_may_migrate_an_empty_database_at_once(empty_databa
             tasks.start_soon(migrating)
 
     assert [code for code, _ in codes] == [0] * 4, codes
-    assert await is_current(empty_database_url)
+    assert await current(empty_database_url) == NEWEST
 
 
-@pytest.mark.slow
-async def test_a_migration_that_waits_for_a_lock_gives_up_before_readers_suffer(
-    fresh_database_url: str, another_core: CoreOpener, ann: Caller
-) -> None:
-    await fill(fresh_database_url, another_core, ann)
-
-    async def migrating() -> None:
-        with pytest.raises(Exception, match="lock timeout"):
-            await migrate(fresh_database_url, "base")
-
-    async with (
-        another_core(fresh_database_url) as core,
-        connected(fresh_database_url) as bystander,
-        connected(fresh_database_url) as reader,
-        reader.transaction(),
-        anyio.create_task_group() as tasks,
-    ):
-        me = replace(ann, core=core, principal=await core.identity.local("ann"))
-        await reader.execute("SELECT FROM todos")  # a long report, say
-        tasks.start_soon(migrating)
-        await until(bystander, SOMEBODY_WAITS_FOR_A_LOCK)
-
-        with anyio.fail_after(8):
-            assert await titles_of(me) == ["kept"]
-
-    assert await is_current(fresh_database_url)
-
-
-async def test_a_failed_migration_leaves_the_database_as_it_was(fresh_database_url: str) -> None:
-    before = await catalogue(fresh_database_url)
+async def test_a_step_that_fails_leaves_the_database_as_the_steps_before_it_left_it(fresh_database_url: str) -> None:
     async with connected(fresh_database_url) as admin:
         await admin.execute("CREATE VIEW in_the_way AS SELECT id FROM users")  # keeps `users` from being dropped
 
-        with pytest.raises(asyncpg.DependentObjectsStillExistError):
-            await migrate(fresh_database_url, "base")
+        with pytest.raises(
+            SchemaError, match=r"The step to base failed \(DependentObjectsStillExistError\)"
+        ) as refusal:
+            await migrate(fresh_database_url, BASE)
 
-    assert await catalogue(fresh_database_url) == before
-    assert await is_current(fresh_database_url)
+        assert await current(fresh_database_url) == "0001"
+        assert "in_the_way" not in str(refusal.value)
+        await admin.execute("DROP VIEW in_the_way")
+
+    await migrate(fresh_database_url, BASE)
+    assert await left_behind(fresh_database_url) == {"alembic_version", "alembic_version_pkc"}
 
 
 async def test_a_server_that_is_not_there_is_an_os_error() -> None:
@@ -422,26 +399,6 @@ async def test_a_server_that_is_not_there_is_an_os_error() -> None:
 
 
 # --- as on Neon: the owner is no superuser -----------------------------------------------------
-
-
-@pytest.fixture
-async def owners_database_url(postgres_url: str) -> AsyncIterator[str]:
-    """A database whose owner may make roles and nothing more."""
-    name = f"owner_{uuid4().hex[:12]}"
-    async with connected(postgres_url) as admin:
-        await admin.execute(f"CREATE ROLE {name} LOGIN CREATEROLE CREATEDB PASSWORD '{name}'")
-        await admin.execute(f"CREATE DATABASE {name} OWNER {name}")
-        if admin.get_server_version().major >= 16:
-            # Roles belong to the cluster, and here another database's superuser made them. What their maker
-            # would have, this owner gets; in PostgreSQL 15 the right to make roles is enough.
-            for role in await admin.fetch(
-                "SELECT rolname FROM pg_roles WHERE rolname ~ '^todo_(app|admin|probe|janitor|search)$'"
-            ):
-                await admin.execute(f"GRANT {role['rolname']} TO {name} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
-        parts = urlsplit(with_database(postgres_url, name))
-        yield urlunsplit(parts._replace(netloc=re.sub(r"^.*@", f"{name}:{name}@", parts.netloc)))
-        await drop_database(postgres_url, name)
-        await admin.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
 
 
 @pytest.mark.requirement("DB1", "OW2")
@@ -460,7 +417,7 @@ async def test_an_owner_without_superuser_rights_migrates_and_serves(
         assert await titles_of(theirs, status="all") == []
         assert await titles_of(mine) == ["hers"]
 
-    await migrate(owners_database_url, "base")
+    await migrate(owners_database_url, BASE)
     assert await left_behind(owners_database_url) == {"alembic_version", "alembic_version_pkc"}
 
 
@@ -475,7 +432,7 @@ async def test_an_owner_without_superuser_rights_goes_up_from_0001_and_its_admin
     async with connected(everybody) as superuser:
         await superuser.execute(_POPULATE_0001)
 
-    await migrate(url)
+    await migrate(url, finish=True)
 
     async with another_core(url) as core, connected(everybody) as superuser:
         admin = replace(ann, core=core, principal=await core.identity.local("ada", "admin"))
@@ -489,5 +446,5 @@ async def test_an_owner_without_superuser_rights_goes_up_from_0001_and_its_admin
         assert not any((await everything_of(superuser, me.principal.user_id)).values())
         assert await superuser.fetchval("SELECT count(*) FROM todos") == 3  # the namesake's
 
-    await migrate(url, "base")
+    await migrate(url, BASE)
     assert await left_behind(url) == {"alembic_version", "alembic_version_pkc"}

@@ -23,6 +23,9 @@ from tests.app.postgres import own_postgres
 from tests.app.program import Program, free_port, logs, sentence, until
 from tests.exhaustive import crossed
 from tests.faces import call
+from tests.migrations import FINISH, copy_with_example
+from todo_core.schema.migrate import migrate
+from todo_core.schema.state import current
 
 pytestmark = pytest.mark.slow
 
@@ -198,3 +201,17 @@ async def _nothing_is_left_on_a_connection(url: str) -> None:
         for connection in (first, second):
             await connection.execute("ROLLBACK")
             await connection.close()
+
+
+@pytest.mark.requirement("DB1", "DB3", "OP9")
+async def test_several_migrate_at_once_through_the_pooler_one_after_another(pooled: Program, tmp_path: Path) -> None:
+    """Without a lock that holds there, one fails; waiting for it in PostgreSQL would take both connections."""
+    folder = copy_with_example(tmp_path / "migrations")
+    url = pooled.settings["TODO_DATABASE_URL"]
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(migrate(url, finish=True, folder=folder))
+
+    assert await current(url) == FINISH
+    await _nothing_is_left_on_a_connection(url)

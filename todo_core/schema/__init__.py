@@ -1,9 +1,17 @@
-"""The database's schema: which revision this code is written for, where a database stands, and how it gets there.
+"""The database's schema: which one this code is written for, where a database stands, and how it gets there.
 
 The steps themselves are Alembic's, in the project's folder `migrations/`; a wheel carries a copy of it in this package.
+Code of two neighbouring versions serves while they run (`docs/decisions/0023-migrations-that-roll.md`).
 """
 
 from typing import Final
 
-SCHEMA_REVISION: Final = "0004"
-"""The newest revision, which this code needs. A test compares it with `migrations/versions/`."""
+SCHEMA_STEPS: Final = ("0004",)
+"""The revisions of the newest schema, in their order. A test compares them with `migrations/versions/`."""
+
+SCHEMA_REVISION: Final = SCHEMA_STEPS[0]
+"""The revision that this code needs: the newest schema's step before the deploy."""
+
+
+class SchemaError(Exception):
+    """The schema cannot be brought where it should be. The message says why, and what to do."""

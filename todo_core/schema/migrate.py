@@ -1,56 +1,212 @@
-"""Bring a database up or down, a step of `migrations/versions/` at a time (Alembic)."""
+"""Bring a database up or down, a step of `migrations/versions/` at a time (Alembic), while others read and write it."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Final
 
+import anyio
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from todo_core.storage.dsn import asyncpg_dsn
+from todo_core.schema import SchemaError
+from todo_core.schema.state import current
+from todo_core.schema.steps import LOCK_TIMEOUT, Run
+from todo_core.schema.turns import Turn, connect, turn
+from todo_core.schema.versions import Kind, goal, is_newer, place, serves, standing
 
 _IN_A_WHEEL: Final = Path(__file__).with_name("migrations")
 _IN_THE_REPOSITORY: Final = Path(__file__).parents[2] / "migrations"
 MIGRATIONS: Final = _IN_A_WHEEL if _IN_A_WHEEL.is_dir() else _IN_THE_REPOSITORY
 """The folder of the steps, found by its path: imported by its name, it could be the one of any other project."""
+BASE: Final = "base"
+"""Where a database without any schema of ours is."""
+
+PATIENCE_SECONDS: Final = 600.0
+"""How long to try again a step that gets no lock, counted from when it last changed a row."""
+_PATIENCE_OF_WHO_CAN_SERVE: Final = 5.0
+"""The same in seconds for a program that starts and can serve: it leaves the step to a later run."""
+_PAUSES: Final = (0.5, 1, 2, 4, 8)
+"""Seconds between tries; the last for all further ones. Whoever queued behind the step goes on meanwhile."""
+_PAST_AUTOVACUUM: Final = "1200ms"
+"""How long to wait for a lock that autovacuum has: after PostgreSQL's usual `deadlock_timeout`, 1 s, it gives way."""
+_FIRST_THAT_ROLLS: Final = 5
+"""Schemas before this one were never brought to a database that served meanwhile."""
 
 
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    return config
+def revisions(folder: Path = MIGRATIONS) -> tuple[str, ...]:
+    """Return the revisions that a folder has steps to, oldest first."""
+    return tuple(reversed([script.revision for script in ScriptDirectory(str(folder)).walk_revisions()]))
 
 
-async def migrate(url: str, revision: str = "head") -> None:
-    """Migrate the database to `revision`; a lower one goes down.
+async def migrate(
+    url: str,
+    to: str | None = None,
+    *,
+    finish: bool = False,
+    serving: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+    folder: Path = MIGRATIONS,
+    patience: float = PATIENCE_SECONDS,
+) -> None:
+    """Migrate the database, step by step; each is committed by itself, and what is done stays.
+
+    One process at a time migrates a database; others wait for it. An empty database gets all steps.
+
+    Args:
+        url: The database.
+        to: Revision to go to, up or down, or `base`. None: up to the last one on which the version before serves.
+        finish: Without `to`, go on to the last one: no process of the version before runs any more.
+        serving: Once this code can serve, do not wait: neither for another process that migrates nor long for locks.
+        tell: Takes a line for people: who is waited for, and how far a backfill is.
+        folder: Where the steps are.
+        patience: Seconds to try again a step that gets no lock, counted from when it last changed a row.
 
     Raises:
-        alembic.util.CommandError: There is no such revision.
-        asyncpg.PostgresError: A step failed; the database is as it was before.
+        SchemaError: A step failed, or got no lock, or the database is of a later version. The database is at the
+            revision before that step, and the next run goes on from there.
         OSError: PostgreSQL cannot be reached.
     """
-    dsn = asyncpg_dsn(url)
+
+    async def is_needed() -> bool:
+        return not (serving and serves(await current(url)))
+
+    async with turn(url, is_needed=is_needed, tell=tell) as mine:
+        if mine is None:
+            return
+        present = await current(url)
+        path = _path(revisions(folder), present, to, finish=finish)
+        if not path:
+            return
+        run = Run(tell)
+        async with _connected(url, run) as connection:
+            for revision, is_up in path:
+                seconds = min(patience, _PATIENCE_OF_WHO_CAN_SERVE) if serving and serves(present) else patience
+                await _patiently(_Step(connection, folder, revision, is_up, run), mine, tell, seconds)
+                present = revision
+
+
+def _path(steps: tuple[str, ...], present: str | None, to: str | None, *, finish: bool) -> list[tuple[str, bool]]:
+    """Return the revisions on the way, in order, each with whether the way leads up.
+
+    Raises:
+        SchemaError: The database is of a later version, or there is no such revision.
+    """
+    if present is not None and present not in steps:
+        if to is None and is_newer(present) and serves(present):
+            return []
+        raise SchemaError(f"The database is at schema {present}, {standing(present)}. Nothing was changed.")
+    if to is not None and to not in (*steps, BASE):
+        raise SchemaError(f"There is no schema {to}; there are {', '.join(steps)} and {BASE}.")
+    target = to or goal(steps, finish=finish or present is None)
+    here = 0 if present is None else steps.index(present) + 1
+    there = 0 if target == BASE else steps.index(target) + 1
+    if there >= here:
+        return [(step, True) for step in steps[here:there]]
+    return [(step, False) for step in (BASE, *steps)[there:here][::-1]] if to else []
+
+
+class _Step:
+    """The way to the next revision, up or down."""
+
+    def __init__(self, connection: AsyncConnection, folder: Path, revision: str, is_up: bool, run: Run) -> None:
+        self._connection = connection
+        self._config = Config()
+        self._config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        self._config.attributes["run"] = run
+        self._is_up = is_up
+        self.revision = revision
+        self.shared = run
+
+    async def run(self) -> None:
+        """Go there.
+
+        Raises:
+            asyncpg.PostgresError: A statement failed.
+            SchemaError: The step refuses, and says why.
+        """
+        self.shared.step = self.revision
+        self.shared.statement_timeout = _statement_timeout(self.revision)
+        try:
+            # If a try that failed has left a transaction, Alembic would leave the commit to whoever began it.
+            await self._connection.rollback()
+            await self._connection.run_sync(self._go)
+        except DBAPIError as error:
+            raise (error.driver_exception or error) from None
+
+    def _go(self, connection: Connection) -> None:
+        self._config.attributes["connection"] = connection
+        (command.upgrade if self._is_up else command.downgrade)(self._config, self.revision)
+
+
+def _statement_timeout(revision: str) -> str:
+    """Return how long a statement of a step may take: what holds everybody up is ended, a backfill blocks nobody."""
+    if revision == BASE or place(revision).schema < _FIRST_THAT_ROLLS:
+        return "15min"
+    return "0" if place(revision).kind is Kind.BACKFILL else "5s"
+
+
+async def _patiently(step: _Step, mine: Turn, tell: Callable[[str], None], patience: float) -> None:
+    """Run a step, again and again while it gets no lock.
+
+    Raises:
+        SchemaError: It failed, or patience is at its end.
+    """
+    pauses = chain(_PAUSES, repeat(_PAUSES[-1]))
+    rows, since = step.shared.rows, time.monotonic()
+    mine.blockers, mine.is_autovacuum = "", False
+    while True:
+        step.shared.lock_timeout = _PAST_AUTOVACUUM if mine.is_autovacuum else LOCK_TIMEOUT
+        try:
+            return await mine.work(step.run)
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+            if step.shared.rows > rows:
+                pauses = chain(_PAUSES, repeat(_PAUSES[-1]))
+                rows, since = step.shared.rows, time.monotonic()
+            who = mine.blockers or "another session"
+            if time.monotonic() - since >= patience:
+                raise SchemaError(
+                    f"{step.revision} got no lock within {patience:g} s: {who} has it. End that, then migrate again."
+                ) from error
+            tell(f"{step.revision} waits for a lock that {who} has; trying again.")
+            await anyio.sleep(next(pauses))
+        except asyncpg.PostgresError as error:
+            what = f"{type(error).__name__}{f' at {error.table_name}' if error.table_name else ''}"
+            raise SchemaError(
+                f"The step to {step.revision} failed ({what}); the steps before it are done."
+                " Mend the cause, then migrate again: it goes on from there."
+            ) from error
+
+
+@asynccontextmanager
+async def _connected(url: str, run: Run) -> AsyncIterator[AsyncConnection]:
+    """Connect for the steps: with bounds on every transaction, and without statements that a pooler would mix up."""
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=lambda: asyncpg.connect(dsn, statement_cache_size=0),
+        connect_args={
+            "async_creator_fn": lambda: connect(url),
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": lambda: "",
+        },
         hide_parameters=True,
     )
 
-    def work(connection: Connection) -> None:
-        config = _config(connection)
-        step = command.downgrade if revision == "base" or revision.startswith("-") else command.upgrade
-        step(config, revision)
+    @event.listens_for(engine.sync_engine, "begin")
+    def bound(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql(run.bounds(run.statement_timeout))
 
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(work)
-    except DBAPIError as error:
-        raise (error.driver_exception or error) from None
+            yield connection
     finally:
         await engine.dispose()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncpg
 
-from todo_core.schema import SCHEMA_REVISION
 from todo_core.storage.dsn import asyncpg_dsn
 
 
@@ -16,14 +15,10 @@ async def current(url: str) -> str | None:
     """
     connection = await asyncpg.connect(asyncpg_dsn(url), statement_cache_size=0, timeout=10)
     try:
-        if await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None:
-            return None
-        revision: str | None = await connection.fetchval("SELECT version_num FROM public.alembic_version")
-        return revision
+        async with connection.transaction(readonly=True):  # a pooler would spread statements over several connections
+            if await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None:
+                return None
+            revision: str | None = await connection.fetchval("SELECT version_num FROM public.alembic_version")
+            return revision
     finally:
         await connection.close()
-
-
-async def is_current(url: str) -> bool:
-    """Tell whether the database is at the revision that this code is written for."""
-    return await current(url) == SCHEMA_REVISION

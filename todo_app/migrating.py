@@ -1,0 +1,100 @@
+"""Bring the database to this version's schema: by itself at a start, and as `todo-mcp migrate`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from todo_app.embedded import is_shared
+from todo_core.schema import SchemaError
+from todo_core.schema.state import current
+from todo_core.schema.versions import is_up_to_date, serves, standing
+from todo_core.settings import Settings
+
+
+def tell(line: str) -> None:
+    """Print a line about the migration to standard error."""
+    print(f"todo-mcp: {line}", file=sys.stderr, flush=True)
+
+
+async def bring_up(settings: Settings, url: str) -> None:
+    """Migrate a database that is behind, so that this code can serve. Import Alembic only then: it is slow to import.
+
+    The embedded database is finished, too, if no other process uses it. What is left to do after this code can serve
+    is no reason not to: a fault there is told and left to `todo-mcp migrate`.
+
+    Raises:
+        SchemaError: This code cannot serve: the database is of a later version, or cannot be migrated.
+    """
+    finish = settings.database_url is None and not is_shared(settings)
+    revision = await current(url)
+    if not is_up_to_date(revision, finish=finish):
+        from todo_core.schema.migrate import migrate
+
+        try:
+            await migrate(url, finish=finish, serving=True, tell=tell)
+        except SchemaError as error:
+            if not serves(await current(url)):
+                raise
+            tell(str(error))
+    elif not serves(revision):
+        raise SchemaError(f"The database is at schema {revision}, {standing(revision)}.")
+
+
+async def check(_: Settings, url: str) -> int:
+    """Print where the database stands. Return the exit code: 1 if there is something to do."""
+    revision = await current(url)
+    print(f"{revision or 'empty'} ({standing(revision)})")
+    return 0 if is_up_to_date(revision) and serves(revision) else 1
+
+
+async def go(settings: Settings, url: str, to: str | None, *, finish: bool, yes: bool) -> int:
+    """Migrate, and print where the database stands then. Return the exit code.
+
+    Args:
+        settings: The configuration.
+        url: The database.
+        to: The revision to go to, or None; see `todo_core.schema.migrate`.
+        finish: No process of the version before runs any more.
+        yes: Delete without asking what a downgrade deletes.
+
+    Raises:
+        SchemaError: The database cannot be brought there.
+        typer.BadParameter: There is no such revision.
+    """
+    from todo_core.schema.migrate import BASE, migrate, revisions
+
+    if to is not None:
+        known = (*revisions(), BASE)
+        if to not in known:
+            raise typer.BadParameter(f"is not a revision; there are {', '.join(known)}", param_hint="--to")
+        await _ask(url, to, yes=yes)
+    is_finished = settings.database_url is None and not is_shared(settings)
+    await migrate(url, to, finish=finish or is_finished, tell=tell)
+    revision = await current(url)
+    print(f"{revision or 'empty'} ({standing(revision)})")
+    return 0
+
+
+async def _ask(url: str, to: str, *, yes: bool) -> None:
+    """Ask before a downgrade, which deletes what only newer versions can hold.
+
+    Raises:
+        SchemaError: There is nobody to ask.
+        typer.Abort: The answer is no.
+    """
+    from todo_core.schema.losses import goes_down, losses
+    from todo_core.schema.migrate import revisions
+
+    present = await current(url)
+    if present not in revisions() or not goes_down(present, to):
+        return
+    lost = ", ".join(await losses(url, to, present))
+    warning = f"From {present} down to {to} {f'deletes for good: {lost}' if lost else 'deletes nothing'}."
+    if yes:
+        tell(warning)
+    elif sys.stdin.isatty():
+        typer.confirm(f"{warning} Programs of a newer version then fail. Go down?", abort=True, err=True)
+    else:
+        raise SchemaError(f"{warning} Say --yes to go down without being asked.")

@@ -1,0 +1,224 @@
+"""Run what a migration asks for beside readers and writers.
+
+The only module of ours that `migrations/versions/` may import: it is about how a step runs, never about what it does.
+All of it can be repeated: a run may be killed at any statement, and the next one begins the step anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, NoReturn
+
+import asyncpg
+from alembic import op
+
+from todo_core.schema import SchemaError
+
+CHUNK: Final = 1_000
+"""Rows of a chunk, unless a step says otherwise: they are locked while it runs, for a fraction of a second."""
+LARGEST_CHUNK: Final = 5_000
+"""The most rows that a step may ask for."""
+_TELL_SECONDS: Final = 2
+"""Seconds between two lines of progress."""
+_MOST_REFUSED: Final = 20
+"""How many rows that cannot be changed are named; after so many, the step is to blame and not the rows."""
+
+_STATEMENT_TIMEOUT: Final = "60s"
+"""How long a chunk may take, or a policy."""
+LOCK_TIMEOUT: Final = "500ms"
+"""How long to wait for a lock: so long do readers and writers wait that come behind. A writer looks for deadlocks after
+a second, and so never finds one with a chunk, for which it would be chosen to die."""
+
+_IS_VALID: Final = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass($1::text) AND indisvalid)"
+
+_OF_A_ROW: Final = ("22", "23", "P0")
+"""Classes of SQLSTATEs for which a row is to blame: its data, a constraint, an exception that a trigger raised."""
+
+
+class Run:
+    """What the steps of one migration share: how far it is, and how long they may wait."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        """Begin with nothing done. `tell` takes a line for people."""
+        self.step = ""
+        """The revision whose step runs."""
+        self.rows = 0
+        """Rows that chunks have changed, of all steps."""
+        self.lock_timeout = LOCK_TIMEOUT
+        """How long the next statement waits for a lock."""
+        self.statement_timeout = _STATEMENT_TIMEOUT
+        """How long a statement of the step's own transaction may take."""
+        self._tell = tell
+        self._told = time.monotonic()
+
+    def bounds(self, statement_timeout: str) -> str:
+        """Return the SQL that bounds the waits of a transaction.
+
+        Who may, looks for deadlocks soon: autovacuum gives way to whoever looks and finds that it is in the way.
+        """
+        return (
+            f"SELECT set_config('lock_timeout', '{self.lock_timeout}', true),"
+            f" set_config('statement_timeout', '{statement_timeout}', true),"
+            " CASE WHEN has_parameter_privilege('deadlock_timeout', 'SET')"
+            " THEN set_config('deadlock_timeout', '200ms', true) END"
+        )
+
+    def changed(self, table: str, rows: int, share: float) -> None:
+        """Count the rows of a chunk; now and then tell of them, and of the share of the table that is behind us."""
+        self.rows += rows
+        if time.monotonic() - self._told >= _TELL_SECONDS:
+            self._told = time.monotonic()
+            self._tell(f"{self.step}: {self.rows:,} rows changed, {share:.0%} of {table} seen.")
+
+
+def create_index(name: str, on: str, *, unique: bool = False) -> None:
+    """Create an index while others write.
+
+    Args:
+        name: Of the index.
+        on: Table, columns and condition, as after ON: `todos (user_id, due_at) WHERE deleted_at IS NULL`.
+        unique: Make it a unique one.
+    """
+    create = f"CREATE {'UNIQUE ' if unique else ''}INDEX CONCURRENTLY {name} ON {on}"
+
+    async def work(connection: asyncpg.Connection[Any]) -> None:
+        async with connection.transaction(readonly=True):
+            is_there = await connection.fetchval(_IS_VALID, name)
+        if not is_there:
+            # Of a run that was killed an invalid one is left, which is no use and costs every write.
+            await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+            await connection.execute(create)
+
+    _outside_of_the_transaction(work)
+
+
+def drop_index(name: str) -> None:
+    """Drop an index while others read and write; nothing happens if it is not there."""
+
+    async def work(connection: asyncpg.Connection[Any]) -> None:
+        await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+
+    _outside_of_the_transaction(work)
+
+
+def backfill(
+    table: str, *, lacking: str, change: str, key: str = "id", rows: int = CHUNK, also: Sequence[str] = ()
+) -> None:
+    """Give rows a new form, in chunks of which each is committed by itself.
+
+    Rows are passed once, in the order of `key`. What old code writes meanwhile is not passed again: a trigger of an
+    earlier step has to carry it over.
+
+    Args:
+        table: The table of the rows.
+        lacking: Condition of the rows that lack the new form, in SQL.
+        change: Statement that gives it to the rows with the keys `$1::bigint[]`. Some may have it by then.
+        key: Column of type bigint that is unique and has an index.
+        rows: The most rows of a chunk, up to 5,000; fewer where a row is large.
+        also: Other tables that `change` reads or writes.
+
+    Raises:
+        SchemaError: Some rows cannot be changed; the message names them, and all others are.
+    """
+    assert 0 < rows <= LARGEST_CHUNK
+    run: Run = op.get_context().opts["run"]
+
+    async def work(connection: asyncpg.Connection[Any]) -> None:
+        async with _seeing_all_rows(connection, (table, *also), run):
+            refused: list[tuple[int, str]] = []
+            async for keys, share in _chunks(connection, table, lacking, key, rows):
+                refused += await _changed(connection, change, keys, run)
+                run.changed(table, len(keys), share)
+                if len(refused) >= _MOST_REFUSED:
+                    break
+        if refused:
+            named = ", ".join(f"{key} {value} ({error})" for value, error in refused[:_MOST_REFUSED])
+            raise SchemaError(
+                f"{run.step} cannot change these rows of {table}: {named}. Mend them, then migrate again:"
+                " it goes on with what is left."
+            )
+
+    _outside_of_the_transaction(work)
+
+
+def no_way_back(reason: str) -> NoReturn:
+    """Refuse a downgrade.
+
+    Raises:
+        SchemaError: Always, with the reason.
+    """
+    raise SchemaError(f"There is no way back: {reason}")
+
+
+async def _chunks(
+    connection: asyncpg.Connection[Any], table: str, lacking: str, key: str, rows: int
+) -> AsyncIterator[tuple[list[int], float]]:
+    """Yield the keys of each chunk, and the share of the table's keys that end with it."""
+    pick = f"SELECT {key} FROM {table} WHERE {key} > $1::bigint AND ({lacking}) ORDER BY {key} LIMIT $2::int"  # noqa: S608
+    async with connection.transaction(readonly=True):
+        last = await connection.fetchval(f"SELECT max({key}) FROM {table}")  # noqa: S608
+    after = -(2**63)
+    while True:
+        async with connection.transaction(readonly=True):
+            keys = [row[0] for row in await connection.fetch(pick, after, rows)]
+        if not keys:
+            return
+        after = keys[-1]
+        yield keys, min(1.0, after / max(last, 1))
+
+
+async def _changed(
+    connection: asyncpg.Connection[Any], change: str, keys: list[int], run: Run
+) -> list[tuple[int, str]]:
+    """Change the rows with these keys. Return those that cannot be changed, each with the name of its error."""
+    try:
+        async with connection.transaction():
+            await connection.execute(run.bounds(_STATEMENT_TIMEOUT))
+            await connection.execute(change, keys)
+    except asyncpg.PostgresError as error:
+        if (error.sqlstate or "")[:2] not in _OF_A_ROW:
+            raise
+        if len(keys) == 1:
+            return [(keys[0], type(error).__name__)]
+        half = len(keys) // 2
+        refused = await _changed(connection, change, keys[:half], run)
+        if len(refused) < _MOST_REFUSED:
+            refused += await _changed(connection, change, keys[half:], run)
+        return refused
+    return []
+
+
+@asynccontextmanager
+async def _seeing_all_rows(connection: asyncpg.Connection[Any], tables: Sequence[str], run: Run) -> AsyncIterator[None]:
+    """Let the owner of tables see and change all of their rows, where forced row-level security keeps it from that.
+
+    By a policy, which is made and dropped in a moment: to take FORCE away would hold everybody up for the whole block.
+    A run that is killed leaves the policy behind, and the next run makes it anew and drops it.
+    """
+
+    async def execute(table: str, *statements: str) -> None:
+        async with connection.transaction():
+            await connection.execute(run.bounds(_STATEMENT_TIMEOUT))
+            for statement in (f"DROP POLICY IF EXISTS backfill ON {table}", *statements):
+                await connection.execute(statement)
+
+    async with connection.transaction(readonly=True):
+        bound = [table for table in tables if await connection.fetchval("SELECT row_security_active($1::text)", table)]
+    for table in bound:
+        await execute(table, f"CREATE POLICY backfill ON {table} TO CURRENT_USER USING (true) WITH CHECK (true)")
+    yield
+    for table in bound:
+        await execute(table)
+
+
+def _outside_of_the_transaction(work: Callable[[asyncpg.Connection[Any]], Awaitable[None]]) -> None:
+    """Commit what the step has done, and run `work` on its connection without a transaction.
+
+    It gets asyncpg's own connection: behind a transaction pooler, a statement outside of a transaction must be sent
+    in one piece, and SQLAlchemy sends two, to prepare it and to run it.
+    """
+    with op.get_context().autocommit_block():
+        driver = op.get_bind().connection.dbapi_connection
+        driver.run_async(work)  # type: ignore[union-attr]
