@@ -13,6 +13,8 @@ import asyncpg
 from todo_core.schema.migrate import migrate
 
 _TEMPLATE = "todo_template"
+NOT_KEPT = ("fsync", "synchronous_commit", "full_page_writes")
+"""Settings by which the shared server takes a commit for done before it is on disk."""
 
 
 @contextmanager
@@ -46,7 +48,7 @@ async def do_not_wait_for_the_disk(server: str) -> None:
     """Have a server take a commit for done before it is on disk: nothing here outlives a crash of PostgreSQL."""
     connection = await asyncpg.connect(server)
     try:
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        for setting in NOT_KEPT:
             await connection.execute(f"ALTER SYSTEM SET {setting} = off")
         await connection.execute("SELECT pg_reload_conf()")
     finally:

@@ -144,7 +144,7 @@ def _counts(rows: Mapping[str, int]) -> str:
 
 @app.command()
 def doctor() -> None:
-    """Check configuration, database, roles, row-level security and migrations; one line each."""
+    """Check issuers, server, roles and schema, a line each, and say how to mend what is wrong."""
     from todo_app.doctor import examine
 
     raise SystemExit(with_database(examine, load(), migrated=False))

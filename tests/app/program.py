@@ -27,6 +27,7 @@ import httpx2
 
 from tests.app.warm import Forked, fork
 from tests.contract.project import PACKAGES
+from tests.databases import NOT_KEPT
 
 TODO_MCP = str(Path(sys.executable).with_name("todo-mcp"))
 _IS_WARM = hasattr(os, "fork") and os.environ.get("TODO_TEST_STARTS") != "anew"
@@ -222,6 +223,13 @@ def logs(text: str) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in text.splitlines()]
     assert all(isinstance(line, dict) for line in found)
     return found
+
+
+def healthy(done: subprocess.CompletedProcess[str]) -> bool:
+    """Whether `doctor` found no fault but that the tests' shared server does not wait for its disk."""
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
+    assert done.returncode == bool(failed), done.stderr
+    return {line.split(":")[0] for line in failed} == {f"FAIL  setting {name}" for name in NOT_KEPT}
 
 
 def sentence(done: subprocess.CompletedProcess[str], code: int) -> str:

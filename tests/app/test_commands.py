@@ -15,7 +15,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from tests.app.program import TODO_MCP, Program, Serving, free_port, sentence
+from tests.app.program import TODO_MCP, Program, Serving, free_port, healthy, sentence
 from todo_core.identity.api_tokens import is_well_formed
 from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS
 
@@ -323,7 +323,7 @@ def test_every_command_finds_what_it_needs_in_a_new_process(program: Program) ->
     assert started.answer("migrate").startswith(NEWEST)
     token = started.answer("token", "create", "--user", "ann").strip()
     assert "ann" in started.answer("user", "list")
-    assert started.run("doctor").returncode == 0
+    assert healthy(started.run("doctor"))
     with started.serve() as serving, serving.http(token) as http:
         assert http.get("/api/v1/todos").json()["total"] == 0
 

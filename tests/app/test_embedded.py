@@ -24,7 +24,7 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.requirement("DB2", "OP1", "OP3", "ID6")
+@pytest.mark.requirement("DB2", "OP1", "OP3", "OP8", "ID6")
 async def test_serve_and_claude_desktop_share_the_embedded_database(folder: Path) -> None:
     program = Program(folder)
     with program.serve() as serving:
@@ -32,6 +32,7 @@ async def test_serve_and_claude_desktop_share_the_embedded_database(folder: Path
         with serving.http() as http:
             http.post("/api/v1/todos", json={"title": "Made in the browser"}).raise_for_status()
 
+        assert "FAIL" not in program.answer("doctor")
         desktop = serving.claude_desktop["mcpServers"]["todos"]
         server = StdioServerParameters(
             command=desktop["command"], args=desktop["args"], env=program.environment | desktop["env"], cwd=folder

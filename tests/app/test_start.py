@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.program import TODO_MCP, Program, another_project
+from tests.app.program import TODO_MCP, Program, another_project, healthy
 from tests.contract.project import ROOT
 from todo_app.__main__ import search_elsewhere_last
 
@@ -24,7 +24,7 @@ def test_commands_run_in_a_folder_with_the_same_names_that_is_on_the_path(
     astray = Program(another_project(program.folder), program.settings | {"PYTHONPATH": "."}, command)
 
     assert "up to date" in astray.answer("migrate")
-    assert "FAIL" not in astray.answer("doctor")
+    assert healthy(astray.run("doctor"))
 
 
 @pytest.mark.requirement("OP1")

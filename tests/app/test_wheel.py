@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.app.program import Program, another_project, tools_named
+from tests.app.program import Program, another_project, healthy, tools_named
 from tests.contract import markdown
 from tests.contract.project import PACKAGES, ROOT
 
@@ -87,4 +87,4 @@ def test_the_installed_program_migrates_with_the_steps_it_carries(installed: tup
     astray = Program(another_project(program.folder), program.settings | {"PYTHONPATH": "."}, installed)
 
     assert "up to date" in astray.answer("migrate")
-    assert "FAIL" not in astray.answer("doctor")
+    assert healthy(astray.run("doctor"))

@@ -121,7 +121,7 @@ def pooled(tmp_path: Path, ignored: str) -> Iterator[Program]:
             yield Program(tmp_path, {"TODO_DATABASE_URL": through, "TODO_DATABASE_POOLER": "on"})
 
 
-@pytest.mark.requirement("DB1", "OP2", "OW2")
+@pytest.mark.requirement("DB1", "OP2", "OP8", "OW2")
 @crossed(
     ignored={
         "strict": "",
@@ -133,6 +133,9 @@ def test_a_pooler_that_was_not_announced_is_noticed_before_anything_is_served(po
     done = pooled.configured(TODO_DATABASE_POOLER=setting).run("serve", "--port", str(free_port()), timeout=20)
 
     assert sentence(done, 2).startswith("TODO_DATABASE_POOLER must be on")
+    examined = pooled.configured(TODO_DATABASE_POOLER=setting).run("doctor")
+    assert examined.returncode == 1
+    assert "FAIL  pooler: TODO_DATABASE_POOLER must be on" in examined.stdout
 
 
 @pytest.mark.requirement("DB1", "OW1", "OW2")

@@ -1,0 +1,66 @@
+"""Check our roles, and who may take them on. Roles belong to the whole server: no catalogue of a database has them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from typing import Any, Final
+
+import asyncpg
+
+from todo_app.doctor.findings import Finding
+from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, JANITOR_ROLE
+
+SERVED: Final = (APP_ROLE, JANITOR_ROLE, ADMIN_ROLE)
+"""Roles that the server takes on."""
+ROLES: Final = (*SERVED, "todo_probe", "todo_search")
+"""All our roles. The owner of the tables takes on each: migrations make functions that the last two own."""
+
+_ROLES: Final = """
+SELECT rolname AS name,
+       rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication OR rolcanlogin AS is_powerful,
+       EXISTS (SELECT FROM pg_class WHERE relowner = r.oid) AS owns,
+       array(SELECT roleid::regrole::text FROM pg_auth_members WHERE member = r.oid ORDER BY 1) AS member_of,
+       pg_has_role(current_user, r.oid, {mode}) AS served_by_login,
+       relowner::regrole::text AS owner, pg_has_role(relowner, r.oid, {mode}) AS taken_on_by_owner
+FROM pg_roles r, pg_class c WHERE c.oid = 'public.alembic_version'::regclass AND rolname = ANY ($1::text[])
+"""
+
+
+async def present(connection: asyncpg.Connection[Any]) -> set[str]:
+    """Return those of our roles that are there."""
+    rows = await connection.fetch("SELECT rolname FROM pg_roles WHERE rolname = ANY ($1::text[])", [*ROLES])
+    return {row["rolname"] for row in rows}
+
+
+async def check(connection: asyncpg.Connection[Any], there: Collection[str]) -> AsyncIterator[Finding]:
+    """Check that each role is there, owns nothing, has no power, and can be used."""
+    # Since PostgreSQL 16 a member may be one without the right to SET ROLE.
+    mode = "'SET'" if connection.get_server_version().major >= 16 else "'MEMBER'"
+    rows = {row["name"]: row for row in await connection.fetch(_ROLES.format(mode=mode), [*ROLES])}
+    for role in ROLES:
+        if role not in there:
+            yield Finding(
+                False,
+                f"role {role}",
+                f"is missing; CREATE ROLE {role}, GRANT it to the owner of the tables, and run doctor again",
+            )
+        else:
+            yield Finding(*_judged(role, rows[role]))
+
+
+def _judged(role: str, row: asyncpg.Record) -> tuple[bool, str, str]:
+    subject = f"role {role}"
+    if row["is_powerful"] or row["owns"]:
+        return (
+            False,
+            subject,
+            "has powers or tables of its own; make it NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB"
+            " NOREPLICATION, owning nothing",
+        )
+    if row["member_of"]:
+        return False, subject, f"has the rights of others; REVOKE {', '.join(row['member_of'])} FROM {role}"
+    if role in SERVED and not row["served_by_login"]:
+        return False, subject, f"cannot be taken on; GRANT {role} TO the user of TODO_DATABASE_URL"
+    if not row["taken_on_by_owner"]:
+        return False, subject, f"cannot be taken on by migrations; GRANT {role} TO {row['owner']}"
+    return True, subject, "owns nothing and cannot bypass row-level security"
