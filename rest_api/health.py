@@ -32,9 +32,12 @@ async def healthz() -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Asks the database, as a request would, whether it is migrated, and for keys to check tokens with."""
+    """Asks whether requests would be served: by the database, and by the keys to check tokens with.
+
+    The answer is a few seconds old at most.
+    """
     core: Core = request.app.state.core
-    await core.ready()
+    await core.readiness.require()
     return Response('{"status":"ok"}', media_type="application/json")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from todo_core.boundary.operation import Caller
 from todo_core.identity.scopes import Scope
 from todo_core.models.tokens import TokenCreate
@@ -17,6 +19,19 @@ CREATE FUNCTION mistake() RETURNS trigger LANGUAGE plpgsql AS
 CREATE TRIGGER mistake BEFORE INSERT ON todos FOR EACH ROW EXECUTE FUNCTION mistake()
 """
 """Stands for a statement of ours that PostgreSQL refuses: no fault of the database, and none of the request."""
+
+
+class MovableClock:
+    """The present, moved on by what a test does not want to wait for."""
+
+    def __init__(self) -> None:
+        self._moved = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self._moved
+
+    def move(self, seconds: float) -> None:
+        self._moved += timedelta(seconds=seconds)
 
 
 async def token_of(caller: Caller, *scopes: Scope) -> str:

@@ -16,12 +16,12 @@ from todo_core.boundary.limits import Limits
 from todo_core.boundary.paging import Cursors
 from todo_core.errors import Unavailable
 from todo_core.queries import installation as queries
-from todo_core.schema.versions import serves
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.database import BEHIND_A_POOLER, Database
 from todo_core.storage.dsn import asyncpg_dsn
 from todo_core.upkeep.activity import Activity
 from todo_core.upkeep.purges import Purges
+from todo_core.upkeep.readiness import Readiness
 
 
 def utc_now() -> datetime:
@@ -40,6 +40,7 @@ class Core:
     cursors: Cursors
     activity: Activity
     purges: Purges
+    readiness: Readiness
     clock: Callable[[], datetime]
     zones: LRUCache[int, str] = field(default_factory=lambda: LRUCache(10_000))
     """By user id, the last known time zone. It may have changed since: compare it with the row that is read, and read
@@ -61,7 +62,8 @@ class Core:
             Unavailable: PostgreSQL cannot be reached.
             ConfigurationError: The database is not migrated.
         """
-        database = Database(settings, asyncpg_dsn(url))
+        dsn = asyncpg_dsn(url)
+        database = Database(settings, dsn)
         await database.open()
         try:
             cursors = Cursors(await _cursor_key(database))
@@ -69,24 +71,21 @@ class Core:
             purges = Purges(database, settings.trash_days)
             limits = Limits(settings)
             identity = Identity(settings, database, limits, clock)
-            async with activity.running(), aclosing(limits), aclosing(identity):
-                yield cls(settings, database, identity, limits, cursors, activity, purges, clock)
+            readiness = Readiness(settings, dsn, database, identity, clock)
+            async with (
+                activity.running(),
+                aclosing(limits),
+                aclosing(identity),
+                readiness.running(),
+            ):
+                yield cls(settings, database, identity, limits, cursors, activity, purges, readiness, clock)
         finally:
             await database.close()
 
-    async def ready(self) -> None:
-        """Return if requests can be served: the database is migrated, and there are keys to verify tokens with.
-
-        Raises:
-            Unavailable: The database cannot be reached or has another schema, or an issuer's keys are not known.
-        """
-        async with self.database.begin(read_only=True) as transaction:
-            if not serves(await transaction.value(queries.REVISION)):
-                raise Unavailable("The database has a schema that this version cannot serve on.")
-        await self.identity.ready()
-
 
 _NO_TABLES: Final = "The database has no todo-mcp tables; run `todo-mcp migrate`."
+_NOT_THERE: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError)
+"""What PostgreSQL says of a table, of a setting and of the role `todo_app` that are not there."""
 
 
 async def _cursor_key(database: Database) -> bytes:
@@ -100,10 +99,8 @@ async def _cursor_key(database: Database) -> bytes:
         async with database.begin(read_only=True, starting=True) as transaction:
             key: bytes = await transaction.value(queries.CURSOR_KEY)
             return key
-    except asyncpg.InvalidParameterValueError as error:  # there is no role `todo_app`
-        raise ConfigurationError(_NO_TABLES) from error
     except Unavailable as error:
-        if isinstance(error.__cause__, asyncpg.UndefinedTableError | asyncpg.UndefinedObjectError):
+        if isinstance(error.__cause__, _NOT_THERE):
             raise ConfigurationError(_NO_TABLES) from error
         if isinstance(error.__cause__, asyncpg.ProtocolViolationError):  # PgBouncer knows no `role` at the start
             raise ConfigurationError(BEHIND_A_POOLER) from error

@@ -52,6 +52,12 @@ class OwnPostgres:
                 process.send_signal(signal.SIGCONT)
         self._frozen = []
 
+    def ask_for_the_password_of(self, login: str) -> None:
+        """Let a role in with its password only; others may come as they are."""
+        access = Path(self._server.pgdata) / "pg_hba.conf"
+        access.write_text(f"local all {login} scram-sha-256\n" + access.read_text())
+        os.kill(self._server.get_pid(), signal.SIGHUP)
+
     def close(self) -> None:
         self.thaw()
         self._server.cleanup()

@@ -12,7 +12,7 @@ import jwt
 import pytest
 
 from tests.app.clients import GENERATIONS, over_http
-from tests.app.program import Program, Serving, logs
+from tests.app.program import Program, Serving, logs, until
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, MISTAKE
 
 PLANTED = "Planted-Title-8dc1"
@@ -147,6 +147,7 @@ def test_readiness_tells_a_database_that_is_behind_and_health_does_not_ask(logge
     with logged.serve() as serving, httpx2.Client(base_url=serving.url) as http:
         assert http.get("/readyz").status_code == 200
         _execute(logged, "UPDATE alembic_version SET version_num = '0000'")
+        until(lambda: http.get("/readyz").status_code == 503, 10, "readiness is refused")
         behind = http.get("/readyz")
         assert (behind.status_code, behind.json()["error_code"]) == (503, "unavailable")
         assert behind.headers["retry-after"]

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
+import httpx2
 import pytest
 from structlog.testing import capture_logs
 
 from tests.databases import drop_database, with_database
 from tests.faces import ADDRESS, FACES, FaceName, call, http_client, refused
-from tests.support import token_of
+from tests.support import MovableClock, token_of
 from todo_app.application import Application, build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
 from todo_core.schema.migrate import migrate
 from todo_core.settings import Settings
+from todo_core.upkeep.readiness import NOT_READY_FOR, READY_FOR
 
 LOST: Final = {"08003", None}
 """What a connection that was closed meanwhile says when it is used."""
@@ -43,6 +45,8 @@ class State:
     """SQL that ends it."""
     reads: bool = False
     """Whether reading still works."""
+    ready: bool = False
+    """Whether the server is ready all the same: other requests are served."""
     reconnect: bool = False
     """Whether only new connections see it."""
     lock: str | None = None
@@ -63,6 +67,7 @@ STATES: Final = {
         "ALTER DATABASE {database} RESET lock_timeout",
         reconnect=True,
         lock="todos",
+        ready=True,
     ),
     "a full disk": State(
         "53100",
@@ -71,6 +76,7 @@ STATES: Final = {
         " CREATE TRIGGER full_disk BEFORE INSERT ON todos FOR EACH ROW EXECUTE FUNCTION full_disk()",
         "DROP TRIGGER full_disk ON todos; DROP FUNCTION full_disk()",
         reads=True,
+        ready=True,  # in truth there is room on the disk
     ),
     "a grant on a table is gone": State(
         "42501", "REVOKE INSERT ON todos FROM todo_app", "GRANT INSERT ON todos TO todo_app", reads=True
@@ -114,9 +120,15 @@ class Ground:
     """A database that tests may break, and the application on it."""
 
     def __init__(
-        self, app: Application, admin: asyncpg.Connection[Any], server: asyncpg.Connection[Any], **names: str
+        self,
+        app: Application,
+        clock: MovableClock,
+        admin: asyncpg.Connection[Any],
+        server: asyncpg.Connection[Any],
+        **names: str,
     ) -> None:
         self.app = app
+        self.clock = clock
         self.core: Core = app.core
         self._admin = admin
         self._server = server
@@ -154,9 +166,10 @@ async def ground(postgres_url: str, settings: Settings) -> AsyncIterator[Ground]
     roles = "todo_app, todo_janitor, todo_admin"
     await admin.execute(f"CREATE ROLE {names['login']} LOGIN; GRANT {roles} TO {names['login']}")
     host = urlsplit(url)._replace(netloc=f"{names['login']}@{urlsplit(url).netloc.rpartition('@')[2]}")
-    app = build(settings, urlunsplit(host), ADDRESS)
+    clock = MovableClock()
+    app = build(settings, urlunsplit(host), ADDRESS, clock=clock)
     async with app.running():
-        yield Ground(app, admin, server, **names)
+        yield Ground(app, clock, admin, server, **names)
     await admin.close()
     await drop_database(postgres_url, names["database"])
     await server.execute(f"DROP ROLE {names['login']}")
@@ -187,6 +200,69 @@ async def test_a_fault_of_the_database_is_retryable_and_logged_in_one_line(
     assert causes <= {state.sqlstate, *(LOST if state.reconnect else ())}
     assert not CRASHES & {log["event"] for log in logs}
     assert not any("exc_info" in log for log in logs)
+
+
+@pytest.mark.requirement("OP8", "OP3")
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
+async def test_the_server_is_ready_in_no_state_in_which_requests_fail(state: State, ground: Ground, token: str) -> None:
+    async with http_client(ground.app, token) as http:
+        with capture_logs() as logs:
+            ground.clock.move(READY_FOR)
+            before = await _readiness(http)
+            async with ground.during(state):
+                assert await _try(http, "rest", *ADD) == "unavailable"
+                ground.clock.move(READY_FOR)
+                during = await _readiness(http)
+            ground.clock.move(NOT_READY_FOR)
+            after = await _readiness(http)
+
+    assert (before, during, after) == (True, state.ready, True)
+    assert not CRASHES & {log["event"] for log in logs}
+    assert not any("exc_info" in log for log in logs)
+
+
+@pytest.mark.requirement("OP8")
+async def test_what_a_request_met_counts_at_once_and_until_it_is_disproved(ground: Ground, token: str) -> None:
+    state = STATES["a grant on a table is gone"]
+    async with http_client(ground.app, token) as http:
+        ground.clock.move(READY_FOR)
+        async with ground.during(state):
+            told = [await _readiness(http)]  # nobody has met it yet, and a look does not show it
+            await _try(http, "rest", *ADD)
+            told.append(await _readiness(http))
+            ground.clock.move(NOT_READY_FOR)
+            told.append(await _readiness(http))
+        told.append(await _readiness(http))  # the answer of a moment ago
+        ground.clock.move(NOT_READY_FOR)
+        told.append(await _readiness(http))
+
+    assert told == [True, False, False, False, True]
+
+
+@pytest.mark.requirement("OP8", "OP4")
+async def test_a_server_that_gets_no_further_connection_serves_on_those_it_has(ground: Ground, token: str) -> None:
+    state = replace(STATES["too many connections"], reconnect=False)
+    async with http_client(ground.app, token) as http:
+        assert await _answered(STATES["read-only"], partial(_try, http, "rest", *LIST)) == "answered"
+        ground.clock.move(READY_FOR)
+        with capture_logs() as logs:
+            async with ground.during(state):
+                assert await _readiness(http)
+                assert await _try(http, "rest", *LIST) == "answered"
+
+    assert [log["sqlstate"] for log in logs if log["event"] == "database_unavailable"] == [state.sqlstate]
+
+
+async def _readiness(http: httpx2.AsyncClient) -> bool:
+    """Ask whether the server is ready, and check the form of the answer."""
+    response = await http.get("/readyz")
+    if response.status_code == 200:
+        return True
+    problem = response.json()
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert response.headers["content-type"] == "application/problem+json"
+    assert (problem["error_code"], problem["retryable"]) == ("unavailable", True)
+    return False
 
 
 async def _answered(state: State, ask: Callable[[], Awaitable[str]], *, wanted: bool = True) -> str:

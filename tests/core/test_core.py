@@ -8,16 +8,18 @@ import pytest
 
 from tests.core.support import CoreOpener, connected
 from tests.keys import KeyServer, ed_pair, key_set, page
+from tests.support import MovableClock
 from todo_core.core import Core
 from todo_core.errors import Unavailable
 from todo_core.schema import SCHEMA_REVISION
 from todo_core.schema.migrate import migrate
 from todo_core.settings import ConfigurationError
+from todo_core.upkeep.readiness import NOT_READY_FOR
 
 
 @pytest.mark.requirement("OP3")
 async def test_a_core_on_a_migrated_database_is_ready(core: Core) -> None:
-    await core.ready()
+    await core.readiness.require()
 
     assert core.clock().tzinfo is not None
 
@@ -33,13 +35,15 @@ async def test_a_database_that_was_never_migrated_is_a_configuration_error(
 
 @pytest.mark.requirement("OP3", "DB3")
 async def test_a_core_is_not_ready_at_another_migration(fresh_database_url: str, another_core: CoreOpener) -> None:
-    async with another_core(fresh_database_url) as core, connected(fresh_database_url) as admin:
+    clock = MovableClock()
+    async with another_core(fresh_database_url, clock=clock) as core, connected(fresh_database_url) as admin:
         await admin.execute("UPDATE alembic_version SET version_num = 'another'")
-        with pytest.raises(Unavailable):
-            await core.ready()
+        with pytest.raises(Unavailable, match="migration"):
+            await core.readiness.require()
 
         await admin.execute("UPDATE alembic_version SET version_num = $1", SCHEMA_REVISION)
-        await core.ready()
+        clock.move(NOT_READY_FOR)
+        await core.readiness.require()
 
 
 @pytest.mark.requirement("OP3", "ID1")
@@ -52,17 +56,17 @@ async def test_a_core_is_ready_once_the_keys_of_every_issuer_were_fetched(anothe
         ]
         async with another_core(issuers=issuers, clock=lambda: moment) as core:
             with pytest.raises(Unavailable, match="keys"):
-                await core.ready()
+                await core.readiness.require()
             assert server.requests == {"/one": 1, "/two": 1}
 
             server.pages["/two"] = page(key_set(ed_pair("two")))
-            moment += timedelta(seconds=1)
-            await core.ready()
+            moment += timedelta(seconds=NOT_READY_FOR)
+            await core.readiness.require()
             assert server.requests == {"/one": 1, "/two": 2}
 
             server.pages.clear()
             moment += timedelta(hours=1)
-            await core.ready()
+            await core.readiness.require()
 
 
 @pytest.mark.requirement("OP4")

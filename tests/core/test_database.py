@@ -114,7 +114,8 @@ async def test_a_request_leaves_nothing_behind_on_its_connection(
     async with another_core(database_pooler=pooler, database_pool_size=1) as core:
         me = replace(ann, core=core)
         with on_the_wire() as wire:
-            await core.ready()
+            async with core.database.begin():
+                pass
         before = tuple(await wire.connections[0].fetchrow(look))
 
         with on_the_wire() as wire:

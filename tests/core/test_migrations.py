@@ -408,7 +408,7 @@ async def test_an_owner_without_superuser_rights_migrates_and_serves(
     await migrate(owners_database_url)
 
     async with another_core(owners_database_url) as core, connected(owners_database_url) as owner:
-        await core.ready()
+        await core.readiness.require()
         mine, theirs = [replace(ann, core=core, principal=await core.identity.local(name)) for name in ("ann", "bob")]
         assert not await owner.fetchval("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
         (one,) = await add(mine, "hers")

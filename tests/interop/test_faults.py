@@ -26,6 +26,7 @@ from tests.app.postgres import OwnPostgres, own_postgres
 from tests.app.program import Program, Serving, free_port, until
 from tests.faces import call
 from tests.interop.load import Load, everything, nothing_lost_and_nothing_twice
+from todo_core.upkeep.readiness import READY_FOR
 
 pytestmark = pytest.mark.slow
 TIMEOUT_SECONDS = 1.0
@@ -111,13 +112,21 @@ async def test_a_database_that_restarts_loses_nothing_and_is_back_within_a_secon
             await load.reached(len(load.acknowledged) + 60)
 
         await load.run(8, restart())
-        assert httpx2.get(f"{serving.url}/readyz").status_code == 200
+        until(lambda: httpx2.get(f"{serving.url}/readyz").status_code == 200, 2, "it is ready again")
 
     assert load.wrong == []
     assert load.told["rest 503"] > 0
     assert load.told["mcp unavailable"] + load.told["mcp 503"] > 0
     assert max(back) < 1.5, back
     await nothing_lost_and_nothing_twice(load, postgres.url)
+
+
+async def asked_in_time(http: httpx2.AsyncClient) -> httpx2.Response:
+    """Whether it is ready, told within a time limit of its own."""
+    began = time.monotonic()
+    answer = await http.get("/readyz")
+    assert time.monotonic() - began < TIMEOUT_SECONDS + 2
+    return answer
 
 
 @pytest.mark.requirement("OP4", "RS3", "MC4")
@@ -128,13 +137,13 @@ async def test_a_database_that_hangs_is_told_in_time_and_waited_for(program: Pro
         async def hang() -> None:
             await load.reached(30)
             postgres.freeze()
+            frozen = time.monotonic()
             # A server at full load: more requests wait than it has connections.
             await asyncio.sleep(2 * TIMEOUT_SECONDS)
             async with httpx2.AsyncClient(base_url=serving.url, timeout=30) as http:
-                began = time.monotonic()
-                answer = await http.get("/readyz")
+                while (answer := await asked_in_time(http)).status_code == 200:
+                    assert time.monotonic() - frozen < READY_FOR + 2, "the answer from before is still given"
                 assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-                assert time.monotonic() - began < TIMEOUT_SECONDS + 2
                 assert (await http.get("/healthz")).status_code == 200
             postgres.thaw()
             since, before = time.monotonic(), len(load.acknowledged)

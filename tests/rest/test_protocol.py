@@ -12,11 +12,12 @@ from rest_api.app import create_app
 from tests.databases import drop_database
 from tests.faces import ADDRESS, http_client
 from tests.rest.problems import problem
-from tests.support import token_of
+from tests.support import MovableClock, token_of
 from todo_app.application import build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
 from todo_core.settings import Settings
+from todo_core.upkeep.readiness import READY_FOR
 
 
 @pytest.mark.requirement("RS1")
@@ -128,13 +129,15 @@ async def test_healthz_answers_without_a_database() -> None:
 async def test_without_its_database_it_lives_but_is_not_ready_and_says_when_to_retry(
     settings: Settings, postgres_url: str, fresh_database_url: str
 ) -> None:
-    app = build(settings, fresh_database_url, ADDRESS)
+    clock = MovableClock()
+    app = build(settings, fresh_database_url, ADDRESS, clock=clock)
     async with app.running(), http_client(app, None) as http:
         assert (await http.get("/readyz")).json() == {"status": "ok"}
         core: Core = app.core
         token = await token_of(Caller(core, await core.identity.local("ann"), "test"))
 
         await drop_database(postgres_url, urlsplit(fresh_database_url).path.strip("/"))
+        clock.move(READY_FOR)
 
         assert (await http.get("/healthz")).status_code == 200
         for path in ("/readyz", "/api/v1/todos"):

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Text, column, select, table
+from sqlalchemy import Boolean, Text, cast, column, func, or_, select, table
 
 from todo_core.models.installation import Installation
 from todo_core.storage.statements import Statement
 
 _installation = Installation.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 
-REVISION = Statement(select(column("version_num", Text)).select_from(table("alembic_version")))
-"""Read the number of the migration that the database is at."""
+STATE = Statement(
+    select(
+        select(column("version_num", Text)).select_from(table("alembic_version")).scalar_subquery().label("revision"),
+        or_(func.pg_is_in_recovery(), cast(func.current_setting("default_transaction_read_only"), Boolean)).label(
+            "is_read_only"
+        ),
+    )
+)
+"""Read the number of the migration that the database is at, and whether it is a standby or refuses writes."""
+
+SMALL_MEMORY = Statement(select(func.set_config("work_mem", "64kB", True)))
+"""Have the rest of the transaction use temporary files for what does not fit into 64 kB."""
+
+SPILL = Statement(select(func.count().label("rows")).select_from(func.generate_series(1, 100_000).table_valued("n")))
+"""Write 1.4 MB into a temporary file, which is gone afterwards: a full disk refuses it (after `SMALL_MEMORY`)."""
 
 CURSOR_KEY = Statement(select(_installation.c.cursor_key))
 """Read the key that seals cursors."""

@@ -17,7 +17,7 @@ import asyncpg
 from todo_core.errors import Unavailable
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.dsn import is_behind_pooler
-from todo_core.storage.faults import RAISED, is_fault, log_fault
+from todo_core.storage.faults import MISSING, NO_WRITES, RAISED, is_fault, log_fault
 from todo_core.storage.statements import Statement
 
 APP_ROLE: Final = "todo_app"
@@ -95,6 +95,10 @@ class Transaction(Executor):
         arguments = statement.arguments(parameters | {"user_id": self.user_id})
         return await self._connection.fetch(statement.sql, *arguments)
 
+    async def fetch(self, sql: str) -> list[Row]:
+        """Run SQL about the database itself, such as `schema.catalogue` has it; nothing in it comes from a caller."""
+        return await self._connection.fetch(sql)
+
 
 class Reader(Executor):
     """Runs statements that only read, each in a transaction of its own: one round trip instead of three."""
@@ -125,14 +129,18 @@ class Reader(Executor):
 class Database:
     """The connection pool, used by `begin` for a transaction and by `read` without one."""
 
-    def __init__(self, settings: Settings, dsn: str) -> None:
+    def __init__(self, settings: Settings, dsn: str, *, reuse: bool = True) -> None:
         """Connect to nothing yet.
 
         Args:
             settings: Pool size, timeout and pooler.
             dsn: Connection string, as `asyncpg_dsn` returns it.
+            reuse: Whether a connection serves more than one transaction.
         """
         self.behind_pooler = is_behind_pooler(settings, dsn)
+        self.doubts: set[str] = set()
+        """SQLSTATEs, of `NO_WRITES` and `MISSING`, that requests have met and nothing has disproved since: faults that
+        a look at the database does not show (`upkeep.readiness`)."""
         session = {
             "role": APP_ROLE,
             "timezone": "UTC",
@@ -148,6 +156,7 @@ class Database:
             dsn,
             min_size=0,
             max_size=settings.database_pool_size,
+            max_queries=50_000 if reuse else 1,
             max_inactive_connection_lifetime=300,
             statement_cache_size=0 if self.behind_pooler else 1024,
             command_timeout=settings.database_timeout + 1,
@@ -167,6 +176,11 @@ class Database:
             await self._pool.close()
             return
         self._pool.terminate()
+
+    @property
+    def is_connected(self) -> bool:
+        """Return whether the pool has a connection, in use or not."""
+        return self._pool.get_size() > 0
 
     @property
     def _acquire_timeout(self) -> float | None:
@@ -199,7 +213,7 @@ class Database:
                 await self._pool.release(connection)
         except RAISED as error:
             if is_fault(error):
-                log_fault(error)
+                self._met(error)
                 raise Unavailable from error
             raise
 
@@ -259,9 +273,15 @@ class Database:
         except RAISED as error:
             if is_fault(error, read_only=read_only):
                 if not starting:
-                    log_fault(error)
+                    self._met(error)
                 raise Unavailable from error
             raise
+
+    def _met(self, error: BaseException) -> None:
+        """Log a fault, and remember it if a look at the database does not show it."""
+        log_fault(error)
+        if (state := getattr(error, "sqlstate", None)) in NO_WRITES | MISSING:
+            self.doubts.add(state)
 
     async def _give_up(self, connection: Connection) -> None:
         """Close a connection that does not answer: a ROLLBACK, or a polite good-bye, would hang with it.

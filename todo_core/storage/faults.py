@@ -46,8 +46,18 @@ _STATES: Final = frozenset(
     }
 )
 
+DISK_FULL: Final = "53100"
+NO_WRITES: Final = frozenset({"25006", DISK_FULL})
+"""SQLSTATEs of a database that takes no writes: read-only or a standby, and a full disk."""
+
+MISSING: Final = frozenset({"3F000", "42501", "42703", "42704", "42883", "42P01"})
+"""SQLSTATEs of a database that lacks something of ours: a schema, a grant, a column, a role, a function, a table."""
+
 _ROW_POLICY: Final = "ExecWithCheckOptions"
 """The function of PostgreSQL that refuses a row by a policy, with the SQLSTATE of missing grants."""
+
+_SETTING: Final = "call_string_check_hook"
+"""The function of PostgreSQL that refuses a value of a setting. All settings are ours: the role is gone."""
 
 _log = structlog.get_logger()
 
@@ -67,6 +77,8 @@ def is_fault(error: BaseException, *, read_only: bool = False) -> bool:
         return False
     if state == "25006" and read_only:
         return False
+    if state == "22023":  # from any other function: an argument that a statement cannot use
+        return error.server_source_function == _SETTING
     return state in _STATES or state[:2] in _CLASSES
 
 
