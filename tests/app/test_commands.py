@@ -300,7 +300,7 @@ def test_on_the_next_schema_there_is_nothing_to_do(program: Program) -> None:
 
     for command in (("migrate",), ("migrate", "--check")):
         assert program.answer(*command) == f"{following} (ahead of {SCHEMA_REVISION}, whose version serves on it)\n"
-    assert program.run("doctor").returncode == 0
+    assert healthy(program.run("doctor"))
     with program.serve():
         assert program.answer("token", "list")
 

@@ -116,7 +116,7 @@ FAULTS: Final = {
     "too far ahead": (
         f"UPDATE alembic_version SET version_num = '{AFTER_NEXT}'",  # noqa: S608
         f"UPDATE alembic_version SET version_num = '{SCHEMA_REVISION}'",  # noqa: S608
-        f"migrations: {AFTER_NEXT} is too new for this program, which serves {SCHEMA_REVISION}; install a newer",
+        f"migrations: {AFTER_NEXT}, not {SCHEMA_REVISION}; use a newer todo-mcp",
     ),
     "role missing": (
         "ALTER ROLE todo_janitor RENAME TO somebody",
@@ -376,7 +376,7 @@ async def test_a_database_one_version_ahead_is_fine_as_long_as_nothing_is_missin
         async with broken(admin, "REVOKE INSERT ON todos FROM todo_app", "GRANT INSERT ON todos TO todo_app"):
             failures = await doctor.failures()
 
-    assert f"ok    migrations: {NEXT}, one ahead of this program's {SCHEMA_REVISION}, which it serves, too" in lines
+    assert f"ok    migrations: {NEXT}, ahead of {SCHEMA_REVISION}, whose version serves on it" in lines
     assert {line[:6] for line in lines} == {"ok    "}
     assert failures == ["grants: missing; GRANT INSERT ON todos TO todo_app"]
 

@@ -109,7 +109,7 @@ async def test_what_only_the_purge_lacks_keeps_no_request_from_being_served(
     another_core: CoreOpener, fresh_database_url: str
 ) -> None:
     async with another_core(fresh_database_url) as core, connected(fresh_database_url) as admin:
-        await admin.execute("REVOKE DELETE ON todos FROM todo_janitor")
+        await admin.execute("REVOKE DELETE ON idempotency_keys FROM todo_janitor")
         with pytest.raises(Unavailable):
             await core.purges.purge()
 

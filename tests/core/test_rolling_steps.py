@@ -96,10 +96,10 @@ async def test_this_code_is_ready_on_its_schema_and_on_the_next_until_that_is_fi
     async with another_core(fresh_database_url) as core, connected(fresh_database_url) as admin:
         await admin.execute("UPDATE alembic_version SET version_num = $1", revision or "")
         if is_served:
-            await core.ready()
+            await core.readiness.require()
         else:
             with pytest.raises(Unavailable):
-                await core.ready()
+                await core.readiness.require()
 
 
 @pytest.mark.parametrize(
