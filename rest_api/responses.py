@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from http_edge import problems
 from rest_api.refusals import Problem
-from todo_core.boundary.results import Changed, Near, Page
+from todo_core.boundary.results import Changed, Feed, Near, Page
 from todo_core.errors import TodoError
 from todo_core.models.fields import Output, Shape
 
@@ -25,6 +25,19 @@ class PageRead(Output, Generic[Shape]):
     total: Annotated[int, Field(description="Rows that match, on all pages.")]
     page_size: Annotated[int, Field(description="Most rows a page can have.")]
     next_cursor: Annotated[str | None, Field(description="Leads to the next page; null on the last.")]
+
+
+class FeedRead(Output, Generic[Shape]):
+    """A page of a record that only grows."""
+
+    items: Annotated[list[Shape], Field(description="The rows.")]
+    page_size: Annotated[int, Field(description="Most rows a page can have.")]
+    has_more: Annotated[
+        bool, Field(description="Whether there are further rows: later ones after `since`, else earlier ones.")
+    ]
+    next_cursor: Annotated[
+        str | None, Field(description="The `since` of the next call; null when there are no rows at all.")
+    ]
 
 
 class ItemDone(Output, Generic[Shape]):
@@ -62,6 +75,17 @@ def page(found: Page[Any], *, near: bool = False) -> Response:
     }
     if near:
         body["near"] = None if found.near is None else _near(found.near)
+    return Response(orjson.dumps(body), media_type=JSON)
+
+
+def feed(found: Feed[Any]) -> Response:
+    """Return a page of a record that only grows (`FeedRead`)."""
+    body = {
+        "items": orjson.Fragment(found.json),
+        "page_size": found.page_size,
+        "has_more": found.has_more,
+        "next_cursor": found.next_cursor,
+    }
     return Response(orjson.dumps(body), media_type=JSON)
 
 

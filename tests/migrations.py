@@ -9,8 +9,9 @@ from typing import Final
 
 from tests.contract.project import ROOT
 from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS
+from todo_core.schema.versions import place
 
-NEXT: Final = f"{int(SCHEMA_REVISION) + 1:04}"
+NEXT: Final = f"{place(SCHEMA_REVISION).schema + 1:04}"
 """The revision of the example's step before the deploy."""
 BACKFILL: Final = f"{NEXT}_backfill"
 FINISH: Final = f"{NEXT}_finish"

@@ -124,7 +124,7 @@ def migrate(
 
 @app.command()
 def purge() -> None:
-    """Delete for good what has been in the trash longer than TODO_TRASH_DAYS, and expired retry answers."""
+    """Delete for good old trash (TODO_TRASH_DAYS), old changes (TODO_HISTORY_DAYS) and expired retry answers."""
     from rich.console import Console
 
     from todo_core.core import Core

@@ -68,7 +68,7 @@ class Core:
         try:
             cursors = Cursors(await _cursor_key(database))
             activity = Activity(database, clock)
-            purges = Purges(database, settings.trash_days)
+            purges = Purges(database, settings.trash_days, settings.history_days)
             limits = Limits(settings)
             identity = Identity(settings, database, limits, clock)
             readiness = Readiness(settings, dsn, database, identity, clock)

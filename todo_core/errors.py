@@ -15,6 +15,7 @@
     │   ├── UndoRefused
     │   ├── ConfirmationRequired
     │   └── RequestInProgress
+    ├── HistoryDeleted 410
     ├── TooManyRequests 429
     └── Unavailable 503
 
@@ -237,6 +238,19 @@ class ConfirmationRequired(Conflict):
         super().__init__(extra={"count": count})
         self.count = count
         """Todos that would go to the trash."""
+
+
+class HistoryDeleted(TodoError):
+    """Changes after the one you named are deleted: they are kept only for a time.
+
+    Read anew what you follow, then go on with the `since` given here.
+    """
+
+    code = "history_deleted"
+    status = 410
+
+    def __init__(self, since: int) -> None:
+        super().__init__(extra={"since": since})
 
 
 class RequestInProgress(Conflict):

@@ -135,6 +135,9 @@ class Settings(BaseSettings):
         default="UTC", description="IANA time zone given to a new user."
     )
     trash_days: int = Field(default=30, ge=0, le=3650, description="Days a todo stays in the trash before a purge.")
+    history_days: int | None = Field(
+        default=None, ge=1, le=36500, description="Days a change stays in the record before a purge. Unset: for ever."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged, as one JSON line each, on standard error."
     )

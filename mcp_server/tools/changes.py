@@ -29,6 +29,8 @@ async def list_changes(me: Me, filters: ChangeFilter) -> CallToolResult:
     content: dict[str, Any] = {"changes": [_short(change) for change in orjson.loads(page.json)]}
     if page.next_cursor is not None:
         content["since"] = int(page.next_cursor)
+    if page.has_more:
+        content["has_more"] = True
     return tool_results.payload(content)
 
 

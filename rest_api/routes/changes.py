@@ -11,7 +11,7 @@ from http_edge.urls import digits
 from rest_api import responses
 from rest_api.caller import Me, MeOnce
 from rest_api.declaring import Routes
-from rest_api.responses import ChangedRead, PageRead
+from rest_api.responses import ChangedRead, FeedRead
 from todo_core.models.changes import ChangeFilter, ChangeId, ChangeRead
 from todo_core.models.lists import ListRead
 from todo_core.models.tags import TagRead
@@ -24,9 +24,9 @@ routes = Routes("/changes", "changes")
 PathId = Annotated[ChangeId, BeforeValidator(digits)]
 
 
-@routes.expose(changes.list_, "GET", "", shape=PageRead[ChangeRead], summary="List changes")
+@routes.expose(changes.list_, "GET", "", shape=FeedRead[ChangeRead], summary="List changes")
 async def list_changes(me: Me, query: Annotated[ChangeFilter, Query()]) -> Response:
-    return responses.page(await me.perform(changes.list_, query))
+    return responses.feed(await me.perform(changes.list_, query))
 
 
 @routes.expose(changes.get, "GET", "/{change_id}", shape=ChangeRead, summary="Read a change")

@@ -18,6 +18,7 @@ import pytest
 from tests.app.program import TODO_MCP, Program, Serving, free_port, healthy, sentence
 from todo_core.identity.api_tokens import is_well_formed
 from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS
+from todo_core.schema.versions import place
 
 NEWEST = SCHEMA_STEPS[-1]
 COMMANDS = [
@@ -281,7 +282,7 @@ def answered(program: Program, answer: str, *command: str) -> int:
 )
 def test_a_database_of_a_later_version_is_one_line(program: Program, command: tuple[str, ...]) -> None:
     program.answer("migrate")
-    later = f"{int(SCHEMA_REVISION) + 2:04}"
+    later = f"{place(SCHEMA_REVISION).schema + 2:04}"
     set_revision(program, later)
 
     assert f"schema {later}, ahead of what this version serves on" in sentence(program.run(*command), 1)
@@ -295,7 +296,7 @@ def test_a_database_of_a_later_version_is_one_line(program: Program, command: tu
 @pytest.mark.requirement("OP2", "DB3")
 def test_on_the_next_schema_there_is_nothing_to_do(program: Program) -> None:
     program.answer("migrate")
-    following = f"{int(SCHEMA_REVISION) + 1:04}"
+    following = f"{place(SCHEMA_REVISION).schema + 1:04}"
     set_revision(program, following)
 
     for command in (("migrate",), ("migrate", "--check")):

@@ -25,11 +25,12 @@ from tests.databases import with_database
 from tests.keys import KeyServer, ed_pair, key_set, page
 from todo_app.doctor import examine
 from todo_core.core import utc_now
-from todo_core.schema import SCHEMA_REVISION, catalogue
+from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS, catalogue
 from todo_core.schema.migrate import migrate
+from todo_core.schema.versions import place
 from todo_core.settings import Settings
 
-NEXT, AFTER_NEXT = (f"{int(SCHEMA_REVISION) + ahead:04}" for ahead in (1, 2))
+NEXT, AFTER_NEXT = (f"{place(SCHEMA_REVISION).schema + ahead:04}" for ahead in (1, 2))
 INDEX: Final = (
     "CREATE INDEX ix_todos_parent ON public.todos USING btree (user_id, parent_id) WHERE (parent_id IS NOT NULL)"
 )
@@ -110,12 +111,12 @@ def test_all_is_well(patient: Program) -> None:
 FAULTS: Final = {
     "behind": (
         "UPDATE alembic_version SET version_num = '0000'",
-        f"UPDATE alembic_version SET version_num = '{SCHEMA_REVISION}'",  # noqa: S608  # our own number
+        f"UPDATE alembic_version SET version_num = '{SCHEMA_STEPS[-1]}'",  # noqa: S608  # our own number
         f"migrations: 0000, not {SCHEMA_REVISION}; run `todo-mcp migrate`",
     ),
     "too far ahead": (
         f"UPDATE alembic_version SET version_num = '{AFTER_NEXT}'",  # noqa: S608
-        f"UPDATE alembic_version SET version_num = '{SCHEMA_REVISION}'",  # noqa: S608
+        f"UPDATE alembic_version SET version_num = '{SCHEMA_STEPS[-1]}'",  # noqa: S608
         f"migrations: {AFTER_NEXT}, not {SCHEMA_REVISION}; use a newer todo-mcp",
     ),
     "role missing": (
@@ -370,7 +371,7 @@ async def test_a_database_one_version_ahead_is_fine_as_long_as_nothing_is_missin
     doctor: Doctor, admin: asyncpg.Connection[Any]
 ) -> None:
     ahead = f"UPDATE alembic_version SET version_num = '{NEXT}'; GRANT DELETE ON todos TO todo_app"  # noqa: S608
-    back = f"UPDATE alembic_version SET version_num = '{SCHEMA_REVISION}'; REVOKE DELETE ON todos FROM todo_app"  # noqa: S608
+    back = f"UPDATE alembic_version SET version_num = '{SCHEMA_STEPS[-1]}'; REVOKE DELETE ON todos FROM todo_app"  # noqa: S608
     async with broken(admin, ahead, back):
         lines = await doctor.says()
         async with broken(admin, "REVOKE INSERT ON todos FROM todo_app", "GRANT INSERT ON todos TO todo_app"):

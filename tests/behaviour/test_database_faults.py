@@ -73,10 +73,10 @@ STATES: Final = {
         "53100",
         "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$;"
-        " CREATE TRIGGER full_disk BEFORE INSERT ON todos FOR EACH ROW EXECUTE FUNCTION full_disk()",
-        "DROP TRIGGER full_disk ON todos; DROP FUNCTION full_disk()",
+        " CREATE TRIGGER full_disk BEFORE INSERT ON todos FOR EACH ROW EXECUTE FUNCTION full_disk();"
+        " CREATE TRIGGER full_disk BEFORE UPDATE ON write_probe FOR EACH ROW EXECUTE FUNCTION full_disk()",
+        "DROP TRIGGER full_disk ON todos; DROP TRIGGER full_disk ON write_probe; DROP FUNCTION full_disk()",
         reads=True,
-        ready=True,  # in truth there is room on the disk
     ),
     "a grant on a table is gone": State(
         "42501", "REVOKE INSERT ON todos FROM todo_app", "GRANT INSERT ON todos TO todo_app", reads=True

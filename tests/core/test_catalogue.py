@@ -83,12 +83,14 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
     )
 
     assert [tuple(row) for row in tables] == [
+        ("todo_admin", "change_entries", "INSERT SELECT"),
         ("todo_admin", "changes", "INSERT SELECT"),
         ("todo_admin", "idempotency_keys", "INSERT SELECT UPDATE"),
         ("todo_admin", "users", "DELETE SELECT"),
         ("todo_app", "activity_days", "INSERT SELECT"),
         ("todo_app", "alembic_version", "SELECT"),
         ("todo_app", "api_tokens", "INSERT SELECT UPDATE"),
+        ("todo_app", "change_entries", "INSERT SELECT"),
         ("todo_app", "changes", "INSERT SELECT"),
         ("todo_app", "idempotency_keys", "INSERT SELECT UPDATE"),
         ("todo_app", "installation", "SELECT"),
@@ -98,6 +100,8 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
         ("todo_app", "todos", "INSERT SELECT UPDATE"),
         ("todo_app", "todos_id_seq", "USAGE"),
         ("todo_app", "users", "SELECT"),
+        ("todo_app", "write_probe", "SELECT"),
+        ("todo_janitor", "changes", "DELETE"),
         ("todo_janitor", "idempotency_keys", "DELETE"),
         ("todo_janitor", "lists", "DELETE"),
         ("todo_janitor", "tags", "DELETE"),
@@ -114,10 +118,13 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
                 [f"{name} INSERT" for name in ("issuer", "subject", *PROFILE)] + [f"{name} UPDATE" for name in PROFILE]
             ),
         ),
+        ("todo_app", "write_probe", "written_at UPDATE"),
+        ("todo_janitor", "changes", "id SELECT, user_id SELECT, at SELECT"),
         ("todo_janitor", "idempotency_keys", "created_at SELECT"),
         ("todo_janitor", "lists", "id SELECT, deleted_at SELECT"),
         ("todo_janitor", "tags", "id SELECT, deleted_at SELECT"),
         ("todo_janitor", "todos", "id SELECT, deleted_at SELECT"),
+        ("todo_janitor", "users", "id SELECT, changes_deleted_through SELECT, changes_deleted_through UPDATE"),
         ("todo_probe", "api_tokens", "id SELECT, user_id SELECT"),
         ("todo_probe", "changes", "id SELECT, user_id SELECT"),
         ("todo_probe", "lists", "id SELECT, user_id SELECT"),
@@ -173,6 +180,7 @@ async def test_an_admin_acts_as_one_user_where_things_are_written_and_sees_every
     assert own.startswith("(user_id = ( SELECT (NULLIF(current_setting('app.user_id'")
     assert [tuple(row) for row in policies] == [
         ("api_tokens", "counts", "PERMISSIVE", "SELECT", "true", None),
+        ("change_entries", "own_rows", "PERMISSIVE", "ALL", own, own),
         ("changes", "own_rows", "PERMISSIVE", "ALL", own, own),
         ("idempotency_keys", "own_rows", "PERMISSIVE", "ALL", own, own),
         ("todos", "counts", "PERMISSIVE", "SELECT", "true", None),
@@ -211,7 +219,11 @@ async def test_no_foreign_key_can_cross_owners(admin: asyncpg.Connection) -> Non
     )
 
     assert crossing == []
-    assert [(row["child"], row["confdeltype"]) for row in to_users] == [(table, b"c") for table in OWNED]
+    assert [(row["child"], row["confdeltype"]) for row in to_users] == [
+        (table, b"c")
+        for table in OWNED
+        if table != "change_entries"  # which go with their change
+    ]
 
 
 @pytest.mark.requirement("OW3")
@@ -219,11 +231,11 @@ async def test_no_foreign_key_can_cross_owners(admin: asyncpg.Connection) -> Non
 async def test_children_can_point_at_a_row_together_with_its_owner(table: str, admin: asyncpg.Connection) -> None:
     keys = await admin.fetch(
         "SELECT pg_get_constraintdef(oid) AS key FROM pg_constraint"
-        " WHERE conrelid = $1::text::regclass AND contype = 'u'",
+        " WHERE conrelid = $1::text::regclass AND contype IN ('u', 'p')",
         table,
     )
 
-    assert "UNIQUE (user_id, id)" in {row["key"] for row in keys}
+    assert {"UNIQUE (user_id, id)", "PRIMARY KEY (user_id, id)"} & {row["key"] for row in keys}
 
 
 @pytest.mark.requirement("OW2")

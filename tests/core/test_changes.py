@@ -8,16 +8,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio
+import asyncpg
 import orjson
 import pytest
 
 from tests.core.support import add, codes, row_of, titles_of, told
 from tests.support import token_of
 from todo_core.boundary.operation import Caller
+from todo_core.boundary.recording import CHUNK
 from todo_core.errors import NotFound, NotOwner, UndoRefused
 from todo_core.models.changes import ChangeFilter
+from todo_core.models.lists import ListCreate, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoRead
-from todo_core.operations import changes, todos, tokens
+from todo_core.operations import changes, lists, todos, tokens
 
 
 async def change_of(caller: Caller, change_id: int | None) -> dict[str, Any]:
@@ -80,7 +83,60 @@ async def test_what_changed_nothing_is_not_recorded(ann: Caller) -> None:
     refused = await ann.perform(todos.complete, [2**62])
 
     assert (unchanged.change_id, refused.change_id) == (None, None)
-    assert (await ann.perform(changes.list_, ChangeFilter())).total == 1
+    assert len(orjson.loads((await ann.perform(changes.list_, ChangeFilter())).json)) == 1
+
+
+@pytest.mark.requirement("SA2")
+async def test_each_row_of_a_change_is_a_row_of_the_record_with_the_lists_it_was_and_is_in(
+    ann: Caller, admin: asyncpg.Connection
+) -> None:
+    there = row_of(await ann.perform(lists.add, [ListCreate(name="there")]))["id"]
+    made = await ann.perform(todos.add, [TodoCreate(title="a", tags=["new"])])
+    (todo,) = told(made)
+    moved = await ann.perform(todos.update, [{"id": todo["id"], "list_id": there}])
+    renamed = await ann.perform(lists.update, [{"id": there, "name": "here"}])
+
+    async def entries(change_id: int | None) -> list[tuple[Any, ...]]:
+        rows = await admin.fetch(
+            "SELECT number, entity, entity_id, list_before, list_after FROM change_entries"
+            " WHERE user_id = $1 AND change_id = $2 ORDER BY number",
+            ann.principal.user_id,
+            change_id,
+        )
+        return [tuple(row) for row in rows]
+
+    ((_, tag, _, *tags_lists), *new) = await entries(made.change_id)
+    assert (tag, tags_lists) == ("tag", [None, None])
+    assert new == [(2, "todo", todo["id"], None, todo["list_id"])]
+    assert await entries(moved.change_id) == [(1, "todo", todo["id"], todo["list_id"], there)]
+    assert await entries(renamed.change_id) == [(1, "list", there, there, there)]
+
+
+@pytest.mark.requirement("SA2", "SA3")
+async def test_a_change_of_more_rows_than_one_statement_takes_is_recorded_in_order_and_undone(
+    ann: Caller, admin: asyncpg.Connection
+) -> None:
+    listed = row_of(await ann.perform(lists.add, [ListCreate(name="long")]))["id"]
+    await admin.execute(
+        "INSERT INTO todos (user_id, list_id, title) SELECT $1, $2, n::text FROM generate_series(1, $3::int) n",
+        ann.principal.user_id,
+        listed,
+        2 * CHUNK + 1,
+    )
+
+    deleted = await ann.perform(lists.delete, [listed], ListRemoval(todos="trash"))
+
+    entries = (await change_of(ann, deleted.change_id))["entries"]
+    assert [entry["entity"] for entry in entries].count("todo") == 2 * CHUNK + 1
+    assert len({entry["id"] for entry in entries if entry["entity"] == "todo"}) == 2 * CHUNK + 1
+    numbers = await admin.fetchval(
+        "SELECT array_agg(number ORDER BY number) FROM change_entries WHERE user_id = $1 AND change_id = $2",
+        ann.principal.user_id,
+        deleted.change_id,
+    )
+    assert numbers == [*range(1, len(entries) + 1)]
+    await ann.perform(changes.undo, deleted.change_id)
+    assert len(await titles_of(ann, list_id=listed, limit=200)) == 200
 
 
 @pytest.mark.requirement("SA4")
@@ -88,18 +144,15 @@ async def test_changes_since_a_change_come_in_order_and_page_by_page(ann: Caller
     made = [(await ann.perform(todos.add, [TodoCreate(title=str(n))])).change_id for n in range(5)]
     await add(bob, "bob's")
 
-    async def since(cursor: str | int) -> tuple[list[int], str | None]:
-        page = await ann.perform(changes.list_, ChangeFilter(since=int(cursor), limit=2))
-        return [change["id"] for change in orjson.loads(page.json)], page.next_cursor
+    async def page(**wanted: Any) -> tuple[list[int], bool, str | None]:
+        page = await ann.perform(changes.list_, ChangeFilter(**wanted, limit=2))
+        return [change["id"] for change in orjson.loads(page.json)], page.has_more, page.next_cursor
 
-    first, cursor = await since(0)
-    assert (first, cursor) == (made[:2], str(made[1]))
-    assert cursor is not None
-    assert await since(cursor) == (made[2:4], str(made[3]))
-    assert await since(str(made[4])) == ([], str(made[4]))
-    latest = await ann.perform(changes.list_, ChangeFilter(limit=2))
-    assert [change["id"] for change in orjson.loads(latest.json)] == [made[4], made[3]]
-    assert latest.total == 5
+    assert await page(since=0) == (made[:2], True, str(made[1]))
+    assert await page(since=made[1]) == (made[2:4], True, str(made[3]))
+    assert await page(since=made[2]) == (made[3:], False, str(made[4]))
+    assert await page(since=made[4]) == ([], False, str(made[4]))
+    assert await page() == ([made[4], made[3]], True, str(made[4]))
 
 
 @pytest.mark.requirement("OW4", "SA4")
@@ -170,6 +223,22 @@ async def test_undo_is_refused_as_a_whole_when_a_later_change_is_in_the_way(ann:
 
     assert refused.value.as_dict()["id"] == second
     assert await todos_of(ann) == before
+
+
+@pytest.mark.requirement("SA3")
+async def test_what_is_in_the_way_is_the_latest_change_that_still_stands(ann: Caller) -> None:
+    (todo,) = await add(ann, "one")
+    changed = await ann.perform(todos.update, [{"id": todo, "title": "two"}])
+    await ann.perform(todos.update, [{"id": todo, "title": "three"}])
+    described = await ann.perform(todos.update, [{"id": todo, "description": "stands, too"}])
+    undone = await ann.perform(todos.complete, [todo])
+    await ann.perform(changes.undo, undone.change_id)
+    await ann.perform(todos.update, [{"id": (await add(ann, "another"))[0], "title": "later"}])
+
+    with pytest.raises(UndoRefused) as refused:
+        await ann.perform(changes.undo, changed.change_id)
+
+    assert refused.value.as_dict()["blocked_by"] == described.change_id
 
 
 @pytest.mark.requirement("SA3")

@@ -9,6 +9,7 @@ from todo_core.errors import (
     Conflict,
     FieldError,
     Forbidden,
+    HistoryDeleted,
     IdempotencyKeyReused,
     InsufficientScope,
     InvalidInput,
@@ -40,6 +41,7 @@ TREE: dict[type[TodoError], tuple[int, str]] = {
     UndoRefused: (409, "undo_refused"),
     ConfirmationRequired: (409, "confirmation_required"),
     RequestInProgress: (409, "request_in_progress"),
+    HistoryDeleted: (410, "history_deleted"),
     TooManyRequests: (429, "rate_limited"),
     Unavailable: (503, "unavailable"),
 }

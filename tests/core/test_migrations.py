@@ -143,14 +143,27 @@ async def columns_of(url: str) -> Columns:
     return found
 
 
+_ENTRIES_IN_ARRAYS = """
+    SELECT c.id, e.* FROM changes c CROSS JOIN LATERAL ROWS FROM (
+        json_to_recordset(c.entries) AS (entity text, id bigint, before json, after json)
+    ) WITH ORDINALITY AS e (entity, id, before, after, number) ORDER BY c.id, e.number
+"""
+_ENTRIES_IN_ROWS = """
+    SELECT change_id, entity, entity_id, before, after, number::bigint FROM change_entries ORDER BY change_id, number
+"""
+
+
 async def rows_in(url: str, columns: Columns) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table, in these columns."""
+    """Every row of every table, in these columns; of the changes their entries, in whichever form they are."""
+    is_array = "entries" in (await columns_of(url))["changes"]
     found = {}
     async with connected(url) as connection:
         for name, names in columns.items():
-            asked = Statement(select(*map(column, names)).select_from(table(name)))
+            kept = [column(one) for one in names if (name, one) != ("changes", "entries")]
+            asked = Statement(select(*kept).select_from(table(name)))
             found[name] = sorted((tuple(row) for row in await connection.fetch(asked.sql)), key=repr)
-    return found
+        entries = await connection.fetch(_ENTRIES_IN_ARRAYS if is_array else _ENTRIES_IN_ROWS)
+    return found | {"entries": [tuple(row) for row in entries]}
 
 
 async def left_behind(url: str) -> set[str]:
@@ -223,6 +236,7 @@ async def test_0002_keeps_every_row_of_a_populated_0001_and_its_users_go_on(
         "changes": 2,
         "idempotency_keys": 2,
         "installation": 1,
+        "entries": 2,
     }
 
     await migrate(url, finish=True)

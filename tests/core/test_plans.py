@@ -29,7 +29,17 @@ from todo_core.operations import changes, lists, search, tags, todos
 pytestmark = [pytest.mark.requirement("DB5"), pytest.mark.slow]
 
 ROWS: Final = int(os.environ.get("TODO_TEST_PLANS_ROWS", "60000"))
-LARGE: Final = {"todos", "changes", "todo_tags", "lists", "tags", "idempotency_keys", "users", "activity_days"}
+LARGE: Final = {
+    "todos",
+    "changes",
+    "change_entries",
+    "todo_tags",
+    "lists",
+    "tags",
+    "idempotency_keys",
+    "users",
+    "activity_days",
+}
 """Tables that hold everybody's rows."""
 
 _SEED: Final = f"""
@@ -46,7 +56,11 @@ JOIN (
 ) owner ON owner.n = CASE WHEN i % 10 = 0 THEN 1 ELSE 1 + i % owner.of END;
 INSERT INTO todo_tags (user_id, todo_id, tag_id)
 SELECT user_id, todos.id, tags.id FROM todos JOIN tags USING (user_id) WHERE todos.id % 3 = 0 AND tags.name = 'tag';
-INSERT INTO changes (user_id, operation, via, entries) SELECT user_id, 'todos.add', 'plans', '[]' FROM todos;
+WITH recorded AS (
+    INSERT INTO changes (user_id, operation, via) SELECT user_id, 'todos.add', 'plans' FROM todos RETURNING user_id, id
+)
+INSERT INTO change_entries (user_id, change_id, number, entity, entity_id, after)
+SELECT user_id, id, 1, 'todo', id % 1000, '{{}}' FROM recorded;
 INSERT INTO activity_days (user_id, day)
 SELECT id, current_date - n FROM users, generate_series(1, 30) n WHERE issuer = 'plans';
 INSERT INTO idempotency_keys (user_id, key, fingerprint, reply)

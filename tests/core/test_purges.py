@@ -28,7 +28,8 @@ from tests.core.support import (
 )
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
-from todo_core.errors import UndoRefused
+from todo_core.errors import HistoryDeleted, NotFound, UndoRefused
+from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListCreate, ListRemoval
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import changes, lists, tags, todos
@@ -135,7 +136,7 @@ async def test_much_of_every_kind_goes_in_short_transactions(ann: Caller, admin:
         purged = await ann.core.purges.purge(lambda so_far: seen.append({**so_far}))
 
     assert await left_of(ann, admin) == NOTHING
-    assert {kind: count >= 5 for kind, count in purged.items()} == dict.fromkeys(purged, True)
+    assert {kind: count >= 5 for kind, count in purged.items()} == dict.fromkeys(purged, True) | {"changes": False}
     for table in ("todos", "lists", "tags"):
         assert wire.sent.count(getattr(queries, table.upper()).sql) >= 3
     assert seen[-1] == purged
@@ -259,9 +260,9 @@ async def test_a_mistaken_purge_cannot_reach_a_living_todo(admin: asyncpg.Connec
         "SELECT title FROM todos",
         "SELECT reply FROM idempotency_keys",
         "UPDATE todos SET deleted_at = now()",
-        "SELECT FROM users",
-        "SELECT FROM changes",
-        "DELETE FROM changes",
+        "SELECT email FROM users",
+        "SELECT operation FROM changes",
+        "DELETE FROM change_entries",
         "SELECT FROM api_tokens",
         "SELECT require_active(1, NULL)",
         "UPDATE users SET suspended_at = NULL",
@@ -326,3 +327,47 @@ async def test_a_purge_that_loses_against_a_request_does_not_stop_the_server(
         tasks.cancel_scope.cancel()
 
     assert await titles_of(ann) == ["first", "second"]
+
+
+# --- the record --------------------------------------------------------------------------------
+
+_CHANGED_AGO = "UPDATE changes SET at = now() - $2::interval WHERE id = ANY ($1)"
+
+
+@pytest.mark.requirement("SA2", "SA4")
+async def test_the_record_ends_where_a_setting_says_so_and_tells_who_missed_something(
+    ann: Caller, bob: Caller, admin: asyncpg.Connection, another_core: CoreOpener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purges, "CHANGES", 2)
+    made = [(await ann.perform(todos.add, [TodoCreate(title=str(n))])).change_id for n in range(5)]
+    (bobs,) = await add(bob, "bob's")
+    await admin.execute(_CHANGED_AGO, made[:3], timedelta(days=7, seconds=1))
+    await admin.execute(_CHANGED_AGO, made[3:], timedelta(days=7, minutes=-1))
+
+    async with another_core(history_days=7) as core:
+        assert (await core.purges.purge())["changes"] >= 3
+        assert (await core.purges.purge())["changes"] == 0
+        me = replace(ann, core=core)
+        with pytest.raises(NotFound, match="kept for 7 days"):
+            await me.perform(changes.undo, made[0])
+
+    kept = orjson.loads((await ann.perform(changes.list_, ChangeFilter())).json)
+    assert [change["id"] for change in kept] == made[:2:-1]
+    assert await admin.fetchval("SELECT count(*) FROM change_entries WHERE change_id = ANY ($1)", made) == 2
+    for since in (0, made[1]):
+        with pytest.raises(HistoryDeleted) as told:
+            await ann.perform(changes.list_, ChangeFilter(since=since))
+        assert told.value.as_dict()["since"] == made[4]
+    assert len(orjson.loads((await ann.perform(changes.list_, ChangeFilter(since=made[2]))).json)) == 2
+    assert len(orjson.loads((await bob.perform(changes.list_, ChangeFilter(since=0))).json)) == 1
+    assert bobs
+
+
+@pytest.mark.requirement("SA2")
+async def test_the_record_is_kept_for_ever_unless_a_setting_ends_it(ann: Caller, admin: asyncpg.Connection) -> None:
+    made = await ann.perform(todos.add, [TodoCreate(title="a")])
+    await admin.execute(_CHANGED_AGO, [made.change_id], timedelta(days=4000))
+
+    assert (await ann.core.purges.purge())["changes"] == 0
+
+    assert len(orjson.loads((await ann.perform(changes.list_, ChangeFilter())).json)) == 1

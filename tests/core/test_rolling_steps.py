@@ -77,10 +77,8 @@ async def unlike(url: str) -> int:
     ("revision", "is_served"),
     [
         (None, False),
-        (f"{int(SCHEMA_REVISION) - 1:04}_finish", False),
-        (SCHEMA_REVISION, True),
-        (f"{SCHEMA_REVISION}_backfill", True),
-        (f"{SCHEMA_REVISION}_finish", True),
+        (f"{place(SCHEMA_REVISION).schema - 1:04}_finish", False),
+        *((step, place(step) >= place(SCHEMA_REVISION)) for step in SCHEMA_STEPS),
         (NEXT, True),
         (BACKFILL, True),
         (FINISH, False),

@@ -74,7 +74,7 @@ def _literal(value: Any) -> str:
     if isinstance(value, bool | int):
         return str(value)
     if isinstance(value, list):
-        value = "{" + ",".join(json.dumps(str(item)) for item in value) + "}"
+        value = "{" + ",".join("NULL" if item is None else json.dumps(str(item)) for item in value) + "}"
     if isinstance(value, datetime):
         value = value.isoformat()
     return "'" + str(value).replace("'", "''") + "'"

@@ -128,10 +128,7 @@ async def everything(url: str) -> tuple[list[tuple[int, str]], list[int]]:
         rows = [(row["id"], row["title"]) for row in await connection.fetch("SELECT id, title FROM todos")]
         recorded = [
             row["id"]
-            for row in await connection.fetch(
-                "SELECT (entry ->> 'id')::bigint AS id FROM changes, json_array_elements(entries) AS entry"
-                " WHERE entry ->> 'entity' = 'todo'"
-            )
+            for row in await connection.fetch("SELECT entity_id AS id FROM change_entries WHERE entity = 'todo'")
         ]
     finally:
         await connection.close()

@@ -51,7 +51,7 @@ async def test_changes_come_in_pages_whose_cursor_is_the_next_since(http: httpx2
     rest = (await http.get("/api/v1/changes", params={"since": page["next_cursor"], "limit": 200})).json()
 
     assert page["page_size"] == 2
-    assert page["total"] == 4  # the token is a change too
+    assert (page["has_more"], rest["has_more"]) == (True, False)
     assert [str(change["id"]) for change in page["items"] + rest["items"]][1:] == made
     assert rest["next_cursor"] == made[-1]
 

@@ -21,13 +21,12 @@ import structlog
 from todo_core.boundary import idempotency
 from todo_core.boundary.authentication import Principal
 from todo_core.boundary.limits import TellBudget
+from todo_core.boundary.recording import record
 from todo_core.boundary.results import Changed
 from todo_core.errors import Conflict, InsufficientScope, NotForApps, Suspended, TodoError, Unauthenticated, Unavailable
 from todo_core.identity.scopes import Scope
-from todo_core.queries import changes as queries
-from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, RETRYABLE, Executor, Role, Row, Transaction
+from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, RETRYABLE, Executor, Role, Row
 from todo_core.storage.statements import Statement
-from todo_core.text import json_text
 
 if TYPE_CHECKING:
     from todo_core.core import Core
@@ -296,7 +295,9 @@ class Caller:
                     return first_answer  # type: ignore[return-value]  # what an operation that changes returns
             result = await operation.run(Tx(self, transaction), *args, **kwargs)
             assert isinstance(result, Changed)  # what an operation that changes returns
-            await self._record(transaction, operation, result)
+            result.change_id = await record(
+                transaction, result, operation=operation.name, via=self.via, client=self.client, token_id=token_id
+            )
             if key is not None:
                 await idempotency.keep(transaction, key, fingerprint, result)
         return result
@@ -313,16 +314,3 @@ class Caller:
                 raise _RehearsedError
         assert result is not None
         return replace(result, secret=None, dry_run=True)  # type: ignore[return-value]  # as above
-
-    async def _record(self, transaction: Transaction, operation: Operation[P, R], result: Changed[Any]) -> None:
-        if not result.touched:
-            return
-        result.change_id = await transaction.value(
-            queries.RECORD,
-            operation=operation.name,
-            via=self.via,
-            client=self.client,
-            token_id=self.principal.token_id,
-            undoes=result.undoes,
-            entries=json_text([row.as_entry() for row in result.touched]),
-        )

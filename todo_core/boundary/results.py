@@ -47,6 +47,17 @@ class Page(Generic[Shape]):
 
 
 @dataclass(frozen=True, slots=True)
+class Feed(Generic[Shape]):
+    """A page of a record that only grows, as a JSON array: nobody counts all of it."""
+
+    json: str
+    page_size: int
+    has_more: bool
+    """Whether there are further rows in the direction of the page."""
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """One item of a write that was accepted."""
 
@@ -81,11 +92,6 @@ class Touched:
     before: str | None
     """JSON, as `after` is."""
     after: str
-
-    def as_entry(self) -> dict[str, Any]:
-        """Return the row as an entry of the change record (`ChangeEntry`), ready for orjson."""
-        before = None if self.before is None else orjson.Fragment(self.before)
-        return {"entity": self.entity, "id": self.id, "before": before, "after": orjson.Fragment(self.after)}
 
 
 @dataclass(slots=True)

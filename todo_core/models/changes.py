@@ -6,28 +6,40 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from sqlalchemy import BigInteger, CheckConstraint, Column, LargeBinary, Text, UniqueConstraint, column, func
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    column,
+    func,
+)
 from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 
-from todo_core.models.fields import Id, Input, Limit, Output, id_column, instant_column, owner_column
+from todo_core.models.fields import Id, Input, Limit, Output, instant_column, owner_column
 
 
 class Change(SQLModel, table=True):
-    """An operation that changed something, with every row it touched before and after.
+    """An operation that changed something; the rows that it touched are in `change_entries`.
 
     The ids of one user's changes are in commit order, because the user's writes are serialized.
     """
 
     __tablename__ = "changes"
     __table_args__ = (
-        UniqueConstraint("user_id", "id"),
-        UniqueConstraint("user_id", "undoes"),
+        Index("ix_changes_id", "id"),
+        Index("uq_changes_undoes", "user_id", "undoes", unique=True, postgresql_where=column("undoes").is_not(None)),
     )
 
-    id: int = TableField(sa_column=id_column())
-    user_id: int = TableField(sa_column=owner_column())
+    user_id: int = TableField(sa_column=owner_column(primary_key=True))
+    id: int = TableField(sa_column=Column(BigInteger, Identity(always=False), primary_key=True))
     at: datetime = TableField(sa_column=instant_column(now=True))
     operation: str = TableField(sa_type=Text)
     """Name of the operation, such as `todos.add`."""
@@ -39,8 +51,32 @@ class Change(SQLModel, table=True):
     """The API token that was used, if any."""
     undoes: int | None = TableField(sa_type=BigInteger)
     """The change that this one reverts; a change is reverted once at most."""
-    entries: list[dict[str, Any]] = TableField(sa_column=Column(JSON, nullable=False))
-    """The rows that changed: objects with `entity`, `id`, `before` (null for a new row) and `after`."""
+
+
+class ChangedRow(SQLModel, table=True):
+    """A row that a change touched, before and after."""
+
+    __tablename__ = "change_entries"
+    __table_args__ = (
+        ForeignKeyConstraint(["user_id", "change_id"], ["changes.user_id", "changes.id"], ondelete="CASCADE"),
+        Index("ix_change_entries_entity", "user_id", "entity", "entity_id", "change_id"),
+    )
+
+    user_id: int = TableField(sa_type=BigInteger, primary_key=True)
+    change_id: int = TableField(sa_type=BigInteger, primary_key=True)
+    number: int = TableField(sa_type=Integer, primary_key=True)
+    """Its place within the change, from 1."""
+    entity: str = TableField(sa_type=Text)
+    """What kind of row: an `Entity`."""
+    entity_id: int = TableField(sa_type=BigInteger)
+    list_before: int | None = TableField(sa_type=BigInteger)
+    """The list that a todo was in, or the list itself; null for other rows and for a new one."""
+    list_after: int | None = TableField(sa_type=BigInteger)
+    """The list that a todo is in, or the list itself; null for other rows."""
+    before: dict[str, Any] | None = TableField(sa_column=Column(JSON(none_as_null=True)))
+    """The row before; null for a new one."""
+    after: dict[str, Any] = TableField(sa_column=Column(JSON, nullable=False))
+    """The row after."""
 
 
 class IdempotencyKey(SQLModel, table=True):

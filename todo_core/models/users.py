@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Text, UniqueConstraint, column, func
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Text, UniqueConstraint, column, func, text
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 from typing_extensions import TypedDict
@@ -64,6 +64,8 @@ class User(SQLModel, table=True):
     updated_at: datetime = TableField(sa_column=instant_column(now=True))
     version: int = TableField(sa_column=version_column())
     default_list_id: int | None = TableField(sa_type=BigInteger)
+    changes_deleted_through: int = TableField(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
+    """The latest change that the purge deleted; 0 while all are kept."""
 
 
 def _known_locale(tag: str) -> str:

@@ -7,18 +7,17 @@ from typing import Any
 
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
-from todo_core.boundary.results import Changed, Found, Page
-from todo_core.errors import NotFound, NotOwner, UndoRefused
+from todo_core.boundary.results import Changed, Feed, Found
+from todo_core.errors import HistoryDeleted, NotFound, NotOwner, TodoError, UndoRefused
 from todo_core.models.changes import ChangeFilter, ChangeRead
 from todo_core.queries import changes as queries
 from todo_core.queries import reverting
 from todo_core.rules.reverting.entries import Entries
 from todo_core.rules.reverting.steps import can_revert, revert
-from todo_core.text import json_text
 
 
-@operation(effect="reads", scope="todos:read")
-async def list_(tx: Tx, wanted: ChangeFilter) -> Page[ChangeRead]:
+@operation(effect="reads", scope="todos:read", raises=(HistoryDeleted,))
+async def list_(tx: Tx, wanted: ChangeFilter) -> Feed[ChangeRead]:
     """List what changed: by whom, when, before and after.
 
     With `since`, everything after that change in the order it was committed, nothing missed: the
@@ -27,8 +26,11 @@ async def list_(tx: Tx, wanted: ChangeFilter) -> Page[ChangeRead]:
     row = await tx.one(
         queries.LATEST if wanted.since is None else queries.SINCE, limit=wanted.limit, since=wanted.since
     )
+    if wanted.since is not None and wanted.since < row["deleted_through"]:
+        newest = (await tx.one(queries.LATEST, limit=1))["last"]
+        raise HistoryDeleted(newest or row["deleted_through"])
     last = row["last"] if row["last"] is not None else wanted.since
-    return Page(row["rows"], row["total"], wanted.limit, None if last is None else str(last))
+    return Feed(row["rows"], wanted.limit, row["more"], None if last is None else str(last))
 
 
 @operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
@@ -36,7 +38,7 @@ async def get(tx: Tx, change_id: int) -> Found[ChangeRead]:
     """Read one change, with every row it touched before and after."""
     row = await tx.row(queries.ONE, id=change_id)
     if row is None:
-        raise (await missing(tx, "change", [change_id]))[change_id]
+        raise await _absent(tx, change_id)
     return Found(row["row"])
 
 
@@ -49,7 +51,7 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     """
     rows = await tx.rows(reverting.ENTRIES, id=change_id)
     if not rows:
-        raise (await missing(tx, "change", [change_id]))[change_id]
+        raise await _absent(tx, change_id)
     if (undone_by := rows[0]["undone_by"]) is not None:
         raise UndoRefused("It is undone already.", extra={"undone_by": undone_by})
     entries = Entries(rows)
@@ -58,6 +60,17 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     try:
         reverted = await revert(tx, entries)
     except UndoRefused as refused:
-        blocked_by = await tx.value(queries.BLOCKING, id=change_id, touching=json_text([refused.extra]))
+        blocked_by = await tx.value(
+            queries.BLOCKING, id=change_id, entity=refused.extra["entity"], entity_id=refused.extra["id"]
+        )
         raise UndoRefused(refused.detail, extra=refused.extra | {"blocked_by": blocked_by}) from None
     return replace(reverted, undoes=change_id)
+
+
+async def _absent(tx: Tx, change_id: int) -> TodoError:
+    """Return the error for a change that the user does not have."""
+    error = (await missing(tx, "change", [change_id]))[change_id]
+    days = tx.core.settings.history_days
+    if isinstance(error, NotFound) and days is not None:
+        return NotFound(f"There is no such change, or not any more: changes are kept for {days} days.")
+    return error

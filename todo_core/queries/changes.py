@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    FromClause,
+    Insert,
     Integer,
+    Select,
     Text,
     and_,
     case,
-    cast,
+    column,
     func,
     insert,
     literal_column,
     or_,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSON, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, aggregate_order_by
 
-from todo_core.models.changes import Change, ChangeRead
+from todo_core.models.changes import Change, ChangedRow, ChangeEntry, ChangeRead
+from todo_core.models.users import User
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
-_change = Change.__table__  # type: ignore[attr-defined]
+_change = Change.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_row = ChangedRow.__table__  # type: ignore[attr-defined]
+_user = User.__table__  # type: ignore[attr-defined]
 _undo = _change.alias("undo")
+_me = parameter("user_id", BigInteger())
+_id = parameter("id", BigInteger())
+
+LOOK_BACK: Final = 100
+"""How many later changes of a row are looked at for the one that keeps an undo from it."""
 
 
 def _opposite(recorded: str, field: str, verb: str) -> tuple[ColumnElement[bool], ColumnElement[str]]:
     """Return the condition that `recorded` was the opposite, since it cleared a moment of some row; and that verb."""
-    entry = func.json_array_elements(_change.c.entries).column_valued("entry")
-    before, after = (entry.op("#>>")(literal_column(f"'{{{when},{field}}}'")) for when in ("before", "after"))
-    cleared = select(literal_column("1")).where(before.is_not(None), after.is_(None)).correlate(_change).exists()
-    return and_(_change.c.operation == literal_column(f"'{recorded}'"), cleared), literal_column(f"'{verb}'")
+    touched = _row.alias()
+    before, after = (moment.op("->>")(literal_column(f"'{field}'")) for moment in (touched.c.before, touched.c.after))
+    cleared: Select[Any] = select(literal_column("1")).where(*_of_change(touched), before.is_not(None), after.is_(None))
+    return (
+        and_(_change.c.operation == literal_column(f"'{recorded}'"), cleared.correlate(_change).exists()),
+        literal_column(f"'{verb}'"),
+    )
+
+
+def _of_change(touched: Any) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a row was touched by the change of the enclosing query."""
+    return touched.c.user_id == _change.c.user_id, touched.c.change_id == _change.c.id
 
 
 _OPERATION = case(
@@ -40,80 +61,141 @@ _OPERATION = case(
     else_=_change.c.operation,
 )
 """What happened, by its own verb: older versions recorded these pairs under one name each (decision 21)."""
-_READ = json_object(ChangeRead, _change.c, undone_by=_undo.c.id, operation=_OPERATION)
+_ENTRY = json_object(ChangeEntry, _row.c, id=_row.c.entity_id)
+_ENTRIES = (
+    select(func.coalesce(func.json_agg(aggregate_order_by(_ENTRY, _row.c.number)), literal_column("'[]'::json")))
+    .where(*_of_change(_row))
+    .correlate(_change)
+    .scalar_subquery()
+)
+_READ = json_object(ChangeRead, _change.c, undone_by=_undo.c.id, operation=_OPERATION, entries=_ENTRIES)
 _WITH_UNDO = _change.outerjoin(_undo, (_undo.c.user_id == _change.c.user_id) & (_undo.c.undoes == _change.c.id))
 
 
-def _list(newest_first: bool) -> Statement:
+def _page(newest_first: bool) -> Statement:
     rows = select(_READ.label("row"), _change.c.id.label("id")).select_from(_WITH_UNDO).where(mine(Change))
     if newest_first:
         rows = rows.order_by(_change.c.id.desc())
     else:
         rows = rows.where(_change.c.id > parameter("since", BigInteger())).order_by(_change.c.id)
     page = rows.limit(parameter("limit", Integer())).subquery()
+    beyond = _change.alias("beyond")
+    is_beyond = beyond.c.id < func.min(page.c.id) if newest_first else beyond.c.id > func.max(page.c.id)
+    more = select(literal_column("1")).where(mine(beyond), is_beyond).correlate(page).exists()
     return Statement(
         select(
             func.coalesce(func.json_agg(page.c.row), literal_column("'[]'::json")).label("rows"),
             func.max(page.c.id).label("last"),
-            select(func.count()).select_from(_change).where(mine(Change)).scalar_subquery().label("total"),
+            more.label("more"),
+            select(_user.c.changes_deleted_through).where(_user.c.id == _me).scalar_subquery().label("deleted_through"),
         ).select_from(page)
     )
 
 
-LATEST = _list(newest_first=True)
-"""Read the latest changes, newest first, at most `limit` of them. Reads `uq_changes_user_id_id`.
+LATEST = _page(newest_first=True)
+"""Read the latest changes, newest first, at most `limit` of them. Reads `pk_changes`.
 
-Columns: `rows`, a JSON array of `ChangeRead`; `last`, the newest change's id; `total`, of all changes.
+Columns: `rows`, a JSON array of `ChangeRead`; `last`, the newest change's id; `more`, whether there are older ones;
+`deleted_through`, the latest change that the purge deleted, 0 if none.
 """
 
-SINCE = _list(newest_first=False)
-"""Read the changes after the change `since` in the order of commits, at most `limit`. Columns as in `LATEST`."""
+SINCE = _page(newest_first=False)
+"""Read the changes after the change `since` in the order of commits, at most `limit`. Columns as in `LATEST`; `more`
+tells whether there are later ones."""
 
-ONE = Statement(
-    select(_READ.label("row"))
-    .select_from(_WITH_UNDO)
-    .where(mine(Change), _change.c.id == parameter("id", BigInteger()))
+ONE = Statement(select(_READ.label("row")).select_from(_WITH_UNDO).where(mine(Change), _change.c.id == _id))
+"""Read the change with an `id`, as `ChangeRead`. Reads `pk_changes` and `uq_changes_undoes`."""
+
+_touching = (
+    select(_change.c.id, _change.c.undoes)
+    .join(_row, and_(*_of_change(_row)))
+    .where(
+        mine(_row),
+        _row.c.entity == parameter("entity", Text()),
+        _row.c.entity_id == parameter("entity_id", BigInteger()),
+        _row.c.change_id > _id,
+    )
+    .order_by(_row.c.change_id.desc())
+    .limit(literal_column(str(LOOK_BACK)))
+    .subquery("touching")
 )
-"""Read the change with an `id`, as `ChangeRead`. Reads `uq_changes_user_id_id` and `uq_changes_user_id_undoes`."""
-
-_later = _change.alias("later")
 _reverted = _change.alias("reverted")
-_touching = and_(
-    mine(_later),
-    _later.c.id > parameter("id", BigInteger()),
-    cast(_later.c.entries, JSONB).contains(parameter("touching", JSONB())),
-)
 _stands = and_(
-    or_(_later.c.undoes.is_(None), _later.c.undoes < parameter("id", BigInteger())),
-    ~select(_reverted.c.id).where(mine(_reverted), _reverted.c.undoes == _later.c.id).exists(),
+    or_(_touching.c.undoes.is_(None), _touching.c.undoes < _id),
+    ~select(_reverted.c.id).where(mine(_reverted), _reverted.c.undoes == _touching.c.id).exists(),
 )
-BLOCKING = Statement(
-    select(func.coalesce(func.max(_later.c.id).filter(_stands), func.max(_later.c.id))).where(_touching)
-)
+BLOCKING = Statement(select(func.coalesce(func.max(_touching.c.id).filter(_stands), func.max(_touching.c.id))))
 """Find the change that keeps the change `id` from being undone: the latest one after it to the same row.
 
-One that still stands comes before one that was itself undone. `touching`: the row, as a JSON array that the change's
-entries contain, such as `[{"entity": "todo", "id": 1}]`.
+One that still stands comes before one that was itself undone; only the latest `LOOK_BACK` are looked at. `entity` and
+`entity_id`: the row. Reads `ix_change_entries_entity`.
 """
 
 
-RECORD = Statement(
+def _entries(change_id: ColumnElement[int], already: ColumnElement[int], source: FromClause | None = None) -> Insert:
+    """Insert entries of a change, from one array for each column of the rows that it touched.
+
+    Args:
+        change_id: The change.
+        already: How many entries it has.
+        source: Where `change_id` comes from, if it is a column.
+    """
+    # Arrays of text alone: asyncpg would have to ask for any other array's type, on each new connection.
+    arrays = (parameter(name, ARRAY(Text())) for name in ("entities", "entity_ids", "befores", "afters"))
+    columns = (column(name, Text()) for name in ("entity", "entity_id", "before", "after"))
+    touched = func.unnest(*arrays).table_valued(*columns, with_ordinality="n").render_derived("touched")
+    entity_id = touched.c.entity_id.cast(BigInteger)
+    before, after = touched.c.before.cast(JSON), touched.c.after.cast(JSON)
+    values = {
+        "user_id": _me,
+        "change_id": change_id,
+        "number": already + touched.c.n,
+        "entity": touched.c.entity,
+        "entity_id": entity_id,
+        "list_before": _list_of(touched.c.entity, entity_id, before),
+        "list_after": _list_of(touched.c.entity, entity_id, after),
+        "before": before,
+        "after": after,
+    }
+    rows = select(*(value.label(name) for name, value in values.items()))
+    rows = rows.select_from(touched if source is None else touched.join(source, literal_column("true")))
+    return insert(_row).from_select(list(values), rows)
+
+
+def _list_of(entity: ColumnElement[str], entity_id: ColumnElement[int], state: Any) -> ColumnElement[int]:
+    """Return the list that a row belonged to in a state: a todo's, a list itself, null for others and for no state."""
+    return case(
+        (entity == literal_column("'todo'"), state.op("->>")(literal_column("'list_id'")).cast(BigInteger)),
+        (and_(entity == literal_column("'list'"), state.is_not(None)), entity_id),
+    )
+
+
+_recorded = (
     insert(_change)
     .values(
-        user_id=parameter("user_id", BigInteger()),
+        user_id=_me,
         operation=parameter("operation", Text()),
         via=parameter("via", Text()),
         client=parameter("client", Text()),
         token_id=parameter("token_id", BigInteger()),
         undoes=parameter("undoes", BigInteger()),
-        entries=parameter("entries", JSON()),
         at=func.statement_timestamp(),
     )
     .returning(_change.c.id)
+    .cte("recorded")
 )
-"""Record a change that is about to be committed, and return its id.
+RECORD = Statement(
+    select(_recorded.c.id).add_cte(_entries(_recorded.c.id, literal_column("0"), _recorded).cte("entries"))
+)
+"""Record a change that is about to be committed with the rows that it touched, and return its id.
 
 `operation`: its name. `via`: the transport, and the tool if there is one. `client`: the client's name for itself.
-`token_id`: the API token, if there is one. `undoes`: the change that this one undoes. `entries`: a JSON array of rows
-with their state before and after.
+`token_id`: the API token, if there is one. `undoes`: the change that this one undoes. `entities`, `entity_ids`,
+`befores` and `afters`: the rows, in order, with their state before (null for a new one) and after.
+"""
+
+RECORD_MORE = Statement(_entries(_id, parameter("already", BigInteger())))
+"""Record further rows that the change `id` touched, which has so many entries `already`.
+
+`entities`, `entity_ids`, `befores` and `afters`: the rows, as in `RECORD`.
 """

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Text, cast, column, func, or_, select, table
+from sqlalchemy import Boolean, Text, cast, column, func, or_, select, table, update
 
-from todo_core.models.installation import Installation
+from todo_core.models.installation import Installation, WriteProbe
 from todo_core.storage.statements import Statement
 
 _installation = Installation.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_write_probe = WriteProbe.__table__  # type: ignore[attr-defined]
 
 STATE = Statement(
     select(
@@ -24,6 +25,9 @@ SMALL_MEMORY = Statement(select(func.set_config("work_mem", "64kB", True)))
 
 SPILL = Statement(select(func.count().label("rows")).select_from(func.generate_series(1, 100_000).table_valued("n")))
 """Write 1.4 MB into a temporary file, which is gone afterwards: a full disk refuses it (after `SMALL_MEMORY`)."""
+
+WRITE = Statement(update(_write_probe).values(written_at=func.now()).returning(_write_probe.c.id))
+"""Write the row that is there to be written."""
 
 CURSOR_KEY = Statement(select(_installation.c.cursor_key))
 """Read the key that seals cursors."""

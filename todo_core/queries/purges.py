@@ -1,6 +1,7 @@
 """What nobody can reach any more, deleted for good, in SQL, as `todo_janitor`.
 
-Its row-level security shows only what is in the trash, deleted lists and tags, and expired answers.
+Its row-level security shows only what is in the trash, deleted lists and tags, expired answers, and changes older than
+a day.
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    or_,
     select,
+    update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from todo_core.models.changes import IdempotencyKey
+from todo_core.models.changes import Change, IdempotencyKey
 from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag
 from todo_core.models.todos import Todo
+from todo_core.models.users import User
 from todo_core.queries.idempotency import LIFETIME
 from todo_core.storage.statements import Statement, parameter
 
@@ -33,6 +37,8 @@ _todo = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _list = TodoList.__table__  # type: ignore[attr-defined]
 _tag = Tag.__table__  # type: ignore[attr-defined]
 _answer = IdempotencyKey.__table__  # type: ignore[attr-defined]
+_change = Change.__table__  # type: ignore[attr-defined]
+_user = User.__table__  # type: ignore[attr-defined]
 _INSTANT = DateTime(timezone=True)
 _LOCK: Final = (literal_column("1953457263", Integer), literal_column("1", Integer))
 """The key of the lock of purges. Keys of two numbers are apart from those of one, which users' writes have."""
@@ -105,4 +111,40 @@ ANSWERS = Statement(
 
 `since`: where the chunk before ended, so that none passes by what the others have deleted.
 Columns: how many (`count`), and the moment of the `last`. Reads `ix_idempotency_keys_created_at`.
+"""
+
+_first = (
+    select(_change.c.user_id, _change.c.id, _change.c.at)
+    .where(_change.c.id > parameter("after", BigInteger()))
+    .order_by(_change.c.id)
+    .limit(parameter("chunk", Integer()))
+    .cte("oldest")
+)
+_past = (
+    delete(_change)
+    .where(_change.c.user_id == _first.c.user_id, _change.c.id == _first.c.id, _change.c.at < _before)
+    .returning(_change.c.user_id, _change.c.id)
+    .cte("past")
+)
+_latest = select(_past.c.user_id, func.max(_past.c.id).label("id")).group_by(_past.c.user_id).subquery("latest")
+_remembered = (
+    update(_user)
+    .where(_user.c.id == _latest.c.user_id)
+    .values(changes_deleted_through=func.greatest(_user.c.changes_deleted_through, _latest.c.id))
+    .cte("remembered")
+)
+CHANGES = Statement(
+    select(
+        select(func.count()).select_from(_past).scalar_subquery().label("count"),
+        func.max(_first.c.id).label("last"),
+        or_(func.count() < parameter("chunk", Integer()), func.bool_or(_first.c.at >= _before)).label("is_last"),
+    )
+    .select_from(_first)
+    .add_cte(_remembered)
+)
+"""Delete the changes that were made before the moment `before`, of the `chunk` ones that follow the id `after`.
+
+Their users remember the latest. Reads `ix_changes_id`.
+Columns: how many were deleted (`count`), the id of the `last` one looked at, and whether the chunk `is_last`: it has a
+younger change. Ids follow the time but for those of the same seconds, which are left to the next purge.
 """

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Text, column, func, select, true
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy import BigInteger, select
 
-from todo_core.models.changes import Change
+from todo_core.models.changes import Change, ChangedRow
 from todo_core.storage.statements import Statement, mine, parameter
 
-_change = Change.__table__  # type: ignore[attr-defined]  # SQLModel sets it
-_undo = _change.alias("undo")
-_entry = (
-    func.json_to_recordset(_change.c.entries)
-    .table_valued(column("entity", Text), column("id", BigInteger), column("before", JSON), column("after", JSON))
-    .render_derived(name="entry", with_types=True)
-)
-_undone = (_undo.c.user_id == _change.c.user_id) & (_undo.c.undoes == _change.c.id)
+_row = ChangedRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_undo = Change.__table__.alias("undo")  # type: ignore[attr-defined]
+_id = parameter("id", BigInteger())
+_undone_by = select(_undo.c.id).where(mine(_undo), _undo.c.undoes == _id).scalar_subquery()
 
 ENTRIES = Statement(
-    select(_undo.c.id.label("undone_by"), *_entry.c)
-    .select_from(_change.outerjoin(_undo, _undone).join(_entry, true()))
-    .where(mine(Change), _change.c.id == parameter("id", BigInteger()))
+    select(_undone_by.label("undone_by"), _row.c.entity, _row.c.entity_id.label("id"), _row.c.before, _row.c.after)
+    .where(mine(_row), _row.c.change_id == _id)
+    .order_by(_row.c.number)
 )
 """Read the rows that the change `id` touched, in its order; no row where there is no such change.
 
 Columns: `entity` and `id`; `before` and `after`, JSON, `before` null for a row that the change made; and in each row
-`undone_by`, the change that reverted it. Reads `uq_changes_user_id_id` and `uq_changes_user_id_undoes`.
+`undone_by`, the change that reverted it. Reads `pk_change_entries` and `uq_changes_undoes`.
 """

@@ -6,11 +6,11 @@ Code of two neighbouring versions serves while they run (`docs/decisions/0023-mi
 
 from typing import Final
 
-SCHEMA_STEPS: Final = ("0004",)
+SCHEMA_STEPS: Final = ("0005", "0005_backfill", "0005_finish")
 """The revisions of the newest schema, in their order. A test compares them with `migrations/versions/`."""
 
-SCHEMA_REVISION: Final = SCHEMA_STEPS[0]
-"""The revision that this code needs: the newest schema's step before the deploy."""
+SCHEMA_REVISION: Final = "0005_backfill"
+"""The first revision that this code serves on: it reads entries as rows only, also those of older changes."""
 
 
 class SchemaError(Exception):

@@ -1,7 +1,7 @@
 """Delete for good what nobody can reach any more: old trash, deleted lists and tags, expired answers for retries.
 
 Purges run as `todo_janitor`. Row-level security shows this role nothing else, so that a mistake here cannot delete a
-todo outside the trash. The change record stays.
+todo outside the trash. The change record stays, unless `TODO_HISTORY_DAYS` ends it.
 
 Each transaction deletes a chunk, and holds the lock of purges: of several processes one purges at a time. A server
 purges for a minute at most, and goes on after a pause until nothing is left.
@@ -34,6 +34,8 @@ START_SECONDS: Final = 300
 """Most seconds until its first turn. It waits for a random part of them: servers are often started together."""
 CHUNK: Final = 5_000
 """Answers that one transaction deletes: it takes about a tenth of a second."""
+CHANGES: Final = 1_000
+"""Changes that one transaction deletes, each with the rows of its record."""
 FOUND: Final = 100_000
 """Most rows that are looked for at once, for many transactions: each search passes by what was deleted before."""
 
@@ -71,18 +73,20 @@ class _BusyError(Exception):
 class Purges:
     """Deletes old trash and expired answers, on request and once an hour."""
 
-    def __init__(self, database: Database, trash_days: int) -> None:
+    def __init__(self, database: Database, trash_days: int, history_days: int | None) -> None:
         """Delete nothing yet.
 
         Args:
             database: Where the rows are.
             trash_days: Days after which trash is deleted.
+            history_days: Days after which changes are deleted; None keeps them.
         """
         self._database = database
         self._age = timedelta(days=trash_days)
+        self._history = None if history_days is None else timedelta(days=history_days)
 
     async def purge(self, tell: Told = lambda _: None) -> dict[str, int]:
-        """Delete all old trash and expired answers, and return the number of todos, lists, tags and answers.
+        """Delete all old trash and expired answers, and return how many of each kind.
 
         Args:
             tell: Is told how far it is.
@@ -125,7 +129,7 @@ class Purges:
             _BusyError: Another process has the lock.
             Unavailable: The database cannot be reached.
         """
-        purged = dict.fromkeys([*(kind.name for kind in _KINDS), "answers"], 0)
+        purged = dict.fromkeys([*(kind.name for kind in _KINDS), "answers", "changes"], 0)
         async with aclosing(self._chunks(lock)) as chunks:
             async for name, count in chunks:
                 purged[name] += count
@@ -149,6 +153,13 @@ class Purges:
         while count >= CHUNK:
             count, since = await self._delete(lock, queries.ANSWERS, since=since, chunk=CHUNK)
             yield "answers", count
+        if self._history is not None:
+            before, last, is_last = await self._read(queries.BEFORE, age=self._history), 0, False
+            while not is_last:
+                count, last, is_last = await self._delete(
+                    lock, queries.CHANGES, before=before, after=last, chunk=CHANGES
+                )
+                yield "changes", count
 
     async def _read(self, statement: Statement, **parameters: Any) -> Any:
         """Return the value of a statement, in a transaction that reads only."""

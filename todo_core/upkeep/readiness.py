@@ -24,7 +24,7 @@ from todo_core.schema import catalogue
 from todo_core.schema.versions import serves
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.database import APP_ROLE, Database, Transaction
-from todo_core.storage.faults import DISK_FULL, MISSING, RAISED, log_fault
+from todo_core.storage.faults import DISK_FULL, MISSING, NO_WRITES, RAISED, log_fault
 
 READY_FOR: Final = 3.0
 """Seconds for which the answer is kept that requests can be served."""
@@ -136,6 +136,8 @@ async def _check(transaction: Transaction, doubts: Collection[str]) -> None:
     if not MISSING.isdisjoint(doubts) and (lacking := await _lacking(transaction)):
         _log.warning("schema_lacks", names=lacking[:5], count=len(lacking))
         raise Unavailable("The database lacks something of this version's schema.")
+    if not NO_WRITES.isdisjoint(doubts) and not await transaction.rows(queries.WRITE):
+        raise Unavailable("The database lacks the row that readiness writes.")
     if DISK_FULL in doubts:
         await transaction.rows(queries.SMALL_MEMORY)
         await transaction.rows(queries.SPILL)

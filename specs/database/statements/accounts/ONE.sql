@@ -22,7 +22,8 @@ WITH one AS (
         users.created_at AS created_at,
         users.updated_at AS updated_at,
         users.version AS version,
-        users.default_list_id AS default_list_id
+        users.default_list_id AS default_list_id,
+        users.changes_deleted_through AS changes_deleted_through
     FROM users
     WHERE users.issuer != 'urn:todo-mcp:operator' AND users.id = $1::BIGINT
 )

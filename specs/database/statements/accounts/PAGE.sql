@@ -29,7 +29,8 @@ WITH page AS (
         users.created_at AS created_at,
         users.updated_at AS updated_at,
         users.version AS version,
-        users.default_list_id AS default_list_id
+        users.default_list_id AS default_list_id,
+        users.changes_deleted_through AS changes_deleted_through
     FROM users
     WHERE
         users.issuer != 'urn:todo-mcp:operator'

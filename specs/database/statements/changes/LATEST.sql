@@ -1,6 +1,7 @@
--- Read the latest changes, newest first, at most `limit` of them. Reads `uq_changes_user_id_id`.
+-- Read the latest changes, newest first, at most `limit` of them. Reads `pk_changes`.
 --
--- Columns: `rows`, a JSON array of `ChangeRead`; `last`, the newest change's id; `total`, of all changes.
+-- Columns: `rows`, a JSON array of `ChangeRead`; `last`, the newest change's id; `more`, whether there are older ones;
+-- `deleted_through`, the latest change that the purge deleted, 0 if none.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -9,12 +10,18 @@
 -- Columns:
 --   rows json
 --   last bigint
---   total bigint
+--   more boolean
+--   deleted_through bigint
 
 SELECT
     coalesce(json_agg(anon_1.row), '[]'::json) AS rows,
     max(anon_1.id) AS last,
-    (SELECT count(*) AS count_1 FROM changes WHERE changes.user_id = $1::BIGINT) AS total
+    EXISTS (
+        SELECT 1
+        FROM changes AS beyond
+        WHERE beyond.user_id = $1::BIGINT AND beyond.id < min(anon_1.id)
+    ) AS more,
+    (SELECT users.changes_deleted_through FROM users WHERE users.id = $1::BIGINT) AS deleted_through
 FROM (
     SELECT
         (
@@ -29,10 +36,12 @@ FROM (
                             AND (
                                 EXISTS (
                                     SELECT 1
-                                    FROM json_array_elements(changes.entries) AS entry
+                                    FROM change_entries AS change_entries_1
                                     WHERE
-                                        (entry #>> '{before,completed_at}') IS NOT NULL
-                                        AND (entry #>> '{after,completed_at}') IS NULL
+                                        change_entries_1.user_id = changes.user_id
+                                        AND change_entries_1.change_id = changes.id
+                                        AND (change_entries_1.before ->> 'completed_at') IS NOT NULL
+                                        AND (change_entries_1.after ->> 'completed_at') IS NULL
                                 )
                             )
                         )
@@ -42,10 +51,12 @@ FROM (
                             AND (
                                 EXISTS (
                                     SELECT 1
-                                    FROM json_array_elements(changes.entries) AS entry
+                                    FROM change_entries AS change_entries_2
                                     WHERE
-                                        (entry #>> '{before,deleted_at}') IS NOT NULL
-                                        AND (entry #>> '{after,deleted_at}') IS NULL
+                                        change_entries_2.user_id = changes.user_id
+                                        AND change_entries_2.change_id = changes.id
+                                        AND (change_entries_2.before ->> 'deleted_at') IS NOT NULL
+                                        AND (change_entries_2.after ->> 'deleted_at') IS NULL
                                 )
                             )
                         )
@@ -55,10 +66,12 @@ FROM (
                             AND (
                                 EXISTS (
                                     SELECT 1
-                                    FROM json_array_elements(changes.entries) AS entry
+                                    FROM change_entries AS change_entries_3
                                     WHERE
-                                        (entry #>> '{before,suspended_at}') IS NOT NULL
-                                        AND (entry #>> '{after,suspended_at}') IS NULL
+                                        change_entries_3.user_id = changes.user_id
+                                        AND change_entries_3.change_id = changes.id
+                                        AND (change_entries_3.before ->> 'suspended_at') IS NOT NULL
+                                        AND (change_entries_3.after ->> 'suspended_at') IS NULL
                                 )
                             )
                         )
@@ -70,7 +83,28 @@ FROM (
                     changes.token_id AS token_id,
                     changes.undoes AS undoes,
                     undo.id AS undone_by,
-                    changes.entries AS entries
+                    (
+                        SELECT coalesce(
+                            json_agg(
+                                (
+                                    SELECT row_to_json(shaped) AS row_to_json_2
+                                    FROM (
+                                        SELECT
+                                            change_entries.entity AS entity,
+                                            change_entries.entity_id AS id,
+                                            change_entries.before AS before,
+                                            change_entries.after AS after
+                                    ) AS shaped
+                                )
+                                ORDER BY change_entries.number
+                            ),
+                            '[]'::json
+                        ) AS coalesce_1
+                        FROM change_entries
+                        WHERE
+                            change_entries.user_id = changes.user_id
+                            AND change_entries.change_id = changes.id
+                    ) AS entries
             ) AS shaped
         ) AS row,
         changes.id AS id

@@ -1,4 +1,4 @@
--- Read the change with an `id`, as `ChangeRead`. Reads `uq_changes_user_id_id` and `uq_changes_user_id_undoes`.
+-- Read the change with an `id`, as `ChangeRead`. Reads `pk_changes` and `uq_changes_undoes`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -19,10 +19,12 @@ SELECT (
                     AND (
                         EXISTS (
                             SELECT 1
-                            FROM json_array_elements(changes.entries) AS entry
+                            FROM change_entries AS change_entries_1
                             WHERE
-                                (entry #>> '{before,completed_at}') IS NOT NULL
-                                AND (entry #>> '{after,completed_at}') IS NULL
+                                change_entries_1.user_id = changes.user_id
+                                AND change_entries_1.change_id = changes.id
+                                AND (change_entries_1.before ->> 'completed_at') IS NOT NULL
+                                AND (change_entries_1.after ->> 'completed_at') IS NULL
                         )
                     )
                 )
@@ -32,10 +34,12 @@ SELECT (
                     AND (
                         EXISTS (
                             SELECT 1
-                            FROM json_array_elements(changes.entries) AS entry
+                            FROM change_entries AS change_entries_2
                             WHERE
-                                (entry #>> '{before,deleted_at}') IS NOT NULL
-                                AND (entry #>> '{after,deleted_at}') IS NULL
+                                change_entries_2.user_id = changes.user_id
+                                AND change_entries_2.change_id = changes.id
+                                AND (change_entries_2.before ->> 'deleted_at') IS NOT NULL
+                                AND (change_entries_2.after ->> 'deleted_at') IS NULL
                         )
                     )
                 )
@@ -45,10 +49,12 @@ SELECT (
                     AND (
                         EXISTS (
                             SELECT 1
-                            FROM json_array_elements(changes.entries) AS entry
+                            FROM change_entries AS change_entries_3
                             WHERE
-                                (entry #>> '{before,suspended_at}') IS NOT NULL
-                                AND (entry #>> '{after,suspended_at}') IS NULL
+                                change_entries_3.user_id = changes.user_id
+                                AND change_entries_3.change_id = changes.id
+                                AND (change_entries_3.before ->> 'suspended_at') IS NOT NULL
+                                AND (change_entries_3.after ->> 'suspended_at') IS NULL
                         )
                     )
                 )
@@ -60,7 +66,28 @@ SELECT (
             changes.token_id AS token_id,
             changes.undoes AS undoes,
             undo.id AS undone_by,
-            changes.entries AS entries
+            (
+                SELECT coalesce(
+                    json_agg(
+                        (
+                            SELECT row_to_json(shaped) AS row_to_json_2
+                            FROM (
+                                SELECT
+                                    change_entries.entity AS entity,
+                                    change_entries.entity_id AS id,
+                                    change_entries.before AS before,
+                                    change_entries.after AS after
+                            ) AS shaped
+                        )
+                        ORDER BY change_entries.number
+                    ),
+                    '[]'::json
+                ) AS coalesce_1
+                FROM change_entries
+                WHERE
+                    change_entries.user_id = changes.user_id
+                    AND change_entries.change_id = changes.id
+            ) AS entries
     ) AS shaped
 ) AS row
 FROM changes

@@ -1,30 +1,66 @@
--- Record a change that is about to be committed, and return its id.
+-- Record a change that is about to be committed with the rows that it touched, and return its id.
 --
 -- `operation`: its name. `via`: the transport, and the tool if there is one. `client`: the client's name for itself.
--- `token_id`: the API token, if there is one. `undoes`: the change that this one undoes. `entries`: a JSON array of rows
--- with their state before and after.
+-- `token_id`: the API token, if there is one. `undoes`: the change that this one undoes. `entities`, `entity_ids`,
+-- `befores` and `afters`: the rows, in order, with their state before (null for a new one) and after.
 --
 -- Parameters:
 --   $1 user_id bigint
---   $2 operation character varying
---   $3 via character varying
---   $4 client character varying
---   $5 token_id bigint
---   $6 undoes bigint
---   $7 entries json
+--   $2 entities text[]
+--   $3 entity_ids text[]
+--   $4 befores text[]
+--   $5 afters text[]
+--   $6 operation character varying
+--   $7 via character varying
+--   $8 client character varying
+--   $9 token_id bigint
+--   $10 undoes bigint
 --
 -- Columns:
 --   id bigint
 
-INSERT INTO changes (user_id, at, operation, via, client, token_id, undoes, entries)
-VALUES (
-    $1::BIGINT,
-    statement_timestamp(),
-    $2::VARCHAR,
-    $3::VARCHAR,
-    $4::VARCHAR,
-    $5::BIGINT,
-    $6::BIGINT,
-    $7::JSON
-)
-RETURNING changes.id
+WITH
+    recorded AS (
+        INSERT INTO changes (user_id, at, operation, via, client, token_id, undoes)
+        VALUES (
+            $1::BIGINT,
+            statement_timestamp(),
+            $6::VARCHAR,
+            $7::VARCHAR,
+            $8::VARCHAR,
+            $9::BIGINT,
+            $10::BIGINT
+        )
+        RETURNING changes.id
+    ),
+    entries AS (
+        INSERT INTO change_entries (
+            user_id, change_id, number, entity, entity_id, list_before, list_after, before, after
+        )
+        SELECT
+            $1::BIGINT AS user_id,
+            recorded.id AS change_id,
+            0 + touched.n AS number,
+            touched.entity AS entity,
+            CAST(touched.entity_id AS BIGINT) AS entity_id,
+            CASE
+                WHEN (touched.entity = 'todo')
+                THEN CAST(CAST(touched.before AS JSON) ->> 'list_id' AS BIGINT)
+                WHEN (touched.entity = 'list' AND CAST(touched.before AS JSON) IS NOT NULL)
+                THEN CAST(touched.entity_id AS BIGINT)
+            END AS list_before,
+            CASE
+                WHEN (touched.entity = 'todo')
+                THEN CAST(CAST(touched.after AS JSON) ->> 'list_id' AS BIGINT)
+                WHEN (touched.entity = 'list' AND CAST(touched.after AS JSON) IS NOT NULL)
+                THEN CAST(touched.entity_id AS BIGINT)
+            END AS list_after,
+            CAST(touched.before AS JSON) AS before,
+            CAST(touched.after AS JSON) AS after
+        FROM unnest($2::TEXT[], $3::TEXT[], $4::TEXT[], $5::TEXT[]) WITH ORDINALITY AS touched(
+            entity, entity_id, before, after, n
+        )
+        JOIN recorded ON true
+    )
+SELECT recorded.id
+FROM recorded

@@ -1,4 +1,5 @@
--- Read the changes after the change `since` in the order of commits, at most `limit`. Columns as in `LATEST`.
+-- Read the changes after the change `since` in the order of commits, at most `limit`. Columns as in `LATEST`; `more`
+-- tells whether there are later ones.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -8,12 +9,18 @@
 -- Columns:
 --   rows json
 --   last bigint
---   total bigint
+--   more boolean
+--   deleted_through bigint
 
 SELECT
     coalesce(json_agg(anon_1.row), '[]'::json) AS rows,
     max(anon_1.id) AS last,
-    (SELECT count(*) AS count_1 FROM changes WHERE changes.user_id = $1::BIGINT) AS total
+    EXISTS (
+        SELECT 1
+        FROM changes AS beyond
+        WHERE beyond.user_id = $1::BIGINT AND beyond.id > max(anon_1.id)
+    ) AS more,
+    (SELECT users.changes_deleted_through FROM users WHERE users.id = $1::BIGINT) AS deleted_through
 FROM (
     SELECT
         (
@@ -28,10 +35,12 @@ FROM (
                             AND (
                                 EXISTS (
                                     SELECT 1
-                                    FROM json_array_elements(changes.entries) AS entry
+                                    FROM change_entries AS change_entries_1
                                     WHERE
-                                        (entry #>> '{before,completed_at}') IS NOT NULL
-                                        AND (entry #>> '{after,completed_at}') IS NULL
+                                        change_entries_1.user_id = changes.user_id
+                                        AND change_entries_1.change_id = changes.id
+                                        AND (change_entries_1.before ->> 'completed_at') IS NOT NULL
+                                        AND (change_entries_1.after ->> 'completed_at') IS NULL
                                 )
                             )
                         )
@@ -41,10 +50,12 @@ FROM (
                             AND (
                                 EXISTS (
                                     SELECT 1
-                                    FROM json_array_elements(changes.entries) AS entry
+                                    FROM change_entries AS change_entries_2
                                     WHERE
-                                        (entry #>> '{before,deleted_at}') IS NOT NULL
-                                        AND (entry #>> '{after,deleted_at}') IS NULL
+                                        change_entries_2.user_id = changes.user_id
+                                        AND change_entries_2.change_id = changes.id
+                                        AND (change_entries_2.before ->> 'deleted_at') IS NOT NULL
+                                        AND (change_entries_2.after ->> 'deleted_at') IS NULL
                                 )
                             )
                         )
@@ -54,10 +65,12 @@ FROM (
                             AND (
                                 EXISTS (
                                     SELECT 1
-                                    FROM json_array_elements(changes.entries) AS entry
+                                    FROM change_entries AS change_entries_3
                                     WHERE
-                                        (entry #>> '{before,suspended_at}') IS NOT NULL
-                                        AND (entry #>> '{after,suspended_at}') IS NULL
+                                        change_entries_3.user_id = changes.user_id
+                                        AND change_entries_3.change_id = changes.id
+                                        AND (change_entries_3.before ->> 'suspended_at') IS NOT NULL
+                                        AND (change_entries_3.after ->> 'suspended_at') IS NULL
                                 )
                             )
                         )
@@ -69,7 +82,28 @@ FROM (
                     changes.token_id AS token_id,
                     changes.undoes AS undoes,
                     undo.id AS undone_by,
-                    changes.entries AS entries
+                    (
+                        SELECT coalesce(
+                            json_agg(
+                                (
+                                    SELECT row_to_json(shaped) AS row_to_json_2
+                                    FROM (
+                                        SELECT
+                                            change_entries.entity AS entity,
+                                            change_entries.entity_id AS id,
+                                            change_entries.before AS before,
+                                            change_entries.after AS after
+                                    ) AS shaped
+                                )
+                                ORDER BY change_entries.number
+                            ),
+                            '[]'::json
+                        ) AS coalesce_1
+                        FROM change_entries
+                        WHERE
+                            change_entries.user_id = changes.user_id
+                            AND change_entries.change_id = changes.id
+                    ) AS entries
             ) AS shaped
         ) AS row,
         changes.id AS id

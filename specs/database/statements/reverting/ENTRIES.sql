@@ -1,7 +1,7 @@
 -- Read the rows that the change `id` touched, in its order; no row where there is no such change.
 --
 -- Columns: `entity` and `id`; `before` and `after`, JSON, `before` null for a row that the change made; and in each row
--- `undone_by`, the change that reverted it. Reads `uq_changes_user_id_id` and `uq_changes_user_id_undoes`.
+-- `undone_by`, the change that reverted it. Reads `pk_change_entries` and `uq_changes_undoes`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -14,9 +14,16 @@
 --   before json
 --   after json
 
-SELECT undo.id AS undone_by, entry.entity, entry.id, entry.before, entry.after
-FROM changes
-LEFT OUTER JOIN changes AS undo ON undo.user_id = changes.user_id AND undo.undoes = changes.id
-JOIN json_to_recordset(changes.entries) AS entry(entity TEXT, id BIGINT, before JSON, after JSON)
-    ON true
-WHERE changes.user_id = $1::BIGINT AND changes.id = $2::BIGINT
+SELECT
+    (
+        SELECT undo.id
+        FROM changes AS undo
+        WHERE undo.user_id = $1::BIGINT AND undo.undoes = $2::BIGINT
+    ) AS undone_by,
+    change_entries.entity,
+    change_entries.entity_id AS id,
+    change_entries.before,
+    change_entries.after
+FROM change_entries
+WHERE change_entries.user_id = $1::BIGINT AND change_entries.change_id = $2::BIGINT
+ORDER BY change_entries.number

@@ -34,7 +34,8 @@ WITH
             users.created_at AS created_at,
             users.updated_at AS updated_at,
             users.version AS version,
-            users.default_list_id AS default_list_id
+            users.default_list_id AS default_list_id,
+            users.changes_deleted_through AS changes_deleted_through
         FROM users
         WHERE users.id = $1::BIGINT
         FOR UPDATE
@@ -100,7 +101,8 @@ WITH
             users.created_at,
             users.updated_at,
             users.version,
-            users.default_list_id
+            users.default_list_id,
+            users.changes_deleted_through
     )
 SELECT
     stored.id,

@@ -1,0 +1,59 @@
+"""Record a change with the rows that it touched, in the transaction that makes it (SA2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from todo_core.boundary.results import Changed, Touched
+from todo_core.queries import changes as queries
+from todo_core.storage.database import Transaction
+
+CHUNK: Final = 1_000
+"""Rows that one statement records, so that none is long and no value is large."""
+
+
+async def record(
+    transaction: Transaction,
+    changed: Changed[Any],
+    *,
+    operation: str,
+    via: str,
+    client: str | None,
+    token_id: int | None,
+) -> int | None:
+    """Record what an operation changed, and return the id of the change; None if it changed nothing.
+
+    Args:
+        transaction: That of the operation.
+        changed: Its result.
+        operation: Its name.
+        via: The transport, and the tool if there is one.
+        client: How the client names itself.
+        token_id: The API token, if one was used.
+    """
+    if not changed.touched:
+        return None
+    change_id: int = await transaction.value(
+        queries.RECORD,
+        operation=operation,
+        via=via,
+        client=client,
+        token_id=token_id,
+        undoes=changed.undoes,
+        **_columns(changed.touched[:CHUNK]),
+    )
+    for already in range(CHUNK, len(changed.touched), CHUNK):
+        rows = changed.touched[already : already + CHUNK]
+        await transaction.rows(queries.RECORD_MORE, id=change_id, already=already, **_columns(rows))
+    return change_id
+
+
+def _columns(rows: Sequence[Touched]) -> dict[str, list[str | None]]:
+    """Return rows as the statements take them: an array of text for each column."""
+    return {
+        "entities": [row.entity for row in rows],
+        "entity_ids": [str(row.id) for row in rows],
+        "befores": [row.before for row in rows],
+        "afters": [row.after for row in rows],
+    }
