@@ -174,13 +174,19 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="session")
 async def app(settings: Settings, database_url: str) -> AsyncIterator[Application]:
-    """The application as it is served, with its lifespan entered."""
+    """The application as it is served, with its lifespan entered.
+
+    Its purge does not begin: at a random moment it would delete what another test has just put into the trash.
+    """
     from tests.faces import ADDRESS
     from todo_app.application import build
+    from todo_core.upkeep import purges
 
     application = build(settings, database_url, ADDRESS)
-    async with application.running():
-        yield application
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(purges, "START_SECONDS", 1e9)
+        async with application.running():
+            yield application
 
 
 @pytest.fixture(scope="session")

@@ -663,6 +663,7 @@ async def test_many_slow_callers_hold_up_no_other(hurried: Serving) -> None:
         assert [(await wire.answer()).status for wire in wires] == [408] * 200
 
 
+@pytest.mark.exhaustive
 async def test_limits_are_shared_by_the_workers_of_a_server_through_redis(program: Program) -> None:
     with running_redis() as redis:
         limited = program.configured(TODO_REDIS_URL=redis.url, TODO_RATE_LIMIT="60/hour")

@@ -28,6 +28,7 @@ def test_commands_run_in_a_folder_with_the_same_names_that_is_on_the_path(
 
 
 @pytest.mark.requirement("OP1")
+@pytest.mark.exhaustive
 def test_workers_serve_in_a_folder_with_the_same_names(program: Program) -> None:
     astray = Program(another_project(program.folder), program.settings, PROGRAM)
 

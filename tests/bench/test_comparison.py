@@ -157,6 +157,7 @@ threading.Event().wait(60)
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_every_task_is_done_on_what_is_written_through_the_api(tmp_path: Path) -> None:
     here = Side("this", "", ROOT, Path(sys.executable).with_name("todo-mcp"))
 

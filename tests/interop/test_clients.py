@@ -127,6 +127,7 @@ def test_the_inspector_finds_nothing_wrong_with_the_schemas(
 
 
 @pytest.mark.requirement("MC2")
+@pytest.mark.exhaustive
 def test_the_inspector_works_todos(typescript: Path, program: Program, serving: Serving) -> None:
     mine = program.configured(TODO_USER="inspector")
 

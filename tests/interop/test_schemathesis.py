@@ -37,6 +37,7 @@ def serving(database_url: str, tmp_path: Path) -> Iterator[Serving]:
 @pytest.mark.slow
 @pytest.mark.requirement("RS3", "RS4")
 @pytest.mark.parametrize("examples", [3, pytest.param(50, marks=pytest.mark.exhaustive)])
+@pytest.mark.exhaustive
 def test_schemathesis_finds_nothing(serving: Serving, tmp_path: Path, examples: int) -> None:
     # A JWT, since an API token may be revoked by the calls that are made up.
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": tmp_path.name, "exp": 4_000_000_000}
