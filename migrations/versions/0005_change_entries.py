@@ -60,6 +60,10 @@ $$
 
 
 def upgrade() -> None:
+    # At PostgreSQL's own 20 % a large table, and the search index with it, keeps dead rows for too long. A vacuum may
+    # be in the way: so first, while no lock is held that requests wait for.
+    op.execute(f"ALTER TABLE todos SET ({', '.join(f'{name} = 0.05' for name in VACUUM)})")
+    op.execute(f"ALTER TABLE idempotency_keys SET ({', '.join(f'{name} = 0.05' for name in VACUUM)})")
     steps.create_index("changes_key", "changes (user_id, id)", unique=True)
     steps.create_index("uq_changes_undoes", "changes (user_id, undoes) WHERE undoes IS NOT NULL", unique=True)
     steps.create_index("ix_changes_id", "changes (id)")
@@ -74,9 +78,6 @@ def upgrade() -> None:
     keep_both_forms()
     _history()
     _write_probe()
-    # At PostgreSQL's own 20 % a large table, and the search index with it, keeps dead rows for too long.
-    op.execute(f"ALTER TABLE todos SET ({', '.join(f'{name} = 0.05' for name in VACUUM)})")
-    op.execute(f"ALTER TABLE idempotency_keys SET ({', '.join(f'{name} = 0.05' for name in VACUUM)})")
 
 
 def _entries() -> None:
@@ -143,7 +144,7 @@ def keep_one_form() -> None:
 
 
 def _history() -> None:
-    """What the purge needs to end the record, and to remember where it begins."""
+    """Let the purge end the record, and remember where it begins."""
     op.execute("ALTER TABLE users ADD COLUMN changes_deleted_through bigint NOT NULL DEFAULT 0")
     op.execute("GRANT SELECT (id, changes_deleted_through), UPDATE (changes_deleted_through) ON users TO todo_janitor")
     op.execute("CREATE POLICY purged ON users TO todo_janitor USING (true) WITH CHECK (true)")
@@ -152,7 +153,7 @@ def _history() -> None:
 
 
 def _write_probe() -> None:
-    """A row that readiness may write, to see whether the database takes writes again."""
+    """Make a row that readiness may write, to see whether the database takes writes again."""
     op.create_table(
         "write_probe",
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
@@ -168,6 +169,7 @@ def _write_probe() -> None:
 
 
 def downgrade() -> None:
+    op.execute("LOCK TABLE users, changes, change_entries IN ACCESS EXCLUSIVE MODE")
     op.execute(f"ALTER TABLE idempotency_keys RESET ({', '.join(VACUUM)})")
     op.execute(f"ALTER TABLE todos RESET ({', '.join(VACUUM)})")
     op.drop_table("write_probe")

@@ -23,11 +23,13 @@ WHERE c.id = ANY ($1::bigint[])
 
 
 def upgrade() -> None:
+    op.execute("LOCK TABLE changes, change_entries IN ACCESS EXCLUSIVE MODE")
     _first_step().keep_one_form()
     op.drop_column("changes", "entries")
 
 
 def downgrade() -> None:
+    op.execute("LOCK TABLE changes, change_entries IN ACCESS EXCLUSIVE MODE")
     op.execute("ALTER TABLE changes ADD COLUMN IF NOT EXISTS entries json")
     _first_step().keep_both_forms()
     steps.backfill("changes", lacking="entries IS NULL", change=AS_ARRAY, also=["change_entries"])

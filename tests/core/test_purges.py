@@ -162,7 +162,7 @@ async def test_a_server_whose_time_is_up_goes_on_after_a_pause(
 async def test_one_process_purges_at_a_time(
     ann: Caller, admin: asyncpg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(purges, "INTERVAL_SECONDS", 0)
+    monkeypatch.setattr(purges, "PAUSE_SECONDS", 0)
     (old,) = await add(ann, "old")
     await admin.execute(_TRASHED_AGO, old, MONTH * 2)
 
@@ -371,3 +371,28 @@ async def test_the_record_is_kept_for_ever_unless_a_setting_ends_it(ann: Caller,
     assert (await ann.core.purges.purge())["changes"] == 0
 
     assert len(orjson.loads((await ann.perform(changes.list_, ChangeFilter())).json)) == 1
+
+
+_SLOW = """
+CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN OLD; END';
+CREATE TRIGGER slow BEFORE DELETE ON {} FOR EACH ROW EXECUTE FUNCTION slowly()
+"""
+
+
+@pytest.mark.requirement("SA2", "TD7")
+@pytest.mark.parametrize(("table", "kind"), [("change_entries", "changes"), ("todo_tags", "tags")])
+async def test_rows_that_take_longer_to_delete_than_a_statement_may_go_a_few_at_a_time(
+    table: str, kind: str, fresh_database_url: str, another_core: CoreOpener, ann: Caller
+) -> None:
+    async with (
+        another_core(fresh_database_url, history_days=1, database_timeout=0.45) as core,
+        connected(fresh_database_url) as admin,
+    ):
+        me = replace(ann, core=core, principal=await core.identity.local("ann"))
+        for n in range(8):
+            await me.perform(todos.add, [TodoCreate(title=str(n), tags=[str(n)])])
+        await admin.execute("UPDATE changes SET at = now() - interval '2 days'")
+        await admin.execute("UPDATE tags SET deleted_at = now() - interval '60 days'")
+        await admin.execute(_SLOW.format(table))
+
+        assert (await core.purges.purge())[kind] == 8

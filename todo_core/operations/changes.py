@@ -27,8 +27,7 @@ async def list_(tx: Tx, wanted: ChangeFilter) -> Feed[ChangeRead]:
         queries.LATEST if wanted.since is None else queries.SINCE, limit=wanted.limit, since=wanted.since
     )
     if wanted.since is not None and wanted.since < row["deleted_through"]:
-        newest = (await tx.one(queries.LATEST, limit=1))["last"]
-        raise HistoryDeleted(newest or row["deleted_through"])
+        raise HistoryDeleted(await tx.value(queries.NEWEST) or row["deleted_through"])
     last = row["last"] if row["last"] is not None else wanted.since
     return Feed(row["rows"], wanted.limit, row["more"], None if last is None else str(last))
 

@@ -103,6 +103,9 @@ SINCE = _page(newest_first=False)
 """Read the changes after the change `since` in the order of commits, at most `limit`. Columns as in `LATEST`; `more`
 tells whether there are later ones."""
 
+NEWEST = Statement(select(func.max(_change.c.id)).where(mine(Change)))
+"""Read the id of the latest change; null if there is none. Reads `pk_changes`."""
+
 ONE = Statement(select(_READ.label("row")).select_from(_WITH_UNDO).where(mine(Change), _change.c.id == _id))
 """Read the change with an `id`, as `ChangeRead`. Reads `pk_changes` and `uq_changes_undoes`."""
 

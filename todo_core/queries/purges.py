@@ -120,9 +120,22 @@ _first = (
     .limit(parameter("chunk", Integer()))
     .cte("oldest")
 )
+_owners = (
+    # Before their changes, as the deletion of an account locks them.
+    select(_user.c.id)
+    .where(_user.c.id.in_(select(_first.c.user_id)))
+    .order_by(_user.c.id)
+    .with_for_update(key_share=True)
+    .cte("owners")
+)
 _past = (
     delete(_change)
-    .where(_change.c.user_id == _first.c.user_id, _change.c.id == _first.c.id, _change.c.at < _before)
+    .where(
+        _change.c.user_id == _first.c.user_id,
+        _change.c.id == _first.c.id,
+        _change.c.at < _before,
+        _first.c.user_id.in_(select(_owners.c.id)),
+    )
     .returning(_change.c.user_id, _change.c.id)
     .cte("past")
 )

@@ -10,10 +10,17 @@ from todo_core.storage.statements import Statement, mine, parameter
 _row = ChangedRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _undo = Change.__table__.alias("undo")  # type: ignore[attr-defined]
 _id = parameter("id", BigInteger())
-_undone_by = select(_undo.c.id).where(mine(_undo), _undo.c.undoes == _id).scalar_subquery()
+# A CTE, for statements take the lock of `changes` before that of `change_entries`.
+_undone = select(_undo.c.id).where(mine(_undo), _undo.c.undoes == _id).cte("undone")
 
 ENTRIES = Statement(
-    select(_undone_by.label("undone_by"), _row.c.entity, _row.c.entity_id.label("id"), _row.c.before, _row.c.after)
+    select(
+        select(_undone.c.id).scalar_subquery().label("undone_by"),
+        _row.c.entity,
+        _row.c.entity_id.label("id"),
+        _row.c.before,
+        _row.c.after,
+    )
     .where(mine(_row), _row.c.change_id == _id)
     .order_by(_row.c.number)
 )

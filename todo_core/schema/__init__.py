@@ -9,8 +9,9 @@ from typing import Final
 SCHEMA_STEPS: Final = ("0005", "0005_backfill", "0005_finish")
 """The revisions of the newest schema, in their order. A test compares them with `migrations/versions/`."""
 
-SCHEMA_REVISION: Final = "0005_backfill"
-"""The first revision that this code serves on: it reads entries as rows only, also those of older changes."""
+SCHEMA_REVISION: Final = SCHEMA_STEPS[1]
+"""The first revision that this code serves on. It reads entries as rows only, also those of older changes: it needs the
+backfill. Code that reads both forms serves from the first step on."""
 
 
 class SchemaError(Exception):

@@ -24,7 +24,7 @@ APP_ROLE: Final = "todo_app"
 """Role of every request. It owns nothing and cannot bypass row-level security."""
 
 JANITOR_ROLE: Final = "todo_janitor"
-"""Role of the purge. It sees only the trash, deleted lists and tags, and expired answers."""
+"""Role of the purge. It sees only the trash, deleted lists and tags, expired answers, and changes older than a day."""
 
 ADMIN_ROLE: Final = "todo_admin"
 """Role of operations on accounts. It reads accounts and counts their rows; it cannot read a todo."""

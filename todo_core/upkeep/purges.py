@@ -1,7 +1,7 @@
 """Delete for good what nobody can reach any more: old trash, deleted lists and tags, expired answers for retries.
 
-Purges run as `todo_janitor`. Row-level security shows this role nothing else, so that a mistake here cannot delete a
-todo outside the trash. The change record stays, unless `TODO_HISTORY_DAYS` ends it.
+Purges run as `todo_janitor`. Row-level security shows this role nothing else but changes older than a day, so that a
+mistake here cannot delete a todo outside the trash. The change record stays, unless `TODO_HISTORY_DAYS` ends it.
 
 Each transaction deletes a chunk, and holds the lock of purges: of several processes one purges at a time. A server
 purges for a minute at most, and goes on after a pause until nothing is left.
@@ -10,7 +10,7 @@ purges for a minute at most, and goes on after a pause until nothing is left.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,8 +18,10 @@ from math import inf
 from typing import Any, Final
 
 import anyio
+import asyncpg
 import structlog
 
+from todo_core.errors import Unavailable
 from todo_core.queries import purges as queries
 from todo_core.storage.database import JANITOR_ROLE, Database
 from todo_core.storage.statements import Statement
@@ -101,12 +103,13 @@ class Purges:
         """Purge until cancelled, in turns. Log a turn that fails, and try again an hour later."""
         await anyio.sleep(random.uniform(0, START_SECONDS))  # noqa: S311  # no secret
         while True:
-            is_done = True
+            is_done = False
             try:
                 purged, is_done = await self._purge(queries.TRY_LOCK, anyio.current_time() + TURN_SECONDS)
             except _BusyError:
-                pass
+                pass  # and look again soon: whoever purges may end before all is done
             except Exception as error:
+                is_done = True
                 _log.warning("purge_postponed", error=type(error).__name__)
             else:
                 _log.info("purged", **purged)
@@ -148,7 +151,7 @@ class Purges:
                 is_last = len(ids) < FOUND
                 for start in range(0, len(ids), kind.chunk):
                     chunk = ids[start : start + kind.chunk]
-                    yield kind.name, (await self._delete(lock, kind.delete, ids=chunk, before=before))[0]
+                    yield kind.name, await self._delete_ids(lock, kind.delete, chunk, before)
         since, count = _LONG_AGO, CHUNK
         while count >= CHUNK:
             count, since = await self._delete(lock, queries.ANSWERS, since=since, chunk=CHUNK)
@@ -156,15 +159,32 @@ class Purges:
         if self._history is not None:
             before, last, is_last = await self._read(queries.BEFORE, age=self._history), 0, False
             while not is_last:
-                count, last, is_last = await self._delete(
-                    lock, queries.CHANGES, before=before, after=last, chunk=CHANGES
-                )
+                count, last, is_last = await self._delete_changes(lock, before, last, CHANGES)
                 yield "changes", count
 
     async def _read(self, statement: Statement, **parameters: Any) -> Any:
         """Return the value of a statement, in a transaction that reads only."""
         async with self._database.begin(role=JANITOR_ROLE, read_only=True) as transaction:
             return await transaction.value(statement, **parameters)
+
+    async def _delete_ids(self, lock: Statement, statement: Statement, ids: Sequence[int], before: datetime) -> int:
+        """Delete rows by their ids, in halves where that takes too long for one statement; return their number."""
+        try:
+            return int((await self._delete(lock, statement, ids=ids, before=before))[0])
+        except Unavailable as error:
+            if len(ids) == 1 or not isinstance(error.__cause__, asyncpg.QueryCanceledError):
+                raise
+        half = len(ids) // 2
+        return sum([await self._delete_ids(lock, statement, part, before) for part in (ids[:half], ids[half:])])
+
+    async def _delete_changes(self, lock: Statement, before: datetime, after: int, chunk: int) -> Any:
+        """Return the row of `queries.CHANGES`, for fewer changes where so many take too long for one statement."""
+        try:
+            return await self._delete(lock, queries.CHANGES, before=before, after=after, chunk=chunk)
+        except Unavailable as error:
+            if chunk == 1 or not isinstance(error.__cause__, asyncpg.QueryCanceledError):
+                raise
+        return await self._delete_changes(lock, before, after, chunk // 2)
 
     async def _delete(self, lock: Statement, statement: Statement, **parameters: Any) -> Any:
         """Return the row of a statement, in a transaction that has the lock of purges.

@@ -22,6 +22,13 @@ WITH
         ORDER BY changes.id
         LIMIT $2::INTEGER
     ),
+    owners AS (
+        SELECT users.id AS id
+        FROM users
+        WHERE users.id IN (SELECT oldest.user_id FROM oldest)
+        ORDER BY users.id FOR NO KEY
+        UPDATE
+    ),
     past AS (
         DELETE FROM changes
         USING oldest
@@ -29,6 +36,7 @@ WITH
             changes.user_id = oldest.user_id
             AND changes.id = oldest.id
             AND changes.at < $3::TIMESTAMP WITH TIME ZONE
+            AND oldest.user_id IN (SELECT owners.id FROM owners)
         RETURNING changes.user_id, changes.id
     ),
     remembered AS (

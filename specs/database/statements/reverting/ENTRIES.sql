@@ -14,12 +14,13 @@
 --   before json
 --   after json
 
+WITH undone AS (
+    SELECT undo.id AS id
+    FROM changes AS undo
+    WHERE undo.user_id = $1::BIGINT AND undo.undoes = $2::BIGINT
+)
 SELECT
-    (
-        SELECT undo.id
-        FROM changes AS undo
-        WHERE undo.user_id = $1::BIGINT AND undo.undoes = $2::BIGINT
-    ) AS undone_by,
+    (SELECT undone.id FROM undone) AS undone_by,
     change_entries.entity,
     change_entries.entity_id AS id,
     change_entries.before,
