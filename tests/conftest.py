@@ -59,8 +59,11 @@ _FIRST = ("interop", "model", "app")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return two workers; none for a single file, which has ended before a worker has begun."""
-    return 0 if len(config.args) == 1 and ".py" in config.args[0] else 2
+    """Return four workers, for tests wait for programs and databases as long as they compute on two cores.
+
+    None for a single file, which has ended before a worker has begun.
+    """
+    return 0 if len(config.args) == 1 and ".py" in config.args[0] else 4
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -278,7 +278,12 @@ def answered(program: Program, answer: str, *command: str) -> int:
 
 @pytest.mark.requirement("OP2", "DB3")
 @pytest.mark.parametrize(
-    "command", [("serve",), ("stdio",), ("migrate",), ("token", "list"), ("migrate", "--to", "0001")]
+    "command",
+    [
+        ("serve",),
+        ("migrate", "--to", "0001"),
+        *(pytest.param(words, marks=pytest.mark.exhaustive) for words in (("stdio",), ("migrate",), ("token", "list"))),
+    ],
 )
 def test_a_database_of_a_later_version_is_one_line(program: Program, command: tuple[str, ...]) -> None:
     program.answer("migrate")

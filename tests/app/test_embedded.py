@@ -59,7 +59,13 @@ def _listed(program: Program) -> str:
 
 @pytest.mark.slow
 @pytest.mark.requirement("DB2", "OP3")
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["sigterm", "ctrl-c"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(signal.SIGTERM, id="sigterm"),
+        pytest.param(signal.SIGINT, id="ctrl-c", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_a_stdio_server_that_is_told_to_end_leaves_no_database_running(folder: Path, how: signal.Signals) -> None:
     program = Program(folder)
     process = subprocess.Popen(

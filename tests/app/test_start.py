@@ -17,7 +17,14 @@ SAFE_PROGRAM = (sys.executable, "-P", "-m", "todo_app")
 
 
 @pytest.mark.requirement("OP1", "DB3")
-@pytest.mark.parametrize("command", [(TODO_MCP,), PROGRAM, SAFE_PROGRAM], ids=["todo-mcp", "-m", "-P -m"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param((TODO_MCP,), id="todo-mcp"),
+        pytest.param(PROGRAM, id="-m", marks=pytest.mark.exhaustive),
+        pytest.param(SAFE_PROGRAM, id="-P -m", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_commands_run_in_a_folder_with_the_same_names_that_is_on_the_path(
     program: Program, command: tuple[str, ...]
 ) -> None:

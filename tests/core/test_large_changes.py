@@ -172,7 +172,12 @@ class Many:
             changed = await self.caller.perform(changes.undo, changed.change_id)
 
 
-@pytest.fixture(params=[False, True], ids=["never analyzed", "analyzed"])
+@pytest.fixture(
+    params=[
+        pytest.param(False, id="never analyzed"),
+        pytest.param(True, id="analyzed", marks=pytest.mark.exhaustive),
+    ]
+)
 async def person(
     request: pytest.FixtureRequest, fresh_database_url: str, another_core: CoreOpener
 ) -> AsyncIterator[Callable[[int], Awaitable[Many]]]:

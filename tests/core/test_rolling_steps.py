@@ -198,7 +198,10 @@ ROLLING = [revision for revision in revisions() if place(revision).schema > 4]
 """The product's steps of this kind."""
 
 
-@pytest.mark.parametrize("revision", [*ROLLING, NEXT, BACKFILL, FINISH])
+@pytest.mark.parametrize(
+    "revision",
+    [*ROLLING, *(pytest.param(step, marks=pytest.mark.exhaustive) for step in (NEXT, BACKFILL, FINISH))],
+)
 async def test_no_step_rewrites_a_table(revision: str, empty_database_url: str, folder: Path) -> None:
     steps = revisions(folder)
     await migrate(empty_database_url, steps[steps.index(revision) - 1], folder=folder)

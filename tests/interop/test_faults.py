@@ -248,6 +248,7 @@ async def _no_transaction_is_left(url: str) -> None:
 
 
 @pytest.mark.requirement("OP4", "OP3")
+@pytest.mark.exhaustive
 def test_a_server_starts_to_serve_again_after_its_database_was_away_at_a_stop(
     program: Program, postgres: OwnPostgres
 ) -> None:

@@ -207,6 +207,7 @@ async def _nothing_is_left_on_a_connection(url: str) -> None:
 
 
 @pytest.mark.requirement("DB1", "DB3", "OP9")
+@pytest.mark.exhaustive
 async def test_several_migrate_at_once_through_the_pooler_one_after_another(pooled: Program, tmp_path: Path) -> None:
     """Without a lock that holds there, one fails; waiting for it in PostgreSQL would take both connections."""
     folder = copy_with_example(tmp_path / "migrations")

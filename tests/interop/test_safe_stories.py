@@ -15,6 +15,7 @@ READING = ["fetch", "get_overview", "get_report", "list_changes", "list_todos", 
 
 
 @pytest.mark.requirement("LT2", "SA3", "MC5")
+@pytest.mark.exhaustive
 def test_a_tag_that_500_todos_have_is_renamed_and_the_rename_is_undone(ann: Person) -> None:
     agent = ann.agent()
     batches = [
