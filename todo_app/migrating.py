@@ -90,7 +90,7 @@ async def _ask(url: str, to: str, *, yes: bool) -> None:
     present = await current(url)
     if present not in revisions() or not goes_down(present, to):
         return
-    lost = ", ".join(await losses(url, to, present))
+    lost = ", ".join(await losses(url, to, present, tell=tell))
     warning = f"From {present} down to {to} {f'deletes for good: {lost}' if lost else 'deletes nothing'}."
     if yes:
         tell(warning)

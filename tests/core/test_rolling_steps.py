@@ -458,6 +458,7 @@ async def test_an_owner_whom_row_level_security_binds_changes_the_rows_of_all(
         await admin.execute("INSERT INTO activity_days (user_id, day) SELECT id, '2026-11-28' FROM users")
     told = await losses(owners_database_url, BASE, BACKFILL, folder)
     assert told == ["accounts (1)", "todos (1,500)", "days of activity (1)", "title lengths (1,500)"]
+    assert {wall for wall in await walls(everybody) - before if wall[0] == "policy"} == set()
 
 
 async def test_how_far_a_backfill_is_is_told(
@@ -630,6 +631,56 @@ async def test_what_a_downgrade_deletes_is_told_before(fresh_database_url: str, 
     assert goes_down(FINISH, BASE, folder)
     assert not goes_down(NEXT, FINISH, folder)
     assert not goes_down(None, BASE)
+
+
+async def test_who_counts_what_a_downgrade_deletes_keeps_nobody_waiting(
+    owners_database_url: str, postgres_url: str, folder: Path
+) -> None:
+    everybody = with_database(postgres_url, urlsplit(owners_database_url).path.removeprefix("/"))
+    change(folder, NEXT, '"title_length IS NOT NULL"', '"pg_sleep(0.2)::text IS NOT NULL"')
+    await migrate(owners_database_url, folder=folder)
+    await fill(everybody, 10)
+    counted: list[str] = []
+
+    async def count() -> None:
+        counted.extend(await losses(owners_database_url, NEWEST, FINISH, folder))
+
+    async with connected(everybody) as reader, anyio.create_task_group() as tasks:
+        tasks.start_soon(count)
+        await until(reader, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')")
+        async with reader.transaction():
+            await reader.execute("SET LOCAL lock_timeout = '500ms'")
+            await reader.execute("UPDATE todos SET title = 'anew'")
+        assert counted == []
+
+    assert counted == ["title lengths (10)"]
+
+
+async def test_the_question_before_a_downgrade_waits_for_whoever_has_a_table(
+    owners_database_url: str, postgres_url: str
+) -> None:
+    everybody = with_database(postgres_url, urlsplit(owners_database_url).path.removeprefix("/"))
+    await migrate(owners_database_url, finish=True)
+    await fill(everybody, 3)
+    before = await walls(everybody)
+    told = Told()
+    counted: list[str] = []
+
+    async def count() -> None:
+        counted.extend(await losses(owners_database_url, BASE, NEWEST, tell=told))
+
+    async with anyio.create_task_group() as tasks, long_report(everybody) as report:
+        tasks.start_soon(count)
+        with anyio.fail_after(20):
+            await told.enough.wait()
+        pid = report.get_server_pid()
+
+    assert told[0] == f"The count of what is deleted waits for a lock that pid {pid} (report) has; trying again."
+    assert counted == ["accounts (1)", "todos (3)"]
+    async with long_report(everybody):
+        with pytest.raises(SchemaError, match="The count of what is deleted got no lock within 0 s: pid"):
+            await losses(owners_database_url, BASE, NEWEST, patience=0)
+    assert await walls(everybody) == before
 
 
 async def test_a_step_without_a_way_back_says_why(fresh_database_url: str, folder: Path) -> None:

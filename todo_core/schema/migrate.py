@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import anyio
 import asyncpg
@@ -23,6 +23,9 @@ from todo_core.schema.state import current
 from todo_core.schema.steps import LOCK_TIMEOUT, Run
 from todo_core.schema.turns import Turn, connect, turn
 from todo_core.schema.versions import Kind, goal, is_newer, place, serves, standing
+
+T = TypeVar("T")
+"""What the work returns."""
 
 _IN_A_WHEEL: Final = Path(__file__).with_name("migrations")
 _IN_THE_REPOSITORY: Final = Path(__file__).parents[2] / "migrations"
@@ -91,7 +94,7 @@ async def migrate(
         async with _connected(url, run) as connection:
             for revision, is_up in path:
                 seconds = min(patience, _PATIENCE_OF_WHO_CAN_SERVE) if serving and serves(present) else patience
-                await _patiently(_Step(connection, folder, revision, is_up, run), mine, tell, seconds)
+                await _take(_Step(connection, folder, revision, is_up, run), mine, seconds)
                 present = revision
 
 
@@ -155,36 +158,54 @@ def _statement_timeout(revision: str) -> str:
     return "0" if place(revision).kind is Kind.BACKFILL else "5s"
 
 
-async def _patiently(step: _Step, mine: Turn, tell: Callable[[str], None], patience: float) -> None:
+async def _take(step: _Step, mine: Turn, patience: float) -> None:
     """Run a step, again and again while it gets no lock.
 
     Raises:
         SchemaError: It failed, or patience is at its end.
     """
+    try:
+        await patiently(step.revision, step.run, step.shared, mine, patience)
+    except asyncpg.PostgresError as error:
+        what = f"{type(error).__name__}{f' at {error.table_name}' if error.table_name else ''}"
+        raise SchemaError(
+            f"The step to {step.revision} failed ({what}); the steps before it are done."
+            " Mend the cause, then migrate again: it goes on from there."
+        ) from error
+
+
+async def patiently(name: str, work: Callable[[], Awaitable[T]], run: Run, mine: Turn, patience: float) -> T:
+    """Return the result of `work`, which is run again and again while it gets no lock.
+
+    Args:
+        name: What people are told that waits.
+        work: Can be repeated.
+        run: Gets the bound of the waits for a lock, and tells people who is waited for.
+        mine: The right to migrate.
+        patience: Seconds to try again, counted from when `run` last changed a row.
+
+    Raises:
+        SchemaError: Patience is at its end.
+        asyncpg.PostgresError: A statement failed otherwise.
+    """
     pauses = chain(_PAUSES, repeat(_PAUSES[-1]))
-    rows, since = step.shared.rows, time.monotonic()
+    rows, since = run.rows, time.monotonic()
     mine.blockers, mine.is_autovacuum = "", False
     while True:
-        step.shared.lock_timeout = _PAST_AUTOVACUUM if mine.is_autovacuum else LOCK_TIMEOUT
+        run.lock_timeout = _PAST_AUTOVACUUM if mine.is_autovacuum else LOCK_TIMEOUT
         try:
-            return await mine.work(step.run)
+            return await mine.work(work)
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
-            if step.shared.rows > rows:
+            if run.rows > rows:
                 pauses = chain(_PAUSES, repeat(_PAUSES[-1]))
-                rows, since = step.shared.rows, time.monotonic()
+                rows, since = run.rows, time.monotonic()
             who = mine.blockers or "another session"
             if time.monotonic() - since >= patience:
                 raise SchemaError(
-                    f"{step.revision} got no lock within {patience:g} s: {who} has it. End that, then migrate again."
+                    f"{name} got no lock within {patience:g} s: {who} has it. End that, then migrate again."
                 ) from error
-            tell(f"{step.revision} waits for a lock that {who} has; trying again.")
+            run.tell(f"{name} waits for a lock that {who} has; trying again.")
             await anyio.sleep(next(pauses))
-        except asyncpg.PostgresError as error:
-            what = f"{type(error).__name__}{f' at {error.table_name}' if error.table_name else ''}"
-            raise SchemaError(
-                f"The step to {step.revision} failed ({what}); the steps before it are done."
-                " Mend the cause, then migrate again: it goes on from there."
-            ) from error
 
 
 @asynccontextmanager

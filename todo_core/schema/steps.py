@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, NoReturn
 
+import anyio
 import asyncpg
 from alembic import op
 
@@ -27,6 +28,8 @@ _MOST_REFUSED: Final = 20
 
 _STATEMENT_TIMEOUT: Final = "60s"
 """How long a chunk may take, or a policy."""
+_DROP_SECONDS: Final = 5
+"""How long to try to drop the policies of a block that failed."""
 LOCK_TIMEOUT: Final = "500ms"
 """How long to wait for a lock: so long do readers and writers wait that come behind. A writer looks for deadlocks after
 a second, and so never finds one with a chunk, for which it would be chosen to die."""
@@ -41,7 +44,7 @@ class Run:
     """What the steps of one migration share: how far it is, and how long they may wait."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
-        """Begin with nothing done. `tell` takes a line for people."""
+        """Begin with nothing done."""
         self.step = ""
         """The revision whose step runs."""
         self.rows = 0
@@ -50,7 +53,8 @@ class Run:
         """How long the next statement waits for a lock."""
         self.statement_timeout = _STATEMENT_TIMEOUT
         """How long a statement of the step's own transaction may take."""
-        self._tell = tell
+        self.tell = tell
+        """Takes a line for people."""
         self._told = time.monotonic()
 
     def bounds(self, statement_timeout: str) -> str:
@@ -70,7 +74,7 @@ class Run:
         self.rows += rows
         if time.monotonic() - self._told >= _TELL_SECONDS:
             self._told = time.monotonic()
-            self._tell(f"{self.step}: {self.rows:,} rows changed, {share:.0%} of {table} seen.")
+            self.tell(f"{self.step}: {self.rows:,} rows changed, {share:.0%} of {table} seen.")
 
 
 def create_index(name: str, on: str, *, unique: bool = False) -> None:
@@ -126,7 +130,7 @@ def backfill(
     run: Run = op.get_context().opts["run"]
 
     async def work(connection: asyncpg.Connection[Any]) -> None:
-        async with _seeing_all_rows(connection, (table, *also), run):
+        async with seeing_all_rows(connection, (table, *also), run):
             refused: list[tuple[int, str]] = []
             async for keys, share in _chunks(connection, table, lacking, key, rows):
                 refused += await _changed(connection, change, keys, run)
@@ -191,11 +195,23 @@ async def _changed(
 
 
 @asynccontextmanager
-async def _seeing_all_rows(connection: asyncpg.Connection[Any], tables: Sequence[str], run: Run) -> AsyncIterator[None]:
+async def seeing_all_rows(
+    connection: asyncpg.Connection[Any], tables: Sequence[str], run: Run, *, only_read: bool = False
+) -> AsyncIterator[None]:
     """Let the owner of tables see and change all of their rows, where forced row-level security keeps it from that.
 
     By a policy, which is made and dropped in a moment: to take FORCE away would hold everybody up for the whole block.
-    A run that is killed leaves the policy behind, and the next run makes it anew and drops it.
+    A run that is killed leaves the policy behind, and the next run makes it anew and drops it. Only who has the right
+    to migrate may do this, or one process would drop the policy of another.
+
+    Args:
+        connection: Of the owner.
+        tables: The tables.
+        run: Bounds the wait for the lock that a policy needs.
+        only_read: Let the owner see the rows, not change them.
+
+    Raises:
+        asyncpg.LockNotAvailableError: Somebody has a table; the block may have run.
     """
 
     async def execute(table: str, *statements: str) -> None:
@@ -206,11 +222,21 @@ async def _seeing_all_rows(connection: asyncpg.Connection[Any], tables: Sequence
 
     async with connection.transaction(readonly=True):
         bound = [table for table in tables if await connection.fetchval("SELECT row_security_active($1::text)", table)]
-    for table in bound:
-        await execute(table, f"CREATE POLICY backfill ON {table} TO CURRENT_USER USING (true) WITH CHECK (true)")
-    yield
-    for table in bound:
-        await execute(table)
+    access = (
+        "FOR SELECT TO CURRENT_USER USING (true)" if only_read else "TO CURRENT_USER USING (true) WITH CHECK (true)"
+    )
+    try:
+        for table in bound:
+            await execute(table, f"CREATE POLICY backfill ON {table} {access}")
+        yield
+        for table in bound:
+            await execute(table)
+    except BaseException:
+        with anyio.move_on_after(_DROP_SECONDS, shield=True):
+            for table in bound:
+                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    await execute(table)
+        raise
 
 
 def _outside_of_the_transaction(work: Callable[[asyncpg.Connection[Any]], Awaitable[None]]) -> None:
