@@ -5,6 +5,8 @@ The steps are those of the example in docs/changing-the-schema.md, after the pro
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -17,6 +19,7 @@ import anyio
 import asyncpg
 import pytest
 
+from tests.app.postgres import own_postgres
 from tests.core.support import CoreOpener, add, connected, titles_of, until, with_server_settings
 from tests.core.test_migrations import catalogue, walls
 from tests.databases import with_database
@@ -387,6 +390,30 @@ async def test_no_reader_or_writer_waits_for_a_second(
     assert {kind for kind, seconds in waits.items() if max(seconds) >= 1} == set()
 
 
+@pytest.mark.slow
+async def test_an_index_that_waits_for_an_old_transaction_tells_of_it_and_no_timeout_ends_the_build(
+    fresh_database_url: str, folder: Path
+) -> None:
+    url = fresh_database_url
+    told = Told()
+    async with connected(url) as admin:
+        name = await admin.fetchval("SELECT quote_ident(current_database())")
+        for timeout in ("statement_timeout", "lock_timeout"):
+            await admin.execute(f"ALTER DATABASE {name} SET {timeout} = '1s'")
+
+    old = with_server_settings(url, application_name="old")
+    async with anyio.create_task_group() as tasks, connected(old) as reader:
+        async with reader.transaction(isolation="repeatable_read"):
+            await reader.execute("SELECT FROM changes")
+            tasks.start_soon(lambda: migrate(url, NEXT, folder=folder, tell=told))
+            with anyio.fail_after(20):
+                await told.enough.wait()
+        pid = reader.get_server_pid()
+
+    assert told == [f"{NEXT} waits for a transaction of pid {pid} (old) to end."]
+    assert await current(url) == NEXT
+
+
 # --- backfill ----------------------------------------------------------------------------------
 
 
@@ -604,6 +631,32 @@ async def test_who_looks_is_never_interrupted_which_would_end_the_right(
         assert mine is not None
         for number in range(200):
             await mine.work(lambda: anyio.sleep(number / 50_000))  # noqa: B023  # it has run when the next is made
+
+
+async def test_a_look_that_hangs_keeps_nobody_from_ending() -> None:
+    async def always() -> bool:
+        return True
+
+    looking = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_blocking_pids%' AND pid <> pg_backend_pid()"
+    stopped: list[int] = []
+    with own_postgres() as server:
+
+        async def work() -> None:
+            async with connected(server.url) as admin:
+                await until(admin, f"SELECT EXISTS ({looking})")
+                stopped.append(await admin.fetchval(looking))
+            os.kill(stopped[0], signal.SIGSTOP)
+            await anyio.sleep(1)  # as long as work takes during which somebody looks again
+
+        try:
+            async with turn(server.url, is_needed=always, tell=lambda _: None) as mine:
+                assert mine is not None
+                with anyio.fail_after(10):
+                    await mine.work(work)
+                    await mine.work(lambda: anyio.sleep(0.5))
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
 
 
 async def test_the_lock_is_in_nobody_elses_space(fresh_database_url: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 import asyncpg
@@ -194,7 +194,7 @@ async def patiently(name: str, work: Callable[[], Awaitable[T]], run: Run, mine:
     while True:
         run.lock_timeout = _PAST_AUTOVACUUM if mine.is_autovacuum else LOCK_TIMEOUT
         try:
-            return await mine.work(work)
+            return await mine.work(work, name)
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
             if run.rows > rows:
                 pauses = chain(_PAUSES, repeat(_PAUSES[-1]))
@@ -208,13 +208,25 @@ async def patiently(name: str, work: Callable[[], Awaitable[T]], run: Run, mine:
             await anyio.sleep(next(pauses))
 
 
+async def _connect(url: str) -> asyncpg.Connection[Any]:
+    """Connect without the bounds that a role or the database may have: they would end each build of an index.
+
+    A build has no transaction for which they could be taken away, and SET behind a transaction pooler would last for
+    whoever gets the connection next. A pooler refuses them at the start; there the bounds of a role remain.
+    """
+    try:
+        return await connect(url, statement_timeout="0", lock_timeout="0")
+    except (asyncpg.ProtocolViolationError, asyncpg.FeatureNotSupportedError):
+        return await connect(url)
+
+
 @asynccontextmanager
 async def _connected(url: str, run: Run) -> AsyncIterator[AsyncConnection]:
     """Connect for the steps: with bounds on every transaction, and without statements that a pooler would mix up."""
     engine = create_async_engine(
         "postgresql+asyncpg://",
         connect_args={
-            "async_creator_fn": lambda: connect(url),
+            "async_creator_fn": lambda: _connect(url),
             "prepared_statement_cache_size": 0,
             "prepared_statement_name_func": lambda: "",
         },

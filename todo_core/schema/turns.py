@@ -7,8 +7,9 @@ statements, or CREATE INDEX CONCURRENTLY would wait for it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, TypeVar
 
 import anyio
@@ -26,6 +27,12 @@ _LOCK: Final = (7_302_619, 1)
 """Key of the advisory lock: of two numbers, a space apart from that of users' writes and of retries, of one."""
 _LOOK_SECONDS: Final = 0.2
 """How often to look who is in the way; a wait for a lock ends after 0.5 s (`migrate.py`)."""
+_SEE_SECONDS: Final = 2.0
+"""How long a look may take."""
+_TELL_SECONDS: Final = 2.0
+"""How long somebody is in the way before people are told: by then it is no wait for a lock that ends after 0.5 s."""
+_REPEAT_SECONDS: Final = 10.0
+"""How long after that they are told again."""
 _KEEP_SECONDS: Final = 10.0
 """How long the connection that has the lock may be silent."""
 _WAIT_SECONDS: Final = 0.5
@@ -54,35 +61,56 @@ ORDER BY blocking.pid
 """Read who is in the way of us. Only workers of PostgreSQL's own have no user; all of this is shown to everybody."""
 
 
-def connect(url: str) -> Awaitable[asyncpg.Connection[Any]]:
-    """Connect to a database as a process that migrates; works behind a transaction pooler."""
+def connect(url: str, **settings: str) -> Awaitable[asyncpg.Connection[Any]]:
+    """Connect to a database as a process that migrates; works behind a transaction pooler.
+
+    Args:
+        url: The database.
+        settings: Of PostgreSQL, for the connection. A transaction pooler knows few, and refuses or ignores the others.
+    """
     return asyncpg.connect(
-        asyncpg_dsn(url), statement_cache_size=0, timeout=10, server_settings={"application_name": APPLICATION}
+        asyncpg_dsn(url),
+        statement_cache_size=0,
+        timeout=10,
+        server_settings=settings | {"application_name": APPLICATION},
     )
 
 
 class Turn:
     """The right to migrate a database, as long as the block of `turn` lasts."""
 
-    def __init__(self, lock: asyncpg.Connection[Any], looking: asyncpg.Connection[Any]) -> None:
+    def __init__(
+        self, lock: asyncpg.Connection[Any], looking: asyncpg.Connection[Any], tell: Callable[[str], None]
+    ) -> None:
         self._lock = lock
         self._looking = looking
+        self._tell = tell
         self.blockers = ""
         """Who was last seen in the way, such as `pid 4711 (pg_dump)`; empty if nobody was."""
         self.is_autovacuum = False
         """Whether that was autovacuum and nobody else."""
+        self._tell_at: float | None = None
+        """When to tell of who is in the way, on the monotonic clock; None while nobody is."""
         self._lost: Exception | None = None
 
-    async def work(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def work(self, work: Callable[[], Awaitable[T]], name: str = "The migration") -> T:
         """Run `work`, look meanwhile for whom it waits, and end it if the right to migrate is lost.
+
+        A statement may wait without end, as CREATE INDEX CONCURRENTLY does for every older transaction. People are told
+        for whom.
+
+        Args:
+            work: What needs the right.
+            name: What people are told that waits.
 
         Raises:
             SchemaError: The connection that has the right broke.
         """
         failure: Exception | None = None
         done = anyio.Event()
+        self._tell_at = None
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._look, done, tasks.cancel_scope)
+            tasks.start_soon(self._look, done, tasks.cancel_scope, name)
             try:
                 return await work()
             except Exception as error:  # as it is, not in the group of errors that a task group would raise
@@ -96,7 +124,7 @@ class Turn:
             f"The connection that keeps others from migrating broke ({cause}). Migrate again."
         ) from self._lost
 
-    async def _look(self, done: anyio.Event, scope: anyio.CancelScope) -> None:
+    async def _look(self, done: anyio.Event, scope: anyio.CancelScope, name: str) -> None:
         """Look until the work is done; end the scope if that cannot be.
 
         Not cancelled between a statement and its answer: PostgreSQL would end the transaction, and with it the right.
@@ -112,16 +140,33 @@ class Turn:
                 self._lost = error
                 scope.cancel()
                 return
-            # To know who is in the way is no condition: a pooler may have no connection left for that.
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await self._see()
+            if not self._looking.is_closed():
+                await self._see(name)
 
-    async def _see(self) -> None:
-        async with self._looking.transaction(readonly=True):
-            rows = await self._looking.fetch(_BLOCKERS, APPLICATION)
-        if rows:
-            self.blockers = ", ".join(f"pid {row['pid']} ({row['name']})" for row in rows)
-            self.is_autovacuum = all(row["is_autovacuum"] for row in rows)
+    async def _see(self, name: str) -> None:
+        """Look who is in the way, and tell of who has been for long.
+
+        To know it is no condition: a pooler may have no connection left for that, or the connection may hang. Then it
+        is closed, and nobody looks again.
+        """
+        try:
+            with anyio.fail_after(_SEE_SECONDS):
+                async with self._looking.transaction(readonly=True):
+                    rows = await self._looking.fetch(_BLOCKERS, APPLICATION)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # a TimeoutError is an OSError
+            self._looking.terminate()
+            return
+        if not rows:
+            self._tell_at = None
+            return
+        self.blockers = ", ".join(f"pid {row['pid']} ({row['name']})" for row in rows)
+        self.is_autovacuum = all(row["is_autovacuum"] for row in rows)
+        now = time.monotonic()
+        if self._tell_at is None:
+            self._tell_at = now + _TELL_SECONDS
+        elif now >= self._tell_at:
+            self._tell_at = now + _REPEAT_SECONDS
+            self._tell(f"{name} waits for a transaction of {self.blockers} to end.")
 
 
 @asynccontextmanager
@@ -149,7 +194,7 @@ async def turn(
             await anyio.sleep(_WAIT_SECONDS)
         looking = await connect(url)
         stack.push_async_callback(_leave, looking)
-        yield Turn(lock, looking)
+        yield Turn(lock, looking, tell)
 
 
 async def _take(lock: asyncpg.Connection[Any]) -> bool:
