@@ -22,10 +22,12 @@ async def bring_up(settings: Settings, url: str) -> None:
     """Migrate a database that is behind, so that this code can serve. Import Alembic only then: it is slow to import.
 
     The embedded database is finished, too, if no other process uses it. What is left to do after this code can serve
-    is no reason not to: a fault there is told and left to `todo-mcp migrate`.
+    is no reason not to: any fault there is told and left to `todo-mcp migrate`.
 
     Raises:
         SchemaError: This code cannot serve: the database is of a later version, or cannot be migrated.
+        OSError: PostgreSQL cannot be reached.
+        asyncpg.PostgresError: It refuses a connection that is needed before this code can serve.
     """
     finish = settings.database_url is None and not is_shared(settings)
     revision = await current(url)
@@ -34,12 +36,18 @@ async def bring_up(settings: Settings, url: str) -> None:
 
         try:
             await migrate(url, finish=finish, serving=True, tell=tell)
-        except SchemaError as error:
-            if not serves(await current(url)):
+        except Exception as error:
+            if not (serves(revision) or serves(await current(url))):
                 raise
-            tell(str(error))
+            tell(str(error) if isinstance(error, SchemaError) else _left(error))
     elif not serves(revision):
         raise SchemaError(f"The database is at schema {revision}, {standing(revision)}.")
+
+
+def _left(error: Exception) -> str:
+    """Return in words what a fault other than a SchemaError leaves to do; its own message may quote anything."""
+    name = type(error).__name__
+    return f"A later step of the schema failed ({name}) and is not needed to serve. Run `todo-mcp migrate`."
 
 
 async def check(_: Settings, url: str) -> int:

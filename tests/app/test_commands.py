@@ -9,6 +9,8 @@ import re
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
@@ -16,9 +18,12 @@ import httpx2
 import pytest
 
 from tests.app.program import TODO_MCP, Program, Serving, free_port, healthy, sentence
+from tests.core.support import connected
+from todo_app.migrating import bring_up
 from todo_core.identity.api_tokens import is_well_formed
 from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS
 from todo_core.schema.versions import goal, place
+from todo_core.settings import Settings
 
 NEWEST = SCHEMA_STEPS[-1]
 COMMANDS = [
@@ -309,6 +314,36 @@ def test_on_the_next_schema_there_is_nothing_to_do(program: Program) -> None:
     assert healthy(program.run("doctor"))
     with program.serve():
         assert program.answer("token", "list")
+
+
+@pytest.mark.requirement("OP2", "DB3")
+async def test_who_can_serve_does_so_whatever_keeps_it_from_migrating_further(
+    tmp_path: Path, fresh_database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    login = f"crowded_{uuid4().hex[:12]}"
+    parts = urlsplit(fresh_database_url)
+    url = urlunsplit(parts._replace(netloc=f"{login}:{login}@{parts.netloc.rpartition('@')[2]}"))
+    embedded = Settings.load(
+        data_dir=tmp_path
+    )  # of which this process is the only one, so that there is a finish to do
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / ".handle_pids.json").write_text("[]")
+    async with connected(fresh_database_url) as admin:
+        await admin.execute(f"CREATE ROLE {login} LOGIN PASSWORD '{login}' CONNECTION LIMIT 1")
+        await admin.execute(f"GRANT SELECT ON alembic_version TO {login}")
+        try:
+            await admin.execute("UPDATE alembic_version SET version_num = $1", SCHEMA_REVISION)
+            await bring_up(embedded, url)
+            assert capsys.readouterr().err == (
+                "todo-mcp: A later step of the schema failed (TooManyConnectionsError) and is not needed to serve."
+                " Run `todo-mcp migrate`.\n"
+            )
+
+            await admin.execute("UPDATE alembic_version SET version_num = '0004'")
+            with pytest.raises(asyncpg.TooManyConnectionsError):
+                await bring_up(embedded, url)
+        finally:
+            await admin.execute(f"DROP OWNED BY {login}; DROP ROLE {login}")
 
 
 def set_revision(program: Program, revision: str) -> None:
