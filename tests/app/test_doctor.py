@@ -5,6 +5,7 @@ Roles and settings belong to a whole server, so this one breaks a server of its 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -21,7 +22,7 @@ from anyio import to_thread
 
 from tests.app.postgres import own_postgres
 from tests.app.program import Program
-from tests.databases import with_database
+from tests.databases import new_database, with_database
 from tests.keys import KeyServer, ed_pair, key_set, page
 from todo_app.doctor import examine
 from todo_core.core import utc_now
@@ -357,13 +358,87 @@ async def test_the_statements_it_says_mend_what_was_broken(doctor: Doctor, admin
 async def test_many_faults_of_a_kind_are_one_line_that_counts_them(
     doctor: Doctor, admin: asyncpg.Connection[Any]
 ) -> None:
-    granted = json.loads(catalogue.FILE.read_text())["grants"]
+    granted = json.loads(catalogue.FILE.read_text())[SCHEMA_STEPS[-1]]["grants"]
     mend = "; ".join(f"GRANT {name}" for name in granted if name.endswith(" TO todo_app"))
     async with broken(admin, "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM todo_app", mend):
         (failure,) = await doctor.failures()
 
     assert failure.startswith("grants: missing (and ")
     assert failure.count("GRANT ") == 5
+
+
+SHOWS_EVERYTHING: Final = (
+    "CREATE POLICY x ON todos TO todo_app USING (true)",
+    "DROP POLICY x ON todos",
+    "policies: too much; DROP POLICY x ON todos",
+)
+ON_THE_WAY: Final = {
+    name: FAULTS[name] for name in ("row-level security off", "a function as its caller", "index gone")
+}
+ON_THE_WAY["a policy that shows everything"] = SHOWS_EVERYTHING
+OF_BOTH_FORMS: Final = {
+    "trigger of the old form off": (
+        "ALTER TABLE changes DISABLE TRIGGER tell",
+        "ALTER TABLE changes ENABLE TRIGGER tell",
+        "triggers: changed; DROP TRIGGER tell ON changes; CREATE CONSTRAINT TRIGGER tell",
+    ),
+    "policy of the owner gone": (
+        "DROP POLICY both_forms ON changes",
+        "CREATE POLICY both_forms ON changes TO CURRENT_USER USING (true) WITH CHECK (true)",
+        "owner's policies: missing; CREATE POLICY both_forms ON changes AS PERMISSIVE FOR ALL TO CURRENT_USER",
+    ),
+}
+"""Of what only 0005_backfill has besides; these go with it."""
+
+
+@pytest.fixture(scope="module", params=SCHEMA_STEPS[SCHEMA_STEPS.index(SCHEMA_REVISION) : -1])
+def on_the_way(request: pytest.FixtureRequest, patient: Program) -> Iterator[str]:
+    """A database of the same server where `todo-mcp migrate` leaves those that were there before."""
+    with new_database(patient.settings["TODO_DATABASE_URL"]) as url:
+        asyncio.run(migrate(url, to=request.param))
+        yield url
+
+
+@pytest.mark.requirement("OP8", "OW2", "DB3")
+@pytest.mark.parametrize(
+    ("break_it", "mend_it", "said"),
+    (ON_THE_WAY | OF_BOTH_FORMS).values(),
+    ids=ON_THE_WAY | OF_BOTH_FORMS,
+)
+async def test_a_database_before_the_last_step_is_compared_as_fully(
+    on_the_way: str, doctor: Doctor, break_it: str, mend_it: str, said: str
+) -> None:
+    doctor.url = on_the_way
+    admin = await asyncpg.connect(on_the_way)
+    async with broken(admin, break_it, mend_it):
+        failures = await doctor.failures()
+    after = await doctor.failures()
+    await admin.close()
+
+    (failure,) = failures
+    assert failure.startswith(said)
+    assert after == []
+
+
+@pytest.mark.requirement("OP8", "DB3", "OW2")
+@pytest.mark.parametrize(
+    ("break_it", "mend_it", "said"),
+    [
+        FAULTS["row-level security off"],
+        FAULTS["row-level security not forced"],
+        FAULTS["another expression of a policy"],
+        SHOWS_EVERYTHING,
+    ],
+)
+async def test_what_keeps_users_apart_is_compared_one_version_ahead_too(
+    doctor: Doctor, admin: asyncpg.Connection[Any], break_it: str, mend_it: str, said: str
+) -> None:
+    ahead = f"UPDATE alembic_version SET version_num = '{NEXT}'"  # noqa: S608  # our own number
+    back = f"UPDATE alembic_version SET version_num = '{SCHEMA_STEPS[-1]}'"  # noqa: S608
+    async with broken(admin, ahead, back), broken(admin, break_it, mend_it):
+        (failure,) = await doctor.failures()
+
+    assert failure.startswith(said)
 
 
 @pytest.mark.requirement("OP8", "DB3")
@@ -387,13 +462,14 @@ async def test_what_others_have_beside_ours_is_no_fault(doctor: Doctor, admin: a
     async with broken(
         admin,
         "CREATE ROLE analyst; GRANT SELECT ON todos TO analyst; REVOKE USAGE ON SCHEMA public FROM PUBLIC;"
-        " CREATE POLICY analysis ON todos TO analyst USING (true); CREATE INDEX ix_theirs ON todos (updated_at);"
+        " CREATE POLICY analysis ON todos TO analyst USING (true); CREATE POLICY its_own ON todos TO CURRENT_USER"
+        " USING (true); CREATE INDEX ix_theirs ON todos (updated_at);"
         " CREATE TABLE theirs (id int); GRANT ALL ON theirs TO PUBLIC; ALTER TABLE theirs ENABLE ROW LEVEL SECURITY;"
         " CREATE POLICY everybody ON theirs USING (true); ALTER TABLE todos ADD COLUMN theirs int;"
         " CREATE FUNCTION theirs() RETURNS int LANGUAGE sql RETURN 1",
         "GRANT USAGE ON SCHEMA public TO PUBLIC; ALTER TABLE todos DROP COLUMN theirs; DROP FUNCTION theirs();"
-        " DROP TABLE theirs; DROP INDEX ix_theirs; DROP POLICY analysis ON todos; REVOKE ALL ON todos FROM analyst;"
-        " DROP ROLE analyst",
+        " DROP TABLE theirs; DROP INDEX ix_theirs; DROP POLICY analysis ON todos; DROP POLICY its_own ON todos;"
+        " REVOKE ALL ON todos FROM analyst; DROP ROLE analyst",
     ):
         assert await doctor.failures() == []
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_DROPPED: Final = {"indexes": "INDEX", "policies": "POLICY", "triggers": "TRIGGER"}
+_DROPPED: Final = {"indexes": "INDEX", "policies": "POLICY", "owner's policies": "POLICY", "triggers": "TRIGGER"}
 """By kind, what `DROP` calls it."""
 
 
@@ -16,7 +16,7 @@ def missing(kind: str, name: str, definition: str) -> str:
     match kind:
         case "grants":
             return f"GRANT {name} {definition}".rstrip()
-        case "policies":
+        case "policies" | "owner's policies":
             return f"CREATE POLICY {name} {definition}"
         case "constraints":
             constraint, _, table = name.rpartition(" ON ")

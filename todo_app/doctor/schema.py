@@ -18,6 +18,12 @@ from todo_core.schema.versions import is_newer, serves, standing
 SHOWN: Final = 5
 """Most faults of one kind that are shown; the others show when these are mended."""
 
+_AHEAD: Final = dict.fromkeys(catalogue.NEEDED, ("missing",)) | {
+    "row-level security": ("changed",),
+    "policies": ("changed", "too much"),
+}
+"""By kind, which faults are told of a database at a revision that this code does not know."""
+
 
 async def migrations(database_url: str) -> Finding:
     """Check that the database is at this program's version of the schema, or at the next, which it also serves."""
@@ -31,7 +37,8 @@ async def migrations(database_url: str) -> Finding:
 async def check(connection: asyncpg.Connection[Any], roles: Collection[str]) -> AsyncIterator[Finding]:
     """Compare the database with the catalogue, kind by kind.
 
-    Of a database at another revision only what requests need is compared: its migrations may have changed the rest.
+    Of a database at a revision that this code does not know, only what requests need and what keeps users apart is
+    compared, with the newest revision that it knows: migrations since then may have changed the rest.
 
     Args:
         connection: A connection as the user of TODO_DATABASE_URL.
@@ -39,25 +46,27 @@ async def check(connection: asyncpg.Connection[Any], roles: Collection[str]) -> 
     """
     async with connection.transaction(readonly=True):
         found = await catalogue.differences(connection.fetch, without=set(ROLES) - set(roles))
-    is_ours = not found.pop(catalogue.REVISION).missing
-    for kind in found if is_ours else catalogue.NEEDED:
-        faults = [*_faults(kind, found[kind], only_missing=not is_ours)]
+    is_ahead = bool(found.pop(catalogue.REVISION).missing)
+    for kind in _AHEAD if is_ahead else found:
+        faults = [
+            _told(what, mends)
+            for what, mends in _faults(kind, found[kind])
+            if mends and (not is_ahead or what in _AHEAD[kind])
+        ]
         for fault in faults:
             yield Finding(False, kind, fault)
         if not faults:
-            yield Finding(True, kind, f"all {len(found[kind].present)} as migrated" if is_ours else "none is missing")
+            good = f"none is {' or '.join(_AHEAD[kind])}" if is_ahead else f"all {len(found[kind].present)} as migrated"
+            yield Finding(True, kind, good)
 
 
-def _faults(kind: str, found: Differences, *, only_missing: bool) -> Iterator[str]:
-    if found.missing:
-        yield _told("missing", [mending.missing(kind, name, text) for name, text in found.missing.items()])
-    if only_missing:
-        return
-    if found.changed:
-        told = [mending.changed(kind, name, text, found.present[name]) for name, text in found.changed.items()]
-        yield _told("changed", told)
-    if found.unknown:
-        yield _told("too much", [mending.unknown(kind, name) for name in found.unknown])
+def _faults(kind: str, found: Differences) -> Iterator[tuple[str, list[str]]]:
+    yield "missing", [mending.missing(kind, name, text) for name, text in found.missing.items()]
+    yield (
+        "changed",
+        [mending.changed(kind, name, text, found.present[name]) for name, text in found.changed.items()],
+    )
+    yield "too much", [mending.unknown(kind, name) for name in found.unknown]
 
 
 def _told(what: str, mends: list[str]) -> str:

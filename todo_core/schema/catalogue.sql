@@ -1,6 +1,7 @@
 -- Everything in the schema `public` that `catalogue.json` has, one row each: kind, name, definition.
 --
 -- Of grants and policies, only those to our roles and to everybody: what another role may do is its owner's business.
+-- Policies to nobody but the owner of the tables are a kind of their own: a function that runs as the owner needs them.
 -- Whether everybody may look into the schema makes no difference, as our roles have grants of their own.
 -- The search path must be `public`: names outside of it come with their schema.
 
@@ -8,14 +9,17 @@ WITH ours AS (
     SELECT oid FROM pg_roles
     WHERE rolname IN ('todo_admin', 'todo_app', 'todo_janitor', 'todo_probe', 'todo_search')
 ),
+migrations AS (
+    SELECT relowner AS owner FROM pg_class WHERE oid = 'public.alembic_version'::regclass
+),
 roles AS (
-    SELECT oid, quote_ident(rolname) AS name FROM pg_roles
+    SELECT oid, CASE oid WHEN owner THEN 'CURRENT_USER' ELSE quote_ident(rolname) END AS name FROM pg_roles, migrations
     UNION ALL
     SELECT 0, 'PUBLIC'
 ),
 owners AS (
-    SELECT r.oid, CASE c.relowner WHEN r.oid THEN 'the migrations''' ELSE quote_ident(r.rolname) END AS name
-    FROM pg_roles r, pg_class c WHERE c.oid = 'public.alembic_version'::regclass
+    SELECT oid, CASE oid WHEN owner THEN 'the migrations''' ELSE quote_ident(rolname) END AS name
+    FROM pg_roles, migrations
 ),
 relations AS (
     SELECT * FROM pg_class WHERE relnamespace = 'public'::regnamespace
@@ -83,7 +87,8 @@ SELECT 'triggers', format('%I ON %s', tgname, tgrelid::regclass),
 FROM pg_trigger t JOIN relations ON relations.oid = tgrelid WHERE NOT tgisinternal
 
 UNION ALL
-SELECT 'policies', format('%I ON %s', polname, polrelid::regclass),
+SELECT CASE WHEN polroles && audience THEN 'policies' ELSE 'owner''s policies' END,
+       format('%I ON %s', polname, polrelid::regclass),
        concat_ws(
            ' ', 'AS', CASE WHEN polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
            'FOR', CASE polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE'
@@ -92,8 +97,9 @@ SELECT 'policies', format('%I ON %s', polname, polrelid::regclass),
            'USING (' || pg_get_expr(polqual, polrelid) || ')',
            'WITH CHECK (' || pg_get_expr(polwithcheck, polrelid) || ')'
        )
-FROM pg_policy JOIN relations ON relations.oid = polrelid
-WHERE polroles && (SELECT array_agg(oid) FROM (SELECT oid FROM ours UNION ALL SELECT 0) AS them)
+FROM pg_policy JOIN relations ON relations.oid = polrelid,
+     migrations, (SELECT array_agg(oid) AS audience FROM (SELECT oid FROM ours UNION ALL SELECT 0) AS them) AS those
+WHERE polroles && audience OR polroles = ARRAY[owner]
 
 UNION ALL
 SELECT 'functions', p.oid::regprocedure::text,
