@@ -15,6 +15,8 @@ from tests.support import MovableClock
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
 from todo_core.errors import Unavailable
+from todo_core.models.todos import TodoFilter
+from todo_core.operations import todos
 from todo_core.queries import installation as queries
 from todo_core.storage.faults import DISK_FULL
 from todo_core.upkeep.readiness import NOT_READY_FOR, READY_FOR
@@ -113,7 +115,52 @@ async def test_what_only_the_purge_lacks_keeps_no_request_from_being_served(
         with pytest.raises(Unavailable):
             await core.purges.purge()
 
+        assert core.database.doubts == set()
+        core.database.doubts.add("42501")  # by something else, which is mended
         await core.readiness.require()
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        "INSERT ON todos {} todo_app",
+        "SELECT ON users {} todo_admin",
+        "SELECT (search) ON todos {} todo_search",
+        "SELECT (user_id) ON lists {} todo_probe",
+    ],
+)
+async def test_a_doubt_stays_while_any_role_of_requests_lacks_a_grant(
+    another_core: CoreOpener, fresh_database_url: str, grant: str
+) -> None:
+    """Functions run as `todo_search` and `todo_probe`; else readiness would believe, and be told anew, in turns."""
+    clock = MovableClock()
+    async with another_core(fresh_database_url, clock=clock) as core, connected(fresh_database_url) as admin:
+        await admin.execute(f"REVOKE {grant.format('FROM')}")
+        core.database.doubts.add("42501")
+        for _ in range(2):
+            assert not await is_ready(core)
+            clock.move(NOT_READY_FOR)
+
+        await admin.execute(f"GRANT {grant.format('TO')}")
+        assert await is_ready(core)
+
+
+async def test_a_search_that_is_refused_takes_the_server_out_until_it_would_not_be(
+    another_core: CoreOpener, fresh_database_url: str, ann: Caller
+) -> None:
+    clock = MovableClock()
+    async with another_core(fresh_database_url, clock=clock) as core, connected(fresh_database_url) as admin:
+        me = replace(ann, core=core, principal=await core.identity.local("ann"))
+        await core.readiness.require()
+        await admin.execute("REVOKE SELECT (search) ON todos FROM todo_search")
+        with pytest.raises(Unavailable):
+            await me.perform(todos.list_, TodoFilter(text="milk"))
+        clock.move(NOT_READY_FOR)
+        assert not await is_ready(core)
+
+        await admin.execute("GRANT SELECT (search) ON todos TO todo_search")
+        clock.move(NOT_READY_FOR)
+        assert await is_ready(core)
 
 
 async def test_a_locked_table_is_no_reason_not_to_be_ready(

@@ -140,7 +140,7 @@ class Database:
         self.behind_pooler = is_behind_pooler(settings, dsn)
         self.doubts: set[str] = set()
         """SQLSTATEs, of `NO_WRITES` and `MISSING`, that requests have met and nothing has disproved since: faults that
-        a look at the database does not show (`upkeep.readiness`)."""
+        a look at the database does not show (`upkeep.readiness`). What the purge meets is not among them."""
         session = {
             "role": APP_ROLE,
             "timezone": "UTC",
@@ -213,7 +213,7 @@ class Database:
                 await self._pool.release(connection)
         except RAISED as error:
             if is_fault(error):
-                self._met(error)
+                self._met(error, APP_ROLE)
                 raise Unavailable from error
             raise
 
@@ -273,14 +273,14 @@ class Database:
         except RAISED as error:
             if is_fault(error, read_only=read_only):
                 if not starting:
-                    self._met(error)
+                    self._met(error, role)
                 raise Unavailable from error
             raise
 
-    def _met(self, error: BaseException) -> None:
-        """Log a fault, and remember it if a look at the database does not show it."""
+    def _met(self, error: BaseException, role: Role) -> None:
+        """Log a fault, and remember it if a request met it and a look at the database does not show it."""
         log_fault(error)
-        if (state := getattr(error, "sqlstate", None)) in NO_WRITES | MISSING:
+        if role != JANITOR_ROLE and (state := getattr(error, "sqlstate", None)) in NO_WRITES | MISSING:
             self.doubts.add(state)
 
     async def _give_up(self, connection: Connection) -> None:
