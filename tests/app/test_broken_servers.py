@@ -10,11 +10,12 @@ import asyncpg
 import pytest
 
 from tests.app.postgres import own_postgres
-from tests.core.support import titles_of
+from tests.core.support import on_the_wire, titles_of
 from tests.support import MovableClock
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
 from todo_core.errors import Unavailable
+from todo_core.queries import installation as queries
 from todo_core.schema.migrate import migrate
 from todo_core.settings import Settings
 from todo_core.upkeep.readiness import NOT_READY_FOR, READY_FOR
@@ -44,6 +45,37 @@ async def test_readiness_has_a_time_limit_of_its_own(settings: Settings) -> None
             await core.readiness.require()
 
     assert waited < READINESS_TIMEOUT + 1
+
+
+@pytest.mark.requirement("OP8", "OP4")
+async def test_the_time_limit_of_readiness_holds_for_the_whole_look_wherever_the_server_falls_silent(
+    settings: Settings,
+) -> None:
+    """A statement has a limit of its own, and so has a connection: together they would be longer."""
+    clock = MovableClock()
+    waited = {}
+    with own_postgres() as server:
+        await migrate(server.url)
+        async with Core.open(settings, server.url, clock=clock) as core:
+            for moment in ("BEGIN", queries.STATE.sql, "COMMIT"):  # after the login
+
+                def freeze_at(sql: str, moment: str = moment) -> str:
+                    if sql.startswith(moment):
+                        server.freeze()
+                    return sql
+
+                with on_the_wire(freeze_at) as wire:
+                    began = time.monotonic()
+                    with pytest.raises(Unavailable):
+                        await core.readiness.require()
+                    waited[moment] = time.monotonic() - began
+                server.thaw()
+                assert [sql for sql in wire.sent if sql.startswith(moment)]
+                clock.move(NOT_READY_FOR)
+                await core.readiness.require()
+                clock.move(READY_FOR)
+
+    assert all(READINESS_TIMEOUT - 0.1 < seconds < READINESS_TIMEOUT + 0.5 for seconds in waited.values()), waited
 
 
 @pytest.mark.requirement("OP8", "OP4")

@@ -152,6 +152,7 @@ class Database:
         local = session if self.behind_pooler else {}
         self._begin = "".join(f"SET LOCAL {name} = '{value}'; " for name, value in local.items())
         self._timeout = settings.database_timeout
+        self._reuse = reuse
         self._pool = asyncpg.create_pool(
             dsn,
             min_size=0,
@@ -262,10 +263,7 @@ class Database:
                 yield Transaction(connection, user_id)
                 await connection.execute("COMMIT")
             except BaseException as error:
-                if isinstance(error, TimeoutError):
-                    await self._give_up(connection)
-                else:
-                    await _roll_back(connection)
+                await self._abandon(connection, error)
                 raise
             finally:
                 with anyio.CancelScope(shield=True):
@@ -282,6 +280,15 @@ class Database:
         log_fault(error)
         if role != JANITOR_ROLE and (state := getattr(error, "sqlstate", None)) in NO_WRITES | MISSING:
             self.doubts.add(state)
+
+    async def _abandon(self, connection: Connection, error: BaseException) -> None:
+        """End a transaction that failed, by a ROLLBACK only if the connection answers and is needed again."""
+        if isinstance(error, TimeoutError):
+            await self._give_up(connection)
+        elif self._reuse:
+            await _roll_back(connection)
+        else:
+            connection.terminate()
 
     async def _give_up(self, connection: Connection) -> None:
         """Close a connection that does not answer: a ROLLBACK, or a polite good-bye, would hang with it.

@@ -31,7 +31,7 @@ READY_FOR: Final = 3.0
 NOT_READY_FOR: Final = 1.0
 """The same in seconds, for the answer that they cannot."""
 TIMEOUT: Final = 2.0
-"""Seconds to wait for the database; a shorter `TODO_DATABASE_TIMEOUT` wins."""
+"""Seconds for a whole look at the database; each wait in it also ends after a shorter `TODO_DATABASE_TIMEOUT`."""
 
 _log = structlog.get_logger()
 
@@ -112,7 +112,7 @@ class Readiness:
     async def _check_database(self) -> None:
         doubts = frozenset(self._database.doubts)
         try:
-            async with self._own.begin(read_only=not doubts) as transaction:
+            async with asyncio.timeout(TIMEOUT), self._own.begin(read_only=not doubts) as transaction:
                 await _check(transaction, doubts)
         except Unavailable as error:
             # No room for another connection: requests are still served on those that there are.
