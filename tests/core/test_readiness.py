@@ -120,6 +120,26 @@ async def test_what_only_the_purge_lacks_keeps_no_request_from_being_served(
         await core.readiness.require()
 
 
+async def test_a_doubt_that_comes_during_a_look_is_not_disproved_by_it(
+    another_core: CoreOpener, fresh_database_url: str
+) -> None:
+    clock = MovableClock()
+    async with another_core(fresh_database_url, clock=clock) as core:
+
+        def doubt_again(sql: str) -> str:
+            if sql == "COMMIT":
+                core.database.doubts.add("42501")
+            return sql
+
+        core.database.doubts.add("42501")
+        with on_the_wire(doubt_again):
+            assert not await is_ready(core)
+        assert core.database.doubts == {"42501"}
+
+        clock.move(NOT_READY_FOR)
+        assert await is_ready(core)
+
+
 @pytest.mark.parametrize(
     "grant",
     [

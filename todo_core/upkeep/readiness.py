@@ -110,16 +110,23 @@ class Readiness:
         self._looked_at = self._clock()
 
     async def _check_database(self) -> None:
+        """Look at the database, and disprove the doubts that there are; those that come meanwhile stay.
+
+        Raises:
+            Unavailable, TimeoutError: It cannot serve requests. What PostgreSQL refuses is raised as asyncpg has it.
+        """
         doubts = frozenset(self._database.doubts)
+        self._database.doubts.clear()
         try:
             async with asyncio.timeout(TIMEOUT), self._own.begin(read_only=not doubts) as transaction:
                 await _check(transaction, doubts)
+            doubts = frozenset()
         except Unavailable as error:
             # No room for another connection: requests are still served on those that there are.
             if not (isinstance(error.__cause__, asyncpg.TooManyConnectionsError) and self._database.is_connected):
                 raise
-        else:
-            self._database.doubts -= doubts
+        finally:
+            self._database.doubts |= doubts
 
 
 async def _check(transaction: Transaction, doubts: Collection[str]) -> None:
