@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -183,9 +182,6 @@ def build(
             await stack.enter_async_context(endpoint.run())
             tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(core.purges.run)
-            # What was made until here lives as long as the process: spare the garbage collector looking at it.
-            gc.collect()
-            gc.freeze()
             yield
             tasks.cancel_scope.cancel()
 

@@ -183,11 +183,6 @@ class Database:
         """Return whether the pool has a connection, in use or not."""
         return self._pool.get_size() > 0
 
-    @property
-    def _acquire_timeout(self) -> float | None:
-        """Return the seconds to wait for a connection; None, no timer, if one is idle: the timer costs as much."""
-        return None if self._pool.get_idle_size() else self._timeout
-
     def read(self, *, user_id: int, token_id: int | None, role: Role = APP_ROLE) -> Reader:
         """Return what runs reads as `role`, on the rows of `user_id` that the role may see.
 
@@ -204,7 +199,7 @@ class Database:
             asyncpg.PostgresError: PostgreSQL refused the statement.
         """
         try:
-            connection = await self._pool.acquire(timeout=self._acquire_timeout)
+            connection = await self._pool.acquire(timeout=self._timeout)
             try:
                 return await connection.fetch(sql, *arguments)
             except TimeoutError:
@@ -257,7 +252,7 @@ class Database:
         if lock:
             begin += f" SELECT pg_advisory_xact_lock({int(user_id)});"
         try:
-            connection = await self._pool.acquire(timeout=self._acquire_timeout)
+            connection = await self._pool.acquire(timeout=self._timeout)
             try:
                 await connection.execute(begin)
                 yield Transaction(connection, user_id)
