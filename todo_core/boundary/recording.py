@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
+from todo_core.boundary.chunks import chunks
 from todo_core.boundary.results import Changed, Touched
 from todo_core.queries import changes as queries
 from todo_core.storage.database import Transaction
-
-CHUNK: Final = 1_000
-"""Rows that one statement records, so that none is long and no value is large."""
 
 
 async def record(
@@ -34,6 +32,7 @@ async def record(
     """
     if not changed.touched:
         return None
+    first, *further = chunks(changed.touched)
     change_id: int = await transaction.value(
         queries.RECORD,
         operation=operation,
@@ -41,11 +40,12 @@ async def record(
         client=client,
         token_id=token_id,
         undoes=changed.undoes,
-        **_columns(changed.touched[:CHUNK]),
+        **_columns(first),
     )
-    for already in range(CHUNK, len(changed.touched), CHUNK):
-        rows = changed.touched[already : already + CHUNK]
+    already = len(first)
+    for rows in further:
         await transaction.rows(queries.RECORD_MORE, id=change_id, already=already, **_columns(rows))
+        already += len(rows)
     return change_id
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import orjson
 
 from todo_core.boundary.batches import Batch, Patch, accepted_versions, once_each
+from todo_core.boundary.chunks import chunks
 from todo_core.boundary.confirmation import confirm
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
@@ -23,7 +24,6 @@ from todo_core.errors import (
 )
 from todo_core.models.lists import ListCreate, ListQuery, ListRead, ListRemoval, ListUpdate
 from todo_core.queries import lists as queries
-from todo_core.rules.chunks import chunks
 from todo_core.rules.lists import Lists, rows_of
 from todo_core.text import json_text, name_key
 from todo_core.validation import Tried

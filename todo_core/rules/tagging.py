@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from todo_core.boundary.chunks import chunks, chunks_of_links
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.models.tags import TagRead
 from todo_core.queries import tags as queries
-from todo_core.rules.chunks import chunks, chunks_of_links
 from todo_core.storage.database import Row
 from todo_core.text import json_text, name_key
 

@@ -9,13 +9,13 @@ from typing import Any, Final
 import orjson
 
 from todo_core.boundary.batches import Batch, Patch, accepted_versions
+from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.errors import TodoError, VersionConflict
 from todo_core.models.todos import TodoWritten
 from todo_core.queries import adding, revising, todos
-from todo_core.rules.chunks import chunks
 from todo_core.storage.database import Row
 from todo_core.text import json_text
 

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import orjson
 
+from todo_core.boundary.chunks import chunks
 from todo_core.errors import UndoRefused
 from todo_core.models.changes import Entity
-from todo_core.rules.chunks import chunks
 from todo_core.storage.database import Row
 
 State = TypeVar("State")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from todo_core.boundary.chunks import chunks_of_links
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed
 from todo_core.errors import UndoRefused
 from todo_core.models.tags import TagRead
 from todo_core.queries import tags as queries
-from todo_core.rules.chunks import chunks_of_links
 from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
 from todo_core.rules.tagging import TagRevision, merge_links, name_holders, revise_tags
 from todo_core.storage.database import Row

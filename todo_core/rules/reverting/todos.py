@@ -8,12 +8,12 @@ from typing import Any, Final
 import orjson
 
 from todo_core.boundary.batches import Batch, Patch
+from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Touched
 from todo_core.errors import UndoRefused
 from todo_core.models.todos import PRIORITIES, TodoWritten
 from todo_core.queries import families
-from todo_core.rules.chunks import chunks
 from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
 from todo_core.rules.schedules import Calendar, due_columns, due_of
 from todo_core.rules.tagging import ensure_tags
