@@ -45,8 +45,8 @@ class Batch(Generic[Item]):
         Args:
             results: Those of the accepted items, in order.
         """
-        given = iter(results)
-        return [item if isinstance(item, TodoError) else next(given) for item in self._items]
+        remaining = iter(results)
+        return [item if isinstance(item, TodoError) else next(remaining) for item in self._items]
 
 
 def _tried(step: Callable[[Item], Result], item: Item) -> Result | TodoError:

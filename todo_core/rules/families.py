@@ -169,19 +169,19 @@ class Family:
         return max((1 + self._height(child) for child in self._children[todo_id]), default=0)
 
 
-def list_of_subtask(columns: Mapping[str, Any], parents: int | None) -> int | None:
+def list_of_subtask(columns: Mapping[str, Any], parent_list_id: int | None) -> int | None:
     """Return the list of a subtask: its parent's.
 
     Args:
         columns: What was asked for; `list_id` may be missing, or None.
-        parents: The parent's list; None for the default one.
+        parent_list_id: The parent's list; None for the default one.
 
     Raises:
         InvalidInput: Another list was named.
     """
-    if columns.get("list_id", parents) not in (parents, None):
+    if columns.get("list_id", parent_list_id) not in (parent_list_id, None):
         raise InvalidInput(errors=[FieldError("list_id", "of a subtask is its parent's; leave it out")])
-    return parents
+    return parent_list_id
 
 
 def too_deep(field: str) -> InvalidInput:

@@ -142,10 +142,10 @@ class _Request:
         return {}
 
     def _place_restored(self, member: Member, lists: Lists) -> dict[str, Any]:
-        """Return the list of a todo that is restored, if it changes: its family's now, or the inbox if that is gone."""
-        familys = self.family.member(self.family.root(member.id)).list_id
-        list_id = familys if lists.is_live(familys) else lists.inbox
-        return {} if list_id == member.list_id == familys else {"list_id": list_id}
+        """Return the list of a restored todo where it changes: its topmost parent's, or the inbox if that is gone."""
+        root_list_id = self.family.member(self.family.root(member.id)).list_id
+        list_id = root_list_id if lists.is_live(root_list_id) else lists.inbox
+        return {} if list_id == member.list_id == root_list_id else {"list_id": list_id}
 
     def count_relatives(self, rows: Mapping[int, WrittenRow]) -> Counter[int]:
         """Count the relatives that changed because of each todo, by its id.
