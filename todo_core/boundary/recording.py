@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from todo_core.boundary.chunks import chunks
 from todo_core.boundary.results import Changed, Touched
 from todo_core.queries import changes as queries
 from todo_core.storage.database import Transaction
+
+_RECORD_SEPARATOR: Final = "\x1e"
+"""Stands between JSON texts (RFC 7464, section 2.2)."""
 
 
 async def record(
@@ -49,11 +52,12 @@ async def record(
     return change_id
 
 
-def _columns(rows: Sequence[Touched]) -> dict[str, list[str | None]]:
-    """Return rows as the statements take them: an array of text for each column."""
-    return {
-        "entities": [row.entity for row in rows],
-        "entity_ids": [str(row.id) for row in rows],
-        "befores": [row.before for row in rows],
-        "afters": [row.after for row in rows],
+def _columns(rows: Sequence[Touched]) -> dict[str, str]:
+    """Return rows as the statements take them: a text for each column."""
+    columns = {
+        "entities": (row.entity for row in rows),
+        "entity_ids": (str(row.id) for row in rows),
+        "befores": (row.before or "" for row in rows),
+        "afters": (row.after for row in rows),
     }
+    return {name: _RECORD_SEPARATOR.join(values) for name, values in columns.items()}

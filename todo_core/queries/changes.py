@@ -21,7 +21,7 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSON, aggregate_order_by
+from sqlalchemy.dialects.postgresql import JSON, aggregate_order_by
 
 from todo_core.models.changes import Change, ChangedRow, ChangeEntry, ChangeRead
 from todo_core.models.users import User
@@ -136,15 +136,19 @@ One that still stands comes before one that was itself undone; only the latest `
 
 
 def _entries(change_id: ColumnElement[int], already: ColumnElement[int], source: FromClause | None = None) -> Insert:
-    """Insert entries of a change, from one array for each column of the rows that it touched.
+    """Insert entries of a change, from one text for each column of the rows that it touched.
+
+    The values in a text have the record separator U+001E between them, as in RFC 7464: JSON never contains it. asyncpg
+    encodes an array value by value, which costs a batch of 50 more than PostgreSQL takes to split the text. An empty
+    value is null.
 
     Args:
         change_id: The change.
         already: How many entries it has.
         source: Where `change_id` comes from, if it is a column.
     """
-    # Arrays of text alone: asyncpg would have to ask for any other array's type, on each new connection.
-    arrays = (parameter(name, ARRAY(Text())) for name in ("entities", "entity_ids", "befores", "afters"))
+    texts = (parameter(name, Text()) for name in ("entities", "entity_ids", "befores", "afters"))
+    arrays = (func.string_to_array(text, literal_column("chr(30)"), literal_column("''")) for text in texts)
     columns = (column(name, Text()) for name in ("entity", "entity_id", "before", "after"))
     touched = func.unnest(*arrays).table_valued(*columns, with_ordinality="n").render_derived("touched")
     entity_id = touched.c.entity_id.cast(BigInteger)
@@ -194,7 +198,8 @@ RECORD = Statement(
 
 `operation`: its name. `via`: the transport, and the tool if there is one. `client`: the client's name for itself.
 `token_id`: the API token, if there is one. `undoes`: the change that this one undoes. `entities`, `entity_ids`,
-`befores` and `afters`: the rows, in order, with their state before (null for a new one) and after.
+`befores` and `afters`: the rows, in order, with their state before (empty for a new one) and after, as JSON; in each,
+the values have U+001E between them.
 """
 
 RECORD_MORE = Statement(_entries(_id, parameter("already", BigInteger())))

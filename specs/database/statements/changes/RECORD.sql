@@ -2,14 +2,15 @@
 --
 -- `operation`: its name. `via`: the transport, and the tool if there is one. `client`: the client's name for itself.
 -- `token_id`: the API token, if there is one. `undoes`: the change that this one undoes. `entities`, `entity_ids`,
--- `befores` and `afters`: the rows, in order, with their state before (null for a new one) and after.
+-- `befores` and `afters`: the rows, in order, with their state before (empty for a new one) and after, as JSON; in each,
+-- the values have U+001E between them.
 --
 -- Parameters:
 --   $1 user_id bigint
---   $2 entities text[]
---   $3 entity_ids text[]
---   $4 befores text[]
---   $5 afters text[]
+--   $2 entities character varying
+--   $3 entity_ids character varying
+--   $4 befores character varying
+--   $5 afters character varying
 --   $6 operation character varying
 --   $7 via character varying
 --   $8 client character varying
@@ -57,9 +58,12 @@ WITH
             END AS list_after,
             CAST(touched.before AS JSON) AS before,
             CAST(touched.after AS JSON) AS after
-        FROM unnest($2::TEXT[], $3::TEXT[], $4::TEXT[], $5::TEXT[]) WITH ORDINALITY AS touched(
-            entity, entity_id, before, after, n
-        )
+        FROM unnest(
+            string_to_array($2::VARCHAR, chr(30), ''),
+            string_to_array($3::VARCHAR, chr(30), ''),
+            string_to_array($4::VARCHAR, chr(30), ''),
+            string_to_array($5::VARCHAR, chr(30), '')
+        ) WITH ORDINALITY AS touched(entity, entity_id, before, after, n)
         JOIN recorded ON true
     )
 SELECT recorded.id

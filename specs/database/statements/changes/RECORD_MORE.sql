@@ -6,10 +6,10 @@
 --   $1 user_id bigint
 --   $2 id bigint
 --   $3 already bigint
---   $4 entities text[]
---   $5 entity_ids text[]
---   $6 befores text[]
---   $7 afters text[]
+--   $4 entities character varying
+--   $5 entity_ids character varying
+--   $6 befores character varying
+--   $7 afters character varying
 
 INSERT INTO change_entries (
     user_id, change_id, number, entity, entity_id, list_before, list_after, before, after
@@ -34,6 +34,9 @@ SELECT
     END AS list_after,
     CAST(touched.before AS JSON) AS before,
     CAST(touched.after AS JSON) AS after
-FROM unnest($4::TEXT[], $5::TEXT[], $6::TEXT[], $7::TEXT[]) WITH ORDINALITY AS touched(
-    entity, entity_id, before, after, n
-)
+FROM unnest(
+    string_to_array($4::VARCHAR, chr(30), ''),
+    string_to_array($5::VARCHAR, chr(30), ''),
+    string_to_array($6::VARCHAR, chr(30), ''),
+    string_to_array($7::VARCHAR, chr(30), '')
+) WITH ORDINALITY AS touched(entity, entity_id, before, after, n)
