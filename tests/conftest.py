@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+import structlog
 
 if TYPE_CHECKING:
     from todo_app.application import Application
@@ -37,6 +38,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let all workers share one embedded server, and none of them read the person's own settings."""
+    *processors, _ = structlog.get_config()["processors"]
+    # By default structlog has rich draw each frame with its variables, which takes seconds for a crash of a server.
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*processors, plain])
     if not hasattr(config, "workerinput"):
         if _asks_for_exhaustive_cases(config):
             os.environ["TODO_TEST_STARTS"] = "anew"  # tests/app/program.py

@@ -9,6 +9,18 @@ from typing import Any
 import pytest
 
 
+def first_by_default(rows: Iterable[tuple[Any, ...]], count: int) -> list[Any]:
+    """Return the rows of a parametrization; after so many they are exhaustive.
+
+    Args:
+        rows: A value for each parameter, the most telling rows first.
+        count: How many run by default.
+    """
+    return [
+        pytest.param(*row, marks=() if number < count else pytest.mark.exhaustive) for number, row in enumerate(rows)
+    ]
+
+
 def crossed(**axes: Mapping[str, Any] | Iterable[Any]) -> pytest.MarkDecorator:
     """Parametrize a test with every combination of the axes' values.
 

@@ -15,6 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.app.program import TODO_MCP, Program
 
 GENERATIONS = [pytest.param("2026-07-28", id="mcp-2026"), pytest.param("legacy", id="mcp-2025")]
+LATEST_BY_DEFAULT = [GENERATIONS[0], pytest.param("legacy", id="mcp-2025", marks=pytest.mark.exhaustive)]
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ TIMEOUT = 1.0
 """Seconds of TODO_DATABASE_TIMEOUT; the pool allows one more for the answer that a statement timed out."""
 
 
+@pytest.mark.exhaustive  # the next test has it wherever the server falls silent
 @pytest.mark.requirement("OP8", "OP4")
 async def test_readiness_has_a_time_limit_of_its_own(settings: Settings) -> None:
     clock = MovableClock()

@@ -20,6 +20,7 @@ from uvicorn.server import ServerState
 
 from http_edge.protocol import LimitedProtocol
 from tests.app.program import Program, Serving, logs
+from tests.exhaustive import crossed
 from tests.faces import ADDRESS
 from tests.redis import running_redis
 from tests.support import token_of
@@ -302,8 +303,11 @@ async def test_a_long_address_is_431(serving: Serving, query: str) -> None:
 
 @pytest.mark.parametrize(
     "pieces",
-    [[b"0\r\nX-Endless: ", b"a" * KIB], [b"0\r\n", b"X: y\r\n" * 100], [b"1;x=", b"a" * KIB]],
-    ids=["one trailer", "many trailers", "an extension of a chunk"],
+    [
+        pytest.param([b"0\r\nX-Endless: ", b"a" * KIB], id="one trailer"),
+        pytest.param([b"0\r\n", b"X: y\r\n" * 100], id="many trailers", marks=pytest.mark.exhaustive),
+        pytest.param([b"1;x=", b"a" * KIB], id="an extension of a chunk", marks=pytest.mark.exhaustive),
+    ],
 )
 async def test_what_surrounds_a_chunked_body_and_never_ends_is_refused_as_soon_as_it_is_too_large(
     hurried: Serving, pieces: list[bytes]
@@ -432,8 +436,7 @@ async def test_an_idle_connection_outlives_the_time_of_a_head(hurried: Serving) 
             await asyncio.sleep(HEAD_SECONDS * 1.2)
 
 
-@pytest.mark.parametrize("path", ["/api/v1/todos", "/mcp"])
-@pytest.mark.parametrize("header", ["Content-Length: 100", "Transfer-Encoding: chunked"])
+@crossed(path=["/api/v1/todos", "/mcp"], header=["Content-Length: 100", "Transfer-Encoding: chunked"])
 async def test_a_body_that_never_comes_is_408_and_no_fault(hurried: Serving, path: str, header: str) -> None:
     began = time.monotonic()
     with no_fault_logged(hurried):
@@ -748,8 +751,7 @@ def no_fault_here(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-@pytest.mark.parametrize("path", ["/api/v1/todos", "/mcp"])
-@pytest.mark.parametrize("header", ["Content-Length: 100", "Transfer-Encoding: chunked"])
+@crossed(path=["/api/v1/todos", "/mcp"], header=["Content-Length: 100", "Transfer-Encoding: chunked"])
 async def test_a_handler_whose_body_never_comes_ends_without_a_fault(
     application: Application, ann: Caller, path: str, header: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -762,8 +764,7 @@ async def test_a_handler_whose_body_never_comes_ends_without_a_fault(
             assert await here.is_empty()
 
 
-@pytest.mark.parametrize("path", ["/api/v1/todos", "/mcp"])
-@pytest.mark.parametrize("how", ["closed", "reset"])
+@crossed(path=["/api/v1/todos", "/mcp"], how=["closed", "reset"])
 async def test_a_client_that_goes_in_mid_body_is_no_fault(
     application: Application, ann: Caller, path: str, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -93,6 +93,7 @@ def test_a_stdio_server_that_is_told_to_end_leaves_no_database_running(folder: P
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # the installed program does so by default (test_wheel.py)
 @pytest.mark.requirement("OP1", "DB2", "SA3")
 def test_the_demonstration_names_every_tool_and_leaves_nothing(folder: Path) -> None:
     done = Program(folder / "home", {"TMPDIR": str(folder)}).run("demo", timeout=90)

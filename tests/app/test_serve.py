@@ -13,7 +13,7 @@ import httpx2
 import psutil
 import pytest
 
-from tests.app.clients import GENERATIONS, call, over_http
+from tests.app.clients import GENERATIONS, LATEST_BY_DEFAULT, call, over_http
 from tests.app.program import TODO_MCP, Program, Serving, until
 
 PROMPT_SECONDS = 6.0
@@ -189,7 +189,7 @@ def _waits_for_a_lock(program: Program) -> bool:
 
 
 @pytest.mark.requirement("OP3")
-@pytest.mark.parametrize("mode", GENERATIONS)
+@pytest.mark.parametrize("mode", LATEST_BY_DEFAULT)
 async def test_a_connected_mcp_client_does_not_keep_the_server_from_ending(program: Program, mode: str) -> None:
     with program.serve() as serving:
         async with over_http(f"{serving.url}/mcp", serving.token, mode) as client:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.app.clients import GENERATIONS, call, over_stdio
+from tests.app.clients import LATEST_BY_DEFAULT, call, over_stdio
 from tests.app.program import TODO_MCP, Program, Serving, logs
 from tests.contract.project import TOOLS
 
@@ -37,7 +37,7 @@ def shared(serving: Serving, served_program: Program) -> Program:
 
 
 @pytest.mark.requirement("MC2", "ID6", "SA3")
-@pytest.mark.parametrize("mode", GENERATIONS)
+@pytest.mark.parametrize("mode", LATEST_BY_DEFAULT)
 async def test_a_client_adds_lists_and_undoes(shared: Program, mode: str) -> None:
     async with over_stdio(shared.configured(TODO_USER=f"agent-{mode}"), mode) as client:
         assert {tool.name for tool in (await client.list_tools()).tools} == TOOLS
@@ -134,6 +134,7 @@ def test_broken_lines_do_not_end_it_and_only_protocol_comes_out(shared: Program)
     assert b"this is not JSON" not in stderr
 
 
+@pytest.mark.exhaustive
 @pytest.mark.requirement("MC2")
 def test_a_request_of_the_new_generation_needs_no_handshake(shared: Program) -> None:
     wire = Wire(shared)

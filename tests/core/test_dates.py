@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.core.date_phrases import DAY_ROWS, ERROR, Row
 from tests.core.time_phrases import TIME_ROWS
+from tests.exhaustive import first_by_default
 from todo_core.dates import UnclearDate, When, end_of_day, lower_bound, read, start_of_day, upper_bound
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -126,7 +127,7 @@ def test_a_day_without_midnight_starts_when_the_clocks_change() -> None:
     assert end_of_day(date(2026, 9, 5), SANTIAGO) == datetime(2026, 9, 6, 4, tzinfo=UTC) - MICROSECOND
 
 
-@pytest.mark.parametrize("year", [1993, 2011, 2026, 2027])
+@pytest.mark.parametrize("year", first_by_default([(2026,), (1993,), (2011,), (2027,)], 1))
 def test_days_follow_each_other_without_gap_or_overlap_in_every_zone(year: int) -> None:
     new_year = date(year, 1, 1)
     for name in ZONE_NAMES:

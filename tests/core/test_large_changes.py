@@ -248,13 +248,12 @@ async def _report(many: Many) -> None:
     "work",
     [
         _delete_the_list,
-        _complete_the_family,
         _merge_the_tag,
-        _make_the_next_occurrence,
-        _move_to_another_zone,
-        _read,
         _count_tags,
-        _report,
+        *(
+            pytest.param(work, marks=pytest.mark.exhaustive)
+            for work in (_complete_the_family, _make_the_next_occurrence, _move_to_another_zone, _read, _report)
+        ),
     ],
     ids=lambda work: work.__name__.strip("_"),
 )

@@ -380,9 +380,8 @@ CREATE TRIGGER slow BEFORE DELETE ON {} FOR EACH ROW EXECUTE FUNCTION slowly()
 
 
 @pytest.mark.requirement("SA2", "TD7")
-@pytest.mark.parametrize(
-    ("table", "kind"), [("change_entries", "changes"), pytest.param("todo_tags", "tags", marks=pytest.mark.exhaustive)]
-)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(("table", "kind"), [("change_entries", "changes"), ("todo_tags", "tags")])
 async def test_rows_that_take_longer_to_delete_than_a_statement_may_go_a_few_at_a_time(
     table: str, kind: str, fresh_database_url: str, another_core: CoreOpener, ann: Caller
 ) -> None:

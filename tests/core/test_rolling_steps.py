@@ -544,7 +544,7 @@ def killed_before(number: int) -> Iterator[Killer]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.exhaustive)])
 async def test_after_a_kill_at_any_statement_the_next_run_goes_on(
     every: int, fresh_database_url: str, folder: Path
 ) -> None:

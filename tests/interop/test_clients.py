@@ -57,6 +57,7 @@ def test_the_typescript_client(typescript: Path, program: Program, serving: Serv
         tell(client)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.requirement("MC2")
 @over("stdio")
 def test_the_python_client_of_the_last_generation(

@@ -129,6 +129,7 @@ async def asked_in_time(http: httpx2.AsyncClient) -> httpx2.Response:
     return answer
 
 
+@pytest.mark.exhaustive  # by default tests/app/test_broken_servers.py, without a server of programs
 @pytest.mark.requirement("OP4", "RS3", "MC4")
 async def test_a_database_that_hangs_is_told_in_time_and_waited_for(program: Program, postgres: OwnPostgres) -> None:
     with program.serve() as serving:
@@ -176,6 +177,7 @@ def _hang_up(serving: Serving, request: bytes, after: float, *, reset: bool) -> 
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.requirement("OP4", "SA1", "SA2")
 async def test_clients_that_hang_up_in_mid_write_leave_nothing_half_done(
     program: Program, postgres: OwnPostgres

@@ -10,6 +10,7 @@ import pytest
 from mcp.shared.auth import ProtectedResourceMetadata
 
 from tests.bad_values import MARKER
+from tests.exhaustive import crossed
 from tests.faces import ADDRESS, http_client
 from tests.rest.problems import problem
 from todo_app.application import Application, Only, build
@@ -173,8 +174,7 @@ async def test_it_is_there_with_mcp_and_only_with_mcp() -> None:
 
 
 @pytest.mark.requirement("RS5")
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", ["host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-prefix", "forwarded"])
+@crossed(form=FORMS, name=["host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-prefix", "forwarded"])
 async def test_it_says_what_was_configured_whatever_a_client_says(
     anybody: httpx2.AsyncClient, form: str, name: str
 ) -> None:
