@@ -38,6 +38,7 @@ def main() -> None:
 
     from todo_core.errors import InvalidInput, TodoError
     from todo_core.schema import SchemaError
+    from todo_core.storage.faults import cause
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that `finally` blocks run
     try:
@@ -51,7 +52,7 @@ def main() -> None:
     except SchemaError as error:
         fail(str(error), 1)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        fail(f"The database cannot be used ({type(error).__name__}); check TODO_DATABASE_URL.", 1)
+        fail(f"The database cannot be used ({cause(error)}); check TODO_DATABASE_URL.", 1)
 
 
 @app.command()

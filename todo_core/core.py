@@ -19,6 +19,7 @@ from todo_core.queries import installation as queries
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.database import BEHIND_A_POOLER, Database
 from todo_core.storage.dsn import asyncpg_dsn
+from todo_core.storage.faults import is_undeclared_pooler
 from todo_core.upkeep.activity import Activity
 from todo_core.upkeep.purges import Purges
 from todo_core.upkeep.readiness import Readiness
@@ -102,6 +103,6 @@ async def _cursor_key(database: Database) -> bytes:
     except Unavailable as error:
         if isinstance(error.__cause__, _NOT_THERE):
             raise ConfigurationError(_NO_TABLES) from error
-        if isinstance(error.__cause__, asyncpg.ProtocolViolationError):  # PgBouncer knows no `role` at the start
+        if is_undeclared_pooler(error.__cause__):  # PgBouncer knows no `role` at the start
             raise ConfigurationError(BEHIND_A_POOLER) from error
         raise

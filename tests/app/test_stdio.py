@@ -11,6 +11,7 @@ import pytest
 from tests.app.clients import LATEST_BY_DEFAULT, call, over_stdio
 from tests.app.program import TODO_MCP, Program, Serving, logs
 from tests.contract.project import TOOLS
+from tests.core.support import connected, until
 
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -146,6 +147,21 @@ def test_a_request_of_the_new_generation_needs_no_handshake(shared: Program) -> 
 
     assert code == 0
     assert rest == b""
+
+
+@pytest.mark.requirement("TD7", "ID6")
+async def test_it_purges_for_who_never_serves(program: Program, empty_database_url: str) -> None:
+    """Soon after its start, for an agent may run for a minute only."""
+    async with over_stdio(program, "2026-07-28") as client:
+        added = await call(client, "add_todos", todos=[{"title": "Gone"}])
+        await call(client, "delete_todos", ids=[added["results"][0]["id"]])
+        assert len((await call(client, "list_todos", status="trashed"))["todos"]) == 1
+    async with (
+        connected(empty_database_url) as admin,
+        over_stdio(program.configured(TODO_TRASH_DAYS="0"), "2026-07-28"),
+    ):
+        assert await admin.fetchval("SELECT count(*) FROM todos") == 1
+        await until(admin, "SELECT NOT EXISTS (SELECT FROM todos)")
 
 
 @pytest.mark.requirement("OP2", "MC2")

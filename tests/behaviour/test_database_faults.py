@@ -135,8 +135,13 @@ class Ground:
         self._names = names
 
     @asynccontextmanager
-    async def during(self, state: State) -> AsyncIterator[None]:
-        """Bring a state about, and end it; where only new connections see it, those of the application are closed."""
+    async def during(self, state: State, *, quietly: bool = False) -> AsyncIterator[None]:
+        """Bring a state about, and end it; where only new connections see it, those of the application are closed.
+
+        Args:
+            state: The state.
+            quietly: Close none at its end.
+        """
         await self._execute(state.begin, state)
         try:
             async with self._admin.transaction():
@@ -144,7 +149,7 @@ class Ground:
                     await self._admin.execute(f"LOCK TABLE {state.lock} IN ACCESS EXCLUSIVE MODE")
                 yield
         finally:
-            await self._execute(state.end, state)
+            await self._execute(state.end, replace(state, reconnect=state.reconnect and not quietly))
 
     async def _execute(self, sql: str, state: State) -> None:
         by = self._server if "ALTER DATABASE" in sql else self._admin
@@ -237,6 +242,22 @@ async def test_what_a_request_met_counts_at_once_and_until_it_is_disproved(groun
         told.append(await _readiness(http))
 
     assert told == [True, False, False, False, True]
+
+
+@pytest.mark.requirement("OP4", "OP8")
+async def test_no_connection_that_takes_no_writes_is_kept(ground: Ground, token: str) -> None:
+    """After a failover it may still lead to the old server, which is a standby now, and closes nothing."""
+    state = STATES["read-only"]
+    async with http_client(ground.app, token) as http:
+        with capture_logs() as logs:
+            async with ground.during(state, quietly=True):
+                told = [await _try(http, "rest", *ADD) for _ in range(POOL + 1)]  # those that were closed come first
+        after = await _try(http, "rest", *ADD)
+        ground.clock.move(NOT_READY_FOR)
+        assert await _readiness(http)
+
+    assert (set(told), after) == ({"unavailable"}, "answered")
+    assert state.sqlstate in {log["sqlstate"] for log in logs if log["event"] == "database_unavailable"}
 
 
 @pytest.mark.requirement("OP8", "OP4")

@@ -120,6 +120,24 @@ async def test_what_only_the_purge_lacks_keeps_no_request_from_being_served(
         await core.readiness.require()
 
 
+async def test_days_of_activity_that_cannot_be_stored_keep_no_request_from_being_served(
+    another_core: CoreOpener, fresh_database_url: str, ann: Caller
+) -> None:
+    """Streaks miss these days, and doctor names the grant; every request is served."""
+    async with connected(fresh_database_url) as admin:
+        with capture_logs() as logs:
+            async with another_core(fresh_database_url) as core:
+                me = replace(ann, core=core, principal=await core.identity.local("ann"))
+                await admin.execute("REVOKE INSERT ON activity_days FROM todo_app")
+                await titles_of(me)
+        assert "activity_lost" in {log["event"] for log in logs}  # what is left is stored at the end
+        assert core.database.doubts == set()
+
+        async with another_core(fresh_database_url) as core:
+            core.database.doubts.add("42501")  # by something else, which is mended
+            await core.readiness.require()
+
+
 async def test_a_doubt_that_comes_during_a_look_is_not_disproved_by_it(
     another_core: CoreOpener, fresh_database_url: str
 ) -> None:

@@ -11,8 +11,8 @@ import os
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -36,13 +36,18 @@ ROUNDS = 8
 
 
 @contextmanager
-def pgbouncer(folder: Path, url: str, *, ignored: str = "") -> Iterator[str]:
-    """A transaction pooler with two connections to the server; the URL through it.
+def pgbouncer(
+    folder: Path, url: str, *, ignored: str = "", size: int = 2, clients: int = 200, patience: int = 120
+) -> Iterator[str]:
+    """A transaction pooler; the URL through it.
 
     Args:
         folder: Where its files are.
         url: The server.
         ignored: Startup parameters that it drops without a word.
+        size: Connections that it has to the server.
+        clients: Connections that it accepts.
+        patience: Seconds that a client may wait for a connection to the server.
     """
     assert PGBOUNCER is not None
     port = free_port()
@@ -60,8 +65,9 @@ def pgbouncer(folder: Path, url: str, *, ignored: str = "") -> Iterator[str]:
         auth_file = {folder / "users.txt"}
         ignore_startup_parameters = {ignored}
         pool_mode = transaction
-        default_pool_size = 2
-        max_client_conn = 200
+        default_pool_size = {size}
+        max_client_conn = {clients}
+        query_wait_timeout = {patience}
         """.replace("        ", "")
     )
     as_whom = {}
@@ -100,7 +106,13 @@ def ignored() -> str:
 
 
 @pytest.fixture
-def pooled(tmp_path: Path, ignored: str) -> Iterator[Program]:
+def limits() -> dict[str, int]:
+    """What the pooler has, where that is not the usual."""
+    return {}
+
+
+@pytest.fixture
+def pooled(tmp_path: Path, ignored: str, limits: dict[str, int]) -> Iterator[Program]:
     """The program on a database of an ordinary login role, behind the pooler."""
     if PGBOUNCER is None:
         pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
@@ -114,7 +126,7 @@ def pooled(tmp_path: Path, ignored: str) -> Iterator[Program]:
 
         asyncio.run(prepare())
         folder = Path(server.url.rpartition("host=")[2]).parent
-        with pgbouncer(folder, server.url, ignored=ignored) as through:
+        with pgbouncer(folder, server.url, ignored=ignored, **limits) as through:
             direct = server.url.replace("//postgres:@/postgres", f"//{LOGIN}@/todo")
             assert LOGIN in direct
             Program(tmp_path, {"TODO_DATABASE_URL": direct}).answer("migrate")
@@ -204,6 +216,72 @@ async def _nothing_is_left_on_a_connection(url: str) -> None:
         for connection in (first, second):
             await connection.execute("ROLLBACK")
             await connection.close()
+
+
+@asynccontextmanager
+async def taken(url: str) -> AsyncIterator[list[asyncpg.Connection]]:
+    """All connections that a pooler accepts, of somebody else."""
+    others: list[asyncpg.Connection] = []
+    try:
+        while True:
+            others.append(await asyncpg.connect(url, statement_cache_size=0))
+    except asyncpg.ProtocolViolationError:
+        pass
+    try:
+        yield others
+    finally:
+        for other in others:
+            other.terminate()
+
+
+def _causes(text: str) -> set[str]:
+    return {line["cause"] for line in logs(text) if line["event"] == "database_unavailable"}
+
+
+@pytest.mark.requirement("OP8", "OP4", "DB1")
+@pytest.mark.parametrize("limits", [{"clients": 6}], ids=["six clients"])
+async def test_a_pooler_that_accepts_no_further_client_is_the_cause_that_is_told(pooled: Program) -> None:
+    url = pooled.settings["TODO_DATABASE_URL"]
+    full = "no further connection is accepted"
+    with pooled.serve() as serving:
+        headers = {"Authorization": f"Bearer {serving.token}"}
+        async with httpx2.AsyncClient(base_url=serving.url, headers=headers, timeout=60) as http:
+            assert (await http.get("/api/v1/todos")).status_code == 200  # on a connection that the server keeps
+            async with taken(url):
+                alone = [(await http.get(path)).status_code for path in ("/readyz", "/api/v1/todos")]
+                posts = (http.post("/api/v1/todos", json={"title": f"{number}"}) for number in range(12))
+                crowd = await asyncio.gather(*posts)
+                second = pooled.configured(TODO_DATABASE_POOLER="auto").run("serve", "--port", str(free_port()))
+                examined = pooled.run("doctor")
+            assert [(await http.get(path)).status_code for path in ("/readyz", "/api/v1/todos")] == [200, 200]
+        assert _causes(serving.stderr) == {full}
+
+    assert alone == [200, 200]
+    assert {answer.status_code for answer in crowd} == {201, 503}
+    assert {answer.headers["retry-after"] for answer in crowd if answer.status_code == 503} == {"1"}
+    assert sentence(second, 1) == f"The database cannot be used ({full}); check TODO_DATABASE_URL."
+    assert f"FAIL  database: cannot be used ({full})" in examined.stdout
+
+
+@pytest.mark.requirement("OP8", "OP4", "DB1")
+@pytest.mark.parametrize("limits", [{"size": 1, "patience": 1}], ids=["one connection, one second"])
+async def test_a_pooler_whose_connections_are_all_in_use_is_no_fault_of_the_request(pooled: Program) -> None:
+    with pooled.serve() as serving:
+        headers = {"Authorization": f"Bearer {serving.token}"}
+        other = await asyncpg.connect(pooled.settings["TODO_DATABASE_URL"], statement_cache_size=0)
+        async with httpx2.AsyncClient(base_url=serving.url, headers=headers, timeout=60) as http:
+            async with other.transaction():
+                await other.execute("SELECT")
+                refused = [await http.get("/api/v1/todos"), await http.post("/api/v1/todos", json={"title": "a"})]
+                until(lambda: not serving.is_ready(), 10, "it knows")
+            until(serving.is_ready, 10, "it is ready")
+            after = (await http.post("/api/v1/todos", json={"title": "a"})).status_code
+        await other.close()
+        text = serving.stderr
+
+    assert {(answer.status_code, answer.headers["retry-after"]) for answer in refused} == {(503, "1")}
+    assert after == 201
+    assert {line["level"] for line in logs(text)} <= {"info", "warning"}
 
 
 @pytest.mark.requirement("DB1", "DB3", "OP9")

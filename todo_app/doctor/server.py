@@ -13,6 +13,7 @@ from todo_app.doctor.findings import Finding
 from todo_core.settings import Settings
 from todo_core.storage.database import APP_ROLE, BEHIND_A_POOLER
 from todo_core.storage.dsn import is_behind_pooler
+from todo_core.storage.faults import is_undeclared_pooler
 
 OLDEST: Final = 150_000
 """PostgreSQL 15, as `server_version_num`."""
@@ -88,10 +89,12 @@ async def pooler(settings: Settings, dsn: str) -> Finding:
         return Finding(True, "pooler", "every setting is made per transaction")
     try:
         connection = await asyncpg.connect(dsn, server_settings={"role": APP_ROLE}, statement_cache_size=0, timeout=10)
-    except asyncpg.ProtocolViolationError:  # PgBouncer knows no `role` at the start
-        return Finding(False, "pooler", BEHIND_A_POOLER)
-    except asyncpg.PostgresError:  # PostgreSQL does: it is the role that is wrong, which has a line of its own
-        return Finding(True, "pooler", "none")
+    except asyncpg.PostgresError as error:
+        if is_undeclared_pooler(error):  # PgBouncer knows no `role` at the start
+            return Finding(False, "pooler", BEHIND_A_POOLER)
+        if isinstance(error, asyncpg.ProtocolViolationError):
+            raise
+        return Finding(True, "pooler", "none")  # the role is wrong, which has a line of its own
     try:
         is_ours = await connection.fetchval("SELECT current_user") == APP_ROLE
     finally:

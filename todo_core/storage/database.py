@@ -17,7 +17,7 @@ import asyncpg
 from todo_core.errors import Unavailable
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.dsn import is_behind_pooler
-from todo_core.storage.faults import MISSING, NO_WRITES, RAISED, is_fault, log_fault
+from todo_core.storage.faults import MISSING, NO_WRITES, RAISED, READ_ONLY, is_fault, log_fault
 from todo_core.storage.statements import Statement
 
 APP_ROLE: Final = "todo_app"
@@ -140,7 +140,7 @@ class Database:
         self.behind_pooler = is_behind_pooler(settings, dsn)
         self.doubts: set[str] = set()
         """SQLSTATEs, of `NO_WRITES` and `MISSING`, that requests have met and nothing has disproved since: faults that
-        a look at the database does not show (`upkeep.readiness`). What the purge meets is not among them."""
+        a look at the database does not show (`upkeep.readiness`). What upkeep meets is not among them."""
         session = {
             "role": APP_ROLE,
             "timezone": "UTC",
@@ -209,7 +209,7 @@ class Database:
                 await self._pool.release(connection)
         except RAISED as error:
             if is_fault(error):
-                self._met(error, APP_ROLE)
+                await self._met(error, is_request=True)
                 raise Unavailable from error
             raise
 
@@ -223,6 +223,7 @@ class Database:
         lock: bool = False,
         role: Role = APP_ROLE,
         starting: bool = False,
+        upkeep: bool = False,
     ) -> AsyncIterator[Transaction]:
         """Run a transaction, which begins in one round trip; commit it at the end, roll it back on an error.
 
@@ -236,6 +237,7 @@ class Database:
             lock: Wait for the user's other writes, so that they commit one after another.
             role: The role to act as.
             starting: Whether the program starts: it tells itself what is wrong with the database, so no log does.
+            upkeep: Whether no request needs this: what fails then says nothing of whether requests are served.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached, or took too long.
@@ -266,15 +268,22 @@ class Database:
         except RAISED as error:
             if is_fault(error, read_only=read_only):
                 if not starting:
-                    self._met(error, role)
+                    await self._met(error, is_request=not upkeep)
                 raise Unavailable from error
             raise
 
-    def _met(self, error: BaseException, role: Role) -> None:
-        """Log a fault, and remember it if a request met it and a look at the database does not show it."""
+    async def _met(self, error: BaseException, *, is_request: bool) -> None:
+        """Log a fault, and remember it if a request met it and a look at the database does not show it.
+
+        A connection that takes no writes may have stayed with a server that is a standby by now, or may have begun
+        while the database took none: each is made anew when it is next needed.
+        """
         log_fault(error)
-        if role != JANITOR_ROLE and (state := getattr(error, "sqlstate", None)) in NO_WRITES | MISSING:
+        state = getattr(error, "sqlstate", None)
+        if is_request and state in NO_WRITES | MISSING:
             self.doubts.add(state)
+        if state == READ_ONLY:
+            await self._pool.expire_connections()
 
     async def _abandon(self, connection: Connection, error: BaseException) -> None:
         """End a transaction that failed, by a ROLLBACK only if the connection answers and is needed again."""

@@ -47,7 +47,8 @@ _STATES: Final = frozenset(
 )
 
 DISK_FULL: Final = "53100"
-NO_WRITES: Final = frozenset({"25006", DISK_FULL})
+READ_ONLY: Final = "25006"
+NO_WRITES: Final = frozenset({READ_ONLY, DISK_FULL})
 """SQLSTATEs of a database that takes no writes: read-only or a standby, and a full disk."""
 
 MISSING: Final = frozenset({"3F000", "42501", "42703", "42704", "42883", "42P01"})
@@ -58,6 +59,20 @@ _ROW_POLICY: Final = "ExecWithCheckOptions"
 
 _SETTING: Final = "call_string_check_hook"
 """The function of PostgreSQL that refuses a value of a setting. All settings are ours: the role is gone."""
+
+_NO_FURTHER: Final = "no further connection is accepted"
+_UNKNOWN_SETTING: Final = "a pooler does not know a setting that a connection begins with"
+_FIRST_WORDS: Final = {
+    "no more connections allowed": _NO_FURTHER,
+    "max client": _NO_FURTHER,  # Supavisor
+    "(emaxconn": _NO_FURTHER,
+    "query_wait_timeout": "a pooler had no connection to the server in time",
+    "server login has been failing": "the server refuses the pooler's login",
+    "unsupported startup parameter": _UNKNOWN_SETTING,
+    "no such database": "a pooler does not know the database",
+    "no such user": "a pooler does not know the user",
+}
+"""Causes in words, by how a pooler's message begins. PgBouncer has one SQLSTATE, 08P01, for nearly all that it says."""
 
 _log = structlog.get_logger()
 
@@ -75,13 +90,36 @@ def is_fault(error: BaseException, *, read_only: bool = False) -> bool:
     state = error.sqlstate or ""
     if state == "42501" and error.server_source_function == _ROW_POLICY:
         return False
-    if state == "25006" and read_only:
+    if state == READ_ONLY and read_only:
         return False
     if state == "22023":  # from any other function: an argument that a statement cannot use
         return error.server_source_function == _SETTING
     return state in _STATES or state[:2] in _CLASSES
 
 
+def cause(error: BaseException) -> str:
+    """Return what an error of the database is, without what it quotes: its class, or what a pooler says, in words."""
+    if isinstance(error, asyncpg.TooManyConnectionsError):
+        return _NO_FURTHER
+    said = str(error).lower() if isinstance(error, asyncpg.PostgresError) else ""
+    return next((words for first, words in _FIRST_WORDS.items() if said.startswith(first)), type(error).__name__)
+
+
+def refuses_connections(error: BaseException | None) -> bool:
+    """Return whether the server, or a pooler before it, accepts no further connection; it serves those that it has."""
+    return error is not None and cause(error) == _NO_FURTHER
+
+
+def is_undeclared_pooler(error: BaseException | None) -> bool:
+    """Return whether a pooler refuses the settings with which our connections begin where none was declared."""
+    return error is not None and cause(error) == _UNKNOWN_SETTING
+
+
 def log_fault(error: BaseException) -> None:
     """Log the cause of a fault in one line."""
-    _log.warning("database_unavailable", error=type(error).__name__, sqlstate=getattr(error, "sqlstate", None))
+    _log.warning(
+        "database_unavailable",
+        error=type(error).__name__,
+        sqlstate=getattr(error, "sqlstate", None),
+        cause=cause(error),
+    )

@@ -70,7 +70,7 @@ class Activity(Background):
 
     async def _store(self, user_id: int, at: datetime) -> datetime:
         """Store the user's day at a moment, and return when that day ends."""
-        async with self._database.begin(user_id=user_id) as transaction:
+        async with self._database.begin(user_id=user_id, upkeep=True) as transaction:
             zone = ZoneInfo(await transaction.value(users.ZONE))
             today = at.astimezone(zone).date()
             await transaction.rows(analytics.SEEN, day=today)

@@ -99,9 +99,13 @@ class Purges:
         purged, _ = await self._purge(queries.LOCK, inf, tell)
         return purged
 
-    async def run(self) -> None:
-        """Purge until cancelled, in turns. Log a turn that fails, and try again an hour later."""
-        await anyio.sleep(random.uniform(0, START_SECONDS))  # noqa: S311  # no secret
+    async def run(self, *, within: float | None = None) -> None:
+        """Purge until cancelled, in turns. Log a turn that fails, and try again an hour later.
+
+        Args:
+            within: Most seconds until the first turn; `START_SECONDS` if None.
+        """
+        await anyio.sleep(random.uniform(0, START_SECONDS if within is None else within))  # noqa: S311  # no secret
         while True:
             is_done = False
             try:
@@ -164,7 +168,7 @@ class Purges:
 
     async def _read(self, statement: Statement, **parameters: Any) -> Any:
         """Return the value of a statement, in a transaction that reads only."""
-        async with self._database.begin(role=JANITOR_ROLE, read_only=True) as transaction:
+        async with self._database.begin(role=JANITOR_ROLE, read_only=True, upkeep=True) as transaction:
             return await transaction.value(statement, **parameters)
 
     async def _delete_ids(self, lock: Statement, statement: Statement, ids: Sequence[int], before: datetime) -> int:
@@ -192,7 +196,7 @@ class Purges:
         Raises:
             _BusyError: Another process has the lock.
         """
-        async with self._database.begin(role=JANITOR_ROLE) as transaction:
+        async with self._database.begin(role=JANITOR_ROLE, upkeep=True) as transaction:
             if await transaction.value(lock) is False:
                 raise _BusyError
             return await transaction.one(statement, **parameters)

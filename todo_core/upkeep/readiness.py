@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 
-import asyncpg
 import structlog
 
 from todo_core.boundary.authentication import Identity
@@ -24,7 +23,10 @@ from todo_core.schema import catalogue
 from todo_core.schema.versions import serves
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.database import JANITOR_ROLE, Database, Transaction
-from todo_core.storage.faults import DISK_FULL, MISSING, NO_WRITES, RAISED, log_fault
+from todo_core.storage.faults import DISK_FULL, MISSING, NO_WRITES, RAISED, log_fault, refuses_connections
+
+_OF_UPKEEP: Final = frozenset({"INSERT ON activity_days TO todo_app"})
+"""Grants of the role of requests that no request needs. Without this one, streaks miss days (`upkeep.activity`)."""
 
 READY_FOR: Final = 3.0
 """Seconds for which the answer is kept that requests can be served."""
@@ -123,7 +125,7 @@ class Readiness:
             doubts = frozenset()
         except Unavailable as error:
             # No room for another connection: requests are still served on those that there are.
-            if not (isinstance(error.__cause__, asyncpg.TooManyConnectionsError) and self._database.is_connected):
+            if not (refuses_connections(error.__cause__) and self._database.is_connected):
                 raise
         finally:
             self._database.doubts |= doubts
@@ -153,8 +155,9 @@ async def _check(transaction: Transaction, doubts: Collection[str]) -> None:
 async def _lacking(transaction: Transaction) -> list[str]:
     """Return the columns, functions and grants that requests need and the database lacks.
 
-    An admin's run as a role of their own, and so do the functions of search and of ownership; the purge is no request.
+    An admin's requests run as a role of their own, and so do the functions of search and of ownership. What only upkeep
+    needs is left out: the purge, and the days on which people were active.
     """
-    found = await catalogue.differences(transaction.fetch)
-    names = [name for kind in catalogue.NEEDED for name in found[kind].missing]
-    return [name for name in names if not name.endswith(f" TO {JANITOR_ROLE}")]
+    differences = await catalogue.differences(transaction.fetch)
+    names = [name for kind in catalogue.NEEDED for name in differences[kind].missing]
+    return [name for name in names if name not in _OF_UPKEEP and not name.endswith(f" TO {JANITOR_ROLE}")]
