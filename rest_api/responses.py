@@ -60,6 +60,14 @@ class ChangedRead(Output, Generic[Shape]):
     results: Annotated[list[ItemDone[Shape] | ItemRefused], Field(description="One for each item, in order.")]
 
 
+class UndoneRead(ChangedRead[Shape], Generic[Shape]):
+    """What an undo did: one result for each row that it put back, as many as a page can have."""
+
+    more_results: Annotated[
+        int, Field(description="How many rows more were put back; `GET /changes/{change_id}` has all.")
+    ]
+
+
 def page(found: Page[Any], *, near: bool = False) -> Response:
     """Return a page of rows (`PageRead`).
 
@@ -152,11 +160,20 @@ def change_headers(changed: Changed[Any]) -> dict[str, str]:
 
 def batch(changed: Changed[Any]) -> Response:
     """Return the results of a batch (`ChangedRead`), one for each item, in the order of the request."""
+    return _batch(changed, {})
+
+
+def undone(changed: Changed[Any]) -> Response:
+    """Return the results of an undo (`UndoneRead`)."""
+    return _batch(changed, {"more_results": changed.more_results})
+
+
+def _batch(changed: Changed[Any], more: dict[str, Any]) -> Response:
     results = [
         {"error": problems.of_error(item)}
         if isinstance(item, TodoError)
         else {"item": orjson.Fragment(item.json), "changed": item.changed}
         for item in changed.results
     ]
-    body = {"change_id": changed.change_id, "results": results}
+    body = {"change_id": changed.change_id, "results": results, **more}
     return Response(orjson.dumps(body), headers=change_headers(changed), media_type=JSON)

@@ -8,7 +8,7 @@ import typer
 
 from todo_app.embedded import is_shared
 from todo_core.schema import SchemaError
-from todo_core.schema.state import current
+from todo_core.schema.state import Position, current, position
 from todo_core.schema.versions import is_up_to_date, serves, standing
 from todo_core.settings import Settings
 
@@ -30,8 +30,8 @@ async def bring_up(settings: Settings, url: str) -> None:
         asyncpg.PostgresError: It refuses a connection that is needed before this code can serve.
     """
     finish = settings.database_url is None and not is_shared(settings)
-    revision = await current(url)
-    if not is_up_to_date(revision, finish=finish):
+    revision, is_partly_undone = await position(url)
+    if is_partly_undone or not is_up_to_date(revision, finish=finish):
         from todo_core.schema.migrate import migrate
 
         try:
@@ -52,9 +52,15 @@ def _left(error: Exception) -> str:
 
 async def check(_: Settings, url: str) -> int:
     """Print where the database stands. Return the exit code: 1 if there is something to do."""
-    revision = await current(url)
-    print(f"{revision or 'empty'} ({standing(revision)})")
-    return 0 if is_up_to_date(revision) and serves(revision) else 1
+    here = await position(url)
+    print(_told(here))
+    return 0 if is_up_to_date(here.revision) and serves(here.revision) and not here.is_partly_undone else 1
+
+
+def _told(here: Position) -> str:
+    """Return in words where a database stands."""
+    how = "partly undone: `todo-mcp migrate` does it again" if here.is_partly_undone else standing(here.revision)
+    return f"{here.revision or 'empty'} ({how})"
 
 
 async def go(settings: Settings, url: str, to: str | None, *, finish: bool, yes: bool) -> int:
@@ -80,8 +86,7 @@ async def go(settings: Settings, url: str, to: str | None, *, finish: bool, yes:
         await _ask(url, to, yes=yes)
     is_finished = settings.database_url is None and not is_shared(settings)
     await migrate(url, to, finish=finish or is_finished, tell=tell)
-    revision = await current(url)
-    print(f"{revision or 'empty'} ({standing(revision)})")
+    print(_told(await position(url)))
     return 0
 
 

@@ -67,7 +67,8 @@ def _brief(value: Any) -> Any:
 async def undo(me: Me, change_id: ChangeId) -> CallToolResult:
     undone = await me.perform(operations.undo, change_id)
     shown = replace(undone, results=undone.results[:_MOST_ROWS])
+    more = len(undone.results) + undone.more_results - len(shown.results)
     answer = tool_results.written(shown)
-    if answer.structured_content is not None and len(undone.results) > _MOST_ROWS:
-        return tool_results.payload(answer.structured_content | {"more_results": len(undone.results) - _MOST_ROWS})
+    if answer.structured_content is not None and more:
+        return tool_results.payload(answer.structured_content | {"more_results": more})
     return answer

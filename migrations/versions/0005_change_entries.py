@@ -134,13 +134,13 @@ def keep_both_forms() -> None:
 
 
 def keep_one_form() -> None:
-    """Drop what `keep_both_forms` made."""
+    """Drop what `keep_both_forms` made. It can be repeated."""
     for trigger in ("tell", "carry_over"):
-        op.execute(f"DROP TRIGGER {trigger} ON changes")
+        op.execute(f"DROP TRIGGER IF EXISTS {trigger} ON changes")
     for table in ("changes", "change_entries"):
-        op.execute(f"DROP POLICY both_forms ON {table}")
+        op.execute(f"DROP POLICY IF EXISTS both_forms ON {table}")
     for function in ("tell_entries", "carry_over_entries"):
-        op.execute(f"DROP FUNCTION {function}()")
+        op.execute(f"DROP FUNCTION IF EXISTS {function}()")
 
 
 def _history() -> None:

@@ -25,7 +25,7 @@ WHERE c.id = ANY ($1::bigint[])
 def upgrade() -> None:
     op.execute("LOCK TABLE changes, change_entries IN ACCESS EXCLUSIVE MODE")
     _first_step().keep_one_form()
-    op.drop_column("changes", "entries")
+    op.execute("ALTER TABLE changes DROP COLUMN IF EXISTS entries")
 
 
 def downgrade() -> None:

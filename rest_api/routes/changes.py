@@ -11,7 +11,7 @@ from http_edge.urls import digits
 from rest_api import responses
 from rest_api.caller import Me, MeOnce
 from rest_api.declaring import Routes
-from rest_api.responses import ChangedRead, FeedRead
+from rest_api.responses import FeedRead, UndoneRead
 from todo_core.models.changes import ChangeFilter, ChangeId, ChangeRead
 from todo_core.models.lists import ListRead
 from todo_core.models.tags import TagRead
@@ -38,8 +38,8 @@ async def get_change(me: Me, change_id: PathId) -> Response:
     changes.undo,
     "POST",
     "/{change_id}/undo",
-    shape=ChangedRead[TodoWritten | ListRead | TagRead | ProfileRead],
+    shape=UndoneRead[TodoWritten | ListRead | TagRead | ProfileRead],
     summary="Undo a change",
 )
 async def undo_change(me: MeOnce, change_id: PathId) -> Response:
-    return responses.batch(await me.perform(changes.undo, change_id))
+    return responses.undone(await me.perform(changes.undo, change_id))

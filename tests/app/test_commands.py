@@ -324,7 +324,7 @@ def test_on_the_next_schema_there_is_nothing_to_do(program: Program) -> None:
     set_revision(program, following)
 
     for command in (("migrate",), ("migrate", "--check")):
-        assert program.answer(*command) == f"{following} (ahead of {SCHEMA_REVISION}, whose version serves on it)\n"
+        assert program.answer(*command) == f"{following} (ahead of {SCHEMA_REVISION}; this version serves on it)\n"
     assert healthy(program.run("doctor"))
     with program.serve():
         assert program.answer("token", "list")

@@ -26,7 +26,7 @@ from tests.databases import new_database, with_database
 from tests.keys import KeyServer, ed_pair, key_set, page
 from todo_app.doctor import examine
 from todo_core.core import utc_now
-from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS, catalogue
+from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS, SchemaError, catalogue
 from todo_core.schema.migrate import migrate
 from todo_core.schema.versions import place
 from todo_core.settings import Settings
@@ -276,6 +276,28 @@ FAULTS: Final = {
         "constraints: changed; ALTER TABLE todos DROP CONSTRAINT ck_todos_priority_known;"
         f" ALTER TABLE todos ADD CONSTRAINT {PRIORITY}",
     ),
+    "a trigger too much": (
+        "CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+        " CREATE TRIGGER theirs BEFORE INSERT ON todos FOR EACH ROW WHEN (NEW.title <> '(') EXECUTE FUNCTION theirs()",
+        "DROP FUNCTION theirs() CASCADE",
+        "triggers: too much; DROP TRIGGER theirs ON todos",
+    ),
+    "a function with the rights of a role": (
+        "CREATE FUNCTION theirs() RETURNS int LANGUAGE sql SECURITY DEFINER RETURN 1;"
+        " ALTER FUNCTION theirs() OWNER TO todo_search",
+        "DROP FUNCTION theirs()",
+        "functions: too much; DROP FUNCTION theirs()",
+    ),
+    "a policy of the owner": (
+        "CREATE POLICY its_own ON todos TO CURRENT_USER USING (true)",
+        "DROP POLICY its_own ON todos",
+        "owner's policies: too much; DROP POLICY its_own ON todos",
+    ),
+    "a policy that a killed run left": (
+        "CREATE POLICY backfill ON todos TO CURRENT_USER USING (true)",
+        "DROP POLICY backfill ON todos",
+        "owner's policies: too much; `todo-mcp migrate`, which drops backfill ON todos",
+    ),
     "trigger off": (
         "ALTER TABLE users DISABLE TRIGGER make_inbox",
         "ALTER TABLE users ENABLE TRIGGER make_inbox",
@@ -332,8 +354,10 @@ async def test_what_is_wrong_is_named_with_what_to_do(
 FOLLOWING: Final = {
     "columns": {"columns", "constraints", "functions", "grants"},
     "functio": {"functions", "grants"},
+    "trigger": {"triggers", "functions"},
 }
-"""What else fails with a column or a function that is gone, or an owner who had no grant because he is the owner."""
+"""What else fails with a column or a function that is gone, an owner who had no grant because he is the owner, or a
+trigger with a function of its own."""
 
 
 @pytest.mark.requirement("OP8")
@@ -343,6 +367,8 @@ async def test_the_statements_it_says_mend_what_was_broken(doctor: Doctor, admin
         " GRANT SELECT ON tags TO todo_app WITH GRANT OPTION; DROP POLICY own_rows ON tags; DROP POLICY trash ON lists;"
         " CREATE POLICY everything ON todos USING (true); ALTER POLICY trash ON todos USING (true);"
         " DROP INDEX ix_todos_parent; ALTER TABLE users DISABLE TRIGGER make_inbox;"
+        " CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+        " CREATE TRIGGER theirs BEFORE INSERT ON todos FOR EACH ROW EXECUTE FUNCTION theirs();"
         " ALTER TABLE todos DROP CONSTRAINT ck_todos_priority_known; ALTER TABLE lists NO FORCE ROW LEVEL SECURITY"
     )
     failures = await doctor.failures()
@@ -350,7 +376,7 @@ async def test_the_statements_it_says_mend_what_was_broken(doctor: Doctor, admin
         _, _, statements = failure.partition("; ")
         await admin.execute(statements)
 
-    assert len(failures) == 10
+    assert len(failures) == 12
     assert await doctor.failures() == []
 
 
@@ -452,9 +478,59 @@ async def test_a_database_one_version_ahead_is_fine_as_long_as_nothing_is_missin
         async with broken(admin, "REVOKE INSERT ON todos FROM todo_app", "GRANT INSERT ON todos TO todo_app"):
             failures = await doctor.failures()
 
-    assert f"ok    migrations: {NEXT}, ahead of {SCHEMA_REVISION}, whose version serves on it" in lines
+    assert f"ok    migrations: {NEXT}, ahead of {SCHEMA_REVISION}; this version serves on it" in lines
     assert {line[:6] for line in lines} == {"ok    "}
     assert failures == ["grants: missing; GRANT INSERT ON todos TO todo_app"]
+
+
+@pytest.fixture
+def another_database(patient: Program) -> Iterator[str]:
+    """An empty database of the same server."""
+    with new_database(patient.settings["TODO_DATABASE_URL"]) as url:
+        yield url
+
+
+WALL: Final = (
+    "CREATE FUNCTION wall() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;"
+    " CREATE TRIGGER wall BEFORE UPDATE ON changes FOR EACH ROW EXECUTE FUNCTION wall()"
+)
+"""Keeps a downgrade from giving changes back the form that they had."""
+
+
+@pytest.mark.requirement("OP8", "DB3")
+async def test_a_downgrade_that_was_given_up_is_named_with_what_it_left_and_migrate_takes_that_away(
+    another_database: str, patient: Program, doctor: Doctor
+) -> None:
+    doctor.url = another_database
+    await migrate(doctor.url)
+    admin = await asyncpg.connect(doctor.url)
+    await admin.execute("INSERT INTO users (issuer, subject) VALUES ('a', 'b')")
+    await admin.execute("INSERT INTO changes (user_id, operation, via) SELECT id, 'todos.add', 'rest' FROM users")
+    await admin.execute(WALL)
+    with pytest.raises(SchemaError, match="cannot change these rows of changes"):
+        await migrate(doctor.url, "0004")
+    await admin.execute("DROP FUNCTION wall() CASCADE")
+    await admin.close()
+
+    failures = await doctor.failures()
+    program = patient.configured(TODO_DATABASE_URL=doctor.url)
+    checked = await to_thread.run_sync(program.run, "migrate", "--check")
+    await migrate(doctor.url)
+    after = await doctor.failures()
+
+    assert failures == [
+        f"migrations: {SCHEMA_STEPS[-1]}, which a downgrade has partly undone; unless one runs, `todo-mcp migrate` does"
+        " it again, and `todo-mcp migrate --to` goes on down",
+        "owner's policies: too much; `todo-mcp migrate`, which drops both_forms ON change_entries;"
+        " `todo-mcp migrate`, which drops both_forms ON changes",
+        "triggers: too much; `todo-mcp migrate`, which drops carry_over ON changes; `todo-mcp migrate`, which drops"
+        " tell ON changes",
+        "functions: too much; `todo-mcp migrate`, which drops carry_over_entries(); `todo-mcp migrate`, which drops"
+        " tell_entries()",
+    ]
+    said = f"{SCHEMA_STEPS[-1]} (partly undone: `todo-mcp migrate` does it again)\n"
+    assert (checked.returncode, checked.stdout) == (1, said)
+    assert after == []
 
 
 @pytest.mark.requirement("OP8")
@@ -462,13 +538,12 @@ async def test_what_others_have_beside_ours_is_no_fault(doctor: Doctor, admin: a
     async with broken(
         admin,
         "CREATE ROLE analyst; GRANT SELECT ON todos TO analyst; REVOKE USAGE ON SCHEMA public FROM PUBLIC;"
-        " CREATE POLICY analysis ON todos TO analyst USING (true); CREATE POLICY its_own ON todos TO CURRENT_USER"
-        " USING (true); CREATE INDEX ix_theirs ON todos (updated_at);"
+        " CREATE POLICY analysis ON todos TO analyst USING (true); CREATE INDEX ix_theirs ON todos (updated_at);"
         " CREATE TABLE theirs (id int); GRANT ALL ON theirs TO PUBLIC; ALTER TABLE theirs ENABLE ROW LEVEL SECURITY;"
         " CREATE POLICY everybody ON theirs USING (true); ALTER TABLE todos ADD COLUMN theirs int;"
         " CREATE FUNCTION theirs() RETURNS int LANGUAGE sql RETURN 1",
         "GRANT USAGE ON SCHEMA public TO PUBLIC; ALTER TABLE todos DROP COLUMN theirs; DROP FUNCTION theirs();"
-        " DROP TABLE theirs; DROP INDEX ix_theirs; DROP POLICY analysis ON todos; DROP POLICY its_own ON todos;"
+        " DROP TABLE theirs; DROP INDEX ix_theirs; DROP POLICY analysis ON todos;"
         " REVOKE ALL ON todos FROM analyst; DROP ROLE analyst",
     ):
         assert await doctor.failures() == []

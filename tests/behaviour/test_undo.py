@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.behaviour.test_subtasks import family
 from tests.faces import Face, Json, RefusedError, Written
 
 pytestmark = pytest.mark.requirement("SA3")
@@ -103,6 +104,21 @@ async def test_a_later_change_in_the_way_is_the_reason_to_refuse(me: Face) -> No
     await me.undo(later.change)
     (row,) = (await me.list()).todos
     assert (row["title"], row["priority"]) == ("b", "medium")
+
+
+async def test_an_undo_that_would_put_a_todo_too_deep_names_that_todo_and_what_made_it(me: Face) -> None:
+    first, *_, last = await family(me, 3)
+    (other,) = (await me.add({"title": "other", "parent_id": first})).accepted
+    moved = await me.update({"id": other, "clear": ["parent_id"]}, {"id": last, "clear": ["parent_id"]})
+    below = (await me.add({"title": "4", "parent_id": last}, {"title": "5", "parent_index": 0})).accepted
+    later = await me.add({"title": "6", "parent_id": below[-1]})
+
+    with pytest.raises(RefusedError) as refused:
+        await me.undo(moved.change)
+
+    assert refused.value.code == "undo_refused"
+    assert refused.value.told["id"] == later.accepted[0]
+    assert refused.value.told["blocked_by"] == later.change
 
 
 async def test_a_batch_with_one_row_changed_since_is_not_undone_in_part(me: Face) -> None:

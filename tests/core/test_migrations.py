@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ from tests.core.support import (
     titles_of,
 )
 from tests.databases import with_database
+from tests.migrations import NEXT, change, copy_with_example
 from todo_core.boundary.operation import Caller
 from todo_core.errors import Suspended
 from todo_core.models import METADATA
@@ -411,6 +413,32 @@ async def test_a_step_that_fails_leaves_the_database_as_the_steps_before_it_left
 
     await migrate(fresh_database_url, BASE)
     assert await left_behind(fresh_database_url) == {"alembic_version", "alembic_version_pkc"}
+
+
+async def test_a_database_at_several_revisions_is_left_as_it_is(fresh_database_url: str) -> None:
+    async with connected(fresh_database_url) as admin:
+        await admin.execute("INSERT INTO alembic_version VALUES ('0004')")
+
+    with pytest.raises(SchemaError, match="The table alembic_version has 2 rows"):
+        await migrate(fresh_database_url)
+
+
+async def test_what_alembic_refuses_is_told_in_a_line(fresh_database_url: str, tmp_path: Path) -> None:
+    folder = copy_with_example(tmp_path / "migrations")
+    meddle = "    op.execute(\"UPDATE alembic_version SET version_num = '0001'\")\n"
+    change(folder, NEXT, "def upgrade() -> None:\n", f"def upgrade() -> None:\n{meddle}")
+
+    with pytest.raises(
+        SchemaError, match=f"The step to {NEXT} was not taken: Alembic says 'Online migration"
+    ) as refusal:
+        await migrate(fresh_database_url, folder=folder)
+
+    assert "\n" not in str(refusal.value)
+
+
+async def test_a_package_without_migrations_is_told_in_a_line(fresh_database_url: str, tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match="The steps of the schema cannot be read"):
+        await migrate(fresh_database_url, folder=tmp_path / "nothing")
 
 
 async def test_a_server_that_is_not_there_is_an_os_error() -> None:

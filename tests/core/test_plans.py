@@ -21,6 +21,7 @@ import pytest
 
 from tests.core.support import acting_as, add, connected
 from todo_core.boundary.operation import OPERATIONS, Caller
+from todo_core.errors import UndoRefused
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
@@ -192,6 +193,60 @@ async def _plan(connection: asyncpg.Connection, one: Sent) -> str:
     """How PostgreSQL would run it, with these arguments."""
     rows = await connection.fetch(f"EXPLAIN {one.sql}", *one.arguments)
     return "\n".join(row[0] for row in rows)
+
+
+_RECORD: Final = """
+WITH recorded AS (
+    INSERT INTO changes (user_id, operation, via) SELECT $1, 'todos.update', 'plans' FROM generate_series(1, $2::int)
+    RETURNING id
+)
+INSERT INTO change_entries (user_id, change_id, number, entity, entity_id, before, after)
+SELECT $1, id, 1, 'todo', -(id % 1000), '{"title":"a"}', '{"title":"b"}' FROM recorded
+"""
+SHORT: Final = 300
+"""Changes of a person with a short record. Another has a thousand times as many at the size that the issue names."""
+
+
+@pytest.mark.usefixtures("seeded")
+async def test_a_page_of_changes_and_a_refused_undo_cost_the_same_however_long_the_record_is(
+    ann: Caller, bob: Caller, database_url: str
+) -> None:
+    """By the pages of 8 kB that each statement reads: what these cost does not depend on the machine."""
+    pages: list[dict[str, int]] = []
+    async with connected(database_url) as connection:
+        for me, length in ((ann, SHORT), (bob, 5 * ROWS)):
+            (todo,) = await add(me, "Buy milk")
+            first = await me.perform(todos.update, [{"id": todo, "title": "Buy more"}])
+            await connection.execute(_RECORD, me.principal.user_id, length)
+            await me.perform(todos.update, [{"id": todo, "title": "Buy less"}])
+            await connection.execute("VACUUM (ANALYZE) changes, change_entries")
+            pages.append(await _pages_of_the_record(me, first.change_id or 0, connection))
+
+    short, long = pages
+    assert short.keys() == long.keys()
+    assert {sql: (short[sql], long[sql]) for sql in short if long[sql] > 1.5 * short[sql] + HEIGHT} == {}
+
+
+HEIGHT: Final = 8
+"""Pages by which taller indexes may differ: each look-up passes one or two more."""
+
+
+async def _pages_of_the_record(me: Caller, change_id: int, connection: asyncpg.Connection) -> dict[str, int]:
+    """How many pages each statement reads of a page of changes, of the next ones and of a refused undo."""
+    with overheard() as sent:
+        await me.perform(changes.list_, ChangeFilter())
+        await me.perform(changes.list_, ChangeFilter(since=change_id))
+        with pytest.raises(UndoRefused) as refused:
+            await me.perform(changes.undo, change_id)
+    assert refused.value.extra["blocked_by"] > change_id
+    async with acting_as(connection, "todo_app", me.principal.user_id):
+        return {one.sql: await _pages(connection, one) for one in sent if "change" in one.sql}
+
+
+async def _pages(connection: asyncpg.Connection, one: Sent) -> int:
+    """How many pages PostgreSQL reads for it, from its cache or not, without what planning it reads."""
+    plan = orjson.loads(await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {one.sql}", *one.arguments))
+    return int(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
 
 
 @pytest.mark.usefixtures("seeded")

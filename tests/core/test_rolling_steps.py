@@ -30,7 +30,7 @@ from todo_core.operations import todos
 from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS, SchemaError
 from todo_core.schema.losses import goes_down, losses
 from todo_core.schema.migrate import BASE, migrate, revisions
-from todo_core.schema.state import current
+from todo_core.schema.state import current, position
 from todo_core.schema.turns import APPLICATION, turn
 from todo_core.schema.versions import goal, is_newer, is_up_to_date, place, serves, standing
 
@@ -121,7 +121,7 @@ def test_the_goal_is_the_last_step_on_which_the_version_before_serves(
 def test_where_a_database_stands_is_told() -> None:
     assert standing(None) == f"behind {goal()}"
     assert standing(NEWEST) == "up to date"
-    assert standing(NEXT) == f"ahead of {SCHEMA_REVISION}, whose version serves on it"
+    assert standing(NEXT) == f"ahead of {SCHEMA_REVISION}; this version serves on it"
     assert "use a newer one" in standing(FINISH)
     assert "use a newer one" in standing("another")
     assert [is_newer(one) for one in (None, NEWEST, NEXT, "another")] == [False, False, True, True]
@@ -671,6 +671,103 @@ async def test_the_lock_is_in_nobody_elses_space(fresh_database_url: str) -> Non
 
 
 # --- down --------------------------------------------------------------------------------------
+
+_RECORD = """
+    WITH recorded AS (
+        INSERT INTO changes (user_id, operation, via)
+        SELECT id, 'todos.add', 'rest' FROM users, generate_series(1, $1::int) RETURNING user_id, id
+    )
+    INSERT INTO change_entries (user_id, change_id, number, entity, entity_id, after)
+    SELECT user_id, id, 1, 'todo', id, '{"title":"kept"}' FROM recorded
+"""
+_RECORDED = "SELECT count(*) FROM change_entries WHERE after ->> 'title' = 'kept' AND entity_id = change_id"
+_BEFORE_THOSE_THAT_ROLL = "0004"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("back", [True, False], ids=["and given up", "and gone on with"])
+async def test_after_a_downgrade_that_is_killed_at_any_statement_the_next_run_goes_on_either_way(
+    back: bool, every: int, owners_database_url: str, postgres_url: str
+) -> None:
+    """As an owner whom row-level security binds: there a killed run may also leave policies."""
+    url = owners_database_url
+    everybody = with_database(postgres_url, urlsplit(url).path.removeprefix("/"))
+    await migrate(url, _BEFORE_THOSE_THAT_ROLL)
+    older = await catalogue(everybody) | await walls(everybody)
+    await migrate(url, finish=True)
+    await fill(everybody, 1)
+    async with connected(everybody) as admin:
+        await admin.execute(_RECORD, 1_500)
+    whole = await catalogue(everybody) | await walls(everybody)
+    kills = 0
+    while True:
+        with killed_before(1 + kills * every) as killer:
+            try:
+                await migrate(url, _BEFORE_THOSE_THAT_ROLL)
+            except Exception:
+                assert killer.has_struck
+        if not killer.has_struck:
+            break
+        kills += 1
+
+        if not back:
+            await migrate(url, _BEFORE_THOSE_THAT_ROLL)
+            assert await catalogue(everybody) | await walls(everybody) == older
+        await migrate(url, finish=True)
+
+        assert await position(url) == (NEWEST, False)
+        assert await catalogue(everybody) | await walls(everybody) == whole
+        async with connected(everybody) as admin:
+            assert await admin.fetchval(_RECORDED) == 1_500
+    assert kills * every > 50
+
+
+async def test_a_step_that_is_partly_undone_is_done_again_before_the_next(
+    fresh_database_url: str, folder: Path
+) -> None:
+    url = fresh_database_url
+    await migrate(url, NEXT, folder=folder)
+    change(folder, NEXT, "DROP FUNCTION IF EXISTS measure_title()", "DROP FUNCTION nothing()")
+    with pytest.raises(SchemaError, match=r"The step to \w+ failed \(UndefinedFunctionError\)"):
+        await migrate(url, NEWEST, folder=folder)
+    assert await position(url) == (NEXT, True)
+
+    await migrate(url, folder=folder)
+
+    assert await position(url) == (BACKFILL, False)
+    async with connected(url) as admin:
+        assert await admin.fetchval("SELECT to_regclass('ix_todos_title_length') IS NOT NULL")
+
+
+async def test_a_policy_that_a_killed_run_left_is_dropped_though_there_is_no_step_to_take(
+    fresh_database_url: str,
+) -> None:
+    async with connected(fresh_database_url) as admin:
+        await admin.execute("CREATE POLICY backfill ON tags USING (true); CREATE POLICY backfill ON todos USING (true)")
+        await migrate(fresh_database_url)
+
+        assert await admin.fetchval("SELECT count(*) FROM pg_policies WHERE policyname = 'backfill'") == 0
+
+
+async def test_a_backfill_whose_policy_somebody_drops_is_not_taken_for_done(
+    owners_database_url: str, postgres_url: str, folder: Path
+) -> None:
+    everybody = with_database(postgres_url, urlsplit(owners_database_url).path.removeprefix("/"))
+    await migrate(owners_database_url)
+    await fill(everybody, 1_500)
+    change(folder, BACKFILL, "WHERE id = ANY", "WHERE pg_sleep(0.5) IS NOT NULL AND id = ANY")
+    change(folder, BACKFILL, "    )\n", "        rows=1,\n    )\n")
+    async with connected(everybody) as admin, anyio.create_task_group() as tasks:
+        tasks.start_soon(_drop_the_policy, admin)
+        with pytest.raises(SchemaError, match="UndefinedObjectError"):
+            await migrate(owners_database_url, folder=folder)
+    assert await current(owners_database_url) == NEXT
+
+
+async def _drop_the_policy(admin: asyncpg.Connection) -> None:
+    await until(admin, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')")
+    await admin.execute("DROP POLICY backfill ON todos")
 
 
 async def test_what_a_downgrade_deletes_is_told_before(fresh_database_url: str, folder: Path) -> None:

@@ -10,6 +10,9 @@ from tests.rest.problems import problem
 from tests.support import token_of
 from todo_app.application import Application
 from todo_core.boundary.operation import Caller
+from todo_core.models.fields import MAX_BATCH, MAX_PAGE
+from todo_core.models.todos import TodoCreate
+from todo_core.operations import todos
 
 pytestmark = pytest.mark.requirement("RS2")
 
@@ -66,9 +69,29 @@ async def test_an_undo_answers_with_the_rows_and_its_own_change(http: httpx2.Asy
     assert undone.status_code == 200
     assert undone.headers["change-id"] == str(undone.json()["change_id"])
     (result,) = undone.json()["results"]
+    assert undone.json()["more_results"] == 0
     assert (result["item"]["title"], result["item"]["version"], result["changed"]) == ("a", 3, True)
     told = problem(await http.post(path), 409, "undo_refused")
     assert told["undone_by"] == undone.json()["change_id"]
+
+
+@pytest.mark.requirement("SA3", "SA1")
+async def test_an_undo_of_very_many_rows_answers_with_a_page_of_them_and_says_how_many_more(
+    http: httpx2.AsyncClient, ann: Caller
+) -> None:
+    made = (await http.post("/api/v1/lists", json={"name": "many"})).json()["id"]
+    for _ in range(5):
+        await ann.perform(todos.add, [TodoCreate(title="a", list_id=made) for _ in range(MAX_BATCH)])
+    deleted = await http.delete(f"/api/v1/lists/{made}", params={"todos": "trash"})
+    path = f"/api/v1/changes/{deleted.headers['change-id']}/undo"
+
+    first = await http.post(path, headers={"Idempotency-Key": '"one"'})
+    again = await http.post(path, headers={"Idempotency-Key": '"one"'})
+
+    assert (len(first.json()["results"]), first.json()["more_results"]) == (MAX_PAGE, 5 * MAX_BATCH + 1 - MAX_PAGE)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.json() == first.json()
+    assert (await http.get("/api/v1/todos", params={"list_id": made})).json()["total"] == 5 * MAX_BATCH
 
 
 @pytest.mark.requirement("SA3", "OW4")

@@ -17,8 +17,11 @@ from todo_app.doctor.findings import Finding
 from todo_core.core import utc_now
 from todo_core.errors import Unavailable
 from todo_core.identity.jwks import RemoteKeys
+from todo_core.schema.state import position
+from todo_core.schema.versions import serves
 from todo_core.settings import Settings
 from todo_core.storage.dsn import asyncpg_dsn
+from todo_core.storage.faults import cause
 
 
 async def examine(settings: Settings, database_url: str, *, clock: Callable[[], datetime] = utc_now) -> int:
@@ -45,17 +48,17 @@ async def _findings(settings: Settings, database_url: str, clock: Callable[[], d
             async for finding in server.settings(connection):
                 yield finding
             yield await server.time(connection, clock)
-            migrations = await schema.migrations(database_url)
-            yield migrations
-            if not migrations.good:
+            here = await position(database_url)
+            yield schema.migrations(here)
+            if not serves(here.revision):
                 return
             there = await roles.present(connection)
             async for finding in roles.check(connection, there):
                 yield finding
-            async for finding in schema.check(connection, there):
+            async for finding in schema.check(connection, there, is_partly_undone=here.is_partly_undone):
                 yield finding
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        yield Finding(False, "database", f"cannot be used ({type(error).__name__}); check TODO_DATABASE_URL")
+        yield Finding(False, "database", f"cannot be used ({cause(error)}); check TODO_DATABASE_URL")
 
 
 async def _issuers(settings: Settings, clock: Callable[[], datetime]) -> AsyncIterator[Finding]:

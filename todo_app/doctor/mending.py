@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from todo_core.schema.state import POLICY_OF_A_RUN
+
 _DROPPED: Final = {"indexes": "INDEX", "policies": "POLICY", "owner's policies": "POLICY", "triggers": "TRIGGER"}
 """By kind, what `DROP` calls it."""
 
@@ -45,9 +47,19 @@ def changed(kind: str, name: str, definition: str, present: str) -> str:
     return f"restore {name} to {', '.join(part for part in definition.split(', ') if part not in parts)}"
 
 
-def unknown(kind: str, name: str) -> str:
-    """Return how to take away a policy or a grant."""
-    return f"DROP POLICY {name}" if kind == "policies" else f"REVOKE {_from(name)}"
+def unknown(kind: str, name: str, *, is_partly_undone: bool) -> str:
+    """Return how to take away what is too much.
+
+    Args:
+        kind: Grants, policies, triggers or functions.
+        name: Which one.
+        is_partly_undone: Whether a step of the schema is, so that it may be that step's.
+    """
+    if kind == "grants":
+        return f"REVOKE {_from(name)}"
+    if is_partly_undone or name.startswith(f"{POLICY_OF_A_RUN} ON "):
+        return f"`todo-mcp migrate`, which drops {name}"
+    return f"DROP {'FUNCTION' if kind == 'functions' else _DROPPED[kind]} {name}"
 
 
 def _from(grant: str) -> str:

@@ -12,7 +12,7 @@ from todo_app.doctor.findings import Finding
 from todo_app.doctor.roles import ROLES
 from todo_core.schema import SCHEMA_REVISION, catalogue
 from todo_core.schema.catalogue import Differences
-from todo_core.schema.state import current
+from todo_core.schema.state import Position
 from todo_core.schema.versions import is_newer, serves, standing
 
 SHOWN: Final = 5
@@ -25,16 +25,21 @@ _AHEAD: Final = dict.fromkeys(catalogue.NEEDED, ("missing",)) | {
 """By kind, which faults are told of a database at a revision that this code does not know."""
 
 
-async def migrations(database_url: str) -> Finding:
+def migrations(here: Position) -> Finding:
     """Check that the database is at this program's version of the schema, or at the next, which it also serves."""
-    revision = await current(database_url)
+    revision = here.revision
+    if serves(revision) and here.is_partly_undone:
+        advice = "unless one runs, `todo-mcp migrate` does it again, and `todo-mcp migrate --to` goes on down"
+        return Finding(False, "migrations", f"{revision}, which a downgrade has partly undone; {advice}")
     if serves(revision):
         return Finding(True, "migrations", f"{revision}, {standing(revision)}")
     advice = "use a newer todo-mcp" if is_newer(revision) else "run `todo-mcp migrate`"
     return Finding(False, "migrations", f"{revision or 'nothing'}, not {SCHEMA_REVISION}; {advice}")
 
 
-async def check(connection: asyncpg.Connection[Any], roles: Collection[str]) -> AsyncIterator[Finding]:
+async def check(
+    connection: asyncpg.Connection[Any], roles: Collection[str], *, is_partly_undone: bool
+) -> AsyncIterator[Finding]:
     """Compare the database with the catalogue, kind by kind.
 
     Of a database at a revision that this code does not know, only what requests need and what keeps users apart is
@@ -42,31 +47,33 @@ async def check(connection: asyncpg.Connection[Any], roles: Collection[str]) -> 
 
     Args:
         connection: A connection as the user of TODO_DATABASE_URL.
-        roles: Those of our roles that are there. What is missing with the others goes without saying.
+        roles: Those of our roles that are there. What others should have is not told to be missing: the role is.
+        is_partly_undone: Whether a downgrade has undone a part of the last step.
     """
     async with connection.transaction(readonly=True):
-        found = await catalogue.differences(connection.fetch, without=set(ROLES) - set(roles))
-    is_ahead = bool(found.pop(catalogue.REVISION).missing)
-    for kind in _AHEAD if is_ahead else found:
+        differences = await catalogue.differences(connection.fetch, without=set(ROLES) - set(roles))
+    is_ahead = bool(differences.pop(catalogue.REVISION).missing)
+    # Functions last: those that are too much cannot be dropped before the triggers that run them.
+    for kind in _AHEAD if is_ahead else sorted(differences, key=lambda kind: (kind == "functions", kind)):
         faults = [
             _told(what, mends)
-            for what, mends in _faults(kind, found[kind])
+            for what, mends in _faults(kind, differences[kind], is_partly_undone)
             if mends and (not is_ahead or what in _AHEAD[kind])
         ]
         for fault in faults:
             yield Finding(False, kind, fault)
         if not faults:
-            good = f"none is {' or '.join(_AHEAD[kind])}" if is_ahead else f"all {len(found[kind].present)} as migrated"
+            number = len(differences[kind].present)
+            good = f"none is {' or '.join(_AHEAD[kind])}" if is_ahead else f"all {number} as migrated"
             yield Finding(True, kind, good)
 
 
-def _faults(kind: str, found: Differences) -> Iterator[tuple[str, list[str]]]:
-    yield "missing", [mending.missing(kind, name, text) for name, text in found.missing.items()]
-    yield (
-        "changed",
-        [mending.changed(kind, name, text, found.present[name]) for name, text in found.changed.items()],
-    )
-    yield "too much", [mending.unknown(kind, name) for name in found.unknown]
+def _faults(kind: str, of_kind: Differences, is_partly_undone: bool) -> Iterator[tuple[str, list[str]]]:
+    """Yield each way of being wrong, with how to mend what is wrong in this way."""
+    present, unknown = of_kind.present, of_kind.unknown
+    yield "missing", [mending.missing(kind, name, text) for name, text in of_kind.missing.items()]
+    yield "changed", [mending.changed(kind, name, text, present[name]) for name, text in of_kind.changed.items()]
+    yield "too much", [mending.unknown(kind, name, is_partly_undone=is_partly_undone) for name in unknown]
 
 
 def _told(what: str, mends: list[str]) -> str:

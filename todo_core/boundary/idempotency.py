@@ -73,14 +73,15 @@ def _encode(result: Changed[Any]) -> str:
         else {"row": orjson.Fragment(item.json), "beside": list(item.beside), "changed": item.changed}
         for item in result.results
     ]
-    return json_text({"change_id": result.change_id, "results": results})
+    return json_text({"change_id": result.change_id, "results": results, "more_results": result.more_results})
 
 
 def _decode(reply: dict[str, Any]) -> Changed[Any]:
     results: list[Done | TodoError] = [
         _refusal(item["error"]) if "error" in item else _done(item) for item in reply["results"]
     ]
-    return Changed(results, change_id=reply["change_id"], replayed=True)
+    more = reply.get("more_results", 0)  # answers that an older version stored have no such field
+    return Changed(results, more_results=more, change_id=reply["change_id"], replayed=True)
 
 
 def _done(stored: dict[str, Any]) -> Done:

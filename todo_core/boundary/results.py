@@ -103,6 +103,8 @@ class Changed(Generic[Shape]):
     """Every row that changed, also those that follow from an item: they make the change record."""
     undoes: int | None = None
     """The id of the change that this one reverts."""
+    more_results: int = 0
+    """How many results are left out, for an answer that nobody could bound otherwise: an undo of very many rows."""
     secret: str | None = None
     """A new API token: shown in the first answer only, never stored."""
     change_id: int | None = None

@@ -10,6 +10,7 @@ from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Feed, Found
 from todo_core.errors import HistoryDeleted, NotFound, NotOwner, TodoError, UndoRefused
 from todo_core.models.changes import ChangeFilter, ChangeRead
+from todo_core.models.fields import MAX_PAGE
 from todo_core.queries import changes as queries
 from todo_core.queries import reverting
 from todo_core.rules.reverting.entries import Entries
@@ -17,19 +18,17 @@ from todo_core.rules.reverting.steps import can_revert, revert
 
 
 @operation(effect="reads", scope="todos:read", raises=(HistoryDeleted,))
-async def list_(tx: Tx, wanted: ChangeFilter) -> Feed[ChangeRead]:
+async def list_(tx: Tx, query: ChangeFilter) -> Feed[ChangeRead]:
     """List what changed: by whom, when, before and after.
 
     With `since`, everything after that change in the order it was committed, nothing missed: the
     answer names the `since` of the next call. Without it, the latest first.
     """
-    row = await tx.one(
-        queries.LATEST if wanted.since is None else queries.SINCE, limit=wanted.limit, since=wanted.since
-    )
-    if wanted.since is not None and wanted.since < row["deleted_through"]:
+    row = await tx.one(queries.LATEST if query.since is None else queries.SINCE, limit=query.limit, since=query.since)
+    if query.since is not None and query.since < row["deleted_through"]:
         raise HistoryDeleted(await tx.value(queries.NEWEST) or row["deleted_through"])
-    last = row["last"] if row["last"] is not None else wanted.since
-    return Feed(row["rows"], wanted.limit, row["more"], None if last is None else str(last))
+    last = row["last"] if row["last"] is not None else query.since
+    return Feed(row["rows"], query.limit, row["more"], None if last is None else str(last))
 
 
 @operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
@@ -48,12 +47,11 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     It is refused, with the reason, when a later change is in the way; an undo is a change
     like any other, so it can be undone.
     """
-    rows = await tx.rows(reverting.ENTRIES, id=change_id)
-    if not rows:
+    entries = Entries(await tx.rows(reverting.ENTRIES, id=change_id))
+    if not entries:
         raise await _absent(tx, change_id)
-    if (undone_by := rows[0]["undone_by"]) is not None:
+    if (undone_by := entries.undone_by) is not None:
         raise UndoRefused("It is undone already.", extra={"undone_by": undone_by})
-    entries = Entries(rows)
     if not can_revert(entries):
         raise UndoRefused("A change to an API token or an account cannot be undone; make the change you want.")
     try:
@@ -63,7 +61,8 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
             queries.BLOCKING, id=change_id, entity=refused.extra["entity"], entity_id=refused.extra["id"]
         )
         raise UndoRefused(refused.detail, extra=refused.extra | {"blocked_by": blocked_by}) from None
-    return replace(reverted, undoes=change_id)
+    more = max(len(reverted.results) - MAX_PAGE, 0)
+    return replace(reverted, results=reverted.results[:MAX_PAGE], more_results=more, undoes=change_id)
 
 
 async def _absent(tx: Tx, change_id: int) -> TodoError:

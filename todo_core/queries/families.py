@@ -45,13 +45,13 @@ def _upwards() -> CTE:
 
 
 def _climbing(start: CTE) -> CTE:
-    """Return one row per level from each todo of `start` up to its root.
+    """Return one row per level from each todo of `start` up to its root, with the `id` of that todo.
 
     It stops one level beyond MAX_DEPTH, so that chains that are too deep, and cycles, show and end.
     """
-    first = select(_table.c.parent_id, literal(0).label("depth"))
+    first = select(_table.c.id, _table.c.parent_id, literal(0).label("depth"))
     climb: CTE = first.where(mine(Todo), _table.c.id.in_(select(start.c.id))).cte("climb", recursive=True)
-    step = select(_parent.c.parent_id, (climb.c.depth + 1).label("depth"))
+    step = select(climb.c.id, _parent.c.parent_id, (climb.c.depth + 1).label("depth"))
     return climb.union_all(step.where(mine(_parent), _parent.c.id == climb.c.parent_id, climb.c.depth <= MAX_DEPTH))
 
 
@@ -109,5 +109,5 @@ never below one that is done. Reads `uq_todos_user_id_id` and `ix_todos_parent`.
 """
 
 _far = _climbing(_downwards())
-TOO_DEEP = Statement(select(select(_far.c.depth).where(_far.c.depth > MAX_DEPTH).exists().label("is_too_deep")))
-"""Find out whether one of the todos with `ids`, or a subtask of theirs, is too deep or below itself."""
+TOO_DEEP = Statement(select(func.min(_far.c.id)).where(_far.c.depth > MAX_DEPTH))
+"""Find a todo that is too deep or below itself, among those with `ids` and their subtasks; null if none is."""

@@ -176,16 +176,16 @@ TAGGED = Statement(
 Reads `ix_todo_tags_tag`.
 """
 
-_wanted = func.unnest(_todos).table_valued(column("id", BigInteger)).render_derived("wanted")
+_merging = func.unnest(_todos).table_valued(column("id", BigInteger)).render_derived("merging")
 # One value for each todo, as in `_todo_of_link`: PostgreSQL 15 read all links of the tag for each chunk otherwise.
 _has_tag: Select[Any] = (
-    select(literal_column("true")).where(mine(TodoTag), _link.c.todo_id == _wanted.c.id, _link.c.tag_id == _id)
-).correlate(_wanted)
+    select(literal_column("true")).where(mine(TodoTag), _link.c.todo_id == _merging.c.id, _link.c.tag_id == _id)
+).correlate(_merging)
 _merged = (
     upsert(_link)
     .from_select(
         ["user_id", "todo_id", "tag_id"],
-        select(_me, _wanted.c.id, _into.label("tag_id")).where(_has_tag.scalar_subquery()),
+        select(_me, _merging.c.id, _into.label("tag_id")).where(_has_tag.scalar_subquery()),
     )
     .on_conflict_do_nothing()
     .returning(_link.c.todo_id)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,7 +44,8 @@ class Differences:
     changed: Definitions
     """What has another definition in the database; here with that of the catalogue."""
     unknown: tuple[str, ...]
-    """Grants and policies that allow more than the catalogue does. More of another kind does no harm."""
+    """Grants and policies that allow more than the catalogue does, and what else it does not know and runs with our
+    statements: triggers on our tables, and functions. More of another kind does no harm."""
     present: Definitions
     """All that the database has."""
 
@@ -52,10 +53,10 @@ class Differences:
 async def read(fetch: Fetch) -> dict[str, Definitions]:
     """Return what a database has, by kind; as a role that may read `alembic_version`."""
     await fetch("SELECT set_config('search_path', 'public', true)")
-    found: dict[str, Definitions] = {}
+    kinds: dict[str, Definitions] = {}
     for row in await fetch(_SQL):
-        found.setdefault(row["kind"], {})[row["name"]] = " ".join(row["definition"].split())
-    return found
+        kinds.setdefault(row["kind"], {})[row["name"]] = " ".join(row["definition"].split())
+    return kinds
 
 
 async def differences(fetch: Fetch, *, without: Collection[str] = ()) -> dict[str, Differences]:
@@ -69,33 +70,50 @@ async def differences(fetch: Fetch, *, without: Collection[str] = ()) -> dict[st
     """
     present = await read(fetch)
     catalogue = _expected("".join(present.get(REVISION, {})))
+    unknown = {kind: _concerning_us(kind, catalogue, present) - catalogue[kind].keys() for kind in catalogue}
     return {
-        kind: _compare(kind, catalogue, _without(without, catalogue[kind]), present.get(kind, {})) for kind in catalogue
+        kind: _compare(_without(without, catalogue[kind]), present.get(kind, {}), unknown[kind]) for kind in catalogue
     }
 
 
-def _compare(kind: str, catalogue: dict[str, Definitions], expected: Definitions, present: Definitions) -> Differences:
+def _compare(expected: Definitions, present: Definitions, unknown: Collection[str]) -> Differences:
     return Differences(
         missing={name: text for name, text in expected.items() if name not in present},
         changed={name: text for name, text in expected.items() if name in present and present[name] != text},
-        unknown=tuple(name for name in _allowing(kind, catalogue, present) if name not in catalogue[kind]),
+        unknown=tuple(sorted(unknown)),
         present=present,
     )
 
 
-def _allowing(kind: str, catalogue: dict[str, Definitions], present: Definitions) -> Iterator[str]:
-    """Yield the grants and policies that allow something to our roles, or to everybody with what is ours.
+def _concerning_us(kind: str, catalogue: dict[str, Definitions], present: dict[str, Definitions]) -> set[str]:
+    """Return the names of what a database has of a kind, as far as it may change what our statements see or do.
 
-    Other programs may have tables and functions in the same schema, which may be everybody's.
+    Other programs may have tables and functions in the same schema, which may be everybody's. Of functions, those are
+    ours that our triggers run, and those that run with the rights of one of our roles.
     """
-    ours = {*catalogue["tables"], *catalogue["functions"], "public"}
-    if kind == "policies":
-        yield from (name for name in present if name.rpartition(" ON ")[2] in ours)
-    elif kind == "grants":
-        for name in present:
-            object_ = re.sub(r"^.*? ON (?:FUNCTION |SEQUENCE |SCHEMA )?| TO \S+$", "", name)
-            if object_ in ours or not name.endswith(" TO PUBLIC"):
-                yield name
+    definitions = present.get(kind, {})
+    match kind:
+        case "policies" | "owner's policies" | "triggers":
+            return {name for name in definitions if name.rpartition(" ON ")[2] in catalogue["tables"]}
+        case "grants":
+            ours = {*catalogue["tables"], *catalogue["functions"], "public"}
+            return {name for name in definitions if _object_of(name) in ours or not name.endswith(" TO PUBLIC")}
+        case "functions":
+            triggers = _concerning_us("triggers", catalogue, present)
+            run = {_function_of(present["triggers"][name]) for name in triggers}
+            return {name for name, text in definitions.items() if name in run or ", owner todo_" in text}
+        case _:
+            return set()
+
+
+def _object_of(grant: str) -> str:
+    """Return the table, sequence, function or schema of the name of a grant."""
+    return re.sub(r"^.*? ON (?:FUNCTION |SEQUENCE |SCHEMA )?| TO \S+$", "", grant)
+
+
+def _function_of(trigger: str) -> str:
+    """Return the name of the function that the definition of a trigger runs, which takes no parameters."""
+    return re.sub(r"^.* EXECUTE FUNCTION |\(.*$", "", trigger) + "()"
 
 
 def _without(roles: Collection[str], expected: Definitions) -> Definitions:
@@ -108,7 +126,8 @@ def _expected(revision: str) -> dict[str, Definitions]:
     """Return what the migrations make up to a revision, by kind; up to the newest if the file does not have it."""
     written: dict[str, dict[str, dict[str, str | None]]] = json.loads(FILE.read_text(encoding="utf-8"))
     newest, others = written[SCHEMA_STEPS[-1]], written.get(revision, {})
-    merged = {kind: newest.get(kind, {}) | others.get(kind, {}) for kind in newest | others}
+    kinds = {kind: None for of_revision in written.values() for kind in of_revision}  # one may have nothing of a kind
+    merged = {kind: newest.get(kind, {}) | others.get(kind, {}) for kind in kinds}
     return {
         kind: {name: text for name, text in definitions.items() if text is not None}
         for kind, definitions in merged.items()

@@ -107,16 +107,16 @@ def _declared(folder: Path, to: str, present: str) -> list[tuple[str, str, str]]
     steps = revisions(folder)
     first = 0 if to == BASE else steps.index(to) + 1
     scripts = ScriptDirectory(str(folder))
-    found: list[tuple[str, str, str]] = []
+    declared: list[tuple[str, str, str]] = []
     for step in steps[first : steps.index(present) + 1]:
         of_step: Losses = getattr(scripts.get_revision(step).module, "LOSES", _FIRST_STEPS.get(step, {}))
-        found += [(name, table, condition) for name, (table, condition) in of_step.items()]
-    return found
+        declared += [(name, table, condition) for name, (table, condition) in of_step.items()]
+    return declared
 
 
 async def _counted(connection: asyncpg.Connection[Any], declared: list[tuple[str, str, str]], run: Run) -> list[str]:
     """Count the rows of everybody, each up to one more than `_ENOUGH`, and return those of which there are any."""
-    found: list[str] = []
+    told: list[str] = []
     async with seeing_all_rows(connection, sorted({table for _, table, _ in declared}), run, only_read=True):
         for name, table, condition in declared:
             rows = f"SELECT FROM {table} WHERE {condition} LIMIT {_ENOUGH + 1}"  # our own names
@@ -124,5 +124,5 @@ async def _counted(connection: asyncpg.Connection[Any], declared: list[tuple[str
                 await connection.execute(run.bounds(_STATEMENT_TIMEOUT))
                 number: int = await connection.fetchval(f"SELECT count(*) FROM ({rows}) AS rows")  # noqa: S608
             if number:
-                found.append(f"{name} ({'more than ' if number > _ENOUGH else ''}{min(number, _ENOUGH):,})")
-    return found
+                told.append(f"{name} ({'more than ' if number > _ENOUGH else ''}{min(number, _ENOUGH):,})")
+    return told

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import anyio
 import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from todo_core.schema import SchemaError
-from todo_core.schema.state import current
-from todo_core.schema.steps import LOCK_TIMEOUT, Run
+from todo_core.schema.state import Position, current, position
+from todo_core.schema.steps import LOCK_TIMEOUT, Run, drop_policies
 from todo_core.schema.turns import Turn, connect, turn
 from todo_core.schema.versions import Kind, goal, is_newer, place, serves, standing
 
@@ -46,9 +47,36 @@ _FIRST_THAT_ROLLS: Final = 5
 """Schemas before this one were never brought to a database that served meanwhile."""
 
 
+class _Leg(NamedTuple):
+    """A part of the way of a database: one step."""
+
+    revision: str
+    """The revision at which the database then is."""
+    is_up: bool
+    is_repeated: bool = False
+    """Whether the database is there already, and a downgrade has undone a part of the step."""
+
+
 def revisions(folder: Path = MIGRATIONS) -> tuple[str, ...]:
-    """Return the revisions that a folder has steps to, oldest first."""
-    return tuple(reversed([script.revision for script in ScriptDirectory(str(folder)).walk_revisions()]))
+    """Return the revisions that a folder has steps to, oldest first.
+
+    Raises:
+        SchemaError: The steps cannot be read, or do not follow each other.
+    """
+    with _told_in_a_line("The steps of the schema cannot be read"):
+        return tuple(reversed([script.revision for script in ScriptDirectory(str(folder)).walk_revisions()]))
+
+
+@contextmanager
+def _told_in_a_line(what: str) -> Iterator[None]:
+    """Raise what Alembic refuses as an error that says what could not be done, and why."""
+    try:
+        yield
+    except CommandError as error:
+        why = " ".join(str(error).split()).rstrip(".")
+        raise SchemaError(
+            f"{what}: Alembic says '{why}'. Compare the table alembic_version with migrations/versions/."
+        ) from error
 
 
 async def migrate(
@@ -86,24 +114,52 @@ async def migrate(
     async with turn(url, is_needed=is_needed, tell=tell) as mine:
         if mine is None:
             return
-        present = await current(url)
-        path = _path(revisions(folder), present, to, finish=finish)
+        here = await position(url)
+        path = _path(revisions(folder), here, to, finish=finish)
+        present, run = here.revision, Run(tell)
+
+        def seconds() -> float:
+            return min(patience, _PATIENCE_OF_WHO_CAN_SERVE) if serving and serves(present) else patience
+
+        await _clear(url, run, mine, seconds())
         if not path:
             return
-        run = Run(tell)
         async with _connected(url, run) as connection:
-            for revision, is_up in path:
-                seconds = min(patience, _PATIENCE_OF_WHO_CAN_SERVE) if serving and serves(present) else patience
-                await _take(_Step(connection, folder, revision, is_up, run), mine, seconds)
-                present = revision
+            for leg in path:
+                await _take(_Step(connection, folder, leg, run), mine, seconds())
+                present = leg.revision
 
 
-def _path(steps: tuple[str, ...], present: str | None, to: str | None, *, finish: bool) -> list[tuple[str, bool]]:
-    """Return the revisions on the way, in order, each with whether the way leads up.
+async def _clear(url: str, run: Run, mine: Turn, patience: float) -> None:
+    """Drop what a run left behind that was killed, and that no step would find.
+
+    Raises:
+        SchemaError: It cannot be dropped.
+    """
+
+    async def work() -> None:
+        connection = await connect(url)
+        try:
+            await drop_policies(connection, run)
+        finally:
+            await connection.close()
+
+    try:
+        await patiently("Dropping the policies of a run that was killed", work, run, mine, patience)
+    except asyncpg.PostgresError as error:
+        raise SchemaError(
+            f"A policy of a run that was killed cannot be dropped ({type(error).__name__}). Migrate as the owner of"
+            " the tables."
+        ) from error
+
+
+def _path(steps: tuple[str, ...], here: Position, to: str | None, *, finish: bool) -> list[_Leg]:
+    """Return the way, in order. A step that is partly undone is done again, unless the way leads down.
 
     Raises:
         SchemaError: The database is of a later version, or there is no such revision.
     """
+    present = here.revision
     if present is not None and present not in steps:
         if to is None and is_newer(present) and serves(present):
             return []
@@ -111,23 +167,24 @@ def _path(steps: tuple[str, ...], present: str | None, to: str | None, *, finish
     if to is not None and to not in (*steps, BASE):
         raise SchemaError(f"There is no schema {to}; there are {', '.join(steps)} and {BASE}.")
     target = to or goal(steps, finish=finish or present is None)
-    here = 0 if present is None else steps.index(present) + 1
-    there = 0 if target == BASE else steps.index(target) + 1
-    if there >= here:
-        return [(step, True) for step in steps[here:there]]
-    return [(step, False) for step in (BASE, *steps)[there:here][::-1]] if to else []
+    start = 0 if present is None else steps.index(present) + 1
+    end = 0 if target == BASE else steps.index(target) + 1
+    if to is not None and end < start:
+        return [_Leg(step, is_up=False) for step in (BASE, *steps)[end:start][::-1]]
+    again = [_Leg(present, is_up=True, is_repeated=True)] if present is not None and here.is_partly_undone else []
+    return [*again, *(_Leg(step, is_up=True) for step in steps[start:end])]
 
 
 class _Step:
     """The way to the next revision, up or down."""
 
-    def __init__(self, connection: AsyncConnection, folder: Path, revision: str, is_up: bool, run: Run) -> None:
+    def __init__(self, connection: AsyncConnection, folder: Path, leg: _Leg, run: Run) -> None:
         self._connection = connection
         self._config = Config()
         self._config.set_main_option("script_location", str(folder).replace("%", "%%"))
-        self._config.attributes["run"] = run
-        self._is_up = is_up
-        self.revision = revision
+        self._config.attributes |= {"run": run, "repeated": leg.revision if leg.is_repeated else None}
+        self._is_up = leg.is_up
+        self.revision = leg.revision
         self.shared = run
 
     async def run(self) -> None:
@@ -135,9 +192,10 @@ class _Step:
 
         Raises:
             asyncpg.PostgresError: A statement failed.
-            SchemaError: The step refuses, and says why.
+            SchemaError: The step, or Alembic, refuses, and says why.
         """
         self.shared.step = self.revision
+        self.shared.is_up = self._is_up
         self.shared.statement_timeout = _statement_timeout(self.revision)
         try:
             # If a try that failed has left a transaction, Alembic would leave the commit to whoever began it.
@@ -148,7 +206,8 @@ class _Step:
 
     def _go(self, connection: Connection) -> None:
         self._config.attributes["connection"] = connection
-        (command.upgrade if self._is_up else command.downgrade)(self._config, self.revision)
+        with _told_in_a_line(f"The step to {self.revision} was not taken"):
+            (command.upgrade if self._is_up else command.downgrade)(self._config, self.revision)
 
 
 def _statement_timeout(revision: str) -> str:

@@ -16,6 +16,7 @@ import asyncpg
 from alembic import op
 
 from todo_core.schema import SchemaError
+from todo_core.schema.state import PARTLY_UNDONE, POLICY_OF_A_RUN
 
 CHUNK: Final = 1_000
 """Rows of a chunk, unless a step says otherwise: they are locked while it runs, for a fraction of a second."""
@@ -34,6 +35,11 @@ LOCK_TIMEOUT: Final = "500ms"
 """How long to wait for a lock: so long do readers and writers wait that come behind. A writer looks for deadlocks after
 a second, and so never finds one with a chunk, for which it would be chosen to die."""
 
+_POLICIES_LEFT: Final = """
+SELECT polrelid::regclass::text FROM pg_policy JOIN pg_class AS tables ON tables.oid = polrelid
+WHERE polname = $1 AND relnamespace = 'public'::regnamespace
+"""
+
 _IS_VALID: Final = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass($1::text) AND indisvalid)"
 
 _OF_A_ROW: Final = ("22", "23", "P0")
@@ -47,6 +53,8 @@ class Run:
         """Begin with nothing done."""
         self.step = ""
         """The revision whose step runs."""
+        self.is_up = True
+        """Whether the step runs up."""
         self.rows = 0
         """Rows that chunks have changed, of all steps."""
         self.lock_timeout = LOCK_TIMEOUT
@@ -201,8 +209,8 @@ async def seeing_all_rows(
     """Let the owner of tables see and change all of their rows, where forced row-level security keeps it from that.
 
     By a policy, which is made and dropped in a moment: to take FORCE away would hold everybody up for the whole block.
-    A run that is killed leaves the policy behind, and the next run makes it anew and drops it. Only who has the right
-    to migrate may do this, or one process would drop the policy of another.
+    A run that is killed leaves the policy behind (`drop_policies`). Only who has the right to migrate may do this, or
+    one process would drop the policy of another.
 
     Args:
         connection: Of the owner.
@@ -212,12 +220,13 @@ async def seeing_all_rows(
 
     Raises:
         asyncpg.LockNotAvailableError: Somebody has a table; the block may have run.
+        asyncpg.UndefinedObjectError: Somebody else has dropped a policy: the block may have seen no rows.
     """
 
-    async def execute(table: str, *statements: str) -> None:
+    async def execute(*statements: str) -> None:
         async with connection.transaction():
             await connection.execute(run.bounds(_STATEMENT_TIMEOUT))
-            for statement in (f"DROP POLICY IF EXISTS backfill ON {table}", *statements):
+            for statement in statements:
                 await connection.execute(statement)
 
     async with connection.transaction(readonly=True):
@@ -227,24 +236,51 @@ async def seeing_all_rows(
     )
     try:
         for table in bound:
-            await execute(table, f"CREATE POLICY backfill ON {table} {access}")
+            await execute(
+                f"DROP POLICY IF EXISTS {POLICY_OF_A_RUN} ON {table}",
+                f"CREATE POLICY {POLICY_OF_A_RUN} ON {table} {access}",
+            )
         yield
         for table in bound:
-            await execute(table)
+            await execute(f"DROP POLICY {POLICY_OF_A_RUN} ON {table}")
     except BaseException:
         with anyio.move_on_after(_DROP_SECONDS, shield=True):
             for table in bound:
                 with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                    await execute(table)
+                    await execute(f"DROP POLICY IF EXISTS {POLICY_OF_A_RUN} ON {table}")
         raise
+
+
+async def drop_policies(connection: asyncpg.Connection[Any], run: Run) -> None:
+    """Drop the policies of `seeing_all_rows` that a run left behind that was killed; only who may migrate may do this.
+
+    Raises:
+        asyncpg.LockNotAvailableError: Somebody has a table.
+    """
+    async with connection.transaction(readonly=True):
+        tables = [row[0] for row in await connection.fetch(_POLICIES_LEFT, POLICY_OF_A_RUN)]
+    for table in tables:
+        async with connection.transaction():
+            await connection.execute(run.bounds(_STATEMENT_TIMEOUT))
+            await connection.execute(f"DROP POLICY IF EXISTS {POLICY_OF_A_RUN} ON {table}")
+
+
+def note_whole() -> None:
+    """Note, in the transaction of a step, that no part of the revision's step is undone any more."""
+    op.execute("COMMENT ON TABLE public.alembic_version IS NULL")
 
 
 def _outside_of_the_transaction(work: Callable[[asyncpg.Connection[Any]], Awaitable[None]]) -> None:
     """Commit what the step has done, and run `work` on its connection without a transaction.
 
-    It gets asyncpg's own connection: behind a transaction pooler, a statement outside of a transaction must be sent
+    A step down notes with it that a part of the step is gone, for the database still has its revision.
+
+    `work` gets asyncpg's own connection: behind a transaction pooler, a statement outside of a transaction must be sent
     in one piece, and SQLAlchemy sends two, to prepare it and to run it.
     """
+    run: Run = op.get_context().opts["run"]
+    if not run.is_up:
+        op.execute(f"COMMENT ON TABLE public.alembic_version IS '{PARTLY_UNDONE}'")
     with op.get_context().autocommit_block():
         driver = op.get_bind().connection.dbapi_connection
         driver.run_async(work)  # type: ignore[union-attr]

@@ -36,10 +36,10 @@ def place(revision: str) -> Place:
     Raises:
         ValueError: It has another kind of name than ours.
     """
-    found = _NAME.fullmatch(revision)
-    if found is None:
+    match = _NAME.fullmatch(revision)
+    if match is None:
         raise ValueError("not the name of a revision")
-    return Place(int(found[1]), Kind[found[2].upper()] if found[2] else Kind.BEFORE)
+    return Place(int(match[1]), Kind[match[2].upper()] if match[2] else Kind.BEFORE)
 
 
 def goal(steps: tuple[str, ...] = SCHEMA_STEPS, *, finish: bool = False) -> str:
@@ -79,7 +79,7 @@ def standing(revision: str | None) -> str:
     """Return in words where a database at `revision` stands, seen from this code."""
     if is_newer(revision):
         if serves(revision):
-            return f"ahead of {SCHEMA_REVISION}, whose version serves on it"
+            return f"ahead of {SCHEMA_REVISION}; this version serves on it"
         return f"ahead of what this version serves on ({SCHEMA_REVISION}): use a newer one"
     if not is_up_to_date(revision):
         return f"behind {goal()}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -40,10 +40,11 @@ class Entry:
 class Entries:
     """The entries of a change, in its order: text, until they are iterated over.
 
-    Parsed, they take several times the memory, and a change may have touched very many rows.
+    A change may have touched very many rows, and parsed they take several times the memory. `take` and `drain` let go of
+    them on the way.
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: list[Row]) -> None:
         """Take rows of `queries.reverting.ENTRIES`."""
         self._rows = rows
 
@@ -59,22 +60,35 @@ class Entries:
         return [row["id"] for row in self._rows]
 
     @property
+    def undone_by(self) -> int | None:
+        """The id of the change that has undone this one, if any."""
+        undone_by: int | None = self._rows[0]["undone_by"]
+        return undone_by
+
+    @property
     def entities(self) -> set[Entity]:
         """The kinds of the rows."""
         return {row["entity"] for row in self._rows}
 
-    def of(self, entity: Entity, *, made: bool | None = None) -> Entries:
-        """Return the entries of one kind of rows.
+    def take(self, entity: Entity, *, made: bool | None = None) -> Entries:
+        """Return the entries of one kind of rows, and let go of them.
 
         Args:
             entity: The kind.
             made: Only those that the change made, or only those that were there; None for both.
         """
-        return Entries([row for row in self._rows if row["entity"] == entity and made in (None, row["before"] is None)])
+        taken: list[Row] = []
+        left: list[Row] = []
+        for row in self._rows:
+            is_taken = row["entity"] == entity and made in (None, row["before"] is None)
+            (taken if is_taken else left).append(row)
+        self._rows = left
+        return Entries(taken)
 
-    def chunks(self) -> Iterator[list[Entry]]:
-        """Parse the entries a chunk at a time."""
-        return ([Entry.of(row) for row in chunk] for chunk in chunks(self._rows))
+    def drain(self) -> Iterator[list[Entry]]:
+        """Parse the entries a chunk at a time, and let go of all with the last."""
+        rows, self._rows = self._rows, []
+        return ([Entry.of(row) for row in chunk] for chunk in chunks(rows))
 
 
 def require_as_left(entry: Entry, present: State | None, is_as_left: Callable[[State, Entry], bool]) -> State:

@@ -48,7 +48,7 @@ def can_revert(entries: Entries) -> bool:
 
 
 async def revert(tx: Tx, entries: Entries) -> Changed[Any]:
-    """Put the rows of a change back as they were before it.
+    """Put the rows of a change back as they were before it; none of `entries` is left.
 
     Raises:
         InsufficientScope: The token does not allow a step.
@@ -56,11 +56,11 @@ async def revert(tx: Tx, entries: Entries) -> Changed[Any]:
     """
     reverted: Changed[Any] = Changed([])
     for step in STEPS:
-        rows = entries.of(step.entity, made=step.made)
-        if not rows:
+        of_step = entries.take(step.entity, made=step.made)
+        if not of_step:
             continue
         if not tx.caller.may(step.scope):
             raise InsufficientScope(step.scope)
-        part = await step.revert(tx, rows)
+        part = await step.revert(tx, of_step)
         reverted = Changed([*reverted.results, *part.results], [*reverted.touched, *part.touched])
     return reverted

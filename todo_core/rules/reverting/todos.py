@@ -31,7 +31,7 @@ async def revert(tx: Tx, entries: Entries) -> Changed[TodoWritten]:
     """
     patches: list[Patch] = []
     tags_made: list[Touched] = []
-    for chunk in entries.chunks():
+    for chunk in entries.drain():
         await _require_as_left(tx, chunk)
         chunk_patches, made = await _patches(tx, chunk)
         patches += chunk_patches
@@ -111,5 +111,6 @@ async def _check_fit(tx: Tx, patches: Sequence[Patch]) -> None:
         if odd is not None:
             raise UndoRefused.in_the_way("todo", odd)
     for chunk in chunks([patch["id"] for patch in patches if "parent_id" in patch]):
-        if await tx.value(families.TOO_DEEP, ids=list(chunk)):
-            raise UndoRefused.in_the_way("todo", chunk[0])
+        too_deep = await tx.value(families.TOO_DEEP, ids=list(chunk))
+        if too_deep is not None:
+            raise UndoRefused.in_the_way("todo", too_deep)

@@ -13,14 +13,14 @@
 
 WITH merged AS (
     INSERT INTO todo_tags (user_id, todo_id, tag_id)
-    SELECT $1::BIGINT AS user_id, wanted.id AS id, $2::BIGINT AS tag_id
-    FROM unnest($3::BIGINT[]) AS wanted(id)
+    SELECT $1::BIGINT AS user_id, merging.id AS id, $2::BIGINT AS tag_id
+    FROM unnest($3::BIGINT[]) AS merging(id)
     WHERE (
         SELECT true
         FROM todo_tags
         WHERE
             todo_tags.user_id = $1::BIGINT
-            AND todo_tags.todo_id = wanted.id
+            AND todo_tags.todo_id = merging.id
             AND todo_tags.tag_id = $4::BIGINT
     )
     ON CONFLICT DO NOTHING
