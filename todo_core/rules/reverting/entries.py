@@ -40,8 +40,8 @@ class Entry:
 class Entries:
     """The entries of a change, in its order: text, until they are iterated over.
 
-    A change may have touched very many rows, and parsed they take several times the memory. `take` and `drain` let go of
-    them on the way.
+    A change may have touched very many rows, and parsed they take several times the memory. `take` and `drain` let go
+    of them on the way.
     """
 
     def __init__(self, rows: list[Row]) -> None:
