@@ -78,6 +78,32 @@ STATES: Final = {
         "DROP TRIGGER full_disk ON todos; DROP TRIGGER full_disk ON write_probe; DROP FUNCTION full_disk()",
         reads=True,
     ),
+    "a sequence behind its table": State(
+        "23505",
+        "INSERT INTO todos (id, user_id, list_id, title) OVERRIDING SYSTEM VALUE"
+        " SELECT (SELECT max(id) FROM todos) + n, user_id, id, 'restored'"
+        " FROM (SELECT user_id, id FROM lists WHERE is_inbox LIMIT 1) AS inbox, generate_series(1, 100) AS n;"
+        " SELECT setval('todos_id_seq', (SELECT max(id) FROM todos) - 100)",
+        "SELECT setval('todos_id_seq', (SELECT max(id) FROM todos))",
+        reads=True,
+        ready=True,
+    ),
+    "a sequence at its end": State(
+        "2200H",
+        "SELECT setval('todos_id_seq', 9223372036854775807)",
+        "SELECT setval('todos_id_seq', (SELECT max(id) FROM todos))",
+        reads=True,
+        ready=True,
+    ),
+    "a prepared statement of a pooler's other client": State(
+        "42P05",
+        "CREATE FUNCTION taken() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'exists already' USING ERRCODE = 'duplicate_prepared_statement'; END $$;"
+        " CREATE TRIGGER taken BEFORE INSERT ON todos FOR EACH ROW EXECUTE FUNCTION taken()",
+        "DROP TRIGGER taken ON todos; DROP FUNCTION taken()",
+        reads=True,
+        ready=True,
+    ),
     "a grant on a table is gone": State(
         "42501", "REVOKE INSERT ON todos FROM todo_app", "GRANT INSERT ON todos TO todo_app", reads=True
     ),

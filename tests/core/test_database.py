@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -29,6 +30,7 @@ from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, todos, tokens
 from todo_core.settings import Settings
 from todo_core.storage.dsn import asyncpg_dsn, is_behind_pooler
+from todo_core.storage.faults import is_fault
 from todo_core.storage.statements import Statement, parameter
 
 NEON = "postgresql://me:p%40ss@ep-cool-1-pooler.eu.aws.neon.tech/neondb?sslmode=require&channel_binding=require"
@@ -165,6 +167,13 @@ async def test_a_mistake_of_ours_is_not_called_an_outage(ann: Caller) -> None:
 
     with pytest.raises(asyncpg.DataError):
         await ann.perform(as_operation(mistake))
+
+
+@pytest.mark.requirement("OP8")
+def test_a_certificate_that_is_not_accepted_is_a_fault_of_the_database() -> None:
+    """Python's error for an expired one is a ValueError as well, as are mistakes of ours."""
+    assert is_fault(ssl.SSLCertVerificationError("certificate has expired"))
+    assert not is_fault(ValueError())
 
 
 def test_a_statement_wants_every_parameter() -> None:

@@ -36,6 +36,8 @@ _STATES: Final = frozenset(
         "25P03",  # idle in a transaction for too long
         "25P04",  # a transaction for too long
         "26000",  # a prepared statement that a pooler lost
+        "42P05",  # one that a pooler's other client has left on the connection
+        "2200H",  # a sequence is at its end
         "55000",  # not accepting connections, or in recovery
         "55P03",  # a lock could not be had within lock_timeout
         "42501",  # a grant is missing (but see `is_fault`)
@@ -83,24 +85,36 @@ def is_fault(error: BaseException, *, read_only: bool = False) -> bool:
     Some errors are mistakes of ours, which no retry mends: a row that a policy refuses, an argument that asyncpg
     refuses, and a write in a transaction that we began as `read_only`.
     """
-    if isinstance(error, ValueError | TypeError):
-        return False
     if not isinstance(error, asyncpg.PostgresError):
-        return isinstance(error, RAISED)
+        is_ours = isinstance(error, ValueError | TypeError) and not isinstance(error, OSError)  # certificates' are both
+        return isinstance(error, RAISED) and not is_ours
     state = error.sqlstate or ""
     if state == "42501" and error.server_source_function == _ROW_POLICY:
         return False
     if state == READ_ONLY and read_only:
         return False
+    if state == "23505":
+        return _is_generated(error)
     if state == "22023":  # from any other function: an argument that a statement cannot use
         return error.server_source_function == _SETTING
     return state in _STATES or state[:2] in _CLASSES
+
+
+def _is_generated(error: asyncpg.PostgresError) -> bool:
+    """Return whether a unique violation is of a primary key.
+
+    Ours are made by sequences, or written where a row may be there. After a restore, or on a server that was a replica
+    of rows alone, a sequence may stand behind its table.
+    """
+    return str(getattr(error, "constraint_name", None)).startswith("pk_")
 
 
 def cause(error: BaseException) -> str:
     """Return what an error of the database is, without what it quotes: its class, or what a pooler says, in words."""
     if isinstance(error, asyncpg.TooManyConnectionsError):
         return _NO_FURTHER
+    if isinstance(error, asyncpg.UniqueViolationError) and _is_generated(error):
+        return "a sequence is behind its table"
     said = str(error).lower() if isinstance(error, asyncpg.PostgresError) else ""
     return next((words for first, words in _FIRST_WORDS.items() if said.startswith(first)), type(error).__name__)
 
