@@ -9,6 +9,7 @@ from starlette.requests import Request
 from http_edge.exchange import Exchange
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
+from todo_core.text import told_name
 
 MAX_CLIENT_LENGTH: Final = 200
 
@@ -19,9 +20,9 @@ def bearer_token(authorization: str | None) -> str | None:
     return token if scheme.lower() == "bearer" and token else None
 
 
-def client_name(user_agent: str | None) -> str | None:
-    """Return how a client names itself, cut to `MAX_CLIENT_LENGTH`, for the record of changes."""
-    return user_agent[:MAX_CLIENT_LENGTH] if user_agent else None
+def client_name(told: str | None) -> str | None:
+    """Return how a client names itself, for the record of changes: escaped, and cut to `MAX_CLIENT_LENGTH`."""
+    return told_name(told, MAX_CLIENT_LENGTH) if told else None
 
 
 async def authenticate(request: Request, core: Core, via: str) -> Caller:

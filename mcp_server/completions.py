@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import orjson
 from mcp_types import Completion, CompletionArgument, PromptReference, ResourceTemplateReference
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from mcp_server.prompts import PROMPTS
 from mcp_server.resources import KINDS, SUGGESTED, labelled_id
 from todo_core.boundary.operation import Caller
 from todo_core.errors import FieldError, InvalidInput
+from todo_core.models.todos import SearchText
 
 _SEARCHABLE = {kind.uri: kind for kind in KINDS if kind.search is not None}
 _NOTHING = Completion(values=[], total=0, has_more=False)
+_TYPED: TypeAdapter[str] = TypeAdapter(SearchText)
 
 
 async def complete(
@@ -38,9 +40,10 @@ async def complete(
         raise InvalidInput(errors=[FieldError("ref.uri", "is not a known template", [*_SEARCHABLE])])
     if argument.name != "id":
         raise InvalidInput(errors=[FieldError("argument.name", "is not in the template", ["id"])])
+    typed = argument.value.strip()
     try:
-        page = await kind.search(caller, argument.value.strip())
-    except ValidationError:  # too long or not storable: nothing has it in its title
+        page = await kind.search(caller, _TYPED.validate_python(typed) if typed else "")
+    except ValidationError:  # too long, or with characters that no title has
         return _NOTHING
     values = [labelled_id(row, kind.label) for row in orjson.loads(page.json)[:SUGGESTED]]
     return Completion(values=values, total=page.total, has_more=page.total > len(values))

@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from todo_core.boundary.operation import Caller, Operation
 from todo_core.errors import FieldError, InvalidInput
-from todo_core.models.fields import Input, Trimmed
+from todo_core.models.fields import Input, Lines
 from todo_core.operations import analytics, overview, todos
 from todo_core.validation import refuse
 
@@ -64,7 +64,7 @@ class Dump(Input):
     """The arguments of `brain_dump`."""
 
     text: Annotated[
-        Annotated[Trimmed, StringConstraints(min_length=1, max_length=20_000)] | None,
+        Annotated[Lines, StringConstraints(min_length=1, max_length=20_000)] | None,
         Field(description="Everything on your mind, in any order. Left out: the agent asks."),
     ] = None
 

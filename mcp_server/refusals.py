@@ -35,7 +35,7 @@ def as_rpc(error: TodoError) -> MCPError:
     """
     is_caller = isinstance(error, ABOUT_THE_CALLER)
     code = INVALID_REQUEST if is_caller else INTERNAL_ERROR if error.retryable else INVALID_PARAMS
-    return MCPError(code, error.detail, tool_results.describe(error))
+    return MCPError(code, error.detail, tool_results.as_shown(tool_results.describe(error))[0])
 
 
 @contextmanager

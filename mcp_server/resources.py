@@ -15,6 +15,7 @@ import orjson
 from mcp import UriTemplate
 from mcp_types import Resource, ResourceTemplate
 
+from mcp_server.tool_results import as_shown
 from todo_core.boundary.operation import Caller, Operation
 from todo_core.boundary.results import Found, Page
 from todo_core.errors import FieldError, InvalidInput, NotFound
@@ -106,7 +107,8 @@ async def _todos_like(caller: Caller, typed: str) -> Page[Any]:
 async def _lists_like(caller: Caller, typed: str) -> Page[Any]:
     """Find lists with the text in their id or name, archived ones too."""
     page = await caller.perform(lists.list_, ListQuery(archived="include"))
-    rows = [row for row in orjson.loads(page.json) if name_key(typed) in f"{row['id']} {name_key(row['name'])}"]
+    key = name_key(typed)
+    rows = [row for row in orjson.loads(page.json) if key in f"{row['id']} {name_key(row['name'])}"]
     return replace(page, json=orjson.dumps(rows).decode(), total=len(rows))
 
 
@@ -131,7 +133,7 @@ async def read(caller: Caller, uri: str) -> str:
         parameters = template.match(uri)
         if parameters is not None:
             row = orjson.loads((await caller.perform(kind.operation, *map(_require_id, parameters.values()))).json)
-            return orjson.dumps({name: value for name, value in row.items() if value is not None}).decode()
+            return as_shown({name: value for name, value in row.items() if value is not None})[1]
     known = FieldError("uri", "is not the address of a resource", [kind.uri for kind in KINDS])
     raise InvalidInput("There is no such resource.", errors=[known])
 

@@ -1,6 +1,7 @@
 """Answers for a model: one compact payload, the text the same JSON as the structured content.
 
-What a model can take for granted is left out: nulls, an open status, the default priority.
+What a model can take for granted is left out: nulls, an open status, the default priority. What it would read and a
+person would not see is escaped: texts from before the rules of `todo_core.text` may still have it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from mcp_types import CallToolResult, TextContent
 
 from todo_core.boundary.results import Changed
 from todo_core.errors import TodoError
+from todo_core.text import escaped
 
 Detail = Literal["concise", "full"]
 
@@ -64,11 +66,14 @@ _DECLINED: Final = {
     "next_step": "Ask the person what to do instead.",
 }
 OBJECT_SCHEMA: Final = {"type": "object"}
+_SEVERAL_LINES: Final = ("description", "text")
+"""Fields of texts that may have several lines."""
 
 
 def payload(content: dict[str, Any]) -> CallToolResult:
     """Return a payload as structured content, and as the same JSON in text."""
-    return CallToolResult(content=[TextContent(type="text", text=_compact(content))], structured_content=content)
+    shown, text = as_shown(content)
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=shown)
 
 
 def refusal(error: TodoError) -> CallToolResult:
@@ -100,11 +105,30 @@ def declined() -> CallToolResult:
 
 
 def _refused(content: dict[str, Any]) -> CallToolResult:
-    return CallToolResult(content=[TextContent(type="text", text=_compact(content))], is_error=True)
+    return CallToolResult(content=[TextContent(type="text", text=as_shown(content)[1])], is_error=True)
 
 
-def _compact(content: dict[str, Any]) -> str:
-    return orjson.dumps(content).decode()
+def as_shown(content: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return content with every text in it escaped, and compact JSON of that."""
+    text = orjson.dumps(content).decode()
+    if text.isascii() and text.isprintable() and "\\" not in text:  # nothing of it can need to be escaped
+        return content, text
+    shown: dict[str, Any] = _escaped(content)
+    return shown, orjson.dumps(shown).decode()
+
+
+def _escaped(value: Any, field: str = "") -> Any:
+    """Return a value with every text in it escaped.
+
+    Args:
+        value: JSON.
+        field: The name of the field that it is in.
+    """
+    if isinstance(value, str):
+        return escaped(value, several_lines=field in _SEVERAL_LINES)
+    if isinstance(value, dict):
+        return {name: _escaped(item, name) for name, item in value.items()}
+    return [_escaped(item, field) for item in value] if isinstance(value, list) else value
 
 
 def todo(row: dict[str, Any], detail: Detail) -> dict[str, Any]:

@@ -402,6 +402,7 @@ async def rpc(
     headers: Json | None = None,
     *,
     capabilities: Json | None = None,
+    client: str = "wire",
 ) -> httpx2.Response:
     """One MCP request as it is on the wire, for what the SDK's client would not send."""
     version = _VERSIONS[name]
@@ -415,7 +416,7 @@ async def rpc(
             sent["mcp-name"] = named
         params["_meta"] = {
             "io.modelcontextprotocol/protocolVersion": version,
-            "io.modelcontextprotocol/clientInfo": {"name": "wire", "version": "1"},
+            "io.modelcontextprotocol/clientInfo": {"name": client, "version": "1"},
             "io.modelcontextprotocol/clientCapabilities": capabilities or {},
         }
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})

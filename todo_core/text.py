@@ -1,29 +1,178 @@
-"""Check strings for PostgreSQL, fold names for comparison, and parse JSON strictly."""
+"""Say which text may come in, show what may not, fold names for comparison, and parse JSON strictly.
+
+Why just these characters is told in `docs/decisions/0027-text-that-comes-in.md`.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
-from typing import Annotated, Any
+from typing import Any, Final
 
 import orjson
-from pydantic import AfterValidator
+
+MOST_UNSEEN: Final = 3
+"""Characters in a row that show nothing. Emoji need two (selector, joiner), no script needs more than three."""
+MOST_MARKS: Final = 30
+"""Combining marks in a row (UAX #15, Stream-Safe Text Format): the time of normalizing grows with their square."""
+
+_UNSEEN: Final = (
+    r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Characters that show nothing, inside of a regular expression's brackets.
+
+Source: Default_Ignorable_Code_Point in DerivedCoreProperties.txt of the Unicode Character Database, which Python lacks.
+"""
+_BLANK: Final = re.compile(rf"[{_UNSEEN}\u2800\U0001d159]")
+"""The same, and two symbols that are drawn as nothing: the Braille pattern without dots, the null note head."""
+_NOT_BY_ITSELF: Final = frozenset({"Cc", "Cf", "Cs", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"})
+"""Categories of characters that show nothing without others: controls, formatting, surrogates, marks, separators."""
+_NO_CHARACTERS: Final = r"\ufdd0-\ufdef" + "".join(rf"\U{plane:04x}fffe\U{plane:04x}ffff" for plane in range(17))
+"""Noncharacters (The Unicode Standard, section 23.7), inside of brackets."""
+_SELECTOR: Final = r"\ufe00-\ufe0f\U000e0100-\U000e01ef"
+_IDEOGRAPH: Final = r"\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_FLAG: Final = (
+    r"\U0001f3f4(?:[\U000e0061-\U000e007a]{2}|[\U000e0030-\U000e0039]{3})"
+    r"[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,4}\U000e007f"
+)
+"""The flag of a region's subdivision (UTS #51, ED-14a): a black flag, and the region's code spelled in tag characters.
+
+A code has no more than 7 characters; otherwise the tags of a flag would have room for a sentence.
+"""
+_REFUSED: Final[dict[str, str]] = {
+    "a NUL character": r"\x00",
+    "a lone surrogate": r"[\ud800-\udfff]",
+    "a control character": r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]",
+    "a character that turns the direction of text": r"[\u202a-\u202e\u2066-\u2069]",
+    "a tag character outside of a flag": r"[\U000e0000-\U000e007f]",
+    "a variation selector that varies nothing": rf"(?<=[{_SELECTOR}])[{_SELECTOR}]"
+    rf"|(?<![{_IDEOGRAPH}])[\U000e0100-\U000e01ef]",
+    "a formatting character that shows nothing": r"[\u2065\u206a-\u206f\ufff0-\ufffb\U000e0080-\U000e00ff"
+    r"\U000e01f0-\U000e0fff]",
+    "a code point that is no character": rf"[{_NO_CHARACTERS}]",
+    f"more than {MOST_UNSEEN} characters in a row that show nothing": rf"[{_UNSEEN}]{{{MOST_UNSEEN + 1},}}",
+}
+"""What no text may contain, in words and as a regular expression without groups; the first that fits counts."""
+_SUSPECTS: Final = re.compile(
+    rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufff9-\ufffb{_UNSEEN}{_NO_CHARACTERS}]"
+)
+"""All characters of `_REFUSED` at once: looking for one of them is ten times as fast as telling which it is."""
+_FOUND: Final = re.compile("|".join([_FLAG, *(f"({pattern})" for pattern in _REFUSED.values())]))
+"""A flag without a group, or what is refused in the group of its place in `_REFUSED`."""
+_LINE_END: Final = re.compile(r"\r\n?|\u2028|\u2029")
+"""Other spellings of a newline. U+2028 is what some editors write within a paragraph."""
+_BREAK: Final = re.compile(r"[\t\n\r\u2028\u2029]")
+"""What does not belong into one line."""
 
 
-def storable(text: str) -> str:
-    """Return the text, if PostgreSQL's `text` can hold it.
+def line(text: str) -> str:
+    """Return a text of one line as it is kept: without white space around it, in NFC.
 
     Raises:
-        ValueError: It has a NUL character or a lone UTF-16 surrogate.
+        ValueError: It has a character of `_REFUSED`, a line break or a tab; the message has the place, from 1.
     """
-    if "\x00" in text:
-        raise ValueError("must not contain a NUL character")
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise ValueError("must not contain a lone surrogate") from None
-    return text
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    _require_honest(text)
+    stripped = text.strip()
+    if found := _BREAK.search(stripped):
+        raise _refusal("a line break or a tab", text.index(stripped) + found.end())
+    return unicodedata.normalize("NFC", stripped)
+
+
+def lines(text: str) -> str:
+    """Return a text of several lines as it is kept: with newlines between them, without white space around it, in NFC.
+
+    Raises:
+        ValueError: It has a character of `_REFUSED`; the message has the place, from 1.
+    """
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    _require_honest(text)
+    return unicodedata.normalize("NFC", _LINE_END.sub("\n", text).strip())
+
+
+def name(text: str) -> str:
+    """Return a name or a title as it is kept: a line in which there is something to see.
+
+    Raises:
+        ValueError: It is no such line, or shows nothing. An empty one is returned, for its length to be refused.
+    """
+    kept = line(text)
+    if kept and not is_visible(kept):
+        raise ValueError("must have at least one visible character")
+    return kept
+
+
+def is_visible(text: str) -> bool:
+    """Return whether a text has a character that shows by itself; a space or a combining mark does not.
+
+    One that Python's tables do not know counts as visible: emoji may be newer than they are.
+    """
+    return any(
+        unicodedata.category(character) not in _NOT_BY_ITSELF and not _BLANK.match(character) for character in text
+    )
+
+
+def _require_honest(text: str) -> None:
+    """Refuse a text that has a character of `_REFUSED`, or too many marks in a row."""
+    if _SUSPECTS.search(text):
+        for found in _FOUND.finditer(text):
+            if found.lastindex is not None:
+                raise _refusal([*_REFUSED][found.lastindex - 1], found.start() + 1)
+    if len(text) > MOST_MARKS and any(map(unicodedata.combining, text)):
+        marks = 0
+        for place, character in enumerate(text, 1):
+            marks = marks + 1 if unicodedata.combining(character) else 0
+            if marks > MOST_MARKS:
+                raise _refusal(f"more than {MOST_MARKS} marks on one character", place)
+
+
+def _refusal(what: str, place: int) -> ValueError:
+    return ValueError(f"must not contain {what} (character {place})")
+
+
+def escaped(text: str, *, several_lines: bool = False) -> str:
+    r"""Return a text from before these rules, or from elsewhere, as it is shown: what no text may contain as `\u202e`.
+
+    A text with nothing to see is escaped as a whole.
+
+    Args:
+        text: The text.
+        several_lines: Leave tabs and newlines as they are, and make newlines of other line ends.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    if text.strip() and not is_visible(text):
+        return _spelled(text)
+    shown = _FOUND.sub(lambda found: found[0] if found.lastindex is None else _spelled(found[0]), text)
+    if several_lines:
+        return _LINE_END.sub("\n", shown)
+    return _BREAK.sub(lambda found: _spelled(found[0]), shown)
+
+
+def _spelled(text: str) -> str:
+    return text.encode("unicode_escape").decode()
+
+
+def told_name(text: str, most: int) -> str | None:
+    """Return a name that others tell us, and nobody can be asked to correct, as it is kept; None if it shows nothing.
+
+    Args:
+        text: The name: of a client, or in a token's claims.
+        most: The longest that is kept, in characters; the rest is cut off.
+    """
+    cut = text.strip()[:most]
+    if not is_visible(cut):
+        return None
+    return unicodedata.normalize("NFC", escaped(cut))[:most].strip()
+
+
+def is_storable(text: str) -> bool:
+    """Return whether PostgreSQL's `text` can hold a text: it has no NUL and no lone UTF-16 surrogate."""
+    return not re.search(r"[\x00\ud800-\udfff]", text)
 
 
 def name_key(name: str) -> str:
@@ -60,6 +209,3 @@ def _refuse_constant(_: str) -> None:
 def json_text(value: object) -> str:
     """Return compact JSON, for a `jsonb` parameter."""
     return orjson.dumps(value).decode()
-
-
-Storable = Annotated[str, AfterValidator(storable)]

@@ -13,6 +13,7 @@ from tests.app.clients import LATEST_BY_DEFAULT, call, over_stdio
 from tests.app.program import TODO_MCP, Program, Serving, logs
 from tests.contract.project import TOOLS
 from tests.core.support import connected
+from todo_core.text import told_name
 
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -165,6 +166,36 @@ async def test_it_purges_for_who_never_serves(program: Program, empty_database_u
         with anyio.fail_after(40):
             while await admin.fetchval("SELECT count(*) FROM todos"):  # noqa: ASYNC110  # another process is waited for
                 await anyio.sleep(0.1)
+
+
+CHANGE = {"name": "add_todos", "arguments": {"todos": [{"title": "a"}]}}
+LATEST = {"name": "list_changes", "arguments": {"limit": 1}}
+
+
+@pytest.mark.requirement("SA2", "MC2")
+@pytest.mark.parametrize("generation", ["2026-07-28", "2025-11-25"])
+@pytest.mark.parametrize("name", ["a\x00b", "\x1b[2Jroot\u202e"])
+def test_a_client_may_call_itself_anything(shared: Program, generation: str, name: str) -> None:
+    client = {"name": name, "version": "1"}
+    is_modern = generation == "2026-07-28"
+    meta = {"_meta": MODERN | {"io.modelcontextprotocol/clientInfo": client}} if is_modern else {}
+    wire = Wire(shared)
+    try:
+        if not is_modern:
+            wire.send(INITIALIZE | {"params": {**INITIALIZE["params"], "clientInfo": client}})
+            wire.answer_to(1)
+            wire.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        wire.send({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": CHANGE | meta})
+        added = wire.answer_to(2)
+        wire.send({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": LATEST | meta})
+        latest = wire.answer_to(3)["result"]["structuredContent"]["changes"][0]
+    finally:
+        code, _, stderr = wire.close()
+
+    assert not added["result"]["isError"]
+    assert latest["client"] == told_name(name, 200)
+    assert code == 0
+    assert b"crashed" not in stderr
 
 
 @pytest.mark.requirement("OP2", "MC2")

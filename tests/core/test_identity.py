@@ -432,6 +432,16 @@ async def test_a_token_of_a_client_that_is_not_ours_belongs_to_an_app(
         ({"email": "a\x00b", "name": "\ud800"}, None, None),
         ({"email": "ü@example.test", "name": "ü" * 100 + "x"}, "ü@example.test", "ü" * 100),
         ({"name": "n" * 99 + " n"}, None, "n" * 99),
+        (
+            {"email": "a@b.test\x1b[2J", "name": "bob\x1b]0;pwned\x07\n99  root"},
+            r"a@b.test\x1b[2J",
+            r"bob\x1b]0;pwned\x07\n99  root",
+        ),
+        ({"email": "a\u202e@b.test", "name": "\u202ebob"}, r"a\u202e@b.test", r"\u202ebob"),
+        ({"email": "\u200b", "name": "\u3164\u200b"}, None, None),
+        ({"name": "\x1b" * 100}, None, None),
+        ({"email": "e" * 319 + "\x1b", "name": "n" + "\x1b" * 99}, "e" * 319 + "\\", "n" + r"\x1b" * 24 + r"\x1"),
+        ({"name": "Nguye\u0302\u0303n"}, None, "Nguyễn"),
     ],
 )
 async def test_a_mail_address_or_a_name_that_cannot_be_one_is_left_out(

@@ -385,7 +385,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("display_name", " \t\n", "must have at least 1 characters"),
     ("display_name", SECRET + "x" * 100, "must have at most 100 characters"),
     ("display_name", f"{SECRET}\x00", "must not contain a NUL character"),
-    ("display_name", f"{SECRET}\ud800", "must not contain a lone surrogate|must be valid Unicode text"),
+    ("display_name", f"{SECRET}\ud800", "must not contain a lone surrogate"),
     ("display_name", 5, "must be a string"),
     ("display_name", [SECRET], "must be a string"),
     ("time_zone", SECRET, "is not an IANA time zone"),

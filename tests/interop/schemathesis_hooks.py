@@ -2,8 +2,9 @@
 
 An idempotency key names one request, so two made-up requests with the key `0` contradict each
 other; a cursor is signed, so a made-up one is always refused; a time zone is one of a few hundred names, and dates are
-written in words. Malformed ones stay as they are. A text of white space alone, which the API trims away, and a whole
-number with a fraction, which JSON Schema takes for an integer and the API does not, are not sent.
+written in words. Malformed ones stay as they are. A text of white space alone, which the API trims away, one with what
+cannot be seen, for which JSON Schema has no words, and a whole number with a fraction, which JSON Schema takes for an
+integer and the API does not, are not sent.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 from uuid import uuid4
 
 import schemathesis
+
+from todo_core.text import name as name_of
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -45,9 +48,9 @@ _WORDS = {"repeat": "every week"} | dict.fromkeys(
 
 
 def _clear(value: Any) -> Any:
-    """The same with dates and repeats that mean something, and no blank texts; what has the wrong form stays."""
+    """The same with dates and repeats that mean something, and texts to see; what has the wrong form stays."""
     if isinstance(value, str):
-        return value if value.strip() or not value else "x"
+        return _visible(value) if value else value
     if isinstance(value, list):
         return [_clear(item) for item in value]
     if not isinstance(value, dict):
@@ -58,6 +61,15 @@ def _clear(value: Any) -> Any:
         else _clear(item)
         for name, item in value.items()
     }
+
+
+def _visible(text: str) -> str:
+    """The same text if it can be a name, which every text may be, and is as long in NFC; else one as long that can."""
+    try:
+        kept = name_of(text)
+    except ValueError:
+        kept = ""
+    return text if kept and len(kept) == len(text.strip()) else "x" * (len(text.strip()) or 1)
 
 
 def _whole(value: Any) -> Any:

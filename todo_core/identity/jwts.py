@@ -19,7 +19,7 @@ import jwt
 from todo_core.identity.issuers import Issuer, UserRole
 from todo_core.identity.jwks import KeySource, NoSuchKeyError, RemoteKeys, SharedSecret
 from todo_core.identity.scopes import ALL_SCOPES, Scope
-from todo_core.text import storable, strict_json
+from todo_core.text import is_storable, strict_json, told_name
 
 LEEWAY: Final = timedelta(seconds=30)
 """How far the issuer's clock may differ from ours."""
@@ -240,8 +240,8 @@ def _claims(claims: Mapping[str, Any], issuer: Issuer, kind: str, moment: float)
         role=_role(claims, issuer, is_admin=is_admin),
         is_delegated=_is_delegated(claims, issuer, kind),
         expires_at=expires,
-        email=email if _is_text(email, MAX_EMAIL_LENGTH) else None,
-        name=name.strip()[:MAX_NAME_LENGTH].rstrip() or None if _is_text(name, MAX_TOKEN_BYTES) else None,
+        email=told_name(email, MAX_EMAIL_LENGTH) if _is_text(email, MAX_EMAIL_LENGTH) else None,
+        name=told_name(name, MAX_NAME_LENGTH) if _is_text(name, MAX_TOKEN_BYTES) else None,
     )
 
 
@@ -254,10 +254,7 @@ def _time(value: object) -> float:
 
 def _is_text(value: object, longest: int) -> TypeGuard[str]:
     """Return whether a claim is a string that PostgreSQL can store, of 1 to `longest` characters."""
-    try:
-        return isinstance(value, str) and 1 <= len(value) <= longest and storable(value) != ""
-    except ValueError:
-        return False
+    return isinstance(value, str) and 1 <= len(value) <= longest and is_storable(value)
 
 
 def _is_admin(claims: Mapping[str, Any], issuer: Issuer) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy import Column, Date
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 
-from todo_core.models.fields import Input, Output, Trimmed, owner_column
+from todo_core.models.fields import Input, Line, Output, owner_column
 from todo_core.models.todos import Priority
 from todo_core.models.users import WeekStart
 
@@ -26,9 +26,7 @@ class ActivityDay(SQLModel, table=True):
     day: date = TableField(sa_column=Column(Date, primary_key=True))
 
 
-Week = Annotated[
-    Annotated[Trimmed, StringConstraints(min_length=1, max_length=100)] | None, Field(description=WEEK_WORDS)
-]
+Week = Annotated[Annotated[Line, StringConstraints(min_length=1, max_length=100)] | None, Field(description=WEEK_WORDS)]
 
 
 class WeekQuery(Input):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, Integer, func
 from sqlmodel import SQLModel
 
-from todo_core.text import Storable
+from todo_core import text
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -29,7 +29,14 @@ Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1, description="The version you saw; refused if somebody was faster.")]
 Limit = Annotated[int, Field(ge=1, le=MAX_PAGE)]
 Offset = Annotated[int, Field(ge=0, le=10_000_000, description="Rows to skip; a cursor is faster.")]
-Trimmed = Annotated[Storable, StringConstraints(strip_whitespace=True)]
+Line = Annotated[str, AfterValidator(text.line)]
+"""A text of one line; each of these three is trimmed and in NFC, and has nothing that cannot be seen (`text.line`)."""
+Lines = Annotated[str, AfterValidator(text.lines)]
+"""A text of several lines."""
+Name = Annotated[str, AfterValidator(text.name)]
+"""A name or a title: one line, with something to see."""
+Cursor = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+"""Where the page before ended, byte for byte: `Cursors.open` takes what `Cursors.make` made, and nothing else."""
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 """Take no string for a number, and refuse unknown fields."""

@@ -17,8 +17,8 @@ from todo_core.models.fields import (
     STRICT,
     Id,
     Input,
+    Name,
     Output,
-    Trimmed,
     Version,
     id_column,
     instant_column,
@@ -63,7 +63,7 @@ class TodoList(SQLModel, table=True):
 ListId = Annotated[Id, Field(description="Id of the list.")]
 ListIds = Annotated[list[Tried[Id]], Field(min_length=1, max_length=MAX_BATCH, description="Ids of 1–50 lists.")]
 ListName = Annotated[
-    Trimmed,
+    Name,
     StringConstraints(min_length=1, max_length=100),
     Field(description="Name, 1–100 characters; no two lists share one."),
 ]

@@ -14,8 +14,8 @@ from sqlmodel import SQLModel
 from todo_core.models.fields import (
     Id,
     Input,
+    Name,
     Output,
-    Trimmed,
     id_column,
     instant_column,
     owner_column,
@@ -70,7 +70,7 @@ MAX_TAGS = 20
 """Tags of one todo."""
 TagId = Annotated[Id, Field(description="Id of the tag.")]
 TagName = Annotated[
-    Trimmed,
+    Name,
     StringConstraints(min_length=1, max_length=50),
     Field(description="Name, 1–50 characters; case does not matter."),
 ]

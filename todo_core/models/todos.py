@@ -28,11 +28,14 @@ from typing_extensions import TypedDict
 from todo_core.models.fields import (
     MAX_BATCH,
     STRICT,
+    Cursor,
     Id,
     Input,
     Limit,
+    Line,
+    Lines,
+    Name,
     Output,
-    Trimmed,
     Version,
     id_column,
     instant_column,
@@ -151,18 +154,16 @@ TodoIds = Annotated[
     Field(min_length=1, max_length=MAX_BATCH, description=f"Ids of 1–{MAX_BATCH} todos; results keep this order."),
 ]
 Title = Annotated[
-    Trimmed, StringConstraints(min_length=1, max_length=200), Field(description="What to do, 1–200 characters.")
+    Name, StringConstraints(min_length=1, max_length=200), Field(description="What to do, 1–200 characters.")
 ]
-Description = Annotated[
-    Trimmed, StringConstraints(max_length=1000), Field(description="Details, up to 1000 characters.")
-]
+Description = Annotated[Lines, StringConstraints(max_length=1000), Field(description="Details, up to 1000 characters.")]
 ChosenPriority = Annotated[Priority, Field(description="How much it matters.")]
 
 
 DUE_WORDS = "When it is due: a date, a date-time, or words such as tomorrow 5pm, fri, in 2 weeks, eom."
-DueText = Annotated[Trimmed, StringConstraints(min_length=1, max_length=100)]
+DueText = Annotated[Line, StringConstraints(min_length=1, max_length=100)]
 REPEAT_WORDS = "How it repeats: every weekday, every 2 weeks on mon, monthly, or an RRULE."
-RepeatText = Annotated[Trimmed, StringConstraints(min_length=1, max_length=200)]
+RepeatText = Annotated[Line, StringConstraints(min_length=1, max_length=200)]
 
 
 class TodoCreate(Input):
@@ -210,10 +211,10 @@ class TodoUpdate(TodoPatch, total=False):
 
 
 SearchText = Annotated[
-    Annotated[Trimmed, StringConstraints(min_length=1, max_length=200)],
+    Annotated[Line, StringConstraints(min_length=1, max_length=200)],
     Field(description="Words in title or description; the last may be the beginning of one."),
 ]
-Bound = Annotated[Trimmed, StringConstraints(min_length=1, max_length=100)]
+Bound = Annotated[Line, StringConstraints(min_length=1, max_length=100)]
 """A day or a moment, as ISO 8601 or in words; resolved when the list is read."""
 
 
@@ -252,7 +253,7 @@ class TodoFilter(Input):
     direction: Annotated[Direction | None, Field(description="asc or desc; left out: due and title asc.")] = None
     limit: Annotated[Limit, Field(description="Rows on a page, 1–200.")] = 50
     cursor: Annotated[
-        Annotated[Trimmed, StringConstraints(min_length=1, max_length=500)] | None,
+        Cursor | None,
         Field(description="`next_cursor` of the page before, with the same filters."),
     ] = None
 

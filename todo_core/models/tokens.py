@@ -12,7 +12,7 @@ from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 
 from todo_core.identity.scopes import Scope
-from todo_core.models.fields import Id, Input, Output, Trimmed, id_column, instant_column, owner_column
+from todo_core.models.fields import Id, Input, Name, Output, id_column, instant_column, owner_column
 
 
 class ApiToken(SQLModel, table=True):
@@ -50,7 +50,7 @@ class TokenCreate(Input):
     """A new API token."""
 
     name: Annotated[
-        Trimmed, StringConstraints(min_length=1, max_length=100), Field(description="What it is for, 1–100 characters.")
+        Name, StringConstraints(min_length=1, max_length=100), Field(description="What it is for, 1–100 characters.")
     ]
     scopes: Annotated[
         list[Scope], Field(min_length=1, max_length=4, description="What it may do; at most what you may do.")

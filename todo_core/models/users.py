@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 from typing_extensions import TypedDict
 
 from todo_core.identity.issuers import UserRole
-from todo_core.models.fields import STRICT, Id, Output, Trimmed, id_column, instant_column, version_column
+from todo_core.models.fields import STRICT, Id, Name, Output, id_column, instant_column, version_column
 from todo_core.models.lists import ListId
 from todo_core.notations import known_time_zone
 
@@ -74,7 +74,7 @@ def _known_locale(tag: str) -> str:
     return tag
 
 
-DisplayName = Annotated[Trimmed, StringConstraints(min_length=1, max_length=100)]
+DisplayName = Annotated[Name, StringConstraints(min_length=1, max_length=100)]
 TimeZone = Annotated[str, AfterValidator(known_time_zone)]
 Locale = Annotated[
     str,
