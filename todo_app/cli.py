@@ -6,7 +6,6 @@ Answers go to standard output, everything else to standard error.
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Annotated
 import anyio
 import typer
 
+from todo_app.output import say, say_json
 from todo_app.running import fail, load, with_database
 from todo_app.token_commands import commands as token_commands
 from todo_app.user_commands import commands as user_commands
@@ -81,7 +81,8 @@ def serve(
             await bring_up(settings, url)
             return await server.welcome(settings, url, address, only)  # type: ignore[arg-type]  # checked above
 
-        print(anyio.run(prepare), flush=True)
+        for line in anyio.run(prepare).split("\n"):
+            say(line)
         server.run(settings, url, address, only, workers)  # type: ignore[arg-type]
 
 
@@ -135,7 +136,7 @@ def purge() -> None:
             async with Core.open(settings, url) as core:
                 return await core.purges.purge(lambda purged: status.update(f"Purging: {_counts(purged)}"))
 
-    print(json.dumps(with_database(work, load())))
+    say_json(with_database(work, load()))
 
 
 def _counts(rows: Mapping[str, int]) -> str:

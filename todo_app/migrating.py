@@ -7,6 +7,7 @@ import sys
 import typer
 
 from todo_app.embedded import is_shared
+from todo_app.output import say
 from todo_core.schema import SchemaError
 from todo_core.schema.state import Position, current, position
 from todo_core.schema.versions import is_up_to_date, serves, standing
@@ -15,7 +16,7 @@ from todo_core.settings import Settings
 
 def tell(line: str) -> None:
     """Print a line about the migration to standard error."""
-    print(f"todo-mcp: {line}", file=sys.stderr, flush=True)
+    say(f"todo-mcp: {line}", apart=True)
 
 
 async def bring_up(settings: Settings, url: str) -> None:
@@ -53,7 +54,7 @@ def _left(error: Exception) -> str:
 async def check(_: Settings, url: str) -> int:
     """Print where the database stands. Return the exit code: 1 if there is something to do."""
     here = await position(url)
-    print(_told(here))
+    say(_told(here))
     return 0 if is_up_to_date(here.revision) and serves(here.revision) and not here.is_partly_undone else 1
 
 
@@ -86,7 +87,7 @@ async def go(settings: Settings, url: str, to: str | None, *, finish: bool, yes:
         await _ask(url, to, yes=yes)
     is_finished = settings.database_url is None and not is_shared(settings)
     await migrate(url, to, finish=finish or is_finished, tell=tell)
-    print(_told(await position(url)))
+    say(_told(await position(url)))
     return 0
 
 

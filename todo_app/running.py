@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from typing import Annotated, Any, TypeVar
@@ -12,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import anyio
 import typer
 
+from todo_app.output import say
 from todo_core.settings import Settings
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def fail(message: str, code: int) -> None:
     """Print each line of a message to standard error, and end the process with an exit code."""
     for line in message.splitlines():
-        print(f"todo-mcp: {line}", file=sys.stderr)
+        say(f"todo-mcp: {line}", apart=True)
     raise SystemExit(code)
 
 

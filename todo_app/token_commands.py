@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from todo_app.output import say, say_json
 from todo_app.running import AsJson, load, with_database
 from todo_core.identity.issuers import UserRole
 from todo_core.identity.scopes import ALL_SCOPES
@@ -43,7 +44,10 @@ def token_create(
             return await create_token(me, name, scope, days)  # type: ignore[arg-type]  # checked above
 
     made = with_database(work, load())
-    print(json.dumps(made) if as_json else made["token"])
+    if as_json:
+        say_json(made)
+    else:
+        say(made["token"])
 
 
 def _days(expires: str) -> int | None:
@@ -72,11 +76,11 @@ def token_list(
 
     rows = with_database(work, load())
     if as_json:
-        print(json.dumps(rows))
+        say_json(rows)
         return
     for row in rows:
         state = "revoked" if row["revoked_at"] else f"expires {(row['expires_at'] or 'never')[:10]}"
-        print(f"{row['id']}  {row['hint']}…  {row['name']}  {' '.join(row['scopes'])}  {state}")
+        say(row["id"], f"{row['hint']}…", row["name"], " ".join(row["scopes"]), state)
 
 
 @commands.command("revoke")
@@ -92,4 +96,4 @@ def token_revoke(
         async with acting_for(settings, url, user or settings.user) as me:
             return (await me.perform(tokens.revoke, token_id)).one().changed
 
-    print("revoked" if with_database(work, load()) else "was revoked already")
+    say("revoked" if with_database(work, load()) else "was revoked already")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from todo_app.output import say, say_json
 from todo_app.running import AsJson, load, with_database
 from todo_core.settings import Settings
 
@@ -55,12 +56,12 @@ def user_list(
 
     rows = _operate(work)
     if as_json:
-        print(json.dumps(rows))
+        say_json(rows)
         return
     for row in rows:
         name = row["email"] or row["display_name"] or row["subject"]
         state = "suspended" if row["suspended_at"] else row["role"]
-        print(f"{row['id']}  {name}  {row['issuer']}  {state}  {row['open_todos']} open, {row['done_todos']} done")
+        say(row["id"], name, row["issuer"], state, f"{row['open_todos']} open, {row['done_todos']} done")
 
 
 @commands.command("suspend")
@@ -68,7 +69,7 @@ def user_suspend(user_id: UserId) -> None:
     """Suspend an account: it is refused at once, everywhere."""
     from todo_core.operations import accounts
 
-    print("suspended" if _changes(accounts.suspend, user_id) else "was suspended already")
+    say("suspended" if _changes(accounts.suspend, user_id) else "was suspended already")
 
 
 @commands.command("reactivate")
@@ -76,7 +77,7 @@ def user_reactivate(user_id: UserId) -> None:
     """Let a suspended account in again."""
     from todo_core.operations import accounts
 
-    print("reactivated" if _changes(accounts.reactivate, user_id) else "was active already")
+    say("reactivated" if _changes(accounts.reactivate, user_id) else "was active already")
 
 
 def _changes(operation: Operation[[int], Changed[AccountRead]], user_id: int) -> bool:
@@ -100,4 +101,4 @@ def user_delete(user_id: UserId, yes: Annotated[bool, typer.Option("--yes", help
         (await me.perform(accounts.delete, user_id)).one()
 
     _operate(work)
-    print("deleted")
+    say("deleted")

@@ -14,6 +14,7 @@ import asyncpg
 
 from todo_app.doctor import roles, schema, server
 from todo_app.doctor.findings import Finding
+from todo_app.output import say
 from todo_core.core import utc_now
 from todo_core.errors import Unavailable
 from todo_core.identity.jwks import RemoteKeys
@@ -28,7 +29,7 @@ async def examine(settings: Settings, database_url: str, *, clock: Callable[[], 
     """Print a line for each check, and return the exit code: 1 if any check failed."""
     good = True
     async for finding in _findings(settings, database_url, clock):
-        print(finding, flush=True)
+        say(finding)
         good = good and finding.good
     return 0 if good else 1
 

@@ -1,0 +1,25 @@
+"""Print answers and messages. Whoever wrote what is in them has no say over the terminal: it is escaped."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from todo_core.text import escaped
+
+
+def say(*fields: object, apart: bool = False) -> None:
+    """Print a line: fields with two spaces between them, each escaped, so that none makes a line or a field of its own.
+
+    Args:
+        fields: What to print.
+        apart: Whether it goes to standard error, which is for everything but answers.
+    """
+    line = "  ".join(escaped(str(field)) for field in fields)
+    print(line, file=sys.stderr if apart else sys.stdout, flush=True)
+
+
+def say_json(value: Any) -> None:
+    """Print a value as JSON in visible ASCII characters."""
+    print(json.dumps(value).replace("\x7f", "\\u007f"))
