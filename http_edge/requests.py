@@ -82,10 +82,11 @@ class RequestContext:
                 message["headers"].append((HEADER, request_id))
             await send(message)
 
+        routed = _with_version(scope)
         began = time.perf_counter()
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())  # a request has a context of its own
         try:
-            await self._app(_with_version(scope), receive, tagged)
+            await self._app(routed, receive, tagged)
         except Exception as error:
             if status:  # too late for another answer: the server closes the connection
                 raise
@@ -93,7 +94,8 @@ class RequestContext:
         seconds = time.perf_counter() - began
         if self._debug or status >= 500 or seconds > SLOW_SECONDS:
             log = _log.warning if status >= 500 or seconds > SLOW_SECONDS else _log.debug
-            log("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000))
+            route = getattr(routed.get("route"), "path", None)  # the path itself is the caller's, and may say anything
+            log("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000))
 
     def _dressed(self, headers: Iterable[Header], path: str, exchange: Exchange) -> list[Header]:
         """Return the answer's headers, and those that every answer has."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,6 +59,9 @@ def test_requests_good_and_bad_leave_no_secret_and_no_title_in_the_log(logged: P
                 http.post("/api/v1/todos", content=b'{"title": "' + PLANTED.encode())
                 http.get(f"/api/v1/todos?text={PLANTED}&cursor={PLANTED}")
                 http.get("/api/v1/todos/1")
+                http.get(f"/api/v1/todos/{PLANTED}")
+                http.get(f"/{PLANTED}/{PLANTED}")
+                http.request("GET", "/mcp", headers={"User-Agent": PLANTED, "Host": PLANTED})
                 http.post("/mcp", json={"jsonrpc": "2.0", "id": PLANTED, "method": PLANTED})
                 http.post("/mcp", content=PLANTED.encode())
                 http.get("/api/v1/todos", headers={"X-Request-Id": "given-by-the-client"})
@@ -76,6 +82,7 @@ def test_requests_good_and_bad_leave_no_secret_and_no_title_in_the_log(logged: P
     requests = [line for line in lines if line["event"] == "request"]
     assert len(requests) > 50
     assert all(line["request_id"] and line["timestamp"] and line["level"] for line in requests)
+    assert {line["route"] for line in requests} >= {"/api/v1/todos/{todo_id:member}", "/mcp", None}
     assert "given-by-the-client" in {line["request_id"] for line in requests}
     refused = [line for line in lines if line["event"] == "token_refused"]
     assert {line["reason"] for line in refused} >= {"jwt expired", "api token with a wrong shape or checksum"}
@@ -129,6 +136,67 @@ def test_a_crash_is_told_and_logged_without_what_people_wrote(crashing: Serving)
     assert all("DivisionByZeroError" in str(line) for line in crashes)
     for secret in (PLANTED, token, JWT_SECRET):
         assert secret not in crashing.stderr
+
+
+QUOTES = """
+CREATE FUNCTION quotes() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'has %', NEW.title USING ERRCODE = 'division_by_zero', DETAIL = NEW.title; END $$;
+CREATE TRIGGER quotes BEFORE INSERT ON todos FOR EACH ROW EXECUTE FUNCTION quotes()
+"""
+"""An error of PostgreSQL that quotes the row, as that of a unique constraint or of a cast does."""
+
+
+@pytest.mark.requirement("ID7")
+def test_an_error_of_the_database_is_logged_without_what_it_quotes(logged: Program) -> None:
+    with logged.serve() as serving:
+        _execute(logged, QUOTES)
+        with serving.http() as http:
+            assert http.post("/api/v1/todos", json={"title": PLANTED}).status_code == 500
+        serving.stop()
+
+    (crash,) = (line for line in logs(serving.stderr) if line["event"] == "request_crashed")
+    (fault, *_) = crash["exception"]
+    assert (fault["exc_type"], fault["sqlstate"]) == ("DivisionByZeroError", "22012")
+    assert any(frame["name"] == "_attempt" for frame in fault["frames"])
+    assert PLANTED not in serving.stderr
+
+
+LIBRARIES = """
+import logging
+from todo_app import logs
+logs.configure("debug")
+logging.getLogger("mcp.server.transport_security").warning(f"Invalid Host header: {'Planted'}")
+logging.getLogger("mcp.server.runner").warning("dropped %r: malformed params", "Planted")
+logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+try:
+    try:
+        {}["Planted"]
+    except KeyError as error:
+        error.add_note("Planted")
+        raise ExceptionGroup("Planted", [ValueError("Planted"), SyntaxError("Planted")]) from error
+except ExceptionGroup:
+    logging.getLogger("asyncio").exception("Task %s", "Planted")
+"""
+
+
+@pytest.mark.requirement("ID7", "OP3")
+def test_what_libraries_say_of_a_request_is_not_logged() -> None:
+    done = subprocess.run([sys.executable, "-c", LIBRARIES], capture_output=True, text=True, check=True)
+
+    told = [(line["event"], line["logger"]) for line in logs(done.stderr)]
+    assert told == [
+        ("library_message", "mcp.server.transport_security"),
+        ("library_message", "mcp.server.runner"),
+        ("Invalid HTTP request received.", "uvicorn.error"),
+        ("library_message", "asyncio"),
+    ]
+    group, cause = logs(done.stderr)[-1]["exception"]
+    assert [group["exc_type"], cause["exc_type"]] == ["ExceptionGroup", "KeyError"]
+    assert [[inner["exc_type"] for inner in trace] for trace in group["exceptions"]] == [
+        ["ValueError"],
+        ["SyntaxError"],
+    ]
+    assert "Planted" not in json.dumps(logs(done.stderr))
 
 
 @pytest.mark.requirement("OP3")
