@@ -22,4 +22,4 @@ def say(*fields: object, apart: bool = False) -> None:
 
 def say_json(value: Any) -> None:
     """Print a value as JSON in visible ASCII characters."""
-    print(json.dumps(value).replace("\x7f", "\\u007f"))
+    print(json.dumps(value))
