@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from mcp_types import GetPromptResult, PromptArgument, PromptMessage, TextContent
 from mcp_types import Prompt as ListedPrompt
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, ValidationError
 
 from todo_core.boundary.operation import Caller, Operation
 from todo_core.errors import FieldError, InvalidInput
@@ -64,7 +64,7 @@ class Dump(Input):
     """The arguments of `brain_dump`."""
 
     text: Annotated[
-        Annotated[Lines, StringConstraints(min_length=1, max_length=20_000)] | None,
+        Annotated[str, Lines(min_length=1, max_length=20_000)] | None,
         Field(description="Everything on your mind, in any order. Left out: the agent asks."),
     ] = None
 

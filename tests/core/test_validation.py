@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any
 
 import pytest
@@ -91,6 +92,19 @@ def test_what_would_be_accepted_is_listed() -> None:
 
     assert told["status"]["allowed"] == ["open", "done", "all", "trashed"]
     assert told["unknown"]["allowed"] == list(TodoFilter.model_fields)
+
+
+@pytest.mark.requirement("RS3", "MC4")
+@pytest.mark.parametrize("text", ["\xa0" + "x" * 240_000, "\u200b" * 100_000, "a" + "\u0316\u0301" * 60_000])
+@pytest.mark.parametrize(("field", "most"), [("title", 200), ("description", 1000)])
+def test_a_text_far_too_long_is_refused_in_the_usual_words_at_once(text: str, field: str, most: int) -> None:
+    began = time.process_time()
+
+    told = refused(TodoCreate, {"title": "a", field: text})
+
+    assert time.process_time() - began < 0.02
+    assert told[field]["message"] == f"must have at most {most} characters"
+    assert TodoCreate.model_validate({"title": "a", field: f"{' ' * 9_000}b\n"}).model_dump()[field] == "b"
 
 
 @pytest.mark.requirement("RS3")

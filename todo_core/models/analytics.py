@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 from sqlalchemy import Column, Date
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
@@ -26,7 +26,7 @@ class ActivityDay(SQLModel, table=True):
     day: date = TableField(sa_column=Column(Date, primary_key=True))
 
 
-Week = Annotated[Annotated[Line, StringConstraints(min_length=1, max_length=100)] | None, Field(description=WEEK_WORDS)]
+Week = Annotated[Annotated[str, Line(min_length=1, max_length=100)] | None, Field(description=WEEK_WORDS)]
 
 
 class WeekQuery(Input):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, Integer, func
@@ -29,14 +30,46 @@ Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1, description="The version you saw; refused if somebody was faster.")]
 Limit = Annotated[int, Field(ge=1, le=MAX_PAGE)]
 Offset = Annotated[int, Field(ge=0, le=10_000_000, description="Rows to skip; a cursor is faster.")]
-Line = Annotated[str, AfterValidator(text.line)]
-"""A text of one line; each of these three is trimmed and in NFC, and has nothing that cannot be seen (`text.line`)."""
-Lines = Annotated[str, AfterValidator(text.lines)]
-"""A text of several lines."""
-Name = Annotated[str, AfterValidator(text.name)]
-"""A name or a title: one line, with something to see."""
 Cursor = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 """Where the page before ended, byte for byte: `Cursors.open` takes what `Cursors.make` made, and nothing else."""
+
+_DECOMPOSED: Final = 4
+"""Most characters of a text that NFC may make one of."""
+
+
+class Line(StringConstraints):
+    """A text of one line, trimmed and in NFC, in which nothing is that cannot be seen; measured so (`text.line`)."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield what pydantic applies, in this order."""
+        yield AfterValidator(self._kept)
+        yield from super().__iter__()
+
+    def _kept(self, value: str) -> str:
+        """Return a text as it is kept. One that is too long in any case is refused before anybody looks through it."""
+        assert self.max_length is not None
+        if len(value.strip()) > _DECOMPOSED * self.max_length:
+            raise ValueError(f"must have at most {self.max_length} characters")
+        return self.keep(value)
+
+    def keep(self, value: str) -> str:
+        """Return a text as it is kept, or refuse it."""
+        return text.line(value)
+
+
+class Lines(Line):
+    """A text of several lines."""
+
+    def keep(self, value: str) -> str:
+        return text.lines(value)
+
+
+class Name(Line):
+    """A name or a title: one line, with something to see."""
+
+    def keep(self, value: str) -> str:
+        return text.name(value)
+
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 """Take no string for a number, and refuse unknown fields."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal, Required, get_args
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 from sqlalchemy import CheckConstraint, Column, Index, Numeric, Text, UniqueConstraint, column, func, text
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
@@ -63,8 +63,8 @@ class TodoList(SQLModel, table=True):
 ListId = Annotated[Id, Field(description="Id of the list.")]
 ListIds = Annotated[list[Tried[Id]], Field(min_length=1, max_length=MAX_BATCH, description="Ids of 1–50 lists.")]
 ListName = Annotated[
-    Name,
-    StringConstraints(min_length=1, max_length=100),
+    str,
+    Name(min_length=1, max_length=100),
     Field(description="Name, 1–100 characters; no two lists share one."),
 ]
 ChosenColour = Annotated[Colour, Field(description="Colour.")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint, column, func
 from sqlalchemy import text as sql
 from sqlmodel import Field as TableField
@@ -70,8 +70,8 @@ MAX_TAGS = 20
 """Tags of one todo."""
 TagId = Annotated[Id, Field(description="Id of the tag.")]
 TagName = Annotated[
-    Name,
-    StringConstraints(min_length=1, max_length=50),
+    str,
+    Name(min_length=1, max_length=50),
     Field(description="Name, 1–50 characters; case does not matter."),
 ]
 TagNames = Annotated[list[TagName], Field(max_length=MAX_TAGS)]

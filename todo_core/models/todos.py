@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Required, get_args
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -153,17 +153,15 @@ TodoIds = Annotated[
     list[Tried[Id]],
     Field(min_length=1, max_length=MAX_BATCH, description=f"Ids of 1–{MAX_BATCH} todos; results keep this order."),
 ]
-Title = Annotated[
-    Name, StringConstraints(min_length=1, max_length=200), Field(description="What to do, 1–200 characters.")
-]
-Description = Annotated[Lines, StringConstraints(max_length=1000), Field(description="Details, up to 1000 characters.")]
+Title = Annotated[str, Name(min_length=1, max_length=200), Field(description="What to do, 1–200 characters.")]
+Description = Annotated[str, Lines(max_length=1000), Field(description="Details, up to 1000 characters.")]
 ChosenPriority = Annotated[Priority, Field(description="How much it matters.")]
 
 
 DUE_WORDS = "When it is due: a date, a date-time, or words such as tomorrow 5pm, fri, in 2 weeks, eom."
-DueText = Annotated[Line, StringConstraints(min_length=1, max_length=100)]
+DueText = Annotated[str, Line(min_length=1, max_length=100)]
 REPEAT_WORDS = "How it repeats: every weekday, every 2 weeks on mon, monthly, or an RRULE."
-RepeatText = Annotated[Line, StringConstraints(min_length=1, max_length=200)]
+RepeatText = Annotated[str, Line(min_length=1, max_length=200)]
 
 
 class TodoCreate(Input):
@@ -211,10 +209,10 @@ class TodoUpdate(TodoPatch, total=False):
 
 
 SearchText = Annotated[
-    Annotated[Line, StringConstraints(min_length=1, max_length=200)],
+    Annotated[str, Line(min_length=1, max_length=200)],
     Field(description="Words in title or description; the last may be the beginning of one."),
 ]
-Bound = Annotated[Line, StringConstraints(min_length=1, max_length=100)]
+Bound = Annotated[str, Line(min_length=1, max_length=100)]
 """A day or a moment, as ISO 8601 or in words; resolved when the list is read."""
 
 

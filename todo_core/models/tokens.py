@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 from sqlalchemy import CheckConstraint, Column, LargeBinary, Text, UniqueConstraint, column, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field as TableField
@@ -49,9 +49,7 @@ def _default_scopes() -> list[Scope]:
 class TokenCreate(Input):
     """A new API token."""
 
-    name: Annotated[
-        Name, StringConstraints(min_length=1, max_length=100), Field(description="What it is for, 1–100 characters.")
-    ]
+    name: Annotated[str, Name(min_length=1, max_length=100), Field(description="What it is for, 1–100 characters.")]
     scopes: Annotated[
         list[Scope], Field(min_length=1, max_length=4, description="What it may do; at most what you may do.")
     ] = Field(default_factory=_default_scopes)

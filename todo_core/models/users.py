@@ -74,7 +74,7 @@ def _known_locale(tag: str) -> str:
     return tag
 
 
-DisplayName = Annotated[Name, StringConstraints(min_length=1, max_length=100)]
+DisplayName = Annotated[str, Name(min_length=1, max_length=100)]
 TimeZone = Annotated[str, AfterValidator(known_time_zone)]
 Locale = Annotated[
     str,
