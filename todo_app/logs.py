@@ -1,7 +1,8 @@
 """Set up structured logs: one line of JSON for each event, on standard error, with the request's id.
 
 Names of events are constants and values are ids and counts: no todo text, no token, no secret, and nothing that a
-caller sent. So the message of an exception is left out, which may quote a statement's arguments, and that of a library.
+caller sent but the request's id, if it is a plain one. So the message of an exception is left out, which may quote a
+statement's arguments, and that of a library.
 """
 
 from __future__ import annotations
