@@ -16,8 +16,10 @@ def say(*fields: object, apart: bool = False) -> None:
         fields: What to print.
         apart: Whether it goes to standard error, which is for everything but answers.
     """
+    stream = sys.stderr if apart else sys.stdout
     line = "  ".join(escaped(str(field)) for field in fields)
-    print(line, file=sys.stderr if apart else sys.stdout, flush=True)
+    encoding = stream.encoding or "utf-8"  # what it cannot spell, such as emoji on some consoles, is escaped, too
+    print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
 def say_json(value: Any) -> None:

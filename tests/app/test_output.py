@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import io
 import json
 from typing import Any
 from uuid import uuid4
@@ -113,6 +114,17 @@ def test_a_line_is_a_line_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) 
     assert printed.out.isascii()
     assert printed.out.strip().isprintable()
     assert json.loads(printed.out) == {"a": "\x7f\x1b\u202eé"}
+
+
+@pytest.mark.requirement("OP1")
+def test_a_terminal_that_cannot_spell_a_name_fails_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr("sys.stdout", out)
+
+    say(7, "Zoë 🎉 \u202e")
+
+    out.seek(0)
+    assert out.read() == "7  Zoë \\U0001f389 \\u202e\n"
 
 
 @pytest.mark.requirement("OP1")
