@@ -103,6 +103,15 @@ def test_every_format_character_is_refused_unseen_or_shows() -> None:
     assert all(_is_unseen(character) for character in "\u200b\u200c\u200d\u2060\ufeff\xad\u034f\u115f\u3164\ufe00")
 
 
+def test_what_is_looked_for_first_misses_nothing() -> None:
+    printable = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0" + "".join(
+        chr(code) for code in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+    )
+    assert printable.isprintable()
+    assert all(_is_refused(character * (MOST_UNSEEN + 1)) for character in printable)
+    assert all(not re.match(r"[\w\s]", character) for character in EVERY if unicodedata.combining(character))
+
+
 def test_every_control_surrogate_and_noncharacter_is_refused() -> None:
     kept = {
         character
