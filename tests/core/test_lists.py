@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import asyncpg
 import orjson
@@ -13,6 +15,7 @@ from todo_core.errors import Conflict
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, lists, todos
+from todo_core.rules.positions import LONGEST, digits
 
 pytestmark = pytest.mark.requirement("LT1")
 
@@ -54,6 +57,7 @@ async def test_deleting_a_list_and_undoing_it_costs_a_constant_number_of_stateme
     assert counts[:2] == counts[2:]
 
 
+@pytest.mark.requirement("LT1", "OW6")
 async def test_a_list_can_be_moved_between_two_others_for_ever(ann: Caller, admin: asyncpg.Connection) -> None:
     first, second, third = [await new_list(ann, name) for name in "abc"]
     await ann.perform(lists.update, [{"id": first, "position": 1}])
@@ -64,8 +68,53 @@ async def test_a_list_can_be_moved_between_two_others_for_ever(ann: Caller, admi
 
     rows = (await everything_of(admin, ann.principal.user_id))["lists"]
     assert len({row["position"] for row in rows}) == 4
+    assert max(digits(row["position"]) for row in rows) <= LONGEST
     assert await names(ann) == ["a", "b", "c", "Inbox"]
-    assert {row["name"]: row["version"] for row in rows} == {"Inbox": 1, "a": 2, "b": 201, "c": 201}
+    # Now and then the other of the two gets a shorter position, and the lists around them never do.
+    versions = {row["name"]: row["version"] for row in rows}
+    assert (versions["Inbox"], versions["a"]) == (1, 2)
+    assert {versions["b"], versions["c"]} <= {*range(201, 206)}
+
+
+@pytest.mark.requirement("SA3", "OW6")
+async def test_a_move_that_makes_room_is_undone_to_the_digit_and_done_again(
+    ann: Caller, admin: asyncpg.Connection
+) -> None:
+    async def positions() -> dict[str, Any]:
+        rows = (await everything_of(admin, ann.principal.user_id))["lists"]
+        return {row["name"]: row["position"] for row in rows}
+
+    first, second, third = [await new_list(ann, name) for name in "abc"]
+    await ann.perform(lists.update, [{"id": first, "position": 1}])
+    while True:
+        first, second = second, first
+        before = await positions()
+        moved = await ann.perform(lists.update, [{"id": third if first < second else first, "position": 2}])
+        if len(moved.touched) > 1:
+            break
+    after = await positions()
+    assert sorted(before, key=before.__getitem__) != sorted(after, key=after.__getitem__)
+
+    undone = await ann.perform(changes.undo, moved.change_id)
+    assert await positions() == before
+    await ann.perform(changes.undo, undone.change_id)
+    assert await positions() == after
+
+
+@pytest.mark.requirement("SA3", "OW6")
+async def test_a_list_that_comes_back_to_a_crowded_place_makes_room(ann: Caller, admin: asyncpg.Connection) -> None:
+    """Moved away, and its place taken by others until positions there are as long as they get."""
+    ids = {name: await new_list(ann, name) for name in "abc"}
+    away = await ann.perform(lists.update, [{"id": ids["a"], "position": 9}])
+    for _ in range(150):
+        for name in "bc":
+            await ann.perform(lists.update, [{"id": ids[name], "position": 2}])
+        back = await ann.perform(changes.undo, away.change_id)
+        away = await ann.perform(changes.undo, back.change_id)
+
+    rows = (await everything_of(admin, ann.principal.user_id))["lists"]
+    assert max(digits(row["position"]) for row in rows) <= LONGEST
+    assert sorted(await names(ann)) == ["Inbox", "a", "b", "c"]
 
 
 async def test_one_name_makes_one_list_however_many_ask_at_once(ann: Caller) -> None:

@@ -50,14 +50,15 @@ async def add(tx: Tx, lists: Sequence[Tried[ListCreate]]) -> Changed[ListRead]:
     """Add lists, in order, at the end of the others unless a position is given."""
     present = await Lists.of(tx)
     batch = Batch(lists).each(present.add)
-    items = [state.as_item() | {"n": n} for n, state in enumerate(batch.accepted)]
+    new = present.new
+    items = [state.as_item() | {"n": n} for n, state in enumerate(new)]
     ids = [row["id"] for row in await tx.rows(queries.ADD, items=json_text(items))] if items else []
-    rows = await rows_of(tx, ids)
-    touched = [
-        Touched("list", list_id, None, json_text(state.as_recorded()))
-        for list_id, state in zip(ids, batch.accepted, strict=True)
+    made = [
+        Touched("list", list_id, None, json_text(state.as_recorded())) for list_id, state in zip(ids, new, strict=True)
     ]
-    return Changed(batch.answer(Done(rows[list_id]) for list_id in ids), touched)
+    moved = await present.save(tx)
+    rows = await rows_of(tx, ids)
+    return Changed(batch.answer(Done(rows[list_id]) for list_id in ids), [*made, *moved])
 
 
 @operation(
@@ -99,9 +100,9 @@ def _apply(present: Lists, patch: Patch) -> bool:
         new["name_key"] = name_key(new["name"])
     if new.get("is_archived") and state.is_inbox:
         raise Conflict("The inbox cannot be archived.")
-    if "position" in patch:
-        new["position"] = present.position_at(patch["position"], state.id)
     present.put(replace(state, **new))
+    if "position" in patch:
+        present.place(state.id, patch["position"])
     return True
 
 

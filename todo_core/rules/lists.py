@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
@@ -70,6 +70,11 @@ class Lists:
         """The id of the inbox."""
         return next(state.id for state in self._now.values() if state.is_inbox)
 
+    @property
+    def new(self) -> list[ListState]:
+        """The lists that are not written yet, in the order in which they were added."""
+        return [state for state in self._now.values() if state.id < 0]
+
     def is_live(self, list_id: int) -> bool:
         """Return whether the user has a list, and it is not deleted."""
         return list_id in self._now and not self._now[list_id].is_deleted
@@ -115,14 +120,15 @@ class Lists:
             name=wanted.name,
             name_key=name_key(wanted.name),
             colour=wanted.colour,
-            position=self.position_at(wanted.position),
+            position=Decimal(0),
             is_inbox=False,
             is_archived=False,
             is_deleted=False,
             version=1,
         )
         self.put(state)
-        return state
+        self.place(state.id, wanted.position)
+        return self._now[state.id]
 
     def put(self, state: ListState) -> None:
         """Replace a list, in memory; `save` writes it.
@@ -150,23 +156,44 @@ class Lists:
         self.put(replace(state, is_deleted=True))
         return list_id
 
-    def position_at(self, place: int | None, list_id: int | None = None) -> Decimal:
-        """Return the position that puts a list, a new one or `list_id`, at a place (`positions.at_place`)."""
-        return positions.at_place(place, self._positions(list_id))
+    def place(self, list_id: int, place: int | None) -> None:
+        """Put a list at a place among the others, counted from 1 (`positions.at_place`), in memory."""
+        self._now[list_id] = replace(self._now[list_id], position=self._position_at(place, list_id))
 
-    def free_position(self, position: Decimal, list_id: int) -> Decimal:
-        """Return the position of a list that comes back: its old one, or one right before the list that has it now."""
-        return positions.unique(position, self._positions(list_id))
+    def _position_at(self, place: int | None, list_id: int) -> Decimal:
+        """Return the position that puts a list at a place.
 
-    def _others(self, list_id: int | None) -> list[ListState]:
+        Where positions have become long there, other lists get shorter ones, in memory.
+        """
+        others = self._in_order(list_id)
+        roomy = positions.with_room(place, [other.position for other in others])
+        for other, position in zip(others, roomy, strict=True):
+            if other.position != position:
+                self._now[other.id] = replace(other, position=position)
+        return positions.at_place(place, roomy)
+
+    def free_position(self, position: Decimal, list_id: int, moving: Collection[int]) -> Decimal:
+        """Return the position of a list that comes back: its old one, or one right before the list that has it now.
+
+        Args:
+            position: Its old one.
+            list_id: The list.
+            moving: Lists that get other positions by the same request.
+        """
+        for place, other in enumerate(self._in_order(list_id), 1):
+            if other.position == position and other.id not in moving:
+                return self._position_at(place, list_id)
+        return position
+
+    def _others(self, list_id: int) -> list[ListState]:
         return [state for state in self._now.values() if state.id != list_id and not state.is_deleted]
 
-    def _positions(self, without: int | None) -> list[Decimal]:
-        return sorted(state.position for state in self._others(without))
+    def _in_order(self, without: int) -> list[ListState]:
+        return sorted(self._others(without), key=lambda state: (state.position, state.id))
 
     async def save(self, tx: Tx) -> list[Touched]:
-        """Write the lists that changed, and return them for the change record."""
-        changed = [state for state in self._now.values() if state != self._before.get(state.id)]
+        """Write the lists that changed, but new ones, and return them for the change record."""
+        changed = [state for state in self._now.values() if state.id > 0 and state != self._before[state.id]]
         if not changed:
             return []
         ids = [state.id for state in changed]

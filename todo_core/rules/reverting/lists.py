@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from decimal import Decimal
 
@@ -27,14 +28,15 @@ async def revert(tx: Tx, entries: Entries) -> Changed[ListRead]:
     made = [entry.id for entry in entries if entry.before is None]
     if made and (holds_todos := await tx.value(queries.NONEMPTY, ids=made)):
         raise UndoRefused.in_the_way("list", holds_todos)
+    # All are compared first: putting one back may give others shorter positions.
+    present = {entry.id: require_as_left(entry, lists.known(entry.id), _is_as_left) for entry in entries}
     for entry in entries:
-        present = require_as_left(entry, lists.known(entry.id), _is_as_left)
         try:
-            lists.put(_before(lists, present, entry))
+            lists.put(_before(lists, present[entry.id], entry, ids))
         except Conflict:
             raise UndoRefused.in_the_way("list", entry.id) from None
     touched = await lists.save(tx)
-    rows |= await rows_of(tx, ids)
+    rows |= await rows_of(tx, [row.id for row in touched])
     return Changed([Done(rows[row.id]) for row in touched], touched)
 
 
@@ -43,13 +45,20 @@ def _is_as_left(present: ListState, entry: Entry) -> bool:
     return present.as_recorded() | {"version": entry.after["version"]} == entry.after
 
 
-def _before(lists: Lists, present: ListState, entry: Entry) -> ListState:
-    """Return a list as it was before a change: deleted, if the change made it."""
+def _before(lists: Lists, present: ListState, entry: Entry, moving: Collection[int]) -> ListState:
+    """Return a list as it was before a change: deleted, if the change made it.
+
+    Args:
+        lists: All lists.
+        present: The list as it is now.
+        entry: What the change did to it.
+        moving: The lists of the change.
+    """
     if entry.before is None:
         return replace(present, is_deleted=True)
     return replace(
         present,
         **{name: entry.before[name] for name in ("name", "colour", "is_archived", "is_deleted")},
         name_key=name_key(entry.before["name"]),
-        position=lists.free_position(Decimal(entry.before["position"]), entry.id),
+        position=lists.free_position(Decimal(entry.before["position"]), entry.id, moving),
     )
