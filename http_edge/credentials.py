@@ -35,15 +35,17 @@ async def authenticate(request: Request, core: Core, via: str) -> Caller:
 
     Raises:
         Unauthenticated: There is no token, or it is not accepted.
-        TooManyRequests: The address sent too many that were not.
+        TooManyRequests: The address sent too many that were not, or the user goes on beyond the rate limit.
         Unavailable: The token cannot be checked right now.
     """
-    headers, client = request.headers, request.scope.get("client")
-    return await Caller.authenticated(
+    headers, client, exchange = request.headers, request.scope.get("client"), Exchange.of(request.scope)
+    exchange.caller = await Caller.authenticated(
         core,
         via,
         token=bearer_token(headers.get("authorization")),
         address=client[0] if client else None,
         client=client_name(headers.get("user-agent")),
-        tell_budget=Exchange.of(request.scope).spent,
+        tell_budget=exchange.spent,
+        weigh=exchange.weigh,
     )
+    return exchange.caller

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from starlette.types import Scope
 
 from todo_core.boundary.counters import Budget
 from todo_core.boundary.operation import Caller
-from todo_core.errors import TodoError, Unauthenticated
+from todo_core.errors import TodoError, TooManyRequests, Unauthenticated
+
+Refusal = TypeVar("Refusal", bound=Exception)
+
+BYTES_OF_ONE: Final = 8_192
+"""Bytes of a body that count as one request: to read these takes as long as to answer a small one."""
 
 _KEY: Final = "exchange"
 
@@ -25,7 +30,9 @@ class Exchange:
     budget: Budget | None = None
     """What is left of the caller's rate limit, once an operation took from it: the answer's headers tell."""
     caller: Caller | None = None
-    """Who calls. `mcp_server.http` tells the handlers, whom only the SDK can call."""
+    """Who calls, once the token was accepted. The handlers of MCP learn it here: only the SDK can call them."""
+    body_size: int = 0
+    """Bytes of the request's body that were read."""
     refusal: TodoError | None = None
     """What a handler of MCP was refused and HTTP may have to answer itself: who calls may not."""
 
@@ -55,6 +62,27 @@ class Exchange:
     def spent(self, budget: Budget) -> None:
         """Keep what an operation left of the rate limit."""
         self.budget = budget
+
+    async def counted(self, refusal: Refusal) -> Refusal | TooManyRequests:
+        """Count a request that is refused, and return what refuses it: `refusal`, or that the rate limit is reached."""
+        try:
+            await self.count()
+        except TooManyRequests as spent:
+            return spent
+        return refusal
+
+    async def count(self) -> None:
+        """Take from the caller's budget what this request costs, unless an operation took it already.
+
+        Raises:
+            TooManyRequests: The rate limit is reached.
+        """
+        if self.caller is not None and self.budget is None:
+            await self.caller.count()
+
+    def weigh(self) -> int:
+        """Return what the request costs at least: one for each started `BYTES_OF_ONE` of its body."""
+        return -(-self.body_size // BYTES_OF_ONE)
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), where there is a limit."""

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError, creat
 from todo_core.boundary.operation import Caller, Operation
 from todo_core.errors import ConfirmationRequired
 from todo_core.models.fields import STRICT
-from todo_core.validation import refuse
+from todo_core.validation import refuse, refuse_crowd
 
 
 class Shared(BaseModel):
@@ -89,6 +89,7 @@ class Arguments:
         Raises:
             InvalidInput: With each refused argument.
         """
+        refuse_crowd(given, self._all)
         try:
             model = self._all.model_validate(self._parse_lists(_without_nulls(given)))
         except ValidationError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Final
 
 import structlog
@@ -19,7 +19,7 @@ from http_edge.exchange import Exchange
 from mcp_server.sdk import Transport, rpc_error
 from mcp_server.server import TodoServer
 from todo_core.boundary.operation import Caller
-from todo_core.errors import InsufficientScope, TodoError
+from todo_core.errors import InsufficientScope, TodoError, TooManyRequests
 from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES, Scope
 
 PATH: Final = "/mcp"
@@ -69,7 +69,7 @@ class McpEndpoint:
             return
         exchange = Exchange.of(scope)
         try:
-            exchange.caller = caller = await authenticate(request, request.app.state.core, "mcp")
+            caller = await authenticate(request, request.app.state.core, "mcp")
         except TodoError as error:
             await self._refuse(error)(scope, receive, send)
             return
@@ -78,6 +78,7 @@ class McpEndpoint:
             return
         try:
             body = await read_body(request)
+            exchange.body_size = len(body)
         except HTTPException as error:
             await problems.response_to(error)(scope, receive, send)
             return
@@ -89,6 +90,8 @@ class McpEndpoint:
             return self._refuse(error, caller) if error is not None and self._is_http(error, caller) else None
 
         await self._transport.serve(scope, body, receive, send, refusal)
+        with suppress(TooManyRequests):  # it is answered; reading one that runs nothing, such as `ping`, was work, too
+            await exchange.count()
 
     def _refused_place(self, request: Request) -> int | None:
         """Return the status for a Host that is not ours or an Origin that may not call: a page that rebinds its name.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
@@ -38,8 +38,8 @@ def as_rpc(error: TodoError) -> MCPError:
     return MCPError(code, error.detail, tool_results.as_shown(tool_results.describe(error))[0])
 
 
-@contextmanager
-def as_rpc_errors(asked: str, exchange: Exchange, noted: Kinds = ABOUT_THE_CALLER) -> Iterator[None]:
+@asynccontextmanager
+async def as_rpc_errors(asked: str, exchange: Exchange, noted: Kinds = ABOUT_THE_CALLER) -> AsyncIterator[None]:
     """Make a JSON-RPC error, which repeats nothing of the request, of whatever goes wrong inside.
 
     Args:
@@ -53,8 +53,9 @@ def as_rpc_errors(asked: str, exchange: Exchange, noted: Kinds = ABOUT_THE_CALLE
     try:
         yield
     except TodoError as error:
-        note(error, exchange, noted)
-        raise as_rpc(error) from None
+        refusal = await exchange.counted(error)
+        note(refusal, exchange, noted)
+        raise as_rpc(refusal) from None
     except MCPError:
         raise
     except Exception:

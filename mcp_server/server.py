@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any, Final
 
@@ -69,7 +70,7 @@ class TodoServer(Server[Any]):
         )
         self.middleware.append(sdk.refuse_state(self.name))
         self._tools = {tool.listed.name: tool for feature in FEATURES for tool in feature.tools.tools}
-        self._pipe = Exchange(caller=local)
+        self._local = local
 
     async def run_stdio(self) -> None:
         """Serve until standard input ends."""
@@ -77,7 +78,13 @@ class TodoServer(Server[Any]):
             await self.run(received, sent, self.create_initialization_options())
 
     def _exchange(self, context: Context) -> Exchange:
-        return self._pipe if context.request is None else Exchange.of(context.request.scope)
+        """Return the exchange of a request; of one that came over a pipe, a new one."""
+        if context.request is not None:
+            return Exchange.of(context.request.scope)
+        exchange = Exchange()
+        if self._local is not None:
+            exchange.caller = replace(self._local, tell_budget=exchange.spent)
+        return exchange
 
     async def _list_tools(self, context: Context, _: object) -> ListToolsResult:
         """List the tools that the caller's token allows (ID4), if the caller may act at all."""
@@ -90,7 +97,8 @@ class TodoServer(Server[Any]):
         tool = self._tools.get(params.name)
         if tool is None:
             known = FieldError("name", "is not a known tool", sorted(self._tools))
-            return tool_results.refusal(InvalidInput("There is no such tool.", errors=[known]))
+            unknown = InvalidInput("There is no such tool.", errors=[known])
+            return tool_results.refusal(await self._exchange(context).counted(unknown))
         arguments = params.arguments or {}
         try:
             return await self._run(tool, context, arguments)
@@ -105,8 +113,9 @@ class TodoServer(Server[Any]):
         except (MCPError, ConfirmationRequired):
             raise
         except TodoError as error:
-            refusals.note(error, exchange)
-            return tool_results.refusal(error)
+            refusal = await exchange.counted(error)
+            refusals.note(refusal, exchange)
+            return tool_results.refusal(refusal)
         except Exception as error:
             _log.error("tool_crashed", tool=tool.listed.name, exc_info=error)
             return tool_results.crash()
@@ -119,7 +128,7 @@ class TodoServer(Server[Any]):
     async def _get_prompt(self, context: Context, params: GetPromptRequestParams) -> GetPromptResult:
         """Write a prompt for the caller's day."""
         exchange = self._exchange(context)
-        with refusals.as_rpc_errors(context.method, exchange):
+        async with refusals.as_rpc_errors(context.method, exchange):
             return await prompts.write(exchange.require_caller(), params.name, params.arguments or {})
 
     async def _list_resources(self, context: Context, _: object) -> ListResourcesResult:
@@ -137,7 +146,7 @@ class TodoServer(Server[Any]):
     async def _read_resource(self, context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
         """Read what is at an address."""
         exchange = self._exchange(context)
-        with refusals.as_rpc_errors(context.method, exchange):
+        async with refusals.as_rpc_errors(context.method, exchange):
             text = await resources.read(exchange.require_caller(), str(params.uri))
         content = TextResourceContents(uri=params.uri, text=text, mime_type=resources.MEDIA_TYPE)
         return ReadResourceResult(contents=[content])
@@ -145,7 +154,7 @@ class TodoServer(Server[Any]):
     async def _complete(self, context: Context, params: CompleteRequestParams) -> CompleteResult:
         """Offer ids by what a person typed."""
         exchange = self._exchange(context)
-        with refusals.as_rpc_errors(context.method, exchange):
+        async with refusals.as_rpc_errors(context.method, exchange):
             found = await completions.complete(exchange.require_caller(), params.ref, params.argument)
         return CompleteResult(completion=found)
 
@@ -156,7 +165,7 @@ class TodoServer(Server[Any]):
             MCPError: The caller may not act.
         """
         exchange = self._exchange(context)
-        with refusals.as_rpc_errors(context.method, exchange, refusals.EVERY):
+        async with refusals.as_rpc_errors(context.method, exchange, refusals.EVERY):
             caller = exchange.require_caller()
             await caller.check()
         return caller

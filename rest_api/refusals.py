@@ -35,7 +35,8 @@ class Problem(BaseModel):
     error_code: Annotated[str, Field(description="A stable name of the kind of error.")]
     retryable: Annotated[bool, Field(description="Whether the same request may succeed later.")]
     next_step: Annotated[str | None, Field(description="What to do about it.")] = None
-    errors: Annotated[list[Refused] | None, Field(description="Each refused field.")] = None
+    errors: Annotated[list[Refused] | None, Field(description="Each refused field, the first 20.")] = None
+    more_errors: Annotated[int | None, Field(description="How many more fields are refused than are listed.")] = None
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

@@ -31,12 +31,13 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from http_edge.bodies import read_body
+from http_edge.exchange import Exchange
 from http_edge.negotiation import require_acceptable
 from http_edge.problems import response_to
 from http_edge.urls import from_text, values
 from todo_core.errors import FieldError, InvalidInput, TodoError
 from todo_core.text import strict_json
-from todo_core.validation import field_errors, known_fields, path_of
+from todo_core.validation import field_errors, known_fields, path_of, refuse_crowd
 
 _MISSING: Final = object()
 _JSON: Final = "application/json"
@@ -85,7 +86,7 @@ class DirectRoute(APIRoute):
             if len(self._media_types) > 1:
                 require_acceptable(accept, [str(response.media_type)])
         except (TodoError, HTTPException) as error:
-            response = response_to(error)
+            response = response_to(await Exchange.of(scope).counted(error))
         except ClientDisconnect:  # before its body was here: nobody waits for an answer
             return
         await response(scope, receive, send)
@@ -139,6 +140,7 @@ class _Call:
                 if field.field_info.is_required():
                     refused.append(FieldError(field.alias if where == "header" else where, "is required"))
                 continue
+            refuse_crowd(value, field.field_info.annotation)
             location = (where, field.alias) if where in ("path", "header") else (where,)
             arguments[field.name], wrong = field.validate(value, loc=location)
             if wrong:
@@ -192,6 +194,7 @@ async def _json_body(request: Request) -> object:
         HTTPException: It is too large (413), of another type (415), or not JSON (400).
     """
     body = await read_body(request)
+    Exchange.of(request.scope).body_size = len(body)
     if not body:
         return _MISSING
     if not _JSON_TYPE.match(request.headers.get("content-type", "")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -64,7 +65,11 @@ def application() -> Application:
     logs.configure(settings.log_level)
     host, port = json.loads(os.environ[_ADDRESS])
     only: Only | None = {"rest": "rest", "mcp": "mcp"}.get(os.environ[_ONLY])  # type: ignore[assignment]
-    return build(settings, settings.database_url.get_secret_value(), Address(host, port), only)
+    built = build(settings, settings.database_url.get_secret_value(), Address(host, port), only)
+    # What the program is made of stays: to look through it for garbage, again and again, keeps everybody waiting.
+    gc.collect()
+    gc.freeze()
+    return built
 
 
 async def welcome(settings: Settings, database_url: str, address: Address, only: Only | None) -> str:

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 import asyncpg
+from anyio import CapacityLimiter
 from cachetools import LRUCache
 
 from todo_core.boundary.authentication import Identity
 from todo_core.boundary.limits import Limits
 from todo_core.boundary.paging import Cursors
+from todo_core.boundary.places import Places
 from todo_core.errors import Unavailable
 from todo_core.queries import installation as queries
 from todo_core.settings import ConfigurationError, Settings
@@ -46,6 +48,9 @@ class Core:
     zones: LRUCache[int, str] = field(default_factory=lambda: LRUCache(10_000))
     """By user id, the last known time zone. It may have changed since: compare it with the row that is read, and read
     again with the row's zone if they differ (`operations.todos.list_`)."""
+    places: Places = field(default_factory=Places)
+    comparing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    """The thread that compares words: several would take turns with the event loop, which then waits for each."""
 
     @classmethod
     @asynccontextmanager

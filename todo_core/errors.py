@@ -28,7 +28,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+MOST_LISTED: Final = 20
+"""Most refused fields that are listed: whoever has more of them corrects something else first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,26 @@ class InvalidInput(TodoError):
 
     code = "invalid_input"
     status = 422
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        errors: Sequence[FieldError] = (),
+        extra: Mapping[str, Any] | None = None,
+        unlisted: int = 0,
+    ) -> None:
+        """Refuse fields.
+
+        Args:
+            detail: What went wrong, instead of `message`.
+            errors: What is wrong with which field; the first `MOST_LISTED` are told, of the others how many they are.
+            extra: Further facts.
+            unlisted: Further fields that are refused, besides those in `errors`.
+        """
+        unlisted += max(len(errors) - MOST_LISTED, 0)
+        more = {"more_errors": unlisted} if unlisted else {}
+        super().__init__(detail, errors=errors[:MOST_LISTED], extra=more | dict(extra or {}))
 
 
 class IdempotencyKeyReused(InvalidInput):
@@ -274,8 +297,8 @@ class TooManyRequests(TodoError):
     status = 429
     retryable = True
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(extra={"retry_after": retry_after})
+    def __init__(self, retry_after: int, detail: str | None = None) -> None:
+        super().__init__(detail, extra={"retry_after": retry_after})
         self.retry_after = retry_after  # type: ignore[misc]  # here it is known only when it happens
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_type_hints
 
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from todo_core.errors import FieldError, InvalidInput
+from todo_core.errors import MOST_LISTED, FieldError, InvalidInput
 
 T = TypeVar("T")
 
@@ -111,6 +111,32 @@ def refuse(error: ValidationError, kind: Any = None, *, whole: str = "body") -> 
     return InvalidInput(errors=field_errors(errors, known=known_fields(kind), whole=whole))
 
 
+def refuse_crowd(given: object, kind: Any, *, whole: str = "body") -> None:
+    """Refuse an object with more unknown fields than are listed, before pydantic makes an error of each.
+
+    Args:
+        given: What was sent.
+        kind: The model, the typed dictionary, or a union of such, that it is to be; anything else lets all pass.
+        whole: Name for the object as a whole.
+
+    Raises:
+        InvalidInput: With the first unknown fields, and how many more there are.
+    """
+    if not isinstance(given, dict) or len(given) <= MOST_LISTED:
+        return
+    names = _names_in(kind)
+    unknown = [name for name in given if name not in names]
+    if names and len(unknown) > MOST_LISTED:
+        listed = [{"type": "extra_forbidden", "loc": (name,)} for name in unknown[:MOST_LISTED]]
+        errors = field_errors(listed, known=known_fields(kind), whole=whole)
+        raise InvalidInput(errors=errors, unlisted=len(unknown) - len(listed))
+
+
+def _names_in(kind: Any) -> set[str]:
+    """Return the names of the fields of a shape, or of all shapes of a union."""
+    return set(known_fields(kind)).union(*map(_names_in, get_args(kind)))
+
+
 if TYPE_CHECKING:
     Tried = Union[T, InvalidInput]  # noqa: UP007  # `|` is not defined for a type variable
     """An item of a batch: the valid item, or the error that refuses it, so that it does not refuse the others."""
@@ -122,8 +148,11 @@ else:
         def __class_getitem__(cls, kind: Any) -> Any:
             def attempt(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
                 try:
+                    refuse_crowd(value, kind, whole="item")
                     return handler(value)
                 except ValidationError as error:
                     return refuse(error, kind, whole="item")
+                except InvalidInput as refused:
+                    return refused
 
             return Annotated[kind, WrapValidator(attempt)]

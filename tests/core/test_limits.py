@@ -28,7 +28,7 @@ from tests.redis import RedisServer, running_redis
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_core.boundary import counters
 from todo_core.boundary.counters import Budget, Window
-from todo_core.boundary.limits import Limits, TellBudget
+from todo_core.boundary.limits import RESTRAINT, Limits, TellBudget
 from todo_core.boundary.operation import Caller
 from todo_core.errors import TooManyRequests, Unauthenticated
 from todo_core.notations import parse_limit
@@ -325,6 +325,52 @@ async def test_in_memory_is_counted_as_the_library_counts(monkeypatch: pytest.Mo
         seen.add((passed, budget.remaining))
 
     assert len(seen) > 100  # it was spent in many ways
+
+
+# --- who goes on -------------------------------------------------------------------------------
+
+
+def is_turned_away(process: Limits, user: int = ANN, tell: TellBudget | None = None) -> bool:
+    """Whether the user's next request is refused unread."""
+    try:
+        process.require_restraint(user, tell)
+    except TooManyRequests:
+        return True
+    return False
+
+
+@pytest.mark.requirement("OP5", "OW6")
+async def test_who_goes_on_after_refusals_is_turned_away_until_more_is_left(opened: Opener, url: str | None) -> None:
+    clock = Clock()
+    process = opened(url, clock)
+    assert await spends(process, cost=100)
+
+    turned_away = []
+    for _ in range(RESTRAINT + 1):
+        turned_away.append(is_turned_away(process))
+        assert not await spends(process)
+
+    assert turned_away == [False] * RESTRAINT + [True]
+    assert not is_turned_away(process, BOB)
+    told: list[Budget] = []
+    assert is_turned_away(process, tell=told.append)
+    with pytest.raises(TooManyRequests) as refused:
+        process.require_restraint(ANN)
+    assert [(budget.remaining, budget.reset) for budget in told] == [(0, refused.value.retry_after)]
+    clock.passes(told[0].reset)
+    assert not is_turned_away(process)
+
+
+@pytest.mark.requirement("OP5", "OW6")
+async def test_a_request_that_passes_is_a_new_beginning(opened: Opener, url: str | None) -> None:
+    process = opened(url)
+    assert await spends(process, cost=60)
+    for _ in range(RESTRAINT - 1):
+        assert not await spends(process, cost=50)
+
+    assert await spends(process)
+    assert not await spends(process, cost=50)
+    assert not is_turned_away(process)
 
 
 # --- refused tokens ----------------------------------------------------------------------------

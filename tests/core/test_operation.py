@@ -149,29 +149,25 @@ async def test_a_batch_that_costs_too_much_is_refused_before_the_database_hears_
 
 
 @pytest.mark.requirement("OP5", "ID4")
-async def test_scope_and_app_are_asked_before_the_rate_limit_and_cost_nothing(
-    poor: Caller, admin: asyncpg.Connection
-) -> None:
+async def test_what_scope_and_app_refuse_costs_what_was_asked_for(poor: Caller, admin: asyncpg.Connection) -> None:
     budgets: list[Budget] = []
     poor = replace(poor, tell_budget=budgets.append)
     app = replace(poor, principal=replace(poor.principal, is_delegated=True))
-    for _ in range(3):
-        with pytest.raises(InsufficientScope):
-            await limited(poor, "profile").perform(todos.list_, TodoFilter())
-        with pytest.raises(NotForApps):
-            await app.perform(tokens.list_)
-    assert budgets == []
-    await poor.perform(todos.complete, [1] * 50)
-
     with pytest.raises(InsufficientScope):
         await limited(poor, "profile").perform(todos.list_, TodoFilter())
+    with pytest.raises(InsufficientScope):
+        await limited(poor, "profile").perform(todos.complete, [1] * 5)
     with pytest.raises(InsufficientScope):
         await limited(app, "todos:read").perform(tokens.list_)
     with pytest.raises(NotForApps):
         await app.perform(tokens.list_)
+    assert [budget.remaining for budget in budgets] == [49, 44, 43, 42]
+    await poor.perform(todos.complete, [1] * 42)
+
     await admin.execute("UPDATE users SET suspended_at = now() WHERE id = $1", poor.principal.user_id)
-    with pytest.raises(TooManyRequests):
-        await poor.perform(todos.list_, TodoFilter())
+    for refused in (poor, limited(poor, "profile"), app):
+        with pytest.raises(TooManyRequests):
+            await refused.perform(tokens.list_)
 
 
 @pytest.mark.requirement("OP5", "SA1")

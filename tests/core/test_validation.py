@@ -12,7 +12,7 @@ from todo_core.errors import InvalidInput
 from todo_core.models.fields import MAX_BATCH
 from todo_core.models.todos import TodoCreate, TodoFilter, TodoId, TodoIds, TodoUpdate
 from todo_core.models.tokens import TokenCreate
-from todo_core.validation import Tried, field_errors, known_fields, refuse
+from todo_core.validation import Tried, field_errors, known_fields, refuse, refuse_crowd
 
 SECRET = "do-not-echo-me"
 
@@ -25,6 +25,18 @@ def refused(kind: Any, value: Any) -> dict[str, dict[str, Any]]:
     assert told.code == "invalid_input"
     assert SECRET not in repr(told.as_dict())
     return {problem.field: problem.as_dict() for problem in told.errors}
+
+
+def refused_whole(kind: Any, value: Any) -> InvalidInput:
+    """The refusal of a value, as both faces come to it."""
+    try:
+        refuse_crowd(value, kind)
+        TypeAdapter(kind).validate_python(value, strict=True)
+    except InvalidInput as found:
+        return found
+    except ValidationError as error:
+        return refuse(error, kind)
+    raise AssertionError("it was accepted")
 
 
 BAD = [
@@ -105,6 +117,49 @@ def test_a_text_far_too_long_is_refused_in_the_usual_words_at_once(text: str, fi
     assert time.process_time() - began < 0.02
     assert told[field]["message"] == f"must have at most {most} characters"
     assert TodoCreate.model_validate({"title": "a", field: f"{' ' * 9_000}b\n"}).model_dump()[field] == "b"
+
+
+@pytest.mark.requirement("RS3", "MC4", "OW6")
+@pytest.mark.parametrize("unknown", [20, 21, 5000])
+def test_the_first_twenty_refused_fields_are_listed_and_the_others_counted(unknown: int) -> None:
+    crowd = {"title": "t"} | {f"n{number}": SECRET for number in range(unknown)}
+    (item,) = TypeAdapter(list[Tried[TodoUpdate]]).validate_python([crowd])
+    assert isinstance(item, InvalidInput)
+
+    for told in (item, refused_whole(TodoCreate, crowd)):
+        answer = told.as_dict()
+        names = [problem["field"] for problem in answer["errors"]]
+        # What else is wrong with an object comes first, unless it has more unknown fields than are listed.
+        assert [name for name in names if name != "id"] == [f"n{n}" for n in range(len([*names]) - names.count("id"))]
+        assert len(names) == 20
+        assert 20 + answer.get("more_errors", 0) >= unknown
+        assert SECRET not in repr(answer)
+
+
+def test_a_shape_with_more_than_twenty_fields_takes_them_all() -> None:
+    texts = {name: "today" for name in TodoFilter.model_fields if name.endswith(("_after", "_before"))}
+    ids = {"ids": [1], "list_id": 1, "parent_id": 1}
+    words = {"status": "all", "tags": ["a"], "tags_match": "any", "priority": ["low"], "text": "a", "cursor": "a"}
+    rest = {"limit": 1, "archived": True, "overdue": True, "top_level": True, "sort": "due", "direction": "asc"}
+    wanted = texts | ids | words | rest
+    assert len(wanted) > 20
+
+    refuse_crowd(wanted, TodoFilter)
+    assert TodoFilter.model_validate(wanted).text == "a"
+
+
+@pytest.mark.requirement("RS3")
+def test_of_a_union_every_members_fields_are_known() -> None:
+    class Other(BaseModel):
+        value: int
+
+    crowd = {"value": 1, "title": 1} | {f"n{number}": 1 for number in range(30)}
+    with pytest.raises(InvalidInput) as found:
+        refuse_crowd(crowd, Annotated[TodoCreate | Other, Field()])
+
+    assert [problem.field for problem in found.value.errors] == [f"n{number}" for number in range(20)]
+    assert found.value.extra == {"more_errors": 10}
+    refuse_crowd(crowd, int)
 
 
 @pytest.mark.requirement("RS3")

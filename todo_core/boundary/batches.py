@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from todo_core.boundary.results import Done
+from todo_core.boundary.turns import in_turns
 from todo_core.errors import FieldError, InvalidInput, TodoError
 
 Item = TypeVar("Item")
@@ -39,6 +40,11 @@ class Batch(Generic[Item]):
         """
         return Batch([item if isinstance(item, TodoError) else _tried(step, item) for item in self._items])
 
+    async def each_in_turns(self, step: Callable[[Item], Awaitable[Result]]) -> Batch[Result]:
+        """Do the same as `each` with a step that may take a while: other requests have a turn between two items."""
+        taken = in_turns(self._items)
+        return Batch([item if isinstance(item, TodoError) else await _awaited(step, item) async for item in taken])
+
     def answer(self, results: Iterable[Done | TodoError]) -> list[Done | TodoError]:
         """Return one result for each item of the request, in its order.
 
@@ -52,6 +58,13 @@ class Batch(Generic[Item]):
 def _tried(step: Callable[[Item], Result], item: Item) -> Result | TodoError:
     try:
         return step(item)
+    except TodoError as error:
+        return error
+
+
+async def _awaited(step: Callable[[Item], Awaitable[Result]], item: Item) -> Result | TodoError:
+    try:
+        return await step(item)
     except TodoError as error:
         return error
 

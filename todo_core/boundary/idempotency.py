@@ -16,6 +16,7 @@ import orjson
 from pydantic_core import to_json
 
 from todo_core.boundary.results import Changed, Done
+from todo_core.boundary.turns import in_turns
 from todo_core.errors import FieldError, IdempotencyKeyReused, RequestInProgress, TodoError
 from todo_core.queries import idempotency as queries
 from todo_core.storage.database import Transaction
@@ -51,15 +52,15 @@ async def claim(transaction: Transaction, key: str, fingerprint: bytes) -> Chang
         return None
     if kept["fingerprint"] != fingerprint:
         raise IdempotencyKeyReused
-    return _decode(orjson.loads(kept["reply"]))
+    return await _decode(orjson.loads(kept["reply"]))
 
 
 async def keep(transaction: Transaction, key: str, fingerprint: bytes, result: Changed[Any]) -> None:
     """Store the answer, in the transaction of the changes it tells of."""
-    await transaction.rows(queries.KEEP, key=key, fingerprint=fingerprint, reply=_encode(result))
+    await transaction.rows(queries.KEEP, key=key, fingerprint=fingerprint, reply=await _encode(result))
 
 
-def _encode(result: Changed[Any]) -> str:
+async def _encode(result: Changed[Any]) -> str:
     results = [
         {
             "error": {
@@ -71,14 +72,14 @@ def _encode(result: Changed[Any]) -> str:
         }
         if isinstance(item, TodoError)
         else {"row": orjson.Fragment(item.json), "beside": list(item.beside), "changed": item.changed}
-        for item in result.results
+        async for item in in_turns(result.results)
     ]
     return json_text({"change_id": result.change_id, "results": results, "more_results": result.more_results})
 
 
-def _decode(reply: dict[str, Any]) -> Changed[Any]:
+async def _decode(reply: dict[str, Any]) -> Changed[Any]:
     results: list[Done | TodoError] = [
-        _refusal(item["error"]) if "error" in item else _done(item) for item in reply["results"]
+        _refusal(item["error"]) if "error" in item else _done(item) async for item in in_turns(reply["results"])
     ]
     more = reply.get("more_results", 0)  # answers that an older version stored have no such field
     return Changed(results, more_results=more, change_id=reply["change_id"], replayed=True)

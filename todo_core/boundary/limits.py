@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cachetools import LRUCache
 
 from todo_core.boundary.counters import Budget, Counter, redis_pool, redis_storage
 from todo_core.errors import TooManyRequests
@@ -17,6 +20,19 @@ if TYPE_CHECKING:
 
 TellBudget = Callable[[Budget], None]
 """Takes what is left of a limit after a request, for a transport that tells its caller."""
+
+RESTRAINT: Final = 10
+"""Requests that a user may send after the limit refused one, before they are refused unread: a model that is told of
+the limit in a result learns from it, and reading what is refused anyway costs the others."""
+
+
+class _Refusals(NamedTuple):
+    """What the limit refused a user since it last let a request pass."""
+
+    number: int
+    until: float
+    """When more is left, by the monotonic clock."""
+    budget: Budget
 
 
 class Limits:
@@ -38,6 +54,9 @@ class Limits:
 
         self._user = counter("user", settings.rate_limit)
         self._login = counter("login", settings.login_limit)
+        self._monotonic = monotonic
+        self._refusals: LRUCache[int, _Refusals] = LRUCache(10_000)
+        """By user id."""
 
     async def aclose(self) -> None:
         """Close the connections to Redis."""
@@ -61,7 +80,32 @@ class Limits:
         if tell is not None:
             tell(budget)
         if not passed:
+            earlier = self._refusals.get(user_id)
+            number = 1 if earlier is None else earlier.number + 1
+            self._refusals[user_id] = _Refusals(number, self._monotonic() + budget.reset, budget)
             raise TooManyRequests(budget.reset)
+        if self._refusals:
+            self._refusals.pop(user_id, None)
+
+    def require_restraint(self, user_id: int, tell: TellBudget | None = None) -> None:
+        """Refuse a user who went on after many refusals, before the next request is read; it takes nothing.
+
+        Args:
+            user_id: The user.
+            tell: Receives what is left, if the request is refused.
+
+        Raises:
+            TooManyRequests: The user has to wait.
+        """
+        if not self._refusals or (refusals := self._refusals.get(user_id)) is None:
+            return
+        wait = refusals.until - self._monotonic()
+        if refusals.number < RESTRAINT or wait <= 0:
+            return
+        seconds = math.ceil(wait)
+        if tell is not None:
+            tell(refusals.budget._replace(reset=seconds))
+        raise TooManyRequests(seconds)
 
     async def require_login(self, address: str | None) -> None:
         """Refuse an address that sent too many refused tokens, before its next one is verified.

@@ -1,9 +1,9 @@
 """The one boundary between a transport and an operation.
 
 An operation is a plain async function that takes a `Tx`. `Caller.perform` runs it; what is true
-of every operation happens there and nowhere else, in this order: scope, rate limit, begin,
-idempotent replay, the operation, change record, the stored reply, commit. The commit happens before the
-answer leaves.
+of every operation happens there and nowhere else, in this order: rate limit, scope, a place
+of its user's, begin, idempotent replay, the operation, change record, the stored reply, commit. The commit
+happens before the answer leaves.
 """
 
 from __future__ import annotations
@@ -178,6 +178,8 @@ class Caller:
 
     tell_budget: TellBudget | None = None
     """Is told what each operation leaves of the user's rate limit."""
+    weigh: Callable[[], int] | None = None
+    """Returns what the request costs at least, by what was read of it."""
 
     @classmethod
     async def authenticated(
@@ -189,6 +191,7 @@ class Caller:
         address: str | None = None,
         client: str | None = None,
         tell_budget: TellBudget | None = None,
+        weigh: Callable[[], int] | None = None,
     ) -> Caller:
         """Return whomever a token names.
 
@@ -199,13 +202,16 @@ class Caller:
             address: Where the request comes from.
             client: How the client names itself.
             tell_budget: Is told what each operation leaves of the user's rate limit.
+            weigh: Returns what the request costs at least, by what was read of it.
 
         Raises:
             Unauthenticated: There is no token, or it is not accepted.
-            TooManyRequests: The address sent too many that were not.
+            TooManyRequests: The address sent too many that were not, or the user goes on beyond the rate limit.
             Unavailable: The token cannot be checked right now.
         """
-        return cls(core, await core.identity.authenticate(token, address), via, client, tell_budget=tell_budget)
+        principal = await core.identity.authenticate(token, address)
+        core.limits.require_restraint(principal.user_id, tell_budget)
+        return cls(core, principal, via, client, tell_budget=tell_budget, weigh=weigh)
 
     def once(self, key: str | None, *, dry_run: bool = False) -> Caller:
         """Return this caller for a request that happens at most once under `key`, or, as a dry run, not at all."""
@@ -220,52 +226,66 @@ class Caller:
         Raises:
             InsufficientScope: The token does not allow it.
             NotForApps: It is not for an app that acts for the user.
-            TooManyRequests: The user's rate limit is reached.
+            TooManyRequests: The user's rate limit is reached, or the user has too many requests at once.
             Unauthenticated: The token was revoked or has expired, or the user is gone.
             Suspended: The user is suspended.
             Unavailable: The database cannot be reached.
             TodoError: Whatever else the operation declares.
         """
+        user_id = self.principal.user_id
+        await self.count(operation.cost(args, kwargs))
         if not self.may(operation.scope):
             raise InsufficientScope(operation.scope)
         if self.principal.is_delegated and not operation.for_apps:
             raise NotForApps
-        await self.core.limits.spend(self.principal.user_id, operation.cost(args, kwargs), self.tell_budget)
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                answer = await self._attempt(operation, *args, **kwargs)
-            except RETRYABLE as error:
-                if attempt == ATTEMPTS:
-                    raise Unavailable from error
-            except asyncpg.PostgresError as error:
-                self._refuse(error.sqlstate)
-                if isinstance(error, asyncpg.IntegrityConstraintViolationError):
-                    raise Conflict from error
-                raise
-            else:
-                self.core.activity.seen(self.principal.user_id)
-                return answer
+        async with self.core.places.one_of(user_id):
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    answer = await self._attempt(operation, *args, **kwargs)
+                except RETRYABLE as error:
+                    if attempt == ATTEMPTS:
+                        raise Unavailable from error
+                except asyncpg.PostgresError as error:
+                    self._refuse(error.sqlstate)
+                    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+                        raise Conflict from error
+                    raise
+                else:
+                    self.core.activity.seen(user_id)
+                    return answer
         raise AssertionError("unreachable")  # pragma: no cover
 
     async def check(self) -> None:
         """Ask whether the caller may act at all, where no operation would.
 
         Raises:
-            TooManyRequests: The user's rate limit is reached.
+            TooManyRequests: The user's rate limit is reached, or the user has too many requests at once.
             Unauthenticated: The token was revoked or has expired, or the user is gone.
             Suspended: The user is suspended.
             Unavailable: The database cannot be reached.
         """
-        await self.core.limits.spend(self.principal.user_id, 1, self.tell_budget)
+        user_id, token_id = self.principal.user_id, self.principal.token_id
+        await self.count()
         try:
-            async with self.core.database.begin(
-                user_id=self.principal.user_id, token_id=self.principal.token_id, read_only=True
+            async with (
+                self.core.places.one_of(user_id),
+                self.core.database.begin(user_id=user_id, token_id=token_id, read_only=True),
             ):
                 pass
         except asyncpg.PostgresError as error:
             self._refuse(error.sqlstate)
             raise
-        self.core.activity.seen(self.principal.user_id)
+        self.core.activity.seen(user_id)
+
+    async def count(self, cost: int = 1) -> None:
+        """Take from the user's budget what a request costs, also one that is refused before an operation, or runs none.
+
+        Raises:
+            TooManyRequests: The user's rate limit is reached.
+        """
+        if self.weigh is not None:
+            cost = max(cost, self.weigh())
+        await self.core.limits.spend(self.principal.user_id, cost, self.tell_budget)
 
     def _refuse(self, sqlstate: str | None) -> None:
         """Raise what `require_active` meant."""

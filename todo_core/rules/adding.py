@@ -22,7 +22,7 @@ async def add_todos(tx: Tx, todos: Sequence[TodoCreate | TodoError]) -> Changed[
     """Make todos, in order. A refused item leaves the others alone, but for its subtasks in the request."""
     items = Batch(todos)
     request = await _Request.load(tx, items.accepted)
-    batch = items.numbered().each(request.accept)
+    batch = await items.numbered().each_in_turns(request.accept)
     new = batch.accepted
     tag_ids, tags_made = await ensure_tags(tx, {todo.number: todo.tags for todo in new if todo.tags})
     rows = await insert_todos(tx, [todo.as_item(tag_ids.get(todo.number, [])) for todo in new])
@@ -66,7 +66,7 @@ class _Request:
             await Calendar.of(tx) if is_dated else None,
         )
 
-    def accept(self, item: tuple[int, TodoCreate]) -> _New:
+    async def accept(self, item: tuple[int, TodoCreate]) -> _New:
         """Find out what an item means.
 
         Args:

@@ -10,6 +10,7 @@ import orjson
 
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Touched
+from todo_core.boundary.turns import in_turns
 from todo_core.models.todos import PRIORITIES
 from todo_core.queries import occurrences
 from todo_core.recurrence import Repeat
@@ -44,7 +45,7 @@ async def next_occurrences(
     following = {row["follows_id"]: row["row"] for row in existing}
     copies: list[dict[str, Any]] = []
     numbers: dict[int, int] = {}
-    for row in completed:
+    async for row in in_turns(completed):
         if row["id"] not in following and (copy := _following(calendar, row)) is not None:
             numbers[row["id"]] = len(copies)
             copies += [copy, *_subtasks(family, calendar, row, copy["moved_by"], len(copies))]

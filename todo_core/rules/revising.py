@@ -12,6 +12,7 @@ import orjson
 from todo_core.boundary.batches import Batch, Patch, accepted_versions
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed
+from todo_core.boundary.turns import in_turns
 from todo_core.errors import FieldError, InvalidInput, VersionConflict
 from todo_core.models.tags import MAX_TAGS
 from todo_core.models.todos import PRIORITIES, TodoWritten
@@ -43,13 +44,14 @@ async def revise(tx: Tx, patches: Batch[Patch], *, trash_too: bool = False) -> C
     if all(patch.keys() <= _PLAIN for patch in patches.accepted):
         return await write_patches(tx, patches.each(_plain_columns))
     request = await _Request.load(tx, patches.accepted, trash_too=trash_too)
-    batch = patches.each(request.accept)
+    batch = await patches.each_in_turns(request.accept)
     named = batch.accepted
     tag_ids, tags_made = await ensure_tags(tx, {todo.id: todo.tags for todo in named if todo.tags is not None})
     items = [todo.as_item(tag_ids.get(todo.id)) for todo in request.todos.values()]
     rows = {row["id"]: row for row in await update_todos(tx, items, trash_too=True)}
-    request.family.show({todo_id: row["after"] for todo_id, row in rows.items() if row["after"] is not None})
     completed = [row for todo in named if (row := request.completed(todo, rows)) is not None]
+    if completed:  # their subtasks are copied as they are now
+        request.family.show({todo_id: row["after"] for todo_id, row in rows.items() if row["after"] is not None})
     following, occurrences = await next_occurrences(tx, completed, request.family, request.calendar)
     subtasks = request.count_relatives(rows)
     results = (updated(rows[todo.id], subtasks=subtasks[todo.id], following=following.get(todo.id)) for todo in named)
@@ -97,7 +99,7 @@ class _Request:
         calendar = await Calendar.of(tx) if needs_calendar else None
         return cls(family, lists, calendar, trash_too=trash_too)
 
-    def accept(self, patch: Patch) -> _Todo:
+    async def accept(self, patch: Patch) -> _Todo:
         """Find out what a patch means, apply it in memory, and return its todo.
 
         Raises:
@@ -113,16 +115,16 @@ class _Request:
             columns |= _skip(self.calendar, row) if "skip" in patch else self.calendar.columns(patch, row)
         tags = _tag_names(patch, row["tags"]) if _TAGS & patch.keys() else None
         columns |= self._place(patch, member)
-        self._apply(member.id, columns)
+        await self._apply(member.id, columns)
         todo = self.todos[member.id]
         todo.patch, todo.tags = columns, tags
         return todo
 
-    def _apply(self, todo_id: int, columns: dict[str, Any]) -> None:
+    async def _apply(self, todo_id: int, columns: dict[str, Any]) -> None:
         """Apply a patch and its cascade in memory, so that later patches of the request see the result."""
         if "parent_id" in columns:
             self.family.change(todo_id, {"parent_id": columns["parent_id"]})
-        for changed_id, part in [(todo_id, columns), *cascade(self.family, todo_id, columns)]:
+        async for changed_id, part in in_turns([(todo_id, columns), *cascade(self.family, todo_id, columns)]):
             self.todos.setdefault(changed_id, _Todo(changed_id, cause=todo_id)).columns.update(part)
             self.family.change(changed_id, part)
 

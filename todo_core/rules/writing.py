@@ -13,6 +13,7 @@ from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Done, Touched
+from todo_core.boundary.turns import in_turns
 from todo_core.errors import TodoError, VersionConflict
 from todo_core.models.todos import TodoWritten
 from todo_core.queries import adding, revising, todos
@@ -99,7 +100,7 @@ async def _update_many(tx: Tx, patches: Sequence[Patch], *, trash_too: bool) -> 
     after = await read_todos(tx, changed)
     return [
         _updated_row(before[patch["id"]], after.get(patch["id"])) if patch["id"] in found else _ABSENT
-        for patch in patches
+        async for patch in in_turns(patches)
     ]
 
 
@@ -126,7 +127,9 @@ async def write_patches(tx: Tx, batch: Batch[Patch], *, trash_too: bool = False)
     rows = await update_todos(tx, patches, trash_too=trash_too)
     pairs = list(zip(patches, rows, strict=True))
     absent = await missing(tx, "todo", [patch["id"] for patch, row in pairs if row["id"] is None])
-    results = [absent[patch["id"]] if row["id"] is None else _result(patch, row) for patch, row in pairs]
+    results = [
+        absent[patch["id"]] if row["id"] is None else _result(patch, row) async for patch, row in in_turns(pairs)
+    ]
     return Changed(batch.answer(results), touched(rows))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any, Final, Literal
 
 import anyio
@@ -36,6 +36,15 @@ RETRYABLE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, a
 
 BEHIND_A_POOLER: Final = "TODO_DATABASE_POOLER must be on: a pooler stands before the database"
 """Message of the ConfigurationError for a pooler that was not declared."""
+
+PREPARED: Final = 128
+"""Most statements that a connection keeps prepared: each takes PostgreSQL some 0.2 MB of memory of its own."""
+
+FOR_READS: Final = 2
+"""Connections of the pool that only reads take, as far as it has so many: writes wait for each other's locks."""
+
+_OF_A_STATEMENT: Final = 0.5
+"""How much of the time of a statement it may wait for one lock (`lock_timeout`)."""
 
 Row = asyncpg.Record
 Connection = asyncpg.pool.PoolConnectionProxy
@@ -145,6 +154,7 @@ class Database:
             "role": APP_ROLE,
             "timezone": "UTC",
             "statement_timeout": str(int(settings.database_timeout * 1000)),
+            "lock_timeout": str(int(settings.database_timeout * 1000 * _OF_A_STATEMENT)),
             "idle_in_transaction_session_timeout": str(int(settings.database_timeout * 2000)),
         }
         # A connection of our own has these settings from its start to its end. Behind a transaction pooler other
@@ -152,6 +162,7 @@ class Database:
         local = session if self.behind_pooler else {}
         self._begin = "".join(f"SET LOCAL {name} = '{value}'; " for name, value in local.items())
         self._timeout = settings.database_timeout
+        self._writers = _Writers(max(settings.database_pool_size - FOR_READS, 1), settings.database_timeout)
         self._reuse = reuse
         self._pool = asyncpg.create_pool(
             dsn,
@@ -159,7 +170,7 @@ class Database:
             max_size=settings.database_pool_size,
             max_queries=50_000 if reuse else 1,
             max_inactive_connection_lifetime=300,
-            statement_cache_size=0 if self.behind_pooler else 1024,
+            statement_cache_size=0 if self.behind_pooler else PREPARED,
             command_timeout=settings.database_timeout + 1,
             timeout=settings.database_timeout,
             init=None if self.behind_pooler else _require_app_role,
@@ -254,17 +265,18 @@ class Database:
         if lock:
             begin += f" SELECT pg_advisory_xact_lock({int(user_id)});"
         try:
-            connection = await self._pool.acquire(timeout=self._timeout)
-            try:
-                await connection.execute(begin)
-                yield Transaction(connection, user_id)
-                await connection.execute("COMMIT")
-            except BaseException as error:
-                await self._abandon(connection, error)
-                raise
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await self._pool.release(connection)
+            async with nullcontext() if read_only else self._writers:
+                connection = await self._pool.acquire(timeout=self._timeout)
+                try:
+                    await connection.execute(begin)
+                    yield Transaction(connection, user_id)
+                    await connection.execute("COMMIT")
+                except BaseException as error:
+                    await self._abandon(connection, error)
+                    raise
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await self._pool.release(connection)
         except RAISED as error:
             if is_fault(error, read_only=read_only):
                 if not starting:
@@ -302,6 +314,29 @@ class Database:
         """
         connection.terminate()
         await self._pool.expire_connections()
+
+
+class _Writers:
+    """The connections that transactions that may write can take, one for each `async with`."""
+
+    def __init__(self, count: int, timeout: float) -> None:
+        self._free = anyio.Semaphore(count)
+        self._timeout = timeout
+
+    async def __aenter__(self) -> None:
+        """Take one.
+
+        Raises:
+            TimeoutError: None became free in time.
+        """
+        try:
+            self._free.acquire_nowait()
+        except anyio.WouldBlock:
+            with anyio.fail_after(self._timeout):
+                await self._free.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._free.release()
 
 
 async def _roll_back(connection: Connection) -> None:

@@ -1,0 +1,224 @@
+"""Nothing that one person does, within or beyond limits, keeps another waiting (OW6): each attack as it was found."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import anyio
+import asyncpg
+import pytest
+
+from tests.core.support import CoreOpener, acting_as, add, as_operation, codes, until
+from tests.pauses import longest_pause
+from todo_core.boundary.operation import Caller, Tx
+from todo_core.boundary.places import AT_ONCE, WAITING
+from todo_core.boundary.results import Changed
+from todo_core.core import Core
+from todo_core.errors import TooManyRequests, Unavailable
+from todo_core.models.todos import TodoCreate, TodoFilter
+from todo_core.operations import overview, search, todos
+from todo_core.storage.database import FOR_READS, PREPARED
+
+pytestmark = pytest.mark.requirement("OW6")
+
+NewUser = Callable[[], Any]
+BUSY = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user"
+    " AND application_name = 'todo-mcp' AND state <> 'idle'"
+)
+"""Connections of our pools that are taken."""
+
+
+# --- the pool ----------------------------------------------------------------------------------
+
+
+class Held:
+    """Writes that do not end until they are let go."""
+
+    def __init__(self) -> None:
+        self.begun = anyio.Event()
+        self.ends = anyio.Event()
+        self.write = as_operation(self._run)
+
+    async def _run(self, _: Tx) -> Changed[Any]:
+        self.begun.set()
+        await self.ends.wait()
+        return Changed([])
+
+
+@pytest.fixture
+async def served(another_core: CoreOpener) -> AsyncIterator[Core]:
+    """A core as it is by default, but for the rate limit."""
+    async with another_core(rate_limit="off") as core:
+        yield core
+
+
+async def taken(admin: asyncpg.Connection, count: int) -> None:
+    """Wait until so many connections are taken."""
+    await until(admin, f"SELECT ({BUSY}) = {count}")
+
+
+async def test_while_sixty_writes_of_one_person_wait_another_reads_at_once(
+    ann: Caller, bob: Caller, served: Core, admin: asyncpg.Connection
+) -> None:
+    eve, bob, slow = replace(ann, core=served), replace(bob, core=served), Held()
+    outcome: list[str] = []
+
+    async def write(number: int) -> None:
+        try:
+            outcome.extend(codes(await eve.perform(todos.add, [TodoCreate(title=str(number))])))
+        except TooManyRequests as error:
+            outcome.append(error.code)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(eve.perform, slow.write)
+        await slow.begun.wait()
+        for number in range(60):
+            tasks.start_soon(write, number)
+        await taken(admin, AT_ONCE)  # one that works and three that wait for its lock; the others are outside
+        assert outcome == ["rate_limited"] * (60 - (AT_ONCE - 1) - WAITING)
+
+        with anyio.fail_after(5):  # the slow write does not end before this does
+            for _ in range(20):
+                await bob.perform(overview.get)
+        await taken(admin, AT_ONCE)
+        slow.ends.set()
+
+    assert outcome.count("changed") == AT_ONCE - 1 + WAITING
+    assert len(served.places) == 0
+
+
+async def test_writes_of_many_people_leave_connections_to_reads(
+    ann: Caller, new_user: NewUser, served: Core, admin: asyncpg.Connection
+) -> None:
+    size = served.settings.database_pool_size
+    crowd, slow = [replace(await new_user(), core=served) for _ in range(size)], Held()
+    reader = replace(ann, core=served)
+
+    async with anyio.create_task_group() as tasks:
+        for somebody in crowd:
+            tasks.start_soon(somebody.perform, slow.write)
+        await taken(admin, size - FOR_READS)
+
+        with anyio.fail_after(5):
+            await reader.perform(overview.get)
+            await reader.perform(todos.list_, TodoFilter())
+        await taken(admin, size - FOR_READS)
+        slow.ends.set()
+
+    added = await reader.perform(todos.add, [TodoCreate(title="served")])
+    assert codes(added) == ["changed"]
+
+
+@pytest.mark.requirement("OW6", "OP4")
+@pytest.mark.parametrize("pooler", ["off", "on"])
+async def test_who_waits_for_a_lock_too_long_is_told_to_come_again(
+    ann: Caller, another_core: CoreOpener, pooler: str
+) -> None:
+    slow = Held()
+    async with another_core(database_timeout=0.4, database_pooler=pooler) as core, anyio.create_task_group() as tasks:
+        tasks.start_soon(ann.perform, slow.write)
+        await slow.begun.wait()
+
+        with pytest.raises(Unavailable) as refused:
+            await replace(ann, core=core).perform(todos.add, [TodoCreate(title="waits")])
+        slow.ends.set()
+
+    assert isinstance(refused.value.__cause__, asyncpg.LockNotAvailableError)
+    assert refused.value.retryable
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+async def test_a_small_pool_serves_reads_and_writes(ann: Caller, another_core: CoreOpener, size: int) -> None:
+    async with another_core(database_pool_size=size) as core:
+        me = replace(ann, core=core)
+        async with anyio.create_task_group() as tasks:
+            for number in range(8):
+                tasks.start_soon(me.perform, todos.add, [TodoCreate(title=str(number))])
+                tasks.start_soon(me.perform, overview.get)
+
+        page = await me.perform(todos.list_, TodoFilter())
+    assert page.total == 8
+
+
+# --- did you mean ------------------------------------------------------------------------------
+
+
+async def write_randomly(caller: Caller, admin: asyncpg.Connection, count: int) -> None:
+    """Give a user so many todos of 240 random words each."""
+    random = Random(7)  # noqa: S311
+    texts = [
+        " ".join("".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=4)) for _ in range(240)) for _ in range(count)
+    ]
+    async with acting_as(admin, "todo_app", caller.principal.user_id):
+        await admin.execute(
+            "INSERT INTO todos (user_id, title, description, list_id)"
+            " SELECT $1, left(words, 199), substr(words, 201), (SELECT id FROM lists WHERE is_inbox)"
+            " FROM unnest($2::text[]) AS words",
+            caller.principal.user_id,
+            texts,
+        )
+
+
+@pytest.mark.requirement("OW6", "TD12")
+async def test_a_search_that_finds_nothing_keeps_nobody_waiting_and_is_right_all_the_same(
+    ann: Caller, admin: asyncpg.Connection
+) -> None:
+    await write_randomly(ann, admin, 300)
+    await add(ann, "Dentist appointment")
+    asked = " ".join(f"{first}{second}" for first in "bcdfgh" for second in "jklmnpqrstv")
+    assert len(asked.split()) == 66
+
+    pause = await longest_pause(lambda: ann.perform(search.find, TodoFilter(text=asked)))
+
+    assert pause < 0.05
+    meant = await ann.perform(search.find, TodoFilter(text="dentits apointment"))
+    assert meant.near is not None
+    assert meant.near.words == "dentist appointment"
+
+
+# --- the event loop ----------------------------------------------------------------------------
+
+WORST = (
+    "FREQ=DAILY;INTERVAL=3650;BYMONTH=2;BYMONTHDAY=30",
+    "FREQ=DAILY;INTERVAL=2;BYMONTHDAY=31;BYMONTH=2,4",
+    "FREQ=YEARLY;BYWEEKNO=1,-1;BYMONTH=2,3,4,5,6,7,8,9,10,11",
+    "FREQ=YEARLY;BYDAY=1MO,1TU,1WE,1TH,1FR,1SA,1SU;BYSETPOS=8",
+    "FREQ=MONTHLY;INTERVAL=12;BYDAY=1MO,1TU,1WE,1TH,1FR,1SA,1SU;BYSETPOS=8",
+)
+"""Rules that are looked at for decades, and never match."""
+
+
+@pytest.mark.requirement("OW6", "TD11")
+@pytest.mark.parametrize("rule", WORST)
+async def test_fifty_of_the_worst_repeats_in_one_batch_keep_nobody_waiting(ann: Caller, rule: str) -> None:
+    batch = [TodoCreate(title="x", repeat=rule)] * 50
+
+    pause = await longest_pause(lambda: ann.perform(todos.add, batch))
+
+    assert pause < 0.1
+
+
+# --- prepared statements -----------------------------------------------------------------------
+
+
+async def test_no_variety_of_filters_fills_the_memory_of_a_connection_and_what_is_used_often_stays_prepared(
+    ann: Caller, another_core: CoreOpener
+) -> None:
+    flags = ("priority", "due_after", "due_before", "created_after", "updated_before", "overdue", "top_level", "tags")
+    values: dict[str, Any] = {"priority": ["low"], "overdue": True, "top_level": True, "tags": ["a"]}
+    async with another_core(database_pool_size=1, rate_limit="off") as core:
+        me = replace(ann, core=core)
+        (todo,) = await add(me, "often")
+        for shape in range(2 ** len(flags)):
+            chosen = {name: values.get(name, "today") for n, name in enumerate(flags) if shape >> n & 1}
+            await me.perform(todos.list_, TodoFilter(**chosen))
+            await me.perform(todos.get, todo)
+        async with core.database.begin() as transaction:
+            prepared = await transaction.fetch("SELECT generic_plans + custom_plans FROM pg_prepared_statements")
+
+    assert 100 < len(prepared) <= PREPARED
+    assert max(runs for (runs,) in prepared) >= 2 ** len(flags)
