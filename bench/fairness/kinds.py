@@ -1,0 +1,83 @@
+"""What one account can do at its worst, each as the bytes that it sends."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from bench import wire
+
+PATH: Final = "/api/v1"
+ROWS: Final = 5_000
+"""Todos of the list whose deletion is undone, and whose undo is undone, and so on."""
+WORDS: Final = 240
+"""Random words of each todo that is searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who sends."""
+
+    port: int
+    token: str
+    change_id: int
+    """A change of `ROWS` todos that can be undone."""
+
+    def ask(self, method: str, path: str, body: Any = None) -> bytes:
+        return wire.http(method, PATH + path, self.port, [f"Authorization: Bearer {self.token}"], body)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One way to be a burden."""
+
+    connections: int
+    requests: Callable[[Account], Sequence[bytes]]
+    """Sent round and round. Where there is one, `{id}` in it is the change of the answer before."""
+
+
+def _two_letter_words(_: Account) -> str:
+    return quote(" ".join(f"{first}{second}" for first in "bcdfgh" for second in "jklmnpqrstv"))
+
+
+def _worst_batch() -> dict[str, Any]:
+    rule = "FREQ=YEARLY;BYDAY=1MO,1TU,1WE,1TH,1FR,1SA,1SU;BYSETPOS=8"
+    return {"action": "add", "todos": [{"title": "x", "repeat": rule}] * 50}
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "did-you-mean": Kind(3, lambda one: [one.ask("GET", f"/search?text={_two_letter_words(one)}")]),
+    "parallel-writes": Kind(60, lambda one: [one.ask("POST", "/todos", {"title": "x" * 200})]),
+    "worst-repeats": Kind(4, lambda one: [one.ask("POST", "/todos/batch", _worst_batch())]),
+    "unknown-fields": Kind(4, lambda one: [one.ask("POST", "/todos", {f"{n:x}": 1 for n in range(27_000)})]),
+    "unknown-fields-mcp": Kind(
+        4,
+        lambda one: [
+            wire.call(
+                "add_todos", {f"{n:x}": 1 for n in range(26_000)}, one.port, [f"Authorization: Bearer {one.token}"]
+            )
+        ],
+    ),
+    "big-changes": Kind(20, lambda one: [one.ask("GET", "/changes?limit=200")]),
+    "large-undo": Kind(1, lambda one: [one.ask("POST", "/changes/{id}/undo")]),
+}
+
+
+def honest(one: Account) -> Sequence[bytes]:
+    """What somebody with a page and an agent asks for."""
+    return [
+        one.ask("GET", "/overview"),
+        one.ask("GET", "/todos?limit=50"),
+        one.ask("POST", "/todos", {"title": "buy milk", "due": "tomorrow"}),
+        one.ask("GET", "/search?text=milk"),
+    ]
+
+
+def random_texts(count: int) -> list[str]:
+    """Texts of random words of four letters, the same in every run."""
+    letters = random.Random(7)  # noqa: S311
+    words = ["".join(letters.choices("abcdefghijklmnopqrstuvwxyz", k=4)) for _ in range(count * WORDS)]
+    return [" ".join(words[first : first + WORDS]) for first in range(0, len(words), WORDS)]
