@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import orjson
 from pydantic import ValidationError
 
 from todo_core.boundary.operation import Caller
+from todo_core.boundary.results import Changed
 from todo_core.core import Core
 from todo_core.identity.issuers import UserRole
-from todo_core.identity.scopes import Scope
-from todo_core.models.tokens import TokenCreate
+from todo_core.identity.scopes import ALL_SCOPES, Scope
+from todo_core.models.tokens import TokenCreate, TokenCreated
 from todo_core.operations import tokens
 from todo_core.settings import Settings
 from todo_core.validation import refuse
@@ -59,6 +61,27 @@ async def create_token(me: Caller, name: str, scopes: Sequence[Scope], days: int
         token = TokenCreate(name=name, scopes=list(scopes), expires_in_days=days)
     except ValidationError as error:
         raise refuse(error) from None
-    made = await me.perform(tokens.create, token)
+    return _shown(await me.perform(tokens.create, token))
+
+
+async def rotate_token(me: Caller, token_id: int) -> dict[str, object]:
+    """Rotate an API token and return the row of the new one, with the token itself under `token`.
+
+    Whoever runs the command line may pass every scope on: `admin` counts while the user is one.
+
+    Args:
+        me: The local user.
+        token_id: The token whose place the new one takes.
+
+    Raises:
+        NotFound: The user has no such token.
+        Conflict: It is revoked or has expired.
+    """
+    everything = replace(me.principal, scopes=frozenset(ALL_SCOPES))
+    return _shown(await replace(me, principal=everything).perform(tokens.rotate, token_id))
+
+
+def _shown(made: Changed[TokenCreated]) -> dict[str, object]:
+    """Return the row of a new API token, with the token itself under `token`."""
     row: dict[str, object] = orjson.loads(made.one().json)
     return row | {"token": made.secret}

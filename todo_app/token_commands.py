@@ -83,6 +83,26 @@ def token_list(
         say(row["id"], f"{row['hint']}…", row["name"], " ".join(row["scopes"]), state)
 
 
+@commands.command("rotate")
+def token_rotate(
+    token_id: Annotated[int, typer.Argument(help="Id, as `token list` shows it.", min=1, max=2**63 - 1)],
+    user: Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give an API token a new secret and print it, the only time it is shown. The old one stops working at once."""
+    from todo_app.local import acting_for, rotate_token
+
+    async def work(settings: Settings, url: str) -> dict[str, object]:
+        async with acting_for(settings, url, user or settings.user) as me:
+            return await rotate_token(me, token_id)
+
+    made = with_database(work, load())
+    if as_json:
+        say_json(made)
+    else:
+        say(made["token"])
+
+
 @commands.command("revoke")
 def token_revoke(
     token_id: Annotated[int, typer.Argument(help="Id, as `token list` shows it.", min=1, max=2**63 - 1)],

@@ -125,6 +125,21 @@ class Settings(BaseSettings):
     admin_roles: List = Field(
         default=(), description="Comma-separated values of the `role` claim that make an admin. Default: none do."
     )
+    rest_audience: Annotated[tuple[Name, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated `aud` values, one of which a JWT must carry for the REST API. Default: any of its"
+        " issuer's.",
+    )
+    mcp_audience: Annotated[tuple[Name, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated `aud` values, one of which a JWT must carry for MCP. Default: any of its"
+        " issuer's.",
+    )
+    deletion_is_final: bool = Field(
+        default=False,
+        description="Whether whose account an admin deleted is not let in again: a keyed hash of issuer and subject is"
+        " kept for that. Off: the person begins anew.",
+    )
     user: str = Field(
         default="local",
         min_length=1,
@@ -146,7 +161,7 @@ class Settings(BaseSettings):
         description="What a user may do: requests, of which a batch of n counts n; at least 50, or `off`.",
     )
     login_limit: str = Field(
-        default="60/minute", description="Refused tokens that one address may send before it has to wait, or `off`."
+        default="60/minute", description="Wrong tokens that one address may send before it is told to wait, or `off`."
     )
     redis_url: SecretStr | None = Field(
         default=None, description="Redis in which several processes share the limits. Unset: each counts by itself."
@@ -168,6 +183,8 @@ class Settings(BaseSettings):
         "admin_roles",
         "jwt_audience",
         "jwt_algorithms",
+        "rest_audience",
+        "mcp_audience",
         mode="before",
     )
     @classmethod
@@ -275,6 +292,11 @@ class Settings(BaseSettings):
         servers = [issuer for issuer in trusted if issuer.authorization_server]
         if self.resource is not None and any(self.resource not in server.audience for server in servers):
             raise ValueError("TODO_ISSUERS needs TODO_PUBLIC_URL + /mcp in the audience of an authorization_server")
+        for name in ("rest_audience", "mcp_audience"):
+            if {*getattr(self, name)} - {audience for issuer in trusted for audience in issuer.audience}:
+                raise ValueError(f"TODO_{name.upper()} takes audiences of trusted issuers; name them there, too")
+        if servers and self.mcp_audience and self.resource not in self.mcp_audience:
+            raise ValueError("TODO_MCP_AUDIENCE needs TODO_PUBLIC_URL + /mcp: an authorization_server is for that")
         if self.public_url is None and servers:
             raise ValueError("TODO_PUBLIC_URL is required when an issuer is an authorization_server")
         return self

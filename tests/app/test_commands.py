@@ -38,6 +38,7 @@ COMMANDS = [
     ("token",),
     ("token", "create"),
     ("token", "list"),
+    ("token", "rotate"),
     ("token", "revoke"),
     ("user",),
     ("user", "list"),
@@ -100,6 +101,7 @@ def test_help_names_every_command_there_is(offline: Program) -> None:
             (("serve", "--workers", "0"), "--workers"),
             (("token", "revoke", "first"), "token_id"),
             (("token", "revoke"), "token_id"),
+            (("token", "rotate"), "token_id"),
             (("user", "suspend", "ann"), "user_id"),
             (("user", "list", "--status", "gone"), "--status"),
             (("tokens",), "No such command 'tokens'"),
@@ -382,6 +384,22 @@ def test_every_command_finds_what_it_needs_in_a_new_process(program: Program) ->
     assert healthy(started.run("doctor"))
     with started.serve() as serving, serving.http(token) as http:
         assert http.get("/api/v1/todos").json()["total"] == 0
+
+
+@pytest.mark.requirement("ID3")
+def test_a_token_is_rotated_in_one_step_and_the_old_one_ends(served_program: Program, serving: Serving) -> None:
+    made = json.loads(served_program.answer("token", "create", "--name", "worn", "--scope", "admin", "--json"))
+
+    rotated = json.loads(served_program.answer("token", "rotate", str(made["id"]), "--json"))
+
+    kept = ("name", "scopes", "expires_at", "made_by")
+    assert {name: rotated[name] for name in kept} == {name: made[name] for name in kept}
+    with serving.http(made["token"]) as old, serving.http(rotated["token"]) as new:
+        assert old.get("/api/v1/admin/users").status_code == 401
+        assert new.get("/api/v1/admin/users").status_code == 200
+    again = served_program.run("token", "rotate", str(made["id"]))
+    assert "revoked or has expired" in sentence(again, 1)
+    assert is_well_formed(served_program.answer("token", "rotate", str(rotated["id"])).removesuffix("\n"))
 
 
 @pytest.mark.requirement("ID3", "ID4", "ID7")

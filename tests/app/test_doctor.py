@@ -403,18 +403,18 @@ ON_THE_WAY: Final = {
 }
 ON_THE_WAY["a policy that shows everything"] = SHOWS_EVERYTHING
 OF_BOTH_FORMS: Final = {
-    "trigger of the old form off": (
-        "ALTER TABLE changes DISABLE TRIGGER tell",
-        "ALTER TABLE changes ENABLE TRIGGER tell",
-        "triggers: changed; DROP TRIGGER tell ON changes; CREATE CONSTRAINT TRIGGER tell",
+    "grant of the old form gone": (
+        "REVOKE UPDATE (role) ON users FROM todo_app",
+        "GRANT UPDATE (role) ON users TO todo_app",
+        "grants: missing; GRANT UPDATE (role) ON users TO todo_app",
     ),
-    "policy of the owner gone": (
-        "DROP POLICY both_forms ON changes",
-        "CREATE POLICY both_forms ON changes TO CURRENT_USER USING (true) WITH CHECK (true)",
-        "owner's policies: missing; CREATE POLICY both_forms ON changes AS PERMISSIVE FOR ALL TO CURRENT_USER",
+    "policy of the old form gone": (
+        "ALTER POLICY named_by_token ON users TO todo_sign_in",
+        "ALTER POLICY named_by_token ON users TO todo_app, todo_sign_in",
+        "policies: changed; DROP POLICY named_by_token ON users; CREATE POLICY named_by_token ON users",
     ),
 }
-"""Of what only 0005_backfill has besides; these go with it."""
+"""Of what only the steps before 0006_finish have besides; these go with it."""
 
 
 @pytest.fixture(scope="module", params=SCHEMA_STEPS[SCHEMA_STEPS.index(SCHEMA_REVISION) : -1])
@@ -615,7 +615,7 @@ async def test_an_owner_who_may_not_take_on_the_role_of_a_function_is_named(
     await admin.execute("CREATE ROLE owner LOGIN CREATEROLE")
     await admin.execute("CREATE DATABASE owned OWNER owner")
     if admin.get_server_version().major >= 16:  # what whoever made the roles would have
-        for role in ("app", "admin", "janitor", "probe", "search"):
+        for role in ("app", "admin", "janitor", "probe", "search", "sign_in"):
             await admin.execute(f"GRANT todo_{role} TO owner WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
     url = with_database(doctor.url, "owned")
     parts = urlsplit(url)
@@ -640,7 +640,7 @@ async def test_a_login_that_may_not_take_on_the_role_is_named(doctor: Doctor, ad
     async with broken(admin, make, "REVOKE ALL ON alembic_version FROM stranger; DROP ROLE stranger"):
         failures = await doctor.failures()
 
-    served = ("todo_app", "todo_janitor", "todo_admin")
+    served = ("todo_app", "todo_janitor", "todo_admin", "todo_sign_in")
     assert [failure.split("; ")[0] for failure in failures] == [f"role {role}: cannot be taken on" for role in served]
 
 

@@ -246,6 +246,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
     "analytics.report": Attempts("own", {}, [_sent()]),
     "tokens.create": Attempts("own", {"POST /tokens": [_sent(name="x", scopes=["profile"])]}),
     "tokens.list": Attempts("own", {"GET /tokens": [_nothing]}),
+    "tokens.rotate": Attempts("not_owner", {"POST /tokens/{token_id}/rotate": [_nothing]}),
     "tokens.revoke": Attempts("not_owner", {"DELETE /tokens/{token_id}": [_nothing]}),
     "users.get": Attempts("own", {"GET /users/me": [_nothing]}),
     "users.update": Attempts(

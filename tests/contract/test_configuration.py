@@ -35,7 +35,7 @@ def kind(field: FieldInfo) -> str:
         (annotation,) = alternatives
     if len(get_args(annotation)) > 1 and all(isinstance(one, str) for one in get_args(annotation)):
         return "one of " + ", ".join(get_args(annotation))
-    names = {SecretStr: "secret", str: "text", int: "integer", float: "number"}
+    names = {SecretStr: "secret", str: "text", int: "integer", float: "number", bool: "yes or no"}
     if annotation in names:
         return names[annotation] + _bounds(field)
     return {"Path": "folder", "tuple": "list"}[annotation.__name__]
@@ -54,6 +54,8 @@ def standard(field: FieldInfo) -> str:
     """A setting's default in words."""
     if field.default_factory is not None:
         return "see there"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
     return "none" if field.default in (None, ()) else f"`{field.default}`"
 
 

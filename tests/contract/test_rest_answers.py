@@ -241,6 +241,11 @@ async def _(http: httpx2.AsyncClient) -> Attempt:
     return Attempt()
 
 
+@drives("rotate_token")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    return Attempt({"token_id": (await http.post("/api/v1/tokens", json={"name": "a"})).json()["id"]})
+
+
 @drives("revoke_token")
 async def _(http: httpx2.AsyncClient) -> Attempt:
     return Attempt({"token_id": (await http.post("/api/v1/tokens", json={"name": "a"})).json()["id"]})

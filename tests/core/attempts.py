@@ -179,6 +179,7 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     ],
     "tokens.create": [lambda me, _, __: me.perform(tokens.create, TokenCreate(name="mine"))],
     "tokens.list": [lambda me, _, __: me.perform(tokens.list_)],
+    "tokens.rotate": [lambda me, its, _: me.perform(tokens.rotate, its.token)],
     "tokens.revoke": [lambda me, its, _: me.perform(tokens.revoke, its.token)],
     "changes.list": [
         lambda me, _, __: me.perform(changes.list_, ChangeFilter()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -429,7 +430,7 @@ async def test_deleting_takes_everything_in_every_table(
         today = "INSERT INTO activity_days VALUES ($1, (now() AT TIME ZONE 'UTC')::date) ON CONFLICT DO NOTHING"
         await admin.execute(today, one.principal.user_id)
     before = await everything_of(admin, ann.principal.user_id, days=True)
-    assert before.keys() == METADATA.tables.keys() - {"installation", "write_probe"}
+    assert before.keys() == METADATA.tables.keys() - {"installation", "write_probe", "deleted_accounts"}
     assert all(before.values()), "each table has something to lose"
     bobs = await everything_of(admin, bob.principal.user_id, days=True)
 
@@ -492,6 +493,52 @@ async def test_a_suspended_account_can_be_deleted_and_whoever_comes_back_is_not_
     with pytest.raises(Unauthenticated):
         await titles_of(await by(core, session))
     assert await titles_of(await by(core, session)) == []
+
+
+@pytest.mark.requirement("LT3")
+async def test_where_deletion_is_final_nobody_comes_back(
+    ada: Caller, another_core: CoreOpener, admin: asyncpg.Connection
+) -> None:
+    sub, kept = f"ann-{uuid4()}", "SELECT count(*) FROM deleted_accounts"
+    async with another_core(deletion_is_final=True) as strict, another_core() as lenient:
+        boss = replace(ada, core=strict)
+        me, namesake = await by(strict, jwt(sub)), await by(strict, jwt(sub.upper()))
+        api, before = await token_of(me), await admin.fetchval(kept)
+
+        await delete(boss, me)
+
+        assert await admin.fetchval(kept) == before + 1
+        for _ in range(3):
+            with pytest.raises(Suspended, match="deleted for good"):
+                await by(strict, jwt(sub))
+            with pytest.raises(Unauthenticated):
+                await by(strict, api)
+        assert await titles_of(await by(strict, jwt(f"{sub}-another"))) == []
+        assert await titles_of(await by(strict, jwt(sub.upper()))) == []
+        assert (await strict.identity.local(sub)).user_id, "of another issuer"
+
+        back = await by(lenient, jwt(sub))  # the way back from a mistake
+        assert (await by(strict, jwt(sub))).principal.user_id == back.principal.user_id
+        await delete(replace(boss, core=lenient), namesake)
+        assert await titles_of(await by(strict, jwt(sub.upper()))) == [], "it was not final where it was done"
+        await delete(boss, back)
+        assert await admin.fetchval(kept) == before + 1
+        with pytest.raises(Suspended):
+            await by(strict, jwt(sub))
+
+
+@pytest.mark.requirement("SA2")
+async def test_of_who_may_not_come_back_nothing_is_kept_that_tells_who_it_was(
+    ada: Caller, another_core: CoreOpener, admin: asyncpg.Connection
+) -> None:
+    sub = f"ann-{uuid4()}"
+    async with another_core(deletion_is_final=True) as strict:
+        await delete(replace(ada, core=strict), await by(strict, jwt(sub, email=PERSONAL["email"])))
+
+    (row,) = await admin.fetch("SELECT hash FROM deleted_accounts ORDER BY deleted_at DESC LIMIT 1")
+    plain = hashlib.sha256(f"{ISSUER}\0{sub}".encode()).digest()
+    key = await admin.fetchval("SELECT cursor_key FROM installation")
+    assert row["hash"] == hashlib.sha256(key + plain).digest() != plain
 
 
 async def test_a_write_that_meets_the_deletion_leaves_nothing_behind(
@@ -561,7 +608,7 @@ async def test_of_two_admins_who_suspend_an_account_at_once_both_are_told_that_i
 
 
 @pytest.mark.requirement("SA2")
-async def test_what_an_admin_did_is_in_the_admins_record_and_not_in_the_users(
+async def test_what_an_admin_did_is_in_the_admins_record_and_not_yet_in_the_users(
     ada: Caller, ann: Caller, admin: asyncpg.Connection
 ) -> None:
     before = await everything_of(admin, ann.principal.user_id)
@@ -645,7 +692,10 @@ async def test_what_was_done_to_an_account_cannot_be_undone(ada: Caller, ann: Ca
         "UPDATE change_entries SET after = '{}'",
         "DELETE FROM change_entries",
         "DELETE FROM idempotency_keys",
-        "SELECT FROM installation",
+        "SELECT id FROM installation",
+        "UPDATE installation SET cursor_key = ''",
+        "SELECT hash FROM deleted_accounts",
+        "DELETE FROM deleted_accounts",
         "SELECT belong_to_another('todo', '{1}')",
         "TRUNCATE users",
     ],

@@ -7,11 +7,9 @@ import pytest
 
 from todo_core.models import METADATA
 
-ROLES = ["todo_admin", "todo_app", "todo_janitor", "todo_probe", "todo_search"]
+ROLES = ["todo_admin", "todo_app", "todo_janitor", "todo_probe", "todo_search", "todo_sign_in"]
 PROFILE = (
     "time_zone",
-    "role",
-    "email",
     "display_name",
     "is_name_chosen",
     "locale",
@@ -22,8 +20,11 @@ PROFILE = (
 )
 """What a request may write of its own user, in the order of the table.
 
-Not among it: `suspended_at`, which only an admin sets, and `issuer` and `subject`, which stay what they were.
+Not among it: `suspended_at`, which only an admin sets, `issuer` and `subject`, which stay what they were, and what a
+token says, which only signing in writes.
 """
+SIGNED_IN = ("role", "email", "display_name", "updated_at", "version", "role_until", "role_issued_at")
+"""What signing in may write of its user, in the same order."""
 OWNED = sorted(name for name, table in METADATA.tables.items() if "user_id" in table.c)
 
 
@@ -109,15 +110,11 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
     ]
     assert [tuple(row) for row in columns] == [
         ("todo_admin", "api_tokens", "id SELECT, user_id SELECT, expires_at SELECT, revoked_at SELECT"),
+        ("todo_admin", "deleted_accounts", "hash INSERT"),
+        ("todo_admin", "installation", "cursor_key SELECT"),
         ("todo_admin", "todos", "user_id SELECT, completed_at SELECT, deleted_at SELECT"),
         ("todo_admin", "users", "suspended_at UPDATE"),
-        (
-            "todo_app",
-            "users",
-            ", ".join(
-                [f"{name} INSERT" for name in ("issuer", "subject", *PROFILE)] + [f"{name} UPDATE" for name in PROFILE]
-            ),
-        ),
+        ("todo_app", "users", ", ".join(f"{name} UPDATE" for name in PROFILE)),
         ("todo_app", "write_probe", "written_at UPDATE"),
         ("todo_janitor", "changes", "id SELECT, user_id SELECT, at SELECT"),
         ("todo_janitor", "idempotency_keys", "created_at SELECT"),
@@ -131,6 +128,28 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
         ("todo_probe", "tags", "id SELECT, user_id SELECT"),
         ("todo_probe", "todos", "id SELECT, user_id SELECT"),
         ("todo_search", "todos", "id SELECT, user_id SELECT, search SELECT"),
+        ("todo_sign_in", "deleted_accounts", "hash SELECT"),
+        ("todo_sign_in", "installation", "cursor_key SELECT"),
+        (
+            "todo_sign_in",
+            "lists",
+            ", ".join(f"{name} INSERT" for name in ("user_id", "name", "name_key", "position", "is_inbox")),
+        ),
+        (
+            "todo_sign_in",
+            "users",
+            ", ".join(
+                [
+                    f"{name} INSERT"
+                    for name in ("issuer", "subject", "time_zone", "role", "email", "display_name", *SIGNED_IN[-2:])
+                ]
+                + [
+                    f"{name} SELECT"
+                    for name in ("id", "issuer", "subject", *SIGNED_IN[:3], "is_name_chosen", *SIGNED_IN[3:])
+                ]
+                + [f"{name} UPDATE" for name in SIGNED_IN]
+            ),
+        ),
     ]
 
 
@@ -182,7 +201,9 @@ async def test_an_admin_acts_as_one_user_where_things_are_written_and_sees_every
         ("api_tokens", "counts", "PERMISSIVE", "SELECT", "true", None),
         ("change_entries", "own_rows", "PERMISSIVE", "ALL", own, own),
         ("changes", "own_rows", "PERMISSIVE", "ALL", own, own),
+        ("deleted_accounts", "added", "PERMISSIVE", "INSERT", None, "true"),
         ("idempotency_keys", "own_rows", "PERMISSIVE", "ALL", own, own),
+        ("installation", "everyone", "PERMISSIVE", "SELECT", "true", None),
         ("todos", "counts", "PERMISSIVE", "SELECT", "true", None),
         ("users", "accounts", "PERMISSIVE", "ALL", "true", "true"),
     ]

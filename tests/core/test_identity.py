@@ -29,7 +29,7 @@ from todo_core.settings import Settings
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 SOON = int(NOW.timestamp()) + 600
 HEADER = {"alg": "HS256", "typ": "JWT"}
-GOOD = {"iss": ISSUER, "aud": AUDIENCE, "sub": "somebody", "exp": SOON}
+GOOD = {"iss": ISSUER, "aud": AUDIENCE, "sub": "somebody", "exp": SOON, "iat": SOON - 900}
 
 
 def base64url(raw: bytes) -> str:

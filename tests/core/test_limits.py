@@ -15,6 +15,7 @@ from typing import Literal
 from uuid import uuid4
 
 import anyio
+import asyncpg
 import jwt
 import pytest
 from limits import strategies
@@ -31,6 +32,7 @@ from todo_core.boundary.counters import Budget, Window
 from todo_core.boundary.limits import RESTRAINT, Limits, TellBudget
 from todo_core.boundary.operation import Caller
 from todo_core.errors import TooManyRequests, Unauthenticated
+from todo_core.identity.api_tokens import digest, generate
 from todo_core.notations import parse_limit
 from todo_core.settings import ConfigurationError, Settings
 
@@ -461,47 +463,71 @@ async def test_two_processes_count_an_addresses_refused_tokens_together_in_redis
     assert await is_blocked(other, "192.0.2.1") == (place == "redis")
 
 
-def session(subject: str) -> str:
-    """A JWT that is accepted."""
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "exp": int(time.time()) + 300}
-    return jwt.encode(claims, JWT_SECRET, "HS256")
+def session(subject: str, *, expires_in: int = 300, secret: str = JWT_SECRET, audience: str = AUDIENCE) -> str:
+    """A JWT, by default one that is accepted."""
+    claims = {"iss": ISSUER, "aud": audience, "sub": subject, "exp": int(time.time()) + expires_in}
+    return jwt.encode(claims, secret, "HS256")
 
 
 BAD = ["nonsense", "todo_" + "x" * 43, "a.b.c"]
 
 
 @pytest.mark.requirement("OP5", "ID7")
-async def test_a_blocked_addresss_token_is_not_looked_at_and_other_addresses_are_not_affected(
-    another_core: CoreOpener,
+async def test_an_address_with_too_many_wrong_tokens_is_told_so_for_wrong_ones_and_a_good_one_passes(
+    another_core: CoreOpener, ann: Caller
 ) -> None:
     async with another_core(login_limit="3/hour") as core:
         for bad in BAD:
             with pytest.raises(Unauthenticated):
                 await core.identity.authenticate(bad, "192.0.2.1")
 
-        for token in ("nonsense", session("nobody")):
+        for bad in BAD:
             with pytest.raises(TooManyRequests):
-                await core.identity.authenticate(token, "192.0.2.1")
+                await core.identity.authenticate(bad, "192.0.2.1")
 
         with pytest.raises(Unauthenticated):
             await core.identity.authenticate("nonsense", "192.0.2.2")
-        assert (await core.identity.authenticate(session("nobody"), "192.0.2.2")).user_id
+        for good in (session("nobody"), await token_of(ann)):
+            assert (await core.identity.authenticate(good, "192.0.2.1")).user_id
 
 
 @pytest.mark.requirement("OP5", "ID7")
-async def test_a_token_that_is_known_to_be_good_passes_while_its_address_is_blocked(
-    another_core: CoreOpener, ann: Caller
+async def test_genuine_tokens_that_have_ended_are_refused_and_not_counted(
+    another_core: CoreOpener, ann: Caller, admin: asyncpg.Connection
 ) -> None:
-    known, unknown = await token_of(ann), await token_of(ann)
+    """Sixty ordinary expiries a minute behind one address are no attack."""
+    revoked, expired = await token_of(ann), await token_of(ann)
+    await admin.execute("UPDATE api_tokens SET revoked_at = now() WHERE hash = $1", digest(revoked))
+    await admin.execute("UPDATE api_tokens SET expires_at = now() WHERE hash = $1", digest(expired))
+    ended = session("nobody", expires_in=-3600)
     async with another_core(login_limit="3/hour") as core:
-        principal = await core.identity.authenticate(known, "192.0.2.1")
+        for token in (revoked, expired, ended) * 4:
+            with pytest.raises(Unauthenticated):
+                await core.identity.authenticate(token, "192.0.2.1")
+
         for bad in BAD:
             with pytest.raises(Unauthenticated):
                 await core.identity.authenticate(bad, "192.0.2.1")
-
-        assert await core.identity.authenticate(known, "192.0.2.1") == principal
         with pytest.raises(TooManyRequests):
-            await core.identity.authenticate(unknown, "192.0.2.1")
+            await core.identity.authenticate("nonsense", "192.0.2.1")
+        for token in (revoked, expired, ended):
+            with pytest.raises(Unauthenticated):
+                await core.identity.authenticate(token, "192.0.2.1")
+
+
+@pytest.mark.requirement("OP5", "ID7")
+async def test_what_only_looks_expired_is_counted(another_core: CoreOpener) -> None:
+    """Whoever cannot sign gets no free tries by an old `exp`; an unknown API token is a guess."""
+    forged = session("nobody", expires_in=-3600, secret="x" * 40)
+    meant_for_another = session("nobody", expires_in=-3600, audience="https://another.example.test")
+    async with another_core(login_limit="3/hour") as core:
+        for token in (forged, generate(), meant_for_another):
+            with pytest.raises(Unauthenticated):
+                await core.identity.authenticate(token, "192.0.2.1")
+
+        for token in (forged, generate(), meant_for_another):
+            with pytest.raises(TooManyRequests):
+                await core.identity.authenticate(token, "192.0.2.1")
 
 
 @pytest.mark.requirement("OP5", "ID7")

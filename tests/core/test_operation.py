@@ -225,7 +225,8 @@ def test_no_flag_turns_an_operation_into_its_opposite(known: Operation[..., Any]
 
 def test_what_takes_something_away_is_destructive_and_what_gives_it_back_is_not() -> None:
     taking = (
-        "todos.delete lists.delete tags.merge tags.delete changes.undo tokens.revoke accounts.suspend accounts.delete"
+        "todos.delete lists.delete tags.merge tags.delete changes.undo tokens.rotate tokens.revoke accounts.suspend"
+        " accounts.delete"
     )
 
     assert {known.name for known in OPERATIONS.values() if known.destructive} == {*taking.split()}

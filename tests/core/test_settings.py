@@ -86,6 +86,9 @@ def test_every_value_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch, tm
         TODO_JWT_ALGORITHMS="HS256, ",
         TODO_ISSUERS=json.dumps([ONE]),
         TODO_ADMIN_ROLES="admin, owner",
+        TODO_REST_AUDIENCE="https://todo.example.test, https://better.example.test",
+        TODO_MCP_AUDIENCE="https://todo.example.test/mcp",
+        TODO_DELETION_IS_FINAL="yes",
         TODO_RATE_LIMIT="100/second",
         TODO_LOGIN_LIMIT="off",
         TODO_REDIS_URL="rediss://:pw@host/1",
@@ -117,6 +120,9 @@ def test_every_value_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch, tm
         "jwt_algorithms": ("HS256",),
         "issuers": (Issuer(**ONE),),
         "admin_roles": ("admin", "owner"),
+        "rest_audience": ("https://todo.example.test", "https://better.example.test"),
+        "mcp_audience": ("https://todo.example.test/mcp",),
+        "deletion_is_final": True,
         "rate_limit": "100/second",
         "login_limit": "off",
         "redis_url": "rediss://:pw@host/1",
@@ -295,6 +301,23 @@ def test_every_mistake_in_the_list_of_issuers_has_its_own_line(monkeypatch: pyte
         (
             {"TODO_ISSUERS": json.dumps([SERVER])},
             "TODO_PUBLIC_URL is required when an issuer is an authorization_server",
+        ),
+        (
+            JWT | {"TODO_REST_AUDIENCE": f"{JWT['TODO_JWT_AUDIENCE']}, nobody's"},
+            "TODO_REST_AUDIENCE takes audiences of trusted issuers; name them there, too",
+        ),
+        (
+            {"TODO_MCP_AUDIENCE": "nobody's"},
+            "TODO_MCP_AUDIENCE takes audiences of trusted issuers; name them there, too",
+        ),
+        (
+            JWT
+            | {
+                "TODO_MCP_AUDIENCE": JWT["TODO_JWT_AUDIENCE"],
+                "TODO_BETTER_AUTH_URL": "https://better.example.test",
+                "TODO_PUBLIC_URL": "https://todo.example.test",
+            },
+            "TODO_MCP_AUDIENCE needs TODO_PUBLIC_URL + /mcp: an authorization_server is for that",
         ),
         (
             JWT | {"TODO_ISSUERS": json.dumps([ONE | {"issuer": JWT["TODO_JWT_ISSUER"]}])},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +14,16 @@ import asyncpg
 import orjson
 import pytest
 
-from tests.core.support import SOMEBODY_WAITS_FOR_A_LOCK, CoreOpener, add, connected, on_the_wire, titles_of, until
+from tests.core.support import (
+    SOMEBODY_WAITS_FOR_A_LOCK,
+    CoreOpener,
+    acting_as,
+    add,
+    connected,
+    on_the_wire,
+    titles_of,
+    until,
+)
 from tests.keys import compact, secret_pair
 from tests.support import token_of
 from todo_core.boundary.operation import Caller
@@ -49,10 +59,17 @@ def sub() -> str:
     return f"ann-{uuid4()}"
 
 
+THEN = int(time.time()) - 10_000
+"""When tokens were issued whose age a test chooses."""
+_SECONDS = count(int(time.time()) - 100_000)
+"""When each token is issued: a second after the one before."""
+
+
 def jwt(sub: str, issuer: str = WEB, *, secret: str | None = None, **claims: Any) -> str:
-    """A token that nobody has seen."""
+    """A token that nobody has seen, issued after all others."""
     pair = secret_pair((secret or SECRETS[issuer]).encode())
-    usual = {"iss": issuer, "aud": "todo", "sub": sub, "exp": int(time.time()) + 600, "jti": str(uuid4())}
+    moments = {"iat": next(_SECONDS), "exp": int(time.time()) + 600}
+    usual = {"iss": issuer, "aud": "todo", "sub": sub, "jti": str(uuid4())} | moments
     return compact(pair.header(), usual | claims, pair.sign)
 
 
@@ -259,18 +276,39 @@ async def test_a_sign_in_with_nothing_new_writes_nothing_and_one_with_something_
     door: Core, sub: str, admin: asyncpg.Connection
 ) -> None:
     told = {"email": "ann@example.test", "name": "Ann", "role": "editor"}
-    me = await enter(door, sub, **told)
+    same = {"iat": THEN, "exp": int(time.time()) + 600}
+    me = await enter(door, sub, **told | same)
     row = "SELECT xmin, users.* FROM users WHERE id = $1"
     before = await admin.fetchrow(row, me.principal.user_id)
 
     for claims in (told, {}, {"name": "Another", "role": None}):
-        await enter(door, sub, **claims)
+        await enter(door, sub, **claims | same)
     assert await admin.fetchrow(row, me.principal.user_id) == before
 
     await enter(door, sub, email="new@example.test")
     after = await profile(me)
     assert after["version"] == 2
     assert after["updated_at"] > after["created_at"]
+
+
+@pytest.mark.requirement("LT3")
+async def test_where_no_token_makes_an_admin_none_is_remembered_for_its_age(
+    another_core: CoreOpener, sub: str, admin: asyncpg.Connection
+) -> None:
+    """A new token every quarter of an hour would cost a write each."""
+    async with another_core(issuers=[issuer | {"admin_roles": []} for issuer in ISSUERS]) as core:
+        me = await enter(core, sub)
+        row = "SELECT xmin, users.* FROM users WHERE id = $1"
+        before = await admin.fetchrow(row, me.principal.user_id)
+
+        await enter(core, sub)
+
+        assert await admin.fetchrow(row, me.principal.user_id) == before
+        await admin.execute(
+            "UPDATE users SET role = 'admin', role_until = 'infinity' WHERE id = $1", me.principal.user_id
+        )
+        await enter(core, sub)
+        assert (await profile(me))["role"] == "user", "whoever was one by an older configuration is one no more"
 
 
 @pytest.mark.requirement("LT3", "SA2")
@@ -414,6 +452,242 @@ async def test_a_suspended_user_may_sign_in_and_then_do_nothing(
     with pytest.raises(Suspended):
         await profile(again)
     assert await admin.fetchval("SELECT suspended_at IS NOT NULL FROM users WHERE id = $1", me.principal.user_id)
+
+
+# --- how long a role lasts (S13) ----------------------------------------------------------------
+
+
+def issued(sub: str, at: int, role: str | None = "admin", issuer: str = WEB, ends: int | None = None) -> str:
+    """A token that was issued so many seconds after `THEN`, and ends in ten minutes or at that second."""
+    exp = {} if ends is None else {"exp": int(time.time()) + ends}
+    return jwt(sub, issuer, iat=THEN + at, role=role, **exp)
+
+
+OVER = -10
+"""A token that ended ten seconds ago still signs in, for clocks differ; what it gave has ended."""
+
+
+@pytest.mark.requirement("OW5", "ID4")
+async def test_the_role_ends_with_the_token_that_gave_it_and_an_api_tokens_scope_with_it(door: Core, sub: str) -> None:
+    """S13 a: she never signs in again."""
+    boss = await by(door, issued(sub, 1))
+    agent = await by(door, await token_of(boss, "admin", "profile"))
+    assert [await is_admin(one) for one in (boss, agent)] == [True, True]
+
+    await by(door, issued(sub, 2, ends=OVER))
+
+    assert [await is_admin(one) for one in (boss, agent)] == [False, False]
+    assert (await profile(agent))["role"] == "user"
+    assert await is_admin(await by(door, issued(sub, 3)))
+    assert await is_admin(agent), "a newer token gives it anew"
+
+
+@pytest.mark.requirement("OW5")
+@pytest.mark.parametrize("known", [True, False], ids=["seen before", "never seen"])
+async def test_a_token_from_before_the_demotion_does_not_bring_the_role_back(
+    known: bool, door: Core, another_core: CoreOpener, sub: str
+) -> None:
+    """S13 b: it has not expired, and whether it was presented before makes no difference."""
+    before, demoted = issued(sub, 1), issued(sub, 2, role="user")
+    agent = await by(door, await token_of(await by(door, issued(sub, 0)), "admin"))
+    if known:
+        assert await is_admin(await by(door, before))
+    assert not await is_admin(await by(door, demoted))
+
+    async with another_core(issuers=ISSUERS) as other:  # which remembers no token
+        again = await by(other, before)
+
+        assert again.principal.scopes == USER_SCOPES
+        assert not await is_admin(again)
+        assert (await profile(again))["role"] == "user"
+    assert not await is_admin(agent)
+
+
+@pytest.mark.requirement("OW5")
+async def test_who_never_was_an_admin_here_does_not_become_one_by_a_token_from_before(door: Core, sub: str) -> None:
+    """The demotion was seen while there was nothing to take away."""
+    await by(door, issued(sub, 5, role=None))
+
+    assert not await is_admin(await by(door, issued(sub, 4)))
+    assert await is_admin(await by(door, issued(sub, 6)))
+
+
+@pytest.mark.requirement("OW5")
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["admin first", "user first"])
+async def test_of_two_tokens_of_one_second_the_lesser_role_counts(order: tuple[int, int], door: Core, sub: str) -> None:
+    both = [issued(sub, 1), issued(sub, 1, role="user")]
+    for number in order:
+        await by(door, both[number])
+
+    assert not await is_admin(await by(door, issued(sub, 1)))
+    assert await is_admin(await by(door, issued(sub, 2)))
+
+
+@pytest.mark.requirement("OW5")
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["longer first", "shorter first"])
+async def test_of_two_tokens_of_one_second_the_earlier_end_counts(order: tuple[int, int], door: Core, sub: str) -> None:
+    both = [issued(sub, 1), issued(sub, 1, ends=OVER)]
+    found = [await by(door, both[number]) for number in order]
+
+    assert [await is_admin(one) for one in found] == [False, False]
+
+
+@pytest.mark.requirement("OW5")
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["old first", "new first"])
+async def test_the_latest_issued_token_decides_in_whatever_order_they_come(
+    order: tuple[int, int], door: Core, sub: str
+) -> None:
+    """An older token that ends later does not prolong what the newer one gave."""
+    both = [issued(sub, 1), issued(sub, 2, ends=OVER)]
+    found = [await by(door, both[number]) for number in order]
+
+    assert [await is_admin(one) for one in found] == [False, False]
+
+
+@pytest.mark.requirement("OW5")
+async def test_an_older_token_takes_no_role_away(door: Core, sub: str) -> None:
+    boss = await by(door, issued(sub, 2))
+
+    await by(door, issued(sub, 1, role="user"))
+
+    assert await is_admin(boss)
+
+
+@pytest.mark.requirement("OW5")
+async def test_two_issuers_of_the_same_people_are_heard_by_age_too(door: Core, sub: str) -> None:
+    boss = await by(door, issued(sub, 1, issuer=AGENT))
+    assert await is_admin(boss)
+
+    await by(door, issued(sub, 3, role="user"))
+    await by(door, issued(sub, 2, issuer=AGENT))
+    assert not await is_admin(boss)
+    await by(door, jwt(sub, AGENT, iat=THEN + 4))  # is silent, and so prolongs nothing
+    assert not await is_admin(boss)
+
+
+@pytest.mark.requirement("OW5")
+async def test_a_token_without_its_age_makes_no_admin_and_says_nothing_of_roles(door: Core, sub: str) -> None:
+    ageless = jwt(sub, role="admin", iat=None)
+    with pytest.raises(Unauthenticated):  # null is no time
+        await by(door, ageless)
+    pair = secret_pair(SECRETS[WEB].encode())
+    usual = {"iss": WEB, "aud": "todo", "sub": sub, "exp": int(time.time()) + 600}
+    nobody = await by(door, compact(pair.header(), usual | {"role": "admin"}, pair.sign))
+    assert nobody.principal.scopes == USER_SCOPES
+    assert not await is_admin(nobody)
+
+    boss = await by(door, issued(sub, 1))
+    await by(door, compact(pair.header(), usual, pair.sign))
+
+    assert await is_admin(boss)
+
+
+@pytest.mark.requirement("OW5")
+@pytest.mark.parametrize("exp", [2**53, 253_402_300_800, 4e15])
+async def test_a_token_that_ends_in_ages_makes_an_admin_too(exp: float, door: Core, sub: str) -> None:
+    assert await is_admin(await by(door, jwt(sub, role="admin", exp=exp)))
+
+
+@pytest.mark.requirement("OW5", "OP4")
+async def test_of_two_sign_ins_at_once_the_later_issued_token_wins(
+    door: Core, sub: str, admin: asyncpg.Connection, database_url: str
+) -> None:
+    """The older one has read the row as it was, and waits; the newer one's demotion is written first."""
+    me = await by(door, issued(sub, 0, role="user"))
+
+    async with connected(database_url) as other, anyio.create_task_group() as tasks, other.transaction():
+        await other.execute(
+            "UPDATE users SET role_issued_at = to_timestamp($2) WHERE id = $1", me.principal.user_id, THEN + 2
+        )
+        tasks.start_soon(by, door, issued(sub, 1))
+        await until(admin, SOMEBODY_WAITS_FOR_A_LOCK)
+
+    row = await admin.fetchrow(
+        "SELECT role, extract(epoch FROM role_issued_at)::int FROM users WHERE id = $1", me.principal.user_id
+    )
+    assert tuple(row) == ("user", THEN + 2)
+
+
+@pytest.mark.requirement("OW5")
+async def test_a_role_that_goes_on_is_no_new_version_of_the_profile(door: Core, sub: str) -> None:
+    boss = await by(door, issued(sub, 1))
+    before = await profile(boss)
+
+    await by(door, issued(sub, 2))
+
+    assert await profile(boss) == before
+
+
+@pytest.mark.requirement("OW5", "OW2")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE users SET role = 'admin'",
+        "UPDATE users SET role_until = 'infinity'",
+        "UPDATE users SET role_issued_at = 'infinity'",
+        "UPDATE users SET email = 'boss@example.test'",
+        "INSERT INTO users (issuer, subject, role) VALUES ('urn:todo-mcp:local', 'boss', 'admin')",
+        "INSERT INTO users (issuer, subject) VALUES ('urn:todo-mcp:local', 'boss')",
+        "SELECT hash FROM deleted_accounts",
+        "DELETE FROM deleted_accounts",
+    ],
+)
+async def test_who_serves_requests_writes_no_role(statement: str, ann: Caller, admin: asyncpg.Connection) -> None:
+    async with acting_as(admin, "todo_app", ann.principal.user_id):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with admin.transaction():
+                await admin.execute(statement)
+
+
+@pytest.mark.requirement("OW2")
+async def test_signing_in_sees_the_one_user_that_the_token_names_and_no_row_of_any(
+    ann: Caller, bob: Caller, admin: asyncpg.Connection
+) -> None:
+    subject = await admin.fetchval("SELECT subject FROM users WHERE id = $1", ann.principal.user_id)
+    async with acting_as(admin, "todo_sign_in", bob.principal.user_id):
+        await admin.execute("SELECT set_config('app.issuer', $1, true)", LOCAL_ISSUER)
+        await admin.execute("SELECT set_config('app.subject', $1, true)", subject)
+
+        assert await admin.fetchval("SELECT array_agg(id) FROM users") == [ann.principal.user_id]
+        assert await admin.execute("UPDATE users SET role = 'user'") == "UPDATE 1"
+        for table in ("todos", "lists", "tags", "api_tokens", "changes", "change_entries", "idempotency_keys"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with admin.transaction():
+                    await admin.fetch(f"SELECT * FROM {table}")  # noqa: S608
+        for change in ("suspended_at = NULL", "issuer = 'x'", "time_zone = 'UTC'"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with admin.transaction():
+                    await admin.execute(f"UPDATE users SET {change}")  # noqa: S608
+
+
+# --- audiences of a transport's own -------------------------------------------------------------
+
+
+@pytest.mark.requirement("ID1", "ID5")
+async def test_a_transport_with_audiences_of_its_own_takes_no_other_token(another_core: CoreOpener, sub: str) -> None:
+    both = [ISSUERS[0] | {"audience": ["rest", "mcp"]}]
+    settings = {"issuers": both, "rest_audience": "rest", "mcp_audience": "mcp", "login_limit": "1/hour"}
+    async with another_core(**settings) as core:
+        for audience, face, other in (("rest", "rest", "mcp"), ("mcp", "mcp", "rest"), (["mcp", "x"], "mcp", "rest")):
+            token = jwt(sub, aud=audience)
+            for _ in range(2):  # remembered, the second time
+                assert (await core.identity.authenticate(token, "192.0.2.1", face)).user_id
+                with pytest.raises(Unauthenticated):
+                    await core.identity.authenticate(token, "192.0.2.1", other)
+        everywhere = jwt(sub, aud=["mcp", "rest"])
+        me = await core.identity.authenticate(everywhere, None, "rest")
+        assert await core.identity.authenticate(everywhere, None, "mcp") == me
+        api = await token_of(Caller(core, me, "test"))
+        for face in ("rest", "mcp"):
+            assert (await core.identity.authenticate(api, None, face)).user_id == me.user_id
+
+
+@pytest.mark.requirement("ID1")
+async def test_by_default_a_persons_session_works_on_both_transports(door: Core, sub: str) -> None:
+    session = jwt(sub)
+
+    for face in ("rest", "mcp"):
+        assert (await door.identity.authenticate(session, None, face)).user_id
 
 
 # --- without a token ---------------------------------------------------------------------------

@@ -55,7 +55,18 @@ async def test_without_wishes_a_token_may_read_and_write_todos_for_ninety_days(h
 
     assert told["scopes"] == ["todos:read", "todos:write"]
     assert (datetime.fromisoformat(told["expires_at"]) - datetime.now(UTC)).days in (89, 90)
-    assert (await http.post(PATH, json={"name": "x", "expires_in_days": None})).json()["expires_at"] is None
+    (maker, *_) = (await http.get(PATH)).json()["items"]
+    endless = (await http.post(PATH, json={"name": "x", "expires_in_days": None})).json()
+    assert (endless["made_by"], endless["expires_at"]) == (maker["id"], maker["expires_at"])
+
+
+async def test_a_person_may_make_a_token_without_an_end(app: Application) -> None:
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": f"user-{uuid4().hex}"}
+    session = jwt.encode(claims | {"exp": datetime.now(UTC) + timedelta(minutes=15)}, JWT_SECRET, "HS256")
+    async with http_client(app, session) as http:
+        told = (await http.post(PATH, json={"name": "x", "expires_in_days": None})).json()
+
+    assert (told["made_by"], told["expires_at"]) == (None, None)
 
 
 @pytest.mark.requirement("SA1")
@@ -82,6 +93,44 @@ async def test_a_revoked_token_stops_working_at_once_and_for_good(app: Applicati
     told = problem(await http.post(f"/api/v1/changes/{revoked.headers['change-id']}/undo"), 409, "undo_refused")
     assert "token" in told["detail"]
     problem(await http.delete(f"{PATH}/{2**62}"), 404, "not_found")
+
+
+async def test_a_rotated_token_gives_way_to_a_new_one_at_once(app: Application, http: httpx2.AsyncClient) -> None:
+    made = (await http.post(PATH, json={"name": "x", "scopes": ["todos:read"], "expires_in_days": 7})).json()
+    async with http_client(app, made["token"]) as old:
+        assert (await old.get("/api/v1/todos")).status_code == 200
+
+        rotated = await http.post(f"{PATH}/{made['id']}/rotate")
+
+        assert (rotated.status_code, rotated.headers["cache-control"]) == (201, "no-store")
+        told = rotated.json()
+        assert told["id"] != made["id"]
+        same = ("name", "scopes", "expires_at", "made_by")
+        assert {name: told[name] for name in same} == {name: made[name] for name in same}
+        problem(await old.get("/api/v1/todos"), 401, "unauthenticated")
+    async with http_client(app, told["token"]) as new:
+        assert (await new.get("/api/v1/todos")).status_code == 200
+        problem(await new.post("/api/v1/todos", json={"title": "a"}), 403, "insufficient_scope")
+    problem(await http.post(f"{PATH}/{made['id']}/rotate"), 409, "conflict")
+    problem(await http.post(f"{PATH}/{2**62}/rotate"), 404, "not_found")
+    change = (await http.get(f"/api/v1/changes/{rotated.headers['change-id']}")).json()
+    assert (change["operation"], [entry["id"] for entry in change["entries"]]) == (
+        "tokens.rotate",
+        [told["id"], made["id"]],
+    )
+    assert told["token"] not in str(change)
+
+
+@pytest.mark.requirement("SA1")
+async def test_rotating_again_under_a_key_happens_once_and_shows_no_secret(http: httpx2.AsyncClient) -> None:
+    made = (await http.post(PATH, json={"name": "x"})).json()
+    key = {"Idempotency-Key": "k"}
+
+    first, again = [await http.post(f"{PATH}/{made['id']}/rotate", headers=key) for _ in range(2)]
+
+    assert again.json() == first.json() | {"token": None}
+    assert again.headers["idempotent-replayed"] == "true"
+    assert (await http.get(PATH)).json()["total"] == 3  # with the one of this client
 
 
 @pytest.mark.requirement("ID4")
@@ -114,6 +163,7 @@ async def test_an_app_that_acts_for_a_person_has_no_say_over_tokens(app: Applica
             ("POST", PATH, {"json": {"name": "x"}}),
             ("GET", PATH, {}),
             ("DELETE", f"{PATH}/{made['id']}", {}),
+            ("POST", f"{PATH}/{made['id']}/rotate", {}),
         ):
             response = await http.request(method, path, **more)
             problem(response, 403, "not_for_apps")

@@ -12,23 +12,25 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from cachetools import TTLCache
 
 from todo_core.boundary.limits import Limits
-from todo_core.errors import InvalidInput, Unauthenticated, Unavailable
+from todo_core.errors import InvalidInput, Suspended, Unauthenticated, Unavailable
 from todo_core.identity import api_tokens
 from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, UserRole
-from todo_core.identity.jwts import MAX_SUBJECT_LENGTH, Claims, RefusedError, Verifier
+from todo_core.identity.jwts import MAX_SUBJECT_LENGTH, Claims, EndedError, RefusedError, Verifier
 from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES, Scope
 from todo_core.queries import sign_in as queries
 from todo_core.settings import Settings
-from todo_core.storage.database import Database
+from todo_core.storage.database import SIGN_IN_ROLE, Database
 
 CACHED_FOR: Final = 60.0
 """Seconds for which a verified token is cached."""
+LAST_MOMENT: Final = 253_402_300_799.0
+"""The end of the year 9999, in seconds since the epoch: a token that ends later ends then."""
 
 _log = structlog.get_logger()
 
@@ -43,6 +45,8 @@ class Principal:
     """The API token, if it was one."""
     is_delegated: bool = False
     """Whether an app acts for the user, with an OAuth access token."""
+    audiences: frozenset[str] | None = None
+    """Whom a JWT is for; None of what is no JWT."""
 
 
 class Identity:
@@ -62,6 +66,8 @@ class Identity:
         self._limits = limits
         self._clock = clock
         self._verifier = Verifier(settings.trusted_issuers, clock)
+        self._audiences = {"rest": frozenset(settings.rest_audience), "mcp": frozenset(settings.mcp_audience)}
+        """By face, the audiences of which a JWT must have one there; none where any of its issuer's will do."""
         self._principals: TTLCache[bytes, tuple[Principal, float]] = TTLCache(10_000, CACHED_FOR)
         """By SHA-256 of the token: the principal, and when the token expires, in seconds since the epoch."""
 
@@ -77,18 +83,29 @@ class Identity:
         """Close the connections to the issuers."""
         await self._verifier.close()
 
-    async def authenticate(self, token: str | None, address: str | None = None) -> Principal:
+    async def authenticate(self, token: str | None, address: str | None = None, face: str | None = None) -> Principal:
         """Verify a bearer token and return its principal.
 
         Args:
             token: The token, if there is one.
-            address: Where the request comes from; an address that sent many refused tokens has to wait.
+            address: Where the request comes from; one that sent many refused tokens is told so for the next ones.
+            face: The transport, `rest` or `mcp`, which may have audiences of its own.
 
         Raises:
             Unauthenticated: There is no token, or it is not accepted. The reason is in the log.
-            TooManyRequests: The address sent too many refused tokens.
+            Suspended: The user was deleted for good, and this is a ban (`TODO_DELETION_IS_FINAL`).
+            TooManyRequests: It is not accepted, and the address sent too many such tokens.
             Unavailable: The database, or the keys that verify the token, cannot be reached.
         """
+        principal = await self._verified(token, address)
+        wanted = self._audiences.get(face or "")
+        if wanted and principal.audiences is not None and wanted.isdisjoint(principal.audiences):
+            _log.info("token_refused", reason="jwt for another audience than this transport's")
+            raise Unauthenticated(presented=True)
+        return principal
+
+    async def _verified(self, token: str | None, address: str | None) -> Principal:
+        """Return the principal of a token, wherever it is presented."""
         if not token:
             _log.info("token_refused", reason="no token")
             raise Unauthenticated
@@ -96,12 +113,13 @@ class Identity:
         cached = self._principals.get(key)
         if cached is not None and cached[1] > self._clock().timestamp():
             return cached[0]
-        await self._limits.require_login(address)
         try:
             principal, expires_at = await (self._token(token) if api_tokens.looks_like(token) else self._jwt(token))
         except RefusedError as reason:
             _log.info("token_refused", reason=str(reason))
-            await self._limits.refused_login(address)
+            if not isinstance(reason, EndedError):
+                await self._limits.require_login(address)
+                await self._limits.refused_login(address)
             raise Unauthenticated(presented=True) from None
         self._principals[key] = (principal, expires_at)
         return principal
@@ -124,14 +142,16 @@ class Identity:
         if not 1 <= len(name) <= MAX_SUBJECT_LENGTH or not name.isprintable():
             raise InvalidInput("A user's name has 1 to 255 printable characters.")
         scopes = frozenset(ALL_SCOPES) if role == "admin" else USER_SCOPES
-        return Principal(await self._sign_in(LOCAL_ISSUER, name, role), scopes)
+        user_id, _ = await self._sign_in(LOCAL_ISSUER, name, role=role)
+        return Principal(user_id, scopes)
 
     async def operator(self) -> Principal:
         """Return the principal that administers accounts on the command line.
 
         It needs no token: whoever runs the command line has the connection string of the database.
         """
-        return Principal(await self._sign_in(OPERATOR_ISSUER, "operator", "admin"), frozenset(ALL_SCOPES))
+        user_id, _ = await self._sign_in(OPERATOR_ISSUER, "operator", role="admin")
+        return Principal(user_id, frozenset(ALL_SCOPES))
 
     async def _token(self, token: str) -> tuple[Principal, float]:
         """Return the principal of an API token, never to expire in the cache: the database watches its expiry."""
@@ -142,7 +162,9 @@ class Identity:
             await transaction.row(queries.SET_TOKEN, hash=digest)
             row = await transaction.row(queries.FIND_TOKEN, hash=digest)
         if row is None:
-            raise RefusedError("api token unknown, revoked or expired")
+            raise RefusedError("api token unknown")
+        if not row["is_live"]:
+            raise EndedError("api token revoked or expired")
         if row["last_use_is_old"]:
             await self._renew_last_use(digest)
         return Principal(row["user_id"], frozenset(row["scopes"]), row["id"]), float("inf")
@@ -157,30 +179,59 @@ class Identity:
     async def _jwt(self, token: str) -> tuple[Principal, float]:
         """Return the principal of a JWT, and when the JWT expires, in seconds since the epoch."""
         claims = await self._verifier.verify(token)
-        user_id = await self._sign_in(claims.issuer, claims.subject, claims.role, claims)
-        return Principal(user_id, claims.scopes, is_delegated=claims.is_delegated), claims.expires_at
+        user_id, is_admin = await self._sign_in(claims.issuer, claims.subject, **_told(claims))
+        scopes = claims.scopes if is_admin else claims.scopes - {"admin"}
+        principal = Principal(user_id, scopes, is_delegated=claims.is_delegated, audiences=claims.audiences)
+        return principal, claims.expires_at
 
-    async def _sign_in(self, issuer: str, subject: str, role: UserRole | None, claims: Claims | None = None) -> int:
-        """Return the id of the user with that issuer and subject; make the user if new.
+    async def _sign_in(
+        self,
+        issuer: str,
+        subject: str,
+        *,
+        role: UserRole | None = None,
+        issued_at: float | None = None,
+        ends_at: float | None = None,
+        email: str | None = None,
+        name: str | None = None,
+    ) -> tuple[int, bool]:
+        """Return the id of the user with that issuer and subject, made if new, and whether it is an admin now.
 
-        Store the role, the e-mail and the name that the token gives, if they changed (`specs/identity/tokens.md`).
+        Store what is told of the user, if it is new (`specs/identity/tokens.md`).
+
+        Args:
+            issuer: Of the user.
+            subject: The user's name there.
+            role: The role; None says nothing of it.
+            issued_at: When the token was issued that says so, in seconds since the epoch; None for the command line.
+            ends_at: When that token ends.
+            email: The e-mail; None leaves the stored one.
+            name: What to call the person, unless there is a name already.
+
+        Raises:
+            Suspended: The user was deleted for good, and this is a ban (`TODO_DELETION_IS_FINAL`).
         """
         who = {"issuer": issuer, "subject": subject}
-        email, name = (claims.email, claims.name) if claims is not None else (None, None)
-        async with self._database.begin() as transaction:
+        told = {"role": role, "issued_at": issued_at, "ends_at": ends_at, "email": email, "name": name}
+        async with self._database.begin(role=SIGN_IN_ROLE) as transaction:
             await transaction.row(queries.SET_SUBJECT, **who)
-            zone = self._settings.time_zone
-            user = (
-                await transaction.row(queries.FIND_USER, **who)
-                or await transaction.row(
-                    queries.ADD_USER, **who, time_zone=zone, role=role or "user", email=email, name=name
-                )
-                or await transaction.row(queries.FIND_USER, **who)  # another transaction made it between the two
-            )
-            assert user is not None  # this transaction made it, or the other one did
-            latest = {"role": role or user["role"], "email": email or user["email"]}
-            is_changed = latest != {"role": user["role"], "email": user["email"]}
-            if is_changed or (name is not None and user["has_no_name"]):
-                await transaction.rows(queries.RENEW_USER, **who, **latest, name=name)
-        user_id: int = user["id"]
-        return user_id
+            user = await transaction.row(queries.FIND_USER, **who, **told)
+            if user is None:
+                if self._settings.deletion_is_final and await transaction.value(queries.IS_DELETED, **who):
+                    raise Suspended("This account was deleted for good.")
+                zone = self._settings.time_zone
+                added = await transaction.row(queries.ADD_USER, **who, **told, time_zone=zone)
+                if added is not None:
+                    return added["id"], added["is_admin"]
+                user = await transaction.one(queries.FIND_USER, **who, **told)  # another transaction was faster
+            if user["has_news"]:
+                renewed = await transaction.one(queries.RENEW_USER, **who, **told)
+                return user["id"], renewed["is_admin"]
+        return user["id"], user["is_admin"]
+
+
+def _told(claims: Claims) -> dict[str, Any]:
+    """Return what a token tells of its user, as `_sign_in` takes it. Without a moment of issue, no role has an end."""
+    ends_at = None if claims.role_issued_at is None else min(claims.expires_at, LAST_MOMENT)
+    issued_at = claims.role_issued_at
+    return {"role": claims.role, "issued_at": issued_at, "ends_at": ends_at, "email": claims.email, "name": claims.name}

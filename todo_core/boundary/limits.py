@@ -1,4 +1,4 @@
-"""Limit the requests of a user and the refused tokens of an address (OP5)."""
+"""Limit the requests of a user and the wrong tokens of an address (OP5)."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Limits:
         raise TooManyRequests(seconds)
 
     async def require_login(self, address: str | None) -> None:
-        """Refuse an address that sent too many refused tokens, before its next one is verified.
+        """Refuse an address that sent too many wrong tokens, once another one was found wrong.
 
         Raises:
             TooManyRequests: It has to wait.
@@ -120,7 +120,7 @@ class Limits:
             raise TooManyRequests(budget.reset)
 
     async def refused_login(self, address: str | None) -> None:
-        """Count a refused token of an address."""
+        """Count a wrong token of an address."""
         if self._login is not None and address is not None:
             await self._login.hit(_network(address), 1)
 

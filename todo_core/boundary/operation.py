@@ -206,10 +206,12 @@ class Caller:
 
         Raises:
             Unauthenticated: There is no token, or it is not accepted.
-            TooManyRequests: The address sent too many that were not, or the user goes on beyond the rate limit.
+            Suspended: The user was deleted for good, and this is a ban.
+            TooManyRequests: It is not accepted, and the address sent too many that were not; or the user goes on beyond
+                the rate limit.
             Unavailable: The token cannot be checked right now.
         """
-        principal = await core.identity.authenticate(token, address)
+        principal = await core.identity.authenticate(token, address, via)
         core.limits.require_restraint(principal.user_id, tell_budget)
         return cls(core, principal, via, client, tell_budget=tell_budget, weigh=weigh)
 

@@ -43,21 +43,21 @@ async def record(
         client=client,
         token_id=token_id,
         undoes=changed.undoes,
-        **_columns(first),
+        **columns(first),
     )
     already = len(first)
     for rows in further:
-        await transaction.rows(queries.RECORD_MORE, id=change_id, already=already, **_columns(rows))
+        await transaction.rows(queries.RECORD_MORE, id=change_id, already=already, **columns(rows))
         already += len(rows)
     return change_id
 
 
-def _columns(rows: Sequence[Touched]) -> dict[str, str]:
+def columns(rows: Sequence[Touched]) -> dict[str, str]:
     """Return rows as the statements take them: a text for each column."""
-    columns = {
+    values = {
         "entities": (row.entity for row in rows),
         "entity_ids": (str(row.id) for row in rows),
         "befores": (row.before or "" for row in rows),
         "afters": (row.after for row in rows),
     }
-    return {name: _RECORD_SEPARATOR.join(values) for name, values in columns.items()}
+    return {name: _RECORD_SEPARATOR.join(row_values) for name, row_values in values.items()}

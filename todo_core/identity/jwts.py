@@ -47,6 +47,10 @@ class RefusedError(Exception):
     """A token is not accepted. The message is the reason, for the log only."""
 
 
+class EndedError(RefusedError):
+    """A genuine token is not accepted any more: whoever presents it has not guessed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
     """The claims of a verified JWT."""
@@ -56,8 +60,12 @@ class Claims:
     subject: str
     """The user's id there, 1–255 characters."""
     scopes: frozenset[Scope]
+    audiences: frozenset[str]
+    """Whom the token is for."""
     role: UserRole | None
     """The role to store for the user; None leaves the stored one."""
+    role_issued_at: float | None
+    """When the token was issued, in seconds since the epoch, if it may make an admin; an older token does not count."""
     is_delegated: bool
     """Whether an app acts for the user (an OAuth access token)."""
     expires_at: float
@@ -222,7 +230,7 @@ def _claims(claims: Mapping[str, Any], issuer: Issuer, kind: str, moment: float)
     leeway = LEEWAY.total_seconds()
     expires = _time(claims["exp"])
     if expires + leeway <= moment:
-        raise RefusedError("jwt expired")
+        raise EndedError("jwt expired")
     for claim in ("nbf", "iat"):
         if claim in claims and _time(claims[claim]) - leeway > moment:
             raise RefusedError("jwt not valid yet")
@@ -232,12 +240,16 @@ def _claims(claims: Mapping[str, Any], issuer: Issuer, kind: str, moment: float)
     if "cnf" in claims:
         raise RefusedError("jwt bound to a key: not a bearer token")
     is_admin = _is_admin(claims, issuer)
+    role = _role(claims, issuer, is_admin=is_admin)
+    audience = claims["aud"]
     email, name = claims.get("email"), claims.get("name")
     return Claims(
         issuer=issuer.users,
         subject=subject,
         scopes=_scopes(claims, issuer, kind, is_admin=is_admin),
-        role=_role(claims, issuer, is_admin=is_admin),
+        audiences=frozenset([audience] if isinstance(audience, str) else audience),
+        role=role,
+        role_issued_at=_time(claims["iat"]) if role is not None and issuer.admin_roles else None,
         is_delegated=_is_delegated(claims, issuer, kind),
         expires_at=expires,
         email=told_name(email, MAX_EMAIL_LENGTH) if _is_text(email, MAX_EMAIL_LENGTH) else None,
@@ -258,6 +270,9 @@ def _is_text(value: object, longest: int) -> TypeGuard[str]:
 
 
 def _is_admin(claims: Mapping[str, Any], issuer: Issuer) -> bool:
+    """Return whether a token makes its user an admin. Of one without `iat`, nobody knows which is the later."""
+    if "iat" not in claims:
+        return False
     claim = claims.get(issuer.role_claim)
     roles = claim.split(",") if isinstance(claim, str) else claim if isinstance(claim, list) else []
     return any(isinstance(role, str) and role.strip() in issuer.admin_roles for role in roles)
@@ -273,9 +288,12 @@ def _is_delegated(claims: Mapping[str, Any], issuer: Issuer, kind: str) -> bool:
 def _role(claims: Mapping[str, Any], issuer: Issuer, *, is_admin: bool) -> UserRole | None:
     """Return the role to store for the user; None leaves the stored one.
 
-    An issuer with `users_of` may not know the roles of another issuer's users, so its silence says nothing.
+    An issuer with `users_of` may not know the roles of another issuer's users, so its silence says nothing. Nor does a
+    token without `iat`, where roles are given.
     """
     if issuer.users_of is not None and issuer.role_claim not in claims:
+        return None
+    if issuer.admin_roles and "iat" not in claims:
         return None
     return "admin" if is_admin else "user"
 

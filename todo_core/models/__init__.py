@@ -2,9 +2,21 @@
 
 from sqlmodel import SQLModel
 
-from todo_core.models import analytics, changes, installation, lists, overview, tags, todos, tokens, users
+from todo_core.models import accounts, analytics, changes, installation, lists, overview, tags, todos, tokens, users
 
 METADATA = SQLModel.metadata
 """Every table. A test compares it with the migrated schema."""
 
-__all__ = ["METADATA", "analytics", "changes", "installation", "lists", "overview", "tags", "todos", "tokens", "users"]
+__all__ = [
+    "METADATA",
+    "accounts",
+    "analytics",
+    "changes",
+    "installation",
+    "lists",
+    "overview",
+    "tags",
+    "todos",
+    "tokens",
+    "users",
+]

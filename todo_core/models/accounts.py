@@ -1,4 +1,4 @@
-"""Accounts, as admins see them."""
+"""Accounts, as admins see them, and those that may not come back."""
 
 from __future__ import annotations
 
@@ -6,9 +6,21 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
+from sqlalchemy import Column, LargeBinary
+from sqlmodel import Field as TableField
+from sqlmodel import SQLModel
 
 from todo_core.identity.issuers import UserRole
-from todo_core.models.fields import Input, Limit, Output
+from todo_core.models.fields import Input, Limit, Output, instant_column
+
+
+class DeletedAccount(SQLModel, table=True):
+    """A user who is not let in again, known by nothing but a keyed hash of issuer and subject (`queries.accounts`)."""
+
+    __tablename__ = "deleted_accounts"
+
+    hash: bytes = TableField(sa_column=Column(LargeBinary, primary_key=True))
+    deleted_at: datetime = TableField(sa_column=instant_column(now=True))
 
 
 class AccountQuery(Input):
@@ -27,7 +39,7 @@ class AccountRead(Output):
     subject: Annotated[str, Field(description="Name of the user there.")]
     email: Annotated[str | None, Field(description="E-mail, if the identity provider gave it.")]
     display_name: Annotated[str | None, Field(description="What to call the person.")]
-    role: Annotated[UserRole, Field(description="Role, as the identity provider has it.")]
+    role: Annotated[UserRole, Field(description="Role; `admin` until the token that gave it ends.")]
     created_at: Annotated[datetime, Field(description="First seen.")]
     suspended_at: Annotated[datetime | None, Field(description="When the account was suspended.")]
     open_todos: Annotated[int, Field(description="Open todos.")]

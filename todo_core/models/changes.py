@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 from sqlalchemy import (
@@ -97,6 +97,8 @@ class IdempotencyKey(SQLModel, table=True):
 
 Entity = Literal["todo", "list", "tag", "token", "user", "account"]
 """The kinds of rows that a change can touch."""
+OWN_ACCOUNT: Final = "own account"
+"""Stands beside the kinds of rows for one account: what an admin did to it, its person may see."""
 ChangeId = Annotated[Id, Field(description="Id of the change, as every write returns it.")]
 
 

@@ -6,7 +6,18 @@ from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
-from sqlalchemy import CheckConstraint, Column, LargeBinary, Text, UniqueConstraint, column, func
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    column,
+    func,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
@@ -23,6 +34,13 @@ class ApiToken(SQLModel, table=True):
         UniqueConstraint("user_id", "id"),
         UniqueConstraint("hash"),
         CheckConstraint(func.char_length(column("name")).between(1, 100), name="name_length"),
+        ForeignKeyConstraint(
+            ["user_id", "made_by"],
+            ["api_tokens.user_id", "api_tokens.id"],
+            name="fk_api_tokens_made_by",
+            ondelete="CASCADE",
+        ),
+        Index("ix_api_tokens_made_by", "user_id", "made_by", postgresql_where=column("made_by").is_not(None)),
     )
 
     id: int = TableField(sa_column=id_column())
@@ -37,6 +55,8 @@ class ApiToken(SQLModel, table=True):
     last_used_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
     """To the minute: a later use within it writes nothing."""
     revoked_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
+    made_by: int | None = TableField(sa_type=BigInteger)
+    """The API token that made it, which it does not outlive; null if a person or the command line did."""
 
 
 TokenId = Annotated[Id, Field(description="Id of the token.")]
@@ -54,7 +74,8 @@ class TokenCreate(Input):
         list[Scope], Field(min_length=1, max_length=4, description="What it may do; at most what you may do.")
     ] = Field(default_factory=_default_scopes)
     expires_in_days: Annotated[
-        Annotated[int, Field(ge=1, le=3650)] | None, Field(description="Days until it expires; null never.")
+        Annotated[int, Field(ge=1, le=3650)] | None,
+        Field(description="Days until it expires; null never, but not after the token that makes it."),
     ] = 90
 
 
@@ -69,6 +90,7 @@ class TokenRead(Output):
     expires_at: Annotated[datetime | None, Field(description="When it expires.")]
     last_used_at: Annotated[datetime | None, Field(description="Last use, to the minute.")]
     revoked_at: Annotated[datetime | None, Field(description="When it was revoked.")]
+    made_by: Annotated[int | None, Field(description="The API token that made it, with which it is revoked.")]
 
 
 class TokenCreated(TokenRead):

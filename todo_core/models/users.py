@@ -50,7 +50,7 @@ class User(SQLModel, table=True):
     subject: str = TableField(sa_type=Text)
     """The user's id there."""
     role: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "user"})
-    """The role of the latest token that gave one."""
+    """The role of the latest token that gave one; `queries.roles` says whether `admin` counts."""
     email: str | None = TableField(sa_type=Text)
     """The address of the latest token that gave one."""
     display_name: str | None = TableField(sa_type=Text)
@@ -66,6 +66,10 @@ class User(SQLModel, table=True):
     default_list_id: int | None = TableField(sa_type=BigInteger)
     changes_deleted_through: int = TableField(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
     """The latest change that the purge deleted; 0 while all are kept."""
+    role_until: datetime | None = TableField(sa_column=instant_column(nullable=True))
+    """When the token that gave the role ends, and `admin` with it. It means nothing for users of the command line."""
+    role_issued_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
+    """When the latest token that said something of the role was issued: an older one does not count."""
 
 
 def _known_locale(tag: str) -> str:
@@ -114,7 +118,7 @@ class ProfileRead(Output):
     id: Annotated[int, Field(description="Id of the user.")]
     display_name: Annotated[str | None, Field(description="What to call the person.")]
     email: Annotated[str | None, Field(description="E-mail, if the identity provider gave it.")]
-    role: Annotated[UserRole, Field(description="Role, as the identity provider has it.")]
+    role: Annotated[UserRole, Field(description="Role; `admin` until the token that gave it ends.")]
     time_zone: Annotated[str, Field(description="IANA time zone.")]
     locale: Annotated[str, Field(description="BCP 47 language tag.")]
     week_start: Annotated[WeekStart, Field(description=WEEK_WORDS)]

@@ -10,6 +10,7 @@ from typing import Final
 
 import orjson
 
+from todo_core.boundary import recording
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.results import Changed, Done, Found, Page, Touched
 from todo_core.errors import Conflict, NotForApps, NotFound
@@ -48,8 +49,16 @@ async def suspend(tx: Tx, user_id: int) -> Changed[AccountRead]:
     formerly=("accounts.suspend", False),
 )
 async def reactivate(tx: Tx, user_id: int) -> Changed[AccountRead]:
-    """Let a suspended account in again. Its tokens work as before."""
-    return await _set_suspended(tx, user_id, False)
+    """Let a suspended account in again. Its tokens work as before, and its person can read what happened to it."""
+    account = await _read_other(tx, user_id)
+    if orjson.loads(account)["suspended_at"] is None:
+        return Changed([Done(account, changed=False)])
+    await tx.rows(queries.ACT_FOR, account=user_id)
+    reactivated = await _set_suspended(tx, user_id, False)
+    for entry in reactivated.touched:
+        await _tell(tx, entry)
+    await tx.rows(queries.ACT_FOR, account=tx.caller.principal.user_id)
+    return reactivated
 
 
 async def _set_suspended(tx: Tx, user_id: int, suspended: bool) -> Changed[AccountRead]:
@@ -62,11 +71,41 @@ async def _set_suspended(tx: Tx, user_id: int, suspended: bool) -> Changed[Accou
     return Changed([Done(after)], [Touched("account", user_id, _recorded(before), _recorded(after))])
 
 
+async def _tell(tx: Tx, entry: Touched) -> None:
+    """Record for the person of an account that it was suspended, and is no longer.
+
+    Both only now: who is suspended can read nothing, and a write that is still running would keep the admin waiting.
+
+    Args:
+        tx: The transaction, which acts for the person.
+        entry: The account, as it was let in again.
+    """
+    assert entry.before is not None  # the account was there
+    for name, before, after in (
+        ("accounts.suspend", entry.after, entry.before),
+        ("accounts.reactivate", entry.before, entry.after),
+    ):
+        await tx.rows(
+            queries.TELL,
+            account=entry.id,
+            operation=name,
+            via=tx.caller.via,
+            client=None,
+            token_id=None,
+            undoes=None,
+            **recording.columns([Touched(entry.entity, entry.id, before, after)]),
+        )
+
+
 @operation(effect="changes", scope="admin", raises=(NotForApps, NotFound, Conflict), destructive=True, for_apps=False)
 async def delete(tx: Tx, user_id: int) -> Changed[AccountRead]:
-    """Delete an account with everything in it, for good. It cannot be undone."""
+    """Delete an account with everything in it, for good. It cannot be undone.
+
+    With `TODO_DELETION_IS_FINAL`, whoever it was is not let in again.
+    """
     before = _recorded(await _read_other(tx, user_id))
-    if await tx.row(queries.DELETE, id=user_id) is None:  # another admin was faster
+    if await tx.row(queries.DELETE, id=user_id, final=tx.core.settings.deletion_is_final) is None:
+        # Another admin was faster.
         raise NotFound(_NO_ACCOUNT)
     return Changed([Done(before)], [Touched("account", user_id, before, json_text({"deleted": True}))])
 

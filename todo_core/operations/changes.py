@@ -15,26 +15,30 @@ from todo_core.queries import changes as queries
 from todo_core.queries import reverting
 from todo_core.rules.reverting.entries import Entries
 from todo_core.rules.reverting.steps import can_revert, revert
+from todo_core.rules.showing import shown_to
 
 
 @operation(effect="reads", scope="todos:read", raises=(HistoryDeleted,))
 async def list_(tx: Tx, query: ChangeFilter) -> Feed[ChangeRead]:
-    """List what changed: by whom, when, before and after.
+    """List what changed: by whom, when, before and after, of the rows that your scopes cover.
 
     With `since`, everything after that change in the order it was committed, nothing missed: the
     answer names the `since` of the next call. Without it, the latest first.
     """
-    row = await tx.one(queries.LATEST if query.since is None else queries.SINCE, limit=query.limit, since=query.since)
+    shown = shown_to(tx.caller)
+    statement = queries.LATEST if query.since is None else queries.SINCE
+    row = await tx.one(statement, limit=query.limit, since=query.since, shown=shown)
     if query.since is not None and query.since < row["deleted_through"]:
-        raise HistoryDeleted(await tx.value(queries.NEWEST) or row["deleted_through"])
+        newest = await tx.value(queries.NEWEST, shown=shown)
+        raise HistoryDeleted(max(newest or 0, row["deleted_through"]))
     last = row["last"] if row["last"] is not None else query.since
     return Feed(row["rows"], query.limit, row["more"], None if last is None else str(last))
 
 
 @operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
 async def get(tx: Tx, change_id: int) -> Found[ChangeRead]:
-    """Read one change, with every row it touched before and after."""
-    row = await tx.row(queries.ONE, id=change_id)
+    """Read one change, with every row it touched before and after that your scopes cover."""
+    row = await tx.row(queries.ONE, id=change_id, shown=shown_to(tx.caller))
     if row is None:
         raise await _absent(tx, change_id)
     return Found(row["row"])
@@ -50,9 +54,12 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     entries = Entries(await tx.rows(reverting.ENTRIES, id=change_id))
     if not entries:
         raise await _absent(tx, change_id)
+    is_possible, shown = can_revert(entries), shown_to(tx.caller)
+    if not is_possible and not await tx.rows(queries.ONE, id=change_id, shown=shown):
+        raise await _absent(tx, change_id)
     if (undone_by := entries.undone_by) is not None:
         raise UndoRefused("It is undone already.", extra={"undone_by": undone_by})
-    if not can_revert(entries):
+    if not is_possible:
         raise UndoRefused("A change to an API token or an account cannot be undone; make the change you want.")
     try:
         reverted = await revert(tx, entries)

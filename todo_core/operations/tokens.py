@@ -1,40 +1,48 @@
-"""API tokens: make, list, revoke."""
+"""API tokens: make, list, rotate, revoke."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
+from typing import Any
 
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Done, Page, Touched
-from todo_core.errors import InsufficientScope, NotForApps, NotFound, NotOwner
+from todo_core.errors import (
+    Conflict,
+    InsufficientScope,
+    NotForApps,
+    NotFound,
+    NotOwner,
+    Unauthenticated,
+)
 from todo_core.identity import api_tokens
+from todo_core.identity.scopes import Scope
 from todo_core.models.tokens import TokenCreate, TokenCreated, TokenRead
 from todo_core.queries import tokens as queries
+from todo_core.storage.database import Row
 
 
 @operation(effect="changes", scope="profile", raises=(InsufficientScope, NotForApps), idempotent=False, for_apps=False)
 async def create(tx: Tx, wanted: TokenCreate) -> Changed[TokenCreated]:
     """Make an API token. The token is in this answer and never shown again.
 
+    An API token makes none that outlives it: the new one ends with it at the latest, and is revoked with it.
     An app that acts for the user may not: the token would outlive what the app was allowed.
     """
-    for scope in wanted.scopes:
-        if not tx.caller.may(scope):
-            raise InsufficientScope(scope)
-    token = api_tokens.generate()
-    expires = None
+    expires_at = None
     if wanted.expires_in_days is not None:
-        expires = tx.core.clock().astimezone(UTC) + timedelta(days=wanted.expires_in_days)
-    row = await tx.one(
-        queries.CREATE,
-        name=wanted.name,
-        hint=api_tokens.hint(token),
-        hash=api_tokens.digest(token),
-        scopes=list(dict.fromkeys(wanted.scopes)),
-        expires_at=expires,
+        expires_at = tx.core.clock().astimezone(UTC) + timedelta(days=wanted.expires_in_days)
+    return await _make(
+        tx,
+        {
+            "name": wanted.name,
+            "scopes": list(dict.fromkeys(wanted.scopes)),
+            "expires_at": expires_at,
+            "made_by": tx.caller.principal.token_id,
+        },
     )
-    return Changed([Done(row["row"])], [Touched("token", row["id"], None, row["row"])], secret=token)
 
 
 @operation(effect="reads", scope="profile", raises=(NotForApps,), for_apps=False)
@@ -44,11 +52,67 @@ async def list_(tx: Tx) -> Page[TokenRead]:
     return Page(row["rows"], row["total"], row["total"], None)
 
 
+@operation(
+    effect="changes",
+    scope="profile",
+    raises=(InsufficientScope, NotForApps, NotFound, NotOwner, Conflict),
+    destructive=True,
+    idempotent=False,
+    for_apps=False,
+)
+async def rotate(tx: Tx, token_id: int) -> Changed[TokenCreated]:
+    """Give an API token a new secret: make one with its name, scopes and expiry, and revoke it with what it made.
+
+    The new token is in this answer and never shown again. A token cannot do so to itself: whoever finds it
+    could keep its user from ending it.
+    """
+    if token_id == (me := tx.caller.principal.token_id):
+        raise Conflict("A token cannot rotate itself: do it signed in, or with `todo-mcp token rotate`.")
+    old = await tx.row(queries.ONE, id=token_id)
+    if old is None:
+        raise (await missing(tx, "token", [token_id]))[token_id]
+    if not old["is_live"]:
+        raise Conflict("This token is revoked or has expired; make a new one.")
+    heir = {name: old[name] for name in ("name", "scopes", "expires_at")}
+    made = await _make(tx, heir | {"made_by": old["made_by"] if me is None else me})
+    revoked = _touched(await tx.rows(queries.REVOKE, id=token_id))
+    return Changed(made.results, [*made.touched, *revoked], secret=made.secret)
+
+
 @operation(effect="changes", scope="profile", raises=(NotForApps, NotFound, NotOwner), destructive=True, for_apps=False)
 async def revoke(tx: Tx, token_id: int) -> Changed[TokenRead]:
-    """Revoke an API token. It stops working at once, everywhere, for good; a repeat changes nothing."""
-    row = await tx.row(queries.REVOKE, id=token_id)
-    if row is None:
+    """Revoke an API token and every token that was made with it. They stop working at once, everywhere, for good.
+
+    A repeat changes nothing.
+    """
+    rows = await tx.rows(queries.REVOKE, id=token_id)
+    if not rows:
         raise (await missing(tx, "token", [token_id]))[token_id]
-    done = Done.of(row["before"], row["after"])
-    return Changed([done], [Touched("token", token_id, row["before"], row["after"])] if done.changed else [])
+    return Changed([Done.of(rows[0]["before"], rows[0]["after"])], _touched(rows))
+
+
+async def _make(tx: Tx, values: Mapping[str, Any]) -> Changed[TokenCreated]:
+    """Make an API token.
+
+    Args:
+        tx: The transaction.
+        values: `name`, `scopes`, `expires_at`, and `made_by`, the token that makes it or None.
+
+    Raises:
+        InsufficientScope: The caller may not do what the token could.
+        Unauthenticated: The token that makes it does not work any more.
+    """
+    scopes: list[Scope] = values["scopes"]
+    for scope in scopes:
+        if not tx.caller.may(scope):
+            raise InsufficientScope(scope)
+    token = api_tokens.generate()
+    row = await tx.row(queries.CREATE, hint=api_tokens.hint(token), hash=api_tokens.digest(token), **values)
+    if row is None:
+        raise Unauthenticated(presented=True)
+    return Changed([Done(row["row"])], [Touched("token", row["id"], None, row["row"])], secret=token)
+
+
+def _touched(rows: Sequence[Row]) -> list[Touched]:
+    """Return the tokens that `queries.REVOKE` revoked."""
+    return [Touched("token", row["id"], row["before"], row["after"]) for row in rows if row["after"] is not None]

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    cast,
     delete,
     func,
     literal_column,
@@ -21,17 +22,24 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert
 
 from todo_core.identity.issuers import OPERATOR_ISSUER
-from todo_core.models.accounts import AccountRead
+from todo_core.models.accounts import AccountRead, DeletedAccount
+from todo_core.models.installation import Installation
 from todo_core.models.todos import Todo
 from todo_core.models.tokens import ApiToken
 from todo_core.models.users import User
+from todo_core.queries.changes import recorded_for
+from todo_core.queries.roles import role_now
+from todo_core.queries.tokens import is_live
 from todo_core.storage.statements import Statement, json_object, parameter
 
 _user = User.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _todo = Todo.__table__  # type: ignore[attr-defined]
 _token = ApiToken.__table__  # type: ignore[attr-defined]
+_deleted_account = DeletedAccount.__table__  # type: ignore[attr-defined]
+_installation = Installation.__table__  # type: ignore[attr-defined]
 _people = _user.c.issuer != OPERATOR_ISSUER
 """Not the command line's own account: nobody sees it, suspends it or deletes it."""
 _is_it = and_(_people, _user.c.id == parameter("id", BigInteger()))
@@ -50,22 +58,32 @@ def _counted(accounts: FromClause) -> tuple[ColumnElement[Any], FromClause]:
     )
     tokens = (
         select(func.count().label("live"))
-        .where(
-            _token.c.user_id == accounts.c.id,
-            _token.c.revoked_at.is_(None),
-            or_(_token.c.expires_at.is_(None), _token.c.expires_at > func.now()),
-        )
+        .where(_token.c.user_id == accounts.c.id, is_live(_token.c))
         .lateral("its_tokens")
     )
     read = json_object(
         AccountRead,
         accounts.c,
+        role=role_now(accounts.c),
         open_todos=todos.c.open,
         done_todos=todos.c.done,
         trashed_todos=todos.c.trashed,
         live_tokens=tokens.c.live,
     )
     return read, accounts.join(todos, true()).join(tokens, true())
+
+
+def account_hash(issuer: ColumnElement[str], subject: ColumnElement[str]) -> ColumnElement[bytes]:
+    """Return the keyed hash by which an account that was deleted for good is known, 32 bytes.
+
+    SHA-256 over the key of the installation and the SHA-256 of issuer and subject: its length is fixed, so nothing can
+    be appended. Without the key, nobody can try names.
+    """
+    key = select(_installation.c.cursor_key).scalar_subquery()
+    nul = func.decode(literal_column("'00'"), literal_column("'hex'"))
+    name = [func.convert_to(part, literal_column("'UTF8'")) for part in (issuer, subject)]
+    hashed: ColumnElement[bytes] = func.sha256(key.op("||")(func.sha256(name[0].op("||")(nul).op("||")(name[1]))))
+    return hashed
 
 
 _status = parameter("status", Text())
@@ -105,5 +123,32 @@ SUSPEND = Statement(
 )
 """Suspend the account with an `id`, or reactivate it where `suspended` is false; no row if it is so already."""
 
-DELETE = Statement(delete(_user).where(_is_it).returning(_user.c.id))
-"""Delete the account with an `id`, and by foreign keys all that is in it."""
+_deleted = delete(_user).where(_is_it).returning(_user.c.id, _user.c.issuer, _user.c.subject).cte("deleted")
+_kept = (
+    insert(_deleted_account)
+    .from_select(
+        ["hash"],
+        select(account_hash(_deleted.c.issuer, _deleted.c.subject)).where(parameter("final", Boolean())),
+    )
+    .on_conflict_do_nothing()
+    .cte("kept")
+)
+DELETE = Statement(select(_deleted.c.id).add_cte(_kept))
+"""Delete the account with an `id`, and by foreign keys all that is in it.
+
+`final`: whether to keep a keyed hash of its issuer and subject, by which it is not let in again.
+"""
+
+_account = parameter("account", BigInteger())
+ACT_FOR = Statement(
+    select(func.set_config("app.user_id", cast(_account, Text()), True), func.pg_advisory_xact_lock(_account))
+)
+"""Write into the record of the user `account` from here on, and wait for the user's own writes: changes have their ids
+in the order of commits."""
+
+TELL = Statement(recorded_for(_account))
+"""Record a change of an account for its person, the user `account`, after `ACT_FOR`.
+
+`operation`: its name. `via`: the transport. `client`, `token_id` and `undoes`: null. `entities`, `entity_ids`,
+`befores` and `afters`: the account, with its state before and after, as in `RECORD`.
+"""

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    any_,
     case,
     column,
     func,
@@ -21,10 +22,11 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSON, aggregate_order_by
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, aggregate_order_by
 
-from todo_core.models.changes import Change, ChangedRow, ChangeEntry, ChangeRead
+from todo_core.models.changes import OWN_ACCOUNT, Change, ChangedRow, ChangeEntry, ChangeRead
 from todo_core.models.users import User
+from todo_core.queries.roles import is_admin
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _change = Change.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -61,10 +63,42 @@ _OPERATION = case(
     else_=_change.c.operation,
 )
 """What happened, by its own verb: older versions recorded these pairs under one name each (decision 21)."""
+_admin = _user.alias("admin")
+_shown = parameter("shown", ARRAY(Text()))
+_i_am_admin = select(is_admin(_admin.c)).where(_admin.c.id == _me).scalar_subquery()
+
+
+def _is_shown(touched: Any) -> ColumnElement[bool]:
+    """Return the condition that the caller may see a row that a change touched; `shown` says which kinds.
+
+    Accounts of others are for admins, and for them only as long as they are.
+    """
+    is_mine = and_(touched.c.entity == literal_column("'account'"), touched.c.entity_id == _me)
+    return or_(
+        and_(
+            touched.c.entity == any_(_shown),
+            or_(touched.c.entity != literal_column("'account'"), touched.c.entity_id == _me, _i_am_admin),
+        ),
+        and_(is_mine, literal_column(f"'{OWN_ACCOUNT}'") == any_(_shown)),
+    )
+
+
+def _shows_something(change: Any) -> ColumnElement[bool]:
+    """Return the condition that the caller may see a row of a change.
+
+    By OFFSET it is asked for each change, by `pk_change_entries`: a join would read the entries of all changes.
+    """
+    touched = _row.alias("touched")
+    seen: Select[Any] = select(literal_column("1")).where(
+        touched.c.user_id == change.c.user_id, touched.c.change_id == change.c.id, _is_shown(touched)
+    )
+    return seen.offset(literal_column("0")).correlate(change).exists()
+
+
 _ENTRY = json_object(ChangeEntry, _row.c, id=_row.c.entity_id)
 _ENTRIES = (
     select(func.coalesce(func.json_agg(aggregate_order_by(_ENTRY, _row.c.number)), literal_column("'[]'::json")))
-    .where(*_of_change(_row))
+    .where(*_of_change(_row), _is_shown(_row))
     .correlate(_change)
     .scalar_subquery()
 )
@@ -73,7 +107,8 @@ _WITH_UNDO = _change.outerjoin(_undo, (_undo.c.user_id == _change.c.user_id) & (
 
 
 def _page(newest_first: bool) -> Statement:
-    rows = select(_READ.label("row"), _change.c.id.label("id")).select_from(_WITH_UNDO).where(mine(Change))
+    rows = select(_READ.label("row"), _change.c.id.label("id")).select_from(_WITH_UNDO)
+    rows = rows.where(mine(Change), _shows_something(_change))
     if newest_first:
         rows = rows.order_by(_change.c.id.desc())
     else:
@@ -81,33 +116,45 @@ def _page(newest_first: bool) -> Statement:
     page = rows.limit(parameter("limit", Integer())).subquery()
     beyond = _change.alias("beyond")
     is_beyond = beyond.c.id < func.min(page.c.id) if newest_first else beyond.c.id > func.max(page.c.id)
-    more = select(literal_column("1")).where(mine(beyond), is_beyond).correlate(page).exists()
+    more: Select[Any] = select(literal_column("1")).where(mine(beyond), is_beyond, _shows_something(beyond))
     return Statement(
         select(
             func.coalesce(func.json_agg(page.c.row), literal_column("'[]'::json")).label("rows"),
             func.max(page.c.id).label("last"),
-            more.label("more"),
+            more.correlate(page).exists().label("more"),
             select(_user.c.changes_deleted_through).where(_user.c.id == _me).scalar_subquery().label("deleted_through"),
         ).select_from(page)
     )
 
 
 LATEST = _page(newest_first=True)
-"""Read the latest changes, newest first, at most `limit` of them. Reads `pk_changes`.
+"""Read the latest changes, newest first, at most `limit` of them. Reads `pk_changes` and `pk_change_entries`.
 
-Columns: `rows`, a JSON array of `ChangeRead`; `last`, the newest change's id; `more`, whether there are older ones;
-`deleted_through`, the latest change that the purge deleted, 0 if none.
+`shown`: the kinds of rows that the caller may see, among them perhaps the caller's own account alone; a change of other
+rows is left out. Columns: `rows`, a JSON array of `ChangeRead`; `last`, the newest change's id; `more`, whether there
+are older ones; `deleted_through`, the latest change that the purge deleted, 0 if none.
 """
 
 SINCE = _page(newest_first=False)
-"""Read the changes after the change `since` in the order of commits, at most `limit`. Columns as in `LATEST`; `more`
-tells whether there are later ones."""
+"""Read the changes after the change `since` in the order of commits, at most `limit`. `shown` and the columns are as in
+`LATEST`; `more` tells whether there are later ones."""
 
-NEWEST = Statement(select(func.max(_change.c.id)).where(mine(Change)))
-"""Read the id of the latest change; null if there is none. Reads `pk_changes`."""
+NEWEST = Statement(
+    select(_change.c.id)
+    .where(mine(Change), _shows_something(_change))
+    .order_by(_change.c.id.desc())
+    .limit(literal_column("1"))
+)
+"""Read the id of the latest change of which the caller may see something; no row if there is none. `shown`: as in
+`LATEST`. Reads `pk_changes` and `pk_change_entries`."""
 
-ONE = Statement(select(_READ.label("row")).select_from(_WITH_UNDO).where(mine(Change), _change.c.id == _id))
-"""Read the change with an `id`, as `ChangeRead`. Reads `pk_changes` and `uq_changes_undoes`."""
+ONE = Statement(
+    select(_READ.label("row"))
+    .select_from(_WITH_UNDO)
+    .where(mine(Change), _change.c.id == _id, _shows_something(_change))
+)
+"""Read the change with an `id`, as `ChangeRead`, if the caller may see something of it. `shown`: as in `LATEST`. Reads
+`pk_changes`, `pk_change_entries` and `uq_changes_undoes`."""
 
 _touching = (
     select(_change.c.id, _change.c.undoes)
@@ -135,7 +182,12 @@ One that still stands comes before one that was itself undone; only the latest `
 """
 
 
-def _entries(change_id: ColumnElement[int], already: ColumnElement[int], source: FromClause | None = None) -> Insert:
+def _entries(
+    user_id: ColumnElement[int],
+    change_id: ColumnElement[int],
+    already: ColumnElement[int],
+    source: FromClause | None = None,
+) -> Insert:
     """Insert entries of a change, from one text for each column of the rows that it touched.
 
     The values in a text have the record separator U+001E between them, as in RFC 7464: JSON never contains it. asyncpg
@@ -143,6 +195,7 @@ def _entries(change_id: ColumnElement[int], already: ColumnElement[int], source:
     value is null.
 
     Args:
+        user_id: Whose change.
         change_id: The change.
         already: How many entries it has.
         source: Where `change_id` comes from, if it is a column.
@@ -154,7 +207,7 @@ def _entries(change_id: ColumnElement[int], already: ColumnElement[int], source:
     entity_id = touched.c.entity_id.cast(BigInteger)
     before, after = touched.c.before.cast(JSON), touched.c.after.cast(JSON)
     values = {
-        "user_id": _me,
+        "user_id": user_id,
         "change_id": change_id,
         "number": already + touched.c.n,
         "entity": touched.c.entity,
@@ -177,23 +230,27 @@ def _list_of(entity: ColumnElement[str], entity_id: ColumnElement[int], state: A
     )
 
 
-_recorded = (
-    insert(_change)
-    .values(
-        user_id=_me,
-        operation=parameter("operation", Text()),
-        via=parameter("via", Text()),
-        client=parameter("client", Text()),
-        token_id=parameter("token_id", BigInteger()),
-        undoes=parameter("undoes", BigInteger()),
-        at=func.statement_timestamp(),
+def recorded_for(user_id: ColumnElement[int]) -> Select[Any]:
+    """Return what records a change of a user, with the rows that it touched; see `RECORD`."""
+    recorded = (
+        insert(_change)
+        .values(
+            user_id=user_id,
+            operation=parameter("operation", Text()),
+            via=parameter("via", Text()),
+            client=parameter("client", Text()),
+            token_id=parameter("token_id", BigInteger()),
+            undoes=parameter("undoes", BigInteger()),
+            at=func.statement_timestamp(),
+        )
+        .returning(_change.c.id)
+        .cte("recorded")
     )
-    .returning(_change.c.id)
-    .cte("recorded")
-)
-RECORD = Statement(
-    select(_recorded.c.id).add_cte(_entries(_recorded.c.id, literal_column("0"), _recorded).cte("entries"))
-)
+    entries = _entries(user_id, recorded.c.id, literal_column("0"), recorded)
+    return select(recorded.c.id).add_cte(entries.cte("entries"))
+
+
+RECORD = Statement(recorded_for(_me))
 """Record a change that is about to be committed with the rows that it touched, and return its id.
 
 `operation`: its name. `via`: the transport, and the tool if there is one. `client`: the client's name for itself.
@@ -202,7 +259,7 @@ RECORD = Statement(
 the values have U+001E between them.
 """
 
-RECORD_MORE = Statement(_entries(_id, parameter("already", BigInteger())))
+RECORD_MORE = Statement(_entries(_me, _id, parameter("already", BigInteger())))
 """Record further rows that the change `id` touched, which has so many entries `already`.
 
 `entities`, `entity_ids`, `befores` and `afters`: the rows, as in `RECORD`.

@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, DateTime, LargeBinary, Text, case, func, insert, literal_column, select, update
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    LargeBinary,
+    Text,
+    and_,
+    case,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.tokens import ApiToken, TokenRead
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _table = ApiToken.__table__  # type: ignore[attr-defined]
+_id = parameter("id", BigInteger())
 _READ = json_object(TokenRead, _table.c)
+
+
+def is_live(tokens: Any) -> ColumnElement[bool]:
+    """Return the condition that an API token works: it is neither revoked nor expired.
+
+    Args:
+        tokens: Columns of `api_tokens`.
+    """
+    return and_(tokens.revoked_at.is_(None), or_(tokens.expires_at.is_(None), tokens.expires_at > func.now()))
+
 
 ALL = Statement(
     select(
@@ -19,15 +47,31 @@ ALL = Statement(
 )
 """Read every API token of the user, oldest first: `rows`, a JSON array of `TokenRead`, and `total`."""
 
+_made_by = parameter("made_by", BigInteger())
+# Locked, so that whoever revokes it comes before or after, and then finds the new one.
+_maker = (
+    select(_table.c.id, _table.c.expires_at)
+    .where(mine(ApiToken), _table.c.id == _made_by, is_live(_table.c))
+    .with_for_update(read=True)
+    .cte("maker")
+)
+_wanted = select(parameter("expires_at", DateTime(timezone=True)).label("expires_at")).subquery("wanted")
+_values = {
+    "user_id": parameter("user_id", BigInteger()),
+    "name": parameter("name", Text()),
+    "hint": parameter("hint", Text()),
+    "hash": parameter("hash", LargeBinary()),
+    "scopes": parameter("scopes", ARRAY(Text)),
+    "expires_at": func.least(_wanted.c.expires_at, _maker.c.expires_at),
+    "made_by": _made_by,
+}
 _created = (
     insert(_table)
-    .values(
-        user_id=parameter("user_id", BigInteger()),
-        name=parameter("name", Text()),
-        hint=parameter("hint", Text()),
-        hash=parameter("hash", LargeBinary()),
-        scopes=parameter("scopes", ARRAY(Text)),
-        expires_at=parameter("expires_at", DateTime(timezone=True)),
+    .from_select(
+        list(_values),
+        select(*(value.label(name) for name, value in _values.items()))
+        .select_from(_wanted.outerjoin(_maker, true()))
+        .where(or_(_made_by.is_(None), _maker.c.id.is_not(None))),
     )
     .returning(_table)
     .cte("created")
@@ -35,11 +79,27 @@ _created = (
 CREATE = Statement(select(_created.c.id, json_object(TokenRead, _created.c).label("row")))
 """Make an API token with a `name` and `scopes`, which ends at `expires_at` or never; `row` is its `TokenRead`.
 
-`hash`: SHA-256 of the token, which is itself not stored. `hint`: the part of it that a person may recognize.
+`hash`: SHA-256 of the token, which is itself not stored. `hint`: the part of it that a person may recognize. `made_by`:
+the API token that makes it, which it does not outlive; no row if that one does not work any more.
 """
 
+_named = select(_table).where(mine(ApiToken), _table.c.id == _id)
+ONE = Statement(
+    _named.with_only_columns(
+        _table.c.name, _table.c.scopes, _table.c.expires_at, _table.c.made_by, is_live(_table.c).label("is_live")
+    ).with_for_update()
+)
+"""Lock the API token with an `id` and read what a token that takes its place has from it, and whether it works."""
+
+_family = select(_table.c.id).where(mine(ApiToken), _table.c.id == _id).cte("family", recursive=True)
+_child = _table.alias("child")
+_family = _family.union(select(_child.c.id).where(mine(_child), _child.c.made_by == _family.c.id))
 _stored = (
-    select(_table).where(mine(ApiToken), _table.c.id == parameter("id", BigInteger())).with_for_update().cte("stored")
+    select(_table)
+    .where(mine(ApiToken), _table.c.id.in_(select(_family.c.id)))
+    .order_by(_table.c.id)
+    .with_for_update()
+    .cte("stored")
 )
 _revoked = (
     update(_table)
@@ -50,8 +110,14 @@ _revoked = (
 )
 REVOKE = Statement(
     select(
+        _stored.c.id,
         json_object(TokenRead, _stored.c).label("before"),
         case((_revoked.c.id.is_not(None), json_object(TokenRead, _revoked.c))).label("after"),
-    ).select_from(_stored.outerjoin(_revoked, _revoked.c.id == _stored.c.id))
+    )
+    .select_from(_stored.outerjoin(_revoked, _revoked.c.id == _stored.c.id))
+    .order_by(_stored.c.id)
 )
-"""Revoke the API token with an `id`: its `TokenRead` before, and after or null if it was revoked already."""
+"""Revoke the API token with an `id`, and what it made, and so on: a row each, the token itself first.
+
+Columns: `id`; its `TokenRead` before, and after or null if it was revoked already. Reads `ix_api_tokens_made_by`.
+"""

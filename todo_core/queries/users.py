@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Date, DateTime, Text, any_, case, column, func, literal, or_, select, tuple_, update
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    DateTime,
+    Text,
+    any_,
+    case,
+    column,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.todos import Todo
 from todo_core.models.users import PATCHABLE, ProfileRead, User
-from todo_core.storage.statements import Statement, json_object, mine, parameter
+from todo_core.queries.roles import role_now
+from todo_core.storage.statements import Columns, Statement, json_object, mine, parameter
 
 _table = User.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _mine = _table.c.id == parameter("user_id", BigInteger())
 
-ONE = Statement(select(json_object(ProfileRead, _table.c).label("row")).where(_mine))
+
+def _read(users: Columns) -> ColumnElement[Any]:
+    """Return rows of users as `ProfileRead`."""
+    return json_object(ProfileRead, users, role=role_now(users))
+
+
+ONE = Statement(select(_read(_table.c).label("row")).where(_mine))
 """Read the user's profile, as `ProfileRead`."""
 
 _todo = Todo.__table__  # type: ignore[attr-defined]
@@ -57,8 +81,8 @@ _revised = (
 REVISE = Statement(
     select(
         _stored.c.id,
-        json_object(ProfileRead, _stored.c).label("before"),
-        case((_revised.c.id.is_not(None), json_object(ProfileRead, _revised.c))).label("after"),
+        _read(_stored.c).label("before"),
+        case((_revised.c.id.is_not(None), _read(_revised.c))).label("after"),
     ).select_from(_stored.outerjoin(_revised, _revised.c.id == _stored.c.id))
 )
 """Set the fields of the user's profile that are in `given` to their values; the others keep theirs.

@@ -6,12 +6,12 @@ Code of two neighbouring versions serves while they run (`docs/decisions/0023-mi
 
 from typing import Final
 
-SCHEMA_STEPS: Final = ("0005", "0005_backfill", "0005_finish")
+SCHEMA_STEPS: Final = ("0006", "0006_backfill", "0006_finish")
 """The revisions of the newest schema, in their order. A test compares them with `migrations/versions/`."""
 
-SCHEMA_REVISION: Final = SCHEMA_STEPS[1]
-"""The first revision that this code serves on. It reads entries as rows only, also those of older changes: it needs the
-backfill. Code that reads both forms serves from the first step on."""
+SCHEMA_REVISION: Final = SCHEMA_STEPS[0]
+"""The first revision that this code serves on. It needs the columns and the role that the first step makes, and nothing
+of the backfill."""
 
 
 class SchemaError(Exception):

@@ -29,7 +29,10 @@ JANITOR_ROLE: Final = "todo_janitor"
 ADMIN_ROLE: Final = "todo_admin"
 """Role of operations on accounts. It reads accounts and counts their rows; it cannot read a todo."""
 
-Role = Literal["todo_app", "todo_janitor", "todo_admin"]
+SIGN_IN_ROLE: Final = "todo_sign_in"
+"""Role of signing in. It alone makes users and writes their roles, each time those of the one that a token names."""
+
+Role = Literal["todo_app", "todo_janitor", "todo_admin", "todo_sign_in"]
 
 RETRYABLE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 """Errors after which the same transaction may succeed: it met another one, or (the last) a migration."""

@@ -23,7 +23,9 @@ WITH one AS (
         users.updated_at AS updated_at,
         users.version AS version,
         users.default_list_id AS default_list_id,
-        users.changes_deleted_through AS changes_deleted_through
+        users.changes_deleted_through AS changes_deleted_through,
+        users.role_until AS role_until,
+        users.role_issued_at AS role_issued_at
     FROM users
     WHERE users.issuer != 'urn:todo-mcp:operator' AND users.id = $1::BIGINT
 )
@@ -36,7 +38,17 @@ SELECT (
             one.subject AS subject,
             one.email AS email,
             one.display_name AS display_name,
-            one.role AS role,
+            CASE
+                WHEN (
+                    one.role = 'admin'
+                    AND (
+                        one.role_until > now()
+                        OR one.issuer IN ('urn:todo-mcp:local', 'urn:todo-mcp:operator')
+                    )
+                )
+                THEN 'admin'
+                ELSE 'user'
+            END AS role,
             one.created_at AS created_at,
             one.suspended_at AS suspended_at,
             its_todos.open AS open_todos,

@@ -30,7 +30,9 @@ WITH page AS (
         users.updated_at AS updated_at,
         users.version AS version,
         users.default_list_id AS default_list_id,
-        users.changes_deleted_through AS changes_deleted_through
+        users.changes_deleted_through AS changes_deleted_through,
+        users.role_until AS role_until,
+        users.role_issued_at AS role_issued_at
     FROM users
     WHERE
         users.issuer != 'urn:todo-mcp:operator'
@@ -51,7 +53,19 @@ SELECT
                         page.subject AS subject,
                         page.email AS email,
                         page.display_name AS display_name,
-                        page.role AS role,
+                        CASE
+                            WHEN (
+                                page.role = 'admin'
+                                AND (
+                                    page.role_until > now()
+                                    OR page.issuer IN (
+                                        'urn:todo-mcp:local', 'urn:todo-mcp:operator'
+                                    )
+                                )
+                            )
+                            THEN 'admin'
+                            ELSE 'user'
+                        END AS role,
                         page.created_at AS created_at,
                         page.suspended_at AS suspended_at,
                         its_todos.open AS open_todos,

@@ -1,11 +1,13 @@
--- Read the latest changes, newest first, at most `limit` of them. Reads `pk_changes`.
+-- Read the latest changes, newest first, at most `limit` of them. Reads `pk_changes` and `pk_change_entries`.
 --
--- Columns: `rows`, a JSON array of `ChangeRead`; `last`, the newest change's id; `more`, whether there are older ones;
--- `deleted_through`, the latest change that the purge deleted, 0 if none.
+-- `shown`: the kinds of rows that the caller may see, among them perhaps the caller's own account alone; a change of other
+-- rows is left out. Columns: `rows`, a JSON array of `ChangeRead`; `last`, the newest change's id; `more`, whether there
+-- are older ones; `deleted_through`, the latest change that the purge deleted, 0 if none.
 --
 -- Parameters:
 --   $1 user_id bigint
---   $2 limit integer
+--   $2 shown text[]
+--   $3 limit integer
 --
 -- Columns:
 --   rows json
@@ -19,7 +21,41 @@ SELECT
     EXISTS (
         SELECT 1
         FROM changes AS beyond
-        WHERE beyond.user_id = $1::BIGINT AND beyond.id < min(anon_1.id)
+        WHERE
+            beyond.user_id = $1::BIGINT
+            AND beyond.id < min(anon_1.id)
+            AND (
+                EXISTS (
+                    SELECT 1
+                    FROM change_entries AS touched
+                    WHERE
+                        touched.user_id = beyond.user_id
+                        AND touched.change_id = beyond.id
+                        AND (
+                            touched.entity = ANY ($2::TEXT[])
+                                AND (
+                                    touched.entity != 'account'
+                                    OR touched.entity_id = $1::BIGINT
+                                    OR (
+                                        SELECT admin.role = 'admin'
+                                        AND (
+                                            admin.role_until > now()
+                                            OR admin.issuer IN (
+                                                'urn:todo-mcp:local', 'urn:todo-mcp:operator'
+                                            )
+                                        ) AS anon_2
+                                        FROM users AS admin
+                                        WHERE admin.id = $1::BIGINT
+                                    )
+                                )
+                            OR touched.entity = 'account'
+                                AND touched.entity_id = $1::BIGINT
+                                AND 'own account' = ANY ($2::TEXT[])
+                        )
+                    LIMIT ALL
+                    OFFSET 0
+                )
+            )
     ) AS more,
     (SELECT users.changes_deleted_through FROM users WHERE users.id = $1::BIGINT) AS deleted_through
 FROM (
@@ -104,13 +140,67 @@ FROM (
                         WHERE
                             change_entries.user_id = changes.user_id
                             AND change_entries.change_id = changes.id
+                            AND (
+                                change_entries.entity = ANY ($2::TEXT[])
+                                    AND (
+                                        change_entries.entity != 'account'
+                                        OR change_entries.entity_id = $1::BIGINT
+                                        OR (
+                                            SELECT admin.role = 'admin'
+                                            AND (
+                                                admin.role_until > now()
+                                                OR admin.issuer IN (
+                                                    'urn:todo-mcp:local', 'urn:todo-mcp:operator'
+                                                )
+                                            ) AS anon_2
+                                            FROM users AS admin
+                                            WHERE admin.id = $1::BIGINT
+                                        )
+                                    )
+                                OR change_entries.entity = 'account'
+                                    AND change_entries.entity_id = $1::BIGINT
+                                    AND 'own account' = ANY ($2::TEXT[])
+                            )
                     ) AS entries
             ) AS shaped
         ) AS row,
         changes.id AS id
     FROM changes
     LEFT OUTER JOIN changes AS undo ON undo.user_id = changes.user_id AND undo.undoes = changes.id
-    WHERE changes.user_id = $1::BIGINT
+    WHERE
+        changes.user_id = $1::BIGINT
+        AND (
+            EXISTS (
+                SELECT 1
+                FROM change_entries AS touched
+                WHERE
+                    touched.user_id = changes.user_id
+                    AND touched.change_id = changes.id
+                    AND (
+                        touched.entity = ANY ($2::TEXT[])
+                            AND (
+                                touched.entity != 'account'
+                                OR touched.entity_id = $1::BIGINT
+                                OR (
+                                    SELECT admin.role = 'admin'
+                                    AND (
+                                        admin.role_until > now()
+                                        OR admin.issuer IN (
+                                            'urn:todo-mcp:local', 'urn:todo-mcp:operator'
+                                        )
+                                    ) AS anon_2
+                                    FROM users AS admin
+                                    WHERE admin.id = $1::BIGINT
+                                )
+                            )
+                        OR touched.entity = 'account'
+                            AND touched.entity_id = $1::BIGINT
+                            AND 'own account' = ANY ($2::TEXT[])
+                    )
+                LIMIT ALL
+                OFFSET 0
+            )
+        )
     ORDER BY changes.id DESC
-    LIMIT $2::INTEGER
+    LIMIT $3::INTEGER
 ) AS anon_1

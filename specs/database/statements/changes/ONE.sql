@@ -1,8 +1,10 @@
--- Read the change with an `id`, as `ChangeRead`. Reads `pk_changes` and `uq_changes_undoes`.
+-- Read the change with an `id`, as `ChangeRead`, if the caller may see something of it. `shown`: as in `LATEST`. Reads
+-- `pk_changes`, `pk_change_entries` and `uq_changes_undoes`.
 --
 -- Parameters:
---   $1 user_id bigint
---   $2 id bigint
+--   $1 shown text[]
+--   $2 user_id bigint
+--   $3 id bigint
 --
 -- Columns:
 --   row json
@@ -87,9 +89,64 @@ SELECT (
                 WHERE
                     change_entries.user_id = changes.user_id
                     AND change_entries.change_id = changes.id
+                    AND (
+                        change_entries.entity = ANY ($1::TEXT[])
+                            AND (
+                                change_entries.entity != 'account'
+                                OR change_entries.entity_id = $2::BIGINT
+                                OR (
+                                    SELECT admin.role = 'admin'
+                                    AND (
+                                        admin.role_until > now()
+                                        OR admin.issuer IN (
+                                            'urn:todo-mcp:local', 'urn:todo-mcp:operator'
+                                        )
+                                    ) AS anon_1
+                                    FROM users AS admin
+                                    WHERE admin.id = $2::BIGINT
+                                )
+                            )
+                        OR change_entries.entity = 'account'
+                            AND change_entries.entity_id = $2::BIGINT
+                            AND 'own account' = ANY ($1::TEXT[])
+                    )
             ) AS entries
     ) AS shaped
 ) AS row
 FROM changes
 LEFT OUTER JOIN changes AS undo ON undo.user_id = changes.user_id AND undo.undoes = changes.id
-WHERE changes.user_id = $1::BIGINT AND changes.id = $2::BIGINT
+WHERE
+    changes.user_id = $2::BIGINT
+    AND changes.id = $3::BIGINT
+    AND (
+        EXISTS (
+            SELECT 1
+            FROM change_entries AS touched
+            WHERE
+                touched.user_id = changes.user_id
+                AND touched.change_id = changes.id
+                AND (
+                    touched.entity = ANY ($1::TEXT[])
+                        AND (
+                            touched.entity != 'account'
+                            OR touched.entity_id = $2::BIGINT
+                            OR (
+                                SELECT admin.role = 'admin'
+                                AND (
+                                    admin.role_until > now()
+                                    OR admin.issuer IN (
+                                        'urn:todo-mcp:local', 'urn:todo-mcp:operator'
+                                    )
+                                ) AS anon_1
+                                FROM users AS admin
+                                WHERE admin.id = $2::BIGINT
+                            )
+                        )
+                    OR touched.entity = 'account'
+                        AND touched.entity_id = $2::BIGINT
+                        AND 'own account' = ANY ($1::TEXT[])
+                )
+            LIMIT ALL
+            OFFSET 0
+        )
+    )

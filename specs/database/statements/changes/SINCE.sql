@@ -1,10 +1,11 @@
--- Read the changes after the change `since` in the order of commits, at most `limit`. Columns as in `LATEST`; `more`
--- tells whether there are later ones.
+-- Read the changes after the change `since` in the order of commits, at most `limit`. `shown` and the columns are as in
+-- `LATEST`; `more` tells whether there are later ones.
 --
 -- Parameters:
 --   $1 user_id bigint
---   $2 since bigint
---   $3 limit integer
+--   $2 shown text[]
+--   $3 since bigint
+--   $4 limit integer
 --
 -- Columns:
 --   rows json
@@ -18,7 +19,41 @@ SELECT
     EXISTS (
         SELECT 1
         FROM changes AS beyond
-        WHERE beyond.user_id = $1::BIGINT AND beyond.id > max(anon_1.id)
+        WHERE
+            beyond.user_id = $1::BIGINT
+            AND beyond.id > max(anon_1.id)
+            AND (
+                EXISTS (
+                    SELECT 1
+                    FROM change_entries AS touched
+                    WHERE
+                        touched.user_id = beyond.user_id
+                        AND touched.change_id = beyond.id
+                        AND (
+                            touched.entity = ANY ($2::TEXT[])
+                                AND (
+                                    touched.entity != 'account'
+                                    OR touched.entity_id = $1::BIGINT
+                                    OR (
+                                        SELECT admin.role = 'admin'
+                                        AND (
+                                            admin.role_until > now()
+                                            OR admin.issuer IN (
+                                                'urn:todo-mcp:local', 'urn:todo-mcp:operator'
+                                            )
+                                        ) AS anon_2
+                                        FROM users AS admin
+                                        WHERE admin.id = $1::BIGINT
+                                    )
+                                )
+                            OR touched.entity = 'account'
+                                AND touched.entity_id = $1::BIGINT
+                                AND 'own account' = ANY ($2::TEXT[])
+                        )
+                    LIMIT ALL
+                    OFFSET 0
+                )
+            )
     ) AS more,
     (SELECT users.changes_deleted_through FROM users WHERE users.id = $1::BIGINT) AS deleted_through
 FROM (
@@ -103,13 +138,68 @@ FROM (
                         WHERE
                             change_entries.user_id = changes.user_id
                             AND change_entries.change_id = changes.id
+                            AND (
+                                change_entries.entity = ANY ($2::TEXT[])
+                                    AND (
+                                        change_entries.entity != 'account'
+                                        OR change_entries.entity_id = $1::BIGINT
+                                        OR (
+                                            SELECT admin.role = 'admin'
+                                            AND (
+                                                admin.role_until > now()
+                                                OR admin.issuer IN (
+                                                    'urn:todo-mcp:local', 'urn:todo-mcp:operator'
+                                                )
+                                            ) AS anon_2
+                                            FROM users AS admin
+                                            WHERE admin.id = $1::BIGINT
+                                        )
+                                    )
+                                OR change_entries.entity = 'account'
+                                    AND change_entries.entity_id = $1::BIGINT
+                                    AND 'own account' = ANY ($2::TEXT[])
+                            )
                     ) AS entries
             ) AS shaped
         ) AS row,
         changes.id AS id
     FROM changes
     LEFT OUTER JOIN changes AS undo ON undo.user_id = changes.user_id AND undo.undoes = changes.id
-    WHERE changes.user_id = $1::BIGINT AND changes.id > $2::BIGINT
+    WHERE
+        changes.user_id = $1::BIGINT
+        AND (
+            EXISTS (
+                SELECT 1
+                FROM change_entries AS touched
+                WHERE
+                    touched.user_id = changes.user_id
+                    AND touched.change_id = changes.id
+                    AND (
+                        touched.entity = ANY ($2::TEXT[])
+                            AND (
+                                touched.entity != 'account'
+                                OR touched.entity_id = $1::BIGINT
+                                OR (
+                                    SELECT admin.role = 'admin'
+                                    AND (
+                                        admin.role_until > now()
+                                        OR admin.issuer IN (
+                                            'urn:todo-mcp:local', 'urn:todo-mcp:operator'
+                                        )
+                                    ) AS anon_2
+                                    FROM users AS admin
+                                    WHERE admin.id = $1::BIGINT
+                                )
+                            )
+                        OR touched.entity = 'account'
+                            AND touched.entity_id = $1::BIGINT
+                            AND 'own account' = ANY ($2::TEXT[])
+                    )
+                LIMIT ALL
+                OFFSET 0
+            )
+        )
+        AND changes.id > $3::BIGINT
     ORDER BY changes.id
-    LIMIT $3::INTEGER
+    LIMIT $4::INTEGER
 ) AS anon_1

@@ -21,7 +21,8 @@ SELECT
                         api_tokens.created_at AS created_at,
                         api_tokens.expires_at AS expires_at,
                         api_tokens.last_used_at AS last_used_at,
-                        api_tokens.revoked_at AS revoked_at
+                        api_tokens.revoked_at AS revoked_at,
+                        api_tokens.made_by AS made_by
                 ) AS shaped
             )
             ORDER BY api_tokens.id

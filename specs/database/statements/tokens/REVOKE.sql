@@ -1,14 +1,26 @@
--- Revoke the API token with an `id`: its `TokenRead` before, and after or null if it was revoked already.
+-- Revoke the API token with an `id`, and what it made, and so on: a row each, the token itself first.
+--
+-- Columns: `id`; its `TokenRead` before, and after or null if it was revoked already. Reads `ix_api_tokens_made_by`.
 --
 -- Parameters:
 --   $1 user_id bigint
 --   $2 id bigint
 --
 -- Columns:
+--   id bigint
 --   before json
 --   after json
 
-WITH
+WITH RECURSIVE
+    family(id) AS (
+        SELECT api_tokens.id AS id
+        FROM api_tokens
+        WHERE api_tokens.user_id = $1::BIGINT AND api_tokens.id = $2::BIGINT
+        UNION
+        SELECT child.id AS id
+        FROM api_tokens AS child, family
+        WHERE child.user_id = $1::BIGINT AND child.made_by = family.id
+    ),
     stored AS (
         SELECT
             api_tokens.id AS id,
@@ -20,9 +32,11 @@ WITH
             api_tokens.created_at AS created_at,
             api_tokens.expires_at AS expires_at,
             api_tokens.last_used_at AS last_used_at,
-            api_tokens.revoked_at AS revoked_at
+            api_tokens.revoked_at AS revoked_at,
+            api_tokens.made_by AS made_by
         FROM api_tokens
-        WHERE api_tokens.user_id = $1::BIGINT AND api_tokens.id = $2::BIGINT
+        WHERE api_tokens.user_id = $1::BIGINT AND api_tokens.id IN (SELECT family.id FROM family)
+        ORDER BY api_tokens.id
         FOR UPDATE
     ),
     revoked AS (
@@ -43,9 +57,11 @@ WITH
             api_tokens.created_at,
             api_tokens.expires_at,
             api_tokens.last_used_at,
-            api_tokens.revoked_at
+            api_tokens.revoked_at,
+            api_tokens.made_by
     )
 SELECT
+    stored.id,
     (
         SELECT row_to_json(shaped) AS row_to_json_1
         FROM (
@@ -57,7 +73,8 @@ SELECT
                 stored.created_at AS created_at,
                 stored.expires_at AS expires_at,
                 stored.last_used_at AS last_used_at,
-                stored.revoked_at AS revoked_at
+                stored.revoked_at AS revoked_at,
+                stored.made_by AS made_by
         ) AS shaped
     ) AS before,
     CASE
@@ -73,9 +90,11 @@ SELECT
                     revoked.created_at AS created_at,
                     revoked.expires_at AS expires_at,
                     revoked.last_used_at AS last_used_at,
-                    revoked.revoked_at AS revoked_at
+                    revoked.revoked_at AS revoked_at,
+                    revoked.made_by AS made_by
             ) AS shaped
         )
     END AS after
 FROM stored
 LEFT OUTER JOIN revoked ON revoked.id = stored.id
+ORDER BY stored.id

@@ -13,7 +13,17 @@ SELECT (
             users.id AS id,
             users.display_name AS display_name,
             users.email AS email,
-            users.role AS role,
+            CASE
+                WHEN (
+                    users.role = 'admin'
+                    AND (
+                        users.role_until > now()
+                        OR users.issuer IN ('urn:todo-mcp:local', 'urn:todo-mcp:operator')
+                    )
+                )
+                THEN 'admin'
+                ELSE 'user'
+            END AS role,
             users.time_zone AS time_zone,
             users.locale AS locale,
             users.week_start AS week_start,

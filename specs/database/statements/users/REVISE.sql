@@ -35,7 +35,9 @@ WITH
             users.updated_at AS updated_at,
             users.version AS version,
             users.default_list_id AS default_list_id,
-            users.changes_deleted_through AS changes_deleted_through
+            users.changes_deleted_through AS changes_deleted_through,
+            users.role_until AS role_until,
+            users.role_issued_at AS role_issued_at
         FROM users
         WHERE users.id = $1::BIGINT
         FOR UPDATE
@@ -102,7 +104,9 @@ WITH
             users.updated_at,
             users.version,
             users.default_list_id,
-            users.changes_deleted_through
+            users.changes_deleted_through,
+            users.role_until,
+            users.role_issued_at
     )
 SELECT
     stored.id,
@@ -113,7 +117,17 @@ SELECT
                 stored.id AS id,
                 stored.display_name AS display_name,
                 stored.email AS email,
-                stored.role AS role,
+                CASE
+                    WHEN (
+                        stored.role = 'admin'
+                        AND (
+                            stored.role_until > now()
+                            OR stored.issuer IN ('urn:todo-mcp:local', 'urn:todo-mcp:operator')
+                        )
+                    )
+                    THEN 'admin'
+                    ELSE 'user'
+                END AS role,
                 stored.time_zone AS time_zone,
                 stored.locale AS locale,
                 stored.week_start AS week_start,
@@ -132,7 +146,17 @@ SELECT
                     revised.id AS id,
                     revised.display_name AS display_name,
                     revised.email AS email,
-                    revised.role AS role,
+                    CASE
+                        WHEN (
+                            revised.role = 'admin'
+                            AND (
+                                revised.role_until > now()
+                                OR revised.issuer IN ('urn:todo-mcp:local', 'urn:todo-mcp:operator')
+                            )
+                        )
+                        THEN 'admin'
+                        ELSE 'user'
+                    END AS role,
                     revised.time_zone AS time_zone,
                     revised.locale AS locale,
                     revised.week_start AS week_start,
