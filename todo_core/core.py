@@ -40,6 +40,8 @@ class Core:
     database: Database
     identity: Identity
     limits: Limits
+    secret: bytes = field(repr=False)
+    """The installation's own, which all of its processes share and nobody else knows."""
     cursors: Cursors
     activity: Activity
     purges: Purges
@@ -72,7 +74,7 @@ class Core:
         database = Database(settings, dsn)
         await database.open()
         try:
-            cursors = Cursors(await _cursor_key(database))
+            secret = await _secret(database)
             activity = Activity(database, clock)
             purges = Purges(database, settings.trash_days, settings.history_days)
             limits = Limits(settings)
@@ -84,7 +86,8 @@ class Core:
                 aclosing(identity),
                 readiness.running(),
             ):
-                yield cls(settings, database, identity, limits, cursors, activity, purges, readiness, clock)
+                cursors = Cursors(secret)
+                yield cls(settings, database, identity, limits, secret, cursors, activity, purges, readiness, clock)
         finally:
             await database.close()
 
@@ -94,8 +97,8 @@ _NOT_THERE: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedObjectError, 
 """What PostgreSQL says of a table, of a setting and of the role `todo_app` that are not there."""
 
 
-async def _cursor_key(database: Database) -> bytes:
-    """Read the key that seals cursors.
+async def _secret(database: Database) -> bytes:
+    """Read the installation's secret.
 
     Raises:
         Unavailable: PostgreSQL cannot be reached.
@@ -103,8 +106,8 @@ async def _cursor_key(database: Database) -> bytes:
     """
     try:
         async with database.begin(read_only=True, starting=True) as transaction:
-            key: bytes = await transaction.value(queries.CURSOR_KEY)
-            return key
+            secret: bytes = await transaction.value(queries.CURSOR_KEY)
+            return secret
     except Unavailable as error:
         if isinstance(error.__cause__, _NOT_THERE):
             raise ConfigurationError(_NO_TABLES) from error

@@ -45,6 +45,8 @@ IS_NEW: Final = place(SCHEMA_REVISION).schema > place(RELEASES[-1]["schema"]).sc
 ROLLED, FINISHED = (goal(), goal(finish=True)) if IS_NEW else (BACKFILL, FINISH)
 TODOS: Final = 2_000
 """Todos that are there before."""
+REPEATED: Final = 40
+"""Requests that are sent to both versions at once."""
 SLOWEST: Final = 2.0
 """Seconds that an answer may take on a busy machine; a migration keeps it waiting for one of them at most."""
 
@@ -279,6 +281,35 @@ async def test_old_and_new_code_serve_one_database_through_a_migration_without_a
 
     assert "use a newer one" in sentence(await to_thread.run_sync(old.run, "serve"), 1)
     assert (await to_thread.run_sync(old.run, "migrate", "--check")).returncode == 1
+
+
+@pytest.mark.requirement("SA1", "SA4")
+async def test_a_request_that_is_sent_to_both_versions_at_once_happens_once(versions: list[Program]) -> None:
+    old, new = versions
+    headers = {"Authorization": f"Bearer {(await run(old, 'token', 'create')).strip()}"}
+    await run(new, "migrate")
+    answers: dict[str, list[httpx2.Response]] = {f"key-{number}": [] for number in range(REPEATED)}
+
+    async def send(http: httpx2.AsyncClient, key: str) -> None:
+        answers[key].append(await http.post("/api/v1/todos", json={"title": key}, headers={"Idempotency-Key": key}))
+
+    async with AsyncExitStack() as stack:
+        servers = [await stack.enter_async_context(served(program)) for program in versions]
+        clients = [httpx2.AsyncClient(base_url=server.url, headers=headers, timeout=30) for server in servers]
+        for client in clients:
+            await stack.enter_async_context(client)
+        for key in answers:
+            async with anyio.create_task_group() as tasks:
+                for client in clients:
+                    tasks.start_soon(send, client, key)
+        changes = (await clients[1].get(f"/api/v1/changes?limit={REPEATED}")).json()["items"]
+
+    for pair in answers.values():
+        assert {answer.status_code for answer in pair} in ({201}, {201, 409})
+        assert len({answer.json()["id"] for answer in pair if answer.status_code == 201}) == 1
+    titles = sorted(title for _, title in await titles_in(old.settings["TODO_DATABASE_URL"]))
+    assert titles == sorted(answers)
+    assert len({change["id"] for change in changes}) == REPEATED
 
 
 @pytest.mark.exhaustive

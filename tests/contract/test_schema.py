@@ -10,8 +10,9 @@ import asyncpg
 import pytest
 
 from tests.contract import markdown
-from tests.contract.project import SPECS
+from tests.contract.project import SPECS, name_of, product_files
 from todo_core.models import METADATA
+from todo_core.storage import locks
 
 pytestmark = pytest.mark.requirement("WR1", "DB3")
 
@@ -243,3 +244,22 @@ async def test_every_role_is_written_down_and_powerless(catalogue: asyncpg.Conne
 
     assert {markdown.code(row["Role"]) for row in markdown.table(SECTIONS["Roles"])} == {row["rolname"] for row in rows}
     assert not any(row["powerful"] for row in rows)
+
+
+# --- locks -------------------------------------------------------------------------------------
+
+
+def test_every_advisory_lock_is_named_in_one_module_and_written_down() -> None:
+    rows = {row["Lock"]: row for row in markdown.table(SECTIONS["Locks"])}
+    takers = {name_of(path): text for path in product_files() if "advisory_xact_lock" in (text := path.read_text())}
+
+    assert {name for name, text in takers.items() if "from todo_core.storage import locks" not in text} == set()
+    assert [rows[name]["Key"] for name in ("Migrations", "Purges")] == [
+        ", ".join(map(str, key)) for key in (locks.MIGRATIONS, locks.PURGES)
+    ]
+    assert sorted(takers) == [
+        "todo_core/queries/idempotency.py",
+        "todo_core/queries/purges.py",
+        "todo_core/schema/turns.py",
+        "todo_core/storage/database.py",
+    ]

@@ -19,6 +19,7 @@ from todo_core.boundary.results import Changed, Done
 from todo_core.boundary.turns import in_turns
 from todo_core.errors import FieldError, IdempotencyKeyReused, RequestInProgress, TodoError
 from todo_core.queries import idempotency as queries
+from todo_core.storage import locks
 from todo_core.storage.database import Transaction
 from todo_core.text import json_text
 
@@ -38,17 +39,24 @@ def _describe(value: object) -> object:
     raise TypeError(f"{type(value).__name__} cannot be part of a request")
 
 
-async def claim(transaction: Transaction, key: str, fingerprint: bytes) -> Changed[Any] | None:
-    """Lock the key and then the user's writes; return the answer that is kept for the key, if there is one.
+async def claim(transaction: Transaction, secret: bytes, key: str, fingerprint: bytes) -> Changed[Any] | None:
+    """Lock the key and then the person's writes; return the answer that is kept for the key, if there is one.
+
+    Args:
+        transaction: The person's, in which nothing is locked yet.
+        secret: The installation's.
+        key: What the client sent.
+        fingerprint: Of the request.
 
     Raises:
         RequestInProgress: A request with this key is running.
         IdempotencyKeyReused: The answer is to a different request.
     """
-    if not await transaction.value(queries.TRY_LOCK, key=key):
+    lock = locks.of_key(secret, transaction.user_id, key)
+    if not await transaction.rows(queries.LOCK, lock=lock, key=key):
         raise RequestInProgress
     kept = await transaction.row(queries.FIND, key=key)
-    if kept is None or kept["reply"] is None:
+    if kept is None:
         return None
     if kept["fingerprint"] != fingerprint:
         raise IdempotencyKeyReused

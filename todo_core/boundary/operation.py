@@ -313,8 +313,9 @@ class Caller:
             fingerprint = b""
             if key is not None:
                 fingerprint = operation.fingerprint(args, kwargs)
-                if (first_answer := await idempotency.claim(transaction, key, fingerprint)) is not None:
-                    return first_answer  # type: ignore[return-value]  # what an operation that changes returns
+                kept = await idempotency.claim(transaction, self.core.secret, key, fingerprint)
+                if kept is not None:
+                    return kept  # type: ignore[return-value]  # what an operation that changes returns
             result = await operation.run(Tx(self, transaction), *args, **kwargs)
             assert isinstance(result, Changed)  # what an operation that changes returns
             result.change_id = await record(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import BigInteger, LargeBinary, Text, func, select
+from sqlalchemy import BigInteger, ColumnElement, LargeBinary, Text, case, false, func, not_, select, true
 from sqlalchemy.dialects.postgresql import JSON, insert
 
 from todo_core.models.changes import IdempotencyKey
+from todo_core.storage import locks
 from todo_core.storage.statements import Statement, mine, parameter
 
 LIFETIME: Final = timedelta(hours=24)
@@ -16,24 +17,30 @@ LIFETIME: Final = timedelta(hours=24)
 
 _kept = IdempotencyKey.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _me, _key = parameter("user_id", BigInteger()), parameter("key", Text())
-_of_key = select(_kept).where(mine(IdempotencyKey), _kept.c.key == _key)
 
-TRY_LOCK = Statement(select(func.pg_try_advisory_xact_lock(func.hashtextextended(_key, _me))))
-"""Lock a user's `key` until the transaction ends; false if another transaction has it."""
+_is_free = func.pg_try_advisory_xact_lock(parameter("lock", BigInteger())).column_valued("free")
+_formerly: ColumnElement[int] = func.hashtextextended(_key, _me)
+_unused_by_older_versions = case(
+    (not_(_is_free), false()),
+    (_formerly.between(0, locks.LARGEST_PERSON), true()),
+    else_=func.pg_advisory_xact_lock_shared(_formerly).is_not(None),
+)
+LOCK = Statement(select(func.pg_advisory_xact_lock(_me)).where(_unused_by_older_versions))
+"""Lock a `key` by its `lock`, then wait for the person's other writes; no row if another transaction has the key.
+
+Servers of the version before know a key by the hash of its text, and answer 409 while somebody has that lock. So it
+is taken too, for one release: shared, for servers of this version are not to meet in it, and never where it is the lock
+of a person's writes, for who sends a key can choose its hash.
+"""
 
 FIND = Statement(
-    select(
-        func.pg_advisory_xact_lock(_me),
-        _of_key.with_only_columns(_kept.c.reply)
-        .where(_kept.c.created_at > func.now() - LIFETIME)
-        .scalar_subquery()
-        .label("reply"),
-        _of_key.with_only_columns(_kept.c.fingerprint).scalar_subquery().label("fingerprint"),
+    select(_kept.c.reply, _kept.c.fingerprint).where(
+        mine(IdempotencyKey), _kept.c.key == _key, _kept.c.created_at > func.now() - LIFETIME
     )
 )
-"""Wait for the user's write lock, then find what is kept under a `key`.
+"""Find the answer that is kept under a `key`, unless it has expired, and the fingerprint of its request.
 
-`reply`: the first answer, unless it has expired. `fingerprint`: of the request that it answers.
+To be run after `LOCK`: a statement that waits for a lock does not see what was committed meanwhile.
 """
 
 _new = insert(IdempotencyKey).values(

@@ -31,6 +31,7 @@ from todo_core.models.tags import Tag
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
 from todo_core.queries.idempotency import LIFETIME
+from todo_core.storage import locks
 from todo_core.storage.statements import Statement, parameter
 
 _todo = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -40,8 +41,7 @@ _answer = IdempotencyKey.__table__  # type: ignore[attr-defined]
 _change = Change.__table__  # type: ignore[attr-defined]
 _user = User.__table__  # type: ignore[attr-defined]
 _INSTANT = DateTime(timezone=True)
-_LOCK: Final = (literal_column("1953457263", Integer), literal_column("1", Integer))
-"""The key of the lock of purges. Keys of two numbers are apart from those of one, which users' writes have."""
+_LOCK: Final = tuple(literal_column(str(number), Integer) for number in locks.PURGES)
 
 TRY_LOCK = Statement(select(func.pg_try_advisory_xact_lock(*_LOCK)))
 """Lock purges until the transaction ends; false if another process has the lock."""

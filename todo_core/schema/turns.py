@@ -16,6 +16,7 @@ import anyio
 import asyncpg
 
 from todo_core.schema import SchemaError
+from todo_core.storage import locks
 from todo_core.storage.dsn import asyncpg_dsn
 
 T = TypeVar("T")
@@ -23,8 +24,6 @@ T = TypeVar("T")
 
 APPLICATION: Final = "todo-mcp migrate"
 """The `application_name` of connections that migrate."""
-_LOCK: Final = (7_302_619, 1)
-"""Key of the advisory lock: of two numbers, a space apart from that of users' writes and of retries, of one."""
 _LOOK_SECONDS: Final = 0.2
 """How often to look who is in the way; a wait for a lock ends after 0.5 s (`migrate.py`)."""
 _SEE_SECONDS: Final = 2.0
@@ -201,7 +200,7 @@ async def _take(lock: asyncpg.Connection[Any]) -> bool:
     """Begin a transaction that has the lock, or none: a transaction that waits would hold a pooler's connection."""
     transaction = lock.transaction()
     await transaction.start()
-    if await lock.fetchval(_TAKE, *_LOCK):
+    if await lock.fetchval(_TAKE, *locks.MIGRATIONS):
         await lock.execute(_KEEP)  # a result that was fetched keeps its snapshot until the next statement
         return True
     await transaction.rollback()

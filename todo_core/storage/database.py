@@ -16,6 +16,7 @@ import asyncpg
 
 from todo_core.errors import Unavailable
 from todo_core.settings import ConfigurationError, Settings
+from todo_core.storage import locks
 from todo_core.storage.dsn import is_behind_pooler
 from todo_core.storage.faults import MISSING, NO_WRITES, RAISED, READ_ONLY, is_fault, log_fault
 from todo_core.storage.statements import Statement
@@ -266,7 +267,7 @@ class Database:
             # A write finds its rows by id: planning it anew each time costs more than running it.
             begin += " SET LOCAL plan_cache_mode = force_generic_plan;"
         if lock:
-            begin += f" SELECT pg_advisory_xact_lock({int(user_id)});"
+            begin += f" SELECT pg_advisory_xact_lock({locks.of_writes(user_id)});"
         try:
             async with nullcontext() if read_only else self._writers:
                 connection = await self._pool.acquire(timeout=self._timeout)

@@ -1,0 +1,44 @@
+"""Name every advisory lock that we take: each kind in a space of its own (`docs/decisions/0030-lock-spaces.md`).
+
+PostgreSQL has two spaces of advisory locks in a database: keys of one `bigint`, and keys of two `integer`. In the
+first, writes of people have the positive numbers and idempotency keys the negative ones. What the program does by
+itself is in the second, where nothing is that belongs to a person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+MIGRATIONS: Final = (7_302_619, 1)
+"""The right to migrate a database."""
+
+PURGES: Final = (1_953_457_263, 1)
+"""The right to purge."""
+
+LARGEST_PERSON: Final = 2**48
+"""Ids of people stay below it: nobody adds so many accounts."""
+
+_IS_KEY: Final = -(2**63)
+"""The sign of a `bigint`."""
+
+
+def of_writes(user_id: int) -> int:
+    """Return the lock under which a person's writes follow each other: the person's id, a positive number."""
+    return int(user_id)
+
+
+def of_key(secret: bytes, user_id: int, key: str) -> int:
+    """Return the lock of a person's idempotency key: a negative number, which the sender of the key cannot know.
+
+    It is a keyed hash (BLAKE2b, RFC 7693). Without the secret nobody finds a key that has the lock of another's.
+
+    Args:
+        secret: The installation's, at most 64 bytes.
+        user_id: Whose key it is.
+        key: What the client sent.
+    """
+    digest = hashlib.blake2b(
+        key.encode(), key=secret, salt=user_id.to_bytes(16, "big"), person=b"idempotency", digest_size=8
+    ).digest()
+    return int.from_bytes(digest, "big", signed=True) | _IS_KEY
