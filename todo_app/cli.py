@@ -6,19 +6,22 @@ Answers go to standard output, everything else to standard error.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Mapping
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import anyio
 import typer
+from typer.main import get_command
 
 from todo_app.output import say, say_json
 from todo_app.running import fail, load, with_database
 from todo_app.token_commands import commands as token_commands
 from todo_app.user_commands import commands as user_commands
-from todo_core.settings import ConfigurationError, Settings
+from todo_core.settings import ENV_FILE, ConfigurationError, Settings
 
 app = typer.Typer(
     name="todo-mcp",
@@ -32,6 +35,44 @@ app.add_typer(token_commands, name="token")
 app.add_typer(user_commands, name="user")
 
 
+def _name_file(path: Path | None) -> None:
+    """Name the file of settings to this process and to those that it starts."""
+    if path is not None:
+        os.environ[ENV_FILE] = str(path)
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        Path | None,
+        typer.Option(
+            "--env-file",
+            envvar=ENV_FILE,
+            exists=True,
+            dir_okay=False,
+            resolve_path=True,
+            callback=_name_file,
+            expose_value=False,
+            help="Read more settings from this file, a NAME=value on each line.",
+        ),
+    ] = None,
+) -> None:
+    """Take the options of every command."""
+
+
+def _command_line() -> Any:
+    """Return the command line as click has it, whose commands each take the options of all."""
+    whole = get_command(app)
+
+    def pass_on(group: Any) -> None:
+        for command in getattr(group, "commands", {}).values():
+            command.params += [option for option in whole.params if "--env-file" in option.opts]
+            pass_on(command)
+
+    pass_on(whole)
+    return whole
+
+
 def main() -> None:
     """Run the command line. Print a mistake of the person as one line, without a traceback."""
     import asyncpg
@@ -42,7 +83,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that `finally` blocks run
     try:
-        app()
+        _command_line()()
     except ConfigurationError as error:
         fail(str(error), 2)
     except TodoError as error:
@@ -65,7 +106,7 @@ def serve(
     """Serve REST, MCP and API docs on one port; PostgreSQL starts by itself if none is configured."""
     from todo_app import serve as server
     from todo_app.application import Address
-    from todo_app.embedded import database_url
+    from todo_app.embedded import opened
     from todo_app.migrating import bring_up
 
     if only not in (None, "rest", "mcp"):
@@ -75,13 +116,15 @@ def serve(
     address.hosts(settings)
     if not address.is_free():
         fail(f"Port {port} of {host} is taken; choose another with --port.", 1)
-    with database_url(settings) as url:
+    with opened(settings) as database:
 
-        async def prepare() -> str:
-            await bring_up(settings, url)
-            return await server.welcome(settings, url, address, only)  # type: ignore[arg-type]  # checked above
+        async def prepare() -> tuple[str, str]:
+            await bring_up(settings, database.url)
+            url = await database.url_of_requests()
+            return url, await server.welcome(settings, url, address, only)  # type: ignore[arg-type]  # checked above
 
-        for line in anyio.run(prepare).split("\n"):
+        url, welcome = anyio.run(prepare)
+        for line in welcome.split("\n"):
             say(line)
         server.run(settings, url, address, only, workers)  # type: ignore[arg-type]
 
@@ -89,9 +132,15 @@ def serve(
 @app.command()
 def stdio() -> None:
     """Serve MCP on standard input and output, for the local user TODO_USER (Claude Desktop and the like)."""
+    from todo_app.migrating import tell
     from todo_app.stdio import serve_stdio
 
-    with_database(serve_stdio, load(), leave_at_once=True)
+    settings = load()
+
+    def tell_place(place: str) -> None:
+        tell(f"serving the todos of {settings.user!r}, in {place}")
+
+    with_database(serve_stdio, settings, leave_at_once=True, tell_place=tell_place)
 
 
 @app.command()
@@ -108,6 +157,7 @@ def migrate(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when behind.")] = False,
     finish: Annotated[bool, typer.Option("--finish", help="Also the step that ends older versions.")] = False,
     to: Annotated[str | None, typer.Option(help="Revision to go to, up or down; `base` takes everything down.")] = None,
+    adopt: Annotated[bool, typer.Option("--adopt", help="Also beside the tables of another program.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a downgrade.")] = False,
 ) -> None:
     """Bring the database to this version's schema, while this version and the one before serve."""
@@ -119,7 +169,7 @@ def migrate(
         raise SystemExit(with_database(migrating.check, load(), migrated=False))
 
     async def work(settings: Settings, url: str) -> int:
-        return await migrating.go(settings, url, to, finish=finish, yes=yes)
+        return await migrating.go(settings, url, to, finish=finish, adopt=adopt, yes=yes)
 
     raise SystemExit(with_database(work, load(), migrated=False))
 

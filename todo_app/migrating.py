@@ -8,7 +8,7 @@ import typer
 
 from todo_app.embedded import is_shared
 from todo_app.output import say
-from todo_core.schema import SchemaError
+from todo_core.schema import OF_OTHERS, SchemaError
 from todo_core.schema.state import Position, current, position
 from todo_core.schema.versions import is_up_to_date, serves, standing
 from todo_core.settings import Settings
@@ -31,7 +31,7 @@ async def bring_up(settings: Settings, url: str) -> None:
         asyncpg.PostgresError: It refuses a connection that is needed before this code can serve.
     """
     finish = settings.database_url is None and not is_shared(settings)
-    revision, is_partly_undone = await position(url)
+    revision, is_partly_undone, is_others = await position(url)
     if is_partly_undone or not is_up_to_date(revision, finish=finish):
         from todo_core.schema.migrate import migrate
 
@@ -41,6 +41,8 @@ async def bring_up(settings: Settings, url: str) -> None:
             if not (serves(revision) or serves(await current(url))):
                 raise
             tell(str(error) if isinstance(error, SchemaError) else _left(error))
+    elif is_others:
+        raise SchemaError(OF_OTHERS)
     elif not serves(revision):
         raise SchemaError(f"The database is at schema {revision}, {standing(revision)}.")
 
@@ -64,7 +66,7 @@ def _told(here: Position) -> str:
     return f"{here.revision or 'empty'} ({how})"
 
 
-async def go(settings: Settings, url: str, to: str | None, *, finish: bool, yes: bool) -> int:
+async def go(settings: Settings, url: str, to: str | None, *, finish: bool, adopt: bool, yes: bool) -> int:
     """Migrate, and print where the database stands then. Return the exit code.
 
     Args:
@@ -72,6 +74,7 @@ async def go(settings: Settings, url: str, to: str | None, *, finish: bool, yes:
         url: The database.
         to: The revision to go to, or None; see `todo_core.schema.migrate`.
         finish: No process of the version before runs any more.
+        adopt: Make our tables beside those of another program.
         yes: Delete without asking what a downgrade deletes.
 
     Raises:
@@ -86,7 +89,7 @@ async def go(settings: Settings, url: str, to: str | None, *, finish: bool, yes:
             raise typer.BadParameter(f"is not a revision; there are {', '.join(known)}", param_hint="--to")
         await _ask(url, to, yes=yes)
     is_finished = settings.database_url is None and not is_shared(settings)
-    await migrate(url, to, finish=finish or is_finished, tell=tell)
+    await migrate(url, to, finish=finish or is_finished, adopt=adopt, tell=tell)
     say(_told(await position(url)))
     return 0
 

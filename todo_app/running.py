@@ -33,20 +33,22 @@ def with_database(
     *,
     migrated: bool = True,
     leave_at_once: bool = False,
+    tell_place: Callable[[str], None] = lambda _: None,
 ) -> T:
     """Run `work` on the configured or the embedded database, and return its result.
 
     Args:
-        work: Takes the configuration and the connection string.
+        work: Takes the configuration and the connection string: of requests, or of the owner if nothing is migrated.
         settings: The configuration.
         migrated: Migrate the database first.
         leave_at_once: Let SIGTERM and SIGINT end the process without waiting for a thread that reads standard input.
+        tell_place: Takes in words where the database is, once it is migrated.
     """
-    from todo_app.embedded import database_url
+    from todo_app.embedded import opened
     from todo_app.migrating import bring_up
 
     with ExitStack() as stack:
-        url = stack.enter_context(database_url(settings))
+        database = stack.enter_context(opened(settings))
         if leave_at_once:
 
             def leave(*_: object) -> None:
@@ -57,9 +59,11 @@ def with_database(
             signal.signal(signal.SIGINT, leave)
 
         async def run() -> T:
-            if migrated:
-                await bring_up(settings, url)
-            return await work(settings, url)
+            if not migrated:
+                return await work(settings, database.url)
+            await bring_up(settings, database.url)
+            tell_place(database.place)
+            return await work(settings, await database.url_of_requests())
 
         return anyio.run(run)
 

@@ -1,4 +1,4 @@
-"""Read the configuration, once, from the environment or a `.env` file.
+"""Read the configuration, once, from the environment and the file that it names, if it names one.
 
 There is no global instance: whoever starts a process makes a `Settings` and passes it on.
 `docs/configuration.md` lists every variable; a test compares it with this file.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -38,6 +38,9 @@ from todo_core.identity.issuers import (
 from todo_core.notations import LARGEST_COST, known_time_zone, parse_limit, parse_networks
 from todo_core.text import strict_json
 
+ENV_FILE: Final = "TODO_ENV_FILE"
+"""Environment variable that names a file of more settings; the option `--env-file` sets it."""
+
 List = Annotated[tuple[str, ...], NoDecode]
 """Comma-separated in the environment."""
 
@@ -61,7 +64,6 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="TODO_",
-        env_file=".env",
         extra="ignore",
         frozen=True,
         env_ignore_empty=True,
@@ -328,16 +330,22 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **overrides: object) -> Settings:
-        """Read the environment and `.env`.
+        """Read the environment, and the file that `TODO_ENV_FILE` names.
 
         Args:
             **overrides: Values that count instead, by field name.
 
         Raises:
-            ConfigurationError: A value is wrong.
+            ConfigurationError: A value is wrong, or the file cannot be read.
         """
+        file = os.environ.get(ENV_FILE) or None
         try:
-            return cls(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+            if file is not None:
+                # pydantic-settings passes over a file that is not there.
+                Path(file).expanduser().read_text(encoding="utf-8")
+            return cls(_env_file=file, _env_file_encoding="utf-8", **overrides)  # type: ignore[arg-type]  # it checks them
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{ENV_FILE} (or --env-file) cannot be read ({type(error).__name__})") from None
         except ValidationError as error:
             raise ConfigurationError("\n".join(_explain(details) for details in error.errors())) from None
 

@@ -85,6 +85,8 @@ def running_in(folder: Path) -> list[int]:
 def short_folder() -> Iterator[Path]:
     """A folder with a path short enough for PostgreSQL's socket; servers left in it are ended."""
     folder = Path(tempfile.mkdtemp(prefix="todo-app-"))
+    if os.geteuid() == 0:  # PostgreSQL runs as another user then, who must get to its data
+        folder.chmod(0o711)
     try:
         yield folder
     finally:

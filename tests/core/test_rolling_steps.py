@@ -716,7 +716,7 @@ async def test_after_a_downgrade_that_is_killed_at_any_statement_the_next_run_go
             assert await catalogue(everybody) | await walls(everybody) == older
         await migrate(url, finish=True)
 
-        assert await position(url) == (NEWEST, False)
+        assert await position(url) == (NEWEST, False, False)
         assert await catalogue(everybody) | await walls(everybody) == whole
         async with connected(everybody) as admin:
             assert await admin.fetchval(_RECORDED) == 1_500
@@ -731,11 +731,11 @@ async def test_a_step_that_is_partly_undone_is_done_again_before_the_next(
     change(folder, NEXT, "DROP FUNCTION IF EXISTS measure_title()", "DROP FUNCTION nothing()")
     with pytest.raises(SchemaError, match=r"The step to \w+ failed \(UndefinedFunctionError\)"):
         await migrate(url, NEWEST, folder=folder)
-    assert await position(url) == (NEXT, True)
+    assert await position(url) == (NEXT, True, False)
 
     await migrate(url, folder=folder)
 
-    assert await position(url) == (BACKFILL, False)
+    assert await position(url) == (BACKFILL, False, False)
     async with connected(url) as admin:
         assert await admin.fetchval("SELECT to_regclass('ix_todos_title_length') IS NOT NULL")
 

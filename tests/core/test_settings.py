@@ -372,14 +372,30 @@ def test_the_usual_name_of_the_database_works_and_ours_wins(monkeypatch: pytest.
     assert ours.get_secret_value() == "postgresql+asyncpg://ours/db"
 
 
-def test_a_file_in_the_working_directory_is_read_and_the_environment_wins(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / ".env").write_text("TODO_USER=from the file\nTODO_TRASH_DAYS=7\nUNRELATED=1\n")
+def test_a_file_that_is_named_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "todo.env").write_text("TODO_USER=from the file\nTODO_TRASH_DAYS=7\nUNRELATED=1\n")
 
-    settings = load(monkeypatch, TODO_USER="from the environment")
+    settings = load(monkeypatch, TODO_ENV_FILE=str(tmp_path / "todo.env"), TODO_USER="from the environment")
 
     assert (settings.user, settings.trash_days) == ("from the environment", 7)
+
+
+@pytest.mark.parametrize("name", [".env", "todo.env", ".env.local"])
+def test_no_file_of_the_working_directory_is_read_unasked(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("DATABASE_URL=postgresql://theirs/db\nTODO_JWT_SECRET=hunter2\n")
+
+    assert Settings.load().database_url is None
+
+
+@pytest.mark.parametrize("content", [None, b"TODO_USER=\xff\n"], ids=["not there", "no text"])
+def test_a_named_file_that_cannot_be_read_is_a_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+) -> None:
+    if content is not None:
+        (tmp_path / "todo.env").write_bytes(content)
+
+    with pytest.raises(ConfigurationError, match=r"^TODO_ENV_FILE \(or --env-file\) cannot be read \(\w+\)$"):
+        load(monkeypatch, TODO_ENV_FILE=str(tmp_path / "todo.env"))
 
 
 def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

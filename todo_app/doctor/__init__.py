@@ -14,6 +14,7 @@ import asyncpg
 
 from todo_app.doctor import roles, schema, server
 from todo_app.doctor.findings import Finding
+from todo_app.embedded import LOGIN
 from todo_app.output import say
 from todo_core.core import utc_now
 from todo_core.errors import Unavailable
@@ -51,11 +52,12 @@ async def _findings(settings: Settings, database_url: str, clock: Callable[[], d
             yield await server.time(connection, clock)
             here = await position(database_url)
             yield schema.migrations(here)
-            if not serves(here.revision):
+            if here.is_others or not serves(here.revision):
                 return
             there = await roles.present(connection)
             async for finding in roles.check(connection, there):
                 yield finding
+            yield await roles.login(connection, LOGIN if settings.database_url is None else None)
             async for finding in schema.check(connection, there, is_partly_undone=here.is_partly_undone):
                 yield finding
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

@@ -25,6 +25,36 @@ SELECT rolname AS name,
 FROM pg_roles r, pg_class c WHERE c.oid = 'public.alembic_version'::regclass AND rolname = ANY ($1::text[])
 """
 
+_LOGIN: Final = """
+SELECT rolname AS name, rolinherit AS inherits, pg_has_role(r.oid, relowner, 'MEMBER') AS owns,
+       rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication AS is_powerful
+FROM pg_roles r, pg_class c WHERE c.oid = 'public.alembic_version'::regclass AND rolname = coalesce($1, current_user)
+"""
+_BETTER_LOGIN: Final = (
+    f"CREATE ROLE todo_login LOGIN NOINHERIT PASSWORD '…'; GRANT {', '.join(SERVED)} TO todo_login;"
+    " TODO_DATABASE_URL with it for `serve` and `stdio`, as it is for `migrate` (docs/database-login.md)"
+)
+
+
+async def login(connection: asyncpg.Connection[Any], name: str | None) -> Finding:
+    """Tell what whoever gets out of the role of requests could do as the role that logs in.
+
+    That role needs no power. One that has some is no fault, for programs that migrate by themselves need it.
+
+    Args:
+        connection: A connection to the database.
+        name: The role that logs in for requests; None: the one of the connection.
+    """
+    row = await connection.fetchrow(_LOGIN, name)
+    if row is None:
+        return Finding(True, "login", f"{name} is made by the next start")
+    if row["owns"] or row["is_powerful"] or row["inherits"]:
+        has = (
+            "owns the tables" if row["owns"] else "has powers" if row["is_powerful"] else "has the rights of its roles"
+        )
+        return Finding(True, "login", f"{row['name']} {has}, which requests do not need; better: {_BETTER_LOGIN}")
+    return Finding(True, "login", f"{row['name']} owns nothing, and has no rights but to take on the roles of requests")
+
 
 async def present(connection: asyncpg.Connection[Any]) -> set[str]:
     """Return those of our roles that are there."""

@@ -10,9 +10,9 @@ import asyncpg
 from todo_app.doctor import mending
 from todo_app.doctor.findings import Finding
 from todo_app.doctor.roles import ROLES
-from todo_core.schema import SCHEMA_REVISION, catalogue
+from todo_core.schema import OF_OTHERS, SCHEMA_REVISION, catalogue
 from todo_core.schema.catalogue import Differences
-from todo_core.schema.state import Position
+from todo_core.schema.state import Position, may_read_revision
 from todo_core.schema.versions import is_newer, serves, standing
 
 SHOWN: Final = 5
@@ -28,6 +28,8 @@ _AHEAD: Final = dict.fromkeys(catalogue.NEEDED, ("missing",)) | {
 def migrations(here: Position) -> Finding:
     """Check that the database is at this program's version of the schema, or at the next, which it also serves."""
     revision = here.revision
+    if here.is_others:
+        return Finding(False, "migrations", OF_OTHERS)
     if serves(revision) and here.is_partly_undone:
         advice = "unless one runs, `todo-mcp migrate` does it again, and `todo-mcp migrate --to` goes on down"
         return Finding(False, "migrations", f"{revision}, which a downgrade has partly undone; {advice}")
@@ -51,6 +53,7 @@ async def check(
         is_partly_undone: Whether a downgrade has undone a part of the last step.
     """
     async with connection.transaction(readonly=True):
+        await may_read_revision(connection)
         differences = await catalogue.differences(connection.fetch, without=set(ROLES) - set(roles))
     is_ahead = bool(differences.pop(catalogue.REVISION).missing)
     # Functions last: those that are too much cannot be dropped before the triggers that run them.

@@ -13,6 +13,12 @@ SCHEMA_REVISION: Final = SCHEMA_STEPS[0]
 """The first revision that this code serves on. It needs the columns and the role that the first step makes, and nothing
 of the backfill."""
 
+OF_OTHERS: Final = (
+    "The database has tables, and none of them is ours. Check TODO_DATABASE_URL; if it is the right one,"
+    " `todo-mcp migrate --adopt` makes ours beside them."
+)
+"""What people are told of a database that is another program's."""
+
 
 class SchemaError(Exception):
     """The schema cannot be brought where it should be. The message says why, and what to do."""

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from todo_core.schema import SchemaError
+from todo_core.schema import OF_OTHERS, SchemaError
 from todo_core.schema.state import Position, current, position
 from todo_core.schema.steps import LOCK_TIMEOUT, Run, drop_policies
 from todo_core.schema.turns import Turn, connect, turn
@@ -85,6 +85,7 @@ async def migrate(
     *,
     finish: bool = False,
     serving: bool = False,
+    adopt: bool = False,
     tell: Callable[[str], None] = lambda _: None,
     folder: Path = MIGRATIONS,
     patience: float = PATIENCE_SECONDS,
@@ -98,13 +99,14 @@ async def migrate(
         to: Revision to go to, up or down, or `base`. None: up to the last one on which the version before serves.
         finish: Without `to`, go on to the last one: no process of the version before runs any more.
         serving: Once this code can serve, do not wait: neither for another process that migrates nor long for locks.
+        adopt: Make our tables beside those of another program.
         tell: Takes a line for people: who is waited for, and how far a backfill is.
         folder: Where the steps are.
         patience: Seconds to try again a step that gets no lock, counted from when it last changed a row.
 
     Raises:
-        SchemaError: A step failed, or got no lock, or the database is of a later version. The database is at the
-            revision before that step, and the next run goes on from there.
+        SchemaError: The database is another program's; or a step failed, or got no lock, or the database is of a later
+            version. The database is at the revision before that step, and the next run goes on from there.
         OSError: PostgreSQL cannot be reached.
     """
 
@@ -115,6 +117,8 @@ async def migrate(
         if mine is None:
             return
         here = await position(url)
+        if here.is_others:
+            _refuse_or_adopt(here, adopt=adopt)
         path = _path(revisions(folder), here, to, finish=finish)
         present, run = here.revision, Run(tell)
 
@@ -128,6 +132,18 @@ async def migrate(
             for leg in path:
                 await _take(_Step(connection, folder, leg, run), mine, seconds())
                 present = leg.revision
+
+
+def _refuse_or_adopt(here: Position, *, adopt: bool) -> None:
+    """Refuse a database with tables of another program, unless ours may and can be made beside them.
+
+    Raises:
+        SchemaError: They may not, or that program uses Alembic, too, and keeps its revision where ours would be.
+    """
+    if not adopt:
+        raise SchemaError(OF_OTHERS)
+    if here.revision is not None:
+        raise SchemaError("Another program migrates this database, with Alembic. Give todo-mcp one of its own.")
 
 
 async def _clear(url: str, run: Run, mine: Turn, patience: float) -> None:

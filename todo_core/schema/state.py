@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 
 from todo_core.schema import SchemaError
+from todo_core.storage.database import APP_ROLE
 from todo_core.storage.dsn import asyncpg_dsn
 
 PARTLY_UNDONE: Final = "todo-mcp has partly undone the step to this revision"
@@ -20,6 +21,24 @@ SELECT array(SELECT version_num::text FROM public.alembic_version) AS revisions,
        obj_description('public.alembic_version'::regclass, 'pg_class') IS NOT DISTINCT FROM $1::text AS is_partly_undone
 """
 
+_IS_OTHERS: Final = """
+SELECT NOT EXISTS (
+    SELECT FROM pg_attribute WHERE attrelid = to_regclass('public.installation') AND attname = 'cursor_key'
+) AND EXISTS (
+    SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relkind IN ('r', 'p', 'f') AND nspname <> 'information_schema' AND nspname NOT LIKE 'pg\\_%'
+        AND pg_class.oid IS DISTINCT FROM to_regclass('public.alembic_version')
+        AND NOT EXISTS (
+            SELECT FROM pg_depend
+            WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e'
+        )
+)
+"""
+"""Whether a database has tables other than those of extensions, and lacks our mark: the secret of the installation.
+
+Alembic's table is no mark: another program may use Alembic, too.
+"""
+
 
 class Position(NamedTuple):
     """Where a database stands."""
@@ -28,6 +47,8 @@ class Position(NamedTuple):
     """The last step that was taken; None if there is none."""
     is_partly_undone: bool
     """Whether a downgrade that runs, or was ended, has undone a part of that step."""
+    is_others: bool
+    """Whether it has tables, and none of ours; the revision is another program's then."""
 
 
 async def position(url: str) -> Position:
@@ -40,20 +61,28 @@ async def position(url: str) -> Position:
     connection = await asyncpg.connect(asyncpg_dsn(url), statement_cache_size=0, timeout=10)
     try:
         async with connection.transaction(readonly=True):  # a pooler would spread statements over several connections
+            is_others = bool(await connection.fetchval(_IS_OTHERS))
             if await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None:
-                return Position(None, is_partly_undone=False)
+                return Position(None, is_partly_undone=False, is_others=is_others)
+            await may_read_revision(connection)
             row = await connection.fetchrow(_POSITION, PARTLY_UNDONE)
     finally:
         await connection.close()
     assert row is not None  # it has no FROM
-    if len(row["revisions"]) > 1:
+    if len(row["revisions"]) > 1 and not is_others:
         raise SchemaError(
             f"The table alembic_version has {len(row['revisions'])} rows. Leave the one with the revision that the"
             " database is at, then migrate again."
         )
-    return Position(next(iter(row["revisions"]), None), row["is_partly_undone"])
+    return Position(next(iter(row["revisions"]), None), row["is_partly_undone"], is_others)
 
 
 async def current(url: str) -> str | None:
     """Return the revision of `position`. Raises as it does."""
     return (await position(url)).revision
+
+
+async def may_read_revision(connection: asyncpg.Connection[Any]) -> None:
+    """Take on `todo_app` for the rest of a transaction, where the login owns nothing and may not read the revision."""
+    if not await connection.fetchval("SELECT has_table_privilege('public.alembic_version', 'SELECT')"):
+        await connection.execute(f"SET LOCAL ROLE {APP_ROLE}")

