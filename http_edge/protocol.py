@@ -1,8 +1,9 @@
-"""Limit what uvicorn's HTTP/1.1 protocol takes, and how long it waits.
+"""Limit what uvicorn's HTTP/1.1 protocol takes, how long it waits, and for how many.
 
 A request must arrive whole and in time, and its head must be small: uvicorn takes 20,000 headers,
 takes trailers for headers, and waits for ever. What breaks a limit is refused before the
-application sees it; an answer that is being sent is finished first.
+application sees it; an answer that is being sent is finished first. Nor does uvicorn end with a client that
+does not take its answer, or with one more connection than there are descriptors.
 
 `uvicorn.protocols.http.httptools_impl` is not documented. It is subclassed all the same, because nothing public counts
 and times what comes before there is a request: of uvicorn's settings one bounds the time between two requests, and one
@@ -14,12 +15,15 @@ its own.
 from __future__ import annotations
 
 import asyncio
+import sys
 from http import HTTPStatus
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from http_edge import problems
+from http_edge.places import Places, descriptors
 
 Phase = Literal["between", "head", "body"]
 """Which part of a request comes next: none has begun, its head, or its body with the trailers."""
@@ -34,6 +38,12 @@ HEAD_SECONDS: Final = 10.0
 """Seconds until the head has arrived, from the start of the connection or of the request."""
 BODY_SECONDS: Final = 30.0
 """Seconds until the body has arrived, from the end of the head."""
+READER_SECONDS: Final = 30.0
+"""Seconds in which a client takes `MIN_TAKEN_BYTES` of an answer that waits for it."""
+MIN_TAKEN_BYTES: Final = 64 * 1024
+"""Bytes that keep a client connected that takes its answer slowly: one byte now and then would, otherwise."""
+
+_log = structlog.get_logger()
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -41,7 +51,18 @@ class LimitedProtocol(HttpToolsProtocol):
 
     head_seconds = HEAD_SECONDS
     body_seconds = BODY_SECONDS
+    reader_seconds = READER_SECONDS
+    places: ClassVar[Places] = Places(descriptors())
+    """Those of the process: its descriptors are shared by every connection."""
 
+    _place: str | None = None
+    """What was taken of `places`; None where nothing was left."""
+    _answering: RequestResponseCycle | None = None
+    """The request that is answered. uvicorn's `cycle` is the latest that came: of pipelined ones, another."""
+    _reader: asyncio.TimerHandle | None = None
+    """The timer of a client for which a part of an answer waits."""
+    _waiting_bytes = 0
+    """Bytes that waited for the client when that timer was set."""
     _phase: Phase = "between"
     _deadline: asyncio.TimerHandle | None = None
     """The timer of the present phase; None while nothing is waited for."""
@@ -59,13 +80,23 @@ class LimitedProtocol(HttpToolsProtocol):
     """Whether a limit was broken: everything that comes after is ignored."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the time for the first request's head."""
+        """Start the time for the first request's head; cut the client off if no place is left."""
         super().connection_made(transport)
-        self._allow(self.head_seconds)
+        self._place = self.places.take(self.client[0] if self.client else None)
+        if self._place is None:
+            _log.info("connection_refused")
+            transport.abort()
+        else:
+            self._allow(self.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timer."""
+        """Stop the timers, give the place back, and tell whoever writes an answer that nobody reads it."""
         self._allow(None)
+        self._leave_reader()
+        if self._place is not None:
+            self.places.leave(self._place)
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -144,6 +175,62 @@ class LimitedProtocol(HttpToolsProtocol):
         self._phase, self._completed = "between", True
         super().on_message_complete()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Note which request is answered."""
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        """Watch a client that has to take the rest before its connection is closed."""
+        if self.expect_100_continue and self._answering is not None and self._answering.more_body:
+            # It was not told to go on, so what it sends next may be the body or another request (RFC 9110 §10.1.1).
+            self.transport.close()
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._watch_reader()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection, once the client has taken everything."""
+        super().timeout_keep_alive_handler()
+        self._watch_reader()
+
+    def pause_writing(self) -> None:
+        """Keep the application from writing more, and watch the client that does not take what there is."""
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        """Let the application write more."""
+        super().resume_writing()
+        self._leave_reader()
+        if self.transport.is_closing():
+            self._watch_reader()
+
+    def _watch_reader(self) -> None:
+        """Cut the client off unless it takes enough of what waits for it, if anything does.
+
+        Nothing is written meanwhile. Of a connection that is gone nothing waits.
+        """
+        if self._reader is None and self.transport.get_write_buffer_size():
+            self._waiting_bytes = _unread(self.transport)
+            self._reader = self.loop.call_later(self.reader_seconds, self._look_at_reader)
+
+    def _leave_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            self._reader = None
+
+    def _look_at_reader(self) -> None:
+        self._reader = None
+        if not self.transport.get_write_buffer_size():
+            return
+        waiting = _unread(self.transport)
+        if self._waiting_bytes - waiting >= MIN_TAKEN_BYTES:
+            self._watch_reader()
+        else:
+            _log.info("reader_cut_off", waiting_bytes=waiting)
+            self.transport.abort()
+
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # ours is the same for every request
         """Refuse a request that the parser cannot read."""
         self._refuse(problems.MALFORMED_REQUEST)
@@ -190,9 +277,27 @@ class LimitedProtocol(HttpToolsProtocol):
             # It answers the request whose body is refused: the application sees that the client is gone.
             answering.disconnected = True
         self.transport.close()
+        self._watch_reader()
 
     def _send(self, problem: dict[str, Any]) -> None:
         """Write an answer with a problem (RFC 9457), past uvicorn."""
         body = problems.as_json(problem)
         line = f"HTTP/1.1 {problem['status']} {problem['title']}\r\ncontent-type: {problems.MEDIA_TYPE}\r\n"
         self.transport.write(f"{line}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
+
+
+def _unread(transport: asyncio.Transport) -> int:
+    """Return how many bytes wait for the client: in this process, and in the system's queue where it is shown (Linux).
+
+    Without the queue, a client seems to take nothing until a third of the system's buffer is free, which may be a
+    megabyte.
+    """
+    waiting = transport.get_write_buffer_size()
+    if sys.platform == "linux":
+        from fcntl import ioctl
+        from termios import TIOCOUTQ
+
+        queued = bytearray(4)
+        ioctl(transport.get_extra_info("socket").fileno(), TIOCOUTQ, queued)
+        waiting += int.from_bytes(queued, sys.byteorder)
+    return waiting

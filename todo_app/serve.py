@@ -13,10 +13,12 @@ from typing import Final
 
 import uvicorn
 
+from http_edge.places import Places, descriptors
 from http_edge.protocol import LimitedProtocol
 from todo_app import logs
 from todo_app.application import Address, Application, Only, build
 from todo_app.local import first_token
+from todo_core.notations import parse_networks
 from todo_core.settings import Settings
 
 _ADDRESS: Final = "TODO_SERVE_ADDRESS"
@@ -54,6 +56,7 @@ def run(settings: Settings, database_url: str, address: Address, only: Only | No
         server_header=False,
         proxy_headers=False,  # the application reads them, from trusted proxies only
         http=LimitedProtocol,
+        backlog=LimitedProtocol.places.backlog,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 
@@ -63,9 +66,11 @@ def application() -> Application:
     settings = Settings.load()
     assert settings.database_url is not None  # `run` set it
     logs.configure(settings.log_level)
+    LimitedProtocol.places = Places(descriptors(), parse_networks(settings.trusted_proxies))
     host, port = json.loads(os.environ[_ADDRESS])
     only: Only | None = {"rest": "rest", "mcp": "mcp"}.get(os.environ[_ONLY])  # type: ignore[assignment]
     built = build(settings, settings.database_url.get_secret_value(), Address(host, port), only)
+    built.api.openapi()  # a third of a second, which the first who asks for it would take from everybody
     # What the program is made of stays: to look through it for garbage, again and again, keeps everybody waiting.
     gc.collect()
     gc.freeze()

@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 if TYPE_CHECKING:
     from limits import RateLimitItem
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 OFF: Final = "off"
 """Text of a rate limit that limits nothing."""
 LARGEST_COST: Final = 50
@@ -40,7 +41,7 @@ def parse_limit(text: str, *, at_least: int = 1) -> RateLimitItem | None:
     return item
 
 
-def parse_networks(names: Iterable[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+def parse_networks(names: Iterable[str]) -> list[Network]:
     """Read addresses and networks. Return each of IPv4 also as a dual-stack socket shows it (RFC 4291 §2.5.5.2).
 
     Raises:
@@ -56,6 +57,21 @@ def parse_networks(names: Iterable[str]) -> list[ipaddress.IPv4Network | ipaddre
         if network.version == 4
     ]
     return [*networks, *mapped]
+
+
+def network_of(address: str) -> str:
+    """Return what counts as one address: an IPv4 address, or the /64 of an IPv6 one, which belongs to one customer.
+
+    Whatever is neither counts as one address, too.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(parsed, ipaddress.IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped) if mapped else str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
 
 
 @cache

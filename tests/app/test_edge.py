@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import anyio
 import pytest
@@ -69,8 +71,7 @@ class Wire(asyncio.Protocol):
         self._writable.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # that of uvloop is no subclass
 
     def data_received(self, data: bytes) -> None:
         self.got += data
@@ -711,7 +712,10 @@ class Edge:
 
 
 @asynccontextmanager
-async def edge(app: ASGIApp, protocol: type[LimitedProtocol] = Hurried) -> AsyncIterator[Edge]:
+async def edge(
+    app: ASGIApp, protocol: type[LimitedProtocol] = Hurried, send_buffer: int | None = None
+) -> AsyncIterator[Edge]:
+    """The protocol on a port; `send_buffer` is what the system keeps of an answer, in bytes."""
     config = uvicorn.Config(
         app, http=protocol, lifespan="off", log_config=None, access_log=False, proxy_headers=False, ws="none"
     )
@@ -720,6 +724,8 @@ async def edge(app: ASGIApp, protocol: type[LimitedProtocol] = Hurried) -> Async
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: protocol(config, found.state, {}), "127.0.0.1", 0)
     found.port = server.sockets[0].getsockname()[1]
+    if send_buffer is not None:  # its connections inherit it
+        server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     try:
         yield found
     finally:
@@ -762,6 +768,29 @@ async def test_a_handler_whose_body_never_comes_ends_without_a_fault(
             (await wire.answer()).problem(408, "request_timeout")
             assert await wire.is_gone()
             assert await here.is_empty()
+
+
+@pytest.mark.requirement("RS5", "ID7")
+@pytest.mark.parametrize("path", ["/api/v1/todos", "/api/v1/todos/batch", "/api/v1/tokens", "/mcp"])
+@pytest.mark.parametrize("token", ["none", ""], ids=["a bad token", "no token"])
+async def test_who_calls_is_settled_before_the_body_is_there(
+    application: Application, path: str, token: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with no_fault_here(caplog):
+        async with edge(application, LimitedProtocol) as here, connected(here.port) as wire:
+            await wire.send(post(path, token, "Content-Length: 100000") + b"{")
+            assert (await wire.answer()).status == 401
+            wire.transport.close()
+            assert await here.is_empty()
+
+
+async def test_who_is_refused_instead_of_being_told_to_go_on_may_not_go_on(app: Application) -> None:
+    """Whether the next bytes are the body or a request cannot be known (RFC 9110 §10.1.1)."""
+    async with edge(app, LimitedProtocol) as here, connected(here.port) as wire:
+        await wire.send(post("/api/v1/todos", "none", "Content-Length: 9", "Expect: 100-continue"))
+        assert (await wire.answer()).status == 401
+        await wire.ends(4)  # and not as an idle one, after 5 seconds
+        assert not wire.got
 
 
 @crossed(path=["/api/v1/todos", "/mcp"], how=["closed", "reset"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from cachetools import LRUCache
 
 from todo_core.boundary.counters import Budget, Counter, redis_pool, redis_storage
 from todo_core.errors import TooManyRequests
-from todo_core.notations import parse_limit
+from todo_core.notations import network_of, parse_limit
 
 if TYPE_CHECKING:
     from todo_core.settings import Settings
@@ -115,23 +114,11 @@ class Limits:
         """
         if self._login is None or address is None:
             return
-        _, budget = await self._login.hit(_network(address), 0)
+        _, budget = await self._login.hit(network_of(address), 0)
         if budget.remaining < 1:
             raise TooManyRequests(budget.reset)
 
     async def refused_login(self, address: str | None) -> None:
         """Count a wrong token of an address."""
         if self._login is not None and address is not None:
-            await self._login.hit(_network(address), 1)
-
-
-def _network(address: str) -> str:
-    """Return what counts as one address: an IPv4 address, or the /64 of an IPv6 one, which belongs to one customer."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        mapped = parsed.ipv4_mapped
-        return str(mapped) if mapped else str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
+            await self._login.hit(network_of(address), 1)
