@@ -7,6 +7,7 @@ from typing import Final
 from starlette.requests import Request
 
 from http_edge.exchange import Exchange
+from http_edge.strangers import Strangers
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
 from todo_core.text import told_name
@@ -26,23 +27,28 @@ def client_name(told: str | None) -> str | None:
 
 
 async def authenticate(request: Request, core: Core, via: str) -> Caller:
-    """Return whoever sends a request.
+    """Return whoever sends a request, and keep them in its exchange. Nothing of its body is read.
 
     Args:
-        request: The request.
+        request: The request; `state.strangers` of its application counts those without a token.
         core: The core.
         via: The transport.
 
     Raises:
         Unauthenticated: There is no token, or it is not accepted.
-        TooManyRequests: The address sent too many that were not, or the user goes on beyond the rate limit.
+        TooManyRequests: The address sent too many without a good one, or the user goes on beyond the rate limit.
         Unavailable: The token cannot be checked right now.
     """
     headers, client, exchange = request.headers, request.scope.get("client"), Exchange.of(request.scope)
+    given = headers.getlist("authorization")
+    token = bearer_token(given[0]) if len(given) == 1 else None  # of two, proxies and servers pick different ones
+    if token is None:
+        strangers: Strangers = request.app.state.strangers
+        strangers.charge(request.scope)
     exchange.caller = await Caller.authenticated(
         core,
         via,
-        token=bearer_token(headers.get("authorization")),
+        token=token,
         address=client[0] if client else None,
         client=client_name(headers.get("user-agent")),
         tell_budget=exchange.spent,

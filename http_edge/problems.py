@@ -30,7 +30,7 @@ _HTTP: Final = {
     408: ("request_timeout", "The request did not arrive in time.", "Send it again, without pauses."),
     413: ("body_too_large", "The body is larger than 256 KiB.", "Send less, or in several requests."),
     415: ("unsupported_media_type", "The body must be JSON.", "Send it with Content-Type: application/json."),
-    421: ("host_not_allowed", "This server does not go by this name.", "Set TODO_PUBLIC_URL to the URL clients use."),
+    421: ("host_not_allowed", "This server does not go by this name.", "Use its name, or set TODO_PUBLIC_URL to it."),
     431: ("headers_too_large", "The request has too many headers, or too long ones.", "Send fewer and shorter ones."),
 }
 _log = structlog.get_logger()

@@ -31,7 +31,7 @@ _log = structlog.get_logger()
 
 
 class McpEndpoint:
-    """The MCP endpoint as an ASGI application for `PATH`; `state.core` of the scope's `app` is the core."""
+    """The MCP endpoint as an ASGI application for POST at `PATH`; `state.core` of the scope's `app` is the core."""
 
     def __init__(
         self,
@@ -51,7 +51,6 @@ class McpEndpoint:
         """
         self._transport = Transport(server, PATH, allowed_hosts, allowed_origins)
         self._metadata_url = metadata_url
-        self._hosts = frozenset(allowed_hosts)
         self._origins = frozenset(allowed_origins)
 
     def run(self) -> AbstractAsyncContextManager[None]:
@@ -59,14 +58,8 @@ class McpEndpoint:
         return self._transport.run()
 
     async def __call__(self, scope: HttpScope, receive: Receive, send: Send) -> None:
-        # Without sessions a GET would stay open for ever and a DELETE has nothing to end.
-        if scope["method"] != "POST":
-            await problems.respond(problems.of_status(405), {"Allow": "POST"})(scope, receive, send)
-            return
         request = Request(scope, receive)
-        if (status := self._refused_place(request)) is not None:
-            await problems.respond(problems.of_status(status))(scope, receive, send)
-            return
+        self._require_origin(request.headers.get("origin"))
         exchange = Exchange.of(scope)
         try:
             caller = await authenticate(request, request.app.state.core, "mcp")
@@ -93,19 +86,17 @@ class McpEndpoint:
         with suppress(TooManyRequests):  # it is answered; reading one that runs nothing, such as `ping`, was work, too
             await exchange.count()
 
-    def _refused_place(self, request: Request) -> int | None:
-        """Return the status for a Host that is not ours or an Origin that may not call: a page that rebinds its name.
+    def _require_origin(self, origin: str | None) -> None:
+        """Refuse a page of another origin, such as one that rebinds its name.
 
         The SDK checks the same, and would write what the caller sent to the log.
+
+        Raises:
+            HTTPException: Pages of this origin may not call (403).
         """
-        origin = request.headers.get("origin")
-        if request.headers.get("host") not in self._hosts:
-            _log.info("host_refused")
-            return 421
         if origin is not None and origin not in self._origins:
             _log.info("origin_refused")
-            return 403
-        return None
+            raise HTTPException(403)
 
     def _is_http(self, error: TodoError, caller: Caller) -> bool:
         """Tell whether the whole request is refused, rather than the tool call in it.

@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from rest_api import health, refusals
+from rest_api import documents, health, refusals
 from rest_api.refusals import Problem
 from rest_api.routes import accounts, analytics, changes, lists, overview, search, tags, todos, tokens, users
 from todo_core import __version__
@@ -52,16 +52,14 @@ def create_app(lifespan: Lifespan | None = None, *, with_features: bool = True) 
         description="Todos over REST; AI agents work the same todos through MCP at `/mcp`.",
         lifespan=lifespan,
         redirect_slashes=False,
-        openapi_url="/api/v1/openapi.json",
-        docs_url="/docs",
-        redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
+        openapi_url=None,  # `rest_api.documents` has it: FastAPI would serialize it anew at each request
         # Our routes run past FastAPI's own spans; asking at every request whether to make one is for nothing.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     refusals.install(app)
     for feature in FEATURES if with_features else ():
         feature.routes.serve(app, "/api/v1")
+    documents.serve(app)
     health.serve(app)
     return app
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import FastAPI, Request, Response
 from pydantic import Field
@@ -18,7 +18,9 @@ class Health(Output):
     status: Annotated[Literal["ok"], Field(description="Always ok; anything else is an error status.")]
 
 
-_UNAVAILABLE = {
+PATHS: Final = frozenset({"/healthz", "/readyz"})
+"""What whoever watches the service asks, by whatever name and however often."""
+_UNAVAILABLE: Final = {
     503: {
         "description": "`unavailable`: The database cannot be reached right now.",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},

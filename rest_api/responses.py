@@ -10,6 +10,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from http_edge import problems
+from http_edge.entity_tags import matches
 from rest_api.refusals import Problem
 from todo_core.boundary.results import Changed, Feed, Near, Page
 from todo_core.errors import TodoError
@@ -116,12 +117,6 @@ def row_id(row: str) -> int:
     """Return the id of a row."""
     found: int = orjson.loads(row)["id"]
     return found
-
-
-def matches(if_none_match: str, tag: str) -> bool:
-    """Return whether one of the header's entity tags is `tag`, compared weakly (RFC 9110 §13.1.2)."""
-    tags = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
-    return "*" in tags or tag in tags
 
 
 def row(found: str, if_none_match: str | None = None) -> Response:

@@ -75,6 +75,7 @@ class DirectRoute(APIRoute):
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         try:
+            arguments = await self._call.gather(request)  # who calls, before anything of a stranger's is read
             accept = [value for name, value in scope["headers"] if name == b"accept"]
             if self._media_types:
                 require_acceptable(accept, self._media_types)
@@ -82,7 +83,7 @@ class DirectRoute(APIRoute):
             if scope["query_string"] and not self.dependant.query_params:
                 names = [path_of([name]) for name in request.query_params]
                 raise InvalidInput(errors=[FieldError(name, "is not a known field") for name in names])
-            response: Response = await self._call(request, body)
+            response: Response = await self._call(request, body, arguments)
             if len(self._media_types) > 1:
                 require_acceptable(accept, [str(response.media_type)])
         except (TodoError, HTTPException) as error:
@@ -123,13 +124,21 @@ class _Call:
             if not isinstance(inner.call, HTTPBearer)
         ]
 
-    async def __call__(self, request: Request, body: object) -> Any:
-        """Gather the arguments and call.
+    async def gather(self, request: Request) -> dict[str, Any]:
+        """Return what its dependencies give, by name. None of them has a body."""
+        return {name: await call(request, _MISSING, await call.gather(request)) for name, call in self._inner}
+
+    async def __call__(self, request: Request, body: object, arguments: dict[str, Any]) -> Any:
+        """Add the parameters to the arguments, and call.
+
+        Args:
+            request: The request.
+            body: Its body, parsed.
+            arguments: What `gather` returned.
 
         Raises:
             InvalidInput: With each refused parameter.
         """
-        arguments: dict[str, Any] = {name: await call(request, body) for name, call in self._inner}
         if self._request_name is not None:
             arguments[self._request_name] = request
         refused: list[FieldError] = []

@@ -177,7 +177,8 @@ def settings() -> Settings:
     from todo_core.settings import Settings
 
     # All tests come from one address: the wrong tokens of one would make the next one wait.
-    return Settings.load(jwt_secret=JWT_SECRET, jwt_issuer=ISSUER, jwt_audience=AUDIENCE, login_limit="off")
+    unlimited = {"login_limit": "off", "address_limit": "off"}
+    return Settings.load(jwt_secret=JWT_SECRET, jwt_issuer=ISSUER, jwt_audience=AUDIENCE, **unlimited)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import anyio
+import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route, Router
@@ -20,14 +21,17 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from http_edge import problems
 from http_edge.origins import let_in
 from http_edge.requests import RequestContext
+from http_edge.strangers import Strangers
 from mcp_server import metadata
 from mcp_server.http import PATH as MCP_PATH
 from mcp_server.http import McpEndpoint
 from mcp_server.server import TodoServer
+from rest_api import health
 from rest_api.app import RestApi, create_app
 from rest_api.running import DirectRoute
 from todo_core import __version__
 from todo_core.core import Core, utc_now
+from todo_core.errors import TodoError
 from todo_core.notations import parse_networks
 from todo_core.settings import ConfigurationError, Settings
 
@@ -36,6 +40,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _OPEN: Final = "/.well-known/"
 """What is here answers pages of any origin, by headers of its own (`mcp_server.metadata`)."""
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Address:
         return f"http://{host}:{self.port}{path}"
 
     def hosts(self, settings: Settings) -> list[str]:
-        """Return the values of the Host header that MCP accepts, a guard against DNS rebinding.
+        """Return the values of the Host header that are accepted, a guard against DNS rebinding.
 
         Raises:
             ConfigurationError: The address is public, and the configuration names no host.
@@ -77,7 +82,10 @@ class Address:
                 f"TODO_PUBLIC_URL is required to serve on {self.host}: the URL that clients use"
                 " (or TODO_ALLOWED_HOSTS: each host:port that they use)"
             )
-        return [*(f"{name}:{self.port}" for name in _LOOPBACK), *_public_host(settings), *settings.allowed_hosts]
+        local = [f"{name}:{self.port}" for name in _LOOPBACK]
+        if self.port == _DEFAULT_PORTS["http"]:  # clients leave it out (RFC 9110 §4.2.3)
+            local += _LOOPBACK
+        return [*local, *_public_host(settings), *settings.allowed_hosts]
 
 
 def _public_host(settings: Settings) -> list[str]:
@@ -92,23 +100,35 @@ class Application:
     """The whole service as one ASGI application, which puts its layers in order.
 
     A request passes proxy headers, if a proxy is trusted; the request's context; CORS, if pages of other origins may
-    call; and then the route of its address. MCP and the routes of the REST API are called directly. FastAPI serves
-    everything else: its documents, health, and unknown addresses. Its own layers serve what no route of ours uses
-    (generator dependencies, uploads), and cost a tenth of a look-up.
+    call; the check of its Host; and then the route of its address. MCP and the routes of the REST API are called
+    directly. FastAPI serves everything else: its documents, health, and unknown addresses. Its own layers serve what no
+    route of ours uses (generator dependencies, uploads), and cost a tenth of a look-up.
+
+    MCP and the routes look at the caller's token first. What looks at none counts for the address that it comes from,
+    except what whoever watches the service asks for.
     """
 
-    def __init__(self, settings: Settings, api: RestApi, routes: Sequence[BaseRoute]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        api: RestApi,
+        hosts: Sequence[str],
+        mcp: Sequence[BaseRoute] = (),
+    ) -> None:
         """Put the layers around each other.
 
         Args:
             settings: Which proxies and origins there are.
             api: The REST API; its lifespan is that of the application.
-            routes: What else is served; tried before the API's routes.
+            hosts: Exact values of the Host header.
+            mcp: The route of MCP, if it is served.
         """
         self.api = api
-        direct = [*routes, *(route for route in api.routes if isinstance(route, DirectRoute))]
+        self._strangers = api.state.strangers = Strangers(settings.address_limit)
+        self._hosts = frozenset(host.encode() for host in hosts)
+        direct = [*mcp, *(route for route in api.routes if isinstance(route, DirectRoute))]
         self.routes: Final = [*direct, *(route for route in api.routes if not isinstance(route, DirectRoute))]
-        self._router = Router(direct, redirect_slashes=False, default=api)
+        self._router = Router(direct, redirect_slashes=False, default=self._serve_anybody)
         self._for_pages = let_in(settings.cors_origins, self._route) if settings.cors_origins else self._route
         self._layers: ASGIApp = RequestContext(self._let_in, settings)
         if settings.trusted_proxies:
@@ -137,10 +157,44 @@ class Application:
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self.api
+        if scope["path"] in health.PATHS:
+            await self.api(scope, receive, send)
+            return
         try:
-            await self._router(scope, receive, send)
-        except HTTPException as error:
+            await self._serve(scope, receive, send)
+        except (TodoError, HTTPException) as error:
             await problems.refuse(error, scope, self.routes)(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request at an address that is not health's.
+
+        Raises:
+            HTTPException: It names another host (421), has a method that there is none of (405), or comes from a page
+                that may not call MCP (403).
+            TooManyRequests: The address sent too many without a good token.
+        """
+        try:
+            self._require_host(scope)
+            await self._router(scope, receive, send)
+        except HTTPException:  # before anybody looked at the token
+            self._strangers.charge(scope)
+            raise
+
+    def _require_host(self, scope: Scope) -> None:
+        """Refuse a request to another host: one of a page that rebinds its name (421)."""
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        if host not in self._hosts:
+            _log.info("host_refused")
+            raise HTTPException(421)
+
+    async def _serve_anybody(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what needs no token, and addresses where nothing is.
+
+        Raises:
+            TooManyRequests: The address sent too many without a good token.
+        """
+        self._strangers.charge(scope)
+        await self.api(scope, receive, send)
 
 
 def build(
@@ -185,9 +239,11 @@ def build(
             yield
             tasks.cancel_scope.cancel()
 
-    routes: list[BaseRoute] = []
-    if only != "rest":
-        routes.append(Route(MCP_PATH, endpoint=endpoint))
-        if settings.resource is not None and servers:
-            routes += metadata.routes(settings.resource, servers)
-    return Application(settings, create_app(lifespan, with_features=only != "mcp"), routes)
+    api = create_app(lifespan, with_features=only != "mcp")
+    if only == "rest":
+        return Application(settings, api, hosts)
+    # Without sessions a GET would stay open for ever and a DELETE has nothing to end.
+    mcp = [Route(MCP_PATH, endpoint=endpoint, methods=["POST"])]
+    if settings.resource is not None and servers:
+        api.router.routes += metadata.routes(settings.resource, servers)
+    return Application(settings, api, hosts, mcp)

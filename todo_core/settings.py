@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     )
     public_url: str | None = Field(
         default=None,
-        description="Where clients reach this server, such as https://todo.example.com. MCP's Host header may name it,"
+        description="Where clients reach this server, such as https://todo.example.com. The Host header may name it,"
         " and OAuth tokens for MCP are for this URL + `/mcp`.",
     )
     better_auth_url: str | None = Field(
@@ -165,6 +165,11 @@ class Settings(BaseSettings):
     login_limit: str = Field(
         default="60/minute", description="Wrong tokens that one address may send before it is told to wait, or `off`."
     )
+    address_limit: str = Field(
+        default="600/minute",
+        description="Requests without a good token that one address may send before it has to wait, or `off`."
+        " Each worker counts by itself; health checks do not count.",
+    )
     redis_url: SecretStr | None = Field(
         default=None, description="Redis in which several processes share the limits. Unset: each counts by itself."
     )
@@ -175,7 +180,7 @@ class Settings(BaseSettings):
     cors_origins: List = Field(default=(), description="Comma-separated origins that browsers may call the API from.")
     allowed_hosts: List = Field(
         default=(),
-        description="Comma-separated `host:port` values accepted in MCP's Host header besides the address served on.",
+        description="Comma-separated `host:port` values accepted in the Host header besides the address served on.",
     )
 
     @field_validator(
@@ -249,7 +254,7 @@ class Settings(BaseSettings):
     def _secure(cls, value: str | None) -> str | None:
         return None if value is None else secure_url(value)
 
-    @field_validator("rate_limit", "login_limit")
+    @field_validator("rate_limit", "login_limit", "address_limit")
     @classmethod
     def _limit(cls, value: str, info: ValidationInfo) -> str:
         parse_limit(value, at_least=LARGEST_COST if info.field_name == "rate_limit" else 1)

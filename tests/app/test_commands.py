@@ -199,8 +199,9 @@ def test_each_wrong_setting_has_its_line(offline: Program) -> None:
 
 
 @pytest.mark.requirement("OP2")
-def test_a_public_address_needs_the_url_that_clients_use(offline: Program) -> None:
-    done = offline.run("serve", "--host", "0.0.0.0")  # noqa: S104  # it is refused
+@pytest.mark.parametrize("only", [[], ["--only", "rest"], ["--only", "mcp"]], ids=["both", "rest", "mcp"])
+def test_a_public_address_needs_the_url_that_clients_use(offline: Program, only: list[str]) -> None:
+    done = offline.run("serve", "--host", "0.0.0.0", *only)  # noqa: S104  # it is refused
 
     assert sentence(done, 2).startswith("TODO_PUBLIC_URL is required to serve on 0.0.0.0")
 

@@ -567,7 +567,7 @@ def test_a_limit_is_a_number_in_a_time(text: str, amount: int, window: int) -> N
     "text",
     ["", "100", "minute", "1e3/minute", "-100/minute", "100/fortnight", "Off", "100/minute;5/second"],
 )
-@pytest.mark.parametrize("name", ["rate_limit", "login_limit"])
+@pytest.mark.parametrize("name", ["rate_limit", "login_limit", "address_limit"])
 def test_whatever_else_is_named_in_a_sentence(name: str, text: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^TODO_{name.upper()} must be a limit such as 1200/minute, or off$"):
         Settings.load(**{name: text})

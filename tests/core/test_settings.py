@@ -57,6 +57,7 @@ def test_nothing_needs_to_be_set() -> None:
     assert settings.resource is None
     assert settings.rate_limit == "1200/minute"
     assert settings.login_limit == "60/minute"
+    assert settings.address_limit == "600/minute"
     assert settings.redis_url is None
     assert settings.trusted_proxies == ()
     assert settings.user == "local"
@@ -91,6 +92,7 @@ def test_every_value_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch, tm
         TODO_DELETION_IS_FINAL="yes",
         TODO_RATE_LIMIT="100/second",
         TODO_LOGIN_LIMIT="off",
+        TODO_ADDRESS_LIMIT="10/second",
         TODO_REDIS_URL="rediss://:pw@host/1",
         TODO_TRUSTED_PROXIES="10.0.0.0/8, ::1",
     )
@@ -125,6 +127,7 @@ def test_every_value_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch, tm
         "deletion_is_final": True,
         "rate_limit": "100/second",
         "login_limit": "off",
+        "address_limit": "10/second",
         "redis_url": "rediss://:pw@host/1",
         "trusted_proxies": ("10.0.0.0/8", "::1"),
     }
@@ -442,6 +445,7 @@ WRONG = {
     "TODO_BETTER_AUTH_URL": ["a-wrong-value", "https://a-wrong-value.test/api/auth", "http://a-wrong-value.test"],
     "TODO_RATE_LIMIT": ["a-wrong-value", "49/minute", "1200", "1200/fortnight", "-1/minute", "0/minute"],
     "TODO_LOGIN_LIMIT": ["a-wrong-value", "0/minute", "OFF/minute"],
+    "TODO_ADDRESS_LIMIT": ["a-wrong-value", "0/minute", "OFF/minute"],
     "TODO_REDIS_URL": ["a-wrong-value", "http://a-wrong-value/"],
     "TODO_TRUSTED_PROXIES": ["a-wrong-value", "10.0.0.0/33", "10.0.0.1/8", "127.0.0.1,a-wrong-value"],
     "TODO_USER": ["u" * 101],

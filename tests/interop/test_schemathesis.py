@@ -28,6 +28,7 @@ def serving(database_url: str, tmp_path: Path) -> Iterator[Serving]:
             "TODO_JWT_AUDIENCE": AUDIENCE,
             "TODO_LOG_LEVEL": "info",
             "TODO_RATE_LIMIT": "off",  # some thousand requests in half a minute
+            "TODO_ADDRESS_LIMIT": "off",
         },
     )
     with program.serve() as running:

@@ -1,4 +1,4 @@
-"""No answer repeats what a request says about where it was sent: links and caches would be poisoned with it."""
+"""The server goes by its own names, and no answer repeats another: links and caches would be poisoned with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from tests.bad_values import MARKER
 from tests.exhaustive import crossed
 from tests.faces import BASE, http_client, rpc
 from tests.rest.problems import problem
-from todo_app.application import Application
+from todo_app.application import Address, Application, build
+from todo_core.settings import Settings
 
 pytestmark = pytest.mark.requirement("RS5")
 
@@ -53,10 +54,55 @@ async def test_no_answer_repeats_where_it_was_asked(
         check(await nobody.get(path, headers=sent))
 
 
-@EVERY_HEADER
-async def test_the_address_of_a_new_row_is_a_path_and_nothing_else(
-    http: httpx2.AsyncClient, sent: dict[str, str]
+OTHERS: Final = (
+    *("evil.test", "localhost", "localhost:80", "localhost:80001", "localhost:8000.evil.test", "127.0.0.1:8001", ""),
+    *("127.0.0.1:8000,evil.test", "127.0.0.1:8000.", "0.0.0.0:8000", "[::1]", "user@127.0.0.1:8000"),
+)
+
+
+@pytest.mark.parametrize("host", OTHERS)
+@pytest.mark.parametrize("path", ["/api/v1/todos", "/api/todos", "/docs", "/api/v1/openapi.json", "/nothing"])
+async def test_a_host_that_is_not_exactly_ours_is_421_with_whatever_token(
+    http: httpx2.AsyncClient, app: Application, path: str, host: str
 ) -> None:
+    async with http_client(app, None) as nobody:
+        for client in (http, nobody):
+            problem(await client.get(path, headers={"Host": host}), 421, "host_not_allowed")
+
+
+async def test_a_write_to_another_host_does_not_happen(http: httpx2.AsyncClient) -> None:
+    answer = await http.post("/api/v1/todos", json={"title": "a"}, headers={"Host": "evil.test"})
+
+    problem(answer, 421, "host_not_allowed")
+    assert (await http.get("/api/v1/todos")).json()["total"] == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000"])
+async def test_our_own_hosts_are_welcome(http: httpx2.AsyncClient, host: str) -> None:
+    assert (await http.get("/api/v1/todos", headers={"Host": host})).status_code == 200
+
+
+async def test_the_public_url_and_the_allowed_hosts_are_welcome(settings: Settings) -> None:
+    """A client leaves out the port of the scheme, or does not."""
+    named = {"public_url": "https://todo.example.test", "allowed_hosts": ("10.1.2.3:8000",)}
+    app = build(settings.model_copy(update=named), "postgresql://nowhere/none", Address("127.0.0.1", 80))
+    hosts = ["todo.example.test", "todo.example.test:443", "10.1.2.3:8000", "localhost", "localhost:80", "[::1]"]
+    async with http_client(app, None) as http:
+        told = {host: (await http.get("/docs", headers={"Host": host})).status_code for host in (*hosts, "evil.test")}
+
+    assert told == dict.fromkeys(hosts, 200) | {"evil.test": 421}
+
+
+@pytest.mark.parametrize("host", OTHERS)
+async def test_health_answers_by_any_name(app: Application, host: str) -> None:
+    async with http_client(app, None) as nobody:
+        for path in ("/healthz", "/readyz"):
+            assert (await nobody.get(path, headers={"Host": host})).status_code == 200
+
+
+@pytest.mark.parametrize("name", [name for name, sent in HEADERS.items() if "Host" not in sent])
+async def test_the_address_of_a_new_row_is_a_path_and_nothing_else(http: httpx2.AsyncClient, name: str) -> None:
+    sent = HEADERS[name]
     todo = await http.post("/api/v1/todos", json={"title": "a"}, headers=sent)
     token = await http.post("/api/v1/tokens", json={"name": "a"}, headers=sent)
 

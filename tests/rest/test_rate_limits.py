@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -340,6 +340,72 @@ async def test_refused_tokens_of_both_faces_are_counted_together(serve: Serve) -
         assert (await log_in(http, "mcp-2026", "bad")).status_code == 401
 
         assert {(await log_in(http, face, "bad")).status_code for face in ("rest", *GENERATIONS)} == {429}
+
+
+# --- requests without a good token -----------------------------------------------------------------
+
+Ask = Callable[[httpx2.AsyncClient], Awaitable[httpx2.Response]]
+TWO = [("Authorization", "Bearer a"), ("Authorization", "Bearer b")]
+STRANGERS: dict[str, tuple[int, Ask]] = {
+    "no token": (401, lambda http: http.get("/api/v1/todos")),
+    "no token, with a body": (401, lambda http: http.post("/api/v1/todos", content=b"{")),
+    "no token over MCP": (401, lambda http: rpc(http, "mcp-2026", "tools/list")),
+    "another scheme": (401, lambda http: http.get("/api/v1/todos", headers={"Authorization": "Basic eDp5"})),
+    "two tokens": (401, lambda http: http.get("/api/v1/todos", headers=TWO)),
+    "the contract": (200, lambda http: http.get("/api/v1/openapi.json")),
+    "the contract, with a token": (200, lambda http: http.get("/api/v1/openapi.json", headers=TWO[:1])),
+    "the page": (200, lambda http: http.get("/docs")),
+    "no such route": (404, lambda http: http.get("/nothing")),
+    "no such method": (405, lambda http: http.put("/api/v1/todos")),
+    "no such method of MCP": (405, lambda http: http.get("/mcp")),
+    "another host": (421, lambda http: http.get("/api/v1/todos", headers={"Host": "evil.test"})),
+    "another host, with a token": (421, lambda http: http.get("/", headers=[*TWO[:1], ("Host", "evil.test")])),
+    "another origin": (403, lambda http: http.post("/mcp", headers={"Origin": "https://evil.test"})),
+}
+
+
+@pytest.mark.requirement("OP5", "RS5")
+@pytest.mark.parametrize(("status", "ask"), STRANGERS.values(), ids=STRANGERS.keys())
+async def test_an_address_with_too_many_requests_without_a_good_token_has_to_wait(
+    serve: Serve, ann: Caller, status: int, ask: Ask
+) -> None:
+    good = await token_of(ann)
+    async with serve(address_limit="3/hour") as app, client(app) as http, client(app, address="192.0.2.2") as other:
+        for _ in range(3):
+            assert (await ask(http)).status_code == status
+
+        refused = await ask(http)
+        assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (429, True)
+        assert "ratelimit" not in refused.headers
+        assert (await ask(other)).status_code == status
+        for face in ("rest", *GENERATIONS):
+            assert (await log_in(http, face, good)).status_code == 200
+        for path in ("/healthz", "/readyz"):
+            assert (await http.get(path)).status_code == 200
+
+
+@pytest.mark.requirement("OP5", "RS5")
+async def test_requests_with_a_good_token_and_health_checks_cost_the_address_nothing(serve: Serve, ann: Caller) -> None:
+    good = await token_of(ann)
+    async with serve(address_limit="1/hour") as app, client(app) as http:
+        for _ in range(3):
+            assert (await log_in(http, "rest", good)).status_code == 200
+            assert (await log_in(http, "mcp-2026", good)).status_code == 200
+            assert (await http.get("/healthz")).status_code == 200
+        assert (await http.get("/docs")).status_code == 200
+        assert (await http.get("/docs")).status_code == 429
+
+
+@pytest.mark.requirement("OP5", "RS5")
+async def test_an_address_of_ipv6_is_its_network_and_the_limit_may_be_off(serve: Serve) -> None:
+    async with serve(address_limit="2/hour") as app:
+        told = []
+        for address in ("2001:db8::7", "2001:db8::8", "2001:db8::9", "2001:db8:0:1::7"):
+            async with client(app, address=address) as http:
+                told.append((await http.get("/docs")).status_code)
+        assert told == [200, 200, 429, 200]
+    async with serve(address_limit="off") as app, client(app) as http:
+        assert {(await http.get("/docs")).status_code for _ in range(5)} == {200}
 
 
 PROXIES = "10.0.0.0/8, 2001:db8:ffff::/48, 192.0.2.80"

@@ -1,0 +1,37 @@
+"""Answer with what is the same for everybody: bytes that are made once, however often a stranger asks for them."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from http_edge.entity_tags import matches
+
+_TAG_BYTES: Final = 8
+
+
+class Document:
+    """Bytes with an entity tag (RFC 9110 §8.8.3)."""
+
+    def __init__(self, body: bytes, media_type: str, headers: dict[str, str] | None = None) -> None:
+        """Keep what every answer has.
+
+        Args:
+            body: The bytes.
+            media_type: Their media type.
+            headers: More headers.
+        """
+        tag = f'"{blake2b(body, digest_size=_TAG_BYTES).hexdigest()}"'
+        self._body = body
+        self._media_type = media_type
+        self._headers = {"ETag": tag} | (headers or {})
+
+    async def answer(self, request: Request) -> Response:
+        """Return the document, or 304 if the client has it already."""
+        if_none_match = request.headers.get("if-none-match")
+        if if_none_match is not None and matches(if_none_match, self._headers["ETag"]):
+            return Response(status_code=304, headers=self._headers)
+        return Response(self._body, headers=self._headers, media_type=self._media_type)

@@ -1,0 +1,69 @@
+"""Serve the contract, and a page to read and try it on, whose files all come from the package."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+import orjson
+from fastapi import FastAPI, Request, Response
+
+from http_edge.documents import Document
+
+CONTRACT: Final = "/api/v1/openapi.json"
+DOCS: Final = "/docs"
+
+_SWAGGER_UI: Final = files("fastapi_swagger").joinpath("resources")
+"""Swagger UI, as `swagger-ui-dist` of npm has it; nothing else of this package is used (decision 29)."""
+_FILES: Final = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "favicon-32x32.png": "image/png",
+}
+"""Media types of what the page needs of it."""
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>todo-mcp</title>
+<link rel="icon" href="docs/favicon-32x32.png">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+"""
+_START: Final = """SwaggerUIBundle({
+  url: "api/v1/openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  presets: [SwaggerUIBundle.presets.apis],
+  layout: "BaseLayout",
+  validatorUrl: null, // else the document's address is sent to validator.swagger.io
+});
+"""
+
+
+def serve(app: FastAPI) -> None:
+    """Add the contract of `app` and the page to it."""
+
+    @cache
+    def contract() -> Document:
+        return Document(orjson.dumps(app.openapi()), "application/json")
+
+    async def answer(request: Request) -> Response:
+        return await contract().answer(request)
+
+    app.add_route(CONTRACT, answer, include_in_schema=False)
+    page = {
+        DOCS: Document(_PAGE.encode(), "text/html"),
+        f"{DOCS}/start.js": Document(_START.encode(), "text/javascript"),
+    }
+    parts = {f"{DOCS}/{name}": Document(_SWAGGER_UI.joinpath(name).read_bytes(), kind) for name, kind in _FILES.items()}
+    for path, document in (page | parts).items():
+        app.add_route(path, document.answer, include_in_schema=False)
