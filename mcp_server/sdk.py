@@ -7,12 +7,12 @@ model, and does not tell `list_tools` and its like of the request, though what a
 (neither is reported yet). See `docs/decisions/0006-tools-for-models.md`.
 
 Only this module imports from below `mcp.server`; the others take what `mcp`, `mcp.server` and `mcp_types` export.
-Two workarounds stand in `mcp_server.http`, because they come before the SDK sees a request:
+Two workarounds stand elsewhere, because they come before the SDK sees a request:
 
-- A GET is 405. Without sessions the SDK opens a stream that nothing will ever be sent on; may go with
-  https://github.com/modelcontextprotocol/python-sdk/issues/2474.
-- The token is checked there, and not by the SDK's middleware: that one names no scopes in its challenges; may go with
-  https://github.com/modelcontextprotocol/python-sdk/issues/3103.
+- A GET is 405 (`todo_app.application` routes POST alone). Without sessions the SDK opens a stream that nothing will
+  ever be sent on; may go with https://github.com/modelcontextprotocol/python-sdk/issues/2474.
+- The token is checked in `mcp_server.http`, and not by the SDK's middleware: that one names no scopes in its
+  challenges; may go with https://github.com/modelcontextprotocol/python-sdk/issues/3103.
 """
 
 from __future__ import annotations
@@ -22,12 +22,16 @@ from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Any, Final
 
+import anyio
 import orjson
+from mcp import stdio_server
 from mcp.server import Server
 from mcp.server.context import ServerMiddleware
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp_types import INVALID_REQUEST
+from mcp.shared.message import SessionMessage
+from mcp_types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
+from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,6 +56,61 @@ def refuse_state(audience: str) -> ServerMiddleware[Any]:
     `MCPServer` does the same; the low-level server hands it on to handlers. Not a fault of the SDK: it stays.
     """
     return RequestStateBoundary(RequestStateSecurity.ephemeral(), default_audience=audience)
+
+
+async def run_stdio(server: Server[Any]) -> None:
+    """Serve until standard input ends."""
+    async with stdio_server() as (received, sent):
+        await server.run(_Lines(received, sent), sent, server.create_initialization_options())
+
+
+class _Lines:
+    """The messages that come over standard input; a line that is none is answered, and left out.
+
+    The SDK drops such a line, and whoever sent it waits for ever
+    (https://github.com/modelcontextprotocol/python-sdk/issues/2751). May go when it answers.
+    """
+
+    def __init__(self, received: Any, sent: Any) -> None:
+        """Read from one stream of the SDK's transport, and answer on the other."""
+        self._received = received
+        self._sent = sent
+
+    async def receive(self) -> SessionMessage:
+        while isinstance(item := await self._received.receive(), Exception):
+            await self._sent.send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=None, error=_explain(item))))
+        message: SessionMessage = item
+        return message
+
+    async def aclose(self) -> None:
+        await self._received.aclose()
+
+    @property
+    def last_context(self) -> Any:
+        """The context in which the latest message was sent; the SDK handles the message in it."""
+        return self._received.last_context
+
+    def __aiter__(self) -> _Lines:
+        return self
+
+    async def __anext__(self) -> SessionMessage:
+        try:
+            return await self.receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def __aenter__(self) -> _Lines:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+def _explain(error: Exception) -> ErrorData:
+    """Return what is wrong with a line (JSON-RPC 2.0), without repeating any of it."""
+    if isinstance(error, ValidationError) and error.errors(include_input=False)[0]["type"] != "json_invalid":
+        return ErrorData(code=INVALID_REQUEST, message="The line is no JSON-RPC 2.0 message.")
+    return ErrorData(code=PARSE_ERROR, message="The line is not valid JSON. Send one message in each line.")
 
 
 class Transport:

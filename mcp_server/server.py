@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 import structlog
-from mcp import MCPError, stdio_server
+from mcp import MCPError
 from mcp.server import Server
 from mcp_types import (
     CallToolRequestParams,
@@ -74,8 +74,7 @@ class TodoServer(Server[Any]):
 
     async def run_stdio(self) -> None:
         """Serve until standard input ends."""
-        async with stdio_server() as (received, sent):
-            await self.run(received, sent, self.create_initialization_options())
+        await sdk.run_stdio(self)
 
     def _exchange(self, context: Context) -> Exchange:
         """Return the exchange of a request; of one that came over a pipe, a new one."""

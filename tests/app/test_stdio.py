@@ -80,13 +80,13 @@ class Wire:
         self.process.stdin.write((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n")
         self.process.stdin.flush()
 
-    def answer_to(self, number: int) -> dict[str, Any]:
-        """The answer to a request; what comes before it must be protocol too."""
+    def answer_to(self, number: int | None) -> dict[str, Any]:
+        """The answer to a request, or to a line that is none; what comes before it must be protocol too."""
         assert self.process.stdout is not None
         while line := self.process.stdout.readline():
             message: dict[str, Any] = json.loads(line)
             assert message["jsonrpc"] == "2.0"
-            if message.get("id") == number:
+            if "id" in message and message["id"] == number:
                 return message
         raise AssertionError(f"stdio ended without an answer to request {number}")
 
@@ -100,39 +100,47 @@ class Wire:
         return self.process.returncode, out, err
 
 
+PARSE_ERROR, INVALID_REQUEST = -32700, -32600
 BROKEN_LINES = [
-    b"",
-    b"this is not JSON",
-    b'{"jsonrpc": "2.0", "id": 7, "method"',
-    b'{"jsonrpc": "2.0", "id": 7, "method": "tools/list"}]',
-    b"[]",
-    b"null",
-    b"42",
-    b'{"jsonrpc": "1.0", "id": 7, "method": "ping"}',
-    b'{"jsonrpc": "2.0", "id": {"a": 1}, "method": "ping"}',
-    b'{"jsonrpc": "2.0", "id": 7, "method": 7}',
-    b"\xff\xfe\x00",
-    b'"' + b"x" * 300_000 + b'"',
-    b"[" * 20_000,
+    (b"", PARSE_ERROR),
+    (b"this is not JSON", PARSE_ERROR),
+    (b'{"jsonrpc": "2.0", "id": 7, "method"', PARSE_ERROR),
+    (b'{"jsonrpc": "2.0", "id": 7, "method": "tools/list"}]', PARSE_ERROR),
+    (b"[]", INVALID_REQUEST),
+    (b"null", INVALID_REQUEST),
+    (b"42", INVALID_REQUEST),
+    (b'{"jsonrpc": "1.0", "id": 7, "method": "ping"}', INVALID_REQUEST),
+    (b'{"jsonrpc": "2.0", "id": {"a": 1}, "method": "ping"}', None),  # a notification, to the SDK: it has no id
+    (b'{"jsonrpc": "2.0", "id": 7, "method": 7}', INVALID_REQUEST),
+    (b"\xff\xfe\x00", PARSE_ERROR),
+    (b'"' + b"x" * 300_000 + b'"', INVALID_REQUEST),
+    (b"[" * 20_000, PARSE_ERROR),
 ]
+"""Lines that are no message, with the code that JSON-RPC 2.0 has for them."""
 
 
 @pytest.mark.requirement("MC2")
-def test_broken_lines_do_not_end_it_and_only_protocol_comes_out(shared: Program) -> None:
+def test_broken_lines_are_answered_do_not_end_it_and_only_protocol_comes_out(shared: Program) -> None:
     wire = Wire(shared)
     try:
-        wire.send(BROKEN_LINES[1])
+        wire.send(BROKEN_LINES[1][0])  # before the first request, too
+        assert wire.answer_to(None)["error"]["code"] == PARSE_ERROR
         wire.send(INITIALIZE)
         assert wire.answer_to(1)["result"]["serverInfo"]["name"] == "todo-mcp"
         wire.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
-        for number, line in enumerate(BROKEN_LINES, 100):
+        for number, (line, code) in enumerate(BROKEN_LINES, 100):
             wire.send(line)
+            if code is not None:
+                told = wire.answer_to(None)
+                assert told["error"].keys() == {"code", "message"}
+                assert told["error"]["code"] == code
+                assert len(json.dumps(told)) < 200  # nothing of the line
             wire.send({"jsonrpc": "2.0", "id": number, "method": "tools/list"})
             assert len(wire.answer_to(number)["result"]["tools"]) == len(TOOLS)
     finally:
-        code, rest, stderr = wire.close()
+        ended, rest, stderr = wire.close()
 
-    assert code == 0
+    assert ended == 0
     assert all(json.loads(line)["jsonrpc"] == "2.0" for line in rest.splitlines())
     said, *logged = stderr.decode().splitlines(keepends=True)
     assert logs("".join(logged)) is not None

