@@ -75,6 +75,45 @@ async def test_a_change_is_recorded_with_who_when_how_before_and_after(ann: Call
     }
 
 
+@pytest.mark.requirement("SA4", "OW1")
+async def test_a_page_ends_where_its_changes_touched_many_rows_and_nothing_is_missed(ann: Caller) -> None:
+    made = [await ann.perform(todos.add, [TodoCreate(title="a")] * count) for count in (1, 2, *[50] * 11, 3, 1)]
+    ids = [change.change_id for change in made]
+
+    pages, since = [], 0
+    while page := await ann.perform(changes.list_, ChangeFilter(since=since, limit=200)):
+        rows = orjson.loads(page.json)
+        pages.append([row["id"] for row in rows])
+        assert [row["id"] for row in rows if not row["entries"]] == []
+        assert page.next_cursor == str(rows[-1]["id"])
+        if not page.has_more:
+            break
+        since = rows[-1]["id"]
+    latest = await ann.perform(changes.list_, ChangeFilter(limit=200))
+    few = await ann.perform(changes.list_, ChangeFilter(limit=2))
+
+    assert [id_ for page in pages for id_ in page] == ids
+    assert [len(page) for page in pages] == [12, 3]  # 1 + 2 + 10 * 50 rows are the first page with 500
+    assert [row["id"] for row in orjson.loads(latest.json)] == ids[::-1][:12]
+    assert (latest.has_more, latest.next_cursor) == (True, str(ids[-1]))
+    assert [row["id"] for row in orjson.loads(few.json)] == ids[::-1][:2]
+
+
+@pytest.mark.requirement("SA4")
+async def test_a_change_is_on_a_page_whole_however_many_rows_it_touched(ann: Caller) -> None:
+    listed = row_of(await ann.perform(lists.add, [ListCreate(name="large")]))["id"]
+    for _ in range(12):
+        await ann.perform(todos.add, [TodoCreate(title="a", list_id=listed)] * 50)
+    before = await ann.perform(changes.list_, ChangeFilter(limit=1))
+    deleted = await ann.perform(lists.delete, [listed], ListRemoval(todos="trash"))
+    await add(ann, "after")
+
+    page = await ann.perform(changes.list_, ChangeFilter(since=int(before.next_cursor or 0)))
+
+    (large,) = orjson.loads(page.json)
+    assert (large["id"], len(large["entries"]), page.has_more) == (deleted.change_id, 601, True)
+
+
 @pytest.mark.requirement("SA2")
 async def test_what_changed_nothing_is_not_recorded(ann: Caller) -> None:
     (one,) = await add(ann, "one")

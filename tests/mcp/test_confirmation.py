@@ -184,6 +184,73 @@ async def test_over_rest_nobody_is_asked(app: Application, ann: Caller) -> None:
     async with face("rest", app, await token_of(ann)) as rest:
         todos = (await rest.add(*({"title": "a"} for _ in range(FREE + 1)))).accepted
         assert len((await rest.delete(*todos)).accepted) == FREE + 1
+        added = await rest.add(*({"title": "a"} for _ in range(FREE + 1)))
+        assert len((await rest.undo(added.change)).accepted) == FREE + 1
+
+
+# --- an undo that deletes --------------------------------------------------------------------------
+
+
+async def added(me: McpFace, count: int) -> int:
+    """The change that made so many new todos."""
+    return (await me.add(*({"title": str(n)} for n in range(count)))).change
+
+
+@where_people_can_be_asked
+async def test_an_undo_that_takes_many_away_asks_once_with_the_number(connect: Connect) -> None:
+    person = Person()
+    async with connect(person) as me:
+        await me.call("undo", change_id=await added(me, FREE + 2))
+        assert (await me.list()).total == 0
+    assert [asked.message for asked in person.asked] == ["Move 12 todos to the trash? They can be restored from there."]
+
+
+@where_people_can_be_asked
+async def test_an_undo_without_a_yes_changes_nothing(connect: Connect) -> None:
+    async with connect(Person("decline")) as me:
+        change = await added(me, FREE + 1)
+        with pytest.raises(RefusedError) as refused:
+            await me.call("undo", change_id=change)
+
+        assert refused.value.code == "declined"
+        assert (await me.list()).total == FREE + 1
+        assert (await me.changes(limit=1))[0]["id"] == change
+
+
+@everywhere
+async def test_an_undo_of_a_client_that_asks_nobody_needs_confirm(connect: Connect) -> None:
+    async with connect(None) as me:
+        change = await added(me, FREE + 1)
+        with pytest.raises(RefusedError) as refused:
+            await me.call("undo", change_id=change)
+        assert (refused.value.code, refused.value.told["count"]) == ("confirmation_required", FREE + 1)
+        assert (await me.list()).total == FREE + 1
+
+        undone = await me.call("undo", change_id=change, confirm=True)
+        assert len(undone["results"]) == FREE + 1
+
+
+@everywhere
+async def test_an_undo_of_a_restoration_asks_and_one_that_takes_little_away_does_not(connect: Connect) -> None:
+    async with connect(None) as me:
+        todos = await some(me, FREE + 1)
+        deleted = await me.call("delete_todos", ids=todos, confirm=True)
+        restored = await me.call("undo", change_id=deleted["change_id"])  # it brings back
+        with pytest.raises(RefusedError) as refused:
+            await me.call("undo", change_id=restored["change_id"])
+        assert (refused.value.code, refused.value.told["count"]) == ("confirmation_required", FREE + 1)
+
+        assert len((await me.call("undo", change_id=await added(me, FREE)))["results"]) == FREE
+        completed = await me.call("complete_todos", ids=todos)
+        assert len((await me.call("undo", change_id=completed["change_id"]))["results"]) == FREE + 1
+
+
+@everywhere
+async def test_a_dry_run_of_an_undo_is_not_asked(connect: Connect) -> None:
+    async with connect(None) as me:
+        change = await added(me, FREE + 1)
+        assert len((await me.call("undo", change_id=change, dry_run=True))["results"]) == FREE + 1
+        assert (await me.list()).total == FREE + 1
 
 
 # --- on the wire ---------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from todo_core.errors import ConfirmationRequired, InvalidInput
 from todo_core.models.fields import Input
 
 WRITES = {"idempotency_key", "dry_run"}
-NEEDS_A_WORD = {"delete_todos", "delete_lists"}
+NEEDS_A_WORD = {"delete_todos", "delete_lists", "undo"}
 
 
 def shared(tool: str) -> set[str]:
@@ -47,7 +47,7 @@ async def test_they_are_as_strict_as_any_other(me: McpFace) -> None:
         ("delete_todos", {"ids": [1], "confirm": 1}, "confirm"),
         ("update_profile", {"locale": "fr", "dry_run": 0}, "dry_run"),
         ("update_profile", {"locale": "fr", "confirm": True}, "confirm"),
-        ("undo", {"change_id": 1, "confirm": True}, "confirm"),
+        ("undo", {"change_id": 1, "confirm": 1}, "confirm"),
         ("list_todos", {"dry_run": True}, "dry_run"),
     ):
         result = await me.client.call_tool(tool, arguments)

@@ -23,5 +23,10 @@ def confirm(tx: Tx, count: int) -> None:
     Raises:
         ConfirmationRequired: They are more than `UNASKED`, and nobody confirmed.
     """
-    if count > UNASKED and not (tx.caller.confirmed or tx.caller.dry_run):
+    if count > UNASKED and is_needed(tx):
         raise ConfirmationRequired(count)
+
+
+def is_needed(tx: Tx) -> bool:
+    """Return whether `confirm` may refuse: where counting costs something, count only then."""
+    return not (tx.caller.confirmed or tx.caller.dry_run)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from todo_core.boundary import confirmation
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Feed, Found
-from todo_core.errors import HistoryDeleted, NotFound, NotOwner, TodoError, UndoRefused
+from todo_core.errors import ConfirmationRequired, HistoryDeleted, NotFound, NotOwner, TodoError, UndoRefused
 from todo_core.models.changes import ChangeFilter, ChangeRead
 from todo_core.models.fields import MAX_PAGE
 from todo_core.queries import changes as queries
@@ -44,7 +45,12 @@ async def get(tx: Tx, change_id: int) -> Found[ChangeRead]:
     return Found(row["row"])
 
 
-@operation(effect="changes", scope="todos:write", raises=(NotFound, NotOwner, UndoRefused), destructive=True)
+@operation(
+    effect="changes",
+    scope="todos:write",
+    raises=(NotFound, NotOwner, UndoRefused, ConfirmationRequired),
+    destructive=True,
+)
 async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     """Revert a change, a batch as one. What it made goes to the trash.
 
@@ -68,6 +74,8 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
             queries.BLOCKING, id=change_id, entity=refused.extra["entity"], entity_id=refused.extra["id"]
         )
         raise UndoRefused(refused.detail, extra=refused.extra | {"blocked_by": blocked_by}) from None
+    if confirmation.is_needed(tx):
+        confirmation.confirm(tx, await tx.value(reverting.TO_TRASH, id=change_id))
     more = max(len(reverted.results) - MAX_PAGE, 0)
     return replace(reverted, results=reverted.results[:MAX_PAGE], more_results=more, undoes=change_id)
 

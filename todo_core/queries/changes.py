@@ -36,33 +36,42 @@ _undo = _change.alias("undo")
 _me = parameter("user_id", BigInteger())
 _id = parameter("id", BigInteger())
 
+FULL: Final = 500
+"""Rows that the changes of a page have touched together when no further change gets onto it."""
 LOOK_BACK: Final = 100
 """How many later changes of a row are looked at for the one that keeps an undo from it."""
 
 
-def _opposite(recorded: str, field: str, verb: str) -> tuple[ColumnElement[bool], ColumnElement[str]]:
+def _operation(change: FromClause) -> ColumnElement[str]:
+    """Return what happened, by its own verb: older versions recorded these pairs under one name each (decision 21)."""
+    return case(
+        _opposite(change, "todos.complete", "completed_at", "todos.reopen"),
+        _opposite(change, "todos.delete", "deleted_at", "todos.restore"),
+        _opposite(change, "accounts.suspend", "suspended_at", "accounts.reactivate"),
+        else_=change.c.operation,
+    )
+
+
+def _opposite(
+    change: FromClause, recorded: str, field: str, verb: str
+) -> tuple[ColumnElement[bool], ColumnElement[str]]:
     """Return the condition that `recorded` was the opposite, since it cleared a moment of some row; and that verb."""
     touched = _row.alias()
     before, after = (moment.op("->>")(literal_column(f"'{field}'")) for moment in (touched.c.before, touched.c.after))
-    cleared: Select[Any] = select(literal_column("1")).where(*_of_change(touched), before.is_not(None), after.is_(None))
+    cleared: Select[Any] = select(literal_column("1")).where(
+        *_of(change, touched), before.is_not(None), after.is_(None)
+    )
     return (
-        and_(_change.c.operation == literal_column(f"'{recorded}'"), cleared.correlate(_change).exists()),
+        and_(change.c.operation == literal_column(f"'{recorded}'"), cleared.correlate(change).exists()),
         literal_column(f"'{verb}'"),
     )
 
 
-def _of_change(touched: Any) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions that a row was touched by the change of the enclosing query."""
-    return touched.c.user_id == _change.c.user_id, touched.c.change_id == _change.c.id
+def _of(change: FromClause, touched: Any) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a row was touched by a change of the enclosing query."""
+    return touched.c.user_id == change.c.user_id, touched.c.change_id == change.c.id
 
 
-_OPERATION = case(
-    _opposite("todos.complete", "completed_at", "todos.reopen"),
-    _opposite("todos.delete", "deleted_at", "todos.restore"),
-    _opposite("accounts.suspend", "suspended_at", "accounts.reactivate"),
-    else_=_change.c.operation,
-)
-"""What happened, by its own verb: older versions recorded these pairs under one name each (decision 21)."""
 _admin = _user.alias("admin")
 _shown = parameter("shown", ARRAY(Text()))
 _i_am_admin = select(is_admin(_admin.c)).where(_admin.c.id == _me).scalar_subquery()
@@ -89,37 +98,55 @@ def _shows_something(change: Any) -> ColumnElement[bool]:
     By OFFSET it is asked for each change, by `pk_change_entries`: a join would read the entries of all changes.
     """
     touched = _row.alias("touched")
-    seen: Select[Any] = select(literal_column("1")).where(
-        touched.c.user_id == change.c.user_id, touched.c.change_id == change.c.id, _is_shown(touched)
-    )
+    seen: Select[Any] = select(literal_column("1")).where(*_of(change, touched), _is_shown(touched))
     return seen.offset(literal_column("0")).correlate(change).exists()
 
 
 _ENTRY = json_object(ChangeEntry, _row.c, id=_row.c.entity_id)
-_ENTRIES = (
-    select(func.coalesce(func.json_agg(aggregate_order_by(_ENTRY, _row.c.number)), literal_column("'[]'::json")))
-    .where(*_of_change(_row), _is_shown(_row))
-    .correlate(_change)
-    .scalar_subquery()
-)
-_READ = json_object(ChangeRead, _change.c, undone_by=_undo.c.id, operation=_OPERATION, entries=_ENTRIES)
-_WITH_UNDO = _change.outerjoin(_undo, (_undo.c.user_id == _change.c.user_id) & (_undo.c.undoes == _change.c.id))
+
+
+def _read(change: FromClause) -> ColumnElement[Any]:
+    """Return the JSON of a change of the enclosing query, as `ChangeRead`."""
+    entries = (
+        select(func.coalesce(func.json_agg(aggregate_order_by(_ENTRY, _row.c.number)), literal_column("'[]'::json")))
+        .where(*_of(change, _row), _is_shown(_row))
+        .correlate(change)
+        .scalar_subquery()
+    )
+    undone_by = (
+        select(_undo.c.id)
+        .where(_undo.c.user_id == change.c.user_id, _undo.c.undoes == change.c.id)
+        .correlate(change)
+        .scalar_subquery()
+    )
+    return json_object(ChangeRead, change.c, undone_by=undone_by, operation=_operation(change), entries=entries)
 
 
 def _page(newest_first: bool) -> Statement:
-    rows = select(_READ.label("row"), _change.c.id.label("id")).select_from(_WITH_UNDO)
-    rows = rows.where(mine(Change), _shows_something(_change))
+    # A change has entries from 1 on, so the last one's number is found without a look at the others.
+    last = select(func.max(_row.c.number)).where(*_of(_change, _row)).correlate(_change).scalar_subquery()
+    wanted = select(_change, func.coalesce(last, literal_column("0")).label("entries"))
+    wanted = wanted.where(mine(Change), _shows_something(_change))
     if newest_first:
-        rows = rows.order_by(_change.c.id.desc())
+        wanted = wanted.order_by(_change.c.id.desc())
     else:
-        rows = rows.where(_change.c.id > parameter("since", BigInteger())).order_by(_change.c.id)
-    page = rows.limit(parameter("limit", Integer())).subquery()
+        wanted = wanted.where(_change.c.id > parameter("since", BigInteger())).order_by(_change.c.id)
+    wanted_page = wanted.limit(parameter("limit", Integer())).subquery("wanted")
+    order = wanted_page.c.id.desc() if newest_first else wanted_page.c.id
+    # Before its entries are read, a change is left out whose place on the page others have taken.
+    already = func.sum(wanted_page.c.entries).over(order_by=order) - wanted_page.c.entries
+    counted = select(wanted_page, already.label("already")).subquery("counted")
+    rows = select(_read(counted).label("row"), counted.c.id.label("id"))
+    page = rows.where(counted.c.already < literal_column(str(FULL))).subquery("page")
     beyond = _change.alias("beyond")
     is_beyond = beyond.c.id < func.min(page.c.id) if newest_first else beyond.c.id > func.max(page.c.id)
     more: Select[Any] = select(literal_column("1")).where(mine(beyond), is_beyond, _shows_something(beyond))
     return Statement(
         select(
-            func.coalesce(func.json_agg(page.c.row), literal_column("'[]'::json")).label("rows"),
+            func.coalesce(
+                func.json_agg(aggregate_order_by(page.c.row, page.c.id.desc() if newest_first else page.c.id)),
+                literal_column("'[]'::json"),
+            ).label("rows"),
             func.max(page.c.id).label("last"),
             more.correlate(page).exists().label("more"),
             select(_user.c.changes_deleted_through).where(_user.c.id == _me).scalar_subquery().label("deleted_through"),
@@ -128,16 +155,17 @@ def _page(newest_first: bool) -> Statement:
 
 
 LATEST = _page(newest_first=True)
-"""Read the latest changes, newest first, at most `limit` of them. Reads `pk_changes` and `pk_change_entries`.
+"""Read the latest changes, newest first, at most `limit` of them, and fewer where they touched `FULL` rows.
 
-`shown`: the kinds of rows that the caller may see, among them perhaps the caller's own account alone; a change of other
-rows is left out. Columns: `rows`, a JSON array of `ChangeRead`; `last`, the newest change's id; `more`, whether there
-are older ones; `deleted_through`, the latest change that the purge deleted, 0 if none.
+Reads `pk_changes`, `pk_change_entries` and `uq_changes_undoes`. `shown`: the kinds of rows that the caller may see,
+among them perhaps the caller's own account alone; a change of other rows is left out. Columns: `rows`, a JSON array of
+`ChangeRead`; `last`, the newest change's id; `more`, whether there are older ones; `deleted_through`, the latest change
+that the purge deleted, 0 if none.
 """
 
 SINCE = _page(newest_first=False)
-"""Read the changes after the change `since` in the order of commits, at most `limit`. `shown` and the columns are as in
-`LATEST`; `more` tells whether there are later ones."""
+"""Read the changes after the change `since` in the order of commits, at most `limit`, as in `LATEST`. `shown` and the
+columns are as there; `more` tells whether there are later ones."""
 
 NEWEST = Statement(
     select(_change.c.id)
@@ -148,17 +176,13 @@ NEWEST = Statement(
 """Read the id of the latest change of which the caller may see something; no row if there is none. `shown`: as in
 `LATEST`. Reads `pk_changes` and `pk_change_entries`."""
 
-ONE = Statement(
-    select(_READ.label("row"))
-    .select_from(_WITH_UNDO)
-    .where(mine(Change), _change.c.id == _id, _shows_something(_change))
-)
+ONE = Statement(select(_read(_change).label("row")).where(mine(Change), _change.c.id == _id, _shows_something(_change)))
 """Read the change with an `id`, as `ChangeRead`, if the caller may see something of it. `shown`: as in `LATEST`. Reads
 `pk_changes`, `pk_change_entries` and `uq_changes_undoes`."""
 
 _touching = (
     select(_change.c.id, _change.c.undoes)
-    .join(_row, and_(*_of_change(_row)))
+    .join(_row, and_(*_of(_change, _row)))
     .where(
         mine(_row),
         _row.c.entity == parameter("entity", Text()),

@@ -1,8 +1,9 @@
--- Read the latest changes, newest first, at most `limit` of them. Reads `pk_changes` and `pk_change_entries`.
+-- Read the latest changes, newest first, at most `limit` of them, and fewer where they touched `FULL` rows.
 --
--- `shown`: the kinds of rows that the caller may see, among them perhaps the caller's own account alone; a change of other
--- rows is left out. Columns: `rows`, a JSON array of `ChangeRead`; `last`, the newest change's id; `more`, whether there
--- are older ones; `deleted_through`, the latest change that the purge deleted, 0 if none.
+-- Reads `pk_changes`, `pk_change_entries` and `uq_changes_undoes`. `shown`: the kinds of rows that the caller may see,
+-- among them perhaps the caller's own account alone; a change of other rows is left out. Columns: `rows`, a JSON array of
+-- `ChangeRead`; `last`, the newest change's id; `more`, whether there are older ones; `deleted_through`, the latest change
+-- that the purge deleted, 0 if none.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -16,14 +17,14 @@
 --   deleted_through bigint
 
 SELECT
-    coalesce(json_agg(anon_1.row), '[]'::json) AS rows,
-    max(anon_1.id) AS last,
+    coalesce(json_agg(page.row ORDER BY page.id DESC), '[]'::json) AS rows,
+    max(page.id) AS last,
     EXISTS (
         SELECT 1
         FROM changes AS beyond
         WHERE
             beyond.user_id = $1::BIGINT
-            AND beyond.id < min(anon_1.id)
+            AND beyond.id < min(page.id)
             AND (
                 EXISTS (
                     SELECT 1
@@ -43,7 +44,7 @@ SELECT
                                             OR admin.issuer IN (
                                                 'urn:todo-mcp:local', 'urn:todo-mcp:operator'
                                             )
-                                        ) AS anon_2
+                                        ) AS anon_1
                                         FROM users AS admin
                                         WHERE admin.id = $1::BIGINT
                                     )
@@ -64,18 +65,18 @@ FROM (
             SELECT row_to_json(shaped) AS row_to_json_1
             FROM (
                 SELECT
-                    changes.id AS id,
-                    changes.at AS at,
+                    counted.id AS id,
+                    counted.at AS at,
                     CASE
                         WHEN (
-                            changes.operation = 'todos.complete'
+                            counted.operation = 'todos.complete'
                             AND (
                                 EXISTS (
                                     SELECT 1
                                     FROM change_entries AS change_entries_1
                                     WHERE
-                                        change_entries_1.user_id = changes.user_id
-                                        AND change_entries_1.change_id = changes.id
+                                        change_entries_1.user_id = counted.user_id
+                                        AND change_entries_1.change_id = counted.id
                                         AND (change_entries_1.before ->> 'completed_at') IS NOT NULL
                                         AND (change_entries_1.after ->> 'completed_at') IS NULL
                                 )
@@ -83,14 +84,14 @@ FROM (
                         )
                         THEN 'todos.reopen'
                         WHEN (
-                            changes.operation = 'todos.delete'
+                            counted.operation = 'todos.delete'
                             AND (
                                 EXISTS (
                                     SELECT 1
                                     FROM change_entries AS change_entries_2
                                     WHERE
-                                        change_entries_2.user_id = changes.user_id
-                                        AND change_entries_2.change_id = changes.id
+                                        change_entries_2.user_id = counted.user_id
+                                        AND change_entries_2.change_id = counted.id
                                         AND (change_entries_2.before ->> 'deleted_at') IS NOT NULL
                                         AND (change_entries_2.after ->> 'deleted_at') IS NULL
                                 )
@@ -98,27 +99,31 @@ FROM (
                         )
                         THEN 'todos.restore'
                         WHEN (
-                            changes.operation = 'accounts.suspend'
+                            counted.operation = 'accounts.suspend'
                             AND (
                                 EXISTS (
                                     SELECT 1
                                     FROM change_entries AS change_entries_3
                                     WHERE
-                                        change_entries_3.user_id = changes.user_id
-                                        AND change_entries_3.change_id = changes.id
+                                        change_entries_3.user_id = counted.user_id
+                                        AND change_entries_3.change_id = counted.id
                                         AND (change_entries_3.before ->> 'suspended_at') IS NOT NULL
                                         AND (change_entries_3.after ->> 'suspended_at') IS NULL
                                 )
                             )
                         )
                         THEN 'accounts.reactivate'
-                        ELSE changes.operation
+                        ELSE counted.operation
                     END AS operation,
-                    changes.via AS via,
-                    changes.client AS client,
-                    changes.token_id AS token_id,
-                    changes.undoes AS undoes,
-                    undo.id AS undone_by,
+                    counted.via AS via,
+                    counted.client AS client,
+                    counted.token_id AS token_id,
+                    counted.undoes AS undoes,
+                    (
+                        SELECT undo.id
+                        FROM changes AS undo
+                        WHERE undo.user_id = counted.user_id AND undo.undoes = counted.id
+                    ) AS undone_by,
                     (
                         SELECT coalesce(
                             json_agg(
@@ -138,8 +143,8 @@ FROM (
                         ) AS coalesce_1
                         FROM change_entries
                         WHERE
-                            change_entries.user_id = changes.user_id
-                            AND change_entries.change_id = changes.id
+                            change_entries.user_id = counted.user_id
+                            AND change_entries.change_id = counted.id
                             AND (
                                 change_entries.entity = ANY ($2::TEXT[])
                                     AND (
@@ -152,7 +157,7 @@ FROM (
                                                 OR admin.issuer IN (
                                                     'urn:todo-mcp:local', 'urn:todo-mcp:operator'
                                                 )
-                                            ) AS anon_2
+                                            ) AS anon_1
                                             FROM users AS admin
                                             WHERE admin.id = $1::BIGINT
                                         )
@@ -164,43 +169,77 @@ FROM (
                     ) AS entries
             ) AS shaped
         ) AS row,
-        changes.id AS id
-    FROM changes
-    LEFT OUTER JOIN changes AS undo ON undo.user_id = changes.user_id AND undo.undoes = changes.id
-    WHERE
-        changes.user_id = $1::BIGINT
-        AND (
-            EXISTS (
-                SELECT 1
-                FROM change_entries AS touched
-                WHERE
-                    touched.user_id = changes.user_id
-                    AND touched.change_id = changes.id
-                    AND (
-                        touched.entity = ANY ($2::TEXT[])
+        counted.id AS id
+    FROM (
+        SELECT
+            wanted.user_id AS user_id,
+            wanted.id AS id,
+            wanted.at AS at,
+            wanted.operation AS operation,
+            wanted.via AS via,
+            wanted.client AS client,
+            wanted.token_id AS token_id,
+            wanted.undoes AS undoes,
+            wanted.entries AS entries,
+            sum(wanted.entries) OVER (ORDER BY wanted.id DESC) - wanted.entries AS already
+        FROM (
+            SELECT
+                changes.user_id AS user_id,
+                changes.id AS id,
+                changes.at AS at,
+                changes.operation AS operation,
+                changes.via AS via,
+                changes.client AS client,
+                changes.token_id AS token_id,
+                changes.undoes AS undoes,
+                coalesce(
+                    (
+                        SELECT max(change_entries.number) AS max_1
+                        FROM change_entries
+                        WHERE
+                            change_entries.user_id = changes.user_id
+                            AND change_entries.change_id = changes.id
+                    ),
+                    0
+                ) AS entries
+            FROM changes
+            WHERE
+                changes.user_id = $1::BIGINT
+                AND (
+                    EXISTS (
+                        SELECT 1
+                        FROM change_entries AS touched
+                        WHERE
+                            touched.user_id = changes.user_id
+                            AND touched.change_id = changes.id
                             AND (
-                                touched.entity != 'account'
-                                OR touched.entity_id = $1::BIGINT
-                                OR (
-                                    SELECT admin.role = 'admin'
+                                touched.entity = ANY ($2::TEXT[])
                                     AND (
-                                        admin.role_until > now()
-                                        OR admin.issuer IN (
-                                            'urn:todo-mcp:local', 'urn:todo-mcp:operator'
+                                        touched.entity != 'account'
+                                        OR touched.entity_id = $1::BIGINT
+                                        OR (
+                                            SELECT admin.role = 'admin'
+                                            AND (
+                                                admin.role_until > now()
+                                                OR admin.issuer IN (
+                                                    'urn:todo-mcp:local', 'urn:todo-mcp:operator'
+                                                )
+                                            ) AS anon_1
+                                            FROM users AS admin
+                                            WHERE admin.id = $1::BIGINT
                                         )
-                                    ) AS anon_2
-                                    FROM users AS admin
-                                    WHERE admin.id = $1::BIGINT
-                                )
+                                    )
+                                OR touched.entity = 'account'
+                                    AND touched.entity_id = $1::BIGINT
+                                    AND 'own account' = ANY ($2::TEXT[])
                             )
-                        OR touched.entity = 'account'
-                            AND touched.entity_id = $1::BIGINT
-                            AND 'own account' = ANY ($2::TEXT[])
+                        LIMIT ALL
+                        OFFSET 0
                     )
-                LIMIT ALL
-                OFFSET 0
-            )
-        )
-    ORDER BY changes.id DESC
-    LIMIT $3::INTEGER
-) AS anon_1
+                )
+            ORDER BY changes.id DESC
+            LIMIT $3::INTEGER
+        ) AS wanted
+    ) AS counted
+    WHERE counted.already < 500
+) AS page

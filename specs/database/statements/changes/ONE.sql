@@ -67,7 +67,11 @@ SELECT (
             changes.client AS client,
             changes.token_id AS token_id,
             changes.undoes AS undoes,
-            undo.id AS undone_by,
+            (
+                SELECT undo.id
+                FROM changes AS undo
+                WHERE undo.user_id = changes.user_id AND undo.undoes = changes.id
+            ) AS undone_by,
             (
                 SELECT coalesce(
                     json_agg(
@@ -114,7 +118,6 @@ SELECT (
     ) AS shaped
 ) AS row
 FROM changes
-LEFT OUTER JOIN changes AS undo ON undo.user_id = changes.user_id AND undo.undoes = changes.id
 WHERE
     changes.user_id = $2::BIGINT
     AND changes.id = $3::BIGINT
