@@ -141,6 +141,10 @@ def left(response: httpx2.Response) -> int:
 REFUSED: dict[str, Callable[[httpx2.AsyncClient], Awaitable[httpx2.Response]]] = {
     "a wrong field": lambda http: http.post("/api/v1/todos", json={"title": 5}),
     "a wrong filter": lambda http: http.get("/api/v1/todos", params={"limit": 0}),
+    "an unknown parameter": lambda http: http.get("/api/v1/overview", params={"a": 1}),
+    "a body that is no JSON": lambda http: http.post(
+        "/api/v1/todos", content=b"{", headers={"Content-Type": "application/json"}
+    ),
     "a wrong id": lambda http: http.get("/api/v1/todos/x"),
     "a wrong key": lambda http: http.post("/api/v1/todos", json={"title": "a"}, headers={"Idempotency-Key": " "}),
     "a wrong version": lambda http: http.patch("/api/v1/todos/1", json={"title": "a"}, headers={"If-Match": "x"}),
