@@ -1,4 +1,4 @@
-"""What pages, docstrings and comments refer to is there: files, decisions, modules, promises, sections of RFCs."""
+"""What pages, docstrings and comments refer to is there: files, tests, decisions, modules, promises, RFC sections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from tests.contract.project import PACKAGES, ROOT, SPECS, name_of, tree
+from tests.contract.project import PACKAGES, ROOT, SPECS, name_of, proofs_in, tree
 
 FOLDERS: Final = (*PACKAGES, "migrations", "specs", "docs", "bench", "tests", ".ci")
 TEXTS: Final = sorted(
@@ -30,6 +30,8 @@ TEXTS: Final = sorted(
         ),
     }
 )
+PROOF: Final = re.compile(r"(?<![\w/])(tests/[\w/]+\.py)::(\w+)")
+"""A test, by its file and its name."""
 PROMISES: Final = tomllib.loads((SPECS / "requirements.toml").read_text(encoding="utf-8")).keys()
 _PATH: Final = re.compile(rf"(?<![\w/.:<-])(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./*-]*")
 _DECISIONS: Final = re.compile(r"\bdecisions?((?:(?:,| and)? \d+)+)", re.IGNORECASE)
@@ -56,6 +58,9 @@ def prose(path: Path) -> str:
 def missing(text: str) -> Iterator[str]:
     """Find each reference of a text that leads nowhere."""
     yield from (path for path in _PATH.findall(text) if not any(ROOT.glob(path.rstrip("."))))
+    for file, name in PROOF.findall(text):
+        if (ROOT / file).is_file() and name not in {proof.name for proof in proofs_in(ROOT / file)}:
+            yield f"{file}::{name}"
     for numbers in _DECISIONS.findall(text):
         for number in re.findall(r"\d+", numbers):
             if not any((ROOT / "docs" / "decisions").glob(f"{int(number):04}-*.md")):
@@ -83,6 +88,9 @@ def test_every_reference_leads_to_what_is_there() -> None:
         ("as `docs/decisions/0001-*.md` has it, and tests/contract/.", []),
         ("see `docs/nothing.md`", ["docs/nothing.md"]),
         ("at https://example.com/docs/nothing and /tests/nothing", []),
+        ("`tests/contract/test_references.py::test_every_reference_leads_to_what_is_there`", []),
+        ("`tests/contract/test_references.py::test_nothing`", ["tests/contract/test_references.py::test_nothing"]),
+        ("tests/contract/nothing.py::test_nothing", ["tests/contract/nothing.py"]),
         ("decisions 1, 2 and 999; Decision 998", ["decision 999", "decision 998"]),
         ("`todo_core.errors.NotFound`, `todo_core.errors.Nothing`", ["todo_core.errors.Nothing"]),
         ("one row each (OW4), (OW99)", ["OW99"]),
