@@ -64,9 +64,13 @@ async def works(holder: Caller) -> bool:
     return True
 
 
+async def listed(somebody: Caller) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = orjson.loads((await somebody.perform(tokens.list_)).json)
+    return rows
+
+
 async def revoked(somebody: Caller) -> set[int]:
-    rows = orjson.loads((await somebody.perform(tokens.list_)).json)
-    return {row["id"] for row in rows if row["revoked_at"] is not None}
+    return {row["id"] for row in await listed(somebody) if row["revoked_at"] is not None}
 
 
 # --- making ------------------------------------------------------------------------------------
@@ -247,6 +251,18 @@ async def test_what_has_ended_is_not_rotated_nor_a_token_by_itself(
     await ann.perform(tokens.revoke, gone["id"])
     with pytest.raises(Conflict, match="revoked"):
         await ann.perform(tokens.rotate, gone["id"])
+
+
+async def test_a_token_does_not_rotate_one_that_it_comes_from(ann: Caller) -> None:
+    """It would end with that one, and so would what it made: the answer would have a secret that never works."""
+    (first, one), (_, two), (_, three) = await chain(ann, 3)
+
+    for descendant in (two, three):
+        with pytest.raises(Conflict, match="comes from"):
+            await descendant.perform(tokens.rotate, first["id"])
+
+    assert [await works(holder) for holder in (one, two, three)] == [True] * 3
+    assert len(await listed(ann)) == 3
 
 
 async def test_rotating_gives_nobody_what_they_lack(ann: Caller, core: Core) -> None:

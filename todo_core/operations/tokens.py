@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
-from typing import Any
+from typing import Any, Final
 
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
@@ -22,6 +22,8 @@ from todo_core.identity.scopes import Scope
 from todo_core.models.tokens import TokenCreate, TokenCreated, TokenRead
 from todo_core.queries import tokens as queries
 from todo_core.storage.database import Row
+
+_DO_INSTEAD: Final = "do it signed in, or with `todo-mcp token rotate`."
 
 
 @operation(effect="changes", scope="profile", raises=(InsufficientScope, NotForApps), idempotent=False, for_apps=False)
@@ -64,10 +66,11 @@ async def rotate(tx: Tx, token_id: int) -> Changed[TokenCreated]:
     """Give an API token a new secret: make one with its name, scopes and expiry, and revoke it with what it made.
 
     The new token is in this answer and never shown again. A token cannot do so to itself: whoever finds it
-    could keep its user from ending it.
+    could keep its user from ending it. Nor to one that it comes from, with which it ends.
     """
-    if token_id == (me := tx.caller.principal.token_id):
-        raise Conflict("A token cannot rotate itself: do it signed in, or with `todo-mcp token rotate`.")
+    me = tx.caller.principal.token_id
+    if token_id == me:
+        raise Conflict(f"A token cannot rotate itself: {_DO_INSTEAD}")
     old = await tx.row(queries.ONE, id=token_id)
     if old is None:
         raise (await missing(tx, "token", [token_id]))[token_id]
@@ -76,6 +79,8 @@ async def rotate(tx: Tx, token_id: int) -> Changed[TokenCreated]:
     heir = {name: old[name] for name in ("name", "scopes", "expires_at")}
     made = await _make(tx, heir | {"made_by": old["made_by"] if me is None else me})
     revoked = _touched(await tx.rows(queries.REVOKE, id=token_id))
+    if me in {token.id for token in revoked}:
+        raise Conflict(f"A token cannot rotate one that it comes from: {_DO_INSTEAD}")
     return Changed(made.results, [*made.touched, *revoked], secret=made.secret)
 
 
