@@ -28,7 +28,7 @@ from tests.keys import compact, secret_pair
 from tests.support import token_of
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
-from todo_core.errors import InsufficientScope, InvalidInput, Suspended, Unauthenticated
+from todo_core.errors import InsufficientScope, InvalidInput, Suspended, Unauthenticated, Unavailable
 from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER
 from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES
 from todo_core.models.accounts import AccountQuery
@@ -606,6 +606,28 @@ async def test_of_two_sign_ins_at_once_the_later_issued_token_wins(
         "SELECT role, extract(epoch FROM role_issued_at)::int FROM users WHERE id = $1", me.principal.user_id
     )
     assert tuple(row) == ("user", THEN + 2)
+
+
+@pytest.mark.requirement("OW5")
+async def test_who_is_deleted_while_signing_in_is_told_to_try_again_and_begins_anew(
+    door: Core, sub: str, admin: asyncpg.Connection, database_url: str
+) -> None:
+    me = await by(door, issued(sub, 1))
+    refusals: list[bool] = []
+
+    async def again() -> None:
+        try:
+            await by(door, issued(sub, 2))
+        except Unavailable as refused:
+            refusals.append(refused.retryable)
+
+    async with connected(database_url) as other, anyio.create_task_group() as tasks, other.transaction():
+        await other.execute("DELETE FROM users WHERE id = $1", me.principal.user_id)
+        tasks.start_soon(again)
+        await until(admin, SOMEBODY_WAITS_FOR_A_LOCK)
+
+    assert refusals == [True]
+    assert (await by(door, issued(sub, 2))).principal.user_id != me.principal.user_id
 
 
 @pytest.mark.requirement("OW5")

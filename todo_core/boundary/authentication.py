@@ -210,6 +210,7 @@ class Identity:
 
         Raises:
             Suspended: The user was deleted for good, and this is a ban (`TODO_DELETION_IS_FINAL`).
+            Unavailable: PostgreSQL cannot be reached, or the user was deleted in this moment.
         """
         who = {"issuer": issuer, "subject": subject}
         told = {"role": role, "issued_at": issued_at, "ends_at": ends_at, "email": email, "name": name}
@@ -223,10 +224,11 @@ class Identity:
                 added = await transaction.row(queries.ADD_USER, **who, **told, time_zone=zone)
                 if added is not None:
                     return added["id"], added["is_admin"]
-                user = await transaction.one(queries.FIND_USER, **who, **told)  # another transaction was faster
-            if user["has_news"]:
-                renewed = await transaction.one(queries.RENEW_USER, **who, **told)
-                return user["id"], renewed["is_admin"]
+                user = await transaction.row(queries.FIND_USER, **who, **told)  # another transaction was faster
+            if user is not None and user["has_news"]:
+                user = await transaction.row(queries.RENEW_USER, **who, **told)
+            if user is None:  # deleted in this moment: whoever tries again begins anew, or is told why not
+                raise Unavailable
         return user["id"], user["is_admin"]
 
 

@@ -129,13 +129,13 @@ RENEW_USER = Statement(
         version=_user.c.version + case((_shown, literal_column("1")), else_=literal_column("0")),
         updated_at=case((_shown, func.now()), else_=_user.c.updated_at),
     )
-    .returning(is_admin(_user.c).label("is_admin"))
+    .returning(_user.c.id, is_admin(_user.c).label("is_admin"))
 )
 """Store what a token says of the user that `issuer` knows as `subject`.
 
 Of the role, the latest-issued token decides, and until when `admin` counts: by the row as it is when this transaction
-has it, so two tokens at once end as one after the other. `role`, `issued_at`, `ends_at`, `email` and `name` are as in
-`FIND_USER`.
+has it, so two tokens at once end as one after the other. Gives no row if the user is gone. `role`, `issued_at`,
+`ends_at`, `email` and `name`, and the columns, are as in `FIND_USER`.
 """
 
 _last_use_is_old = func.coalesce(_token.c.last_used_at <= func.now() - timedelta(minutes=1), True)

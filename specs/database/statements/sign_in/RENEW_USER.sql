@@ -1,8 +1,8 @@
 -- Store what a token says of the user that `issuer` knows as `subject`.
 --
 -- Of the role, the latest-issued token decides, and until when `admin` counts: by the row as it is when this transaction
--- has it, so two tokens at once end as one after the other. `role`, `issued_at`, `ends_at`, `email` and `name` are as in
--- `FIND_USER`.
+-- has it, so two tokens at once end as one after the other. Gives no row if the user is gone. `role`, `issued_at`,
+-- `ends_at`, `email` and `name`, and the columns, are as in `FIND_USER`.
 --
 -- Parameters:
 --   $1 role character varying
@@ -14,6 +14,7 @@
 --   $7 subject character varying
 --
 -- Columns:
+--   id bigint
 --   is_admin boolean
 
 UPDATE users
@@ -96,7 +97,9 @@ SET
     END,
     role_issued_at=greatest(users.role_issued_at, to_timestamp($2::FLOAT))
 WHERE users.issuer = $6::VARCHAR AND users.subject = $7::VARCHAR
-RETURNING users.role = 'admin'
-AND (
-    users.role_until > now() OR users.issuer IN ('urn:todo-mcp:local', 'urn:todo-mcp:operator')
-) AS is_admin
+RETURNING
+    users.id,
+    users.role = 'admin'
+    AND (
+        users.role_until > now() OR users.issuer IN ('urn:todo-mcp:local', 'urn:todo-mcp:operator')
+    ) AS is_admin
