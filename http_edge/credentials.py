@@ -36,7 +36,8 @@ async def authenticate(request: Request, core: Core, via: str) -> Caller:
 
     Raises:
         Unauthenticated: There is no token, or it is not accepted.
-        TooManyRequests: The address sent too many without a good one, or the user goes on beyond the rate limit.
+        TooManyRequests: The address sent too many without one, or too many wrong ones, or the user goes on beyond the
+            rate limit.
         Unavailable: The token cannot be checked right now.
     """
     headers, client, exchange = request.headers, request.scope.get("client"), Exchange.of(request.scope)

@@ -1,4 +1,4 @@
-"""Bound what an address may ask without a good token."""
+"""Bound what an address may ask without a token."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from todo_core.notations import network_of, parse_limit
 
 
 class Strangers:
-    """Counts requests without a good token by address: in this process, for that is what the limit protects."""
+    """Counts requests without a token by address: in this process, for that is what the limit protects.
+
+    Wrong tokens have a limit of their own (`Limits.require_login`).
+    """
 
     def __init__(self, limit: str) -> None:
         """Count nothing yet.

@@ -87,7 +87,7 @@ class _Lines:
 
     @property
     def last_context(self) -> Any:
-        """The context in which the latest message was sent; the SDK handles the message in it."""
+        """Return the context in which the latest message was sent; the SDK handles the message in it."""
         return self._received.last_context
 
     def __aiter__(self) -> _Lines:

@@ -171,7 +171,7 @@ class Application:
         Raises:
             HTTPException: It names another host (421), has a method that there is none of (405), or comes from a page
                 that may not call MCP (403).
-            TooManyRequests: The address sent too many without a good token.
+            TooManyRequests: The address sent too many without a token.
         """
         try:
             self._require_host(scope)
@@ -191,7 +191,7 @@ class Application:
         """Serve what needs no token, and addresses where nothing is.
 
         Raises:
-            TooManyRequests: The address sent too many without a good token.
+            TooManyRequests: The address sent too many without a token.
         """
         self._strangers.charge(scope)
         await self.api(scope, receive, send)

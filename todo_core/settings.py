@@ -167,8 +167,8 @@ class Settings(BaseSettings):
     )
     address_limit: str = Field(
         default="600/minute",
-        description="Requests without a good token that one address may send before it has to wait, or `off`."
-        " Each worker counts by itself; health checks do not count.",
+        description="Requests that one address may send without a token, or for which none is looked at, before it has"
+        " to wait, or `off`. Each worker counts by itself; health checks do not count.",
     )
     redis_url: SecretStr | None = Field(
         default=None, description="Redis in which several processes share the limits. Unset: each counts by itself."

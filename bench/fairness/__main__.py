@@ -77,7 +77,7 @@ async def _written(url: str) -> tuple[str, str, int]:
 
 @contextmanager
 def _serving(url: str, code: Path, folder: Path) -> Iterator[int]:
-    """A server with every limit as it is by default; its port."""
+    """Run a server with every limit as it is by default, and yield its port."""
     port = free_port()
     env = environment(None, code) | {"TODO_DATABASE_URL": url}
     with ExitStack() as stack:

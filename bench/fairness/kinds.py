@@ -67,7 +67,7 @@ KINDS: Final[dict[str, Kind]] = {
 
 
 def honest(one: Account) -> Sequence[bytes]:
-    """What somebody with a page and an agent asks for."""
+    """Return what somebody with a page and an agent asks for."""
     return [
         one.ask("GET", "/overview"),
         one.ask("GET", "/todos?limit=50"),
@@ -77,7 +77,7 @@ def honest(one: Account) -> Sequence[bytes]:
 
 
 def random_texts(count: int) -> list[str]:
-    """Texts of random words of four letters, the same in every run."""
+    """Return texts of random words of four letters, the same in every run."""
     letters = random.Random(7)  # noqa: S311
     words = ["".join(letters.choices("abcdefghijklmnopqrstuvwxyz", k=4)) for _ in range(count * WORDS)]
     return [" ".join(words[first : first + WORDS]) for first in range(0, len(words), WORDS)]

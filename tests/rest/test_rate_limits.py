@@ -342,7 +342,7 @@ async def test_refused_tokens_of_both_faces_are_counted_together(serve: Serve) -
         assert {(await log_in(http, face, "bad")).status_code for face in ("rest", *GENERATIONS)} == {429}
 
 
-# --- requests without a good token -----------------------------------------------------------------
+# --- requests without a token ----------------------------------------------------------------------
 
 Ask = Callable[[httpx2.AsyncClient], Awaitable[httpx2.Response]]
 TWO = [("Authorization", "Bearer a"), ("Authorization", "Bearer b")]
