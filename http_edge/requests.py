@@ -28,7 +28,7 @@ _SECURITY: Final = [
     (b"cross-origin-resource-policy", b"same-site"),
 ]
 _HTTPS: Final = [(b"strict-transport-security", b"max-age=31536000")]
-_LOADS_NOTHING: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_LOADS_NOTHING: Final = (b"content-security-policy", b"default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
 _PAGE: Final = (
     b"content-security-policy",
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"

@@ -87,7 +87,7 @@ KINDS: Final[dict[str, tuple[int, Ask]]] = {
 }
 MCP: Final = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
 EVERY_KIND = pytest.mark.parametrize(("status", "ask"), KINDS.values(), ids=KINDS.keys())
-NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
+NOTHING: Final = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 
 
 def only(response: httpx2.Response, name: str) -> str | None:
