@@ -15,7 +15,7 @@ from cachetools import LRUCache
 from todo_core.boundary.authentication import Identity
 from todo_core.boundary.limits import Limits
 from todo_core.boundary.paging import Cursors
-from todo_core.boundary.places import Places
+from todo_core.boundary.places import WRITING, Places
 from todo_core.errors import Unavailable
 from todo_core.queries import installation as queries
 from todo_core.settings import ConfigurationError, Settings
@@ -51,6 +51,7 @@ class Core:
     """By user id, the last known time zone. It may have changed since: compare it with the row that is read, and read
     again with the row's zone if they differ (`operations.todos.list_`)."""
     places: Places = field(default_factory=Places)
+    writing: Places = field(default_factory=lambda: Places(WRITING))
     comparing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     """The thread that compares words: several would take turns with the event loop, which then waits for each."""
 

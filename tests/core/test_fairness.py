@@ -14,7 +14,7 @@ import pytest
 from tests.core.support import CoreOpener, acting_as, add, as_operation, codes, until
 from tests.pauses import longest_pause
 from todo_core.boundary.operation import Caller, Tx
-from todo_core.boundary.places import AT_ONCE, WAITING
+from todo_core.boundary.places import AT_ONCE, WAITING, WRITING
 from todo_core.boundary.results import Changed
 from todo_core.core import Core
 from todo_core.errors import TooManyRequests, Unavailable
@@ -78,17 +78,36 @@ async def test_while_sixty_writes_of_one_person_wait_another_reads_at_once(
         await slow.begun.wait()
         for number in range(60):
             tasks.start_soon(write, number)
-        await taken(admin, AT_ONCE)  # one that works and three that wait for its lock; the others are outside
+        await taken(admin, WRITING)  # one that works and one that waits for its lock; the others are outside
         assert outcome == ["rate_limited"] * (60 - (AT_ONCE - 1) - WAITING)
 
         with anyio.fail_after(5):  # the slow write does not end before this does
             for _ in range(20):
                 await bob.perform(overview.get)
-        await taken(admin, AT_ONCE)
+        await taken(admin, WRITING)
         slow.ends.set()
 
     assert outcome.count("changed") == AT_ONCE - 1 + WAITING
-    assert len(served.places) == 0
+    assert len(served.places) == len(served.writing) == 0
+
+
+async def test_two_people_whose_writes_wait_keep_no_third_from_writing(
+    ann: Caller, new_user: NewUser, served: Core, admin: asyncpg.Connection
+) -> None:
+    crowd, third, slow = [replace(await new_user(), core=served) for _ in range(2)], replace(ann, core=served), Held()
+
+    async with anyio.create_task_group() as tasks:
+        for somebody in crowd:
+            for _ in range(AT_ONCE):
+                tasks.start_soon(somebody.perform, slow.write)
+        await taken(admin, 2 * WRITING)
+
+        with anyio.fail_after(5):
+            added = await third.perform(todos.add, [TodoCreate(title="served")])
+            await served.identity.local("somebody new")
+        slow.ends.set()
+
+    assert codes(added) == ["changed"]
 
 
 async def test_writes_of_many_people_leave_connections_to_reads(

@@ -309,7 +309,7 @@ class Caller:
             return await self._rehearse(operation, *args, **kwargs)
         key = self.idempotency_key
         begin = self.core.database.begin(user_id=user_id, token_id=token_id, role=role, lock=key is None)
-        async with begin as transaction:
+        async with self.core.writing.one_of(user_id), begin as transaction:
             fingerprint = b""
             if key is not None:
                 fingerprint = operation.fingerprint(args, kwargs)
@@ -332,7 +332,7 @@ class Caller:
         )
         result: Changed[Any] | None = None
         with suppress(_RehearsedError):
-            async with begin as transaction:
+            async with self.core.writing.one_of(self.principal.user_id), begin as transaction:
                 result = cast("Changed[Any]", await operation.run(Tx(self, transaction), *args, **kwargs))
                 raise _RehearsedError
         assert result is not None

@@ -16,6 +16,9 @@ from todo_core.errors import TooManyRequests
 
 AT_ONCE: Final = 4
 """Requests of a person that are inside at the same time: half of the connections of a pool of the usual size."""
+WRITING: Final = 2
+"""Writes of a person that are inside at the same time. They commit one after another, so more would only keep
+connections from others; the second is there to be told at once that the first has its idempotency key."""
 WAITING: Final = 32
 """Requests of a person that wait for a place. A page that sends 8 at once is far from it."""
 PATIENCE: Final = 5.0
@@ -29,7 +32,13 @@ _RETRY_AFTER: Final = 1
 class Places:
     """The places of every person in one process. Nothing is kept of a person who has no request inside."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        """Begin with nobody inside.
+
+        Args:
+            at_once: How many requests of a person can be inside.
+        """
+        self._at_once = at_once
         self._inside: dict[int, int] = {}
         """By user id, how many requests are inside."""
         self._queues: dict[int, deque[asyncio.Future[None]]] = {}
@@ -50,7 +59,7 @@ class Places:
     def take(self, user_id: int) -> bool:
         """Take a place that is free, and return True; False where there is none."""
         inside = self._inside.get(user_id, 0)
-        if inside >= AT_ONCE:
+        if inside >= self._at_once:
             return False
         self._inside[user_id] = inside + 1
         return True
