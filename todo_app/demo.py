@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from rich.console import Console
 
 from todo_app.application import Address
 from todo_app.embedded import free_port
+from todo_core.settings import ConfigurationError
 
 
 class OrderlyConsole(Console):
@@ -71,21 +72,28 @@ def run() -> int:
 
 @contextmanager
 def _server(folder: Path) -> Iterator[tuple[Address, str]]:
-    """Run a server on a free port while the block lasts. Yield its address and an API token."""
+    """Run a server on a free port while the block lasts. Yield its address and an API token.
+
+    Raises:
+        ConfigurationError: It does not start, with what it said.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("TODO_", "DATABASE_URL"))}
     environment["TODO_DATA_DIR"] = str(folder)
     command = [sys.executable, "-m", "todo_app"]
     scopes = [f"--scope={scope}" for scope in ("todos:read", "todos:write", "profile")]  # all that tools ask for
     address = Address("127.0.0.1", free_port())
+    said = tempfile.TemporaryFile()  # noqa: SIM115  # the server writes into it
     serving = subprocess.Popen(  # noqa: S603  # our own program
         [*command, "serve", "--port", str(address.port)],
         env=environment,
         cwd=folder,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=said,
     )
     try:
-        anyio.run(_until_ready, address.url("/readyz"))
+        if not anyio.run(_is_ready, address.url("/readyz"), serving):
+            said.seek(0)
+            raise ConfigurationError(said.read().decode(errors="replace").strip().removeprefix("todo-mcp: "))
         made = subprocess.run(  # noqa: S603  # our own program
             [*command, "token", "create", *scopes],
             env=environment,
@@ -98,18 +106,19 @@ def _server(folder: Path) -> Iterator[tuple[Address, str]]:
     finally:
         serving.terminate()
         serving.wait(timeout=30)
+        said.close()
 
 
-async def _until_ready(url: str) -> None:
-    """Wait, up to 60 seconds, until the server can be reached and is ready."""
+async def _is_ready(url: str, serving: subprocess.Popen[bytes]) -> bool:
+    """Wait, up to 60 seconds, until the server is ready; return False if it ended instead."""
     async with httpx2.AsyncClient() as http:
         with anyio.fail_after(60):
-            while True:
-                try:
+            while serving.poll() is None:
+                with suppress(httpx2.TransportError):
                     if (await http.get(url)).status_code == 200:
-                        return
-                except httpx2.TransportError:
-                    await anyio.sleep(0.1)
+                        return True
+                await anyio.sleep(0.1)
+    return False
 
 
 async def _show(url: str, token: str, console: Console) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,3 +27,20 @@ def test_a_reader_that_leaves_early_does_not_end_it_in_the_middle() -> None:
     done = subprocess.run([sys.executable, "-c", _TELL_NOBODY], capture_output=True, text=True, timeout=30, check=False)
 
     assert (done.returncode, done.stderr) == (0, "cleared away\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only for root PostgreSQL runs as another user, who can be kept out")
+@pytest.mark.requirement("OP1")
+def test_what_keeps_the_server_from_starting_is_said(tmp_path: Path) -> None:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}  # a folder of pytest's, which is root's alone
+    done = subprocess.run(
+        [sys.executable, "-m", "todo_app", "demo"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert done.stderr.startswith("todo-mcp: As root, PostgreSQL runs as the user pgserver, who may not enter")

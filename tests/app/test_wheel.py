@@ -6,12 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 from zipfile import ZipFile
 
 import pytest
 
+from tests.app.postgres import short_folder
 from tests.app.program import Program, another_project, healthy, tools_named
 from tests.contract import markdown
 from tests.contract.project import PACKAGES, ROOT
@@ -37,13 +39,13 @@ def uv(*arguments: str | Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel() -> Iterator[Path]:
     if shutil.which("uv") is None:
         pytest.skip("uv is not installed (pip install uv)")
-    folder = tmp_path_factory.mktemp("wheel")
-    uv("build", "--wheel", "--out-dir", folder)
-    (found,) = folder.glob("*.whl")
-    return found
+    with short_folder() as folder:  # pytest's own folders are closed to the user as whom PostgreSQL runs for root
+        uv("build", "--wheel", "--out-dir", folder)
+        (found,) = folder.glob("*.whl")
+        yield found
 
 
 @pytest.fixture(scope="module")
