@@ -152,7 +152,9 @@ class Application:
             await self._layers(scope, receive, send)
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self._route if scope["path"].startswith(_OPEN) else self._for_pages
+        # The layer for pages answers a preflight by itself: it must not for a host that is not ours.
+        is_for_pages = self._is_our_host(scope) and not scope["path"].startswith(_OPEN)
+        app = self._for_pages if is_for_pages else self._route
         await app(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -182,10 +184,12 @@ class Application:
 
     def _require_host(self, scope: Scope) -> None:
         """Refuse a request to another host: one of a page that rebinds its name (421)."""
-        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-        if host not in self._hosts:
+        if not self._is_our_host(scope):
             _log.info("host_refused")
             raise HTTPException(421)
+
+    def _is_our_host(self, scope: Scope) -> bool:
+        return next((value for name, value in scope["headers"] if name == b"host"), b"") in self._hosts
 
     async def _serve_anybody(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what needs no token, and addresses where nothing is.

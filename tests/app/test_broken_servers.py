@@ -85,7 +85,7 @@ async def test_requests_and_readiness_are_refused_while_the_password_is_another(
     with own_postgres() as server:
         await migrate(server.url)
         admin = await asyncpg.connect(server.url)
-        await admin.execute("CREATE ROLE clerk LOGIN PASSWORD 'first'; GRANT todo_app TO clerk")
+        await admin.execute("CREATE ROLE clerk LOGIN PASSWORD 'first'; GRANT todo_app, todo_sign_in TO clerk")
         server.ask_for_the_password_of("clerk")
         url = server.url.replace("//postgres:@", "//clerk:first@")
         async with Core.open(settings, url, clock=clock) as core:

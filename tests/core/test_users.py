@@ -321,6 +321,10 @@ async def test_undoing_a_change_of_the_profile_needs_the_scope_of_the_profile(an
     assert refused.value.scope == "profile"
     assert await chosen(ann) == hers
 
+    await ann.perform(changes.undo, changed.change_id)
+    with pytest.raises(InsufficientScope):  # it is not told either that this was undone
+        await agent.perform(changes.undo, changed.change_id)
+
 
 @pytest.mark.requirement("SA1")
 async def test_a_repetition_under_a_key_gets_the_first_answer_and_happens_once(ann: Caller) -> None:

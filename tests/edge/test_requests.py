@@ -30,7 +30,8 @@ async def asked(path: str, **more: Any) -> Scope:
     with capture_logs() as logs:
         await RequestContext(app, Settings.load(log_level="debug"))(scope, receive, send)
     (line,) = logs
-    assert (line["event"], line["path"]) == ("request", path), "the log has the address that was asked for"
+    assert line["event"] == "request"
+    assert "path" not in line, "the log has no address, which may say anything, but the route that serves it"
     (found,) = seen
     assert found["raw_path"] == path.encode()
     assert found["state"]["exchange"] is Exchange.of(scope)

@@ -278,7 +278,11 @@ def _replacing(path: Path) -> Iterator[int]:
     """Yield the descriptor of a new file for us alone, which takes the place of the one at `path` in the end."""
     descriptor, name = tempfile.mkstemp(dir=path.parent)
     try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-    os.replace(name, path)  # noqa: PTH105  # `name` is a text
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+        os.replace(name, path)  # noqa: PTH105  # `name` is a text
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

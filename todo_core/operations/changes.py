@@ -15,7 +15,7 @@ from todo_core.models.fields import MAX_PAGE
 from todo_core.queries import changes as queries
 from todo_core.queries import reverting
 from todo_core.rules.reverting.entries import Entries
-from todo_core.rules.reverting.steps import can_revert, revert
+from todo_core.rules.reverting.steps import can_revert, require_scopes, revert
 from todo_core.rules.showing import shown_to
 
 
@@ -63,6 +63,7 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     is_possible, shown = can_revert(entries), shown_to(tx.caller)
     if not is_possible and not await tx.rows(queries.ONE, id=change_id, shown=shown):
         raise await _absent(tx, change_id)
+    require_scopes(tx, entries)
     if (undone_by := entries.undone_by) is not None:
         raise UndoRefused("It is undone already.", extra={"undone_by": undone_by})
     if not is_possible:

@@ -33,6 +33,7 @@ from todo_core.models.users import User
 from todo_core.queries.changes import recorded_for
 from todo_core.queries.roles import role_now
 from todo_core.queries.tokens import is_live
+from todo_core.storage import locks
 from todo_core.storage.statements import Statement, json_object, parameter
 
 _user = User.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -141,7 +142,7 @@ DELETE = Statement(select(_deleted.c.id).add_cte(_kept))
 
 _account = parameter("account", BigInteger())
 ACT_FOR = Statement(
-    select(func.set_config("app.user_id", cast(_account, Text()), True), func.pg_advisory_xact_lock(_account))
+    select(func.set_config("app.user_id", cast(_account, Text()), True), locks.wait_for_writes(_account))
 )
 """Write into the record of the user `account` from here on, and wait for the user's own writes: changes have their ids
 in the order of commits."""

@@ -25,7 +25,7 @@ _unused_by_older_versions = case(
     (_formerly.between(0, locks.LARGEST_PERSON), true()),
     else_=func.pg_advisory_xact_lock_shared(_formerly).is_not(None),
 )
-LOCK = Statement(select(func.pg_advisory_xact_lock(_me)).where(_unused_by_older_versions))
+LOCK = Statement(select(locks.wait_for_writes(_me)).where(_unused_by_older_versions))
 """Lock a `key` by its `lock`, then wait for the person's other writes; no row if another transaction has the key.
 
 Servers of the version before know a key by the hash of its text, and answer 409 while somebody has that lock. So it

@@ -70,9 +70,13 @@ async def differences(fetch: Fetch, *, without: Collection[str] = ()) -> dict[st
     """
     present = await read(fetch)
     catalogue = _expected("".join(present.get(REVISION, {})))
-    unknown = {kind: _concerning_us(kind, catalogue, present) - catalogue[kind].keys() for kind in catalogue}
     return {
-        kind: _compare(_without(without, catalogue[kind]), present.get(kind, {}), unknown[kind]) for kind in catalogue
+        kind: _compare(
+            _without(without, catalogue.get(kind, {})),
+            present.get(kind, {}),
+            _concerning_us(kind, catalogue, present) - catalogue.get(kind, {}).keys(),
+        )
+        for kind in catalogue.keys() | present.keys()
     }
 
 

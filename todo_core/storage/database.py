@@ -6,6 +6,7 @@ Every transaction acts as one role for one user, and uses only `SET LOCAL`
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
@@ -49,6 +50,9 @@ FOR_READS: Final = 2
 
 _OF_A_STATEMENT: Final = 0.5
 """How much of the time of a statement it may wait for one lock (`lock_timeout`)."""
+
+_EXPIRE_EVERY: Final = 1.0
+"""Seconds between two times that a refused write has every connection made anew."""
 
 Row = asyncpg.Record
 Connection = asyncpg.pool.PoolConnectionProxy
@@ -168,6 +172,8 @@ class Database:
         self._timeout = settings.database_timeout
         self._writers = _Writers(max(settings.database_pool_size - FOR_READS, 1), settings.database_timeout)
         self._reuse = reuse
+        self._expired_at = -_EXPIRE_EVERY
+        """When a refused write had every connection made anew, by the monotonic clock."""
         self._pool = asyncpg.create_pool(
             dsn,
             min_size=0,
@@ -292,13 +298,15 @@ class Database:
         """Log a fault, and remember it if a request met it and a look at the database does not show it.
 
         A connection that takes no writes may have stayed with a server that is a standby by now, or may have begun
-        while the database took none: each is made anew when it is next needed.
+        while the database took none: each is made anew when it is next needed. At most once a second: where the
+        database takes no writes for long, each refused write would make all of them anew.
         """
         log_fault(error)
         state = getattr(error, "sqlstate", None)
         if is_request and state in NO_WRITES | MISSING:
             self.doubts.add(state)
-        if state == READ_ONLY:
+        if state == READ_ONLY and (now := time.monotonic()) - self._expired_at > _EXPIRE_EVERY:
+            self._expired_at = now
             await self._pool.expire_connections()
 
     async def _abandon(self, connection: Connection, error: BaseException) -> None:

@@ -8,7 +8,9 @@ itself is in the second, where nothing is that belongs to a person.
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, func
 
 MIGRATIONS: Final = (7_302_619, 1)
 """The right to migrate a database."""
@@ -26,6 +28,11 @@ _IS_KEY: Final = -(2**63)
 def of_writes(user_id: int) -> int:
     """Return the lock under which a person's writes follow each other: the person's id, a positive number."""
     return int(user_id)
+
+
+def wait_for_writes(user_id: ColumnElement[int]) -> ColumnElement[Any]:
+    """Return the SQL that takes the lock of a person's writes (`of_writes`), and waits for it."""
+    return func.pg_advisory_xact_lock(user_id)
 
 
 def of_key(secret: bytes, user_id: int, key: str) -> int:

@@ -47,11 +47,21 @@ def can_revert(entries: Entries) -> bool:
     return entries.entities <= {step.entity for step in STEPS}
 
 
+def require_scopes(tx: Tx, entries: Entries) -> None:
+    """Refuse who may not take every step of an undo.
+
+    Raises:
+        InsufficientScope: The token does not allow a step.
+    """
+    for step in STEPS:
+        if step.entity in entries.entities and not tx.caller.may(step.scope):
+            raise InsufficientScope(step.scope)
+
+
 async def revert(tx: Tx, entries: Entries) -> Changed[Any]:
     """Put the rows of a change back as they were before it; none of `entries` is left.
 
     Raises:
-        InsufficientScope: The token does not allow a step.
         UndoRefused: A later change is in the way of a row.
     """
     reverted: Changed[Any] = Changed([])
@@ -59,8 +69,6 @@ async def revert(tx: Tx, entries: Entries) -> Changed[Any]:
         of_step = entries.take(step.entity, made=step.made)
         if not of_step:
             continue
-        if not tx.caller.may(step.scope):
-            raise InsufficientScope(step.scope)
         part = await step.revert(tx, of_step)
         reverted = Changed([*reverted.results, *part.results], [*reverted.touched, *part.touched])
     return reverted
