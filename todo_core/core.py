@@ -47,9 +47,9 @@ class Core:
     purges: Purges
     readiness: Readiness
     clock: Callable[[], datetime]
-    zones: LRUCache[int, str] = field(default_factory=lambda: LRUCache(10_000))
-    """By user id, the last known time zone. It may have changed since: compare it with the row that is read, and read
-    again with the row's zone if they differ (`operations.todos.list_`)."""
+    customs: LRUCache[int, tuple[str, str, str]] = field(default_factory=lambda: LRUCache(10_000))
+    """By user id, the last known time zone, first day of the week and locale. They may have changed since: compare them
+    with the row that is read, and read again with the row's if they differ (`rules.finding`)."""
     places: Places = field(default_factory=Places)
     writing: Places = field(default_factory=lambda: Places(WRITING))
     comparing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))

@@ -1,4 +1,4 @@
-"""Read rate limits, networks and time zones, which settings and profiles write as text."""
+"""Read rate limits, networks, time zones and locales, which settings and profiles write as text."""
 
 from __future__ import annotations
 
@@ -16,6 +16,22 @@ OFF: Final = "off"
 """Text of a rate limit that limits nothing."""
 LARGEST_COST: Final = 50
 """Requests that the largest batch counts as. A smaller limit would refuse it for ever."""
+
+# Which locales have the 12-hour clock: languages, and countries that differ from their language (CLDR 48, short times).
+_TWELVE_HOUR_LANGUAGES: Final = """
+aa ak am ar as bal bgc bho bn brx byn cad ccp ceb chr cic ckb cop csw doi dz ee el en fil gaa gez gu haw hi iu kab
+km kn ko kok kpe ks kxv lkt mai mi mic ml mni moh mr ms mus naq nus ny om or osa pa qu raj sa sat sd sid so sq ssy
+syr ta te ti tig to tpi trv trw ur vai wal xnr yue
+""".split()  # noqa: SIM905  # one to a line would be two pages
+_OTHER_CLOCK_THAN_THE_LANGUAGE: Final = """
+af-NA ar-IL ar-KM ar-MA bo-IN ckb-IR ee-TG en-150 en-AI en-AT en-BE en-BI en-BW en-BZ en-CC en-CH en-CK en-CM en-CX
+en-CZ en-DE en-DG en-DK en-EE en-ES en-FI en-FK en-FR en-GB en-GE en-GG en-GI en-GS en-HU en-ID en-IE en-IL en-IM
+en-IO en-IT en-JE en-JP en-KE en-LT en-LV en-MG en-MS en-MT en-MU en-MV en-NF en-NG en-NL en-NO en-NR en-NU en-PL
+en-PN en-PT en-RO en-RW en-SC en-SE en-SH en-SI en-SK en-SX en-TK en-TV en-TZ en-UA en-UG en-ZA en-ZM en-ZW es-419
+es-BO es-CO es-CR es-CU es-DO es-EC es-GT es-HN es-MX es-NI es-PA es-PE es-PH es-PR es-SV es-US es-VE ff-GH ff-GM
+ff-LR ff-MR ff-SL fr-DJ fr-DZ fr-MR fr-SY fr-TD fr-TN fr-VU ha-GH ko-CN kpe-GN lrc-IQ ms-ID ne-IN om-KE ps-PK pt-MO
+rhg-BD so-KE sq-MK sq-XK ss-SZ st-LS ta-LK tr-CY yrl-CO yrl-VE yue-CN zh-HK zh-Hant zh-MO zh-MY zh-SG zh-TW
+""".split()  # noqa: SIM905  # one to a line would be two pages
 
 
 def parse_limit(text: str, *, at_least: int = 1) -> RateLimitItem | None:
@@ -89,3 +105,10 @@ def known_time_zone(name: str) -> str:
     if name not in _time_zones():
         raise ValueError("is not an IANA time zone, such as Europe/Berlin")
     return name
+
+
+def uses_24_hours(locale: str) -> bool:
+    """Return whether people with this BCP 47 language tag write 17:30 rather than 5:30 pm."""
+    language, *rest = locale.split("-")
+    differs = bool(rest) and f"{language}-{rest[-1]}" in _OTHER_CLOCK_THAN_THE_LANGUAGE
+    return (language in _TWELVE_HOUR_LANGUAGES) == differs

@@ -206,6 +206,17 @@ def is_storable(text: str) -> bool:
     return not re.search(r"[\x00\ud800-\udfff]", text)
 
 
+_TYPED = str.maketrans({"\u2018": "'", "\u2019": "'"} | {chr(dash): "-" for dash in range(0x2010, 0x2016)})
+
+
+def typed(text: str) -> str:
+    """Return a phrase with single plain spaces, hyphens and apostrophes, in whatever form phones or models write them.
+
+    Spaces are all that Unicode has (U+00A0 and U+202F before `pm`, say); hyphens and dashes are U+2010 to U+2015.
+    """
+    return " ".join(text.translate(_TYPED).split())
+
+
 def name_key(name: str) -> str:
     """Fold a name, so that spellings that differ in case or compatibility variants are equal.
 

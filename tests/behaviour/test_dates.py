@@ -28,6 +28,10 @@ async def due_at(owner: Caller, todo_id: int) -> str:
 
 
 READINGS = {
+    "first monday of the month": ("2026-12-07 Mon", "2026-12-07T22:59:59.999999"),
+    "start of november": ("2027-11-01 Mon", "2027-11-01T22:59:59.999999"),
+    "tomorrow half past 5\u202fPM": ("2026-11-22 Sun 17:30", "2026-11-22T16:30:00"),
+    "2026\u201112\u20111": ("2026-12-01 Tue", "2026-12-01T22:59:59.999999"),
     "2026-11-27": ("2026-11-27 Fri", "2026-11-27T22:59:59.999999"),
     "2026-11-27T17:00": ("2026-11-27 Fri 17:00", "2026-11-27T16:00:00"),
     "2026-11-27T17:00:00Z": ("2026-11-27 Fri 18:00", "2026-11-27T17:00:00"),
@@ -216,3 +220,46 @@ async def test_a_bound_that_is_not_certain_is_refused(me: Face, bound: str) -> N
     (problem,) = refused.value.told["errors"]
     assert problem["field"] == bound
     assert len(problem["allowed"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("profile", "text", "shown"),
+    [
+        ({"locale": "de"}, "tomorrow 9:00", "2026-11-22 Sun 09:00"),
+        ({"locale": "en-GB"}, "tomorrow 5:30", "2026-11-22 Sun 05:30"),
+        ({"week_start": "sunday"}, "end of week", "2026-11-21 Sat"),
+        ({"week_start": "monday"}, "end of week", "2026-11-22 Sun"),
+        ({"week_start": "saturday"}, "eow", "2026-11-27 Fri"),
+    ],
+)
+async def test_a_date_is_read_by_the_week_and_the_clock_of_the_profile(
+    me: Face, profile: dict[str, str], text: str, shown: str
+) -> None:
+    await me.update_profile(**profile)
+
+    written = await me.add({"title": "a", "due": text})
+
+    assert due_in(item_of(written)) == shown
+
+
+@pytest.mark.parametrize(("locale", "text"), [("en-US", "tomorrow 9:00"), ("de", "tuesday at 1")])
+async def test_an_hour_that_may_be_two_is_a_question(me: Face, locale: str, text: str) -> None:
+    await me.update_profile(locale=locale)
+
+    refused = (await me.add({"title": "a", "due": text})).refusals[0]
+
+    assert refused is not None
+    assert len(refused["errors"][0]["allowed"]) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["every monday", "mondays", "daily", "weekly on fri", "every third friday", "FREQ=DAILY", "twice a week"]
+)
+async def test_a_repeat_as_a_due_is_told_where_it_belongs(me: Face, text: str) -> None:
+    refused = (await me.add({"title": "a", "due": text})).refusals[0]
+
+    assert refused is not None
+    (problem,) = refused["errors"]
+    assert problem["field"].endswith("due")
+    assert "send it as `repeat`" in problem["message"]
+    assert (await me.add({"title": "a", "due": "tomorrow 5pm"})).accepted

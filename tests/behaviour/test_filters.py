@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -97,6 +98,30 @@ async def test_a_moment_may_be_a_day_or_words_and_is_where_the_user_is(me: Face)
     assert await titles(me, created_after="tomorrow") == []
     assert await titles(me, created_after="2020-01-01", created_before="2020-01-31") == []
     assert await titles(me, created_after="2020-01-01T09:00:00", created_before="in 2 weeks") == ["now"]
+
+
+@pytest.mark.requirement("TD10")
+@pytest.mark.parametrize("side", ["created", "updated"])
+async def test_what_has_happened_is_looked_for_in_the_past(me: Face, side: str) -> None:
+    await me.add({"title": "now"})
+    yesterday = f"{datetime.now(UTC) - timedelta(days=1):%A %b %d}".lower()
+    weekday, month, day = yesterday.split()
+
+    for past in (weekday, f"{month} {day}", "last 7 days", "this month", "this year", "2 days", "past hour"):
+        assert await titles(me, **{f"{side}_after": past}) == ["now"], past
+    for past in (weekday, f"{month} {day}", "last week", "last month", "yesterday"):
+        assert await titles(me, **{f"{side}_before": past}) == [], past
+
+
+@pytest.mark.requirement("TD10")
+async def test_the_week_of_a_bound_is_that_of_the_profile(me: Face) -> None:
+    for first in ("sunday", "monday", "saturday"):
+        await me.update_profile(week_start=first)
+        (todo,) = (await me.add({"title": first, "due": "end of week"})).accepted
+
+        assert first in await titles(me, due_after="this week", due_before="this week", sort="due")
+        assert first not in await titles(me, due_before="last week", sort="due")
+        await me.delete(todo)
 
 
 @pytest.mark.parametrize("moment", ["2026-13-01T00:00:00Z", "2026-02-30", "sometime", "0001-01-01"])

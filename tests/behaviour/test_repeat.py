@@ -110,7 +110,7 @@ async def test_subtasks_come_along_open_with_dates_as_much_later(me: Face, ann: 
 
 
 async def test_a_series_with_a_count_ends_after_it(me: Face, ann: Caller) -> None:
-    todo = await repeating(me, "daily 3 times")
+    todo = await repeating(me, "daily, 3 times")
 
     second = next_of(await me.complete(todo))["id"]
     third = next_of(await me.complete(second))["id"]
@@ -239,7 +239,7 @@ async def test_a_repeat_that_is_not_certain_is_refused(me: Face, ann: Caller, te
 
 
 async def test_a_skipped_occurrence_goes_on_to_its_next_date(me: Face, ann: Caller) -> None:
-    todo = await repeating(me, "weekly 3 times", "2026-11-23")
+    todo = await repeating(me, "weekly, 3 times", "2026-11-23")
 
     skipped = await me.skip(todo)
 
@@ -342,3 +342,50 @@ async def test_completing_by_an_update_makes_the_next_occurrence_too(me: Face, a
 
     assert await days(ann) == ["2026-11-22 Sun"]
     assert [row["title"] for row in await todos_of(ann)] == ["b", "b"]
+
+
+@pytest.mark.parametrize(
+    "text", ["tuesday", "nov 1", "2026-12-01", "in 2 weeks", "tomorrow 5pm", "next friday", "3 days"]
+)
+async def test_a_date_as_a_repeat_is_told_where_it_belongs(me: Face, text: str) -> None:
+    refused = (await me.add({"title": "a", "repeat": text})).refusals[0]
+
+    assert refused is not None
+    (problem,) = refused["errors"]
+    assert problem["field"].endswith("repeat")
+    assert "send a date as `due`" in problem["message"]
+    for advice in ("every week", "every 3 days"):
+        assert f'"{advice}"' in problem["message"]
+        assert (await me.add({"title": "a", "repeat": advice})).accepted
+
+
+@pytest.mark.parametrize(
+    ("text", "one", "other"),
+    [
+        ("every week 3 times", "every mon, wed and fri", "every week, 3 times"),
+        ("three times a week", "every mon, wed and fri", "every week, 3 times"),
+        ("every third friday", "every 3 weeks on Fri", "every month on the 3rd Fri"),
+    ],
+)
+async def test_a_repeat_with_two_readings_is_refused_with_both(me: Face, text: str, one: str, other: str) -> None:
+    refused = (await me.add({"title": "a", "repeat": text})).refusals[0]
+
+    assert refused is not None
+    (problem,) = refused["errors"]
+    assert problem["allowed"] == [one, other]
+    assert len((await me.add({"title": "a", "repeat": one}, {"title": "b", "repeat": other})).accepted) == 2
+
+
+async def test_the_week_of_a_series_stays_when_the_profile_changes(me: Face, ann: Caller) -> None:
+    await me.update_profile(week_start="sunday")
+    text = "every 5 weeks on sun, mon, tue, wed, thu"
+    words = await repeating(me, text, "2026-12-06")
+    rule = await repeating(me, "FREQ=WEEKLY;INTERVAL=5;BYDAY=SU,MO", "2026-12-06")
+    assert (await todo_of(ann, words))["repeat"]["rule"].endswith("WKST=SU")
+
+    await me.update_profile(week_start="monday")
+
+    assert due_in(next_of(await me.complete(words))) == "2026-12-07 Mon"
+    assert due_in(next_of(await me.complete(rule))) == "2027-01-04 Mon"
+    later = await repeating(me, text, "2026-12-06")
+    assert due_in(next_of(await me.complete(later))) == "2027-01-04 Mon"

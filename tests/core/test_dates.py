@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -11,13 +12,15 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from tests.core.date_phrases import DAY_ROWS, ERROR, Row
-from tests.core.time_phrases import TIME_ROWS
+from tests.core.bound_phrases import BOUNDS
+from tests.core.date_phrases import DAY_ROWS, ERROR, SATURDAY_28, Row
+from tests.core.time_phrases import PERSONAL_ROWS, TIME_ROWS, Personal
 from tests.exhaustive import first_by_default
-from todo_core.dates import UnclearDate, When, end_of_day, lower_bound, read, start_of_day, upper_bound
+from todo_core.dates import Habits, UnclearDate, When, end_of_day, lower_bound, read, start_of_day, upper_bound
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SANTIAGO = ZoneInfo("America/Santiago")
+SAID = datetime.fromisoformat(SATURDAY_28[0])
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)  # a Wednesday
 MICROSECOND = timedelta(microseconds=1)
 ZONE_NAMES = sorted(available_timezones() - {"localtime"})
@@ -27,7 +30,8 @@ WORDS = """
     fortnight 1h30m today tonight tomorrow yesterday mon tuesday fri sunday jan february nov december morning
     afternoon evening night noon midnight eod eom 5pm 9am 17:00 5:30 02:30 24:00 o'clock end beginning 03/04/2027
     13/13 27.11.2026 2026-11-27 2026-W48 2026-W48-5 2026-11 20261127 2026-11-27T17:00 2026-11-27T17:00Z
-    2026-10-25T02:30 , . ( )
+    2026-10-25T02:30 , . ( ) later quarter five past to minutes first 1st fifth workday since +2d -2d quarter previous
+    2026-12-1 2026-12-1T9:00 \u202f \u2011 ;
 """
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
@@ -76,10 +80,116 @@ def test_what_people_type_means_what_the_table_says(row: Row) -> None:
     assert meant(row) == in_full(row.expected)
 
 
+@pytest.mark.requirement("TD10")
+@pytest.mark.parametrize("row", PERSONAL_ROWS, ids=lambda row: f"{row.phrase} {row.week_start} {row.is_24_hour}")
+def test_the_week_and_the_clock_are_the_persons(row: Personal) -> None:
+    try:
+        found = meaning(read(row.phrase, SAID, BERLIN, Habits(row.week_start, row.is_24_hour)), BERLIN)
+    except UnclearDate as unclear:
+        found = " | ".join(unclear.readings)
+
+    assert found == in_full(row.expected)
+
+
+def test_of_a_week_that_is_not_known_each_is_meant() -> None:
+    sunday = datetime(2026, 11, 29, 12, tzinfo=BERLIN)
+    each = {meaning(read("friday next week", sunday, BERLIN, Habits(start)), BERLIN) for start in (0, 6)}
+
+    assert set(readings("friday next week", sunday, BERLIN)) == each
+    assert len(each) == 2
+
+
+def bounds(phrase: str, *, looks_back: bool) -> str:
+    """What both bounds make of a phrase, written like the expectations."""
+    try:
+        after = lower_bound(phrase, SAID, BERLIN, Habits(0), looks_back=looks_back).astimezone(BERLIN)
+        before = upper_bound(phrase, SAID, BERLIN, Habits(0), looks_back=looks_back).astimezone(BERLIN)
+    except UnclearDate as unclear:
+        return " | ".join(unclear.readings)
+    if after.time() == before.time() == datetime.min.time() and after < before:
+        return f"{after:%Y-%m-%d} {before - timedelta(days=1):%Y-%m-%d}"
+    return f"{after:%Y-%m-%dT%H:%M} {before:%Y-%m-%dT%H:%M}"
+
+
+@pytest.mark.requirement("TD3")
+@pytest.mark.requirement("TD10")
+@pytest.mark.parametrize(("phrase", "looks_back", "expected"), BOUNDS)
+def test_a_bound_is_where_a_day_or_a_period_begins_and_ends(phrase: str, looks_back: bool, expected: str) -> None:
+    assert bounds(phrase, looks_back=looks_back) == in_full(expected)
+
+
+@pytest.mark.requirement("TD3")
+def test_only_what_looks_from_a_day_on_may_say_since() -> None:
+    assert lower_bound("since monday", SAID, BERLIN, looks_back=True) == lower_bound("2026-11-23", SAID, BERLIN)
+    with pytest.raises(UnclearDate):
+        upper_bound("since monday", SAID, BERLIN, looks_back=True)
+
+
+@unhurried
+@given(text=phrases, now=instants)
+def test_looking_back_nothing_is_read_into_the_future_that_may_be_past(text: str, now: datetime) -> None:
+    """Of the readings of a phrase, those to come count only if all are."""
+    try:
+        begin = lower_bound(text, now, BERLIN, looks_back=True)
+    except UnclearDate:
+        return
+    found = readings(text, now, BERLIN)
+    past = [reading for reading in found if lower_bound(reading, now, BERLIN) <= now]
+    assert begin <= now or not past
+
+
+def advised(unclear: UnclearDate) -> list[str]:
+    """The texts that a refusal says are read."""
+    return [*re.findall(r'"([^"]*)"', str(unclear)), *unclear.readings]
+
+
+def check_advice(text: str, now: datetime, zone: ZoneInfo) -> None:
+    def at(said: str) -> object:
+        return read(said, now, zone)
+
+    def after(said: str) -> object:
+        return lower_bound(said, now, zone, looks_back=True)
+
+    def before(said: str) -> object:
+        return upper_bound(said, now, zone)
+
+    for reader in (at, after, before):
+        refused = refusal_of(reader, text)
+        if refused is not None:
+            assert advised(refused), refused
+            for advice in advised(refused):
+                reader(advice)
+
+
+def refusal_of(reader: Callable[[str], object], text: str) -> UnclearDate | None:
+    try:
+        reader(text)
+    except UnclearDate as unclear:
+        return unclear
+    return None
+
+
+@pytest.mark.requirement("TD10")
+@pytest.mark.parametrize("row", [*DAY_ROWS, *TIME_ROWS], ids=lambda row: ascii(f"{row.phrase} {row.now}"))
+def test_what_a_refusal_advises_is_read(row: Row) -> None:
+    check_advice(row.phrase, datetime.fromisoformat(row.now), ZoneInfo(row.zone))
+
+
+@unhurried
+@given(text=phrases, now=instants, zone=zones)
+@example(text="2011-12-30", now=datetime(2011, 12, 29, 12, tzinfo=UTC), zone=ZoneInfo("Pacific/Apia"))
+@example(text="tomorrow", now=datetime(2011, 12, 29, 12, tzinfo=UTC), zone=ZoneInfo("Pacific/Apia"))
+@example(text="nov 1 2200", now=NOW, zone=BERLIN)
+@example(text="2027-W53-1", now=NOW, zone=BERLIN)
+@example(text="x" * 101, now=NOW, zone=BERLIN)
+def test_what_any_refusal_advises_is_read(text: str, now: datetime, zone: ZoneInfo) -> None:
+    check_advice(text, now, zone)
+
+
 def test_the_tables_ask_nothing_twice() -> None:
     asked = [row[:3] for row in (*DAY_ROWS, *TIME_ROWS)]
 
-    assert len(asked) == len(set(asked)) >= 350
+    assert len(asked) == len(set(asked)) >= 500
 
 
 @pytest.mark.requirement("TD10")
@@ -300,13 +410,42 @@ def test_the_process_zone_means_nothing(process_zone: str, monkeypatch: pytest.M
     assert outcomes == [in_full(row.expected) for row in rows]
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["a week from " * 8 + "today", "1 " * 50, "at " * 33, "5pm " * 25, "the " * 25, "9" * 100, "- " * 50, "x" * 10**7],
-    ids=lambda text: text[:8],
-)
-def test_no_text_takes_long(text: str) -> None:
-    began = time.process_time()
-    outcome(text, NOW, BERLIN)
+HOSTILE = [
+    "a week from ",
+    "1 ",
+    "at ",
+    "5pm ",
+    "the ",
+    "9",
+    "- ",
+    "quarter to ",
+    "half past ",
+    "five ",
+    "first ",
+    "last ",
+]
+HOSTILE += [
+    "end of ",
+    "2 days on ",
+    "20 ",
+    "10 past ",
+    "2026-1-1 ",
+    "in ",
+    "monday ",
+    "twenty five ",
+    "2026-12-1t9:0",
+    "+ ",
+]
 
-    assert time.process_time() - began < 0.1
+
+@pytest.mark.parametrize("text", [*(part * 50 for part in HOSTILE), "x" * 10**7], ids=lambda text: text[:8])
+@pytest.mark.parametrize("end", ["", "today", "5pm", "!"])
+def test_no_phrase_costs_more_than_10_ms(text: str, end: str) -> None:
+    phrase = text if len(text) > 10**6 else text[: 100 - len(end)] + end
+    fastest = 1.0
+    for _ in range(3):  # the machine may be busy with something else
+        began = time.process_time()
+        outcome(phrase, NOW, BERLIN)
+        fastest = min(fastest, time.process_time() - began)
+
+    assert fastest < 0.01

@@ -12,6 +12,7 @@ import pytest
 
 from tests.core.support import CoreOpener, row_of, titles_of
 from todo_core.boundary.operation import Caller
+from todo_core.errors import InvalidInput
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import todos, users
 
@@ -139,3 +140,24 @@ async def test_a_bound_follows_a_time_zone_that_another_process_changed(ann: Cal
         assert (await me.perform(todos.list_, today)).total == 0
         await in_zone(ann, "America/Los_Angeles")
         assert (await me.perform(todos.list_, today)).total == 1
+
+
+@pytest.mark.requirement("TD3")
+@pytest.mark.parametrize(("changed", "found"), [({"week_start": "sunday"}, 1), ({"locale": "de"}, 2)])
+async def test_a_bound_follows_a_week_and_a_clock_that_another_process_changed(
+    ann: Caller, another_core: CoreOpener, changed: dict[str, str], found: int
+) -> None:
+    await in_zone(ann, "UTC")
+    await ann.perform(
+        todos.add, [TodoCreate(title="a", due="2026-11-28T10:00"), TodoCreate(title="b", due="2026-11-29")]
+    )
+    moment = datetime(2026, 11, 28, 8, tzinfo=UTC)
+    week, hour = TodoFilter(due_before="this week"), TodoFilter(due_after="2026-11-28 9:00")
+
+    async with another_core(clock=lambda: moment) as core:
+        me = replace(ann, core=core)
+        assert (await me.perform(todos.list_, week)).total == 2
+        with pytest.raises(InvalidInput):
+            await me.perform(todos.list_, hour)
+        await ann.perform(users.update, changed)  # type: ignore[arg-type]
+        assert (await me.perform(todos.list_, week if "week_start" in changed else hour)).total == found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.core.date_phrases import ERROR, WEDNESDAY, said
+from typing import NamedTuple
+
+from tests.core.date_phrases import ERROR, SATURDAY_28, WEDNESDAY, said
 
 TIMES = [
     *said(
@@ -190,4 +192,97 @@ NOT_DATES = said(
     },
 )
 
-TIME_ROWS = [*TIMES, *ISO_8601, *CLOCK_CHANGES, *NOT_DATES]
+SPOKEN_TIMES = said(
+    *SATURDAY_28,
+    {
+        "half past 5": "2026-11-28T17:30+01:00 | 2026-11-29T05:30+01:00",
+        "half past five pm": "2026-11-28T17:30+01:00",
+        "tomorrow half past 5pm": "2026-11-29T17:30+01:00",
+        "tomorrow at half past five in the evening": "2026-11-29T17:30+01:00",
+        "half past 5 tomorrow": "2026-11-29T05:30+01:00 | 2026-11-29T17:30+01:00",
+        "half past 17": "2026-11-28T17:30+01:00",
+        "half past noon tomorrow": "2026-11-29T12:30+01:00",
+        "tomorrow half past midnight": "2026-11-29T00:30+01:00",
+        "quarter to 6pm tomorrow": "2026-11-29T17:45+01:00",
+        "tomorrow at a quarter to six pm": "2026-11-29T17:45+01:00",
+        "quarter past 9am tomorrow": "2026-11-29T09:15+01:00",
+        "tomorrow quarter to 12am": "2026-11-29T23:45+01:00",
+        "quarter to midnight": "2026-11-28T23:45+01:00",
+        "quarter to 1pm tomorrow": "2026-11-29T12:45+01:00",
+        "20 past 7 tomorrow evening": "2026-11-29T19:20+01:00",
+        "twenty to eight pm": "2026-11-28T19:40+01:00",
+        "twenty-five past 8pm": "2026-11-28T20:25+01:00",
+        "10 minutes to 11pm": "2026-11-28T22:50+01:00",
+        "five past nine pm": "2026-11-28T21:05+01:00",
+        "tomorrow 10 to 11pm": ERROR,
+        "five to six": ERROR,
+        "half to 5": ERROR,
+        "half past 5:30": ERROR,
+        "half past 25": ERROR,
+        "tomorrow at five": "2026-11-29T05:00+01:00 | 2026-11-29T17:00+01:00",
+        "five pm": "2026-11-28T17:00+01:00",
+        "five o'clock tomorrow": "2026-11-29T05:00+01:00 | 2026-11-29T17:00+01:00",
+        "tuesday at 1": "2026-12-01T01:00+01:00 | 2026-12-01T13:00+01:00",
+        "this morning": ERROR,
+        "today morning": ERROR,
+        "later this morning": ERROR,
+        "this afternoon": "2026-11-28T18:00+01:00",
+        "later this afternoon": "2026-11-28T18:00+01:00",
+        "this evening": "2026-11-28",
+        "later tonight": "2026-11-28",
+        "later today at 5pm": "2026-11-28T17:00+01:00",
+        "this morning at 9": "2026-11-28T09:00+01:00",
+        "+3h": "2026-11-28T17:15+01:00",
+        "+90 min": "2026-11-28T15:45+01:00",
+        "last 24 hours": ERROR,
+        "2026-12-1T9:00": "2026-12-01T09:00+01:00",
+        "2026-12-01T9:00": "2026-12-01T09:00+01:00",
+        "2026-12-1 17:00": "2026-12-01T17:00+01:00",
+        "2026-12-01 9:00": "2026-12-01T09:00+01:00 | 2026-12-01T21:00+01:00",
+        "2026\u201112\u201101T17:00": "2026-12-01T17:00+01:00",
+        "2026-12-01T17:00\u201105:00": "2026-12-01T23:00+01:00",
+        "tomorrow\u00a05\u202fpm": "2026-11-29T17:00+01:00",
+        "tomorrow 5pm;": "2026-11-29T17:00+01:00",
+        "tomorrow at 9\u2019o'clock": ERROR,
+    },
+) + said("2026-11-28T18:00+01:00", "Europe/Berlin", {"this afternoon": ERROR, "this evening": "2026-11-28"})
+
+
+class Personal(NamedTuple):
+    """One phrase, said on Saturday 28 November 2026 at 14:15 in Berlin, by somebody with habits of their own."""
+
+    phrase: str
+    week_start: int
+    is_24_hour: bool
+    expected: str
+
+
+PERSONAL_ROWS = [
+    Personal("end of week", 0, False, "2026-11-29"),
+    Personal("end of week", 6, False, "2026-11-28"),
+    Personal("eow", 6, False, "2026-11-28"),
+    Personal("end of the week", 5, False, "2026-12-04"),
+    Personal("end of next week", 6, False, "2026-12-05"),
+    Personal("beginning of next week", 0, False, "2026-11-30"),
+    Personal("beginning of next week", 6, False, "2026-11-29"),
+    Personal("beginning of next week", 5, False, "2026-12-05"),
+    Personal("friday next week", 6, False, "2026-12-04"),
+    Personal("friday next week", 5, False, "2026-12-11"),
+    Personal("sunday next week", 0, False, "2026-12-06"),
+    Personal("sunday next week", 6, False, "2026-11-29"),
+    Personal("this week", 6, False, "2026-11-22 | 2026-11-28"),
+    Personal("next sunday", 0, False, "2026-11-29 | 2026-12-06"),
+    Personal("saturday", 6, False, "2026-11-28 | 2026-12-05"),
+    Personal("tomorrow 9:00", 0, True, "2026-11-29T09:00+01:00"),
+    Personal("tomorrow 5:30", 0, True, "2026-11-29T05:30+01:00"),
+    Personal("9:00 tomorrow", 0, True, "2026-11-29T09:00+01:00"),
+    Personal("2026-12-01 9:00", 0, True, "2026-12-01T09:00+01:00"),
+    Personal("tomorrow 9:00 pm", 0, True, "2026-11-29T21:00+01:00"),
+    Personal("tomorrow 9:00 in the evening", 0, True, "2026-11-29T21:00+01:00"),
+    Personal("tuesday at 1", 0, True, "2026-12-01T01:00+01:00 | 2026-12-01T13:00+01:00"),
+    Personal("tomorrow 9:00", 0, False, "2026-11-29T09:00+01:00 | 2026-11-29T21:00+01:00"),
+    Personal("15:00", 0, True, "2026-11-28T15:00+01:00"),
+    Personal("5:30", 0, True, "2026-11-28T05:30+01:00 | 2026-11-29T05:30+01:00"),
+]
+
+TIME_ROWS = [*TIMES, *ISO_8601, *CLOCK_CHANGES, *NOT_DATES, *SPOKEN_TIMES]

@@ -8,7 +8,7 @@ A phrase that people read in two ways is refused with both readings (`UnclearDat
 - `17:00` and `05:00` are the 24-hour clock; `5` and `5:30` may be morning or evening.
 - A local time that a clock change skips moves forward by what is skipped (RFC 5545, section 3.3.5); one that a
   clock change repeats is ambiguous.
-- A date without a year is the next such date, today included.
+- A date without a year is the next such date, today included. In a filter of what has happened it is the last one.
 """
 
 from __future__ import annotations
@@ -18,20 +18,48 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from todo_core.dates.clock import WallTimes, day_and_times, elapsed, time_of_day
-from todo_core.dates.days import days, spans
-from todo_core.dates.written import UnclearDate, next_day_numbered, require_year
+from todo_core.dates.clock import WallTimes, day_and_part, day_and_times, elapsed, running, time_of_day
+from todo_core.dates.days import days, period, spans
+from todo_core.dates.written import UnclearDate, View, day_numbered, require_year
+from todo_core.text import typed
 
-__all__ = ["UnclearDate", "When", "end_of_day", "lower_bound", "read", "start_of_day", "upper_bound"]
+__all__ = ["Habits", "UnclearDate", "When", "end_of_day", "lower_bound", "read", "start_of_day", "upper_bound"]
 
 LONGEST = 100
 """Characters of a phrase."""
 _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
 _NOT_UNDERSTOOD = (
-    "This is not a date that can be read for certain. Send only the date: as 2026-11-27 or 2026-11-27T17:00, "
-    "or in words such as 'tomorrow 5pm', 'friday' or 'in 2 weeks'."
+    'No date was understood. Send only the date: as "2027-01-31" or "2027-01-31T17:00", or in words such as '
+    '"tomorrow 5pm", "in 2 weeks" or "dec 24".'
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What in reading a date depends on the person. Where it is not known, what would differ is refused."""
+
+    week_start: int | None = None
+    """First day of the week, 0 for Monday."""
+    is_24_hour: bool = False
+    """Whether `5:30` is the 24-hour clock."""
+
+
+_UNKNOWN = Habits()
+
+
+@dataclass(frozen=True, slots=True)
+class _Speaker:
+    """Who says a phrase, when and where, and which way it looks."""
+
+    now: datetime
+    zone: ZoneInfo
+    habits: Habits
+    looks_back: bool = False
+
+    @property
+    def view(self) -> View:
+        return View(self.now.astimezone(self.zone).date(), self.habits.week_start, self.looks_back)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +72,20 @@ class When:
     """The day, if no time was named; None for a moment."""
 
 
-def read(text: str, now: datetime, zone: ZoneInfo) -> When:
+def read(text: str, now: datetime, zone: ZoneInfo, habits: Habits = _UNKNOWN) -> When:
     """Read a date in ISO 8601 or everyday English.
 
     Args:
         text: The date and nothing else.
         now: The present moment, with a zone.
         zone: The user's.
+        habits: The user's.
 
     Raises:
         UnclearDate: The text is no date, or people read it in two ways.
     """
-    phrase = _normalized(text)
-    readings = _iso_moment(phrase, zone) or _from_now(phrase, now, zone) or _by_calendar(phrase, now, zone)
-    return _only_reading(readings, zone)
+    said = _Speaker(now, zone, habits)
+    return _only_reading(_readings(_normalized(text), said), said)
 
 
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:
@@ -72,47 +100,97 @@ def end_of_day(day: date, zone: ZoneInfo) -> datetime:
     return start_of_day(day + _DAY, zone) - _MICROSECOND
 
 
-def lower_bound(text: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """Return where a filter "from this date on" begins: the start of the day, or the moment. In UTC, inclusive.
+def lower_bound(
+    text: str, now: datetime, zone: ZoneInfo, habits: Habits = _UNKNOWN, *, looks_back: bool = False
+) -> datetime:
+    """Return where a filter "from this date on" begins: the start of the day or the period, or the moment. In UTC.
+
+    Args:
+        text: As for `read`; also a period such as `last week`.
+        now: As for `read`.
+        zone: As for `read`.
+        habits: As for `read`.
+        looks_back: Whether the filter is of what has happened: `monday` and `nov 1` are then the last such day.
 
     Raises:
         UnclearDate: As in `read`.
     """
-    when = read(text, now, zone)
-    return start_of_day(when.on, zone) if when.on else when.at
+    phrase = re.sub(r"^(?:since|from) ", "", _normalized(text), count=1)
+    return _bounds(phrase, _Speaker(now, zone, habits, looks_back))[0]
 
 
-def upper_bound(text: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """Return where a filter "up to this date" ends: the start of the next day, or the moment. In UTC, exclusive.
+def upper_bound(
+    text: str, now: datetime, zone: ZoneInfo, habits: Habits = _UNKNOWN, *, looks_back: bool = False
+) -> datetime:
+    """Return where a filter "up to this date" ends: after the day or the period, or the moment. In UTC, exclusive.
 
-    Raises:
-        UnclearDate: As in `read`.
+    Args and errors are those of `lower_bound`.
     """
-    when = read(text, now, zone)
-    return start_of_day(when.on + _DAY, zone) if when.on else when.at
+    return _bounds(_normalized(text), _Speaker(now, zone, habits, looks_back))[1]
+
+
+def _bounds(phrase: str, said: _Speaker) -> tuple[datetime, datetime]:
+    """Return the start and the end of a period, of a day or of its part; twice the moment for a moment."""
+    if (amount := running(phrase)) is not None:
+        ends = sorted((said.now, said.now + amount))
+        for end in ends:
+            require_year(end.astimezone(said.zone).year)
+        return ends[0].astimezone(UTC), ends[1].astimezone(UTC)
+    if (named := period(phrase, said.view)) is not None:
+        return start_of_day(named[0], said.zone), start_of_day(named[1] + _DAY, said.zone)
+    if (part := day_and_part(phrase)) is not None and (named_days := days(part[0], said.view)):
+        on = _only_reading(_not_ahead([_whole_day(day, said.zone) for day in named_days], said), said).on
+        assert on  # whole days were given
+        return _moments(on, part[1], said.zone)[0].at, _moments(on, part[2], said.zone)[-1].at
+    when = _only_reading(_not_ahead(_readings(phrase, said), said), said)
+    if when.on is None:
+        return when.at, when.at
+    return start_of_day(when.on, said.zone), start_of_day(when.on + _DAY, said.zone)
+
+
+def _not_ahead(readings: list[When], said: _Speaker) -> list[When]:
+    """Leave out the readings that are still to come, looking back, if there are others."""
+    if not said.looks_back:
+        return readings
+    come = [when for when in readings if (start_of_day(when.on, said.zone) if when.on else when.at) <= said.now]
+    return come or readings
 
 
 def _normalized(text: str) -> str:
     """Return the text in lower case, with single spaces, without full stops and commas, `tonight` as `today night`."""
     if len(text) > LONGEST:
-        raise UnclearDate(f"A date has at most {LONGEST} characters. Send only the date.")
-    phrase = " ".join(text.replace("\u2019", "'").split())  # phones type U+2019 in o'clock
+        raise UnclearDate(f'This is longer than {LONGEST} characters. Send only the date, such as "tomorrow 5pm".')
+    phrase = typed(text)
     if not phrase.isascii():
         raise UnclearDate(_NOT_UNDERSTOOD)
-    phrase = re.sub(r"\b([ap])\.m\b", r"\1m", phrase.lower())
+    phrase = re.sub(r"\b([ap])\.m\b", r"\1m", phrase.lower().rstrip("; "))
     phrase = " ".join(re.sub(r"(?<=[a-z])\.(?= |,|$)|,(?= |$)", " ", phrase).split())
+    phrase = re.sub(r"^later (?=today|tonight|this (?:morning|afternoon|evening))", "", phrase, count=1)
     phrase = re.sub(r"\bthis (morning|afternoon|evening)\b", r"today \1", phrase)
+    # ISO 8601 has two digits everywhere; with a `T`, one digit of the hour is no doubt the 24-hour clock.
+    phrase = re.sub(r"^(\d{4})-(\d\d?)-(\d\d?)(?=[t ]\d)", _padded, phrase, count=1)
+    phrase = re.sub(r"(?<=^....-..-..t)\d(?=:)", r"0\g<0>", phrase, count=1)
     return phrase.replace("tonight", "today night")
 
 
-def _only_reading(candidates: list[When], zone: ZoneInfo) -> When:
+def _padded(written: re.Match[str]) -> str:
+    """Return `2026-12-01` for `2026-12-1`."""
+    return f"{written[1]}-{int(written[2]):02}-{int(written[3]):02}"
+
+
+def _readings(phrase: str, said: _Speaker) -> list[When]:
+    """Return all that a phrase may mean."""
+    return _iso_moment(phrase, said.zone) or _from_now(phrase, said) or _by_calendar(phrase, said)
+
+
+def _only_reading(candidates: list[When], said: _Speaker) -> When:
     """Return the one reading; refuse none, and refuse several with all of them."""
     readings = sorted(set(candidates), key=lambda when: when.at)
     if not readings:
         raise UnclearDate(_NOT_UNDERSTOOD)
     if len(readings) == 1:
         return readings[0]
-    names = tuple((when.on or when.at.astimezone(zone)).isoformat() for when in readings)
+    names = tuple((when.on or when.at.astimezone(said.zone)).isoformat() for when in readings)
     raise UnclearDate(f"It may mean {', '.join(names[:-1])} or {names[-1]}. Send the one that is meant.", names)
 
 
@@ -121,7 +199,7 @@ def _whole_day(day: date, zone: ZoneInfo) -> When:
     require_year(day.year)
     when = When(end_of_day(day, zone), day)
     if when.at.astimezone(zone).date() != day:
-        raise UnclearDate("The time zone has no such day: its clocks skipped it. Send another date.")
+        raise UnclearDate(f'The time zone skipped that day. Send another, such as "{(day + _DAY).isoformat()}".')
     return when
 
 
@@ -148,7 +226,9 @@ def _iso_moment(phrase: str, zone: ZoneInfo) -> list[When]:
     try:
         moment = datetime.fromisoformat(phrase.upper().replace(" ", "T", 1).replace(" ", ""))
     except ValueError:
-        raise UnclearDate("There is no such date or time. Check the day, the time and the offset.") from None
+        raise UnclearDate(
+            'There is no such date or time. Check day, time and offset, as in "2027-01-31T17:00+01:00".'
+        ) from None
     if moment.tzinfo is None:
         return _moments(moment.date(), moment - datetime.combine(moment.date(), time()), zone)
     return _within_years(moment.astimezone(UTC), zone)
@@ -159,45 +239,61 @@ def _within_years(moment: datetime, zone: ZoneInfo) -> list[When]:
     return [When(moment, None)]
 
 
-def _from_now(phrase: str, now: datetime, zone: ZoneInfo) -> list[When]:
+def _from_now(phrase: str, said: _Speaker) -> list[When]:
     """Read an amount of time such as `in 90 minutes`, to the second and counted in UTC; empty if the phrase is none."""
-    second = now.astimezone(UTC).replace(microsecond=0)
-    return [when for amount in elapsed(phrase) or () for when in _within_years(second + amount, zone)]
+    second = said.now.astimezone(UTC).replace(microsecond=0)
+    return [when for amount in elapsed(phrase) or () for when in _within_years(second + amount, said.zone)]
 
 
-def _by_calendar(phrase: str, now: datetime, zone: ZoneInfo) -> list[When]:
+def _by_calendar(phrase: str, said: _Speaker) -> list[When]:
     """Read a day, a time, or both in either order; empty if the phrase is none of them."""
-    today = now.astimezone(zone).date()
+    zone, view, is_24_hour = said.zone, said.view, said.habits.is_24_hour
     if re.fullmatch(r"\d\d?", phrase):
-        return _number_alone(int(phrase), now, zone)
-    if (times := time_of_day(phrase)) is not None:
-        return _next_at(times, now, zone) if times else [_whole_day(today, zone)]
-    if (parts := day_and_times(phrase)) is not None:
+        return _number_alone(int(phrase), said)
+    if (times := time_of_day(phrase, is_24_hour=is_24_hour)) is not None:
+        return _nearest_at(times, said) if times else [_whole_day(view.today, zone)]
+    if (parts := day_and_times(phrase, is_24_hour=is_24_hour)) is not None:
         day_phrase, times = parts
-        return [when for day in days(day_phrase, today) or () for when in _on_day(day, times, zone)]
-    return [_whole_day(day, zone) for day in days(phrase, today) or spans(phrase, today) or ()]
+        _require_part_to_come(phrase, times, said)
+        return [when for day in days(day_phrase, view) or () for when in _on_day(day, times, zone)]
+    return [_whole_day(day, zone) for day in days(phrase, view) or spans(phrase, view) or ()]
 
 
-def _number_alone(number: int, now: datetime, zone: ZoneInfo) -> list[When]:
+def _require_part_to_come(phrase: str, times: WallTimes, said: _Speaker) -> None:
+    """Refuse `this morning` after it.
+
+    Raises:
+        UnclearDate: That part of today is over.
+    """
+    if not re.fullmatch(r"today (?:morning|afternoon)", phrase):
+        return
+    if _moments(said.view.today, times[0], said.zone)[0].at <= said.now:
+        raise UnclearDate('That part of today is over. Send another time, such as "tomorrow morning" or "today".')
+
+
+def _number_alone(number: int, said: _Speaker) -> list[When]:
     """Read `5`: the day of the month, or the hour in the morning or in the evening."""
     times = time_of_day(f"at {number}") if 1 <= number <= 23 else None
-    hours = _next_at(times, now, zone) if times else []
-    return [*hours, _whole_day(next_day_numbered(number, now.astimezone(zone).date()), zone)]
+    hours = _nearest_at(times, said) if times else []
+    return [*hours, _whole_day(day_numbered(number, said.view), said.zone)]
 
 
-def _next_at(times: WallTimes, now: datetime, zone: ZoneInfo) -> list[When]:
-    """Return when the clocks next show one of the times.
+def _nearest_at(times: WallTimes, said: _Speaker) -> list[When]:
+    """Return when the clocks next show one of the times; looking back, when they last did.
 
     `5pm` is today's; once that has passed it may also be tomorrow's. `at 5` has two times: of each, the next.
     """
-    today = now.astimezone(zone).date()
+    today = said.view.today
     readings: list[When] = []
     for wall_time in times:
-        passed = _on_day(today, (wall_time,), zone)[0].at <= now
+        passed = _on_day(today, (wall_time,), said.zone)[0].at <= said.now
+        if said.looks_back:
+            readings += _on_day(today if passed else today - _DAY, (wall_time,), said.zone)
+            continue
         if len(times) == 1 or not passed:
-            readings += _on_day(today, (wall_time,), zone)
+            readings += _on_day(today, (wall_time,), said.zone)
         if passed:
-            readings += _on_day(today + _DAY, (wall_time,), zone)
+            readings += _on_day(today + _DAY, (wall_time,), said.zone)
     return readings
 
 

@@ -13,6 +13,7 @@ from todo_core.dates.written import (
     MONTH,
     Days,
     UnclearDate,
+    View,
     calendar_dates,
     calendar_day,
     iso_week_day,
@@ -34,32 +35,42 @@ _UNIT = r"(?:d|days?|w|wks?|weeks?|fortnights?|mos?|months?|y|yrs?|years?)"
 _AMOUNT = rf"(?:(?P<number>{NUMBER}) ?)?(?P<unit>{_UNIT})"
 _NEAR = {
     "today": 0,
+    "tod": 0,
     "tomorrow": 1,
+    "tom": 1,
     "tmrw": 1,
     "tmr": 1,
+    "tmw": 1,
     "day after tomorrow": 2,
     "yesterday": -1,
     "day before yesterday": -2,
 }
 _WEEK = timedelta(days=7)
+_MONDAY, _SATURDAY, _SUNDAY = 0, 5, 6
+_ORDINALS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4}
+_ORDINALS |= {"fifth": 5, "5th": 5, "last": -1}
+_WORKDAY = r"(?:weekday|workday|working day|work day|business day)"
+_MOST_STEPS = 41
+"""Months or years that are looked at for a weekday of a month: a 29 February on a Monday can be 40 years away."""
 
 
-def days(phrase: str, today: date) -> Days | None:
+def days(phrase: str, view: View) -> Days | None:
     """Read a phrase for one day; None for other phrases. Several days: the phrase may mean each of them.
 
     Raises:
         UnclearDate: There is no such day, it is another weekday than the phrase says, or its year is outside `YEARS`.
     """
     phrase = re.sub(r"^(?:due )?(?:(?:on|by|until) )?(?:the )?", "", phrase, count=1)
-    if phrase in _NEAR:
-        return (today + timedelta(days=_NEAR[phrase]),)
+    near = phrase.removeprefix("end of ")
+    if near in _NEAR:
+        return (view.today + timedelta(days=_NEAR[near]),)
     for rule in (_weekday, calendar_dates, _weekday_and_date, _counted, _edge, _weekday_of_month):
-        if (readings := rule(phrase, today)) is not None:
+        if (readings := rule(phrase, view)) is not None:
             return readings
     return None
 
 
-def spans(phrase: str, today: date) -> Days | None:
+def spans(phrase: str, view: View) -> Days | None:
     """Read a phrase for several days; None for other phrases. The caller refuses it with what this returns.
 
     For `next week`: its first and its last day. For a mere `2 weeks`: the day two weeks ago and the day in two weeks.
@@ -67,23 +78,48 @@ def spans(phrase: str, today: date) -> Days | None:
     Raises:
         UnclearDate: There is no such week or month, or its year is outside `YEARS`.
     """
-    if match := re.fullmatch(r"(?:(?:the )?(?P<which>this|next|last) )?(?:the )?(?P<unit>week|month|year)", phrase):
-        return _period(match["unit"], _steps(match["which"]), today)
-    if match := re.fullmatch(r"(?:(?P<which>this|next|the) )?weekend", phrase):
-        saturdays = sorted(set(_weekdays("next", 5, today))) if match["which"] == "next" else _monday_week(5, today)
-        return tuple(saturdays) if len(saturdays) > 1 else (saturdays[0], saturdays[0] + timedelta(days=1))
+    if phrase in ("next weekend", "the next weekend"):
+        return tuple(sorted(set(_weekdays("next", _SATURDAY, view))))
     if re.fullmatch(rf"{NUMBER} ?{_UNIT}|fortnight", phrase):
         amount = re.fullmatch(_AMOUNT, phrase)
         assert amount
-        return _shifted(today, amount, -1), _shifted(today, amount, 1)
-    return _written_span(phrase, today)
+        return _shifted(view.today, amount, -1), _shifted(view.today, amount, 1)
+    return period(phrase, view)
 
 
-def _written_span(phrase: str, today: date) -> Days | None:
+def period(phrase: str, view: View) -> tuple[date, date] | None:
+    """Return the first and the last day of `last week`, `last 7 days`, `november`; None for other phrases.
+
+    So many days count today: `last 7 days` are today and the six before it.
+
+    Raises:
+        UnclearDate: There is no such week or month, or its year is outside `YEARS`.
+    """
+    phrase = re.sub("^(?:the |in (?:the )?)", "", phrase, count=1)
+    which = r"(?P<which>this|current|next|coming|last|previous)"
+    if match := re.fullmatch(rf"(?:{which} )?(?:the )?(?P<unit>week|month|quarter|year)", phrase):
+        return _period(match["unit"], _steps(match["which"]), view)
+    if match := re.fullmatch(r"(?:(?P<which>this|last|previous) )?weekend", phrase):
+        saturday = _monday_week(_SATURDAY, view)[0] + _steps(match["which"]) * _WEEK
+        return saturday, saturday + timedelta(days=1)
+    if match := re.fullmatch(rf"(?:past |(?:last|previous|next|coming) (?={NUMBER})){_AMOUNT}", phrase):
+        return _running(match, view.today, back=not phrase.startswith(("next", "coming")))
+    return _written_span(phrase, view)
+
+
+def _running(amount: re.Match[str], today: date, *, back: bool) -> tuple[date, date]:
+    """Return the first and the last of so many days up to today, or from today on."""
+    if back:
+        return plus_days(_shifted(today, amount, -1), 1), today
+    return today, plus_days(_shifted(today, amount, 1), -1)
+
+
+def _written_span(phrase: str, view: View) -> tuple[date, date] | None:
     """Return the first and the last day of `november 2027`, `2027-11` or `2027-w48`; None for other phrases."""
-    if match := re.fullmatch(rf"(?:in )?(?P<month>{MONTH})(?: (?P<year>\d{{4}}))?", phrase):
-        return _named_month(match["month"], match["year"], today)
-    if match := re.fullmatch(r"(\d{4})-(\d\d)", phrase):
+    if match := re.fullmatch(rf"(?P<month>{MONTH})(?: (?P<year>\d{{4}}))?", phrase):
+        first = _named_month(match["month"], match["year"], view)
+        return first, last_of_month(first)
+    if match := re.fullmatch(r"(\d{4})-(\d\d?)", phrase):
         first = calendar_day(int(match[1]), int(match[2]), 1)
         return first, last_of_month(first)
     if match := re.fullmatch(r"(\d{4})-?w(\d\d)", phrase):
@@ -99,69 +135,86 @@ def number(word: str) -> int:
 
 def _steps(which: str | None) -> int:
     """Return how many weeks, months or years away a period is: `next` 1, `last` -1, `this` and nothing 0."""
-    return {"next": 1, "last": -1}.get(which or "", 0)
+    return {"next": 1, "coming": 1, "last": -1, "previous": -1}.get(which or "", 0)
 
 
-def _weekday(phrase: str, today: date) -> Days | None:
+def _weekday(phrase: str, view: View) -> Days | None:
     """Read `friday`, `next friday`, `friday next week`; None for other phrases."""
     which = r"(?P<which>this|next|last)"
     if match := re.fullmatch(rf"(?P<day>{_WEEKDAY}) (?:of )?{which} week", phrase) or re.fullmatch(
         rf"{which} week (?:on )?(?P<day>{_WEEKDAY})", phrase
     ):
-        return _of_week(_WEEKDAYS.index(match["day"][:3]), _steps(match["which"]), today)
+        return _of_week(_WEEKDAYS.index(match["day"][:3]), _steps(match["which"]), view)
     which = r"(?P<which>this|next|last|(?:this )?(?:up)?coming|this past|past)"
     if match := re.fullmatch(rf"(?:{which} )?(?P<day>{_WEEKDAY})", phrase):
-        return _weekdays(match["which"], _WEEKDAYS.index(match["day"][:3]), today)
+        return _weekdays(match["which"], _WEEKDAYS.index(match["day"][:3]), view)
     return None
 
 
-def _weekdays(which: str | None, weekday: int, today: date) -> Days:
+def _weekdays(which: str | None, weekday: int, view: View) -> Days:
     """Return every day that a weekday (0 is Monday) may mean.
 
     `next friday` is the nearest one to some people, and the one of next week to others; `last friday` likewise.
     """
+    today = view.today
     from_today = today + timedelta(days=(weekday - today.weekday()) % 7)
     after_today = from_today if from_today > today else from_today + _WEEK
     before_today = from_today - _WEEK
     match which:
+        case None if view.looks_back:
+            return before_today, after_today - _WEEK
         case None:
             return from_today, after_today
         case "this":
-            return *_monday_week(weekday, today), from_today
+            return *_monday_week(weekday, view), from_today
         case "next":
-            return after_today, *_of_week(weekday, 1, today)
+            return after_today, *_of_either_week(weekday, 1, view)
         case "last":
-            return before_today, *_of_week(weekday, -1, today)
+            return before_today, *_of_either_week(weekday, -1, view)
         case _:
             return (before_today if which.endswith("past") else after_today,)
 
 
-def _monday_week(weekday: int, today: date) -> Days:
+def _monday_week(weekday: int, view: View) -> Days:
     """Return the weekday of this week, which begins on Monday."""
-    return (today + timedelta(days=weekday - today.weekday()),)
+    return (view.today + timedelta(days=weekday - view.today.weekday()),)
 
 
-def _of_week(weekday: int, weeks: int, today: date) -> Days:
+def _of_either_week(weekday: int, weeks: int, view: View) -> Days:
     """Return the weekday of the week that is `weeks` away: once for weeks from Monday, once for weeks from Sunday."""
-    sunday = today - timedelta(days=(today.weekday() + 1) % 7)
-    return (
-        _monday_week(weekday, today)[0] + weeks * _WEEK,
-        sunday + weeks * _WEEK + timedelta(days=(weekday + 1) % 7),
+    return tuple(
+        _first_of_week(view.today, start) + weeks * _WEEK + timedelta(days=(weekday - start) % 7)
+        for start in (_MONDAY, _SUNDAY)
     )
 
 
-def _weekday_and_date(phrase: str, today: date) -> Days | None:
+def _of_week(weekday: int, weeks: int, view: View) -> Days:
+    """Return the weekday of the person's week that is `weeks` away; of either week if it is not known."""
+    if view.week_start is None:
+        return _of_either_week(weekday, weeks, view)
+    first = _first_of_week(view.today, view.week_start)
+    return (first + weeks * _WEEK + timedelta(days=(weekday - view.week_start) % 7),)
+
+
+def _first_of_week(day: date, week_start: int) -> date:
+    """Return the first day of the day's week."""
+    return day - timedelta(days=(day.weekday() - week_start) % 7)
+
+
+def _weekday_and_date(phrase: str, view: View) -> Days | None:
     """Read `friday nov 27` or `nov 27 (fri)`; None for other phrases. The weekday may tell two dates apart."""
     match = re.fullmatch(rf"(?P<day>{_WEEKDAY}) (?:the )?(?P<date>.+)", phrase) or re.fullmatch(
         rf"(?P<date>.+) \(?(?P<day>{_WEEKDAY})\)?", phrase
     )
-    dates = calendar_dates(match["date"], today) if match else None
+    dates = calendar_dates(match["date"], view) if match else None
     if not match or not dates:
         return None
     on_weekday = tuple(day for day in dates if day.weekday() == _WEEKDAYS.index(match["day"][:3]))
     if not on_weekday:
         truth = " and ".join(f"{day.isoformat()} is a {_weekday_name(day)}" for day in dates)
-        raise UnclearDate(f"The weekday contradicts the date: {truth}. Correct the one that is wrong.")
+        raise UnclearDate(
+            f'The weekday contradicts the date: {truth}. If the date is right, send it alone: "{dates[0].isoformat()}".'
+        )
     return on_weekday
 
 
@@ -170,14 +223,14 @@ def _weekday_name(day: date) -> str:
     return ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")[day.weekday()]
 
 
-def _counted(phrase: str, today: date) -> Days | None:
-    """Read `in 2 weeks`, `2 weeks ago`, `a week from tuesday`, `2 days before dec 24`; None for other phrases."""
-    if match := re.fullmatch(rf"in {_AMOUNT}", phrase):
-        return (_shifted(today, match, 1),) if match["number"] else None
+def _counted(phrase: str, view: View) -> Days | None:
+    """Read `in 2 weeks`, `+2d`, `2 weeks ago`, `a week from tuesday`, `2 days before dec 24`, or return None."""
+    if match := re.fullmatch(rf"(?:in |(?P<sign>\+ ?|-)(?=\d)){_AMOUNT}", phrase):
+        return (_shifted(view.today, match, -1 if match["sign"] == "-" else 1),) if match["number"] else None
     if match := re.fullmatch(rf"{_AMOUNT} (?:ago|from now)", phrase):
-        return (_shifted(today, match, -1 if phrase.endswith("ago") else 1),) if match["number"] else None
-    if match := re.fullmatch(rf"{_AMOUNT} (?P<way>from|after|before) (?P<anchor>.+)", phrase):
-        anchors = days(match["anchor"], today)
+        return (_shifted(view.today, match, -1 if phrase.endswith("ago") else 1),) if match["number"] else None
+    if match := re.fullmatch(rf"{_AMOUNT} (?P<way>from|after|before|on) (?P<anchor>.+)", phrase):
+        anchors = days(match["anchor"], view)
         return anchors and tuple(_shifted(day, match, -1 if match["way"] == "before" else 1) for day in anchors)
     return None
 
@@ -194,62 +247,110 @@ def _shifted(day: date, amount: re.Match[str], direction: int) -> date:
             return plus_days(day, count * {"d": 1, "w": 7, "f": 14}[unit])
 
 
-def _edge(phrase: str, today: date) -> Days | None:
+def _edge(phrase: str, view: View) -> Days | None:
     """Read `end of month`, `eow`, `beginning of next week`, `end of november 2027`; None for other phrases."""
     phrase = {"eow": "end of week", "eom": "end of month", "eoy": "end of year"}.get(phrase, phrase)
     match = re.fullmatch(
-        r"(?P<edge>end|last day|beginning|start|first day) of "
-        rf"(?:(?:(?P<which>the|this|next) )?(?P<unit>week|month|year)|(?P<month>{MONTH})(?: (?P<year>\d{{4}}))?)",
+        r"(?P<edge>end|last day|beginning|start|first day) (?:of|in) "
+        rf"(?:(?:(?P<which>the|this|next|last) )?(?P<unit>week|month|year)|(?P<month>{MONTH})(?: (?P<year>\d{{4}}))?)",
         phrase,
     )
     if not match:
         return None
     edge = 1 if match["edge"] in ("end", "last day") else 0
     if match["month"]:
-        return (_named_month(match["month"], match["year"], today)[edge],)
+        return (_edge_of_month(match["month"], match["year"], edge, view),)
     which, unit = match["which"], match["unit"]
-    readings = [_period(unit, _steps(which), today)[edge]]
-    if unit == "week" and today.weekday() == 6:  # to those whose weeks begin on Sunday, today is in the next one
-        readings.append(readings[0] + _WEEK)
-    if edge == 0 and which in (None, "the") and readings[0] < today:
-        readings.append(_period(unit, 1, today)[edge])
+    readings = [_period(unit, _steps(which), view)[edge]]
+    if unit == "week" and view.week_start is None and view.today.weekday() == _SUNDAY:
+        readings.append(readings[0] + _WEEK)  # to those whose weeks begin on Sunday, today is in the next one
+    if edge == 0 and which in (None, "the") and readings[0] < view.today:
+        readings.append(_period(unit, 1, view)[edge])
     return tuple(readings)
 
 
-def _weekday_of_month(phrase: str, today: date) -> Days | None:
-    """Read `first monday of december`, `last friday of next month`; None for other phrases."""
+def _edge_of_month(name: str, year: str | None, edge: int, view: View) -> date:
+    """Return the first (edge 0) or the last day (1) of a month; without a year, the nearest such day."""
+    month = month_number(name)
+
+    def in_year(number: int) -> date:
+        first = calendar_day(number, month, 1)
+        return last_of_month(first) if edge else first
+
+    if year:
+        return in_year(int(year))
+    found = view.nearest(lambda years: in_year(view.today.year + years), 2)
+    assert found  # one of two years has it on this side of today
+    return found
+
+
+def _weekday_of_month(phrase: str, view: View) -> Days | None:
+    """Read `first monday of december`, `last workday of next month`, `1st friday of the month`; None for other phrases.
+
+    Of `the month` and of a month without a year, it is the nearest such day, as it is for `15th` and `nov 1`.
+    """
     match = re.fullmatch(
-        rf"(?P<nth>first|second|third|fourth|last) (?P<day>{_WEEKDAY}) (?:of|in) "
-        rf"(?:(?P<which>the|this|next) month|(?P<month>{MONTH})(?: (?P<year>\d{{4}}))?)",
+        rf"(?P<nth>{'|'.join(_ORDINALS)}) (?P<day>{_WEEKDAY}|{_WORKDAY}) (?:(?:of|in) )?"
+        rf"(?:(?P<which>the|this|next|last) month|(?P<month>{MONTH})(?: (?P<year>\d{{4}}))?)",
         phrase,
     )
     if not match:
         return None
-    if match["month"]:
-        first, last = _named_month(match["month"], match["year"], today)
+    nth, today = _ORDINALS[match["nth"]], view.today
+    weekday = None if re.fullmatch(_WORKDAY, match["day"]) else _WEEKDAYS.index(match["day"][:3])
+    month = month_number(match["month"]) if match["month"] else today.month
+
+    def in_month(years: int, months: int = 0) -> date | None:
+        first = plus_months(calendar_day(today.year + years, month, 1), months)
+        return _nth_of_month(first, nth, weekday)
+
+    if match["year"]:
+        found = in_month(int(match["year"]) - today.year)
+    elif match["month"]:
+        found = view.nearest(in_month, _MOST_STEPS)
+    elif match["which"] == "the":
+        found = view.nearest(lambda months: in_month(0, months), _MOST_STEPS)
     else:
-        first, last = _period("month", _steps(match["which"]), today)
-    weekday = _WEEKDAYS.index(match["day"][:3])
-    if match["nth"] == "last":
-        return (last - timedelta(days=(last.weekday() - weekday) % 7),)
-    weeks = ("first", "second", "third", "fourth").index(match["nth"])
-    return (first + weeks * _WEEK + timedelta(days=(weekday - first.weekday()) % 7),)
+        found = in_month(0, _steps(match["which"]))
+    if found is None:
+        raise UnclearDate('That month has no such day. Send another, as in "last friday of next month".')
+    return (found,)
 
 
-def _period(unit: str, steps: int, today: date) -> Days:
-    """Return the first and the last day of the week (Monday to Sunday), month or year that is `steps` away."""
+def _nth_of_month(first: date, nth: int, weekday: int | None) -> date | None:
+    """Return the nth (-1: the last) of a weekday in a month, or of Monday to Friday; None if it has none.
+
+    Args:
+        first: The first day of the month.
+        nth: Which one, from 1, or -1.
+        weekday: 0 is Monday; None: any from Monday to Friday.
+    """
+    every = [first + timedelta(days=number) for number in range(last_of_month(first).day)]
+    matching = [day for day in every if (day.weekday() < _SATURDAY if weekday is None else day.weekday() == weekday)]
+    return matching[nth - 1 if nth > 0 else nth] if nth <= len(matching) else None
+
+
+def _period(unit: str, steps: int, view: View) -> tuple[date, date]:
+    """Return the first and the last day of the week, month, quarter or year that is `steps` away.
+
+    Weeks are the person's; from Monday where those are not known.
+    """
+    today = view.today
     if unit == "week":
-        monday = _monday_week(0, today)[0] + steps * _WEEK
-        return monday, monday + timedelta(days=6)
+        first = _first_of_week(today, view.week_start or _MONDAY) + steps * _WEEK
+        return first, first + timedelta(days=6)
     if unit == "month":
         first = plus_months(today.replace(day=1), steps)
         return first, last_of_month(first)
+    if unit == "quarter":
+        first = plus_months(today.replace(day=1), 3 * steps - (today.month - 1) % 3)
+        return first, last_of_month(plus_months(first, 2))
     year = today.year + steps
     return calendar_day(year, 1, 1), calendar_day(year, 12, 31)
 
 
-def _named_month(name: str, year: str | None, today: date) -> Days:
-    """Return the first and the last day of a month; without a year, of the next such month, this one included."""
-    month = month_number(name)
-    first = calendar_day(int(year) if year else today.year + (month < today.month), month, 1)
-    return first, last_of_month(first)
+def _named_month(name: str, year: str | None, view: View) -> date:
+    """Return the first day of a month; without a year, of the next such month, or the last one, this one included."""
+    month, today = month_number(name), view.today
+    years = -(month > today.month) if view.looks_back else month < today.month
+    return calendar_day(int(year) if year else today.year + years, month, 1)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 
 YEARS = range(1970, 2200)
@@ -24,13 +26,43 @@ _FIRST_TO_TENTH = ("first", "second", "third", "fourth", "fifth", "sixth", "seve
 _ORDINAL = rf"(?:\d\d?(?:st|nd|rd|th)|{'|'.join(_FIRST_TO_TENTH)})"
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """From where a phrase is said, and which way it looks."""
+
+    today: date
+    week_start: int | None = None
+    """First day of the person's week, 0 for Monday; None if unknown: what depends on it means each."""
+    looks_back: bool = False
+    """Whether what has happened is looked for: `monday` and `nov 1` are then the last such day, else the next."""
+
+    def nearest(self, day_of: Callable[[int], date | None], tries: int) -> date | None:
+        """Return the next of `day_of(0)`, `day_of(1)`, … from today on; looking back, the last up to today, going back.
+
+        Args:
+            day_of: The day that is so many steps away; None where a step has no such day.
+            tries: How many steps to look at.
+        """
+        for step in range(tries):
+            day = day_of(-step if self.looks_back else step)
+            if day is not None and (day <= self.today if self.looks_back else day >= self.today):
+                return day
+        return None
+
+
 class UnclearDate(ValueError):
-    """A phrase that is no date, or may be more than one. The message says what to send, and never echoes the phrase."""
+    """A phrase that is no date, or may be more than one.
+
+    The message says what was understood and, in double quotes, what would be read; it never echoes the phrase.
+    """
 
     def __init__(self, message: str, readings: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.readings = readings
         """The dates that an ambiguous phrase may mean, in ISO 8601, earliest first; empty for no date."""
+
+
+_NO_SUCH_DAY = 'The calendar has no such day. Check the day, the month and the year, as in "2027-01-31".'
 
 
 def require_year(year: int) -> None:
@@ -44,7 +76,9 @@ def require_year(year: int) -> None:
 
 
 def _outside_years() -> UnclearDate:
-    return UnclearDate(f"The year must be {YEARS[0]} to {YEARS[-1]}. Send a date within these years.")
+    return UnclearDate(
+        f'The year is outside {YEARS[0]} to {YEARS[-1]}. Send a date within these years, such as "2027-01-31".'
+    )
 
 
 def calendar_day(year: int, month: int, day: int) -> date:
@@ -57,7 +91,7 @@ def calendar_day(year: int, month: int, day: int) -> date:
     try:
         return date(year, month, day)
     except ValueError:
-        raise UnclearDate("The calendar has no such day. Check the day, the month and the year.") from None
+        raise UnclearDate(_NO_SUCH_DAY) from None
 
 
 def iso_week_day(year: int, week: int, weekday: int) -> date:
@@ -70,7 +104,9 @@ def iso_week_day(year: int, week: int, weekday: int) -> date:
     try:
         return date.fromisocalendar(year, week, weekday)
     except ValueError:
-        raise UnclearDate("That year has no such ISO week, or the week no such day. Check both numbers.") from None
+        raise UnclearDate(
+            'That year has no such ISO week, or the week no such day. Check both numbers, as in "2027-W05-7".'
+        ) from None
 
 
 def plus_days(day: date, days: int) -> date:
@@ -106,44 +142,49 @@ def month_number(name: str) -> int:
     return _MONTHS.index(name[:3]) + 1
 
 
-def next_day_numbered(number: int, today: date) -> date:
-    """Return the next day with that number in its month, today included.
+def day_in(month: date, number: int) -> date | None:
+    """Return the day with that number in the month of a date; None if the month has none."""
+    return month.replace(day=number) if 1 <= number <= last_of_month(month).day else None
+
+
+def day_numbered(number: int, view: View) -> date:
+    """Return the next day with that number in its month, today included; the last one if the view looks back.
 
     Raises:
         UnclearDate: No month has such a day.
     """
-    for months in range(3):  # of two months in a row, one has 31 days; the third if this month's day has passed
-        month = plus_months(today.replace(day=1), months)
-        if 1 <= number <= last_of_month(month).day and month.replace(day=number) >= today:
-            return month.replace(day=number)
-    raise UnclearDate("No month has such a day. Check the number of the day.")
+    first = view.today.replace(day=1)
+    # Of two months in a row, one has 31 days; the third, if this month's day has passed.
+    day = view.nearest(lambda months: day_in(plus_months(first, months), number), 3)
+    if day is None:
+        raise UnclearDate('No month has such a day. Check the number of the day, as in "15th".')
+    return day
 
 
-def calendar_dates(phrase: str, today: date) -> Days | None:
+def calendar_dates(phrase: str, view: View) -> Days | None:
     """Return the days that a written date may mean; None if it is not written like one.
 
-    A date without a year is the next such date, today included.
+    A date without a year is the next such date, today included; the last one if the view looks back.
 
     Raises:
         UnclearDate: There is no such day, or its year is outside `YEARS`.
     """
     for rule in (_iso, _numbers, _day_and_month, _day_of_month):
-        if (readings := rule(phrase, today)) is not None:
+        if (readings := rule(phrase, view)) is not None:
             return readings
     return None
 
 
-def _iso(phrase: str, _: date) -> Days | None:
-    """Read `2026-11-27`, `20261127`, `2026-w48-5` (ISO 8601) or `2026/11/27`; None for other phrases."""
+def _iso(phrase: str, _: View) -> Days | None:
+    """Read `2026-11-27`, `20261127`, `2026-w48-5` (ISO 8601), `2026-12-1`, `2026/11/27`; None for other phrases."""
     if match := re.fullmatch(r"(\d{4})-?w(\d\d)-?(\d)", phrase):
         return (iso_week_day(int(match[1]), int(match[2]), int(match[3])),)
-    if match := re.fullmatch(r"(\d{4})(-?)(\d\d)\2(\d\d)|(\d{4})/(\d\d?)/(\d\d?)", phrase):
-        year, month, day = (match[1], match[3], match[4]) if match[1] else (match[5], match[6], match[7])
-        return (calendar_day(int(year), int(month), int(day)),)
-    return None
+    marked = r"(?P<year>\d{4})(?P<mark>[/.-])(?P<month>\d\d?)(?P=mark)(?P<day>\d\d?)"
+    match = re.fullmatch(marked, phrase) or re.fullmatch(r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)", phrase)
+    return (calendar_day(int(match["year"]), int(match["month"]), int(match["day"])),) if match else None
 
 
-def _numbers(phrase: str, today: date) -> Days | None:
+def _numbers(phrase: str, view: View) -> Days | None:
     """Read `03/04/2027`, 4 March to some and 3 April to others; `13/04/2027` is 13 April to all. Else None."""
     match = re.fullmatch(r"(\d\d?)([/.-])(\d\d?)\2(\d{4})|(\d\d?)/(\d\d?)", phrase)
     if not match:
@@ -152,30 +193,33 @@ def _numbers(phrase: str, today: date) -> Days | None:
     orders = [(month, day) for month, day in ((left, right), (right, left)) if 1 <= month <= 12]
     possible = [(month, day) for month, day in orders if 1 <= day <= monthrange(2000, month)[1]]  # a leap year
     if not possible:
-        raise UnclearDate("The calendar has no such day. Send the date as year-month-day, such as 2026-11-27.")
-    return tuple(_day_in_year(match[4], month, day, today) for month, day in possible)
+        raise UnclearDate(_NO_SUCH_DAY)
+    return tuple(_day_in_year(match[4], month, day, view) for month, day in possible)
 
 
-def _day_and_month(phrase: str, today: date) -> Days | None:
-    """Read `27 nov`, `nov 27 2027`, `1st of november`; None for other phrases."""
-    day, year = rf"(?P<day>{_ORDINAL}|\d\d?)", r"(?P<year>\d{4})"
+def _day_and_month(phrase: str, view: View) -> Days | None:
+    """Read `27 nov`, `24. december`, `nov 27 2027`, `1st of november`; None for other phrases."""
+    day, year = rf"(?P<day>{_ORDINAL}|\d\d?)\.?", r"(?P<year>\d{4})"
     match = re.fullmatch(rf"{day}[ -](?:of )?(?P<month>{MONTH})(?:[ -]{year})?", phrase) or re.fullmatch(
         rf"(?P<month>{MONTH}) (?:the )?{day}(?: {year})?", phrase
     )
     if not match:
         return None
-    return (_day_in_year(match["year"], month_number(match["month"]), _day_number(match["day"]), today),)
+    return (_day_in_year(match["year"], month_number(match["month"]), _day_number(match["day"]), view),)
 
 
-def _day_of_month(phrase: str, today: date) -> Days | None:
-    """Read `15th`, `first of next month`; None for other phrases."""
-    match = re.fullmatch(rf"(?P<day>{_ORDINAL})(?: (?:of )?(?P<which>the|this|next) month)?", phrase)
+def _day_of_month(phrase: str, view: View) -> Days | None:
+    """Read `15th`, `first of next month`, `next month 12th`; None for other phrases."""
+    day, which = rf"(?P<day>{_ORDINAL})", r"(?P<which>the|this|next|last) month"
+    match = re.fullmatch(rf"{day}(?: (?:of )?{which})?", phrase) or re.fullmatch(
+        rf"{which} (?:on )?(?:the )?{day}", phrase
+    )
     if not match:
         return None
     number, which = _day_number(match["day"]), match["which"]
     if which in (None, "the"):
-        return (next_day_numbered(number, today),)
-    month = plus_months(today.replace(day=1), 1 if which == "next" else 0)
+        return (day_numbered(number, view),)
+    month = plus_months(view.today.replace(day=1), {"this": 0, "next": 1, "last": -1}[which])
     return (calendar_day(month.year, month.month, number),)
 
 
@@ -184,11 +228,12 @@ def _day_number(word: str) -> int:
     return _FIRST_TO_TENTH.index(word) + 1 if word in _FIRST_TO_TENTH else int(re.sub(r"\D+$", "", word))
 
 
-def _day_in_year(year: str | None, month: int, day: int, today: date) -> date:
-    """Return that day of the year; without a year, the next such day, today included."""
+def _day_in_year(year: str | None, month: int, day: int, view: View) -> date:
+    """Return that day of the year; without a year, the next such day, today included, or the last one."""
     if year:
         return calendar_day(int(year), month, day)
-    for candidate in range(today.year, today.year + 9):  # leap days can be eight years apart
-        if 1 <= day <= monthrange(candidate, month)[1] and date(candidate, month, day) >= today:
-            return date(candidate, month, day)
-    raise UnclearDate("The calendar has no such day. Check the day and the month.")
+    # Leap days can be eight years apart.
+    found = view.nearest(lambda years: day_in(calendar_day(view.today.year + years, month, 1), day), 9)
+    if found is None:
+        raise UnclearDate(_NO_SUCH_DAY)
+    return found

@@ -160,7 +160,7 @@ ChosenPriority = Annotated[Priority, Field(description="How much it matters.")]
 
 DUE_WORDS = "When it is due: a date, a date-time, or words such as tomorrow 5pm, fri, in 2 weeks, eom."
 DueText = Annotated[str, Line(min_length=1, max_length=100)]
-REPEAT_WORDS = "How it repeats: every weekday, every 2 weeks on mon, monthly, or an RRULE."
+REPEAT_WORDS = "How it repeats: every weekday, every 2 weeks on mon until dec 24, daily 6am, or an RRULE."
 RepeatText = Annotated[str, Line(min_length=1, max_length=200)]
 
 
@@ -213,11 +213,11 @@ SearchText = Annotated[
     Field(description="Words in title or description; the last may be the beginning of one."),
 ]
 Bound = Annotated[str, Line(min_length=1, max_length=100)]
-"""A day or a moment, as ISO 8601 or in words; resolved when the list is read."""
+"""A day, a moment or a period, as ISO 8601 or in words; resolved when the list is read."""
 
 
 class TodoFilter(Input):
-    """Which todos, in which order, and which page of them. Dates are ISO 8601 or words such as today or next month."""
+    """Which todos, in which order, and which page of them. Dates are ISO 8601 or words: monday, nov 1, last 7 days."""
 
     status: Annotated[Status, Field(description="open, done, all, or trashed (only what is in the trash).")] = "open"
     priority: Annotated[
@@ -235,9 +235,14 @@ class TodoFilter(Input):
         SearchText | None, Field(description="Only todos with all these words; the last may be the beginning of one.")
     ] = None
     overdue: Annotated[bool, Field(description="Only what is past its due.")] = False
-    due_after: Annotated[Bound | None, Field(description="Due then or later.")] = None
+    due_after: Annotated[
+        Bound | None, Field(description="Due then or later: monday and nov 1 are the next, this week is a period.")
+    ] = None
     due_before: Annotated[Bound | None, Field(description="Due before it; of a day, by its end.")] = None
-    created_after: Annotated[Bound | None, Field(description="Created then or later.")] = None
+    created_after: Annotated[
+        Bound | None,
+        Field(description="Created then or later: monday and nov 1 are the last, last 7 days is a period."),
+    ] = None
     created_before: Annotated[Bound | None, Field(description="Created before it; of a day, by its end.")] = None
     updated_after: Annotated[Bound | None, Field(description="Changed then or later.")] = None
     updated_before: Annotated[Bound | None, Field(description="Changed before it; of a day, by its end.")] = None

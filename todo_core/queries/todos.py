@@ -224,8 +224,9 @@ _found = select(_matches.c.id, _matches.c.rank).cte("found").prefix_with("MATERI
 """The todos that have the words of `text`, with how well they match."""
 
 
-_here = select(_user.c.time_zone).where(_is_me).cte("here").prefix_with("MATERIALIZED", dialect="postgresql")
-"""The user's time zone: looked up once, however many rows have a due."""
+_customs = select(_user.c.time_zone, _user.c.week_start, _user.c.locale).where(_is_me)
+_here = _customs.cte("here").prefix_with("MATERIALIZED", dialect="postgresql")
+"""The user's time zone, and what dates are read by: looked up once, however many rows have a due."""
 
 
 def _sort_key(sort: Sort, descending: bool) -> ColumnElement[Any]:
@@ -261,7 +262,7 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
     `completed_before`.
 
     Its row: `rows`, a JSON array of `TodoRead`; `total`, of every page; `more`, whether there is a next page; `key` and
-    `id` of the last row, for the cursor; `time_zone`, the user's.
+    `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
     """
     matching = and_(mine(Todo), _STATUS[status], *(CONDITIONS[name] for name in sorted(conditions - {"text"})))
     read_page = _search if "text" in conditions else _list_in_order
@@ -275,7 +276,7 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
             (func.count() > limit).label("more"),
             cast(func.array_agg(found.c.key, type_=ARRAY(found.c.key.type))[limit], Text).label("key"),
             func.array_agg(found.c.id, type_=ARRAY(BigInteger))[limit].label("id"),
-            select(_here.c.time_zone).scalar_subquery().label("time_zone"),
+            *(select(custom).scalar_subquery().label(custom.key) for custom in _here.c),
         ).select_from(found)
     )
 

@@ -57,6 +57,9 @@ A todo due on a day stays due on that day, so its version stays.
 ZONE = Statement(select(_table.c.time_zone).where(_mine))
 """Read the user's time zone."""
 
+CUSTOMS = Statement(select(_table.c.time_zone, _table.c.week_start, _table.c.locale).where(_mine))
+"""Read what the user's dates are read by: time zone, first day of the week, locale."""
+
 _stored = select(_table).where(_mine).with_for_update().cte("stored")
 _given = parameter("given", ARRAY(Text))
 _new = {

@@ -7,6 +7,7 @@ a due (`docs/decisions/0016-repeat.md`).
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -14,7 +15,20 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from todo_core.recurrence.days import days
-from todo_core.recurrence.phrases import UNCLEAR, number_of, rule_of, words_of
+from todo_core.recurrence.phrases import (
+    COUNT,
+    LAST_DAY_WORDS,
+    UNCLEAR,
+    WEEKS_FROM,
+    bare_unit,
+    is_week_start_felt,
+    last_day,
+    number_of,
+    rule_of,
+    several_times,
+    weekday_of,
+    words_of,
+)
 from todo_core.recurrence.rule import (
     FIRST_DAY,
     LAST_DAY,
@@ -26,6 +40,7 @@ from todo_core.recurrence.rule import (
     made_explicit,
     parse,
 )
+from todo_core.text import typed
 
 __all__ = ["Repeat", "UnclearRepeat", "following", "read"]
 
@@ -33,15 +48,31 @@ MAX_LENGTH: Final = 200
 """Characters of a text that `read` takes, and of the words that it makes."""
 
 _Moment = TypeVar("_Moment", bound=date)
+_SURE_CLOCK: Final = r"\d{1,2}(?::\d{2})? ?[ap]m|\d{1,2}:\d{2}|noon|midday|midnight"
+_END_AFTER: Final = r"(?:for|ending after|ends after|end after|stop after)"
+_REPETITIONS: Final = r"(?:occurrences?|repetitions?)"
 _TAILS: Final = {  # each pattern: what is before the tail, and the tail's value
     "count": re.compile(
-        r"(.+?),? (?:for )?(\d{1,4}|one|two|three|four|five|six|seven|eight|nine|ten) times?", re.ASCII
+        rf"(.+?)(?:, (?:{_END_AFTER} )?| {_END_AFTER} )({COUNT}) (?:times?|{_REPETITIONS})"
+        rf"|(.+?) ({COUNT}) {_REPETITIONS}",
+        re.ASCII,
     ),
-    "until": re.compile(r"(.+?),? until (\d{4}-\d{2}-\d{2})", re.ASCII),
-    "at": re.compile(r"(.+?),? at (\d{1,2}(?::\d{2})? ?[ap]m|\d{1,2}:\d{2}|noon|midnight)", re.ASCII),
-    "after": re.compile(r"(.+?),? (after completion)", re.ASCII),
+    "bare count": re.compile(rf"(.+?) ({COUNT})(?:(?<=twice)|(?<=thrice)| times?)", re.ASCII),
+    "lasting": re.compile(
+        rf"(.+?),? for (?:the next )?((?:{COUNT}|an?) (?:day|week|fortnight|month|quarter|year)s?)", re.ASCII
+    ),
+    "until": re.compile(
+        rf"(.+?),? (?:until|till|til|through|thru|to|(?:ending|ends?)(?: on)?) (?:the )?({LAST_DAY_WORDS})", re.ASCII
+    ),
+    "at": re.compile(rf"(.+?),? (?:(?:at |@ ?|by )?({_SURE_CLOCK})|(?:at |@ ?)(\d{{1,2}}))", re.ASCII),
+    "after": re.compile(
+        r"(.+?),? (after completion|after completing|from completion|when (?:done|completed))", re.ASCII
+    ),
+    "weeks": re.compile(rf"(.+?),? {WEEKS_FROM}", re.ASCII),
 }
+_TIME_FIRST: Final = re.compile(rf"(?:at |@ ?)?({_SURE_CLOCK}),? ((?:on )?(?!after|from|when|until)[a-z].*)", re.ASCII)
 _CLOCK: Final = re.compile(r"(\d{1,2})(?::(\d{2}))? ?([ap]m)?", re.ASCII)
+_NO_SUCH_TIME: Final = 'There is no such time. Write it as in "every day at 9am" or "every day at 17:30".'
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +115,7 @@ class Repeat:
         return _repeat(rule, from_completion=after_completion, scheduled=_in_range(when))
 
 
-def read(text: str, start: datetime | date, zone: tzinfo | None = None) -> Repeat:
+def read(text: str, start: datetime | date, zone: tzinfo | None = None, week_start: int = 0) -> Repeat:
     """Read a phrase or an RRULE, and return its first occurrence.
 
     That is the first day of the rule on or after `start`; the interval counts from there. A time of day ("at 9am")
@@ -94,28 +125,61 @@ def read(text: str, start: datetime | date, zone: tzinfo | None = None) -> Repea
         text: A phrase or an RRULE, in upper or lower case, at most `MAX_LENGTH` characters.
         start: The local due; today if the todo has none.
         zone: The user's, for an UNTIL in UTC.
+        week_start: The user's first day of the week, 0 for Monday. Words write it into the rule where it matters; an
+            RRULE without WKST has Monday.
 
     Raises:
         UnclearRepeat: A part of the text is not understood, it has two readings, or its days come at most once.
     """
     start = _in_range(start)
-    if not text.isascii() or len(text) > MAX_LENGTH:
-        raise UnclearRepeat(f"Write at most {MAX_LENGTH} plain characters. {UNCLEAR}")
-    core, tails = _without_tails(" ".join(text.lower().replace("&", " and ").split()))
+    if len(text) > MAX_LENGTH or not (phrase := _normalized(text)).isascii():
+        raise UnclearRepeat(f"This is no text of at most {MAX_LENGTH} plain characters. {UNCLEAR}")
+    core, tails = _without_tails(phrase)
     after_completion = "after" in tails
     if core.startswith("every!"):
         core, after_completion = f"every {core.removeprefix('every!').strip()}", True
     if after_completion and re.match(r"\d", core):
         core = f"every {core}"
-    rule = parse(core, zone) if re.match("rrule:|freq=|dtstart", core) or "=" in core else rule_of(core)
-    rule = checked(_ended(rule, tails))
+    rule = _rule(core, tails, zone, week_start)
+    rule = checked(_ended(rule, tails, day_of(start)))
     if not (after_completion and rule.is_plain):
         rule = made_explicit(rule, day_of(start))
-    at = _time_of_day(tails["at"]) if "at" in tails else _time_of(start)
-    repeat = _repeat(rule, from_completion=after_completion, scheduled=_first(rule, start, at))
+    at = _time_of_day(tails["at"], _words(rule, from_completion=after_completion)) if "at" in tails else _time_of(start)
+    first = _first(rule, start, at)
+    if "lasting" in tails:
+        rule = replace(rule, until=_in_range(_last_of(tails["lasting"], day_of(first))))
+    repeat = _repeat(rule, from_completion=after_completion, scheduled=first)
     if len(repeat.words) > MAX_LENGTH:
-        raise UnclearRepeat("The rule names too many days; write a simpler one.")
+        raise UnclearRepeat('The rule names too many days; write a simpler one, such as "every month on the 15th".')
     return repeat
+
+
+def _normalized(text: str) -> str:
+    """Return the text in lower case, with plain spaces and hyphens, without marks at its end."""
+    phrase = typed(text).lower().replace("&", " and ").rstrip(";. ")
+    phrase = re.sub(r"\b([ap])\.m\b\.?", r"\1m", phrase)
+    phrase = " ".join(re.sub(r"^every ?day\b", "every day", phrase).split())
+    first = _TIME_FIRST.fullmatch(phrase)
+    return f"{first[2]} at {first[1]}" if first else phrase
+
+
+def _rule(core: str, tails: Mapping[str, str], zone: tzinfo | None, week_start: int) -> Rule:
+    """Return the rule of a text without its tails, with the first day of the week.
+
+    Raises:
+        UnclearRepeat: It is not understood, or it may mean so many times in each week or in all.
+    """
+    if re.match("rrule:|freq=|dtstart", core) or "=" in core:
+        rule, week_start = parse(core, zone), 0
+    else:
+        if (unit := bare_unit(core)) and (count := number_of(tails.get("bare count"))) > 1:
+            raise several_times(count, unit)
+        rule = rule_of(core)
+    if "weeks" in tails:
+        return replace(rule, week_start=weekday_of(tails["weeks"]))
+    if week_start and rule.weekdays and rule.interval > 1 and is_week_start_felt(rule):
+        return replace(rule, week_start=week_start)
+    return rule
 
 
 def following(repeat: Repeat, due: datetime | date, done: datetime, zone: tzinfo) -> Repeat | None:
@@ -183,41 +247,69 @@ def _first(rule: Rule, start: datetime | date, at: time | None) -> datetime | da
         earliest += timedelta(days=1)
     first = earliest if rule.is_plain else next(days(replace(rule, interval=1), earliest, earliest), None)
     if first is None or _is_past_end(rule, _on(first, at)):
-        raise UnclearRepeat("The rule has no day in the years to come, or it ends before its first; change its days.")
+        raise UnclearRepeat(
+            "The rule has no day in the years to come, or it ends before its first. Change its days or its end, as in "
+            '"every month on the last day".'
+        )
     if rule.count != 1 and rule.until is None and next(days(rule, first, first + timedelta(days=1)), None) is None:
-        raise UnclearRepeat("The rule has only one day in the years to come; leave the repeat out or change its days.")
+        raise UnclearRepeat(
+            'The rule has only one day in the years to come. Leave it out, or change its days, as in "every year".'
+        )
     return _on(first, at)
 
 
 def _without_tails(text: str) -> tuple[str, dict[str, str]]:
-    """Split off the tails of `_TAILS`, in any order: a count, an end date, a time of day, "after completion"."""
+    """Split off the tails of `_TAILS`, in any order: a count, an end date, a time of day, "after completion", …"""
     tails: dict[str, str] = {}
     for _ in _TAILS:
         for name, pattern in _TAILS.items():
             if name not in tails and (match := pattern.fullmatch(text)):
-                text, tails[name] = match[1], match[2]
+                text, tails[name] = (part for part in match.groups() if part is not None)
                 break
     return text, tails
 
 
-def _ended(rule: Rule, tails: Mapping[str, str]) -> Rule:
+def _ended(rule: Rule, tails: Mapping[str, str], start: date) -> Rule:
     """Return the rule with the end that a tail gives it: COUNT or UNTIL.
 
     Raises:
         UnclearRepeat: There are two ends, or the end is out of range.
     """
-    if not tails.keys() & {"count", "until"}:
+    ends = tails.keys() & {"count", "bare count", "until", "lasting"}
+    if not ends:
         return rule
-    if rule.count is not None or rule.until is not None or {"count", "until"} <= tails.keys():
-        raise UnclearRepeat("Give one end: a number of times or a last day.")
+    if rule.count is not None or rule.until is not None or len(ends) > 1:
+        raise UnclearRepeat(
+            'The repeat has two ends. Give one end, a number of times as in "every day, 10 times" or a last day.'
+        )
+    if "lasting" in tails:
+        return rule
     if "until" in tails:
         try:
-            return replace(rule, until=_in_range(date.fromisoformat(tails["until"])))
+            return replace(rule, until=_in_range(last_day(tails["until"], start)))
         except ValueError:
-            raise UnclearRepeat('Write the last day as "until 2027-03-01", up to the year 2199.') from None
-    if not 1 <= (count := number_of(tails["count"])) <= MOST_TIMES:
-        raise UnclearRepeat(f"The number of times is from 1 to {MOST_TIMES}.")
+            raise UnclearRepeat(
+                'The last day is no day up to the year 2199. Write it as in "every day until dec 31" or '
+                '"every day until 2100-12-31".'
+            ) from None
+    if not 1 <= (count := number_of(tails.get("count") or tails["bare count"])) <= MOST_TIMES:
+        raise UnclearRepeat(f'The number of times is from 1 to {MOST_TIMES}, as in "every day, 10 times".')
     return replace(rule, count=count)
+
+
+def _last_of(lasting: str, first: date) -> date:
+    """Return the last day of `8 weeks` or `a month` from the first occurrence on."""
+    number, unit = lasting.split(" ")
+    count = 1 if number in ("a", "an") else number_of(number)
+    kind = unit.rstrip("s")
+    if kind in ("day", "week", "fortnight"):
+        later = min(count * {"day": 1, "week": 7, "fortnight": 14}[kind] - 1, (LAST_DAY - first).days)
+        return first + timedelta(days=later)
+    months = first.year * 12 + first.month - 1 + count * {"month": 1, "quarter": 3, "year": 12}[kind]
+    year, month = divmod(months, 12)
+    if year > LAST_DAY.year:
+        return LAST_DAY
+    return date(year, month + 1, min(first.day, monthrange(year, month + 1)[1])) - timedelta(days=1)
 
 
 def _repeat(rule: Rule, *, from_completion: bool, scheduled: datetime | date) -> Repeat:
@@ -237,24 +329,33 @@ def _words(rule: Rule, *, from_completion: bool) -> str:
     return f"{phrase}{after}"
 
 
-def _time_of_day(text: str) -> time:
-    """Read the tail `at`: `9am`, `9:30 pm`, `17:30`, `noon` or `midnight`.
+def _time_of_day(text: str, words: str) -> time:
+    """Read the tail `at`: `9am`, `9:30 pm`, `17:30`, `17`, `noon` or `midnight`.
+
+    Args:
+        text: The tail.
+        words: The repeat, for the readings.
 
     Raises:
-        UnclearRepeat: There is no such time.
+        UnclearRepeat: There is no such time, or it may be in the morning or in the evening.
     """
-    if text in ("noon", "midnight"):
-        return time(12 if text == "noon" else 0)
+    if text in ("noon", "midday", "midnight"):
+        return time(0 if text == "midnight" else 12)
     match = _CLOCK.fullmatch(text)
     assert match is not None  # the pattern of the tail has the same shape
     hour, minute, half = int(match[1]), int(match[2] or 0), match[3]
+    if half is None and match[2] is None and 1 <= hour <= 12:
+        morning, evening = (f"{words} at {hour}{name}" for name in ("am", "pm"))
+        raise UnclearRepeat(
+            f'The hour may mean "{morning}" or "{evening}". Send the one that is meant.', (morning, evening)
+        )
     if half is not None:
         no_hour = 24  # which `time` refuses
         hour = hour % 12 + (12 if half == "pm" else 0) if 1 <= hour <= 12 else no_hour
     try:
         return time(hour, minute)
     except ValueError:
-        raise UnclearRepeat('Write the time as "at 9am", "at 9:30 pm" or "at 17:30".') from None
+        raise UnclearRepeat(_NO_SUCH_TIME) from None
 
 
 def _time_of(moment: datetime | date) -> time | None:
@@ -278,7 +379,7 @@ def _in_range(moment: _Moment) -> _Moment:
         UnclearRepeat: It is outside `FIRST_DAY` to `LAST_DAY`, where `days` does not look.
     """
     if not FIRST_DAY <= day_of(moment) <= LAST_DAY:
-        raise UnclearRepeat("A todo repeats in the years from 1970 to 2199.")
+        raise UnclearRepeat('A todo repeats in the years from 1970 to 2199, as in "every day until 2199-12-31".')
     return moment
 
 

@@ -21,13 +21,13 @@ WEEKDAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 """Names of the weekdays; a weekday's number is its place here, from 0."""
 LARGEST_INTERVAL: Final = {"DAILY": 3650, "WEEKLY": 520, "MONTHLY": 120, "YEARLY": 50}
 """Largest INTERVAL of each frequency: 10 years, but 50 for YEARLY."""
-_NO_TIMES: Final = "A rule repeats by days, weeks, months or years; put the time of day into `due`."
-_NO_DATES: Final = "Give only the rule, such as FREQ=WEEKLY;BYDAY=TU; put the first date into `due`."
+_NO_TIMES: Final = 'A rule repeats by days, weeks, months or years, as "FREQ=DAILY"; put the time of day into `due`.'
+_NO_DATES: Final = 'Give only the rule, such as "FREQ=WEEKLY;BYDAY=TU"; put the first date into `due`.'
 _REFUSED: Final = {
     "BYHOUR": _NO_TIMES,
     "BYMINUTE": _NO_TIMES,
     "BYSECOND": _NO_TIMES,
-    "BYEASTER": "BYEASTER is no part of RFC 5545; use another rule, or set the dates one by one.",
+    "BYEASTER": 'BYEASTER is no part of RFC 5545; use a rule such as "FREQ=YEARLY", or set the dates one by one.',
 }
 """Parts that are refused, with the message."""
 _LISTS: Final = {  # part: field of `Rule`, least and greatest number
@@ -37,13 +37,31 @@ _LISTS: Final = {  # part: field of `Rule`, least and greatest number
     "BYMONTHDAY": ("month_days", -31, 31),
     "BYSETPOS": ("positions", -366, 366),
 }
+_EXAMPLES: Final = {
+    "INTERVAL": "FREQ=WEEKLY;INTERVAL=2",
+    "COUNT": "FREQ=DAILY;COUNT=10",
+    "BYMONTH": "FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=24",
+    "BYWEEKNO": "FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO",
+    "BYYEARDAY": "FREQ=YEARLY;BYYEARDAY=-1",
+    "BYMONTHDAY": "FREQ=MONTHLY;BYMONTHDAY=-1",
+    "BYSETPOS": "FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=-1",
+}
+"""A rule with each part that takes numbers."""
 _WEEKDAY: Final = re.compile(r"([+-]?[1-9]\d?)?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?\d{1,4}", re.ASCII)
 _UNTIL: Final = re.compile(r"\d{8}(T\d{6}Z?)?", re.ASCII)
 
 
 class UnclearRepeat(ValueError):
-    """A text that is no rule, or more than one. The message says what to write instead, and never echoes the text."""
+    """A text that is no rule, or more than one.
+
+    The message says what was understood and, in double quotes, what would be read; it never echoes the text.
+    """
+
+    def __init__(self, message: str, readings: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.readings = readings
+        """Texts for what an ambiguous text may mean; empty for no rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +129,7 @@ def parse(text: str, zone: tzinfo | None = None) -> Rule:
     Raises:
         UnclearRepeat: RFC 5545 forbids it, or it says more than the days, such as a first date or an hour.
     """
-    text = text.upper()
+    text = text.upper().rstrip("; ")
     if re.search("DTSTART|DTEND|RDATE|EXDATE|EXRULE", text):
         raise UnclearRepeat(_NO_DATES)
     parts: dict[str, str] = {}
@@ -120,13 +138,17 @@ def parse(text: str, zone: tzinfo | None = None) -> Rule:
         if name in _REFUSED:
             raise UnclearRepeat(_REFUSED[name])
         if name in parts:
-            raise UnclearRepeat("The rule gives a part twice; join its values with commas in one part.")
+            raise UnclearRepeat(
+                'The rule gives a part twice; join its values with commas in one part, as in "FREQ=WEEKLY;BYDAY=MO,TH".'
+            )
         parts[name] = value
     frequency = parts.pop("FREQ", "")
     if frequency in ("HOURLY", "MINUTELY", "SECONDLY"):
         raise UnclearRepeat(_NO_TIMES)
     if frequency not in LARGEST_INTERVAL:
-        raise UnclearRepeat("Give FREQ=DAILY, FREQ=WEEKLY, FREQ=MONTHLY or FREQ=YEARLY.")
+        raise UnclearRepeat(
+            'The rule has no FREQ that is known. Give "FREQ=DAILY", "FREQ=WEEKLY", "FREQ=MONTHLY" or "FREQ=YEARLY".'
+        )
     rule = Rule(
         frequency,
         interval=_number("INTERVAL", parts.pop("INTERVAL", "1"), 1, LARGEST_INTERVAL[frequency]),
@@ -141,7 +163,10 @@ def parse(text: str, zone: tzinfo | None = None) -> Rule:
         },
     )
     if parts:
-        raise UnclearRepeat("The rule has a part that RFC 5545 does not know; write name=value parts joined by `;`.")
+        raise UnclearRepeat(
+            "The rule has a part that RFC 5545 does not know; write name=value parts joined by `;`, as in "
+            '"FREQ=WEEKLY;BYDAY=TU".'
+        )
     return checked(rule)
 
 
@@ -159,25 +184,29 @@ def checked(rule: Rule) -> Rule:
 def _require_parts_that_agree(rule: Rule) -> None:
     """Refuse parts that RFC 5545 §3.3.10 forbids together or with this frequency, and an interval out of range."""
     if not 1 <= rule.interval <= LARGEST_INTERVAL[rule.frequency]:
-        raise UnclearRepeat(f"INTERVAL is a number from 1 to {LARGEST_INTERVAL[rule.frequency]} here.")
+        raise UnclearRepeat(_out_of_range("INTERVAL", 1, LARGEST_INTERVAL[rule.frequency]))
     if rule.count is not None and rule.until is not None:
-        raise UnclearRepeat("Give COUNT or UNTIL, not both.")
+        raise UnclearRepeat('The rule has two ends. Give COUNT or UNTIL, not both, as in "FREQ=DAILY;COUNT=10".')
     if (rule.weeks or rule.year_days) and rule.frequency != "YEARLY":
-        raise UnclearRepeat("BYWEEKNO and BYYEARDAY need FREQ=YEARLY.")
+        raise UnclearRepeat('BYWEEKNO and BYYEARDAY need FREQ=YEARLY, as in "FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO".')
     if rule.month_days and rule.frequency == "WEEKLY":
-        raise UnclearRepeat("BYMONTHDAY does not go with FREQ=WEEKLY; use FREQ=MONTHLY.")
+        raise UnclearRepeat('BYMONTHDAY does not go with FREQ=WEEKLY; use "FREQ=MONTHLY;BYMONTHDAY=15".')
     if rule.positions and replace(rule, positions=(), week_start=0).is_plain:
-        raise UnclearRepeat("BYSETPOS needs another part that says from which days, such as BYDAY.")
+        raise UnclearRepeat(
+            'BYSETPOS needs another part that says from which days, as in "FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=1".'
+        )
 
 
 def _require_possible_ordinals(rule: Rule) -> None:
     """Refuse numbers in BYDAY (2TU) where nothing can be counted, and numbers that no month or year reaches."""
     largest = max((abs(ordinal) for ordinal, _ in rule.weekdays), default=0)
     if largest and (rule.frequency not in ("MONTHLY", "YEARLY") or rule.weeks):
-        raise UnclearRepeat("BYDAY takes numbers, as in 2TU, only with FREQ=MONTHLY or YEARLY and without BYWEEKNO.")
+        raise UnclearRepeat(
+            'BYDAY takes numbers only with FREQ=MONTHLY or YEARLY and without BYWEEKNO, as in "FREQ=MONTHLY;BYDAY=2TU".'
+        )
     counts_in_a_year = rule.frequency == "YEARLY" and not rule.months
     if largest > (53 if counts_in_a_year else 5):
-        raise UnclearRepeat("BYDAY counts to 5 in a month and to 53 in a year.")
+        raise UnclearRepeat('BYDAY counts to 5 in a month and to 53 in a year, as in "FREQ=MONTHLY;BYDAY=5TU".')
 
 
 def _canonical(rule: Rule) -> Rule:
@@ -227,7 +256,9 @@ def days_of_every_month(days: set[int]) -> tuple[tuple[int, ...], tuple[int, ...
     """
     late = {day for day in days if not 0 < day <= 28}
     if len(late) > 1:
-        raise UnclearRepeat("Name at most one day past the 28th, such as `every month on the 15th and 30th`.")
+        raise UnclearRepeat(
+            'No rule says more than one day past the 28th. Name one, as in "every month on the 15th and 30th".'
+        )
     early = sorted(days - late)
     if not late or late == {-1}:
         return (*early, *late), ()
@@ -239,14 +270,20 @@ def days_of_every_month(days: set[int]) -> tuple[tuple[int, ...], tuple[int, ...
 def _number(name: str, text: str, low: int, high: int) -> int:
     if _NUMBER.fullmatch(text) and low <= int(text) <= high:
         return int(text)
-    raise UnclearRepeat(f"{name} is a number from {low} to {high} here.")
+    raise UnclearRepeat(_out_of_range(name, low, high))
+
+
+def _out_of_range(name: str, low: int, high: int) -> str:
+    return f'{name} is a number from {low} to {high} here, as in "{_EXAMPLES[name]}".'
 
 
 def _numbers(name: str, text: str, low: int, high: int) -> tuple[int, ...]:
     """Return the numbers of a part with commas, ascending, those from the end last."""
     numbers = {_number(name, item, low, high) for item in text.split(",")}
     if 0 in numbers:
-        raise UnclearRepeat(f"{name} does not take 0; it counts from 1, or from -1 for the last.")
+        raise UnclearRepeat(
+            f'{name} does not take 0; it counts from 1, or from -1 for the last, as in "{_EXAMPLES[name]}".'
+        )
     return tuple(sorted(numbers, key=lambda number: (number < 0, number)))
 
 
@@ -255,13 +292,15 @@ def _weekdays(text: str) -> tuple[tuple[int, int], ...]:
     matches = [_WEEKDAY.fullmatch(item) for item in text.split(",")]
     weekdays = {(int(match[1] or 0), WEEKDAYS.index(match[2])) for match in matches if match}
     if not all(matches):
-        raise UnclearRepeat("BYDAY takes MO, TU, WE, TH, FR, SA and SU, with a number before it as in 2TU or -1FR.")
+        raise UnclearRepeat(
+            'BYDAY takes MO, TU, WE, TH, FR, SA and SU, with a number before it as in "FREQ=MONTHLY;BYDAY=-1FR".'
+        )
     return tuple(sorted(weekdays, key=lambda weekday: (weekday[0] < 0, weekday)))
 
 
 def _week_start(text: str) -> int:
     if text not in WEEKDAYS:
-        raise UnclearRepeat("WKST is one of MO, TU, WE, TH, FR, SA and SU.")
+        raise UnclearRepeat('WKST is one of MO, TU, WE, TH, FR, SA and SU, as in "FREQ=WEEKLY;WKST=SU".')
     return WEEKDAYS.index(text)
 
 
@@ -269,12 +308,14 @@ def _until(text: str, zone: tzinfo | None) -> date:
     """Return UNTIL in local wall time: a date, or a date-time."""
     in_utc = text.endswith("Z")
     if in_utc and zone is None:
-        raise UnclearRepeat("Give UNTIL in local time, without the Z.")
+        raise UnclearRepeat('Give UNTIL in local time, without the Z, as in "FREQ=DAILY;UNTIL=21001231T170000".')
     try:
         moment = datetime.fromisoformat(text if _UNTIL.fullmatch(text) else "")
         local = (moment.astimezone(zone) if in_utc else moment).replace(tzinfo=None, fold=0)
     except (ValueError, OverflowError):
-        raise UnclearRepeat("UNTIL is a date or a date-time such as 20270301 or 20270301T170000.") from None
+        raise UnclearRepeat(
+            'UNTIL is no date or date-time; write it as in "FREQ=DAILY;UNTIL=21001231T170000".'
+        ) from None
     if not FIRST_DAY <= local.date() <= LAST_DAY:
-        raise UnclearRepeat("UNTIL is in a year from 1970 to 2199.")
+        raise UnclearRepeat('UNTIL is outside the years 1970 to 2199; write it as in "FREQ=DAILY;UNTIL=21001231".')
     return local if "T" in text else local.date()

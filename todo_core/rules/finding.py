@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from todo_core import dates
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Page
 from todo_core.errors import FieldError, InvalidInput
@@ -15,11 +14,9 @@ from todo_core.storage.database import Row
 from todo_core.text import json_text, name_key
 
 _BOUNDS: Final = tuple(
-    (f"{field}_{side}", read)
-    for field in ("due", "created", "updated", "completed")
-    for side, read in (("after", dates.lower_bound), ("before", dates.upper_bound))
+    f"{field}_{side}" for field in ("due", "created", "updated", "completed") for side in ("after", "before")
 )
-"""Filters by a moment, each with the function that reads its words."""
+"""Filters by a moment."""
 _DIRECT: Final = ("list_id", "parent_id", "ids")
 """Filters that point at todos directly; with one of them, archived lists are not left out."""
 
@@ -39,10 +36,10 @@ async def find_todos(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRe
     place: dict[str, Any] = {"limit": wanted.limit, "offset": offset, "now": tx.core.clock()}
     if wanted.cursor is not None:
         place["after_key"], place["after_id"] = tx.core.cursors.open(wanted.cursor, _cursor_scope(tx, wanted))
-    calendar = await Calendar.remembered(tx) if any(getattr(wanted, name) for name, _ in _BOUNDS) else None
-    row = await _page(tx, _conditions(wanted, calendar), wanted.status, order, place)
-    if calendar is not None and row["time_zone"] != calendar.zone.key:
-        # Another process changed the time zone since this one read it: what was remembered is out of date.
+    conditions, calendar = await _dated_conditions(tx, wanted)
+    row = await _page(tx, conditions, wanted.status, order, place)
+    if calendar is not None and not calendar.is_of(row):
+        # Another process changed the profile since this one read it: what was remembered is out of date.
         row = await _page(tx, _conditions(wanted, await Calendar.of(tx)), wanted.status, order, place)
     cursor = tx.core.cursors.make([row["key"], row["id"]], _cursor_scope(tx, wanted)) if row["more"] else None
     return Page(row["rows"], row["total"], wanted.limit, cursor)
@@ -85,6 +82,24 @@ def _cursor_scope(tx: Tx, wanted: TodoFilter) -> str:
     return json_text([tx.caller.principal.user_id, chosen])
 
 
+async def _dated_conditions(tx: Tx, wanted: TodoFilter) -> tuple[dict[str, Any], Calendar | None]:
+    """Return the conditions of a filter, and the calendar by which its dates were read; None where there are none.
+
+    What is not clear by the profile that was read last may be clear by the present one.
+
+    Raises:
+        InvalidInput: A date is not clear.
+    """
+    if not any(getattr(wanted, name) for name in _BOUNDS):
+        return _conditions(wanted, None), None
+    calendar = await Calendar.remembered(tx)
+    try:
+        return _conditions(wanted, calendar), calendar
+    except InvalidInput:
+        calendar = await Calendar.of(tx)
+        return _conditions(wanted, calendar), calendar
+
+
 def _conditions(wanted: TodoFilter, calendar: Calendar | None) -> dict[str, Any]:
     """Return the conditions of a filter, each with its value.
 
@@ -106,6 +121,6 @@ def _conditions(wanted: TodoFilter, calendar: Calendar | None) -> dict[str, Any]
         conditions["text"] = wanted.text
     conditions |= {name: True for name in ("top_level", "overdue") if getattr(wanted, name)}
     if calendar is not None:
-        bounds = [(name, text, read) for name, read in _BOUNDS if (text := getattr(wanted, name)) is not None]
-        conditions |= {name: calendar.bound(name, text, read) for name, text, read in bounds}
+        bounds = {name: text for name in _BOUNDS if (text := getattr(wanted, name)) is not None}
+        conditions |= {name: calendar.bound(name, text) for name, text in bounds.items()}
     return conditions

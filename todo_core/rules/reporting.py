@@ -20,11 +20,10 @@ from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.analytics import Streaks
 from todo_core.models.todos import PRIORITIES
 from todo_core.queries import analytics as queries
-from todo_core.rules.schedules import Calendar
+from todo_core.rules.schedules import FIRST_DAYS, Calendar
 
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)
-_FIRST_DAYS: Final = {"monday": 0, "saturday": 5, "sunday": 6}
 """As `date.weekday` counts them."""
 _WEEKS: Final = {"last week": -_WEEK, "this week": timedelta(), "next week": _WEEK}
 """Weeks that begin on the user's first day; as a date they would begin on a Monday."""
@@ -44,7 +43,7 @@ class UserWeeks:
     async def of(cls, tx: Tx) -> UserWeeks:
         """Read the user's."""
         row = await tx.one(queries.CALENDAR)
-        return cls(Calendar(tx.core.clock(), ZoneInfo(row["time_zone"])), row["week_start"])
+        return cls(Calendar(tx.core.clock(), ZoneInfo(row["time_zone"]), row["week_start"]), row["week_start"])
 
     def week(self, text: str | None) -> date:
         """Return the first day of the week that a text names, or of this one.
@@ -67,7 +66,7 @@ class UserWeeks:
 
     def first_day(self, day: date) -> date:
         """Return the first day of the week that a day is in."""
-        return day - _DAY * ((day.weekday() - _FIRST_DAYS[self.week_start]) % 7)
+        return day - _DAY * ((day.weekday() - FIRST_DAYS[self.week_start]) % 7)
 
     def start(self, day: date) -> datetime:
         """Return the moment at which a day begins."""

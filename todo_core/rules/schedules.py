@@ -2,45 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from todo_core import dates, recurrence
 from todo_core.boundary.operation import Tx
-from todo_core.dates import UnclearDate, When
+from todo_core.dates import Habits, UnclearDate, When
 from todo_core.errors import FieldError, InvalidInput
+from todo_core.notations import uses_24_hours
 from todo_core.queries import users as queries
 from todo_core.recurrence import Repeat, UnclearRepeat
+from todo_core.storage.database import Row
+from todo_core.text import typed
 
 Local = datetime | date
 """Wall-clock time of the user, without a zone; a date where only the day counts."""
 
 
+FIRST_DAYS: Final = {"monday": 0, "sunday": 6, "saturday": 5}
+"""Number of the day with which a week begins, 0 for Monday."""
+_OF_A_REPEAT: Final = re.compile(
+    r"(?:every|each|once an?|(?:dai|week|month|quarter|year)ly|annually)\b|(?:rrule:|freq=)"
+)
+_READ_AS_REPEAT: Final = (
+    'This says how it repeats: send it as `repeat`. `due` takes one date, such as "tomorrow 5pm" or "in 2 weeks".'
+)
+_READ_AS_DATE: Final = (
+    'This is a date or a length of time: send a date as `due`. `repeat` takes how often, such as "every week" or '
+    '"every 3 days".'
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The present moment and the user's time zone."""
+    """The present moment, the user's time zone, and what their dates are read by."""
 
     now: datetime
     zone: ZoneInfo
+    week_start: str = "monday"
+    locale: str = "en"
 
     @classmethod
     async def of(cls, tx: Tx) -> Calendar:
-        """Read the user's time zone, and remember it."""
-        zone: str = await tx.value(queries.ZONE)
-        tx.core.zones[tx.caller.principal.user_id] = zone
-        return cls(tx.core.clock(), ZoneInfo(zone))
+        """Read the user's time zone, first day of the week and locale, and remember them."""
+        row = await tx.one(queries.CUSTOMS)
+        customs = row["time_zone"], row["week_start"], row["locale"]
+        tx.core.customs[tx.caller.principal.user_id] = customs
+        return cls._with(tx, customs)
 
     @classmethod
     async def remembered(cls, tx: Tx) -> Calendar:
-        """Return the calendar with the time zone that was read last, which may have changed since; read it if none was.
+        """Return the calendar with what was read last, which may have changed since; read it if nothing was.
 
-        It saves a round trip. Whoever uses it compares the zone with the row it reads, and tries again with `of`.
+        It saves a round trip. Whoever uses it compares it with the row it reads (`is_of`), and tries again with `of`.
         """
-        zone = tx.core.zones.get(tx.caller.principal.user_id)
-        return await cls.of(tx) if zone is None else cls(tx.core.clock(), ZoneInfo(zone))
+        customs = tx.core.customs.get(tx.caller.principal.user_id)
+        return await cls.of(tx) if customs is None else cls._with(tx, customs)
+
+    @classmethod
+    def _with(cls, tx: Tx, customs: tuple[str, str, str]) -> Calendar:
+        zone, week_start, locale = customs
+        return cls(tx.core.clock(), ZoneInfo(zone), week_start, locale)
+
+    def is_of(self, row: Row) -> bool:
+        """Return whether the calendar has the time zone, the first day of the week and the locale of a row."""
+        return (self.zone.key, self.week_start, self.locale) == (row["time_zone"], row["week_start"], row["locale"])
+
+    @property
+    def habits(self) -> Habits:
+        """What depends on the person in how a date is read."""
+        return Habits(FIRST_DAYS[self.week_start], uses_24_hours(self.locale))
 
     @property
     def today(self) -> date:
@@ -52,21 +87,21 @@ class Calendar:
         """The local time where the user is, without a zone."""
         return self.now.astimezone(self.zone).replace(tzinfo=None)
 
-    def bound(self, field: str, text: str, read: Callable[[str, datetime, ZoneInfo], datetime]) -> datetime:
+    def bound(self, field: str, text: str) -> datetime:
         """Return a bound of a filter as a moment.
 
         Args:
-            field: The filter's name, for the refusal.
+            field: The filter's name: `due_after`, `created_before`, …
             text: A moment with its offset, or words.
-            read: Reads words: `dates.lower_bound` or `dates.upper_bound`.
 
         Raises:
             InvalidInput: It is not clear when that is.
         """
         if (moment := _moment(text)) is not None:
             return moment
+        read = dates.lower_bound if field.endswith("_after") else dates.upper_bound
         try:
-            return read(text, self.now, self.zone)
+            return read(text, self.now, self.zone, self.habits, looks_back=not field.startswith("due_"))
         except UnclearDate as error:
             raise InvalidInput(errors=[FieldError(field, str(error), error.readings)]) from None
 
@@ -77,9 +112,10 @@ class Calendar:
             InvalidInput: It is not clear when that is.
         """
         try:
-            return dates.read(text, self.now, self.zone)
+            return dates.read(text, self.now, self.zone, self.habits)
         except UnclearDate as error:
-            raise InvalidInput(errors=[FieldError("due", str(error), error.readings)]) from None
+            message = _READ_AS_REPEAT if not error.readings and self._repeats(text) else str(error)
+            raise InvalidInput(errors=[FieldError("due", message, error.readings)]) from None
 
     def repeat(self, text: str, due: When | None) -> Repeat:
         """Return the repeat that a text names, with its first occurrence at or after `due`, or today.
@@ -87,10 +123,30 @@ class Calendar:
         Raises:
             InvalidInput: It is not clear how that repeats.
         """
+        start = self.today if due is None else self.local(due)
         try:
-            return recurrence.read(text, self.today if due is None else self.local(due), self.zone)
+            return recurrence.read(text, start, self.zone, FIRST_DAYS[self.week_start])
         except UnclearRepeat as error:
-            raise InvalidInput(errors=[FieldError("repeat", str(error))]) from None
+            message = _READ_AS_DATE if not error.readings and self._is_date(text) else str(error)
+            raise InvalidInput(errors=[FieldError("repeat", message, error.readings)]) from None
+
+    def _repeats(self, text: str) -> bool:
+        """Return whether a text says how something repeats, clearly or not."""
+        if _OF_A_REPEAT.match(typed(text).lower()):
+            return True
+        try:
+            recurrence.read(text, self.today, self.zone)
+        except UnclearRepeat as error:
+            return bool(error.readings)
+        return True
+
+    def _is_date(self, text: str) -> bool:
+        """Return whether a text names a date, or several that it may mean."""
+        try:
+            dates.read(text, self.now, self.zone, self.habits)
+        except UnclearDate as error:
+            return bool(error.readings)
+        return True
 
     def following(self, repeat: Repeat, due: When) -> Repeat | None:
         """Return the repeat at its next occurrence, after one that is done or skipped now; None after the last.

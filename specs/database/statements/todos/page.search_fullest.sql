@@ -14,7 +14,7 @@
 -- `completed_before`.
 --
 -- Its row: `rows`, a JSON array of `TodoRead`; `total`, of every page; `more`, whether there is a next page; `key` and
--- `id` of the last row, for the cursor; `time_zone`, the user's.
+-- `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
 --
 -- Parameters:
 --   $1 limit integer
@@ -45,6 +45,8 @@
 --   key text
 --   id bigint
 --   time_zone text
+--   week_start text
+--   locale text
 
 WITH
     found AS MATERIALIZED (
@@ -148,7 +150,9 @@ WITH
             AND todos.updated_at < $17::TIMESTAMP WITH TIME ZONE
     ),
     here AS MATERIALIZED (
-        SELECT users.time_zone AS time_zone FROM users WHERE users.id = $3::BIGINT
+        SELECT users.time_zone AS time_zone, users.week_start AS week_start, users.locale AS locale
+        FROM users
+        WHERE users.id = $3::BIGINT
     )
 SELECT
     coalesce(array_to_json((array_agg(page.row))[1:$1::INTEGER]), '[]'::json) AS rows,
@@ -156,7 +160,9 @@ SELECT
     count(*) > $1::INTEGER AS more,
     CAST((array_agg(page.key))[$1::INTEGER] AS TEXT) AS key,
     (array_agg(page.id))[$1::INTEGER] AS id,
-    (SELECT here.time_zone FROM here) AS time_zone
+    (SELECT here.time_zone FROM here) AS time_zone,
+    (SELECT here.week_start FROM here) AS week_start,
+    (SELECT here.locale FROM here) AS locale
 FROM (
     SELECT
         chosen.id AS id,
