@@ -139,9 +139,9 @@ def _bounds(phrase: str, said: _Speaker) -> tuple[datetime, datetime]:
     if (named := period(phrase, said.view)) is not None:
         return start_of_day(named[0], said.zone), start_of_day(named[1] + _DAY, said.zone)
     if (part := day_and_part(phrase)) is not None and (named_days := days(part[0], said.view)):
-        on = _only_reading(_not_ahead([_whole_day(day, said.zone) for day in named_days], said), said).on
-        assert on  # whole days were given
-        return _moments(on, part[1], said.zone)[0].at, _moments(on, part[2], said.zone)[-1].at
+        begins = [when for day in named_days for when in _moments(day, part[1], said.zone)[:1]]
+        begin = _only_reading(_not_ahead(begins, said), said).at
+        return begin, _moments(begin.astimezone(said.zone).date(), part[2], said.zone)[-1].at
     when = _only_reading(_not_ahead(_readings(phrase, said), said), said)
     if when.on is None:
         return when.at, when.at
