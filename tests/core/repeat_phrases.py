@@ -320,4 +320,13 @@ REPEATS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
     ("every 2 weeks on sat and sun", "2026-11-28", "FREQ=WEEKLY;INTERVAL=2;BYDAY=SA,SU", "every 2 weeks on Sat, Sun, weeks from Monday", "2026-11-28 2026-11-29 2026-12-12"),
     ("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,SU", "2026-11-28", "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,SU", "every 2 weeks on Mon, Sun, weeks from Monday", "2026-11-29 2026-12-07 2026-12-13"),
     ("FREQ=WEEKLY;INTERVAL=2;BYDAY=TU;WKST=TU", "2026-11-28", "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU;WKST=TU", "every 2 weeks on Tue, weeks from Tuesday", "2026-12-01 2026-12-15"),
+    ("every first of the month", "2026-11-28", "FREQ=MONTHLY;BYMONTHDAY=1", "every month on the 1st", "2026-12-01 2027-01-01"),
+    ("the first of every month", "2026-11-28", "FREQ=MONTHLY;BYMONTHDAY=1", "every month on the 1st", "2026-12-01 2027-01-01"),
+    ("first day of every month", "2026-11-28", "FREQ=MONTHLY;BYMONTHDAY=1", "every month on the 1st", "2026-12-01 2027-01-01"),
+    ("every first day of the month", "2026-11-28", "FREQ=MONTHLY;BYMONTHDAY=1", "every month on the 1st", "2026-12-01 2027-01-01"),
+    ("every month on the first and last day", "2026-11-28", "FREQ=MONTHLY;BYMONTHDAY=1,-1", "every month on the 1st, last day", "2026-11-30 2026-12-01"),
+    ("daily@6am", "2026-11-28", "FREQ=DAILY", "every day", "2026-11-28T06:00 2026-11-29T06:00"),
+    ("every mon/wed/fri", "2026-11-28", "FREQ=WEEKLY;BYDAY=MO,WE,FR", "every week on Mon, Wed, Fri", "2026-11-30 2026-12-02"),
+    ("every sat + sun", "2026-11-28", "FREQ=WEEKLY;BYDAY=SA,SU", "every week on Sat, Sun", "2026-11-28 2026-11-29"),
+    ("every monday,", "2026-11-28", "FREQ=WEEKLY;BYDAY=MO", "every week on Mon", "2026-11-30 2026-12-07"),
 )

@@ -64,7 +64,7 @@ def days(phrase: str, view: View) -> Days | None:
     near = phrase.removeprefix("end of ")
     if near in _NEAR:
         return (view.today + timedelta(days=_NEAR[near]),)
-    for rule in (_weekday, calendar_dates, _weekday_and_date, _counted, _edge, _weekday_of_month):
+    for rule in (_weekday, calendar_dates, _weekday_and_date, _counted, _edge, _weekday_of_period):
         if (readings := rule(phrase, view)) is not None:
             return readings
     return None
@@ -284,50 +284,55 @@ def _edge_of_month(name: str, year: str | None, edge: int, view: View) -> date:
     return found
 
 
-def _weekday_of_month(phrase: str, view: View) -> Days | None:
-    """Read `first monday of december`, `last workday of next month`, `1st friday of the month`; None for other phrases.
+def _weekday_of_period(phrase: str, view: View) -> Days | None:
+    """Read `first monday of december`, `last workday of next month`, `1st friday of the year`; None for other phrases.
 
     Of `the month` and of a month without a year, it is the nearest such day, as it is for `15th` and `nov 1`.
     """
     match = re.fullmatch(
         rf"(?P<nth>{'|'.join(_ORDINALS)}) (?P<day>{_WEEKDAY}|{_WORKDAY}) (?:(?:of|in) )?"
-        rf"(?:(?P<which>the|this|next|last) month|(?P<month>{MONTH})(?: (?P<year>\d{{4}}))?)",
+        rf"(?:(?P<which>the|this|next|last) (?P<unit>month|year)|(?P<month>{MONTH})(?: (?P<year>\d{{4}}))?)",
         phrase,
     )
     if not match:
         return None
-    nth, today = _ORDINALS[match["nth"]], view.today
+    nth, today, unit = _ORDINALS[match["nth"]], view.today, match["unit"]
     weekday = None if re.fullmatch(_WORKDAY, match["day"]) else _WEEKDAYS.index(match["day"][:3])
-    month = month_number(match["month"]) if match["month"] else today.month
 
-    def in_month(years: int, months: int = 0) -> date | None:
-        first = plus_months(calendar_day(today.year + years, month, 1), months)
-        return _nth_of_month(first, nth, weekday)
+    def in_period(steps: int) -> date | None:
+        if unit:
+            first, last = _period(unit, steps, view)
+        else:
+            first = calendar_day(today.year + steps, month_number(match["month"]), 1)
+            last = last_of_month(first)
+        return _nth_between(first, last, nth, weekday)
 
     if match["year"]:
-        found = in_month(int(match["year"]) - today.year)
-    elif match["month"]:
-        found = view.nearest(in_month, _MOST_STEPS)
-    elif match["which"] == "the":
-        found = view.nearest(lambda months: in_month(0, months), _MOST_STEPS)
+        found = in_period(int(match["year"]) - today.year)
+    elif match["which"] in (None, "the"):
+        found = view.nearest(in_period, _MOST_STEPS)
     else:
-        found = in_month(0, _steps(match["which"]))
+        found = in_period(_steps(match["which"]))
     if found is None:
-        raise UnclearDate('That month has no such day. Send another, as in "last friday of next month".')
+        raise UnclearDate('That month or year has no such day. Send another, as in "last friday of next month".')
     return (found,)
 
 
-def _nth_of_month(first: date, nth: int, weekday: int | None) -> date | None:
-    """Return the nth (-1: the last) of a weekday in a month, or of Monday to Friday; None if it has none.
+def _nth_between(first: date, last: date, nth: int, weekday: int | None) -> date | None:
+    """Return the nth (-1: the last) of a weekday, or of Monday to Friday, between two days; None if there is none.
 
     Args:
-        first: The first day of the month.
+        first: The first of the days.
+        last: The last of the days.
         nth: Which one, from 1, or -1.
         weekday: 0 is Monday; None: any from Monday to Friday.
     """
-    every = [first + timedelta(days=number) for number in range(last_of_month(first).day)]
-    matching = [day for day in every if (day.weekday() < _SATURDAY if weekday is None else day.weekday() == weekday)]
-    return matching[nth - 1 if nth > 0 else nth] if nth <= len(matching) else None
+    wanted = range(_SATURDAY) if weekday is None else (weekday,)
+    # In five weeks from the begin there is a fifth of every weekday, in one week from the end a last.
+    from_begin = [first + timedelta(days=number) for number in range(min(35, (last - first).days + 1))]
+    from_end = [last - timedelta(days=number) for number in range(7)]
+    matching = [day for day in (from_end if nth < 0 else from_begin) if day.weekday() in wanted]
+    return matching[abs(nth) - 1] if abs(nth) <= len(matching) else None
 
 
 def _period(unit: str, steps: int, view: View) -> tuple[date, date]:

@@ -156,7 +156,8 @@ def read(text: str, start: datetime | date, zone: tzinfo | None = None, week_sta
 
 def _normalized(text: str) -> str:
     """Return the text in lower case, with plain spaces and hyphens, without marks at its end."""
-    phrase = typed(text).lower().replace("&", " and ").rstrip(";. ")
+    phrase = typed(text).lower().replace("&", " and ").replace("@", " @ ").rstrip(";., ")
+    phrase = re.sub(r"(?<=[a-z]) ?[/+] ?(?=[a-z])", ", ", phrase)  # mon/wed/fri, sat + sun
     phrase = re.sub(r"\b([ap])\.m\b\.?", r"\1m", phrase)
     phrase = " ".join(re.sub(r"^every ?day\b", "every day", phrase).split())
     first = _TIME_FIRST.fullmatch(phrase)

@@ -126,7 +126,7 @@ _DAYS = _listed(rf"(?:{_FROM_TO}|{_WEEKDAY})")
 _MONTH = rf"(?:{'|'.join(_MONTHS)})"
 _DAY = r"(?:day )?\d{1,2}(?:st|nd|rd|th)?"
 _NTH = rf"(?:(?:{'|'.join(_ORDINALS)}|last)|[1-5](?:st|nd|rd|th))"
-_ON_DAYS = _listed(rf"(?:the )?(?:{_DAY}|last day)")
+_ON_DAYS = _listed(rf"(?:the )?(?:{_DAY}|(?:first|last) day|first)")
 _ON_NTH = rf"(?P<nth>{_listed(_NTH)}) (?P<nth_day>{_WEEKDAY}|{_ONE_DAY})"
 _DATE = rf"(?:(?P<month>{_MONTH}) (?:the )?(?P<day>{_DAY})|(?P<day_first>{_DAY}) (?:of )?(?P<month_last>{_MONTH}))"
 _EVERY_UNIT = (
@@ -136,7 +136,7 @@ _EVERY_UNIT = (
 _EVERY_WEEKDAY = rf"every (?P<n>other |alternate |second |2nd )?(?P<days>{_DAYS})"
 _WEEKDAYS_PLURAL = rf"(?:on )?(?P<days>{_listed(rf'{_WEEKDAY}(?<=days)')}|{_FROM_TO})"
 _OF_THE_MONTH = r"(?:every |on )?(?:the )?(?P<on>.+?) (?:of (?:the|every|each|a)|(?:in )?(?:every|each)) month"
-_EVERY_MONTH_DAY = rf"every (?:the )?(?P<on>{_listed(r'(?:the )?(?:[0-9]{1,2}(?:st|nd|rd|th)|last day)')})"
+_EVERY_MONTH_DAY = rf"every (?:the )?(?P<on>{_listed(r'(?:the )?(?:[0-9]{1,2}(?:st|nd|rd|th)|(?:first|last) day)')})"
 # `every third friday` has two readings; with `first`, `last` or several numbers, only the month's is left.
 _EVERY_NTH = (
     rf"every (?:the )?(?P<on>(?:(?:first|1st|last)|{_NTH}(?:(?:,? and |, ?| ){_NTH})+) (?:{_WEEKDAY}|{_ONE_DAY}))"
@@ -334,9 +334,11 @@ def _on_date(on: str, interval: int = 1) -> Rule:
 
 
 def _day_of_month(text: str) -> int:
-    """Return the day of `15th` or `day 15`; -1 for `last day`."""
+    """Return the day of `15th`, `day 15`, `first` or `first day`; -1 for `last day`."""
     if text == "last day":
         return -1
+    if text in ("first", "first day"):
+        return 1
     day = int(re.sub(r"\D", "", text))
     if not 1 <= day <= 31:
         raise UnclearRepeat(
@@ -366,7 +368,7 @@ def _nth_weekdays(nth: str, weekday: int) -> tuple[tuple[int, int], ...]:
 
 
 _ADVERB: Final = rf"^(?:{'|'.join(_ADVERBS)})\b"
-_ON_DAY: Final = rf"{_DAY}|last day"
+_ON_DAY: Final = rf"{_DAY}|(?:first|last) day|first"
 # Each form of a phrase with what builds its rule. `re` compiles and keeps them at first use: together they take 5 ms.
 _GRAMMAR: Final[tuple[tuple[str, Callable[[re.Match[str]], Rule]], ...]] = (
     (_EVERY_UNIT, _every_unit),
