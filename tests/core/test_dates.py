@@ -119,6 +119,12 @@ def test_a_bound_is_where_a_day_or_a_period_begins_and_ends(phrase: str, looks_b
 
 
 @pytest.mark.requirement("TD3")
+def test_looking_back_in_the_week_the_weekend_is_the_last_one() -> None:
+    assert lower_bound("weekend", NOW, BERLIN, looks_back=True) == start_of_day(date(2026, 11, 14), BERLIN)
+    assert lower_bound("weekend", NOW, BERLIN) == start_of_day(date(2026, 11, 21), BERLIN)
+
+
+@pytest.mark.requirement("TD3")
 def test_only_what_looks_from_a_day_on_may_say_since() -> None:
     assert lower_bound("since monday", SAID, BERLIN, looks_back=True) == lower_bound("2026-11-23", SAID, BERLIN)
     with pytest.raises(UnclearDate):

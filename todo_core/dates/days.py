@@ -101,6 +101,8 @@ def period(phrase: str, view: View) -> tuple[date, date] | None:
         return _period(match["unit"], _steps(match["which"]), view)
     if match := re.fullmatch(r"(?:(?P<which>this|last|previous) )?weekend", phrase):
         saturday = _monday_week(_SATURDAY, view)[0] + _steps(match["which"]) * _WEEK
+        if view.looks_back and not match["which"] and saturday > view.today:
+            saturday -= _WEEK
         return saturday, saturday + timedelta(days=1)
     if match := re.fullmatch(rf"(?:past |(?:last|previous|next|coming) (?={NUMBER})){_AMOUNT}", phrase):
         return _running(match, view.today, back=not phrase.startswith(("next", "coming")))
@@ -264,8 +266,11 @@ def _edge(phrase: str, view: View) -> Days | None:
     readings = [_period(unit, _steps(which), view)[edge]]
     if unit == "week" and view.week_start is None and view.today.weekday() == _SUNDAY:
         readings.append(readings[0] + _WEEK)  # to those whose weeks begin on Sunday, today is in the next one
-    if edge == 0 and which in (None, "the") and readings[0] < view.today:
-        readings.append(_period(unit, 1, view)[edge])
+    if which in (None, "the"):
+        if view.looks_back and readings[0] > view.today:
+            return (_period(unit, -1, view)[edge],)
+        if edge == 0 and readings[0] < view.today:
+            readings.append(_period(unit, 1, view)[edge])
     return tuple(readings)
 
 
