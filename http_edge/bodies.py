@@ -7,19 +7,22 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from http_edge.exchange import Exchange
+
 MAX_BODY_BYTES: Final = 256 * 1024
 
 
 async def read_body(request: Request) -> bytes:
-    """Return the whole body.
+    """Return the whole body. What was read of it costs (`Exchange.weigh`), also where it is refused or never ends.
 
     Raises:
         HTTPException: It is larger than `MAX_BODY_BYTES` (413).
         ClientDisconnect: The client went before it was here.
     """
-    received = bytearray()
+    exchange, received = Exchange.of(request.scope), bytearray()
     async for chunk in request.stream():
         received += chunk
+        exchange.body_size = len(received)
         if len(received) > MAX_BODY_BYTES:
             raise HTTPException(413)
     return bytes(received)

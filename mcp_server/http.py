@@ -66,16 +66,15 @@ class McpEndpoint:
         except TodoError as error:
             await self._refuse(error)(scope, receive, send)
             return
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            await problems.respond(problems.of_status(415))(scope, receive, send)
-            return
         try:
-            body = await read_body(request)
-            exchange.body_size = len(body)
+            body = await _json_body(request)
         except HTTPException as error:
-            await problems.response_to(error)(scope, receive, send)
+            refused = await exchange.counted(error)
+            answer = self._refuse(refused) if isinstance(refused, TodoError) else problems.response_to(refused)
+            await answer(scope, receive, send)
             return
-        except ClientDisconnect:  # before its body was here: nobody waits for an answer
+        except ClientDisconnect as gone:  # before its body was here: nobody waits for an answer
+            await exchange.counted(gone)
             return
 
         def refusal() -> Response | None:
@@ -114,3 +113,15 @@ class McpEndpoint:
         headers = problems.headers_of(error, metadata=self._metadata_url, scopes=scopes)
         message = f"{error.detail} {error.next_step}".rstrip()
         return rpc_error(message, error.status, headers, data=error.as_dict())
+
+
+async def _json_body(request: Request) -> bytes:
+    """Return the body of a request that says that it is JSON.
+
+    Raises:
+        HTTPException: It says otherwise (415), or is too large (413).
+        ClientDisconnect: The client went before it was here.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415)
+    return await read_body(request)

@@ -88,7 +88,8 @@ class DirectRoute(APIRoute):
                 require_acceptable(accept, [str(response.media_type)])
         except (TodoError, HTTPException) as error:
             response = response_to(await Exchange.of(scope).counted(error))
-        except ClientDisconnect:  # before its body was here: nobody waits for an answer
+        except ClientDisconnect as gone:  # before its body was here: nobody waits for an answer
+            await Exchange.of(scope).counted(gone)
             return
         await response(scope, receive, send)
 
@@ -203,7 +204,6 @@ async def _json_body(request: Request) -> object:
         HTTPException: It is too large (413), of another type (415), or not JSON (400).
     """
     body = await read_body(request)
-    Exchange.of(request.scope).body_size = len(body)
     if not body:
         return _MISSING
     if not _JSON_TYPE.match(request.headers.get("content-type", "")):

@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from http_edge.bodies import MAX_BODY_BYTES
 from http_edge.exchange import BYTES_OF_ONE
 from tests.faces import ADDRESS, FACES, FaceName, Json, call, http_client, refused, rpc
 from tests.rest.problems import fields, problem
@@ -184,6 +185,63 @@ async def test_a_large_body_that_is_refused_costs_one_for_each_8_kilobytes(
         spent = QUOTA - left(response)
         assert spent == pytest.approx(len(response.request.content) / BYTES_OF_ONE, abs=1)
         assert spent > 5
+
+
+@pytest.mark.requirement("OP5")
+@pytest.mark.parametrize("path", ["/api/v1/todos", "/mcp"])
+@pytest.mark.parametrize(
+    ("kind", "size", "status"), [("text/plain", 1, 415), ("application/json", MAX_BODY_BYTES + 1, 413)]
+)
+async def test_a_body_that_is_not_taken_costs_what_was_read_of_it(
+    limited: Application, ann: Caller, path: str, kind: str, size: int, status: int
+) -> None:
+    async with http_client(limited, await token_of(ann)) as http:
+        response = await http.post(path, content=b"x" * size, headers={"Content-Type": kind})
+
+        assert response.status_code == status
+        assert QUOTA - left(response) == -(-size // BYTES_OF_ONE)
+
+        while left(response):
+            response = await http.post(path, content=b"x", headers={"Content-Type": "text/plain"})
+        response = await http.post(path, content=b"x", headers={"Content-Type": "text/plain"})
+        assert response.status_code == 429
+
+
+@pytest.mark.requirement("OP5")
+@pytest.mark.parametrize("path", ["/api/v1/todos", "/mcp"])
+async def test_a_body_whose_client_goes_costs_what_was_read_of_it(limited: Application, ann: Caller, path: str) -> None:
+    """Otherwise whoever sends all but the last byte would be read as often as they like."""
+    token = await token_of(ann)
+    messages = iter(
+        [
+            {"type": "http.request", "body": b"x" * 4 * BYTES_OF_ONE, "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [
+            (b"host", b"127.0.0.1:8000"),
+            (b"content-type", b"application/json"),
+            (b"authorization", f"Bearer {token}".encode()),
+        ],
+        "client": ("127.0.0.1", 1),
+    }
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    await limited(scope, receive, send)
+
+    async with http_client(limited, token) as http:
+        assert left(await http.get("/api/v1/overview")) == QUOTA - 5
 
 
 @pytest.mark.requirement("OP5", "ID4")
