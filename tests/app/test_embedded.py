@@ -6,6 +6,7 @@ import asyncio
 import os
 import pwd
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -136,6 +137,30 @@ def test_a_data_folder_that_cannot_be_one_is_named(folder: Path) -> None:
     assert done.returncode in (1, 2)
     (line,) = done.stderr.splitlines()
     assert "TODO_DATA_DIR" in line
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("DB2", "OP3")
+@pytest.mark.parametrize("lines", [8, 2, 0])
+def test_what_a_server_left_that_was_killed_keeps_no_other_from_starting(folder: Path, lines: int) -> None:
+    """Its number is another process's by now, or the file is not whole."""
+    program = Program(folder)
+    data = Path(program.environment["TODO_DATA_DIR"]) / "postgres"
+    program.answer("token", "create")
+    whom: dict[str, Any] = {"user": SERVERS_USER} if IS_ROOT else {}
+    with subprocess.Popen(["sleep", "60"], **whom) as another:
+        try:
+            left = [another.pid, data, 1_795_907_866, 5432, data, "", "2736428 3801093", "ready"]
+            for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+                (data / name).write_text("".join(f"{line}\n" for line in left[:lines]))
+                if IS_ROOT:
+                    shutil.chown(data / name, SERVERS_USER)
+
+            assert len(program.answer("token", "list").splitlines()) == 1
+            assert another.poll() is None
+        finally:
+            another.kill()
+    assert running_in(folder) == []
 
 
 # --- nobody else ---------------------------------------------------------------------------------

