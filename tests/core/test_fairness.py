@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from random import Random
@@ -9,10 +10,12 @@ from typing import Any
 
 import anyio
 import asyncpg
+import jwt
 import pytest
 
 from tests.core.support import CoreOpener, acting_as, add, as_operation, codes, until
 from tests.pauses import longest_pause
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_core.boundary.operation import Caller, Tx
 from todo_core.boundary.places import AT_ONCE, WAITING, WRITING
 from todo_core.boundary.results import Changed
@@ -130,6 +133,36 @@ async def test_writes_of_many_people_leave_connections_to_reads(
 
     added = await reader.perform(todos.add, [TodoCreate(title="served")])
     assert codes(added) == ["changed"]
+
+
+@pytest.mark.parametrize("kind", ["api token", "jwt"])
+async def test_writes_of_many_people_keep_no_token_waiting_that_only_reads(
+    ann: Caller, new_user: NewUser, another_core: CoreOpener, admin: asyncpg.Connection, kind: str
+) -> None:
+    """To remember its use, and to look whether it tells something new, waited for a write of somebody else to end."""
+
+    def session(number: int) -> str:
+        moments = {"iat": int(time.time()), "exp": int(time.time()) + 600}
+        who = {"iss": ISSUER, "aud": AUDIENCE, "sub": f"of {ann.principal.user_id}", "jti": str(number)}
+        return jwt.encode(who | moments, JWT_SECRET, "HS256")
+
+    settings = {"jwt_secret": JWT_SECRET, "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE}
+    async with another_core(rate_limit="off", **settings) as served:
+        await served.identity.authenticate(session(1))
+        token, slow = session(2) if kind == "jwt" else await token_of(ann), Held()
+        size = served.settings.database_pool_size
+        crowd = [replace(await new_user(), core=served) for _ in range(size)]
+
+        async with anyio.create_task_group() as tasks:
+            for somebody in crowd:
+                tasks.start_soon(somebody.perform, slow.write)
+            await taken(admin, size - FOR_READS)
+
+            with anyio.fail_after(5):
+                principal = await served.identity.authenticate(token)
+                await Caller(served, principal, "test").perform(overview.get)
+            await taken(admin, size - FOR_READS)
+            slow.ends.set()
 
 
 @pytest.mark.requirement("OW6", "OP4")

@@ -170,7 +170,12 @@ class Identity:
         return Principal(row["user_id"], frozenset(row["scopes"]), row["id"]), float("inf")
 
     async def _renew_last_use(self, digest: bytes) -> None:
-        """Store that a token is used now. Do nothing if the database is read-only: the caller may still read."""
+        """Store that a token is used now. Do nothing if the database is read-only: the caller may still read.
+
+        Nor if that would have to wait for others' writes: the caller may only want to read, and comes again.
+        """
+        if not self._database.has_room_for_writes:
+            return
         with suppress(Unavailable):
             async with self._database.begin() as transaction:
                 await transaction.row(queries.SET_TOKEN, hash=digest)
@@ -214,6 +219,12 @@ class Identity:
         """
         who = {"issuer": issuer, "subject": subject}
         told = {"role": role, "issued_at": issued_at, "ends_at": ends_at, "email": email, "name": name}
+        # Most have been here and have no news; they wait for nobody's writes.
+        async with self._database.begin(role=SIGN_IN_ROLE, read_only=True) as transaction:
+            await transaction.row(queries.SET_SUBJECT, **who)
+            user = await transaction.row(queries.FIND_USER, **who, **told)
+        if user is not None and not user["has_news"]:
+            return user["id"], user["is_admin"]
         async with self._database.begin(role=SIGN_IN_ROLE) as transaction:
             await transaction.row(queries.SET_SUBJECT, **who)
             user = await transaction.row(queries.FIND_USER, **who, **told)

@@ -204,6 +204,11 @@ class Database:
         """Return whether the pool has a connection, in use or not."""
         return self._pool.get_size() > 0
 
+    @property
+    def has_room_for_writes(self) -> bool:
+        """Return whether a transaction that may write would begin without waiting for others that write."""
+        return self._writers.are_free
+
     def read(self, *, user_id: int, token_id: int | None, role: Role = APP_ROLE) -> Reader:
         """Return what runs reads as `role`, on the rows of `user_id` that the role may see.
 
@@ -334,6 +339,11 @@ class _Writers:
     def __init__(self, count: int, timeout: float) -> None:
         self._free = anyio.Semaphore(count)
         self._timeout = timeout
+
+    @property
+    def are_free(self) -> bool:
+        """Return whether one is left."""
+        return self._free.value > 0
 
     async def __aenter__(self) -> None:
         """Take one.
