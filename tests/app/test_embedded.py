@@ -30,7 +30,7 @@ from tests.core.support import connected
 from todo_app.embedded import LOGIN, opened
 from todo_app.embedded.server import EmbeddedServer
 from todo_app.migrating import bring_up
-from todo_core.settings import Settings
+from todo_core.settings import ConfigurationError, Settings
 
 PSQL: Final = POSTGRES_VERSIONS[18] / "psql"
 IS_ROOT: Final = os.geteuid() == 0
@@ -415,3 +415,21 @@ async def test_a_url_leads_where_the_folder_is_whatever_its_name(folder: Path) -
         assert parse_qs(urlsplit(database.url).query)["host"] == [str(data / "postgres")]
         async with connected(database.url) as owner:
             assert await owner.fetchval("SELECT current_user") == "postgres"
+
+
+@pytest.mark.requirement("DB2")
+async def test_a_comma_in_the_folders_name_does_not_end_the_socket_s(folder: Path) -> None:
+    with opened(Settings.load(data_dir=folder / "a,b")) as database:
+        assert not parse_qs(urlsplit(database.url).query)["host"][0].startswith(str(folder))
+        async with connected(database.url) as owner:
+            assert await owner.fetchval("SELECT current_user") == "postgres"
+
+
+@pytest.mark.requirement("DB2", "OW2")
+@pytest.mark.parametrize("name", ["$(touch made)", "`touch made`", 'a"b', "a\\b", "a\nb"])
+def test_no_shell_reads_the_name_of_the_folder(folder: Path, name: str) -> None:
+    """`pg_ctl` starts the server by a shell, with the path between double quotes."""
+    with pytest.raises(ConfigurationError, match="shell"), opened(Settings.load(data_dir=folder / name)):
+        pass
+
+    assert [path.name for path in (folder / name).iterdir()] == ["postgres.lock"]

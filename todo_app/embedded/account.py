@@ -128,5 +128,8 @@ def _is_new(folder: Path, content: Collection[str]) -> bool:
 
 
 def _fits(folder: Path) -> bool:
-    """Return whether a socket in a folder has a path that is short enough."""
-    return len(os.fsencode(folder / ".s.PGSQL.65535")) <= _LONGEST_SOCKET
+    """Return whether a socket in a folder has a path that is short enough, and that a connection string can name.
+
+    A comma there ends one host and begins the next.
+    """
+    return "," not in str(folder) and len(os.fsencode(folder / ".s.PGSQL.65535")) <= _LONGEST_SOCKET

@@ -41,6 +41,8 @@ OWNER: Final = "postgres"
 
 _START_SECONDS: Final = 60
 """How long a start may take, which after a crash replays what was not yet in the tables."""
+_OF_A_SHELL: Final = frozenset('"$`\\\n')
+"""What a POSIX shell reads as more than itself between double quotes, which is where `pg_ctl` puts paths."""
 _LOG_DAYS: Final = 7
 """Days that PostgreSQL's log is kept: a file for each day of the week."""
 _SETTINGS: Final = {
@@ -138,6 +140,10 @@ class EmbeddedServer(PostgresServer):
         Raises:
             ConfigurationError: The folder is somebody else's, or PostgreSQL does not get there.
         """
+        if sys.platform != "win32" and not _OF_A_SHELL.isdisjoint(str(self.pgdata)):
+            raise ConfigurationError(
+                'TODO_DATA_DIR may have no line break and none of " $ ` \\: pg_ctl gives it to a shell'
+            )
         self.pgdata.mkdir(mode=0o700, exist_ok=True)
         if sys.platform != "win32":
             self._account.take(self.pgdata, self.bin_path / "postgres", beside=[self._lock_file.name])
