@@ -97,6 +97,10 @@ async def test_a_reader_that_takes_nothing_is_cut_off_and_that_is_no_fault(
             wire.transport.write(said)
 
             assert await here.is_empty()
+            wire.transport.resume_reading()  # type: ignore[attr-defined]
+            async with asyncio.timeout(PATIENCE):
+                await wire.ended.wait()
+            assert len(wire.got) < MIN_TAKEN_BYTES, "the system keeps nothing for it either"
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
