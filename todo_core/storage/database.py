@@ -303,8 +303,8 @@ class Database:
         """Log a fault, and remember it if a request met it and a look at the database does not show it.
 
         A connection that takes no writes may have stayed with a server that is a standby by now, or may have begun
-        while the database took none: each is made anew when it is next needed. At most once a second: where the
-        database takes no writes for long, each refused write would make all of them anew.
+        while the database took none. So the one that refused is closed, and the others are made anew when they are next
+        needed, at most once a second: the database may take no writes for long.
         """
         log_fault(error)
         state = getattr(error, "sqlstate", None)
@@ -318,7 +318,7 @@ class Database:
         """End a transaction that failed, by a ROLLBACK only if the connection answers and is needed again."""
         if isinstance(error, TimeoutError):
             await self._give_up(connection)
-        elif self._reuse:
+        elif self._reuse and getattr(error, "sqlstate", None) != READ_ONLY:
             await _roll_back(connection)
         else:
             connection.terminate()
