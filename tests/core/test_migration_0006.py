@@ -139,7 +139,7 @@ async def test_on_the_way_down_whoever_is_an_admin_no_more_stays_none(empty_data
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("every", [16, pytest.param(1, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("way", ["up", "down"])
 async def test_after_a_kill_at_any_statement_the_next_run_goes_on(
     way: str, every: int, empty_database_url: str

@@ -685,7 +685,7 @@ _BEFORE_THOSE_THAT_ROLL = "0004"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("every", [24, pytest.param(1, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("back", [True, False], ids=["and given up", "and gone on with"])
 async def test_after_a_downgrade_that_is_killed_at_any_statement_the_next_run_goes_on_either_way(
     back: bool, every: int, owners_database_url: str, postgres_url: str
