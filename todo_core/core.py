@@ -51,7 +51,9 @@ class Core:
     """By user id, the last known time zone, first day of the week and locale. They may have changed since: compare them
     with the row that is read, and read again with the row's if they differ (`rules.finding`)."""
     places: Places = field(default_factory=Places)
+    """Those of each person's requests."""
     writing: Places = field(default_factory=lambda: Places(WRITING))
+    """Those of each person's writes, which have one of `places`, too."""
     comparing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     """The thread that compares words: several would take turns with the event loop, which then waits for each."""
 
