@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -19,6 +19,7 @@ from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_core.boundary.operation import Caller, Tx
 from todo_core.boundary.places import AT_ONCE, WAITING, WRITING
 from todo_core.boundary.results import Changed
+from todo_core.boundary.turns import SLICE, in_turns
 from todo_core.core import Core
 from todo_core.errors import TooManyRequests, Unavailable
 from todo_core.models.todos import TodoCreate, TodoFilter
@@ -252,6 +253,34 @@ async def test_fifty_of_the_worst_repeats_in_one_batch_keep_nobody_waiting(ann: 
     pause = await longest_pause(lambda: ann.perform(todos.add, batch))
 
     assert pause < 0.1
+
+
+async def seconds(step: Callable[[], Awaitable[None]]) -> float:
+    """Return how long it takes to go through twenty items in turns, of the best of three tries."""
+
+    async def once() -> float:
+        began = time.perf_counter()
+        async for _ in in_turns(range(20)):
+            await step()
+        return time.perf_counter() - began
+
+    return min([await once() for _ in range(3)])
+
+
+async def test_a_long_work_leaves_half_of_the_time_to_others() -> None:
+    async def work() -> None:
+        began = time.perf_counter()
+        while time.perf_counter() - began <= SLICE:
+            pass
+
+    assert await seconds(work) > 1.8 * 20 * SLICE
+
+
+async def test_a_work_that_waits_anyway_does_not_wait_longer() -> None:
+    async def wait() -> None:
+        await anyio.sleep(1.2 * SLICE)
+
+    assert await seconds(wait) < 20 * 2 * SLICE, "each item would pause for a slice besides"
 
 
 # --- prepared statements -----------------------------------------------------------------------

@@ -7,8 +7,8 @@ from typing import Final, TypeVar
 
 Item = TypeVar("Item")
 
-CHUNK: Final = 1_000
-"""Most rows that one statement reads or writes: it takes about a tenth of a second."""
+CHUNK: Final = 200
+"""Most rows that one statement reads or writes: it takes some hundredths of a second, and to encode and decode them some milliseconds."""
 LINKS: Final = 10_000
 """Most links of todos to a tag that one statement writes: these are small, and it takes about half a second."""
 

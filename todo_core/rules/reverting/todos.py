@@ -11,6 +11,7 @@ from todo_core.boundary.batches import Batch, Patch
 from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Touched
+from todo_core.boundary.turns import in_turns
 from todo_core.errors import UndoRefused
 from todo_core.models.todos import PRIORITIES, TodoWritten
 from todo_core.queries import families
@@ -48,9 +49,9 @@ async def _require_as_left(tx: Tx, entries: Sequence[Entry]) -> None:
         UndoRefused: One is not.
     """
     rows = await read_todos(tx, [entry.id for entry in entries])
-    present = {todo_id: orjson.loads(row["row"]) for todo_id, row in rows.items()}
-    for entry in entries:
-        require_as_left(entry, present.get(entry.id), _is_as_left)
+    async for entry in in_turns(entries):
+        row = rows.get(entry.id)
+        require_as_left(entry, None if row is None else orjson.loads(row["row"]), _is_as_left)
 
 
 def _is_as_left(present: Mapping[str, Any], entry: Entry) -> bool:
