@@ -125,7 +125,7 @@ def main(
     *,
     seconds: Annotated[float, typer.Option(min=1, help="How long each load lasts.")] = 30,
     only: Annotated[list[str] | None, typer.Option(help=f"Only this, may be repeated: {', '.join(KINDS)}.")] = None,
-    code: Annotated[Path, typer.Option(help="The checkout whose server is measured.")] = ROOT,
+    code: Annotated[Path, typer.Option(help="The checkout whose server is measured, of the same schema.")] = ROOT,
 ) -> None:
     """Measure what one account at its worst does to another."""
     if unknown := set(only or ()) - set(KINDS):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote
 
 from bench import wire
+from todo_core.identity import api_tokens
 
 PATH: Final = "/api/v1"
 ROWS: Final = 5_000
@@ -29,6 +30,10 @@ class Account:
     def ask(self, method: str, path: str, body: Any = None) -> bytes:
         return wire.http(method, PATH + path, self.port, [f"Authorization: Bearer {self.token}"], body)
 
+    def ask_as_stranger(self, method: str, path: str, body: Any = None) -> bytes:
+        """Return a request without a token."""
+        return wire.http(method, PATH + path, self.port, [], body)
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -37,6 +42,8 @@ class Kind:
     connections: int
     requests: Callable[[Account], Sequence[bytes]]
     """Sent round and round. Where there is one, `{id}` in it is the change of the answer before."""
+    addresses: int = 1
+    """From how many addresses of this machine the connections come."""
 
 
 def _two_letter_words(_: Account) -> str:
@@ -62,6 +69,15 @@ KINDS: Final[dict[str, Kind]] = {
         ],
     ),
     "big-changes": Kind(20, lambda one: [one.ask("GET", "/changes?limit=200")]),
+    "strangers": Kind(
+        20,
+        lambda one: [
+            one.ask_as_stranger("POST", "/todos", {f"{n:x}": 1 for n in range(27_000)}),
+            replace(one, token=api_tokens.generate()).ask("GET", "/overview"),
+            one.ask_as_stranger("GET", "/openapi.json"),
+        ],
+        addresses=20,
+    ),
     "large-undo": Kind(1, lambda one: [one.ask("POST", "/changes/{id}/undo")]),
 }
 

@@ -32,10 +32,13 @@ class _Answer:
 class Load:
     """Sends requests until the time is over, or until there are enough of them, evenly spread over the time."""
 
-    def __init__(self, account: Account, requests: Sequence[bytes], connections: int, seconds: float) -> None:
+    def __init__(
+        self, account: Account, requests: Sequence[bytes], connections: int, addresses: int, seconds: float
+    ) -> None:
         self._account = account
         self._requests = requests
         self._connections = connections
+        self._addresses = addresses
         self._seconds = seconds
         self._change_id = str(account.change_id)
         self._sent = 0
@@ -43,10 +46,11 @@ class Load:
 
     async def run(self, count: int | None) -> None:
         self._began = time.perf_counter()
-        await asyncio.gather(*(self._connection(count) for _ in range(self._connections)))
+        await asyncio.gather(*(self._connection(number, count) for number in range(self._connections)))
 
-    async def _connection(self, count: int | None) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._account.port)
+    async def _connection(self, number: int, count: int | None) -> None:
+        here = (f"127.0.0.{1 + number % self._addresses}", 0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._account.port, local_addr=here)
         while (passed := time.perf_counter() - self._began) < self._seconds and (count is None or self._sent < count):
             turn, self._sent = self._sent, self._sent + 1
             if count is not None:
@@ -57,7 +61,7 @@ class Load:
             while not answer.complete:
                 data = await reader.read(262_144)
                 if not data:  # the server closes what asks too much
-                    reader, writer = await asyncio.open_connection("127.0.0.1", self._account.port)
+                    reader, writer = await asyncio.open_connection("127.0.0.1", self._account.port, local_addr=here)
                     break
                 answer.parser.feed_data(data)
             else:
@@ -74,7 +78,7 @@ def main() -> None:
     kind = KINDS[wanted["kind"]]
     count = wanted["count"]
     requests = kind.requests(account) if count is None else honest(account)
-    load = Load(account, requests, kind.connections, wanted["seconds"])
+    load = Load(account, requests, kind.connections, kind.addresses, wanted["seconds"])
     asyncio.run(load.run(count))
     print(json.dumps(load.statuses))
 

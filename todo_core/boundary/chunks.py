@@ -8,7 +8,10 @@ from typing import Final, TypeVar
 Item = TypeVar("Item")
 
 CHUNK: Final = 200
-"""Most rows that one statement reads or writes: it takes some hundredths of a second, and to encode and decode them some milliseconds."""
+"""Most rows that one statement reads or writes: it takes some hundredths of a second.
+
+To encode and decode them takes some milliseconds, in which nobody else has a turn.
+"""
 LINKS: Final = 10_000
 """Most links of todos to a tag that one statement writes: these are small, and it takes about half a second."""
 
