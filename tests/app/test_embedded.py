@@ -260,9 +260,33 @@ def test_folders_above_the_data_are_left_as_they_are(folder: Path) -> None:
     (above / "data" / "postgres.lock").unlink()
     (above / "data" / "postgres").rmdir()
     (above / "data").rmdir()
-    program.configured(TODO_DATA_DIR=str(above)).answer("token", "create")  # empty, it is given to PostgreSQL's user
+    program.configured(TODO_DATA_DIR=str(above)).answer("token", "create")  # empty, it lets PostgreSQL's user pass
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "a", above)]
-    assert modes == [0o711, 0o751, 0o700]
+    assert modes == [0o711, 0o751, 0o710]
+    assert (above.owner(), above.group()) == ("root", "pgserver")
+
+
+@as_root
+@pytest.mark.requirement("DB2", "OW2")
+def test_root_opens_no_link_that_the_servers_user_has_put_there(folder: Path) -> None:
+    data, victim, other = folder / "data", folder / "victim", folder / "other"
+    other.write_text("[1]")
+    program = Program(folder / "home", {"TODO_DATA_DIR": str(data)})
+    program.answer("token", "create")
+    shutil.chown(data, "pgserver")  # as an earlier version did
+    for link, target in ((data / "postgres.lock", victim), (data / "postgres" / ".handle_pids.json", other)):
+        link.unlink()
+        link.symlink_to(target)
+
+    assert "TODO_DATA_DIR" in sentence(program.run("token", "list"), 2)
+    assert not victim.exists()
+    assert (data.owner(), stat.S_IMODE(data.stat().st_mode)) == ("root", 0o710)
+
+    (data / "postgres.lock").unlink()
+    program.answer("token", "list")
+    assert other.read_text() == "[1]"
+    assert not (data / "postgres" / ".handle_pids.json").is_symlink()
+    assert running_in(folder) == []
 
 
 @pytest.mark.exhaustive

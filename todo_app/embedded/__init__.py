@@ -14,6 +14,7 @@ from pathlib import Path
 from subprocess import SubprocessError
 from typing import TYPE_CHECKING, Final
 
+from todo_app.embedded.files import open_file
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.dsn import described
 
@@ -69,7 +70,9 @@ def is_shared(settings: Settings) -> bool:
     was killed may still be listed, and another may have got its number: then the server counts as shared.
     """
     try:
-        listed = json.loads((settings.data_dir / _FOLDER / ".handle_pids.json").read_text(encoding="utf-8"))
+        descriptor = open_file(settings.data_dir / _FOLDER / ".handle_pids.json", os.O_RDONLY)
+        with os.fdopen(descriptor, encoding="utf-8") as file:
+            listed = json.load(file)
     except (OSError, ValueError):
         return True
     return any(pid != os.getpid() and _lives(pid) for pid in listed)

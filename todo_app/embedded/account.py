@@ -63,7 +63,7 @@ class Account:
         """
         if self._name is not None:
             if not self._may_enter(folder.parent) and _is_new(folder.parent, {folder.name, *beside}):
-                self.give(folder.parent)
+                self._let_pass(folder.parent)
             if _is_new(folder, ()):
                 self.give(folder)
             for place in (folder, *programs):
@@ -71,6 +71,16 @@ class Account:
         if folder.stat().st_uid != self.uid:
             raise ConfigurationError("TODO_DATA_DIR holds the data of another user")
         folder.chmod(0o700)
+
+    def take_back(self, folder: Path) -> None:
+        """Make a folder root's that an earlier version gave to this user: no other places what root opens there."""
+        if self._name is not None and folder.stat().st_uid == self.uid:
+            self._let_pass(folder)
+
+    def _let_pass(self, folder: Path) -> None:
+        """Make a folder root's, in which this user reaches what is this user's, and changes nothing."""
+        os.chown(folder, os.geteuid(), self.gid)
+        folder.chmod(0o710)
 
     def socket_folder(self, data: Path) -> Path:
         """Return a folder for a socket that is this user's alone: that of the data, or a new one if its path is long.

