@@ -7,6 +7,7 @@ from typing import Final
 from starlette.requests import Request
 
 from http_edge.exchange import Exchange
+from http_edge.repeated import only, require_single
 from http_edge.strangers import Strangers
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
@@ -39,10 +40,10 @@ async def authenticate(request: Request, core: Core, via: str) -> Caller:
         TooManyRequests: The address sent too many without one, or too many wrong ones, or the user goes on beyond the
             rate limit.
         Unavailable: The token cannot be checked right now.
+        InvalidInput: It is accepted, and the request has a header twice that may be there once.
     """
-    headers, client, exchange = request.headers, request.scope.get("client"), Exchange.of(request.scope)
-    given = headers.getlist("authorization")
-    token = bearer_token(given[0]) if len(given) == 1 else None  # of two, proxies and servers pick different ones
+    headers, client, exchange = request.scope["headers"], request.scope.get("client"), Exchange.of(request.scope)
+    token = bearer_token(_text(only(headers, b"authorization")))
     if token is None:
         strangers: Strangers = request.app.state.strangers
         strangers.charge(request.scope)
@@ -51,8 +52,13 @@ async def authenticate(request: Request, core: Core, via: str) -> Caller:
         via,
         token=token,
         address=client[0] if client else None,
-        client=client_name(headers.get("user-agent")),
+        client=client_name(_text(only(headers, b"user-agent"))),
         tell_budget=exchange.spent,
         weigh=exchange.weigh,
     )
+    require_single(headers)
     return exchange.caller
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin1")

@@ -31,7 +31,6 @@ class Document:
 
     async def answer(self, request: Request) -> Response:
         """Return the document, or 304 if the client has it already."""
-        if_none_match = request.headers.get("if-none-match")
-        if if_none_match is not None and matches(if_none_match, self._headers["ETag"]):
+        if matches(", ".join(request.headers.getlist("if-none-match")), self._headers["ETag"]):
             return Response(status_code=304, headers=self._headers)
         return Response(self._body, headers=self._headers, media_type=self._media_type)

@@ -32,6 +32,7 @@ _HTTP: Final = {
     415: ("unsupported_media_type", "The body must be JSON.", "Send it with Content-Type: application/json."),
     421: ("host_not_allowed", "This server does not go by this name.", "Use its name, or set TODO_PUBLIC_URL to it."),
     431: ("headers_too_large", "The request has too many headers, or too long ones.", "Send fewer and shorter ones."),
+    501: ("coding_not_supported", "Bodies come as they are, or in chunks.", "Send no Transfer-Encoding but chunked."),
 }
 _log = structlog.get_logger()
 

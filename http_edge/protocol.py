@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Final, Literal
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from http_edge import problems
+from http_edge import heads, problems
 from http_edge.places import Places, descriptors
 
 Phase = Literal["between", "head", "body"]
@@ -70,8 +70,10 @@ class LimitedProtocol(HttpToolsProtocol):
     """The timer of the present phase; None while nothing is waited for."""
     _head_bytes = 0
     """Bytes of the request's address, headers and trailers."""
-    _hosts = 0
-    """Host headers of the request."""
+    _hosts: tuple[bytes, ...] = ()
+    """Values of the request's Host headers."""
+    _codings: tuple[bytes, ...] = ()
+    """Those of its Transfer-Encoding headers."""
     _unreadable_bytes = 0
     """Bytes since the last callback of the parser."""
     _understood_bytes = 0
@@ -146,7 +148,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin the counts of a request."""
         super().on_message_begin()
-        self._phase, self._head_bytes, self._hosts = "head", 0, 0
+        self._phase, self._head_bytes, self._hosts, self._codings = "head", 0, (), ()
 
     def on_url(self, url: bytes) -> None:
         """Count a piece of the address."""
@@ -157,13 +159,24 @@ class LimitedProtocol(HttpToolsProtocol):
         """Take a header; count a trailer, but drop it."""
         if self._phase == "head":  # a trailer is no header (RFC 9110 §6.5.1)
             super().on_header(name, value)
-            self._hosts += name.lower() == b"host"
+            lower, _ = self.headers[-1]
+            if lower == b"host":
+                self._hosts += (value,)
+            elif lower == b"transfer-encoding":
+                self._codings += (value,)
         self._count(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
-        """Refuse a request without a Host or with several; else hand it to the application."""
-        if self._hosts > 1 or (not self._hosts and self.parser.get_http_version() == "1.1"):  # RFC 9112 §3.2
+        """Refuse a request whose host, target or end is in doubt (RFC 9112 §3.2, §6.1); else hand it on."""
+        version = self.parser.get_http_version()
+        host = self._hosts[0] if len(self._hosts) == 1 else None
+        target = heads.origin_form(self.url, self.parser.get_method(), host)
+        if len(self._hosts) > 1 or (host is None and version == "1.1") or target is None:
             self._stop(problems.MALFORMED_REQUEST)
+        elif self._codings and (problem := heads.problem_of_codings(self._codings, version)) is not None:
+            self._stop(problem)
+        else:
+            self.url = target
         self._phase, self._understood_bytes = "body", self._understood_bytes + 1
         super().on_headers_complete()
 

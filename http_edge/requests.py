@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from http_edge import problems
 from http_edge.exchange import Exchange
+from http_edge.repeated import only
 from todo_core.settings import Settings
 
 HEADER: Final = b"x-request-id"
@@ -68,7 +69,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == HEADER), b"")
+        given = only(scope["headers"], HEADER) or b""
         request_id = given if _SAFE.fullmatch(given) else b"%s%016x" % (_PROCESS, next(_count))
         status = 0
         exchange = Exchange.begin(scope)

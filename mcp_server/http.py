@@ -64,7 +64,7 @@ class McpEndpoint:
         try:
             caller = await authenticate(request, request.app.state.core, "mcp")
         except TodoError as error:
-            await self._refuse(error)(scope, receive, send)
+            await self._refuse(await exchange.counted(error))(scope, receive, send)
             return
         try:
             body = await _json_body(request)

@@ -17,7 +17,9 @@ Two workarounds stand elsewhere, because they come before the SDK sees a request
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Any, Final
@@ -40,6 +42,8 @@ from http_edge.bodies import MAX_BODY_BYTES
 
 _QUOTES_INPUT: Final = b"input_value="
 """What gives pydantic's texts away."""
+_NO_JSON: Final = ""
+_NO_MESSAGE: Final = "null"
 
 
 def no_argument_in_a_header(_: str) -> None:
@@ -58,10 +62,47 @@ def refuse_state(audience: str) -> ServerMiddleware[Any]:
     return RequestStateBoundary(RequestStateSecurity.ephemeral(), default_audience=audience)
 
 
+def has_no_id(message: object) -> bool:
+    """Return whether a message is a request with an id that is none: no text and no whole number (MCP, Requests).
+
+    The SDK takes it for a notification, which nobody answers (not reported yet). May go when it refuses it.
+    """
+    if not isinstance(message, dict) or not {"method", "id"} <= message.keys():
+        return False
+    return isinstance(message["id"], bool) or not isinstance(message["id"], str | int)
+
+
 async def run_stdio(server: Server[Any]) -> None:
     """Serve until standard input ends."""
-    async with stdio_server() as (received, sent):
+    async with stdio_server(_input()) as (received, sent):  # type: ignore[arg-type]  # it reads lines, no more
         await server.run(_Lines(received, sent), sent, server.create_initialization_options())
+
+
+async def _input() -> AsyncIterator[str]:
+    """Yield the lines of standard input as the SDK is to read them.
+
+    It puts U+FFFD in place of what is no UTF-8, and that would be stored (not reported yet). May go when it refuses it.
+    What it does besides is done here as well: nothing else of this process is left to read from standard input.
+    """
+    taken = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    # Not closed in the end: a thread may still wait for a line then.
+    async for line in anyio.wrap_file(os.fdopen(taken, "rb", closefd=False)):
+        yield _readable(line)
+
+
+def _readable(line: bytes) -> str:
+    """Return the text of a line; in place of one that is to be refused, what the SDK refuses for a like reason."""
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        return _NO_JSON
+    try:
+        return _NO_MESSAGE if has_no_id(json.loads(text)) else text
+    except (ValueError, RecursionError):
+        return text
 
 
 class _Lines:
@@ -110,7 +151,7 @@ def _explain(error: Exception) -> ErrorData:
     """Return what is wrong with a line (JSON-RPC 2.0), without repeating any of it."""
     if isinstance(error, ValidationError) and error.errors(include_input=False)[0]["type"] != "json_invalid":
         return ErrorData(code=INVALID_REQUEST, message="The line is no JSON-RPC 2.0 message.")
-    return ErrorData(code=PARSE_ERROR, message="The line is not valid JSON. Send one message in each line.")
+    return ErrorData(code=PARSE_ERROR, message="The line is not valid JSON in UTF-8. Send one message in each line.")
 
 
 class Transport:
@@ -151,7 +192,7 @@ class Transport:
             send: Takes the answer.
             refusal: Returns what answers instead, once the request was handled.
         """
-        await self._app(scope, _replay(body, receive), _Answer(scope, receive, send, refusal).send)
+        await self._app(scope, _replay(body, receive), _Answer(scope, body, receive, send, refusal).send)
 
 
 def rpc_error(message: str, status: int, headers: dict[str, str] | None = None, **more: Any) -> Response:
@@ -168,12 +209,15 @@ class _Answer:
       status (not reported yet); may go when it does.
     - An Accept header that leaves no answer is a problem like any other; the SDK's answer has no body, or a text. It
       stays.
+    - A request whose id is none was taken for a notification (`has_no_id`).
     - The texts on a malformed message of the older generation quote the message (not reported yet; the same texts are
       the subject of https://github.com/modelcontextprotocol/python-sdk/issues/2848). May go with that generation.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, refusal: Callable[[], Response | None]) -> None:
-        self._scope, self._receive, self._send = scope, receive, send
+    def __init__(
+        self, scope: Scope, body: bytes, receive: Receive, send: Send, refusal: Callable[[], Response | None]
+    ) -> None:
+        self._scope, self._body, self._receive, self._send = scope, body, receive, send
         self._refusal = refusal
         self._start: Message | None = None
         self._replaced = False
@@ -186,6 +230,8 @@ class _Answer:
             instead = self._refusal()
             if instead is None and status == HTTPStatus.NOT_ACCEPTABLE:
                 instead = problems.respond(problems.of_status(status))
+            elif instead is None and status == HTTPStatus.ACCEPTED and has_no_id(json.loads(self._body)):
+                instead = rpc_error("The id of a request is a text or a whole number", HTTPStatus.BAD_REQUEST)
             if instead is not None:
                 await self._replace(instead)
             elif status == HTTPStatus.BAD_REQUEST:

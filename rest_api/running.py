@@ -166,7 +166,8 @@ def _given(field: ModelField, where: str, request: Request, body: object) -> obj
     if where == "path":
         return request.path_params[field.alias]
     if where == "header":
-        return request.headers.get(field.alias, _MISSING)
+        lines = request.headers.getlist(field.alias)  # of a list; others are there once (`http_edge.repeated`)
+        return ", ".join(lines) if lines else _MISSING
     return values(request.query_params, _model(field)) if where == "query" else body
 
 

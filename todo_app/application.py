@@ -20,6 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from http_edge import problems
 from http_edge.origins import let_in
+from http_edge.repeated import only
 from http_edge.requests import RequestContext
 from http_edge.strangers import Strangers
 from mcp_server import metadata
@@ -189,7 +190,7 @@ class Application:
             raise HTTPException(421)
 
     def _is_our_host(self, scope: Scope) -> bool:
-        return next((value for name, value in scope["headers"] if name == b"host"), b"") in self._hosts
+        return only(scope["headers"], b"host") in self._hosts
 
     async def _serve_anybody(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what needs no token, and addresses where nothing is.

@@ -13,6 +13,7 @@ from anyio import CapacityLimiter
 from cachetools import LRUCache
 
 from todo_core.boundary.authentication import Identity
+from todo_core.boundary.idempotency import Running
 from todo_core.boundary.limits import Limits
 from todo_core.boundary.paging import Cursors
 from todo_core.boundary.places import WRITING, Places
@@ -54,6 +55,8 @@ class Core:
     """Those of each person's requests."""
     writing: Places = field(default_factory=lambda: Places(WRITING))
     """Those of each person's writes, which have one of `places`, too."""
+    running: Running = field(default_factory=Running)
+    """The idempotency keys of running requests."""
     comparing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     """The thread that compares words: several would take turns with the event loop, which then waits for each."""
 

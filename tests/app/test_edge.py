@@ -502,6 +502,48 @@ async def test_what_is_no_http_is_a_400_problem(serving: Serving, said: bytes) -
             assert await wire.is_gone()
 
 
+@pytest.mark.parametrize(
+    ("codings", "status", "code"),
+    [
+        (["gzip, chunked"], 501, "coding_not_supported"),
+        (["gzip", "chunked"], 501, "coding_not_supported"),
+        (["chunked, chunked"], 400, "malformed_request"),
+        (["chunked", "chunked"], 400, "malformed_request"),
+        (["chunked,"], 400, "malformed_request"),
+        (["gzip"], 400, "malformed_request"),
+    ],
+)
+async def test_a_body_in_a_coding_that_we_do_not_take_is_refused_and_what_follows_is_no_request(
+    serving: Serving, codings: list[str], status: int, code: str
+) -> None:
+    body = b"d\r\n" + b'{"title":"a"}' + b"\r\n0\r\n\r\n"
+    head = post("/api/v1/todos", serving.token, *(f"Transfer-Encoding: {coding}" for coding in codings))
+    for sent in (head, head.replace(b"HTTP/1.1", b"HTTP/1.0")):
+        async with connected(port_of(serving)) as wire:
+            await wire.send(sent + body + get())
+            (await wire.answer()).problem(*((status, code) if sent is head else (400, "malformed_request")))
+            assert await wire.is_gone()
+
+
+async def test_an_address_in_the_place_of_a_path_is_of_the_host_that_is_named(serving: Serving) -> None:
+    async with connected(port_of(serving)) as wire:
+        for target, status in (
+            ("http://127.0.0.1:8000/healthz", 200),
+            ("HTTP://127.0.0.1:8000/healthz?a", 200),
+            ("http://127.0.0.1:8000", 404),
+        ):
+            await wire.send(get(target))
+            assert (await wire.answer()).status == status
+    for target in ("http://other.test/healthz", "http://127.0.0.1/healthz", "ftp://127.0.0.1:8000/healthz", "*"):
+        async with connected(port_of(serving)) as wire:
+            await wire.send(get(target))
+            (await wire.answer()).problem(400, "malformed_request")
+            assert await wire.is_gone()
+    async with connected(port_of(serving)) as wire:
+        await wire.send(get("127.0.0.1:8000").replace(b"GET", b"CONNECT", 1))
+        (await wire.answer()).problem(400, "malformed_request")
+
+
 async def test_the_problem_of_a_malformed_request_does_not_speak_of_its_body(serving: Serving) -> None:
     async with connected(port_of(serving)) as wire:
         await wire.send(b"nonsense\r\n\r\n")

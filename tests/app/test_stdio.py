@@ -81,7 +81,7 @@ class Wire:
         self.process.stdin.write((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n")
         self.process.stdin.flush()
 
-    def answer_to(self, number: int | None) -> dict[str, Any]:
+    def answer_to(self, number: int | str | None) -> dict[str, Any]:
         """The answer to a request, or to a line that is none; what comes before it must be protocol too."""
         assert self.process.stdout is not None
         while line := self.process.stdout.readline():
@@ -102,7 +102,10 @@ class Wire:
 
 
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
-BROKEN_LINES = [
+NO_IDS = (b"null", b"1.5", b"7.0", b"1e3", b"true", b"[]", b"[7]", b'{"a": 1}')
+CALL = b"""{"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params":
+ {"name": "add_todos", "arguments": {"todos": [{"title": "%b"}]}}}""".replace(b"\n", b"")
+BROKEN_LINES: list[tuple[bytes, int]] = [
     (b"", PARSE_ERROR),
     (b"this is not JSON", PARSE_ERROR),
     (b'{"jsonrpc": "2.0", "id": 7, "method"', PARSE_ERROR),
@@ -111,9 +114,11 @@ BROKEN_LINES = [
     (b"null", INVALID_REQUEST),
     (b"42", INVALID_REQUEST),
     (b'{"jsonrpc": "1.0", "id": 7, "method": "ping"}', INVALID_REQUEST),
-    (b'{"jsonrpc": "2.0", "id": {"a": 1}, "method": "ping"}', None),  # a notification, to the SDK: it has no id
+    *((b'{"jsonrpc": "2.0", "method": "ping", "id": %b}' % number, INVALID_REQUEST) for number in NO_IDS),
+    (b'{"jsonrpc": "2.0", "id": 7, "method": "ping", "id": null}', INVALID_REQUEST),
     (b'{"jsonrpc": "2.0", "id": 7, "method": 7}', INVALID_REQUEST),
     (b"\xff\xfe\x00", PARSE_ERROR),
+    *((CALL % text, PARSE_ERROR) for text in (b"a\xff", b"\xc3", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80")),
     (b'"' + b"x" * 300_000 + b'"', INVALID_REQUEST),
     (b"[" * 20_000, PARSE_ERROR),
 ]
@@ -122,7 +127,7 @@ BROKEN_LINES = [
 
 @pytest.mark.requirement("MC2")
 def test_broken_lines_are_answered_do_not_end_it_and_only_protocol_comes_out(shared: Program) -> None:
-    wire = Wire(shared)
+    wire = Wire(shared.configured(TODO_USER="breaker"))
     try:
         wire.send(BROKEN_LINES[1][0])  # before the first request, too
         assert wire.answer_to(None)["error"]["code"] == PARSE_ERROR
@@ -131,13 +136,16 @@ def test_broken_lines_are_answered_do_not_end_it_and_only_protocol_comes_out(sha
         wire.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
         for number, (line, code) in enumerate(BROKEN_LINES, 100):
             wire.send(line)
-            if code is not None:
-                told = wire.answer_to(None)
-                assert told["error"].keys() == {"code", "message"}
-                assert told["error"]["code"] == code
-                assert len(json.dumps(told)) < 200  # nothing of the line
+            told = wire.answer_to(None)
+            assert told["error"].keys() == {"code", "message"}
+            assert told["error"]["code"] == code
+            assert len(json.dumps(told)) < 200  # nothing of the line
             wire.send({"jsonrpc": "2.0", "id": number, "method": "tools/list"})
             assert len(wire.answer_to(number)["result"]["tools"]) == len(TOOLS)
+        wire.send({"jsonrpc": "2.0", "id": "s", "method": "tools/call", "params": {"name": "list_todos"}})
+        assert wire.answer_to("s")["result"]["structuredContent"]["todos"] == []  # nothing was stored
+        wire.send(CALL % "\ufffd".encode())  # which one may write
+        assert not wire.answer_to(7)["result"]["isError"]
     finally:
         ended, rest, stderr = wire.close()
 
@@ -146,7 +154,7 @@ def test_broken_lines_are_answered_do_not_end_it_and_only_protocol_comes_out(sha
     said, *logged = stderr.decode().splitlines(keepends=True)
     assert logs("".join(logged)) is not None
     name = urlsplit(shared.settings["TODO_DATABASE_URL"]).path.removeprefix("/")
-    assert said.startswith(f"todo-mcp: serving the todos of 'ann', in the database '{name}' on ")
+    assert said.startswith(f"todo-mcp: serving the todos of 'breaker', in the database '{name}' on ")
     assert "postgres:" not in said
     assert b"this is not JSON" not in stderr
 

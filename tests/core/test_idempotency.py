@@ -15,6 +15,7 @@ import pytest
 from tests.core.support import CoreOpener, add, as_operation, codes, everything_of, row_of, titles_of, told
 from todo_core.boundary.idempotency import fingerprint
 from todo_core.boundary.operation import Caller, Tx
+from todo_core.boundary.places import AT_ONCE, WAITING
 from todo_core.boundary.results import Changed, Done
 from todo_core.errors import Conflict, IdempotencyKeyReused, InvalidInput, NotFound, RequestInProgress
 from todo_core.models.todos import TodoCreate, TodoUpdate
@@ -212,6 +213,60 @@ async def test_a_request_that_is_still_running_is_told_so_and_not_made_to_wait(a
     assert refused.value.retry_after == 1
     assert_same_answer(await ann.once("key").perform(slow), answers[0])
     assert await titles_of(ann) == ["slow"]
+
+
+async def test_however_many_repeat_a_running_request_each_is_told_at_once(ann: Caller) -> None:
+    """Also where every place of the person's is taken, so that none is left to ask the database in."""
+    told: list[str] = []
+
+    async def slowly(_: Tx) -> Changed[Any]:
+        await release.wait()
+        return Changed([])
+
+    async def repeat() -> None:
+        with pytest.raises(RequestInProgress) as refused:
+            await ann.once("key").perform(slow)
+        told.append(refused.value.code)
+
+    slow, release = as_operation(slowly), anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ann.once("key").perform, slow)
+        for number in range(AT_ONCE):
+            tasks.start_soon(ann.once(f"another {number}").perform, slow)
+        await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(2):  # those that wait for a place wait for 5
+            async with anyio.create_task_group() as repeating:
+                for _ in range(2 * WAITING):
+                    repeating.start_soon(repeat)
+        release.set()
+
+    assert told == ["request_in_progress"] * 2 * WAITING
+    assert (await ann.once("key").perform(slow)).replayed
+
+
+async def test_of_requests_with_one_key_on_two_servers_at_once_one_happens(
+    ann: Caller, another_core: CoreOpener
+) -> None:
+    async with another_core() as other:
+        for key in ("a", "b", "c", "d"):
+            answers: list[Changed[Any]] = []
+            refused: list[str] = []
+
+            async def add_once(me: Caller, key: str) -> None:
+                try:
+                    answers.append(await me.once(key).perform(todos.add, [TodoCreate(title=key)]))  # noqa: B023
+                except RequestInProgress as running:
+                    refused.append(running.code)  # noqa: B023
+
+            async with anyio.create_task_group() as tasks:
+                for _ in range(4):
+                    for core in (ann.core, other):
+                        tasks.start_soon(add_once, replace(ann, core=core), key)
+
+            assert len(answers) + len(refused) == 8
+            assert [answer.replayed for answer in answers].count(False) == 1
+            assert len({answer.change_id for answer in answers}) == 1
+    assert await titles_of(ann) == ["a", "b", "c", "d"]
 
 
 async def test_after_a_day_the_key_is_free_for_any_request(ann: Caller, admin: asyncpg.Connection) -> None:

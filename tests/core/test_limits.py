@@ -24,13 +24,14 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from tests.app.program import free_port
-from tests.core.support import CoreOpener
+from tests.core.support import CoreOpener, connected, until
 from tests.redis import RedisServer, running_redis
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_core.boundary import counters
 from todo_core.boundary.counters import Budget, Window
 from todo_core.boundary.limits import RESTRAINT, Limits, TellBudget
 from todo_core.boundary.operation import Caller
+from todo_core.boundary.places import WAITING
 from todo_core.errors import TooManyRequests, Unauthenticated
 from todo_core.identity.api_tokens import digest, generate
 from todo_core.notations import parse_limit
@@ -547,6 +548,69 @@ async def test_callers_without_an_address_such_as_a_terminals_never_wait(another
         for _ in range(10):
             with pytest.raises(Unauthenticated):
                 await core.identity.authenticate("nonsense")
+
+
+WAIT_FOR_TOKENS = "SELECT count(*) FROM pg_locks WHERE relation = 'api_tokens'::regclass AND NOT granted"
+
+
+@pytest.mark.requirement("OP5", "OW6")
+async def test_a_wrong_token_that_comes_again_is_not_looked_up(
+    fresh_database_url: str, another_core: CoreOpener
+) -> None:
+    async with connected(fresh_database_url) as admin, another_core(fresh_database_url) as core:
+        me = Caller(core, await core.identity.local("ann"), "test")
+        unknown, revoked = generate(), await token_of(me)
+        await admin.execute("UPDATE api_tokens SET revoked_at = now()")
+        for token in (unknown, revoked):
+            with pytest.raises(Unauthenticated):
+                await core.identity.authenticate(token, "192.0.2.1")
+
+        async with admin.transaction():
+            await admin.execute("LOCK TABLE api_tokens")  # whoever asks waits
+            with anyio.fail_after(1):
+                for token in (unknown, revoked):
+                    with pytest.raises(Unauthenticated):
+                        await core.identity.authenticate(token, "192.0.2.2")
+
+
+@pytest.mark.requirement("OP5", "OW6")
+async def test_an_address_with_too_many_wrong_tokens_looks_up_one_new_one_at_a_time(
+    fresh_database_url: str, another_core: CoreOpener
+) -> None:
+    """However many it makes up: each has the right checksum. Good ones pass in their turn, known ones at once."""
+    told: list[str] = []
+
+    async def send(token: str, address: str) -> None:
+        try:
+            await core.identity.authenticate(token, address)
+            told.append("passed")
+        except (TooManyRequests, Unauthenticated) as refused:
+            told.append(refused.code)
+
+    async with (
+        connected(fresh_database_url) as admin,
+        another_core(fresh_database_url, login_limit="3/hour", rate_limit="off") as core,
+    ):
+        me = Caller(core, await core.identity.local("ann"), "test")
+        known, new, elsewhere = [await token_of(me) for _ in range(3)]
+        await send(known, "192.0.2.1")
+        for _ in range(3):
+            await send(generate(), "192.0.2.1")
+        core.identity.forget(await core.identity.authenticate(known))  # as it is after a minute
+        assert told == ["passed", *["unauthenticated"] * 3]
+
+        told.clear()
+        async with anyio.create_task_group() as tasks, admin.transaction():
+            await admin.execute("LOCK TABLE api_tokens")
+            for token in (*[generate() for _ in range(WAITING - 1)], new, *[generate() for _ in range(9)]):
+                tasks.start_soon(send, token, "192.0.2.1")
+            await until(admin, f"SELECT ({WAIT_FOR_TOKENS}) = 1")
+            await anyio.wait_all_tasks_blocked()
+            assert told == ["rate_limited"] * 8  # those for which no turn is left
+            tasks.start_soon(send, known, "192.0.2.1")
+            tasks.start_soon(send, elsewhere, "192.0.2.2")
+            await until(admin, f"SELECT ({WAIT_FOR_TOKENS}) = 3")
+    assert sorted(told) == ["passed"] * 3 + ["rate_limited"] * (8 + WAITING)
 
 
 # --- settings ----------------------------------------------------------------------------------

@@ -16,12 +16,13 @@ from tests.core.support import CoreOpener, add, as_operation, everything_of, on_
 from tests.support import token_of
 from todo_core.boundary.authentication import Principal
 from todo_core.boundary.counters import Budget
-from todo_core.boundary.operation import ATTEMPTS, OPERATIONS, Caller, Operation, Tx
+from todo_core.boundary.operation import OPERATIONS, Caller, Operation, Tx
 from todo_core.boundary.results import Changed, Done
 from todo_core.core import Core
 from todo_core.errors import Conflict, InsufficientScope, NotForApps, TodoError, TooManyRequests, Unauthenticated
 from todo_core.models.todos import Todo, TodoCreate, TodoFilter
 from todo_core.operations import todos, tokens
+from todo_core.storage.database import ATTEMPTS
 from todo_core.storage.statements import Statement, parameter
 from todo_core.text import json_text
 

@@ -759,3 +759,89 @@ async def test_the_command_line_has_one_account_of_its_own(core: Core, admin: as
     row = await admin.fetchrow("SELECT issuer, subject, role FROM users WHERE id = $1", operator.user_id)
     assert tuple(row) == (OPERATOR_ISSUER, "operator", "admin")
     assert LOCAL_ISSUER != OPERATOR_ISSUER
+
+
+@pytest.mark.requirement("LT3", "OW5")
+async def test_who_was_deleted_for_good_does_not_come_back_through_another_issuer(
+    ada: Caller, another_core: CoreOpener, sub: str
+) -> None:
+    """Neither one after another nor while they are deleted, on whatever server."""
+    outcome: list[str] = []
+
+    async def come_back(door: Core, issuer: str) -> None:
+        for _ in range(5):
+            try:
+                me = await enter(door, sub, issuer, name="Ann")
+                await titles_of(me)
+                outcome.append("in")
+            except (Suspended, Unauthenticated, Unavailable) as refused:
+                outcome.append(refused.code)
+
+    async with (
+        another_core(issuers=ISSUERS, deletion_is_final=True) as door,
+        another_core(issuers=ISSUERS, deletion_is_final=True) as other,
+    ):
+        me = await enter(door, sub)
+        async with anyio.create_task_group() as tasks:
+            for core in (door, other):
+                for issuer in (WEB, AGENT):
+                    tasks.start_soon(come_back, core, issuer)
+            tasks.start_soon(replace(ada, core=door).perform, accounts.delete, me.principal.user_id)
+        assert {*outcome} <= {"in", "suspended", "unauthenticated", "unavailable"}
+        for core in (door, other):
+            for issuer in (WEB, AGENT):
+                with pytest.raises(Suspended):
+                    await titles_of(await enter(core, sub, issuer))
+        assert (await enter(door, sub, OTHER)).principal.user_id != me.principal.user_id  # whose people are others
+
+
+# --- other transactions ------------------------------------------------------------------------
+
+_FAILING = """
+CREATE SEQUENCE tries MINVALUE -9 START 1;
+GRANT USAGE ON tries TO PUBLIC;
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('tries') <= 0 THEN RAISE EXCEPTION 'met another' USING ERRCODE = '{}'; END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER fail BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION fail();
+"""
+
+
+@pytest.mark.requirement("ID7", "OP5")
+async def test_a_sign_in_that_meets_another_transaction_is_tried_again(
+    fresh_database_url: str, another_core: CoreOpener, sub: str
+) -> None:
+    async with connected(fresh_database_url) as admin, another_core(fresh_database_url, issuers=ISSUERS) as door:
+
+        async def fails(times: int) -> None:
+            await admin.execute(f"SELECT setval('tries', {1 - times}, false)")
+
+        for state in ("40P01", "40001"):  # a deadlock, a failed serialization
+            await admin.execute(_FAILING.format(state))
+            await fails(2)
+            me = await enter(door, f"{sub}-{state}")  # who is new
+            await fails(2)
+            await enter(door, f"{sub}-{state}", name="Ann", email="ann@example.test")  # who has news
+            assert (await profile(me))["email"] == "ann@example.test"
+            await fails(3)
+            with pytest.raises(Unavailable):
+                await enter(door, f"{sub}-{state}-b")
+            await admin.execute("DROP FUNCTION fail CASCADE; DROP SEQUENCE tries")
+
+
+@pytest.mark.requirement("ID7")
+async def test_a_token_is_looked_up_again_where_a_migration_changed_a_type(
+    fresh_database_url: str, another_core: CoreOpener, sub: str
+) -> None:
+    async with connected(fresh_database_url) as admin, another_core(fresh_database_url, issuers=ISSUERS) as door:
+        me = await enter(door, sub)
+        token = await token_of(me)
+        for change in ("VARCHAR(200)", "TEXT"):
+            door.identity.forget((await by(door, token)).principal)
+            await enter(door, sub)
+            await admin.execute(f"ALTER TABLE users ALTER COLUMN role TYPE {change}")
+            await admin.execute(f"ALTER TABLE api_tokens ALTER COLUMN scopes TYPE {change}[]")
+            assert (await by(door, token)).principal.user_id == me.principal.user_id
+            assert (await enter(door, sub)).principal.user_id == me.principal.user_id

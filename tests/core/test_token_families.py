@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from tests.core.support import (
     SOMEBODY_WAITS_FOR_A_LOCK,
     CoreOpener,
+    codes,
     connected,
     everything_of,
     row_of,
@@ -302,3 +304,57 @@ async def test_a_token_of_somebody_else_is_no_maker(ann: Caller, bob: Caller, ad
             bob.principal.user_id,
             found,
         )
+
+
+async def test_of_rotations_and_revocations_at_once_on_two_servers_one_is_first(
+    ann: Caller, another_core: CoreOpener
+) -> None:
+    """At most one token works in the end: that of the one rotation, if no revocation came before."""
+    for _ in range(4):
+        row, _ = await make(ann)
+        secrets: list[str] = []
+        outcome: list[str] = []
+
+        async def rotate(me: Caller, old: int) -> None:
+            try:
+                secrets.append((await me.perform(tokens.rotate, old)).secret or "")  # noqa: B023  # of this round
+            except Conflict as refused:
+                outcome.append(refused.code)  # noqa: B023
+
+        async def revoke(me: Caller, old: int) -> None:
+            outcome.extend(codes(await me.perform(tokens.revoke, old)))  # noqa: B023
+
+        async with another_core() as other, anyio.create_task_group() as tasks:
+            for me in (ann, replace(ann, core=other)):
+                tasks.start_soon(rotate, me, row["id"])
+                tasks.start_soon(revoke, me, row["id"])
+                tasks.start_soon(rotate, me, row["id"])
+
+        assert len(secrets) == 1 - outcome.count("changed")
+        assert outcome.count("conflict") == 4 - len(secrets)
+        live = [token for token in await listed(ann) if token["id"] >= row["id"] and token["revoked_at"] is None]
+        assert len(live) == len(secrets)
+        for secret in secrets:
+            assert await works(await by(ann.core, secret))
+
+
+async def test_what_a_token_makes_while_it_is_revoked_does_not_outlive_it(
+    ann: Caller, another_core: CoreOpener
+) -> None:
+    for _ in range(4):
+        row, holder = await make(ann)
+        made: list[str] = []
+
+        async def go_on(me: Caller) -> None:
+            with suppress(Unauthenticated):
+                made.append((await me.perform(tokens.create, TokenCreate(name="made"))).secret or "")  # noqa: B023
+
+        async with another_core() as other, anyio.create_task_group() as tasks:
+            for core in (ann.core, other):
+                tasks.start_soon(go_on, replace(holder, core=core))
+                tasks.start_soon(ann.perform, tokens.revoke, row["id"])
+                tasks.start_soon(go_on, replace(holder, core=core))
+
+        for secret in made:
+            with pytest.raises(Unauthenticated):
+                await by(ann.core, secret)

@@ -173,3 +173,27 @@ async def test_what_is_refused_for_its_host_or_origin_is_not_echoed(
         response = await rpc(http, generation, "tools/list", headers=headers)
         assert response.status_code in (403, 421)
         assert MARKER.lower() not in response.text.lower() + str(response.headers).lower()
+
+
+@pytest.mark.requirement("MC4")
+async def test_a_request_whose_id_is_none_is_refused_and_no_notification(
+    http: httpx2.AsyncClient, generation: FaceName
+) -> None:
+    sent = (await rpc(http, generation, "tools/list")).request
+    headers = {name: value for name, value in sent.headers.items() if name != "content-length"}
+    for number in ("null", "1.5", "7.0", "true", "[7]", '{"a":1}', '7,"id":null', '7,"\\u0069d":null'):
+        for method in ("ping", "tools/list", "notifications/initialized"):
+            body = f'{{"jsonrpc":"2.0","method":"{method}","id":{number}}}'
+            answer = await http.post("/mcp", content=body, headers=headers | {"mcp-method": method})
+
+            told = answer.json()
+            assert (answer.status_code, told["id"], told["error"]["code"]) == (400, None, -32600), body
+            assert len(answer.content) < 200
+
+    for body, status in (
+        (b'{"jsonrpc":"2.0","method":"notifications/initialized"}', 202),
+        (b'{"jsonrpc":"2.0","id":"a","method":"ping"}', 200),
+    ):
+        method = json.loads(body)["method"]
+        sent = await http.post("/mcp", content=body, headers=headers | {"mcp-method": method})
+        assert sent.status_code == status or generation == "mcp-2026"  # which wants more of a request

@@ -18,6 +18,7 @@ import structlog
 from cachetools import TTLCache
 
 from todo_core.boundary.limits import Limits
+from todo_core.boundary.lookups import Lookups
 from todo_core.errors import InvalidInput, Suspended, Unauthenticated, Unavailable
 from todo_core.identity import api_tokens
 from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, UserRole
@@ -25,7 +26,7 @@ from todo_core.identity.jwts import MAX_SUBJECT_LENGTH, Claims, EndedError, Refu
 from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES, Scope
 from todo_core.queries import sign_in as queries
 from todo_core.settings import Settings
-from todo_core.storage.database import SIGN_IN_ROLE, Database
+from todo_core.storage.database import SIGN_IN_ROLE, Database, Row, retried
 
 CACHED_FOR: Final = 60.0
 """Seconds for which a verified token is cached."""
@@ -68,6 +69,7 @@ class Identity:
         self._verifier = Verifier(settings.trusted_issuers, clock)
         self._audiences = {"rest": frozenset(settings.rest_audience), "mcp": frozenset(settings.mcp_audience)}
         """By face, the audiences of which a JWT must have one there; none where any of its issuer's will do."""
+        self._lookups = Lookups(database, limits)
         self._principals: TTLCache[bytes, tuple[Principal, float]] = TTLCache(10_000, CACHED_FOR)
         """By SHA-256 of the token: the principal, and when the token expires, in seconds since the epoch."""
 
@@ -114,7 +116,8 @@ class Identity:
         if cached is not None and cached[1] > self._clock().timestamp():
             return cached[0]
         try:
-            principal, expires_at = await (self._token(token) if api_tokens.looks_like(token) else self._jwt(token))
+            is_api_token = api_tokens.looks_like(token)
+            principal, expires_at = await (self._token(token, address) if is_api_token else self._jwt(token))
         except RefusedError as reason:
             _log.info("token_refused", reason=str(reason))
             if not isinstance(reason, EndedError):
@@ -153,18 +156,12 @@ class Identity:
         user_id, _ = await self._sign_in(OPERATOR_ISSUER, "operator", role="admin")
         return Principal(user_id, frozenset(ALL_SCOPES))
 
-    async def _token(self, token: str) -> tuple[Principal, float]:
+    async def _token(self, token: str, address: str | None) -> tuple[Principal, float]:
         """Return the principal of an API token, never to expire in the cache: the database watches its expiry."""
         if not api_tokens.is_well_formed(token):
             raise RefusedError("api token with a wrong shape or checksum")
         digest = api_tokens.digest(token)
-        async with self._database.begin(read_only=True) as transaction:
-            await transaction.row(queries.SET_TOKEN, hash=digest)
-            row = await transaction.row(queries.FIND_TOKEN, hash=digest)
-        if row is None:
-            raise RefusedError("api token unknown")
-        if not row["is_live"]:
-            raise EndedError("api token revoked or expired")
+        row = await self._lookups.find(digest, address)
         if row["last_use_is_old"]:
             await self._renew_last_use(digest)
         return Principal(row["user_id"], frozenset(row["scopes"]), row["id"]), float("inf")
@@ -176,10 +173,14 @@ class Identity:
         """
         if not self._database.has_room_for_writes:
             return
-        with suppress(Unavailable):
+
+        async def renew() -> None:
             async with self._database.begin() as transaction:
                 await transaction.row(queries.SET_TOKEN, hash=digest)
                 await transaction.rows(queries.RENEW_LAST_USE, hash=digest)
+
+        with suppress(Unavailable):
+            await retried(renew)
 
     async def _jwt(self, token: str) -> tuple[Principal, float]:
         """Return the principal of a JWT, and when the JWT expires, in seconds since the epoch."""
@@ -220,11 +221,19 @@ class Identity:
         who = {"issuer": issuer, "subject": subject}
         told = {"role": role, "issued_at": issued_at, "ends_at": ends_at, "email": email, "name": name}
         # Most have been here and have no news; they wait for nobody's writes.
+        user = await retried(lambda: self._known(who, told))
+        if user is None or user["has_news"]:
+            user = await retried(lambda: self._renewed(who, told))
+        return user["id"], user["is_admin"]
+
+    async def _known(self, who: dict[str, Any], told: dict[str, Any]) -> Row | None:
+        """Return the user with that issuer and subject, if there is one, and whether what is told of them is new."""
         async with self._database.begin(role=SIGN_IN_ROLE, read_only=True) as transaction:
             await transaction.row(queries.SET_SUBJECT, **who)
-            user = await transaction.row(queries.FIND_USER, **who, **told)
-        if user is not None and not user["has_news"]:
-            return user["id"], user["is_admin"]
+            return await transaction.row(queries.FIND_USER, **who, **told)
+
+    async def _renewed(self, who: dict[str, Any], told: dict[str, Any]) -> Row:
+        """Return the user with that issuer and subject, made or renewed by what is told. Raises as `_sign_in` does."""
         async with self._database.begin(role=SIGN_IN_ROLE) as transaction:
             await transaction.row(queries.SET_SUBJECT, **who)
             user = await transaction.row(queries.FIND_USER, **who, **told)
@@ -234,13 +243,13 @@ class Identity:
                 zone = self._settings.time_zone
                 added = await transaction.row(queries.ADD_USER, **who, **told, time_zone=zone)
                 if added is not None:
-                    return added["id"], added["is_admin"]
+                    return added
                 user = await transaction.row(queries.FIND_USER, **who, **told)  # another transaction was faster
             if user is not None and user["has_news"]:
                 user = await transaction.row(queries.RENEW_USER, **who, **told)
             if user is None:  # deleted in this moment: whoever tries again begins anew, or is told why not
                 raise Unavailable
-        return user["id"], user["is_admin"]
+        return user
 
 
 def _told(claims: Claims) -> dict[str, Any]:

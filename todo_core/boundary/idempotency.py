@@ -9,7 +9,8 @@ and may be sent again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import orjson
@@ -25,6 +26,37 @@ from todo_core.text import json_text
 
 _BESIDE_TODOS: Final = ("subtasks_changed", "next")
 """Fields beside the row of a todo in stored answers without `beside`, which are older than it and gone after a day."""
+
+
+class Running:
+    """The keys of the requests that run, or wait, in this process. A second one is told so without waiting for a place.
+
+    Of requests in other processes the lock of the key tells (`claim`).
+    """
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._keys: set[tuple[int, str]] = set()
+        """Each with the id of the user whose it is."""
+
+    @contextmanager
+    def alone(self, user_id: int, key: str | None) -> Iterator[None]:
+        """Run the block as the only request under a person's key; as any request if there is no key.
+
+        Raises:
+            RequestInProgress: One is running.
+        """
+        if key is None:
+            yield
+            return
+        mine = (user_id, key)
+        if mine in self._keys:
+            raise RequestInProgress
+        self._keys.add(mine)
+        try:
+            yield
+        finally:
+            self._keys.remove(mine)
 
 
 def fingerprint(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:

@@ -112,11 +112,18 @@ class Limits:
         Raises:
             TooManyRequests: It has to wait.
         """
-        if self._login is None or address is None:
-            return
-        _, budget = await self._login.hit(network_of(address), 0)
-        if budget.remaining < 1:
+        if (budget := await self._login_budget(address)) is not None and budget.remaining < 1:
             raise TooManyRequests(budget.reset)
+
+    async def is_login_spent(self, address: str | None) -> bool:
+        """Return whether an address sent so many wrong tokens that it is told so for the next one."""
+        return (budget := await self._login_budget(address)) is not None and budget.remaining < 1
+
+    async def _login_budget(self, address: str | None) -> Budget | None:
+        if self._login is None or address is None:
+            return None
+        _, budget = await self._login.hit(network_of(address), 0)
+        return budget
 
     async def refused_login(self, address: str | None) -> None:
         """Count a wrong token of an address."""

@@ -1,8 +1,8 @@
 """The one boundary between a transport and an operation.
 
 An operation is a plain async function that takes a `Tx`. `Caller.perform` runs it; what is true
-of every operation happens there and nowhere else, in this order: rate limit, scope, a place
-of its user's, begin, idempotent replay, the operation, change record, the stored reply, commit. The commit
+of every operation happens there and nowhere else, in this order: rate limit, scope, no other request under its
+key, a place of its user's, begin, idempotent replay, the operation, change record, the stored reply, commit. The commit
 happens before the answer leaves.
 """
 
@@ -23,9 +23,9 @@ from todo_core.boundary.authentication import Principal
 from todo_core.boundary.limits import TellBudget
 from todo_core.boundary.recording import record
 from todo_core.boundary.results import Changed
-from todo_core.errors import Conflict, InsufficientScope, NotForApps, Suspended, TodoError, Unauthenticated, Unavailable
+from todo_core.errors import Conflict, InsufficientScope, NotForApps, Suspended, TodoError, Unauthenticated
 from todo_core.identity.scopes import Scope
-from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, RETRYABLE, Executor, Role, Row
+from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, Executor, Role, Row, retried
 from todo_core.storage.statements import Statement
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ SUSPENDED: Final = "TD403"
 NO_ADMIN: Final = "TD4AD"
 """SQLSTATEs that `require_active` raises."""
 
-ATTEMPTS: Final = 3
 _log = structlog.get_logger()
 
 
@@ -240,22 +239,18 @@ class Caller:
             raise InsufficientScope(operation.scope)
         if self.principal.is_delegated and not operation.for_apps:
             raise NotForApps
-        async with self.core.places.one_of(user_id):
-            for attempt in range(1, ATTEMPTS + 1):
+        key = None if self.dry_run else self.idempotency_key
+        with self.core.running.alone(user_id, key):
+            async with self.core.places.one_of(user_id):
                 try:
-                    answer = await self._attempt(operation, *args, **kwargs)
-                except RETRYABLE as error:
-                    if attempt == ATTEMPTS:
-                        raise Unavailable from error
+                    answer = await retried(lambda: self._attempt(operation, *args, **kwargs))
                 except asyncpg.PostgresError as error:
                     self._refuse(error.sqlstate)
                     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
                         raise Conflict from error
                     raise
-                else:
-                    self.core.activity.seen(user_id)
-                    return answer
-        raise AssertionError("unreachable")  # pragma: no cover
+        self.core.activity.seen(user_id)
+        return answer
 
     async def check(self) -> None:
         """Ask whether the caller may act at all, where no operation would.

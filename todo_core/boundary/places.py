@@ -18,7 +18,7 @@ AT_ONCE: Final = 4
 """Requests of a person that are inside at the same time: half of the connections of a pool of the usual size."""
 WRITING: Final = 2
 """Writes of a person that are inside at the same time. They commit one after another, so more would only keep
-connections from others; the second is there to be told at once that the first has its idempotency key."""
+connections from others; the second is there to be told at once that another process runs its idempotency key."""
 WAITING: Final = 32
 """Requests of a person that wait for a place. A page that sends 8 at once is far from it."""
 PATIENCE: Final = 5.0
@@ -30,7 +30,10 @@ _RETRY_AFTER: Final = 1
 
 
 class Places:
-    """The places of every person in one process. Nothing is kept of a person who has no request inside."""
+    """The places of every person in one process. Nothing is kept of a person who has no request inside.
+
+    A person is named by an id; what else is to be kept from crowding, such as an address, by a text.
+    """
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         """Begin with nobody inside.
@@ -39,16 +42,16 @@ class Places:
             at_once: How many requests of a person can be inside.
         """
         self._at_once = at_once
-        self._inside: dict[int, int] = {}
+        self._inside: dict[int | str, int] = {}
         """By user id, how many requests are inside."""
-        self._queues: dict[int, deque[asyncio.Future[None]]] = {}
+        self._queues: dict[int | str, deque[asyncio.Future[None]]] = {}
         """By user id, the requests that wait, the first come first. Where one waits, every place is taken."""
 
     def __len__(self) -> int:
         """Return how many people have a request inside."""
         return len(self._inside)
 
-    def one_of(self, user_id: int) -> Place:
+    def one_of(self, user_id: int | str) -> Place:
         """Return a place of a person, which `async with` takes and gives up.
 
         Raises:
@@ -56,7 +59,7 @@ class Places:
         """
         return Place(self, user_id)
 
-    def take(self, user_id: int) -> bool:
+    def take(self, user_id: int | str) -> bool:
         """Take a place that is free, and return True; False where there is none."""
         inside = self._inside.get(user_id, 0)
         if inside >= self._at_once:
@@ -64,7 +67,7 @@ class Places:
         self._inside[user_id] = inside + 1
         return True
 
-    async def wait(self, user_id: int) -> None:
+    async def wait(self, user_id: int | str) -> None:
         """Wait until somebody gives up a place, which is then this request's.
 
         Raises:
@@ -84,7 +87,7 @@ class Places:
                 raise TooManyRequests(_RETRY_AFTER, _CROWDED) from None
             raise
 
-    def leave(self, user_id: int) -> None:
+    def leave(self, user_id: int | str) -> None:
         """Give up a place: to whoever of the same person has waited longest, if anybody waits."""
         if (turn := self._next(user_id)) is not None:
             turn.set_result(None)
@@ -95,7 +98,7 @@ class Places:
         else:
             del self._inside[user_id]
 
-    def _give_up(self, user_id: int, turn: asyncio.Future[None]) -> None:
+    def _give_up(self, user_id: int | str, turn: asyncio.Future[None]) -> None:
         """Wait no longer. A place that was given in the same moment goes on to the next."""
         if turn.done() and not turn.cancelled():
             self.leave(user_id)
@@ -105,7 +108,7 @@ class Places:
             if not queue:
                 del self._queues[user_id]
 
-    def _next(self, user_id: int) -> asyncio.Future[None] | None:
+    def _next(self, user_id: int | str) -> asyncio.Future[None] | None:
         """Return the turn of the request that has waited longest and still waits; None where nobody does."""
         queue = self._queues.get(user_id)
         while queue:
@@ -122,7 +125,7 @@ class Place:
 
     __slots__ = ("_places", "_user_id")
 
-    def __init__(self, places: Places, user_id: int) -> None:
+    def __init__(self, places: Places, user_id: int | str) -> None:
         self._places = places
         self._user_id = user_id
 

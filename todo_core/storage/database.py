@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import anyio
 import asyncpg
@@ -39,6 +39,9 @@ Role = Literal["todo_app", "todo_janitor", "todo_admin", "todo_sign_in"]
 RETRYABLE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 """Errors after which the same transaction may succeed: it met another one, or (the last) a migration."""
 
+ATTEMPTS: Final = 3
+"""How often a transaction is tried that ends with one of these."""
+
 BEHIND_A_POOLER: Final = "TODO_DATABASE_POOLER must be on: a pooler stands before the database"
 """Message of the ConfigurationError for a pooler that was not declared."""
 
@@ -54,8 +57,24 @@ _OF_A_STATEMENT: Final = 0.5
 _EXPIRE_EVERY: Final = 1.0
 """Seconds between two times that a refused write has every connection made anew."""
 
+Result = TypeVar("Result")
 Row = asyncpg.Record
 Connection = asyncpg.pool.PoolConnectionProxy
+
+
+async def retried(transaction: Callable[[], Awaitable[Result]]) -> Result:
+    """Run a transaction, again if it ends with one of `RETRYABLE`, and return what it returns.
+
+    Raises:
+        Unavailable: It ended so each time.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return await transaction()
+        except RETRYABLE as error:
+            if attempt == ATTEMPTS:
+                raise Unavailable from error
+    raise AssertionError("unreachable")  # pragma: no cover
 
 
 class Executor(ABC):
