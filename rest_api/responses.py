@@ -65,7 +65,7 @@ class UndoneRead(ChangedRead[Shape], Generic[Shape]):
     """What an undo did: one result for each row that it put back, as many as a page can have."""
 
     more_results: Annotated[
-        int, Field(description="How many rows more were put back; `GET /changes/{change_id}` has all.")
+        int, Field(description="How many rows more were put back; `GET /changes/{change_id}` has them.")
     ]
 
 

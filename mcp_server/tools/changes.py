@@ -40,8 +40,9 @@ def _short(change: dict[str, Any]) -> dict[str, Any]:
     short["at"] = change["at"][:19] + "Z"
     entries = change["entries"]
     short["rows"] = [_difference(entry) for entry in entries[:_MOST_ROWS]]
-    if len(entries) > _MOST_ROWS:
-        short["more_rows"] = len(entries) - _MOST_ROWS
+    more = len(entries[_MOST_ROWS:]) + change["more_entries"]
+    if more:
+        short["more_rows"] = more
     return {name: value for name, value in short.items() if value is not None}
 
 

@@ -12,7 +12,7 @@ from rest_api import responses
 from rest_api.caller import Me, MeOnce
 from rest_api.declaring import Routes
 from rest_api.responses import FeedRead, UndoneRead
-from todo_core.models.changes import ChangeFilter, ChangeId, ChangeRead
+from todo_core.models.changes import ChangeFilter, ChangeId, ChangePart, ChangeRead
 from todo_core.models.lists import ListRead
 from todo_core.models.tags import TagRead
 from todo_core.models.todos import TodoWritten
@@ -30,8 +30,8 @@ async def list_changes(me: Me, query: Annotated[ChangeFilter, Query()]) -> Respo
 
 
 @routes.expose(changes.get, "GET", "/{change_id}", shape=ChangeRead, summary="Read a change")
-async def get_change(me: Me, change_id: PathId) -> Response:
-    return Response((await me.perform(changes.get, change_id)).json, media_type=responses.JSON)
+async def get_change(me: Me, change_id: PathId, query: Annotated[ChangePart, Query()]) -> Response:
+    return Response((await me.perform(changes.get, change_id, query.after)).json, media_type=responses.JSON)
 
 
 @routes.expose(

@@ -72,6 +72,8 @@ async def test_a_change_is_recorded_with_who_when_how_before_and_after(ann: Call
         "undoes": None,
         "undone_by": None,
         "entries": [{"entity": "todo", "id": second["id"], "before": second, "after": row_itself(told(changed)[0])}],
+        "more_entries": 0,
+        "next_entry": None,
     }
 
 
@@ -99,19 +101,32 @@ async def test_a_page_ends_where_its_changes_touched_many_rows_and_nothing_is_mi
     assert [row["id"] for row in orjson.loads(few.json)] == ids[::-1][:2]
 
 
-@pytest.mark.requirement("SA4")
-async def test_a_change_is_on_a_page_whole_however_many_rows_it_touched(ann: Caller) -> None:
+@pytest.mark.requirement("SA4", "OW6")
+async def test_of_a_change_of_very_many_rows_a_page_has_the_first_and_by_itself_it_comes_in_parts(ann: Caller) -> None:
     listed = row_of(await ann.perform(lists.add, [ListCreate(name="large")]))["id"]
     for _ in range(12):
         await ann.perform(todos.add, [TodoCreate(title="a", list_id=listed)] * 50)
     before = await ann.perform(changes.list_, ChangeFilter(limit=1))
     deleted = await ann.perform(lists.delete, [listed], ListRemoval(todos="trash"))
     await add(ann, "after")
+    assert deleted.change_id is not None
 
     page = await ann.perform(changes.list_, ChangeFilter(since=int(before.next_cursor or 0)))
+    parts = [await change_of(ann, deleted.change_id)]
+    while (after := parts[-1]["next_entry"]) is not None:
+        parts.append(orjson.loads((await ann.perform(changes.get, deleted.change_id, after)).json))
+    latest = orjson.loads((await ann.perform(changes.list_, ChangeFilter(limit=5))).json)
 
-    (large,) = orjson.loads(page.json)
-    assert (large["id"], len(large["entries"]), page.has_more) == (deleted.change_id, 601, True)
+    large, _ = orjson.loads(page.json)
+    assert (large["id"], page.has_more) == (deleted.change_id, False)
+    assert (len(large["entries"]), large["more_entries"], large["next_entry"]) == (100, 501, 100)
+    assert [(len(part["entries"]), part["more_entries"]) for part in parts] == [(500, 101), (101, 0)]
+    rows = [(entry["entity"], entry["id"]) for part in parts for entry in part["entries"]]
+    assert len({*rows}) == len(rows) == 601
+    assert large["entries"] == parts[0]["entries"][:100]
+    assert len(latest) == 5  # a large one leaves room to others
+    beyond = orjson.loads((await ann.perform(changes.get, deleted.change_id, 700)).json)
+    assert (beyond["entries"], beyond["more_entries"], beyond["next_entry"]) == ([], 0, None)
 
 
 @pytest.mark.requirement("SA2")
@@ -165,7 +180,11 @@ async def test_a_change_of_more_rows_than_one_statement_takes_is_recorded_in_ord
 
     deleted = await ann.perform(lists.delete, [listed], ListRemoval(todos="trash"))
 
-    entries = (await change_of(ann, deleted.change_id))["entries"]
+    assert deleted.change_id is not None
+    parts = [await change_of(ann, deleted.change_id)]
+    while (after := parts[-1]["next_entry"]) is not None:
+        parts.append(orjson.loads((await ann.perform(changes.get, deleted.change_id, after)).json))
+    entries = [entry for part in parts for entry in part["entries"]]
     assert [entry["entity"] for entry in entries].count("todo") == 2 * CHUNK + 1
     assert len({entry["id"] for entry in entries if entry["entity"] == "todo"}) == 2 * CHUNK + 1
     numbers = await admin.fetchval(

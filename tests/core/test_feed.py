@@ -117,6 +117,47 @@ async def test_pages_and_cursors_are_those_of_what_is_shown(ann: Caller) -> None
     assert [change["id"] for change in await feed(reader)] == shown[::-1]
 
 
+@pytest.mark.requirement("OW6")
+async def test_a_follower_goes_on_behind_very_many_changes_that_it_may_not_see(
+    ann: Caller, admin: asyncpg.Connection
+) -> None:
+    async def hide(count: int) -> int:
+        made: int = await admin.fetchval(
+            """
+            WITH made AS (
+                INSERT INTO changes (user_id, operation, via)
+                SELECT $1, 'tokens.create', 'test' FROM generate_series(1, $2) RETURNING id
+            ), rows AS (
+                INSERT INTO change_entries (user_id, change_id, number, entity, entity_id, after)
+                SELECT $1, id, 1, 'token', 1, '{}' FROM made
+            )
+            SELECT max(id) FROM made
+            """,
+            ann.principal.user_id,
+            count,
+        )
+        return made
+
+    async def page(since: int) -> tuple[int, str | None]:
+        found = await reader.perform(changes.list_, ChangeFilter(since=since, limit=2))
+        assert not found.has_more
+        return len(orjson.loads(found.json)), found.next_cursor
+
+    reader = narrowed(ann, "todos:read")
+    await add(ann, "a")
+    (shown,) = await feed(reader)
+    await hide(queries.HIDDEN - 1)
+    assert await page(0) == (1, str(shown["id"]))
+    assert await page(shown["id"]) == (0, str(shown["id"]))
+    newest = await hide(1)
+    assert await page(0) == (1, str(newest))
+    assert await page(shown["id"]) == (0, str(newest))
+    assert await page(newest) == (0, str(newest))
+
+    await add(ann, "b")
+    assert (await page(newest))[0] == 1
+
+
 async def test_who_may_see_nothing_of_a_record_finds_it_empty(ann: Caller) -> None:
     await ann.perform(tokens.create, TokenCreate(name="hidden"))
 

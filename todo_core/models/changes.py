@@ -112,6 +112,14 @@ class ChangeFilter(Input):
     limit: Annotated[Limit, Field(description="How many, 1–200.")] = 50
 
 
+class ChangePart(Input):
+    """Which part of a change that touched very many rows."""
+
+    after: Annotated[
+        int, Field(ge=0, le=2**31 - 1, description="`next_entry` of the part before; left out: the first part.")
+    ] = 0
+
+
 class ChangeEntry(Output):
     """One row that a change touched."""
 
@@ -132,4 +140,8 @@ class ChangeRead(Output):
     token_id: Annotated[int | None, Field(description="Which API token, if one was used.")]
     undoes: Annotated[int | None, Field(description="The change that this one reverted.")]
     undone_by: Annotated[int | None, Field(description="The change that reverted this one.")]
-    entries: Annotated[list[ChangeEntry], Field(description="Every row it touched.")]
+    entries: Annotated[list[ChangeEntry], Field(description="The rows it touched, or a part of them.")]
+    more_entries: Annotated[int, Field(description="How many rows follow these.")]
+    next_entry: Annotated[
+        int | None, Field(description="The `after` of the next part, at `GET /changes/{change_id}`; null at the end.")
+    ]

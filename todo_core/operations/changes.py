@@ -33,13 +33,18 @@ async def list_(tx: Tx, query: ChangeFilter) -> Feed[ChangeRead]:
         newest = await tx.value(queries.NEWEST, shown=shown)
         raise HistoryDeleted(max(newest or 0, row["deleted_through"]))
     last = row["last"] if row["last"] is not None else query.since
+    if query.since is not None and not row["more"] and row["behind_hidden"] is not None:
+        last = row["behind_hidden"]
     return Feed(row["rows"], query.limit, row["more"], None if last is None else str(last))
 
 
 @operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
-async def get(tx: Tx, change_id: int) -> Found[ChangeRead]:
-    """Read one change, with every row it touched before and after that your scopes cover."""
-    row = await tx.row(queries.ONE, id=change_id, shown=shown_to(tx.caller))
+async def get(tx: Tx, change_id: int, after: int = 0) -> Found[ChangeRead]:
+    """Read one change, with the rows it touched before and after that your scopes cover.
+
+    Of one that touched very many it has a part, and `next_entry`, which leads to the next part.
+    """
+    row = await tx.row(queries.ONE, id=change_id, after=after, shown=shown_to(tx.caller))
     if row is None:
         raise await _absent(tx, change_id)
     return Found(row["row"])
@@ -61,7 +66,7 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     if not entries:
         raise await _absent(tx, change_id)
     is_possible, shown = can_revert(entries), shown_to(tx.caller)
-    if not is_possible and not await tx.rows(queries.ONE, id=change_id, shown=shown):
+    if not is_possible and not await tx.rows(queries.ONE, id=change_id, after=0, shown=shown):
         raise await _absent(tx, change_id)
     require_scopes(tx, entries)
     if (undone_by := entries.undone_by) is not None:

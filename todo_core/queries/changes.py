@@ -38,6 +38,13 @@ _id = parameter("id", BigInteger())
 
 FULL: Final = 500
 """Rows that the changes of a page have touched together when no further change gets onto it."""
+ON_PAGE: Final = 100
+"""Rows of one change that a page of changes shows, and counts."""
+AT_ONCE: Final = 500
+"""Rows of a change that are read at once where it is read alone."""
+HIDDEN: Final = 100
+"""Changes in a row of which a follower may see nothing when it is told to go on behind them, so that it does not read
+them again and again. Fewer are not told of."""
 LOOK_BACK: Final = 100
 """How many later changes of a row are looked at for the one that keeps an undo from it."""
 
@@ -102,14 +109,25 @@ def _shows_something(change: Any) -> ColumnElement[bool]:
     return seen.offset(literal_column("0")).correlate(change).exists()
 
 
+_FIRST: ColumnElement[int] = literal_column("0")
 _ENTRY = json_object(ChangeEntry, _row.c, id=_row.c.entity_id)
 
 
-def _read(change: FromClause) -> ColumnElement[Any]:
-    """Return the JSON of a change of the enclosing query, as `ChangeRead`."""
+def _read(
+    change: FromClause, last: ColumnElement[int], most: int, after: ColumnElement[int] = _FIRST
+) -> ColumnElement[Any]:
+    """Return the JSON of a change of the enclosing query, as `ChangeRead`.
+
+    Args:
+        change: The change.
+        last: The number of its last entry.
+        most: How many of its entries are looked at.
+        after: The number of the entry before them.
+    """
+    until = after + literal_column(str(most))
     entries = (
         select(func.coalesce(func.json_agg(aggregate_order_by(_ENTRY, _row.c.number)), literal_column("'[]'::json")))
-        .where(*_of(change, _row), _is_shown(_row))
+        .where(*_of(change, _row), _row.c.number > after, _row.c.number <= until, _is_shown(_row))
         .correlate(change)
         .scalar_subquery()
     )
@@ -119,13 +137,25 @@ def _read(change: FromClause) -> ColumnElement[Any]:
         .correlate(change)
         .scalar_subquery()
     )
-    return json_object(ChangeRead, change.c, undone_by=undone_by, operation=_operation(change), entries=entries)
+    return json_object(
+        ChangeRead,
+        change.c,
+        undone_by=undone_by,
+        operation=_operation(change),
+        entries=entries,
+        more_entries=func.greatest(last - until, literal_column("0")),
+        next_entry=case((last > until, until)),
+    )
+
+
+def _last_entry(change: FromClause) -> ColumnElement[int]:
+    """Return how many entries a change has. They are numbered from 1 on, so nobody looks at the others."""
+    last = select(func.max(_row.c.number)).where(*_of(change, _row)).correlate(change).scalar_subquery()
+    return func.coalesce(last, literal_column("0"))
 
 
 def _page(newest_first: bool) -> Statement:
-    # A change has entries from 1 on, so the last one's number is found without a look at the others.
-    last = select(func.max(_row.c.number)).where(*_of(_change, _row)).correlate(_change).scalar_subquery()
-    wanted = select(_change, func.coalesce(last, literal_column("0")).label("entries"))
+    wanted = select(_change, _last_entry(_change).label("entries"))
     wanted = wanted.where(mine(Change), _shows_something(_change))
     if newest_first:
         wanted = wanted.order_by(_change.c.id.desc())
@@ -134,15 +164,18 @@ def _page(newest_first: bool) -> Statement:
     wanted_page = wanted.limit(parameter("limit", Integer())).subquery("wanted")
     order = wanted_page.c.id.desc() if newest_first else wanted_page.c.id
     # Before its entries are read, a change is left out whose place on the page others have taken.
-    already = func.sum(wanted_page.c.entries).over(order_by=order) - wanted_page.c.entries
+    shown = func.least(wanted_page.c.entries, literal_column(str(ON_PAGE)))
+    already = func.sum(shown).over(order_by=order) - shown
     counted = select(wanted_page, already.label("already")).subquery("counted")
-    rows = select(_read(counted).label("row"), counted.c.id.label("id"))
+    rows = select(_read(counted, counted.c.entries, ON_PAGE).label("row"), counted.c.id.label("id"))
     page = rows.where(counted.c.already < literal_column(str(FULL))).subquery("page")
     beyond = _change.alias("beyond")
     is_beyond = beyond.c.id < func.min(page.c.id) if newest_first else beyond.c.id > func.max(page.c.id)
     more: Select[Any] = select(literal_column("1")).where(mine(beyond), is_beyond, _shows_something(beyond))
+    told = [] if newest_first else [_behind_hidden(page).label("behind_hidden")]
     return Statement(
         select(
+            *told,
             func.coalesce(
                 func.json_agg(aggregate_order_by(page.c.row, page.c.id.desc() if newest_first else page.c.id)),
                 literal_column("'[]'::json"),
@@ -154,8 +187,19 @@ def _page(newest_first: bool) -> Statement:
     )
 
 
+def _behind_hidden(page: Any) -> ColumnElement[int]:
+    """Return the user's newest change if `HIDDEN` changes follow a page, or `since` where it is empty; else null."""
+    hidden = _change.alias("hidden")
+    start = func.coalesce(func.max(page.c.id), parameter("since", BigInteger()))
+    following = select(hidden.c.id).where(mine(hidden), hidden.c.id > start).order_by(hidden.c.id)
+    nth = following.offset(literal_column(str(HIDDEN - 1))).limit(literal_column("1")).correlate(page)
+    newest = select(func.max(hidden.c.id)).where(mine(hidden))
+    return case((nth.exists(), newest.scalar_subquery()))
+
+
 LATEST = _page(newest_first=True)
-"""Read the latest changes, newest first, at most `limit` of them, and fewer where they touched `FULL` rows.
+"""Read the latest changes, newest first, at most `limit` of them, and fewer where they touched `FULL` rows, of each
+change `ON_PAGE` at most.
 
 Reads `pk_changes`, `pk_change_entries` and `uq_changes_undoes`. `shown`: the kinds of rows that the caller may see,
 among them perhaps the caller's own account alone; a change of other rows is left out. Columns: `rows`, a JSON array of
@@ -165,7 +209,8 @@ that the purge deleted, 0 if none.
 
 SINCE = _page(newest_first=False)
 """Read the changes after the change `since` in the order of commits, at most `limit`, as in `LATEST`. `shown` and the
-columns are as there; `more` tells whether there are later ones."""
+columns are as there; `more` tells whether there are later ones. `behind_hidden`: the user's newest change, if many
+follow the page; where there is no `more`, these are changes of which the caller may see nothing."""
 
 NEWEST = Statement(
     select(_change.c.id)
@@ -176,9 +221,14 @@ NEWEST = Statement(
 """Read the id of the latest change of which the caller may see something; no row if there is none. `shown`: as in
 `LATEST`. Reads `pk_changes` and `pk_change_entries`."""
 
-ONE = Statement(select(_read(_change).label("row")).where(mine(Change), _change.c.id == _id, _shows_something(_change)))
-"""Read the change with an `id`, as `ChangeRead`, if the caller may see something of it. `shown`: as in `LATEST`. Reads
-`pk_changes`, `pk_change_entries` and `uq_changes_undoes`."""
+ONE = Statement(
+    select(_read(_change, _last_entry(_change), AT_ONCE, parameter("after", Integer())).label("row")).where(
+        mine(Change), _change.c.id == _id, _shows_something(_change)
+    )
+)
+"""Read the change with an `id`, as `ChangeRead`, if the caller may see something of it, with the first `AT_ONCE` of its
+entries whose number is above `after`. `shown`: as in `LATEST`. Reads `pk_changes`, `pk_change_entries` and
+`uq_changes_undoes`."""
 
 _touching = (
     select(_change.c.id, _change.c.undoes)

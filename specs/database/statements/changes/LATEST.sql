@@ -1,4 +1,5 @@
--- Read the latest changes, newest first, at most `limit` of them, and fewer where they touched `FULL` rows.
+-- Read the latest changes, newest first, at most `limit` of them, and fewer where they touched `FULL` rows, of each
+-- change `ON_PAGE` at most.
 --
 -- Reads `pk_changes`, `pk_change_entries` and `uq_changes_undoes`. `shown`: the kinds of rows that the caller may see,
 -- among them perhaps the caller's own account alone; a change of other rows is left out. Columns: `rows`, a JSON array of
@@ -145,6 +146,8 @@ FROM (
                         WHERE
                             change_entries.user_id = counted.user_id
                             AND change_entries.change_id = counted.id
+                            AND change_entries.number > 0
+                            AND change_entries.number <= 0 + 100
                             AND (
                                 change_entries.entity = ANY ($2::TEXT[])
                                     AND (
@@ -166,7 +169,9 @@ FROM (
                                     AND change_entries.entity_id = $1::BIGINT
                                     AND 'own account' = ANY ($2::TEXT[])
                             )
-                    ) AS entries
+                    ) AS entries,
+                    greatest(counted.entries - (0 + 100), 0) AS more_entries,
+                    CASE WHEN (counted.entries > 0 + 100) THEN 0 + 100 END AS next_entry
             ) AS shaped
         ) AS row,
         counted.id AS id
@@ -181,7 +186,9 @@ FROM (
             wanted.token_id AS token_id,
             wanted.undoes AS undoes,
             wanted.entries AS entries,
-            sum(wanted.entries) OVER (ORDER BY wanted.id DESC) - wanted.entries AS already
+            sum(least(wanted.entries, 100)) OVER (ORDER BY wanted.id DESC) - least(
+                wanted.entries, 100
+            ) AS already
         FROM (
             SELECT
                 changes.user_id AS user_id,

@@ -1,10 +1,12 @@
--- Read the change with an `id`, as `ChangeRead`, if the caller may see something of it. `shown`: as in `LATEST`. Reads
--- `pk_changes`, `pk_change_entries` and `uq_changes_undoes`.
+-- Read the change with an `id`, as `ChangeRead`, if the caller may see something of it, with the first `AT_ONCE` of its
+-- entries whose number is above `after`. `shown`: as in `LATEST`. Reads `pk_changes`, `pk_change_entries` and
+-- `uq_changes_undoes`.
 --
 -- Parameters:
---   $1 shown text[]
---   $2 user_id bigint
---   $3 id bigint
+--   $1 after integer
+--   $2 shown text[]
+--   $3 user_id bigint
+--   $4 id bigint
 --
 -- Columns:
 --   row json
@@ -93,11 +95,13 @@ SELECT (
                 WHERE
                     change_entries.user_id = changes.user_id
                     AND change_entries.change_id = changes.id
+                    AND change_entries.number > $1::INTEGER
+                    AND change_entries.number <= $1::INTEGER + 500
                     AND (
-                        change_entries.entity = ANY ($1::TEXT[])
+                        change_entries.entity = ANY ($2::TEXT[])
                             AND (
                                 change_entries.entity != 'account'
-                                OR change_entries.entity_id = $2::BIGINT
+                                OR change_entries.entity_id = $3::BIGINT
                                 OR (
                                     SELECT admin.role = 'admin'
                                     AND (
@@ -107,20 +111,48 @@ SELECT (
                                         )
                                     ) AS anon_1
                                     FROM users AS admin
-                                    WHERE admin.id = $2::BIGINT
+                                    WHERE admin.id = $3::BIGINT
                                 )
                             )
                         OR change_entries.entity = 'account'
-                            AND change_entries.entity_id = $2::BIGINT
-                            AND 'own account' = ANY ($1::TEXT[])
+                            AND change_entries.entity_id = $3::BIGINT
+                            AND 'own account' = ANY ($2::TEXT[])
                     )
-            ) AS entries
+            ) AS entries,
+            greatest(
+                coalesce(
+                    (
+                        SELECT max(change_entries.number) AS max_1
+                        FROM change_entries
+                        WHERE
+                            change_entries.user_id = changes.user_id
+                            AND change_entries.change_id = changes.id
+                    ),
+                    0
+                ) - ($1::INTEGER + 500),
+                0
+            ) AS more_entries,
+            CASE
+                WHEN (
+                    coalesce(
+                        (
+                            SELECT max(change_entries.number) AS max_1
+                            FROM change_entries
+                            WHERE
+                                change_entries.user_id = changes.user_id
+                                AND change_entries.change_id = changes.id
+                        ),
+                        0
+                    ) > $1::INTEGER + 500
+                )
+                THEN $1::INTEGER + 500
+            END AS next_entry
     ) AS shaped
 ) AS row
 FROM changes
 WHERE
-    changes.user_id = $2::BIGINT
-    AND changes.id = $3::BIGINT
+    changes.user_id = $3::BIGINT
+    AND changes.id = $4::BIGINT
     AND (
         EXISTS (
             SELECT 1
@@ -129,10 +161,10 @@ WHERE
                 touched.user_id = changes.user_id
                 AND touched.change_id = changes.id
                 AND (
-                    touched.entity = ANY ($1::TEXT[])
+                    touched.entity = ANY ($2::TEXT[])
                         AND (
                             touched.entity != 'account'
-                            OR touched.entity_id = $2::BIGINT
+                            OR touched.entity_id = $3::BIGINT
                             OR (
                                 SELECT admin.role = 'admin'
                                 AND (
@@ -142,12 +174,12 @@ WHERE
                                     )
                                 ) AS anon_1
                                 FROM users AS admin
-                                WHERE admin.id = $2::BIGINT
+                                WHERE admin.id = $3::BIGINT
                             )
                         )
                     OR touched.entity = 'account'
-                        AND touched.entity_id = $2::BIGINT
-                        AND 'own account' = ANY ($1::TEXT[])
+                        AND touched.entity_id = $3::BIGINT
+                        AND 'own account' = ANY ($2::TEXT[])
                 )
             LIMIT ALL
             OFFSET 0

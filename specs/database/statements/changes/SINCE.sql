@@ -1,19 +1,36 @@
 -- Read the changes after the change `since` in the order of commits, at most `limit`, as in `LATEST`. `shown` and the
--- columns are as there; `more` tells whether there are later ones.
+-- columns are as there; `more` tells whether there are later ones. `behind_hidden`: the user's newest change, if many
+-- follow the page; where there is no `more`, these are changes of which the caller may see nothing.
 --
 -- Parameters:
 --   $1 user_id bigint
---   $2 shown text[]
---   $3 since bigint
+--   $2 since bigint
+--   $3 shown text[]
 --   $4 limit integer
 --
 -- Columns:
+--   behind_hidden bigint
 --   rows json
 --   last bigint
 --   more boolean
 --   deleted_through bigint
 
 SELECT
+    CASE
+        WHEN (
+            EXISTS (
+                SELECT hidden.id
+                FROM changes AS hidden
+                WHERE hidden.user_id = $1::BIGINT AND hidden.id > coalesce(max(page.id), $2::BIGINT)
+                ORDER BY hidden.id
+                LIMIT 1
+                OFFSET 99
+            )
+        )
+        THEN (
+            SELECT max(hidden.id) AS max_1 FROM changes AS hidden WHERE hidden.user_id = $1::BIGINT
+        )
+    END AS behind_hidden,
     coalesce(json_agg(page.row ORDER BY page.id), '[]'::json) AS rows,
     max(page.id) AS last,
     EXISTS (
@@ -30,7 +47,7 @@ SELECT
                         touched.user_id = beyond.user_id
                         AND touched.change_id = beyond.id
                         AND (
-                            touched.entity = ANY ($2::TEXT[])
+                            touched.entity = ANY ($3::TEXT[])
                                 AND (
                                     touched.entity != 'account'
                                     OR touched.entity_id = $1::BIGINT
@@ -48,7 +65,7 @@ SELECT
                                 )
                             OR touched.entity = 'account'
                                 AND touched.entity_id = $1::BIGINT
-                                AND 'own account' = ANY ($2::TEXT[])
+                                AND 'own account' = ANY ($3::TEXT[])
                         )
                     LIMIT ALL
                     OFFSET 0
@@ -142,8 +159,10 @@ FROM (
                         WHERE
                             change_entries.user_id = counted.user_id
                             AND change_entries.change_id = counted.id
+                            AND change_entries.number > 0
+                            AND change_entries.number <= 0 + 100
                             AND (
-                                change_entries.entity = ANY ($2::TEXT[])
+                                change_entries.entity = ANY ($3::TEXT[])
                                     AND (
                                         change_entries.entity != 'account'
                                         OR change_entries.entity_id = $1::BIGINT
@@ -161,9 +180,11 @@ FROM (
                                     )
                                 OR change_entries.entity = 'account'
                                     AND change_entries.entity_id = $1::BIGINT
-                                    AND 'own account' = ANY ($2::TEXT[])
+                                    AND 'own account' = ANY ($3::TEXT[])
                             )
-                    ) AS entries
+                    ) AS entries,
+                    greatest(counted.entries - (0 + 100), 0) AS more_entries,
+                    CASE WHEN (counted.entries > 0 + 100) THEN 0 + 100 END AS next_entry
             ) AS shaped
         ) AS row,
         counted.id AS id
@@ -178,7 +199,9 @@ FROM (
             wanted.token_id AS token_id,
             wanted.undoes AS undoes,
             wanted.entries AS entries,
-            sum(wanted.entries) OVER (ORDER BY wanted.id) - wanted.entries AS already
+            sum(least(wanted.entries, 100)) OVER (ORDER BY wanted.id) - least(
+                wanted.entries, 100
+            ) AS already
         FROM (
             SELECT
                 changes.user_id AS user_id,
@@ -191,7 +214,7 @@ FROM (
                 changes.undoes AS undoes,
                 coalesce(
                     (
-                        SELECT max(change_entries.number) AS max_1
+                        SELECT max(change_entries.number) AS max_2
                         FROM change_entries
                         WHERE
                             change_entries.user_id = changes.user_id
@@ -210,7 +233,7 @@ FROM (
                             touched.user_id = changes.user_id
                             AND touched.change_id = changes.id
                             AND (
-                                touched.entity = ANY ($2::TEXT[])
+                                touched.entity = ANY ($3::TEXT[])
                                     AND (
                                         touched.entity != 'account'
                                         OR touched.entity_id = $1::BIGINT
@@ -228,13 +251,13 @@ FROM (
                                     )
                                 OR touched.entity = 'account'
                                     AND touched.entity_id = $1::BIGINT
-                                    AND 'own account' = ANY ($2::TEXT[])
+                                    AND 'own account' = ANY ($3::TEXT[])
                             )
                         LIMIT ALL
                         OFFSET 0
                     )
                 )
-                AND changes.id > $3::BIGINT
+                AND changes.id > $2::BIGINT
             ORDER BY changes.id
             LIMIT $4::INTEGER
         ) AS wanted
