@@ -22,7 +22,12 @@ def first_by_default(rows: Iterable[tuple[Any, ...]], count: int) -> list[Any]:
 
 
 def crossed(**axes: Mapping[str, Any] | Iterable[Any]) -> pytest.MarkDecorator:
-    """Parametrize a test with every combination of the axes' values.
+    """Parametrize a test with every combination of the axes' values, as `combinations` has them."""
+    return pytest.mark.parametrize(*combinations(**axes))
+
+
+def combinations(**axes: Mapping[str, Any] | Iterable[Any]) -> tuple[list[str], list[Any]]:
+    """Return the axes' names and every combination of their values, for a parametrization or a table.
 
     By default each value of the longest axis meets one of each other axis, which take turns, so that every value of
     every axis runs; all other combinations are exhaustive.
@@ -40,5 +45,4 @@ def crossed(**axes: Mapping[str, Any] | Iterable[Any]) -> pytest.MarkDecorator:
         names, values = zip(*(line[place] for place, line in zip(places, lines, strict=True)), strict=True)
         return pytest.param(*values, id="-".join(names), marks=() if is_default else pytest.mark.exhaustive)
 
-    rows = [row(places) for places in product(*(range(len(line)) for line in lines))]
-    return pytest.mark.parametrize(tuple(axes), rows)
+    return [*axes], [row(places) for places in product(*(range(len(line)) for line in lines))]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.faces import Face, FaceName, Json, RefusedError
+from tests.tables import each
 
 
 def rows(change: Json) -> list[tuple[int, Json | None, Json]]:
@@ -151,7 +152,7 @@ async def test_without_since_the_latest_come_first(me: Face) -> None:
 
 
 @pytest.mark.requirement("SA4")
-@pytest.mark.parametrize("wanted", [{"since": -1}, {"since": 2**63}, {"limit": 0}, {"limit": 201}, {"until": 3}])
+@each("wanted", [{"since": -1}, {"since": 2**63}, {"limit": 0}, {"limit": 201}, {"until": 3}])
 async def test_a_wrong_wish_is_refused_by_name(me: Face, wanted: Json) -> None:
     with pytest.raises(RefusedError) as refused:
         await me.changes(**wanted)

@@ -16,6 +16,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.databases import drop_database, with_database
+from tests.exhaustive import crossed
 from tests.faces import ADDRESS, FACES, FaceName, call, http_client, refused
 from tests.support import MovableClock, token_of
 from todo_app.application import Application, build
@@ -213,8 +214,7 @@ async def token(ground: Ground) -> str:
 
 
 @pytest.mark.requirement("OP8", "OP4")
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
+@crossed(state=STATES, face=FACES)
 async def test_a_fault_of_the_database_is_retryable_and_logged_in_one_line(
     state: State, face: FaceName, ground: Ground, token: str
 ) -> None:

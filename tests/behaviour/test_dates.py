@@ -10,6 +10,7 @@ from tests.behaviour import support
 from tests.behaviour.clock import ZONE, due_in
 from tests.behaviour.rows import item_of, todo_of
 from tests.faces import Face, Json, RefusedError
+from tests.tables import each
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("TD10")
@@ -211,7 +212,7 @@ async def test_overdue_is_what_is_open_and_past_its_due(me: Face) -> None:
 
 
 @pytest.mark.requirement("TD3")
-@pytest.mark.parametrize("bound", ["due_after", "due_before", "created_after", "updated_before", "completed_after"])
+@each("bound", ["due_after", "due_before", "created_after", "updated_before", "completed_after"])
 async def test_a_bound_that_is_not_certain_is_refused(me: Face, bound: str) -> None:
     with pytest.raises(RefusedError) as refused:
         await me.list(**{bound: "at 5"})

@@ -9,6 +9,7 @@ import pytest
 
 from tests.behaviour import support
 from tests.faces import Face, RefusedError
+from tests.tables import each
 
 pytestmark = pytest.mark.requirement("TD3")
 
@@ -124,7 +125,7 @@ async def test_the_week_of_a_bound_is_that_of_the_profile(me: Face) -> None:
         await me.delete(todo)
 
 
-@pytest.mark.parametrize("moment", ["2026-13-01T00:00:00Z", "2026-02-30", "sometime", "0001-01-01"])
+@each("moment", ["2026-13-01T00:00:00Z", "2026-02-30", "sometime", "0001-01-01"])
 async def test_a_moment_that_is_none_is_refused_by_name(me: Face, moment: str) -> None:
     with pytest.raises(RefusedError) as refused:
         await me.list(created_after=moment)
@@ -149,7 +150,7 @@ async def test_filters_together_all_have_to_match_and_the_total_counts_only_thos
     assert listed.total == 1
 
 
-@pytest.mark.parametrize(
+@each(
     ("wanted", "field", "allowed"),
     [
         ({"status": "late"}, "status", ["open", "done", "all", "trashed"]),

@@ -28,9 +28,10 @@ from tests.behaviour.hostile_tokens import (
     trusted,
 )
 from tests.core.support import on_the_wire
-from tests.exhaustive import crossed
+from tests.exhaustive import combinations
 from tests.faces import ADDRESS, FACES, FaceName, http_client, rpc
 from tests.keys import KeyServer, key_set, outside, page
+from tests.tables import each
 from todo_app.application import Application, build
 from todo_core.settings import Settings
 
@@ -87,7 +88,7 @@ def seen_by_caller(response: httpx2.Response) -> tuple[object, ...]:
     return response.status_code, response.content, headers
 
 
-@crossed(case=HOSTILE, face=FACES)
+@each(*combinations(case=HOSTILE, face=FACES))
 async def test_a_hostile_token_is_refused_like_garbage_and_leaves_no_trace(
     case: Case, face: FaceName, world: World
 ) -> None:
@@ -118,7 +119,7 @@ async def test_a_hostile_token_is_refused_like_garbage_and_leaves_no_trace(
     }
 
 
-@crossed(make=GOOD, face=FACES)
+@each(*combinations(make=GOOD, face=FACES))
 async def test_a_good_token_is_accepted_however_it_is_written(make: Make, face: FaceName, world: World) -> None:
     with outside() as touched:
         statuses = {algorithm: (await world.send(face, make(kit))).status_code for algorithm, kit in world.kits.items()}

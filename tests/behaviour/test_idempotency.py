@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.faces import Face, RefusedError, Written
+from tests.tables import each
 
 pytestmark = pytest.mark.requirement("SA1")
 
@@ -89,7 +90,7 @@ async def test_two_users_may_use_the_same_key(me: Face, other: Face) -> None:
     assert mine.ids != theirs.ids
 
 
-@pytest.mark.parametrize("key", ["", "k" * 256, "with space", "ümlaut", "tab\t"])
+@each("key", ["", "k" * 256, "with space", "ümlaut", "tab\t"])
 async def test_what_is_no_key_is_refused_by_name(me: Face, key: str) -> None:
     with pytest.raises((RefusedError, UnicodeEncodeError)) as refused:
         await me.add({"title": "x"}, key=key)

@@ -7,6 +7,7 @@ import pytest
 from tests.behaviour.rows import todo_of
 from tests.behaviour.support import titles
 from tests.faces import Face, Json, McpFace, RefusedError, RestFace
+from tests.tables import each
 from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("TD12")
@@ -166,7 +167,7 @@ ODD = [
 ODD += ["\u200b", "🙂", "a\u0301", "\u200f", "-" * 200, "x" * 200, "1/2", "mail@example.test", "https://a.test/b?c=d"]
 
 
-@pytest.mark.parametrize("text", ODD)
+@each("text", ODD)
 async def test_odd_words_are_no_error(me: Face, text: str) -> None:
     await me.add({"title": "milk"})
 
@@ -181,7 +182,7 @@ async def test_what_was_written_is_found_by_the_same_words(me: Face, text: str) 
     assert await titles(me, text) == [f"see {text}"]
 
 
-@pytest.mark.parametrize("text", ["", "   ", "x" * 201, "a\x00b", "\u202e"])
+@each("text", ["", "   ", "x" * 201, "a\x00b", "\u202e"])
 async def test_a_search_without_words_or_with_too_many_is_refused(me: Face, text: str) -> None:
     with pytest.raises(RefusedError) as refused:
         await me.list(text=text)

@@ -11,7 +11,8 @@ import httpx2
 import jwt
 import pytest
 
-from tests.faces import FaceName, Json, call, http_client, rpc, turned_away
+from tests.exhaustive import crossed
+from tests.faces import FACES, FaceName, Json, call, http_client, rpc, turned_away
 from tests.rest.problems import problem
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_app.application import Application
@@ -43,14 +44,11 @@ def _over(name: FaceName, ask: str) -> Ask:
     return lambda http: OVER_MCP[ask](http, name)
 
 
-EVERY_WAY = pytest.mark.parametrize(
-    "ask",
-    [
-        *(pytest.param(_over("rest", ask), id=f"rest-{ask}") for ask in OVER_REST),
-        *(pytest.param(_over("mcp-2026", ask), id=f"mcp-2026-{ask}") for ask in OVER_MCP),
-        *(pytest.param(_over("mcp-2025", ask), id=f"mcp-2025-{ask}") for ask in OVER_MCP),
-    ],
-)
+WAYS: Final = {
+    f"{name}-{ask}": _over(name, ask) for name in FACES for ask in (OVER_REST if name == "rest" else OVER_MCP)
+}
+EVERY_WAY = pytest.mark.parametrize("ask", WAYS.values(), ids=WAYS)
+EVERY_WAY_OF_HERS = crossed(ask=WAYS, kind=["API token", "JWT"])
 
 
 def refusal(response: httpx2.Response, status: int, code: str) -> Json:
@@ -64,10 +62,10 @@ def jwt_of(subject: str) -> str:
     return jwt.encode({"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "exp": until}, JWT_SECRET, "HS256")
 
 
-@pytest.fixture(params=["API token", "JWT"])
-async def her(request: pytest.FixtureRequest, app: Application, ann: Caller) -> AsyncIterator[httpx2.AsyncClient]:
+@pytest.fixture
+async def her(kind: str, app: Application, ann: Caller) -> AsyncIterator[httpx2.AsyncClient]:
     """The client of somebody whose token has just been used."""
-    token = await token_of(ann) if request.param == "API token" else jwt_of(f"user-{uuid4().hex}")
+    token = await token_of(ann) if kind == "API token" else jwt_of(f"user-{uuid4().hex}")
     async with http_client(app, token) as http:
         assert (await http.get("/api/v1/todos")).status_code == 200
         yield http
@@ -78,7 +76,7 @@ async def user_id(her: httpx2.AsyncClient) -> int:
     return found
 
 
-@EVERY_WAY
+@EVERY_WAY_OF_HERS
 async def test_a_suspended_user_is_403_at_once_and_writes_nothing(
     her: httpx2.AsyncClient, ada: Caller, ask: Ask
 ) -> None:
@@ -94,7 +92,7 @@ async def test_a_suspended_user_is_403_at_once_and_writes_nothing(
     assert (await her.get("/api/v1/todos", params={"status": "all"})).json()["total"] == 0
 
 
-@EVERY_WAY
+@EVERY_WAY_OF_HERS
 async def test_a_reactivated_user_goes_on_with_the_same_token(her: httpx2.AsyncClient, ada: Caller, ask: Ask) -> None:
     suspended = await user_id(her)
     await ada.perform(accounts.suspend, suspended)
@@ -105,7 +103,7 @@ async def test_a_reactivated_user_goes_on_with_the_same_token(her: httpx2.AsyncC
     assert (await ask(her)).status_code in (200, 201)
 
 
-@EVERY_WAY
+@EVERY_WAY_OF_HERS
 @pytest.mark.requirement("ID7")
 async def test_the_token_of_a_deleted_user_is_401_at_once(her: httpx2.AsyncClient, ada: Caller, ask: Ask) -> None:
     await ada.perform(accounts.delete, await user_id(her))
@@ -131,7 +129,7 @@ async def test_a_token_that_was_just_revoked_is_401_at_once(app: Application, an
     assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
 
 
-@EVERY_WAY
+@EVERY_WAY_OF_HERS
 async def test_nobody_else_is_suspended_or_deleted_with_them(
     app: Application, her: httpx2.AsyncClient, bob: Caller, ada: Caller, ask: Ask
 ) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 
 from tests.faces import Face, Json
+from tests.tables import each
 
 
 async def only(me: Face) -> Json:
@@ -44,7 +45,7 @@ async def test_the_server_sets_id_times_and_version(me: Face) -> None:
 
 
 @pytest.mark.requirement("TD1")
-@pytest.mark.parametrize("field", ["id", "version", "created_at", "completed_at", "user_id", "is_completed"])
+@each("field", ["id", "version", "created_at", "completed_at", "user_id", "is_completed"])
 async def test_what_the_server_sets_cannot_be_sent(me: Face, field: str) -> None:
     written = await me.add({"title": "x", field: 1})
 
@@ -53,7 +54,7 @@ async def test_what_the_server_sets_cannot_be_sent(me: Face, field: str) -> None
 
 
 @pytest.mark.requirement("TD1")
-@pytest.mark.parametrize(
+@each(
     ("todo", "field"),
     [
         ({}, "title"),

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.faces import PROFILE, Face, FaceName, Json, Profile, RefusedError
+from tests.tables import each
 
 pytestmark = pytest.mark.requirement("LT3")
 
@@ -109,7 +110,7 @@ async def test_a_todo_done_now_was_done_today_in_every_zone(me: Face) -> None:
         assert (await me.overview())["completed_today"] == 1
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "value"),
     [
         ("display_name", ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -47,11 +48,10 @@ def suite_files() -> list[Path]:
     return sorted((ROOT / "tests").rglob("test_*.py"))
 
 
-def proofs_in(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """The tests of a file, those of its classes too."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-            yield node
+@cache
+def proofs_in(path: Path) -> list[str]:
+    """The names of a file's tests, those of its classes too."""
+    return re.findall(r"^ *(?:async )?def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def name_of(path: Path) -> str:

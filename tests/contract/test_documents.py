@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from tests.contract import markdown
 from tests.contract.project import ROOT, SPECS, name_of
+from tests.tables import each
 from todo_app.cli import app as command_line
 from todo_core.boundary.operation import OPERATIONS
 
@@ -31,7 +32,7 @@ def test_the_page_is_there(name: str) -> None:
 
 
 @pytest.mark.requirement("WR3")
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@each("page", PAGES, ids=name_of)
 def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     links = [link for link in _LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
 
@@ -65,7 +66,7 @@ def test_the_readme_names_every_tool_and_no_other() -> None:
 
 
 @pytest.mark.requirement("WR3", "MC1")
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@each("page", PAGES, ids=name_of)
 def test_every_page_counts_the_tools_as_the_readme_lists_them(page: Path) -> None:
     counted = {int(number) for number in re.findall(r"\b(\d+) tools\b", page.read_text(encoding="utf-8"))}
 
@@ -79,7 +80,7 @@ def test_decisions_are_numbered_without_a_gap() -> None:
 
 
 @pytest.mark.requirement("WR2")
-@pytest.mark.parametrize("page", DECISIONS, ids=name_of)
+@each("page", DECISIONS, ids=name_of)
 def test_every_decision_tells_status_context_decision_and_consequences(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
 

@@ -37,13 +37,14 @@ _PATH: Final = re.compile(rf"(?<![\w/.:<-])(?:{'|'.join(map(re.escape, FOLDERS))
 _DECISIONS: Final = re.compile(r"\bdecisions?((?:(?:,| and)? \d+)+)", re.IGNORECASE)
 _MODULE: Final = re.compile(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)")
 _PROMISE: Final = re.compile(r"\(([A-Z]{2}\d{1,2})\)")
+_REFERENCES: Final = (_PATH, PROOF, _DECISIONS, _MODULE, _PROMISE, re.compile("§"))
 
 
 def prose(path: Path) -> str:
     """Return a text; of a Python file its comments and docstrings, a paragraph each."""
     text = path.read_text(encoding="utf-8")
-    if path.suffix != ".py":
-        return text
+    if path.suffix != ".py" or not any(reference.search(text) for reference in _REFERENCES):
+        return text  # of what refers to nothing no part does, and to take it apart is most of the work
     comments = [
         token.string for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type == tokenize.COMMENT
     ]
@@ -59,7 +60,7 @@ def missing(text: str) -> Iterator[str]:
     """Find each reference of a text that leads nowhere."""
     yield from (path for path in _PATH.findall(text) if not any(ROOT.glob(path.rstrip("."))))
     for file, name in PROOF.findall(text):
-        if (ROOT / file).is_file() and name not in {proof.name for proof in proofs_in(ROOT / file)}:
+        if (ROOT / file).is_file() and name not in proofs_in(ROOT / file):
             yield f"{file}::{name}"
     for numbers in _DECISIONS.findall(text):
         for number in re.findall(r"\d+", numbers):

@@ -20,7 +20,7 @@ REQUIREMENTS: Final[dict[str, dict[str, Any]]] = tomllib.loads(
 def markers(module: ast.Module) -> Iterator[tuple[str, int]]:
     """Each id that a file's markers name, with its line; whichever tests were selected."""
     for node in ast.walk(module):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.requirement":
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "requirement":
             for argument in node.args:
                 assert isinstance(argument, ast.Constant), f"write the ids out: {ast.unparse(node)}"
                 yield str(argument.value), node.lineno

@@ -18,6 +18,7 @@ from tests.contract import markdown
 from tests.contract.test_rest_endpoints import COMMON, ENDPOINTS, declared
 from tests.faces import http_client
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
+from tests.tables import each
 from todo_app.application import Application
 from todo_core.boundary.operation import Caller
 
@@ -302,17 +303,12 @@ def validator(openapi: dict[str, Any], schema: dict[str, Any]) -> Draft202012Val
     return Draft202012Validator({**schema, "components": openapi["components"]}, format_checker=FORMATS)
 
 
-@pytest.fixture(params=ENDPOINTS)
-def section(request: pytest.FixtureRequest) -> str:
-    """A written endpoint."""
-    return ENDPOINTS[request.param]
-
-
 def test_every_operation_is_driven(openapi: dict[str, Any]) -> None:
     assert PREPARED.keys() == {declared(openapi, section)["operationId"] for section in ENDPOINTS.values()}
 
 
 @pytest.mark.requirement("RS4", "WR1")
+@pytest.mark.parametrize("section", ENDPOINTS.values(), ids=ENDPOINTS)
 async def test_every_answer_has_the_declared_shape_and_headers(
     app: Application, ada: Caller, openapi: dict[str, Any], section: str
 ) -> None:
@@ -354,6 +350,7 @@ async def test_undoing_a_change_of_the_profile_answers_as_declared(
 
 
 @pytest.mark.requirement("RS3", "RS4", "ID7")
+@each("section", ENDPOINTS.values(), ids=ENDPOINTS)
 async def test_every_endpoint_that_needs_a_token_refuses_without_one_as_declared(
     app: Application, openapi: dict[str, Any], section: str
 ) -> None:

@@ -17,6 +17,7 @@ from rest_api.refusals import Problem
 from tests.contract import markdown, shapes
 from tests.contract.project import SPECS, name_of, proofs_in, suite_files
 from tests.faces import ADDRESS
+from tests.tables import each
 from todo_app.application import build
 from todo_core.boundary.operation import OPERATIONS
 from todo_core.errors import ConfirmationRequired, Forbidden, TodoError
@@ -28,6 +29,8 @@ TEXT: Final = (SPECS / "api" / "rest-endpoints.md").read_text(encoding="utf-8")
 ENDPOINTS: Final = {title: body for title, body in markdown.sections(TEXT, 2).items() if "**Method**" in body}
 COMMON: Final = markdown.sections(markdown.sections(TEXT, 2)["Common to all"], 3)
 SHAPES: Final = markdown.sections(markdown.sections(TEXT, 2)["Shapes"], 3)
+
+EVERY_ENDPOINT: Final = each("section", ENDPOINTS.values(), ids=ENDPOINTS)
 
 Operation = dict[str, Any]
 
@@ -53,12 +56,6 @@ def routes(found: list[BaseRoute], prefix: str = "") -> Iterator[str]:
             assert isinstance(route, Route)
             for method in (route.methods or {"POST"}) - {"HEAD"}:
                 yield f"{method} {prefix}{route.path_format}"
-
-
-@pytest.fixture(params=ENDPOINTS)
-def section(request: pytest.FixtureRequest) -> str:
-    """A written endpoint."""
-    return ENDPOINTS[request.param]
 
 
 def test_every_route_is_written_down_and_no_other(openapi: dict[str, Any]) -> None:
@@ -94,6 +91,7 @@ def test_the_titles_are_those_of_openapi(openapi: dict[str, Any]) -> None:
 
 
 @pytest.mark.requirement("ID4")
+@EVERY_ENDPOINT
 def test_every_endpoint_names_the_scope_of_its_operation(section: str) -> None:
     method, path = address(section)
     written = markdown.value(section, "Authentication")
@@ -108,12 +106,14 @@ def test_every_endpoint_names_the_scope_of_its_operation(section: str) -> None:
         assert written == "None"
 
 
+@EVERY_ENDPOINT
 def test_authentication_is_what_openapi_says(openapi: dict[str, Any], section: str) -> None:
     needed = "security" in declared(openapi, section)
 
     assert needed == (markdown.value(section, "Authentication") != "None")
 
 
+@EVERY_ENDPOINT
 def test_every_status_is_written_down_and_no_other(openapi: dict[str, Any], section: str) -> None:
     written = re.findall(r"^- \*\*(?:Success|Not Modified) \((\d+)\)", section, re.MULTILINE)
     written += re.findall(r"^  - (\d+): ", markdown.following(section, "Errors"), re.MULTILINE)
@@ -122,6 +122,7 @@ def test_every_status_is_written_down_and_no_other(openapi: dict[str, Any], sect
 
 
 @pytest.mark.requirement("RS3")
+@EVERY_ENDPOINT
 def test_every_error_has_the_codes_that_openapi_names(openapi: dict[str, Any], section: str) -> None:
     errors = re.findall(r"^  - (\d+): (.*)$", markdown.following(section, "Errors"), re.MULTILINE)
     known: dict[str, set[str]] = {}
@@ -172,6 +173,7 @@ def _family(kind: type[TodoError]) -> list[type[TodoError]]:
     return [kind, *(member for child in kind.__subclasses__() for member in _family(child))]
 
 
+@EVERY_ENDPOINT
 def test_every_header_is_written_down_and_no_other(openapi: dict[str, Any], section: str) -> None:
     operation = declared(openapi, section)
     written = {name.lower() for name in markdown.codes(markdown.following(section, "Headers").split("\n- ")[0])}
@@ -188,7 +190,8 @@ def test_every_header_is_written_down_and_no_other(openapi: dict[str, Any], sect
             assert row["Meaning"] == one["description"]
 
 
-@pytest.mark.parametrize(("place", "name"), [("path", "Path Parameters"), ("query", "Query Parameters")])
+@each(("place", "name"), [("path", "Path Parameters"), ("query", "Query Parameters")])
+@EVERY_ENDPOINT
 def test_every_parameter_is_written_down_as_it_is(openapi: dict[str, Any], section: str, place: str, name: str) -> None:
     written = [
         (markdown.code(row["Name"]), row["Type"], row["Description"])
@@ -208,6 +211,7 @@ def parameter_words(one: dict[str, Any]) -> str:
     return words.replace(" or null", "")
 
 
+@EVERY_ENDPOINT
 def test_every_field_of_the_body_is_written_down_as_it_is(openapi: dict[str, Any], section: str) -> None:
     operation = declared(openapi, section)
     written = markdown.blocks(markdown.following(section, "Body Schema"))
@@ -219,6 +223,7 @@ def test_every_field_of_the_body_is_written_down_as_it_is(openapi: dict[str, Any
     assert written in outlines(openapi, schema, incoming=True)
 
 
+@EVERY_ENDPOINT
 def test_every_field_of_the_answer_is_written_down_as_it_is(openapi: dict[str, Any], section: str) -> None:
     responses = declared(openapi, section)["responses"]
     (status,) = [status for status in responses if status.startswith("2")]
@@ -240,7 +245,7 @@ def outlines(openapi: dict[str, Any], schema: dict[str, Any], *, incoming: bool)
     ]
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@each("name", SHAPES)
 def test_every_shape_is_written_down_as_it_is(openapi: dict[str, Any], name: str) -> None:
     definitions = openapi["components"]["schemas"]
     schema = definitions[name]
@@ -255,6 +260,7 @@ def test_the_shape_of_a_problem_is_the_one_that_errors_have(openapi: dict[str, A
     assert openapi["components"]["schemas"]["Problem"]["properties"].keys() == Problem.model_fields.keys()
 
 
+@EVERY_ENDPOINT
 def test_every_section_of_the_format_is_there(section: str) -> None:
     assert markdown.value(section, "User Ownership")
     assert list(markdown.sections(section, 3)) == ["Request", "Response", "Business Rules", "Test Cases"]
@@ -264,9 +270,10 @@ def test_every_section_of_the_format_is_there(section: str) -> None:
 @pytest.fixture(scope="module")
 def existing() -> set[str]:
     """The tests that there are, by file and name."""
-    return {f"{name_of(path)}::{test.name}" for path in suite_files() for test in proofs_in(path)}
+    return {f"{name_of(path)}::{name}" for path in suite_files() for name in proofs_in(path)}
 
 
+@EVERY_ENDPOINT
 def test_every_acceptance_criterion_names_a_test_that_exists(section: str, existing: set[str]) -> None:
     criteria = re.findall(r"^- (.*)$", markdown.sections(section, 3)["Test Cases"], re.MULTILINE)
 

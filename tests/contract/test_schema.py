@@ -11,6 +11,7 @@ import pytest
 
 from tests.contract import markdown
 from tests.contract.project import SPECS, name_of, product_files
+from tests.tables import each
 from todo_core.models import METADATA
 from todo_core.storage import locks
 
@@ -21,6 +22,7 @@ SECTIONS: Final = markdown.sections(TEXT, 2)
 TABLES: Final = {
     markdown.code(markdown.value(body, "Table")): body for body in SECTIONS.values() if "**Table**" in body
 }
+EVERY_TABLE: Final = each("table", TABLES)
 PARTS: Final = ["Fields", "Relationships", "Indexes", "Constraints", "Policies", "Grants", "Migration Notes"]
 
 _COMMANDS: Final = {b"*": "all", b"r": "SELECT", b"a": "INSERT", b"w": "UPDATE", b"d": "DELETE"}
@@ -32,13 +34,6 @@ async def catalogue(database_url: str) -> AsyncIterator[asyncpg.Connection[Any]]
     connection = await asyncpg.connect(database_url)
     yield connection
     await connection.close()
-
-
-@pytest.fixture(params=TABLES)
-def table(request: pytest.FixtureRequest) -> str:
-    """A written table."""
-    found: str = request.param
-    return found
 
 
 def part(table: str, title: str) -> str:
@@ -63,11 +58,13 @@ async def test_every_table_is_written_down_and_no_other(catalogue: asyncpg.Conne
     assert METADATA.tables.keys() == TABLES.keys() - {"alembic_version"}
 
 
+@EVERY_TABLE
 def test_every_part_of_the_format_is_there(table: str) -> None:
     assert markdown.value(TABLES[table], "Ownership")
     assert list(markdown.sections(TABLES[table], 3)) == PARTS
 
 
+@EVERY_TABLE
 async def test_every_field_is_written_down_as_it_is(catalogue: asyncpg.Connection[Any], table: str) -> None:
     rows = await catalogue.fetch(
         """
@@ -109,6 +106,7 @@ async def test_every_field_is_written_down_as_it_is(catalogue: asyncpg.Connectio
     assert written == found
 
 
+@EVERY_TABLE
 async def test_every_constraint_is_written_down_and_no_other(catalogue: asyncpg.Connection[Any], table: str) -> None:
     rows = await catalogue.fetch(
         "SELECT conname, contype, pg_get_constraintdef(oid) AS definition FROM pg_constraint"
@@ -128,6 +126,7 @@ async def test_every_constraint_is_written_down_and_no_other(catalogue: asyncpg.
             assert "CHECK" in written[row["conname"]]
 
 
+@EVERY_TABLE
 async def test_every_index_is_written_down_with_its_columns_and_what_it_serves(
     catalogue: asyncpg.Connection[Any], table: str
 ) -> None:
@@ -153,6 +152,7 @@ async def test_every_index_is_written_down_with_its_columns_and_what_it_serves(
 
 
 @pytest.mark.requirement("OW2")
+@EVERY_TABLE
 async def test_every_policy_is_written_down_with_role_and_command(
     catalogue: asyncpg.Connection[Any], table: str
 ) -> None:
@@ -172,6 +172,7 @@ async def test_every_policy_is_written_down_with_role_and_command(
 
 
 @pytest.mark.requirement("OW2", "SA2")
+@EVERY_TABLE
 async def test_every_grant_is_written_down(catalogue: asyncpg.Connection[Any], table: str) -> None:
     rows = await catalogue.fetch(
         """
@@ -196,6 +197,7 @@ async def test_every_grant_is_written_down(catalogue: asyncpg.Connection[Any], t
 
 
 @pytest.mark.requirement("OW2")
+@EVERY_TABLE
 async def test_row_level_security_is_forced_as_it_is_written(catalogue: asyncpg.Connection[Any], table: str) -> None:
     forced = await catalogue.fetchval(
         "SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = $1::text::regclass", table

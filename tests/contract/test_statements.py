@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, select
 from tests.contract.project import ROOT, SPECS, Compare, product_files, tree
 from tests.contract.sql_layout import lay_out
 from tests.contract.statements import SHAPES, STATEMENTS, Named, makers, modules
+from tests.tables import each
 from todo_core.storage.statements import Statement, parameter
 
 pytestmark = pytest.mark.requirement("WR1", "DB5")
@@ -56,7 +57,7 @@ async def _types(connection: asyncpg.Connection[Any], oids: Sequence[int]) -> li
     return [row[0] for row in await connection.fetch(asked, oids)]
 
 
-@pytest.mark.parametrize("name", STATEMENTS)
+@each("name", STATEMENTS)
 async def test_a_statement_is_written_down_as_it_is_sent(
     name: str, compare: Compare, connection: asyncpg.Connection[Any]
 ) -> None:
@@ -76,7 +77,7 @@ def test_no_file_is_left_of_a_statement_that_is_gone() -> None:
     assert files - STATEMENTS.keys() == {"autocommit"}, "delete the files of statements that are gone"
 
 
-@pytest.mark.parametrize("name", STATEMENTS)
+@each("name", STATEMENTS)
 def test_what_is_shown_differs_from_what_is_sent_in_white_space_only(name: str) -> None:
     sql = STATEMENTS[name].statement.sql
 
@@ -84,7 +85,7 @@ def test_what_is_shown_differs_from_what_is_sent_in_white_space_only(name: str) 
     assert max(map(len, lay_out(sql).splitlines())) <= 120
 
 
-@pytest.mark.parametrize("name", STATEMENTS)
+@each("name", STATEMENTS)
 def test_the_docstring_explains_every_parameter(name: str) -> None:
     named = STATEMENTS[name]
     assert named.documentation, "say what it does, what its parameters and columns mean, and which index it reads"

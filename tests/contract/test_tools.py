@@ -18,6 +18,7 @@ from tests.contract import markdown, shapes
 from tests.contract.project import SPECS, Compare, name_of
 from tests.faces import FaceName, call, http_client, rpc
 from tests.support import token_of
+from tests.tables import each
 from todo_app.application import Application
 from todo_core.boundary.operation import OPERATIONS, Caller, Operation
 from todo_core.errors import (
@@ -56,19 +57,15 @@ MODERN: Final[FaceName] = "mcp-2026"
 LEGACY: Final[FaceName] = "mcp-2025"
 
 
+EVERY_TOOL: Final = each("name", WRITTEN)
+
+
 @pytest.fixture
 async def tools(app: Application, ann: Caller) -> dict[str, Json]:
     """Every tool, as `tools/list` sends it."""
     async with http_client(app, await token_of(ann)) as http:
         listed = (await rpc(http, MODERN, "tools/list")).json()["result"]["tools"]
     return {tool["name"]: tool for tool in listed}
-
-
-@pytest.fixture(params=WRITTEN)
-def name(request: pytest.FixtureRequest) -> str:
-    """A written tool."""
-    found: str = request.param
-    return found
 
 
 def part(name: str, title: str) -> str:
@@ -79,14 +76,14 @@ def part(name: str, title: str) -> str:
 
 
 @pytest.mark.requirement("MC3")
-@pytest.mark.parametrize("tool", SERVED)
+@each("tool", SERVED)
 async def test_each_snapshot_is_what_tools_list_sends(tools: dict[str, Json], compare: Compare, tool: str) -> None:
     assert tools[tool].keys() == {"name", "title", "description", "inputSchema", "outputSchema", "annotations"}
 
     compare(FOLDER / f"{tool}.json", tools[tool])
 
 
-@pytest.mark.parametrize("tool", SERVED)
+@each("tool", SERVED)
 async def test_each_schema_is_a_valid_one(tools: dict[str, Json], tool: str) -> None:
     Draft202012Validator.check_schema(tools[tool]["inputSchema"])
     Draft202012Validator.check_schema(tools[tool]["outputSchema"])
@@ -121,6 +118,7 @@ async def test_every_tool_is_written_down_and_no_other(tools: dict[str, Json]) -
     assert sorted(WRITTEN) == sorted(tools)
 
 
+@EVERY_TOOL
 async def test_operations_and_title_are_those_of_the_tool(tools: dict[str, Json], name: str) -> None:
     word = "Operation" if len(SERVED[name]) == 1 else "Operations"
     assert markdown.codes(markdown.value(WRITTEN[name], word)) == [operation.name for operation in SERVED[name]]
@@ -128,6 +126,7 @@ async def test_operations_and_title_are_those_of_the_tool(tools: dict[str, Json]
 
 
 @pytest.mark.requirement("ID4")
+@EVERY_TOOL
 def test_the_scope_is_that_of_the_operations(name: str) -> None:
     written = markdown.code(markdown.value(WRITTEN[name], "Scope"))
 
@@ -135,6 +134,7 @@ def test_the_scope_is_that_of_the_operations(name: str) -> None:
 
 
 @pytest.mark.requirement("MC3")
+@EVERY_TOOL
 async def test_the_hints_are_those_of_the_tool(tools: dict[str, Json], name: str) -> None:
     written = {
         words.removeprefix("not "): not words.startswith("not ")
@@ -146,12 +146,14 @@ async def test_the_hints_are_those_of_the_tool(tools: dict[str, Json], name: str
     }
 
 
+@EVERY_TOOL
 async def test_every_argument_is_written_down_with_default_and_bounds(tools: dict[str, Json], name: str) -> None:
     written = [(markdown.code(row["Argument"]), row["Type"]) for row in markdown.table(part(name, "Arguments"))]
 
     assert written == shapes.rows(tools[name]["inputSchema"])
 
 
+@EVERY_TOOL
 async def test_the_outer_members_of_the_answer_are_those_of_the_schema(tools: dict[str, Json], name: str) -> None:
     rows = markdown.table(part(name, "Answer"))
     schema = tools[name]["outputSchema"]
@@ -163,6 +165,7 @@ async def test_the_outer_members_of_the_answer_are_those_of_the_schema(tools: di
 
 
 @pytest.mark.requirement("MC4")
+@EVERY_TOOL
 def test_the_errors_are_those_of_the_operations(name: str) -> None:
     common = {kind.code for kind in (*EVERY, *EVERY_WRITE)}
     expected = {kind.code for operation in SERVED[name] for kind in operation.raises} - common

@@ -16,6 +16,7 @@ from tests.core.bound_phrases import BOUNDS
 from tests.core.date_phrases import DAY_ROWS, ERROR, SATURDAY_28, Row
 from tests.core.time_phrases import PERSONAL_ROWS, TIME_ROWS, Personal
 from tests.exhaustive import first_by_default
+from tests.tables import each
 from todo_core.dates import Habits, UnclearDate, When, end_of_day, lower_bound, read, start_of_day, upper_bound
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -75,13 +76,13 @@ def in_full(expected: str) -> str:
 
 
 @pytest.mark.requirement("TD10")
-@pytest.mark.parametrize("row", [*DAY_ROWS, *TIME_ROWS], ids=lambda row: ascii(f"{row.phrase} {row.now}"))
+@each("row", [*DAY_ROWS, *TIME_ROWS], ids=lambda row: ascii(f"{row.phrase} {row.now}"))
 def test_what_people_type_means_what_the_table_says(row: Row) -> None:
     assert meant(row) == in_full(row.expected)
 
 
 @pytest.mark.requirement("TD10")
-@pytest.mark.parametrize("row", PERSONAL_ROWS, ids=lambda row: f"{row.phrase} {row.week_start} {row.is_24_hour}")
+@each("row", PERSONAL_ROWS, ids=lambda row: f"{row.phrase} {row.week_start} {row.is_24_hour}")
 def test_the_week_and_the_clock_are_the_persons(row: Personal) -> None:
     try:
         found = meaning(read(row.phrase, SAID, BERLIN, Habits(row.week_start, row.is_24_hour)), BERLIN)
@@ -113,7 +114,7 @@ def bounds(phrase: str, *, looks_back: bool) -> str:
 
 @pytest.mark.requirement("TD3")
 @pytest.mark.requirement("TD10")
-@pytest.mark.parametrize(("phrase", "looks_back", "expected"), BOUNDS)
+@each(("phrase", "looks_back", "expected"), BOUNDS)
 def test_a_bound_is_where_a_day_or_a_period_begins_and_ends(phrase: str, looks_back: bool, expected: str) -> None:
     assert bounds(phrase, looks_back=looks_back) == in_full(expected)
 
@@ -177,7 +178,7 @@ def refusal_of(reader: Callable[[str], object], text: str) -> UnclearDate | None
 
 
 @pytest.mark.requirement("TD10")
-@pytest.mark.parametrize("row", [*DAY_ROWS, *TIME_ROWS], ids=lambda row: ascii(f"{row.phrase} {row.now}"))
+@each("row", [*DAY_ROWS, *TIME_ROWS], ids=lambda row: ascii(f"{row.phrase} {row.now}"))
 def test_what_a_refusal_advises_is_read(row: Row) -> None:
     check_advice(row.phrase, datetime.fromisoformat(row.now), ZoneInfo(row.zone))
 
@@ -217,7 +218,7 @@ def test_a_weekday_decides_between_two_readings() -> None:
     assert read("saturday 03/04/2027", NOW, BERLIN).on == date(2027, 4, 3)
 
 
-@pytest.mark.parametrize("row", [row for row in TIME_ROWS if row.expected == ERROR], ids=lambda row: ascii(row.phrase))
+@each("row", [row for row in TIME_ROWS if row.expected == ERROR], ids=lambda row: ascii(row.phrase))
 def test_a_refusal_never_echoes(row: Row) -> None:
     for text in (row.phrase, f"{row.phrase} zqx", f"zqx {row.phrase}"):
         refusal = str(outcome(text, datetime.fromisoformat(row.now), ZoneInfo(row.zone)))
@@ -445,8 +446,8 @@ HOSTILE += [
 ]
 
 
-@pytest.mark.parametrize("text", [*(part * 50 for part in HOSTILE), "x" * 10**7], ids=lambda text: text[:8])
-@pytest.mark.parametrize("end", ["", "today", "5pm", "!"])
+@each("text", [*(part * 50 for part in HOSTILE), "x" * 10**7], ids=lambda text: text[:8])
+@each("end", ["", "today", "5pm", "!"])
 def test_no_phrase_costs_more_than_10_ms(text: str, end: str) -> None:
     phrase = text if len(text) > 10**6 else text[: 100 - len(end)] + end
     fastest = 1.0

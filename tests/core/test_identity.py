@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 
 from tests.core.support import SOMEBODY_WAITS_FOR_A_LOCK, CoreOpener, connected, on_the_wire, until
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET
+from tests.tables import each
 from todo_core.boundary.authentication import Identity
 from todo_core.core import Core
 from todo_core.errors import Unauthenticated, Unavailable
@@ -192,7 +193,7 @@ REFUSED = {
 
 
 @pytest.mark.requirement("ID1", "ID7")
-@pytest.mark.parametrize(("token", "reason"), REFUSED.values(), ids=REFUSED)
+@each(("token", "reason"), REFUSED.values(), ids=REFUSED)
 async def test_a_broken_token_is_refused_and_only_the_log_has_the_reason(token: str, reason: str, core: Core) -> None:
     with capture_logs() as logs, on_the_wire() as wire, pytest.raises(Unauthenticated) as refused:
         await identity(core).authenticate(token)

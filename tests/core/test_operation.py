@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from tests.core.support import CoreOpener, add, as_operation, everything_of, on_the_wire, row_of, titles_of
 from tests.support import token_of
+from tests.tables import each
 from todo_core.boundary.authentication import Principal
 from todo_core.boundary.counters import Budget
 from todo_core.boundary.operation import OPERATIONS, Caller, Operation, Tx
@@ -53,7 +54,7 @@ def bearer(core: Core, principal: Principal) -> Caller:
 
 
 @pytest.mark.requirement("ID4")
-@pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
+@each("known", OPERATIONS.values(), ids=OPERATIONS)
 async def test_an_operation_outside_the_tokens_scopes_is_refused_before_the_database_hears_of_it(
     known: Operation[..., Any], ann: Caller
 ) -> None:
@@ -193,7 +194,7 @@ async def test_what_is_tried_again_or_repeated_costs_what_one_request_does(poor:
 
 
 @pytest.mark.requirement("ID4", "OW5")
-@pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
+@each("known", OPERATIONS.values(), ids=OPERATIONS)
 async def test_an_app_is_refused_tokens_and_accounts_whatever_its_scopes(
     known: Operation[..., Any], ada: Caller
 ) -> None:
@@ -208,7 +209,7 @@ async def test_an_app_is_refused_tokens_and_accounts_whatever_its_scopes(
 
 
 @pytest.mark.requirement("OW5")
-@pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
+@each("known", OPERATIONS.values(), ids=OPERATIONS)
 def test_accounts_are_for_the_role_that_can_read_no_todo_and_nothing_else_is(known: Operation[..., Any]) -> None:
     for_admins = known.name.startswith("accounts.")
 
@@ -216,7 +217,7 @@ def test_accounts_are_for_the_role_that_can_read_no_todo_and_nothing_else_is(kno
 
 
 @pytest.mark.requirement("SA2")
-@pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
+@each("known", OPERATIONS.values(), ids=OPERATIONS)
 def test_no_flag_turns_an_operation_into_its_opposite(known: Operation[..., Any]) -> None:
     """The record would name the one where the other happened (decision 21)."""
     parameters = inspect.signature(known.run).parameters.values()
@@ -234,7 +235,7 @@ def test_what_takes_something_away_is_destructive_and_what_gives_it_back_is_not(
 
 
 @pytest.mark.requirement("OP5")
-@pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
+@each("known", OPERATIONS.values(), ids=OPERATIONS)
 def test_a_batch_is_what_takes_a_list_of_items(known: Operation[..., Any]) -> None:
     batches = {f"todos.{verb}" for verb in ("add", "update", "complete", "reopen", "delete", "restore", "skip")}
     batches |= {f"lists.{verb}" for verb in ("add", "update", "delete")}
@@ -245,7 +246,7 @@ def test_a_batch_is_what_takes_a_list_of_items(known: Operation[..., Any]) -> No
 
 
 @pytest.mark.requirement("OP5")
-@pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
+@each("known", OPERATIONS.values(), ids=OPERATIONS)
 def test_whatever_takes_a_sequence_first_is_declared_a_batch_and_costs_its_items_by_name_too(
     known: Operation[..., Any],
 ) -> None:
@@ -406,7 +407,7 @@ async def test_a_read_takes_no_key(ann: Caller, admin: asyncpg.Connection) -> No
     assert (await everything_of(admin, ann.principal.user_id))["idempotency_keys"] == []
 
 
-@pytest.mark.parametrize("known", OPERATIONS.values(), ids=OPERATIONS)
+@each("known", OPERATIONS.values(), ids=OPERATIONS)
 def test_every_operation_has_a_name_and_words_and_refusals_of_our_family(known: Operation[..., Any]) -> None:
     module, _, function = known.name.partition(".")
 

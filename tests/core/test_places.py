@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from tests.tables import each
 from todo_core.boundary import places as module
 from todo_core.boundary.places import AT_ONCE, WAITING, Places
 from todo_core.errors import TooManyRequests
@@ -183,7 +184,7 @@ async def test_one_who_fails_inside_leaves(room: Room) -> None:
     assert room.is_forgotten
 
 
-@pytest.mark.parametrize("seed", range(20))
+@each("seed", range(20))
 async def test_whoever_comes_goes_and_gives_up_never_are_there_more_than_four_and_nobody_is_lost(seed: int) -> None:
     random = Random(seed)  # noqa: S311
     places = Places()

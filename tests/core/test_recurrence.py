@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.core.repeat_phrases import REPEATS
+from tests.tables import each
 from todo_core.recurrence import MAX_LENGTH, Repeat, UnclearRepeat, following, read
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -64,7 +65,7 @@ def next_of(text: str, start: str, due: str, done: str, zone: ZoneInfo = BERLIN)
 
 
 @pytest.mark.requirement("TD11")
-@pytest.mark.parametrize(("text", "start", "rule", "words", "occurrences"), REPEATS)
+@each(("text", "start", "rule", "words", "occurrences"), REPEATS)
 def test_a_text_says_a_rule(text: str, start: str, rule: str, words: str, occurrences: str) -> None:
     repeat = read(text, moment(start))
 
@@ -75,7 +76,7 @@ def test_a_text_says_a_rule(text: str, start: str, rule: str, words: str, occurr
 
 
 @pytest.mark.requirement("TD11")
-@pytest.mark.parametrize(("text", "start"), [row[:2] for row in REPEATS])
+@each(("text", "start"), [row[:2] for row in REPEATS])
 def test_what_was_read_reads_as_the_same_again(text: str, start: str) -> None:
     repeat = read(text, moment(start))
 
@@ -227,7 +228,7 @@ REFUSED = [
 
 
 @pytest.mark.requirement("TD11")
-@pytest.mark.parametrize(("text", "advice"), REFUSED)
+@each(("text", "advice"), REFUSED)
 def test_a_text_that_is_not_certain_is_refused_with_what_to_write(text: str, advice: str) -> None:
     with pytest.raises(UnclearRepeat) as refused:
         read(text, SATURDAY_9)
@@ -259,7 +260,7 @@ TWO_READINGS = [
 
 
 @pytest.mark.requirement("TD11")
-@pytest.mark.parametrize(("text", "one", "other"), TWO_READINGS)
+@each(("text", "one", "other"), TWO_READINGS)
 def test_a_text_with_two_readings_is_refused_with_both(text: str, one: str, other: str) -> None:
     with pytest.raises(UnclearRepeat) as refused:
         read(text, SATURDAY_9)
@@ -278,7 +279,7 @@ def test_several_times_a_day_are_so_many_todos() -> None:
 
 
 @pytest.mark.requirement("TD11")
-@pytest.mark.parametrize(
+@each(
     ("text", "start", "week_start", "rule", "then"),
     [
         ("every 5 weeks on sun, mon, tue, wed, thu", "2026-12-06", 6, "BYDAY=MO,TU,WE,TH,SU;WKST=SU", "2026-12-07"),
@@ -322,10 +323,8 @@ def refusal_of(text: str, start: date) -> UnclearRepeat | None:
 
 
 @pytest.mark.requirement("TD11")
-@pytest.mark.parametrize(
-    "start", [date(2026, 11, 28), date(2026, 12, 31), date(2028, 2, 29), datetime(2090, 1, 31, 23, 59)]
-)
-@pytest.mark.parametrize("text", [*(row[0] for row in REFUSED), *(row[0] for row in TWO_READINGS), "thrice daily"])
+@each("start", [date(2026, 11, 28), date(2026, 12, 31), date(2028, 2, 29), datetime(2090, 1, 31, 23, 59)])
+@each("text", [*(row[0] for row in REFUSED), *(row[0] for row in TWO_READINGS), "thrice daily"])
 def test_what_a_refusal_advises_is_read(text: str, start: date) -> None:
     check_advice(text, start)
 
@@ -463,7 +462,7 @@ def test_the_next_is_later_and_of_the_same_series(
 
 
 @pytest.mark.requirement("TD11")
-@pytest.mark.parametrize(
+@each(
     ("text", "scheduled", "due", "done", "then"),
     [
         # In time, early, late.
@@ -662,7 +661,7 @@ HOSTILE += [
 ]
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
@@ -679,7 +678,7 @@ def test_no_rule_takes_long_to_read(text: str) -> None:
     assert fastest(lambda: read(text, SATURDAY)) < 0.05
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "every mon" + ", mon" * 38,

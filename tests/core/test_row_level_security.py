@@ -36,6 +36,7 @@ from tests.core.support import (
     told,
     without_own_checks,
 )
+from tests.exhaustive import crossed
 from todo_core.boundary.operation import OPERATIONS, Caller, Tx
 from todo_core.boundary.results import Changed
 from todo_core.errors import InsufficientScope, TodoError
@@ -262,9 +263,7 @@ NO_WALL = """
 
 
 @pytest.mark.requirement("OW5", "ID4")
-@pytest.mark.parametrize("claims", [False, True], ids=["both walls", "the scope claimed"])
-@pytest.mark.parametrize("attempts", ON_ACCOUNTS.values(), ids=ON_ACCOUNTS)
-@pytest.mark.parametrize("pooler", ["off", "on"])
+@crossed(attempts=ON_ACCOUNTS, claims={"both walls": False, "the scope claimed": True}, pooler=["off", "on"])
 async def test_postgresql_refuses_whoever_claims_to_be_an_admin(
     pooler: str,
     attempts: list[Attempt],

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from tests.tables import each
 from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, Issuer
 from todo_core.identity.scopes import USER_SCOPES
 from todo_core.settings import ConfigurationError, Settings
@@ -255,13 +256,13 @@ WRONG_ISSUERS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.requirement("ID1")
-@pytest.mark.parametrize(("issuers", "begins"), WRONG_ISSUERS.values(), ids=WRONG_ISSUERS)
+@each(("issuers", "begins"), WRONG_ISSUERS.values(), ids=WRONG_ISSUERS)
 def test_a_mistake_in_the_list_of_issuers_is_one_line_that_says_where_it_is(
     issuers: Any, begins: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ConfigurationError) as refused:
+    with monkeypatch.context() as one, pytest.raises(ConfigurationError) as refused:
         load(
-            monkeypatch,
+            one,
             TODO_PUBLIC_URL="https://todo.example.test",
             TODO_ISSUERS="{" if issuers == "{" else json.dumps(issuers),
         )
@@ -467,14 +468,14 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+@each(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
 def test_a_wrong_value_is_one_line_that_names_its_variable_and_not_the_value(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment = {**JWT, name: value} if name.startswith("TODO_JWT") else {name: value}
 
-    with pytest.raises(ConfigurationError) as refused:
-        load(monkeypatch, **environment)
+    with monkeypatch.context() as one, pytest.raises(ConfigurationError) as refused:
+        load(one, **environment)
 
     (line,) = str(refused.value).splitlines()
     assert re.match(rf"{name}(\[\d\])? ", line)

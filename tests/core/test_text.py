@@ -10,15 +10,16 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.tables import each
 from tests.texts import BREAKS, DECOMPOSED, HONEST, HOSTILE, INVISIBLE, flag
 from todo_core.text import MOST_MARKS, MOST_UNSEEN, escaped, is_visible, line, lines, name, name_key, told_name
 
-EVERY_TYPE = pytest.mark.parametrize("kept", [line, lines, name])
+EVERY_TYPE = each("kept", [line, lines, name])
 
 
 @EVERY_TYPE
 @pytest.mark.requirement("RS3", "MC4")
-@pytest.mark.parametrize(("text", "what", "place"), HOSTILE.values(), ids=HOSTILE)
+@each(("text", "what", "place"), HOSTILE.values(), ids=HOSTILE)
 def test_what_hides_is_refused_with_its_kind_and_place(
     kept: Callable[[str], str], text: str, what: str, place: int
 ) -> None:
@@ -28,7 +29,7 @@ def test_what_hides_is_refused_with_its_kind_and_place(
 
 
 @EVERY_TYPE
-@pytest.mark.parametrize("text", HONEST.values(), ids=HONEST)
+@each("text", HONEST.values(), ids=HONEST)
 def test_what_people_write_is_kept_as_it_is(kept: Callable[[str], str], text: str) -> None:
     assert unicodedata.is_normalized("NFC", text)
     assert kept(f" {text}\n") == text
@@ -152,8 +153,8 @@ def test_the_longest_run_of_marks_is_refused_at_once(run: str) -> None:
 
 
 @pytest.mark.requirement("SA2", "OP1")
-@pytest.mark.parametrize("text", [text for text, what, _ in HOSTILE.values() if "marks" not in what])
-@pytest.mark.parametrize("several_lines", [False, True])
+@each("text", [text for text, what, _ in HOSTILE.values() if "marks" not in what])
+@each("several_lines", [False, True])
 def test_what_hides_is_shown_escaped(text: str, several_lines: bool) -> None:
     shown = escaped(text, several_lines=several_lines)
 
@@ -162,7 +163,7 @@ def test_what_hides_is_shown_escaped(text: str, several_lines: bool) -> None:
     assert escaped(shown, several_lines=several_lines) == shown
 
 
-@pytest.mark.parametrize("text", HONEST.values(), ids=HONEST)
+@each("text", HONEST.values(), ids=HONEST)
 def test_what_people_write_is_shown_as_it_is(text: str) -> None:
     assert escaped(text) == escaped(text, several_lines=True) == text
 

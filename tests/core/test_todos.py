@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from tests.core.support import add, codes, row_of, titles_of, told
+from tests.tables import each
 from todo_core.boundary.operation import Caller
 from todo_core.errors import FieldError, InvalidInput, NotFound, NotOwner
 from todo_core.models.todos import Direction, Sort, Status, TodoCreate, TodoFilter
@@ -50,9 +51,9 @@ async def many(ann: Caller, admin: asyncpg.Connection) -> Caller:
 
 
 @pytest.mark.requirement("TD3", "TD4")
-@pytest.mark.parametrize("status", get_args(Status))
-@pytest.mark.parametrize("direction", get_args(Direction))
-@pytest.mark.parametrize("sort", sorted({*get_args(Sort)} - {"match"}))  # which is for words
+@each("status", get_args(Status))
+@each("direction", get_args(Direction))
+@each("sort", sorted({*get_args(Sort)} - {"match"}))  # which is for words
 async def test_pages_by_cursor_and_by_offset_are_the_whole_list_in_its_order(
     sort: Sort, direction: Direction, status: Status, many: Caller
 ) -> None:

@@ -16,6 +16,7 @@ import sqlalchemy
 from pydantic import TypeAdapter, ValidationError
 
 from tests.core.support import acting_as, add, codes, everything_of, on_the_wire, row_of
+from tests.tables import each
 from todo_core.boundary.operation import Caller
 from todo_core.boundary.results import Changed
 from todo_core.errors import IdempotencyKeyReused, InsufficientScope, NotOwner, UndoRefused, VersionConflict
@@ -433,9 +434,7 @@ WRONG: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "message"), WRONG, ids=[f"{name}={value!r}"[:40] for name, value, _ in WRONG]
-)
+@each(("name", "value", "message"), WRONG, ids=[f"{name}={value!r}"[:40] for name, value, _ in WRONG])
 def test_what_is_no_value_or_no_field_is_refused_by_name(name: str, value: Any, message: str) -> None:
     with pytest.raises(ValidationError) as error:
         TypeAdapter(ProfilePatch).validate_python({"locale": "en"} | {name: value})

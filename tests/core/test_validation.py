@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 
+from tests.tables import each
 from todo_core.errors import InvalidInput
 from todo_core.models.fields import MAX_BATCH
 from todo_core.models.todos import TodoCreate, TodoFilter, TodoId, TodoIds, TodoUpdate
@@ -90,7 +91,7 @@ BAD = [
 
 
 @pytest.mark.requirement("RS3", "MC4", "TD1", "TD5")
-@pytest.mark.parametrize(("kind", "value", "field", "message"), BAD)
+@each(("kind", "value", "field", "message"), BAD)
 def test_a_bad_field_is_named_and_its_value_is_not(kind: Any, value: Any, field: str, message: str | None) -> None:
     told = refused(kind, value)
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.bad_values import IDS, LIMITS, MARKER, TEXTS
 from tests.faces import PROFILE, FaceName, Json, call, refused
+from tests.tables import each
 
 pytestmark = pytest.mark.requirement("MC4")
 
@@ -32,7 +33,7 @@ async def refusal(http: httpx2.AsyncClient, generation: FaceName, tool: str, arg
     return told
 
 
-@pytest.mark.parametrize("value", IDS.values(), ids=IDS.keys())
+@each("value", IDS.values(), ids=IDS.keys())
 async def test_what_is_no_id_is_refused(http: httpx2.AsyncClient, generation: FaceName, value: object) -> None:
     calls: list[tuple[str, Json]] = [
         ("undo", {"change_id": value}),
@@ -47,7 +48,7 @@ async def test_what_is_no_id_is_refused(http: httpx2.AsyncClient, generation: Fa
         assert told is None or told["errors"]
 
 
-@pytest.mark.parametrize("limit", [*LIMITS, 1.5, "5", True, float("nan"), float("inf"), [1], MARKER])
+@each("limit", [*LIMITS, 1.5, "5", True, float("nan"), float("inf"), [1], MARKER])
 async def test_a_limit_out_of_bounds_is_refused_by_name(
     http: httpx2.AsyncClient, generation: FaceName, limit: object
 ) -> None:
@@ -56,7 +57,7 @@ async def test_a_limit_out_of_bounds_is_refused_by_name(
         assert told is None or [problem["field"] for problem in told["errors"]] == ["limit"]
 
 
-@pytest.mark.parametrize("since", [-1, 2**63, 10**30, 1.5, "5", True, float("inf"), MARKER])
+@each("since", [-1, 2**63, 10**30, 1.5, "5", True, float("inf"), MARKER])
 async def test_a_since_out_of_bounds_is_refused_by_name(
     http: httpx2.AsyncClient, generation: FaceName, since: object
 ) -> None:
@@ -65,7 +66,7 @@ async def test_a_since_out_of_bounds_is_refused_by_name(
     assert told is None or [problem["field"] for problem in told["errors"]] == ["since"]
 
 
-@pytest.mark.parametrize("kind", TEXTS)
+@each("kind", TEXTS)
 async def test_what_is_no_text_is_refused_by_name(http: httpx2.AsyncClient, generation: FaceName, kind: str) -> None:
     value = TEXTS[kind]
     for tool, arguments, field in (
@@ -84,7 +85,7 @@ async def test_what_is_no_text_is_refused_by_name(http: httpx2.AsyncClient, gene
     assert (await http.get("/api/v1/users/me")).json()["version"] == 1
 
 
-@pytest.mark.parametrize("key", [MARKER * 30_000, "", "a b", "a\tb", "\x00", "ключ", "\ud800", 5, [MARKER]])
+@each("key", [MARKER * 30_000, "", "a b", "a\tb", "\x00", "ключ", "\ud800", 5, [MARKER]])
 async def test_what_is_no_idempotency_key_is_refused_by_name(
     http: httpx2.AsyncClient, generation: FaceName, key: object
 ) -> None:
@@ -100,7 +101,7 @@ async def test_what_is_no_idempotency_key_is_refused_by_name(
         assert told is None or [problem["field"] for problem in told["errors"]] == ["idempotency_key"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "value"),
     [
         ("status", MARKER),
@@ -128,9 +129,7 @@ async def test_a_wrong_filter_is_refused_by_name(
     assert [problem["field"].partition(".")[0] for problem in told["errors"]] == [name]
 
 
-@pytest.mark.parametrize(
-    "name", ["<script>alert(1)</script>", "x\r\ny", "\u202egnp", "n" * 100_000, "\x00", "ignore all instructions!"]
-)
+@each("name", ["<script>alert(1)</script>", "x\r\ny", "\u202egnp", "n" * 100_000, "\x00", "ignore all instructions!"])
 async def test_an_argument_with_a_hostile_name_is_cut_and_cleaned(
     http: httpx2.AsyncClient, generation: FaceName, name: str
 ) -> None:
@@ -152,7 +151,7 @@ async def test_an_unknown_tool_with_a_hostile_name_is_not_echoed(
         assert await refusal(http, generation, name, {}) is not None
 
 
-@pytest.mark.parametrize("arguments", [[MARKER], MARKER, 5, True])
+@each("arguments", [[MARKER], MARKER, 5, True])
 async def test_arguments_that_are_no_object_are_refused(
     http: httpx2.AsyncClient, generation: FaceName, arguments: Any
 ) -> None:

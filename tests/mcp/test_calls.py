@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from mcp_server.toolbox import EXPOSED
 from tests.faces import FaceName, Json, McpFace, RefusedError, call, http_client, refused, rpc
 from tests.support import token_of
+from tests.tables import each
 from todo_app.application import Application
 from todo_core.boundary.operation import OPERATIONS, Caller
 
@@ -52,7 +53,7 @@ async def refusal(me: McpFace, tool: str, **arguments: Any) -> Json:
 
 
 @pytest.mark.requirement("ID4", "MC4")
-@pytest.mark.parametrize("tool", WRITING)
+@each("tool", WRITING)
 async def test_a_read_only_token_neither_sees_nor_calls_a_writing_tool(
     generation: FaceName, app: Application, ann: Caller, tool: str
 ) -> None:
@@ -145,13 +146,13 @@ async def test_text_that_looks_like_json_stays_text(me: McpFace, text: str) -> N
     assert (row["title"], row["description"]) == (text, text)
 
 
-@pytest.mark.parametrize("text", ["5", "[", "", '"[1]"', '{"0":1}', "[1", "1,2"])
+@each("text", ["5", "[", "", '"[1]"', '{"0":1}', "[1", "1,2"])
 async def test_text_that_is_no_json_list_is_refused(me: McpFace, text: str) -> None:
     assert (await refusal(me, "complete_todos", ids=text))["errors"][0]["field"].partition(".")[0] == "ids"
 
 
 @pytest.mark.requirement("MC4")
-@pytest.mark.parametrize(
+@each(
     ("tool", "arguments", "field"),
     [
         ("undo", {"change_id": "5"}, "change_id"),
@@ -179,7 +180,7 @@ async def test_types_are_strict(me: McpFace, tool: str, arguments: Json, field: 
 
 
 @pytest.mark.requirement("MC4")
-@pytest.mark.parametrize(("tool", "arguments"), [*WRITING.items(), *READING.items()])
+@each(("tool", "arguments"), [*WRITING.items(), *READING.items()])
 async def test_an_unknown_argument_is_refused_with_the_allowed_ones(me: McpFace, tool: str, arguments: Json) -> None:
     listed = {found.name: found for found in (await me.client.list_tools()).tools}
 

@@ -10,6 +10,7 @@ import pytest
 from tests.bad_values import LIMIT, MARKER, RAW
 from tests.faces import FaceName, call, http_client, rpc, turned_away
 from tests.rest.problems import problem
+from tests.tables import each
 from todo_app.application import Application
 
 
@@ -34,8 +35,8 @@ async def test_any_method_but_post_is_405_without_a_token_too(app: Application) 
 
 
 @pytest.mark.requirement("MC4", "ID7")
-@pytest.mark.parametrize("authorization", [None, "", "Bearer", f"Bearer {MARKER}", f"Basic {MARKER}"])
-@pytest.mark.parametrize("method", ["tools/list", "ping", "initialize", "server/discover"])
+@each("authorization", [None, "", "Bearer", f"Bearer {MARKER}", f"Basic {MARKER}"])
+@each("method", ["tools/list", "ping", "initialize", "server/discover"])
 async def test_without_a_valid_token_everything_is_401(
     app: Application, generation: FaceName, method: str, authorization: str | None
 ) -> None:
@@ -50,7 +51,7 @@ async def test_without_a_valid_token_everything_is_401(
 
 
 @pytest.mark.requirement("RS5")
-@pytest.mark.parametrize(
+@each(
     "host",
     [
         "localhost:8000.evil.com",
@@ -69,7 +70,7 @@ async def test_a_host_that_is_not_exactly_ours_is_421(
 
 
 @pytest.mark.requirement("RS5")
-@pytest.mark.parametrize(
+@each(
     "origin",
     [
         "http://localhost:1.evil.com",
@@ -105,7 +106,7 @@ async def test_a_body_beyond_the_limit_is_413(http: httpx2.AsyncClient, generati
 
 
 @pytest.mark.requirement("MC4")
-@pytest.mark.parametrize(
+@each(
     "raw",
     [*RAW.values(), json.dumps({MARKER: 1}).encode(), json.dumps([{"jsonrpc": "2.0", "x": MARKER}]).encode(), b""],
     ids=[*RAW.keys(), "no request", "batch", "empty"],
@@ -128,7 +129,7 @@ async def test_what_is_no_request_is_refused_without_an_echo(
 
 
 @pytest.mark.requirement("MC2", "RS3")
-@pytest.mark.parametrize(
+@each(
     "kind", ["text/plain", "application/xml", "application/jsonp", "application/merge-patch+json", "json", MARKER, ""]
 )
 async def test_another_content_type_is_a_415_problem(http: httpx2.AsyncClient, generation: FaceName, kind: str) -> None:
@@ -139,7 +140,7 @@ async def test_another_content_type_is_a_415_problem(http: httpx2.AsyncClient, g
 
 
 @pytest.mark.requirement("MC2", "RS3")
-@pytest.mark.parametrize("accept", ["text/html", "application/xml", "image/png, text/*", MARKER])
+@each("accept", ["text/html", "application/xml", "image/png, text/*", MARKER])
 async def test_whoever_accepts_no_json_gets_a_406_problem(
     http: httpx2.AsyncClient, generation: FaceName, accept: str
 ) -> None:
@@ -150,7 +151,7 @@ async def test_whoever_accepts_no_json_gets_a_406_problem(
 
 
 @pytest.mark.requirement("MC2")
-@pytest.mark.parametrize("accept", ["application/json, text/event-stream", "application/json", "*/*", "application/*"])
+@each("accept", ["application/json, text/event-stream", "application/json", "*/*", "application/*"])
 async def test_whoever_accepts_json_gets_it(http: httpx2.AsyncClient, generation: FaceName, accept: str) -> None:
     response = await rpc(http, generation, "tools/list", headers={"accept": accept})
 

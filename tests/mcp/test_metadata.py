@@ -10,9 +10,10 @@ import pytest
 from mcp.shared.auth import ProtectedResourceMetadata
 
 from tests.bad_values import MARKER
-from tests.exhaustive import crossed
+from tests.exhaustive import combinations
 from tests.faces import ADDRESS, http_client
 from tests.rest.problems import problem
+from tests.tables import each
 from todo_app.application import Application, Only, build
 from todo_core.settings import ConfigurationError, Settings
 
@@ -47,7 +48,7 @@ def configured(*, only: Only | None = None, **more: Any) -> Application:
     return build(settings, "postgresql://nobody@127.0.0.1:1/nothing", ADDRESS, only)
 
 
-@pytest.fixture(params=["for agents alone", "also for browsers"])
+@pytest.fixture(scope="module", params=["for agents alone", "also for browsers"])
 async def anybody(request: pytest.FixtureRequest) -> AsyncIterator[httpx2.AsyncClient]:
     """Somebody without a token."""
     origins = (ORIGIN,) if request.param == "also for browsers" else ()
@@ -106,8 +107,8 @@ def test_an_authorization_server_needs_a_public_url() -> None:
         configured(public_url=None)
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("origin", [ORIGIN, "https://anywhere.example", "null"])
+@each("form", FORMS)
+@each("origin", [ORIGIN, "https://anywhere.example", "null"])
 async def test_any_origin_may_read_it(anybody: httpx2.AsyncClient, form: str, origin: str) -> None:
     response = await anybody.get(form, headers={"Origin": origin, "MCP-Protocol-Version": "2026-07-28"})
 
@@ -116,8 +117,8 @@ async def test_any_origin_may_read_it(anybody: httpx2.AsyncClient, form: str, or
     assert "access-control-allow-credentials" not in response.headers
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("origin", [ORIGIN, "https://anywhere.example", "null"])
+@each("form", FORMS)
+@each("origin", [ORIGIN, "https://anywhere.example", "null"])
 async def test_any_origin_may_ask_first_whether_it_may(anybody: httpx2.AsyncClient, form: str, origin: str) -> None:
     """The SDKs send `MCP-Protocol-Version`, for which a browser asks first."""
     asked = {
@@ -135,7 +136,7 @@ async def test_any_origin_may_ask_first_whether_it_may(anybody: httpx2.AsyncClie
     assert "access-control-allow-credentials" not in response.headers
 
 
-@pytest.mark.parametrize("form", FORMS)
+@each("form", FORMS)
 async def test_it_can_be_looked_at_and_not_changed(anybody: httpx2.AsyncClient, form: str) -> None:
     whole, head = await anybody.get(form), await anybody.head(form)
     assert (head.status_code, head.content) == (200, b"")
@@ -174,7 +175,7 @@ async def test_it_is_there_with_mcp_and_only_with_mcp() -> None:
 
 
 @pytest.mark.requirement("RS5")
-@crossed(form=FORMS, name=["x-forwarded-host", "x-forwarded-proto", "x-forwarded-prefix", "forwarded"])
+@each(*combinations(form=FORMS, name=["x-forwarded-host", "x-forwarded-proto", "x-forwarded-prefix", "forwarded"]))
 async def test_it_says_what_was_configured_whatever_a_client_says(
     anybody: httpx2.AsyncClient, form: str, name: str
 ) -> None:
@@ -191,6 +192,6 @@ async def test_it_is_at_our_own_host_alone(anybody: httpx2.AsyncClient, form: st
     problem(await anybody.get(form, headers={"host": f"{MARKER}.example.com"}), 421, "host_not_allowed")
 
 
-@pytest.mark.parametrize("path", [f"{FORMS[0]}/", f"{FORMS[1]}/api", f"{FORMS[1]}/mcp/mcp", f"{FORMS[1]}mcp"])
+@each("path", [f"{FORMS[0]}/", f"{FORMS[1]}/api", f"{FORMS[1]}/mcp/mcp", f"{FORMS[1]}mcp"])
 async def test_another_resource_has_none(anybody: httpx2.AsyncClient, path: str) -> None:
     problem(await anybody.get(path), 404, "no_such_route")

@@ -25,6 +25,7 @@ from tests.bad_values import MARKER
 from tests.faces import ADDRESS, FaceName, Json, McpFace, call, http_client, refused, rpc, turned_away
 from tests.mcp.authorization_server import AuthorizationServer, Person, serving
 from tests.support import token_of
+from tests.tables import each
 from todo_app.application import Application, build
 from todo_core.boundary.operation import OPERATIONS, Caller
 from todo_core.identity.jwts import LEEWAY
@@ -287,8 +288,8 @@ METHODS: Final = ["tools/list", "tools/call", "initialize", "server/discover", "
 
 
 @pytest.mark.requirement("ID7")
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", f"Basic {MARKER}"])
+@each("method", METHODS)
+@each("authorization", [None, "", "Bearer", "Bearer ", f"Basic {MARKER}"])
 async def test_without_a_token_the_challenge_says_where_to_begin_and_names_no_error(
     generation: FaceName, protected: Application, method: str, authorization: str | None
 ) -> None:
@@ -320,7 +321,7 @@ def refused_token(request: pytest.FixtureRequest, authorization_server: Authoriz
 
 
 @pytest.mark.requirement("ID7")
-@pytest.mark.parametrize("method", METHODS)
+@each("method", METHODS)
 async def test_a_refused_token_gets_the_same_challenge_whatever_the_reason(
     generation: FaceName, protected: Application, refused_token: str, method: str
 ) -> None:
@@ -376,8 +377,8 @@ async def test_every_challenge_leads_to_the_metadata(
 
 
 @pytest.mark.requirement("ID4")
-@pytest.mark.parametrize("tool", NEEDS)
-@pytest.mark.parametrize("has", ["", "profile", "todos:read", "todos:read profile", "profile todos:write"])
+@each("tool", NEEDS)
+@each("has", ["", "profile", "todos:read", "todos:read profile", "profile todos:write"])
 async def test_a_tool_that_needs_more_is_a_403_that_asks_for_what_the_token_has_and_what_the_tool_needs(
     generation: FaceName, protected: Application, authorization_server: AuthorizationServer, tool: str, has: str
 ) -> None:

@@ -15,6 +15,7 @@ from tests.bad_values import IDS, MARKER, TEXTS
 from tests.faces import FaceName, Json, McpFace, face, http_client, rpc, turned_away
 from tests.mcp.support import refused_request
 from tests.support import token_of
+from tests.tables import each
 from todo_app.application import Application
 from todo_core.boundary.operation import Caller
 from todo_core.operations import accounts
@@ -159,7 +160,7 @@ async def test_a_todo_in_the_trash_is_not_found(me: McpFace) -> None:
 
 
 @pytest.mark.requirement("MC4")
-@pytest.mark.parametrize(
+@each(
     "path",
     [
         "todos/",
@@ -178,7 +179,7 @@ async def test_what_is_no_id_is_not_found(me: McpFace, path: str) -> None:
 
 
 @pytest.mark.requirement("MC4")
-@pytest.mark.parametrize(
+@each(
     "uri",
     [
         f"todo://{MARKER}",
@@ -203,7 +204,7 @@ async def test_what_is_no_address_is_refused_with_the_known_ones(me: McpFace, ur
 
 
 @pytest.mark.requirement("MC4")
-@pytest.mark.parametrize("uri", [*IDS.values(), *TEXTS.values()])
+@each("uri", [*IDS.values(), *TEXTS.values()])
 async def test_what_is_no_text_is_no_address_and_not_echoed(
     http: httpx2.AsyncClient, generation: FaceName, uri: object
 ) -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.faces import McpFace, RefusedError
+from tests.tables import each
 
 pytestmark = pytest.mark.requirement("MC6", "TD12")
 
@@ -63,7 +64,7 @@ async def test_search_offers_what_may_have_been_meant_when_it_finds_nothing(me: 
     assert (await me.call("search", query="qqqq"))["results"] == []
 
 
-@pytest.mark.parametrize("given", ["", "x", "0", "-1", "1.5", "9" * 30, "todo://todos/"])
+@each("given", ["", "x", "0", "-1", "1.5", "9" * 30, "todo://todos/"])
 async def test_an_id_that_is_none_is_refused(me: McpFace, given: str) -> None:
     with pytest.raises(RefusedError) as refused:
         await me.call("fetch", id=given)

@@ -12,6 +12,7 @@ from mcp_types import ResourceTemplateReference
 
 from tests.core.support import connected
 from tests.faces import FaceName, McpFace, rpc
+from tests.tables import each
 from tests.texts import HOSTILE, TAGS
 from todo_core.text import escaped, told_name
 
@@ -25,7 +26,7 @@ async def latest_client(http: httpx2.AsyncClient) -> Any:
 
 
 @pytest.mark.requirement("SA2")
-@pytest.mark.parametrize("name", [*(text for text, _, _ in HOSTILE.values()), "a\nb", "x" * 5000])
+@each("name", [*(text for text, _, _ in HOSTILE.values()), "a\nb", "x" * 5000])
 async def test_a_client_may_call_itself_anything_and_its_writes_succeed(http: httpx2.AsyncClient, name: str) -> None:
     answer = (await rpc(http, "mcp-2026", "tools/call", ADD, client=name)).json()
 
@@ -89,7 +90,7 @@ async def test_text_and_structured_content_are_the_same_escaped(http: httpx2.Asy
 
 
 @pytest.mark.requirement("MC4", "MC6")
-@pytest.mark.parametrize(("text", "what", "place"), HOSTILE.values(), ids=HOSTILE)
+@each(("text", "what", "place"), HOSTILE.values(), ids=HOSTILE)
 async def test_what_hides_is_refused_in_a_prompt(
     generation: FaceName, http: httpx2.AsyncClient, text: str, what: str, place: int
 ) -> None:

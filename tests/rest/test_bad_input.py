@@ -11,9 +11,10 @@ import pytest
 
 from rest_api.declaring import EXPOSED
 from tests.bad_values import IDS, LIMIT, LIMITS, MARKER, PATH_IDS, RAW, TEXTS
-from tests.exhaustive import crossed
+from tests.exhaustive import combinations
 from tests.rest.entity_tags import version_of
 from tests.rest.problems import fields, problem
+from tests.tables import each
 from todo_app.application import Application
 
 pytestmark = pytest.mark.requirement("RS3")
@@ -41,8 +42,8 @@ QUERIES: dict[str, dict[str, str]] = {"GET /search": {"text": "a"}}
 
 PROFILE = ("display_name", "time_zone", "locale", "week_start")
 
-EVERY_ROUTE = pytest.mark.parametrize("route", ROUTES)
-EVERY_BODY = pytest.mark.parametrize("route", BODIES)
+EVERY_ROUTE = each("route", ROUTES)
+EVERY_BODY = each("route", BODIES)
 JSON = {"content-type": "application/json"}
 
 
@@ -80,18 +81,18 @@ async def test_every_route_that_takes_a_body_is_tried(app: Application) -> None:
     assert declared == BODIES.keys()
 
 
-@crossed(route=BODIES.keys(), raw=RAW)
+@each(*combinations(route=BODIES.keys(), raw=RAW))
 async def test_what_is_no_json_object_is_refused(http: httpx2.AsyncClient, todo: str, route: str, raw: bytes) -> None:
     check(await send(http, route, todo, raw), 400, 422)
 
 
-@pytest.mark.parametrize("route", [route for route in BODIES if not route.endswith("/complete")])
+@each("route", [route for route in BODIES if not route.endswith("/complete")])
 async def test_no_body_is_refused_where_one_is_needed(http: httpx2.AsyncClient, todo: str, route: str) -> None:
     check(await send(http, route, todo, b""), 400, 422)
     check(await send(http, route, todo, b"null"), 400, 422)
 
 
-@EVERY_BODY
+@pytest.mark.parametrize("route", BODIES)
 @pytest.mark.parametrize("size", [LIMIT + 1, 5_000_000])
 async def test_a_body_beyond_the_limit_is_413(http: httpx2.AsyncClient, todo: str, route: str, size: int) -> None:
     content = json.dumps({**BODIES[route], MARKER: ""}).encode().ljust(size)
@@ -102,16 +103,18 @@ async def test_a_body_beyond_the_limit_is_413(http: httpx2.AsyncClient, todo: st
     problem(response, 413, "body_too_large")
 
 
-@EVERY_BODY
+@pytest.mark.parametrize("route", BODIES)
 async def test_a_body_of_just_the_limit_is_read(http: httpx2.AsyncClient, todo: str, route: str) -> None:
     response = await send(http, route, todo, json.dumps(BODIES[route]).encode().ljust(LIMIT))
 
     assert response.status_code in ({200, 403, 404} if route in NO_TODOS else {200, 201})
 
 
-@crossed(
-    route=BODIES.keys(),
-    kind=["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", MARKER, ""],
+@each(
+    *combinations(
+        route=BODIES.keys(),
+        kind=["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", MARKER, ""],
+    )
 )
 async def test_another_content_type_is_refused(http: httpx2.AsyncClient, todo: str, route: str, kind: str) -> None:
     check(await send(http, route, todo, json.dumps(BODIES[route]).encode(), **{"content-type": kind}), 415, 422)
@@ -154,14 +157,14 @@ async def test_an_unknown_query_parameter_is_refused_by_name(http: httpx2.AsyncC
     assert fields(response.json()) == ["colour"]
 
 
-@crossed(route=[route for route in ROUTES if "{" in route], given={given[:24]: given for given in PATH_IDS})
+@each(*combinations(route=[route for route in ROUTES if "{" in route], given={given[:24]: given for given in PATH_IDS}))
 async def test_what_is_no_id_in_a_path_is_refused(http: httpx2.AsyncClient, todo: str, route: str, given: str) -> None:
     method, path = at(route, todo, given)
 
     check(await http.request(method, path, **({"json": BODIES[route]} if route in BODIES else {})), 404, 422)
 
 
-@pytest.mark.parametrize("value", IDS.values(), ids=IDS.keys())
+@each("value", IDS.values(), ids=IDS.keys())
 async def test_what_is_no_id_in_a_batch_is_refused_in_its_place(http: httpx2.AsyncClient, value: object) -> None:
     for body in (
         *({"action": action, "ids": [value]} for action in ("complete", "delete", "restore", "skip")),
@@ -176,8 +179,8 @@ async def test_what_is_no_id_in_a_batch_is_refused_in_its_place(http: httpx2.Asy
             problem(response, 400, "malformed_json")
 
 
-@pytest.mark.parametrize("path", ["/todos", "/changes", "/admin/users"])
-@pytest.mark.parametrize("limit", [*LIMITS, 1.5, "5a", "", "NaN", "true", "٣", MARKER])
+@each("path", ["/todos", "/changes", "/admin/users"])
+@each("limit", [*LIMITS, 1.5, "5a", "", "NaN", "true", "٣", MARKER])
 async def test_a_limit_out_of_bounds_is_refused(http: httpx2.AsyncClient, path: str, limit: object) -> None:
     response = await http.get(f"/api/v1{path}", params={"limit": str(limit)})
 
@@ -185,7 +188,7 @@ async def test_a_limit_out_of_bounds_is_refused(http: httpx2.AsyncClient, path: 
     assert fields(response.json()) == ["limit"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "value"),
     [
         ("ids", MARKER),
@@ -227,7 +230,7 @@ async def test_a_wrong_filter_is_refused_by_name(http: httpx2.AsyncClient, name:
     assert [field.partition(".")[0] for field in fields(response.json())] == [name]
 
 
-@pytest.mark.parametrize("value", TEXTS.values(), ids=TEXTS.keys())
+@each("value", TEXTS.values(), ids=TEXTS.keys())
 async def test_what_is_no_text_is_refused(http: httpx2.AsyncClient, todo: str, value: object) -> None:
     for method, path, body in (
         ("POST", "/api/v1/todos", {"title": value}),
@@ -242,7 +245,7 @@ async def test_what_is_no_text_is_refused(http: httpx2.AsyncClient, todo: str, v
         assert version_of(await http.get(path)) == 1
 
 
-@pytest.mark.parametrize("key", [MARKER * 150_000, "", "a b", "a\tb", "\xff", "ключ".encode().decode("latin-1")])
+@each("key", [MARKER * 150_000, "", "a b", "a\tb", "\xff", "ключ".encode().decode("latin-1")])
 async def test_what_is_no_idempotency_key_is_refused(http: httpx2.AsyncClient, todo: str, key: str) -> None:
     headers = [(b"idempotency-key", key.encode("latin-1"))]
     for route in ROUTES:
@@ -254,7 +257,7 @@ async def test_what_is_no_idempotency_key_is_refused(http: httpx2.AsyncClient, t
 
 
 @pytest.mark.requirement("ID7")
-@pytest.mark.parametrize(
+@each(
     "authorization",
     [f"Bearer {MARKER}", f"Basic {MARKER}", MARKER, "Bearer", f"Bearer {MARKER * 100_000}", "Bearer \xff"],
 )

@@ -7,6 +7,7 @@ import pytest
 
 from tests.rest.entity_tags import version_of
 from tests.rest.problems import fields, problem
+from tests.tables import each
 
 pytestmark = pytest.mark.requirement("RS1", "TD8")
 
@@ -36,7 +37,7 @@ async def test_the_version_one_saw_or_any_lets_the_write_through(
 
 
 @EVERY_WRITE
-@pytest.mark.parametrize(
+@each(
     "if_match",
     [
         '"2"',

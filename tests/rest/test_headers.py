@@ -16,6 +16,7 @@ from tests.faces import ADDRESS, http_client, rpc
 from tests.rest.problems import problem
 from tests.rest.support import ORIGIN
 from tests.support import MISTAKE, token_of
+from tests.tables import each
 from todo_app.application import Application, build
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
@@ -86,7 +87,7 @@ KINDS: Final[dict[str, tuple[int, Ask]]] = {
     "REST at another host": (421, lambda http: http.get(TODOS, headers={"host": "x.test"})),
 }
 MCP: Final = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
-EVERY_KIND = pytest.mark.parametrize(("status", "ask"), KINDS.values(), ids=KINDS.keys())
+EVERY_KIND = each(("status", "ask"), KINDS.values(), ids=KINDS.keys())
 NOTHING: Final = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 
 

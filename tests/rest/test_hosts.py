@@ -11,6 +11,7 @@ from tests.bad_values import MARKER
 from tests.exhaustive import crossed
 from tests.faces import BASE, http_client, rpc
 from tests.rest.problems import problem
+from tests.tables import each
 from todo_app.application import Address, Application, build
 from todo_core.settings import Settings
 
@@ -60,8 +61,8 @@ OTHERS: Final = (
 )
 
 
-@pytest.mark.parametrize("host", OTHERS)
-@pytest.mark.parametrize("path", ["/api/v1/todos", "/api/todos", "/docs", "/api/v1/openapi.json", "/nothing"])
+@each("host", OTHERS)
+@each("path", ["/api/v1/todos", "/api/todos", "/docs", "/api/v1/openapi.json", "/nothing"])
 async def test_a_host_that_is_not_exactly_ours_is_421_with_whatever_token(
     http: httpx2.AsyncClient, app: Application, path: str, host: str
 ) -> None:

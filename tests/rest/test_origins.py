@@ -8,9 +8,10 @@ from typing import Final
 import httpx2
 import pytest
 
-from tests.exhaustive import crossed
+from tests.exhaustive import combinations
 from tests.faces import FaceName, http_client, rpc
 from tests.rest.support import ORIGIN
+from tests.tables import each
 from todo_app.application import Application
 
 pytestmark = pytest.mark.requirement("RS5")
@@ -77,7 +78,7 @@ async def test_what_it_may_read_is_there_to_be_read(public: httpx2.AsyncClient) 
     assert read >= MAY_READ - {"retry-after"}
 
 
-@crossed(answer=ANSWERS, origin=OTHERS)
+@each(*combinations(answer=ANSWERS, origin=OTHERS))
 async def test_any_other_origin_may_read_nothing(
     public: httpx2.AsyncClient, origin: str, answer: tuple[int, Ask]
 ) -> None:
@@ -89,7 +90,7 @@ async def test_any_other_origin_may_read_nothing(
     assert not origin or origin == "*" or origin not in str(response.headers)
 
 
-@pytest.mark.parametrize("origin", OTHERS)
+@each("origin", OTHERS)
 async def test_any_other_origin_asks_in_vain(public: httpx2.AsyncClient, origin: str) -> None:
     asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
 
@@ -149,8 +150,8 @@ async def test_a_page_of_the_configured_origin_may_be_an_agent(
         assert "www-authenticate" in names(response.headers["access-control-expose-headers"])
 
 
-@pytest.mark.parametrize("generation", ["mcp-2026", "mcp-2025"])
-@pytest.mark.parametrize("origin", [origin for origin in OTHERS if origin and "todo.example" not in origin])
+@each("generation", ["mcp-2026", "mcp-2025"])
+@each("origin", [origin for origin in OTHERS if origin and "todo.example" not in origin])
 async def test_a_page_of_any_other_origin_is_no_agent(
     public: httpx2.AsyncClient, generation: FaceName, origin: str
 ) -> None:
