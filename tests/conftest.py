@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -37,7 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let all workers share one embedded server, and none of them read the person's own settings."""
+    """Let all workers share one embedded server, and none of them read the person's own settings.
+
+    What is imported is compiled once, whatever the environment says of that: otherwise each worker writes the asserts
+    of all tests anew, and each program that a test starts compiles all of ours.
+    """
+    sys.dont_write_bytecode = False
     *processors, _ = structlog.get_config()["processors"]
     # By default structlog has rich draw each frame with its variables, which takes seconds for a crash of a server.
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -48,7 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
         for name in [*os.environ]:
             if name.startswith("TODO_") and not name.startswith("TODO_TEST_"):
                 del os.environ[name]
-        os.environ.pop("DATABASE_URL", None)
+        for name in ("DATABASE_URL", "PYTHONDONTWRITEBYTECODE"):
+            os.environ.pop(name, None)
         os.environ[_FOLDER] = tempfile.mkdtemp(prefix="todo-mcp-test-")
 
 

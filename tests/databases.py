@@ -13,6 +13,8 @@ import asyncpg
 from todo_core.schema.migrate import migrate
 
 _TEMPLATE = "todo_template"
+_AS_FILES = "STRATEGY file_copy"
+"""A sixth of the time that PostgreSQL takes to write each page to its log, as it does by default."""
 NOT_KEPT = ("fsync", "synchronous_commit", "full_page_writes")
 """Settings by which the shared server takes a commit for done before it is on disk."""
 
@@ -32,14 +34,14 @@ async def _create(server: str, name: str, *, migrated: bool) -> None:
     connection = await asyncpg.connect(server)
     try:
         if not migrated:
-            await connection.execute(f"CREATE DATABASE {name}")
+            await connection.execute(f"CREATE DATABASE {name} {_AS_FILES}")
             return
         # The first process to come makes the template; PostgreSQL copies it for one at a time.
         await connection.execute("SELECT pg_advisory_lock(1)")
         if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", _TEMPLATE):
             await connection.execute(f"CREATE DATABASE {_TEMPLATE}")
             await migrate(with_database(server, _TEMPLATE))
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} {_AS_FILES}")
     finally:
         await connection.close()
 

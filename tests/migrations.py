@@ -31,7 +31,7 @@ def _numbered(text: str) -> str:
 
 def copy_with_example(folder: Path) -> Path:
     """Copy the product's migrations to a new folder, and add the example; the folder."""
-    shutil.copytree(ROOT / "migrations", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "migrations", folder)  # also what Python has compiled, which has the times of the files
     for name, text in example().items():
         (folder / "versions" / name).write_text(text, encoding="utf-8")
     return folder
@@ -47,3 +47,4 @@ def change(folder: Path, revision: str, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
+    shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)  # within a second the file may look the same

@@ -18,6 +18,7 @@ import orjson
 import pytest
 from sqlalchemy import BigInteger, select
 
+from tests.pauses import moment
 from todo_core import operations
 from todo_core.boundary.operation import OPERATIONS, Caller, Operation, operation
 from todo_core.boundary.results import Changed, Done
@@ -143,7 +144,7 @@ async def until(connection: asyncpg.Connection, condition: str) -> None:
     """Ask PostgreSQL until the condition holds."""
     with anyio.fail_after(10):
         while not await connection.fetchval(condition):
-            await anyio.lowlevel.checkpoint()
+            await moment()
 
 
 SOMEBODY_WAITS_FOR_A_LOCK = (

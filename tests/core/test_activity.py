@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.core.support import CoreOpener, add, on_the_wire, only_connection_taken
+from tests.pauses import moment
 from todo_core.boundary.operation import Caller
 from todo_core.errors import Suspended
 from todo_core.models.users import ProfilePatch
@@ -52,7 +53,7 @@ class Diary:
         """Wait until these are her days."""
         with anyio.fail_after(5):
             while await self.days() != days:
-                await anyio.lowlevel.checkpoint()
+                await moment()
 
     async def live_in(self, zone: str) -> None:
         await self.admin.execute("UPDATE users SET time_zone = $2 WHERE id = $1", self.user_id, zone)
@@ -191,7 +192,7 @@ async def test_what_could_not_be_written_comes_again_with_the_next_call(
             await me.perform(overview.get)
             with anyio.fail_after(5):
                 while broken or not logs:
-                    await anyio.lowlevel.checkpoint()
+                    await moment()
             assert await diary.days() == []
             await me.perform(overview.get)
             await diary.become([NIGHT.date()])

@@ -8,7 +8,9 @@ import json
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import anyio
@@ -42,6 +44,8 @@ from tests.keys import (
     without_length,
     x25519_pair,
 )
+from tests.pauses import moment
+from tests.tables import each
 from todo_core.core import utc_now
 from todo_core.errors import Unavailable
 from todo_core.identity.issuers import better_auth
@@ -131,7 +135,7 @@ async def until(condition: Callable[[], bool]) -> None:
     """Let everything else go on until the condition holds."""
     with anyio.fail_after(10):
         while not condition():
-            await anyio.lowlevel.checkpoint()
+            await moment()
 
 
 def told(logs: list[Any], event: str) -> int:
@@ -144,12 +148,12 @@ def told(logs: list[Any], event: str) -> int:
 async def test_a_key_is_found_by_its_id_and_kind_and_without_an_id_if_it_is_the_only_one(
     keys: RemoteKeys, server: KeyServer
 ) -> None:
-    rsa, one, other = rsa_pair("rsa"), ec_pair("one"), ec_pair("other")
-    server.pages["/jwks"] = page(key_set(rsa, one, other, OLD))
+    of_rsa, one, other = rsa("rsa"), ec_pair("one"), ec_pair("other")
+    server.pages["/jwks"] = page(key_set(of_rsa, one, other, OLD))
 
-    for pair in (rsa, one, other, OLD):
+    for pair in (of_rsa, one, other, OLD):
         assert await finds(keys, pair)
-    assert await keys.find(None, "RS256") == rsa.public
+    assert await keys.find(None, "RS256") == of_rsa.public
     assert await keys.find(None, "EdDSA") == OLD.public
     for kid, algorithm in ((None, "ES256"), ("rsa", "ES256"), ("one", "RS256"), ("ONE", "ES256"), ("", "EdDSA")):
         with pytest.raises(NoSuchKeyError):
@@ -157,11 +161,21 @@ async def test_a_key_is_found_by_its_id_and_kind_and_without_an_id_if_it_is_the_
     assert server.asked == 1
 
 
+_RSA = rsa_pair("k")
+"""One for all rows, for it takes a tenth of a second to make."""
+
+
+def rsa(kid: str = "k", **more: Any) -> Pair:
+    """The one RSA key, published otherwise."""
+    return replace(_RSA, kid=kid, jwk=_RSA.jwk | {"kid": kid} | more)
+
+
+_MAKERS = MAKERS | {"RS256": rsa}
 USABLE: dict[str, Pair] = {
-    "of 2048 bits": rsa_pair("k"),
+    "of 2048 bits": rsa(),
     "on P-256": ec_pair("k"),
     "on Ed25519": ed_pair("k"),
-    "for signatures": rsa_pair("k", use="sig", key_ops=["verify"], alg="RS256"),
+    "for signatures": rsa(use="sig", key_ops=["verify"], alg="RS256"),
     "for signatures, as one of several uses": ec_pair("k", key_ops=["verify", "encrypt"]),
     "with what nobody knows": ed_pair("k", x5t="AAAA", x5c=["AAAA"], more={"a": 1}),
     "with an id of 256 characters": ed_pair("k" * 256),
@@ -196,16 +210,16 @@ UNUSABLE: dict[str, Any] = {
     "on Ed448": ed448_pair("k"),
     "on X25519": x25519_pair("k"),
     "a secret": secret_pair(b"a-secret-that-somebody-has-published!!", "k"),
-    **{f"{alg} for encryption": make("k", use="enc") for alg, make in MAKERS.items()},
-    **{f"{alg} of an unknown use": make("k", use="x") for alg, make in MAKERS.items()},
-    **{f"{alg} to wrap keys": make("k", key_ops=["wrapKey", "encrypt"]) for alg, make in MAKERS.items()},
-    **{f"{alg} for nothing": make("k", key_ops=[]) for alg, make in MAKERS.items()},
-    **{f"{alg} with its private half": with_private_half(make("k")) for alg, make in MAKERS.items()},
+    **{f"{alg} for encryption": make("k", use="enc") for alg, make in _MAKERS.items()},
+    **{f"{alg} of an unknown use": make("k", use="x") for alg, make in _MAKERS.items()},
+    **{f"{alg} to wrap keys": make("k", key_ops=["wrapKey", "encrypt"]) for alg, make in _MAKERS.items()},
+    **{f"{alg} for nothing": make("k", key_ops=[]) for alg, make in _MAKERS.items()},
+    **{f"{alg} with its private half": with_private_half(make("k")) for alg, make in _MAKERS.items()},
     **{f"with operations of {ops!r}": ec_pair("k", key_ops=ops) for ops in ("verify", 5, None, {"verify": 1})},
-    "RS512": rsa_pair("k", alg="RS512"),
-    "RSA for encryption, by its algorithm": rsa_pair("k", alg="RSA-OAEP"),
-    "HS256 by its own word": rsa_pair("k", alg="HS256"),
-    "ES256 by its own word": rsa_pair("k", alg="ES256"),
+    "RS512": rsa(alg="RS512"),
+    "RSA for encryption, by its algorithm": rsa(alg="RSA-OAEP"),
+    "HS256 by its own word": rsa(alg="HS256"),
+    "ES256 by its own word": rsa(alg="ES256"),
     "a number as id": ed_pair(7),  # type: ignore[arg-type]
     "null as id": ed_pair(None),  # type: ignore[arg-type]
     "a list as id": ed_pair(["k"]),  # type: ignore[arg-type]
@@ -213,9 +227,9 @@ UNUSABLE: dict[str, Any] = {
     "P-256 in another case": ec_pair("k", crv="p-256"),
     "a number as x": ec_pair("k", x=1),
     "no y": {name: value for name, value in ec_pair("k").jwk.items() if name != "y"},
-    "no e": {name: value for name, value in rsa_pair("k").jwk.items() if name != "e"},
-    "an even e": rsa_pair("k", e="Ag"),
-    "an empty n": rsa_pair("k", n=""),
+    "no e": {name: value for name, value in _RSA.jwk.items() if name != "e"},
+    "an even e": rsa(e="Ag"),
+    "an empty n": rsa(n=""),
     "31 bytes of Ed25519": ed_pair("k", x="A" * 42),
     "no base64": ed_pair("k", x="!" * 43),
     "a list of kinds": ed_pair("k", kty=["OKP"]),
@@ -227,7 +241,7 @@ UNUSABLE: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("one", UNUSABLE.values(), ids=UNUSABLE)
+@each("one", UNUSABLE.values(), ids=UNUSABLE)
 def test_an_unusable_key_is_never_used_and_spoils_no_other(one: Any) -> None:
     assert [key.kid for key in usable_keys(key_set(one, OLD))] == ["old"]
 
@@ -471,6 +485,23 @@ async def _drip(writer: asyncio.StreamWriter) -> None:
 
 
 GZIPPED = {"content_encoding": "gzip"}
+
+
+@cache
+def bomb(layers: int) -> bytes:
+    """A good key set with many blanks, packed so many times."""
+    return gzip.compress(bomb(layers - 1), 1) if layers else with_blanks(BOMB)
+
+
+def exploding(layers: int) -> Answer:
+    """A bomb, made when it is asked for."""
+
+    async def write(writer: asyncio.StreamWriter) -> None:
+        await page(bomb(layers), content_encoding=", ".join(["gzip"] * layers))(writer)
+
+    return write
+
+
 FAULTS: dict[str, Answer] = {
     "no answer": hang_up,
     "half an answer": raw(b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n", DOCUMENT),
@@ -507,8 +538,8 @@ FAULTS: dict[str, Answer] = {
     "too much, of unsaid length": without_length(with_blanks(BIG)),
     "too much, in pieces": chunked(*[with_blanks(BIG)[start : start + 1000] for start in range(0, BIG, 1000)]),
     "too much, packed": page(gzip.compress(with_blanks(BIG)), **GZIPPED),
-    "a bomb": page(gzip.compress(with_blanks(BOMB)), **GZIPPED),
-    "a bomb in a bomb": page(gzip.compress(gzip.compress(with_blanks(BOMB))), content_encoding="gzip, gzip"),
+    "a bomb": exploding(1),
+    "a bomb in a bomb": exploding(2),
     "packed, but not really": page(DOCUMENT, **GZIPPED),
 }
 AN_ANSWER_FOR_EVER = {"silence": silence, "a byte at a time": _drip}
@@ -579,10 +610,8 @@ async def test_64_kib_are_not_too_much(answer: Callable[[bytes], Answer], keys: 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 async def test_a_bomb_takes_no_memory(layers: int, opened: KeysOpener, server: KeyServer) -> None:
-    body = with_blanks(BOMB)
-    for _ in range(layers):
-        body = gzip.compress(body)
-    server.pages["/jwks"] = page(body, content_encoding=", ".join(["gzip"] * layers))
+    bomb(layers)
+    server.pages["/jwks"] = exploding(layers)
     with pytest.raises(Unavailable):  # what is imported and made at the first time does not count
         await opened(server.url("/other")).find("old", "EdDSA")
 

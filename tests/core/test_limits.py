@@ -25,6 +25,7 @@ from structlog.typing import EventDict
 
 from tests.app.program import free_port
 from tests.core.support import CoreOpener, connected, until
+from tests.pauses import moment
 from tests.redis import RedisServer, running_redis
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_core.boundary import counters
@@ -923,7 +924,7 @@ async def test_300_requests_at_once_need_no_more_than_16_connections_and_leave_n
     await process.aclose()
     with anyio.fail_after(5):
         while redis_server.clients():
-            await anyio.lowlevel.checkpoint()
+            await moment()
 
 
 async def test_a_redis_that_hangs_again_and_again_is_left_with_no_connections(
@@ -960,7 +961,7 @@ async def test_limits_end_at_once_while_redis_hangs(opened: Opener, redis_server
     assert ended - began < ALL_AT_ONCE
     with anyio.fail_after(5):
         while redis_server.clients():
-            await anyio.lowlevel.checkpoint()
+            await moment()
 
 
 async def test_a_request_that_is_cancelled_in_mid_call_spoils_no_answer_of_the_next(

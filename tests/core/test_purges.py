@@ -26,6 +26,7 @@ from tests.core.support import (
     until,
     with_server_settings,
 )
+from tests.pauses import moment
 from todo_core.boundary.operation import Caller
 from todo_core.core import Core
 from todo_core.errors import HistoryDeleted, NotFound, UndoRefused
@@ -173,7 +174,7 @@ async def test_one_process_purges_at_a_time(
         with on_the_wire() as wire, capture_logs() as logs, anyio.fail_after(10):
             tasks.start_soon(ann.core.purges.run)
             while wire.sent.count(queries.TRY_LOCK.sql) < 2:
-                await anyio.lowlevel.checkpoint()
+                await moment()
         tasks.cancel_scope.cancel()
         assert logs == []
     assert await titles_of(ann, status="trashed") == ["old"]
@@ -280,7 +281,7 @@ async def logged(core: Core, event: str, times: int = 1) -> list[Mapping[str, An
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(core.purges.run)
             while [entry["event"] for entry in logs].count(event) < times:
-                await anyio.lowlevel.checkpoint()
+                await moment()
             tasks.cancel_scope.cancel()
     return [entry for entry in logs if entry["event"] == event]
 
