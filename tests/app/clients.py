@@ -12,7 +12,7 @@ import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.app.program import TODO_MCP, Program
+from tests.app.program import Program
 
 GENERATIONS = [pytest.param("2026-07-28", id="mcp-2026"), pytest.param("legacy", id="mcp-2025")]
 LATEST_BY_DEFAULT = [GENERATIONS[0], pytest.param("legacy", id="mcp-2025", marks=pytest.mark.exhaustive)]
@@ -41,7 +41,8 @@ async def over_http(url: str, token: str, mode: str) -> AsyncIterator[Client]:
 @asynccontextmanager
 async def over_stdio(program: Program, mode: str) -> AsyncIterator[Client]:
     """A client that starts `todo-mcp stdio`."""
-    server = StdioServerParameters(command=TODO_MCP, args=["stdio"], env=program.environment, cwd=program.folder)
+    command, *words = program.words("stdio")
+    server = StdioServerParameters(command=command, args=words, env=program.environment, cwd=program.folder)
     with (program.folder / "stdio.err").open("w") as stderr:
         async with Client(stdio_client(server, errlog=stderr), mode=mode) as client:
             yield client

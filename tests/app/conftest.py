@@ -13,7 +13,13 @@ from tests.support import AUDIENCE, ISSUER, JWT_SECRET
 
 
 @pytest.fixture
-def program(tmp_path: Path, empty_database_url: str) -> Program:
+def program(tmp_path: Path, fresh_database_url: str) -> Program:
+    """`todo-mcp` on a migrated database of its own."""
+    return Program(tmp_path / "program", {"TODO_DATABASE_URL": fresh_database_url})
+
+
+@pytest.fixture
+def unmigrated(tmp_path: Path, empty_database_url: str) -> Program:
     """`todo-mcp` on a database that was never migrated."""
     return Program(tmp_path / "program", {"TODO_DATABASE_URL": empty_database_url})
 
@@ -21,7 +27,7 @@ def program(tmp_path: Path, empty_database_url: str) -> Program:
 @pytest.fixture(scope="module")
 def served_database_url(postgres_url: str) -> Iterator[str]:
     """The database of the tests that share a server."""
-    with new_database(postgres_url) as url:
+    with new_database(postgres_url, migrated=True) as url:
         yield url
 
 

@@ -1,7 +1,8 @@
 """The program as a person runs it: `todo-mcp` as a process of its own, in a folder of its own.
 
-It is forked from a process that has imported it already (`warm.py`), except where `TODO_TEST_STARTS` says `anew` (with
-exhaustive cases), for another command, for several workers, and where a test starts `TODO_MCP` itself.
+It is forked from a process that has imported it already (`warm.py`), also where somebody else starts it
+(`Program.words`), except where `TODO_TEST_STARTS` says `anew` (with exhaustive cases), for another command, for several
+workers, and where a test starts `TODO_MCP` itself.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +26,9 @@ from uuid import uuid4
 
 import httpx2
 
-from tests.app.warm import Forked, fork
+from tests.app import forked
+from tests.app.forked import Forked, fork
+from tests.app.warm import warm
 from tests.contract.project import PACKAGES
 from tests.databases import NOT_KEPT
 
@@ -162,19 +165,28 @@ class Program:
         output.mkdir(exist_ok=True)
         printed, logged = (output / f"{uuid4().hex}.{kind}" for kind in ("out", "err"))
         command = [*(self.command or (TODO_MCP,)), *arguments]
-        if self.command is None and "--workers" not in arguments and _IS_WARM:
-            return fork(command, self.environment, self.folder, printed, logged), printed, logged
-        with printed.open("wb") as stdout, logged.open("wb") as stderr:
+        with Path(os.devnull).open() as stdin, printed.open("wb") as stdout, logged.open("wb") as stderr:
+            if self._is_forked(arguments):
+                streams = [stream.fileno() for stream in (stdin, stdout, stderr)]
+                return fork(warm(), command, self.environment, str(self.folder), streams), printed, logged
             process = subprocess.Popen(
                 command,
                 env=self.environment,
                 cwd=self.folder,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
                 start_new_session=True,
             )
         return process, printed, logged
+
+    def words(self, *arguments: str) -> list[str]:
+        """The words by which somebody else starts a command, in our environment and folder."""
+        command = [*(self.command or (TODO_MCP,)), *arguments]
+        return [sys.executable, "-IS", forked.__file__, warm(), *command] if self._is_forked(arguments) else command
+
+    def _is_forked(self, arguments: Sequence[str]) -> bool:
+        return self.command is None and "--workers" not in arguments and _IS_WARM
 
     def answer(self, *arguments: str) -> str:
         """What a command that must succeed prints."""

@@ -17,7 +17,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from tests.app.program import TODO_MCP, Program, Serving, free_port, healthy, sentence
+from tests.app.program import Program, Serving, free_port, healthy, sentence
 from tests.core.support import connected
 from tests.exhaustive import first_by_default
 from todo_app.migrating import bring_up
@@ -240,36 +240,36 @@ def test_workers_read_the_named_file_too(program: Program) -> None:
 
 @pytest.mark.requirement("OP2", "DB3")
 @pytest.mark.parametrize("command", [("serve",), ("stdio",), ("token", "list"), ("migrate",)], ids=" ".join)
-def test_no_tables_are_made_beside_those_of_another_program(program: Program, command: tuple[str, ...]) -> None:
-    asyncio.run(execute(program, "CREATE TABLE orders (id bigint)"))
+def test_no_tables_are_made_beside_those_of_another_program(unmigrated: Program, command: tuple[str, ...]) -> None:
+    asyncio.run(execute(unmigrated, "CREATE TABLE orders (id bigint)"))
 
-    assert sentence(program.run(*command), 1) == OF_OTHERS
+    assert sentence(unmigrated.run(*command), 1) == OF_OTHERS
 
-    assert asyncio.run(tables_of(program)) == {"orders"}
+    assert asyncio.run(tables_of(unmigrated)) == {"orders"}
 
 
 @pytest.mark.requirement("OP2", "DB3")
-def test_they_are_made_there_when_that_is_asked_for(program: Program) -> None:
-    asyncio.run(execute(program, "CREATE SCHEMA shop; CREATE TABLE shop.orders (id bigint)"))
-    assert sentence(program.run("migrate"), 1) == OF_OTHERS
-    assert f"FAIL  migrations: {OF_OTHERS}" in program.run("doctor").stdout
+def test_they_are_made_there_when_that_is_asked_for(unmigrated: Program) -> None:
+    asyncio.run(execute(unmigrated, "CREATE SCHEMA shop; CREATE TABLE shop.orders (id bigint)"))
+    assert sentence(unmigrated.run("migrate"), 1) == OF_OTHERS
+    assert f"FAIL  migrations: {OF_OTHERS}" in unmigrated.run("doctor").stdout
 
-    assert program.answer("migrate", "--adopt") == f"{NEWEST} (up to date)\n"
+    assert unmigrated.answer("migrate", "--adopt") == f"{NEWEST} (up to date)\n"
 
-    assert program.answer("token", "create").startswith("todo_")
-    assert program.answer("migrate") == f"{NEWEST} (up to date)\n"
+    assert unmigrated.answer("token", "create").startswith("todo_")
+    assert unmigrated.answer("migrate") == f"{NEWEST} (up to date)\n"
 
 
 @pytest.mark.requirement("OP2", "DB3")
 @pytest.mark.parametrize("revision", ["3f2a", "0003", SCHEMA_REVISION])
-def test_the_revision_of_another_program_is_not_taken_for_ours(program: Program, revision: str) -> None:
+def test_the_revision_of_another_program_is_not_taken_for_ours(unmigrated: Program, revision: str) -> None:
     record = f"CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('{revision}')"  # noqa: S608
-    asyncio.run(execute(program, record, "CREATE TABLE orders (id bigint)"))
+    asyncio.run(execute(unmigrated, record, "CREATE TABLE orders (id bigint)"))
 
-    assert sentence(program.run("migrate"), 1) == OF_OTHERS
-    assert sentence(program.run("migrate", "--adopt"), 1).startswith("Another program migrates this database")
+    assert sentence(unmigrated.run("migrate"), 1) == OF_OTHERS
+    assert sentence(unmigrated.run("migrate", "--adopt"), 1).startswith("Another program migrates this database")
 
-    assert asyncio.run(tables_of(program)) == {"alembic_version", "orders"}
+    assert asyncio.run(tables_of(unmigrated)) == {"alembic_version", "orders"}
 
 
 async def execute(program: Program, *statements: str) -> None:
@@ -287,7 +287,6 @@ async def tables_of(program: Program) -> set[str]:
 
 @pytest.mark.requirement("OW2", "OP1", "OP8")
 def test_it_serves_as_a_login_that_owns_nothing(program: Program) -> None:
-    program.answer("migrate")
     login = f"login_{uuid4().hex[:12]}"
     asyncio.run(
         execute(
@@ -342,19 +341,19 @@ def test_a_database_that_does_not_exist_is_one_line(
 
 
 @pytest.mark.requirement("OP1", "DB3")
-def test_migrations_go_up_and_down_and_the_check_tells_where_they_are(program: Program) -> None:
-    behind = program.run("migrate", "--check")
+def test_migrations_go_up_and_down_and_the_check_tells_where_they_are(unmigrated: Program) -> None:
+    behind = unmigrated.run("migrate", "--check")
     assert (behind.returncode, behind.stdout) == (1, f"empty (behind {goal()})\n")
 
-    assert program.answer("migrate") == f"{NEWEST} (up to date)\n"
-    assert program.answer("migrate", "--check") == f"{NEWEST} (up to date)\n"
-    assert program.answer("migrate", "--finish") == f"{NEWEST} (up to date)\n"
+    assert unmigrated.answer("migrate") == f"{NEWEST} (up to date)\n"
+    assert unmigrated.answer("migrate", "--check") == f"{NEWEST} (up to date)\n"
+    assert unmigrated.answer("migrate", "--finish") == f"{NEWEST} (up to date)\n"
 
-    assert program.answer("migrate", "--to", "0001", "--yes") == f"0001 (behind {goal()})\n"
-    assert program.answer("migrate", "--to", "0002") == f"0002 (behind {goal()})\n"
-    assert program.answer("migrate", "--to", "base", "--yes") == f"empty (behind {goal()})\n"
-    assert program.run("migrate", "--check").returncode == 1
-    assert program.answer("migrate", "--to", "base") == f"empty (behind {goal()})\n"
+    assert unmigrated.answer("migrate", "--to", "0001", "--yes") == f"0001 (behind {goal()})\n"
+    assert unmigrated.answer("migrate", "--to", "0002") == f"0002 (behind {goal()})\n"
+    assert unmigrated.answer("migrate", "--to", "base", "--yes") == f"empty (behind {goal()})\n"
+    assert unmigrated.run("migrate", "--check").returncode == 1
+    assert unmigrated.answer("migrate", "--to", "base") == f"empty (behind {goal()})\n"
 
 
 @pytest.mark.requirement("OP1", "DB3")
@@ -378,7 +377,7 @@ def answered(program: Program, answer: str, *command: str) -> int:
     """The exit code of a command that asks on a terminal, where somebody answers."""
     ours, theirs = os.openpty()
     process = subprocess.Popen(
-        [TODO_MCP, *command],
+        program.words(*command),
         env=program.environment,
         cwd=program.folder,
         stdin=theirs,
@@ -406,7 +405,6 @@ def answered(program: Program, answer: str, *command: str) -> int:
     ],
 )
 def test_a_database_of_a_later_version_is_one_line(program: Program, command: tuple[str, ...]) -> None:
-    program.answer("migrate")
     later = f"{place(SCHEMA_REVISION).schema + 2:04}"
     set_revision(program, later)
 
@@ -420,7 +418,6 @@ def test_a_database_of_a_later_version_is_one_line(program: Program, command: tu
 
 @pytest.mark.requirement("OP2", "DB3")
 def test_on_the_next_schema_there_is_nothing_to_do(program: Program) -> None:
-    program.answer("migrate")
     following = f"{place(SCHEMA_REVISION).schema + 1:04}"
     set_revision(program, following)
 
@@ -474,9 +471,9 @@ def set_revision(program: Program, revision: str) -> None:
 
 @pytest.mark.requirement("OP1", "OP2")
 @pytest.mark.exhaustive
-def test_every_command_finds_what_it_needs_in_a_new_process(program: Program) -> None:
+def test_every_command_finds_what_it_needs_in_a_new_process(unmigrated: Program) -> None:
     """Most tests fork one that has imported everything."""
-    started = program.anew()
+    started = unmigrated.anew()
     assert started.answer("migrate").startswith(NEWEST)
     token = started.answer("token", "create", "--user", "ann").strip()
     assert "ann" in started.answer("user", "list")

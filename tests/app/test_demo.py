@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.app.program import Program
+
 _TELL_NOBODY = """
 import os, sys
 from todo_app.demo import OrderlyConsole
@@ -32,15 +34,7 @@ def test_a_reader_that_leaves_early_does_not_end_it_in_the_middle() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only for root PostgreSQL runs as another user, who can be kept out")
 @pytest.mark.requirement("OP1")
 def test_what_keeps_the_server_from_starting_is_said(tmp_path: Path) -> None:
-    environment = os.environ | {"TMPDIR": str(tmp_path)}  # a folder of pytest's, which is root's alone
-    done = subprocess.run(
-        [sys.executable, "-m", "todo_app", "demo"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = Program(tmp_path / "home", {"TMPDIR": str(tmp_path)}).run("demo")  # a folder of pytest's is root's alone
 
     assert done.returncode != 0
     assert done.stderr.startswith("todo-mcp: As root, PostgreSQL runs as the user pgserver, who may not enter")

@@ -13,7 +13,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-import anyio
 import pytest
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,6 +23,7 @@ from http_edge.protocol import LimitedProtocol
 from tests.app.program import Program, Serving, logs
 from tests.exhaustive import crossed
 from tests.faces import ADDRESS
+from tests.pauses import moment
 from tests.redis import running_redis
 from tests.support import token_of
 from todo_app.application import Application, build
@@ -749,7 +749,7 @@ class Edge:
         """Nothing runs any more and no connection is left."""
         async with asyncio.timeout(PATIENCE):
             while self.state.tasks or self.state.connections:
-                await anyio.lowlevel.checkpoint()
+                await moment()
         return True
 
 
@@ -845,7 +845,7 @@ async def test_a_client_that_goes_in_mid_body_is_no_fault(
             await wire.send(post(path, token, "Content-Length: 100") + b"{")
             async with asyncio.timeout(PATIENCE):
                 while not here.state.tasks:  # the handler waits for the rest
-                    await anyio.lowlevel.checkpoint()
+                    await moment()
             if how == "closed":
                 wire.transport.close()
             else:

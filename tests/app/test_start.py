@@ -26,9 +26,9 @@ SAFE_PROGRAM = (sys.executable, "-P", "-m", "todo_app")
     ],
 )
 def test_commands_run_in_a_folder_with_the_same_names_that_is_on_the_path(
-    program: Program, command: tuple[str, ...]
+    unmigrated: Program, command: tuple[str, ...]
 ) -> None:
-    astray = Program(another_project(program.folder), program.settings | {"PYTHONPATH": "."}, command)
+    astray = Program(another_project(unmigrated.folder), unmigrated.settings | {"PYTHONPATH": "."}, command)
 
     assert "up to date" in astray.answer("migrate")
     assert healthy(astray.run("doctor"))
@@ -44,9 +44,9 @@ def test_workers_serve_in_a_folder_with_the_same_names(program: Program) -> None
 
 
 @pytest.mark.requirement("OP1")
-def test_it_starts_where_the_working_directory_is_gone(program: Program) -> None:
-    script = f"cd {program.folder.name}; rmdir ../{program.folder.name}; exec {TODO_MCP} migrate"
-    started = Program(program.folder, program.settings, ("sh", "-c", script))
+def test_it_starts_where_the_working_directory_is_gone(unmigrated: Program) -> None:
+    script = f"cd {unmigrated.folder.name}; rmdir ../{unmigrated.folder.name}; exec {TODO_MCP} migrate"
+    started = Program(unmigrated.folder, unmigrated.settings, ("sh", "-c", script))
 
     assert "up to date" in started.answer()
 

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from tests.app.clients import LATEST_BY_DEFAULT, call, over_stdio
-from tests.app.program import TODO_MCP, Program, Serving, logs
+from tests.app.program import Program, Serving, logs
 from tests.contract.project import TOOLS
 from tests.core.support import connected
 from tests.exhaustive import crossed
@@ -44,7 +44,7 @@ def shared(serving: Serving, served_program: Program) -> Program:
 @pytest.mark.requirement("MC2", "ID6", "SA3")
 @pytest.mark.parametrize("mode", LATEST_BY_DEFAULT)
 async def test_a_client_adds_lists_and_undoes(shared: Program, mode: str) -> None:
-    async with over_stdio(shared.configured(TODO_USER=f"agent-{mode}"), mode) as client:
+    async with over_stdio(shared.anew().configured(TODO_USER=f"agent-{mode}"), mode) as client:
         assert {tool.name for tool in (await client.list_tools()).tools} == TOOLS
         added = await call(client, "add_todos", todos=[{"title": "One"}, {"title": "Two", "priority": "high"}])
         listed = await call(client, "list_todos", sort="title", direction="asc")
@@ -68,7 +68,7 @@ class Wire:
 
     def __init__(self, program: Program) -> None:
         self.process = subprocess.Popen(
-            [TODO_MCP, "stdio"],
+            program.words("stdio"),
             env=program.environment,
             cwd=program.folder,
             stdin=subprocess.PIPE,
@@ -175,14 +175,14 @@ def test_a_request_of_the_new_generation_needs_no_handshake(shared: Program) -> 
 
 @pytest.mark.exhaustive
 @pytest.mark.requirement("TD7", "ID6")
-async def test_it_purges_for_who_never_serves(program: Program, empty_database_url: str) -> None:
+async def test_it_purges_for_who_never_serves(program: Program, fresh_database_url: str) -> None:
     """Soon after its start, for an agent may run for a minute only."""
     async with over_stdio(program, "2026-07-28") as client:
         added = await call(client, "add_todos", todos=[{"title": "Gone"}])
         await call(client, "delete_todos", ids=[added["results"][0]["id"]])
         assert len((await call(client, "list_todos", status="trashed"))["todos"]) == 1
     async with (
-        connected(empty_database_url) as admin,
+        connected(fresh_database_url) as admin,
         over_stdio(program.configured(TODO_TRASH_DAYS="0"), "2026-07-28"),
     ):
         assert await admin.fetchval("SELECT count(*) FROM todos") == 1

@@ -85,8 +85,10 @@ def test_the_installed_program_demonstrates_every_tool_of_the_readme(
 
 
 @pytest.mark.requirement("OP1", "DB3")
-def test_the_installed_program_migrates_with_the_steps_it_carries(installed: tuple[str, ...], program: Program) -> None:
-    astray = Program(another_project(program.folder), program.settings | {"PYTHONPATH": "."}, installed)
+def test_the_installed_program_migrates_with_the_steps_it_carries(
+    installed: tuple[str, ...], unmigrated: Program
+) -> None:
+    astray = Program(another_project(unmigrated.folder), unmigrated.settings | {"PYTHONPATH": "."}, installed)
 
     assert "up to date" in astray.answer("migrate")
     assert healthy(astray.run("doctor"))

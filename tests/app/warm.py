@@ -1,7 +1,7 @@
 """`todo-mcp` in processes forked from one that has imported it: the same program, without its two seconds of imports.
 
-`Warm` is the tests' side. This file as a program is the other: it forks for each request, and what it forked waits for
-the program, which is forked once more, to tell its exit code.
+This file as a program is that process: it forks for each request (`forked.py`), and what it forked waits for the
+program, which is forked once more, to tell its exit code.
 """
 
 from __future__ import annotations
@@ -11,118 +11,81 @@ import gc
 import json
 import os
 import select
+import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from runpy import run_path
 from typing import Final
 
+from tests.app.forked import NUMBER, STREAMS
+
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_NUMBER: Final = struct.Struct("i")
 _IMPORTED: Final = (
-    *("todo_app.application", "todo_app.cli", "todo_app.doctor", "todo_app.serve"),
+    *("todo_app.application", "todo_app.cli", "todo_app.doctor", "todo_app.serve", "todo_app.stdio"),
     *("todo_core.schema.migrate", "todo_core.schema.state"),
     *("uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl"),
 )
 
 
-class Forked:
-    """A forked program, with what the tests use of `subprocess.Popen`."""
-
-    def __init__(self, wire: socket.socket) -> None:
-        self._wire = wire
-        self.returncode: int | None = None
-        self.pid = self._number()
-
-    def _number(self) -> int:
-        (number,) = _NUMBER.unpack(self._wire.recv(_NUMBER.size))
-        return int(number)
-
-    def wait(self, timeout: float | None = None) -> int:
-        if self.returncode is None:
-            if not select.select([self._wire], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired("todo-mcp", timeout or 0)
-            self.returncode = self._number()
-            self._wire.close()
-        return self.returncode
-
-    def poll(self) -> int | None:
-        try:
-            return self.wait(0)
-        except subprocess.TimeoutExpired:
-            return None
-
-    def send_signal(self, how: int) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, how)
-
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
-
-
 @cache
-def _warm() -> socket.socket:
-    """Where the process that has imported everything takes requests; it ends with this one."""
-    ours, theirs = socket.socketpair()
-    with theirs:
+def warm() -> str:
+    """Start the process that has imported everything, which ends with this one; return where it takes requests."""
+    folder = tempfile.mkdtemp(prefix="todo-warm-")
+    where = f"{folder}/socket"
+    lives, ended = socket.socketpair()
+    with ended, socket.socket(socket.AF_UNIX) as requests:
+        requests.bind(where)
+        requests.listen()
+        inherited = (requests.fileno(), ended.fileno())
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(theirs.fileno())], pass_fds=[theirs.fileno()], cwd=_ROOT
+            [sys.executable, "-m", __name__, *map(str, inherited)], pass_fds=inherited, cwd=_ROOT
         )
 
     def end() -> None:
-        ours.close()
+        lives.close()
         process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(end)
-    return ours
-
-
-def fork(argv: Sequence[str], environment: Mapping[str, str], folder: Path, stdout: Path, stderr: Path) -> Forked:
-    """Run the program in a session of its own; its output goes to files."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        socket.send_fds(_warm(), [b"."], [theirs.fileno()])
-    files = [str(stdout), str(stderr)]
-    with ours.makefile("w") as request:
-        print(json.dumps([[*argv], {**environment}, str(folder), files]), file=request)
-    return Forked(ours)
+    return where
 
 
 # --- the process that has imported everything ----------------------------------------------------
 
 
-def _next_program(requests: socket.socket) -> socket.socket:
+def _next_program(requests: socket.socket, ended: socket.socket) -> socket.socket:
     """Return in a new process for each request, with the socket of who asked."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait
     while True:
-        _, descriptors, _, _ = socket.recv_fds(requests, 1, 1)
-        if not descriptors:
+        if ended in select.select([requests, ended], [], [])[0]:
             os._exit(0)
+        wire, _ = requests.accept()
         if os.fork() == 0:
             requests.close()
+            ended.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            return socket.socket(fileno=descriptors[0])
-        os.close(descriptors[0])
+            return wire
+        wire.close()
 
 
 def _become(wire: socket.socket) -> None:
     """Return in the program, which has all that it was asked to have."""
+    _, streams, _, _ = socket.recv_fds(wire, 1, STREAMS)
     with wire.makefile() as request:
-        argv, environment, folder, files = json.loads(request.readline())
+        argv, environment, folder = json.loads(request.readline())
     pid = os.fork()
     if pid:
-        wire.send(_NUMBER.pack(pid))
+        for stream in streams:
+            os.close(stream)
+        wire.send(NUMBER.pack(pid))
         _, status = os.waitpid(pid, 0)
-        wire.send(_NUMBER.pack(os.waitstatus_to_exitcode(status)))
+        wire.send(NUMBER.pack(os.waitstatus_to_exitcode(status)))
         os._exit(0)
     wire.close()
     os.setsid()
@@ -130,15 +93,14 @@ def _become(wire: socket.socket) -> None:
     os.environ.clear()
     os.environ.update(environment)
     sys.argv[:] = argv
-    for descriptor, path in ((0, os.devnull), (1, files[0]), (2, files[1])):
-        opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
-        os.dup2(opened, descriptor)
-        os.close(opened)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
 
 
 if __name__ == "__main__":
     for name in _IMPORTED:
         import_module(name)
     gc.freeze()  # what is shared stays shared: a collection would copy its pages
-    _become(_next_program(socket.socket(fileno=int(sys.argv[1]))))
+    _become(_next_program(*(socket.socket(fileno=int(number)) for number in sys.argv[1:])))
     run_path(sys.argv[0], run_name="__main__")
