@@ -1,0 +1,82 @@
+"""Find the occurrence after one that was completed or skipped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import islice
+
+from todo_core.recurrence.days import days
+from todo_core.recurrence.repeat import Repeat, is_past_end, on_day, time_of
+from todo_core.recurrence.rule import LAST_DAY, Rule, day_of, made_explicit, parse
+
+
+def following(repeat: Repeat, due: datetime | date, done: datetime, zone: tzinfo) -> Repeat | None:
+    """Return the occurrence after one that was completed or skipped; None if the series is over.
+
+    Counted from the due: the first day of the rule after the scheduled day and after the due's day that is not past
+    (of whole days: after the day of `done`; with a time: later than `done`). Each day that is left out uses up one
+    of COUNT.
+    Counted from completion: one interval after the day of `done`; if the rule names days, the first of them after
+    the day of `done` and after the scheduled day, with the interval counted from `done`. It uses up one of COUNT.
+    The day comes from the rule, the time of day from the due.
+
+    Args:
+        repeat: The occurrence.
+        due: Its local due, a date for a whole day.
+        done: The local wall time of completion.
+        zone: The zone of both. It tells a due that a clock change moved from one that a person moved.
+    """
+    rule = parse(repeat.rule)
+    due = _before_clock_change(due, repeat.scheduled, zone)
+    scheduled, at = day_of(repeat.scheduled), time_of(due)
+    if max(scheduled, day_of(due), done.date()) >= LAST_DAY:
+        return None
+    if repeat.from_completion:
+        used, day = 1, _after_completion(rule, scheduled, done.date())
+    else:
+        # At the time of day `at`, this is the last day that is past.
+        past = done.date() if at is None or at <= done.time() else done.date() - timedelta(days=1)
+        used, day = _after_due(rule, scheduled, max(scheduled, day_of(due), past))
+    if day is None or (rule.count is not None and rule.count <= used):
+        return None
+    next_scheduled = on_day(day, at)
+    if is_past_end(rule, next_scheduled):
+        return None
+    if rule.count is not None:
+        rule = replace(rule, count=rule.count - used)
+    return Repeat.of(rule, from_completion=repeat.from_completion, scheduled=next_scheduled)
+
+
+def _after_due(rule: Rule, scheduled: date, past: date) -> tuple[int, date | None]:
+    """Return how many of COUNT are used up, and the first day of the rule after `past`, or None."""
+    if rule.count is None:
+        return 1, next(days(rule, scheduled, past + timedelta(days=1)), None)
+    later = islice(days(rule, scheduled, scheduled + timedelta(days=1)), rule.count - 1)
+    return next(((used, day) for used, day in enumerate(later, 1) if day > past), (rule.count, None))
+
+
+def _after_completion(rule: Rule, scheduled: date, done: date) -> date | None:
+    """Return the day of the next occurrence, with the interval counted from the day of completion, or None."""
+    if not rule.is_plain:
+        return next(days(rule, done, max(done, scheduled) + timedelta(days=1)), None)
+    # A month later there may be no such day: `made_explicit` takes the last of the month then.
+    endless = made_explicit(replace(rule, until=None), done)
+    return next(days(endless, done, done + timedelta(days=1)), None)
+
+
+def _before_clock_change(due: datetime | date, scheduled: datetime | date, zone: tzinfo) -> datetime | date:
+    """Return the scheduled wall time if only a clock change moved the due off it; else the due.
+
+    At 02:30, which the clocks skip, the due is 03:30; the occurrences after it are at 02:30 again.
+    """
+    if isinstance(due, datetime) and isinstance(scheduled, datetime):
+        for planned in (scheduled, datetime.combine(due, scheduled.time())):
+            if due == _after_clock_change(planned, zone):
+                return planned
+    return due
+
+
+def _after_clock_change(moment: datetime, zone: tzinfo) -> datetime:
+    """Return the wall time at which the clocks show a local time: later by the gap if they skip it (PEP 495)."""
+    return moment.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None, fold=0)
