@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -14,9 +15,11 @@ from hypothesis import strategies as st
 
 from tests.core.bound_phrases import BOUNDS
 from tests.core.date_phrases import DAY_ROWS, ERROR, SATURDAY_28, Row
+from tests.core.refusals import Place, not_reached, places_of, reached
 from tests.core.time_phrases import PERSONAL_ROWS, TIME_ROWS, Personal
 from tests.exhaustive import first_by_default
 from tests.tables import each
+from todo_core import dates
 from todo_core.dates import Habits, UnclearDate, When, end_of_day, lower_bound, read, start_of_day, upper_bound
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -181,6 +184,19 @@ def refusal_of(reader: Callable[[str], object], text: str) -> UnclearDate | None
 @each("row", [*DAY_ROWS, *TIME_ROWS], ids=lambda row: ascii(f"{row.phrase} {row.now}"))
 def test_what_a_refusal_advises_is_read(row: Row) -> None:
     check_advice(row.phrase, datetime.fromisoformat(row.now), ZoneInfo(row.zone))
+
+
+@pytest.mark.requirement("TD10")
+def test_the_tables_lead_to_every_refusal() -> None:
+    elsewhere = [("2011-12-30", SATURDAY_28[0], "Pacific/Apia"), ("in 99999 weeks", *SATURDAY_28)]
+    found: set[Place] = set()
+    for text, now, zone in [*(row[:3] for row in (*DAY_ROWS, *TIME_ROWS)), *elsewhere]:
+        for reader in (read, lower_bound, upper_bound):
+            at = partial(reader, now=datetime.fromisoformat(now), zone=ZoneInfo(zone))
+            found |= reached(at, [text], UnclearDate)
+        check_advice(text, datetime.fromisoformat(now), ZoneInfo(zone))
+
+    assert not_reached(places_of(dates), found) == set()
 
 
 @unhurried

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from itertools import islice, takewhile
 from time import process_time
 from zoneinfo import ZoneInfo
@@ -16,8 +17,10 @@ from dateutil.rrule import rrulestr
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from tests.core.refusals import Place, not_reached, places_of, reached
 from tests.core.repeat_phrases import REPEATS
 from tests.tables import each
+from todo_core import recurrence
 from todo_core.recurrence import MAX_LENGTH, Repeat, UnclearRepeat, following, read
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -224,6 +227,7 @@ REFUSED = [
     ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "no day"),
     ("FREQ=YEARLY;INTERVAL=2;BYMONTH=2;BYMONTHDAY=29;BYDAY=TU;BYSETPOS=2", "no day"),
     ("FREQ=DAILY;INTERVAL=3650;BYMONTH=1;BYMONTHDAY=1", "only one day"),
+    (f"every! month on {' '.join(map(str, range(1, 29)))} until 2100-12-31", "too many days"),
 ]
 
 
@@ -327,6 +331,21 @@ def refusal_of(text: str, start: date) -> UnclearRepeat | None:
 @each("text", [*(row[0] for row in REFUSED), *(row[0] for row in TWO_READINGS), "thrice daily"])
 def test_what_a_refusal_advises_is_read(text: str, start: date) -> None:
     check_advice(text, start)
+
+
+@pytest.mark.requirement("TD11")
+def test_the_tables_lead_to_every_refusal() -> None:
+    texts = [row[0] for row in (*REFUSED, *TWO_READINGS)]
+    starts = (SATURDAY_9, date(1960, 1, 1))
+    found = set[Place]().union(
+        *(
+            reached(partial(read, start=start, zone=zone), texts, UnclearRepeat)
+            for start in starts
+            for zone in (None, NEW_YORK)
+        )
+    )
+
+    assert not_reached(places_of(recurrence, but=["from_json"]), found) == set()
 
 
 @pytest.mark.parametrize(
@@ -500,10 +519,27 @@ def test_the_next_is_later_and_of_the_same_series(
         ("every! month", "2026-11-21", "2026-11-21", "2027-01-31T10:00", "2027-02-28"),
         ("every! month", "2026-11-21", "2026-11-21", "2027-02-28T10:00", "2027-03-28"),
         ("every! year", "2026-11-21", "2026-11-21", "2028-02-29T10:00", "2029-02-28"),
-        ("every! tue", "2026-11-24", "2026-11-24", "2026-11-26T10:00", "2026-12-01"),
+        ("every! tue", "2026-11-24", "2026-11-24", "2026-11-26T10:00", "2026-12-08"),
         ("every! tue", "2026-11-24", "2026-11-24", "2026-11-23T10:00", "2026-12-01"),
-        ("every! 2 weeks on mon", "2026-11-23", "2026-11-23", "2026-12-02T10:00", "2026-12-14"),
-        ("every! 31st", "2027-01-31", "2027-01-31", "2027-02-03T10:00", "2027-02-28"),
+        ("every! 2 weeks on mon", "2026-11-23", "2026-11-23", "2026-12-02T10:00", "2026-12-21"),
+        ("every! 31st", "2027-01-31", "2027-01-31", "2027-02-03T10:00", "2027-03-31"),
+        # A rule that names days: on the first of them at least an interval later.
+        ("every! 4 weeks on sunday", "2026-11-15", "2026-11-15", "2026-11-28T10:00", "2026-12-27"),
+        ("every! 2 weeks on sunday", "2026-11-15", "2026-11-15", "2026-11-28T10:00", "2026-12-13"),
+        ("every! 2 weeks on sat", "2026-11-28", "2026-11-28", "2026-11-28T10:00", "2026-12-12"),
+        ("every! 2 weeks on mon, thu", "2026-11-23", "2026-11-23", "2026-11-28T10:00", "2026-12-14"),
+        ("every! 3 months on the last day", "2026-08-31", "2026-08-31", "2026-11-28T10:00", "2027-02-28"),
+        ("every! 2 years on nov 29", "2025-11-29", "2025-11-29", "2026-11-28T10:00", "2028-11-29"),
+        ("every! month on the 15th", "2026-11-15", "2026-11-15", "2026-11-28T10:00", "2027-01-15"),
+        ("every! month on the last fri", "2026-11-27", "2026-11-27", "2027-01-31T10:00", "2027-03-26"),
+        ("every! year on feb 29", "2027-02-28", "2027-02-28", "2027-03-01T10:00", "2029-02-28"),
+        ("FREQ=DAILY;INTERVAL=3;BYDAY=MO after completion", "2026-11-30", "2026-11-30", "2026-11-30T10", "2026-12-07"),
+        # Done early, it comes after the day that was done.
+        ("every! tue", "2026-12-08", "2026-12-08", "2026-11-24T10:00", "2026-12-15"),
+        # Of several days in each week or month, the next.
+        ("every! weekday", "2026-11-27", "2026-11-27", "2026-11-27T10:00", "2026-11-30"),
+        ("every! mon, wed and fri", "2026-11-23", "2026-11-23", "2026-11-24T10:00", "2026-11-25"),
+        ("every! 1st and 15th", "2026-11-15", "2026-11-15", "2026-11-28T10:00", "2026-12-01"),
         # The end.
         ("every day until 2026-11-23", "2026-11-21", "2026-11-21", "2026-11-22T10:00", "2026-11-23"),
         ("every day until 2026-11-23", "2026-11-21", "2026-11-21", "2026-11-23T10:00", None),
@@ -525,6 +561,36 @@ def test_the_next_is_later_and_of_the_same_series(
 )  # fmt: skip
 def test_the_next_occurrence(text: str, scheduled: str, due: str, done: str, then: str | None) -> None:
     assert next_of(text, scheduled, due, done) == then
+
+
+@pytest.mark.requirement("TD11")
+@each(
+    ("text", "start", "first"),
+    [
+        # It is Saturday, 14:15.
+        ("every day at 8am", "2026-11-28", "2026-11-29T08:00"),
+        ("every day at 2:15pm", "2026-11-28", "2026-11-29T14:15"),
+        ("every day at 2:16pm", "2026-11-28", "2026-11-28T14:16"),
+        ("every day", "2026-11-28", "2026-11-28"),
+        ("every day", "2026-11-28T08:00", "2026-11-28T08:00"),
+        ("every weekend at 10:00", "2026-11-28", "2026-11-29T10:00"),
+        ("every saturday at 8am", "2026-11-28", "2026-12-05T08:00"),
+        ("weekly at 8am", "2026-11-28", "2026-12-05T08:00"),
+        ("monthly at 8am", "2026-11-28", "2026-12-28T08:00"),
+        ("every year on nov 28 at 8am", "2026-11-28", "2027-11-28T08:00"),
+        ("every 3 days at 8am", "2026-11-28", "2026-11-29T08:00"),
+        ("every! 3 days at 8am", "2026-11-28", "2026-11-29T08:00"),
+        ("every 2 weeks on sat at 8am", "2026-11-28", "2026-12-05T08:00"),
+        ("8am every day, 3 times", "2026-11-28", "2026-11-29T08:00"),
+        ("every day at 8am", "2026-11-20", "2026-11-29T08:00"),
+        ("every day at 5pm", "2026-11-20T08:00", "2026-11-28T17:00"),
+        ("every day at 8am", "2026-11-30", "2026-11-30T08:00"),
+        ("every day at 5pm", "2026-11-28T18:00", "2026-11-28T17:00"),
+        ("every year on dec 24 at 5pm", "2026-12-24T18:00", "2026-12-24T17:00"),
+    ],
+)
+def test_an_hour_that_has_passed_begins_on_the_next_day_of_the_rule(text: str, start: str, first: str) -> None:
+    assert read(text, moment(start), now=datetime(2026, 11, 28, 14, 15)).scheduled == moment(first)
 
 
 @pytest.mark.requirement("TD11")

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from time import process_time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.core import test_dates, test_recurrence
 from tests.core.support import CoreOpener, row_of, titles_of
+from tests.tables import each
 from todo_core.boundary.operation import Caller
 from todo_core.errors import InvalidInput
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import todos, users
+from todo_core.rules.schedules import Calendar
+
+SATURDAY = datetime(2026, 11, 28, 13, 15, 4, tzinfo=UTC)
+"""14:15:04 in Berlin."""
 
 pytestmark = pytest.mark.requirement("TD10", "TD11")
 
@@ -161,3 +171,147 @@ async def test_a_bound_follows_a_week_and_a_clock_that_another_process_changed(
             await me.perform(todos.list_, hour)
         await ann.perform(users.update, changed)  # type: ignore[arg-type]
         assert (await me.perform(todos.list_, week if "week_start" in changed else hour)).total == found
+
+
+# --- an hour in the repeat ---------------------------------------------------------------------
+
+
+@each(
+    ("new", "due"),
+    [
+        ({"repeat": "every day at 8am"}, ("2026-11-29", "08:00")),
+        ({"repeat": "every day at 5pm"}, ("2026-11-28", "17:00")),
+        ({"repeat": "every weekend at 10:00"}, ("2026-11-29", "10:00")),
+        ({"repeat": "every day"}, ("2026-11-28", None)),
+        ({"repeat": "every day at 8am", "due": "today"}, ("2026-11-29", "08:00")),
+        ({"repeat": "every day at 8am", "due": "2026-11-20"}, ("2026-11-20", "08:00")),
+        ({"repeat": "monthly on the 1st at 8am", "due": "2026-12-01"}, ("2026-12-01", "08:00")),
+        ({"repeat": "monthly on the 1st at 9am", "due": "2026-12-01 9am"}, ("2026-12-01", "09:00")),
+    ],
+)
+async def test_an_hour_that_has_passed_begins_on_the_next_day(
+    ann: Caller, another_core: CoreOpener, new: dict[str, str], due: tuple[str, str | None]
+) -> None:
+    await in_zone(ann, "Europe/Berlin")
+
+    assert due_of(row_of(await at(ann, another_core, SATURDAY, adding(**new)))) == due
+
+
+@each(
+    ("new", "repeat", "due"),
+    [
+        (("2026-12-24T18:00", "every year on dec 24"), "every year on dec 24 at 5pm", ("2026-12-24", "17:00")),
+        (("2026-11-28T18:00", "every day"), "every day at 5pm", ("2026-11-28", "17:00")),
+        (("2026-11-28T18:00", "every day"), "every day at 8pm", ("2026-11-28", "20:00")),
+        (("2026-11-28T18:00", "every day"), "every day at 2pm", ("2026-11-29", "14:00")),
+        (("2026-11-30T09:00", "every 2 weeks on mon"), "every 2 weeks on mon at 8am", ("2026-11-30", "08:00")),
+        (("2026-11-20T18:00", "every day"), "every day at 5pm", ("2026-11-28", "17:00")),
+        (("2026-11-30", "every day"), "every day at 9am", ("2026-11-30", "09:00")),
+        (("2026-11-28T18:00", "every day"), "every monday", ("2026-11-30", "18:00")),
+        (("2026-11-28T18:00", "every day"), "every monday at 8am", ("2026-11-30", "08:00")),
+    ],
+)
+async def test_changing_only_the_hour_keeps_the_day_unless_it_has_passed_there(
+    ann: Caller, another_core: CoreOpener, new: tuple[str, str], repeat: str, due: tuple[str, str]
+) -> None:
+    await in_zone(ann, "Europe/Berlin")
+    row = row_of(await at(ann, another_core, SATURDAY, adding(due=new[0], repeat=new[1])))
+
+    changed = await at(ann, another_core, SATURDAY, updating(row["id"], repeat=repeat))
+
+    assert due_of(row_of(changed)) == due
+    assert row_of(changed)["repeat"]["scheduled"] == "T".join(due) + ":00"
+
+
+def updating(todo_id: int, **fields: Any) -> Callable[[Caller], Awaitable[Any]]:
+    return lambda me: me.perform(todos.update, [{"id": todo_id, **fields}])
+
+
+async def test_a_due_and_a_repeat_with_two_hours_are_refused_and_each_says_what_would_be_read(
+    ann: Caller, another_core: CoreOpener
+) -> None:
+    await in_zone(ann, "Europe/Berlin")
+    both = {"due": "2026-12-01 9am", "repeat": "monthly on the 1st at 8am"}
+
+    (refused,) = (await at(ann, another_core, SATURDAY, adding(**both))).results
+
+    assert [problem.field for problem in refused.errors] == ["due", "repeat"]
+    assert all("09:00" in problem.message and "08:00" in problem.message for problem in refused.errors)
+    for problem, time_of_day in zip(refused.errors, ("08:00", "09:00"), strict=True):
+        (advice,) = problem.allowed
+        assert f'"{advice}"' in problem.message
+        row = row_of(await at(ann, another_core, SATURDAY, adding(**both | {problem.field: advice})))
+        assert due_of(row) == ("2026-12-01", time_of_day)
+    row = row_of(await at(ann, another_core, SATURDAY, adding(**both | {"due": "2026-12-01"})))
+    (refused,) = (await at(ann, another_core, SATURDAY, updating(row["id"], **both))).results
+    assert refused.code == "invalid_input"
+
+
+# --- what both fields read ---------------------------------------------------------------------
+
+
+BERLIN = Calendar(SATURDAY, ZoneInfo("Europe/Berlin"))
+
+
+def read(field: str, text: str) -> str:
+    """What a field makes of a text."""
+    if field == "due":
+        return str(BERLIN.local(BERLIN.due(text)))
+    return str(BERLIN.repeat(text, None, said=False))
+
+
+@each(
+    ("field", "text"),
+    [
+        ("due", "tomorrow 5 pm"),
+        ("due", "2026-12-01"),
+        ("due", "2026-12-01 9:30 am"),
+        ("repeat", "every day at 9 am"),
+        ("repeat", "every mon - fri"),
+        ("repeat", "every tue until 2027-03-01"),
+        ("repeat", "FREQ=MONTHLY;BYMONTHDAY=-1"),
+    ],
+)
+def test_every_space_and_hyphen_is_read(field: str, text: str) -> None:
+    for space in "\u00a0\u1680\u2002\u2003\u2007\u2009\u200a\u202f\u205f\u3000\t\n":
+        assert read(field, text.replace(" ", space)) == read(field, text)
+    for hyphen in "\u2010\u2011\u2012\u2013\u2014\u2015":
+        assert read(field, text.replace("-", hyphen)) == read(field, text)
+
+
+@each(
+    ("field", "text", "belongs"),
+    [
+        *(("due", text, "`repeat`") for text in ("every monday", "weekly", "FREQ=DAILY", "3 times a week", "weekdays")),
+        *(("repeat", text, "`due`") for text in ("tuesday", "2026-12-01", "next friday", "in 2 weeks", "nov 1")),
+    ],
+)
+def test_what_belongs_to_the_other_field_is_told_so_with_what_would_be_read(
+    field: str, text: str, belongs: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read(field, text)
+
+    (problem,) = refused.value.errors
+    assert (problem.field, belongs in problem.message) == (field, True)
+    advised = re.findall(r'"([^"]*)"', problem.message)
+    assert advised
+    for advice in advised:
+        assert read(field, advice)
+
+
+def test_no_phrase_costs_more_than_10_ms_in_either_field() -> None:
+    """Each grammar is asked what the other has not understood."""
+    slowest = 0.0
+    for part in (*test_dates.HOSTILE, *test_recurrence.HOSTILE):
+        for text in ((part * 100)[:100], (part * 100)[:98] + " x", ("every day " + part * 100)[:100]):
+            for field in ("due", "repeat"):
+                taken = []
+                for _ in range(3):  # the machine may be busy with something else
+                    began = process_time()
+                    with suppress(InvalidInput):
+                        read(field, text)
+                    taken.append(process_time() - began)
+                slowest = max(slowest, min(taken))
+
+    assert slowest < 0.01

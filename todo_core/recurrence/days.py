@@ -7,7 +7,7 @@ module to python-dateutil's answers.
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import cache
 from typing import Final
@@ -39,12 +39,22 @@ def days(rule: Rule, anchor: date, earliest: date) -> Iterator[date]:
     end = min(_period_of(rule, anchor, last) + 1, first_period + _MOST_PERIODS[rule.frequency])
     periods = range(first_period, end)
     for period in _named_periods(rule, anchor, periods) if rule.frequency == "DAILY" else periods:
-        matching = _days_in_period(rule, anchor, period)
-        for test in tests:
-            matching = [day for day in matching if test(day)]
-        if rule.positions:
-            matching = sorted({matching[index] for index in _indexes(rule.positions, len(matching))})
-        yield from (day for day in matching if earliest <= day <= last)
+        yield from (day for day in _matching(rule, tests, anchor, period) if earliest <= day <= last)
+
+
+def names_several(rule: Rule, day: date) -> bool:
+    """Return whether a rule has more than one day in the week, month or year of a day."""
+    return len(_matching(rule, _tests(rule), day, 0)) > 1
+
+
+def _matching(rule: Rule, tests: Sequence[Callable[[date], bool]], anchor: date, period: int) -> list[date]:
+    """Return the rule's days in the period that is so many intervals after the anchor's."""
+    matching = _days_in_period(rule, anchor, period)
+    for test in tests:
+        matching = [day for day in matching if test(day)]
+    if rule.positions:
+        matching = sorted({matching[index] for index in _indexes(rule.positions, len(matching))})
+    return matching
 
 
 def _period_of(rule: Rule, anchor: date, day: date) -> int:

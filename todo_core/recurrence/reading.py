@@ -28,11 +28,18 @@ from todo_core.text import typed
 _TIME_FIRST: Final = re.compile(rf"(?:at |@ ?)?({SURE_CLOCK}),? ((?:on )?(?!after|from|when|until)[a-z].*)", re.ASCII)
 
 
-def read(text: str, start: datetime | date, zone: tzinfo | None = None, week_start: int = 0) -> Repeat:
+def read(
+    text: str,
+    start: datetime | date,
+    zone: tzinfo | None = None,
+    week_start: int = 0,
+    *,
+    now: datetime | None = None,
+) -> Repeat:
     """Read a phrase or an RRULE, and return its first occurrence.
 
-    That is the first day of the rule on or after `start`; the interval counts from there. A time of day ("at 9am")
-    replaces the start's.
+    That is the first day of the rule on or after the day of `start`; the interval counts from there. A time of day
+    ("at 9am") replaces the start's.
 
     Args:
         text: A phrase or an RRULE, in upper or lower case, at most `MAX_LENGTH` characters.
@@ -40,6 +47,8 @@ def read(text: str, start: datetime | date, zone: tzinfo | None = None, week_sta
         zone: The user's, for an UNTIL in UTC.
         week_start: The user's first day of the week, 0 for Monday. Words write it into the rule where it matters; an
             RRULE without WKST has Monday.
+        now: The local wall time, if a time of day in the text must be still to come: with one that has passed, the
+            rule begins on its next day. None: it may be past.
 
     Raises:
         UnclearRepeat: A part of the text is not understood, it has two readings, or its days come at most once.
@@ -58,8 +67,11 @@ def read(text: str, start: datetime | date, zone: tzinfo | None = None, week_sta
     if not (after_completion and rule.is_plain):
         rule = made_explicit(rule, day_of(start))
     words = words_with_end(rule, from_completion=after_completion)
-    at = time_of_day(tails["at"], words) if "at" in tails else time_of(start)
-    first = _first(rule, start, at)
+    at, earliest = time_of(start), day_of(start)
+    if "at" in tails:
+        at = time_of_day(tails["at"], words)
+        earliest = earliest if now is None else _not_passed(earliest, at, now)
+    first = _first(rule, earliest, at)
     if "lasting" in tails:
         rule = replace(rule, until=in_range(last_of(tails["lasting"], day_of(first))))
     repeat = Repeat.of(rule, from_completion=after_completion, scheduled=first)
@@ -97,15 +109,18 @@ def _rule(core: str, tails: Mapping[str, str], zone: tzinfo | None, week_start: 
     return rule
 
 
-def _first(rule: Rule, start: datetime | date, at: time | None) -> datetime | date:
-    """Return the first occurrence on or after `start`, at the time of day `at`.
+def _not_passed(earliest: date, at: time, now: datetime) -> date:
+    """Return the first day from `earliest` on whose time of day `at` is later than `now`."""
+    today = now.date() if at > now.time() else now.date() + timedelta(days=1)
+    return max(earliest, today)
+
+
+def _first(rule: Rule, earliest: date, at: time | None) -> datetime | date:
+    """Return the first occurrence from a day on, at the time of day `at`.
 
     Raises:
         UnclearRepeat: The rule has no day, or only one, in the years that are looked at.
     """
-    earliest = day_of(start)
-    if isinstance(start, datetime) and at is not None and at < start.time():
-        earliest += timedelta(days=1)
     first = earliest if rule.is_plain else next(days(replace(rule, interval=1), earliest, earliest), None)
     if first is None or is_past_end(rule, on_day(first, at)):
         raise UnclearRepeat(

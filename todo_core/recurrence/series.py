@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import islice
 
-from todo_core.recurrence.days import days
+from todo_core.recurrence.days import days, names_several
 from todo_core.recurrence.repeat import Repeat, is_past_end, on_day, time_of
 from todo_core.recurrence.rule import LAST_DAY, Rule, day_of, made_explicit, parse
 
@@ -17,8 +17,9 @@ def following(repeat: Repeat, due: datetime | date, done: datetime, zone: tzinfo
     Counted from the due: the first day of the rule after the scheduled day and after the due's day that is not past
     (of whole days: after the day of `done`; with a time: later than `done`). Each day that is left out uses up one
     of COUNT.
-    Counted from completion: one interval after the day of `done`; if the rule names days, the first of them after
-    the day of `done` and after the scheduled day, with the interval counted from `done`. It uses up one of COUNT.
+    Counted from completion: one interval after the day of `done`; if the rule names days, the first of them from then
+    on, later than the scheduled day. Of several days in each week, month or year (`every! weekday`) it is the next.
+    It uses up one of COUNT.
     The day comes from the rule, the time of day from the due.
 
     Args:
@@ -58,11 +59,23 @@ def _after_due(rule: Rule, scheduled: date, past: date) -> tuple[int, date | Non
 
 def _after_completion(rule: Rule, scheduled: date, done: date) -> date | None:
     """Return the day of the next occurrence, with the interval counted from the day of completion, or None."""
-    if not rule.is_plain:
-        return next(days(rule, done, max(done, scheduled) + timedelta(days=1)), None)
-    # A month later there may be no such day: `made_explicit` takes the last of the month then.
-    endless = made_explicit(replace(rule, until=None), done)
-    return next(days(endless, done, done + timedelta(days=1)), None)
+    if rule.is_plain:
+        return _an_interval_after(done, rule)
+    is_spread = rule.interval == 1 and names_several(rule, done)
+    earliest = done + timedelta(days=1) if is_spread else _an_interval_after(done, rule)
+    if earliest is None:
+        return None
+    earliest = max(earliest, scheduled + timedelta(days=1))
+    return next(days(replace(rule, interval=1), earliest, earliest), None)
+
+
+def _an_interval_after(day: date, rule: Rule) -> date | None:
+    """Return the day that is INTERVAL days, weeks, months or years later; None if that is after the year 2199.
+
+    A month without such a day has its last.
+    """
+    every = made_explicit(Rule(rule.frequency, rule.interval), day)
+    return next(days(every, day, day + timedelta(days=1)), None)
 
 
 def _before_clock_change(due: datetime | date, scheduled: datetime | date, zone: tzinfo) -> datetime | date:

@@ -117,18 +117,30 @@ class Calendar:
             message = _READ_AS_REPEAT if not error.readings and self._repeats(text) else str(error)
             raise InvalidInput(errors=[FieldError("due", message, error.readings)]) from None
 
-    def repeat(self, text: str, due: When | None) -> Repeat:
-        """Return the repeat that a text names, with its first occurrence at or after `due`, or today.
+    def repeat(self, text: str, due: When | None, *, said: bool) -> Repeat:
+        """Return the repeat that a text names, with its first occurrence from the day of `due` on, or today.
+
+        An hour in the text takes the place of the due's. If it has passed, the repeat begins on its next day, but for a
+        day in the past that was asked for.
+
+        Args:
+            text: How it repeats.
+            due: The due.
+            said: Whether the due was given together with the text: two hours contradict each other then.
 
         Raises:
-            InvalidInput: It is not clear how that repeats.
+            InvalidInput: It is not clear how that repeats, or at what time.
         """
         start = self.today if due is None else self.local(due)
+        now = None if said and _day_of(start) != self.today else self.wall_clock
         try:
-            return recurrence.read(text, start, self.zone, FIRST_DAYS[self.week_start])
+            repeat = recurrence.read(text, start, self.zone, FIRST_DAYS[self.week_start], now=now)
         except UnclearRepeat as error:
             message = _READ_AS_DATE if not error.readings and self._is_date(text) else str(error)
             raise InvalidInput(errors=[FieldError("repeat", message, error.readings)]) from None
+        if said:
+            _require_one_hour(start, repeat)
+        return repeat
 
     def _repeats(self, text: str) -> bool:
         """Return whether a text says how something repeats, clearly or not."""
@@ -167,6 +179,10 @@ class Calendar:
             return When(local.replace(tzinfo=self.zone).astimezone(UTC), None)
         return When(dates.end_of_day(local, self.zone), local)
 
+    def day_in(self, columns: Mapping[str, Any]) -> date | None:
+        """Return the day of the deadline that `columns` sets; None if it clears it."""
+        return None if columns["due_at"] is None else _day_of(self.local(When(columns["due_at"], columns["due_on"])))
+
     def columns(self, patch: Mapping[str, Any], present: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the columns that `due` and `repeat` of a request set.
 
@@ -184,7 +200,7 @@ class Calendar:
             due = None if patch["due"] is None else self.due(patch["due"])
         columns: dict[str, Any] = {}
         if patch.get("repeat") is not None:
-            repeat = self.repeat(patch["repeat"], due)
+            repeat = self.repeat(patch["repeat"], due, said=due is not None and "due" in patch)
             due = self.moment(repeat.scheduled)
             columns["repeat"] = repeat.as_json()
         elif "repeat" in patch:
@@ -201,6 +217,32 @@ def _moment(text: str) -> datetime | None:
         return None if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _day_of(local: Local) -> date:
+    return local.date() if isinstance(local, datetime) else local
+
+
+def _require_one_hour(due: Local, repeat: Repeat) -> None:
+    """Refuse a due and a repeat that were given together with different times of day.
+
+    Raises:
+        InvalidInput: They are.
+    """
+    if not isinstance(due, datetime) or not isinstance(repeat.scheduled, datetime):
+        return
+    if due.time() == repeat.scheduled.time():
+        return
+    times = f"`due` says {due:%H:%M} and `repeat` says {repeat.scheduled:%H:%M}."
+    day = due.date().isoformat()
+    raise InvalidInput(
+        errors=[
+            FieldError("due", f'{times} For the hour of the repeat, send the day alone: "{day}".', (day,)),
+            FieldError(
+                "repeat", f'{times} For the hour of the due, send it without one: "{repeat.words}".', (repeat.words,)
+            ),
+        ]
+    )
 
 
 def due_columns(due: When | None) -> dict[str, Any]:
