@@ -191,6 +191,11 @@ def cascaded(row: dict[str, Any]) -> dict[str, Any]:
     return facts if following is None else facts | {"next": {"id": following["id"]} | resolved(following)}
 
 
+def skipped(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the dates of a todo that was skipped, and how many subtasks changed with it, if any."""
+    return resolved(row) | cascaded(row)
+
+
 def change_facts(changed: Changed[Any]) -> dict[str, Any]:
     """Return what every write says: the change to undo, and whether it is a replay or a dry run."""
     facts: dict[str, Any] = {} if changed.change_id is None else {"change_id": changed.change_id}

@@ -95,7 +95,7 @@ async def complete_todos(
     if skip and not completed:
         raise InvalidInput(errors=[FieldError("skip", "cannot be given together with completed: false")])
     if skip:
-        return tool_results.written(await me.perform(operations.skip, ids), tool_results.resolved)
+        return tool_results.written(await me.perform(operations.skip, ids), tool_results.skipped)
     operation = operations.complete if completed else operations.reopen
     return tool_results.written(await me.perform(operation, ids), tool_results.cascaded)
 

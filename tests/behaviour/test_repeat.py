@@ -109,6 +109,20 @@ async def test_subtasks_come_along_open_with_dates_as_much_later(me: Face, ann: 
     assert not {below, deeper, finished, trashed} & {row["id"] for row in rows.values()}
 
 
+@pytest.mark.requirement("TD9")
+async def test_a_series_below_a_series_stays_one(me: Face, ann: Caller) -> None:
+    todo = await repeating(me, "daily")
+    below = await repeating(me, "daily", parent_id=todo)
+    tomorrows = next_of(await me.complete(below))["id"]
+
+    written = await me.complete(todo)
+
+    assert along(written) == 1
+    (row,) = await todos_of(ann, status="open", parent_id=next_of(written)["id"])
+    assert (row["id"], due_in(row)) == (tomorrows, "2026-11-22 Sun")
+    assert len(await todos_of(ann, status="open")) == 2
+
+
 async def test_a_series_with_a_count_ends_after_it(me: Face, ann: Caller) -> None:
     todo = await repeating(me, "daily, 3 times")
 
@@ -254,6 +268,20 @@ async def test_a_skipped_occurrence_goes_on_to_its_next_date(me: Face, ann: Call
     await me.skip(todo)
     assert (await me.skip(todo)).errors == ["invalid_input"]  # it is the last
     assert await days(ann) == ["2026-12-07 Mon"]
+
+
+@pytest.mark.requirement("TD9")
+async def test_skipping_opens_the_ticked_subtasks_and_says_how_many(me: Face, ann: Caller) -> None:
+    todo = await repeating(me, "weekly", "2026-11-23")
+    below, deeper = (await me.add({"title": "x", "parent_id": todo}, {"title": "y", "parent_index": 0})).accepted
+    await me.complete(below)
+
+    skipped = await me.skip(todo)
+
+    assert along(skipped) == 2
+    assert {below, deeper} < {row["id"] for row in await todos_of(ann, status="open")}
+    await me.undo(skipped.change)
+    assert await days(ann) == ["2026-11-23 Mon"]
 
 
 async def test_only_an_open_todo_that_repeats_is_skipped(me: Face, ann: Caller) -> None:

@@ -7,10 +7,10 @@ from fractions import Fraction
 from typing import Any, Final
 
 from tests.model.dates import Json
-from tests.model.model import Refused
+from tests.model.model import Done, Refused
 from tests.model.people import TIMES, Outcome, Person
 from tests.model.rows import Change, Todo, TodoList
-from tests.model.todos import MAX_DEPTH, Done
+from tests.model.todos import MAX_DEPTH
 from tests.model.wire import TOOLS, Answer, How, Item, Request
 
 OPERATIONS: Final = {
@@ -71,7 +71,7 @@ class Write:
     @property
     def tells_along(self) -> bool:
         """Whether the answer says how many."""
-        kinds = ("complete", "reopen", "delete", "restore", *(("update",) if self.how.face == "rest" else ()))
+        kinds = ("complete", "reopen", "skip", "delete", "restore", *(("update",) if self.how.face == "rest" else ()))
         return self.request.kind in kinds and all(item.told for item in self.answer.items if item.code is None)
 
 

@@ -70,6 +70,8 @@ class Rule:
     """Whether a day is one of the series that has the other."""
     after_completion: int = 0
     """Days from the completion to the next, for a rule that counts from there."""
+    names_days: bool = False
+    """Whether such a rule goes on from there to the first of its days."""
 
 
 _MONDAY, _SATURDAY = 0, 5
@@ -82,6 +84,14 @@ RULES = (
     ),
     Rule("monthly on the 15th", "FREQ=MONTHLY;BYMONTHDAY=15", "every month on the 15th", lambda day, _: day.day == 15),
     Rule("every 2 days after completion", "FREQ=DAILY;INTERVAL=2", "every 2 days after completion", lambda *_: True, 2),
+    Rule(
+        "every! 2 weeks on mon",
+        "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO",
+        "every 2 weeks on Mon after completion",
+        lambda day, _: day.weekday() == _MONDAY,
+        14,
+        names_days=True,
+    ),
 )
 
 
@@ -97,15 +107,16 @@ class Repeat:
     @staticmethod
     def first(rule: Rule, left: int | None, start: Local) -> Repeat:
         """The first occurrence: on the first day of the rule from `start` on."""
-        day = day_of(start)
-        if not rule.after_completion:
-            day = next(one for one in _days(day) if rule.is_day(one, day_of(start)))
+        day = next(one for one in _days(day_of(start)) if rule.is_day(one, day_of(start)))
         return Repeat(rule, _like(start, day), left)
 
     def next(self, due: Local, now: datetime) -> Repeat | None:
         """The occurrence after one that was due then; None after the last (`todo_core.recurrence.following`)."""
         if self.rule.after_completion:
-            day, used = now.date() + self.rule.after_completion * DAY, 1
+            used, day = 1, now.date() + self.rule.after_completion * DAY
+            if self.rule.names_days:
+                first = max(day, day_of(self.scheduled) + DAY)
+                day = next(one for one in _days(first) if self.rule.is_day(one, first))
         else:
             is_past = not isinstance(due, datetime) or due.time() <= now.time()
             scheduled = day_of(self.scheduled)
@@ -151,3 +162,20 @@ class Often:
     text: str
     rule: Rule | None = field(repr=False)
     count: int | None = field(default=None, repr=False)
+    at: time | None = field(default=None, repr=False)
+    """The hour that it names."""
+
+    def first(self, start: Local, now: datetime, *, is_said: bool) -> Repeat | None:
+        """The first occurrence; None if a due that was given with it has another hour.
+
+        An hour that has passed is that of the next day, but for a day in the past that was given.
+        """
+        assert self.rule is not None
+        if self.at is None:
+            return Repeat.first(self.rule, self.count, start)
+        if is_said and isinstance(start, datetime) and start.time() != self.at:
+            return None
+        when = datetime.combine(start, self.at)
+        while when <= now and not (is_said and day_of(start) < now.date()):
+            when += DAY
+        return Repeat.first(self.rule, self.count, when)

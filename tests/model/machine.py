@@ -49,7 +49,7 @@ class Ground(RuleBasedStateMachine):
         self.kept: list[Kept] = []
         self.is_agreed = True
         """Whether the product and the model agreed until now."""
-        self._moments = count(2, 2)
+        self._moments = count(3, 3)
         self.compare = Comparison()
 
     def meet(self) -> None:

@@ -31,6 +31,20 @@ class Refused(Exception):
 
 
 @dataclass(slots=True)
+class Done:
+    """An item that was accepted."""
+
+    id: int
+    along: set[int] = field(default_factory=set)
+    """Relatives that went along, if nobody before took them."""
+    next: frozenset[int] = frozenset()
+    """The next occurrence; several, where any of them may be it."""
+
+
+Result = Done | Refused
+
+
+@dataclass(slots=True)
 class State:
     """Every row of a person, deleted ones too."""
 
@@ -113,6 +127,8 @@ class Writing:
     """The tags before and after, of todos whose tags were changed."""
     is_partial: bool = False
     """Whether of todos only the list and the trash are recorded."""
+    late: set[int] = field(default_factory=set)
+    """Todos that are written after what the write makes: at the moment after that."""
     merged: dict[int, tuple[int, frozenset[int]]] = field(default_factory=dict)
     unmerged: dict[int, int] = field(default_factory=dict)
 

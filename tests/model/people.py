@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.model.dates import Json, start_of
-from tests.model.model import State, Writing, name_key
+from tests.model.model import Done, State, Writing, name_key
 from tests.model.rows import Change, Entity, Entry, Todo
-from tests.model.todos import Done
 
 PRIORITIES = ("low", "medium", "high", "urgent")
 _PAST, _FUTURE = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
@@ -184,7 +183,7 @@ def _differences(before: State, w: Writing) -> Any:
         if old is None:
             yield Entry("todo", None, todo)
         elif todo != old or todo_id in w.retagged:
-            moved = replace(todo, version=old.version + 1, updated=w.moment)
+            moved = replace(todo, version=old.version + 1, updated=w.moment + (2 if todo_id in w.late else 0))
             tags, tags_after = w.retagged.get(todo_id, (None, ()))
             yield Entry("todo", old, moved, tags, tags_after, w.is_partial)
     for tag_id, tag in state.tags.items():

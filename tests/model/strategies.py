@@ -61,6 +61,8 @@ REPEAT = st.sampled_from(
         DAILY,
         *(Often(rule.text, rule) for rule in RULES[1:]),
         Often("daily, 2 times", RULES[0], 2),
+        Often("daily at 9am", RULES[0], at=time(9)),
+        Often("every monday at 23:59", RULES[2], at=time(23, 59)),
         Often("now and then", None),
     ]
 )

@@ -19,11 +19,10 @@ from tests.model import todos as model_todos
 from tests.model import undo as model_undo
 from tests.model.dates import Json
 from tests.model.machine import Ground
-from tests.model.model import Refused, Writing
+from tests.model.model import Refused, Result, Writing
 from tests.model.rows import Todo
 from tests.model.server import START, Server
 from tests.model.strategies import FACE, IDS, PEOPLE, ROW, SEEN, WAY, Way
-from tests.model.todos import Result
 from tests.model.wire import How, Request, nulled
 from todo_core.settings import Settings
 
@@ -39,6 +38,8 @@ FAMILIES: Final[list[Json]] = [
     {"title": "gamma", "parent_index": 1},
     {"title": "delta", "due": strategies.TOMORROW, "repeat": strategies.DAILY, "tags": ["red"]},
     {"title": "Alpha", "parent_index": 3, "due": strategies.TOMORROW},
+    {"title": "gamma", "parent_index": 3, "repeat": strategies.DAILY},
+    {"title": "Beta", "parent_index": 0, "repeat": strategies.DAILY},
 ]
 LISTS: Final[list[Json]] = [{"name": "Home"}]
 Meant = Callable[[Todo], bool]

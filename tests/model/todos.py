@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.model.dates import DAY, Due, Json, Often, Repeat, day_of
-from tests.model.model import MOST_UNASKED, Refused, Writing, name_key
+from tests.model.dates import Due, Json, Often, Repeat
+from tests.model.model import MOST_UNASKED, Done, Refused, Result, Writing, name_key
 from tests.model.rows import Todo
+from tests.model.series import following_of, go_on, place_what_is_still_to_come, still_to_come, untick
 
 MAX_DEPTH: Final = 5
 MAX_TAGS: Final = 20
-
-
-@dataclass(slots=True)
-class Done:
-    """An item that was accepted."""
-
-    id: int
-    along: set[int] = field(default_factory=set)
-    """Relatives that went along, if nobody before took them."""
-    next: frozenset[int] = frozenset()
-    """The next occurrence; several, where any of them may be it."""
-
-
-Result = Done | Refused
 
 
 def one_by_one(w: Writing, items: Sequence[Json], apply: Callable[[Writing, Json], Done]) -> list[Result]:
@@ -115,7 +101,7 @@ def update(w: Writing, items: Sequence[Json]) -> list[Result]:
     for todo in before.todos.values():  # what was done and is done was so all the time
         if todo.completed is not None and w.state.todos[todo.id].completed is not None:
             w.put(todo.id, completed=todo.completed)
-    _go_on(w, before.todos, results)
+    place_what_is_still_to_come(w, go_on(w, before.todos, results), results)
     return _counted(results)
 
 
@@ -171,7 +157,8 @@ def _move(w: Writing, todo: Todo, item: Json, done: Done) -> None:
 def _set_completed(w: Writing, todo_id: int, completed: bool, done: Done) -> None:
     """Subtasks are completed with a todo; opening one opens what is above it."""
     if completed:
-        changed = [w.state.todos[todo_id], *w.state.below(todo_id)]
+        later = still_to_come(w, todo_id)
+        changed = [w.state.todos[todo_id], *(one for one in w.state.below(todo_id) if one.id not in later)]
     else:
         changed = [w.state.todos[todo_id], *w.state.above(todo_id)]
     for one in changed:
@@ -220,7 +207,10 @@ def _dates(w: Writing, todo: Todo | None, item: Json) -> tuple[Due | None, Repea
         elif often.rule is None:
             raise Refused("invalid_input")
         else:
-            repeat = Repeat.first(often.rule, often.count, due.local(w.state.zone) if due else wall.date())
+            start = due.local(w.state.zone) if due else wall.date()
+            repeat = often.first(start, wall, is_said=item.get("due") is not None)
+            if repeat is None:
+                raise Refused("invalid_input")
             due = Due.of(repeat.scheduled, w.state.zone)
     if repeat is not None and due is None:
         raise Refused("invalid_input")
@@ -233,62 +223,15 @@ def skip(w: Writing, ids: Iterable[int], if_version: int | None = None) -> list[
     def one(w: Writing, item: Json) -> Done:
         todo = w.live_todo(item["id"])
         _seen(todo, item)
-        following = _following(w, todo) if todo.is_open else None
+        following = following_of(w, todo) if todo.is_open else None
         if following is None:
             raise Refused("invalid_input")
         w.put(todo.id, due=Due.of(following.scheduled, w.state.zone), repeat=following)
-        return Done(todo.id)
+        done = Done(todo.id)
+        untick(w, todo.id, done)
+        return done
 
-    return one_by_one(w, [{"id": todo_id} | _condition(if_version) for todo_id in ids], one)
-
-
-def _following(w: Writing, todo: Todo) -> Repeat | None:
-    if todo.repeat is None or todo.due is None:
-        return None
-    wall = w.now.astimezone(w.state.zone).replace(tzinfo=None)
-    return todo.repeat.next(todo.due.local(w.state.zone), wall)
-
-
-def _go_on(w: Writing, before: dict[int, Todo], results: list[Result]) -> None:
-    """Make the next occurrence of what was completed by itself, not with its parent; it may be there already."""
-    present = [todo for todo in w.state.todos.values() if todo.is_live]
-    for done in results:
-        if not isinstance(done, Done):
-            continue
-        todo = w.state.todos[done.id]
-        parent = w.state.todos.get(todo.parent_id or 0)
-        is_done_now = before[done.id].completed is None and todo.completed is not None
-        if not is_done_now or todo.repeat is None or (parent and parent.completed):
-            continue
-        there = [one.id for one in present if one.follows == done.id]
-        if there:  # it was opened again, and goes on as it did
-            done.next = frozenset(there)
-        elif (following := _following(w, todo)) is not None:
-            done.next = frozenset([_repeat(w, todo, following)])
-
-
-def _repeat(w: Writing, todo: Todo, following: Repeat) -> int:
-    """The next occurrence with its subtasks, all of them open, their dates later by as many days."""
-    zone, state = w.state.zone, w.state
-    assert todo.due is not None
-    later = day_of(following.scheduled) - day_of(todo.due.local(zone))
-    copies: dict[int, int] = {}
-    for one in [todo, *(sub for sub in state.below(todo.id) if sub.is_live)]:
-        made = Todo(w.new_id("todo", one.title), one.title, one.list_id, w.moment + 1, w.moment + 1)
-        state.todos[made.id] = made
-        due, repeat = one.due, one.repeat
-        if one is todo:
-            due, repeat = Due.of(following.scheduled, zone), following
-        elif one.due is not None:
-            local = one.due.local(zone) + (later // DAY) * DAY
-            due = Due.of(local, zone)
-            repeat = None if one.repeat is None else Repeat(one.repeat.rule, local, one.repeat.left)
-        parent_id = copies.get(one.parent_id or 0, todo.parent_id)
-        w.put(made.id, description=one.description, priority=one.priority, parent_id=parent_id, due=due, repeat=repeat)
-        w.tag(made.id, state.tags_of(one.id))
-        copies[one.id] = made.id
-    w.put(copies[todo.id], follows=todo.id)
-    return copies[todo.id]
+    return _counted(one_by_one(w, [{"id": todo_id} | _condition(if_version) for todo_id in ids], one))
 
 
 # --- the trash ------------------------------------------------------------------------------------

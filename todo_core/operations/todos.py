@@ -78,7 +78,8 @@ async def complete(
 ) -> Changed[TodoWritten]:
     """Set todos done. It sets and never toggles: a repeat changes nothing.
 
-    Open subtasks are completed, too. One that repeats comes back as a new todo, `next`.
+    Open subtasks are completed, too. One that repeats comes back as a new todo, `next`, with its subtasks; of a subtask
+    that repeats, the occurrence still to come goes along there, or to the trash if there is no next.
     """
     return await revise(tx, same_for_each(ids, {"is_completed": True} | condition(if_version)))
 
@@ -106,7 +107,10 @@ async def reopen(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] 
     batch=True,
 )
 async def skip(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
-    """Skip an occurrence of repeating todos: each goes on to its next date and stays open."""
+    """Skip an occurrence of repeating todos: each goes on to its next date and stays open.
+
+    Its done subtasks are opened again, but for those that repeat.
+    """
     return await revise(tx, same_for_each(ids, {"skip": True} | condition(if_version)))
 
 

@@ -66,6 +66,7 @@ FAMILY = Statement(
         _table.c.deleted_at,
         _table.c.version,
         _table.c.repeat.is_not(None).label("repeats"),
+        _table.c.follows_id,
         read(_table, open_subtasks=subtasks_by_lookup(_table, _relatives_ids)).label("row"),
     )
     .where(mine(Todo), _table.c.id.in_(_relatives))
@@ -73,7 +74,8 @@ FAMILY = Statement(
 )
 """Read the todos with `ids`, their parents and their subtasks at every level, those in the trash too.
 
-Columns: `repeats`, whether it repeats; `row`, its `TodoRead`. Reads `uq_todos_user_id_id` and `ix_todos_parent`.
+Columns: `repeats`, whether it repeats; `follows_id`, the occurrence that it came after; `row`, its `TodoRead`. Reads
+`uq_todos_user_id_id` and `ix_todos_parent`.
 """
 
 

@@ -7,25 +7,28 @@ the trash, and a subtask is in its parent's list.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from todo_core.rules.families import Family, Member
+from todo_core.rules.series import occurrences_ahead
 
 Patches = list[tuple[int, dict[str, Any]]]
 """Patches of columns, each with the id of its todo, in the order in which they are applied."""
 
 
-def cascade(family: Family, todo_id: int, patch: Mapping[str, Any]) -> Patches:
+def cascade(family: Family, todo_id: int, patch: Mapping[str, Any], today: date | None = None) -> Patches:
     """Return the patches of relatives that follow from the patch of a todo.
 
     Args:
         family: The todo's family before the patch, but for its parent: that is set already.
         todo_id: The todo.
         patch: Its patch, as columns.
+        today: Where the user is; None only where nothing repeats.
     """
     patches: Patches = []
     if "is_completed" in patch:
-        patches += _complete(family, todo_id) if patch["is_completed"] else _reopen(family, todo_id)
+        patches += _complete(family, todo_id, today) if patch["is_completed"] else _reopen(family, todo_id)
     if "is_deleted" in patch:
         patches += _trash(family, todo_id) if patch["is_deleted"] else _restore(family, todo_id)
     if "list_id" in patch:
@@ -33,9 +36,21 @@ def cascade(family: Family, todo_id: int, patch: Mapping[str, Any]) -> Patches:
     return patches
 
 
-def _complete(family: Family, todo_id: int) -> Patches:
-    """Complete the open subtasks."""
-    return [(subtask.id, {"is_completed": True}) for subtask in family.below(todo_id) if subtask.is_open]
+def open_checklist(family: Family, todo_id: int) -> Patches:
+    """Reopen the subtasks of a todo that goes on to its next date, but for those that repeat: these have their own."""
+    patches: Patches = []
+    for subtask in family.children(todo_id):
+        if subtask.deleted_at is None and not subtask.repeats:
+            if subtask.completed_at is not None:
+                patches.append((subtask.id, {"is_completed": False}))
+            patches += open_checklist(family, subtask.id)
+    return patches
+
+
+def _complete(family: Family, todo_id: int, today: date | None) -> Patches:
+    """Complete the open subtasks, but for occurrences that are still to come: these stay as they are for now."""
+    ahead = frozenset[int]() if today is None else occurrences_ahead(family, todo_id, today)
+    return [(subtask.id, {"is_completed": True}) for subtask in family.below(todo_id, ahead) if subtask.is_open]
 
 
 def _reopen(family: Family, todo_id: int) -> Patches:

@@ -7,10 +7,12 @@ requests at once cannot make a cycle.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
+
+import orjson
 
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.ownership import missing
@@ -33,6 +35,8 @@ class Member:
     deleted_at: datetime | None
     version: int
     repeats: bool
+    follows_id: int | None
+    """The occurrence that it came after."""
     row: str
     """Its read shape as JSON."""
 
@@ -48,9 +52,12 @@ class Family:
         self._absent = absent
         self._members: dict[int, Member] = {}
         self._children: defaultdict[int | None, set[int]] = defaultdict(set)
+        self._following: defaultdict[int | None, list[int]] = defaultdict(list)
+        self._days: dict[int, date | None] = {}
         for member in members:
             self._members[member.id] = member
             self._children[member.parent_id].add(member.id)
+            self._following[member.follows_id].append(member.id)
         self._before = dict(self._members)
 
     @classmethod
@@ -116,11 +123,47 @@ class Family:
         """Return the id of the topmost parent, or of the todo itself where it has none."""
         return [todo_id, *(parent.id for parent in self.above(todo_id))][-1]
 
-    def below(self, todo_id: int) -> Iterator[Member]:
-        """Yield every subtask, each before its own subtasks, in the order of ids."""
-        for child in sorted(self._children[todo_id]):
-            yield self._members[child]
-            yield from self.below(child)
+    def children(self, todo_id: int) -> list[Member]:
+        """Return the subtasks right below a todo, in the order of ids."""
+        return [self._members[child] for child in sorted(self._children[todo_id])]
+
+    def below(self, todo_id: int, without: Container[int] = ()) -> Iterator[Member]:
+        """Yield every subtask, each before its own subtasks, in the order of ids.
+
+        Args:
+            todo_id: The todo.
+            without: Subtasks to leave out, with all below them.
+        """
+        for child in self.children(todo_id):
+            if child.id not in without:
+                yield child
+                yield from self.below(child.id, without)
+
+    def left_open(self) -> list[Member]:
+        """Return the open todos right below one that the request has completed: it has still to place them."""
+        return [todo for todo in self._members.values() if todo.is_open and self._is_done_now(todo.parent_id)]
+
+    def _is_done_now(self, todo_id: int | None) -> bool:
+        return todo_id is not None and self.was_open(todo_id) and self._members[todo_id].completed_at is not None
+
+    def before(self, occurrence: Member) -> Member | None:
+        """Return the occurrence before another one, if it is in the family."""
+        return None if occurrence.follows_id is None else self._members.get(occurrence.follows_id)
+
+    def after(self, todo_id: int) -> Sequence[Member]:
+        """Return the occurrences that came after a todo, those in the trash too, in the order of ids."""
+        return [self._members[occurrence] for occurrence in self._following[todo_id]]
+
+    def day(self, todo_id: int) -> date | None:
+        """Return the day on which a todo is due, where the user is."""
+        if todo_id not in self._days:
+            due = orjson.loads(self._members[todo_id].row)["due"]
+            self._days[todo_id] = None if due is None else date.fromisoformat(due["date"])
+        return self._days[todo_id]
+
+    def set_day(self, todo_id: int, day: date | None) -> None:
+        """Set the day on which a todo is due, as the request changes it."""
+        self._days[todo_id] = day
 
     def change(self, todo_id: int, patch: Mapping[str, Any]) -> None:
         """Apply a patch of columns to a todo in memory, so that later patches of the request see the result."""
@@ -133,6 +176,8 @@ class Family:
             columns["completed_at"] = (member.completed_at or _NOW) if patch["is_completed"] else None
         if "is_deleted" in patch:
             columns["deleted_at"] = (member.deleted_at or _NOW) if patch["is_deleted"] else None
+        if "repeat" in patch:
+            columns["repeats"] = patch["repeat"] is not None
         self._members[todo_id] = replace(member, **columns)
 
     def show(self, rows: Mapping[int, str]) -> None:

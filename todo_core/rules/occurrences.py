@@ -1,56 +1,85 @@
-"""The next occurrence of a repeating todo, made when one is done."""
+"""The next occurrence of a repeating todo, made when one is done, with its subtasks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import orjson
 
+from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
-from todo_core.boundary.results import Touched
 from todo_core.boundary.turns import in_turns
 from todo_core.models.todos import PRIORITIES
 from todo_core.queries import occurrences
 from todo_core.recurrence import Repeat
 from todo_core.rules.families import Family
 from todo_core.rules.schedules import Calendar, Local, due_columns, due_of
+from todo_core.rules.series import series_to_go_on
 from todo_core.rules.tagging import ensure_tags
-from todo_core.rules.writing import WrittenRow, insert_todos, touched
+from todo_core.rules.writing import WrittenRow, insert_todos
 
 TodoRow = Mapping[str, Any]
 """A todo's read shape."""
 
 
+@dataclass(slots=True)
+class Occurrences:
+    """The next occurrences of todos that were completed."""
+
+    rows: dict[int, WrittenRow] = field(default_factory=dict)
+    """What was made, by id: the occurrences and their subtasks."""
+    copies: dict[int, int] = field(default_factory=dict)
+    """The id of each of these, by that of the todo that it is a copy of."""
+    nexts: dict[int, int] = field(default_factory=dict)
+    """The id of the next occurrence of each completed todo, by that todo's; not of its subtasks."""
+    earlier: dict[int, str] = field(default_factory=dict)
+    """The read shapes of those that were there already, by the ids of the completed todos."""
+
+    def after(self, todo_id: int) -> str | None:
+        """Return the read shape of the occurrence after a completed todo, if there is one."""
+        return self.rows[self.nexts[todo_id]]["after"] if todo_id in self.nexts else self.earlier.get(todo_id)
+
+
 async def next_occurrences(
     tx: Tx, completed: Sequence[TodoRow], family: Family, calendar: Calendar | None
-) -> tuple[dict[int, str], list[Touched]]:
+) -> Occurrences:
     """Make the next occurrence of each todo, with its subtasks open again and their dates moved by as many days.
 
-    A todo that was completed before and reopened has its next occurrence already: no second one is made.
+    A series of a subtask goes on there by its own rule. A todo that was completed before and reopened has its next
+    occurrence already: no second one is made.
 
     Args:
         tx: The transaction.
         completed: Repeating todos that were just completed, as they are now.
-        family: The families of these todos.
+        family: The families of these todos, as they are now.
         calendar: The user's; None only where nothing repeats.
-
-    Returns:
-        The next occurrence of each todo as JSON, by the id of the completed one; what was made.
     """
     if not completed or calendar is None:
-        return {}, []
-    existing = await tx.rows(occurrences.FOLLOWING, ids=[row["id"] for row in completed])
-    following = {row["follows_id"]: row["row"] for row in existing}
-    copies: list[dict[str, Any]] = []
-    numbers: dict[int, int] = {}
+        return Occurrences()
+    ids = [row["id"] for row in completed]
+    subtasks = [subtask for todo_id in ids for subtask in series_to_go_on(family, todo_id)]
+    followed = await _followed(tx, [*ids, *subtasks])
+    copies = _Copies(family, calendar, frozenset(subtasks) - followed.keys())
     async for row in in_turns(completed):
-        if row["id"] not in following and (copy := _following(calendar, row)) is not None:
-            numbers[row["id"]] = len(copies)
-            copies += [copy, *_subtasks(family, calendar, row, copy["moved_by"], len(copies))]
-    rows = await _insert(tx, copies)
-    return following | {todo_id: rows[number]["after"] for todo_id, number in numbers.items()}, touched(rows)
+        if row["id"] not in followed:
+            copies.add(row)
+    rows = await _insert(tx, copies.items)
+    made = {todo_id: rows[number]["id"] for todo_id, number in copies.numbers.items()}
+    return Occurrences(
+        rows={row["id"]: row for row in rows},
+        copies=made,
+        nexts={todo_id: made[todo_id] for todo_id in ids if todo_id in made},
+        earlier={todo_id: followed[todo_id] for todo_id in ids if todo_id in followed},
+    )
+
+
+async def _followed(tx: Tx, ids: Sequence[int]) -> dict[int, str]:
+    """Return the read shapes of live next occurrences, by the ids of those that they come after."""
+    parts = [await tx.rows(occurrences.FOLLOWING, ids=list(chunk)) for chunk in chunks(ids)]
+    return {row["follows_id"]: row["row"] for part in parts for row in part}
 
 
 async def _insert(tx: Tx, copies: Sequence[dict[str, Any]]) -> Sequence[WrittenRow]:
@@ -59,62 +88,89 @@ async def _insert(tx: Tx, copies: Sequence[dict[str, Any]]) -> Sequence[WrittenR
     return await insert_todos(
         tx,
         [
-            {name: value for name, value in copy.items() if name not in ("moved_by", "tags")}
-            | {"n": number, "tag_ids": tag_ids[number]}
+            {name: value for name, value in copy.items() if name != "tags"} | {"n": number, "tag_ids": tag_ids[number]}
             for number, copy in enumerate(copies)
         ],
     )
 
 
-def _following(calendar: Calendar, row: TodoRow) -> dict[str, Any] | None:
-    """Return the next occurrence of a todo, and in `moved_by` how much later it is; None after the last one."""
-    due = due_of(row)
-    assert due is not None  # the database keeps it with a repeat
-    following = calendar.following(Repeat.from_json(row["repeat"]), due)
-    if following is None:
-        return None
-    moved_by = _day(following.scheduled) - _day(calendar.local(due))
-    dates = due_columns(calendar.moment(following.scheduled)) | {"repeat": following.as_json()}
-    return _copy(row) | dates | {"moved_by": moved_by, "follows_id": row["id"]}
+class _Copies:
+    """Todos about to be made: next occurrences, each with its subtasks below it."""
+
+    def __init__(self, family: Family, calendar: Calendar, series: Container[int]) -> None:
+        """Begin without any.
+
+        Args:
+            family: The families of the todos.
+            calendar: The user's.
+            series: Subtasks that are the last of their series, which goes on.
+        """
+        self.items: list[dict[str, Any]] = []
+        """The columns of each, and the names of its tags in `tags`."""
+        self.numbers: dict[int, int] = {}
+        """Its place among them, from 0, by the id of the todo that it is a copy of."""
+        self._family = family
+        self._calendar = calendar
+        self._series = series
+
+    def add(self, row: TodoRow) -> None:
+        """Add the next occurrence of a todo, with its subtasks; nothing after the last one."""
+        if (following := self._following(row)) is not None:
+            self._append(row, following.dates)
+            self._add_subtasks(row["id"], following.moved_by)
+
+    def _add_subtasks(self, parent_id: int, moved_by: timedelta) -> None:
+        """Add copies of the subtasks of a todo, at every depth.
+
+        Args:
+            parent_id: The todo.
+            moved_by: How much later its copy is.
+        """
+        for member in self._family.children(parent_id):
+            if member.deleted_at is not None or member.is_open:  # an open one is still to come, and goes there itself
+                continue
+            row = orjson.loads(member.row)
+            if row["repeat"] is None:
+                dates, later = _moved(self._calendar, row, moved_by), moved_by
+            elif member.id in self._series and (following := self._following(row)) is not None:
+                dates, later = following.dates, following.moved_by
+            else:
+                continue
+            self._append(row, dates | {"parent_id": None, "parent_n": self.numbers[parent_id]})
+            self._add_subtasks(member.id, later)
+
+    def _append(self, row: TodoRow, columns: dict[str, Any]) -> None:
+        """Append a new, open todo like another, with other dates and perhaps another parent."""
+        same = {name: row[name] for name in ("title", "description", "list_id", "parent_id", "tags")}
+        self.numbers[row["id"]] = len(self.items)
+        self.items.append(same | {"priority": PRIORITIES.index(row["priority"]) + 1} | columns)
+
+    def _following(self, row: TodoRow) -> _Following | None:
+        """Return the dates of the occurrence after a todo; None after the last one."""
+        due = due_of(row)
+        assert due is not None  # the database keeps it with a repeat
+        following = self._calendar.following(Repeat.from_json(row["repeat"]), due)
+        if following is None:
+            return None
+        dates = due_columns(self._calendar.moment(following.scheduled))
+        moved_by = _day(following.scheduled) - _day(self._calendar.local(due))
+        return _Following(dates | {"repeat": following.as_json(), "follows_id": row["id"]}, moved_by)
 
 
-def _subtasks(
-    family: Family, calendar: Calendar, row: TodoRow, moved_by: timedelta, number: int
-) -> list[dict[str, Any]]:
-    """Return copies of all subtasks of a todo, below its next occurrence.
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """When a todo comes again."""
 
-    Args:
-        family: The todo's.
-        calendar: The user's.
-        row: The todo.
-        moved_by: How much later the next occurrence is.
-        number: The number of the next occurrence among what is inserted; the copies have those after it.
-    """
-    copies: list[dict[str, Any]] = []
-    numbers = {row["id"]: number}
-    for member in family.below(row["id"]):
-        if member.deleted_at is None:
-            subtask = orjson.loads(member.row)
-            numbers[member.id] = number + 1 + len(copies)
-            place = {"parent_id": None, "parent_n": numbers[subtask["parent_id"]]}
-            copies.append(_copy(subtask) | place | _moved(calendar, subtask, moved_by))
-    return copies
-
-
-def _copy(row: TodoRow) -> dict[str, Any]:
-    """Return a new, open todo like another, without dates: its columns, and the names of its tags in `tags`."""
-    same = {name: row[name] for name in ("title", "description", "list_id", "parent_id", "tags")}
-    return same | {"priority": PRIORITIES.index(row["priority"]) + 1}
+    dates: dict[str, Any]
+    """Its dates, its repeat and what it follows, as columns."""
+    moved_by: timedelta
+    """How much later than the todo it is, in whole days."""
 
 
 def _moved(calendar: Calendar, subtask: TodoRow, moved_by: timedelta) -> dict[str, Any]:
-    """Return the dates of a subtask, as columns, as many days later."""
+    """Return the dates of a subtask that does not repeat, as columns, as many days later."""
     due = due_of(subtask)
-    if due is None:
-        return {}
-    local: Local = calendar.local(due) + moved_by
-    columns = due_columns(calendar.moment(local))
-    return columns if subtask["repeat"] is None else columns | {"repeat": subtask["repeat"] | {"scheduled": local}}
+    return {} if due is None else due_columns(calendar.moment(calendar.local(due) + moved_by))
 
 
 def _day(local: Local) -> date:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,13 +17,13 @@ from todo_core.errors import FieldError, InvalidInput, VersionConflict
 from todo_core.models.tags import MAX_TAGS
 from todo_core.models.todos import PRIORITIES, TodoWritten
 from todo_core.recurrence import Repeat
-from todo_core.rules.cascades import cascade
+from todo_core.rules.cascades import Patches, cascade, open_checklist
 from todo_core.rules.families import Family, Member, list_of_subtask
 from todo_core.rules.lists import Lists
 from todo_core.rules.occurrences import next_occurrences
 from todo_core.rules.schedules import Calendar, due_columns, due_of
 from todo_core.rules.tagging import ensure_tags
-from todo_core.rules.writing import WrittenRow, touched, update_todos, updated, write_patches
+from todo_core.rules.writing import WrittenRow, read_todos, touched, update_todos, updated, write_patches
 from todo_core.text import name_key
 
 _PLAIN: Final = frozenset({"id", "if_version", "title", "description", "priority"})
@@ -47,15 +47,28 @@ async def revise(tx: Tx, patches: Batch[Patch], *, trash_too: bool = False) -> C
     batch = await patches.each_in_turns(request.accept)
     named = batch.accepted
     tag_ids, tags_made = await ensure_tags(tx, {todo.id: todo.tags for todo in named if todo.tags is not None})
-    items = [todo.as_item(tag_ids.get(todo.id)) for todo in request.todos.values()]
+    waiting = request.waiting()
+    items = [todo.as_item(tag_ids.get(todo.id)) for todo in request.todos.values() if todo.id not in waiting]
     rows = {row["id"]: row for row in await update_todos(tx, items, trash_too=True)}
     completed = [row for todo in named if (row := request.completed(todo, rows)) is not None]
     if completed:  # their subtasks are copied as they are now
         request.family.show({todo_id: row["after"] for todo_id, row in rows.items() if row["after"] is not None})
-    following, occurrences = await next_occurrences(tx, completed, request.family, request.calendar)
+    occurrences = await next_occurrences(tx, completed, request.family, request.calendar)
+    if waiting:
+        parents = await request.place_waiting(occurrences.copies)
+        items = [todo.as_item(tag_ids.get(todo.id)) for todo in request.todos.values() if todo.id in waiting]
+        rows |= {row["id"]: row for row in await update_todos(tx, items, trash_too=True)}
+        for shown in (rows, occurrences.rows):
+            await _show_again(tx, shown, parents & shown.keys())
     subtasks = request.count_relatives(rows)
-    results = (updated(rows[todo.id], subtasks=subtasks[todo.id], following=following.get(todo.id)) for todo in named)
-    return Changed(batch.answer(results), [*tags_made, *touched(rows.values()), *occurrences])
+    results = (updated(rows[one.id], subtasks=subtasks[one.id], following=occurrences.after(one.id)) for one in named)
+    return Changed(batch.answer(results), [*tags_made, *touched(rows.values()), *touched(occurrences.rows.values())])
+
+
+async def _show_again(tx: Tx, rows: dict[int, WrittenRow], ids: Collection[int]) -> None:
+    """Read some of the todos that were written once more: they have other subtasks by now."""
+    for todo_id, row in (await read_todos(tx, sorted(ids))).items():
+        rows[todo_id] = {**rows[todo_id], "after": row["row"]}
 
 
 @dataclass(slots=True)
@@ -112,10 +125,15 @@ class _Request:
         columns = _plain_columns(patch) | {name: patch[name] for name in _FLAGS & patch.keys()}
         columns.pop("if_version", None)
         if self.calendar is not None:
-            columns |= _skip(self.calendar, row) if "skip" in patch else self.calendar.columns(patch, row)
+            dates = _skip(self.calendar, row) if "skip" in patch else self.calendar.columns(patch, row)
+            if dates:
+                self.family.set_day(member.id, self.calendar.day_in(dates))
+            columns |= dates
         tags = _tag_names(patch, row["tags"]) if _TAGS & patch.keys() else None
         columns |= self._place(patch, member)
         await self._apply(member.id, columns)
+        if "skip" in patch:
+            await self._change(open_checklist(self.family, member.id), cause=member.id)
         todo = self.todos[member.id]
         todo.patch, todo.tags = columns, tags
         return todo
@@ -124,9 +142,43 @@ class _Request:
         """Apply a patch and its cascade in memory, so that later patches of the request see the result."""
         if "parent_id" in columns:
             self.family.change(todo_id, {"parent_id": columns["parent_id"]})
-        async for changed_id, part in in_turns([(todo_id, columns), *cascade(self.family, todo_id, columns)]):
-            self.todos.setdefault(changed_id, _Todo(changed_id, cause=todo_id)).columns.update(part)
+        today = None if self.calendar is None else self.calendar.today
+        await self._change([(todo_id, columns), *cascade(self.family, todo_id, columns, today)], cause=todo_id)
+
+    async def _change(self, patches: Patches, cause: int) -> None:
+        """Apply patches of columns in memory, which follow from that of one todo."""
+        async for changed_id, part in in_turns(patches):
+            self.todos.setdefault(changed_id, _Todo(changed_id, cause)).columns.update(part)
             self.family.change(changed_id, part)
+
+    def waiting(self) -> frozenset[int]:
+        """Return the occurrences that are open below a done todo, with all below them: they are written last."""
+        if self.calendar is None:
+            return frozenset()
+        ahead = [occurrence.id for occurrence in self.family.left_open()]
+        return frozenset(ahead) | {subtask.id for todo_id in ahead for subtask in self.family.below(todo_id)}
+
+    async def place_waiting(self, copies: Mapping[int, int]) -> set[int]:
+        """Place each occurrence that waits below the copy of its parent; where there is none, in the trash.
+
+        Args:
+            copies: The ids of copies, by those of the parents.
+
+        Returns:
+            The parents that they had and have.
+        """
+        parents: set[int] = set()
+        for occurrence in self.family.left_open():
+            assert occurrence.parent_id is not None  # it is below a done todo
+            cause, copy = self.todos[occurrence.parent_id].cause, copies.get(occurrence.parent_id)
+            parents |= {occurrence.parent_id} | ({copy} if copy is not None else set())
+            if copy is not None:
+                patches: Patches = [(occurrence.id, {"parent_id": copy})]
+            else:
+                gone = {"is_deleted": True}
+                patches = [(occurrence.id, gone), *cascade(self.family, occurrence.id, gone)]
+            await self._change(patches, cause)
+        return parents
 
     def _place(self, patch: Patch, member: Member) -> dict[str, Any]:
         """Return the columns of list and parent that a patch sets."""
@@ -165,12 +217,14 @@ class _Request:
 
         Args:
             todo: A todo that the request names.
-            rows: What was written, by id.
+            rows: What was written so far, by id.
         """
-        after = rows[todo.id]["after"]
-        if after is None or not self.family.was_open(todo.id) or not (todo.patch or {}).get("is_completed"):
+        written = rows.get(todo.id)
+        if written is None or written["after"] is None:
             return None
-        row: dict[str, Any] = orjson.loads(after)
+        if not self.family.was_open(todo.id) or not (todo.patch or {}).get("is_completed"):
+            return None
+        row: dict[str, Any] = orjson.loads(written["after"])
         is_to_come_again = row["repeat"] and row["is_completed"] and not _is_completed(rows.get(row["parent_id"]))
         return row if is_to_come_again else None
 

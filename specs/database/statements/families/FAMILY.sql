@@ -1,6 +1,7 @@
 -- Read the todos with `ids`, their parents and their subtasks at every level, those in the trash too.
 --
--- Columns: `repeats`, whether it repeats; `row`, its `TodoRead`. Reads `uq_todos_user_id_id` and `ix_todos_parent`.
+-- Columns: `repeats`, whether it repeats; `follows_id`, the occurrence that it came after; `row`, its `TodoRead`. Reads
+-- `uq_todos_user_id_id` and `ix_todos_parent`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -14,6 +15,7 @@
 --   deleted_at timestamp with time zone
 --   version integer
 --   repeats boolean
+--   follows_id bigint
 --   row json
 
 WITH RECURSIVE
@@ -43,6 +45,7 @@ SELECT
     todos.deleted_at,
     todos.version,
     todos.repeat IS NOT NULL AS repeats,
+    todos.follows_id,
     (
         SELECT row_to_json(shaped) AS row_to_json_1
         FROM (
