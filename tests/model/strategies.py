@@ -79,6 +79,9 @@ TAG_CHANGE = st.one_of(
 TAG_NAMES = st.lists(TAG_NAME, min_size=1, max_size=3, unique_by=name_key)
 DESCRIPTION = st.sampled_from(("some", "more", ""))
 PLACE = st.integers(1, 4)
+ROUND = st.sampled_from(
+    ("complete below", "complete above", "complete above", "skip below", "skip above", "delete below")
+)
 
 _NEW = {"title": TITLE}
 NEW_TODO = st.one_of(

@@ -116,6 +116,23 @@ class Domain(Ground):
     def restore(self, way: Way, numbers: list[int], seen: int | None) -> None:
         self._by_ids(way, "restore", self._ids(way, numbers, lambda todo: not todo.is_live), seen, model_todos.restore)
 
+    @precondition(lambda self: any(self._series(name) for name in self.people))
+    @rule(way=WAY, number=ROW, steps=st.lists(strategies.ROUND, min_size=2, max_size=5))
+    def go_round(self, way: Way, number: int, steps: list[str]) -> None:
+        """What happens to a subtask that repeats, and to what is above it, one thing after the other."""
+        for step in steps:
+            if not (series := self._series(way[0])):
+                return
+            below, above = series[number % len(series)]
+            what, _, which = step.partition(" ")
+            run = {"complete": _completing(True), "skip": model_todos.skip, "delete": model_todos.delete}[what]
+            self._by_ids(way, what, [above if which == "above" else below], None, run)
+
+    def _series(self, who: str) -> list[tuple[int, int]]:
+        """Each open subtask that repeats, with its parent."""
+        found = self.people[who].near_first().values()
+        return [(todo.id, todo.parent_id) for todo in found if todo.is_open and todo.repeat and todo.parent_id]
+
     def _ids(self, way: Way, numbers: list[int], meant: Meant) -> list[int]:
         """Ids: even numbers are for todos that are meant, if there are any."""
         who = way[0]
