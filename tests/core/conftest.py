@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -14,7 +15,9 @@ import pytest
 if TYPE_CHECKING:
     import asyncpg
 
+    from tests.core.home import Home
     from tests.core.support import CoreOpener
+    from todo_core.boundary.operation import Caller
     from todo_core.core import Core
     from todo_core.settings import Settings
 
@@ -50,6 +53,18 @@ def another_core(settings: Settings, database_url: str) -> CoreOpener:
         return Core.open(Settings.load(**known | changed), url, **clock)
 
     return open_core
+
+
+@pytest.fixture
+async def home(ann: Caller, another_core: CoreOpener) -> AsyncIterator[Home]:
+    """Ann in Berlin, on a Saturday, with a clock that the test sets."""
+    from tests.core.home import SATURDAY, Home
+    from todo_core.operations import users
+
+    await ann.perform(users.update, {"time_zone": "Europe/Berlin"})
+    clock = [SATURDAY]
+    async with another_core(clock=lambda: clock[0]) as core:
+        yield Home(replace(ann, core=core), clock)
 
 
 @pytest.fixture

@@ -2,88 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import product
-from typing import Any
 
-import orjson
 import pytest
 
-from tests.core.support import CoreOpener, told
-from todo_core.boundary.operation import Caller, Operation
-from todo_core.boundary.results import Changed
-from todo_core.models.todos import MAX_DEPTH, TodoCreate, TodoFilter
-from todo_core.operations import changes, overview, todos, users
+from tests.core.home import SATURDAY, Home
+from tests.core.support import told
+from todo_core.models.todos import MAX_DEPTH
+from todo_core.operations import todos
 
 pytestmark = pytest.mark.requirement("TD11", "TD9")
-
-SATURDAY = datetime(2026, 11, 28, 13, 15, 4, tzinfo=UTC)
-"""14:15:04 in Berlin."""
-Json = dict[str, Any]
-
-
-@dataclass
-class Home:
-    """Somebody in Berlin, and the moment that they live in."""
-
-    me: Caller
-    clock: list[datetime]
-
-    async def add(self, title: str, **fields: Any) -> int:
-        (row,) = told(await self.me.perform(todos.add, [TodoCreate(title=title, **fields)]))
-        assert "error" not in row, row
-        return int(row["id"])
-
-    async def write(self, operation: Operation[..., Any], *ids: int) -> Json:
-        """The answer for the last of the todos, with the change in `change_id`."""
-        changed: Changed[Any] = await self.me.perform(operation, ids)
-        row = told(changed)[-1]
-        assert "error" not in row, row
-        return {**row, "change_id": changed.change_id}
-
-    async def complete(self, *ids: int) -> Json:
-        return await self.write(todos.complete, *ids)
-
-    async def next(self, *ids: int) -> int:
-        """The next occurrence of the last of the todos, which are completed."""
-        following = (await self.complete(*ids))["next"]
-        assert following is not None
-        return int(following["id"])
-
-    async def update(self, todo_id: int, **fields: Any) -> None:
-        (row,) = told(await self.me.perform(todos.update, [{"id": todo_id, **fields}]))
-        assert "error" not in row, row
-
-    async def undo(self, change_id: int) -> int:
-        undone: Changed[Any] = await self.me.perform(changes.undo, change_id)
-        assert undone.change_id is not None
-        return undone.change_id
-
-    async def rows(self, **wanted: Any) -> list[Json]:
-        page = await self.me.perform(todos.list_, TodoFilter(**({"status": "open", "limit": 200} | wanted)))
-        return sorted(orjson.loads(page.json), key=lambda row: (row["due"] or {}).get("date", ""))
-
-    async def open_below(self, parent_id: int) -> list[str]:
-        """`K 11-30 Mon` for each open todo right below a todo."""
-        rows = await self.rows(parent_id=parent_id)
-        (parent,) = await self.rows(ids=[parent_id], status="all")
-        assert parent["open_subtasks"] == len(rows)
-        return [f"{row['title']} {row['due']['date'][5:]} {row['due']['weekday'][:3]}" for row in rows]
-
-    async def everything(self) -> list[Json]:
-        """All rows as they are, without what every write counts up."""
-        rows = await self.rows(status="all") + await self.rows(status="trashed")
-        return sorted(({**row, "version": 0, "updated_at": ""} for row in rows), key=lambda row: row["id"])
-
-
-@pytest.fixture
-async def home(ann: Caller, another_core: CoreOpener) -> AsyncIterator[Home]:
-    await ann.perform(users.update, {"time_zone": "Europe/Berlin"})
-    clock = [SATURDAY]
-    async with another_core(clock=lambda: clock[0]) as core:
-        yield Home(replace(ann, core=core), clock)
 
 
 @pytest.mark.parametrize(
@@ -179,72 +108,6 @@ async def test_the_round_decides_what_is_done_with_a_parent(  # noqa: PLR0917  #
     assert await home.open_below(await home.next(top)) == [below]
 
 
-@pytest.mark.parametrize("last", [{"due": "2026-12-05"}, {"due": "2026-11-28", "repeat": "daily, 1 time"}, {}], ids=str)
-async def test_a_parent_that_does_not_come_again_ends_the_series_below(home: Home, last: dict[str, str]) -> None:
-    parent = await home.add("P", **last)
-    tomorrows = await home.next(await home.add("K", repeat="daily", parent_id=parent))
-    await home.add("below", parent_id=tomorrows)
-    before = await home.everything()
-
-    answer = await home.complete(parent)
-
-    assert (answer["subtasks_changed"], answer["open_subtasks"], answer["next"]) == (2, 0, None)
-    assert await home.rows() == []
-    assert {row["title"] for row in await home.rows(status="trashed")} == {"K", "below"}
-    counts = orjson.loads((await home.me.perform(overview.get)).json)
-    assert counts["done"] == 2  # what somebody did: today's, and the parent
-    undone = await home.undo(answer["change_id"])
-    assert await home.everything() == before
-    await home.undo(undone)
-    assert await home.rows() == []
-    await home.write(todos.restore, tomorrows)
-    assert {row["id"] for row in await home.rows()} >= {tomorrows, parent}
-
-
-async def test_its_first_occurrence_is_done_with_a_parent_that_does_not_come_again(home: Home) -> None:
-    parent = await home.add("P", due="2026-12-05")
-    await home.add("K", repeat="every monday", due="2026-11-30", parent_id=parent)
-
-    await home.complete(parent)
-
-    assert [row["title"] for row in await home.rows(status="done")] == ["K", "P"]
-    assert await home.rows(status="trashed") == []
-
-
-async def test_undo_brings_back_where_it_was_what_went_along(home: Home) -> None:
-    parent = await home.add("P", repeat="daily")
-    child = await home.add("K", repeat="daily", parent_id=parent)
-    ticked = await home.complete(child)
-    before = await home.everything()
-
-    answer = await home.complete(parent)
-    after = await home.everything()
-    undone = await home.undo(answer["change_id"])
-
-    assert [row for row in await home.everything() if not row["deleted_at"]] == before
-    await home.undo(undone)
-    assert await home.everything() == after
-    await home.undo(await home.undo((await home.complete(answer["next"]["id"]))["change_id"]))
-    assert len(await home.rows(status="open")) == 2
-    with pytest.raises(Exception, match="later change"):
-        await home.undo(ticked["change_id"])
-
-
-async def test_a_count_is_of_the_whole_series(home: Home) -> None:
-    parent = await home.add("P", repeat="daily")
-    child = await home.add("K", repeat="daily, 3 times", parent_id=parent)
-    await home.next(child)
-
-    second = await home.next(parent)
-    assert await home.open_below(second) == ["K 11-29 Sun"]
-    third = await home.next(second)
-    assert await home.open_below(third) == ["K 11-30 Mon"]
-    fourth = await home.next(third)
-
-    assert await home.open_below(fourth) == []
-    assert len([row for row in await home.rows(status="all") if row["title"] == "K"]) == 3
-
-
 async def test_series_go_on_five_deep(home: Home) -> None:
     titles = ["P", *"ABCDE"]
     ids: list[int] = []
@@ -324,58 +187,6 @@ async def test_what_is_still_to_come_can_be_changed_in_the_same_request(home: Ho
     assert done["subtasks_changed"] == 0
 
 
-async def test_an_occurrence_that_was_opened_again_does_not_come_twice(home: Home) -> None:
-    parent = await home.add("P", repeat="daily")
-    child = await home.add("K", repeat="daily", parent_id=parent)
-    await home.next(child)
-    await home.write(todos.reopen, child)
-    assert await home.open_below(parent) == ["K 11-28 Sat", "K 11-29 Sun"]
-
-    following = await home.next(parent)
-    assert await home.open_below(following) == ["K 11-29 Sun"]
-
-    await home.write(todos.reopen, child)  # and with it the parent
-    assert await home.next(child) in [row["id"] for row in await home.rows(parent_id=following)]
-    assert await home.next(parent) == following
-    assert await home.open_below(following) == ["K 11-29 Sun"]
-
-
-async def test_a_series_that_a_person_trashed_or_moved_away_does_not_come_again(home: Home) -> None:
-    parent, other = await home.add("P", repeat="daily"), await home.add("other")
-    trashed, moved = [await home.add(title, repeat="daily", parent_id=parent) for title in "KL"]
-    await home.write(todos.delete, await home.next(trashed))
-    await home.update(await home.next(moved), parent_id=other)
-
-    following = await home.next(parent)
-
-    assert await home.open_below(following) == []
-    assert await home.open_below(other) == ["L 11-29 Sun"]
-
-
-async def test_a_next_parent_that_was_trashed_is_made_again_with_its_series(home: Home) -> None:
-    parent = await home.add("P", repeat="daily")
-    await home.next(await home.add("K", repeat="daily", parent_id=parent))
-    await home.write(todos.delete, await home.next(parent))
-    await home.write(todos.reopen, parent)
-
-    again = await home.next(parent)
-
-    assert await home.open_below(again) == ["K 11-29 Sun"]
-
-
-async def test_a_trashed_subtask_that_is_restored_goes_on(home: Home) -> None:
-    parent = await home.add("P", repeat="daily")
-    child = await home.add("K", repeat="daily", parent_id=parent)
-    await home.write(todos.delete, child)
-    assert await home.open_below(await home.next(parent)) == []
-
-    await home.write(todos.restore, child)  # and with it the parent is open again
-    tomorrows = await home.next(child)
-    await home.complete(parent)  # whose next is there already
-
-    assert tomorrows in [row["id"] for row in await home.rows(status="trashed")]
-
-
 async def test_skipping_opens_what_is_ticked_of_a_checklist(home: Home) -> None:
     parent = await home.add("P", repeat="weekly", due="2026-11-28")
     ticked = await home.add("ticked", due="2026-11-27", parent_id=parent)
@@ -409,7 +220,7 @@ async def test_a_skipped_subtask_is_still_to_come(home: Home) -> None:
     assert [row["id"] for row in await home.rows(parent_id=following)] == [child]
 
 
-async def test_a_year_of_ticking_stays_one_open_subtask(home: Home) -> None:
+async def test_weeks_of_ticking_stay_one_open_subtask(home: Home) -> None:
     parent = await home.add("P", repeat="weekly", due="2026-11-28")
     child = await home.add("K", repeat="daily", due="2026-11-28", parent_id=parent)
     for number in range(28):

@@ -79,9 +79,8 @@ TAG_CHANGE = st.one_of(
 TAG_NAMES = st.lists(TAG_NAME, min_size=1, max_size=3, unique_by=name_key)
 DESCRIPTION = st.sampled_from(("some", "more", ""))
 PLACE = st.integers(1, 4)
-ROUND = st.sampled_from(
-    ("complete below", "complete above", "complete above", "skip below", "skip above", "delete below")
-)
+_COMPLETE = [f"complete {which}" for which in ("below", "above", "above", "beside", "beside")]
+ROUND = st.sampled_from((*_COMPLETE, "skip below", "skip above", "skip above", "delete below"))
 
 _NEW = {"title": TITLE}
 NEW_TODO = st.one_of(

@@ -124,9 +124,10 @@ class Domain(Ground):
             if not (series := self._series(way[0])):
                 return
             below, above = series[number % len(series)]
+            plain = [one.id for one in self.people[way[0]].state.children(above) if one.is_open and one.repeat is None]
             what, _, which = step.partition(" ")
             run = {"complete": _completing(True), "skip": model_todos.skip, "delete": model_todos.delete}[what]
-            self._by_ids(way, what, [above if which == "above" else below], None, run)
+            self._by_ids(way, what, {"below": [below], "above": [above], "beside": plain or [below]}[which], None, run)
 
     def _series(self, who: str) -> list[tuple[int, int]]:
         """Each open subtask that repeats, with its parent."""
