@@ -9,13 +9,14 @@ import pytest
 
 from tests.core.home import SATURDAY, Home
 from tests.core.support import told
+from tests.tables import each
 from todo_core.models.todos import MAX_DEPTH
 from todo_core.operations import todos
 
 pytestmark = pytest.mark.requirement("TD11", "TD9")
 
 
-@pytest.mark.parametrize(
+@each(
     ("parent", "child"),
     [
         (("daily", "2026-11-28"), ("daily", "2026-11-28")),
@@ -81,7 +82,7 @@ async def test_what_is_still_to_come_goes_along_as_it_is(home: Home) -> None:
     assert ticked not in [row["id"] for row in await home.rows()]
 
 
-@pytest.mark.parametrize(
+@each(
     ("today", "parent", "child", "done", "below"),
     [
         # Which occurrence is done with the parent of Saturday; how often the subtask was done before.
@@ -161,7 +162,7 @@ async def test_several_series_and_ticked_subtasks_go_on_together(home: Home) -> 
     assert second in [row["id"] for row in await home.rows(status="done")]
 
 
-@pytest.mark.parametrize("how", ["before", "after", "alone"])
+@each("how", ["before", "after", "alone"])
 async def test_a_parent_and_its_subtask_are_completed_in_one_request(home: Home, how: str) -> None:
     parent = await home.add("P", repeat="daily")
     child = await home.add("K", repeat="daily", parent_id=parent)
