@@ -16,6 +16,8 @@ import sys
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -91,6 +93,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return file.replace("test_safe_stories", "test_stories")  # both play on one stage
 
     return ByFile(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Let each worker begin with other files, so that of all tests it compiles a part, and reads what others have."""
+    worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
+    if worker is None or session.config.args != session.config.getini("testpaths"):
+        return
+    here = Path(__file__).parent
+    files = sorted(here.rglob("test_*.py"))
+    first = len(files) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    for path in (*files[first:], *files[:first]):
+        with suppress(Exception, pytest.skip.Exception):  # which collecting it will tell
+            import_module(".".join(path.relative_to(here.parent).with_suffix("").parts))
 
 
 # --- exhaustive cases --------------------------------------------------------------------------

@@ -17,6 +17,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -98,9 +100,30 @@ def _become(wire: socket.socket) -> None:
         os.close(stream)
 
 
+def _run() -> None:
+    """Run the program to its end, but for taking apart what was imported, which takes longer than most commands."""
+    code: object = 0
+    try:
+        run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as end:
+        code = end.code
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    if code is not None and not isinstance(code, int):
+        print(code, file=sys.stderr)
+        code = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code or 0)
+
+
 if __name__ == "__main__":
     for name in _IMPORTED:
         import_module(name)
     gc.freeze()  # what is shared stays shared: a collection would copy its pages
     _become(_next_program(*(socket.socket(fileno=int(number)) for number in sys.argv[1:])))
-    run_path(sys.argv[0], run_name="__main__")
+    _run()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from anyio import to_thread
 from sqlalchemy import Connection, column, select, table
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from tests.app.program import Program
 from tests.core.support import (
     CoreOpener,
     acting_as,
@@ -382,12 +383,12 @@ async def test_tables_made_from_the_models_equal_the_migrated_ones_in_every_name
 
 
 @pytest.mark.slow
-async def test_four_processes_may_migrate_an_empty_database_at_once(empty_database_url: str) -> None:
-    program = "import anyio, sys; from todo_core.schema.migrate import migrate; anyio.run(migrate, sys.argv[1])"
+async def test_four_processes_may_migrate_an_empty_database_at_once(empty_database_url: str, tmp_path: Path) -> None:
+    program = Program(tmp_path, {"TODO_DATABASE_URL": empty_database_url})
 
     async def migrating() -> None:
-        ended = await anyio.run_process([sys.executable, "-c", program, empty_database_url], check=False)
-        codes.append((ended.returncode, ended.stderr.decode()[-300:]))
+        ended = await to_thread.run_sync(program.run, "migrate")
+        codes.append((ended.returncode, ended.stderr[-300:]))
 
     codes: list[tuple[int, str]] = []
     async with anyio.create_task_group() as tasks:
