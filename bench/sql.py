@@ -23,7 +23,7 @@ _SUBTASKS: Final = (
 def _columns(tags: str = _TAGS, open_subtasks: str = _SUBTASKS) -> str:
     """A todo as it is answered, of the row `t`; the arguments: what the statement knows better than the tables."""
     return (
-        "t.id, t.title, t.description, t.priority, t.list_id, t.parent_id, t.due_on, t.due_at, t.repeat,"
+        "t.id, t.title, t.description, t.priority, t.list_id, t.parent_id, t.due_date, t.due_time, t.due_at, t.repeat,"
         " (SELECT time_zone FROM users WHERE id = :user) AS time_zone,"
         " t.completed_at IS NOT NULL AS is_completed, t.completed_at, t.created_at, t.updated_at, t.deleted_at,"
         f" t.version, {tags} AS tags, {open_subtasks} AS open_subtasks"

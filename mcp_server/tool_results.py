@@ -169,11 +169,16 @@ def todos(rows: list[dict[str, Any]], detail: Detail) -> dict[str, Any]:
 
 
 def _dates(row: dict[str, Any]) -> dict[str, Any]:
-    """Return when a todo is due, as `2026-11-27 Fri 17:00` without a time zone, and how it repeats, in words."""
+    """Return when a todo is due, as `2026-11-27 Fri 17:00` without a time zone, and how it repeats, in words.
+
+    Of a due that is fixed at a moment, also that.
+    """
     facts: dict[str, Any] = {}
     if row["due"] is not None:
         due = row["due"]
         facts["due"] = " ".join(filter(None, (due["date"], due["weekday"][:3], due["time"])))
+        if due["kind"] == "moment":
+            facts["due_at"] = due["at"]
     if row["repeat"] is not None:
         facts["repeat"] = row["repeat"]["words"]
     return facts

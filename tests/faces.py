@@ -69,6 +69,8 @@ class Profile:
     version: int
     change_id: int | None
     replayed: bool
+    shown_otherwise: int
+    """How many open todos show another date or time."""
 
     @property
     def change(self) -> int:
@@ -240,6 +242,7 @@ class RestFace:
             version=told["version"],
             change_id=None if change_id is None else int(change_id),
             replayed=response.headers.get("idempotent-replayed") == "true",
+            shown_otherwise=told["todos_shown_otherwise"],
         )
 
 
@@ -364,6 +367,7 @@ class McpFace:
             version=told["profile"]["version"],
             change_id=told.get("change_id"),
             replayed=told.get("replayed", False),
+            shown_otherwise=told.get("todos_shown_otherwise", 0),
         )
 
 

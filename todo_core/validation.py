@@ -15,6 +15,9 @@ T = TypeVar("T")
 _QUOTED = re.compile(r"'([^']*)'")
 _UNPRINTABLE = re.compile(r"[^\w.\- ]", re.ASCII)
 
+AS_TEXT, AS_OBJECT = "(text)", "(object)"
+"""Tags of the two forms of a value that may be either. pydantic puts them into locations; no field is so named."""
+
 _MESSAGES = {  # by pydantic's type of error; the names in braces are in its context
     "missing": "is required",
     "extra_forbidden": "is not a known field",
@@ -63,7 +66,7 @@ def field_errors(
     translated = []
     for error in errors:
         kind, context = str(error["type"]), dict(error.get("ctx") or {})
-        location = [part for part in error["loc"][skip:] if part not in tags]
+        location = [part for part in error["loc"][skip:] if part not in (*tags, AS_TEXT, AS_OBJECT)]
         allowed: Sequence[str] = ()
         if kind in ("too_short", "too_long") and context.get("field_type") != "List":
             kind = f"string_{kind}"  # pydantic's word for a string that was trimmed first
@@ -79,7 +82,7 @@ def field_errors(
             location += _QUOTED.findall(str(context["discriminator"]))
             allowed = sorted(tags)
         elif kind == "extra_forbidden":
-            allowed = known
+            allowed = () if AS_OBJECT in error["loc"] else known
         translated.append(FieldError(path_of(location) or whole, message, allowed))
     return translated
 

@@ -43,14 +43,15 @@ async def _rows(request: Request, statement: str, **values: Any) -> list[dict[st
 def _told(row: dict[str, Any]) -> dict[str, Any]:
     """The same with the deadline as its user reads it."""
     if "due_at" in row:
-        on, at, zone = row.pop("due_on"), row.pop("due_at"), row.pop("time_zone")
+        on, time, at, zone = row.pop("due_date"), row.pop("due_time"), row.pop("due_at"), row.pop("time_zone")
         there = None if at is None else at.astimezone(ZoneInfo(zone))
         row["due"] = there and {
             "date": on or there.date(),
-            "time": None if on else f"{there:%H:%M}",
-            "weekday": f"{there:%A}",
+            "time": None if on and time is None else f"{time or there:%H:%M}",
+            "weekday": f"{on or there:%A}",
             "time_zone": zone,
             "at": at,
+            "kind": "moment" if on is None else "day" if time is None else "time",
         }
     return row
 

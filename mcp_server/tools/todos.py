@@ -13,6 +13,7 @@ from mcp_server.caller import Me
 from mcp_server.tool_results import PAGE_SCHEMA, WRITE_SCHEMA, Detail
 from mcp_server.toolbox import Toolbox
 from todo_core.errors import FieldError, InvalidInput
+from todo_core.models.dues import DUE_CHANGE_WORDS, DUE_WORDS, REPEAT_WORDS, DueText, RepeatText
 from todo_core.models.fields import MAX_BATCH, STRICT, Limit
 from todo_core.models.todos import TodoCreate, TodoFilter, TodoIds, TodoUpdate
 from todo_core.operations import search
@@ -29,11 +30,20 @@ class TodoListing(TodoFilter):
     detail: Annotated[Detail, Field(description="full adds description, times and version.")] = "concise"
 
 
+class NewTodo(TodoCreate):
+    """A new todo, its dates in words or ISO 8601."""
+
+    due: Annotated[DueText | None, Field(description=DUE_WORDS)] = None
+    repeat: Annotated[RepeatText | None, Field(description=REPEAT_WORDS)] = None
+
+
 class TodoEdit(TodoUpdate, total=False):
-    """A change to one todo; what is left out stays."""
+    """A change to one todo; what is left out stays. Its dates are in words or ISO 8601."""
 
     __pydantic_config__ = STRICT  # type: ignore[misc]
 
+    due: Annotated[DueText | None, Field(description=DUE_CHANGE_WORDS)]  # type: ignore[misc]  # narrower
+    repeat: Annotated[RepeatText | None, Field(description=REPEAT_WORDS)]  # type: ignore[misc]
     clear: Annotated[
         list[Literal["description", "parent_id", "due", "repeat"]],
         Field(max_length=4, description="Fields to empty; clearing repeat ends the series."),
@@ -43,7 +53,7 @@ class TodoEdit(TodoUpdate, total=False):
 @tools.expose(operations.add, title="Add todos", answer=WRITE_SCHEMA)
 async def add_todos(
     me: Me,
-    todos: Annotated[list[Tried[TodoCreate]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 new todos.")],
+    todos: Annotated[list[Tried[NewTodo]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 new todos.")],
 ) -> CallToolResult:
     return tool_results.written(await me.perform(operations.add, todos), tool_results.resolved)
 

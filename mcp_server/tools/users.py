@@ -31,7 +31,11 @@ tools = Toolbox()
 
 PROFILE_SCHEMA: Final = {
     "type": "object",
-    "properties": {"profile": {"type": "object"}, "change_id": {"type": "integer"}},
+    "properties": {
+        "profile": {"type": "object"},
+        "todos_shown_otherwise": {"type": "integer"},
+        "change_id": {"type": "integer"},
+    },
     "required": ["profile"],
 }
 
@@ -61,4 +65,5 @@ async def update_profile(me: Me, edit: ProfileEdit) -> CallToolResult:
     changed = await me.perform(operations.update, edit.as_patch(), versions)
     row = changed.one().as_dict()
     profile = {name: row[name] for name in (*PATCHABLE, "version") if row[name] is not None}
-    return tool_results.payload({"profile": profile} | tool_results.change_facts(changed))
+    facts = {"todos_shown_otherwise": shown} if (shown := row["todos_shown_otherwise"]) else {}
+    return tool_results.payload({"profile": profile} | facts | tool_results.change_facts(changed))

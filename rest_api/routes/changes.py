@@ -16,7 +16,7 @@ from todo_core.models.changes import ChangeFilter, ChangeId, ChangePart, ChangeR
 from todo_core.models.lists import ListRead
 from todo_core.models.tags import TagRead
 from todo_core.models.todos import TodoWritten
-from todo_core.models.users import ProfileRead
+from todo_core.models.users import ProfileWritten
 from todo_core.operations import changes
 
 routes = Routes("/changes", "changes")
@@ -38,7 +38,7 @@ async def get_change(me: Me, change_id: PathId, query: Annotated[ChangePart, Que
     changes.undo,
     "POST",
     "/{change_id}/undo",
-    shape=UndoneRead[TodoWritten | ListRead | TagRead | ProfileRead],
+    shape=UndoneRead[TodoWritten | ListRead | TagRead | ProfileWritten],
     summary="Undo a change",
 )
 async def undo_change(me: MeOnce, change_id: PathId) -> Response:

@@ -10,7 +10,7 @@ from rest_api import responses
 from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, IfNoneMatch, versions
 from rest_api.declaring import Routes
-from todo_core.models.users import ProfilePatch, ProfileRead
+from todo_core.models.users import ProfilePatch, ProfileRead, ProfileWritten
 from todo_core.operations import users
 
 routes = Routes("/users", "users")
@@ -21,7 +21,7 @@ async def get_profile(me: Me, if_none_match: IfNoneMatch = None) -> Response:
     return responses.row((await me.perform(users.get)).json, if_none_match)
 
 
-@routes.expose(users.update, "PATCH", "/me", shape=ProfileRead, summary="Change your profile")
+@routes.expose(users.update, "PATCH", "/me", shape=ProfileWritten, summary="Change your profile")
 async def update_profile(
     me: MeOnce,
     patch: Annotated[

@@ -45,6 +45,8 @@ IS_NEW: Final = place(SCHEMA_REVISION).schema > place(RELEASES[-1]["schema"]).sc
 ROLLED, FINISHED = (goal(), goal(finish=True)) if IS_NEW else (BACKFILL, FINISH)
 TODOS: Final = 2_000
 """Todos that are there before."""
+DUE: Final = "2030-01-15T17:00"
+"""What both versions make todos due, as they read it."""
 REPEATED: Final = 40
 """Requests that are sent to both versions at once."""
 SLOWEST: Final = 2.0
@@ -155,6 +157,16 @@ async def titles_in(url: str) -> set[tuple[int, str]]:
         await connection.close()
 
 
+async def dues_in(url: str) -> set[str]:
+    """When todos are due where people are, of those that are; `url` is of a superuser."""
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch("SELECT DISTINCT due_date + due_time AS due FROM todos WHERE due_at IS NOT NULL")
+        return {f"{row['due']:%Y-%m-%dT%H:%M}" for row in rows}
+    finally:
+        await connection.close()
+
+
 async def revision_of(url: str) -> str:
     connection = await asyncpg.connect(url)
     try:
@@ -222,7 +234,7 @@ class Load:
         if made is None:
             return
         where = f"/api/v1/todos/{made['id']}"
-        await self._ask(http, side, "PATCH", where, json={"title": f"{title} renamed"})
+        await self._ask(http, side, "PATCH", where, json={"title": f"{title} renamed", "due": DUE})
         self.acknowledged[made["id"]] = f"{title} renamed"
         await self._ask(http, side, "PATCH", f"{where}/complete")
         await self._ask(http, side, "DELETE", where)
@@ -275,6 +287,7 @@ async def test_old_and_new_code_serve_one_database_through_a_migration_without_a
     assert load.failures == []
     assert min(load.answers["old"], load.answers["new"]) > 50
     assert {*load.acknowledged.items()} <= await titles_in(url)
+    assert await dues_in(url) == {DUE}
     assert await revision_of(url) == FINISHED
     print(load.answers, f"slowest {load.slowest:.2f} s")
     assert load.slowest < SLOWEST

@@ -16,11 +16,23 @@ from hypothesis import strategies as st
 from tests.core.bound_phrases import BOUNDS
 from tests.core.date_phrases import DAY_ROWS, ERROR, SATURDAY_28, Row
 from tests.core.refusals import Place, not_reached, places_of, reached
+from tests.core.said_phrases import SAID as SAID_OF_A_DUE
 from tests.core.time_phrases import PERSONAL_ROWS, TIME_ROWS, Personal
 from tests.exhaustive import first_by_default
 from tests.tables import each
 from todo_core import dates
-from todo_core.dates import Habits, UnclearDate, When, end_of_day, lower_bound, read, start_of_day, upper_bound
+from todo_core.dates import (
+    Habits,
+    UnclearDate,
+    When,
+    at_wall_clock,
+    end_of_day,
+    in_zone,
+    lower_bound,
+    read,
+    start_of_day,
+    upper_bound,
+)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SANTIAGO = ZoneInfo("America/Santiago")
@@ -47,7 +59,13 @@ phrases = st.lists(st.sampled_from(WORDS.split()), min_size=1, max_size=7).map("
 
 
 def meaning(when: When, zone: ZoneInfo) -> str:
-    return (when.on or when.at.astimezone(zone)).isoformat()
+    """In the notation of the tables, where every time has its offset."""
+    return when.on.isoformat() if when.on and when.is_day else when.at.astimezone(zone).isoformat()
+
+
+def meant_by(unclear: UnclearDate, now: datetime, zone: ZoneInfo) -> tuple[str, ...]:
+    """What each reading of a refusal means."""
+    return tuple(meaning(read(reading, now, zone), zone) for reading in unclear.readings)
 
 
 def has_day(day: date, zone: ZoneInfo) -> bool:
@@ -65,7 +83,7 @@ def outcome(text: str, now: datetime, zone: ZoneInfo) -> When | UnclearDate:
 def readings(text: str, now: datetime, zone: ZoneInfo) -> tuple[str, ...]:
     """All that a text may mean: one date, several, or none."""
     found = outcome(text, now, zone)
-    return found.readings if isinstance(found, UnclearDate) else (meaning(found, zone),)
+    return meant_by(found, now, zone) if isinstance(found, UnclearDate) else (meaning(found, zone),)
 
 
 def meant(row: Row) -> str:
@@ -90,7 +108,7 @@ def test_the_week_and_the_clock_are_the_persons(row: Personal) -> None:
     try:
         found = meaning(read(row.phrase, SAID, BERLIN, Habits(row.week_start, row.is_24_hour)), BERLIN)
     except UnclearDate as unclear:
-        found = " | ".join(unclear.readings)
+        found = " | ".join(meant_by(unclear, SAID, BERLIN))
 
     assert found == in_full(row.expected)
 
@@ -103,13 +121,82 @@ def test_of_a_week_that_is_not_known_each_is_meant() -> None:
     assert len(each) == 2
 
 
+def due_there(text: str, zone: ZoneInfo) -> When:
+    """A due in the notation of `said_phrases`."""
+    if "T" not in text:
+        return When(end_of_day(date.fromisoformat(text), zone), date.fromisoformat(text))
+    when = datetime.fromisoformat(text)
+    return at_wall_clock(when, zone) if when.tzinfo is None else When(when.astimezone(UTC), None)
+
+
+def short(iso: str) -> str:
+    """Without the seconds, where they are zero."""
+    return re.sub(r"(T\d\d:\d\d):00\b", r"\1", iso)
+
+
+def said_of(before: str, text: str, now: datetime, zone: ZoneInfo) -> str:
+    try:
+        return short(read(text, now, zone, Habits(0), present=due_there(before, zone)).text(zone))
+    except UnclearDate as unclear:
+        return " | ".join(map(short, unclear.readings)) or ERROR
+
+
+@pytest.mark.requirement("TD10")
+def test_of_a_due_that_is_there_what_is_not_said_stays() -> None:
+    rows = [
+        (datetime.fromisoformat(now), ZoneInfo(zone), *row)
+        for (now, zone), table in SAID_OF_A_DUE.items()
+        for row in table
+    ]
+    found = {(zone.key, before, text): said_of(before, text, now, zone) for now, zone, before, text, _ in rows}
+
+    assert found == {(zone.key, before, text): after for _, zone, before, text, after in rows}
+    assert len(found) == len(rows) >= 100
+
+
+@pytest.mark.requirement("TD10")
+def test_what_a_refusal_advises_of_a_due_that_is_there_is_read() -> None:
+    for (said_at, name), table in SAID_OF_A_DUE.items():
+        now, zone = datetime.fromisoformat(said_at), ZoneInfo(name)
+        for before, text, _ in table:
+            present = due_there(before, zone)
+            refused = refusal_of(lambda said: read(said, now, zone, present=present), text)  # noqa: B023  # called here
+            for advice in advised(refused) if refused else ():
+                read(advice, now, zone, present=present)
+
+
+@unhurried
+@given(before=instants, now=instants, zone=zones, day=calendar)
+def test_a_day_alone_never_changes_the_time_and_a_time_alone_never_the_day(
+    before: datetime, now: datetime, zone: ZoneInfo, day: date
+) -> None:
+    there = at_wall_clock(before.astimezone(zone).replace(tzinfo=None, fold=0), zone)
+    assume(has_day(day, zone))
+    assert there.on is not None
+    assert there.time is not None
+
+    moved = read(day.isoformat(), now, zone, present=there)
+    assert moved == at_wall_clock(datetime.combine(day, there.time), zone)
+    timed = read("12:34", now, zone, present=there)
+    assert timed == at_wall_clock(datetime.combine(there.on, datetime.min.time().replace(hour=12, minute=34)), zone)
+    assert read("no time", now, zone, present=there) == When(end_of_day(there.on, zone), there.on)
+
+
+@pytest.mark.requirement("TD10")
+def test_nothing_is_dropped_of_what_is_not_there() -> None:
+    for text in ("all day", "no time"):
+        with pytest.raises(UnclearDate, match="no day beside it"):
+            read(text, NOW, BERLIN)
+    assert read("tuesday all day", NOW, BERLIN).is_day
+
+
 def bounds(phrase: str, *, looks_back: bool) -> str:
     """What both bounds make of a phrase, written like the expectations."""
     try:
         after = lower_bound(phrase, SAID, BERLIN, Habits(0), looks_back=looks_back).astimezone(BERLIN)
         before = upper_bound(phrase, SAID, BERLIN, Habits(0), looks_back=looks_back).astimezone(BERLIN)
     except UnclearDate as unclear:
-        return " | ".join(unclear.readings)
+        return " | ".join(meant_by(unclear, SAID, BERLIN))
     if after.time() == before.time() == datetime.min.time() and after < before:
         return f"{after:%Y-%m-%d} {before - timedelta(days=1):%Y-%m-%d}"
     return f"{after:%Y-%m-%dT%H:%M} {before:%Y-%m-%dT%H:%M}"
@@ -317,7 +404,7 @@ def test_a_local_date_time_is_what_the_clocks_show_or_both_of_what_they_show(mom
     both = {wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
 
     if len(both) == 1:
-        assert both == {read(wall.isoformat(), NOW, zone).at}
+        assert read(wall.isoformat(), NOW, zone) == When(*both, wall.date(), wall.time())
         return
     with pytest.raises(UnclearDate) as unclear:
         read(wall.isoformat(), NOW, zone)
@@ -380,14 +467,17 @@ def check_any(text: str, now: datetime, zone: ZoneInfo) -> None:
     if isinstance(when, UnclearDate):
         assert len(when.readings) != 1
         for reading in when.readings:
-            assert meaning(read(reading, now, zone), zone) == reading
+            assert read(reading, now, zone).text(zone) == reading
         return
     local = when.at.astimezone(zone)
     assert when.at.tzinfo is UTC
     assert 1970 <= local.year < 2200
-    assert when.on is None or (when.at == end_of_day(when.on, zone) and local.date() == when.on)
+    assert when.on in (None, local.date())
+    assert not when.is_day or when == When(end_of_day(local.date(), zone), local.date())
+    assert when.time in (None, local.time())
+    assert when == in_zone(when, zone) or when.on is None
     assert lower_bound(text, now, zone) <= when.at <= upper_bound(text, now, zone)
-    assert read(meaning(when, zone), now, zone) == when
+    assert read(when.text(zone), now, zone) == when
 
 
 @unhurried

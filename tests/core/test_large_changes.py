@@ -140,8 +140,9 @@ WITH place AS (
     INSERT INTO tags (user_id, name, name_key) SELECT {user}, 'tag ' || n, 'tag ' || n FROM generate_series(0, 9) n
     RETURNING id, name
 ), todo AS (
-    INSERT INTO todos (user_id, list_id, title, language, created_at, due_on, due_at)
-    SELECT {user}, place.id, 'todo ' || n, 'english', now() - n * interval '1 second', current_date + n, now()
+    INSERT INTO todos (user_id, list_id, title, language, created_at, due_date, due_time, due_at)
+    SELECT {user}, place.id, 'todo ' || n, 'english', now() - n * interval '1 second', current_date + n,
+        CASE WHEN n % 2 = 0 THEN time '09:00' END, now()
     FROM place, generate_series(1, {rows}) n
     RETURNING id
 )

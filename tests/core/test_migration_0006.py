@@ -14,6 +14,7 @@ from tests.core.test_migrations import catalogue, walls
 from tests.core.test_rolling_steps import killed_before
 from todo_core.identity.issuers import LOCAL_ISSUER
 from todo_core.identity.scopes import USER_SCOPES
+from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS
 from todo_core.schema.migrate import migrate
 from todo_core.schema.state import current
 
@@ -111,12 +112,12 @@ async def test_the_version_before_signs_people_in_until_the_finish(empty_databas
             await old_sign_in(admin, WEB, "late", "admin")
 
 
-async def test_the_new_version_signs_people_in_from_the_first_step_on(
+async def test_this_version_signs_people_in_from_the_step_on_that_it_needs(
     empty_database_url: str, another_core: CoreOpener
 ) -> None:
     url = empty_database_url
     await populated(url)
-    for revision in (FIRST, ROLLED, FINISHED):
+    for revision in SCHEMA_STEPS[SCHEMA_STEPS.index(SCHEMA_REVISION) :]:
         await migrate(url, revision)
         async with another_core(url) as core:
             await core.readiness.require()

@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from anyio import to_thread
-from sqlalchemy import Connection, column, select, table
+from sqlalchemy import Connection, column, literal_column, select, table
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.app.program import Program
@@ -156,13 +156,20 @@ _ENTRIES_IN_ROWS = """
 """
 
 
+_WHOLE_DAY = "CASE WHEN due_time IS NULL THEN due_date END"
+
+
 async def rows_in(url: str, columns: Columns) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table, in these columns; of the changes their entries, in whichever form they are."""
-    is_array = "entries" in (await columns_of(url))["changes"]
+    """Every row of every table, in these columns; of the changes their entries, of a due its day, in whichever form."""
+    present = await columns_of(url)
+    is_array = "entries" in present["changes"]
+    whole_day = column("due_on") if "due_on" in present["todos"] else literal_column(_WHOLE_DAY)
     found = {}
     async with connected(url) as connection:
         for name, names in columns.items():
-            kept = [column(one) for one in names if (name, one) != ("changes", "entries")]
+            kept = [
+                whole_day if one == "due_on" else column(one) for one in names if (name, one) != ("changes", "entries")
+            ]
             asked = Statement(select(*kept).select_from(table(name)))
             found[name] = sorted((tuple(row) for row in await connection.fetch(asked.sql)), key=repr)
         entries = await connection.fetch(_ENTRIES_IN_ARRAYS if is_array else _ENTRIES_IN_ROWS)
@@ -178,7 +185,7 @@ async def fill(url: str, another_core: CoreOpener, ann: Caller) -> Caller:
     """Some rows of each kind."""
     async with another_core(url) as core:
         me = replace(ann, core=core, principal=await core.identity.local("ann"))
-        await me.once("key").perform(todos.add, [TodoCreate(title="kept", tags=["kept"])])
+        await me.once("key").perform(todos.add, [TodoCreate(title="kept", tags=["kept"], due="2026-12-24T17:00")])
         await me.perform(tokens.create, TokenCreate(name="kept"))
     return me
 

@@ -141,7 +141,7 @@ async def test_a_bound_is_a_day_where_the_user_is(ann: Caller, another_core: Cor
 @pytest.mark.requirement("TD3")
 async def test_a_bound_follows_a_time_zone_that_another_process_changed(ann: Caller, another_core: CoreOpener) -> None:
     await in_zone(ann, "UTC")
-    await ann.perform(todos.add, [TodoCreate(title="early", due="2026-11-22T00:30")])
+    await ann.perform(todos.add, [TodoCreate(title="early", due="2026-11-22T00:30Z")])
     moment = datetime(2026, 11, 21, 12, tzinfo=UTC)
     today = TodoFilter(due_after="2026-11-21", due_before="2026-11-21")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from tests.model.dates import Json
 from tests.model.model import Done, Refused
 from tests.model.people import TIMES, Outcome, Person
-from tests.model.rows import Change, Todo, TodoList
+from tests.model.rows import Change, Profile, Todo, TodoList
 from tests.model.todos import MAX_DEPTH
 from tests.model.wire import TOOLS, Answer, How, Item, Request
 
@@ -69,6 +70,18 @@ class Write:
         return len({("todo", relative) for one in done for relative in one.along} & self.outcome.changed)
 
     @property
+    def shown_otherwise(self) -> int:
+        """How many open todos are due at a moment that reads otherwise after a change of the time zone."""
+        zones = [
+            ZoneInfo(row.time_zone)
+            for entry in self.outcome.entries
+            for row in (entry.before, entry.after)
+            if isinstance(row, Profile)
+        ]
+        moments = [todo.due for todo in self.person.state.todos.values() if todo.is_open and todo.due]
+        return sum(len({due.local(zone) for zone in zones}) > 1 for due in moments if due.moment)
+
+    @property
     def tells_along(self) -> bool:
         """Whether the answer says how many."""
         kinds = ("complete", "reopen", "skip", "delete", "restore", *(("update",) if self.how.face == "rest" else ()))
@@ -91,6 +104,8 @@ class Comparison:
         same("dry run, replayed", (answer.is_rehearsed, answer.is_replayed), (write.how.dry_run, False))
         if results:  # otherwise all is in the record
             same("items", len(answer.items), len(results))
+        if write.request.kind == "profile" and answer.items:
+            same("shown otherwise", (answer.items[0].told or {})["todos_shown_otherwise"], write.shown_otherwise)
         if write.tells_along and not write.how.dry_run:
             along = sum(_along(item) for item in answer.items)
             same("subtasks", along, write.went_along)
@@ -157,6 +172,8 @@ class Comparison:
         expected = {name: value for name, value in expected.items() if value not in (None, [], 0)}
         if due is not None:
             expected["due"] = " ".join(filter(None, (due["date"], due["weekday"][:3], due["time"])))
+            if due["kind"] == "moment":
+                expected["due_at"] = due["at"].isoformat()
         if repeat is not None:
             expected["repeat"] = repeat["words"]
         same("todo", {name: value for name, value in told.items() if name not in TIMES}, expected)

@@ -16,29 +16,34 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A day, or a moment."""
+    """A day, a wall-clock time of a day, or a moment: the first two are where the user is, wherever that is."""
 
     on: date | None = None
+    wall: time | None = None
     moment: datetime | None = None
 
     @staticmethod
-    def of(local: Local, zone: ZoneInfo) -> Due:
-        if isinstance(local, datetime):
-            return Due(moment=local.replace(tzinfo=zone).astimezone(UTC))
-        return Due(on=local)
+    def of(local: Local) -> Due:
+        return Due(local.date(), local.time()) if isinstance(local, datetime) else Due(local)
+
+    @staticmethod
+    def fixed(local: datetime, zone: ZoneInfo) -> Due:
+        return Due(moment=local.replace(tzinfo=zone).astimezone(UTC))
 
     def local(self, zone: ZoneInfo) -> Local:
         if self.moment is not None:
             return self.moment.astimezone(zone).replace(tzinfo=None)
         assert self.on is not None
-        return self.on
+        return self.on if self.wall is None else datetime.combine(self.on, self.wall)
 
     def at(self, zone: ZoneInfo) -> datetime:
         """The deadline: of a day, its last microsecond where the user is (TD10)."""
         if self.moment is not None:
             return self.moment
-        assert self.on is not None
-        return start_of(self.on + DAY, zone) - timedelta(microseconds=1)
+        local = self.local(zone)
+        if isinstance(local, datetime):
+            return local.replace(tzinfo=zone).astimezone(UTC)
+        return start_of(local + DAY, zone) - timedelta(microseconds=1)
 
     def read(self, zone: ZoneInfo) -> Json:
         local = self.local(zone)
@@ -48,7 +53,26 @@ class Due:
             "weekday": f"{local:%A}",
             "time_zone": zone.key,
             "at": self.at(zone),
+            "kind": "moment" if self.moment else "time" if self.wall else "day",
         }
+
+    # --- what is not said stays -------------------------------------------------------------------
+
+    def on_day(self, day: date, zone: ZoneInfo) -> Due:
+        """The same on another day: a moment stays one."""
+        local = self.local(zone)
+        if self.moment is None:
+            return replace(self, on=day)
+        assert isinstance(local, datetime)
+        return Due.fixed(datetime.combine(day, local.time()), zone)
+
+    def at_time(self, wall: time, zone: ZoneInfo) -> Due:
+        """Its day, at a wall-clock time."""
+        return Due(day_of(self.local(zone)), wall)
+
+    def all_day(self, zone: ZoneInfo) -> Due:
+        """Its day."""
+        return Due(day_of(self.local(zone)))
 
 
 def start_of(day: date, zone: ZoneInfo) -> datetime:
@@ -118,14 +142,15 @@ class Repeat:
                 first = max(day, day_of(self.scheduled) + DAY)
                 day = next(one for one in _days(first) if self.rule.is_day(one, first))
         else:
-            is_past = not isinstance(due, datetime) or due.time() <= now.time()
+            hour = self.scheduled.time() if isinstance(self.scheduled, datetime) else None
+            is_past = hour is None or hour <= now.time()
             scheduled = day_of(self.scheduled)
             after = max(scheduled, day_of(due), now.date() if is_past else now.date() - DAY)
             series = (one for one in _days(scheduled + DAY) if self.rule.is_day(one, scheduled))
             used, day = next((n, one) for n, one in enumerate(series, 1) if one > after)
         if self.left is not None and self.left <= used:
             return None
-        return replace(self, scheduled=_like(due, day), left=None if self.left is None else self.left - used)
+        return replace(self, scheduled=_like(self.scheduled, day), left=None if self.left is None else self.left - used)
 
     def read(self) -> Json:
         rule, words = self.rule.rule, self.rule.words
@@ -151,8 +176,10 @@ class When:
     """A phrase, and what it means."""
 
     text: str
-    due: Callable[[datetime, ZoneInfo], Due] | None = field(repr=False)
-    """Given the wall-clock time where the user is, and the zone; None: it is not clear."""
+    due: Callable[[datetime, ZoneInfo, Due | None], Due | None] = field(repr=False)
+    """Given the wall-clock time where the user is, the zone, and the due that is there; None: it is not clear."""
+    exact: Json | None = field(default=None, repr=False)
+    """An object that means the same, which REST takes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
@@ -34,26 +36,58 @@ HOW = st.sampled_from(
 )
 
 
-def _day(text: str) -> When:
-    due = Due(on=date.fromisoformat(text))
-    return When(text, lambda *_: due)
+def _day(text: str, day_of: Callable[[date], date]) -> When:
+    """A day alone keeps the time."""
+
+    def due(wall: datetime, zone: ZoneInfo, there: Due | None) -> Due:
+        day = day_of(wall.date())
+        return Due(day) if there is None else there.on_day(day, zone)
+
+    return When(text, due)
+
+
+def _date(text: str) -> When:
+    return _day(text, lambda _: date.fromisoformat(text))
+
+
+def _days_on(text: str, days: int) -> When:
+    return _day(text, lambda today: today + timedelta(days=days))
+
+
+def _time(text: str, hour: int) -> When:
+    """A time alone keeps the day; without one it is a time of today that is to come."""
+
+    def due(wall: datetime, zone: ZoneInfo, there: Due | None) -> Due | None:
+        if there is not None:
+            return there.at_time(time(hour), zone)
+        return Due(wall.date(), time(hour)) if wall.time() < time(hour) else None
+
+    return When(text, due)
 
 
 def _moment(text: str) -> When:
     due = Due(moment=datetime.fromisoformat(text).astimezone(UTC))
-    return When(text, lambda *_: due)
+    return When(text, lambda *_: due, {"at": text})
 
 
-TOMORROW: Final = When("tomorrow", lambda wall, _: Due(on=wall.date() + timedelta(days=1)))
+def _exactly(day: str, wall: str | None) -> When:
+    due = Due(date.fromisoformat(day), wall and time.fromisoformat(wall))
+    return When(f"{day}T{wall}" if wall else f"{day} all day", lambda *_: due, {"date": day, "time": wall})
+
+
+TOMORROW: Final = _days_on("tomorrow", 1)
 DAILY: Final = Often(RULES[0].text, RULES[0])
 DUE = st.sampled_from(
     [
-        *map(_day, ("2026-11-20", "2026-11-25", "2026-12-31")),
+        *map(_date, ("2026-11-20", "2026-11-25", "2026-12-31")),
+        *(_exactly("2026-11-24", wall) for wall in ("09:00", None)),
+        *(_time(text, hour) for text, hour in (("4pm", 16), ("23:00", 23))),
         *map(_moment, ("2026-11-26T17:00:00+01:00", "2026-11-22T00:30:00-05:00", "2026-11-21T09:00:00Z")),
         TOMORROW,
-        When("in 2 weeks", lambda wall, _: Due(on=wall.date() + timedelta(days=14))),
-        When("tomorrow 5pm", lambda wall, zone: Due.of(datetime.combine(wall + timedelta(days=1), time(17)), zone)),
-        When("someday", None),
+        _days_on("in 2 weeks", 14),
+        When("tomorrow 5pm", lambda wall, *_: Due(wall.date() + timedelta(days=1), time(17))),
+        When("no time", lambda _, zone, there: there and there.all_day(zone)),
+        When("someday", lambda *_: None),
     ]
 )
 REPEAT = st.sampled_from(
@@ -159,10 +193,11 @@ ORDER = st.fixed_dictionaries(
 )
 
 
-def as_text(value: Any) -> Any:
-    """A request as it is sent: phrases as their text."""
+def as_sent(value: Any, how: How) -> Any:
+    """A request as it is sent: phrases as their text; over REST as objects, where there are such that mean the same."""
     if isinstance(value, When | Often):
-        return value.text
+        exact = value.exact if isinstance(value, When) and how.face == "rest" else None
+        return value.text if exact is None else exact
     if isinstance(value, dict):
-        return {name: as_text(item) for name, item in value.items()}
-    return [as_text(item) for item in value] if isinstance(value, list) else value
+        return {name: as_sent(item, how) for name, item in value.items()}
+    return [as_sent(item, how) for item in value] if isinstance(value, list) else value

@@ -225,7 +225,7 @@ class Domain(Ground):
     def _write(
         self, way: Way, kind: str, arguments: Json, run: Callable[[Writing], Any], *, undoes: int | None = None
     ) -> None:
-        self.write(*way, Request(kind, strategies.as_text(arguments)), run, undoes=undoes)
+        self.write(*way, Request(kind, strategies.as_sent(arguments, way[1])), run, undoes=undoes)
 
     # --- reading ----------------------------------------------------------------------------------
 

@@ -197,9 +197,9 @@ def _dates(w: Writing, todo: Todo | None, item: Json) -> tuple[Due | None, Repea
     wall = w.now.astimezone(w.state.zone).replace(tzinfo=None)
     if "due" in item:
         given: Any = item["due"]
-        if given is not None and given.due is None:
+        due = given and given.due(wall, w.state.zone, due)
+        if given is not None and due is None:
             raise Refused("invalid_input")
-        due = given and given.due(wall, w.state.zone)
     if "repeat" in item:
         often: Often | None = item["repeat"]
         if often is None:
@@ -208,10 +208,11 @@ def _dates(w: Writing, todo: Todo | None, item: Json) -> tuple[Due | None, Repea
             raise Refused("invalid_input")
         else:
             start = due.local(w.state.zone) if due else wall.date()
-            repeat = often.first(start, wall, is_said=item.get("due") is not None)
+            kept = None if todo is None or todo.due is None else todo.due.local(w.state.zone)
+            repeat = often.first(start, wall, kept, is_said=item.get("due") is not None)
             if repeat is None:
                 raise Refused("invalid_input")
-            due = Due.of(repeat.scheduled, w.state.zone)
+            due = Due.of(repeat.scheduled)
     if repeat is not None and due is None:
         raise Refused("invalid_input")
     return due, repeat
@@ -226,7 +227,7 @@ def skip(w: Writing, ids: Iterable[int], if_version: int | None = None) -> list[
         following = following_of(w, todo) if todo.is_open else None
         if following is None:
             raise Refused("invalid_input")
-        w.put(todo.id, due=Due.of(following.scheduled, w.state.zone), repeat=following)
+        w.put(todo.id, due=Due.of(following.scheduled), repeat=following)
         done = Done(todo.id)
         untick(w, todo.id, done)
         return done

@@ -209,7 +209,8 @@ async def _over_mcp(http: httpx2.AsyncClient, request: Request, how: How, key: s
     if is_error and told["code"] != "all_refused":
         assert told["code"] != "internal_error", told
         return Answer(told["code"], [])
-    results = [{"id": None, **told["profile"]}] if "profile" in told else told["results"]
+    shown = {"todos_shown_otherwise": told.get("todos_shown_otherwise", 0)}
+    results = [{"id": None, **told["profile"], **shown}] if "profile" in told else told["results"]
     items = [
         Item(None, one["error"]["code"])
         if "error" in one

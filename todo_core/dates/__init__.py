@@ -5,6 +5,8 @@ A phrase that people read in two ways is refused with both readings (`UnclearDat
 
 - A day ends at its last microsecond in the user's zone, and so do `tonight`, `evening` and `eod`. A morning ends at
   12:00, an afternoon at 18:00.
+- A text is *as said* (`docs/decisions/0035-three-kinds-of-due.md`): of a date that is there already, a day alone keeps
+  the time, a time alone keeps the day, and `all day` drops the time.
 - `17:00` and `05:00` are the 24-hour clock; `5` and `5:30` may be morning or evening.
 - A local time that a clock change skips moves forward by what is skipped (RFC 5545, section 3.3.5); one that a
   clock change repeats is ambiguous.
@@ -18,17 +20,40 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from todo_core.dates.clock import WallTimes, day_and_part, day_and_times, elapsed, running, time_of_day
+from todo_core.dates.clock import (
+    WallTimes,
+    day_and_part,
+    day_and_times,
+    elapsed,
+    names_the_end,
+    running,
+    time_of_day,
+    without_all_day,
+    without_same,
+)
 from todo_core.dates.days import days, period, spans
+from todo_core.dates.when import When, at_moment, at_wall_clock, end_of_day, in_zone, moments, on_day, start_of_day
 from todo_core.dates.written import UnclearDate, View, day_numbered, require_year
 from todo_core.text import typed
 
-__all__ = ["Habits", "UnclearDate", "When", "end_of_day", "lower_bound", "read", "start_of_day", "upper_bound"]
+__all__ = [
+    "Habits",
+    "UnclearDate",
+    "When",
+    "at_moment",
+    "at_wall_clock",
+    "end_of_day",
+    "in_zone",
+    "lower_bound",
+    "on_day",
+    "read",
+    "start_of_day",
+    "upper_bound",
+]
 
 LONGEST = 100
 """Characters of a phrase."""
 _DAY = timedelta(days=1)
-_MICROSECOND = timedelta(microseconds=1)
 _NOT_UNDERSTOOD = (
     'No date was understood. Send only the date: as "2027-01-31" or "2027-01-31T17:00", or in words such as '
     '"tomorrow 5pm", "in 2 weeks" or "dec 24".'
@@ -56,23 +81,15 @@ class _Speaker:
     zone: ZoneInfo
     habits: Habits
     looks_back: bool = False
+    present: When | None = None
+    """The date that is there already: what is not said stays."""
 
     @property
     def view(self) -> View:
         return View(self.now.astimezone(self.zone).date(), self.habits.week_start, self.looks_back)
 
 
-@dataclass(frozen=True, slots=True)
-class When:
-    """A day, or a moment of it, in the user's zone."""
-
-    at: datetime
-    """The moment in UTC; for a day without a time, its last microsecond in the user's zone."""
-    on: date | None
-    """The day, if no time was named; None for a moment."""
-
-
-def read(text: str, now: datetime, zone: ZoneInfo, habits: Habits = _UNKNOWN) -> When:
+def read(text: str, now: datetime, zone: ZoneInfo, habits: Habits = _UNKNOWN, *, present: When | None = None) -> When:
     """Read a date in ISO 8601 or everyday English.
 
     Args:
@@ -80,24 +97,17 @@ def read(text: str, now: datetime, zone: ZoneInfo, habits: Habits = _UNKNOWN) ->
         now: The present moment, with a zone.
         zone: The user's.
         habits: The user's.
+        present: The date that the text changes: a day alone keeps its time, a time alone its day.
 
     Raises:
         UnclearDate: The text is no date, or people read it in two ways.
     """
-    said = _Speaker(now, zone, habits)
-    return _only_reading(_readings(_normalized(text), said), said)
-
-
-def start_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """Return the first instant of a day in the user's zone, in UTC."""
-    # Fold 0 is the first of two midnights. Of a midnight that is skipped it is the instant of the clock change, because
-    # in no zone since 1970 does a skipped time begin before midnight and end after it.
-    return datetime.combine(day, time(), zone).astimezone(UTC)
-
-
-def end_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """Return the last microsecond of a day in the user's zone, in UTC."""
-    return start_of_day(day + _DAY, zone) - _MICROSECOND
+    phrase = _normalized(text)
+    if (day_phrase := without_all_day(phrase)) is not None:
+        return _all_day(day_phrase, _Speaker(now, zone, habits), present)
+    is_by_its_end = names_the_end(typed(text).lower())
+    said = _Speaker(now, zone, habits, present=None if is_by_its_end else present)
+    return _only_reading(_readings(phrase if present is None else without_same(phrase), said), said)
 
 
 def lower_bound(
@@ -139,12 +149,13 @@ def _bounds(phrase: str, said: _Speaker) -> tuple[datetime, datetime]:
     if (named := period(phrase, said.view)) is not None:
         return start_of_day(named[0], said.zone), start_of_day(named[1] + _DAY, said.zone)
     if (part := day_and_part(phrase)) is not None and (named_days := days(part[0], said.view)):
-        begins = [when for day in named_days for when in _moments(day, part[1], said.zone)[:1]]
+        begins = [when for day in named_days for when in moments(day, part[1], said.zone)[:1]]
         begin = _only_reading(_not_ahead(begins, said), said).at
-        return begin, _moments(begin.astimezone(said.zone).date(), part[2], said.zone)[-1].at
+        return begin, moments(begin.astimezone(said.zone).date(), part[2], said.zone)[-1].at
     when = _only_reading(_not_ahead(_readings(phrase, said), said), said)
-    if when.on is None:
+    if not when.is_day:
         return when.at, when.at
+    assert when.on is not None
     return start_of_day(when.on, said.zone), start_of_day(when.on + _DAY, said.zone)
 
 
@@ -152,7 +163,11 @@ def _not_ahead(readings: list[When], said: _Speaker) -> list[When]:
     """Leave out the readings that are still to come, looking back, if there are others."""
     if not said.looks_back:
         return readings
-    come = [when for when in readings if (start_of_day(when.on, said.zone) if when.on else when.at) <= said.now]
+    come = [
+        when
+        for when in readings
+        if (start_of_day(when.on, said.zone) if when.on and when.is_day else when.at) <= said.now
+    ]
     return come or readings
 
 
@@ -190,29 +205,23 @@ def _only_reading(candidates: list[When], said: _Speaker) -> When:
         raise UnclearDate(_NOT_UNDERSTOOD)
     if len(readings) == 1:
         return readings[0]
-    names = tuple((when.on or when.at.astimezone(said.zone)).isoformat() for when in readings)
+    names = tuple(when.text(said.zone) for when in readings)
     raise UnclearDate(f"It may mean {', '.join(names[:-1])} or {names[-1]}. Send the one that is meant.", names)
 
 
-def _whole_day(day: date, zone: ZoneInfo) -> When:
-    """Return a day without a time; refuse one that the zone skipped when it crossed the date line."""
-    require_year(day.year)
-    when = When(end_of_day(day, zone), day)
-    if when.at.astimezone(zone).date() != day:
-        raise UnclearDate(f'The time zone skipped that day. Send another, such as "{(day + _DAY).isoformat()}".')
-    return when
+def _all_day(day_phrase: str, said: _Speaker, present: When | None) -> When:
+    """Return the day that a phrase names, without a time; that of `present` if it names none.
 
-
-def _moments(day: date, wall_time: timedelta, zone: ZoneInfo) -> list[When]:
-    """Return the moment at which the clocks show a time; both moments if a clock change repeats it.
-
-    A time that a clock change skips is moved forward by what is skipped (RFC 5545 §3.3.5).
+    Raises:
+        UnclearDate: It names a time, or no day, or several.
     """
-    wall = datetime.combine(day, time()) + wall_time
-    require_year(wall.year)
-    # PEP 495: fold 0 is the first of two; in a gap it counts with the offset before the change, so it moves forward.
-    first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-    return [When(first, None), When(second, None)] if first < second else [When(first, None)]
+    if not day_phrase and present is not None:
+        local = present.local(said.zone)
+        return on_day(local.date() if isinstance(local, datetime) else local, said.zone)
+    readings = _readings(day_phrase, said) if day_phrase else []
+    if not readings or not all(when.is_day for when in readings):
+        raise UnclearDate('This says all day and no day beside it. Send the day alone, as in "tomorrow all day".')
+    return _only_reading(readings, said)
 
 
 def _iso_moment(phrase: str, zone: ZoneInfo) -> list[When]:
@@ -230,19 +239,14 @@ def _iso_moment(phrase: str, zone: ZoneInfo) -> list[When]:
             'There is no such date or time. Check day, time and offset, as in "2027-01-31T17:00+01:00".'
         ) from None
     if moment.tzinfo is None:
-        return _moments(moment.date(), moment - datetime.combine(moment.date(), time()), zone)
-    return _within_years(moment.astimezone(UTC), zone)
-
-
-def _within_years(moment: datetime, zone: ZoneInfo) -> list[When]:
-    require_year(moment.astimezone(zone).year)
-    return [When(moment, None)]
+        return moments(moment.date(), moment - datetime.combine(moment.date(), time()), zone)
+    return [at_moment(moment, zone)]
 
 
 def _from_now(phrase: str, said: _Speaker) -> list[When]:
     """Read an amount of time such as `in 90 minutes`, to the second and counted in UTC; empty if the phrase is none."""
     second = said.now.astimezone(UTC).replace(microsecond=0)
-    return [when for amount in elapsed(phrase) or () for when in _within_years(second + amount, said.zone)]
+    return [at_moment(second + amount, said.zone) for amount in elapsed(phrase) or ()]
 
 
 def _by_calendar(phrase: str, said: _Speaker) -> list[When]:
@@ -250,13 +254,38 @@ def _by_calendar(phrase: str, said: _Speaker) -> list[When]:
     zone, view, is_24_hour = said.zone, said.view, said.habits.is_24_hour
     if re.fullmatch(r"\d\d?", phrase):
         return _number_alone(int(phrase), said)
-    if (times := time_of_day(phrase, is_24_hour=is_24_hour)) is not None:
-        return _nearest_at(times, said) if times else [_whole_day(view.today, zone)]
+    if (times := _time_alone(phrase, said)) is not None:
+        return _nearest_at(times, said) if times else [on_day(view.today, zone)]
     if (parts := day_and_times(phrase, is_24_hour=is_24_hour)) is not None:
         day_phrase, times = parts
         _require_part_to_come(phrase, times, said)
         return [when for day in days(day_phrase, view) or () for when in _on_day(day, times, zone)]
-    return [_whole_day(day, zone) for day in days(phrase, view) or spans(phrase, view) or ()]
+    return [_day_alone(day, said) for day in days(phrase, view) or spans(phrase, view) or ()]
+
+
+def _day_alone(day: date, said: _Speaker) -> When:
+    """Return the day, at the time of the date that is there already, if that has one; a moment stays one."""
+    present = said.present
+    if present is None or present.is_day:
+        return on_day(day, said.zone)
+    local = present.local(said.zone)
+    assert isinstance(local, datetime)
+    moved = at_wall_clock(datetime.combine(day, local.time()), said.zone)
+    return When(moved.at, None) if present.on is None else moved
+
+
+def _time_alone(phrase: str, said: _Speaker) -> WallTimes | None:
+    """Return the times that a phrase names without a day; None for other phrases."""
+    today, day = said.view.today, _kept_day(said)
+    return time_of_day(phrase, is_24_hour=said.habits.is_24_hour, is_today=day in (None, today))
+
+
+def _kept_day(said: _Speaker) -> date | None:
+    """Return the day of the date that is there already, where the user is."""
+    if said.present is None:
+        return None
+    local = said.present.local(said.zone)
+    return local.date() if isinstance(local, datetime) else local
 
 
 def _require_part_to_come(phrase: str, times: WallTimes, said: _Speaker) -> None:
@@ -267,7 +296,7 @@ def _require_part_to_come(phrase: str, times: WallTimes, said: _Speaker) -> None
     """
     if not re.fullmatch(r"today (?:morning|afternoon)", phrase):
         return
-    if _moments(said.view.today, times[0], said.zone)[0].at <= said.now:
+    if moments(said.view.today, times[0], said.zone)[0].at <= said.now:
         raise UnclearDate('That part of today is over. Send another time, such as "tomorrow morning" or "today".')
 
 
@@ -275,14 +304,17 @@ def _number_alone(number: int, said: _Speaker) -> list[When]:
     """Read `5`: the day of the month, or the hour in the morning or in the evening."""
     times = time_of_day(f"at {number}") if 1 <= number <= 23 else None
     hours = _nearest_at(times, said) if times else []
-    return [*hours, _whole_day(day_numbered(number, said.view), said.zone)]
+    return [*hours, _day_alone(day_numbered(number, said.view), said)]
 
 
 def _nearest_at(times: WallTimes, said: _Speaker) -> list[When]:
     """Return when the clocks next show one of the times; looking back, when they last did.
 
-    `5pm` is today's; once that has passed it may also be tomorrow's. `at 5` has two times: of each, the next.
+    `5pm` is today's; once that has passed it may also be tomorrow's. `at 5` has two times: of each, the next. Where a
+    date is there already, it is on its day.
     """
+    if (kept := _kept_day(said)) is not None:
+        return _on_day(kept, times, said.zone)
     today = said.view.today
     readings: list[When] = []
     for wall_time in times:
@@ -300,5 +332,5 @@ def _nearest_at(times: WallTimes, said: _Speaker) -> list[When]:
 def _on_day(day: date, times: WallTimes, zone: ZoneInfo) -> list[When]:
     """Return the day at each of the times; without times, the whole day."""
     if not times:
-        return [_whole_day(day, zone)]
-    return [when for wall_time in times for when in _moments(day, wall_time, zone)]
+        return [on_day(day, zone)]
+    return [when for wall_time in times for when in moments(day, wall_time, zone)]

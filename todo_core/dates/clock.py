@@ -37,6 +37,10 @@ _CLOCK = (
     rf"|(?P<hour>\d\d?|{'|'.join(_HOUR_WORDS)})(?:(?P<colon>[:.])(?P<minute>\d\d)(?::(?P<second>\d\d))?)?"
     rf"(?: ?(?P<half>[ap]m)| ?(?P<oclock>o'clock))?(?: (?:in the|at) (?P<part>{_PART}))?)"
 )
+_ALL_DAY = (
+    r"all[ -]?day(?: long)?|(?:the )?whole day|any ?time|no (?:fixed |specific |set )?time"
+    r"|without (?:a |any |the )?time|(?:remove|drop|clear) the time"
+)
 _NO_SUCH_TIME = 'There is no such time. Send day and time as in "tomorrow 17:00" or "tomorrow 5pm".'
 _HOURS = r"(?:h|hrs?|hours?)"
 _MINUTES = r"(?:mins?|minutes?)"
@@ -82,18 +86,19 @@ def running(phrase: str) -> timedelta | None:
     return found[0] if match["way"] in ("next", "coming") else -found[0]
 
 
-def time_of_day(phrase: str, *, is_24_hour: bool = False) -> WallTimes | None:
+def time_of_day(phrase: str, *, is_24_hour: bool = False, is_today: bool = True) -> WallTimes | None:
     """Read a phrase that names a time and nothing else; None for other phrases.
 
     Args:
         phrase: The phrase.
         is_24_hour: Whether `5:30` is the 24-hour clock to the person.
+        is_today: Whether it is a time of today, of which only the last midnight is to come.
 
     Raises:
         UnclearDate: There is no such time.
     """
     clock = re.fullmatch(_CLOCK, phrase)
-    return _wall_times(clock, "today", None, is_24_hour) if clock else None
+    return _wall_times(clock, "today" if is_today else "", None, is_24_hour) if clock else None
 
 
 def day_and_times(phrase: str, *, is_24_hour: bool = False) -> tuple[str, WallTimes] | None:
@@ -127,6 +132,23 @@ def day_and_part(phrase: str) -> tuple[str, timedelta, timedelta] | None:
         return None
     begin = {"morning": 0, "afternoon": 12}.get(part, 18)
     return day, begin * _HOUR, _PARTS[part][1]
+
+
+def without_all_day(phrase: str) -> str | None:
+    """Return `tuesday` for `tuesday all day`, and nothing for `all day` and `no time`; None for other phrases."""
+    match = re.fullmatch(rf"(?:{_ALL_DAY})(?: (?:on )?(?P<after>.+))?|(?P<before>.+) \(?(?:{_ALL_DAY})\)?", phrase)
+    return (match["after"] or match["before"] or "") if match else None
+
+
+def without_same(phrase: str) -> str:
+    """Return `tuesday` for `tuesday at the same time`, and `4pm` for `4pm the same day`: what stays is kept anyway."""
+    same = r"(?:(?:at )?(?:the )?same time|(?:on )?(?:the )?same day)"
+    return re.sub(rf"^{same} (?:on |at )?(?=.)|(?<=.) {same}$", "", phrase, count=1)
+
+
+def names_the_end(phrase: str) -> bool:
+    """Return whether a phrase means a day by its end, or later than now: of another date it keeps no time."""
+    return bool(re.match(r"(?:by )?(?:the )?end of (?:today|tomorrow)\b|later (?:today|this)\b", phrase))
 
 
 def _without_part(phrase: str) -> tuple[str, str | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Annotated, Any, Literal, Required, get_args
 
 from pydantic import Field
@@ -25,6 +25,7 @@ from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 from typing_extensions import TypedDict
 
+from todo_core.models.dues import DUE_CHANGE_WORDS, DUE_WORDS, REPEAT_WORDS, Due, DueGiven, RepeatGiven, RepeatRead
 from todo_core.models.fields import (
     MAX_BATCH,
     STRICT,
@@ -102,7 +103,8 @@ class Todo(SQLModel, table=True):
         CheckConstraint(column("priority").between(1, len(PRIORITIES)), name="priority_known"),
         CheckConstraint(column("version") >= 1, name="version_positive"),
         CheckConstraint(column("parent_id") != column("id"), name="parent_is_another"),
-        CheckConstraint("due_on IS NULL OR due_at IS NOT NULL", name="due_has_moment"),
+        CheckConstraint("due_date IS NULL OR due_at IS NOT NULL", name="due_date_has_moment"),
+        CheckConstraint("due_time IS NULL OR due_date IS NOT NULL", name="due_time_has_date"),
         CheckConstraint("repeat IS NULL OR due_at IS NOT NULL", name="repeat_has_due"),
         Index("ix_todos_open_created", "user_id", "created_at", "id", postgresql_where=_OPEN),
         Index("ix_todos_live_created", "user_id", "created_at", "id", postgresql_where=_LIVE),
@@ -134,10 +136,12 @@ class Todo(SQLModel, table=True):
     version: int = TableField(sa_column=version_column())
     list_id: int = TableField(sa_type=BigInteger)
     parent_id: int | None = TableField(sa_type=BigInteger)
-    due_on: date | None
-    """The day of the deadline, if no time was named."""
+    due_date: date | None
+    """The day of the deadline, wherever the user is; null for a moment."""
+    due_time: time | None
+    """The wall-clock time of that day; null where only the day counts, and for a moment."""
     due_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
-    """The deadline as a moment; for a day without a time, its last microsecond in the user's time zone."""
+    """The moment by which: of a day its last microsecond, in the user's time zone as it is now."""
     repeat: dict[str, Any] | None = TableField(sa_column=Column(JSONB))
     """How it repeats, as `todo_core.recurrence.Repeat.as_json` writes it."""
     follows_id: int | None = TableField(sa_type=BigInteger)
@@ -158,12 +162,6 @@ Description = Annotated[str, Lines(max_length=1000), Field(description="Details,
 ChosenPriority = Annotated[Priority, Field(description="How much it matters.")]
 
 
-DUE_WORDS = "When it is due: a date, a date-time, or words such as tomorrow 5pm, fri, in 2 weeks, eom."
-DueText = Annotated[str, Line(min_length=1, max_length=100)]
-REPEAT_WORDS = "How it repeats: every weekday, every 2 weeks on mon until dec 24, daily 6am, or an RRULE."
-RepeatText = Annotated[str, Line(min_length=1, max_length=200)]
-
-
 class TodoCreate(Input):
     """A new todo. The server sets everything that is not here."""
 
@@ -176,8 +174,8 @@ class TodoCreate(Input):
         Annotated[int, Field(ge=0, le=MAX_BATCH - 1)] | None,
         Field(description="Or the item of this call that is its parent, counted from 0."),
     ] = None
-    due: Annotated[DueText | None, Field(description=DUE_WORDS)] = None
-    repeat: Annotated[RepeatText | None, Field(description=REPEAT_WORDS)] = None
+    due: Annotated[DueGiven | None, Field(description=DUE_WORDS)] = None
+    repeat: Annotated[RepeatGiven | None, Field(description=REPEAT_WORDS)] = None
     tags: Annotated[TagNames, Field(description="Names of tags; new ones are made.")] = []  # noqa: RUF012  # pydantic copies it
 
 
@@ -192,8 +190,8 @@ class TodoPatch(TypedDict, total=False):
     is_completed: Annotated[bool, Field(description="Set done or open.")]
     list_id: Annotated[ListId, Field(description="Move it there, with its subtasks.")]
     parent_id: Annotated[TodoId | None, Field(description="Make it a subtask of this todo.")]
-    due: Annotated[DueText | None, Field(description=DUE_WORDS)]
-    repeat: Annotated[RepeatText | None, Field(description=REPEAT_WORDS)]
+    due: Annotated[DueGiven | None, Field(description=DUE_CHANGE_WORDS)]
+    repeat: Annotated[RepeatGiven | None, Field(description=REPEAT_WORDS)]
     tags: Annotated[TagNames, Field(description="Names of all its tags, in place of those it has.")]
     add_tags: Annotated[TagNames, Field(description="Tags to add.")]
     remove_tags: Annotated[TagNames, Field(description="Tags to take away.")]
@@ -259,25 +257,6 @@ class TodoFilter(Input):
         Cursor | None,
         Field(description="`next_cursor` of the page before, with the same filters."),
     ] = None
-
-
-class Due(Output):
-    """When a todo is due, where the user is."""
-
-    date: Annotated[date, Field(description="The day there.")]
-    time: Annotated[str | None, Field(description="The time there, HH:MM; null: by the end of the day.")]
-    weekday: Annotated[str, Field(description="The weekday there, in English.")]
-    time_zone: Annotated[str, Field(description="The user's IANA time zone.")]
-    at: Annotated[datetime, Field(description="The deadline as a moment.")]
-
-
-class RepeatRead(Output):
-    """How a todo repeats."""
-
-    rule: Annotated[str, Field(description="RFC 5545 RRULE.")]
-    words: Annotated[str, Field(description="The same in words.")]
-    counts_from: Annotated[Literal["due", "completion"], Field(description="What the next occurrence counts from.")]
-    scheduled: Annotated[str, Field(description="When the rule has this occurrence: local date, or date-time.")]
 
 
 class TodoRead(Output):

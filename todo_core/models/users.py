@@ -126,3 +126,12 @@ class ProfileRead(Output):
     created_at: Annotated[datetime, Field(description="First seen.")]
     updated_at: Annotated[datetime, Field(description="When the profile last changed.")]
     version: Annotated[int, Field(description="Goes up with every change of the profile.")]
+
+
+class ProfileWritten(ProfileRead):
+    """A profile as a write left it."""
+
+    todos_shown_otherwise: Annotated[
+        int,
+        Field(description="Open todos that show another date or time in the new time zone: due at a fixed moment."),
+    ]

@@ -9,7 +9,7 @@ import orjson
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.results import Changed, Found
 from todo_core.errors import NotFound, NotOwner, VersionConflict
-from todo_core.models.users import ProfilePatch, ProfileRead
+from todo_core.models.users import ProfilePatch, ProfileRead, ProfileWritten
 from todo_core.queries import users as queries
 from todo_core.rules.profiles import revise_profile
 
@@ -21,7 +21,7 @@ async def get(tx: Tx) -> Found[ProfileRead]:
 
 
 @operation(effect="changes", scope="profile", raises=(NotFound, NotOwner, VersionConflict))
-async def update(tx: Tx, patch: ProfilePatch, if_version: Sequence[int] | None = None) -> Changed[ProfileRead]:
+async def update(tx: Tx, patch: ProfilePatch, if_version: Sequence[int] | None = None) -> Changed[ProfileWritten]:
     """Change your profile: display name, time zone, locale, first day of the week, default list.
 
     What is left out stays. Dates are read and shown in the time zone, weeks begin on the first day chosen here.

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Select,
     SmallInteger,
     Text,
+    Time,
     Update,
     any_,
     case,
@@ -52,7 +53,8 @@ _KINDS: Final[dict[str, Any]] = {
     "priority": SmallInteger,
     "list_id": BigInteger,
     "parent_id": BigInteger,
-    "due_on": Date,
+    "due_date": Date,
+    "due_time": Time,
     "due_at": _INSTANT,
     "repeat": JSONB,
 }

@@ -32,9 +32,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, REAL
 
+from todo_core.models.dues import Due
 from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag, TodoTag
-from todo_core.models.todos import PRIORITIES, Due, Sort, Todo, TodoRead
+from todo_core.models.todos import PRIORITIES, Sort, Todo, TodoRead
 from todo_core.models.users import User
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
@@ -100,13 +101,20 @@ def subtasks_by_lookup(source: FromClause, ids: ColumnElement[Any]) -> ColumnEle
 
 def _due(source: FromClause, zone: ColumnElement[Any] | None) -> ColumnElement[Any]:
     """Return the due where the user is, or null. Without a `zone`, the user's row is looked up if there is a due."""
-    there = func.timezone(_user.c.time_zone if zone is None else zone, source.c.due_at)
+    day, at = source.c.due_date, source.c.due_at
+    time = cast(source.c.due_time, Text)
+    time_zone = _user.c.time_zone if zone is None else zone
+    there = func.timezone(time_zone, at)
+    date = func.coalesce(cast(day, DateTime), there)
     fields: dict[str, ColumnElement[Any]] = {
-        "date": func.coalesce(source.c.due_on, cast(there, Date)),
-        "time": case((source.c.due_on.is_(None), func.to_char(there, "HH24:MI"))),
-        "weekday": func.to_char(there, "FMDay"),
-        "time_zone": _user.c.time_zone if zone is None else zone,
-        "at": source.c.due_at,
+        "date": cast(date, Date),
+        "time": case(
+            (day.is_(None), func.to_char(there, "HH24:MI")), (time.like("__:__:00"), func.left(time, 5)), else_=time
+        ),
+        "weekday": func.to_char(date, "FMDay"),
+        "time_zone": time_zone,
+        "at": at,
+        "kind": case((day.is_(None), "moment"), (time.is_(None), "day"), else_="time"),
     }
     if zone is not None:
         return case((source.c.due_at.is_not(None), json_object(Due, source.c, **fields)))

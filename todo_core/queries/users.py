@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Date,
     DateTime,
     Text,
+    and_,
     any_,
     case,
-    column,
+    cast,
     func,
     literal,
     or_,
@@ -20,7 +20,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from todo_core.models.todos import Todo
 from todo_core.models.users import PATCHABLE, ProfileRead, User
@@ -40,18 +40,27 @@ ONE = Statement(select(_read(_table.c).label("row")).where(_mine))
 """Read the user's profile, as `ProfileRead`."""
 
 _todo = Todo.__table__  # type: ignore[attr-defined]
-_days = (
-    func.unnest(parameter("days", ARRAY(Date)), parameter("ends", ARRAY(DateTime(timezone=True))))
-    .table_valued(column("day", Date), column("ending", DateTime(timezone=True)))
-    .render_derived(name="days")
+DUES = Statement(
+    select(
+        _todo.c.id,
+        _todo.c.due_date,
+        _todo.c.due_time,
+        _todo.c.due_at,
+        and_(_todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None)).label("is_open"),
+    ).where(mine(Todo), _todo.c.due_at.is_not(None))
 )
-DAYS = Statement(select(_todo.c.due_on).distinct().where(mine(Todo), _todo.c.due_on.is_not(None)))
-"""Read the distinct days on which todos are due without a time of day."""
+"""Read the dues of all todos, and which of these are open."""
 
-MOVE_DAYS = Statement(update(_todo).values(due_at=_days.c.ending).where(mine(Todo), _todo.c.due_on == _days.c.day))
-"""Set the moment by which todos are due on each of `days`: that of `ends` at the same place.
+# One value to look each moment up in, not a join: PostgreSQL has no statistics of it.
+_moment = parameter("moments", JSONB())[cast(_todo.c.id, Text)].astext
+MOVE = Statement(
+    update(_todo)
+    .values(due_at=cast(_moment, DateTime(timezone=True)))
+    .where(mine(Todo), _todo.c.id == any_(parameter("ids", ARRAY(BigInteger))))
+)
+"""Set the moment by which the todos with `ids` are due, of each that of `moments`, a JSON object by id.
 
-A todo due on a day stays due on that day, so its version stays.
+They stay due on the same day at the same wall-clock time, so their versions stay. Reads `uq_todos_user_id_id`.
 """
 
 ZONE = Statement(select(_table.c.time_zone).where(_mine))

@@ -1,7 +1,6 @@
 """Repeat a todo: read the words or the rule, and find the occurrence after one.
 
-Everything is local wall time without a zone, but for one question that needs the zone: whether a clock change moved
-a due (`docs/decisions/0016-repeat.md`).
+Everything is local wall time without a zone (`docs/decisions/0016-repeat.md`).
 """
 
 from todo_core.recurrence.reading import read

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from itertools import islice
 
 from todo_core.recurrence.days import days, names_several
@@ -11,7 +11,7 @@ from todo_core.recurrence.repeat import Repeat, is_past_end, on_day, time_of
 from todo_core.recurrence.rule import LAST_DAY, Rule, day_of, made_explicit, parse
 
 
-def following(repeat: Repeat, due: datetime | date, done: datetime, zone: tzinfo) -> Repeat | None:
+def following(repeat: Repeat, due: datetime | date, done: datetime) -> Repeat | None:
     """Return the occurrence after one that was completed or skipped; None if the series is over.
 
     Counted from the due: the first day of the rule after the scheduled day and after the due's day that is not past
@@ -20,17 +20,15 @@ def following(repeat: Repeat, due: datetime | date, done: datetime, zone: tzinfo
     Counted from completion: one interval after the day of `done`; if the rule names days, the first of them from then
     on, later than the scheduled day. Of several days in each week, month or year (`every! weekday`) it is the next.
     It uses up one of COUNT.
-    The day comes from the rule, the time of day from the due.
+    The day comes from the rule, the time of day from the scheduled one, wherever the due was moved.
 
     Args:
         repeat: The occurrence.
         due: Its local due, a date for a whole day.
         done: The local wall time of completion.
-        zone: The zone of both. It tells a due that a clock change moved from one that a person moved.
     """
     rule = parse(repeat.rule)
-    due = _before_clock_change(due, repeat.scheduled, zone)
-    scheduled, at = day_of(repeat.scheduled), time_of(due)
+    scheduled, at = day_of(repeat.scheduled), time_of(repeat.scheduled)
     if max(scheduled, day_of(due), done.date()) >= LAST_DAY:
         return None
     if repeat.from_completion:
@@ -76,20 +74,3 @@ def _an_interval_after(day: date, rule: Rule) -> date | None:
     """
     every = made_explicit(Rule(rule.frequency, rule.interval), day)
     return next(days(every, day, day + timedelta(days=1)), None)
-
-
-def _before_clock_change(due: datetime | date, scheduled: datetime | date, zone: tzinfo) -> datetime | date:
-    """Return the scheduled wall time if only a clock change moved the due off it; else the due.
-
-    At 02:30, which the clocks skip, the due is 03:30; the occurrences after it are at 02:30 again.
-    """
-    if isinstance(due, datetime) and isinstance(scheduled, datetime):
-        for planned in (scheduled, datetime.combine(due, scheduled.time())):
-            if due == _after_clock_change(planned, zone):
-                return planned
-    return due
-
-
-def _after_clock_change(moment: datetime, zone: tzinfo) -> datetime:
-    """Return the wall time at which the clocks show a local time: later by the gap if they skip it (PEP 495)."""
-    return moment.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None, fold=0)

@@ -59,7 +59,7 @@ class _Request:
         """Load what the todos refer to, and nothing for those that refer to nothing."""
         parents = [todo.parent_id for todo in todos if todo.parent_id is not None]
         lists = [todo.list_id for todo in todos if todo.list_id is not None]
-        is_dated = any(todo.due or todo.repeat for todo in todos)
+        is_dated = any(todo.due is not None or todo.repeat is not None for todo in todos)
         return cls(
             await Family.of(tx, parents) if parents else None,
             await Lists.of(tx, lists) if lists else None,
@@ -82,7 +82,7 @@ class _Request:
             "priority": PRIORITIES.index(todo.priority) + 1,
         }
         if self._calendar is not None:
-            dates = {name: text for name in ("due", "repeat") if (text := getattr(todo, name)) is not None}
+            dates = {name: given for name in ("due", "repeat") if (given := getattr(todo, name)) is not None}
             columns |= self._calendar.columns(dates)
         if self._lists is not None and todo.list_id is not None:
             self._lists.require(todo.list_id)

@@ -15,8 +15,9 @@ from todo_core.boundary.turns import in_turns
 from todo_core.models.todos import PRIORITIES
 from todo_core.queries import occurrences
 from todo_core.recurrence import Repeat
+from todo_core.rules.dues import Local, due_columns, due_of
 from todo_core.rules.families import Family
-from todo_core.rules.schedules import Calendar, Local, due_columns, due_of
+from todo_core.rules.schedules import Calendar
 from todo_core.rules.series import series_to_go_on
 from todo_core.rules.tagging import ensure_tags
 from todo_core.rules.writing import WrittenRow, insert_todos
@@ -170,7 +171,7 @@ class _Following:
 def _moved(calendar: Calendar, subtask: TodoRow, moved_by: timedelta) -> dict[str, Any]:
     """Return the dates of a subtask that does not repeat, as columns, as many days later."""
     due = due_of(subtask)
-    return {} if due is None else due_columns(calendar.moment(calendar.local(due) + moved_by))
+    return {} if due is None else due_columns(calendar.later(due, moved_by))
 
 
 def _day(local: Local) -> date:

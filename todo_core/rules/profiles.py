@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
 
+from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done, Touched
-from todo_core.dates import end_of_day
-from todo_core.models.users import PATCHABLE, ProfilePatch, ProfileRead
+from todo_core.boundary.turns import in_turns
+from todo_core.dates import When, in_zone
+from todo_core.models.users import PATCHABLE, ProfilePatch, ProfileWritten
 from todo_core.queries import users as queries
 from todo_core.rules.lists import Lists
 from todo_core.text import json_text
 
 
-async def revise_profile(tx: Tx, patch: ProfilePatch) -> Changed[ProfileRead]:
-    """Change the user's profile. With the time zone, the deadlines of todos that are due on a day move.
+async def revise_profile(tx: Tx, patch: ProfilePatch) -> Changed[ProfileWritten]:
+    """Change the user's profile. With the time zone, the moments move of todos due on a day or at a wall-clock time.
 
     Args:
         tx: The transaction.
@@ -30,19 +34,39 @@ async def revise_profile(tx: Tx, patch: ProfilePatch) -> Changed[ProfileRead]:
     values = {name: patch.get(name) for name in PATCHABLE}
     row = await tx.one(queries.REVISE, given=list(patch), **values)
     if row["after"] is None:
-        return Changed([Done(row["before"], changed=False)])
-    if orjson.loads(row["before"])["time_zone"] != (zone := orjson.loads(row["after"])["time_zone"]):
+        return Changed([Done(row["before"], False, _beside(0))])
+    before, after = (ZoneInfo(orjson.loads(row[side])["time_zone"]) for side in ("before", "after"))
+    shown_otherwise = 0
+    if before != after:
         tx.core.activity.moved(row["id"])
-        await _move_days(tx, ZoneInfo(zone))
+        shown_otherwise = await _move_dues(tx, before, after)
     touched = Touched("user", row["id"], _recorded(row["before"]), _recorded(row["after"]))
-    return Changed([Done(row["after"])], [touched])
+    return Changed([Done(row["after"], True, _beside(shown_otherwise))], [touched])
 
 
-async def _move_days(tx: Tx, zone: ZoneInfo) -> None:
-    """Move the deadlines of todos that are due on a day to the end of that day in the new time zone."""
-    days = [row["due_on"] for row in await tx.rows(queries.DAYS)]
-    if days:
-        await tx.rows(queries.MOVE_DAYS, days=days, ends=[end_of_day(day, zone) for day in days])
+def _beside(shown_otherwise: int) -> dict[str, Any]:
+    """Return what the answer says beside the profile (`ProfileWritten`)."""
+    return {"todos_shown_otherwise": shown_otherwise}
+
+
+async def _move_dues(tx: Tx, before: ZoneInfo, after: ZoneInfo) -> int:
+    """Set the moments of all days and wall-clock times to those in another time zone, a chunk of todos at a time.
+
+    Returns:
+        How many open todos are due at a moment that reads otherwise there.
+    """
+    shown_otherwise = 0
+    moved: list[tuple[int, datetime]] = []
+    async for row in in_turns(await tx.rows(queries.DUES)):
+        due = When(row["due_at"], row["due_date"], row["due_time"])
+        if due.on is None:
+            shown_otherwise += row["is_open"] and due.local(before) != due.local(after)
+        elif (at := in_zone(due, after).at) != due.at:
+            moved.append((row["id"], at))
+    for chunk in chunks(moved):
+        moments = json_text({str(todo_id): at for todo_id, at in chunk})
+        await tx.rows(queries.MOVE, ids=[todo_id for todo_id, _ in chunk], moments=moments)
+    return shown_otherwise
 
 
 def _recorded(profile: str) -> str:

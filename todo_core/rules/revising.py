@@ -18,10 +18,11 @@ from todo_core.models.tags import MAX_TAGS
 from todo_core.models.todos import PRIORITIES, TodoWritten
 from todo_core.recurrence import Repeat
 from todo_core.rules.cascades import Patches, cascade, open_checklist
+from todo_core.rules.dues import due_columns, due_of
 from todo_core.rules.families import Family, Member, list_of_subtask
 from todo_core.rules.lists import Lists
 from todo_core.rules.occurrences import next_occurrences
-from todo_core.rules.schedules import Calendar, due_columns, due_of
+from todo_core.rules.schedules import Calendar
 from todo_core.rules.tagging import ensure_tags
 from todo_core.rules.writing import WrittenRow, read_todos, touched, update_todos, updated, write_patches
 from todo_core.text import name_key

@@ -5,23 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from todo_core import dates, recurrence
 from todo_core.boundary.operation import Tx
-from todo_core.dates import Habits, UnclearDate, When
+from todo_core.dates import Habits, UnclearDate, When, at_wall_clock, end_of_day
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.notations import uses_24_hours
 from todo_core.queries import users as queries
 from todo_core.recurrence import Repeat, UnclearRepeat
+from todo_core.rules.dues import Local, due_columns, due_of, exact_due, exact_repeat, is_present
 from todo_core.storage.database import Row
 from todo_core.text import typed
-
-Local = datetime | date
-"""Wall-clock time of the user, without a zone; a date where only the day counts."""
-
 
 FIRST_DAYS: Final = {"monday": 0, "sunday": 6, "saturday": 5}
 """Number of the day with which a week begins, 0 for Monday."""
@@ -105,16 +102,22 @@ class Calendar:
         except UnclearDate as error:
             raise InvalidInput(errors=[FieldError(field, str(error), error.readings)]) from None
 
-    def due(self, text: str) -> When:
-        """Return the deadline that a text names.
+    def due(self, given: str | Mapping[str, Any], present: When | None = None) -> When:
+        """Return the deadline that a text or an object names.
+
+        Args:
+            given: Text is as said: a day alone keeps the time of the present due. An object (`DueExact`) is exact.
+            present: The due that there is.
 
         Raises:
             InvalidInput: It is not clear when that is.
         """
+        if not isinstance(given, str):
+            return exact_due(given, present, self.zone)
         try:
-            return dates.read(text, self.now, self.zone, self.habits)
+            return dates.read(given, self.now, self.zone, self.habits, present=present)
         except UnclearDate as error:
-            message = _READ_AS_REPEAT if not error.readings and self._repeats(text) else str(error)
+            message = _READ_AS_REPEAT if not error.readings and self._repeats(given) else str(error)
             raise InvalidInput(errors=[FieldError("due", message, error.readings)]) from None
 
     def repeat(self, text: str, due: When | None, *, said: bool) -> Repeat:
@@ -126,21 +129,18 @@ class Calendar:
         Args:
             text: How it repeats.
             due: The due.
-            said: Whether the due was given together with the text: two hours contradict each other then.
+            said: Whether the due was given together with the text.
 
         Raises:
-            InvalidInput: It is not clear how that repeats, or at what time.
+            InvalidInput: It is not clear how that repeats.
         """
         start = self.today if due is None else self.local(due)
         now = None if said and _day_of(start) != self.today else self.wall_clock
         try:
-            repeat = recurrence.read(text, start, self.zone, FIRST_DAYS[self.week_start], now=now)
+            return recurrence.read(text, start, self.zone, FIRST_DAYS[self.week_start], now=now)
         except UnclearRepeat as error:
             message = _READ_AS_DATE if not error.readings and self._is_date(text) else str(error)
             raise InvalidInput(errors=[FieldError("repeat", message, error.readings)]) from None
-        if said:
-            _require_one_hour(start, repeat)
-        return repeat
 
     def _repeats(self, text: str) -> bool:
         """Return whether a text says how something repeats, clearly or not."""
@@ -167,21 +167,38 @@ class Calendar:
             repeat: The repeat.
             due: When the todo was due, which may be another time than the scheduled one.
         """
-        return recurrence.following(repeat, self.local(due), self.wall_clock, self.zone)
+        return recurrence.following(repeat, self.local(due), self.wall_clock)
 
     def local(self, when: When) -> Local:
         """Return a deadline as wall-clock time, or as a date where only the day counts."""
-        return when.at.astimezone(self.zone).replace(tzinfo=None) if when.on is None else when.on
+        return when.local(self.zone)
 
     def moment(self, local: Local) -> When:
-        """Return the deadline at a local time. A time that a change of the clocks skips moves on by the gap."""
-        if isinstance(local, datetime):
-            return When(local.replace(tzinfo=self.zone).astimezone(UTC), None)
-        return When(dates.end_of_day(local, self.zone), local)
+        """Return the deadline at a local time, which follows the user to another zone.
+
+        A time that a change of the clocks skips moves on by the gap; of one that it repeats it is the first.
+        """
+        return (
+            at_wall_clock(local, self.zone)
+            if isinstance(local, datetime)
+            else When(end_of_day(local, self.zone), local)
+        )
+
+    def later(self, due: When, by: timedelta) -> When:
+        """Return a deadline so many days later, at the same local time; a moment stays one."""
+        when = self.moment(self.local(due) + by)
+        return When(when.at, None) if due.on is None else when
 
     def day_in(self, columns: Mapping[str, Any]) -> date | None:
         """Return the day of the deadline that `columns` sets; None if it clears it."""
-        return None if columns["due_at"] is None else _day_of(self.local(When(columns["due_at"], columns["due_on"])))
+        at: datetime | None = columns["due_at"]
+        day: date | None = columns["due_date"]
+        return day if day is not None or at is None else at.astimezone(self.zone).date()
+
+    def _hour(self, due: When | None) -> time | None:
+        """Return the time of day of a deadline; None of a day, and of none."""
+        local = None if due is None else self.local(due)
+        return local.time() if isinstance(local, datetime) else None
 
     def columns(self, patch: Mapping[str, Any], present: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the columns that `due` and `repeat` of a request set.
@@ -197,13 +214,21 @@ class Calendar:
             return {}
         due = due_of(present)
         if "due" in patch:
-            due = None if patch["due"] is None else self.due(patch["due"])
+            due = None if patch["due"] is None else self.due(patch["due"], due)
         columns: dict[str, Any] = {}
-        if patch.get("repeat") is not None:
-            repeat = self.repeat(patch["repeat"], due, said=due is not None and "due" in patch)
+        given = patch.get("repeat")
+        if isinstance(given, str):
+            repeat = self.repeat(given, due, said=due is not None and "due" in patch)
+            if due is not None and "due" in patch and self._hour(due) != self._hour(due_of(present)):
+                _require_one_hour(self.local(due), repeat)
             due = self.moment(repeat.scheduled)
             columns["repeat"] = repeat.as_json()
-        elif "repeat" in patch:
+        elif given is not None and not (due and is_present(given, present and present["repeat"])):
+            repeat = exact_repeat(given, self.today if due is None else self.local(due), self.zone)
+            if due is None or "scheduled" not in given:
+                due = self.moment(repeat.scheduled)
+            columns["repeat"] = repeat.as_json()
+        elif "repeat" in patch and given is None:
             columns["repeat"] = None
         elif due is None and present is not None and present["repeat"]:
             raise InvalidInput(errors=[FieldError("due", "of a todo that repeats: clear `repeat`, too")])
@@ -243,16 +268,3 @@ def _require_one_hour(due: Local, repeat: Repeat) -> None:
             ),
         ]
     )
-
-
-def due_columns(due: When | None) -> dict[str, Any]:
-    """Return a deadline as it is stored."""
-    return {"due_on": None, "due_at": None} if due is None else {"due_on": due.on, "due_at": due.at}
-
-
-def due_of(row: Mapping[str, Any] | None) -> When | None:
-    """Return the deadline in a todo's read shape; None where there is none, or no row."""
-    if row is None or row["due"] is None:
-        return None
-    due = row["due"]
-    return When(datetime.fromisoformat(due["at"]), date.fromisoformat(due["date"]) if due["time"] is None else None)

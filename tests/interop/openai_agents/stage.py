@@ -30,7 +30,8 @@ _TODOS = """
 SELECT todos.id, todos.title, todos.description, lists.name AS list, parent.title AS parent,
        CASE todos.priority WHEN 2 THEN NULL ELSE (ARRAY['low', 'medium', 'high', 'urgent'])[todos.priority] END
            AS priority,
-       coalesce(todos.due_on::text, to_char(todos.due_at AT TIME ZONE users.time_zone, 'YYYY-MM-DD HH24:MI')) AS due,
+       CASE WHEN todos.due_date IS NOT NULL AND todos.due_time IS NULL THEN todos.due_date::text
+            ELSE to_char(todos.due_at AT TIME ZONE users.time_zone, 'YYYY-MM-DD HH24:MI') END AS due,
        to_char(todos.due_at AT TIME ZONE 'UTC', 'HH24:MI') AS utc,
        todos.repeat ->> 'words' AS repeat, todos.completed_at IS NOT NULL AS done,
        todos.deleted_at IS NOT NULL AS trashed, todos.version,

@@ -12,11 +12,14 @@ from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Touched
 from todo_core.boundary.turns import in_turns
+from todo_core.dates import in_zone
 from todo_core.errors import UndoRefused
 from todo_core.models.todos import PRIORITIES, TodoWritten
 from todo_core.queries import families
+from todo_core.rules.dues import due_columns, due_of
+from todo_core.rules.reverting.earlier import as_meant, is_earlier
 from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
-from todo_core.rules.schedules import Calendar, due_columns, due_of
+from todo_core.rules.schedules import Calendar
 from todo_core.rules.tagging import ensure_tags
 from todo_core.rules.writing import read_todos, write_patches
 
@@ -32,7 +35,8 @@ async def revert(tx: Tx, entries: Entries) -> Changed[TodoWritten]:
     """
     patches: list[Patch] = []
     tags_made: list[Touched] = []
-    for chunk in entries.drain():
+    for recorded in entries.drain():
+        chunk = [as_meant(entry) for entry in recorded]
         await _require_as_left(tx, chunk)
         chunk_patches, made = await _patches(tx, chunk)
         patches += chunk_patches
@@ -59,16 +63,23 @@ def _is_as_left(present: Mapping[str, Any], entry: Entry) -> bool:
 
     Its tags may have other names by now, so they count only where the change was about them.
     """
-    if "due" in entry.after and _deadline(present) != _deadline(entry.after):
+    if "due" in entry.after and not _is_due_as_left(present, entry.after):
         return False
     names = (*_AS_RECORDED, "priority", *(("tags",) if entry.changed("tags") else ()))
     return all(present[name] == entry.after[name] for name in names if name in entry.after)
 
 
-def _deadline(row: Mapping[str, Any]) -> object:
-    """Return the day or the moment of a read shape's deadline: what does not change with the user's time zone."""
-    due = due_of(row)
-    return due and (due.on or due.at)
+def _is_due_as_left(present: Mapping[str, Any], recorded: Mapping[str, Any]) -> bool:
+    """Return whether a todo has the due that was recorded, whatever the time zone that the user was in.
+
+    What was recorded as a moment, and became a wall-clock time, may be it by either.
+    """
+    now, then = due_of(present), due_of(recorded)
+    if now is None or then is None:
+        return now is then
+    if is_earlier(recorded) and now.at == then.at:
+        return True
+    return (now.on, now.time) == (then.on, then.time) and (now.on is not None or now.at == then.at)
 
 
 async def _patches(tx: Tx, entries: Sequence[Entry]) -> tuple[list[Patch], list[Touched]]:
@@ -82,7 +93,7 @@ async def _patches(tx: Tx, entries: Sequence[Entry]) -> tuple[list[Patch], list[
 
 
 def _patch(entry: Entry, calendar: Calendar | None) -> dict[str, Any]:
-    """Return the columns that put a todo back: those that the change set. A day ends where the user is now.
+    """Return the columns that put a todo back: those that the change set. Days and their times are where the user is.
 
     Args:
         entry: What the change did to the todo.
@@ -95,8 +106,8 @@ def _patch(entry: Entry, calendar: Calendar | None) -> dict[str, Any]:
         columns["priority"] = PRIORITIES.index(entry.before["priority"]) + 1
     if entry.changed("due"):
         due = due_of(entry.before)
-        if due is not None and due.on is not None and calendar is not None:
-            due = calendar.moment(due.on)
+        if due is not None and calendar is not None:
+            due = in_zone(due, calendar.zone)
         columns |= due_columns(due)
     return columns
 

@@ -10,13 +10,13 @@ import orjson
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed
 from todo_core.errors import TodoError, UndoRefused
-from todo_core.models.users import PATCHABLE, ProfilePatch, ProfileRead
+from todo_core.models.users import PATCHABLE, ProfilePatch, ProfileWritten
 from todo_core.queries import users as queries
 from todo_core.rules.profiles import revise_profile
 from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
 
 
-async def revert(tx: Tx, entries: Entries) -> Changed[ProfileRead]:
+async def revert(tx: Tx, entries: Entries) -> Changed[ProfileWritten]:
     """Put back what a change of the profile changed.
 
     Raises:

@@ -26,7 +26,8 @@ WITH
             ordered.list_id AS list_id,
             ordered.parent_id AS parent_id,
             ordered.parent_n AS parent_n,
-            ordered.due_on AS due_on,
+            ordered.due_date AS due_date,
+            ordered.due_time AS due_time,
             ordered.due_at AS due_at,
             ordered.repeat AS repeat,
             ordered.follows_id AS follows_id,
@@ -41,7 +42,8 @@ WITH
                 given.list_id AS list_id,
                 given.parent_id AS parent_id,
                 given.parent_n AS parent_n,
-                given.due_on AS due_on,
+                given.due_date AS due_date,
+                given.due_time AS due_time,
                 given.due_at AS due_at,
                 given.repeat AS repeat,
                 given.follows_id AS follows_id,
@@ -55,7 +57,8 @@ WITH
                 list_id BIGINT,
                 parent_id BIGINT,
                 parent_n INTEGER,
-                due_on DATE,
+                due_date DATE,
+                due_time TIME WITHOUT TIME ZONE,
                 due_at TIMESTAMP WITH TIME ZONE,
                 repeat JSONB,
                 follows_id BIGINT,
@@ -79,7 +82,8 @@ WITH
             priority,
             list_id,
             parent_id,
-            due_on,
+            due_date,
+            due_time,
             due_at,
             repeat,
             follows_id,
@@ -110,7 +114,8 @@ WITH
                 )
             ) AS list_id,
             coalesce(item.parent_id, parent.id) AS parent_id,
-            item.due_on AS due_on,
+            item.due_date AS due_date,
+            item.due_time AS due_time,
             item.due_at AS due_at,
             item.repeat AS repeat,
             item.follows_id AS follows_id,
@@ -136,7 +141,8 @@ WITH
             todos.version,
             todos.list_id,
             todos.parent_id,
-            todos.due_on,
+            todos.due_date,
+            todos.due_time,
             todos.due_at,
             todos.repeat,
             todos.follows_id,
@@ -172,16 +178,33 @@ SELECT
                     SELECT row_to_json(due) AS row_to_json_2
                     FROM (
                         SELECT
-                            coalesce(
-                                added.due_on, CAST(timezone(users.time_zone, added.due_at) AS DATE)
+                            CAST(
+                                coalesce(
+                                    CAST(added.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                    timezone(users.time_zone, added.due_at)
+                                ) AS DATE
                             ) AS date,
                             CASE
-                                WHEN (added.due_on IS NULL)
+                                WHEN (added.due_date IS NULL)
                                 THEN to_char(timezone(users.time_zone, added.due_at), 'HH24:MI')
+                                WHEN (CAST(added.due_time AS TEXT) LIKE '__:__:00')
+                                THEN left(CAST(added.due_time AS TEXT), 5)
+                                ELSE CAST(added.due_time AS TEXT)
                             END AS time,
-                            to_char(timezone(users.time_zone, added.due_at), 'FMDay') AS weekday,
+                            to_char(
+                                coalesce(
+                                    CAST(added.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                    timezone(users.time_zone, added.due_at)
+                                ),
+                                'FMDay'
+                            ) AS weekday,
                             users.time_zone AS time_zone,
-                            added.due_at AS at
+                            added.due_at AS at,
+                            CASE
+                                WHEN (added.due_date IS NULL) THEN 'moment'
+                                WHEN (CAST(added.due_time AS TEXT) IS NULL) THEN 'day'
+                                ELSE 'time'
+                            END AS kind
                         FROM users
                         WHERE users.id = $1::BIGINT AND added.due_at IS NOT NULL
                     ) AS due

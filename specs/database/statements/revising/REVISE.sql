@@ -42,7 +42,8 @@ WITH
             todos.version AS version,
             todos.list_id AS list_id,
             todos.parent_id AS parent_id,
-            todos.due_on AS due_on,
+            todos.due_date AS due_date,
+            todos.due_time AS due_time,
             todos.due_at AS due_at,
             todos.repeat AS repeat,
             todos.follows_id AS follows_id,
@@ -102,9 +103,14 @@ WITH
                 ELSE stored.parent_id
             END AS parent_id,
             CASE
-                WHEN (stored.patch ? 'due_on') THEN CAST(stored.patch ->> 'due_on' AS DATE)
-                ELSE stored.due_on
-            END AS due_on,
+                WHEN (stored.patch ? 'due_date') THEN CAST(stored.patch ->> 'due_date' AS DATE)
+                ELSE stored.due_date
+            END AS due_date,
+            CASE
+                WHEN (stored.patch ? 'due_time')
+                THEN CAST(stored.patch ->> 'due_time' AS TIME WITHOUT TIME ZONE)
+                ELSE stored.due_time
+            END AS due_time,
             CASE
                 WHEN (stored.patch ? 'due_at')
                 THEN CAST(stored.patch ->> 'due_at' AS TIMESTAMP WITH TIME ZONE)
@@ -160,7 +166,8 @@ WITH
             version=(todos.version + 1),
             list_id=patched.list_id,
             parent_id=patched.parent_id,
-            due_on=patched.due_on,
+            due_date=patched.due_date,
+            due_time=patched.due_time,
             due_at=patched.due_at,
             repeat=patched.repeat,
             language=(
@@ -179,7 +186,8 @@ WITH
                     todos.priority,
                     todos.list_id,
                     todos.parent_id,
-                    todos.due_on,
+                    todos.due_date,
+                    todos.due_time,
                     todos.due_at,
                     todos.repeat,
                     todos.completed_at,
@@ -190,7 +198,8 @@ WITH
                     patched.priority,
                     patched.list_id,
                     patched.parent_id,
-                    patched.due_on,
+                    patched.due_date,
+                    patched.due_time,
                     patched.due_at,
                     patched.repeat,
                     patched.completed_at,
@@ -211,7 +220,8 @@ WITH
             todos.version,
             todos.list_id,
             todos.parent_id,
-            todos.due_on,
+            todos.due_date,
+            todos.due_time,
             todos.due_at,
             todos.repeat,
             todos.follows_id,
@@ -248,17 +258,33 @@ SELECT
                     SELECT row_to_json(due) AS row_to_json_2
                     FROM (
                         SELECT
-                            coalesce(
-                                stored.due_on,
-                                CAST(timezone(users.time_zone, stored.due_at) AS DATE)
+                            CAST(
+                                coalesce(
+                                    CAST(stored.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                    timezone(users.time_zone, stored.due_at)
+                                ) AS DATE
                             ) AS date,
                             CASE
-                                WHEN (stored.due_on IS NULL)
+                                WHEN (stored.due_date IS NULL)
                                 THEN to_char(timezone(users.time_zone, stored.due_at), 'HH24:MI')
+                                WHEN (CAST(stored.due_time AS TEXT) LIKE '__:__:00')
+                                THEN left(CAST(stored.due_time AS TEXT), 5)
+                                ELSE CAST(stored.due_time AS TEXT)
                             END AS time,
-                            to_char(timezone(users.time_zone, stored.due_at), 'FMDay') AS weekday,
+                            to_char(
+                                coalesce(
+                                    CAST(stored.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                    timezone(users.time_zone, stored.due_at)
+                                ),
+                                'FMDay'
+                            ) AS weekday,
                             users.time_zone AS time_zone,
-                            stored.due_at AS at
+                            stored.due_at AS at,
+                            CASE
+                                WHEN (stored.due_date IS NULL) THEN 'moment'
+                                WHEN (CAST(stored.due_time AS TEXT) IS NULL) THEN 'day'
+                                ELSE 'time'
+                            END AS kind
                         FROM users
                         WHERE users.id = $1::BIGINT AND stored.due_at IS NOT NULL
                     ) AS due
@@ -308,21 +334,35 @@ SELECT
                         SELECT row_to_json(due) AS row_to_json_4
                         FROM (
                             SELECT
-                                coalesce(
-                                    revised.due_on,
-                                    CAST(timezone(users.time_zone, revised.due_at) AS DATE)
+                                CAST(
+                                    coalesce(
+                                        CAST(revised.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                        timezone(users.time_zone, revised.due_at)
+                                    ) AS DATE
                                 ) AS date,
                                 CASE
-                                    WHEN (revised.due_on IS NULL)
+                                    WHEN (revised.due_date IS NULL)
                                     THEN to_char(
                                         timezone(users.time_zone, revised.due_at), 'HH24:MI'
                                     )
+                                    WHEN (CAST(revised.due_time AS TEXT) LIKE '__:__:00')
+                                    THEN left(CAST(revised.due_time AS TEXT), 5)
+                                    ELSE CAST(revised.due_time AS TEXT)
                                 END AS time,
                                 to_char(
-                                    timezone(users.time_zone, revised.due_at), 'FMDay'
+                                    coalesce(
+                                        CAST(revised.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                        timezone(users.time_zone, revised.due_at)
+                                    ),
+                                    'FMDay'
                                 ) AS weekday,
                                 users.time_zone AS time_zone,
-                                revised.due_at AS at
+                                revised.due_at AS at,
+                                CASE
+                                    WHEN (revised.due_date IS NULL) THEN 'moment'
+                                    WHEN (CAST(revised.due_time AS TEXT) IS NULL) THEN 'day'
+                                    ELSE 'time'
+                                END AS kind
                             FROM users
                             WHERE users.id = $1::BIGINT AND revised.due_at IS NOT NULL
                         ) AS due

@@ -37,7 +37,8 @@ WITH
             todos.version AS version,
             todos.list_id AS list_id,
             todos.parent_id AS parent_id,
-            todos.due_on AS due_on,
+            todos.due_date AS due_date,
+            todos.due_time AS due_time,
             todos.due_at AS due_at,
             todos.repeat AS repeat,
             todos.follows_id AS follows_id,
@@ -97,9 +98,14 @@ WITH
                 ELSE stored.parent_id
             END AS parent_id,
             CASE
-                WHEN (stored.patch ? 'due_on') THEN CAST(stored.patch ->> 'due_on' AS DATE)
-                ELSE stored.due_on
-            END AS due_on,
+                WHEN (stored.patch ? 'due_date') THEN CAST(stored.patch ->> 'due_date' AS DATE)
+                ELSE stored.due_date
+            END AS due_date,
+            CASE
+                WHEN (stored.patch ? 'due_time')
+                THEN CAST(stored.patch ->> 'due_time' AS TIME WITHOUT TIME ZONE)
+                ELSE stored.due_time
+            END AS due_time,
             CASE
                 WHEN (stored.patch ? 'due_at')
                 THEN CAST(stored.patch ->> 'due_at' AS TIMESTAMP WITH TIME ZONE)
@@ -155,7 +161,8 @@ WITH
             version=(todos.version + 1),
             list_id=patched.list_id,
             parent_id=patched.parent_id,
-            due_on=patched.due_on,
+            due_date=patched.due_date,
+            due_time=patched.due_time,
             due_at=patched.due_at,
             repeat=patched.repeat,
             language=(
@@ -174,7 +181,8 @@ WITH
                     todos.priority,
                     todos.list_id,
                     todos.parent_id,
-                    todos.due_on,
+                    todos.due_date,
+                    todos.due_time,
                     todos.due_at,
                     todos.repeat,
                     todos.completed_at,
@@ -185,7 +193,8 @@ WITH
                     patched.priority,
                     patched.list_id,
                     patched.parent_id,
-                    patched.due_on,
+                    patched.due_date,
+                    patched.due_time,
                     patched.due_at,
                     patched.repeat,
                     patched.completed_at,

@@ -47,16 +47,33 @@ SELECT
                     SELECT row_to_json(due) AS row_to_json_2
                     FROM (
                         SELECT
-                            coalesce(
-                                todos.due_on, CAST(timezone(users.time_zone, todos.due_at) AS DATE)
+                            CAST(
+                                coalesce(
+                                    CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                    timezone(users.time_zone, todos.due_at)
+                                ) AS DATE
                             ) AS date,
                             CASE
-                                WHEN (todos.due_on IS NULL)
+                                WHEN (todos.due_date IS NULL)
                                 THEN to_char(timezone(users.time_zone, todos.due_at), 'HH24:MI')
+                                WHEN (CAST(todos.due_time AS TEXT) LIKE '__:__:00')
+                                THEN left(CAST(todos.due_time AS TEXT), 5)
+                                ELSE CAST(todos.due_time AS TEXT)
                             END AS time,
-                            to_char(timezone(users.time_zone, todos.due_at), 'FMDay') AS weekday,
+                            to_char(
+                                coalesce(
+                                    CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                    timezone(users.time_zone, todos.due_at)
+                                ),
+                                'FMDay'
+                            ) AS weekday,
                             users.time_zone AS time_zone,
-                            todos.due_at AS at
+                            todos.due_at AS at,
+                            CASE
+                                WHEN (todos.due_date IS NULL) THEN 'moment'
+                                WHEN (CAST(todos.due_time AS TEXT) IS NULL) THEN 'day'
+                                ELSE 'time'
+                            END AS kind
                         FROM users
                         WHERE users.id = $1::BIGINT AND todos.due_at IS NOT NULL
                     ) AS due

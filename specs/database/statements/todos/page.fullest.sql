@@ -187,21 +187,35 @@ FROM (
                             SELECT row_to_json(shaped) AS row_to_json_2
                             FROM (
                                 SELECT
-                                    coalesce(
-                                        todos.due_on,
-                                        CAST(timezone(here.time_zone, todos.due_at) AS DATE)
+                                    CAST(
+                                        coalesce(
+                                            CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                            timezone(here.time_zone, todos.due_at)
+                                        ) AS DATE
                                     ) AS date,
                                     CASE
-                                        WHEN (todos.due_on IS NULL)
+                                        WHEN (todos.due_date IS NULL)
                                         THEN to_char(
                                             timezone(here.time_zone, todos.due_at), 'HH24:MI'
                                         )
+                                        WHEN (CAST(todos.due_time AS TEXT) LIKE '__:__:00')
+                                        THEN left(CAST(todos.due_time AS TEXT), 5)
+                                        ELSE CAST(todos.due_time AS TEXT)
                                     END AS time,
                                     to_char(
-                                        timezone(here.time_zone, todos.due_at), 'FMDay'
+                                        coalesce(
+                                            CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                            timezone(here.time_zone, todos.due_at)
+                                        ),
+                                        'FMDay'
                                     ) AS weekday,
                                     here.time_zone AS time_zone,
-                                    todos.due_at AS at
+                                    todos.due_at AS at,
+                                    CASE
+                                        WHEN (todos.due_date IS NULL) THEN 'moment'
+                                        WHEN (CAST(todos.due_time AS TEXT) IS NULL) THEN 'day'
+                                        ELSE 'time'
+                                    END AS kind
                             ) AS shaped
                         )
                     END AS due,
