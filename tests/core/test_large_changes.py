@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 from uuid import uuid4
@@ -141,7 +142,7 @@ WITH place AS (
     RETURNING id, name
 ), todo AS (
     INSERT INTO todos (user_id, list_id, title, language, created_at, due_date, due_time, due_at)
-    SELECT {user}, place.id, 'todo ' || n, 'english', now() - n * interval '1 second', current_date + n,
+    SELECT {user}, place.id, 'todo ' || n, 'english', now() - n * interval '1 second', current_date + n % 3650,
         CASE WHEN n % 2 = 0 THEN time '09:00' END, now()
     FROM place, generate_series(1, {rows}) n
     RETURNING id
@@ -151,6 +152,10 @@ SELECT {user}, todo.id, tag.id FROM todo JOIN tag ON tag.name IN ('tag 0', 'tag 
 UPDATE todos SET parent_id = (SELECT min(id) FROM todos WHERE user_id = {user})
 WHERE user_id = {user} AND id % 2 = 0 AND id > (SELECT min(id) FROM todos WHERE user_id = {user});
 """
+
+
+MOST_SECONDS: Final = 60.0
+"""In which a person with 100,000 dues is in another time zone, on a busy machine."""
 
 
 class Many:
@@ -294,3 +299,23 @@ async def test_a_list_of_fifty_thousand_todos_is_deleted_and_comes_back(
     await many.caller.perform(changes.undo, undone.change_id)
 
     assert (await many.caller.perform(todos.list_, TodoFilter(status="trashed", limit=1))).total == 50_000
+
+
+@pytest.mark.exhaustive
+@pytest.mark.requirement("TD10", "DB4")
+@pytest.mark.parametrize("person", [False], indirect=True, ids=["never analyzed"])
+async def test_a_hundred_thousand_dues_follow_a_person_to_another_time_zone(
+    person: Callable[[int], Awaitable[Many]],
+) -> None:
+    many = await person(100_000)
+    began = time.perf_counter()
+
+    await many.there_and_back(users.update, {"time_zone": "Asia/Tokyo"})
+
+    took = (time.perf_counter() - began) / 3
+    print(f"{took:.1f} s for each of three moves")
+    assert took < MOST_SECONDS
+    page = await many.caller.perform(todos.list_, TodoFilter(sort="due", limit=1))
+    (first,) = orjson.loads(page.json)
+    assert page.total == 100_000
+    assert first["due"]["at"].endswith(("00:00:00+00:00", "14:59:59.999999+00:00"))
