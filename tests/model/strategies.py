@@ -76,6 +76,8 @@ def _exactly(day: str, wall: str | None) -> When:
 
 
 TOMORROW: Final = _days_on("tomorrow", 1)
+TOMORROW_5PM: Final = When("tomorrow 5pm", lambda wall, *_: Due(wall.date() + timedelta(days=1), time(17)))
+MOMENT: Final = _moment("2026-11-27T17:00:00+01:00")
 DAILY: Final = Often(RULES[0].text, RULES[0])
 DUE = st.sampled_from(
     [
@@ -85,7 +87,7 @@ DUE = st.sampled_from(
         *map(_moment, ("2026-11-26T17:00:00+01:00", "2026-11-22T00:30:00-05:00", "2026-11-21T09:00:00Z")),
         TOMORROW,
         _days_on("in 2 weeks", 14),
-        When("tomorrow 5pm", lambda wall, *_: Due(wall.date() + timedelta(days=1), time(17))),
+        TOMORROW_5PM,
         When("no time", lambda _, zone, there: there and there.all_day(zone)),
         When("someday", lambda *_: None),
     ]

@@ -17,7 +17,7 @@ from tests.faces import FaceName
 from tests.model import strategies
 from tests.model import todos as model_todos
 from tests.model import undo as model_undo
-from tests.model.dates import Json
+from tests.model.dates import Json, When
 from tests.model.machine import Ground
 from tests.model.model import Refused, Result, Writing
 from tests.model.rows import Todo
@@ -35,8 +35,8 @@ LONGEST_WAIT: Final = timedelta(days=40)
 FAMILIES: Final[list[Json]] = [
     {"title": "alpha", "tags": ["red"]},
     {"title": "Beta", "parent_index": 0, "tags": ["blue"]},
-    {"title": "gamma", "parent_index": 1},
-    {"title": "delta", "due": strategies.TOMORROW, "repeat": strategies.DAILY, "tags": ["red"]},
+    {"title": "gamma", "parent_index": 1, "due": strategies.MOMENT},
+    {"title": "delta", "due": strategies.TOMORROW_5PM, "repeat": strategies.DAILY, "tags": ["red"]},
     {"title": "Alpha", "parent_index": 3, "due": strategies.TOMORROW},
     {"title": "gamma", "parent_index": 3, "repeat": strategies.DAILY},
     {"title": "Beta", "parent_index": 0, "repeat": strategies.DAILY},
@@ -75,6 +75,13 @@ class Domain(Ground):
     @rule(way=WAY, number=ROW, change=strategies.CHANGE, seen=SEEN)
     def update(self, way: Way, number: int, change: Json, seen: int | None) -> None:
         self._update(way, [{"id": number, **change}], seen)
+
+    @precondition(lambda self: self.some(lambda todo: todo.is_live and todo.due is not None))
+    @rule(way=WAY, number=ROW, due=strategies.DUE)
+    def say_of_a_due(self, way: Way, number: int, due: When) -> None:
+        (todo_id,) = self._ids(way, [number], lambda todo: todo.is_live and todo.due is not None)
+        todos = [{"id": todo_id, "due": due}]
+        self._write(way, "update", {"todos": todos}, lambda w: model_todos.update(w, todos))
 
     @rule(way=WAY, number=ROW, change=strategies.MOVE)
     def move(self, way: Way, number: int, change: Json) -> None:
