@@ -245,6 +245,8 @@ async def test_a_due_and_a_repeat_with_two_hours_are_refused_and_each_says_what_
     row = row_of(await at(ann, another_core, SATURDAY, adding(**both | {"due": "2026-12-01"})))
     (refused,) = (await at(ann, another_core, SATURDAY, updating(row["id"], **both))).results
     assert refused.code == "invalid_input"
+    hour_that_it_keeps = updating(row["id"], due="tuesday", repeat="every tuesday at 10am")
+    assert due_of(row_of(await at(ann, another_core, SATURDAY, hour_that_it_keeps))) == ("2026-12-01", "10:00")
 
 
 # --- what both fields read ---------------------------------------------------------------------
