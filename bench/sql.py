@@ -53,19 +53,19 @@ GET: Final = f"SELECT {_columns()} FROM todos t WHERE t.user_id = :user AND t.id
 # the user, too. The page is cut before its rows are filled in, and counted on the way.
 SEARCH: Final = f"""
 WITH wanted AS MATERIALIZED (
-    SELECT words, quote_literal('user:' || :user::bigint)::tsquery && words AS mine,
+    SELECT words, quote_literal('@' || :user::bigint)::tsquery && words AS mine,
         EXISTS (SELECT FROM todos t WHERE t.user_id = :user OFFSET 2000) AS has_many
     FROM (SELECT to_tsquery('simple', :words) || to_tsquery('english', :words)) AS _ (words)
 )
 SELECT {_columns()}, t.total
 FROM (
-    SELECT t.*, ts_rank(t.search, (SELECT words FROM wanted)) AS rank, count(*) OVER () AS total
+    SELECT t.*, ts_rank(t.words, (SELECT words FROM wanted)) AS rank, count(*) OVER () AS total
     FROM (
         SELECT * FROM (SELECT * FROM todos t WHERE {_OPEN} OFFSET 0) AS own
-        WHERE NOT (SELECT has_many FROM wanted) AND search @@ (SELECT words FROM wanted)
+        WHERE NOT (SELECT has_many FROM wanted) AND own.words @@ (SELECT words FROM wanted)
         UNION ALL
         SELECT * FROM todos t
-        WHERE (SELECT has_many FROM wanted) AND search @@ (SELECT mine FROM wanted)
+        WHERE (SELECT has_many FROM wanted) AND t.words @@ (SELECT mine FROM wanted)
             AND t.user_id + 0 = :user AND t.deleted_at IS NULL AND t.completed_at IS NULL
     ) AS t
     ORDER BY rank DESC, t.id DESC LIMIT :limit

@@ -221,14 +221,14 @@ FAULTS: Final = {
         "policies: changed; DROP POLICY own_rows ON tags; CREATE POLICY own_rows ON tags",
     ),
     "a function as its caller": (
-        "ALTER FUNCTION search_todos(text, text) SECURITY INVOKER",
-        "ALTER FUNCTION search_todos(text, text) SECURITY DEFINER",
-        "functions: changed; restore search_todos(text,text) to security definer",
+        "ALTER FUNCTION todos_with_words(text, text) SECURITY INVOKER",
+        "ALTER FUNCTION todos_with_words(text, text) SECURITY DEFINER",
+        "functions: changed; restore todos_with_words(text,text) to security definer",
     ),
     "a function with the caller's search path": (
-        "ALTER FUNCTION search_todos(text, text) RESET search_path",
-        "ALTER FUNCTION search_todos(text, text) SET search_path = pg_catalog, pg_temp",
-        "functions: changed; restore search_todos(text,text) to search_path=pg_catalog",
+        "ALTER FUNCTION todos_with_words(text, text) RESET search_path",
+        "ALTER FUNCTION todos_with_words(text, text) SET search_path = pg_catalog, pg_temp",
+        "functions: changed; restore todos_with_words(text,text) to search_path=pg_catalog",
     ),
     "another volatility": (
         "ALTER FUNCTION belong_to_another(text, bigint[]) VOLATILE",
@@ -236,9 +236,9 @@ FAULTS: Final = {
         "functions: changed; restore belong_to_another(text,bigint[]) to stable",
     ),
     "another owner of a function": (
-        "ALTER FUNCTION search_todos(text, text) OWNER TO postgres",
-        "ALTER FUNCTION search_todos(text, text) OWNER TO todo_search",
-        "functions: changed; restore search_todos(text,text) to owner todo_search",
+        "ALTER FUNCTION todos_with_words(text, text) OWNER TO postgres",
+        "ALTER FUNCTION todos_with_words(text, text) OWNER TO todo_search",
+        "functions: changed; restore todos_with_words(text,text) to owner todo_search",
     ),
     "function gone": (
         "ALTER FUNCTION language_of(text) RENAME TO gone",
@@ -405,17 +405,17 @@ ON_THE_WAY: Final = {
 ON_THE_WAY["a policy that shows everything"] = SHOWS_EVERYTHING
 OF_BOTH_FORMS: Final = {
     "grant of the old form gone": (
-        "REVOKE UPDATE (role) ON users FROM todo_app",
-        "GRANT UPDATE (role) ON users TO todo_app",
-        "grants: missing; GRANT UPDATE (role) ON users TO todo_app",
+        "REVOKE SELECT (search) ON todos FROM todo_search",
+        "GRANT SELECT (search) ON todos TO todo_search",
+        "grants: missing; GRANT SELECT (search) ON todos TO todo_search",
     ),
-    "policy of the old form gone": (
-        "ALTER POLICY named_by_token ON users TO todo_sign_in",
-        "ALTER POLICY named_by_token ON users TO todo_app, todo_sign_in",
-        "policies: changed; DROP POLICY named_by_token ON users; CREATE POLICY named_by_token ON users",
+    "index of the old form gone": (
+        "DROP INDEX ix_todos_search",
+        "CREATE INDEX ix_todos_search ON todos USING gin (search) WITH (fastupdate = off)",
+        "indexes: missing; CREATE INDEX ix_todos_search ON",
     ),
 }
-"""Of what only the steps before 0006_finish have besides; these go with it."""
+"""Of what only the steps before 0008_finish have besides; these go with it."""
 
 
 @pytest.fixture(scope="module", params=SCHEMA_STEPS[SCHEMA_STEPS.index(SCHEMA_REVISION) : -1])

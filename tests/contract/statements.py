@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tests.contract.project import ROOT, tree
 from todo_core import queries
-from todo_core.queries import todos
+from todo_core.queries import search, todos
 from todo_core.storage.statements import Statement
 
 _FILTERS: Final = frozenset(todos.CONDITIONS)
@@ -25,7 +25,8 @@ SHAPES: Final[dict[Callable[..., Statement], dict[str, tuple[Any, ...]]]] = {
         "fullest": ("open", _FILTERS, "due", False, True),
         "search_plainest": ("open", frozenset({"text"}), "match", True, False),
         "search_fullest": ("open", _FILTERS | {"text"}, "match", True, True),
-    }
+    },
+    search.nearest: {"plainest": ("open", frozenset()), "fullest": ("open", _FILTERS)},
 }
 """Functions that make statements, and for which arguments their statements are shown."""
 

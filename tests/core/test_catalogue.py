@@ -127,7 +127,7 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
         ("todo_probe", "lists", "id SELECT, user_id SELECT"),
         ("todo_probe", "tags", "id SELECT, user_id SELECT"),
         ("todo_probe", "todos", "id SELECT, user_id SELECT"),
-        ("todo_search", "todos", "id SELECT, user_id SELECT, search SELECT"),
+        ("todo_search", "todos", "id SELECT, user_id SELECT, words SELECT"),
         ("todo_sign_in", "deleted_accounts", "hash SELECT"),
         ("todo_sign_in", "installation", "cursor_key SELECT"),
         (
@@ -259,6 +259,19 @@ async def test_children_can_point_at_a_row_together_with_its_owner(table: str, a
     assert {"UNIQUE (user_id, id)", "PRIMARY KEY (user_id, id)"} & {row["key"] for row in keys}
 
 
+MAKE_WORDS = (
+    "normal_form",
+    "without_accents",
+    "split_words",
+    "word_forms",
+    "search_lexemes",
+    "search_document",
+    "search_terms",
+    "search_query",
+)
+"""Functions that make words of texts and of questions."""
+
+
 @pytest.mark.requirement("OW2")
 async def test_definers_functions_have_a_fixed_search_path_and_none_is_everybodys(admin: asyncpg.Connection) -> None:
     functions = await admin.fetch(
@@ -278,12 +291,13 @@ async def test_definers_functions_have_a_fixed_search_path_and_none_is_everybody
         "language_of": ["todo_app"],
         "make_inbox": ["todo_app"],
         "require_active": ["todo_admin", "todo_app"],
-        "search_todos": ["todo_app"],
-        "stems": ["todo_app"],
+        "index_todo": ["todo_app"],
+        **{name: ["todo_app", "todo_search"] for name in MAKE_WORDS},
+        "todos_with_words": ["todo_app"],
     }
     assert {row["proname"]: (row["owner"], row["mighty"]) for row in functions if row["prosecdef"]} == {
         "belong_to_another": ("todo_probe", False),
-        "search_todos": ("todo_search", False),
+        "todos_with_words": ("todo_search", False),
     }
     assert {row["config"] for row in functions if row["prosecdef"]} == {"search_path=pg_catalog, pg_temp"}
 

@@ -257,10 +257,10 @@ async def test_a_search_reads_an_index_whoever_searches(ann: Caller, database_ur
         owner = await connection.fetchval("SELECT id FROM users WHERE issuer = 'plans' ORDER BY id LIMIT 1")
     found, scans, indexes = await _searched(database_url, owner)
     assert (found, scans) == (ROWS // 10, 0)
-    assert "ix_todos_search" in indexes
+    assert "ix_todos_words" in indexes
     found, scans, indexes = await _searched(database_url, ann.principal.user_id)
     assert (found, scans) == (1, 0)
-    assert "ix_todos_search" not in indexes  # the few of one's own are read instead
+    assert "ix_todos_words" not in indexes  # the few of one's own are read instead
 
 
 async def _searched(database_url: str, user_id: int) -> tuple[int, int, set[str]]:
@@ -269,7 +269,7 @@ async def _searched(database_url: str, user_id: int) -> tuple[int, int, set[str]
     The plan of a statement does not show those of the functions that it calls; what these read is counted.
     """
     async with connected(database_url) as connection, acting_as(connection, "todo_app", user_id):
-        found = await connection.fetchval("SELECT count(*) FROM search_todos('buy mil', 'english')")
+        found = await connection.fetchval("SELECT count(*) FROM todos_with_words('buy mil', 'english')")
         scans = await connection.fetchval("SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'todos'")
         indexes = await connection.fetch(
             "SELECT relname FROM pg_class JOIN pg_index ON indexrelid = oid"

@@ -432,7 +432,7 @@ async def test_the_probe_tells_nothing_of_users_or_to_nobody(
         assert await admin.fetchval(ASK, "todo", its.todos) == []
 
 
-SEARCH = "SELECT id FROM search_todos($1, 'english')"
+SEARCH = "SELECT id FROM todos_with_words($1, 'english')"
 
 
 @pytest.mark.requirement("OW2", "TD12")

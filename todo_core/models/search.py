@@ -13,5 +13,5 @@ from todo_core.models.todos import TodoRead
 class Near(Output):
     """What somebody may have meant who found nothing."""
 
-    did_you_mean: Annotated[str, Field(description="Words that the user's todos have.")]
-    items: Annotated[list[TodoRead], Field(description="The best five todos with them.")]
+    did_you_mean: Annotated[str, Field(description="Words of the question, or like them, that the first one has.")]
+    items: Annotated[list[TodoRead], Field(description="The best five todos with most of the words.")]

@@ -10,7 +10,6 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    Computed,
     ForeignKeyConstraint,
     Index,
     SmallInteger,
@@ -64,17 +63,6 @@ migrated schema."""
 MAX_DEPTH = 5
 """Levels of subtasks below a todo that is no subtask."""
 
-SEARCH = """
-setweight(to_tsvector('simple', title) || stems(language, title), 'A')
-|| setweight(to_tsvector('simple', coalesce(description, '')) || stems(language, coalesce(description, '')), 'B')
-|| array_to_tsvector(ARRAY['user:' || user_id::text])
-"""
-"""The words of a todo for full-text search, as they are and by their stems, the title's with more weight.
-
-The owner is a word too, so that one index condition finds a word within one user's todos
-(`docs/decisions/0018-search.md`).
-"""
-
 
 class Todo(SQLModel, table=True):
     """A todo. It is done if it has `completed_at`, and in the trash if it has `deleted_at`."""
@@ -118,7 +106,7 @@ class Todo(SQLModel, table=True):
             postgresql_where=_OPEN,
         ),
         Index("ix_todos_parent", "user_id", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
-        Index("ix_todos_search", "search", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index("ix_todos_words", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index("ix_todos_follows", "user_id", "follows_id", postgresql_where=text("follows_id IS NOT NULL")),
         Index("ix_todos_completed", "user_id", "completed_at", postgresql_where=text("completed_at IS NOT NULL")),
     )
@@ -148,8 +136,11 @@ class Todo(SQLModel, table=True):
     """Of a repeating todo: the occurrence before this one."""
     language: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "simple"})
     """The text search configuration, by the user's locale when title and description were last written."""
-    search: str = TableField(sa_column=Column(TSVECTOR, Computed(SEARCH, persisted=True)))
-    """The words for full-text search; see `SEARCH`."""
+    words: str = TableField(sa_column=Column(TSVECTOR, nullable=False))
+    """What it is found by: its words, other forms of them, and its owner. A trigger of PostgreSQL writes it
+    (`docs/decisions/0037-words.md`)."""
+    title_key: str = TableField(sa_type=Text)
+    """Its place in the order by title: the title without case and accents. The same trigger writes it."""
 
 
 TodoId = Annotated[Id, Field(description="Id of the todo.")]

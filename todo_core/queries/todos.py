@@ -224,7 +224,7 @@ _STATUS: Final[dict[str, ColumnElement[bool]]] = {
 LANGUAGE: Final = select(func.language_of(_user.c.locale, type_=Text())).where(_is_me).scalar_subquery()
 """The text search configuration of the user's locale."""
 _matches = (
-    func.search_todos(parameter("text", Text()), LANGUAGE)
+    func.todos_with_words(parameter("text", Text()), LANGUAGE)
     .table_valued(column("id", BigInteger), column("rank", REAL))
     .render_derived(name="matches")
 )
@@ -247,7 +247,7 @@ def _sort_key(sort: Sort, descending: bool) -> ColumnElement[Any]:
         if descending
         else DUE_KEY,
         "priority": _table.c.priority,
-        "title": func.lower(_table.c.title, type_=Text()),
+        "title": _table.c.title_key,
     }
     return keys[sort]
 
@@ -272,7 +272,7 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
     Its row: `rows`, a JSON array of `TodoRead`; `total`, of every page; `more`, whether there is a next page; `key` and
     `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
     """
-    matching = and_(mine(Todo), _STATUS[status], *(CONDITIONS[name] for name in sorted(conditions - {"text"})))
+    matching = matches(status, conditions)
     read_page = _search if "text" in conditions else _list_in_order
     total, rows = read_page(matching, _Order(_sort_key(sort, descending), descending, after))
     found, limit = rows.subquery("page"), parameter("limit", Integer())
@@ -287,6 +287,11 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
             *(select(custom).scalar_subquery().label(custom.key) for custom in _here.c),
         ).select_from(found)
     )
+
+
+def matches(status: str, conditions: frozenset[str]) -> ColumnElement[bool]:
+    """Return the condition that a todo of the user has a status and meets `conditions`, all but `text`."""
+    return and_(mine(Todo), _STATUS[status], *(CONDITIONS[name] for name in sorted(conditions - {"text"})))
 
 
 @dataclass(frozen=True, slots=True)

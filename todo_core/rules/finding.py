@@ -8,6 +8,7 @@ from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Page
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.todos import PRIORITIES, Sort, Status, TodoFilter, TodoRead
+from todo_core.queries import search
 from todo_core.queries import todos as queries
 from todo_core.rules.schedules import Calendar
 from todo_core.storage.database import Row
@@ -45,6 +46,21 @@ async def find_todos(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRe
     return Page(row["rows"], row["total"], wanted.limit, cursor)
 
 
+async def find_nearest(tx: Tx, wanted: TodoFilter, text: str) -> Row:
+    """Return the todos that match the filter and have the most words of a text (`queries.search.nearest`).
+
+    Args:
+        tx: The transaction.
+        wanted: The filter; its own text does not count.
+        text: Words.
+
+    Raises:
+        InvalidInput: A date is not clear.
+    """
+    conditions, _ = await _dated_conditions(tx, wanted.model_copy(update={"text": None}))
+    return await tx.one(search.nearest(wanted.status, frozenset(conditions)), **_values(conditions), text=text)
+
+
 def _order(wanted: TodoFilter) -> tuple[Sort, bool]:
     """Return what to sort by, and whether it descends.
 
@@ -72,8 +88,12 @@ async def _page(
     """
     sort, descending = order
     statement = queries.page(status, frozenset(conditions), sort, descending, "after_id" in place)
-    values = {"tags" if name.startswith("tags_") else name: value for name, value in conditions.items()}
-    return await tx.one(statement, **values, **place)
+    return await tx.one(statement, **_values(conditions), **place)
+
+
+def _values(conditions: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a statement for conditions."""
+    return {"tags" if name.startswith("tags_") else name: value for name, value in conditions.items()}
 
 
 def _cursor_scope(tx: Tx, wanted: TodoFilter) -> str:

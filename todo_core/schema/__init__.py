@@ -6,11 +6,11 @@ Code of two neighbouring versions serves while they run (`docs/decisions/0023-mi
 
 from typing import Final
 
-SCHEMA_STEPS: Final = ("0007", "0007_backfill", "0007_finish")
+SCHEMA_STEPS: Final = ("0008", "0008_backfill", "0008_finish")
 """The revisions of the newest schema, in their order. A test compares them with `migrations/versions/`."""
 
 SCHEMA_REVISION: Final = SCHEMA_STEPS[1]
-"""The first revision that this code serves on. It reads dues in their new form alone, which the backfill gives them."""
+"""The first revision that this code serves on. It finds todos by their words alone, which the backfill makes."""
 
 OF_OTHERS: Final = (
     "The database has tables, and none of them is ours. Check TODO_DATABASE_URL; if it is the right one,"

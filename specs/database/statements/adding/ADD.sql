@@ -147,7 +147,8 @@ WITH
             todos.repeat,
             todos.follows_id,
             todos.language,
-            todos.search
+            todos.words,
+            todos.title_key
     )
 SELECT
     added.id,

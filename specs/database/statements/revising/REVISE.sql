@@ -48,7 +48,8 @@ WITH
             todos.repeat AS repeat,
             todos.follows_id AS follows_id,
             todos.language AS language,
-            todos.search AS search,
+            todos.words AS words,
+            todos.title_key AS title_key,
             array(
                 (
                     SELECT todo_tags.tag_id
@@ -226,7 +227,8 @@ WITH
             todos.repeat,
             todos.follows_id,
             todos.language,
-            todos.search
+            todos.words,
+            todos.title_key
     )
 SELECT
     stored.id,

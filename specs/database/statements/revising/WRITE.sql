@@ -43,7 +43,8 @@ WITH
             todos.repeat AS repeat,
             todos.follows_id AS follows_id,
             todos.language AS language,
-            todos.search AS search,
+            todos.words AS words,
+            todos.title_key AS title_key,
             array(
                 (
                     SELECT todo_tags.tag_id

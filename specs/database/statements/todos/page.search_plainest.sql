@@ -35,7 +35,7 @@
 WITH
     found AS MATERIALIZED (
         SELECT matches.id AS id, matches.rank AS rank
-        FROM search_todos(
+        FROM todos_with_words(
             $2::VARCHAR,
             (
                 SELECT language_of(users.locale) AS language_of_1

@@ -1,0 +1,300 @@
+-- Make the statement that reads the todos with most words of a question, once for each shape of a filter.
+--
+-- Words that a language has in most sentences count for nothing where there are others.
+--
+-- Args:
+--     status: One of `Status`.
+--     conditions: Names of `CONDITIONS`.
+--
+-- Parameters of the statement: `text`, the question; and those of the conditions, as `queries.todos.page` tells them:
+-- `now`, `tags`, `priority`, `list_id`, `parent_id`, `ids`, and moments, from `due_after`, `created_after`,
+-- `updated_after`, `completed_after` until before `due_before`, `created_before`, `updated_before`,
+-- `completed_before`.
+--
+-- Its row: `rows`, a JSON array of at most 5 `TodoRead`, of the newest 2,000 todos that meet the conditions: those
+-- with the most words first, then the best match; `had`, the numbers of the words that the first has, from 1.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 text character varying
+--   $3 completed_after timestamp with time zone
+--   $4 completed_before timestamp with time zone
+--   $5 created_after timestamp with time zone
+--   $6 created_before timestamp with time zone
+--   $7 due_after timestamp with time zone
+--   $8 due_before timestamp with time zone
+--   $9 ids bigint[]
+--   $10 list_id bigint
+--   $11 now timestamp with time zone
+--   $12 parent_id bigint
+--   $13 priority smallint[]
+--   $14 tags text[]
+--   $15 updated_after timestamp with time zone
+--   $16 updated_before timestamp with time zone
+--
+-- Columns:
+--   rows json
+--   had bigint[]
+
+WITH
+    term AS MATERIALIZED (
+        SELECT
+            terms.word AS word,
+            terms.term AS term,
+            terms.follows AS follows,
+            terms.is_common AS is_common,
+            terms.n AS n
+        FROM search_terms(
+            $2::VARCHAR,
+            (
+                SELECT language_of(users.locale) AS language_of_1
+                FROM users
+                WHERE users.id = $1::BIGINT
+            )
+        ) WITH ORDINALITY AS terms(word, term, follows, is_common, n)
+        ORDER BY terms.n
+        LIMIT 32
+    ),
+    telling AS MATERIALIZED (
+        SELECT term.n AS n, term.term AS term
+        FROM term
+        WHERE
+            NOT term.is_common
+            OR NOT (EXISTS (SELECT other.n FROM term AS other WHERE NOT other.is_common))
+    ),
+    wanted AS MATERIALIZED (
+        SELECT CAST(string_agg(telling.term, ' | ') AS TSQUERY) AS wanted FROM telling
+    ),
+    best AS MATERIALIZED (
+        SELECT
+            newest.id AS id,
+            newest.words AS words,
+            (
+                SELECT count(*) AS count_1
+                FROM telling
+                WHERE newest.words @@ CAST(telling.term AS TSQUERY)
+            ) AS number,
+            ts_rank('{0.3,0.8,0.4,1}'::real[], newest.words, wanted.wanted) AS rank
+        FROM (
+            SELECT todos.id AS id, todos.words AS words
+            FROM todos
+            WHERE
+                todos.user_id = $1::BIGINT
+                AND todos.deleted_at IS NULL
+                AND todos.completed_at IS NULL
+                AND todos.completed_at >= $3::TIMESTAMP WITH TIME ZONE
+                AND todos.completed_at < $4::TIMESTAMP WITH TIME ZONE
+                AND todos.created_at >= $5::TIMESTAMP WITH TIME ZONE
+                AND todos.created_at < $6::TIMESTAMP WITH TIME ZONE
+                AND $7::TIMESTAMP WITH TIME ZONE <= CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+                AND todos.due_at IS NOT NULL
+                AND $8::TIMESTAMP WITH TIME ZONE > CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+                AND todos.id = ANY ($9::BIGINT[])
+                AND todos.list_id = $10::BIGINT
+                AND $11::TIMESTAMP WITH TIME ZONE > CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+                AND todos.completed_at IS NULL
+                AND todos.parent_id = $12::BIGINT
+                AND todos.priority = ANY ($13::SMALLINT[])
+                AND todos.id IN (
+                    SELECT todo_tags.todo_id
+                    FROM todo_tags
+                    WHERE
+                        todo_tags.user_id = $1::BIGINT
+                        AND todo_tags.tag_id IN (
+                            SELECT tags.id
+                            FROM tags
+                            WHERE
+                                tags.user_id = $1::BIGINT
+                                AND tags.name_key = ANY ($14::TEXT[])
+                                AND tags.deleted_at IS NULL
+                        )
+                )
+                AND (
+                    (
+                        SELECT jsonb_object_agg(with_all.todo_id, true) AS jsonb_object_agg_1
+                        FROM (
+                            SELECT todo_tags.todo_id AS todo_id
+                            FROM todo_tags
+                            WHERE
+                                todo_tags.user_id = $1::BIGINT
+                                AND todo_tags.tag_id IN (
+                                    SELECT tags.id
+                                    FROM tags
+                                    WHERE
+                                        tags.user_id = $1::BIGINT
+                                        AND tags.name_key = ANY ($14::TEXT[])
+                                        AND tags.deleted_at IS NULL
+                                )
+                            GROUP BY todo_tags.todo_id
+                            HAVING count(*) = cardinality($14::TEXT[])
+                        ) AS with_all
+                    ) ? CAST(todos.id AS TEXT)
+                )
+                AND todos.id IN (
+                    SELECT todo_tags.todo_id
+                    FROM todo_tags
+                    WHERE
+                        todo_tags.user_id = $1::BIGINT
+                        AND todo_tags.tag_id IN (
+                            SELECT tags.id
+                            FROM tags
+                            WHERE
+                                tags.user_id = $1::BIGINT
+                                AND tags.name_key = ANY ($14::TEXT[])
+                                AND tags.deleted_at IS NULL
+                        )
+                )
+                AND todos.parent_id IS NULL
+                AND todos.list_id != ALL (
+                    array(
+                        (
+                            SELECT lists.id
+                            FROM lists
+                            WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
+                        )
+                    )
+                )
+                AND todos.updated_at >= $15::TIMESTAMP WITH TIME ZONE
+                AND todos.updated_at < $16::TIMESTAMP WITH TIME ZONE
+            ORDER BY todos.created_at DESC, todos.id DESC
+            LIMIT 2000
+        ) AS newest
+        JOIN wanted ON newest.words @@ wanted.wanted
+        ORDER BY number DESC, rank DESC, newest.id DESC
+        LIMIT 5
+    ),
+    placed AS (
+        SELECT
+            best.id AS id,
+            best.words AS words,
+            row_number() OVER (ORDER BY best.number DESC, best.rank DESC, best.id DESC) AS place
+        FROM best
+    )
+SELECT
+    array_to_json(
+        array(
+            (
+                SELECT shown.row
+                FROM (
+                    SELECT
+                        (
+                            SELECT row_to_json(shaped) AS row_to_json_1
+                            FROM (
+                                SELECT
+                                    todos.id AS id,
+                                    todos.title AS title,
+                                    todos.description AS description,
+                                    (ARRAY['low','medium','high','urgent'])[
+                                        todos.priority
+                                    ] AS priority,
+                                    todos.list_id AS list_id,
+                                    todos.parent_id AS parent_id,
+                                    to_json(
+                                        array(
+                                            (
+                                                SELECT tags.name
+                                                FROM tags
+                                                WHERE
+                                                    tags.user_id = $1::BIGINT
+                                                    AND tags.id IN (
+                                                        SELECT todo_tags.tag_id
+                                                        FROM todo_tags
+                                                        WHERE
+                                                            todo_tags.user_id = $1::BIGINT
+                                                            AND todo_tags.todo_id = todos.id
+                                                    )
+                                                    AND tags.deleted_at IS NULL
+                                                ORDER BY tags.name_key
+                                            )
+                                        )
+                                    ) AS tags,
+                                    (
+                                        SELECT row_to_json(due) AS row_to_json_2
+                                        FROM (
+                                            SELECT
+                                                CAST(
+                                                    coalesce(
+                                                        CAST(
+                                                            todos.due_date AS TIMESTAMP WITHOUT TIME ZONE
+                                                        ),
+                                                        timezone(users.time_zone, todos.due_at)
+                                                    ) AS DATE
+                                                ) AS date,
+                                                CASE
+                                                    WHEN (todos.due_date IS NULL)
+                                                    THEN to_char(
+                                                        timezone(users.time_zone, todos.due_at),
+                                                        'HH24:MI'
+                                                    )
+                                                    WHEN (
+                                                        CAST(todos.due_time AS TEXT) LIKE '__:__:00'
+                                                    )
+                                                    THEN left(CAST(todos.due_time AS TEXT), 5)
+                                                    ELSE CAST(todos.due_time AS TEXT)
+                                                END AS time,
+                                                to_char(
+                                                    coalesce(
+                                                        CAST(
+                                                            todos.due_date AS TIMESTAMP WITHOUT TIME ZONE
+                                                        ),
+                                                        timezone(users.time_zone, todos.due_at)
+                                                    ),
+                                                    'FMDay'
+                                                ) AS weekday,
+                                                users.time_zone AS time_zone,
+                                                todos.due_at AS at,
+                                                CASE
+                                                    WHEN (todos.due_date IS NULL) THEN 'moment'
+                                                    WHEN (CAST(todos.due_time AS TEXT) IS NULL)
+                                                    THEN 'day'
+                                                    ELSE 'time'
+                                                END AS kind
+                                            FROM users
+                                            WHERE users.id = $1::BIGINT AND todos.due_at IS NOT NULL
+                                        ) AS due
+                                    ) AS due,
+                                    todos.repeat AS repeat,
+                                    todos.completed_at IS NOT NULL AS is_completed,
+                                    todos.completed_at AS completed_at,
+                                    todos.created_at AS created_at,
+                                    todos.updated_at AS updated_at,
+                                    todos.deleted_at AS deleted_at,
+                                    (
+                                        SELECT count(*) FILTER (
+                                            WHERE
+                                                child.completed_at IS NULL
+                                                AND child.deleted_at IS NULL
+                                        ) AS anon_1
+                                        FROM todos AS child
+                                        WHERE
+                                            child.user_id = $1::BIGINT
+                                            AND child.parent_id = todos.id
+                                    ) AS open_subtasks,
+                                    todos.version AS version
+                            ) AS shaped
+                        ) AS row,
+                        placed.place AS place
+                    FROM placed
+                    JOIN todos ON todos.user_id = $1::BIGINT AND todos.id = placed.id
+                    ORDER BY placed.place
+                ) AS shown
+                ORDER BY shown.place
+            )
+        )
+    ) AS rows,
+    array(
+        (
+            SELECT term.n
+            FROM term
+            WHERE (SELECT placed.words FROM placed WHERE placed.place = 1) @@ CAST(
+                term.term AS TSQUERY
+            )
+            ORDER BY term.n
+        )
+    ) AS had

@@ -1,0 +1,206 @@
+-- Make the statement that reads the todos with most words of a question, once for each shape of a filter.
+--
+-- Words that a language has in most sentences count for nothing where there are others.
+--
+-- Args:
+--     status: One of `Status`.
+--     conditions: Names of `CONDITIONS`.
+--
+-- Parameters of the statement: `text`, the question; and those of the conditions, as `queries.todos.page` tells them:
+-- `now`, `tags`, `priority`, `list_id`, `parent_id`, `ids`, and moments, from `due_after`, `created_after`,
+-- `updated_after`, `completed_after` until before `due_before`, `created_before`, `updated_before`,
+-- `completed_before`.
+--
+-- Its row: `rows`, a JSON array of at most 5 `TodoRead`, of the newest 2,000 todos that meet the conditions: those
+-- with the most words first, then the best match; `had`, the numbers of the words that the first has, from 1.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 text character varying
+--
+-- Columns:
+--   rows json
+--   had bigint[]
+
+WITH
+    term AS MATERIALIZED (
+        SELECT
+            terms.word AS word,
+            terms.term AS term,
+            terms.follows AS follows,
+            terms.is_common AS is_common,
+            terms.n AS n
+        FROM search_terms(
+            $2::VARCHAR,
+            (
+                SELECT language_of(users.locale) AS language_of_1
+                FROM users
+                WHERE users.id = $1::BIGINT
+            )
+        ) WITH ORDINALITY AS terms(word, term, follows, is_common, n)
+        ORDER BY terms.n
+        LIMIT 32
+    ),
+    telling AS MATERIALIZED (
+        SELECT term.n AS n, term.term AS term
+        FROM term
+        WHERE
+            NOT term.is_common
+            OR NOT (EXISTS (SELECT other.n FROM term AS other WHERE NOT other.is_common))
+    ),
+    wanted AS MATERIALIZED (
+        SELECT CAST(string_agg(telling.term, ' | ') AS TSQUERY) AS wanted FROM telling
+    ),
+    best AS MATERIALIZED (
+        SELECT
+            newest.id AS id,
+            newest.words AS words,
+            (
+                SELECT count(*) AS count_1
+                FROM telling
+                WHERE newest.words @@ CAST(telling.term AS TSQUERY)
+            ) AS number,
+            ts_rank('{0.3,0.8,0.4,1}'::real[], newest.words, wanted.wanted) AS rank
+        FROM (
+            SELECT todos.id AS id, todos.words AS words
+            FROM todos
+            WHERE
+                todos.user_id = $1::BIGINT
+                AND todos.deleted_at IS NULL
+                AND todos.completed_at IS NULL
+            ORDER BY todos.created_at DESC, todos.id DESC
+            LIMIT 2000
+        ) AS newest
+        JOIN wanted ON newest.words @@ wanted.wanted
+        ORDER BY number DESC, rank DESC, newest.id DESC
+        LIMIT 5
+    ),
+    placed AS (
+        SELECT
+            best.id AS id,
+            best.words AS words,
+            row_number() OVER (ORDER BY best.number DESC, best.rank DESC, best.id DESC) AS place
+        FROM best
+    )
+SELECT
+    array_to_json(
+        array(
+            (
+                SELECT shown.row
+                FROM (
+                    SELECT
+                        (
+                            SELECT row_to_json(shaped) AS row_to_json_1
+                            FROM (
+                                SELECT
+                                    todos.id AS id,
+                                    todos.title AS title,
+                                    todos.description AS description,
+                                    (ARRAY['low','medium','high','urgent'])[
+                                        todos.priority
+                                    ] AS priority,
+                                    todos.list_id AS list_id,
+                                    todos.parent_id AS parent_id,
+                                    to_json(
+                                        array(
+                                            (
+                                                SELECT tags.name
+                                                FROM tags
+                                                WHERE
+                                                    tags.user_id = $1::BIGINT
+                                                    AND tags.id IN (
+                                                        SELECT todo_tags.tag_id
+                                                        FROM todo_tags
+                                                        WHERE
+                                                            todo_tags.user_id = $1::BIGINT
+                                                            AND todo_tags.todo_id = todos.id
+                                                    )
+                                                    AND tags.deleted_at IS NULL
+                                                ORDER BY tags.name_key
+                                            )
+                                        )
+                                    ) AS tags,
+                                    (
+                                        SELECT row_to_json(due) AS row_to_json_2
+                                        FROM (
+                                            SELECT
+                                                CAST(
+                                                    coalesce(
+                                                        CAST(
+                                                            todos.due_date AS TIMESTAMP WITHOUT TIME ZONE
+                                                        ),
+                                                        timezone(users.time_zone, todos.due_at)
+                                                    ) AS DATE
+                                                ) AS date,
+                                                CASE
+                                                    WHEN (todos.due_date IS NULL)
+                                                    THEN to_char(
+                                                        timezone(users.time_zone, todos.due_at),
+                                                        'HH24:MI'
+                                                    )
+                                                    WHEN (
+                                                        CAST(todos.due_time AS TEXT) LIKE '__:__:00'
+                                                    )
+                                                    THEN left(CAST(todos.due_time AS TEXT), 5)
+                                                    ELSE CAST(todos.due_time AS TEXT)
+                                                END AS time,
+                                                to_char(
+                                                    coalesce(
+                                                        CAST(
+                                                            todos.due_date AS TIMESTAMP WITHOUT TIME ZONE
+                                                        ),
+                                                        timezone(users.time_zone, todos.due_at)
+                                                    ),
+                                                    'FMDay'
+                                                ) AS weekday,
+                                                users.time_zone AS time_zone,
+                                                todos.due_at AS at,
+                                                CASE
+                                                    WHEN (todos.due_date IS NULL) THEN 'moment'
+                                                    WHEN (CAST(todos.due_time AS TEXT) IS NULL)
+                                                    THEN 'day'
+                                                    ELSE 'time'
+                                                END AS kind
+                                            FROM users
+                                            WHERE users.id = $1::BIGINT AND todos.due_at IS NOT NULL
+                                        ) AS due
+                                    ) AS due,
+                                    todos.repeat AS repeat,
+                                    todos.completed_at IS NOT NULL AS is_completed,
+                                    todos.completed_at AS completed_at,
+                                    todos.created_at AS created_at,
+                                    todos.updated_at AS updated_at,
+                                    todos.deleted_at AS deleted_at,
+                                    (
+                                        SELECT count(*) FILTER (
+                                            WHERE
+                                                child.completed_at IS NULL
+                                                AND child.deleted_at IS NULL
+                                        ) AS anon_1
+                                        FROM todos AS child
+                                        WHERE
+                                            child.user_id = $1::BIGINT
+                                            AND child.parent_id = todos.id
+                                    ) AS open_subtasks,
+                                    todos.version AS version
+                            ) AS shaped
+                        ) AS row,
+                        placed.place AS place
+                    FROM placed
+                    JOIN todos ON todos.user_id = $1::BIGINT AND todos.id = placed.id
+                    ORDER BY placed.place
+                ) AS shown
+                ORDER BY shown.place
+            )
+        )
+    ) AS rows,
+    array(
+        (
+            SELECT term.n
+            FROM term
+            WHERE (SELECT placed.words FROM placed WHERE placed.place = 1) @@ CAST(
+                term.term AS TSQUERY
+            )
+            ORDER BY term.n
+        )
+    ) AS had
