@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-from typing import Final
+import gzip
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from http_edge.entity_tags import matches
-
-_TAG_BYTES: Final = 8
+from http_edge.entity_tags import matches, of_bytes
+from http_edge.negotiation import takes_gzip
 
 
 class Document:
@@ -24,13 +22,17 @@ class Document:
             media_type: Their media type.
             headers: More headers.
         """
-        tag = f'"{blake2b(body, digest_size=_TAG_BYTES).hexdigest()}"'
+        tag = of_bytes(body)
         self._body = body
+        self._compressed = gzip.compress(body, mtime=0)
         self._media_type = media_type
-        self._headers = {"ETag": tag} | (headers or {})
+        self._headers = {"ETag": tag, "Vary": "Accept-Encoding"} | (headers or {})
 
     async def answer(self, request: Request) -> Response:
         """Return the document, or 304 if the client has it already."""
         if matches(", ".join(request.headers.getlist("if-none-match")), self._headers["ETag"]):
             return Response(status_code=304, headers=self._headers)
-        return Response(self._body, headers=self._headers, media_type=self._media_type)
+        if not takes_gzip(request.scope):
+            return Response(self._body, headers=self._headers, media_type=self._media_type)
+        headers = self._headers | {"Content-Encoding": "gzip"}
+        return Response(self._compressed, headers=headers, media_type=self._media_type)

@@ -118,12 +118,15 @@ def refuse(error: TodoError | HTTPException, scope: Scope, routes: Sequence[Base
         error: The refusal.
         scope: The request's.
         routes: All that there are: a 405 names every method of the address, whichever route has it (RFC 9110 §10.2.1).
+            So does the answer to OPTIONS, which is no refusal (§9.3.7).
     """
     response = response_to(error)
     if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         here = [route for route in routes if route.matches(scope)[0] is not Match.NONE]
         methods = {method for route in here for method in getattr(route, "methods", None) or ()}
-        response.headers["Allow"] = ", ".join(sorted(methods))
+        if scope["method"] == "OPTIONS":
+            response = Response(status_code=HTTPStatus.NO_CONTENT)
+        response.headers["Allow"] = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
     return response
 
 

@@ -25,7 +25,9 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from http_edge import heads, problems
+from http_edge.origins import Origins, readable_by
 from http_edge.places import Places, descriptors
+from http_edge.repeated import only
 
 Phase = Literal["between", "head", "body"]
 """Which part of a request comes next: none has begun, its head, or its body with the trailers."""
@@ -56,6 +58,8 @@ class LimitedProtocol(HttpToolsProtocol):
     reader_seconds = READER_SECONDS
     places: ClassVar[Places] = Places(descriptors())
     """Those of the process: its descriptors are shared by every connection."""
+    origins: ClassVar[Origins] = Origins()
+    """Origins whose pages may read what is refused here."""
 
     _place: str | None = None
     """What was taken of `places`; None where nothing was left."""
@@ -298,8 +302,12 @@ class LimitedProtocol(HttpToolsProtocol):
     def _send(self, problem: dict[str, Any]) -> None:
         """Write an answer with a problem (RFC 9457), past uvicorn."""
         body = problems.as_json(problem)
-        line = f"HTTP/1.1 {problem['status']} {problem['title']}\r\ncontent-type: {problems.MEDIA_TYPE}\r\n"
-        self.transport.write(f"{line}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
+        headers = {"content-type": problems.MEDIA_TYPE, "content-length": str(len(body)), "connection": "close"}
+        origin = (only(self.headers or [], b"origin") or b"").decode("latin1")
+        if origin in self.origins:
+            headers |= readable_by(origin)
+        lines = [f"HTTP/1.1 {problem['status']} {problem['title']}", *(f"{name}: {headers[name]}" for name in headers)]
+        self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
 
 
 def _leave_nothing(transport: asyncio.Transport) -> None:

@@ -12,7 +12,6 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from http_edge import problems
 from http_edge.exchange import Exchange
 from http_edge.repeated import only
 from todo_core.settings import Settings
@@ -78,19 +77,19 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                message["headers"] = self._dressed(message["headers"], scope["path"], exchange)
+                message["headers"] = self._dressed(message["headers"], path_below(scope), exchange)
                 message["headers"].append((HEADER, request_id))
+            elif is_head:
+                message = {**message, "body": b""}
             await send(message)
 
         routed = _with_version(scope)
+        is_head = scope["method"] == "HEAD"
+        if is_head:  # as GET, without the body (RFC 9110 §9.3.2)
+            routed = {**routed, "method": "GET"}
         began = time.perf_counter()
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())  # a request has a context of its own
-        try:
-            await self._app(routed, receive, tagged)
-        except Exception as error:
-            if status:  # too late for another answer: the server closes the connection
-                raise
-            await problems.crash(error)(scope, receive, tagged)
+        await self._app(routed, receive, tagged)
         seconds = time.perf_counter() - began
         if self._debug or status >= 500 or seconds > SLOW_SECONDS:
             log = _log.warning if status >= 500 or seconds > SLOW_SECONDS else _log.debug
@@ -113,8 +112,15 @@ def _with_version(scope: Scope) -> Scope:
 
     `raw_path` stays what was received, as ASGI has it.
     """
-    path, root = scope["path"], scope.get("root_path", "")
-    unversioned = f"{root if path.startswith(root) else ''}/api/"
-    if not path.startswith(unversioned) or path.startswith("v1/", len(unversioned)):
+    path = path_below(scope)
+    if not path.startswith("/api/") or path.startswith("/api/v1/"):
         return scope
-    return {**scope, "path": f"{unversioned}v1/{path[len(unversioned) :]}"}
+    root = scope["path"].removesuffix(path)
+    return {**scope, "path": f"{root}/api/v1/{path.removeprefix('/api/')}"}
+
+
+def path_below(scope: Scope) -> str:
+    """Return the path of a request below the prefix under which we are served (`root_path`), if there is one."""
+    path: str = scope["path"]
+    root = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path

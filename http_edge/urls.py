@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, create_model, field_validator
 from starlette.datastructures import QueryParams
 
+from todo_core.errors import FieldError
+
 Model = TypeVar("Model", bound=BaseModel)
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
@@ -52,10 +54,37 @@ def from_text(model: type[Model]) -> type[Model]:
 def values(given: QueryParams, model: type[BaseModel]) -> dict[str, Any]:
     """Return what a query string gives for each name: a list where the model takes one, else the last value.
 
-    Names that the model does not know are there too: it refuses them by name.
+    Names that the model does not know are there too: it refuses them by name. What `unclear` refuses is not.
     """
     lists = _lists(model)
-    return {name: given.getlist(name) if name in lists else given[name] for name in given}
+    return {
+        name: given.getlist(name) if name in lists else given[name]
+        for name in given
+        if _without_brackets(name, model) is None
+    }
+
+
+def unclear(given: QueryParams, model: type[BaseModel]) -> list[FieldError]:
+    """Return what is wrong with names of a query string that servers read differently.
+
+    That is one that is there twice and takes one value, and one in brackets (`priority[]=low`, as PHP and Rails have
+    it), where the model knows it without.
+    """
+    refused = []
+    for name in given:
+        known = _without_brackets(name, model)
+        if known is not None:
+            again = ", once for each value" if known in _lists(model) else ""
+            refused.append(FieldError(known, f"must be sent without brackets{again}"))
+        elif name in model.model_fields and name not in _lists(model) and len(given.getlist(name)) > 1:
+            refused.append(FieldError(name, "must not be sent more than once"))
+    return refused
+
+
+def _without_brackets(name: str, model: type[BaseModel]) -> str | None:
+    """Return the name of a field that stands before brackets, if there is such a field and there are brackets."""
+    known, bracket, _ = name.partition("[")
+    return known if bracket and known in model.model_fields else None
 
 
 @cache

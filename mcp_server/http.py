@@ -16,6 +16,7 @@ from http_edge import problems
 from http_edge.bodies import read_body
 from http_edge.credentials import authenticate
 from http_edge.exchange import Exchange
+from http_edge.origins import Origins
 from mcp_server.sdk import Transport, rpc_error
 from mcp_server.server import TodoServer
 from todo_core.boundary.operation import Caller
@@ -38,7 +39,7 @@ class McpEndpoint:
         server: TodoServer,
         *,
         allowed_hosts: list[str],
-        allowed_origins: list[str],
+        origins: Origins,
         metadata_url: str | None,
     ) -> None:
         """Serve `server`.
@@ -46,12 +47,12 @@ class McpEndpoint:
         Args:
             server: The tools.
             allowed_hosts: Exact Host values; a pattern would match by prefix.
-            allowed_origins: Exact Origin values.
+            origins: Those whose pages may call.
             metadata_url: Where OAuth clients learn how to get a token, if they can (RFC 9728).
         """
-        self._transport = Transport(server, PATH, allowed_hosts, allowed_origins)
+        self._transport = Transport(server, PATH, allowed_hosts)
         self._metadata_url = metadata_url
-        self._origins = frozenset(allowed_origins)
+        self._origins = origins
 
     def run(self) -> AbstractAsyncContextManager[None]:
         """Return what must be entered before the first request and left after the last."""
@@ -88,7 +89,7 @@ class McpEndpoint:
     def _require_origin(self, origin: str | None) -> None:
         """Refuse a page of another origin, such as one that rebinds its name.
 
-        The SDK checks the same, and would write what the caller sent to the log.
+        The SDK is not asked: it takes exact names alone, and writes what the caller sent to the log.
 
         Raises:
             HTTPException: Pages of this origin may not call (403).

@@ -157,14 +157,13 @@ def _explain(error: Exception) -> ErrorData:
 class Transport:
     """The SDK's Streamable HTTP without sessions, for requests whose body is here and whose caller is known."""
 
-    def __init__(self, server: Server[Any], path: str, hosts: list[str], origins: list[str]) -> None:
+    def __init__(self, server: Server[Any], path: str, hosts: list[str]) -> None:
         """Serve `server` at `path`.
 
         Args:
             server: The server.
             path: The address.
             hosts: Exact Host values; a pattern would match by prefix.
-            origins: Exact Origin values.
         """
         self._server = server
         self._app: ASGIApp = server.streamable_http_app(
@@ -172,7 +171,7 @@ class Transport:
             json_response=True,
             stateless_http=True,
             max_request_body_size=MAX_BODY_BYTES,
-            transport_security=TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins),
+            transport_security=TransportSecuritySettings(allowed_hosts=hosts),
         )
 
     def run(self) -> AbstractAsyncContextManager[None]:
@@ -185,14 +184,17 @@ class Transport:
         """Let the SDK answer a request.
 
         Args:
-            scope: The request.
+            scope: The request, whose origin is known: the SDK takes none.
             body: All of it. Read by the SDK, a client that goes in the middle would be logged as a crash
                 (https://github.com/modelcontextprotocol/python-sdk/issues/3469).
             receive: What comes after the body.
             send: Takes the answer.
             refusal: Returns what answers instead, once the request was handled.
         """
-        await self._app(scope, _replay(body, receive), _Answer(scope, body, receive, send, refusal).send)
+        headers = [(name, value) for name, value in scope["headers"] if name != b"origin"]
+        await self._app(
+            {**scope, "headers": headers}, _replay(body, receive), _Answer(scope, body, receive, send, refusal).send
+        )
 
 
 def rpc_error(message: str, status: int, headers: dict[str, str] | None = None, **more: Any) -> Response:

@@ -11,7 +11,9 @@ from fastapi.openapi.utils import get_openapi
 
 from rest_api import documents, health, refusals
 from rest_api.refusals import Problem
+from rest_api.responses import JSON
 from rest_api.routes import accounts, analytics, changes, lists, overview, search, tags, todos, tokens, users
+from rest_api.running import MERGE_PATCH
 from todo_core import __version__
 from todo_core.models.fields import MAX_ID
 
@@ -35,6 +37,9 @@ class RestApi(FastAPI):
             schemas |= problem.pop("$defs", {}) | {"Problem": problem}
             schemas.pop("HTTPValidationError", None)
             schemas.pop("ValidationError", None)
+            for path in schema["paths"].values():
+                content = path.get("patch", {}).get("requestBody", {}).get("content", {})
+                content |= {MERGE_PATCH: content[JSON]} if content else {}
             self.openapi_schema = _whole_numbers(schema)
         return self.openapi_schema
 

@@ -9,6 +9,7 @@ from fastapi.security import HTTPBearer
 from pydantic import StringConstraints
 
 from http_edge.credentials import authenticate
+from rest_api.conditions import IfNoneMatch
 from todo_core.boundary.operation import Caller
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="A JWT, or an API token (`todo_…`).")
@@ -20,12 +21,21 @@ async def current_caller(request: Request, _: Annotated[object, Security(_bearer
     return await authenticate(request, request.app.state.core, "rest")
 
 
-Me = Annotated[Caller, Depends(current_caller)]
+Anybody = Annotated[Caller, Depends(current_caller)]
+"""The caller of a request."""
+
+
+async def reading_caller(me: Anybody, if_none_match: IfNoneMatch = None) -> Caller:  # noqa: ARG001  # see `running`
+    """Return the caller of a request that reads, who may have the answer already."""
+    return me
+
+
+Me = Annotated[Caller, Depends(reading_caller)]
 """The caller of a request that reads."""
 
 
 async def caller_once(
-    me: Me,
+    me: Anybody,
     idempotency_key: Annotated[
         Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] | None,
         Header(description="Repeat a request with the same key and it happens once; kept for 24 hours."),

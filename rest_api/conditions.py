@@ -8,6 +8,8 @@ from typing import Annotated
 from fastapi import Header
 from pydantic import StringConstraints
 
+from http_edge.entity_tags import as_given_out
+
 IfMatch = Annotated[
     Annotated[str, StringConstraints(max_length=200)] | None,
     Header(description="The `ETag` you saw: change it only if it is still that version (RFC 9110 §13.1.1)."),
@@ -16,15 +18,16 @@ IfNoneMatch = Annotated[
     Annotated[str, StringConstraints(max_length=200)] | None,
     Header(description="The `ETag` you have: 304 if it is still that version (RFC 9110 §13.1.2)."),
 ]
-_ENTITY_TAG = re.compile(r'"([1-9][0-9]{0,8})(?:\.[0-9a-f]{8})?"', re.ASCII)
+_VERSION = re.compile(r'"([1-9][0-9]{0,8})(?:\.[0-9a-f]{8})?"', re.ASCII)
 
 
 def versions(if_match: str | None) -> list[int] | None:
-    """Return the versions that the header accepts; an entity tag that is not ours, or a weak one, matches nothing.
+    """Return the versions that the header accepts; an entity tag that is not ours matches nothing.
 
-    What follows the version in an entity tag is for caches.
+    What follows the version in an entity tag is for caches, as is what a proxy makes of it on the way: the version is
+    what we compare, so a weak one will do (RFC 9110 §13.1.1 has it compared strongly, where it is all there is).
     """
     if if_match is None or if_match.strip() == "*":
         return None
-    found = [_ENTITY_TAG.fullmatch(tag.strip()) for tag in if_match.split(",")]
+    found = [_VERSION.fullmatch(as_given_out(tag)) for tag in if_match.split(",")]
     return [int(tag[1]) for tag in found if tag]

@@ -10,7 +10,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from http_edge import problems
-from http_edge.entity_tags import matches
+from http_edge.entity_tags import of_bytes
 from rest_api.refusals import Problem
 from todo_core.boundary.results import Changed, Feed, Near, Page
 from todo_core.errors import TodoError
@@ -69,6 +69,17 @@ class UndoneRead(ChangedRead[Shape], Generic[Shape]):
     ]
 
 
+class Paged(Response):
+    """A page."""
+
+    following: dict[str, str]
+    """Parameters that lead to the next page, in the place of those that led here; empty on the last one."""
+
+    def __init__(self, body: dict[str, Any], following: dict[str, str]) -> None:
+        super().__init__(orjson.dumps(body), media_type=JSON)
+        self.following = following
+
+
 def page(found: Page[Any], *, near: bool = False) -> Response:
     """Return a page of rows (`PageRead`).
 
@@ -84,18 +95,23 @@ def page(found: Page[Any], *, near: bool = False) -> Response:
     }
     if near:
         body["near"] = None if found.near is None else _near(found.near)
-    return Response(orjson.dumps(body), media_type=JSON)
+    return Paged(body, {} if found.next_cursor is None else {"cursor": found.next_cursor})
 
 
-def feed(found: Feed[Any]) -> Response:
-    """Return a page of a record that only grows (`FeedRead`)."""
+def feed(found: Feed[Any], *, goes_on: bool) -> Response:
+    """Return a page of a record that only grows (`FeedRead`).
+
+    Args:
+        found: The page.
+        goes_on: Whether the next page follows this one, because both go the way of `since`.
+    """
     body = {
         "items": orjson.Fragment(found.json),
         "page_size": found.page_size,
         "has_more": found.has_more,
         "next_cursor": found.next_cursor,
     }
-    return Response(orjson.dumps(body), media_type=JSON)
+    return Paged(body, {"since": found.next_cursor} if goes_on and found.has_more and found.next_cursor else {})
 
 
 def _near(near: Near) -> dict[str, Any]:
@@ -119,12 +135,21 @@ def row_id(row: str) -> int:
     return found
 
 
-def row(found: str, if_none_match: str | None = None) -> Response:
-    """Return one row with its entity tag, or 304 if the client has it already."""
-    headers = {"ETag": etag(found)}
-    if if_none_match is not None and matches(if_none_match, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    return Response(found, headers=headers, media_type=JSON)
+def row(found: str) -> Response:
+    """Return one row with its entity tag."""
+    return Response(found, headers={"ETag": etag(found)}, media_type=JSON)
+
+
+def as_of(found: str, moment: str) -> Response:
+    """Return what tells its own moment, with an entity tag that leaves this out: it is weak (RFC 9110 §8.8.1).
+
+    Args:
+        found: The JSON text of an object.
+        moment: The member with the moment.
+    """
+    rest = orjson.loads(found)
+    del rest[moment]
+    return Response(found, headers={"ETag": f"W/{of_bytes(orjson.dumps(rest))}"}, media_type=JSON)
 
 
 def written(

@@ -17,6 +17,7 @@ from copy import copy
 from dataclasses import replace
 from functools import cache
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from fastapi._compat import ModelField
@@ -31,17 +32,21 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from http_edge.bodies import read_body
+from http_edge.entity_tags import matches, of_bytes
 from http_edge.exchange import Exchange
 from http_edge.negotiation import require_acceptable
 from http_edge.problems import response_to
-from http_edge.urls import from_text, values
+from http_edge.urls import from_text, unclear, values
 from todo_core.errors import FieldError, InvalidInput, TodoError
-from todo_core.text import strict_json
+from todo_core.text import RepeatedNameError, strict_json
 from todo_core.validation import field_errors, known_fields, path_of, refuse_crowd
 
 _MISSING: Final = object()
 _JSON: Final = "application/json"
-_JSON_TYPE: Final = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;|$)", re.ASCII | re.IGNORECASE)
+MERGE_PATCH: Final = "application/merge-patch+json"
+"""The media type of what a PATCH takes (RFC 7396); it is JSON, too."""
+_JSON_TYPE: Final = re.compile(r"application/(merge-patch\+)?json\s*(?:;|$)", re.ASCII | re.IGNORECASE)
+_CONDITIONS: Final = frozenset({b"if-match", b"if-none-match"})
 
 
 class _Member(StringConvertor):
@@ -68,6 +73,8 @@ class DirectRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
         super().__init__(path, endpoint, **kwargs)
         self._call = _Call(self.dependant)
+        self._foreign = _CONDITIONS - {name.encode() for name in self._call.headers()}
+        """Conditions that the route would not look at (RFC 9110 §13.1: a request whose condition fails is not done)."""
         pictures = self.responses.get(self.status_code or 200, {}).get("content", {})
         self._media_types = (_JSON, *pictures) if self.response_model is not None else ()
         self.app = self._serve
@@ -76,6 +83,7 @@ class DirectRoute(APIRoute):
         request = Request(scope, receive, send)
         try:
             arguments = await self._call.gather(request)  # who calls, before anything of a stranger's is read
+            self._refuse_conditions(scope)
             accept = [value for name, value in scope["headers"] if name == b"accept"]
             if self._media_types:
                 require_acceptable(accept, self._media_types)
@@ -86,12 +94,46 @@ class DirectRoute(APIRoute):
             response: Response = await self._call(request, body, arguments)
             if len(self._media_types) > 1:
                 require_acceptable(accept, [str(response.media_type)])
+            response = self._finished(response, request)
         except (TodoError, HTTPException) as error:
             response = response_to(await Exchange.of(scope).counted(error))
         except ClientDisconnect as gone:  # before its body was here: nobody waits for an answer
             await Exchange.of(scope).counted(gone)
             return
         await response(scope, receive, send)
+
+    def _refuse_conditions(self, scope: Scope) -> None:
+        """Refuse a request under a condition that would not be looked at.
+
+        Raises:
+            InvalidInput: It names the header.
+        """
+        found = self._foreign.intersection(name for name, _ in scope["headers"])
+        if found:
+            raise InvalidInput(errors=[FieldError(name.decode(), "is not taken here") for name in sorted(found)])
+
+    def _finished(self, response: Response, request: Request) -> Response:
+        """Return an answer with what it owes to the address and the conditions of its request."""
+        headers = response.headers
+        if (location := headers.get("location")) is not None:
+            headers["Location"] = f"{request.scope.get('root_path', '')}{location}"
+        if request.method != "GET":
+            return response
+        if len(self._media_types) > 1:
+            headers["Vary"] = "Accept"
+        if following := getattr(response, "following", None):
+            rest = [pair for pair in request.query_params.multi_items() if pair[0] not in (*following, "offset")]
+            headers["Link"] = f'<?{urlencode([*rest, *following.items()])}>; rel="next"'
+        tag = headers.get("etag")
+        if tag is None:
+            tag = headers["ETag"] = of_bytes(bytes(response.body))
+        if matches(", ".join(request.headers.getlist("if-none-match")), tag):
+            return Response(status_code=304, headers={name: headers[name] for name in _KEPT if name in headers})
+        return response
+
+
+_KEPT: Final = ("etag", "vary", "link")
+"""Headers that an answer has of which the client has the body already (RFC 9110 §15.4.5)."""
 
 
 class _Call:
@@ -125,6 +167,11 @@ class _Call:
             if not isinstance(inner.call, HTTPBearer)
         ]
 
+    def headers(self) -> set[str]:
+        """Return the names of the headers that it or what it depends on takes."""
+        own = {field.alias for field, where in self._fields if where == "header"}
+        return own.union(*(call.headers() for _, call in self._inner))
+
     async def gather(self, request: Request) -> dict[str, Any]:
         """Return what its dependencies give, by name. None of them has a body."""
         return {name: await call(request, _MISSING, await call.gather(request)) for name, call in self._inner}
@@ -145,6 +192,8 @@ class _Call:
         refused: list[FieldError] = []
         for field, where in self._fields:
             value = _given(field, where, request, body)
+            if where == "query":
+                refused += unclear(request.query_params, _model(field))
             if value is _MISSING:
                 arguments[field.name] = field.default
                 if field.field_info.is_required():
@@ -207,9 +256,13 @@ async def _json_body(request: Request) -> object:
     body = await read_body(request)
     if not body:
         return _MISSING
-    if not _JSON_TYPE.match(request.headers.get("content-type", "")):
-        raise HTTPException(415)
+    kind = _JSON_TYPE.match(request.headers.get("content-type", ""))
+    is_patch = request.method == "PATCH"
+    if kind is None or (kind[1] and not is_patch):
+        raise HTTPException(415, headers={"Accept-Patch": f"{MERGE_PATCH}, {_JSON}"} if is_patch else None)
     try:
         return strict_json(body)
+    except RepeatedNameError as error:
+        raise InvalidInput(errors=[FieldError(path_of([error.name]), "is there twice; send it once")]) from None
     except ValueError:
         raise HTTPException(400) from None

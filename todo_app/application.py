@@ -14,14 +14,16 @@ import anyio
 import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute, Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from http_edge import problems
-from http_edge.origins import let_in
+from http_edge.negotiation import takes_gzip
+from http_edge.origins import Origins, let_in
 from http_edge.repeated import only
-from http_edge.requests import RequestContext
+from http_edge.requests import RequestContext, path_below
 from http_edge.strangers import Strangers
 from mcp_server import metadata
 from mcp_server.http import PATH as MCP_PATH
@@ -41,6 +43,10 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _OPEN: Final = "/.well-known/"
 """What is here answers pages of any origin, by headers of its own (`mcp_server.metadata`)."""
+_COMPRESSED: Final = 1024
+"""Bytes from which on an answer is compressed."""
+_LEVEL: Final = 5
+"""How hard zlib tries: 9 takes up to thrice the time of 5 and saves next to nothing more (decision 34)."""
 _log = structlog.get_logger()
 
 
@@ -100,10 +106,11 @@ def _public_host(settings: Settings) -> list[str]:
 class Application:
     """The whole service as one ASGI application, which puts its layers in order.
 
-    A request passes proxy headers, if a proxy is trusted; the request's context; CORS, if pages of other origins may
-    call; the check of its Host; and then the route of its address. MCP and the routes of the REST API are called
-    directly. FastAPI serves everything else: its documents, health, and unknown addresses. Its own layers serve what no
-    route of ours uses (generator dependencies, uploads), and cost a tenth of a look-up.
+    A request passes proxy headers, if a proxy is trusted; the request's context; compression, if the client takes it;
+    CORS, if pages of other origins may call; the check of its Host; and then the route of its address. MCP and the
+    routes of the REST API are called directly. FastAPI serves everything else: its documents, health, and unknown
+    addresses. Its own layers serve what no route of ours uses (generator dependencies, uploads), and cost a tenth of a
+    look-up.
 
     MCP and the routes look at the caller's token first. What looks at none counts for the address that it comes from,
     except what whoever watches the service asks for.
@@ -130,8 +137,10 @@ class Application:
         direct = [*mcp, *(route for route in api.routes if isinstance(route, DirectRoute))]
         self.routes: Final = [*direct, *(route for route in api.routes if not isinstance(route, DirectRoute))]
         self._router = Router(direct, redirect_slashes=False, default=self._serve_anybody)
-        self._for_pages = let_in(settings.cors_origins, self._route) if settings.cors_origins else self._route
-        self._layers: ASGIApp = RequestContext(self._let_in, settings)
+        origins = Origins(settings.cors_origins)
+        self._for_pages = let_in(origins, self._route) if origins else self._route
+        self._compressing = GZipMiddleware(self._let_in, minimum_size=_COMPRESSED, compresslevel=_LEVEL)
+        self._layers: ASGIApp = RequestContext(self._encode, settings)
         if settings.trusted_proxies:
             proxies = [str(network) for network in parse_networks(settings.trusted_proxies)]
             self._layers = ProxyHeadersMiddleware(self._layers, proxies)  # type: ignore[arg-type, assignment]
@@ -152,21 +161,35 @@ class Application:
         else:
             await self._layers(scope, receive, send)
 
+    async def _encode(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Compress what is large, for a client that takes it (RFC 9110 §12.5.3)."""
+        app = self._compressing if takes_gzip(scope) else self._let_in
+        await app(scope, receive, send)
+
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The layer for pages answers a preflight by itself: it must not for a host that is not ours.
-        is_for_pages = self._is_our_host(scope) and not scope["path"].startswith(_OPEN)
+        is_for_pages = self._is_our_host(scope) and not path_below(scope).startswith(_OPEN)
         app = self._for_pages if is_for_pages else self._route
         await app(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self.api
-        if scope["path"] in health.PATHS:
-            await self.api(scope, receive, send)
-            return
+        serve = self.api if path_below(scope) in health.PATHS else self._serve
+        began = False
+
+        async def watched(message: Message) -> None:
+            nonlocal began
+            began = True
+            await send(message)
+
         try:
-            await self._serve(scope, receive, send)
+            await serve(scope, receive, watched)
         except (TodoError, HTTPException) as error:
             await problems.refuse(error, scope, self.routes)(scope, receive, send)
+        except Exception as error:  # here, for a page to be told, too
+            if began:
+                raise
+            await problems.crash(error)(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request at an address that is not health's.
@@ -230,7 +253,7 @@ def build(
     endpoint = McpEndpoint(
         TodoServer(__version__),
         allowed_hosts=hosts,
-        allowed_origins=[*origins, *settings.cors_origins],
+        origins=Origins([*origins, *settings.cors_origins]),
         metadata_url=metadata.metadata_url(settings.public_url) if settings.public_url and servers else None,
     )
 

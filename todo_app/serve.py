@@ -13,6 +13,7 @@ from typing import Final
 
 import uvicorn
 
+from http_edge.origins import Origins
 from http_edge.places import Places, descriptors
 from http_edge.protocol import LimitedProtocol
 from todo_app import logs
@@ -56,6 +57,7 @@ def run(settings: Settings, database_url: str, address: Address, only: Only | No
         server_header=False,
         proxy_headers=False,  # the application reads them, from trusted proxies only
         http=LimitedProtocol,
+        root_path=settings.root_path or "",
         backlog=LimitedProtocol.places.backlog,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
@@ -67,6 +69,7 @@ def application() -> Application:
     assert settings.database_url is not None  # `run` set it
     logs.configure(settings.log_level)
     LimitedProtocol.places = Places(descriptors(), parse_networks(settings.trusted_proxies))
+    LimitedProtocol.origins = Origins(settings.cors_origins)
     host, port = json.loads(os.environ[_ADDRESS])
     only: Only | None = {"rest": "rest", "mcp": "mcp"}.get(os.environ[_ONLY])  # type: ignore[assignment]
     built = build(settings, settings.database_url.get_secret_value(), Address(host, port), only)

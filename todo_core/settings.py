@@ -7,6 +7,7 @@ There is no global instance: whoever starts a process makes a `Settings` and pas
 from __future__ import annotations
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -38,6 +39,11 @@ from todo_core.identity.issuers import (
 from todo_core.notations import LARGEST_COST, known_time_zone, parse_limit, parse_networks
 from todo_core.text import strict_json
 
+_ORIGIN: Final = re.compile(
+    r"(?!(?:about|blob|data|file|ftp|javascript|wss?):)[a-z][a-z0-9+.-]*://[^\s/?#@*,]+|https?://\*\.[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?",
+    re.ASCII,
+)
+"""Origins as browsers and hybrid apps send them (RFC 6454 §6.2). A wildcard is one label, below two at least."""
 ENV_FILE: Final = "TODO_ENV_FILE"
 """Environment variable that names a file of more settings; the option `--env-file` sets it."""
 
@@ -177,7 +183,14 @@ class Settings(BaseSettings):
         default=(),
         description="Comma-separated addresses or networks of proxies whose X-Forwarded-For and -Proto are believed.",
     )
-    cors_origins: List = Field(default=(), description="Comma-separated origins that browsers may call the API from.")
+    cors_origins: List = Field(
+        default=(),
+        description="Comma-separated origins that browsers may call the API from, such as `https://app.example.com`,"
+        " `capacitor://localhost`, or `https://*.preview.example.com` for each one below that host.",
+    )
+    root_path: str | None = Field(
+        default=None, description="The path below which a proxy serves this server, and which it takes away: `/todos`."
+    )
     allowed_hosts: List = Field(
         default=(),
         description="Comma-separated `host:port` values accepted in the Host header besides the address served on.",
@@ -218,11 +231,17 @@ class Settings(BaseSettings):
     @field_validator("cors_origins")
     @classmethod
     def _exact_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            parts = urlsplit(origin)
-            is_exact = f"{parts.scheme}://{parts.netloc}" == origin and "*" not in origin
-            if parts.scheme not in ("http", "https") or not parts.netloc or not is_exact:
-                raise ValueError("takes origins such as https://app.example.com, without a path or a wildcard")
+        if not all(map(_ORIGIN.fullmatch, value)):
+            raise ValueError(
+                "takes origins such as https://app.example.com, without a path; one `*.` may begin the host"
+            )
+        return value
+
+    @field_validator("root_path")
+    @classmethod
+    def _path(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", value):
+            raise ValueError("must be a path such as /todos, without a slash at its end")
         return value
 
     @field_validator("database_url")

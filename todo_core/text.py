@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -225,11 +226,21 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
+class RepeatedNameError(ValueError):
+    """An object has a name twice, and parsers differ in which one counts (RFC 8259, section 4)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("names something twice")
+        self.name = name
+        """As it was sent."""
+
+
 def strict_json(raw: bytes) -> Any:
     """Parse JSON (RFC 8259); refuse what two parsers may read differently.
 
     Raises:
-        ValueError: It is not JSON, has NaN or Infinity, an object with one name twice, or nests too deep.
+        RepeatedNameError: An object has one name twice.
+        ValueError: It is not JSON, has NaN or Infinity, or nests too deep.
     """
     try:
         return json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
@@ -240,7 +251,8 @@ def strict_json(raw: bytes) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("names something twice")
+        counts = Counter(name for name, _ in pairs)
+        raise RepeatedNameError(next(name for name, count in counts.items() if count > 1))
     return members
 
 

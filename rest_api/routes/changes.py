@@ -26,7 +26,7 @@ PathId = Annotated[ChangeId, BeforeValidator(digits)]
 
 @routes.expose(changes.list_, "GET", "", shape=FeedRead[ChangeRead], summary="List changes")
 async def list_changes(me: Me, query: Annotated[ChangeFilter, Query()]) -> Response:
-    return responses.feed(await me.perform(changes.list_, query))
+    return responses.feed(await me.perform(changes.list_, query), goes_on=query.since is not None)
 
 
 @routes.expose(changes.get, "GET", "/{change_id}", shape=ChangeRead, summary="Read a change")

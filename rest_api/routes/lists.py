@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 from http_edge.urls import digits
 from rest_api import responses
 from rest_api.caller import Me, MeOnce
-from rest_api.conditions import IfMatch, IfNoneMatch, versions
+from rest_api.conditions import IfMatch, versions
 from rest_api.declaring import Routes
 from rest_api.responses import PageRead
 from todo_core.boundary.batches import condition
@@ -33,9 +33,9 @@ async def list_lists(me: Me, query: Annotated[ListQuery, Query()]) -> Response:
     return responses.page(await me.perform(lists.list_, query))
 
 
-@routes.expose(lists.get, "GET", "/{list_id}", shape=ListRead, summary="Read a list", also=(304,))
-async def get_list(me: Me, list_id: PathId, if_none_match: IfNoneMatch = None) -> Response:
-    return responses.row((await me.perform(lists.get, list_id)).json, if_none_match)
+@routes.expose(lists.get, "GET", "/{list_id}", shape=ListRead, summary="Read a list")
+async def get_list(me: Me, list_id: PathId) -> Response:
+    return responses.row((await me.perform(lists.get, list_id)).json)
 
 
 @routes.expose(lists.update, "PATCH", "/{list_id}", shape=ListRead, summary="Change a list")
@@ -50,7 +50,9 @@ async def update_list(
 
 
 @routes.expose(lists.delete, "DELETE", "/{list_id}", shape=None, status=204, summary="Delete a list")
-async def delete_list(me: MeOnce, list_id: PathId, removal: Annotated[ListRemoval, Query()]) -> Response:
-    deleted = await me.perform(lists.delete, [list_id], removal)
+async def delete_list(
+    me: MeOnce, list_id: PathId, removal: Annotated[ListRemoval, Query()], if_match: IfMatch = None
+) -> Response:
+    deleted = await me.perform(lists.delete, [list_id], removal, **condition(versions(if_match)))
     deleted.one()
     return Response(status_code=204, headers=responses.change_headers(deleted))

@@ -15,4 +15,4 @@ routes = Routes("/overview", "overview")
 
 @routes.expose(overview.get, "GET", "", shape=Overview, summary="Now, today, and how many todos wait")
 async def get_overview(me: Me) -> Response:
-    return Response((await me.perform(overview.get)).json, media_type=responses.JSON)
+    return responses.as_of((await me.perform(overview.get)).json, "now")

@@ -10,6 +10,7 @@ from pydantic import Field
 from rest_api import responses
 from rest_api.caller import Me
 from rest_api.declaring import Routes
+from rest_api.filters import require_single_tags
 from rest_api.responses import PageRead
 from todo_core.models.fields import Offset
 from todo_core.models.search import Near
@@ -34,4 +35,5 @@ class SearchRead(PageRead[TodoRead]):
 
 @routes.expose(search.find, "GET", "", shape=SearchRead, summary="Search todos")
 async def search_todos(me: Me, query: Annotated[SearchListing, Query()]) -> Response:
+    await require_single_tags(me, query.tags or ())
     return responses.page(await me.perform(search.find, query, query.offset), near=True)

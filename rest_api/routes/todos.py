@@ -10,8 +10,9 @@ from pydantic import BeforeValidator, Field
 from http_edge.urls import digits
 from rest_api import responses
 from rest_api.caller import Me, MeOnce
-from rest_api.conditions import IfMatch, IfNoneMatch, versions
+from rest_api.conditions import IfMatch, versions
 from rest_api.declaring import Routes
+from rest_api.filters import require_single_tags
 from rest_api.responses import ChangedRead, PageRead
 from todo_core.boundary.batches import condition
 from todo_core.models.fields import MAX_BATCH, Input, Offset
@@ -78,12 +79,13 @@ async def add_todo(me: MeOnce, todo: TodoCreate) -> Response:
 
 @routes.expose(todos.list_, "GET", "", shape=PageRead[TodoRead], summary="List todos")
 async def list_todos(me: Me, query: Annotated[TodoListing, Query()]) -> Response:
+    await require_single_tags(me, query.tags or ())
     return responses.page(await me.perform(todos.list_, query, query.offset))
 
 
-@routes.expose(todos.get, "GET", "/{todo_id:member}", shape=TodoRead, summary="Read a todo", also=(304,))
-async def get_todo(me: Me, todo_id: PathId, if_none_match: IfNoneMatch = None) -> Response:
-    return responses.row((await me.perform(todos.get, todo_id)).json, if_none_match)
+@routes.expose(todos.get, "GET", "/{todo_id:member}", shape=TodoRead, summary="Read a todo")
+async def get_todo(me: Me, todo_id: PathId) -> Response:
+    return responses.row((await me.perform(todos.get, todo_id)).json)
 
 
 @routes.expose(todos.update, "PATCH", "/{todo_id:member}", shape=TodoWritten, summary="Change a todo")

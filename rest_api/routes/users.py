@@ -8,7 +8,7 @@ from fastapi import Body, Response
 
 from rest_api import responses
 from rest_api.caller import Me, MeOnce
-from rest_api.conditions import IfMatch, IfNoneMatch, versions
+from rest_api.conditions import IfMatch, versions
 from rest_api.declaring import Routes
 from todo_core.models.users import ProfilePatch, ProfileRead, ProfileWritten
 from todo_core.operations import users
@@ -16,9 +16,9 @@ from todo_core.operations import users
 routes = Routes("/users", "users")
 
 
-@routes.expose(users.get, "GET", "/me", shape=ProfileRead, summary="Read your profile", also=(304,))
-async def get_profile(me: Me, if_none_match: IfNoneMatch = None) -> Response:
-    return responses.row((await me.perform(users.get)).json, if_none_match)
+@routes.expose(users.get, "GET", "/me", shape=ProfileRead, summary="Read your profile")
+async def get_profile(me: Me) -> Response:
+    return responses.row((await me.perform(users.get)).json)
 
 
 @routes.expose(users.update, "PATCH", "/me", shape=ProfileWritten, summary="Change your profile")

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 from uvicorn.server import ServerState
 
+from http_edge.origins import Origins
 from http_edge.protocol import LimitedProtocol
 from tests.app.program import Program, Serving, logs
 from tests.exhaustive import crossed
@@ -903,3 +904,25 @@ async def test_a_head_that_is_late_does_not_cut_off_the_answer_before_it() -> No
     async with edge(slow) as here, connected(here.port) as wire:
         await wire.send(get("/one") + unfinished())
         assert (await wire.answer()).body == b"done"
+
+
+class ForPages(Hurried):
+    origins = Origins(("https://web.example.test",))
+
+
+async def test_a_page_reads_what_is_refused_before_the_application_sees_it(app: Application) -> None:
+    """Else it looks like being offline, and a queue sends the same for ever."""
+    head = {
+        408: unfinished(),
+        431: post("/api/v1/todos", "none", "X-Large: " + "a" * 20 * KIB),
+        400: post("/api/v1/todos", "none", "Content-Length: x"),
+        501: post("/api/v1/todos", "none", "Transfer-Encoding: gzip, chunked"),
+    }
+    for status, sent in head.items():
+        for origin in ("https://web.example.test", "https://evil.example.test"):
+            async with edge(app, ForPages) as here, connected(here.port) as wire:
+                await wire.send(sent.replace(b"\r\n", f"\r\nOrigin: {origin}\r\n".encode(), 1))
+                answer = await wire.answer()
+                assert answer.status == status
+                allowed = answer.headers.get("access-control-allow-origin")
+                assert allowed == (origin if origin == "https://web.example.test" else None)

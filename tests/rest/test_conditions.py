@@ -24,7 +24,13 @@ async def send(http: httpx2.AsyncClient, todo: str, write: Write, if_match: str)
 
 
 @EVERY_WRITE
-@pytest.mark.parametrize("if_match", ["{tag}", '"1"', ' "1" ', "*", '"7", "1"', '"7", {tag}', '"1.00000000"'])
+@pytest.mark.parametrize(
+    "if_match",
+    [
+        *("{tag}", '"1"', ' "1" ', "*", '"7", "1"', '"7", {tag}', '"1.00000000"'),
+        *("W/{tag}", 'W/"1"', '"1-gzip"', '"1--gzip"', '"1;br"', 'W/"1-zstd"', '"7", W/{tag}'),  # as proxies make them
+    ],
+)
 async def test_the_version_one_saw_or_any_lets_the_write_through(
     http: httpx2.AsyncClient, todo: str, write: Write, if_match: str
 ) -> None:
@@ -41,14 +47,19 @@ async def test_the_version_one_saw_or_any_lets_the_write_through(
     "if_match",
     [
         '"2"',
-        'W/"1"',
+        'W/"2"',
+        '"2-gzip"',
+        '"1-"',
+        '"1-gzip-"',
+        '"1-GZIP"',
+        '"-gzip"',
+        'w/"1"',
         "1",
         '"x"',
         '"01"',
         '"9999999999999999999"',
         "garbage",
         '"1',
-        "W/{tag}",
         '"2.00000000"',
         '"1."',
         '"1.0000000"',
@@ -129,3 +140,44 @@ async def test_what_a_row_shows_of_others_changes_its_tag_and_not_its_version(
     assert version_of(response) == version_of(seen)
     written = await http.patch(todo, json={"title": "b"}, headers={"If-Match": seen.headers["etag"]})
     assert written.status_code == 200
+
+
+@pytest.mark.requirement("LT1", "LT2")
+async def test_lists_and_tags_are_deleted_renamed_and_merged_only_as_one_saw_them(http: httpx2.AsyncClient) -> None:
+    made = await http.post("/api/v1/todos", json={"title": "a", "tags": ["one", "two"]})
+    a_list = (await http.post("/api/v1/lists", json={"name": "work"})).headers["location"]
+    one, two = [f"/api/v1/tags/{tag['id']}" for tag in (await http.get("/api/v1/tags")).json()["items"]]
+    merge = {"into": int(two.rpartition("/")[2])}
+    for address, method, path, body in (
+        (a_list, "DELETE", "", None),
+        (one, "PATCH", "", {"name": "uno"}),
+        (one, "POST", "/merge", merge),
+        (two, "DELETE", "", None),
+    ):
+        seen = await http.get(address)
+        more = {} if body is None else {"json": body}
+        for if_match in ('"77"', "garbage"):
+            refused = await http.request(method, address + path, headers={"If-Match": if_match}, **more)
+            assert problem(refused, 412, "version_conflict")["current"] == seen.json()
+        assert (await http.get(address)).headers["etag"] == seen.headers["etag"]
+        weak = {"If-Match": f"W/{seen.headers['etag']}"}
+        assert (await http.request(method, address + path, headers=weak, **more)).status_code in (200, 204)
+    assert made.status_code == 201
+
+
+async def test_a_condition_that_would_not_be_looked_at_is_refused_by_name(http: httpx2.AsyncClient, todo: str) -> None:
+    change = int((await http.get("/api/v1/changes")).json()["items"][0]["id"])
+    for method, path, body, name in (
+        ("POST", "/api/v1/todos", {"title": "a"}, "if-match"),
+        ("POST", "/api/v1/todos", {"title": "a"}, "if-none-match"),
+        ("POST", "/api/v1/todos/batch", {"action": "delete", "ids": [1]}, "if-match"),
+        ("POST", "/api/v1/tokens", {"name": "a"}, "if-match"),
+        ("POST", f"/api/v1/changes/{change}/undo", None, "if-match"),
+        ("PATCH", todo, {"title": "b"}, "if-none-match"),
+        ("DELETE", todo, None, "if-none-match"),
+        ("GET", todo, None, "if-match"),
+    ):
+        more = {} if body is None else {"json": body}
+        answer = await http.request(method, path, headers={name: "*"}, **more)
+        assert fields(problem(answer, 422, "invalid_input")) == [name], (method, path)
+    assert [row["title"] for row in (await http.get("/api/v1/todos")).json()["items"]] == ["a"]

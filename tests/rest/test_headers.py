@@ -209,4 +209,5 @@ async def test_an_answer_to_a_crash_has_them_too(
 
     problem(response, 500, "internal_error")
     check(response)
+    assert response.headers.get_list("access-control-allow-origin") == [*origins]  # else it looks like being offline
     assert only(response, "cache-control") == "private, no-cache"

@@ -8,11 +8,15 @@ from typing import Final
 import httpx2
 import pytest
 
+from tests.bad_values import LIMIT
 from tests.exhaustive import combinations
-from tests.faces import FaceName, http_client, rpc
+from tests.faces import ADDRESS, FaceName, http_client, rpc
 from tests.rest.support import ORIGIN
+from tests.support import token_of
 from tests.tables import each
-from todo_app.application import Application
+from todo_app.application import Application, build
+from todo_core.boundary.operation import Caller
+from todo_core.settings import Settings
 
 pytestmark = pytest.mark.requirement("RS5")
 
@@ -26,6 +30,7 @@ ANSWERS: Final[dict[str, tuple[int, Ask]]] = {
     "no such address": (404, lambda http, sent: http.get("/nothing", headers=sent)),
     "no such method": (405, lambda http, sent: http.put("/api/v1/todos", headers=sent)),
     "nothing acceptable": (406, lambda http, sent: http.get("/api/v1/todos", headers=sent | {"Accept": "text/html"})),
+    "too large": (413, lambda http, sent: http.post("/api/v1/todos", content=b"x" * (LIMIT + 1), headers=sent)),
     "bad input": (422, lambda http, sent: http.post("/api/v1/todos", json={}, headers=sent)),
     "health": (200, lambda http, sent: http.get("/healthz", headers=sent)),
 }
@@ -37,11 +42,11 @@ OTHERS: Final = (
 )
 MAY_SEND: Final = (
     *("authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "x-request-id", "dry-run"),
-    *("mcp-protocol-version", "mcp-method", "mcp-name"),
+    *("mcp-protocol-version", "mcp-method", "mcp-name", "prefer", "traceparent", "tracestate", "baggage"),
 )
 MAY_READ: Final = {
     *("etag", "location", "change-id", "idempotent-replayed", "dry-run", "retry-after", "x-request-id"),
-    *("ratelimit", "ratelimit-policy", "www-authenticate"),
+    *("ratelimit", "ratelimit-policy", "www-authenticate", "link"),
 }
 
 
@@ -75,7 +80,7 @@ async def test_what_it_may_read_is_there_to_be_read(public: httpx2.AsyncClient) 
     read |= (await public.post("/api/v1/todos", json={"title": "a"}, headers=rehearsal)).headers.keys()
     read |= (await public.get("/api/v1/todos", headers=key | {"Authorization": ""})).headers.keys()
 
-    assert read >= MAY_READ - {"retry-after"}
+    assert read >= MAY_READ - {"retry-after", "link"}
 
 
 @each(*combinations(answer=ANSWERS, origin=OTHERS))
@@ -115,7 +120,13 @@ async def test_a_preflight_allows_our_methods_and_headers(public_app: Applicatio
             assert preflight.status_code == 200
             assert preflight.headers.get_list("access-control-allow-origin") == [ORIGIN]
             assert "origin" in names(preflight.headers["vary"])
-            assert names(preflight.headers["access-control-allow-methods"]) == {"get", "post", "patch", "delete"}
+            assert names(preflight.headers["access-control-allow-methods"]) == {
+                "get",
+                "head",
+                "post",
+                "patch",
+                "delete",
+            }
             assert names(preflight.headers["access-control-allow-headers"]) >= {*MAY_SEND}
             assert "access-control-allow-credentials" not in preflight.headers
             assert int(preflight.headers["access-control-max-age"]) <= 600
@@ -167,5 +178,41 @@ async def test_without_configuration_no_origin_may_read_anything(http: httpx2.As
         assert not [name for name in response.headers if name.startswith("access-control-")]
     asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
     preflight = await http.options("/api/v1/todos", headers=asked)
-    assert preflight.status_code == 405
+    assert preflight.status_code == 204
     assert not [name for name in preflight.headers if name.startswith("access-control-")]
+
+
+WILD: Final = "https://*.preview.example.com"
+
+
+async def test_apps_and_previews_are_origins_like_any_other(settings: Settings, database_url: str, ann: Caller) -> None:
+    named = ("capacitor://localhost", "tauri://localhost", "chrome-extension://abcdefghijklmnop", WILD)
+    welcome = (*named[:3], "https://pr-7.preview.example.com", "https://a.preview.example.com")
+    others = (
+        *("https://preview.example.com", "https://a.b.preview.example.com", "http://a.preview.example.com"),
+        *(
+            "https://a.preview.example.com.evil.test",
+            "https://a.preview.example.com:8443",
+            "https://.preview.example.com",
+        ),
+        *("https://evil.test/.preview.example.com", "https://axpreviewxexample.com", "https://a_b.preview.example.com"),
+        *(
+            "capacitor://localhost:1",
+            "capacitor://evil",
+            "chrome-extension://other",
+            WILD,
+            "https://A.preview.example.com",
+        ),
+    )
+    application = build(settings.model_copy(update={"cors_origins": named}), database_url, ADDRESS)
+    async with application.running(), http_client(application, await token_of(ann)) as http:
+        for origin in (*welcome, *others):
+            sent = {"Origin": origin}
+            rest = await http.get("/api/v1/todos", headers=sent)
+            mcp = await rpc(http, "mcp-2026", "tools/list", headers=sent)
+            preflight = await http.options("/mcp", headers=sent | {"Access-Control-Request-Method": "POST"})
+            may_read = [
+                answer.headers.get("access-control-allow-origin") == origin for answer in (rest, mcp, preflight)
+            ]
+            assert {*may_read} == {origin in welcome}, origin
+            assert (mcp.status_code == 200) == (origin in welcome), origin

@@ -33,7 +33,9 @@ class WeekQuery(Input):
     """The week of a report, and its format."""
 
     week: Week = None
-    format: Annotated[Literal["json", "svg"], Field(description="json, or svg for a picture.")] = "json"
+    format: Annotated[
+        Literal["json", "svg"] | None, Field(description="json, or svg for a picture; left out: as Accept says.")
+    ] = None
 
 
 class Streak(Output):

@@ -109,11 +109,13 @@ def _apply(present: Lists, patch: Patch) -> bool:
 @operation(
     effect="changes",
     scope="todos:write",
-    raises=(InvalidInput, NotFound, NotOwner, Conflict, ConfirmationRequired),
+    raises=(InvalidInput, NotFound, NotOwner, Conflict, VersionConflict, ConfirmationRequired),
     destructive=True,
     batch=True,
 )
-async def delete(tx: Tx, ids: Sequence[Tried[int]], removal: ListRemoval) -> Changed[ListRead]:
+async def delete(
+    tx: Tx, ids: Sequence[Tried[int]], removal: ListRemoval, if_version: Sequence[int] | None = None
+) -> Changed[ListRead]:
     """Delete lists. `todos` says what becomes of what is in them: `trash`, or `move` to the list `move_to`.
 
     Undo brings the lists and their todos back.
@@ -124,7 +126,13 @@ async def delete(tx: Tx, ids: Sequence[Tried[int]], removal: ListRemoval) -> Cha
     if move_to is not None:
         present.get(move_to)
     before = await rows_of(tx, named.accepted)
-    batch = named.each(present.delete)
+
+    def remove(list_id: int) -> int:
+        if if_version is not None and present.get(list_id).version not in if_version:
+            raise VersionConflict(extra={"current": orjson.loads(before[list_id])})
+        return present.delete(list_id)
+
+    batch = named.each(remove)
     deleted = batch.accepted
     if removal.todos is None and deleted and await tx.value(queries.NONEMPTY, ids=deleted):
         message = "is required: there are todos in it, which go to the trash or move to the list `move_to`"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import orjson
 
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Done, Found, Page
-from todo_core.errors import Conflict, FieldError, InvalidInput, NotFound, NotOwner
+from todo_core.errors import Conflict, FieldError, InvalidInput, NotFound, NotOwner, VersionConflict
 from todo_core.models.tags import TagRead
 from todo_core.queries import tags as queries
 from todo_core.rules.tagging import TagRevision, merge_links, name_holders, revise_tags
@@ -26,10 +29,10 @@ async def get(tx: Tx, tag_id: int) -> Found[TagRead]:
     return Found((await _present(tx, tag_id))["row"])
 
 
-@operation(effect="changes", scope="todos:write", raises=(NotFound, NotOwner, Conflict))
-async def rename(tx: Tx, tag_id: int, name: str) -> Changed[TagRead]:
+@operation(effect="changes", scope="todos:write", raises=(NotFound, NotOwner, Conflict, VersionConflict))
+async def rename(tx: Tx, tag_id: int, name: str, if_version: Sequence[int] | None = None) -> Changed[TagRead]:
     """Rename a tag: everything that has it shows the new name. To join two tags, merge them."""
-    await _present(tx, tag_id)
+    await _present(tx, tag_id, if_version)
     revision = TagRevision(tag_id, name, deleted=False)
     for existing_id in (await name_holders(tx, [revision])).values():
         raise Conflict(
@@ -38,27 +41,37 @@ async def rename(tx: Tx, tag_id: int, name: str) -> Changed[TagRead]:
     return await revise_tags(tx, [revision])
 
 
-@operation(effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner), destructive=True)
-async def merge(tx: Tx, tag_id: int, into: int) -> Changed[TagRead]:
+@operation(
+    effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner, VersionConflict), destructive=True
+)
+async def merge(tx: Tx, tag_id: int, into: int, if_version: Sequence[int] | None = None) -> Changed[TagRead]:
     """Merge a tag into another: everything that has the first gets the second, and the first is deleted."""
     if tag_id == into:
         raise InvalidInput(errors=[FieldError("into", "is the same tag; name another one")])
-    source = await _present(tx, tag_id)
+    source = await _present(tx, tag_id, if_version)
     await _present(tx, into)
     linked = await merge_links(tx, tag_id, into)
     merged = await revise_tags(tx, [TagRevision(tag_id, source["name"], deleted=True, linked=linked)])
     return Changed([Done((await _present(tx, into))["row"])], merged.touched)
 
 
-@operation(effect="changes", scope="todos:write", raises=(NotFound, NotOwner), destructive=True)
-async def delete(tx: Tx, tag_id: int) -> Changed[TagRead]:
+@operation(effect="changes", scope="todos:write", raises=(NotFound, NotOwner, VersionConflict), destructive=True)
+async def delete(tx: Tx, tag_id: int, if_version: Sequence[int] | None = None) -> Changed[TagRead]:
     """Delete a tag: it goes from everything that has it. Undo brings it back everywhere."""
-    present = await _present(tx, tag_id)
+    present = await _present(tx, tag_id, if_version)
     return await revise_tags(tx, [TagRevision(tag_id, present["name"], deleted=True)])
 
 
-async def _present(tx: Tx, tag_id: int) -> Any:
+async def _present(tx: Tx, tag_id: int, if_version: Sequence[int] | None = None) -> Any:
+    """Return the row of a tag.
+
+    Raises:
+        NotFound, NotOwner: There is none.
+        VersionConflict: It is of another version than those named.
+    """
     row = await tx.row(queries.ONE, id=tag_id)
     if row is None:
         raise (await missing(tx, "tag", [tag_id]))[tag_id]
+    if if_version is not None and (current := orjson.loads(row["row"]))["version"] not in if_version:
+        raise VersionConflict(extra={"current": current})
     return row
