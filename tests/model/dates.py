@@ -192,15 +192,16 @@ class Often:
     at: time | None = field(default=None, repr=False)
     """The hour that it names."""
 
-    def first(self, start: Local, now: datetime, *, is_said: bool) -> Repeat | None:
-        """The first occurrence; None if a due that was given with it has another hour.
+    def first(self, start: Local, now: datetime, before: Local | None, *, is_said: bool) -> Repeat | None:
+        """The first occurrence; None if a due that was given with it says another hour, and not just keeps it.
 
         An hour that has passed is that of the next day, but for a day in the past that was given.
         """
         assert self.rule is not None
         if self.at is None:
             return Repeat.first(self.rule, self.count, start)
-        if is_said and isinstance(start, datetime) and start.time() != self.at:
+        hour, kept = (one.time() if isinstance(one, datetime) else None for one in (start, before))
+        if is_said and hour not in (None, kept, self.at):
             return None
         when = datetime.combine(start, self.at)
         while when <= now and not (is_said and day_of(start) < now.date()):

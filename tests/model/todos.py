@@ -208,8 +208,8 @@ def _dates(w: Writing, todo: Todo | None, item: Json) -> tuple[Due | None, Repea
             raise Refused("invalid_input")
         else:
             start = due.local(w.state.zone) if due else wall.date()
-            kept = None if todo is None or todo.due is None else todo.due.local(w.state.zone)
-            repeat = often.first(start, wall, kept, is_said=item.get("due") is not None)
+            before = None if todo is None or todo.due is None else todo.due.local(w.state.zone)
+            repeat = often.first(start, wall, before, is_said=item.get("due") is not None)
             if repeat is None:
                 raise Refused("invalid_input")
             due = Due.of(repeat.scheduled)
