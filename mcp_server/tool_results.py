@@ -47,6 +47,8 @@ CHANGES_SCHEMA: Final = {
 }
 _IMPLIED: Final = ("is_completed", "subtasks_changed", "next")
 """Fields of a todo that others imply, or that only writes have (`cascaded`)."""
+_WHERE_ANY: Final = ("tags", "all_subtasks", "open_subtasks", "done_subtasks", "parent_id")
+"""Fields that a short form of a todo has where they say something."""
 _ALL_REFUSED: Final = {
     "code": "all_refused",
     "message": "No item was accepted.",
@@ -145,7 +147,7 @@ def todo(row: dict[str, Any], detail: Detail) -> dict[str, Any]:
     if row["priority"] != "medium":
         short["priority"] = row["priority"]
     short |= _dates(row)
-    short |= {name: row[name] for name in ("tags", "open_subtasks", "parent_id") if row[name]}
+    short |= {name: row[name] for name in _WHERE_ANY if row[name]}
     if row["description"]:
         short["has_description"] = True
     if row["completed_at"]:

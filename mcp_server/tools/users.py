@@ -16,11 +16,13 @@ from todo_core.models.users import (
     DEFAULT_LIST_WORDS,
     LOCALE_WORDS,
     NAME_WORDS,
+    NEW_TODOS_WORDS,
     PATCHABLE,
     WEEK_WORDS,
     ZONE_WORDS,
     DisplayName,
     Locale,
+    NewTodos,
     ProfilePatch,
     TimeZone,
     WeekStart,
@@ -48,6 +50,7 @@ class ProfileEdit(Input):
     locale: Annotated[Locale | None, Field(description=LOCALE_WORDS)] = None
     week_start: Annotated[WeekStart | None, Field(description=WEEK_WORDS)] = None
     default_list_id: Annotated[ListId | None, Field(description=DEFAULT_LIST_WORDS)] = None
+    new_todos: Annotated[NewTodos | None, Field(description=NEW_TODOS_WORDS)] = None
     clear: Annotated[
         list[Literal["display_name", "default_list_id"]], Field(max_length=2, description="Fields to empty.")
     ] = []  # noqa: RUF012  # pydantic copies it

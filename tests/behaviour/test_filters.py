@@ -36,6 +36,44 @@ async def test_priority_shows_one_or_several_of_them(me: Face) -> None:
     assert await titles(me, priority=["urgent", "low"]) == ["low", "urgent"]
 
 
+@pytest.mark.requirement("TD19")
+async def test_todos_are_found_by_what_they_have_and_by_what_they_lack(me: Face) -> None:
+    (garden,) = (await me.add_list("Garden")).accepted
+    plain, _, _, tagged, *_ = (
+        await me.add(
+            {"title": "plain"},
+            {"title": "dated", "due": "2026-12-24"},
+            {"title": "daily", "repeat": "daily"},
+            {"title": "tagged", "tags": ["old", "new"]},
+            {"title": "planted", "list_id": garden},
+            {"title": "parent"},
+            {"title": "child", "parent_index": 5},
+        )
+    ).accepted
+    (bare,) = (await me.add({"title": "bare", "tags": ["gone"]})).accepted
+    (leafless,) = (await me.add({"title": "leafless"})).accepted
+    (trashed,) = (await me.add({"title": "trashed", "parent_id": leafless})).accepted
+    await me.delete(trashed)
+    tags = {tag["name"]: tag["id"] for tag in (await me.overview())["tags"]}
+    await me.delete_tag(tags["gone"])
+    await me.delete_tag(tags["old"])
+    everything = await titles(me)
+    having = {
+        "has_due": ["dated", "daily"],
+        "has_tags": ["tagged"],
+        "has_list": ["planted"],
+        "has_subtasks": ["parent"],
+        "repeats": ["daily"],
+    }
+
+    for name, found in having.items():
+        assert await titles(me, **{name: True}) == found, name
+        assert await titles(me, **{name: False}) == [title for title in everything if title not in found], name
+    assert await titles(me, has_due=True, repeats=False) == ["dated"]
+    assert await titles(me, text="tagged", has_tags=True) == ["tagged"]
+    assert await titles(me, ids=[plain, tagged, bare], has_tags=False) == ["plain", "bare"]
+
+
 async def test_ids_show_those_todos_and_ignore_unknown_ones(me: Face) -> None:
     first, _, third = (await me.add({"title": "1"}, {"title": "2"}, {"title": "3"})).accepted
 
@@ -155,7 +193,7 @@ async def test_filters_together_all_have_to_match_and_the_total_counts_only_thos
     [
         ({"status": "late"}, "status", ["open", "done", "all", "trashed"]),
         ({"priority": ["huge"]}, "priority.0", ["low", "medium", "high", "urgent"]),
-        ({"sort": "colour"}, "sort", ["created", "updated", "due", "priority", "title", "match"]),
+        ({"sort": "colour"}, "sort", ["created", "updated", "due", "priority", "title", "manual", "pressing", "match"]),
         ({"tags": ["a"], "tags_match": "none"}, "tags_match", ["any", "all"]),
     ],
 )

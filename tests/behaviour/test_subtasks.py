@@ -41,7 +41,8 @@ async def test_a_page_can_have_the_subtasks_of_one_todo_or_no_subtasks_at_all(me
     assert [todo["id"] for todo in (await me.list(top_level=True)).todos] == [top]
 
 
-async def test_the_count_is_of_open_subtasks_right_below(me: Face, ann: Caller) -> None:
+@pytest.mark.requirement("TD2")
+async def test_the_counts_are_of_subtasks_right_below(me: Face, ann: Caller) -> None:
     top, *_ = await family(me)
     open_, finished, trashed = (await me.add(*({"title": "x", "parent_id": top} for _ in range(3)))).accepted
     assert (await todo_of(ann, top))["open_subtasks"] == 4
@@ -49,8 +50,11 @@ async def test_the_count_is_of_open_subtasks_right_below(me: Face, ann: Caller) 
     await me.complete(finished)
     await me.delete(trashed)
 
-    assert (await todo_of(ann, top))["open_subtasks"] == 2
-    assert (await todo_of(ann, open_))["open_subtasks"] == 0
+    row = await todo_of(ann, top)
+    assert (row["all_subtasks"], row["open_subtasks"], row["done_subtasks"]) == (3, 2, 1)
+    (told,) = (await me.list(ids=[top])).todos
+    assert (told["all_subtasks"], told["open_subtasks"], told["done_subtasks"]) == (3, 2, 1)
+    assert (await todo_of(ann, open_))["all_subtasks"] == 0
 
 
 async def test_subtasks_go_five_deep_and_no_deeper(me: Face) -> None:

@@ -17,6 +17,7 @@ PROFILE = (
     "updated_at",
     "version",
     "default_list_id",
+    "new_todos",
 )
 """What a request may write of its own user, in the order of the table.
 

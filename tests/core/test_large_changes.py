@@ -22,6 +22,7 @@ from todo_core.rules import writing
 # --- in chunks, and at once --------------------------------------------------------------------
 
 _REFERENCES: Final = {
+    "number": "place",
     "list_id": "list",
     "parent_id": "todo",
     "todos": "todo",
@@ -90,7 +91,13 @@ def comparable(story: Any, known: dict[tuple[str, Any], int] | None = None) -> A
 
 
 def _kind(row: dict[str, Any]) -> str:
-    kinds = {"entity": row.get("entity", ""), "operation": "change", "title": "todo", "colour": "list"}
+    kinds = {
+        "entity": row.get("entity", ""),
+        "operation": "change",
+        "title": "todo",
+        "number": "todo",
+        "colour": "list",
+    }
     return next((kind for field, kind in kinds.items() if field in row), "tag")
 
 

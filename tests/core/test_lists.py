@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import anyio
 import asyncpg
 import orjson
@@ -15,7 +13,6 @@ from todo_core.errors import Conflict
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, lists, todos
-from todo_core.rules.positions import LONGEST, digits
 
 pytestmark = pytest.mark.requirement("LT1")
 
@@ -63,58 +60,53 @@ async def test_a_list_can_be_moved_between_two_others_for_ever(ann: Caller, admi
     await ann.perform(lists.update, [{"id": first, "position": 1}])
 
     for _ in range(200):
-        await ann.perform(lists.update, [{"id": third, "position": 2}])
-        await ann.perform(lists.update, [{"id": second, "position": 2}])
+        for moved in (third, second):
+            changed = await ann.perform(lists.update, [{"id": moved, "position": 2}])
+            assert [row.id for row in changed.touched] == [moved]  # what makes room for it does not change
 
     rows = (await everything_of(admin, ann.principal.user_id))["lists"]
     assert len({row["position"] for row in rows}) == 4
-    assert max(digits(row["position"]) for row in rows) <= LONGEST
+    assert all(row["position"] == int(row["position"]) for row in rows)
+    assert max(abs(row["position"]) for row in rows) < 2**32
     assert await names(ann) == ["a", "b", "c", "Inbox"]
-    # Now and then the other of the two gets a shorter position, and the lists around them never do.
-    versions = {row["name"]: row["version"] for row in rows}
-    assert (versions["Inbox"], versions["a"]) == (1, 2)
-    assert {versions["b"], versions["c"]} <= {*range(201, 206)}
+    assert {row["name"]: row["version"] for row in rows} == {"Inbox": 1, "a": 2, "b": 201, "c": 201}
+
+
+@pytest.mark.requirement("LT1", "DB3")
+async def test_lists_of_the_version_before_give_up_their_fractions(ann: Caller, admin: asyncpg.Connection) -> None:
+    ids = [await new_list(ann, name) for name in "abc"]
+    for list_id, position in zip(ids, ("0.5", "0.75", "0.8125"), strict=True):
+        await admin.execute("UPDATE lists SET position = $2::text::numeric WHERE id = $1", list_id, position)
+
+    moved = await ann.perform(lists.update, [{"id": ids[2], "position": 3}])  # between a and b
+
+    assert await names(ann) == ["Inbox", "a", "c", "b"]
+    assert moved.change_id is not None
+    await ann.perform(changes.undo, moved.change_id)
+    assert await names(ann) == ["Inbox", "a", "b", "c"]
 
 
 @pytest.mark.requirement("SA3", "OW6")
-async def test_a_move_that_makes_room_is_undone_to_the_digit_and_done_again(
-    ann: Caller, admin: asyncpg.Connection
-) -> None:
-    async def positions() -> dict[str, Any]:
-        rows = (await everything_of(admin, ann.principal.user_id))["lists"]
-        return {row["name"]: row["position"] for row in rows}
-
-    first, second, third = [await new_list(ann, name) for name in "abc"]
-    await ann.perform(lists.update, [{"id": first, "position": 1}])
-    while True:
-        first, second = second, first
-        before = await positions()
-        moved = await ann.perform(lists.update, [{"id": third if first < second else first, "position": 2}])
-        if len(moved.touched) > 1:
-            break
-    after = await positions()
-    assert sorted(before, key=before.__getitem__) != sorted(after, key=after.__getitem__)
-
-    undone = await ann.perform(changes.undo, moved.change_id)
-    assert await positions() == before
-    await ann.perform(changes.undo, undone.change_id)
-    assert await positions() == after
-
-
-@pytest.mark.requirement("SA3", "OW6")
-async def test_a_list_that_comes_back_to_a_crowded_place_makes_room(ann: Caller, admin: asyncpg.Connection) -> None:
-    """Moved away, and its place taken by others until positions there are as long as they get."""
-    ids = {name: await new_list(ann, name) for name in "abc"}
-    away = await ann.perform(lists.update, [{"id": ids["a"], "position": 9}])
-    for _ in range(150):
-        for name in "bc":
-            await ann.perform(lists.update, [{"id": ids[name], "position": 2}])
-        back = await ann.perform(changes.undo, away.change_id)
-        away = await ann.perform(changes.undo, back.change_id)
-
+async def test_a_list_comes_back_among_lists_that_made_room(ann: Caller, admin: asyncpg.Connection) -> None:
+    ids = {name: await new_list(ann, name) for name in "abcdef"}
+    await admin.execute(
+        "UPDATE lists SET position = position / 1048576 WHERE user_id = $1", ann.principal.user_id
+    )  # as the version before had them
+    away = await ann.perform(lists.update, [{"id": ids["b"], "position": 9}])
+    for _ in range(60):  # between a and c, until c has made room for them
+        for name in "de":
+            await ann.perform(lists.update, [{"id": ids[name], "position": 3}])
+    assert await names(ann) == ["Inbox", "a", "e", "d", "c", "f", "b"]
     rows = (await everything_of(admin, ann.principal.user_id))["lists"]
-    assert max(digits(row["position"]) for row in rows) <= LONGEST
-    assert sorted(await names(ann)) == ["Inbox", "a", "b", "c"]
+    assert any(row["chosen_position"] is not None for row in rows)
+
+    assert away.change_id is not None
+    back = await ann.perform(changes.undo, away.change_id)
+    found = await names(ann)
+    assert found.index("a") < found.index("b") < found.index("c")
+    assert back.change_id is not None
+    await ann.perform(changes.undo, back.change_id)
+    assert (await names(ann))[-1] == "b"
 
 
 async def test_one_name_makes_one_list_however_many_ask_at_once(ann: Caller) -> None:

@@ -135,6 +135,10 @@ async def _everything(me: Caller) -> None:
         TodoFilter(ids=[parent, below]),
         TodoFilter(sort="due"),
         TodoFilter(overdue=True),
+        TodoFilter(sort="pressing"),
+        TodoFilter(sort="manual", list_id=made, top_level=True),
+        TodoFilter(has_due=False, has_tags=False, has_list=False, has_subtasks=False, repeats=False),
+        TodoFilter(has_tags=True, has_subtasks=True),
         TodoFilter(completed_after="2026-01-01", status="all"),
     ):
         page = await me.perform(todos.list_, wanted.model_copy(update={"limit": 1}))
@@ -144,6 +148,10 @@ async def _everything(me: Caller) -> None:
     await me.perform(search.find, TodoFilter(text="mlik"))
     await me.perform(todos.update, [{"id": parent, "title": "Buy more", "add_tags": ["c"], "due": "2026-12-02"}])
     await me.perform(todos.update, [{"id": below, "parent_id": None, "list_id": other}])
+    await me.perform(todos.add, [TodoCreate(title="beside", after=again)])
+    moved = await me.perform(todos.update, [{"id": again, "place": "last"}])
+    assert moved.change_id is not None
+    await me.perform(changes.undo, moved.change_id)
     await me.perform(todos.skip, [again])
     await me.perform(todos.complete, [again, parent])
     await me.perform(todos.delete, [parent])

@@ -1,76 +1,65 @@
-"""Positions of lists: always another between two, and never long."""
+"""Positions: there is room for one more, and as few as will do make it."""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from todo_core.rules.positions import LONGEST, at_place, digits, with_room
+from todo_core.rules.positions import ROOM, STEP, between, spread
 
-pytestmark = pytest.mark.requirement("LT1", "OW6")
+pytestmark = pytest.mark.requirement("LT1", "TD14")
 
-Order = list[tuple[str, Decimal]]
-"""Lists, each with its position, as they are stored."""
-
-names = st.sampled_from("abcdef")
-moves = st.lists(st.tuples(names, st.none() | st.integers(1, 8)), max_size=400)
-crowded = st.lists(st.tuples(st.sampled_from("bc"), st.just(2)), min_size=200, max_size=400)
+POSITION = st.integers(-(2**60), 2**60)
 
 
-def moved(order: Order, name: str, place: int | None) -> Order:
-    """The lists after one was moved, by their positions."""
-    others = [one for one in order if one[0] != name]
-    roomy = with_room(place, [position for _, position in others])
-    stored = [(other, position) for (other, _), position in zip(others, roomy, strict=True)]
-    return sorted([*stored, (name, at_place(place, roomy))], key=lambda one: one[1])
+@given(POSITION, POSITION)
+def test_between_two_positions_is_the_middle_or_none(one: int, other: int) -> None:
+    low, high = sorted((one, other))
+    middle = between(low, high)
+    if middle is None:
+        assert high - low < 2
+    else:
+        assert low < middle < high
+        assert abs((middle - low) - (high - middle)) <= 1
 
 
-def expected(order: list[str], name: str, place: int | None) -> list[str]:
-    """The names after one was moved."""
-    others = [other for other in order if other != name]
-    others.insert(len(others) if place is None else place - 1, name)
-    return others
+@pytest.mark.parametrize(("low", "high"), [("0.5", "0.75"), ("1", "1.5"), ("-0.5", "0")])
+def test_between_two_fractions_is_a_whole_number_or_none(low: str, high: str) -> None:
+    assert between(Decimal(low), Decimal(high)) is None
+    assert between(Decimal(low), Decimal(high) + 8) is not None
 
 
-@settings(max_examples=100, deadline=None)
-@given(moves | crowded)
-def test_every_move_leads_to_its_place_and_no_position_is_ever_long(steps: list[tuple[str, int | None]]) -> None:
-    order: Order = [(name, Decimal(number)) for number, name in enumerate("abcdef")]
-
-    for name, place in steps:
-        wanted = expected([one for one, _ in order], name, place)
-        order = moved(order, name, place)
-        assert [one for one, _ in order] == wanted
-        assert len({position for _, position in order}) == len(order)
-        assert all(digits(position) <= LONGEST for _, position in order)
-
-
-@settings(max_examples=200, deadline=None)
 @given(
-    st.lists(st.decimals(-1000, 1000, allow_nan=False, places=700), min_size=1, max_size=12, unique=True),
-    st.none() | st.integers(1, 13),
+    POSITION,
+    st.lists(st.integers(1, 3 * ROOM), min_size=1, max_size=40),
+    st.one_of(st.none(), st.integers(1, STEP * 50)),
 )
-def test_positions_that_have_grown_long_already_are_made_short(stored: list[Decimal], place: int | None) -> None:
-    others = sorted(stored)
+def test_spread_positions_keep_their_order_and_leave_room(low: int, gaps: list[int], beyond: int | None) -> None:
+    following: list[int] = []
+    for gap in gaps:
+        following.append((following[-1] if following else low) + gap)
+    end = None if beyond is None else following[-1] + beyond
 
-    roomy = with_room(place, others)
+    new = spread(low, following, end)
 
-    assert roomy == sorted(set(roomy))
-    assert len(roomy) == len(others)
-    new = at_place(place, roomy)
-    assert digits(new) <= LONGEST
-    index = len(others) if place is None else min(place - 1, len(others))
-    assert sorted([*roomy, new]).index(new) == index
+    rest = following[len(new) :] or ([] if end is None else [end])
+    placed = [low, *new, *rest[:1]]
+    if new:
+        assert between(low, new[0]) is not None
+        assert all(after - before >= ROOM for before, after in pairwise(placed))
+        assert placed == sorted({*placed})
+    else:
+        assert end is not None
+        assert end - low < (len(following) + 3) * ROOM  # there was too little for all of them
 
 
-def test_lists_beside_the_crowd_stay_as_they_are() -> None:
-    order: Order = [(name, Decimal(number)) for number, name in enumerate("abcdef")]
-
-    for _ in range(1000):
-        order = moved(moved(order, "c", 2), "b", 2)
-
-    rest = {name: position for name, position in order if name not in "bc"}
-    assert rest == {name: Decimal(number) for number, name in enumerate("abcdef") if name not in "bc"}
+def test_as_few_as_will_do_are_given_new_positions() -> None:
+    assert spread(0, [1, STEP, 2 * STEP], None) == [2 * (STEP // 3)]
+    assert spread(0, [1, 2, STEP], None) == [STEP // 4 * 2, STEP // 4 * 3]
+    assert spread(0, [1], None) == [2 * STEP]
+    assert spread(0, [1, 2, 3], 4) == []
+    assert spread(0, [1, 2, 3], 5, room=1) == [2, 3, 4]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import asyncpg
@@ -28,6 +28,14 @@ async def walk(caller: Caller, wanted: TodoFilter) -> list[list[dict[str, Any]]]
         pages.append(orjson.loads(page.json))
         cursor = page.next_cursor
     return pages
+
+
+def pressing(row: dict[str, Any]) -> tuple[bool, int, float]:
+    """Due by the end of today, and open; then the priority, then how soon it is due."""
+    at = datetime.fromisoformat(row["due"]["at"]).timestamp() if row["due"] else float("inf")
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    is_now = row["due"] is not None and row["due"]["date"] <= today and row["completed_at"] is None
+    return is_now, ["low", "medium", "high", "urgent"].index(row["priority"]), -at
 
 
 @pytest.fixture
@@ -79,6 +87,8 @@ async def test_pages_by_cursor_and_by_offset_are_the_whole_list_in_its_order(
         "due": lambda row: ((row["due"] is None) == (direction == "asc"), row["due"] and row["due"]["at"]),
         "priority": lambda row: ["low", "medium", "high", "urgent"].index(row["priority"]),
         "title": lambda row: row["title"].lower(),
+        "manual": lambda row: row["id"],  # nobody moved any
+        "pressing": pressing,
     }[sort]
     assert rows == sorted(rows, key=lambda row: (key(row), row["id"]), reverse=direction == "desc")
 

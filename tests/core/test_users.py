@@ -35,6 +35,7 @@ NEW: Profile = {
     "locale": "en",
     "week_start": "monday",
     "default_list_id": None,
+    "new_todos": "last",
 }
 WHERE: Profile = {"display_name": "Ann", "time_zone": "Europe/Vienna", "locale": "de-AT", "week_start": "sunday"}
 SECRET = "do-not-echo-me"
@@ -44,7 +45,7 @@ SECRET = "do-not-echo-me"
 async def hers(ann: Caller) -> Profile:
     """Another value for everything that Ann can choose, a list of hers among them."""
     made = row_of(await ann.perform(lists.add, [ListCreate(name="Home")]))
-    return WHERE | {"default_list_id": made["id"]}
+    return WHERE | {"default_list_id": made["id"], "new_todos": "first"}
 
 
 async def profile(me: Caller) -> Profile:
@@ -430,6 +431,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("default_list_id", True, "must be a whole number"),
     ("default_list_id", 0, "must be 1 or more"),
     ("default_list_id", 2**63, "must be 9223372036854775807 or less"),
+    ("new_todos", SECRET, "must be one of the allowed values"),
+    ("new_todos", None, "must be one of the allowed values"),
     ("role", "admin", "is not a known field"),
     ("email", "ann@example.test", "is not a known field"),
     ("suspended_at", None, "is not a known field"),

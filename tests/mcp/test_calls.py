@@ -80,7 +80,7 @@ async def test_the_scope_profile_alone_shows_the_one_tool_that_it_is_for(
 @pytest.mark.requirement("LT3")
 async def test_an_update_of_the_profile_answers_with_what_is_set_and_a_null_means_not_given(me: McpFace) -> None:
     told = await me.call("update_profile", display_name="Ann", time_zone="Europe/Vienna")
-    profile = {"time_zone": "Europe/Vienna", "locale": "en", "week_start": "monday"}
+    profile = {"time_zone": "Europe/Vienna", "locale": "en", "week_start": "monday", "new_todos": "last"}
     assert told == {"profile": {"display_name": "Ann", **profile, "version": 2}, "change_id": told["change_id"]}
 
     told = await me.call("update_profile", display_name=None, time_zone=None, clear=None, if_version=None)

@@ -94,7 +94,7 @@ class Ground(RuleBasedStateMachine):
     def named(self, who: str, drawn: Json) -> Json:
         """An item with ids in place of drawn numbers."""
         item = dict(drawn)
-        for name in item.keys() & {"id", "parent_id"}:
+        for name in item.keys() & {"id", "parent_id", "before", "after"}:
             item[name] = self.todo_id(who, item[name])
         for name in item.keys() & {"list_id", "default_list_id"}:
             item[name] = self.list_id(who, item[name])
@@ -124,6 +124,7 @@ class Ground(RuleBasedStateMachine):
             recorded.new_id,
             lambda entity, row_id: self._code(who, entity, row_id),
             recorded.position_of,
+            recorded.place_of,
             is_confirmed=how.face == "rest" or how.dry_run,
         )
         try:

@@ -16,7 +16,8 @@ from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 from tests.model.dates import Json
-from tests.model.rows import Entity, Moment, Profile, Tag, Todo, TodoList
+from tests.model.order import sweep
+from tests.model.rows import Entity, Moment, Profile, Siblings, Tag, Target, Todo, TodoList
 
 MOST_UNASKED = 10
 """Todos that an agent may trash without a person's word (MC8)."""
@@ -122,6 +123,8 @@ class Writing:
     """Why there is no such row."""
     position_of: Callable[[int], Fraction | None]
     """The position of a list after the write; None where the record has none."""
+    place_of: Callable[[int], Fraction | None]
+    """The place that a todo was moved to; None where the record has none."""
     is_confirmed: bool = True
     retagged: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
     """The tags before and after, of todos whose tags were changed."""
@@ -131,6 +134,12 @@ class Writing:
     """Todos that are written after what the write makes: at the moment after that."""
     merged: dict[int, tuple[int, frozenset[int]]] = field(default_factory=dict)
     unmerged: dict[int, int] = field(default_factory=dict)
+    coming: dict[int, Target] = field(default_factory=dict)
+    """The todos whose turn is still to come, with where they go."""
+    latest: dict[tuple[Siblings, Target], int] = field(default_factory=dict)
+    """The todo that went last to where several go."""
+    swept: set[int] = field(default_factory=set)
+    """Todos that moved with all the others of their list."""
 
     def put(self, todo_id: int, **fields: Any) -> None:
         self.state.todos[todo_id] = replace(self.state.todos[todo_id], **fields)
@@ -242,8 +251,11 @@ class Writing:
         inside = [one for one in self.state.todos.values() if one.is_live and one.list_id in results]
         if inside and todos is None:
             raise Refused("invalid_input")
-        for todo in inside:
-            self.put(todo.id, **({"deleted": self.moment} if move_to is None else {"list_id": move_to}))
+        if move_to is None:
+            for todo in inside:
+                self.put(todo.id, deleted=self.moment)
+        else:
+            sweep(self, sorted(inside, key=lambda todo: (ids.index(todo.list_id), todo.place, todo.id)), move_to)
         if move_to is None and len(inside) > MOST_UNASKED and not self.is_confirmed:
             raise Refused("confirmation_required")
         return results

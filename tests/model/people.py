@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.model.dates import Json, start_of
 from tests.model.model import Done, State, Writing, name_key
+from tests.model.order import beside
 from tests.model.rows import Change, Entity, Entry, Todo
 
 PRIORITIES = ("low", "medium", "high", "urgent")
@@ -83,7 +84,9 @@ class Person:
             "due": todo.due.read(state.zone) if todo.due else None,
             "repeat": todo.repeat.read() if todo.repeat else None,
             "is_completed": todo.completed is not None,
+            "all_subtasks": sum(child.is_live for child in state.children(todo.id)),
             "open_subtasks": sum(child.is_open for child in state.children(todo.id)),
+            "done_subtasks": sum(child.is_live and not child.is_open for child in state.children(todo.id)),
             "version": todo.version,
         }
 
@@ -143,10 +146,19 @@ class Person:
             conditions.append(
                 lambda todo: match(key in {name_key(name) for name in state.tags_of(todo.id)} for key in keys)
             )
+        having: dict[str, Callable[[Any], bool]] = {
+            "has_due": lambda todo: todo.due is not None,
+            "has_tags": lambda todo: bool(state.tags_of(todo.id)),
+            "has_list": lambda todo: todo.list_id != state.inbox,
+            "has_subtasks": lambda todo: any(child.is_live for child in state.children(todo.id)),
+            "repeats": lambda todo: todo.repeat is not None,
+        }
+        asked = [(having[name], wanted[name]) for name in having if name in wanted]
+        conditions.append(lambda todo: all(has(todo) == is_asked for has, is_asked in asked))
         conditions += self._due_conditions(wanted, now)
         found = [todo for todo in state.todos.values() if all(holds(todo) for holds in conditions)]
         sort = wanted.get("sort", "created")
-        descending = wanted.get("direction", "asc" if sort in ("due", "title") else "desc") == "desc"
+        descending = wanted.get("direction", "asc" if sort in ("due", "title", "manual") else "desc") == "desc"
         never = _PAST if descending else _FUTURE  # what is not due comes last in either direction
         keys_of: dict[str, Callable[[Any], Any]] = {
             "created": lambda todo: todo.created,
@@ -154,9 +166,18 @@ class Person:
             "priority": lambda todo: PRIORITIES.index(todo.priority),
             "title": lambda todo: todo.title.lower(),
             "due": lambda todo: todo.due.at(state.zone) if todo.due else never,
+            "manual": lambda todo: todo.place,
+            "pressing": lambda todo: self._pressing(todo, now),
         }
         found.sort(key=lambda todo: (keys_of[sort](todo), todo.id), reverse=descending)
         return [todo.id for todo in found]
+
+    def _pressing(self, todo: Todo, now: datetime) -> tuple[bool, int, float]:
+        """Due by the end of today and open; then the priority; then how early it is due."""
+        zone = self.state.zone
+        at = todo.due.at(zone) if todo.due else _FUTURE
+        is_now = todo.completed is None and at.astimezone(zone).date() <= now.astimezone(zone).date()
+        return is_now, PRIORITIES.index(todo.priority), -at.timestamp()
 
     def _due_conditions(self, wanted: Json, now: datetime) -> Sequence[Callable[[Any], bool]]:
         zone = self.state.zone
@@ -185,7 +206,8 @@ def _differences(before: State, w: Writing) -> Any:
         elif todo != old or todo_id in w.retagged:
             moved = replace(todo, version=old.version + 1, updated=w.moment + (2 if todo_id in w.late else 0))
             tags, tags_after = w.retagged.get(todo_id, (None, ()))
-            yield Entry("todo", old, moved, tags, tags_after, w.is_partial)
+            between = None if todo_id in w.swept else beside(before, old)
+            yield Entry("todo", old, moved, tags, tags_after, between, w.is_partial)
     for tag_id, tag in state.tags.items():
         if tag != before.tags.get(tag_id):
             entry = _entry("tag", before.tags.get(tag_id), tag)

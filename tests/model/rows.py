@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 from tests.model.dates import Due, Repeat
 
 Entity = Literal["todo", "list", "tag", "user", "change"]
 Moment = int
 """When something happened: later moments are greater."""
+Target = tuple[str, Any]
+"""Where a todo goes: before or after another one, or to a place, the first or the last."""
+Siblings = tuple[int | None, int | None]
+"""A list, or a parent; the other one is None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,17 @@ class Todo:
     completed: Moment | None = None
     deleted: Moment | None = None
     version: int = 1
+    place: Fraction = Fraction()
+    """Its place among its siblings, as the record of changes has it where it was moved."""
+    chosen: Fraction = Fraction()
+    """The place as it was chosen: another only where an undo found it taken."""
     follows: int | None = None
     """The occurrence that this one came after."""
+
+    @property
+    def siblings(self) -> Siblings:
+        """Among whom it has its place."""
+        return (self.list_id, None) if self.parent_id is None else (None, self.parent_id)
 
     @property
     def is_live(self) -> bool:
@@ -69,11 +82,12 @@ class Profile:
     locale: str
     week_start: str
     default_list_id: int | None
+    new_todos: str
     version: int
 
 
 Row = Todo | TodoList | Tag | Profile
-CHOSEN = ("display_name", "time_zone", "locale", "week_start", "default_list_id")
+CHOSEN = ("display_name", "time_zone", "locale", "week_start", "default_list_id", "new_todos")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,8 @@ class Entry:
     """The names of the tags that a todo had before, if they changed."""
     tags_after: tuple[str, ...] = ()
     """And those it had then."""
+    beside: tuple[Todo | None, Todo | None] | None = None
+    """The two between which a todo was that moved; None where a whole list moved, and nobody looked."""
     is_partial: bool = False
     """Whether it is only about the list of a todo and whether that is deleted."""
     merged: tuple[int, frozenset[int]] | None = None

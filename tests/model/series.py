@@ -104,6 +104,7 @@ def _copy(w: Writing, one: Todo, parent_id: int | None, due: Due | None, repeat:
     made = Todo(w.new_id("todo", one.title), one.title, one.list_id, w.moment + 1, w.moment + 1)
     w.state.todos[made.id] = made
     w.put(made.id, description=one.description, priority=one.priority, parent_id=parent_id, due=due, repeat=repeat)
+    w.put(made.id, place=one.place, chosen=one.place)
     w.tag(made.id, w.state.tags_of(one.id))
     return made.id
 

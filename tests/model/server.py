@@ -67,7 +67,7 @@ class Server:
         core = self._app.core
         caller = Caller(core, await core.identity.local(f"{name}-{uuid4().hex}"), "test")
         http = http_client(self._app, await token_of(caller))
-        profile = Profile(caller.principal.user_id, None, "UTC", "en", "monday", None, 1)
+        profile = Profile(caller.principal.user_id, None, "UTC", "en", "monday", None, "last", 1)
         inbox = await _inbox(http)
         return Person(name, State(profile, {inbox.id: inbox}, (inbox.id,))), http
 
@@ -92,6 +92,11 @@ class Recorded:
         self._positions = {
             entry["id"]: Fraction(entry["after"]["position"]) for entry in entries if entry["entity"] == "list"
         }
+        self._places = {
+            entry["id"]: Fraction(entry["after"]["place"]["number"])
+            for entry in entries
+            if entry["entity"] == "todo" and "place" in entry["after"]
+        }
         self._tags = {entry["after"]["name"]: entry["id"] for entry in made if entry["entity"] == "tag"}
         self._others = {
             kind: iter(sorted(entry["id"] for entry in made if entry["entity"] == kind)) for kind in ("todo", "list")
@@ -100,6 +105,10 @@ class Recorded:
 
     def position_of(self, list_id: int) -> Fraction | None:
         return self._positions.get(list_id)
+
+    def place_of(self, todo_id: int) -> Fraction | None:
+        """Where a todo was moved to."""
+        return self._places.get(todo_id)
 
     def new_id(self, entity: Entity, name: str) -> int:
         """The ids of rows that the write made, one after the other; that of a tag by its name."""

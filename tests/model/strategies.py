@@ -117,10 +117,11 @@ DESCRIPTION = st.sampled_from(("some", "more", ""))
 PLACE = st.integers(1, 4)
 _COMPLETE = [f"complete {which}" for which in ("below", "above", "above", "beside", "beside")]
 ROUND = st.sampled_from((*_COMPLETE, "skip below", "skip above", "skip above", "delete below"))
+SIDE = st.sampled_from(("before", "after", "first", "last"))
 
 _NEW = {"title": TITLE}
 NEW_TODO = st.one_of(
-    st.fixed_dictionaries(_NEW),
+    st.fixed_dictionaries(_NEW, optional={"place": st.sampled_from(("first", "last"))}),
     st.fixed_dictionaries(_NEW | {"parent_id": ROW}),
     st.fixed_dictionaries(_NEW | {"parent_index": st.integers(0, 2)}, optional={"due": DUE}),
     st.fixed_dictionaries(_NEW | {"list_id": ROW, "tags": TAG_NAMES}),
@@ -136,7 +137,14 @@ def _clear(*names: str) -> st.SearchStrategy[list[str]]:
     return st.just(list(names))
 
 
+_BESIDE = st.one_of(
+    *(st.fixed_dictionaries({name: ROW}) for name in ("before", "after")),
+    st.fixed_dictionaries({"place": st.sampled_from(("first", "last"))}),
+)
 MOVE = st.one_of(
+    _BESIDE,
+    st.fixed_dictionaries({"parent_id": ROW, "place": st.just("first")}),
+    st.fixed_dictionaries({"list_id": ROW, "after": ROW}),
     st.fixed_dictionaries({"list_id": ROW}),
     st.fixed_dictionaries({"parent_id": ROW}, optional={"tags": TAG_NAMES}),
     st.fixed_dictionaries({"clear": _clear("parent_id")}, optional={"list_id": ROW}),
@@ -169,6 +177,7 @@ ZONES = ("UTC", "Asia/Tokyo", "America/New_York", "Europe/Berlin")
 PROFILE = st.one_of(
     st.fixed_dictionaries({"time_zone": st.sampled_from(ZONES)}),
     st.fixed_dictionaries({"default_list_id": ROW}),
+    st.fixed_dictionaries({"new_todos": st.sampled_from(("first", "last"))}),
     st.fixed_dictionaries({"clear": _clear("default_list_id")}),
     st.fixed_dictionaries({"display_name": TITLE, "week_start": st.sampled_from(("monday", "sunday"))}),
 )
@@ -181,6 +190,7 @@ _FILTERS = {
     "parent_id": ROW,
     "top_level": st.just(True),
     "ids": st.lists(ROW, min_size=1, max_size=4),
+    **{name: st.booleans() for name in ("has_due", "has_tags", "has_list", "has_subtasks", "repeats")},
     "overdue": st.just(True),
     "due_after": st.dates(date(2026, 11, 20), date(2026, 12, 6)),
     "due_before": st.dates(date(2026, 11, 20), date(2026, 12, 6)),
@@ -190,7 +200,7 @@ FILTER = st.dictionaries(st.sampled_from(sorted(_FILTERS)), st.none(), max_size=
     lambda names: st.fixed_dictionaries({name: _FILTERS[name] for name in names})
 )
 ORDER = st.fixed_dictionaries(
-    {"sort": st.sampled_from(("created", "updated", "due", "priority", "title"))},
+    {"sort": st.sampled_from(("created", "updated", "due", "priority", "title", "manual", "pressing"))},
     optional={"direction": st.sampled_from(("asc", "desc"))},
 )
 

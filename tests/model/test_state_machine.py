@@ -29,7 +29,7 @@ from todo_core.settings import Settings
 STEPS: Final = 40
 LEAST_STEPS: Final = 0.5 * STEPS
 """What must have run on average: Hypothesis ends some examples early."""
-MOST_TODOS: Final = 16
+MOST_TODOS: Final = 18
 MOST_LISTS: Final = 5
 LONGEST_WAIT: Final = timedelta(days=40)
 FAMILIES: Final[list[Json]] = [
@@ -40,6 +40,8 @@ FAMILIES: Final[list[Json]] = [
     {"title": "Alpha", "parent_index": 3, "due": strategies.TOMORROW},
     {"title": "gamma", "parent_index": 3, "repeat": strategies.DAILY},
     {"title": "Beta", "parent_index": 0, "repeat": strategies.DAILY},
+    {"title": "delta"},
+    {"title": "gamma"},
 ]
 LISTS: Final[list[Json]] = [{"name": "Home"}]
 Meant = Callable[[Todo], bool]
@@ -91,10 +93,30 @@ class Domain(Ground):
     def update_several(self, way: Way, changes: list[tuple[int, Json]]) -> None:
         self._update(way, [{"id": number, **change} for number, change in changes])
 
+    @rule(way=WAY, number=ROW, side=strategies.SIDE, sibling=ROW)
+    def arrange(self, way: Way, number: int, side: str, sibling: int) -> None:
+        self._arrange(way, [number], side, sibling)
+
+    @rule(way=WAY, numbers=st.lists(ROW, min_size=2, max_size=4), side=strategies.SIDE, sibling=ROW)
+    def arrange_several(self, way: Way, numbers: list[int], side: str, sibling: int) -> None:
+        self._arrange(way, numbers, side, sibling)
+
+    def _arrange(self, way: Way, numbers: list[int], side: str, sibling: int) -> None:
+        """Todos of the inbox go beside another of it, or to an end; then all are looked at in their order."""
+        state = self.people[way[0]].state
+        here = [todo.id for todo in state.todos.values() if todo.is_live and todo.siblings == (state.inbox, None)]
+        if here:
+            where = {side: here[sibling % len(here)]} if side in ("before", "after") else {"place": side}
+            ids = dict.fromkeys(here[number % len(here)] for number in numbers)
+            self._send_update(way, [{"id": todo_id, **where} for todo_id in ids])
+            self.find(way[0], "rest", {"status": "all", "sort": "manual"}, 200)
+
     def _update(self, way: Way, items: list[Json], seen: int | None = None) -> None:
         named = [self.named(way[0], item) for item in items]
         present = self.people[way[0]].state.todos
-        todos = [todo | self.seen(present.get(todo["id"]), seen) for todo in named]
+        self._send_update(way, [todo | self.seen(present.get(todo["id"]), seen) for todo in named])
+
+    def _send_update(self, way: Way, todos: list[Json]) -> None:
         meant = [nulled(todo) for todo in todos]
         self._write(way, "update", {"todos": todos}, lambda w: model_todos.update(w, meant))
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tests.model.dates import Due, Json, Often, Repeat
 from tests.model.model import MOST_UNASKED, Done, Refused, Result, Writing, name_key
+from tests.model.order import FIELDS, move, stand_at_end, target_of
 from tests.model.rows import Todo
 from tests.model.series import following_of, go_on, place_what_is_still_to_come, still_to_come, untick
 
@@ -41,6 +42,7 @@ def _unnamed(item: Json, named: set[int]) -> Json:
 def add(w: Writing, items: Sequence[Json]) -> list[Result]:
     """Make todos, in order."""
     made: dict[int, int] = {}
+    ends: dict[int, str] = {}
     numbers = iter(range(len(items)))
 
     def make(w: Writing, item: Json) -> Done:
@@ -70,9 +72,13 @@ def add(w: Writing, items: Sequence[Json]) -> list[Result]:
         )
         w.tag(todo.id, item.get("tags", ()))
         made[n] = todo.id
+        if item.get("place") is not None:
+            ends[todo.id] = item["place"]
         return Done(todo.id)
 
-    return one_by_one(w, items, make)
+    results = one_by_one(w, items, make)
+    stand_at_end(w, [*made.values()], ends)
+    return results
 
 
 def _place_below(w: Writing, parent_id: int, list_id: int | None, todo: Todo | None = None) -> int:
@@ -97,6 +103,9 @@ def _height(w: Writing, todo_id: int) -> int:
 def update(w: Writing, items: Sequence[Json]) -> list[Result]:
     """Change fields of todos; a field left out stays as it is."""
     before = w.state.copy()
+    for item in items:
+        if (target := target_of(item)) is not None:
+            w.coming.setdefault(item["id"], target)
     results = one_by_one(w, items, _change)
     for todo in before.todos.values():  # what was done and is done was so all the time
         if todo.completed is not None and w.state.todos[todo.id].completed is not None:
@@ -119,6 +128,7 @@ def _seen(todo: Todo, item: Json) -> None:
 
 
 def _change(w: Writing, item: Json) -> Done:
+    w.coming.pop(item["id"], None)
     todo = w.live_todo(item["id"])
     _seen(todo, item)
     due, repeat = _dates(w, todo, item)
@@ -152,6 +162,20 @@ def _move(w: Writing, todo: Todo, item: Json, done: Done) -> None:
         for one in [w.state.todos[todo.id], *w.state.below(todo.id)]:
             w.put(one.id, list_id=list_id)
             done.along.add(one.id)
+    _stand(w, todo, item)
+
+
+def _stand(w: Writing, todo: Todo, item: Json) -> None:
+    """Among its siblings; `todo` as it was."""
+    target, now = target_of(item), w.state.todos[todo.id]
+    if target is None and any(item.get(name) is not None for name in FIELDS):
+        raise Refused("invalid_input")
+    if target is not None and target[0] != "place":
+        neighbour = w.live_todo(target[1])
+        if neighbour.id == todo.id or neighbour.siblings != now.siblings:
+            raise Refused("invalid_input")
+    if target is not None or now.siblings != todo.siblings:
+        move(w, todo.id, todo.siblings, target)
 
 
 def _set_completed(w: Writing, todo_id: int, completed: bool, done: Done) -> None:
@@ -291,6 +315,8 @@ def restore(w: Writing, ids: Sequence[int], if_version: int | None = None) -> li
             for relative in [top, *w.state.below(top.id)]:
                 w.put(relative.id, list_id=home)
                 done.along.add(relative.id)
+            if top.list_id != home:
+                move(w, top.id, top.siblings, None)
         return done
 
     return _counted(one_by_one(w, [{"id": todo_id} | _condition(if_version) for todo_id in ids], one))

@@ -7,8 +7,10 @@ goes to the trash. Nothing may come out of it that no write allows.
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 from tests.model.model import Refused, Writing, name_key
+from tests.model.order import put_back
 from tests.model.rows import CHOSEN, Change, Entry, Profile, Row, Tag, Todo, TodoList
 from tests.model.todos import MAX_DEPTH
 
@@ -75,8 +77,12 @@ def _todos(w: Writing, entries: list[Entry]) -> None:
             continue
         assert isinstance(before, Todo)
         if entry.is_partial:
-            before = replace(todo, list_id=before.list_id, deleted=before.deleted)
-        w.state.todos[todo.id] = replace(before, version=todo.version, updated=todo.updated)
+            before = replace(todo, list_id=before.list_id, deleted=before.deleted, chosen=before.chosen)
+        w.state.todos[todo.id] = replace(
+            before, version=todo.version, updated=todo.updated, place=todo.place, chosen=todo.chosen
+        )
+        if before.chosen != entry.after.chosen:
+            put_back(w, entry, before.chosen)
         if entry.tags is not None:
             w.tag(todo.id, entry.tags)
     if not all(_fits(w, entry.after.id) for entry in entries):
@@ -85,13 +91,19 @@ def _todos(w: Writing, entries: list[Entry]) -> None:
 
 def _content(row: Row) -> Row:
     """A row without what every write counts up."""
-    return replace(row, version=0, updated=0) if isinstance(row, Todo) else replace(row, version=0)
+    return (
+        replace(row, version=0, updated=0, place=Fraction(), chosen=Fraction())
+        if isinstance(row, Todo)
+        else replace(row, version=0)
+    )
 
 
 def _is_as_left(w: Writing, entry: Entry) -> bool:
-    """Whether a todo is as a change left it; its tags count where the change was about them."""
+    """Whether a todo is as a change left it; its place and its tags count where the change was about them."""
     after, todo = entry.after, w.state.todos[entry.after.id]
     assert isinstance(after, Todo)
+    if isinstance(entry.before, Todo) and entry.before.chosen != after.chosen != todo.chosen:
+        return False
     if entry.is_partial:
         return (todo.list_id, todo.deleted) == (after.list_id, after.deleted)
     if entry.tags is not None and w.state.tags_of(todo.id) != entry.tags_after:

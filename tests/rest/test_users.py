@@ -38,6 +38,7 @@ async def test_the_profile_is_read_with_its_version_as_etag(http: httpx2.AsyncCl
         "locale": "en",
         "week_start": "monday",
         "default_list_id": None,
+        "new_todos": "last",
         "version": 1,
     }
 
@@ -77,7 +78,7 @@ async def test_a_patch_answers_with_the_profile_its_version_and_the_change(http:
     read = await http.get(PATH)
     assert (read.json() | {"todos_shown_otherwise": 0}, read.headers["etag"]) == (told, patched.headers["etag"])
     (entry,) = (await http.get(f"/api/v1/changes/{patched.headers['change-id']}")).json()["entries"]
-    kept = ("display_name", "time_zone", "locale", "week_start", "default_list_id", "version")
+    kept = ("display_name", "time_zone", "locale", "week_start", "default_list_id", "new_todos", "version")
     was, now = ({name: row[name] for name in kept} for row in (before, told))
     assert (entry["entity"], entry["id"], entry["before"], entry["after"]) == ("user", told["id"], was, now)
 

@@ -21,6 +21,8 @@ SQLModel.metadata.naming_convention = {
 
 MAX_ID = 2**63 - 1
 """Largest value of PostgreSQL's `bigint`."""
+GAP_BITS = 20
+"""Bits of the gap between two rows that come one after the other to the same end of an order."""
 MAX_BATCH = 50
 """Items in one request."""
 MAX_PAGE = 200

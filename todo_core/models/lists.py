@@ -55,9 +55,11 @@ class TodoList(SQLModel, table=True):
     version: int = TableField(sa_column=version_column())
     colour: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "grey"})
     position: Decimal = TableField(sa_column=Column(Numeric, nullable=False))
-    """A fraction, so that there is always one between two others: moving a list changes one row."""
+    """A whole number; versions before schema 0009 wrote fractions. Moving a list changes one row."""
     is_inbox: bool = TableField(sa_column_kwargs={"server_default": "false"})
     archived_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
+    chosen_position: Decimal | None = TableField(sa_column=Column(Numeric))
+    """The position as it was chosen, where it was given another since to make room."""
 
 
 ListId = Annotated[Id, Field(description="Id of the list.")]

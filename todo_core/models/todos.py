@@ -26,6 +26,7 @@ from typing_extensions import TypedDict
 
 from todo_core.models.dues import DUE_CHANGE_WORDS, DUE_WORDS, REPEAT_WORDS, Due, DueGiven, RepeatGiven, RepeatRead
 from todo_core.models.fields import (
+    GAP_BITS,
     MAX_BATCH,
     STRICT,
     Cursor,
@@ -52,7 +53,7 @@ PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 row-level security would keep them out of index conditions."""
 
 Status = Literal["open", "done", "all", "trashed"]
-Sort = Literal["created", "updated", "due", "priority", "title", "match"]
+Sort = Literal["created", "updated", "due", "priority", "title", "manual", "pressing", "match"]
 Direction = Literal["asc", "desc"]
 
 _LIVE = text("deleted_at IS NULL")
@@ -60,6 +61,8 @@ _OPEN = text("deleted_at IS NULL AND completed_at IS NULL")
 _DUE_KEY = text("(\nCASE\n    WHEN due_at IS NULL THEN 'infinity'::timestamp with time zone\n    ELSE due_at\nEND)")
 """Deadlines in their order, todos without one last. Written as PostgreSQL prints it: a test compares it with the
 migrated schema."""
+_BEHIND = text(f"(nextval('todos_id_seq'::regclass) << {GAP_BITS})")
+"""The place behind all others, for who writes rows without one."""
 MAX_DEPTH = 5
 """Levels of subtasks below a todo that is no subtask."""
 
@@ -105,6 +108,7 @@ class Todo(SQLModel, table=True):
             "id",
             postgresql_where=_OPEN,
         ),
+        Index("ix_todos_place", "user_id", "list_id", "place", postgresql_where=text("parent_id IS NULL")),
         Index("ix_todos_parent", "user_id", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
         Index("ix_todos_words", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index("ix_todos_follows", "user_id", "follows_id", postgresql_where=text("follows_id IS NOT NULL")),
@@ -141,6 +145,10 @@ class Todo(SQLModel, table=True):
     (`docs/decisions/0037-words.md`)."""
     title_key: str = TableField(sa_type=Text)
     """Its place in the order by title: the title without case and accents. The same trigger writes it."""
+    place: int = TableField(sa_column=Column(BigInteger, nullable=False, server_default=_BEHIND))
+    """Its place among its siblings, lower ones first: its id with a gap behind it, until it is moved."""
+    chosen_place: int | None = TableField(sa_type=BigInteger)
+    """The place as it was chosen, where it was given another since to make room."""
 
 
 TodoId = Annotated[Id, Field(description="Id of the todo.")]
@@ -150,7 +158,16 @@ TodoIds = Annotated[
 ]
 Title = Annotated[str, Name(min_length=1, max_length=200), Field(description="What to do, 1–200 characters.")]
 Description = Annotated[str, Lines(max_length=1000), Field(description="Details, up to 1000 characters.")]
+End = Literal["first", "last"]
+BeforeTodo = Annotated[TodoId, Field(description="Right before this sibling, by hand.")]
+AfterTodo = Annotated[TodoId, Field(description="Right after this sibling.")]
+AtEnd = Annotated[End, Field(description="Before or after all siblings.")]
 ChosenPriority = Annotated[Priority, Field(description="How much it matters.")]
+
+
+def _is_left_out(value: object) -> bool:
+    """Return whether a field is left out of the fingerprint of a request: the version before does not know it."""
+    return value is None
 
 
 class TodoCreate(Input):
@@ -167,6 +184,9 @@ class TodoCreate(Input):
     ] = None
     due: Annotated[DueGiven | None, Field(description=DUE_WORDS)] = None
     repeat: Annotated[RepeatGiven | None, Field(description=REPEAT_WORDS)] = None
+    before: Annotated[BeforeTodo | None, Field(exclude_if=_is_left_out)] = None
+    after: Annotated[AfterTodo | None, Field(exclude_if=_is_left_out)] = None
+    place: Annotated[AtEnd | None, Field(exclude_if=_is_left_out)] = None
     tags: Annotated[TagNames, Field(description="Names of tags; new ones are made.")] = []  # noqa: RUF012  # pydantic copies it
 
 
@@ -181,6 +201,9 @@ class TodoPatch(TypedDict, total=False):
     is_completed: Annotated[bool, Field(description="Set done or open.")]
     list_id: Annotated[ListId, Field(description="Move it there, with its subtasks.")]
     parent_id: Annotated[TodoId | None, Field(description="Make it a subtask of this todo.")]
+    before: BeforeTodo
+    after: AfterTodo
+    place: AtEnd
     due: Annotated[DueGiven | None, Field(description=DUE_CHANGE_WORDS)]
     repeat: Annotated[RepeatGiven | None, Field(description=REPEAT_WORDS)]
     tags: Annotated[TagNames, Field(description="Names of all its tags, in place of those it has.")]
@@ -223,6 +246,11 @@ class TodoFilter(Input):
     text: Annotated[
         SearchText | None, Field(description="Only todos with all these words; the last may be the beginning of one.")
     ] = None
+    has_due: Annotated[bool | None, Field(description="Only with a due, or (false) without.")] = None
+    has_tags: Annotated[bool | None, Field(description="Only with tags, or without.")] = None
+    has_list: Annotated[bool | None, Field(description="Only outside the inbox, or in it.")] = None
+    has_subtasks: Annotated[bool | None, Field(description="Only with subtasks, or without.")] = None
+    repeats: Annotated[bool | None, Field(description="Only what repeats, or does not.")] = None
     overdue: Annotated[bool, Field(description="Only what is past its due.")] = False
     due_after: Annotated[
         Bound | None, Field(description="Due then or later: monday and nov 1 are the next, this week is a period.")
@@ -240,9 +268,14 @@ class TodoFilter(Input):
     archived: Annotated[bool, Field(description="Also what is in archived lists.")] = False
     sort: Annotated[
         Sort | None,
-        Field(description="Order by this, then by id; left out: created; with text: match, the best first."),
+        Field(
+            description="Order by this, then by id; left out: created; with text: match, the best first. pressing: due "
+            "today and overdue, then by priority, then by due. manual: by hand, among siblings."
+        ),
     ] = None
-    direction: Annotated[Direction | None, Field(description="asc or desc; left out: due and title asc.")] = None
+    direction: Annotated[Direction | None, Field(description="asc or desc; left out: due, title and manual asc.")] = (
+        None
+    )
     limit: Annotated[Limit, Field(description="Rows on a page, 1–200.")] = 50
     cursor: Annotated[
         Cursor | None,
@@ -267,7 +300,9 @@ class TodoRead(Output):
     created_at: Annotated[datetime, Field(description="When it was made.")]
     updated_at: Annotated[datetime, Field(description="When it last changed.")]
     deleted_at: Annotated[datetime | None, Field(description="When it went to the trash.")]
-    open_subtasks: Annotated[int, Field(description="Open todos right below it.")]
+    all_subtasks: Annotated[int, Field(description="Todos right below it, open and done.")]
+    open_subtasks: Annotated[int, Field(description="Open ones of these.")]
+    done_subtasks: Annotated[int, Field(description="Done ones of these.")]
     version: Annotated[int, Field(description="Counts changes, from 1.")]
 
 

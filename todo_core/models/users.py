@@ -19,6 +19,8 @@ from todo_core.notations import known_time_zone
 
 WeekStart = Literal["monday", "sunday", "saturday"]
 """First day of the week. CLDR has one of these for every country but one."""
+NewTodos = Literal["first", "last"]
+"""Where todos come in the order by hand that are added or moved without a place."""
 
 LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?", re.ASCII)
 """A BCP 47 language tag: language, and perhaps script and region."""
@@ -33,6 +35,7 @@ class User(SQLModel, table=True):
         CheckConstraint(func.length(column("subject")).between(1, 255), name="subject_length"),
         CheckConstraint(column("role").in_(["user", "admin"]), name="role_known"),
         CheckConstraint(column("week_start").in_(["monday", "sunday", "saturday"]), name="week_start_known"),
+        CheckConstraint(column("new_todos").in_(["first", "last"]), name="new_todos_known"),
         CheckConstraint(func.char_length(column("display_name")).between(1, 100), name="display_name_length"),
         CheckConstraint(func.char_length(column("email")).between(1, 320), name="email_length"),
         ForeignKeyConstraint(
@@ -70,6 +73,8 @@ class User(SQLModel, table=True):
     """When the token that gave the role ends, and `admin` with it. It means nothing for users of the command line."""
     role_issued_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
     """When the latest token that said something of the role was issued: an older one does not count."""
+    new_todos: str = TableField(sa_type=Text, sa_column_kwargs={"server_default": "last"})
+    """At which end of their siblings todos come: a `NewTodos`."""
 
 
 def _known_locale(tag: str) -> str:
@@ -93,6 +98,7 @@ NAME_WORDS = "What to call the person, 1–100 characters."
 ZONE_WORDS = "IANA time zone, such as Europe/Berlin."
 LOCALE_WORDS = "BCP 47 language tag, such as en or de-AT."
 WEEK_WORDS = "First day of the week."
+NEW_TODOS_WORDS = "Where new todos come in the order by hand."
 DEFAULT_LIST_WORDS = "Where todos go for which no list is named; none: the inbox."
 
 
@@ -106,6 +112,7 @@ class ProfilePatch(TypedDict, total=False):
     locale: Annotated[Locale, Field(description=LOCALE_WORDS)]
     week_start: Annotated[WeekStart, Field(description=WEEK_WORDS)]
     default_list_id: Annotated[ListId | None, Field(description=DEFAULT_LIST_WORDS)]
+    new_todos: Annotated[NewTodos, Field(description=NEW_TODOS_WORDS)]
 
 
 PATCHABLE: Final = tuple(ProfilePatch.__annotations__)
@@ -123,6 +130,7 @@ class ProfileRead(Output):
     locale: Annotated[str, Field(description="BCP 47 language tag.")]
     week_start: Annotated[WeekStart, Field(description=WEEK_WORDS)]
     default_list_id: Annotated[int | None, Field(description=DEFAULT_LIST_WORDS)]
+    new_todos: Annotated[NewTodos, Field(description=NEW_TODOS_WORDS)]
     created_at: Annotated[datetime, Field(description="First seen.")]
     updated_at: Annotated[datetime, Field(description="When the profile last changed.")]
     version: Annotated[int, Field(description="Goes up with every change of the profile.")]

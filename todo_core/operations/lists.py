@@ -25,6 +25,9 @@ from todo_core.errors import (
 from todo_core.models.lists import ListCreate, ListQuery, ListRead, ListRemoval, ListUpdate
 from todo_core.queries import lists as queries
 from todo_core.rules.lists import Lists, rows_of
+from todo_core.rules.order import fresh_places
+from todo_core.rules.spots import Moved
+from todo_core.storage.database import Row
 from todo_core.text import json_text, name_key
 from todo_core.validation import Tried
 
@@ -156,14 +159,37 @@ async def _move_or_trash_todos(tx: Tx, ids: Sequence[int], move_to: int | None) 
     held = await tx.rows(queries.HELD, ids=ids)
     if move_to is None:
         confirm(tx, len(held))
-    list_of = {row["id"]: row["list_id"] for row in held}
+    places: Sequence[int | None] = [None] * len(held)
+    if move_to is not None and held:
+        places = await fresh_places(tx, len(held))
     touched: list[Touched] = []
-    for chunk in chunks([*list_of]):
-        rows = await tx.rows(queries.MOVE_OR_TRASH_TODOS, todo_ids=chunk, move_to=move_to, now=held[0]["now"])
-        for row in sorted(rows, key=lambda row: row["id"]):
-            before = {"list_id": list_of[row["id"]], "deleted_at": None, "version": row["version"] - 1}
-            touched.append(Touched("todo", row["id"], json_text(before), row["after"]))
+    for chunk in chunks([*zip(held, places, strict=True)]):
+        ids = [row["id"] for row, _ in chunk]
+        rows = await tx.rows(
+            queries.MOVE_OR_TRASH_TODOS,
+            todo_ids=ids,
+            places=[place for _, place in chunk],
+            move_to=move_to,
+            now=held[0]["now"],
+        )
+        written = {row["id"]: row for row in rows}
+        touched += [_touched(written[row["id"]], row, place) for row, place in chunk]
     return touched
+
+
+def _touched(row: Row, held: Row, place: int | None) -> Touched:
+    """Return a todo that moved or went to the trash with its list, as the change record has it.
+
+    Args:
+        row: What was written.
+        held: The todo before.
+        place: Its place in the other list; None in the trash, where it keeps its own.
+    """
+    before = json_text({"list_id": held["list_id"], "deleted_at": None, "version": row["version"] - 1})
+    after = row["after"]
+    if place is not None:
+        before, after = Moved({"number": held["place"]}, {"number": place}).of(before, after)
+    return Touched("todo", row["id"], before, after)
 
 
 def _destination(removal: ListRemoval, ids: Sequence[int]) -> int | None:

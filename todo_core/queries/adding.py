@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import (
     CTE,
     BigInteger,
+    Boolean,
     ColumnElement,
     Date,
     DateTime,
@@ -18,18 +19,21 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Time,
+    case,
     column,
     func,
     insert,
+    literal_column,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from todo_core.models.fields import GAP_BITS
 from todo_core.models.lists import TodoList
 from todo_core.models.tags import TodoTag
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
-from todo_core.queries.todos import LANGUAGE, read, tag_names
+from todo_core.queries.todos import LANGUAGE, Subtasks, read, tag_names
 from todo_core.storage.statements import Statement, mine, parameter
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -51,8 +55,10 @@ _FIELDS: Final[tuple[ColumnElement[Any], ...]] = (
     column("due_at", DateTime(timezone=True)),
     column("repeat", JSONB),
     column("follows_id", BigInteger),
+    column("place", BigInteger),
+    column("comes_first", Boolean),
     column("tag_ids", ARRAY(BigInteger)),
-    column("open_subtasks", BigInteger),
+    column("subtasks", BigInteger),
 )
 
 
@@ -65,6 +71,24 @@ def _default_list() -> ColumnElement[Any]:
     )
     inbox = select(_list.c.id).where(mine(TodoList), _list.c.is_inbox)
     return func.coalesce(chosen.scalar_subquery(), inbox.scalar_subquery())
+
+
+def _place(item: CTE) -> ColumnElement[Any]:
+    """Return where a todo stands among its siblings: as said, else beyond all others that were there before.
+
+    No other has to be looked at for it: ids, and what `queries.order.FRESH` draws, only grow. Those that come first by
+    one request keep their order: the first of them has the number of the last.
+    """
+    comes_first = select(_user.c.new_todos == literal_column("'first'")).where(_user.c.id == _me).scalar_subquery()
+    other = item.alias("other")
+    opposite = select(func.min(other.c.id) + func.max(other.c.id)).scalar_subquery() - item.c.id
+    return func.coalesce(
+        item.c.place,
+        case(
+            (func.coalesce(item.c.comes_first, comes_first), -opposite.bitwise_lshift(GAP_BITS)),
+            else_=item.c.id.bitwise_lshift(GAP_BITS),
+        ),
+    )
 
 
 def _items() -> CTE:
@@ -99,6 +123,7 @@ def _insert(item: CTE) -> CTE:
         "due_at": item.c.due_at,
         "repeat": item.c.repeat,
         "follows_id": item.c.follows_id,
+        "place": _place(item),
         "language": LANGUAGE,
         "created_at": now,
         "updated_at": now,
@@ -118,7 +143,8 @@ def _add() -> Select[Any]:
     """Step 4: read the new todos. Their tags and subtasks are those of the request."""
     item = _items()
     added = _insert(item)
-    after = read(added, tags=tag_names(item.c.tag_ids), open_subtasks=item.c.open_subtasks)
+    subtasks = Subtasks(open=item.c.subtasks, live=item.c.subtasks)
+    after = read(added, tags=tag_names(item.c.tag_ids), subtasks=subtasks)
     rows = select(added.c.id, after.label("after")).join(item, item.c.id == added.c.id).order_by(item.c.n)
     return rows.add_cte(_link_tags(item))
 
@@ -128,7 +154,8 @@ ADD = Statement(_add())
 
 `items`: a JSON array of objects. `n` numbers them, with or without gaps; `list_id` may be null, the default list;
 `parent_n` is the `n` of an earlier item, in place of `parent_id`; `priority` is a number; `follows_id` is the todo
-whose next occurrence this is; `tag_ids` are ids of live tags; `open_subtasks` is how many todos of the request are
+whose next occurrence this is; `place` is its place among its siblings, or null: at the end that `comes_first` says,
+or, if that is null too, the profile; `tag_ids` are ids of live tags; `subtasks` is how many todos of the request are
 right below. `now`: the moment to set, which all statements of a request share; null for that of this one.
 Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`.
 """

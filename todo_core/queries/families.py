@@ -65,9 +65,10 @@ FAMILY = Statement(
         _table.c.completed_at,
         _table.c.deleted_at,
         _table.c.version,
+        _table.c.place,
         _table.c.repeat.is_not(None).label("repeats"),
         _table.c.follows_id,
-        read(_table, open_subtasks=subtasks_by_lookup(_table, _relatives_ids)).label("row"),
+        read(_table, subtasks=subtasks_by_lookup(_table, _relatives_ids)).label("row"),
     )
     .where(mine(Todo), _table.c.id.in_(_relatives))
     .order_by(_table.c.id)

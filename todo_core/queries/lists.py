@@ -73,6 +73,7 @@ STATE = Statement(
         _table.c.name_key,
         _table.c.colour,
         _table.c.position,
+        _table.c.chosen_position,
         _table.c.is_inbox,
         _table.c.archived_at.is_not(None).label("is_archived"),
         _table.c.deleted_at.is_not(None).label("is_deleted"),
@@ -92,6 +93,7 @@ _item = (
         column("name_key", Text),
         column("colour", Text),
         column("position", Numeric),
+        column("chosen_position", Numeric),
         column("is_archived", Boolean),
         column("is_deleted", Boolean),
     )
@@ -125,6 +127,7 @@ REVISE = Statement(
         name_key=_item.c.name_key,
         colour=_item.c.colour,
         position=_item.c.position,
+        chosen_position=_item.c.chosen_position,
         archived_at=_since("archived_at", "is_archived"),
         deleted_at=_since("deleted_at", "is_deleted"),
         updated_at=func.statement_timestamp(),
@@ -135,8 +138,19 @@ REVISE = Statement(
 )
 """Write lists as they are to be.
 
-`items`: a JSON array of objects with `id`, `name`, `name_key`, `colour`, `position`, `is_archived` and `is_deleted`.
+`items`: a JSON array of objects with `id`, `name`, `name_key`, `colour`, `position`, `chosen_position`, `is_archived`
+and `is_deleted`.
 `ids`: the same ids, for the index `uq_lists_user_id_id`.
+"""
+
+RENUMBER = Statement(
+    update(_table)
+    .values(position=_item.c.position, chosen_position=_item.c.chosen_position)
+    .where(mine(TodoList), _table.c.id == any_(_ids), _table.c.id == _item.c.id)
+)
+"""Give the lists with `ids` other positions, which leave their order as it is: so neither version nor time changes.
+
+`items`: a JSON array of objects with `id`, `position` and `chosen_position`.
 """
 
 RELEASE_NAMES = Statement(
@@ -156,22 +170,38 @@ NONEMPTY = Statement(
 """Find the first of the lists with `ids` that has todos outside the trash."""
 
 HELD = Statement(
-    select(_todo.c.id, _todo.c.list_id, func.statement_timestamp().label("now"))
+    select(
+        _todo.c.id,
+        _todo.c.list_id,
+        func.coalesce(_todo.c.chosen_place, _todo.c.place).label("place"),
+        func.statement_timestamp().label("now"),
+    )
     .where(mine(Todo), _todo.c.list_id == any_(_ids), _todo.c.deleted_at.is_(None))
-    .order_by(_todo.c.id)
+    .order_by(func.array_position(_ids, _todo.c.list_id), _todo.c.place, _todo.c.id)
 )
-"""Find the live todos of the lists with `ids`; each row has the moment, too, as `now`."""
+"""Find the live todos of the lists with `ids`, list by list, by their places.
 
+Each row has the place that was chosen last (`place`), and the moment, too, as `now`.
+"""
+
+_todo_ids = parameter("todo_ids", ARRAY(BigInteger))
+_arrival = (
+    func.unnest(_todo_ids, parameter("places", ARRAY(BigInteger)))
+    .table_valued(column("id", BigInteger), column("place", BigInteger))
+    .render_derived(name="arrival")
+)
 _move_to, _now = parameter("move_to", BigInteger()), parameter("now", DateTime(timezone=True))
 MOVE_OR_TRASH_TODOS = Statement(
     update(_todo)
     .values(
         list_id=func.coalesce(_move_to, _todo.c.list_id),
         deleted_at=case((_move_to.is_(None), _now)),
+        place=func.coalesce(_arrival.c.place, _todo.c.place),
+        chosen_place=case((_arrival.c.place.is_(None), _todo.c.chosen_place)),
         updated_at=_now,
         version=_todo.c.version + 1,
     )
-    .where(mine(Todo), _todo.c.id == any_(parameter("todo_ids", ARRAY(BigInteger))))
+    .where(mine(Todo), _todo.c.id == any_(_todo_ids), _todo.c.id == _arrival.c.id)
     .returning(
         _todo.c.id,
         _todo.c.version,
@@ -182,6 +212,7 @@ MOVE_OR_TRASH_TODOS = Statement(
 )
 """Move the todos with `todo_ids`, which are live, to the list `move_to`, or to the trash if that is null.
 
-`now`: the moment to set. Columns: the new `version`; the fields that changed (`after`), as JSON.
+`places`: for each its place there, or null: it keeps the one that it has. `now`: the moment to set.
+Columns: the new `version`; the fields that changed (`after`), as JSON.
 Reads `uq_todos_user_id_id`.
 """

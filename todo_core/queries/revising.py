@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     DateTime,
+    FromClause,
     Select,
     SmallInteger,
     Text,
@@ -37,7 +38,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import Todo
-from todo_core.queries.todos import LANGUAGE, read, tag_names
+from todo_core.queries.todos import LANGUAGE, Subtasks, read, tag_names
 from todo_core.storage.statements import Statement, mine, parameter
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -57,6 +58,8 @@ _KINDS: Final[dict[str, Any]] = {
     "due_time": Time,
     "due_at": _INSTANT,
     "repeat": JSONB,
+    "place": BigInteger,
+    "chosen_place": BigInteger,
 }
 """Columns that a patch sets by their names."""
 
@@ -182,26 +185,20 @@ def _link_tags(patched: CTE) -> CTE:
     return insert(_link).from_select(["user_id", "todo_id", "tag_id"], rows).cte("linked")
 
 
-def _open_subtasks(revised: CTE, patched: CTE) -> ColumnElement[int]:
-    """Count the open todos right below a revised one: of those in this batch as patched, of others as stored."""
+def _subtasks(revised: CTE, patched: CTE) -> Subtasks:
+    """Count the todos right below a revised one: of those in this batch as patched, of others as stored."""
     child, sibling = _table.alias("child"), patched.alias("sibling")
-    others = (
-        select(func.count())
-        .where(
-            mine(child),
-            child.c.parent_id == revised.c.id,
-            child.c.completed_at.is_(None),
-            child.c.deleted_at.is_(None),
-            child.c.id.not_in(select(sibling.c.id)),
-        )
-        .correlate(revised)
+    stored = _counts(child).where(
+        mine(child), child.c.parent_id == revised.c.id, child.c.id.not_in(select(sibling.c.id))
     )
-    in_batch = (
-        select(func.count())
-        .where(sibling.c.parent_id == revised.c.id, sibling.c.completed_at.is_(None), sibling.c.deleted_at.is_(None))
-        .correlate(revised)
-    )
-    return others.scalar_subquery() + in_batch.scalar_subquery()
+    in_batch = _counts(sibling).where(sibling.c.parent_id == revised.c.id)
+    others, own = stored.correlate(revised).subquery("others"), in_batch.correlate(revised).subquery("own")
+    return Subtasks(others.c.open + own.c.open, others.c.live + own.c.live)
+
+
+def _counts(rows: FromClause) -> Select[int, int]:
+    counts = Subtasks.counted(rows)
+    return select(counts.open.label("open"), counts.live.label("live"))
 
 
 def _revise() -> Select[Any]:
@@ -210,7 +207,7 @@ def _revise() -> Select[Any]:
     stored = _lock(patches)
     patched = _patch(stored, now)
     revised = _update(patched, now).returning(_table).cte("revised")
-    after = read(revised, tags=tag_names(patched.c.tag_ids), open_subtasks=_open_subtasks(revised, patched))
+    after = read(revised, tags=tag_names(patched.c.tag_ids), subtasks=_subtasks(revised, patched))
     return (
         select(
             stored.c.id,

@@ -25,6 +25,7 @@ from sqlalchemy import (
     column,
     func,
     literal_column,
+    not_,
     select,
     true,
     tuple_,
@@ -37,6 +38,7 @@ from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import PRIORITIES, Sort, Todo, TodoRead
 from todo_core.models.users import User
+from todo_core.queries.wanted import HAVING, PRESSING
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -66,18 +68,40 @@ def links_of(source: FromClause) -> Any:
     return linked.correlate(source)
 
 
-def subtasks_of(source: FromClause) -> Any:
-    """Count the open todos right below a todo of `source`."""
+@dataclass(frozen=True, slots=True)
+class Subtasks:
+    """How many todos are right below one, outside the trash."""
+
+    open: ColumnElement[int]
+    live: ColumnElement[int]
+    """Open and done."""
+
+    @classmethod
+    def counted(cls, child: FromClause) -> Subtasks:
+        """Return the aggregates that count rows of `child`.
+
+        FILTER, not WHERE: an index of open todos would do for that, and PostgreSQL would read all of them for each todo
+        where its statistics know of few, as they do after many were completed or deleted.
+        """
+        is_live = child.c.deleted_at.is_(None)
+        return cls(func.count().filter(is_live, child.c.completed_at.is_(None)), func.count().filter(is_live))
+
+
+def _subtasks_of(source: FromClause) -> Subtasks:
+    """Return how many todos are right below a todo of `source`: columns of one subquery, which counts both at once."""
     child = _table.alias("child")
-    # FILTER, not WHERE: an index of open todos would do for that, and PostgreSQL would read all of them for each todo
-    # where its statistics know of few, as they do after many were completed or deleted.
-    is_open = and_(child.c.completed_at.is_(None), child.c.deleted_at.is_(None))
-    counted: Select[Any] = select(func.count().filter(is_open)).where(mine(child), child.c.parent_id == source.c.id)
-    return counted.correlate(source)
+    counts = Subtasks.counted(child)
+    counted = (
+        select(counts.open.label("open"), counts.live.label("live"))
+        .where(mine(child), child.c.parent_id == source.c.id)
+        .correlate(source)
+        .subquery("subtasks")
+    )
+    return Subtasks(counted.c.open, counted.c.live)
 
 
-def subtasks_by_lookup(source: FromClause, ids: ColumnElement[Any]) -> ColumnElement[int]:
-    """Return the number of open todos right below a todo of `source`, where there are many todos.
+def subtasks_by_lookup(source: FromClause, ids: ColumnElement[Any]) -> Subtasks:
+    """Return how many todos are right below a todo of `source`, where there are many todos.
 
     All are counted first, into one value to look them up in. PostgreSQL may go through all todos for each of them where
     its statistics mislead it, as they do after many were completed or deleted.
@@ -87,16 +111,20 @@ def subtasks_by_lookup(source: FromClause, ids: ColumnElement[Any]) -> ColumnEle
         ids: An array of the ids of all.
     """
     child = _table.alias("child")
-    is_open = and_(child.c.completed_at.is_(None), child.c.deleted_at.is_(None))
+    counts = Subtasks.counted(child)
     counted = (
-        select(child.c.parent_id, func.count().filter(is_open).label("open"))
+        select(child.c.parent_id, counts.open.label("open"), counts.live.label("live"))
         .where(mine(child), child.c.parent_id == any_(ids))
         .group_by(child.c.parent_id)
         .subquery("counted")
     )
-    by_parent = select(func.jsonb_object_agg(counted.c.parent_id, counted.c.open)).scalar_subquery()
-    found = type_coerce(by_parent, JSONB)[cast(source.c.id, Text)].astext
-    return func.coalesce(cast(found, BigInteger), 0)
+
+    def looked_up(count: ColumnElement[int]) -> ColumnElement[int]:
+        by_parent = select(func.jsonb_object_agg(counted.c.parent_id, count)).scalar_subquery()
+        found = type_coerce(by_parent, JSONB)[cast(source.c.id, Text)].astext
+        return func.coalesce(cast(found, BigInteger), 0)
+
+    return Subtasks(looked_up(counted.c.open), looked_up(counted.c.live))
 
 
 def _due(source: FromClause, zone: ColumnElement[Any] | None) -> ColumnElement[Any]:
@@ -124,23 +152,32 @@ def _due(source: FromClause, zone: ColumnElement[Any] | None) -> ColumnElement[A
     return due
 
 
-def read(source: FromClause, *, zone: ColumnElement[Any] | None = None, **computed: Any) -> ColumnElement[Any]:
+def read(
+    source: FromClause,
+    *,
+    zone: ColumnElement[Any] | None = None,
+    subtasks: Subtasks | None = None,
+    **computed: Any,
+) -> ColumnElement[Any]:
     """Return a todo's read shape (`TodoRead`), as JSON built by PostgreSQL.
 
     Args:
         source: Columns of the todo.
         zone: The user's time zone, where a statement has it.
+        subtasks: How many subtasks it has, where the tables do not have them yet, or there is a cheaper way.
         computed: Expressions for other fields, where the tables do not have the values yet.
     """
+    below = _subtasks_of(source) if subtasks is None else subtasks
     fields = {
         "priority": _PRIORITY_WORDS[source.c.priority],
         "is_completed": source.c.completed_at.is_not(None),
         "due": _due(source, zone),
+        "all_subtasks": below.live,
+        "open_subtasks": below.open,
+        "done_subtasks": below.live - below.open,
     }
     if "tags" not in computed:
         fields["tags"] = tag_names(links_of(source))
-    if "open_subtasks" not in computed:
-        fields["open_subtasks"] = subtasks_of(source).scalar_subquery()
     return json_object(TodoRead, source.c, **fields, **computed)
 
 
@@ -156,10 +193,11 @@ ROWS = Statement(
     select(
         _table.c.id,
         _table.c.version,
-        read(_table, open_subtasks=subtasks_by_lookup(_table, _ids)).label("row"),
+        func.coalesce(_table.c.chosen_place, _table.c.place).label("place"),
+        read(_table, subtasks=subtasks_by_lookup(_table, _ids)).label("row"),
     ).where(mine(Todo), _table.c.id == any_(_ids))
 )
-"""Read the todos with `ids`, those in the trash too: `row`, a `TodoRead`.
+"""Read the todos with `ids`, those in the trash too: `row`, a `TodoRead`; `place`, the place that was chosen last.
 
 Reads `uq_todos_user_id_id` and `ix_todos_parent`.
 """
@@ -189,29 +227,37 @@ _with_all = (
 # One value to look ids up in, not a join: of what is grouped PostgreSQL expects a row, and groups all for each todo.
 _their_ids = select(func.jsonb_object_agg(_with_all.c.todo_id, true())).scalar_subquery()
 _has_all_tags = type_coerce(_their_ids, JSONB).has_key(cast(_table.c.id, Text))
-CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
-    "priority": _table.c.priority == any_(parameter("priority", ARRAY(SmallInteger))),
-    "list_id": _table.c.list_id == parameter("list_id", BigInteger()),
-    "unarchived": UNARCHIVED,
-    "tags_any": _has_a_tag,
-    "tags_all": and_(_has_a_tag, _has_all_tags),
-    "parent_id": _table.c.parent_id == parameter("parent_id", BigInteger()),
-    "top_level": _table.c.parent_id.is_(None),
-    "ids": _table.c.id == any_(parameter("ids", ARRAY(BigInteger))),
-    "overdue": and_(parameter("now", _INSTANT) > DUE_KEY, _table.c.completed_at.is_(None)),
-    "due_after": and_(parameter("due_after", _INSTANT) <= DUE_KEY, _table.c.due_at.is_not(None)),
-    "due_before": parameter("due_before", _INSTANT) > DUE_KEY,
-} | {
-    f"{name}_{side}": column >= parameter(f"{name}_after", _INSTANT)
-    if side == "after"
-    else column < parameter(f"{name}_before", _INSTANT)
-    for name, column in (
-        ("created", _table.c.created_at),
-        ("updated", _table.c.updated_at),
-        ("completed", _table.c.completed_at),
-    )
-    for side in ("after", "before")
-}
+CONDITIONS: Final[dict[str, ColumnElement[bool]]] = (
+    {
+        "priority": _table.c.priority == any_(parameter("priority", ARRAY(SmallInteger))),
+        "list_id": _table.c.list_id == parameter("list_id", BigInteger()),
+        "unarchived": UNARCHIVED,
+        "tags_any": _has_a_tag,
+        "tags_all": and_(_has_a_tag, _has_all_tags),
+        "parent_id": _table.c.parent_id == parameter("parent_id", BigInteger()),
+        "top_level": _table.c.parent_id.is_(None),
+        "ids": _table.c.id == any_(parameter("ids", ARRAY(BigInteger))),
+        "overdue": and_(parameter("now", _INSTANT) > DUE_KEY, _table.c.completed_at.is_(None)),
+        "due_after": and_(parameter("due_after", _INSTANT) <= DUE_KEY, _table.c.due_at.is_not(None)),
+        "due_before": parameter("due_before", _INSTANT) > DUE_KEY,
+    }
+    | {
+        f"{name}_{side}": column >= parameter(f"{name}_after", _INSTANT)
+        if side == "after"
+        else column < parameter(f"{name}_before", _INSTANT)
+        for name, column in (
+            ("created", _table.c.created_at),
+            ("updated", _table.c.updated_at),
+            ("completed", _table.c.completed_at),
+        )
+        for side in ("after", "before")
+    }
+    | {
+        name: condition
+        for has, is_so in HAVING.items()
+        for name, condition in ((has, is_so), (f"no_{has}", not_(is_so)))
+    }
+)
 """Filters of a page, by name. `page` tells the parameters that they take."""
 _STATUS: Final[dict[str, ColumnElement[bool]]] = {
     "open": and_(_table.c.deleted_at.is_(None), _table.c.completed_at.is_(None)),
@@ -248,6 +294,8 @@ def _sort_key(sort: Sort, descending: bool) -> ColumnElement[Any]:
         else DUE_KEY,
         "priority": _table.c.priority,
         "title": _table.c.title_key,
+        "manual": _table.c.place,
+        "pressing": PRESSING,
     }
     return keys[sort]
 
@@ -267,7 +315,7 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
     `after_id`, the `key` and the `id` of the row before the page; `text`, the words of a search; `now`, for what is
     overdue; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`; and moments, from `due_after`,
     `created_after`, `updated_after`, `completed_after` until before `due_before`, `created_before`, `updated_before`,
-    `completed_before`.
+    `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 
     Its row: `rows`, a JSON array of `TodoRead`; `total`, of every page; `more`, whether there is a next page; `key` and
     `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.

@@ -99,6 +99,6 @@ REVISE = Statement(
 )
 """Set the fields of the user's profile that are in `given` to their values; the others keep theirs.
 
-Values: `display_name`, `time_zone`, `locale`, `week_start`, `default_list_id`. Columns: `ProfileRead` before, and after
-or null if nothing changed.
+Values: `display_name`, `time_zone`, `locale`, `week_start`, `default_list_id`, `new_todos`. Columns: `ProfileRead`
+before, and after or null if nothing changed.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from todo_core.errors import FieldError, InvalidInput, TodoError
 from todo_core.models.todos import MAX_DEPTH, PRIORITIES, TodoCreate, TodoWritten
 from todo_core.rules.families import Family, list_of_subtask, too_deep
 from todo_core.rules.lists import Lists
+from todo_core.rules.order import Order
 from todo_core.rules.schedules import Calendar
+from todo_core.rules.spots import TARGETS, siblings_of, target_of
 from todo_core.rules.tagging import ensure_tags
 from todo_core.rules.writing import insert_todos, inserted, touched
 
@@ -48,8 +50,11 @@ class _New:
 class _Request:
     """What the items of a request refer to, and those that were accepted so far."""
 
-    def __init__(self, family: Family | None, lists: Lists | None, calendar: Calendar | None) -> None:
+    def __init__(
+        self, family: Family | None, lists: Lists | None, calendar: Calendar | None, order: Order | None
+    ) -> None:
         self._family = family
+        self._order = order
         self._lists = lists
         self._calendar = calendar
         self._accepted: dict[int, _New] = {}
@@ -59,11 +64,13 @@ class _Request:
         """Load what the todos refer to, and nothing for those that refer to nothing."""
         parents = [todo.parent_id for todo in todos if todo.parent_id is not None]
         lists = [todo.list_id for todo in todos if todo.list_id is not None]
+        neighbours = [one for todo in todos for one in (todo.before, todo.after) if one is not None]
         is_dated = any(todo.due is not None or todo.repeat is not None for todo in todos)
         return cls(
             await Family.of(tx, parents) if parents else None,
             await Lists.of(tx, lists) if lists else None,
             await Calendar.of(tx) if is_dated else None,
+            await Order.of(tx, {}, neighbours, len(todos)) if neighbours else None,
         )
 
     async def accept(self, item: tuple[int, TodoCreate]) -> _New:
@@ -87,8 +94,27 @@ class _Request:
         if self._lists is not None and todo.list_id is not None:
             self._lists.require(todo.list_id)
         place, depth = self._place(todo)
-        self._accepted[number] = _New(number, columns | place, depth, todo.tags)
+        columns |= place
+        columns |= await self._stand(number, todo, columns)
+        self._accepted[number] = _New(number, columns, depth, todo.tags)
         return self._accepted[number]
+
+    async def _stand(self, number: int, todo: TodoCreate, columns: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the columns of a todo's place among its siblings, and of its list where only a neighbour says it."""
+        target = target_of({name: getattr(todo, name) for name in TARGETS})
+        if target is None:
+            return {}
+        if todo.place is not None or self._order is None:
+            return {"comes_first": todo.place == "first"}
+        if todo.parent_index is not None:
+            raise InvalidInput(errors=[FieldError(target[0], "cannot be given together with parent_index; use place")])
+        parent_id = columns.get("parent_id")
+        list_id = columns["list_id"]
+        if list_id is None:
+            list_id = self._order.list_of_neighbour(target)
+        new_id = -1 - number
+        await self._order.move(new_id, siblings_of(list_id, parent_id), target)
+        return {"list_id": list_id, "place": self._order.place(new_id)}
 
     def _place(self, todo: TodoCreate) -> tuple[dict[str, Any], int]:
         """Return the columns of list and parent, and the depth."""

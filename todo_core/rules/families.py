@@ -34,6 +34,8 @@ class Member:
     completed_at: datetime | None
     deleted_at: datetime | None
     version: int
+    place: int
+    """Its place among its siblings."""
     repeats: bool
     follows_id: int | None
     """The occurrence that it came after."""
@@ -171,7 +173,7 @@ class Family:
         if "parent_id" in patch:
             self._children[member.parent_id].discard(todo_id)
             self._children[patch["parent_id"]].add(todo_id)
-        columns: dict[str, Any] = {name: patch[name] for name in ("parent_id", "list_id") if name in patch}
+        columns: dict[str, Any] = {name: patch[name] for name in ("parent_id", "list_id", "place") if name in patch}
         if "is_completed" in patch:
             columns["completed_at"] = (member.completed_at or _NOW) if patch["is_completed"] else None
         if "is_deleted" in patch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from todo_core.boundary.operation import Tx
@@ -10,6 +11,7 @@ from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.todos import PRIORITIES, Sort, Status, TodoFilter, TodoRead
 from todo_core.queries import search
 from todo_core.queries import todos as queries
+from todo_core.queries.wanted import HAVING
 from todo_core.rules.schedules import Calendar
 from todo_core.storage.database import Row
 from todo_core.text import json_text, name_key
@@ -36,14 +38,37 @@ async def find_todos(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRe
     order = _order(wanted)
     place: dict[str, Any] = {"limit": wanted.limit, "offset": offset, "now": tx.core.clock()}
     if wanted.cursor is not None:
-        place["after_key"], place["after_id"] = tx.core.cursors.open(wanted.cursor, _cursor_scope(tx, wanted))
+        place |= _place_of(tx.core.cursors.open(wanted.cursor, _cursor_scope(tx, wanted)))
     conditions, calendar = await _dated_conditions(tx, wanted)
-    row = await _page(tx, conditions, wanted.status, order, place)
+    row = await _page(tx, conditions, wanted.status, order, _on_its_day(place, calendar))
     if calendar is not None and not calendar.is_of(row):
         # Another process changed the profile since this one read it: what was remembered is out of date.
-        row = await _page(tx, _conditions(wanted, await Calendar.of(tx)), wanted.status, order, place)
-    cursor = tx.core.cursors.make([row["key"], row["id"]], _cursor_scope(tx, wanted)) if row["more"] else None
-    return Page(row["rows"], row["total"], wanted.limit, cursor)
+        calendar = await Calendar.of(tx)
+        conditions = _conditions(wanted, calendar)
+        row = await _page(tx, conditions, wanted.status, order, _on_its_day(place, calendar))
+    if not row["more"]:
+        return Page(row["rows"], row["total"], wanted.limit, None)
+    end = [row["key"], row["id"]]
+    if wanted.sort == "pressing":
+        end.append(_on_its_day(place, calendar)["tomorrow"])
+    return Page(row["rows"], row["total"], wanted.limit, tx.core.cursors.make(end, _cursor_scope(tx, wanted)))
+
+
+def _place_of(cursor: list[Any]) -> dict[str, Any]:
+    """Return where a page begins, from what its cursor holds; of an order that has a today, also when that ends."""
+    key, row_id, *tomorrow = cursor
+    place = {"after_key": key, "after_id": row_id}
+    if tomorrow:
+        place["tomorrow"] = datetime.fromisoformat(tomorrow[0])
+    return place
+
+
+def _on_its_day(place: dict[str, Any], calendar: Calendar | None) -> dict[str, Any]:
+    """Return a place with the end of today; on the pages after the first, today is what it was on that.
+
+    Else rows would change their places at midnight, and a page would repeat or leave out some of them.
+    """
+    return place if calendar is None or "tomorrow" in place else place | {"tomorrow": calendar.tomorrow}
 
 
 async def find_nearest(tx: Tx, wanted: TodoFilter, text: str) -> Row:
@@ -70,7 +95,7 @@ def _order(wanted: TodoFilter) -> tuple[Sort, bool]:
     sort = wanted.sort or ("created" if wanted.text is None else "match")
     if sort == "match" and wanted.text is None:
         raise InvalidInput(errors=[FieldError("sort", "match goes with text; choose another order")])
-    direction = wanted.direction or ("asc" if sort in ("due", "title") else "desc")
+    direction = wanted.direction or ("asc" if sort in ("due", "title", "manual") else "desc")
     return sort, direction == "desc"
 
 
@@ -103,14 +128,15 @@ def _cursor_scope(tx: Tx, wanted: TodoFilter) -> str:
 
 
 async def _dated_conditions(tx: Tx, wanted: TodoFilter) -> tuple[dict[str, Any], Calendar | None]:
-    """Return the conditions of a filter, and the calendar by which its dates were read; None where there are none.
+    """Return the conditions of a filter, and the calendar by which its dates are read; None where there are none.
 
     What is not clear by the profile that was read last may be clear by the present one.
 
     Raises:
         InvalidInput: A date is not clear.
     """
-    if not any(getattr(wanted, name) for name in _BOUNDS):
+    needs_today = wanted.sort == "pressing" and wanted.cursor is None
+    if not needs_today and not any(getattr(wanted, name) for name in _BOUNDS):
         return _conditions(wanted, None), None
     calendar = await Calendar.remembered(tx)
     try:
@@ -140,6 +166,8 @@ def _conditions(wanted: TodoFilter, calendar: Calendar | None) -> dict[str, Any]
     if wanted.text is not None:
         conditions["text"] = wanted.text
     conditions |= {name: True for name in ("top_level", "overdue") if getattr(wanted, name)}
+    having = {name: value for name in HAVING if (value := getattr(wanted, name)) is not None}
+    conditions |= {name if value else f"no_{name}": True for name, value in having.items()}
     if calendar is not None:
         bounds = {name: text for name in _BOUNDS if (text := getattr(wanted, name)) is not None}
         conditions |= {name: calendar.bound(name, text) for name, text in bounds.items()}

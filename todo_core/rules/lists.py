@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
+from math import ceil, floor
 from typing import Any, Final
 
 from todo_core.boundary.operation import Tx
@@ -13,7 +14,7 @@ from todo_core.boundary.results import Touched
 from todo_core.errors import Conflict, FieldError, NotFound, TodoError
 from todo_core.models.lists import ListCreate
 from todo_core.queries import lists as queries
-from todo_core.rules import positions
+from todo_core.rules.positions import STEP, between, spread
 from todo_core.text import json_text, name_key
 
 RECORDED: Final = ("name", "colour", "position", "is_archived", "is_deleted", "version")
@@ -30,18 +31,30 @@ class ListState:
     name_key: str
     colour: str
     position: Decimal
+    chosen_position: Decimal | None
+    """The position as it was chosen; None where it is the same. Undo knows a position by it."""
     is_inbox: bool
     is_archived: bool
     is_deleted: bool
     version: int
 
+    @property
+    def chosen(self) -> Decimal:
+        """The position as it was chosen."""
+        return self.position if self.chosen_position is None else self.chosen_position
+
+    def at(self, position: Decimal) -> ListState:
+        """Return the list at another position, which nobody chose."""
+        return replace(self, position=position, chosen_position=self.chosen)
+
     def as_item(self) -> dict[str, Any]:
         """Return the list as the statements take it."""
-        return asdict(self) | {"position": str(self.position)}
+        positions = {name: getattr(self, name) for name in ("position", "chosen_position")}
+        return asdict(self) | {name: None if value is None else str(value) for name, value in positions.items()}
 
     def as_recorded(self) -> dict[str, Any]:
         """Return what the change record keeps of the list."""
-        item = self.as_item()
+        item = self.as_item() | {"position": str(self.chosen)}
         return {name: item[name] for name in RECORDED}
 
 
@@ -121,6 +134,7 @@ class Lists:
             name_key=name_key(wanted.name),
             colour=wanted.colour,
             position=Decimal(0),
+            chosen_position=None,
             is_inbox=False,
             is_archived=False,
             is_deleted=False,
@@ -157,33 +171,52 @@ class Lists:
         return list_id
 
     def place(self, list_id: int, place: int | None) -> None:
-        """Put a list at a place among the others, counted from 1 (`positions.at_place`), in memory."""
-        self._now[list_id] = replace(self._now[list_id], position=self._position_at(place, list_id))
-
-    def _position_at(self, place: int | None, list_id: int) -> Decimal:
-        """Return the position that puts a list at a place.
-
-        Where positions have become long there, other lists get shorter ones, in memory.
-        """
-        others = self._in_order(list_id)
-        roomy = positions.with_room(place, [other.position for other in others])
-        for other, position in zip(others, roomy, strict=True):
-            if other.position != position:
-                self._now[other.id] = replace(other, position=position)
-        return positions.at_place(place, roomy)
-
-    def free_position(self, position: Decimal, list_id: int, moving: Collection[int]) -> Decimal:
-        """Return the position of a list that comes back: its old one, or one right before the list that has it now.
+        """Put a list at a place among the others, in memory.
 
         Args:
-            position: Its old one.
             list_id: The list.
+            place: Counted from 1; None, or more than there are others, means the end.
+        """
+        position = Decimal(self._position_at(place, list_id))
+        self._now[list_id] = replace(self._now[list_id], position=position, chosen_position=None)
+
+    def put_back(self, list_id: int, position: Decimal, moving: Collection[int]) -> None:
+        """Put a list where it was among the others, in memory: right before the list that has its position now.
+
+        Args:
+            list_id: The list.
+            position: Its old position, as it was chosen.
             moving: Lists that get other positions by the same request.
         """
-        for place, other in enumerate(self._in_order(list_id), 1):
-            if other.position == position and other.id not in moving:
-                return self._position_at(place, list_id)
-        return position
+        state = self._now[list_id]
+        if state.chosen == position and not self._before[list_id].is_deleted:
+            return
+        others = [other for other in self._in_order(list_id) if other.chosen != position or other.id not in moving]
+        index = sum(other.chosen < position for other in others)
+        low, high = (others[n].position if 0 <= n < len(others) else None for n in (index - 1, index))
+        if (low is None or low < position) and (high is None or position < high):
+            self._now[list_id] = replace(state, position=position, chosen_position=None)
+            return
+        is_taken = any(other.chosen == position for other in others)
+        chosen = None if is_taken else position  # or the others made room, and it is among them where it was
+        at = Decimal(self._position_at(index + 1, list_id))
+        self._now[list_id] = replace(state, position=at, chosen_position=chosen)
+
+    def _position_at(self, place: int | None, list_id: int) -> int:
+        """Return the position that puts a list at a place. Where there is no room, others get new ones, in memory."""
+        others = self._in_order(list_id)
+        index = len(others) if place is None else min(place - 1, len(others))
+        before, behind = others[:index], others[index:]
+        if not before:
+            return floor(behind[0].position) - STEP if behind else 0
+        if not behind:
+            return ceil(before[-1].position) + STEP
+        if (middle := between(before[-1].position, behind[0].position)) is not None:
+            return middle
+        new = spread(before[-1].position, [other.position for other in behind], None)
+        for other, position in zip(behind, new, strict=False):
+            self._now[other.id] = other.at(Decimal(position))
+        return self._position_at(place, list_id)
 
     def _others(self, list_id: int) -> list[ListState]:
         return [state for state in self._now.values() if state.id != list_id and not state.is_deleted]
@@ -193,16 +226,24 @@ class Lists:
 
     async def save(self, tx: Tx) -> list[Touched]:
         """Write the lists that changed, but new ones, and return them for the change record."""
-        changed = [state for state in self._now.values() if state.id > 0 and state != self._before[state.id]]
+        different = [state for state in self._now.values() if state.id > 0 and state != self._before[state.id]]
+        changed = [state for state in different if state.as_recorded() != self._before[state.id].as_recorded()]
+        ids = [state.id for state in changed]
+        await self._renumber(tx, [state for state in different if state.id not in ids])
         if not changed:
             return []
-        ids = [state.id for state in changed]
         renamed = [state for state in changed if state.name_key != self._before[state.id].name_key]
         if {self._before[state.id].name_key for state in renamed} & {state.name_key for state in changed}:
             # The unique index checks row by row: names that change hands must be given up first.
             await tx.rows(queries.RELEASE_NAMES, ids=ids)
         await tx.rows(queries.REVISE, items=json_text([state.as_item() for state in changed]), ids=ids)
         return [_touched(self._before[state.id], replace(state, version=state.version + 1)) for state in changed]
+
+    async def _renumber(self, tx: Tx, lists: Sequence[ListState]) -> None:
+        """Write the positions of lists that made room: that is no change of theirs."""
+        if lists:
+            items = json_text([state.as_item() for state in lists])
+            await tx.rows(queries.RENUMBER, items=items, ids=[state.id for state in lists])
 
 
 def _touched(before: ListState, after: ListState) -> Touched:

@@ -144,7 +144,8 @@ class _Copies:
         """Append a new, open todo like another, with other dates and perhaps another parent."""
         same = {name: row[name] for name in ("title", "description", "list_id", "parent_id", "tags")}
         self.numbers[row["id"]] = len(self.items)
-        self.items.append(same | {"priority": PRIORITIES.index(row["priority"]) + 1} | columns)
+        kept = {"priority": PRIORITIES.index(row["priority"]) + 1, "place": self._family.member(row["id"]).place}
+        self.items.append(same | kept | columns)
 
     def _following(self, row: TodoRow) -> _Following | None:
         """Return the dates of the occurrence after a todo; None after the last one."""

@@ -1,81 +1,49 @@
-"""Positions: numbers that order lists, with room for another between any two.
+"""Positions: whole numbers that order rows, with gaps between them, so that a move writes one row.
 
-A position between two others has a digit more now and then, so moving a list writes one row and leaves the others
-alone. Where positions have become long, those of the lists nearby are made short again.
+A gap is halved by each row that comes into it. Where none is left, as few of the rows behind it as will do get new
+positions (`docs/decisions/0040-order-by-hand.md`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from decimal import Decimal, localcontext
-from itertools import count
+from decimal import Decimal
 from typing import Final
 
-LONGEST: Final = 30
-"""Most digits behind the point that a new position has. A move between the same two lists adds a third of one."""
-_PRECISION: Final = 100
-"""Significant digits in which is calculated: more than two positions that are not too long can have together."""
-_SHORT: Final = 6
-"""Most digits behind the point of a position that stays as it is when room is made."""
+from todo_core.models.fields import GAP_BITS
+
+STEP: Final = 1 << GAP_BITS
+"""How far apart rows are that come one after the other to the same end: twenty rows find room right beside the same."""
+ROOM: Final = 1 << 10
+"""How far apart rows are at least that are given new positions."""
+
+Position = int | Decimal
+"""A decimal fraction is from the version before, which gave such positions to lists."""
 
 
-def with_room(place: int | None, others: Sequence[Decimal]) -> list[Decimal]:
-    """Return the positions of the other lists, in order, such that `at_place` returns none that is too long.
-
-    Where it would, the long ones around the place are spread evenly between the nearest short ones.
-
-    Args:
-        place: The place, as `at_place` takes it.
-        others: The positions of the other lists, in order.
-    """
-    index = len(others) if place is None else min(place - 1, len(others))
-    if all(digits(neighbour) < LONGEST for neighbour in others[max(index - 1, 0) : index + 1]):
-        return [*others]
-    short = [n for n, other in enumerate(others) if digits(other) <= _SHORT]
-    before = [n for n in short if n < index][-1:]
-    after = [n for n in short if n >= index][:1]
-    first, end = (before[0] + 1 if before else 0), (after[0] if after else len(others))
-    low, high = (others[before[0]] if before else None), (others[after[0]] if after else None)
-    return [*others[:first], *spread(end - first, low, high), *others[end:]]
+def between(low: Position, high: Position) -> int | None:
+    """Return the whole number in the middle of two positions; None where there is none between them."""
+    middle = int((low + high) // 2)
+    return middle if low < middle < high else None
 
 
-def digits(position: Decimal) -> int:
-    """Return how many digits a position has behind the point."""
-    exponent = position.as_tuple().exponent
-    assert isinstance(exponent, int)  # it is a finite number
-    return max(-exponent, 0)
-
-
-def at_place(place: int | None, others: Sequence[Decimal]) -> Decimal:
-    """Return the position of a list that goes to a place.
+def spread(low: Position, following: Sequence[Position], end: Position | None, room: int = ROOM) -> list[int]:
+    """Return new positions for the first of those that follow `low`, which leave room for one right after it.
 
     Args:
-        place: The place, counted from 1; None, or more than there are others, means the end.
-        others: The positions of the other lists, in order.
+        low: The position of the row behind which there is no room.
+        following: The positions that follow it, in order, each once.
+        end: What all positions must be below; None where nothing is in the way.
+        room: How far apart they must be.
+
+    Returns:
+        As few as will do; none if even all of them are too close together.
     """
-    if place is None or place > len(others):
-        return others[-1] + 1 if others else Decimal(0)
-    return others[0] - 1 if place == 1 else between(others[place - 2], others[place - 1])
-
-
-def spread(count: int, low: Decimal | None, high: Decimal | None) -> list[Decimal]:
-    """Return so many positions in order, evenly between two others; whole steps apart where there is at most one."""
-    if low is None:
-        first = Decimal(0) if high is None else high - count
-        return [first + n for n in range(count)]
-    if high is None:
-        return [low + n for n in range(1, count + 1)]
-    step = (high - low) / (count + 1)
-    places = max(-step.adjusted(), 0) + 1
-    return [round(low + n * step, places) for n in range(1, count + 1)]
-
-
-def between(low: Decimal, high: Decimal) -> Decimal:
-    """Return the number with the fewest digits between two others."""
-    with localcontext(prec=_PRECISION):
-        middle = (low + high) / 2
-        for places in count():
-            rounded = round(middle, places)
-            if low < rounded < high:
-                return rounded
-    raise AssertionError("unreachable")  # pragma: no cover
+    base = math.floor(low)
+    for count in range(1, len(following) + 1):
+        bound = following[count] if count < len(following) else end
+        step = STEP if bound is None else (math.floor(bound) - base) // (count + 2)
+        if step >= room:
+            return [base + step * place for place in range(2, count + 2)]
+    return []

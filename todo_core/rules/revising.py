@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -22,7 +23,9 @@ from todo_core.rules.dues import due_columns, due_of
 from todo_core.rules.families import Family, Member, list_of_subtask
 from todo_core.rules.lists import Lists
 from todo_core.rules.occurrences import next_occurrences
+from todo_core.rules.order import Order
 from todo_core.rules.schedules import Calendar
+from todo_core.rules.spots import TARGETS, Moved, Target, siblings_of, target_of
 from todo_core.rules.tagging import ensure_tags
 from todo_core.rules.writing import WrittenRow, read_todos, touched, update_todos, updated, write_patches
 from todo_core.text import name_key
@@ -31,6 +34,7 @@ _PLAIN: Final = frozenset({"id", "if_version", "title", "description", "priority
 """Fields that concern no other row, and need nothing but their value."""
 _DATES: Final = frozenset({"due", "repeat", "skip"})
 _TAGS: Final = frozenset({"tags", "add_tags", "remove_tags"})
+_MOVES: Final = frozenset({"list_id", "parent_id", *TARGETS})
 _FLAGS: Final = frozenset({"is_completed", "is_deleted"})
 
 
@@ -49,7 +53,7 @@ async def revise(tx: Tx, patches: Batch[Patch], *, trash_too: bool = False) -> C
     named = batch.accepted
     tag_ids, tags_made = await ensure_tags(tx, {todo.id: todo.tags for todo in named if todo.tags is not None})
     waiting = request.waiting()
-    items = [todo.as_item(tag_ids.get(todo.id)) for todo in request.todos.values() if todo.id not in waiting]
+    items = request.items(tag_ids, [todo_id for todo_id in request.todos if todo_id not in waiting])
     rows = {row["id"]: row for row in await update_todos(tx, items, trash_too=True)}
     completed = [row for todo in named if (row := request.completed(todo, rows)) is not None]
     if completed:  # their subtasks are copied as they are now
@@ -57,13 +61,14 @@ async def revise(tx: Tx, patches: Batch[Patch], *, trash_too: bool = False) -> C
     occurrences = await next_occurrences(tx, completed, request.family, request.calendar)
     if waiting:
         parents = await request.place_waiting(occurrences.copies)
-        items = [todo.as_item(tag_ids.get(todo.id)) for todo in request.todos.values() if todo.id in waiting]
+        items = request.items(tag_ids, [todo_id for todo_id in request.todos if todo_id in waiting])
         rows |= {row["id"]: row for row in await update_todos(tx, items, trash_too=True)}
         for shown in (rows, occurrences.rows):
             await _show_again(tx, shown, parents & shown.keys())
     subtasks = request.count_relatives(rows)
     results = (updated(rows[one.id], subtasks=subtasks[one.id], following=occurrences.after(one.id)) for one in named)
-    return Changed(batch.answer(results), [*tags_made, *touched(rows.values()), *touched(occurrences.rows.values())])
+    written = [*touched(rows.values(), request.moved), *touched(occurrences.rows.values())]
+    return Changed(batch.answer(results), [*tags_made, *written])
 
 
 async def _show_again(tx: Tx, rows: dict[int, WrittenRow], ids: Collection[int]) -> None:
@@ -94,8 +99,19 @@ class _Todo:
 class _Request:
     """The todos that a request names or changes, and what else its patches refer to."""
 
-    def __init__(self, family: Family, lists: Lists | None, calendar: Calendar | None, *, trash_too: bool) -> None:
+    def __init__(
+        self,
+        family: Family,
+        lists: Lists | None,
+        calendar: Calendar | None,
+        load_order: Callable[[], Awaitable[Order]],
+        *,
+        trash_too: bool,
+    ) -> None:
         self.family = family
+        self.order: Order | None = None
+        """Who stands where, once something moves."""
+        self._load_order = load_order
         self.calendar = calendar
         self.todos: dict[int, _Todo] = {}
         """What changes so far, in the order in which it was first changed."""
@@ -111,7 +127,10 @@ class _Request:
         lists = await Lists.of(tx, _ids_in(patches, "list_id")) if needs_lists else None
         needs_calendar = bool(fields & _DATES) or ("is_completed" in fields and family.repeats)
         calendar = await Calendar.of(tx) if needs_calendar else None
-        return cls(family, lists, calendar, trash_too=trash_too)
+        request = cls(family, lists, calendar, partial(_order, tx, patches), trash_too=trash_too)
+        if fields & _MOVES:
+            request.order = await _order(tx, patches)
+        return request
 
     async def accept(self, patch: Patch) -> _Todo:
         """Find out what a patch means, apply it in memory, and return its todo.
@@ -119,6 +138,8 @@ class _Request:
         Raises:
             TodoError: The patch is refused, and nothing is applied.
         """
+        if self.order is not None:
+            self.order.begin(patch["id"])
         member = self.family.get(patch["id"], trash_too=self._trash_too)
         row = orjson.loads(member.row)
         if member.version not in accepted_versions(patch, member.version):
@@ -132,6 +153,7 @@ class _Request:
             columns |= dates
         tags = _tag_names(patch, row["tags"]) if _TAGS & patch.keys() else None
         columns |= self._place(patch, member)
+        await self._move(patch, member, columns)
         await self._apply(member.id, columns)
         if "skip" in patch:
             await self._change(open_checklist(self.family, member.id), cause=member.id)
@@ -202,6 +224,39 @@ class _Request:
         list_id = root_list_id if lists.is_live(root_list_id) else lists.inbox
         return {} if list_id == member.list_id == root_list_id else {"list_id": list_id}
 
+    async def _move(self, patch: Patch, member: Member, columns: Mapping[str, Any]) -> None:
+        """Move a todo among its siblings, or to an end of its new ones; of a family that is restored, its root."""
+        target, moved = target_of(patch), member
+        if patch.get("is_deleted") is False:
+            moved = self.family.member(self.family.root(member.id))
+        siblings = siblings_of(columns.get("list_id", moved.list_id), columns.get("parent_id", moved.parent_id))
+        is_new_there = siblings != siblings_of(moved.list_id, moved.parent_id)
+        if target is None and not is_new_there:
+            return
+        if self.order is None:
+            self.order = await self._load_order()
+        if moved is not member:
+            await self.order.learn([moved.id])
+            self.order.leave(moved.id)
+        await self.order.move(moved.id, siblings, target or self.order.end)
+
+    def items(self, tag_ids: Mapping[int, list[int]], ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Return todos that change as `update_todos` takes them.
+
+        Args:
+            tag_ids: The ids of all tags of a todo, by its id, where they change.
+            ids: The todos.
+        """
+        places = {} if self.order is None else {todo_id: self.order.columns(todo_id) for todo_id in ids}
+        for todo_id, columns in places.items():
+            self.family.change(todo_id, columns)
+        return [self.todos[one].as_item(tag_ids.get(one)) | places.get(one, {}) for one in ids]
+
+    @property
+    def moved(self) -> dict[int, Moved]:
+        """Where todos moved from and to, by id, as the change record has it."""
+        return {} if self.order is None else self.order.recorded
+
     def count_relatives(self, rows: Mapping[int, WrittenRow]) -> Counter[int]:
         """Count the relatives that changed because of each todo, by its id.
 
@@ -228,6 +283,22 @@ class _Request:
         row: dict[str, Any] = orjson.loads(written["after"])
         is_to_come_again = row["repeat"] and row["is_completed"] and not _is_completed(rows.get(row["parent_id"]))
         return row if is_to_come_again else None
+
+
+async def _order(tx: Tx, patches: Sequence[Patch]) -> Order:
+    """Load the surroundings of the todos that patches move, and of the neighbours that they name."""
+    moving = {patch["id"]: _wanted(patch) for patch in patches if _MOVES & patch.keys()}
+    named = [*_ids_in(patches, "before"), *_ids_in(patches, "after")]
+    restored = [patch["id"] for patch in patches if patch.get("is_deleted") is False]
+    return await Order.of(tx, moving | dict.fromkeys(restored), named, len(patches))
+
+
+def _wanted(patch: Patch) -> Target | None:
+    """Return where a patch says that its todo goes; None also where it contradicts itself, and will be refused."""
+    try:
+        return target_of(patch)
+    except InvalidInput:
+        return None
 
 
 def _is_completed(row: WrittenRow | None) -> bool:

@@ -80,6 +80,11 @@ class Calendar:
         return self.now.astimezone(self.zone).date()
 
     @property
+    def tomorrow(self) -> datetime:
+        """The moment at which today ends where the user is."""
+        return dates.start_of_day(self.today + timedelta(days=1), self.zone)
+
+    @property
     def wall_clock(self) -> datetime:
         """The local time where the user is, without a zone."""
         return self.now.astimezone(self.zone).replace(tzinfo=None)

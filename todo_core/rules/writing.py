@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -17,6 +18,7 @@ from todo_core.boundary.turns import in_turns
 from todo_core.errors import TodoError, VersionConflict
 from todo_core.models.todos import TodoWritten
 from todo_core.queries import adding, revising, todos
+from todo_core.rules.spots import Moved
 from todo_core.storage.database import Row
 from todo_core.text import json_text
 
@@ -45,7 +47,7 @@ async def insert_todos(tx: Tx, items: Sequence[Mapping[str, Any]]) -> Sequence[W
     ids: dict[int, int] = {}
     rows: list[WrittenRow] = []
     for chunk in parts:
-        placed = [_below(item, ids) | {"open_subtasks": subtasks[item["n"]]} for item in chunk]
+        placed = [_below(item, ids) | {"subtasks": subtasks[item["n"]]} for item in chunk]
         added = await tx.rows(adding.ADD, items=json_text(placed), now=now)
         ids |= {item["n"]: row["id"] for item, row in zip(chunk, added, strict=True)}
         rows += added
@@ -115,13 +117,16 @@ async def read_todos(tx: Tx, ids: Sequence[int]) -> dict[int, Row]:
     return {row["id"]: row for chunk in chunks(ids) for row in await tx.rows(todos.ROWS, ids=list(chunk))}
 
 
-async def write_patches(tx: Tx, batch: Batch[Patch], *, trash_too: bool = False) -> Changed[TodoWritten]:
+async def write_patches(
+    tx: Tx, batch: Batch[Patch], *, trash_too: bool = False, moved: Mapping[int, Moved] = MappingProxyType({})
+) -> Changed[TodoWritten]:
     """Update todos by patches of columns, each on its own: nothing follows for its relatives.
 
     Args:
         tx: The transaction.
         batch: The patches; one may name its todo's versions in `if_version`.
         trash_too: Whether todos in the trash are updated.
+        moved: Where the patches move todos from and to, by id.
     """
     patches = batch.accepted
     rows = await update_todos(tx, patches, trash_too=trash_too)
@@ -130,7 +135,7 @@ async def write_patches(tx: Tx, batch: Batch[Patch], *, trash_too: bool = False)
     results = [
         absent[patch["id"]] if row["id"] is None else _result(patch, row) async for patch, row in in_turns(pairs)
     ]
-    return Changed(batch.answer(results), touched(rows))
+    return Changed(batch.answer(results), touched(rows, moved))
 
 
 def _result(patch: Patch, row: WrittenRow) -> Done | TodoError:
@@ -166,6 +171,18 @@ def _written(row: str, *, changed: bool = True, subtasks: int = 0, following: st
     return Done(row, changed, {"subtasks_changed": subtasks, "next": upcoming})
 
 
-def touched(rows: Iterable[WrittenRow]) -> list[Touched]:
-    """Return what changed, as the change record has it, from rows of `insert_todos` or `update_todos`."""
-    return [Touched("todo", row["id"], row.get("before"), row["after"]) for row in rows if row["after"] is not None]
+def touched(rows: Iterable[WrittenRow], moved: Mapping[int, Moved] = MappingProxyType({})) -> list[Touched]:
+    """Return what changed, as the change record has it.
+
+    Args:
+        rows: Rows of `insert_todos` or `update_todos`.
+        moved: Where todos moved from and to, by id.
+    """
+    return [_touched(row, moved.get(row["id"])) for row in rows if row["after"] is not None]
+
+
+def _touched(row: WrittenRow, moved: Moved | None) -> Touched:
+    before, after = row.get("before"), row["after"]
+    if moved is not None and before is not None:
+        before, after = moved.of(before, after)
+    return Touched("todo", row["id"], before, after)

@@ -6,11 +6,11 @@ Code of two neighbouring versions serves while they run (`docs/decisions/0023-mi
 
 from typing import Final
 
-SCHEMA_STEPS: Final = ("0008", "0008_backfill", "0008_finish")
+SCHEMA_STEPS: Final = ("0009", "0009_backfill", "0009_finish")
 """The revisions of the newest schema, in their order. A test compares them with `migrations/versions/`."""
 
 SCHEMA_REVISION: Final = SCHEMA_STEPS[1]
-"""The first revision that this code serves on. It finds todos by their words alone, which the backfill makes."""
+"""The first revision that this code serves on. It needs the backfill: every todo has a place, and places an index."""
 
 OF_OTHERS: Final = (
     "The database has tables, and none of them is ours. Check TODO_DATABASE_URL; if it is the right one,"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 from decimal import Decimal
 
@@ -28,13 +27,15 @@ async def revert(tx: Tx, entries: Entries) -> Changed[ListRead]:
     made = [entry.id for entry in entries if entry.before is None]
     if made and (holds_todos := await tx.value(queries.NONEMPTY, ids=made)):
         raise UndoRefused.in_the_way("list", holds_todos)
-    # All are compared first: putting one back may give others shorter positions.
+    # All are compared first: a name that one gives back may be another's.
     present = {entry.id: require_as_left(entry, lists.known(entry.id), _is_as_left) for entry in entries}
     for entry in entries:
         try:
-            lists.put(_before(lists, present[entry.id], entry, ids))
+            lists.put(_before(present[entry.id], entry))
         except Conflict:
             raise UndoRefused.in_the_way("list", entry.id) from None
+        if entry.before is not None:
+            lists.put_back(entry.id, Decimal(entry.before["position"]), ids)
     touched = await lists.save(tx)
     rows |= await rows_of(tx, [row.id for row in touched])
     return Changed([Done(rows[row.id]) for row in touched], touched)
@@ -45,14 +46,12 @@ def _is_as_left(present: ListState, entry: Entry) -> bool:
     return present.as_recorded() | {"version": entry.after["version"]} == entry.after
 
 
-def _before(lists: Lists, present: ListState, entry: Entry, moving: Collection[int]) -> ListState:
-    """Return a list as it was before a change: deleted, if the change made it.
+def _before(present: ListState, entry: Entry) -> ListState:
+    """Return a list as it was before a change, but for its position: deleted, if the change made it.
 
     Args:
-        lists: All lists.
         present: The list as it is now.
         entry: What the change did to it.
-        moving: The lists of the change.
     """
     if entry.before is None:
         return replace(present, is_deleted=True)
@@ -60,5 +59,4 @@ def _before(lists: Lists, present: ListState, entry: Entry, moving: Collection[i
         present,
         **{name: entry.before[name] for name in ("name", "colour", "is_archived", "is_deleted")},
         name_key=name_key(entry.before["name"]),
-        position=lists.free_position(Decimal(entry.before["position"]), entry.id, moving),
     )

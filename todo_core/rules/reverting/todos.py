@@ -19,9 +19,12 @@ from todo_core.queries import families
 from todo_core.rules.dues import due_columns, due_of
 from todo_core.rules.reverting.earlier import as_meant, is_earlier
 from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
+from todo_core.rules.reverting.order import Return, put_back
 from todo_core.rules.schedules import Calendar
+from todo_core.rules.spots import Moved, siblings_of
 from todo_core.rules.tagging import ensure_tags
 from todo_core.rules.writing import read_todos, write_patches
+from todo_core.storage.database import Row
 
 _AS_RECORDED: Final = ("title", "description", "list_id", "parent_id", "repeat", "completed_at", "deleted_at")
 """Fields that are stored as the change record has them."""
@@ -35,15 +38,27 @@ async def revert(tx: Tx, entries: Entries) -> Changed[TodoWritten]:
     """
     patches: list[Patch] = []
     tags_made: list[Touched] = []
+    moved: dict[int, Moved] = {}
     for recorded in entries.drain():
         chunk = [as_meant(entry) for entry in recorded]
         await _require_as_left(tx, chunk)
         chunk_patches, made = await _patches(tx, chunk)
-        patches += chunk_patches
+        places = await put_back(tx, {entry.id: _return(entry) for entry in chunk if entry.changed("place")})
+        patches += [
+            {**patch, **places[patch["id"]].columns} if patch["id"] in places else patch for patch in chunk_patches
+        ]
+        moved |= {todo_id: place.moved for todo_id, place in places.items()}
         tags_made += made
-    reverted = await write_patches(tx, Batch(patches), trash_too=True)
+    reverted = await write_patches(tx, Batch(patches), trash_too=True, moved=moved)
     await _check_fit(tx, patches)
     return Changed(reverted.results, [*tags_made, *reverted.touched])
+
+
+def _return(entry: Entry) -> Return:
+    """Return where a todo goes back to. Of some todos the record has only what a change of lists did to them."""
+    before = entry.before or {}
+    siblings = siblings_of(before["list_id"], before["parent_id"]) if "parent_id" in before else None
+    return Return(siblings, before["place"], entry.after["place"])
 
 
 async def _require_as_left(tx: Tx, entries: Sequence[Entry]) -> None:
@@ -55,17 +70,24 @@ async def _require_as_left(tx: Tx, entries: Sequence[Entry]) -> None:
     rows = await read_todos(tx, [entry.id for entry in entries])
     async for entry in in_turns(entries):
         row = rows.get(entry.id)
-        require_as_left(entry, None if row is None else orjson.loads(row["row"]), _is_as_left)
+        require_as_left(entry, None if row is None else _present(row), _is_as_left)
+
+
+def _present(row: Row) -> dict[str, Any]:
+    """Return a todo as it is now, with its place."""
+    present: dict[str, Any] = orjson.loads(row["row"])
+    return present | {"place": {"number": row["place"]}}
 
 
 def _is_as_left(present: Mapping[str, Any], entry: Entry) -> bool:
     """Return whether a todo is as a change left it, even if it was different in between.
 
-    Its tags may have other names by now, so they count only where the change was about them.
+    Its tags may have other names by now, so they count only where the change was about them. So does its place, which
+    the record has of such changes only.
     """
     if "due" in entry.after and not _is_due_as_left(present, entry.after):
         return False
-    names = (*_AS_RECORDED, "priority", *(("tags",) if entry.changed("tags") else ()))
+    names = (*_AS_RECORDED, "priority", "place", *(("tags",) if entry.changed("tags") else ()))
     return all(present[name] == entry.after[name] for name in names if name in entry.after)
 
 

@@ -25,7 +25,8 @@ WITH one AS (
         users.default_list_id AS default_list_id,
         users.changes_deleted_through AS changes_deleted_through,
         users.role_until AS role_until,
-        users.role_issued_at AS role_issued_at
+        users.role_issued_at AS role_issued_at,
+        users.new_todos AS new_todos
     FROM users
     WHERE users.issuer != 'urn:todo-mcp:operator' AND users.id = $1::BIGINT
 )

@@ -14,6 +14,7 @@
 --   completed_at timestamp with time zone
 --   deleted_at timestamp with time zone
 --   version integer
+--   place bigint
 --   repeats boolean
 --   follows_id bigint
 --   row json
@@ -44,6 +45,7 @@ SELECT
     todos.completed_at,
     todos.deleted_at,
     todos.version,
+    todos.place,
     todos.repeat IS NOT NULL AS repeats,
     todos.follows_id,
     (
@@ -120,16 +122,44 @@ SELECT
                     CAST(
                         (
                             SELECT jsonb_object_agg(
-                                counted.parent_id, counted.open
+                                counted.parent_id, counted.live
                             ) AS jsonb_object_agg_1
                             FROM (
                                 SELECT
                                     child.parent_id AS parent_id,
                                     count(*) FILTER (
                                         WHERE
-                                            child.completed_at IS NULL
-                                            AND child.deleted_at IS NULL
-                                    ) AS open
+                                            child.deleted_at IS NULL
+                                            AND child.completed_at IS NULL
+                                    ) AS open,
+                                    count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+                                FROM todos AS child
+                                WHERE
+                                    child.user_id = $1::BIGINT
+                                    AND child.parent_id = ANY (
+                                        array((SELECT up.id FROM up UNION SELECT down.id FROM down))
+                                    )
+                                GROUP BY child.parent_id
+                            ) AS counted
+                        ) ->> CAST(todos.id AS TEXT) AS BIGINT
+                    ),
+                    0
+                ) AS all_subtasks,
+                coalesce(
+                    CAST(
+                        (
+                            SELECT jsonb_object_agg(
+                                counted.parent_id, counted.open
+                            ) AS jsonb_object_agg_2
+                            FROM (
+                                SELECT
+                                    child.parent_id AS parent_id,
+                                    count(*) FILTER (
+                                        WHERE
+                                            child.deleted_at IS NULL
+                                            AND child.completed_at IS NULL
+                                    ) AS open,
+                                    count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
                                 FROM todos AS child
                                 WHERE
                                     child.user_id = $1::BIGINT
@@ -142,6 +172,79 @@ SELECT
                     ),
                     0
                 ) AS open_subtasks,
+                coalesce(
+                    CAST(
+                        (
+                            (
+                                SELECT jsonb_object_agg(
+                                    counted.parent_id, counted.live
+                                ) AS jsonb_object_agg_1
+                                FROM (
+                                    SELECT
+                                        child.parent_id AS parent_id,
+                                        count(*) FILTER (
+                                            WHERE
+                                                child.deleted_at IS NULL
+                                                AND child.completed_at IS NULL
+                                        ) AS open,
+                                        count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+                                    FROM todos AS child
+                                    WHERE
+                                        child.user_id = $1::BIGINT
+                                        AND child.parent_id = ANY (
+                                            array(
+                                                (
+                                                    SELECT up.id
+                                                    FROM up
+                                                    UNION
+                                                    SELECT down.id
+                                                    FROM down
+                                                )
+                                            )
+                                        )
+                                    GROUP BY child.parent_id
+                                ) AS counted
+                            ) ->> CAST(todos.id AS TEXT)
+                        ) AS BIGINT
+                    ),
+                    0
+                ) - coalesce(
+                    CAST(
+                        (
+                            (
+                                SELECT jsonb_object_agg(
+                                    counted.parent_id, counted.open
+                                ) AS jsonb_object_agg_2
+                                FROM (
+                                    SELECT
+                                        child.parent_id AS parent_id,
+                                        count(*) FILTER (
+                                            WHERE
+                                                child.deleted_at IS NULL
+                                                AND child.completed_at IS NULL
+                                        ) AS open,
+                                        count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+                                    FROM todos AS child
+                                    WHERE
+                                        child.user_id = $1::BIGINT
+                                        AND child.parent_id = ANY (
+                                            array(
+                                                (
+                                                    SELECT up.id
+                                                    FROM up
+                                                    UNION
+                                                    SELECT down.id
+                                                    FROM down
+                                                )
+                                            )
+                                        )
+                                    GROUP BY child.parent_id
+                                ) AS counted
+                            ) ->> CAST(todos.id AS TEXT)
+                        ) AS BIGINT
+                    ),
+                    0
+                ) AS done_subtasks,
                 todos.version AS version
         ) AS shaped
     ) AS row

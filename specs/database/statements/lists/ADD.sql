@@ -24,6 +24,7 @@ WITH added AS (
         name_key TEXT,
         colour TEXT,
         position NUMERIC,
+        chosen_position NUMERIC,
         is_archived BOOLEAN,
         is_deleted BOOLEAN
     )

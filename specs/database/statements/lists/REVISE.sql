@@ -1,6 +1,7 @@
 -- Write lists as they are to be.
 --
--- `items`: a JSON array of objects with `id`, `name`, `name_key`, `colour`, `position`, `is_archived` and `is_deleted`.
+-- `items`: a JSON array of objects with `id`, `name`, `name_key`, `colour`, `position`, `chosen_position`, `is_archived`
+-- and `is_deleted`.
 -- `ids`: the same ids, for the index `uq_lists_user_id_id`.
 --
 -- Parameters:
@@ -22,7 +23,8 @@ SET
     position=item.position,
     archived_at=CASE
         WHEN item.is_archived THEN coalesce(lists.archived_at, statement_timestamp())
-    END
+    END,
+    chosen_position=item.chosen_position
 FROM jsonb_to_recordset($1::JSONB) AS item(
     n INTEGER,
     id BIGINT,
@@ -30,6 +32,7 @@ FROM jsonb_to_recordset($1::JSONB) AS item(
     name_key TEXT,
     colour TEXT,
     position NUMERIC,
+    chosen_position NUMERIC,
     is_archived BOOLEAN,
     is_deleted BOOLEAN
 )

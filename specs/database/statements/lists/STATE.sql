@@ -9,6 +9,7 @@
 --   name_key text
 --   colour text
 --   position numeric
+--   chosen_position numeric
 --   is_inbox boolean
 --   is_archived boolean
 --   is_deleted boolean
@@ -20,6 +21,7 @@ SELECT
     lists.name_key,
     lists.colour,
     lists.position,
+    lists.chosen_position,
     lists.is_inbox,
     lists.archived_at IS NOT NULL AS is_archived,
     lists.deleted_at IS NOT NULL AS is_deleted,

@@ -1,4 +1,4 @@
--- Read the todos with `ids`, those in the trash too: `row`, a `TodoRead`.
+-- Read the todos with `ids`, those in the trash too: `row`, a `TodoRead`; `place`, the place that was chosen last.
 --
 -- Reads `uq_todos_user_id_id` and `ix_todos_parent`.
 --
@@ -9,11 +9,13 @@
 -- Columns:
 --   id bigint
 --   version integer
+--   place bigint
 --   row json
 
 SELECT
     todos.id,
     todos.version,
+    coalesce(todos.chosen_place, todos.place) AS place,
     (
         SELECT row_to_json(shaped) AS row_to_json_1
         FROM (
@@ -88,16 +90,42 @@ SELECT
                     CAST(
                         (
                             SELECT jsonb_object_agg(
-                                counted.parent_id, counted.open
+                                counted.parent_id, counted.live
                             ) AS jsonb_object_agg_1
                             FROM (
                                 SELECT
                                     child.parent_id AS parent_id,
                                     count(*) FILTER (
                                         WHERE
-                                            child.completed_at IS NULL
-                                            AND child.deleted_at IS NULL
-                                    ) AS open
+                                            child.deleted_at IS NULL
+                                            AND child.completed_at IS NULL
+                                    ) AS open,
+                                    count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+                                FROM todos AS child
+                                WHERE
+                                    child.user_id = $1::BIGINT
+                                    AND child.parent_id = ANY ($2::BIGINT[])
+                                GROUP BY child.parent_id
+                            ) AS counted
+                        ) ->> CAST(todos.id AS TEXT) AS BIGINT
+                    ),
+                    0
+                ) AS all_subtasks,
+                coalesce(
+                    CAST(
+                        (
+                            SELECT jsonb_object_agg(
+                                counted.parent_id, counted.open
+                            ) AS jsonb_object_agg_2
+                            FROM (
+                                SELECT
+                                    child.parent_id AS parent_id,
+                                    count(*) FILTER (
+                                        WHERE
+                                            child.deleted_at IS NULL
+                                            AND child.completed_at IS NULL
+                                    ) AS open,
+                                    count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
                                 FROM todos AS child
                                 WHERE
                                     child.user_id = $1::BIGINT
@@ -108,6 +136,59 @@ SELECT
                     ),
                     0
                 ) AS open_subtasks,
+                coalesce(
+                    CAST(
+                        (
+                            (
+                                SELECT jsonb_object_agg(
+                                    counted.parent_id, counted.live
+                                ) AS jsonb_object_agg_1
+                                FROM (
+                                    SELECT
+                                        child.parent_id AS parent_id,
+                                        count(*) FILTER (
+                                            WHERE
+                                                child.deleted_at IS NULL
+                                                AND child.completed_at IS NULL
+                                        ) AS open,
+                                        count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+                                    FROM todos AS child
+                                    WHERE
+                                        child.user_id = $1::BIGINT
+                                        AND child.parent_id = ANY ($2::BIGINT[])
+                                    GROUP BY child.parent_id
+                                ) AS counted
+                            ) ->> CAST(todos.id AS TEXT)
+                        ) AS BIGINT
+                    ),
+                    0
+                ) - coalesce(
+                    CAST(
+                        (
+                            (
+                                SELECT jsonb_object_agg(
+                                    counted.parent_id, counted.open
+                                ) AS jsonb_object_agg_2
+                                FROM (
+                                    SELECT
+                                        child.parent_id AS parent_id,
+                                        count(*) FILTER (
+                                            WHERE
+                                                child.deleted_at IS NULL
+                                                AND child.completed_at IS NULL
+                                        ) AS open,
+                                        count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+                                    FROM todos AS child
+                                    WHERE
+                                        child.user_id = $1::BIGINT
+                                        AND child.parent_id = ANY ($2::BIGINT[])
+                                    GROUP BY child.parent_id
+                                ) AS counted
+                            ) ->> CAST(todos.id AS TEXT)
+                        ) AS BIGINT
+                    ),
+                    0
+                ) AS done_subtasks,
                 todos.version AS version
         ) AS shaped
     ) AS row

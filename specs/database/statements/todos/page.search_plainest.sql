@@ -11,7 +11,7 @@
 -- `after_id`, the `key` and the `id` of the row before the page; `text`, the words of a search; `now`, for what is
 -- overdue; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`; and moments, from `due_after`,
 -- `created_after`, `updated_after`, `completed_after` until before `due_before`, `created_before`, `updated_before`,
--- `completed_before`.
+-- `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 --
 -- Its row: `rows`, a JSON array of `TodoRead`; `total`, of every page; `more`, whether there is a next page; `key` and
 -- `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
@@ -141,14 +141,19 @@ FROM (
                     todos.created_at AS created_at,
                     todos.updated_at AS updated_at,
                     todos.deleted_at AS deleted_at,
-                    (
-                        SELECT count(*) FILTER (
-                            WHERE child.completed_at IS NULL AND child.deleted_at IS NULL
-                        ) AS anon_1
-                        FROM todos AS child
-                        WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
-                    ) AS open_subtasks,
+                    subtasks.live AS all_subtasks,
+                    subtasks.open AS open_subtasks,
+                    subtasks.live - subtasks.open AS done_subtasks,
                     todos.version AS version
+                FROM (
+                    SELECT
+                        count(*) FILTER (
+                            WHERE child.deleted_at IS NULL AND child.completed_at IS NULL
+                        ) AS open,
+                        count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+                    FROM todos AS child
+                    WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
+                ) AS subtasks
             ) AS shaped
         ) AS row
     FROM (

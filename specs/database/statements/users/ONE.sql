@@ -28,6 +28,7 @@ SELECT (
             users.locale AS locale,
             users.week_start AS week_start,
             users.default_list_id AS default_list_id,
+            users.new_todos AS new_todos,
             users.created_at AS created_at,
             users.updated_at AS updated_at,
             users.version AS version

@@ -1,7 +1,7 @@
 -- Set the fields of the user's profile that are in `given` to their values; the others keep theirs.
 --
--- Values: `display_name`, `time_zone`, `locale`, `week_start`, `default_list_id`. Columns: `ProfileRead` before, and after
--- or null if nothing changed.
+-- Values: `display_name`, `time_zone`, `locale`, `week_start`, `default_list_id`, `new_todos`. Columns: `ProfileRead`
+-- before, and after or null if nothing changed.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -11,6 +11,7 @@
 --   $5 locale character varying
 --   $6 week_start character varying
 --   $7 default_list_id bigint
+--   $8 new_todos character varying
 --
 -- Columns:
 --   id bigint
@@ -37,7 +38,8 @@ WITH
             users.default_list_id AS default_list_id,
             users.changes_deleted_through AS changes_deleted_through,
             users.role_until AS role_until,
-            users.role_issued_at AS role_issued_at
+            users.role_issued_at AS role_issued_at,
+            users.new_todos AS new_todos
         FROM users
         WHERE users.id = $1::BIGINT
         FOR UPDATE
@@ -61,6 +63,9 @@ WITH
             default_list_id=CASE
                 WHEN ('default_list_id' = ANY ($2::TEXT[])) THEN $7::BIGINT
                 ELSE stored.default_list_id
+            END,
+            new_todos=CASE
+                WHEN ('new_todos' = ANY ($2::TEXT[])) THEN $8::VARCHAR ELSE stored.new_todos
             END
         FROM stored
         WHERE
@@ -80,13 +85,17 @@ WITH
                 CASE
                     WHEN ('default_list_id' = ANY ($2::TEXT[])) THEN $7::BIGINT
                     ELSE stored.default_list_id
+                END,
+                CASE
+                    WHEN ('new_todos' = ANY ($2::TEXT[])) THEN $8::VARCHAR ELSE stored.new_todos
                 END
             ) IS DISTINCT FROM (
                 stored.display_name,
                 stored.time_zone,
                 stored.locale,
                 stored.week_start,
-                stored.default_list_id
+                stored.default_list_id,
+                stored.new_todos
             )
         RETURNING
             users.id,
@@ -106,7 +115,8 @@ WITH
             users.default_list_id,
             users.changes_deleted_through,
             users.role_until,
-            users.role_issued_at
+            users.role_issued_at,
+            users.new_todos
     )
 SELECT
     stored.id,
@@ -132,6 +142,7 @@ SELECT
                 stored.locale AS locale,
                 stored.week_start AS week_start,
                 stored.default_list_id AS default_list_id,
+                stored.new_todos AS new_todos,
                 stored.created_at AS created_at,
                 stored.updated_at AS updated_at,
                 stored.version AS version
@@ -161,6 +172,7 @@ SELECT
                     revised.locale AS locale,
                     revised.week_start AS week_start,
                     revised.default_list_id AS default_list_id,
+                    revised.new_todos AS new_todos,
                     revised.created_at AS created_at,
                     revised.updated_at AS updated_at,
                     revised.version AS version

@@ -1,0 +1,70 @@
+"""Where a todo stands among its siblings, where a request wants it to, and what the change record keeps of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from todo_core.errors import FieldError, InvalidInput
+from todo_core.storage.database import Row
+
+Siblings = tuple[int | None, int | None]
+"""Whose place is compared: those of a list, or those below a parent; the other one is None."""
+Target = tuple[str, int | str]
+"""Where to: (`before`, an id), (`after`, an id), (`place`, `first`) or (`place`, `last`)."""
+
+TARGETS: Final = ("before", "after", "place")
+"""Fields of a request that say where a todo goes; it has one of them at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a todo stands."""
+
+    siblings: Siblings
+    place: int
+    chosen: int
+    """The place as it was chosen: the same, unless it was renumbered since. Undo knows a place by it."""
+    is_live: bool = True
+
+    @classmethod
+    def of(cls, row: Row) -> Spot:
+        """Return the spot of a row of `queries.order.NEAR`."""
+        chosen = row["place"] if row["chosen_place"] is None else row["chosen_place"]
+        return cls(siblings_of(row["list_id"], row["parent_id"]), row["place"], chosen, row["deleted_at"] is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Places of todos that moved, as the change record keeps them (`Order.recorded`)."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+    def of(self, before: str, after: str) -> tuple[str, str]:
+        """Return the JSON of a row before and after, each with its place."""
+        return _with_place(before, self.before), _with_place(after, self.after)
+
+
+def _with_place(row: str, place: dict[str, Any]) -> str:
+    return f'{row[:-1]},"place":{orjson.dumps(place).decode()}}}'
+
+
+def siblings_of(list_id: int | None, parent_id: int | None) -> Siblings:
+    """Return among whom a todo has its place."""
+    return (list_id, None) if parent_id is None else (None, parent_id)
+
+
+def target_of(item: Mapping[str, Any]) -> Target | None:
+    """Return where an item of a request wants to be; None where it does not say.
+
+    Raises:
+        InvalidInput: It says so twice.
+    """
+    named = [name for name in TARGETS if item.get(name) is not None]
+    if len(named) > 1:
+        raise InvalidInput(errors=[FieldError(named[1], f"cannot be given together with {named[0]}")])
+    return (named[0], item[named[0]]) if named else None
