@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 import typer
@@ -22,6 +22,9 @@ from todo_app.running import fail, load, with_database
 from todo_app.token_commands import commands as token_commands
 from todo_app.user_commands import commands as user_commands
 from todo_core.settings import ENV_FILE, ConfigurationError, Settings
+
+if TYPE_CHECKING:
+    from todo_app.backups.archive import Content
 
 app = typer.Typer(
     name="todo-mcp",
@@ -77,6 +80,7 @@ def main() -> None:
     """Run the command line. Print a mistake of the person as one line, without a traceback."""
     import asyncpg
 
+    from todo_app.backups import BackupError
     from todo_core.errors import InvalidInput, TodoError
     from todo_core.schema import SchemaError
     from todo_core.storage.faults import cause
@@ -90,7 +94,7 @@ def main() -> None:
         code = 2 if isinstance(error, InvalidInput) else 1
         fields = "".join(f" {wrong.field} {wrong.message}." for wrong in error.errors)
         fail(f"{error.detail}{fields or ' ' + error.next_step}", code)
-    except SchemaError as error:
+    except (SchemaError, BackupError) as error:
         fail(str(error), 1)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         fail(f"The database cannot be used ({cause(error)}); check TODO_DATABASE_URL.", 1)
@@ -200,3 +204,41 @@ def doctor() -> None:
     from todo_app.doctor import examine
 
     raise SystemExit(with_database(examine, load(), migrated=False))
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(metavar="FILE", resolve_path=True, help="A new file.")]) -> None:
+    """Write everybody's rows into FILE, a backup in pg_dump's custom format. Programs serve meanwhile."""
+    from todo_app.backups.backup import back_up
+
+    if os.path.lexists(file):
+        raise typer.BadParameter("is there already; name a new file", param_hint="FILE")
+    _with_backup("Backing up", back_up, file)
+
+
+@app.command()
+def restore(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, resolve_path=True, help="A backup.")
+    ],
+) -> None:
+    """Restore the rows of FILE into an empty database, with tables and roles of this program's making."""
+    from todo_app.backups.restore import restore as work
+
+    _with_backup("Restoring", work, file)
+
+
+def _with_backup(
+    doing: str, work: Callable[[Settings, str, Path, Callable[[str], None]], Awaitable[Content]], file: Path
+) -> None:
+    """Back up or restore, and print what the backup has."""
+    from rich.console import Console
+
+    from todo_app.migrating import tell
+
+    async def run(settings: Settings, url: str) -> Content:
+        with Console(stderr=True).status(doing):  # shows nothing where no terminal is
+            return await work(settings, url, file, tell)
+
+    content = with_database(run, load(), migrated=False)
+    say(f"{sum(content.rows.values()):,} rows of {len(content.rows)} tables, schema {content.revision}")
