@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -111,7 +112,8 @@ def serve(
     from todo_app import serve as server
     from todo_app.application import Address
     from todo_app.embedded import opened
-    from todo_app.migrating import bring_up
+    from todo_app.migrating import bring_up, tell
+    from todo_app.waiting import wait_for
 
     if only not in (None, "rest", "mcp"):
         raise typer.BadParameter("takes rest or mcp", param_hint="--only")
@@ -123,6 +125,7 @@ def serve(
     with opened(settings) as database:
 
         async def prepare() -> tuple[str, str]:
+            await wait_for(database.url, settings.database_wait, tell)
             await bring_up(settings, database.url)
             url = await database.url_of_requests()
             return url, await server.welcome(settings, url, address, only)  # type: ignore[arg-type]  # checked above
@@ -130,7 +133,13 @@ def serve(
         url, welcome = anyio.run(prepare)
         for line in welcome.split("\n"):
             say(line)
-        server.run(settings, url, address, only, workers)  # type: ignore[arg-type]
+        if workers > 1 and settings.redis_url is None:
+            tell(f"without TODO_REDIS_URL each of the {workers} workers counts the rate limits by itself")
+
+        def keep(lost: Callable[[], None]) -> AbstractContextManager[None]:
+            return database.kept(tell, lost)
+
+        server.run(settings, url, address, only, workers=workers, keep=keep)  # type: ignore[arg-type]
 
 
 @app.command()

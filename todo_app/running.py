@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import anyio
 import typer
@@ -20,7 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 """The option of every command that lists or makes something."""
 
 
-def fail(message: str, code: int) -> None:
+def fail(message: str, code: int) -> NoReturn:
     """Print each line of a message to standard error, and end the process with an exit code."""
     for line in message.splitlines():
         say(f"todo-mcp: {line}", apart=True)

@@ -8,8 +8,11 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
+from threading import Event
+from typing import Final, NoReturn
 
 import uvicorn
 
@@ -19,6 +22,8 @@ from http_edge.protocol import LimitedProtocol
 from todo_app import logs
 from todo_app.application import Address, Application, Only, build
 from todo_app.local import first_token
+from todo_app.running import fail
+from todo_app.workers import Workers, end_with_parent
 from todo_core.notations import parse_networks
 from todo_core.settings import Settings
 
@@ -30,23 +35,45 @@ GRACE_SECONDS: Final = 10
 """Seconds for running requests to finish after SIGTERM."""
 
 
-def run(settings: Settings, database_url: str, address: Address, only: Only | None, workers: int) -> None:
-    """Serve until SIGTERM or SIGINT. With several workers, each is a process of its own.
+def run(
+    settings: Settings,
+    database_url: str,
+    address: Address,
+    only: Only | None,
+    *,
+    workers: int,
+    keep: Callable[[Callable[[], None]], AbstractContextManager[None]],
+) -> None:
+    """Serve until SIGTERM or SIGINT, and end with exit code 0 only then. Several workers are a process each.
+
+    Args:
+        settings: The configuration.
+        database_url: The database, for requests.
+        address: Where to listen.
+        only: Serve just one face.
+        workers: How many processes serve.
+        keep: Keeps the database running while a block lasts; calls what it takes if that cannot be.
 
     Raises:
         ConfigurationError: The address needs `TODO_PUBLIC_URL`.
     """
     address.hosts(settings)
     # uvicorn finishes its requests and then raises the signal again: exit with 0 then.
+    lost = Event()
+
+    def end() -> None:
+        lost.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
     for stop in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(stop, lambda *_: sys.exit(0))
+        signal.signal(stop, lambda *_: _leave(lost))
     # Worker processes build their own application from the environment.
     os.environ["TODO_DATABASE_URL"] = database_url
     os.environ[_ADDRESS] = json.dumps([address.host, address.port])
     os.environ[_ONLY] = only or ""
     # A worker gets `sys.path` from this process; before that, Python is not to look into the working directory.
     os.environ["PYTHONSAFEPATH"] = "1"
-    uvicorn.run(
+    config = uvicorn.Config(
         "todo_app.serve:application",
         factory=True,
         host=address.host,
@@ -61,6 +88,25 @@ def run(settings: Settings, database_url: str, address: Address, only: Only | No
         backlog=LimitedProtocol.places.backlog,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    with keep(end):
+        if workers == 1:
+            server = uvicorn.Server(config)
+            server.run()
+            has_started = server.started
+        else:
+            parent = Workers(config, [config.bind_socket()])
+            parent.run()
+            has_started = not parent.has_failed
+    if not has_started:
+        fail("The server could not start; the log above says why.", 1)
+    _leave(lost)
+
+
+def _leave(lost: Event) -> NoReturn:
+    """End the process: with a failure if the database was lost, else as one that was asked to."""
+    if lost.is_set():
+        fail("PostgreSQL ended and could not be started again; its log in TODO_DATA_DIR says why.", 1)
+    sys.exit(0)
 
 
 def application() -> Application:
@@ -68,6 +114,7 @@ def application() -> Application:
     settings = Settings.load()
     assert settings.database_url is not None  # `run` set it
     logs.configure(settings.log_level)
+    end_with_parent()
     LimitedProtocol.places = Places(descriptors(), parse_networks(settings.trusted_proxies))
     LimitedProtocol.origins = Origins(settings.cors_origins)
     host, port = json.loads(os.environ[_ADDRESS])

@@ -91,6 +91,13 @@ class Settings(BaseSettings):
     database_timeout: float = Field(
         default=10.0, gt=0, le=300, description="Seconds one statement may take before the request is refused with 503."
     )
+    database_wait: float = Field(
+        default=30.0,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="Seconds that `serve` waits at its start for a database that cannot be reached yet.",
+    )
     database_pooler: Literal["auto", "on", "off"] = Field(
         default="auto",
         description="Whether a transaction pooler such as PgBouncer stands before PostgreSQL; `auto`: if the host's"

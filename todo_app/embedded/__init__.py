@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
-import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import SubprocessError
@@ -45,6 +44,14 @@ class Opened:
         """
         return self.url if self._server is None else await self._server.make_login()
 
+    def kept(self, tell: Callable[[str], None], lost: Callable[[], None]) -> AbstractContextManager[None]:
+        """Start the embedded server again that ends while the block lasts; see `keeping.kept`."""
+        if self._server is None:
+            return nullcontext()
+        from todo_app.embedded.keeping import kept
+
+        return kept(self._server, tell, lost)
+
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Opened]:
@@ -75,20 +82,19 @@ def is_shared(settings: Settings) -> bool:
             listed = json.load(file)
     except (OSError, ValueError):
         return True
-    return any(pid != os.getpid() and _lives(pid) for pid in listed)
+    return any(pid != os.getpid() and lives(pid) for pid in listed)
 
 
-def _lives(pid: int) -> bool:
-    """Return whether there is a process; on Windows, where to ask would end it, always True."""
-    if sys.platform == "win32":
-        return True
+def lives(pid: int) -> bool:
+    """Return whether there is a process; one that has ended, and that nobody has asked for its exit code, is none."""
+    import psutil
+
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
+    except psutil.Error:
         return True
-    return True
 
 
 @contextmanager

