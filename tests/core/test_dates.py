@@ -185,7 +185,7 @@ def test_a_day_alone_never_changes_the_time_and_a_time_alone_never_the_day(
 @pytest.mark.requirement("TD10")
 def test_nothing_is_dropped_of_what_is_not_there() -> None:
     for text in ("all day", "no time"):
-        with pytest.raises(UnclearDate, match="no day beside it"):
+        with pytest.raises(UnclearDate, match="needs a day"):
             read(text, NOW, BERLIN)
     assert read("tuesday all day", NOW, BERLIN).is_day
 

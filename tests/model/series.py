@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.model.dates import DAY, Due, Repeat, day_of
+from tests.model.dates import Due, Repeat, day_of
 from tests.model.model import Done, Result, Writing
 from tests.model.rows import Todo
 
@@ -65,7 +65,7 @@ def _make_next(
 ) -> dict[int, int]:
     """The next occurrence with its subtasks, all of them open, their dates later by as many days."""
     assert todo.due is not None
-    due = Due.of(following.scheduled, w.state.zone)
+    due = Due.of(following.scheduled)
     made = {todo.id: _copy(w, todo, parent_id, due, following)}
     w.put(made[todo.id], follows=todo.id)
     later = day_of(following.scheduled) - day_of(todo.due.local(w.state.zone))
@@ -80,7 +80,7 @@ def _copy_below(w: Writing, before: dict[int, Todo], todo: Todo, later: timedelt
         if not one.is_live or one.is_open:  # an open one is still to come
             continue
         if one.repeat is None:
-            due = None if one.due is None else Due.of(one.due.local(zone) + (later // DAY) * DAY, zone)
+            due = None if one.due is None else one.due.on_day(day_of(one.due.local(zone)) + later, zone)
             made[one.id] = _copy(w, one, parent_id, due, None)
             made |= _copy_below(w, before, one, later, made[one.id])
         elif not _has_gone_on(w, before, one) and (following := following_of(w, one)) is not None:

@@ -220,7 +220,7 @@ def _all_day(day_phrase: str, said: _Speaker, present: When | None) -> When:
         return on_day(local.date() if isinstance(local, datetime) else local, said.zone)
     readings = _readings(day_phrase, said) if day_phrase else []
     if not readings or not all(when.is_day for when in readings):
-        raise UnclearDate('This says all day and no day beside it. Send the day alone, as in "tomorrow all day".')
+        raise UnclearDate('Without a time it needs a day, and nothing else. Send the day alone, such as "tomorrow".')
     return _only_reading(readings, said)
 
 
