@@ -45,9 +45,9 @@ CHANGES_SCHEMA: Final = {
     "properties": {"changes": _OBJECTS, "since": _INTEGER, "has_more": {"type": "boolean"}},
     "required": ["changes"],
 }
-_IMPLIED: Final = ("is_completed", "subtasks_changed", "next")
+_IMPLIED: Final = ("is_completed", "subtasks_changed", "next", "existing")
 """Fields of a todo that others imply, or that only writes have (`cascaded`)."""
-_WHERE_ANY: Final = ("tags", "all_subtasks", "open_subtasks", "done_subtasks", "parent_id")
+_WHERE_ANY: Final = ("tags", "all_subtasks", "open_subtasks", "done_subtasks", "note_count", "parent_id")
 """Fields that a short form of a todo has where they say something."""
 _ALL_REFUSED: Final = {
     "code": "all_refused",
@@ -142,7 +142,7 @@ def todo(row: dict[str, Any], detail: Detail) -> dict[str, Any]:
     """
     if detail == "full":
         full = {name: value for name, value in row.items() if value is not None and name not in _IMPLIED}
-        return {name: value for name, value in full.items() if value not in ([], 0)} | _dates(row)
+        return {name: value for name, value in full.items() if value not in ([], 0)} | _dates(row) | _notes(row)
     short: dict[str, Any] = {"id": row["id"], "title": row["title"]}
     if row["priority"] != "medium":
         short["priority"] = row["priority"]
@@ -184,6 +184,23 @@ def _dates(row: dict[str, Any]) -> dict[str, Any]:
     if row["repeat"] is not None:
         facts["repeat"] = row["repeat"]["words"]
     return facts
+
+
+def _notes(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the newest notes on a todo, without the author of those by the person; nothing where there are none."""
+    shown = [
+        {name: note[name] for name in ("text", "author", "created_at") if note[name] is not None}
+        for note in row.get("notes", ())
+    ]
+    return {"notes": shown} if shown else {}
+
+
+def added(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the dates of a new todo; of one that had the key already all in short, and how it stands."""
+    if not row["existing"]:
+        return resolved(row)
+    status = "trashed" if row["deleted_at"] else "done" if row["completed_at"] else "open"
+    return {"existing": True, "status": status} | todo(row, "concise")
 
 
 def resolved(row: dict[str, Any]) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from fastapi.openapi.utils import get_openapi
 from rest_api import documents, health, refusals
 from rest_api.refusals import Problem
 from rest_api.responses import JSON
-from rest_api.routes import accounts, analytics, changes, lists, overview, search, tags, todos, tokens, users
+from rest_api.routes import accounts, analytics, changes, lists, notes, overview, search, tags, todos, tokens, users
 from rest_api.running import MERGE_PATCH
 from todo_core import __version__
 from todo_core.models.fields import MAX_ID
 
-FEATURES: Final = (todos, lists, tags, search, changes, overview, analytics, users, tokens, accounts)
+FEATURES: Final = (todos, notes, lists, tags, search, changes, overview, analytics, users, tokens, accounts)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

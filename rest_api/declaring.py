@@ -65,6 +65,7 @@ class Routes:
         shape: Any,
         status: int = 200,
         summary: str,
+        also: tuple[int, ...] = (),
         words: str = "",
         by_item: bool = False,
         pictures: Mapping[str, str] | None = None,
@@ -79,6 +80,7 @@ class Routes:
             shape: The body of a success; None has no body.
             status: The status of a success.
             summary: A few words for the list of routes.
+            also: Further statuses of a success, with the same body.
             words: The OpenAPI text, where it is not that of the first operation.
             by_item: Whether the answer of a batch carries what the operations themselves refuse, item by item.
             pictures: Media types that a success may have instead of JSON, each with what it shows.
@@ -92,7 +94,9 @@ class Routes:
             EXPOSED.setdefault(operation.name, []).append(f"{method} {self._prefix}{path.replace(':member', '')}")
 
         def declare(handler: Handler) -> Handler:
-            responses: dict[int | str, dict[str, Any]] = {}
+            responses: dict[int | str, dict[str, Any]] = {
+                code: {"description": HTTPStatus(code).phrase, "model": shape} for code in also
+            }
             if method == "GET":
                 responses[304] = {"description": HTTPStatus.NOT_MODIFIED.phrase}
             responses |= _problems(refusals)

@@ -17,6 +17,8 @@ from todo_core.errors import TodoError
 from todo_core.models.fields import Output, Shape
 
 JSON = "application/json"
+_NO_NOTES = ',"notes":[]}'
+"""How a todo ends that is read, and has no notes."""
 
 
 class PageRead(Output, Generic[Shape]):
@@ -123,10 +125,11 @@ def etag(row: str) -> str:
 
     What a row shows of others, such as the names of its tags, changes without its version. So the digest tells
     caches whether they are up to date (`If-None-Match`), and the version alone decides whether a change may be
-    made (`If-Match`).
+    made (`If-Match`). A write does not show notes: where there are none, its tag is that of a read.
     """
     version: int = orjson.loads(row)["version"]
-    return f'"{version}.{crc32(row.encode()):08x}"'
+    shown = row.removesuffix(_NO_NOTES).removesuffix("}")
+    return f'"{version}.{crc32(shown.encode()):08x}"'
 
 
 def row_id(row: str) -> int:

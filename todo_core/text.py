@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -70,6 +71,8 @@ _LINE_END: Final = re.compile(r"\r\n?|\u2028|\u2029")
 """Other spellings of a newline. U+2028 is what some editors write within a paragraph."""
 _BREAK: Final = re.compile(r"[\t\n\r\u2028\u2029]")
 """What does not belong into one line."""
+_NOT_IN_A_LINK: Final = re.compile(r'[\s\\<>"]')
+"""What no address has as it is (RFC 3986, section 2), and readers take for its end or for something else."""
 
 
 def line(text: str) -> str:
@@ -109,6 +112,39 @@ def name(text: str) -> str:
     if kept and not (kept.isascii() or is_visible(kept)):
         raise ValueError("must have at least one visible character")
     return kept
+
+
+def key(text: str) -> str:
+    """Return a key from outside as it came: keys are the same only if every character of them is.
+
+    Raises:
+        ValueError: It is no name, or has white space around it, which nobody would see.
+    """
+    name(text)
+    if text != text.strip():
+        raise ValueError("must not begin or end with white space")
+    return text
+
+
+def link(text: str) -> str:
+    """Return the address of a page as it came, but for white space around it: in another form it may lead elsewhere.
+
+    Raises:
+        ValueError: It is no line, or no address of http or https (RFC 9110, section 4.2); or it names a user, behind
+            whom it would hide where it leads.
+    """
+    line(text)
+    address = text.strip()
+    try:
+        parts = urlsplit(address)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of what stands where host and port do
+        is_address = False
+    if not is_address or _NOT_IN_A_LINK.search(address):
+        raise ValueError("must be a link that begins with https:// or http://, without white space in it")
+    if "@" in parts.netloc:
+        raise ValueError("must have no user name or password before the host")
+    return address
 
 
 def is_visible(text: str) -> bool:

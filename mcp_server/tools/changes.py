@@ -47,11 +47,14 @@ def _short(change: dict[str, Any]) -> dict[str, Any]:
 
 
 def _difference(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return the id of a row that changed, and the changed fields before and after; of a new row, its title or name."""
+    """Return the id of a row that changed, and the changed fields before and after; of a new row, what it is called."""
     before, after = entry["before"], entry["after"]
     row_id: dict[str, Any] = {entry["entity"]: entry["id"]}
+    is_note = entry["entity"] == "note"
+    if is_note:
+        row_id |= {"todo": after["todo_id"], "text": after["text"]}
     if before is None:
-        return row_id | {"added": after.get("title") or after.get("name")}
+        return row_id if is_note else row_id | {"added": after.get("title") or after.get("name")}
     names = [name for name in after if name not in _BOOKKEEPING and after[name] != before.get(name)]
     before, after = ({name: _brief(row.get(name)) for name in names} for row in (before, after))
     return row_id | {"before": before, "after": after}

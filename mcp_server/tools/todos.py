@@ -27,7 +27,12 @@ class TodoListing(TodoFilter):
     """Which todos to list, and how much of each."""
 
     limit: Annotated[Limit, Field(description="Rows on a page, 1–200.")] = 25
-    detail: Annotated[Detail, Field(description="full adds description, times and version.")] = "concise"
+    detail: Annotated[Detail, Field(description="full adds description, times, version, the newest notes.")] = "concise"
+
+    @property
+    def shows_notes(self) -> bool:
+        """Whether each row has its newest notes."""
+        return self.detail == "full"
 
 
 class NewTodo(TodoCreate):
@@ -45,8 +50,8 @@ class TodoEdit(TodoUpdate, total=False):
     due: Annotated[DueText | None, Field(description=DUE_CHANGE_WORDS)]  # type: ignore[misc]  # narrower
     repeat: Annotated[RepeatText | None, Field(description=REPEAT_WORDS)]  # type: ignore[misc]
     clear: Annotated[
-        list[Literal["description", "parent_id", "due", "repeat"]],
-        Field(max_length=4, description="Fields to empty; clearing repeat ends the series."),
+        list[Literal["description", "parent_id", "due", "repeat", "source"]],
+        Field(max_length=5, description="Fields to empty; clearing repeat ends the series."),
     ]
 
 
@@ -55,7 +60,7 @@ async def add_todos(
     me: Me,
     todos: Annotated[list[Tried[NewTodo]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 new todos.")],
 ) -> CallToolResult:
-    return tool_results.written(await me.perform(operations.add, todos), tool_results.resolved)
+    return tool_results.written(await me.perform(operations.add, todos), tool_results.added)
 
 
 @tools.expose(operations.list_, title="List todos", answer=PAGE_SCHEMA)

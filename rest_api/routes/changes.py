@@ -14,6 +14,7 @@ from rest_api.declaring import Routes
 from rest_api.responses import FeedRead, UndoneRead
 from todo_core.models.changes import ChangeFilter, ChangeId, ChangePart, ChangeRead
 from todo_core.models.lists import ListRead
+from todo_core.models.notes import NoteRead
 from todo_core.models.tags import TagRead
 from todo_core.models.todos import TodoWritten
 from todo_core.models.users import ProfileWritten
@@ -38,7 +39,7 @@ async def get_change(me: Me, change_id: PathId, query: Annotated[ChangePart, Que
     changes.undo,
     "POST",
     "/{change_id}/undo",
-    shape=UndoneRead[TodoWritten | ListRead | TagRead | ProfileWritten],
+    shape=UndoneRead[TodoWritten | ListRead | TagRead | NoteRead | ProfileWritten],
     summary="Undo a change",
 )
 async def undo_change(me: MeOnce, change_id: PathId) -> Response:

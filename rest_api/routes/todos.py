@@ -16,7 +16,17 @@ from rest_api.filters import require_single_tags
 from rest_api.responses import ChangedRead, PageRead
 from todo_core.boundary.batches import condition
 from todo_core.models.fields import MAX_BATCH, Input, Offset
-from todo_core.models.todos import TodoCreate, TodoFilter, TodoId, TodoIds, TodoPatch, TodoRead, TodoUpdate, TodoWritten
+from todo_core.models.todos import (
+    TodoCreate,
+    TodoDetail,
+    TodoFilter,
+    TodoId,
+    TodoIds,
+    TodoPatch,
+    TodoRead,
+    TodoUpdate,
+    TodoWritten,
+)
 from todo_core.operations import todos
 from todo_core.validation import Tried
 
@@ -71,10 +81,12 @@ _BY_IDS: Final = {"delete": todos.delete, "restore": todos.restore, "skip": todo
 Batch = Annotated[AddBatch | UpdateBatch | CompleteBatch | IdsBatch, Field(discriminator="action")]
 
 
-@routes.expose(todos.add, "POST", "", shape=TodoWritten, status=201, summary="Add a todo")
+@routes.expose(todos.add, "POST", "", shape=TodoWritten, status=201, summary="Add a todo", also=(200,))
 async def add_todo(me: MeOnce, todo: TodoCreate) -> Response:
     added = await me.perform(todos.add, [todo])
-    return responses.written(added, 201, {"Location": f"/api/v1/todos/{responses.row_id(added.one().row)}"})
+    done = added.one()
+    status = 200 if done.beside.get("existing") else 201
+    return responses.written(added, status, {"Location": f"/api/v1/todos/{responses.row_id(done.row)}"})
 
 
 @routes.expose(todos.list_, "GET", "", shape=PageRead[TodoRead], summary="List todos")
@@ -83,7 +95,7 @@ async def list_todos(me: Me, query: Annotated[TodoListing, Query()]) -> Response
     return responses.page(await me.perform(todos.list_, query, query.offset))
 
 
-@routes.expose(todos.get, "GET", "/{todo_id:member}", shape=TodoRead, summary="Read a todo")
+@routes.expose(todos.get, "GET", "/{todo_id:member}", shape=TodoDetail, summary="Read a todo")
 async def get_todo(me: Me, todo_id: PathId) -> Response:
     return responses.row((await me.perform(todos.get, todo_id)).json)
 

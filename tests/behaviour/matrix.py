@@ -80,6 +80,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
         {
             "POST /todos": [
                 _sent(title="x", tags=["shared"]),
+                _sent(title="x", key="shared"),
                 Try(lambda at, _: {"title": "x", "list_id": at.list}, "not_owner"),
                 Try(lambda at, _: {"title": "x", "parent_id": at.todo}, "not_owner"),
             ],
@@ -90,6 +91,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
         },
         [
             _sent(todos=[{"title": "x", "tags": ["shared"]}]),
+            _sent(todos=[{"title": "x", "key": "shared"}]),
             Try(lambda at, _: {"todos": [{"title": "x", "list_id": at.list}]}, "not_owner"),
             Try(lambda at, _: {"todos": [{"title": "x", "parent_id": at.todo}]}, "not_owner"),
         ],
@@ -102,6 +104,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
                 lambda at, _: Query(list_id=at.list, status="all", archived="true"),
                 lambda at, _: Query(parent_id=at.todo, status="all"),
                 lambda _, __: Query(tags="shared", status="all"),
+                lambda _, __: Query(key="shared", status="all"),
             ]
         },
         [
@@ -110,6 +113,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
             lambda at, _: {"status": "all", "list_id": at.list},
             lambda at, _: {"status": "all", "parent_id": at.todo},
             _sent(status="all", tags=["shared"]),
+            _sent(status="all", key="shared"),
             _sent(status="all", text="private words"),
         ],
     ),
@@ -121,6 +125,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
                 _sent(title="stolen"),
                 _sent(is_completed=True),
                 _sent(add_tags=["x"]),
+                _sent(add_note="stolen"),
                 lambda _, own: {"list_id": own.list},
                 lambda _, own: {"parent_id": own.todo},
                 Try(lambda at, _: {"list_id": at.list}, "not_owner", at_own=True),
@@ -135,6 +140,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
             lambda at, _: {"todos": [{"id": at.todo, "title": "stolen"}]},
             lambda at, _: {"todos": [{"id": at.todo, "title": "stolen", "if_version": 1}]},
             lambda at, _: {"todos": [{"id": at.todo, "remove_tags": ["shared"]}]},
+            lambda at, _: {"todos": [{"id": at.todo, "add_note": "stolen"}]},
             lambda at, own: {"todos": [{"id": at.todo, "list_id": own.list}]},
             lambda at, own: {"todos": [{"id": own.todo, "list_id": at.list}]},
             lambda at, own: {"todos": [{"id": own.todo, "parent_id": at.todo}]},
@@ -171,6 +177,8 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
         {"POST /todos/{todo_id}/restore": [_nothing], "POST /todos/batch": [_batch("restore")]},
         [lambda at, _: {"ids": [at.todo], "deleted": False}],
     ),
+    "notes.list": Attempts("not_owner", {"GET /todos/{todo_id}/notes": [_nothing]}),
+    "notes.add": Attempts("not_owner", {"POST /todos/{todo_id}/notes": [_sent(text="stolen")]}),
     "lists.list": Attempts("own", {"GET /lists": [_nothing, lambda _, __: Query(archived="include")]}),
     "lists.get": Attempts("not_owner", {"GET /lists/{list_id}": [_nothing]}),
     "lists.add": Attempts("own", {"POST /lists": [_sent(name="x", position=1)]}, [_sent(lists=[{"name": "x"}])]),

@@ -23,7 +23,7 @@ from todo_core.identity.scopes import ALL_SCOPES, Scope
 from todo_core.models.lists import ListCreate
 from todo_core.models.todos import TodoCreate
 from todo_core.models.tokens import TokenCreate
-from todo_core.operations import lists, todos, tokens, users
+from todo_core.operations import lists, notes, todos, tokens, users
 
 pytestmark = pytest.mark.requirement("OW1")
 
@@ -43,8 +43,11 @@ async def rows_of(owner: Caller, words: str) -> Target:
     """A row of each kind, with these words in it."""
     added = await owner.perform(lists.add, [ListCreate(name=words)])
     (kept,) = (one.id for one in added.touched)
-    new = TodoCreate(title=words, description=words, list_id=kept, tags=[words, "shared"], due="today", repeat="daily")
+    common = {"key": "shared", "due": "today", "repeat": "daily"}
+    new = TodoCreate(title=words, description=words, list_id=kept, tags=[words, "shared"], **common)
     made = await owner.perform(todos.add, [new])
+    (todo,) = (one.id for one in made.touched if one.entity == "todo")
+    await owner.perform(notes.add, todo, words)
     token = await owner.perform(tokens.create, TokenCreate(name=words))
     await owner.perform(users.update, {"display_name": words, "default_list_id": kept})
     assert made.change_id is not None

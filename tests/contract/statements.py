@@ -22,7 +22,7 @@ _FILTERS: Final = frozenset(todos.CONDITIONS)
 SHAPES: Final[dict[Callable[..., Statement], dict[str, tuple[Any, ...]]]] = {
     todos.page: {
         "plainest": ("open", frozenset(), "created", True, False),
-        "fullest": ("open", _FILTERS, "due", False, True),
+        "fullest": ("open", _FILTERS | {"shows_notes"}, "due", False, True),
         "search_plainest": ("open", frozenset({"text"}), "match", True, False),
         "search_fullest": ("open", _FILTERS | {"text"}, "match", True, True),
     },

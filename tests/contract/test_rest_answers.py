@@ -102,7 +102,9 @@ async def _(http: httpx2.AsyncClient) -> Attempt:
 
 @drives("get_todo")
 async def _(http: httpx2.AsyncClient) -> Attempt:
-    return Attempt({"todo_id": (await todo(http))["id"]})
+    todo_id = (await todo(http))["id"]
+    await http.post(f"/api/v1/todos/{todo_id}/notes", json={"text": "a"})
+    return Attempt({"todo_id": todo_id})
 
 
 @drives("update_todo")
@@ -136,6 +138,19 @@ async def _(http: httpx2.AsyncClient) -> Attempt:
     todo_id = (await todo(http))["id"]
     items = [{"id": todo_id, "title": "b"}, {"id": todo_id, "title": "c"}, {"id": 2**62}, {"id": 1, "title": ""}]
     return Attempt(more={"json": {"action": "update", "todos": items}})
+
+
+@drives("list_notes")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    todo_id = (await todo(http))["id"]
+    for text in ("a", "b"):
+        await http.post(f"/api/v1/todos/{todo_id}/notes", json={"text": text})
+    return Attempt({"todo_id": todo_id}, {"params": {"limit": 1}})
+
+
+@drives("add_note")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    return Attempt({"todo_id": (await todo(http))["id"]}, {"json": {"text": "a"}})
 
 
 @drives("add_list")

@@ -12,13 +12,14 @@ from todo_core.boundary.results import Changed
 from todo_core.models.accounts import AccountQuery
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
+from todo_core.models.notes import NoteQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
-from todo_core.operations import accounts, analytics, changes, lists, search, tags, todos, tokens, users
+from todo_core.operations import accounts, analytics, changes, lists, notes, search, tags, todos, tokens, users
 
 MARK = "words of hers"
 SHARED = "shared"
-"""The name of a tag that everybody has."""
+"""The name of a tag that everybody has, and the beginning of keys."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,14 @@ class Rows:
         added = told(await perform(lists.add, [ListCreate(name=f"{MARK} {n}") for n in range(2)]))
         kept, emptied = (row["id"] for row in added)
         common = {"list_id": kept, "due": "2020-01-02"}
-        new = [TodoCreate(title=f"{MARK} {n}", description=MARK, tags=[MARK, SHARED], **common) for n in range(3)]
+        new = [
+            TodoCreate(title=f"{MARK} {n}", description=MARK, tags=[MARK, SHARED], key=f"{SHARED} {n}", **common)
+            for n in range(3)
+        ]
         made = await perform(todos.add, new, key="a key")
         (tag,) = (one.id for one in made.touched if one.entity == "tag" and MARK in one.after)
         opened, done, trashed = (one.id for one in made.touched if one.entity == "todo")
+        await perform(notes.add, opened, MARK)
         below = TodoCreate(title=MARK, parent_id=opened, repeat="daily", tags=[f"{MARK} too"])
         elsewhere = TodoCreate(title=MARK, list_id=emptied)
         merged, subtask, _ = (one.id for one in (await perform(todos.add, [below, elsewhere])).touched)
@@ -117,10 +122,12 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         ),
         lambda me, _, __: me.perform(todos.list_, TodoFilter(status="all", tags=[MARK, SHARED], tags_match="all")),
         lambda me, _, __: me.perform(todos.list_, TodoFilter(status="all", tags=[MARK, SHARED])),
+        lambda me, _, __: me.perform(todos.list_, TodoFilter(status="all", key=f"{SHARED} 0")),
     ],
     "todos.get": [lambda me, its, _: me.perform(todos.get, its.open)],
     "todos.add": [
         lambda me, _, __: me.perform(todos.add, [TodoCreate(title="mine", tags=[SHARED])]),
+        lambda me, _, __: me.perform(todos.add, [TodoCreate(title="mine", key=f"{SHARED} {n}") for n in range(3)]),
         lambda me, its, _: me.perform(todos.add, [TodoCreate(title="mine", list_id=its.list)]),
         lambda me, its, _: me.perform(todos.add, [TodoCreate(title="mine", parent_id=its.open)]),
     ],
@@ -135,6 +142,12 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         lambda me, its, own: me.perform(todos.update, [{"id": own.todo, "list_id": its.list}]),
         lambda me, its, own: me.perform(todos.update, [{"id": own.todo, "parent_id": its.open}]),
         lambda me, _, own: me.perform(todos.update, [{"id": own.todo, "add_tags": [SHARED], "remove_tags": [MARK]}]),
+        lambda me, its, _: me.perform(todos.update, [{"id": one, "add_note": "stolen"} for one in its.todos]),
+    ],
+    "notes.list": [lambda me, its, _: me.perform(notes.list_, its.open, NoteQuery())],
+    "notes.add": [
+        lambda me, its, _: me.perform(notes.add, its.open, "stolen"),
+        lambda me, its, _: me.perform(notes.add, its.trashed, "stolen"),
     ],
     "todos.complete": [lambda me, its, _: me.perform(todos.complete, its.todos)],
     "todos.reopen": [lambda me, its, _: me.perform(todos.reopen, its.todos)],
@@ -188,7 +201,7 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     "changes.get": [lambda me, its, _: me.perform(changes.get, its.changes[0])],
     "changes.undo": [
         (lambda me, its, _, n=n: me.perform(changes.undo, its.changes[n]))  # type: ignore[misc]
-        for n in range(-10, 0)
+        for n in range(-11, 0)
     ],
     "users.get": [lambda me, _, __: me.perform(users.get)],
     "users.update": [

@@ -97,6 +97,7 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
         ("todo_app", "idempotency_keys", "INSERT SELECT UPDATE"),
         ("todo_app", "installation", "SELECT"),
         ("todo_app", "lists", "INSERT SELECT UPDATE"),
+        ("todo_app", "notes", "DELETE INSERT SELECT"),
         ("todo_app", "tags", "INSERT SELECT UPDATE"),
         ("todo_app", "todo_tags", "DELETE INSERT SELECT"),
         ("todo_app", "todos", "INSERT SELECT UPDATE"),

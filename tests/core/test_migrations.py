@@ -37,7 +37,7 @@ from todo_core.models import METADATA
 from todo_core.models.lists import ListQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
-from todo_core.operations import accounts, lists, todos, tokens, users
+from todo_core.operations import accounts, lists, notes, todos, tokens, users
 from todo_core.schema import SCHEMA_STEPS, SchemaError
 from todo_core.schema.migrate import BASE, MIGRATIONS, migrate, revisions
 from todo_core.schema.state import current
@@ -186,7 +186,10 @@ async def fill(url: str, another_core: CoreOpener, ann: Caller) -> Caller:
     """Some rows of each kind."""
     async with another_core(url) as core:
         me = replace(ann, core=core, principal=await core.identity.local("ann"))
-        await me.once("key").perform(todos.add, [TodoCreate(title="kept", tags=["kept"], due="2026-12-24T17:00")])
+        added = await me.once("key").perform(
+            todos.add, [TodoCreate(title="kept", tags=["kept"], due="2026-12-24T17:00")]
+        )
+        await me.perform(notes.add, added.touched[-1].id, "kept")
         await me.perform(tokens.create, TokenCreate(name="kept"))
     return me
 

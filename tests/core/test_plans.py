@@ -24,8 +24,9 @@ from todo_core.boundary.operation import OPERATIONS, Caller
 from todo_core.errors import UndoRefused
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
+from todo_core.models.notes import NoteQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
-from todo_core.operations import changes, lists, search, tags, todos
+from todo_core.operations import changes, lists, notes, search, tags, todos
 
 pytestmark = [pytest.mark.requirement("DB5"), pytest.mark.slow]
 
@@ -35,6 +36,7 @@ LARGE: Final = {
     "changes",
     "change_entries",
     "todo_tags",
+    "notes",
     "lists",
     "tags",
     "idempotency_keys",
@@ -57,6 +59,7 @@ JOIN (
 ) owner ON owner.n = CASE WHEN i % 10 = 0 THEN 1 ELSE 1 + i % owner.of END;
 INSERT INTO todo_tags (user_id, todo_id, tag_id)
 SELECT user_id, todos.id, tags.id FROM todos JOIN tags USING (user_id) WHERE todos.id % 3 = 0 AND tags.name = 'tag';
+INSERT INTO notes (user_id, todo_id, text) SELECT user_id, id, 'noted' FROM todos;
 WITH recorded AS (
     INSERT INTO changes (user_id, operation, via) SELECT user_id, 'todos.add', 'plans' FROM todos RETURNING user_id, id
 )
@@ -116,12 +119,20 @@ async def _everything(me: Caller) -> None:
     added = await me.perform(
         todos.add,
         [
-            TodoCreate(title="Buy milk", list_id=made, tags=["a", "b"], due="2026-12-01"),
+            TodoCreate(title="Buy milk", list_id=made, tags=["a", "b"], due="2026-12-01", key="milk"),
             TodoCreate(title="below", parent_index=0),
-            TodoCreate(title="again", repeat="daily"),
+            TodoCreate(title="again", repeat="daily", key="again"),
         ],
     )
     parent, below, again = (orjson.loads(one.json)["id"] for one in added.results)  # type: ignore[union-attr]
+    await me.perform(todos.add, [TodoCreate(title="Buy milk", key="milk")])
+    noted = [await me.perform(notes.add, parent, str(n)) for n in range(2)]
+    await me.perform(notes.list_, parent, NoteQuery(limit=1))
+    await me.perform(todos.update, [{"id": parent, "add_note": "more"}])
+    assert noted[0].change_id is not None
+    removed = await me.perform(changes.undo, noted[0].change_id)
+    assert removed.change_id is not None
+    await me.perform(changes.undo, removed.change_id)
     await me.perform(todos.get, parent)
     for wanted in (
         TodoFilter(),
@@ -133,6 +144,7 @@ async def _everything(me: Caller) -> None:
         TodoFilter(tags=["a"]),
         TodoFilter(parent_id=parent),
         TodoFilter(ids=[parent, below]),
+        TodoFilter(key="milk"),
         TodoFilter(sort="due"),
         TodoFilter(overdue=True),
         TodoFilter(sort="pressing"),

@@ -188,9 +188,10 @@ async def test_without_both_walls_these_tests_would_notice(
 
     leaks = set(await what_leaked(bob, ann, admin, without_own_checks_of_rows))
 
-    changed = {"todos", "lists", "tags", "todo_tags", "api_tokens"}
+    changed = {"todos", "notes", "lists", "tags", "todo_tags", "api_tokens"}
     read = (
-        "todos.list todos.get lists.list lists.get tags.list tags.get changes.list changes.get tokens.list overview.get"
+        "todos.list todos.get notes.list lists.list lists.get tags.list tags.get changes.list changes.get tokens.list"
+        " overview.get"
     )
     written = (
         "todos.update todos.complete todos.reopen todos.skip todos.delete todos.restore changes.undo tokens.rotate"

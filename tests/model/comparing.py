@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from tests.model.dates import Json
 from tests.model.model import Done, Refused
 from tests.model.people import TIMES, Outcome, Person
-from tests.model.rows import Change, Profile, Todo, TodoList
+from tests.model.rows import Change, Note, Profile, Todo, TodoList
 from tests.model.todos import MAX_DEPTH
 from tests.model.wire import TOOLS, Answer, How, Item, Request
 
@@ -20,6 +20,7 @@ OPERATIONS: Final = {
     "complete": "todos.complete",
     "reopen": "todos.reopen",
     "skip": "todos.skip",
+    "note": "notes.add",
     "delete": "todos.delete",
     "restore": "todos.restore",
     "add_lists": "lists.add",
@@ -31,7 +32,7 @@ OPERATIONS: Final = {
     "undo": "changes.undo",
     "profile": "users.update",
 }
-_RECORDED: Final = ("title", "description", "priority", "list_id", "parent_id", "repeat")
+_RECORDED: Final = ("title", "description", "priority", "list_id", "parent_id", "repeat", "key", "source")
 
 
 def same(what: str, told: Any, expected: Any) -> None:
@@ -115,6 +116,8 @@ class Comparison:
                 continue
             if isinstance(expected, Done):
                 self._todo(write, expected, item)
+            elif write.request.kind == "note":
+                self._note(write, expected, item)
             else:
                 self._list(write, expected, item)
 
@@ -123,10 +126,11 @@ class Comparison:
         same("id", item.id, expected.id)
         if told is None:
             return
-        is_changed = ("todo", expected.id) in write.outcome.changed
+        is_changed = ("todo", expected.id) in write.outcome.changed or expected.noted
         same("changed", item.is_changed, is_changed or (_along(item) > 0 if write.tells_along else item.is_changed))
         if write.how.face == "rest":
-            row = {name: told[name] for name in told if name not in ("subtasks_changed", "next")}
+            same("existing", told["existing"], expected.existing)
+            row = {name: told[name] for name in told if name not in ("subtasks_changed", "next", "existing")}
             if len(write.outcome.results) > 1 and (not item.is_changed or write.outcome.has_next):
                 # EXCEPTION, to be removed: of an item that a batch leaves as it is, REST tells the numbers of subtasks
                 # from before the batch, and of the parent of a next occurrence those from before that was made.
@@ -134,6 +138,8 @@ class Comparison:
                 row |= {name: known[name] for name in ("all_subtasks", "open_subtasks", "done_subtasks")}
             self.row(write.person, row)
             self._next(write, expected, told["next"])
+        elif kind == "add":
+            same("existing", told.get("existing", False), expected.existing)
         elif kind == "update":
             same("version", told["version"], write.person.state.todos[expected.id].version)
         elif kind in ("complete", "reopen", "delete", "restore"):
@@ -145,6 +151,18 @@ class Comparison:
             assert told["id"] in expected.next, f"next: told {told}, expected one of {expected.next}"
             if write.how.face == "rest":
                 self.row(write.person, told)
+
+    def _note(self, write: Write, expected: int, item: Item) -> None:
+        """A note as REST tells it to who added it, with an API token."""
+        same("id", item.id, expected)
+        added, told = write.person.state.notes[expected], item.told or {}
+        shown = {"id": added.id, "todo_id": added.todo_id, "text": added.text, "author": "test"}
+        same("note", {name: told.get(name) for name in shown}, shown)
+
+    def notes(self, person: Person, todo_id: int, told: list[Json], most: int | None = None) -> None:
+        """Compare notes on a todo, the newest first; each was added by an agent."""
+        same("notes", [note["text"] for note in told], person.state.notes_on(todo_id)[:most])
+        assert all(note["author"] and note["created_at"] for note in told)
 
     def _list(self, write: Write, expected: int, item: Item) -> None:
         """A list as a write tells it; of one that is deleted only its id."""
@@ -162,7 +180,9 @@ class Comparison:
         expected = person.todo(told["id"])
         if expected["due"] is not None:
             expected["due"]["at"] = expected["due"]["at"].isoformat()
-        same("todo", {name: value for name, value in told.items() if name not in TIMES}, expected)
+        if "notes" in told:
+            self.notes(person, told["id"], told["notes"], most=3)
+        same("todo", {name: value for name, value in told.items() if name not in (*TIMES, "notes")}, expected)
         self._times(person, told)
 
     def brief(self, person: Person, told: Json) -> None:
@@ -177,7 +197,8 @@ class Comparison:
                 expected["due_at"] = due["at"].isoformat()
         if repeat is not None:
             expected["repeat"] = repeat["words"]
-        same("todo", {name: value for name, value in told.items() if name not in TIMES}, expected)
+        self.notes(person, told["id"], told.get("notes", []), most=3)
+        same("todo", {name: value for name, value in told.items() if name not in (*TIMES, "notes")}, expected)
         self._times(person, told)
 
     def _times(self, person: Person, told: Json) -> None:
@@ -197,6 +218,8 @@ class Comparison:
             assert not todo.is_live or all(one.is_live and one.list_id == todo.list_id for one in above)
             assert not todo.is_open or all(one.is_open for one in above)
             assert not todo.is_live or not person.state.lists[todo.list_id].is_deleted
+        keys = [todo.key for todo in person.state.todos.values() if todo.key is not None]
+        assert len(keys) == len({*keys})
 
     # --- the record -------------------------------------------------------------------------------
 
@@ -228,6 +251,10 @@ class Comparison:
         same("order of lists", [one.id for one in sorted(lists, key=lambda one: one.position)], [*person.state.order])
 
     def _recorded(self, row: Any, recorded: Json) -> None:
+        if isinstance(row, Note):
+            shown_note = {"todo_id": row.todo_id, "text": row.text, "is_deleted": row.is_deleted}
+            same("recorded note", {name: recorded[name] for name in shown_note}, shown_note)
+            return
         same("recorded version", recorded["version"], row.version)
         if isinstance(row, TodoList):
             same("recorded position", Fraction(recorded["position"]), row.position)

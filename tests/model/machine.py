@@ -201,6 +201,7 @@ class Ground(RuleBasedStateMachine):
         todo = person.state.todos.get(todo_id)
         told = self.server.run(read(self.https[who], f"/todos/{todo_id}"))
         if todo is not None and todo.is_live:
+            assert "notes" in told
             self.compare.row(person, told)
         else:
             same("refusal", told, self._code(who, "todo", todo_id))
@@ -218,6 +219,11 @@ class Ground(RuleBasedStateMachine):
             assert (told["archived_at"] is not None) == person.state.lists[told["id"]].is_archived
         for expected, told in zip(person.tags(), self.server.run(read(http, "/tags"))["items"], strict=True):
             self.compare.shape(expected, told)
+        for todo_id in dict.fromkeys(one.todo_id for one in person.state.notes.values()):
+            if person.state.todos[todo_id].is_live:
+                told = self.server.run(read(http, f"/todos/{todo_id}/notes"))
+                same("number of notes", told["total"], len(told["items"]))
+                self.compare.notes(person, todo_id, told["items"])
         self.compare.families(person)
         self.is_agreed = True
 

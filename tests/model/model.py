@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from tests.model.dates import Json
 from tests.model.order import sweep
-from tests.model.rows import Entity, Moment, Profile, Siblings, Tag, Target, Todo, TodoList
+from tests.model.rows import Entity, Moment, Note, Profile, Siblings, Tag, Target, Todo, TodoList
 
 MOST_UNASKED = 10
 """Todos that an agent may trash without a person's word (MC8)."""
@@ -40,6 +40,10 @@ class Done:
     """Relatives that went along, if nobody before took them."""
     next: frozenset[int] = frozenset()
     """The next occurrence; several, where any of them may be it."""
+    existing: bool = False
+    """Whether it had the key of what was to be added."""
+    noted: bool = False
+    """Whether a note was added."""
 
 
 Result = Done | Refused
@@ -57,9 +61,11 @@ class State:
     tags: dict[int, Tag] = field(default_factory=dict)
     links: frozenset[tuple[int, int]] = frozenset()
     """Which todo has which tag."""
+    notes: dict[int, Note] = field(default_factory=dict)
 
     def copy(self) -> State:
-        return State(self.profile, dict(self.lists), self.order, dict(self.todos), dict(self.tags), self.links)
+        rows = (dict(self.todos), dict(self.tags), self.links, dict(self.notes))
+        return State(self.profile, dict(self.lists), self.order, *rows)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -79,6 +85,11 @@ class State:
 
     def tags_of(self, todo_id: int) -> tuple[str, ...]:
         return tuple(tag.name for tag in self.live_tags() if (todo_id, tag.id) in self.links)
+
+    def notes_on(self, todo_id: int) -> list[str]:
+        """The texts of the notes on a todo, the newest first."""
+        found = (one for one in self.notes.values() if one.todo_id == todo_id and not one.is_deleted)
+        return [one.text for one in sorted(found, key=lambda one: -one.id)]
 
     def has_tag(self, tag_id: int) -> frozenset[int]:
         """The todos with a tag."""

@@ -87,6 +87,9 @@ class Person:
             "all_subtasks": sum(child.is_live for child in state.children(todo.id)),
             "open_subtasks": sum(child.is_open for child in state.children(todo.id)),
             "done_subtasks": sum(child.is_live and not child.is_open for child in state.children(todo.id)),
+            "key": todo.key,
+            "source": todo.source,
+            "note_count": len(state.notes_on(todo.id)),
             "version": todo.version,
         }
 
@@ -119,7 +122,7 @@ class Person:
     def find(self, wanted: Json, now: datetime) -> list[int]:
         """The ids of todos that a filter finds, in its order. Bounds of dates are days or moments of Python."""
         state, status = self.state, wanted.get("status", "open")
-        names_it = wanted.keys() & {"list_id", "parent_id", "ids"}
+        names_it = wanted.keys() & {"list_id", "parent_id", "ids", "key"}
         hides_archived = not (names_it or wanted.get("archived") or status == "trashed")
         chosen = {
             "open": lambda todo: todo.is_open,
@@ -136,6 +139,8 @@ class Person:
             conditions.append(lambda todo: todo.parent_id == wanted["parent_id"])
         if "ids" in wanted:
             conditions.append(lambda todo: todo.id in wanted["ids"])
+        if "key" in wanted:
+            conditions.append(lambda todo: todo.key == wanted["key"])
         if "priority" in wanted:
             conditions.append(lambda todo: todo.priority in wanted["priority"])
         if wanted.get("top_level"):
@@ -212,6 +217,9 @@ def _differences(before: State, w: Writing) -> Any:
         if tag != before.tags.get(tag_id):
             entry = _entry("tag", before.tags.get(tag_id), tag)
             yield replace(entry, merged=w.merged.get(tag_id), unmerged=w.unmerged.get(tag_id))
+    yield from (
+        Entry("note", before.notes.get(one.id), one) for one in state.notes.values() if one != before.notes.get(one.id)
+    )
     if state.profile != before.profile:
         yield _entry("user", before.profile, state.profile)
 
@@ -225,5 +233,5 @@ def _replace(state: State, entry: Entry) -> None:
     if entry.entity == "user":
         state.profile = row
     else:
-        tables: dict[str, Any] = {"list": state.lists, "todo": state.todos, "tag": state.tags}
+        tables: dict[str, Any] = {"list": state.lists, "todo": state.todos, "tag": state.tags, "note": state.notes}
         tables[entry.entity][row.id] = row

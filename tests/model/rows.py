@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from tests.model.dates import Due, Repeat
 
-Entity = Literal["todo", "list", "tag", "user", "change"]
+Entity = Literal["todo", "list", "tag", "note", "user", "change"]
 Moment = int
 """When something happened: later moments are greater."""
 Target = tuple[str, Any]
@@ -38,6 +38,8 @@ class Todo:
     """The place as it was chosen: another only where an undo found it taken."""
     follows: int | None = None
     """The occurrence that this one came after."""
+    key: str | None = None
+    source: str | None = None
 
     @property
     def siblings(self) -> Siblings:
@@ -75,6 +77,14 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    id: int
+    todo_id: int
+    text: str
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     id: int
     display_name: str | None
@@ -86,7 +96,7 @@ class Profile:
     version: int
 
 
-Row = Todo | TodoList | Tag | Profile
+Row = Todo | TodoList | Tag | Note | Profile
 CHOSEN = ("display_name", "time_zone", "locale", "week_start", "default_list_id", "new_todos")
 
 

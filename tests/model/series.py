@@ -67,7 +67,8 @@ def _make_next(
     assert todo.due is not None
     due = Due.of(following.scheduled)
     made = {todo.id: _copy(w, todo, parent_id, due, following)}
-    w.put(made[todo.id], follows=todo.id)
+    w.put(made[todo.id], follows=todo.id, key=todo.key)
+    w.put(todo.id, key=None)
     later = day_of(following.scheduled) - day_of(todo.due.local(w.state.zone))
     return made | _copy_below(w, before, todo, later, made[todo.id])
 
@@ -105,6 +106,7 @@ def _copy(w: Writing, one: Todo, parent_id: int | None, due: Due | None, repeat:
     w.state.todos[made.id] = made
     w.put(made.id, description=one.description, priority=one.priority, parent_id=parent_id, due=due, repeat=repeat)
     w.put(made.id, place=one.place, chosen=one.place)
+    w.put(made.id, source=one.source)
     w.tag(made.id, w.state.tags_of(one.id))
     return made.id
 

@@ -99,7 +99,8 @@ class Recorded:
         }
         self._tags = {entry["after"]["name"]: entry["id"] for entry in made if entry["entity"] == "tag"}
         self._others = {
-            kind: iter(sorted(entry["id"] for entry in made if entry["entity"] == kind)) for kind in ("todo", "list")
+            kind: iter(sorted(entry["id"] for entry in made if entry["entity"] == kind))
+            for kind in ("todo", "list", "note")
         }
         self._unknown = count(-1, -1)
 

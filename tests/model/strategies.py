@@ -113,6 +113,9 @@ TAG_CHANGE = st.one_of(
     st.tuples(st.just("rename"), TAG_NAME), st.tuples(st.just("merge"), ROW), st.just(("delete", None))
 )
 TAG_NAMES = st.lists(TAG_NAME, min_size=1, max_size=3, unique_by=name_key)
+KEY = st.sampled_from(("k", "K", "é", "e\u0301"))
+SOURCE = st.sampled_from(("https://a.test/1", "http://b.test"))
+NOTE = st.sampled_from(("seen", "asked twice", "line\nline"))
 DESCRIPTION = st.sampled_from(("some", "more", ""))
 PLACE = st.integers(1, 4)
 _COMPLETE = [f"complete {which}" for which in ("below", "above", "above", "beside", "beside")]
@@ -125,7 +128,8 @@ NEW_TODO = st.one_of(
     st.fixed_dictionaries(_NEW | {"parent_id": ROW}),
     st.fixed_dictionaries(_NEW | {"parent_index": st.integers(0, 2)}, optional={"due": DUE}),
     st.fixed_dictionaries(_NEW | {"list_id": ROW, "tags": TAG_NAMES}),
-    st.fixed_dictionaries(_NEW | {"repeat": REPEAT}, optional={"due": DUE, "parent_id": ROW}),
+    st.fixed_dictionaries(_NEW | {"repeat": REPEAT}, optional={"due": DUE, "parent_id": ROW, "key": KEY}),
+    st.fixed_dictionaries(_NEW | {"key": KEY}, optional={"source": SOURCE, "parent_index": st.integers(0, 1)}),
     st.fixed_dictionaries(_NEW | {"priority": PRIORITY, "due": DUE}, optional={"description": DESCRIPTION}),
     st.fixed_dictionaries(
         {"title": st.sampled_from(("gamma", ""))}, optional={"list_id": ROW, "parent_id": ROW, "tags": TAG_NAMES}
@@ -150,12 +154,17 @@ MOVE = st.one_of(
     st.fixed_dictionaries({"clear": _clear("parent_id")}, optional={"list_id": ROW}),
 )
 CHANGE = st.one_of(
-    st.fixed_dictionaries({}, optional={"title": TITLE, "description": DESCRIPTION, "priority": PRIORITY}),
+    st.fixed_dictionaries(
+        {}, optional={"title": TITLE, "description": DESCRIPTION, "priority": PRIORITY, "source": SOURCE}
+    ),
     st.fixed_dictionaries({"is_completed": st.booleans()}, optional={"title": TITLE}),
+    st.fixed_dictionaries({"add_note": NOTE}, optional={"title": TITLE, "is_completed": st.booleans()}),
     MOVE,
     st.fixed_dictionaries({"due": DUE}, optional={"clear": _clear("repeat")}),
     st.fixed_dictionaries({"repeat": REPEAT}, optional={"due": DUE}),
-    st.fixed_dictionaries({"clear": st.sampled_from((["due"], ["due", "repeat"], ["repeat"], ["description"]))}),
+    st.fixed_dictionaries(
+        {"clear": st.sampled_from((["due"], ["due", "repeat"], ["repeat"], ["description", "source"]))}
+    ),
     st.fixed_dictionaries({"tags": st.lists(TAG_NAME, max_size=3, unique_by=name_key)}),
     st.fixed_dictionaries({"add_tags": TAG_NAMES}, optional={"remove_tags": TAG_NAMES}),
     st.fixed_dictionaries({"remove_tags": TAG_NAMES}, optional={"parent_id": ROW, "is_completed": st.booleans()}),
@@ -195,6 +204,7 @@ _FILTERS = {
     "due_after": st.dates(date(2026, 11, 20), date(2026, 12, 6)),
     "due_before": st.dates(date(2026, 11, 20), date(2026, 12, 6)),
     "archived": st.just(True),
+    "key": KEY,
 }
 FILTER = st.dictionaries(st.sampled_from(sorted(_FILTERS)), st.none(), max_size=3).flatmap(
     lambda names: st.fixed_dictionaries({name: _FILTERS[name] for name in names})

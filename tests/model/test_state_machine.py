@@ -36,7 +36,7 @@ FAMILIES: Final[list[Json]] = [
     {"title": "alpha", "tags": ["red"]},
     {"title": "Beta", "parent_index": 0, "tags": ["blue"]},
     {"title": "gamma", "parent_index": 1, "due": strategies.MOMENT},
-    {"title": "delta", "due": strategies.TOMORROW_5PM, "repeat": strategies.DAILY, "tags": ["red"]},
+    {"title": "delta", "due": strategies.TOMORROW_5PM, "repeat": strategies.DAILY, "tags": ["red"], "key": "k"},
     {"title": "Alpha", "parent_index": 3, "due": strategies.TOMORROW},
     {"title": "gamma", "parent_index": 3, "repeat": strategies.DAILY},
     {"title": "Beta", "parent_index": 0, "repeat": strategies.DAILY},
@@ -119,6 +119,14 @@ class Domain(Ground):
     def _send_update(self, way: Way, todos: list[Json]) -> None:
         meant = [nulled(todo) for todo in todos]
         self._write(way, "update", {"todos": todos}, lambda w: model_todos.update(w, meant))
+
+    @rule(way=WAY, number=ROW, text=strategies.NOTE)
+    def note(self, way: Way, number: int, text: str) -> None:
+        todo_id = self.todo_id(way[0], number)
+        if way[1].face == "rest":
+            self._write(way, "note", {"id": todo_id, "text": text}, lambda w: model_todos.note(w, todo_id, text))
+        else:
+            self._update(way, [{"id": number, "add_note": text}])
 
     @rule(way=WAY, numbers=IDS, seen=SEEN)
     def complete(self, way: Way, numbers: list[int], seen: int | None) -> None:

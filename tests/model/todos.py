@@ -8,7 +8,7 @@ from typing import Any, Final
 from tests.model.dates import Due, Json, Often, Repeat
 from tests.model.model import MOST_UNASKED, Done, Refused, Result, Writing, name_key
 from tests.model.order import FIELDS, move, stand_at_end, target_of
-from tests.model.rows import Todo
+from tests.model.rows import Note, Todo
 from tests.model.series import following_of, go_on, place_what_is_still_to_come, still_to_come, untick
 
 MAX_DEPTH: Final = 5
@@ -49,6 +49,9 @@ def add(w: Writing, items: Sequence[Json]) -> list[Result]:
         n = next(numbers)
         if not item.get("title", "").strip():
             raise Refused("invalid_input")
+        if (known := _with_key(w, item.get("key"))) is not None:
+            made[n] = known
+            return Done(known, existing=True)
         due, repeat = _dates(w, None, item)
         if item.get("list_id") is not None:
             w.live_list(item["list_id"])
@@ -69,6 +72,8 @@ def add(w: Writing, items: Sequence[Json]) -> list[Result]:
             parent_id=parent_id,
             due=due,
             repeat=repeat,
+            key=item.get("key"),
+            source=item.get("source"),
         )
         w.tag(todo.id, item.get("tags", ()))
         made[n] = todo.id
@@ -79,6 +84,11 @@ def add(w: Writing, items: Sequence[Json]) -> list[Result]:
     results = one_by_one(w, items, make)
     stand_at_end(w, [*made.values()], ends)
     return results
+
+
+def _with_key(w: Writing, key: str | None) -> int | None:
+    """The todo that has a key, wherever it is."""
+    return next((todo.id for todo in w.state.todos.values() if key is not None and todo.key == key), None)
 
 
 def _place_below(w: Writing, parent_id: int, list_id: int | None, todo: Todo | None = None) -> int:
@@ -135,14 +145,24 @@ def _change(w: Writing, item: Json) -> Done:
     names = _tag_names(w, todo, item)
     done = Done(todo.id)
     _move(w, todo, item, done)
-    fields = {name: item[name] for name in ("title", "description", "priority") if name in item}
+    fields = {name: item[name] for name in ("title", "description", "priority", "source") if name in item}
     if "description" in fields:
         fields["description"] = fields["description"] or None
     w.put(todo.id, due=due, repeat=repeat, **fields)
     w.tag(todo.id, names)
     if "is_completed" in item:
         _set_completed(w, todo.id, item["is_completed"], done)
+    if "add_note" in item:
+        note(w, todo.id, item["add_note"])
+        done.noted = True
     return done
+
+
+def note(w: Writing, todo_id: int, text: str) -> list[int]:
+    """Add a note to a todo that is not in the trash; the todo stays as it is."""
+    added = Note(w.new_id("note", text), w.live_todo(todo_id).id, text)
+    w.state.notes[added.id] = added
+    return [added.id]
 
 
 def _move(w: Writing, todo: Todo, item: Json, done: Done) -> None:

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from tests.model.model import Refused, Writing, name_key
 from tests.model.order import put_back
-from tests.model.rows import CHOSEN, Change, Entry, Profile, Row, Tag, Todo, TodoList
+from tests.model.rows import CHOSEN, Change, Entry, Note, Profile, Row, Tag, Todo, TodoList
 from tests.model.todos import MAX_DEPTH
 
 _IN_THE_WAY = "undo_refused"
@@ -25,6 +25,9 @@ def undo(w: Writing, change: Change) -> None:
     for entry in tags:
         if entry.before is not None:
             _tag(w, entry)
+    for entry in change.entries:
+        if entry.entity == "note":
+            _note(w, entry)
     _todos(w, [entry for entry in change.entries if entry.entity == "todo"])
     for entry in tags:
         if entry.before is None:
@@ -70,10 +73,13 @@ def _todos(w: Writing, entries: list[Entry]) -> None:
     for entry in entries:
         if not _is_as_left(w, entry):
             raise Refused(_IN_THE_WAY)
+    back = {entry.before.key for entry in entries if isinstance(entry.before, Todo)} - {None}
     for entry in entries:
         before, todo = entry.before, w.state.todos[entry.after.id]
         if before is None:
             w.put(todo.id, deleted=todo.deleted or w.moment)
+            if todo.key in back:
+                w.put(todo.id, key=None)
             continue
         assert isinstance(before, Todo)
         if entry.is_partial:
@@ -91,6 +97,7 @@ def _todos(w: Writing, entries: list[Entry]) -> None:
 
 def _content(row: Row) -> Row:
     """A row without what every write counts up."""
+    assert not isinstance(row, Note)
     return (
         replace(row, version=0, updated=0, place=Fraction(), chosen=Fraction())
         if isinstance(row, Todo)
@@ -165,6 +172,15 @@ def _tag(w: Writing, entry: Entry) -> None:
     if not before.is_deleted and any(name_key(one.name) == name_key(before.name) for one in others):
         raise Refused(_IN_THE_WAY)
     state.tags[tag.id] = replace(before, version=tag.version)
+
+
+def _note(w: Writing, entry: Entry) -> None:
+    """Take away a note that was added, and add one again that was taken away."""
+    after, present = entry.after, w.state.notes[entry.after.id]
+    assert isinstance(after, Note)
+    if present != after:
+        raise Refused(_IN_THE_WAY)
+    w.state.notes[after.id] = replace(after, is_deleted=not after.is_deleted)
 
 
 def _profile(w: Writing, entry: Entry) -> None:

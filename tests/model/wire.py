@@ -152,6 +152,7 @@ _ROUTES: Final[dict[str, Callable[[Json], Route]]] = {
     "complete": lambda given: ("PATCH", f"/todos/{given['ids'][0]}/complete", {"is_completed": True}),
     "reopen": lambda given: ("PATCH", f"/todos/{given['ids'][0]}/complete", {"is_completed": False}),
     "skip": lambda given: ("POST", f"/todos/{given['ids'][0]}/skip", None),
+    "note": lambda given: ("POST", f"/todos/{given['id']}/notes", {"text": given["text"]}),
     "restore": lambda given: ("POST", f"/todos/{given['ids'][0]}/restore", None),
     "delete": lambda given: ("DELETE", f"/todos/{given['ids'][0]}", None),
     "add_lists": lambda given: ("POST", "/lists", given["lists"][0]),

@@ -22,9 +22,23 @@ async def test_adding_answers_201_with_the_row_its_address_its_version_and_the_c
     assert made.headers["content-type"] == "application/json"
     assert (await http.get(f"/api/v1/changes/{made.headers['change-id']}")).json()["operation"] == "todos.add"
     assert row == row | {"title": "a", "description": None, "priority": "high", "is_completed": False, "version": 1}
-    assert (row.pop("subtasks_changed"), row.pop("next")) == (0, None)
+    assert (row.pop("subtasks_changed"), row.pop("next"), row.pop("existing")) == (0, None, False)
     read = await http.get(made.headers["location"])
-    assert (read.status_code, read.json(), read.headers["etag"]) == (200, row, made.headers["etag"])
+    expected = (200, row | {"notes": []}, made.headers["etag"])
+    assert (read.status_code, read.json(), read.headers["etag"]) == expected
+
+
+@pytest.mark.requirement("TD15")
+async def test_adding_a_known_key_is_200_with_the_todo_that_has_it(http: httpx2.AsyncClient) -> None:
+    made = await http.post("/api/v1/todos", json={"title": "a", "key": "k", "source": " https://mail.test/1 "})
+    assert (made.status_code, made.json()["key"], made.json()["source"]) == (201, "k", "https://mail.test/1")
+
+    again = await http.post("/api/v1/todos", json={"title": "b", "key": "k", "list_id": 2**62, "due": "yesterday"})
+
+    assert again.status_code == 200
+    assert again.json() == made.json() | {"existing": True}
+    assert (again.headers["location"], again.headers["etag"]) == (made.headers["location"], made.headers["etag"])
+    assert "change-id" not in again.headers
 
 
 @pytest.mark.requirement("TD7")
@@ -40,8 +54,9 @@ async def test_deleting_answers_204_without_a_body_and_restoring_brings_the_row_
     assert (restored.status_code, version_of(restored)) == (200, 3)
     row = restored.json()
     assert (row["deleted_at"], row.pop("subtasks_changed"), row.pop("next")) == (None, 0, None)
+    assert row.pop("existing") is False
     read = await http.get(todo)
-    assert (read.json(), read.headers["etag"]) == (row, restored.headers["etag"])
+    assert (read.json(), read.headers["etag"]) == (row | {"notes": []}, restored.headers["etag"])
 
 
 @pytest.mark.requirement("TD7")

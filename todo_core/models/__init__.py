@@ -2,7 +2,19 @@
 
 from sqlmodel import SQLModel
 
-from todo_core.models import accounts, analytics, changes, installation, lists, overview, tags, todos, tokens, users
+from todo_core.models import (
+    accounts,
+    analytics,
+    changes,
+    installation,
+    lists,
+    notes,
+    overview,
+    tags,
+    todos,
+    tokens,
+    users,
+)
 
 METADATA = SQLModel.metadata
 """Every table. A test compares it with the migrated schema."""
@@ -14,6 +26,7 @@ __all__ = [
     "changes",
     "installation",
     "lists",
+    "notes",
     "overview",
     "tags",
     "todos",

@@ -73,6 +73,20 @@ class Name(Line):
         return text.name(value)
 
 
+class Key(Line):
+    """A name from outside, which is kept and compared as it came: no text, so in no normal form (`text.key`)."""
+
+    def keep(self, value: str) -> str:
+        return text.key(value)
+
+
+class Link(Line):
+    """The address of a page, as it came (`text.link`)."""
+
+    def keep(self, value: str) -> str:
+        return text.link(value)
+
+
 STRICT = ConfigDict(extra="forbid", strict=True)
 """Take no string for a number, and refuse unknown fields."""
 

@@ -32,9 +32,11 @@ from todo_core.models.fields import (
     Cursor,
     Id,
     Input,
+    Key,
     Limit,
     Line,
     Lines,
+    Link,
     Name,
     Output,
     Version,
@@ -44,6 +46,7 @@ from todo_core.models.fields import (
     version_column,
 )
 from todo_core.models.lists import ListId
+from todo_core.models.notes import NoteRead, NoteText
 from todo_core.models.tags import TagName, TagNames
 from todo_core.validation import Tried
 
@@ -97,6 +100,8 @@ class Todo(SQLModel, table=True):
         CheckConstraint("due_date IS NULL OR due_at IS NOT NULL", name="due_date_has_moment"),
         CheckConstraint("due_time IS NULL OR due_date IS NOT NULL", name="due_time_has_date"),
         CheckConstraint("repeat IS NULL OR due_at IS NOT NULL", name="repeat_has_due"),
+        CheckConstraint(func.char_length(column("key")).between(1, 200), name="key_length"),
+        CheckConstraint(func.char_length(column("source")) <= 2000, name="source_length"),
         Index("ix_todos_open_created", "user_id", "created_at", "id", postgresql_where=_OPEN),
         Index("ix_todos_live_created", "user_id", "created_at", "id", postgresql_where=_LIVE),
         Index("ix_todos_trashed", "user_id", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
@@ -113,6 +118,7 @@ class Todo(SQLModel, table=True):
         Index("ix_todos_words", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index("ix_todos_follows", "user_id", "follows_id", postgresql_where=text("follows_id IS NOT NULL")),
         Index("ix_todos_completed", "user_id", "completed_at", postgresql_where=text("completed_at IS NOT NULL")),
+        Index("uq_todos_key", "user_id", "key", unique=True, postgresql_where=text("key IS NOT NULL")),
     )
 
     id: int = TableField(sa_column=id_column())
@@ -149,6 +155,12 @@ class Todo(SQLModel, table=True):
     """Its place among its siblings, lower ones first: its id with a gap behind it, until it is moved."""
     chosen_place: int | None = TableField(sa_type=BigInteger)
     """The place as it was chosen, where it was given another since to make room."""
+    key: str | None = TableField(sa_type=Text)
+    """What it is called elsewhere. One todo of a user has it: of a series the occurrence that was made last."""
+    source: str | None = TableField(sa_type=Text)
+    """The address of the page that it comes from."""
+    note_count: int = TableField(sa_column_kwargs={"server_default": "0"})
+    """Notes on it: a read looks for them only where there are some."""
 
 
 TodoId = Annotated[Id, Field(description="Id of the todo.")]
@@ -163,6 +175,12 @@ BeforeTodo = Annotated[TodoId, Field(description="Right before this sibling, by 
 AfterTodo = Annotated[TodoId, Field(description="Right after this sibling.")]
 AtEnd = Annotated[End, Field(description="Before or after all siblings.")]
 ChosenPriority = Annotated[Priority, Field(description="How much it matters.")]
+
+
+TodoKey = Annotated[str, Key(min_length=1, max_length=200)]
+KEY_WORDS = "Its id elsewhere, of a mail or an issue: with a known key nothing is made, `existing` is that todo."
+SourceLink = Annotated[str, Link(min_length=1, max_length=2000)]
+SOURCE_WORDS = "A link (http, https) to where it comes from."
 
 
 def _is_left_out(value: object) -> bool:
@@ -188,6 +206,9 @@ class TodoCreate(Input):
     after: Annotated[AfterTodo | None, Field(exclude_if=_is_left_out)] = None
     place: Annotated[AtEnd | None, Field(exclude_if=_is_left_out)] = None
     tags: Annotated[TagNames, Field(description="Names of tags; new ones are made.")] = []  # noqa: RUF012  # pydantic copies it
+    # Left out where they are null: a request without them has the fingerprint that the version before computes.
+    key: Annotated[TodoKey | None, Field(description=KEY_WORDS, exclude_if=_is_left_out)] = None
+    source: Annotated[SourceLink | None, Field(description=SOURCE_WORDS, exclude_if=_is_left_out)] = None
 
 
 class TodoPatch(TypedDict, total=False):
@@ -206,9 +227,11 @@ class TodoPatch(TypedDict, total=False):
     place: AtEnd
     due: Annotated[DueGiven | None, Field(description=DUE_CHANGE_WORDS)]
     repeat: Annotated[RepeatGiven | None, Field(description=REPEAT_WORDS)]
+    source: Annotated[SourceLink | None, Field(description=SOURCE_WORDS)]
     tags: Annotated[TagNames, Field(description="Names of all its tags, in place of those it has.")]
     add_tags: Annotated[TagNames, Field(description="Tags to add.")]
     remove_tags: Annotated[TagNames, Field(description="Tags to take away.")]
+    add_note: Annotated[NoteText, Field(description="A note to add, up to 4000 characters; notes are never changed.")]
 
 
 class TodoUpdate(TodoPatch, total=False):
@@ -243,6 +266,7 @@ class TodoFilter(Input):
     parent_id: Annotated[TodoId | None, Field(description="Only subtasks of this todo.")] = None
     top_level: Annotated[bool, Field(description="Without subtasks.")] = False
     ids: Annotated[list[Id] | None, Field(max_length=200, description="Only these ids.")] = None
+    key: Annotated[TodoKey | None, Field(description="Only the todo with this key.")] = None
     text: Annotated[
         SearchText | None, Field(description="Only todos with all these words; the last may be the beginning of one.")
     ] = None
@@ -282,6 +306,11 @@ class TodoFilter(Input):
         Field(description="`next_cursor` of the page before, with the same filters."),
     ] = None
 
+    @property
+    def shows_notes(self) -> bool:
+        """Whether each row has its newest notes (`TodoDetail`); a face may ask for that."""
+        return False
+
 
 class TodoRead(Output):
     """A todo as it is read."""
@@ -303,7 +332,16 @@ class TodoRead(Output):
     all_subtasks: Annotated[int, Field(description="Todos right below it, open and done.")]
     open_subtasks: Annotated[int, Field(description="Open ones of these.")]
     done_subtasks: Annotated[int, Field(description="Done ones of these.")]
+    key: Annotated[str | None, Field(description="Its name elsewhere.")]
+    source: Annotated[str | None, Field(description="A link to where it comes from.")]
+    note_count: Annotated[int, Field(description="Notes on it.")]
     version: Annotated[int, Field(description="Counts changes, from 1.")]
+
+
+class TodoDetail(TodoRead):
+    """A todo with its newest notes."""
+
+    notes: Annotated[list[NoteRead], Field(description="The newest three notes on it, the newest first.")]
 
 
 class TodoWritten(TodoRead):
@@ -311,3 +349,4 @@ class TodoWritten(TodoRead):
 
     subtasks_changed: Annotated[int, Field(description="Subtasks that went along: completed, trashed, moved, …")]
     next: Annotated[TodoRead | None, Field(description="The next occurrence, made by completing a repeating todo.")]
+    existing: Annotated[bool, Field(description="Whether it had the key of what was to be added: nothing was made.")]

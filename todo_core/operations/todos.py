@@ -16,10 +16,11 @@ from todo_core.errors import (
     NotOwner,
     VersionConflict,
 )
-from todo_core.models.todos import TodoCreate, TodoFilter, TodoRead, TodoUpdate, TodoWritten
+from todo_core.models.todos import TodoCreate, TodoDetail, TodoFilter, TodoRead, TodoUpdate, TodoWritten
 from todo_core.queries import todos as queries
 from todo_core.rules.adding import add_todos
 from todo_core.rules.finding import find_todos
+from todo_core.rules.notes import revise_and_note
 from todo_core.rules.revising import revise
 from todo_core.validation import Tried
 
@@ -35,8 +36,11 @@ async def list_(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
 
 
 @operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
-async def get(tx: Tx, todo_id: int) -> Found[TodoRead]:
-    """Read one todo, with all its fields. A todo in the trash is not found: list the trash or restore it."""
+async def get(tx: Tx, todo_id: int) -> Found[TodoDetail]:
+    """Read one todo, with all its fields and its newest notes.
+
+    A todo in the trash is not found: list the trash or restore it.
+    """
     row = await tx.row(queries.ONE, id=todo_id)
     if row is None:
         raise (await missing(tx, "todo", [todo_id]))[todo_id]
@@ -63,7 +67,7 @@ async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoWrit
 
     With the version you saw, a todo that somebody changed since is left alone and shown.
     """
-    return await revise(tx, once_each(todos))
+    return await revise_and_note(tx, once_each(todos))
 
 
 @operation(

@@ -57,6 +57,8 @@ _FIELDS: Final[tuple[ColumnElement[Any], ...]] = (
     column("follows_id", BigInteger),
     column("place", BigInteger),
     column("comes_first", Boolean),
+    column("key", Text),
+    column("source", Text),
     column("tag_ids", ARRAY(BigInteger)),
     column("subtasks", BigInteger),
 )
@@ -124,6 +126,8 @@ def _insert(item: CTE) -> CTE:
         "repeat": item.c.repeat,
         "follows_id": item.c.follows_id,
         "place": _place(item),
+        "key": item.c.key,
+        "source": item.c.source,
         "language": LANGUAGE,
         "created_at": now,
         "updated_at": now,
@@ -155,7 +159,8 @@ ADD = Statement(_add())
 `items`: a JSON array of objects. `n` numbers them, with or without gaps; `list_id` may be null, the default list;
 `parent_n` is the `n` of an earlier item, in place of `parent_id`; `priority` is a number; `follows_id` is the todo
 whose next occurrence this is; `place` is its place among its siblings, or null: at the end that `comes_first` says,
-or, if that is null too, the profile; `tag_ids` are ids of live tags; `subtasks` is how many todos of the request are
-right below. `now`: the moment to set, which all statements of a request share; null for that of this one.
+or, if that is null too, the profile; no todo has its `key`; `tag_ids` are ids of live tags; `subtasks` is how many
+todos of the request are right below. `now`: the moment to set, which all statements of a request share; null for that
+of this one.
 Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`.
 """

@@ -60,6 +60,8 @@ _KINDS: Final[dict[str, Any]] = {
     "repeat": JSONB,
     "place": BigInteger,
     "chosen_place": BigInteger,
+    "key": Text,
+    "source": Text,
 }
 """Columns that a patch sets by their names."""
 

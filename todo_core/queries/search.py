@@ -120,7 +120,7 @@ def nearest(status: str, conditions: frozenset[str]) -> Statement:
         conditions: Names of `CONDITIONS`.
 
     Parameters of the statement: `text`, the question; and those of the conditions, as `queries.todos.page` tells them:
-    `now`, `tags`, `priority`, `list_id`, `parent_id`, `ids`, and moments, from `due_after`, `created_after`,
+    `now`, `tags`, `priority`, `list_id`, `parent_id`, `ids`, `key`, and moments, from `due_after`, `created_after`,
     `updated_after`, `completed_after` until before `due_before`, `created_before`, `updated_before`,
     `completed_before`.
 

@@ -35,8 +35,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, REAL
 
 from todo_core.models.dues import Due
 from todo_core.models.lists import TodoList
+from todo_core.models.notes import SHOWN, Note, NoteRead
 from todo_core.models.tags import Tag, TodoTag
-from todo_core.models.todos import PRIORITIES, Sort, Todo, TodoRead
+from todo_core.models.todos import PRIORITIES, Sort, Todo, TodoDetail, TodoRead
 from todo_core.models.users import User
 from todo_core.queries.wanted import HAVING, PRESSING
 from todo_core.storage.statements import Statement, json_object, mine, parameter
@@ -45,6 +46,7 @@ _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _list = TodoList.__table__  # type: ignore[attr-defined]
 _tag = Tag.__table__  # type: ignore[attr-defined]
 _link = TodoTag.__table__  # type: ignore[attr-defined]
+_note = Note.__table__  # type: ignore[attr-defined]
 _user = User.__table__  # type: ignore[attr-defined]
 _PRIORITY_WORDS = literal_column("(ARRAY[" + ",".join(f"'{word}'" for word in PRIORITIES) + "])", ARRAY(Text))
 _INSTANT = DateTime(timezone=True)
@@ -152,11 +154,26 @@ def _due(source: FromClause, zone: ColumnElement[Any] | None) -> ColumnElement[A
     return due
 
 
+def _newest_notes(source: FromClause) -> ColumnElement[Any]:
+    """Return the newest notes on a todo as a JSON array, the newest first; nothing is looked for where it has none."""
+    newest = (
+        select(json_object(NoteRead, _note.c).label("row"))
+        .where(mine(Note), _note.c.todo_id == source.c.id)
+        .order_by(_note.c.id.desc())
+        .limit(literal_column(str(SHOWN)))
+        .correlate(source)
+        .subquery("newest")
+    )
+    shown = select(func.json_agg(newest.c.row)).scalar_subquery()
+    return case((source.c.note_count > literal_column("0"), shown), else_=literal_column("'[]'::json"))
+
+
 def read(
     source: FromClause,
     *,
     zone: ColumnElement[Any] | None = None,
     subtasks: Subtasks | None = None,
+    notes: bool = False,
     **computed: Any,
 ) -> ColumnElement[Any]:
     """Return a todo's read shape (`TodoRead`), as JSON built by PostgreSQL.
@@ -165,6 +182,7 @@ def read(
         source: Columns of the todo.
         zone: The user's time zone, where a statement has it.
         subtasks: How many subtasks it has, where the tables do not have them yet, or there is a cheaper way.
+        notes: Whether its newest notes are shown (`TodoDetail`).
         computed: Expressions for other fields, where the tables do not have the values yet.
     """
     below = _subtasks_of(source) if subtasks is None else subtasks
@@ -178,15 +196,17 @@ def read(
     }
     if "tags" not in computed:
         fields["tags"] = tag_names(links_of(source))
+    if notes:
+        return json_object(TodoDetail, source.c, notes=_newest_notes(source), **fields, **computed)
     return json_object(TodoRead, source.c, **fields, **computed)
 
 
 ONE = Statement(
-    select(read(_table).label("row")).where(
+    select(read(_table, notes=True).label("row")).where(
         mine(Todo), _table.c.id == parameter("id", BigInteger()), _table.c.deleted_at.is_(None)
     )
 )
-"""Read the live todo with an `id`, as `TodoRead`. Reads `uq_todos_user_id_id`."""
+"""Read the live todo with an `id`, as `TodoDetail`. Reads `uq_todos_user_id_id` and `ix_notes_todo`."""
 
 _ids = parameter("ids", ARRAY(BigInteger))
 ROWS = Statement(
@@ -200,6 +220,16 @@ ROWS = Statement(
 """Read the todos with `ids`, those in the trash too: `row`, a `TodoRead`; `place`, the place that was chosen last.
 
 Reads `uq_todos_user_id_id` and `ix_todos_parent`.
+"""
+
+KEYED = Statement(
+    select(_table.c.id, _table.c.key, read(_table).label("row")).where(
+        mine(Todo), _table.c.key == any_(parameter("keys", ARRAY(Text)))
+    )
+)
+"""Read the todos that have one of `keys`, done ones and those in the trash too: `row`, a `TodoRead`.
+
+Reads `uq_todos_key`.
 """
 
 DUE_KEY: Final = case(
@@ -237,6 +267,7 @@ CONDITIONS: Final[dict[str, ColumnElement[bool]]] = (
         "parent_id": _table.c.parent_id == parameter("parent_id", BigInteger()),
         "top_level": _table.c.parent_id.is_(None),
         "ids": _table.c.id == any_(parameter("ids", ARRAY(BigInteger))),
+        "key": _table.c.key == parameter("key", Text()),
         "overdue": and_(parameter("now", _INSTANT) > DUE_KEY, _table.c.completed_at.is_(None)),
         "due_after": and_(parameter("due_after", _INSTANT) <= DUE_KEY, _table.c.due_at.is_not(None)),
         "due_before": parameter("due_before", _INSTANT) > DUE_KEY,
@@ -259,6 +290,8 @@ CONDITIONS: Final[dict[str, ColumnElement[bool]]] = (
     }
 )
 """Filters of a page, by name. `page` tells the parameters that they take."""
+_OTHERS: Final = {"text", "shows_notes"}
+"""What else a page may be made for: a search, and rows with their newest notes."""
 _STATUS: Final[dict[str, ColumnElement[bool]]] = {
     "open": and_(_table.c.deleted_at.is_(None), _table.c.completed_at.is_(None)),
     "done": and_(_table.c.deleted_at.is_(None), _table.c.completed_at.is_not(None)),
@@ -306,23 +339,25 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
 
     Args:
         status: One of `Status`.
-        conditions: Names of `CONDITIONS`, and `text` for a search.
+        conditions: Names of `CONDITIONS`; `text` for a search; `shows_notes` for rows with their newest notes.
         sort: What to order by; `match` only with `text`.
         descending: In which direction.
         after: Whether the page begins after the last row of another one.
 
     Parameters of the statement: `limit`, rows of the page; `offset`, rows to leave out before; `after_key` and
     `after_id`, the `key` and the `id` of the row before the page; `text`, the words of a search; `now`, for what is
-    overdue; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`; and moments, from `due_after`,
-    `created_after`, `updated_after`, `completed_after` until before `due_before`, `created_before`, `updated_before`,
-    `completed_before`; `tomorrow`, the moment before which is due what is pressing.
+    overdue; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`, `key`; and moments, from
+    `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`, `created_before`,
+    `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 
-    Its row: `rows`, a JSON array of `TodoRead`; `total`, of every page; `more`, whether there is a next page; `key` and
-    `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
+    Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
+    next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
     """
     matching = matches(status, conditions)
     read_page = _search if "text" in conditions else _list_in_order
-    total, rows = read_page(matching, _Order(_sort_key(sort, descending), descending, after))
+    order = _Order(_sort_key(sort, descending), descending, after)
+    row = read(_table, zone=_here.c.time_zone, notes="shows_notes" in conditions).label("row")
+    total, rows = read_page(matching, order, row)
     found, limit = rows.subquery("page"), parameter("limit", Integer())
     page_rows = func.array_to_json(func.array_agg(found.c.row, type_=ARRAY(JSON))[1:limit])
     return Statement(
@@ -338,8 +373,8 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
 
 
 def matches(status: str, conditions: frozenset[str]) -> ColumnElement[bool]:
-    """Return the condition that a todo of the user has a status and meets `conditions`, all but `text`."""
-    return and_(mine(Todo), _STATUS[status], *(CONDITIONS[name] for name in sorted(conditions - {"text"})))
+    """Return the condition that a todo of the user has a status and meets `conditions`, but for `_OTHERS`."""
+    return and_(mine(Todo), _STATUS[status], *(CONDITIONS[name] for name in sorted(conditions - _OTHERS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,19 +400,21 @@ class _Order:
         return rows.offset(parameter("offset", Integer()))
 
 
-def _list_in_order(matching: ColumnElement[bool], order: _Order) -> tuple[Select[Any], Select[Any]]:
-    """Return how many todos match, and a page of them; an index has their order, or they are sorted."""
+def _list_in_order(
+    matching: ColumnElement[bool], order: _Order, row: ColumnElement[Any]
+) -> tuple[Select[Any], Select[Any]]:
+    """Return how many todos match, and a page of them with each `row`; an index has their order, or they are sorted."""
     rows = order.page_of(_table, order.key, matching)
     total = select(func.count()).select_from(_table).where(matching)
-    return total, rows.add_columns(read(_table, zone=_here.c.time_zone).label("row")).join(_here, true())
+    return total, rows.add_columns(row).join(_here, true())
 
 
-def _search(matching: ColumnElement[bool], order: _Order) -> tuple[Select[Any], Select[Any]]:
-    """Return how many todos match and have the words, and a page of them; both from one look at the index."""
+def _search(matching: ColumnElement[bool], order: _Order, row: ColumnElement[Any]) -> tuple[Select[Any], Select[Any]]:
+    """Return how many todos match and have the words, and a page of them with each `row`; by one look at the index."""
     hits = select(_table.c.id, order.key.label("key")).join(_found, _found.c.id == _table.c.id).where(matching)
     hit = hits.cte("hit")
     chosen = order.page_of(hit, hit.c.key).subquery("chosen")
-    rows = select(chosen, read(_table, zone=_here.c.time_zone).label("row"))
+    rows = select(chosen, row)
     rows = rows.order_by(*order.by(chosen.c.key, chosen.c.id))
     rows = rows.join(_table, and_(mine(Todo), _table.c.id == chosen.c.id)).join(_here, true())
     return select(func.count()).select_from(hit), rows

@@ -8,27 +8,53 @@ from typing import Any
 
 from todo_core.boundary.batches import Batch
 from todo_core.boundary.operation import Tx
-from todo_core.boundary.results import Changed
+from todo_core.boundary.results import Changed, Done
 from todo_core.errors import FieldError, InvalidInput, TodoError
 from todo_core.models.todos import MAX_DEPTH, PRIORITIES, TodoCreate, TodoWritten
+from todo_core.queries import todos as queries
 from todo_core.rules.families import Family, list_of_subtask, too_deep
 from todo_core.rules.lists import Lists
 from todo_core.rules.order import Order
 from todo_core.rules.schedules import Calendar
 from todo_core.rules.spots import TARGETS, siblings_of, target_of
 from todo_core.rules.tagging import ensure_tags
-from todo_core.rules.writing import insert_todos, inserted, touched
+from todo_core.rules.writing import WrittenRow, existing, insert_todos, inserted, touched
 
 
 async def add_todos(tx: Tx, todos: Sequence[TodoCreate | TodoError]) -> Changed[TodoWritten]:
-    """Make todos, in order. A refused item leaves the others alone, but for its subtasks in the request."""
+    """Make todos, in order. A refused item leaves the others alone, but for its subtasks in the request.
+
+    An item with the key of a todo, be that done, in the trash or of an earlier item, makes nothing: that is its result.
+    """
     items = Batch(todos)
     request = await _Request.load(tx, items.accepted)
     batch = await items.numbered().each_in_turns(request.accept)
-    new = batch.accepted
+    new = [*{todo.number: todo for todo in batch.accepted if isinstance(todo, _New)}.values()]
     tag_ids, tags_made = await ensure_tags(tx, {todo.number: todo.tags for todo in new if todo.tags})
     rows = await insert_todos(tx, [todo.as_item(tag_ids.get(todo.number, [])) for todo in new])
-    return Changed(batch.answer(map(inserted, rows)), [*tags_made, *touched(rows)])
+    results = _results(batch, {todo.number: row for todo, row in zip(new, rows, strict=True)})
+    return Changed(results, [*tags_made, *touched(rows)])
+
+
+def _results(batch: Batch[_New | _Existing], rows: Mapping[int, WrittenRow]) -> list[Done | TodoError]:
+    """Return a result for each item.
+
+    Args:
+        batch: What became of each: a todo that is new, for every further item with its key once more, or one that was
+            there.
+        rows: What was inserted, by the numbers of the items.
+    """
+    told: set[int] = set()
+    results: list[Done] = []
+    for item in batch.accepted:
+        if isinstance(item, _Existing):
+            results.append(existing(item.row))
+        elif item.number in told:
+            results.append(existing(rows[item.number]["after"]))
+        else:
+            told.add(item.number)
+            results.append(inserted(rows[item.number]))
+    return batch.answer(results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +62,7 @@ class _New:
     """A todo about to be made."""
 
     number: int
-    """Of its item in the request, from 0."""
+    """Of its item in the request, from 0; of the first item, where further ones have its key."""
     columns: dict[str, Any]
     depth: int
     """How many parents it has."""
@@ -47,22 +73,41 @@ class _New:
         return self.columns | {"n": self.number, "tag_ids": tag_ids}
 
 
+@dataclass(frozen=True, slots=True)
+class _Existing:
+    """A todo that has the key of an item."""
+
+    id: int
+    row: str
+    """Its read shape as JSON."""
+
+
 class _Request:
     """What the items of a request refer to, and those that were accepted so far."""
 
     def __init__(
-        self, family: Family | None, lists: Lists | None, calendar: Calendar | None, order: Order | None
+        self,
+        family: Family | None,
+        lists: Lists | None,
+        calendar: Calendar | None,
+        order: Order | None,
+        keyed: Mapping[str, _New | _Existing],
     ) -> None:
         self._family = family
         self._order = order
         self._lists = lists
         self._calendar = calendar
-        self._accepted: dict[int, _New] = {}
+        self._keyed = {**keyed}
+        """The todos that have a key of the request, those of accepted items too."""
+        self._accepted: dict[int, _New | _Existing] = {}
 
     @classmethod
     async def load(cls, tx: Tx, todos: Sequence[TodoCreate]) -> _Request:
         """Load what the todos refer to, and nothing for those that refer to nothing."""
+        keyed = await _keyed(tx, [todo.key for todo in todos if todo.key is not None])
         parents = [todo.parent_id for todo in todos if todo.parent_id is not None]
+        if any(todo.parent_index is not None for todo in todos):
+            parents += [todo.id for todo in keyed.values()]
         lists = [todo.list_id for todo in todos if todo.list_id is not None]
         neighbours = [one for todo in todos for one in (todo.before, todo.after) if one is not None]
         is_dated = any(todo.due is not None or todo.repeat is not None for todo in todos)
@@ -71,10 +116,11 @@ class _Request:
             await Lists.of(tx, lists) if lists else None,
             await Calendar.of(tx) if is_dated else None,
             await Order.of(tx, {}, neighbours, len(todos)) if neighbours else None,
+            keyed,
         )
 
-    async def accept(self, item: tuple[int, TodoCreate]) -> _New:
-        """Find out what an item means.
+    async def accept(self, item: tuple[int, TodoCreate]) -> _New | _Existing:
+        """Find out what an item means: the todo that has its key, or a new one.
 
         Args:
             item: Its number in the request, and the todo.
@@ -83,11 +129,26 @@ class _Request:
             TodoError: The item is refused.
         """
         number, todo = item
+        accepted = self._keyed.get(todo.key) if todo.key is not None else None
+        if accepted is None:
+            accepted = await self._new(number, todo)
+            if todo.key is not None:
+                self._keyed[todo.key] = accepted
+        self._accepted[number] = accepted
+        return accepted
+
+    async def _new(self, number: int, todo: TodoCreate) -> _New:
+        """Return the new todo of an item.
+
+        Raises:
+            TodoError: The item is refused.
+        """
         columns: dict[str, Any] = {
             "title": todo.title,
             "description": todo.description or None,
             "priority": PRIORITIES.index(todo.priority) + 1,
         }
+        columns |= {name: text for name in ("key", "source") if (text := getattr(todo, name))}
         if self._calendar is not None:
             dates = {name: given for name in ("due", "repeat") if (given := getattr(todo, name)) is not None}
             columns |= self._calendar.columns(dates)
@@ -96,8 +157,7 @@ class _Request:
         place, depth = self._place(todo)
         columns |= place
         columns |= await self._stand(number, todo, columns)
-        self._accepted[number] = _New(number, columns, depth, todo.tags)
-        return self._accepted[number]
+        return _New(number, columns, depth, todo.tags)
 
     async def _stand(self, number: int, todo: TodoCreate, columns: Mapping[str, Any]) -> dict[str, Any]:
         """Return the columns of a todo's place among its siblings, and of its list where only a neighbour says it."""
@@ -121,22 +181,35 @@ class _Request:
         chosen = {"list_id": todo.list_id}
         if todo.parent_index is not None:
             return self._place_below_item(todo.parent_index, todo.parent_id, chosen)
-        if todo.parent_id is not None and self._family is not None:
-            list_id, depth = self._family.place_below(todo.parent_id)
-            return {"parent_id": todo.parent_id, "list_id": list_of_subtask(chosen, list_id)}, depth
+        if todo.parent_id is not None:
+            return self._place_below(todo.parent_id, "parent_id", chosen)
         return chosen, 0
+
+    def _place_below(self, parent_id: int, field: str, chosen: dict[str, Any]) -> tuple[dict[str, Any], int]:
+        """Return the columns and the depth of a todo below one that was there, which a field of the request names."""
+        assert self._family is not None  # loaded wherever there is such a parent
+        list_id, depth = self._family.place_below(parent_id, field=field)
+        return {"parent_id": parent_id, "list_id": list_of_subtask(chosen, list_id)}, depth
 
     def _place_below_item(
         self, parent_index: int, parent_id: int | None, chosen: dict[str, Any]
     ) -> tuple[dict[str, Any], int]:
-        """Return the columns and the depth of a todo below an earlier item of the request."""
+        """Return the columns and the depth of a todo below an earlier item, or below the todo that has its key."""
         if parent_id is not None:
             raise InvalidInput(errors=[FieldError("parent_index", "cannot be given together with parent_id")])
         parent = self._accepted.get(parent_index)
         if parent is None:
             message = "is no earlier item of this call that was accepted"
             raise InvalidInput(errors=[FieldError("parent_index", message)])
+        if isinstance(parent, _Existing):
+            return self._place_below(parent.id, "parent_index", chosen)
         if parent.depth == MAX_DEPTH:
             raise too_deep("parent_index")
         list_id = list_of_subtask(chosen, parent.columns["list_id"])
-        return {"parent_n": parent_index, "list_id": list_id}, parent.depth + 1
+        return {"parent_n": parent.number, "list_id": list_id}, parent.depth + 1
+
+
+async def _keyed(tx: Tx, keys: Sequence[str]) -> dict[str, _Existing]:
+    """Return the todos that have one of some keys, by the key."""
+    rows = await tx.rows(queries.KEYED, keys=keys) if keys else []
+    return {row["key"]: _Existing(row["id"], row["row"]) for row in rows}

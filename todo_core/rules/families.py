@@ -187,12 +187,13 @@ class Family:
         for todo_id, row in rows.items():
             self._members[todo_id] = replace(self._members[todo_id], row=row)
 
-    def place_below(self, parent_id: int, todo_id: int | None = None) -> tuple[int, int]:
+    def place_below(self, parent_id: int, todo_id: int | None = None, *, field: str = "parent_id") -> tuple[int, int]:
         """Return the list and the depth that a todo gets right below a parent.
 
         Args:
             parent_id: The parent.
             todo_id: The todo; None for a new one.
+            field: The field of the request that names the parent.
 
         Raises:
             NotFound, NotOwner: There is no such parent.
@@ -201,14 +202,14 @@ class Family:
         try:
             parent = self.get(parent_id)
         except TodoError as error:
-            raise type(error)(errors=[FieldError("parent_id", "is no todo of yours, or is in the trash")]) from None
+            raise type(error)(errors=[FieldError(field, "is no todo of yours, or is in the trash")]) from None
         chain = [parent_id, *(member.id for member in self.above(parent_id))]
         if todo_id in chain:
-            raise _refused("is the todo itself or one of its subtasks; choose another parent")
+            raise _refused(field, "is the todo itself or one of its subtasks; choose another parent")
         if parent.completed_at is not None:
-            raise _refused("is done; open it again first, or choose another parent")
+            raise _refused(field, "is done; open it again first, or choose another parent")
         if len(chain) + (0 if todo_id is None else self._height(todo_id)) > MAX_DEPTH:
-            raise too_deep("parent_id")
+            raise too_deep(field)
         return parent.list_id, len(chain)
 
     def _height(self, todo_id: int) -> int:
@@ -237,5 +238,5 @@ def too_deep(field: str) -> InvalidInput:
     return InvalidInput(errors=[FieldError(field, message)])
 
 
-def _refused(message: str) -> InvalidInput:
-    return InvalidInput(errors=[FieldError("parent_id", message)])
+def _refused(field: str, message: str) -> InvalidInput:
+    return InvalidInput(errors=[FieldError(field, message)])

@@ -20,7 +20,7 @@ _BOUNDS: Final = tuple(
     f"{field}_{side}" for field in ("due", "created", "updated", "completed") for side in ("after", "before")
 )
 """Filters by a moment."""
-_DIRECT: Final = ("list_id", "parent_id", "ids")
+_DIRECT: Final = ("list_id", "parent_id", "ids", "key")
 """Filters that point at todos directly; with one of them, archived lists are not left out."""
 
 
@@ -165,7 +165,7 @@ def _conditions(wanted: TodoFilter, calendar: Calendar | None) -> dict[str, Any]
         conditions[f"tags_{wanted.tags_match}"] = sorted({name_key(name) for name in wanted.tags})
     if wanted.text is not None:
         conditions["text"] = wanted.text
-    conditions |= {name: True for name in ("top_level", "overdue") if getattr(wanted, name)}
+    conditions |= {name: True for name in ("top_level", "overdue", "shows_notes") if getattr(wanted, name)}
     having = {name: value for name in HAVING if (value := getattr(wanted, name)) is not None}
     conditions |= {name if value else f"no_{name}": True for name, value in having.items()}
     if calendar is not None:

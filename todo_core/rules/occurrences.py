@@ -20,7 +20,7 @@ from todo_core.rules.families import Family
 from todo_core.rules.schedules import Calendar
 from todo_core.rules.series import series_to_go_on
 from todo_core.rules.tagging import ensure_tags
-from todo_core.rules.writing import WrittenRow, insert_todos
+from todo_core.rules.writing import WrittenRow, insert_todos, update_todos
 
 TodoRow = Mapping[str, Any]
 """A todo's read shape."""
@@ -45,18 +45,19 @@ class Occurrences:
 
 
 async def next_occurrences(
-    tx: Tx, completed: Sequence[TodoRow], family: Family, calendar: Calendar | None
+    tx: Tx, completed: Sequence[TodoRow], family: Family, calendar: Calendar | None, written: dict[int, WrittenRow]
 ) -> Occurrences:
     """Make the next occurrence of each todo, with its subtasks open again and their dates moved by as many days.
 
-    A series of a subtask goes on there by its own rule. A todo that was completed before and reopened has its next
-    occurrence already: no second one is made.
+    Each takes the key of the one that it follows. A series of a subtask goes on there by its own rule. A todo that was
+    completed before and reopened has its next occurrence already: no second one is made.
 
     Args:
         tx: The transaction.
         completed: Repeating todos that were just completed, as they are now.
         family: The families of these todos, as they are now.
         calendar: The user's; None only where nothing repeats.
+        written: What the request has written so far, by id; what loses its key is changed there, or added.
     """
     if not completed or calendar is None:
         return Occurrences()
@@ -67,6 +68,7 @@ async def next_occurrences(
     async for row in in_turns(completed):
         if row["id"] not in followed:
             copies.add(row)
+    await _release_keys(tx, [one for one, n in copies.numbers.items() if copies.items[n].get("key")], written)
     rows = await _insert(tx, copies.items)
     made = {todo_id: rows[number]["id"] for todo_id, number in copies.numbers.items()}
     return Occurrences(
@@ -75,6 +77,15 @@ async def next_occurrences(
         nexts={todo_id: made[todo_id] for todo_id in ids if todo_id in made},
         earlier={todo_id: followed[todo_id] for todo_id in ids if todo_id in followed},
     )
+
+
+async def _release_keys(tx: Tx, ids: Sequence[int], written: dict[int, WrittenRow]) -> None:
+    """Take their keys from todos that give them to others. One that the request has written keeps its version."""
+    changed = [todo_id for todo_id in ids if todo_id in written and written[todo_id]["after"] is not None]
+    for row in await tx.rows(occurrences.RELEASE_KEYS, ids=changed) if changed else ():
+        written[row["id"]] = {**written[row["id"]], "after": row["row"]}
+    others = [{"id": todo_id, "key": None} for todo_id in ids if todo_id not in changed]
+    written |= {row["id"]: row for row in await update_todos(tx, others, trash_too=True)}
 
 
 async def _followed(tx: Tx, ids: Sequence[int]) -> dict[int, str]:
@@ -142,7 +153,7 @@ class _Copies:
 
     def _append(self, row: TodoRow, columns: dict[str, Any]) -> None:
         """Append a new, open todo like another, with other dates and perhaps another parent."""
-        same = {name: row[name] for name in ("title", "description", "list_id", "parent_id", "tags")}
+        same = {name: row[name] for name in ("title", "description", "list_id", "parent_id", "source", "tags")}
         self.numbers[row["id"]] = len(self.items)
         kept = {"priority": PRIORITIES.index(row["priority"]) + 1, "place": self._family.member(row["id"]).place}
         self.items.append(same | kept | columns)
@@ -156,7 +167,8 @@ class _Copies:
             return None
         dates = due_columns(self._calendar.moment(following.scheduled))
         moved_by = _day(following.scheduled) - _day(self._calendar.local(due))
-        return _Following(dates | {"repeat": following.as_json(), "follows_id": row["id"]}, moved_by)
+        series = {"repeat": following.as_json(), "follows_id": row["id"], "key": row["key"]}
+        return _Following(dates | series, moved_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +176,7 @@ class _Following:
     """When a todo comes again."""
 
     dates: dict[str, Any]
-    """Its dates, its repeat and what it follows, as columns."""
+    """Its dates, its repeat, its key and what it follows, as columns."""
     moved_by: timedelta
     """How much later than the todo it is, in whole days."""
 

@@ -30,7 +30,7 @@ from todo_core.rules.tagging import ensure_tags
 from todo_core.rules.writing import WrittenRow, read_todos, touched, update_todos, updated, write_patches
 from todo_core.text import name_key
 
-_PLAIN: Final = frozenset({"id", "if_version", "title", "description", "priority"})
+_PLAIN: Final = frozenset({"id", "if_version", "title", "description", "priority", "source"})
 """Fields that concern no other row, and need nothing but their value."""
 _DATES: Final = frozenset({"due", "repeat", "skip"})
 _TAGS: Final = frozenset({"tags", "add_tags", "remove_tags"})
@@ -58,7 +58,7 @@ async def revise(tx: Tx, patches: Batch[Patch], *, trash_too: bool = False) -> C
     completed = [row for todo in named if (row := request.completed(todo, rows)) is not None]
     if completed:  # their subtasks are copied as they are now
         request.family.show({todo_id: row["after"] for todo_id, row in rows.items() if row["after"] is not None})
-    occurrences = await next_occurrences(tx, completed, request.family, request.calendar)
+    occurrences = await next_occurrences(tx, completed, request.family, request.calendar, rows)
     if waiting:
         parents = await request.place_waiting(occurrences.copies)
         items = request.items(tag_ids, [todo_id for todo_id in request.todos if todo_id in waiting])

@@ -27,7 +27,7 @@ AT_ONCE: Final = 200
 
 WrittenRow = Row | dict[str, Any]
 """A todo that was inserted or updated: a row of PostgreSQL, or the same by names."""
-_ALONE: Final = {"subtasks_changed": 0, "next": None}
+_ALONE: Final = {"subtasks_changed": 0, "next": None, "existing": False}
 """What an answer says beside a todo that nothing changed with."""
 _ABSENT: Final[WrittenRow] = {"id": None, "version": None, "before": None, "after": None}
 """What takes the place of a todo that is not there."""
@@ -163,12 +163,21 @@ def inserted(row: WrittenRow) -> Done:
     return _written(row["after"])
 
 
+def existing(row: str) -> Done:
+    """Return the result of an item that made nothing, for a todo has its key.
+
+    Args:
+        row: The todo's read shape.
+    """
+    return Done(row, changed=False, beside=_ALONE | {"existing": True})
+
+
 def _written(row: str, *, changed: bool = True, subtasks: int = 0, following: str | None = None) -> Done:
     """Return a result as `TodoWritten` has it."""
     if not subtasks and following is None:
         return Done(row, changed, _ALONE)
     upcoming = None if following is None else orjson.loads(following)
-    return Done(row, changed, {"subtasks_changed": subtasks, "next": upcoming})
+    return Done(row, changed, _ALONE | {"subtasks_changed": subtasks, "next": upcoming})
 
 
 def touched(rows: Iterable[WrittenRow], moved: Mapping[int, Moved] = MappingProxyType({})) -> list[Touched]:

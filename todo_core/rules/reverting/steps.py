@@ -11,7 +11,7 @@ from todo_core.boundary.results import Changed
 from todo_core.errors import InsufficientScope
 from todo_core.identity.scopes import Scope
 from todo_core.models.changes import Entity
-from todo_core.rules.reverting import lists, tags, todos, users
+from todo_core.rules.reverting import lists, notes, tags, todos, users
 from todo_core.rules.reverting.entries import Entries
 
 
@@ -31,11 +31,13 @@ class Step:
 STEPS: Final = (
     Step("list", "todos:write", lists.revert),
     Step("tag", "todos:write", tags.revert_changed, made=False),
+    Step("note", "todos:write", notes.revert),
     Step("todo", "todos:write", todos.revert),
     Step("tag", "todos:write", tags.revert_made, made=True),
     Step("user", "profile", users.revert),
 )
-"""Lists and tags come before the todos that refer to them, tags that the change made after the todos that lose them.
+"""Lists and tags come before the todos that refer to them, notes before the todos that count them, and tags that the
+change made after the todos that lose them.
 
 API tokens and accounts cannot be reverted: a revoked token must never work again, and of a deleted account nothing is
 kept.

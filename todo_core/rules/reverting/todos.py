@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -10,10 +10,10 @@ import orjson
 from todo_core.boundary.batches import Batch, Patch
 from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
-from todo_core.boundary.results import Changed, Touched
+from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.boundary.turns import in_turns
 from todo_core.dates import in_zone
-from todo_core.errors import UndoRefused
+from todo_core.errors import TodoError, UndoRefused
 from todo_core.models.todos import PRIORITIES, TodoWritten
 from todo_core.queries import families
 from todo_core.rules.dues import due_columns, due_of
@@ -26,7 +26,17 @@ from todo_core.rules.tagging import ensure_tags
 from todo_core.rules.writing import read_todos, write_patches
 from todo_core.storage.database import Row
 
-_AS_RECORDED: Final = ("title", "description", "list_id", "parent_id", "repeat", "completed_at", "deleted_at")
+_AS_RECORDED: Final = (
+    "title",
+    "description",
+    "list_id",
+    "parent_id",
+    "repeat",
+    "completed_at",
+    "deleted_at",
+    "key",
+    "source",
+)
 """Fields that are stored as the change record has them."""
 
 
@@ -49,9 +59,28 @@ async def revert(tx: Tx, entries: Entries) -> Changed[TodoWritten]:
         ]
         moved |= {todo_id: place.moved for todo_id, place in places.items()}
         tags_made += made
-    reverted = await write_patches(tx, Batch(patches), trash_too=True, moved=moved)
+    results: list[Done | TodoError] = []
+    touched: list[Touched] = [*tags_made]
+    for part in _keys_in_order(patches):
+        reverted = await write_patches(tx, Batch(part), trash_too=True, moved=moved)
+        results += reverted.results
+        touched += reverted.touched
     await _check_fit(tx, patches)
-    return Changed(reverted.results, [*tags_made, *reverted.touched])
+    return Changed(results, touched)
+
+
+def _keys_in_order(patches: Sequence[Patch]) -> Iterator[Sequence[Patch]]:
+    """Yield patches in the parts in which they are written: no todo gets a key that another one has still.
+
+    An occurrence that a completion made has the key of the completed one. It gives it back on its way to the trash.
+    """
+    back = {patch["key"] for patch in patches if patch.get("key") and "is_deleted" not in patch}
+    patches = [
+        {**patch, "key": None} if "is_deleted" in patch and patch.get("key") in back else patch for patch in patches
+    ]
+    freeing = [patch for patch in patches if patch.get("key", "") is None]
+    others = [patch for patch in patches if patch.get("key", "") is not None]
+    return (part for part in (freeing, others) if part)
 
 
 def _return(entry: Entry) -> Return:
@@ -122,7 +151,7 @@ def _patch(entry: Entry, calendar: Calendar | None) -> dict[str, Any]:
         calendar: The user's; None only where the change set no due.
     """
     if entry.before is None:
-        return {"id": entry.id, "is_deleted": True}
+        return {"id": entry.id, "is_deleted": True} | ({"key": key} if (key := entry.after.get("key")) else {})
     columns = {"id": entry.id} | {name: entry.before[name] for name in _AS_RECORDED if entry.changed(name)}
     if entry.changed("priority"):
         columns["priority"] = PRIORITIES.index(entry.before["priority"]) + 1

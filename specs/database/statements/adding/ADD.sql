@@ -2,8 +2,9 @@
 --
 -- `items`: a JSON array of objects. `n` numbers them, with or without gaps; `list_id` may be null, the default list;
 -- `parent_n` is the `n` of an earlier item, in place of `parent_id`; `priority` is a number; `follows_id` is the todo
--- whose next occurrence this is; `tag_ids` are ids of live tags; `open_subtasks` is how many todos of the request are
--- right below. `now`: the moment to set, which all statements of a request share; null for that of this one.
+-- whose next occurrence this is; no todo has its `key`; `tag_ids` are ids of live tags; `open_subtasks` is how many todos
+-- of the request are right below. `now`: the moment to set, which all statements of a request share; null for that of this
+-- one.
 -- Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`.
 --
 -- Parameters:
@@ -31,6 +32,8 @@ WITH
             ordered.due_at AS due_at,
             ordered.repeat AS repeat,
             ordered.follows_id AS follows_id,
+            ordered.key AS key,
+            ordered.source AS source,
             ordered.tag_ids AS tag_ids,
             ordered.open_subtasks AS open_subtasks
         FROM (
@@ -47,6 +50,8 @@ WITH
                 given.due_at AS due_at,
                 given.repeat AS repeat,
                 given.follows_id AS follows_id,
+                given.key AS key,
+                given.source AS source,
                 given.tag_ids AS tag_ids,
                 given.open_subtasks AS open_subtasks
             FROM jsonb_to_recordset($2::JSONB) AS given(
@@ -62,6 +67,8 @@ WITH
                 due_at TIMESTAMP WITH TIME ZONE,
                 repeat JSONB,
                 follows_id BIGINT,
+                key TEXT,
+                source TEXT,
                 tag_ids BIGINT[],
                 open_subtasks BIGINT
             )
@@ -87,6 +94,8 @@ WITH
             due_at,
             repeat,
             follows_id,
+            key,
+            source,
             language,
             created_at,
             updated_at
@@ -119,6 +128,8 @@ WITH
             item.due_at AS due_at,
             item.repeat AS repeat,
             item.follows_id AS follows_id,
+            item.key AS key,
+            item.source AS source,
             (
                 SELECT language_of(users.locale) AS language_of_1
                 FROM users
@@ -148,7 +159,10 @@ WITH
             todos.follows_id,
             todos.language,
             todos.words,
-            todos.title_key
+            todos.title_key,
+            todos.key,
+            todos.source,
+            todos.note_count
     )
 SELECT
     added.id,
@@ -217,6 +231,9 @@ SELECT
                 added.updated_at AS updated_at,
                 added.deleted_at AS deleted_at,
                 item.open_subtasks AS open_subtasks,
+                added.key AS key,
+                added.source AS source,
+                added.note_count AS note_count,
                 added.version AS version
         ) AS shaped
     ) AS after

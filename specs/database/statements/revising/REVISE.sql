@@ -50,6 +50,9 @@ WITH
             todos.language AS language,
             todos.words AS words,
             todos.title_key AS title_key,
+            todos.key AS key,
+            todos.source AS source,
+            todos.note_count AS note_count,
             array(
                 (
                     SELECT todo_tags.tag_id
@@ -121,6 +124,10 @@ WITH
                 WHEN (stored.patch ? 'repeat') THEN nullif(stored.patch['repeat'], 'null'::jsonb)
                 ELSE stored.repeat
             END AS repeat,
+            CASE WHEN (stored.patch ? 'key') THEN stored.patch ->> 'key' ELSE stored.key END AS key,
+            CASE
+                WHEN (stored.patch ? 'source') THEN stored.patch ->> 'source' ELSE stored.source
+            END AS source,
             CASE
                 WHEN (stored.patch ? 'completed_at')
                 THEN CAST(stored.patch ->> 'completed_at' AS TIMESTAMP WITH TIME ZONE)
@@ -175,7 +182,9 @@ WITH
                 SELECT language_of(users.locale) AS language_of_1
                 FROM users
                 WHERE users.id = $1::BIGINT
-            )
+            ),
+            key=patched.key,
+            source=patched.source
         FROM patched
         WHERE
             todos.user_id = $1::BIGINT
@@ -191,6 +200,8 @@ WITH
                     todos.due_time,
                     todos.due_at,
                     todos.repeat,
+                    todos.key,
+                    todos.source,
                     todos.completed_at,
                     todos.deleted_at
                 ) IS DISTINCT FROM (
@@ -203,6 +214,8 @@ WITH
                     patched.due_time,
                     patched.due_at,
                     patched.repeat,
+                    patched.key,
+                    patched.source,
                     patched.completed_at,
                     patched.deleted_at
                 )
@@ -228,7 +241,10 @@ WITH
             todos.follows_id,
             todos.language,
             todos.words,
-            todos.title_key
+            todos.title_key,
+            todos.key,
+            todos.source,
+            todos.note_count
     )
 SELECT
     stored.id,
@@ -304,6 +320,9 @@ SELECT
                     FROM todos AS child
                     WHERE child.user_id = $1::BIGINT AND child.parent_id = stored.id
                 ) AS open_subtasks,
+                stored.key AS key,
+                stored.source AS source,
+                stored.note_count AS note_count,
                 stored.version AS version
         ) AS shaped
     ) AS before,
@@ -392,6 +411,9 @@ SELECT
                             AND sibling.completed_at IS NULL
                             AND sibling.deleted_at IS NULL
                     ) AS open_subtasks,
+                    revised.key AS key,
+                    revised.source AS source,
+                    revised.note_count AS note_count,
                     revised.version AS version
             ) AS shaped
         )

@@ -45,6 +45,9 @@ WITH
             todos.language AS language,
             todos.words AS words,
             todos.title_key AS title_key,
+            todos.key AS key,
+            todos.source AS source,
+            todos.note_count AS note_count,
             array(
                 (
                     SELECT todo_tags.tag_id
@@ -116,6 +119,10 @@ WITH
                 WHEN (stored.patch ? 'repeat') THEN nullif(stored.patch['repeat'], 'null'::jsonb)
                 ELSE stored.repeat
             END AS repeat,
+            CASE WHEN (stored.patch ? 'key') THEN stored.patch ->> 'key' ELSE stored.key END AS key,
+            CASE
+                WHEN (stored.patch ? 'source') THEN stored.patch ->> 'source' ELSE stored.source
+            END AS source,
             CASE
                 WHEN (stored.patch ? 'completed_at')
                 THEN CAST(stored.patch ->> 'completed_at' AS TIMESTAMP WITH TIME ZONE)
@@ -170,7 +177,9 @@ WITH
                 SELECT language_of(users.locale) AS language_of_1
                 FROM users
                 WHERE users.id = $2::BIGINT
-            )
+            ),
+            key=patched.key,
+            source=patched.source
         FROM patched
         WHERE
             todos.user_id = $2::BIGINT
@@ -186,6 +195,8 @@ WITH
                     todos.due_time,
                     todos.due_at,
                     todos.repeat,
+                    todos.key,
+                    todos.source,
                     todos.completed_at,
                     todos.deleted_at
                 ) IS DISTINCT FROM (
@@ -198,6 +209,8 @@ WITH
                     patched.due_time,
                     patched.due_at,
                     patched.repeat,
+                    patched.key,
+                    patched.source,
                     patched.completed_at,
                     patched.deleted_at
                 )

@@ -24,13 +24,14 @@
 --   $7 due_after timestamp with time zone
 --   $8 due_before timestamp with time zone
 --   $9 ids bigint[]
---   $10 list_id bigint
---   $11 now timestamp with time zone
---   $12 parent_id bigint
---   $13 priority smallint[]
---   $14 tags text[]
---   $15 updated_after timestamp with time zone
---   $16 updated_before timestamp with time zone
+--   $10 key character varying
+--   $11 list_id bigint
+--   $12 now timestamp with time zone
+--   $13 parent_id bigint
+--   $14 priority smallint[]
+--   $15 tags text[]
+--   $16 updated_after timestamp with time zone
+--   $17 updated_before timestamp with time zone
 --
 -- Columns:
 --   rows json
@@ -94,13 +95,14 @@ WITH
                     WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
                 END
                 AND todos.id = ANY ($9::BIGINT[])
-                AND todos.list_id = $10::BIGINT
-                AND $11::TIMESTAMP WITH TIME ZONE > CASE
+                AND todos.key = $10::VARCHAR
+                AND todos.list_id = $11::BIGINT
+                AND $12::TIMESTAMP WITH TIME ZONE > CASE
                     WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
                 END
                 AND todos.completed_at IS NULL
-                AND todos.parent_id = $12::BIGINT
-                AND todos.priority = ANY ($13::SMALLINT[])
+                AND todos.parent_id = $13::BIGINT
+                AND todos.priority = ANY ($14::SMALLINT[])
                 AND todos.id IN (
                     SELECT todo_tags.todo_id
                     FROM todo_tags
@@ -111,7 +113,7 @@ WITH
                             FROM tags
                             WHERE
                                 tags.user_id = $1::BIGINT
-                                AND tags.name_key = ANY ($14::TEXT[])
+                                AND tags.name_key = ANY ($15::TEXT[])
                                 AND tags.deleted_at IS NULL
                         )
                 )
@@ -128,11 +130,11 @@ WITH
                                     FROM tags
                                     WHERE
                                         tags.user_id = $1::BIGINT
-                                        AND tags.name_key = ANY ($14::TEXT[])
+                                        AND tags.name_key = ANY ($15::TEXT[])
                                         AND tags.deleted_at IS NULL
                                 )
                             GROUP BY todo_tags.todo_id
-                            HAVING count(*) = cardinality($14::TEXT[])
+                            HAVING count(*) = cardinality($15::TEXT[])
                         ) AS with_all
                     ) ? CAST(todos.id AS TEXT)
                 )
@@ -146,7 +148,7 @@ WITH
                             FROM tags
                             WHERE
                                 tags.user_id = $1::BIGINT
-                                AND tags.name_key = ANY ($14::TEXT[])
+                                AND tags.name_key = ANY ($15::TEXT[])
                                 AND tags.deleted_at IS NULL
                         )
                 )
@@ -160,8 +162,8 @@ WITH
                         )
                     )
                 )
-                AND todos.updated_at >= $15::TIMESTAMP WITH TIME ZONE
-                AND todos.updated_at < $16::TIMESTAMP WITH TIME ZONE
+                AND todos.updated_at >= $16::TIMESTAMP WITH TIME ZONE
+                AND todos.updated_at < $17::TIMESTAMP WITH TIME ZONE
             ORDER BY todos.created_at DESC, todos.id DESC
             LIMIT 2000
         ) AS newest
@@ -276,6 +278,9 @@ SELECT
                                             child.user_id = $1::BIGINT
                                             AND child.parent_id = todos.id
                                     ) AS open_subtasks,
+                                    todos.key AS key,
+                                    todos.source AS source,
+                                    todos.note_count AS note_count,
                                     todos.version AS version
                             ) AS shaped
                         ) AS row,

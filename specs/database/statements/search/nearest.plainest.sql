@@ -182,6 +182,9 @@ SELECT
                                             child.user_id = $1::BIGINT
                                             AND child.parent_id = todos.id
                                     ) AS open_subtasks,
+                                    todos.key AS key,
+                                    todos.source AS source,
+                                    todos.note_count AS note_count,
                                     todos.version AS version
                             ) AS shaped
                         ) AS row,

@@ -1,0 +1,127 @@
+-- Take their keys from the todos with `ids`, which this transaction has written already: the version stays.
+--
+-- Columns: `row`, their `TodoRead`. Reads `uq_todos_user_id_id`.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 ids bigint[]
+--
+-- Columns:
+--   id bigint
+--   row json
+
+WITH released AS (
+    UPDATE todos
+    SET key=NULL
+    WHERE todos.user_id = $1::BIGINT AND todos.id = ANY ($2::BIGINT[])
+    RETURNING
+        todos.id,
+        todos.user_id,
+        todos.title,
+        todos.description,
+        todos.priority,
+        todos.completed_at,
+        todos.deleted_at,
+        todos.created_at,
+        todos.updated_at,
+        todos.version,
+        todos.list_id,
+        todos.parent_id,
+        todos.due_date,
+        todos.due_time,
+        todos.due_at,
+        todos.repeat,
+        todos.follows_id,
+        todos.language,
+        todos.words,
+        todos.title_key,
+        todos.key,
+        todos.source,
+        todos.note_count
+)
+SELECT
+    released.id,
+    (
+        SELECT row_to_json(shaped) AS row_to_json_1
+        FROM (
+            SELECT
+                released.id AS id,
+                released.title AS title,
+                released.description AS description,
+                (ARRAY['low','medium','high','urgent'])[released.priority] AS priority,
+                released.list_id AS list_id,
+                released.parent_id AS parent_id,
+                to_json(
+                    array(
+                        (
+                            SELECT tags.name
+                            FROM tags
+                            WHERE
+                                tags.user_id = $1::BIGINT
+                                AND tags.id IN (
+                                    SELECT todo_tags.tag_id
+                                    FROM todo_tags
+                                    WHERE
+                                        todo_tags.user_id = $1::BIGINT
+                                        AND todo_tags.todo_id = released.id
+                                )
+                                AND tags.deleted_at IS NULL
+                            ORDER BY tags.name_key
+                        )
+                    )
+                ) AS tags,
+                (
+                    SELECT row_to_json(due) AS row_to_json_2
+                    FROM (
+                        SELECT
+                            CAST(
+                                coalesce(
+                                    CAST(released.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                    timezone(users.time_zone, released.due_at)
+                                ) AS DATE
+                            ) AS date,
+                            CASE
+                                WHEN (released.due_date IS NULL)
+                                THEN to_char(timezone(users.time_zone, released.due_at), 'HH24:MI')
+                                WHEN (CAST(released.due_time AS TEXT) LIKE '__:__:00')
+                                THEN left(CAST(released.due_time AS TEXT), 5)
+                                ELSE CAST(released.due_time AS TEXT)
+                            END AS time,
+                            to_char(
+                                coalesce(
+                                    CAST(released.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                    timezone(users.time_zone, released.due_at)
+                                ),
+                                'FMDay'
+                            ) AS weekday,
+                            users.time_zone AS time_zone,
+                            released.due_at AS at,
+                            CASE
+                                WHEN (released.due_date IS NULL) THEN 'moment'
+                                WHEN (CAST(released.due_time AS TEXT) IS NULL) THEN 'day'
+                                ELSE 'time'
+                            END AS kind
+                        FROM users
+                        WHERE users.id = $1::BIGINT AND released.due_at IS NOT NULL
+                    ) AS due
+                ) AS due,
+                released.repeat AS repeat,
+                released.completed_at IS NOT NULL AS is_completed,
+                released.completed_at AS completed_at,
+                released.created_at AS created_at,
+                released.updated_at AS updated_at,
+                released.deleted_at AS deleted_at,
+                (
+                    SELECT count(*) FILTER (
+                        WHERE child.completed_at IS NULL AND child.deleted_at IS NULL
+                    ) AS anon_1
+                    FROM todos AS child
+                    WHERE child.user_id = $1::BIGINT AND child.parent_id = released.id
+                ) AS open_subtasks,
+                released.key AS key,
+                released.source AS source,
+                released.note_count AS note_count,
+                released.version AS version
+        ) AS shaped
+    ) AS row
+FROM released

@@ -1,0 +1,101 @@
+-- Read the todos that have one of `keys`, done ones and those in the trash too: `row`, a `TodoRead`.
+--
+-- Reads `uq_todos_key`.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 keys text[]
+--
+-- Columns:
+--   id bigint
+--   key text
+--   row json
+
+SELECT
+    todos.id,
+    todos.key,
+    (
+        SELECT row_to_json(shaped) AS row_to_json_1
+        FROM (
+            SELECT
+                todos.id AS id,
+                todos.title AS title,
+                todos.description AS description,
+                (ARRAY['low','medium','high','urgent'])[todos.priority] AS priority,
+                todos.list_id AS list_id,
+                todos.parent_id AS parent_id,
+                to_json(
+                    array(
+                        (
+                            SELECT tags.name
+                            FROM tags
+                            WHERE
+                                tags.user_id = $1::BIGINT
+                                AND tags.id IN (
+                                    SELECT todo_tags.tag_id
+                                    FROM todo_tags
+                                    WHERE
+                                        todo_tags.user_id = $1::BIGINT
+                                        AND todo_tags.todo_id = todos.id
+                                )
+                                AND tags.deleted_at IS NULL
+                            ORDER BY tags.name_key
+                        )
+                    )
+                ) AS tags,
+                (
+                    SELECT row_to_json(due) AS row_to_json_2
+                    FROM (
+                        SELECT
+                            CAST(
+                                coalesce(
+                                    CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                    timezone(users.time_zone, todos.due_at)
+                                ) AS DATE
+                            ) AS date,
+                            CASE
+                                WHEN (todos.due_date IS NULL)
+                                THEN to_char(timezone(users.time_zone, todos.due_at), 'HH24:MI')
+                                WHEN (CAST(todos.due_time AS TEXT) LIKE '__:__:00')
+                                THEN left(CAST(todos.due_time AS TEXT), 5)
+                                ELSE CAST(todos.due_time AS TEXT)
+                            END AS time,
+                            to_char(
+                                coalesce(
+                                    CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                    timezone(users.time_zone, todos.due_at)
+                                ),
+                                'FMDay'
+                            ) AS weekday,
+                            users.time_zone AS time_zone,
+                            todos.due_at AS at,
+                            CASE
+                                WHEN (todos.due_date IS NULL) THEN 'moment'
+                                WHEN (CAST(todos.due_time AS TEXT) IS NULL) THEN 'day'
+                                ELSE 'time'
+                            END AS kind
+                        FROM users
+                        WHERE users.id = $1::BIGINT AND todos.due_at IS NOT NULL
+                    ) AS due
+                ) AS due,
+                todos.repeat AS repeat,
+                todos.completed_at IS NOT NULL AS is_completed,
+                todos.completed_at AS completed_at,
+                todos.created_at AS created_at,
+                todos.updated_at AS updated_at,
+                todos.deleted_at AS deleted_at,
+                (
+                    SELECT count(*) FILTER (
+                        WHERE child.completed_at IS NULL AND child.deleted_at IS NULL
+                    ) AS anon_1
+                    FROM todos AS child
+                    WHERE child.user_id = $1::BIGINT AND child.parent_id = todos.id
+                ) AS open_subtasks,
+                todos.key AS key,
+                todos.source AS source,
+                todos.note_count AS note_count,
+                todos.version AS version
+        ) AS shaped
+    ) AS row
+FROM todos
+WHERE todos.user_id = $1::BIGINT AND todos.key = ANY ($2::TEXT[])
