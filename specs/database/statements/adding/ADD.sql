@@ -2,9 +2,10 @@
 --
 -- `items`: a JSON array of objects. `n` numbers them, with or without gaps; `list_id` may be null, the default list;
 -- `parent_n` is the `n` of an earlier item, in place of `parent_id`; `priority` is a number; `follows_id` is the todo
--- whose next occurrence this is; no todo has its `key`; `tag_ids` are ids of live tags; `open_subtasks` is how many todos
--- of the request are right below. `now`: the moment to set, which all statements of a request share; null for that of this
--- one.
+-- whose next occurrence this is; `place` is its place among its siblings, or null: at the end that `comes_first` says,
+-- or, if that is null too, the profile; no todo has its `key`; `tag_ids` are ids of live tags; `subtasks` is how many
+-- todos of the request are right below. `now`: the moment to set, which all statements of a request share; null for that
+-- of this one.
 -- Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`.
 --
 -- Parameters:
@@ -32,10 +33,12 @@ WITH
             ordered.due_at AS due_at,
             ordered.repeat AS repeat,
             ordered.follows_id AS follows_id,
+            ordered.place AS place,
+            ordered.comes_first AS comes_first,
             ordered.key AS key,
             ordered.source AS source,
             ordered.tag_ids AS tag_ids,
-            ordered.open_subtasks AS open_subtasks
+            ordered.subtasks AS subtasks
         FROM (
             SELECT
                 given.n AS n,
@@ -50,10 +53,12 @@ WITH
                 given.due_at AS due_at,
                 given.repeat AS repeat,
                 given.follows_id AS follows_id,
+                given.place AS place,
+                given.comes_first AS comes_first,
                 given.key AS key,
                 given.source AS source,
                 given.tag_ids AS tag_ids,
-                given.open_subtasks AS open_subtasks
+                given.subtasks AS subtasks
             FROM jsonb_to_recordset($2::JSONB) AS given(
                 n INTEGER,
                 title TEXT,
@@ -67,10 +72,12 @@ WITH
                 due_at TIMESTAMP WITH TIME ZONE,
                 repeat JSONB,
                 follows_id BIGINT,
+                place BIGINT,
+                comes_first BOOLEAN,
                 key TEXT,
                 source TEXT,
                 tag_ids BIGINT[],
-                open_subtasks BIGINT
+                subtasks BIGINT
             )
             ORDER BY given.n
         ) AS ordered
@@ -94,6 +101,7 @@ WITH
             due_at,
             repeat,
             follows_id,
+            place,
             key,
             source,
             language,
@@ -128,6 +136,27 @@ WITH
             item.due_at AS due_at,
             item.repeat AS repeat,
             item.follows_id AS follows_id,
+            coalesce(
+                item.place,
+                CASE
+                    WHEN coalesce(
+                        item.comes_first,
+                        (
+                            SELECT users.new_todos = 'first' AS anon_1
+                            FROM users
+                            WHERE users.id = $1::BIGINT
+                        )
+                    )
+                    THEN -(
+                        (
+                            (
+                                SELECT min(other.id) + max(other.id) AS anon_2 FROM item AS other
+                            ) - item.id
+                        ) << 20
+                    )
+                    ELSE item.id << 20
+                END
+            ) AS place,
             item.key AS key,
             item.source AS source,
             (
@@ -160,6 +189,8 @@ WITH
             todos.language,
             todos.words,
             todos.title_key,
+            todos.place,
+            todos.chosen_place,
             todos.key,
             todos.source,
             todos.note_count
@@ -230,7 +261,9 @@ SELECT
                 added.created_at AS created_at,
                 added.updated_at AS updated_at,
                 added.deleted_at AS deleted_at,
-                item.open_subtasks AS open_subtasks,
+                item.subtasks AS all_subtasks,
+                item.subtasks AS open_subtasks,
+                item.subtasks - item.subtasks AS done_subtasks,
                 added.key AS key,
                 added.source AS source,
                 added.note_count AS note_count,

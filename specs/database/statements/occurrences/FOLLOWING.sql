@@ -85,6 +85,9 @@ SELECT
                 subtasks.live AS all_subtasks,
                 subtasks.open AS open_subtasks,
                 subtasks.live - subtasks.open AS done_subtasks,
+                todos.key AS key,
+                todos.source AS source,
+                todos.note_count AS note_count,
                 todos.version AS version
             FROM (
                 SELECT

@@ -35,6 +35,8 @@ WITH released AS (
         todos.language,
         todos.words,
         todos.title_key,
+        todos.place,
+        todos.chosen_place,
         todos.key,
         todos.source,
         todos.note_count
@@ -111,17 +113,22 @@ SELECT
                 released.created_at AS created_at,
                 released.updated_at AS updated_at,
                 released.deleted_at AS deleted_at,
-                (
-                    SELECT count(*) FILTER (
-                        WHERE child.completed_at IS NULL AND child.deleted_at IS NULL
-                    ) AS anon_1
-                    FROM todos AS child
-                    WHERE child.user_id = $1::BIGINT AND child.parent_id = released.id
-                ) AS open_subtasks,
+                subtasks.live AS all_subtasks,
+                subtasks.open AS open_subtasks,
+                subtasks.live - subtasks.open AS done_subtasks,
                 released.key AS key,
                 released.source AS source,
                 released.note_count AS note_count,
                 released.version AS version
+            FROM (
+                SELECT
+                    count(*) FILTER (
+                        WHERE child.deleted_at IS NULL AND child.completed_at IS NULL
+                    ) AS open,
+                    count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+                FROM todos AS child
+                WHERE child.user_id = $1::BIGINT AND child.parent_id = released.id
+            ) AS subtasks
         ) AS shaped
     ) AS row
 FROM released

@@ -50,6 +50,8 @@ WITH
             todos.language AS language,
             todos.words AS words,
             todos.title_key AS title_key,
+            todos.place AS place,
+            todos.chosen_place AS chosen_place,
             todos.key AS key,
             todos.source AS source,
             todos.note_count AS note_count,
@@ -124,6 +126,15 @@ WITH
                 WHEN (stored.patch ? 'repeat') THEN nullif(stored.patch['repeat'], 'null'::jsonb)
                 ELSE stored.repeat
             END AS repeat,
+            CASE
+                WHEN (stored.patch ? 'place') THEN CAST(stored.patch ->> 'place' AS BIGINT)
+                ELSE stored.place
+            END AS place,
+            CASE
+                WHEN (stored.patch ? 'chosen_place')
+                THEN CAST(stored.patch ->> 'chosen_place' AS BIGINT)
+                ELSE stored.chosen_place
+            END AS chosen_place,
             CASE WHEN (stored.patch ? 'key') THEN stored.patch ->> 'key' ELSE stored.key END AS key,
             CASE
                 WHEN (stored.patch ? 'source') THEN stored.patch ->> 'source' ELSE stored.source
@@ -183,6 +194,8 @@ WITH
                 FROM users
                 WHERE users.id = $1::BIGINT
             ),
+            place=patched.place,
+            chosen_place=patched.chosen_place,
             key=patched.key,
             source=patched.source
         FROM patched
@@ -200,6 +213,8 @@ WITH
                     todos.due_time,
                     todos.due_at,
                     todos.repeat,
+                    todos.place,
+                    todos.chosen_place,
                     todos.key,
                     todos.source,
                     todos.completed_at,
@@ -214,6 +229,8 @@ WITH
                     patched.due_time,
                     patched.due_at,
                     patched.repeat,
+                    patched.place,
+                    patched.chosen_place,
                     patched.key,
                     patched.source,
                     patched.completed_at,
@@ -242,6 +259,8 @@ WITH
             todos.language,
             todos.words,
             todos.title_key,
+            todos.place,
+            todos.chosen_place,
             todos.key,
             todos.source,
             todos.note_count
@@ -313,17 +332,22 @@ SELECT
                 stored.created_at AS created_at,
                 stored.updated_at AS updated_at,
                 stored.deleted_at AS deleted_at,
-                (
-                    SELECT count(*) FILTER (
-                        WHERE child.completed_at IS NULL AND child.deleted_at IS NULL
-                    ) AS anon_1
-                    FROM todos AS child
-                    WHERE child.user_id = $1::BIGINT AND child.parent_id = stored.id
-                ) AS open_subtasks,
+                subtasks.live AS all_subtasks,
+                subtasks.open AS open_subtasks,
+                subtasks.live - subtasks.open AS done_subtasks,
                 stored.key AS key,
                 stored.source AS source,
                 stored.note_count AS note_count,
                 stored.version AS version
+            FROM (
+                SELECT
+                    count(*) FILTER (
+                        WHERE child.deleted_at IS NULL AND child.completed_at IS NULL
+                    ) AS open,
+                    count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+                FROM todos AS child
+                WHERE child.user_id = $1::BIGINT AND child.parent_id = stored.id
+            ) AS subtasks
         ) AS shaped
     ) AS before,
     CASE
@@ -394,27 +418,35 @@ SELECT
                     revised.created_at AS created_at,
                     revised.updated_at AS updated_at,
                     revised.deleted_at AS deleted_at,
-                    (
-                        SELECT count(*) AS count_1
-                        FROM todos AS child
-                        WHERE
-                            child.user_id = $1::BIGINT
-                            AND child.parent_id = revised.id
-                            AND child.completed_at IS NULL
-                            AND child.deleted_at IS NULL
-                            AND (child.id NOT IN (SELECT sibling.id FROM patched AS sibling))
-                    ) + (
-                        SELECT count(*) AS count_2
-                        FROM patched AS sibling
-                        WHERE
-                            revised.id = sibling.parent_id
-                            AND sibling.completed_at IS NULL
-                            AND sibling.deleted_at IS NULL
-                    ) AS open_subtasks,
+                    others.live + own.live AS all_subtasks,
+                    others.open + own.open AS open_subtasks,
+                    (others.live + own.live) - (others.open + own.open) AS done_subtasks,
                     revised.key AS key,
                     revised.source AS source,
                     revised.note_count AS note_count,
                     revised.version AS version
+                FROM
+                    (
+                        SELECT
+                            count(*) FILTER (
+                                WHERE child.deleted_at IS NULL AND child.completed_at IS NULL
+                            ) AS open,
+                            count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+                        FROM todos AS child
+                        WHERE
+                            child.user_id = $1::BIGINT
+                            AND child.parent_id = revised.id
+                            AND (child.id NOT IN (SELECT sibling.id FROM patched AS sibling))
+                    ) AS others,
+                    (
+                        SELECT
+                            count(*) FILTER (
+                                WHERE sibling.deleted_at IS NULL AND sibling.completed_at IS NULL
+                            ) AS open,
+                            count(*) FILTER (WHERE sibling.deleted_at IS NULL) AS live
+                        FROM patched AS sibling
+                        WHERE revised.id = sibling.parent_id
+                    ) AS own
             ) AS shaped
         )
     END AS after

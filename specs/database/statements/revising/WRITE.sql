@@ -45,6 +45,8 @@ WITH
             todos.language AS language,
             todos.words AS words,
             todos.title_key AS title_key,
+            todos.place AS place,
+            todos.chosen_place AS chosen_place,
             todos.key AS key,
             todos.source AS source,
             todos.note_count AS note_count,
@@ -119,6 +121,15 @@ WITH
                 WHEN (stored.patch ? 'repeat') THEN nullif(stored.patch['repeat'], 'null'::jsonb)
                 ELSE stored.repeat
             END AS repeat,
+            CASE
+                WHEN (stored.patch ? 'place') THEN CAST(stored.patch ->> 'place' AS BIGINT)
+                ELSE stored.place
+            END AS place,
+            CASE
+                WHEN (stored.patch ? 'chosen_place')
+                THEN CAST(stored.patch ->> 'chosen_place' AS BIGINT)
+                ELSE stored.chosen_place
+            END AS chosen_place,
             CASE WHEN (stored.patch ? 'key') THEN stored.patch ->> 'key' ELSE stored.key END AS key,
             CASE
                 WHEN (stored.patch ? 'source') THEN stored.patch ->> 'source' ELSE stored.source
@@ -178,6 +189,8 @@ WITH
                 FROM users
                 WHERE users.id = $2::BIGINT
             ),
+            place=patched.place,
+            chosen_place=patched.chosen_place,
             key=patched.key,
             source=patched.source
         FROM patched
@@ -195,6 +208,8 @@ WITH
                     todos.due_time,
                     todos.due_at,
                     todos.repeat,
+                    todos.place,
+                    todos.chosen_place,
                     todos.key,
                     todos.source,
                     todos.completed_at,
@@ -209,6 +224,8 @@ WITH
                     patched.due_time,
                     patched.due_at,
                     patched.repeat,
+                    patched.place,
+                    patched.chosen_place,
                     patched.key,
                     patched.source,
                     patched.completed_at,

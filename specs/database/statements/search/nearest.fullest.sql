@@ -7,7 +7,7 @@
 --     conditions: Names of `CONDITIONS`.
 --
 -- Parameters of the statement: `text`, the question; and those of the conditions, as `queries.todos.page` tells them:
--- `now`, `tags`, `priority`, `list_id`, `parent_id`, `ids`, and moments, from `due_after`, `created_after`,
+-- `now`, `tags`, `priority`, `list_id`, `parent_id`, `ids`, `key`, and moments, from `due_after`, `created_after`,
 -- `updated_after`, `completed_after` until before `due_before`, `created_before`, `updated_before`,
 -- `completed_before`.
 --
@@ -94,15 +94,59 @@ WITH
                 AND $8::TIMESTAMP WITH TIME ZONE > CASE
                     WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
                 END
+                AND todos.due_at IS NOT NULL
+                AND todos.list_id != (
+                    SELECT lists.id FROM lists WHERE lists.user_id = $1::BIGINT AND lists.is_inbox
+                )
+                AND coalesce(
+                    (
+                        SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
+                        FROM todos AS child
+                        WHERE child.user_id = $1::BIGINT AND child.parent_id = todos.id
+                    ),
+                    false
+                )
+                AND coalesce(
+                    (
+                        SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_2
+                        FROM todo_tags
+                        JOIN tags ON tags.user_id = $1::BIGINT AND tags.id = todo_tags.tag_id
+                        WHERE todo_tags.user_id = $1::BIGINT AND todo_tags.todo_id = todos.id
+                    ),
+                    false
+                )
                 AND todos.id = ANY ($9::BIGINT[])
                 AND todos.key = $10::VARCHAR
                 AND todos.list_id = $11::BIGINT
+                AND todos.due_at IS NULL
+                AND todos.list_id = (
+                    SELECT lists.id FROM lists WHERE lists.user_id = $1::BIGINT AND lists.is_inbox
+                )
+                AND NOT coalesce(
+                    (
+                        SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
+                        FROM todos AS child
+                        WHERE child.user_id = $1::BIGINT AND child.parent_id = todos.id
+                    ),
+                    false
+                )
+                AND NOT coalesce(
+                    (
+                        SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_2
+                        FROM todo_tags
+                        JOIN tags ON tags.user_id = $1::BIGINT AND tags.id = todo_tags.tag_id
+                        WHERE todo_tags.user_id = $1::BIGINT AND todo_tags.todo_id = todos.id
+                    ),
+                    false
+                )
+                AND todos.repeat IS NULL
                 AND $12::TIMESTAMP WITH TIME ZONE > CASE
                     WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
                 END
                 AND todos.completed_at IS NULL
                 AND todos.parent_id = $13::BIGINT
                 AND todos.priority = ANY ($14::SMALLINT[])
+                AND todos.repeat IS NOT NULL
                 AND todos.id IN (
                     SELECT todo_tags.todo_id
                     FROM todo_tags
@@ -267,21 +311,24 @@ SELECT
                                     todos.created_at AS created_at,
                                     todos.updated_at AS updated_at,
                                     todos.deleted_at AS deleted_at,
-                                    (
-                                        SELECT count(*) FILTER (
-                                            WHERE
-                                                child.completed_at IS NULL
-                                                AND child.deleted_at IS NULL
-                                        ) AS anon_1
-                                        FROM todos AS child
-                                        WHERE
-                                            child.user_id = $1::BIGINT
-                                            AND child.parent_id = todos.id
-                                    ) AS open_subtasks,
+                                    subtasks.live AS all_subtasks,
+                                    subtasks.open AS open_subtasks,
+                                    subtasks.live - subtasks.open AS done_subtasks,
                                     todos.key AS key,
                                     todos.source AS source,
                                     todos.note_count AS note_count,
                                     todos.version AS version
+                                FROM (
+                                    SELECT
+                                        count(*) FILTER (
+                                            WHERE
+                                                child.deleted_at IS NULL
+                                                AND child.completed_at IS NULL
+                                        ) AS open,
+                                        count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+                                    FROM todos AS child
+                                    WHERE child.user_id = $1::BIGINT AND child.parent_id = todos.id
+                                ) AS subtasks
                             ) AS shaped
                         ) AS row,
                         placed.place AS place

@@ -7,7 +7,7 @@
 --     conditions: Names of `CONDITIONS`.
 --
 -- Parameters of the statement: `text`, the question; and those of the conditions, as `queries.todos.page` tells them:
--- `now`, `tags`, `priority`, `list_id`, `parent_id`, `ids`, and moments, from `due_after`, `created_after`,
+-- `now`, `tags`, `priority`, `list_id`, `parent_id`, `ids`, `key`, and moments, from `due_after`, `created_after`,
 -- `updated_after`, `completed_after` until before `due_before`, `created_before`, `updated_before`,
 -- `completed_before`.
 --
@@ -171,21 +171,24 @@ SELECT
                                     todos.created_at AS created_at,
                                     todos.updated_at AS updated_at,
                                     todos.deleted_at AS deleted_at,
-                                    (
-                                        SELECT count(*) FILTER (
-                                            WHERE
-                                                child.completed_at IS NULL
-                                                AND child.deleted_at IS NULL
-                                        ) AS anon_1
-                                        FROM todos AS child
-                                        WHERE
-                                            child.user_id = $1::BIGINT
-                                            AND child.parent_id = todos.id
-                                    ) AS open_subtasks,
+                                    subtasks.live AS all_subtasks,
+                                    subtasks.open AS open_subtasks,
+                                    subtasks.live - subtasks.open AS done_subtasks,
                                     todos.key AS key,
                                     todos.source AS source,
                                     todos.note_count AS note_count,
                                     todos.version AS version
+                                FROM (
+                                    SELECT
+                                        count(*) FILTER (
+                                            WHERE
+                                                child.deleted_at IS NULL
+                                                AND child.completed_at IS NULL
+                                        ) AS open,
+                                        count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+                                    FROM todos AS child
+                                    WHERE child.user_id = $1::BIGINT AND child.parent_id = todos.id
+                                ) AS subtasks
                             ) AS shaped
                         ) AS row,
                         placed.place AS place

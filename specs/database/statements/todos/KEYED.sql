@@ -84,17 +84,22 @@ SELECT
                 todos.created_at AS created_at,
                 todos.updated_at AS updated_at,
                 todos.deleted_at AS deleted_at,
-                (
-                    SELECT count(*) FILTER (
-                        WHERE child.completed_at IS NULL AND child.deleted_at IS NULL
-                    ) AS anon_1
-                    FROM todos AS child
-                    WHERE child.user_id = $1::BIGINT AND child.parent_id = todos.id
-                ) AS open_subtasks,
+                subtasks.live AS all_subtasks,
+                subtasks.open AS open_subtasks,
+                subtasks.live - subtasks.open AS done_subtasks,
                 todos.key AS key,
                 todos.source AS source,
                 todos.note_count AS note_count,
                 todos.version AS version
+            FROM (
+                SELECT
+                    count(*) FILTER (
+                        WHERE child.deleted_at IS NULL AND child.completed_at IS NULL
+                    ) AS open,
+                    count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+                FROM todos AS child
+                WHERE child.user_id = $1::BIGINT AND child.parent_id = todos.id
+            ) AS subtasks
         ) AS shaped
     ) AS row
 FROM todos

@@ -1,4 +1,4 @@
--- Read the live todo with an `id`, as `TodoRead`. Reads `uq_todos_user_id_id`.
+-- Read the live todo with an `id`, as `TodoDetail`. Reads `uq_todos_user_id_id` and `ix_notes_todo`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -80,7 +80,34 @@ SELECT (
             subtasks.live AS all_subtasks,
             subtasks.open AS open_subtasks,
             subtasks.live - subtasks.open AS done_subtasks,
-            todos.version AS version
+            todos.key AS key,
+            todos.source AS source,
+            todos.note_count AS note_count,
+            todos.version AS version,
+            CASE
+                WHEN (todos.note_count > 0)
+                THEN (
+                    SELECT json_agg(newest.row) AS json_agg_1
+                    FROM (
+                        SELECT (
+                            SELECT row_to_json(shaped) AS row_to_json_3
+                            FROM (
+                                SELECT
+                                    notes.id AS id,
+                                    notes.todo_id AS todo_id,
+                                    notes.text AS text,
+                                    notes.author AS author,
+                                    notes.created_at AS created_at
+                            ) AS shaped
+                        ) AS row
+                        FROM notes
+                        WHERE notes.user_id = $1::BIGINT AND notes.todo_id = todos.id
+                        ORDER BY notes.id DESC
+                        LIMIT 3
+                    ) AS newest
+                )
+                ELSE '[]'::json
+            END AS notes
         FROM (
             SELECT
                 count(*) FILTER (

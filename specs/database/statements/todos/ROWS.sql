@@ -189,6 +189,9 @@ SELECT
                     ),
                     0
                 ) AS done_subtasks,
+                todos.key AS key,
+                todos.source AS source,
+                todos.note_count AS note_count,
                 todos.version AS version
         ) AS shaped
     ) AS row

@@ -2,19 +2,19 @@
 --
 -- Args:
 --     status: One of `Status`.
---     conditions: Names of `CONDITIONS`, and `text` for a search.
+--     conditions: Names of `CONDITIONS`; `text` for a search; `shows_notes` for rows with their newest notes.
 --     sort: What to order by; `match` only with `text`.
 --     descending: In which direction.
 --     after: Whether the page begins after the last row of another one.
 --
 -- Parameters of the statement: `limit`, rows of the page; `offset`, rows to leave out before; `after_key` and
 -- `after_id`, the `key` and the `id` of the row before the page; `text`, the words of a search; `now`, for what is
--- overdue; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`; and moments, from `due_after`,
--- `created_after`, `updated_after`, `completed_after` until before `due_before`, `created_before`, `updated_before`,
--- `completed_before`; `tomorrow`, the moment before which is due what is pressing.
+-- overdue; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`, `key`; and moments, from
+-- `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`, `created_before`,
+-- `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 --
--- Its row: `rows`, a JSON array of `TodoRead`; `total`, of every page; `more`, whether there is a next page; `key` and
--- `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
+-- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
+-- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
 --
 -- Parameters:
 --   $1 limit integer
@@ -26,16 +26,17 @@
 --   $7 due_after timestamp with time zone
 --   $8 due_before timestamp with time zone
 --   $9 ids bigint[]
---   $10 list_id bigint
---   $11 now timestamp with time zone
---   $12 parent_id bigint
---   $13 priority smallint[]
---   $14 tags text[]
---   $15 updated_after timestamp with time zone
---   $16 updated_before timestamp with time zone
---   $17 after_key character varying
---   $18 after_id bigint
---   $19 offset integer
+--   $10 key character varying
+--   $11 list_id bigint
+--   $12 now timestamp with time zone
+--   $13 parent_id bigint
+--   $14 priority smallint[]
+--   $15 tags text[]
+--   $16 updated_after timestamp with time zone
+--   $17 updated_before timestamp with time zone
+--   $18 after_key character varying
+--   $19 after_id bigint
+--   $20 offset integer
 --
 -- Columns:
 --   rows json
@@ -94,7 +95,8 @@ SELECT
                 false
             )
             AND todos.id = ANY ($9::BIGINT[])
-            AND todos.list_id = $10::BIGINT
+            AND todos.key = $10::VARCHAR
+            AND todos.list_id = $11::BIGINT
             AND todos.due_at IS NULL
             AND todos.list_id = (
                 SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
@@ -117,12 +119,12 @@ SELECT
                 false
             )
             AND todos.repeat IS NULL
-            AND $11::TIMESTAMP WITH TIME ZONE > CASE
+            AND $12::TIMESTAMP WITH TIME ZONE > CASE
                 WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
             END
             AND todos.completed_at IS NULL
-            AND todos.parent_id = $12::BIGINT
-            AND todos.priority = ANY ($13::SMALLINT[])
+            AND todos.parent_id = $13::BIGINT
+            AND todos.priority = ANY ($14::SMALLINT[])
             AND todos.repeat IS NOT NULL
             AND todos.id IN (
                 SELECT todo_tags.todo_id
@@ -134,7 +136,7 @@ SELECT
                         FROM tags
                         WHERE
                             tags.user_id = $2::BIGINT
-                            AND tags.name_key = ANY ($14::TEXT[])
+                            AND tags.name_key = ANY ($15::TEXT[])
                             AND tags.deleted_at IS NULL
                     )
             )
@@ -151,11 +153,11 @@ SELECT
                                 FROM tags
                                 WHERE
                                     tags.user_id = $2::BIGINT
-                                    AND tags.name_key = ANY ($14::TEXT[])
+                                    AND tags.name_key = ANY ($15::TEXT[])
                                     AND tags.deleted_at IS NULL
                             )
                         GROUP BY todo_tags.todo_id
-                        HAVING count(*) = cardinality($14::TEXT[])
+                        HAVING count(*) = cardinality($15::TEXT[])
                     ) AS with_all
                 ) ? CAST(todos.id AS TEXT)
             )
@@ -169,7 +171,7 @@ SELECT
                         FROM tags
                         WHERE
                             tags.user_id = $2::BIGINT
-                            AND tags.name_key = ANY ($14::TEXT[])
+                            AND tags.name_key = ANY ($15::TEXT[])
                             AND tags.deleted_at IS NULL
                     )
             )
@@ -183,8 +185,8 @@ SELECT
                     )
                 )
             )
-            AND todos.updated_at >= $15::TIMESTAMP WITH TIME ZONE
-            AND todos.updated_at < $16::TIMESTAMP WITH TIME ZONE
+            AND todos.updated_at >= $16::TIMESTAMP WITH TIME ZONE
+            AND todos.updated_at < $17::TIMESTAMP WITH TIME ZONE
     ) AS total,
     count(*) > $1::INTEGER AS more,
     CAST((array_agg(page.key))[$1::INTEGER] AS TEXT) AS key,
@@ -272,7 +274,34 @@ FROM (
                     subtasks.live AS all_subtasks,
                     subtasks.open AS open_subtasks,
                     subtasks.live - subtasks.open AS done_subtasks,
-                    todos.version AS version
+                    todos.key AS key,
+                    todos.source AS source,
+                    todos.note_count AS note_count,
+                    todos.version AS version,
+                    CASE
+                        WHEN (todos.note_count > 0)
+                        THEN (
+                            SELECT json_agg(newest.row) AS json_agg_1
+                            FROM (
+                                SELECT (
+                                    SELECT row_to_json(shaped) AS row_to_json_3
+                                    FROM (
+                                        SELECT
+                                            notes.id AS id,
+                                            notes.todo_id AS todo_id,
+                                            notes.text AS text,
+                                            notes.author AS author,
+                                            notes.created_at AS created_at
+                                    ) AS shaped
+                                ) AS row
+                                FROM notes
+                                WHERE notes.user_id = $2::BIGINT AND notes.todo_id = todos.id
+                                ORDER BY notes.id DESC
+                                LIMIT 3
+                            ) AS newest
+                        )
+                        ELSE '[]'::json
+                    END AS notes
                 FROM (
                     SELECT
                         count(*) FILTER (
@@ -323,7 +352,8 @@ FROM (
             false
         )
         AND todos.id = ANY ($9::BIGINT[])
-        AND todos.list_id = $10::BIGINT
+        AND todos.key = $10::VARCHAR
+        AND todos.list_id = $11::BIGINT
         AND todos.due_at IS NULL
         AND todos.list_id = (
             SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
@@ -346,12 +376,12 @@ FROM (
             false
         )
         AND todos.repeat IS NULL
-        AND $11::TIMESTAMP WITH TIME ZONE > CASE
+        AND $12::TIMESTAMP WITH TIME ZONE > CASE
             WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
         END
         AND todos.completed_at IS NULL
-        AND todos.parent_id = $12::BIGINT
-        AND todos.priority = ANY ($13::SMALLINT[])
+        AND todos.parent_id = $13::BIGINT
+        AND todos.priority = ANY ($14::SMALLINT[])
         AND todos.repeat IS NOT NULL
         AND todos.id IN (
             SELECT todo_tags.todo_id
@@ -363,7 +393,7 @@ FROM (
                     FROM tags
                     WHERE
                         tags.user_id = $2::BIGINT
-                        AND tags.name_key = ANY ($14::TEXT[])
+                        AND tags.name_key = ANY ($15::TEXT[])
                         AND tags.deleted_at IS NULL
                 )
         )
@@ -380,11 +410,11 @@ FROM (
                             FROM tags
                             WHERE
                                 tags.user_id = $2::BIGINT
-                                AND tags.name_key = ANY ($14::TEXT[])
+                                AND tags.name_key = ANY ($15::TEXT[])
                                 AND tags.deleted_at IS NULL
                         )
                     GROUP BY todo_tags.todo_id
-                    HAVING count(*) = cardinality($14::TEXT[])
+                    HAVING count(*) = cardinality($15::TEXT[])
                 ) AS with_all
             ) ? CAST(todos.id AS TEXT)
         )
@@ -398,7 +428,7 @@ FROM (
                     FROM tags
                     WHERE
                         tags.user_id = $2::BIGINT
-                        AND tags.name_key = ANY ($14::TEXT[])
+                        AND tags.name_key = ANY ($15::TEXT[])
                         AND tags.deleted_at IS NULL
                 )
         )
@@ -412,15 +442,15 @@ FROM (
                 )
             )
         )
-        AND todos.updated_at >= $15::TIMESTAMP WITH TIME ZONE
-        AND todos.updated_at < $16::TIMESTAMP WITH TIME ZONE
+        AND todos.updated_at >= $16::TIMESTAMP WITH TIME ZONE
+        AND todos.updated_at < $17::TIMESTAMP WITH TIME ZONE
         AND (
             CASE WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at END,
             todos.id
-        ) > (CAST($17::VARCHAR AS TIMESTAMP WITH TIME ZONE), $18::BIGINT)
+        ) > (CAST($18::VARCHAR AS TIMESTAMP WITH TIME ZONE), $19::BIGINT)
     ORDER BY
         CASE WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at END ASC,
         todos.id ASC
     LIMIT $1::INTEGER + 1
-    OFFSET $19::INTEGER
+    OFFSET $20::INTEGER
 ) AS page

@@ -2,19 +2,19 @@
 --
 -- Args:
 --     status: One of `Status`.
---     conditions: Names of `CONDITIONS`, and `text` for a search.
+--     conditions: Names of `CONDITIONS`; `text` for a search; `shows_notes` for rows with their newest notes.
 --     sort: What to order by; `match` only with `text`.
 --     descending: In which direction.
 --     after: Whether the page begins after the last row of another one.
 --
 -- Parameters of the statement: `limit`, rows of the page; `offset`, rows to leave out before; `after_key` and
 -- `after_id`, the `key` and the `id` of the row before the page; `text`, the words of a search; `now`, for what is
--- overdue; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`; and moments, from `due_after`,
--- `created_after`, `updated_after`, `completed_after` until before `due_before`, `created_before`, `updated_before`,
--- `completed_before`; `tomorrow`, the moment before which is due what is pressing.
+-- overdue; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`, `key`; and moments, from
+-- `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`, `created_before`,
+-- `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 --
--- Its row: `rows`, a JSON array of `TodoRead`; `total`, of every page; `more`, whether there is a next page; `key` and
--- `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
+-- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
+-- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
 --
 -- Parameters:
 --   $1 limit integer
@@ -27,16 +27,17 @@
 --   $8 due_after timestamp with time zone
 --   $9 due_before timestamp with time zone
 --   $10 ids bigint[]
---   $11 list_id bigint
---   $12 now timestamp with time zone
---   $13 parent_id bigint
---   $14 priority smallint[]
---   $15 tags text[]
---   $16 updated_after timestamp with time zone
---   $17 updated_before timestamp with time zone
---   $18 after_key character varying
---   $19 after_id bigint
---   $20 offset integer
+--   $11 key character varying
+--   $12 list_id bigint
+--   $13 now timestamp with time zone
+--   $14 parent_id bigint
+--   $15 priority smallint[]
+--   $16 tags text[]
+--   $17 updated_after timestamp with time zone
+--   $18 updated_before timestamp with time zone
+--   $19 after_key character varying
+--   $20 after_id bigint
+--   $21 offset integer
 --
 -- Columns:
 --   rows json
@@ -101,7 +102,8 @@ WITH
                 false
             )
             AND todos.id = ANY ($10::BIGINT[])
-            AND todos.list_id = $11::BIGINT
+            AND todos.key = $11::VARCHAR
+            AND todos.list_id = $12::BIGINT
             AND todos.due_at IS NULL
             AND todos.list_id = (
                 SELECT lists.id FROM lists WHERE lists.user_id = $3::BIGINT AND lists.is_inbox
@@ -124,12 +126,12 @@ WITH
                 false
             )
             AND todos.repeat IS NULL
-            AND $12::TIMESTAMP WITH TIME ZONE > CASE
+            AND $13::TIMESTAMP WITH TIME ZONE > CASE
                 WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
             END
             AND todos.completed_at IS NULL
-            AND todos.parent_id = $13::BIGINT
-            AND todos.priority = ANY ($14::SMALLINT[])
+            AND todos.parent_id = $14::BIGINT
+            AND todos.priority = ANY ($15::SMALLINT[])
             AND todos.repeat IS NOT NULL
             AND todos.id IN (
                 SELECT todo_tags.todo_id
@@ -141,7 +143,7 @@ WITH
                         FROM tags
                         WHERE
                             tags.user_id = $3::BIGINT
-                            AND tags.name_key = ANY ($15::TEXT[])
+                            AND tags.name_key = ANY ($16::TEXT[])
                             AND tags.deleted_at IS NULL
                     )
             )
@@ -158,11 +160,11 @@ WITH
                                 FROM tags
                                 WHERE
                                     tags.user_id = $3::BIGINT
-                                    AND tags.name_key = ANY ($15::TEXT[])
+                                    AND tags.name_key = ANY ($16::TEXT[])
                                     AND tags.deleted_at IS NULL
                             )
                         GROUP BY todo_tags.todo_id
-                        HAVING count(*) = cardinality($15::TEXT[])
+                        HAVING count(*) = cardinality($16::TEXT[])
                     ) AS with_all
                 ) ? CAST(todos.id AS TEXT)
             )
@@ -176,7 +178,7 @@ WITH
                         FROM tags
                         WHERE
                             tags.user_id = $3::BIGINT
-                            AND tags.name_key = ANY ($15::TEXT[])
+                            AND tags.name_key = ANY ($16::TEXT[])
                             AND tags.deleted_at IS NULL
                     )
             )
@@ -190,8 +192,8 @@ WITH
                     )
                 )
             )
-            AND todos.updated_at >= $16::TIMESTAMP WITH TIME ZONE
-            AND todos.updated_at < $17::TIMESTAMP WITH TIME ZONE
+            AND todos.updated_at >= $17::TIMESTAMP WITH TIME ZONE
+            AND todos.updated_at < $18::TIMESTAMP WITH TIME ZONE
     ),
     here AS MATERIALIZED (
         SELECT users.time_zone AS time_zone, users.week_start AS week_start, users.locale AS locale
@@ -287,6 +289,9 @@ FROM (
                     subtasks.live AS all_subtasks,
                     subtasks.open AS open_subtasks,
                     subtasks.live - subtasks.open AS done_subtasks,
+                    todos.key AS key,
+                    todos.source AS source,
+                    todos.note_count AS note_count,
                     todos.version AS version
                 FROM (
                     SELECT
@@ -302,10 +307,10 @@ FROM (
     FROM (
         SELECT hit.id AS id, hit.key AS key
         FROM hit
-        WHERE (hit.key, hit.id) < (CAST($18::VARCHAR AS REAL), $19::BIGINT)
+        WHERE (hit.key, hit.id) < (CAST($19::VARCHAR AS REAL), $20::BIGINT)
         ORDER BY hit.key DESC, hit.id DESC
         LIMIT $1::INTEGER + 1
-        OFFSET $20::INTEGER
+        OFFSET $21::INTEGER
     ) AS chosen
     JOIN todos ON todos.user_id = $3::BIGINT AND todos.id = chosen.id
     JOIN here ON true

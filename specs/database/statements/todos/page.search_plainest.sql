@@ -2,19 +2,19 @@
 --
 -- Args:
 --     status: One of `Status`.
---     conditions: Names of `CONDITIONS`, and `text` for a search.
+--     conditions: Names of `CONDITIONS`; `text` for a search; `shows_notes` for rows with their newest notes.
 --     sort: What to order by; `match` only with `text`.
 --     descending: In which direction.
 --     after: Whether the page begins after the last row of another one.
 --
 -- Parameters of the statement: `limit`, rows of the page; `offset`, rows to leave out before; `after_key` and
 -- `after_id`, the `key` and the `id` of the row before the page; `text`, the words of a search; `now`, for what is
--- overdue; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`; and moments, from `due_after`,
--- `created_after`, `updated_after`, `completed_after` until before `due_before`, `created_before`, `updated_before`,
--- `completed_before`; `tomorrow`, the moment before which is due what is pressing.
+-- overdue; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`, `key`; and moments, from
+-- `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`, `created_before`,
+-- `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 --
--- Its row: `rows`, a JSON array of `TodoRead`; `total`, of every page; `more`, whether there is a next page; `key` and
--- `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
+-- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
+-- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
 --
 -- Parameters:
 --   $1 limit integer
@@ -144,6 +144,9 @@ FROM (
                     subtasks.live AS all_subtasks,
                     subtasks.open AS open_subtasks,
                     subtasks.live - subtasks.open AS done_subtasks,
+                    todos.key AS key,
+                    todos.source AS source,
+                    todos.note_count AS note_count,
                     todos.version AS version
                 FROM (
                     SELECT
