@@ -112,11 +112,12 @@ def test_a_stdio_server_that_is_told_to_end_leaves_no_database_running(
         cwd=folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
     try:
         assert process.stdin is not None
         assert process.stdout is not None
+        assert process.stderr is not None
         process.stdin.write(b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
         process.stdin.flush()
         assert process.stdout.readline()
@@ -125,6 +126,7 @@ def test_a_stdio_server_that_is_told_to_end_leaves_no_database_running(
         process.send_signal(how)
         process.wait(timeout=8)
         until(lambda: not running_in(folder), 5, "PostgreSQL has stopped with its last user")
+        assert b"killing" not in process.stderr.read(), "it was stopped, not killed"
     finally:
         process.kill()
         process.communicate()

@@ -45,6 +45,8 @@ _OF_A_SHELL: Final = frozenset('"$`\\\n')
 """What a POSIX shell reads as more than itself between double quotes, which is where `pg_ctl` puts paths."""
 _LOG_DAYS: Final = 7
 """Days that PostgreSQL's log is kept: a file for each day of the week."""
+_SECONDS_TO_END: Final = 5
+"""How long a PostgreSQL that has stopped may take to be gone."""
 _SETTINGS: Final = {
     "logging_collector": "on",
     "log_directory": "logs",
@@ -233,8 +235,13 @@ class EmbeddedServer(PostgresServer):
             path.unlink(missing_ok=True)
 
     def _stop(self) -> None:
-        super()._stop()
+        """Stop PostgreSQL, as its own user: the library's way takes the user without its group."""
         info = self._postmaster_info
+        if info is not None and info.process is not None and info.process.is_running():
+            with suppress(subprocess.SubprocessError, psutil.TimeoutExpired):
+                self._run("pg_ctl", "-w", "-D", str(self.pgdata), "stop")
+                info.process.wait(_SECONDS_TO_END)
+        super()._stop()
         if info is not None and info.socket_dir is not None and info.socket_dir != self.pgdata:
             with suppress(OSError):
                 info.socket_dir.rmdir()
