@@ -79,19 +79,24 @@ TOMORROW: Final = _days_on("tomorrow", 1)
 TOMORROW_5PM: Final = When("tomorrow 5pm", lambda wall, *_: Due(wall.date() + timedelta(days=1), time(17)))
 MOMENT: Final = _moment("2026-11-27T17:00:00+01:00")
 DAILY: Final = Often(RULES[0].text, RULES[0])
+_IN_PART: Final = [
+    *map(_date, ("2026-11-20", "2026-11-25", "2026-12-31")),
+    TOMORROW,
+    _days_on("in 2 weeks", 14),
+    *(_time(text, hour) for text, hour in (("4pm", 16), ("23:00", 23))),
+    When("no time", lambda _, zone, there: there and there.all_day(zone)),
+]
 DUE = st.sampled_from(
     [
-        *map(_date, ("2026-11-20", "2026-11-25", "2026-12-31")),
+        *_IN_PART,
         *(_exactly("2026-11-24", wall) for wall in ("09:00", None)),
-        *(_time(text, hour) for text, hour in (("4pm", 16), ("23:00", 23))),
         *map(_moment, ("2026-11-26T17:00:00+01:00", "2026-11-22T00:30:00-05:00", "2026-11-21T09:00:00Z")),
-        TOMORROW,
-        _days_on("in 2 weeks", 14),
         TOMORROW_5PM,
-        When("no time", lambda _, zone, there: there and there.all_day(zone)),
         When("someday", lambda *_: None),
     ]
 )
+SAID = st.sampled_from(_IN_PART)
+"""What says a part of a due: of one that is there, the rest stays."""
 REPEAT = st.sampled_from(
     [
         DAILY,

@@ -58,13 +58,18 @@ class Domain(Ground):
     def count(self) -> None:
         type(self).steps += 1
 
-    @initialize()
-    def begin(self) -> None:
-        """Two people, who have something to do already."""
+    @initialize(zone=st.sampled_from(strategies.ZONES), due=strategies.SAID)
+    def begin(self, zone: str, due: When) -> None:
+        """Two people, who have something to do already; one has been elsewhere since, and has moved an occurrence."""
         self.meet()
         self._write(("ann", How()), "add", {"todos": FAMILIES}, lambda w: model_todos.add(w, FAMILIES))
         self._write(("ann", How()), "add_lists", {"lists": LISTS}, lambda w: _each(LISTS, w.add_list))
         self._write(("bob", How()), "add", {"todos": FAMILIES[:1]}, lambda w: model_todos.add(w, FAMILIES[:1]))
+        moved = {"time_zone": zone}
+        self._write(("ann", How()), "profile", moved, lambda w: w.update_profile(moved, None))
+        series = next(todo.id for todo in self.people["ann"].state.todos.values() if todo.repeat)
+        todos = [{"id": series, "due": due}]
+        self._write(("ann", How()), "update", {"todos": todos}, lambda w: model_todos.update(w, todos))
 
     # --- todos ------------------------------------------------------------------------------------
 
@@ -78,12 +83,19 @@ class Domain(Ground):
     def update(self, way: Way, number: int, change: Json, seen: int | None) -> None:
         self._update(way, [{"id": number, **change}], seen)
 
-    @precondition(lambda self: self.some(lambda todo: todo.is_live and todo.due is not None))
-    @rule(way=WAY, number=ROW, due=strategies.DUE)
-    def say_of_a_due(self, way: Way, number: int, due: When) -> None:
-        (todo_id,) = self._ids(way, [number], lambda todo: todo.is_live and todo.due is not None)
+    @precondition(lambda self: self.some(lambda todo: todo.is_open and todo.due is not None))
+    @rule(way=WAY, number=st.sampled_from((0, 2, 4, 6)), due=strategies.SAID, of_a_series=st.booleans())
+    def say_of_a_due(self, way: Way, number: int, due: When, of_a_series: bool) -> None:
+        """Change a part of what there is, of a moment, or of a series: the next of that is where the series has it."""
+
+        def meant(todo: Todo) -> bool:
+            return todo.is_open and bool(todo.repeat if of_a_series else todo.due and todo.due.moment)
+
+        (todo_id,) = self._ids(way, [number], meant)
         todos = [{"id": todo_id, "due": due}]
         self._write(way, "update", {"todos": todos}, lambda w: model_todos.update(w, todos))
+        if of_a_series:
+            self._by_ids(way, "complete", [todo_id], None, _completing(True))
 
     @rule(way=WAY, number=ROW, change=strategies.MOVE)
     def move(self, way: Way, number: int, change: Json) -> None:
