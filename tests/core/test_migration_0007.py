@@ -38,8 +38,19 @@ WHERE user_id = $1 AND id = $2
 """
 
 
+# What the version of 0007 writes: it names the columns of the new form, and not the one of the old.
+_NEW_INSERT: Final = """
+INSERT INTO todos (user_id, list_id, title, due_date, due_time, due_at)
+SELECT $1, id, $2, $3, $4, $5 FROM lists WHERE user_id = $1 AND is_inbox RETURNING id
+"""
+_NEW_UPDATE: Final = "UPDATE todos SET due_date = $3, due_time = $4, due_at = $5 WHERE user_id = $1 AND id = $2"
+
+New = tuple[date | None, time | None, datetime | None]
+"""A due in the new form: day, wall-clock time, moment by which."""
+
+
 class Old:
-    """Somebody whom the version before serves."""
+    """Somebody whom the version before serves, and that of 0007."""
 
     def __init__(self, admin: asyncpg.Connection[Any], user_id: int) -> None:
         self.admin, self.id = admin, user_id
@@ -52,6 +63,15 @@ class Old:
     async def update(self, todo: int, title: str, on: date | None, at: datetime | None, repeat: str | None) -> None:
         async with acting_as(self.admin, "todo_app", self.id):
             assert await self.admin.execute(_UPDATE, self.id, todo, title, on, at, repeat) == "UPDATE 1"
+
+    async def add_new(self, title: str, due: New) -> int:
+        async with acting_as(self.admin, "todo_app", self.id):
+            found: int = await self.admin.fetchval(_NEW_INSERT, self.id, title, *due)
+            return found
+
+    async def update_new(self, todo: int, due: New) -> None:
+        async with acting_as(self.admin, "todo_app", self.id):
+            assert await self.admin.execute(_NEW_UPDATE, self.id, todo, *due) == "UPDATE 1"
 
     async def go_to(self, zone: str) -> None:
         """Change the zone, and the end of each day with it."""
@@ -69,7 +89,7 @@ class Old:
                 for row in await self.admin.fetch("SELECT title, due_on, due_at FROM todos")
             }
 
-    async def new_form(self) -> dict[str, tuple[date | None, time | None, datetime | None]]:
+    async def new_form(self) -> dict[str, New]:
         async with acting_as(self.admin, "todo_app", self.id):
             rows = await self.admin.fetch("SELECT title, due_date, due_time, due_at FROM todos")
             return {row["title"]: tuple(row)[1:] for row in rows}
@@ -166,36 +186,38 @@ async def test_what_the_version_before_writes_meanwhile_is_carried_over(empty_da
         assert (await old.new_form())["first of all"] == (None, None, None)
 
 
-async def test_what_this_version_writes_meanwhile_reads_the_same_to_the_version_before(
-    empty_database_url: str, another_core: CoreOpener
-) -> None:
+async def test_what_the_version_of_0007_writes_reads_the_same_to_the_version_before(empty_database_url: str) -> None:
     url = empty_database_url
-    async with old_version(url) as old, another_core(url) as core:
+    async with old_version(url) as old:
         await migrate(url, ROLLED)
-        ann = Caller(core, await core.identity.local("ann"), "test")
-        given = {"day": "2026-12-24", "time": "2026-12-24T17:00", "moment": "2026-12-24T17:00+01:00", "never": None}
-        rows = [row_of(await ann.perform(todos.add, [TodoCreate(title=t, due=due)])) for t, due in given.items()]
+        given: dict[str, New] = {
+            "day": (DAY, None, END),
+            "time": (DAY, time(17), FIVE),
+            "moment": (None, None, FIVE),
+            "never": (None, None, None),
+        }
+        ids = {title: await old.add_new(title, due) for title, due in given.items()}
         shown = {"day": (DAY, END), "time": (None, FIVE), "moment": (None, FIVE), "never": (None, None)}
 
         assert await old.read() == shown
-        for row in rows:  # around: each gets the due of the one before
-            await ann.perform(todos.update, [{"id": row["id"], "due": None}])
-            await ann.perform(todos.update, [{"id": row["id"], "due": given[row["title"]]}])
+        for title, todo in ids.items():
+            for due in (*given.values(), given[title]):
+                await old.update_new(todo, due)
+                assert (await old.new_form())[title] == due
         assert await old.read() == shown
 
         # A moment that the version before does not change stays one, and a time that it does is where the person is.
-        moment = next(row["id"] for row in rows if row["title"] == "moment")
-        await old.update(moment, "moment", None, FIVE, None)
+        await old.update(ids["moment"], "moment", None, FIVE, None)
         assert (await old.new_form())["moment"] == (None, None, FIVE)
-        await ann.perform(users.update, {"time_zone": NEW_YORK})
+        await old.go_to(NEW_YORK)
         assert (await old.read())["time"] == (None, datetime(2026, 12, 24, 22, tzinfo=UTC))
-        await old.update(moment, "moment", None, datetime(2026, 12, 24, 14, tzinfo=UTC), None)
+        await old.update(ids["moment"], "moment", None, datetime(2026, 12, 24, 14, tzinfo=UTC), None)
         assert (await old.new_form())["moment"][:2] == (DAY, time(9))
+        before = await old.new_form()
 
         await migrate(url, FINISHED)
-        assert (await old.new_form())["time"] == (DAY, time(17), datetime(2026, 12, 24, 22, tzinfo=UTC))
-        again = row_of(await ann.perform(todos.update, [{"id": moment, "due": "no time"}]))
-        assert (again["due"]["date"], again["due"]["kind"]) == ("2026-12-24", "day")
+
+        assert await old.new_form() == before
 
 
 @pytest.mark.requirement("SA3")
@@ -208,7 +230,7 @@ async def test_a_change_of_the_version_before_is_undone_as_it_was_meant(
     async with old_version(url) as old, another_core(url) as core:
         nine = datetime(2026, 12, 24, 8, tzinfo=UTC)
         todo = await old.add("a", None, FIVE, series("2026-12-24T09:00:00"))
-        await migrate(url, ROLLED)
+        await migrate(url, finish=True)
         ann = Caller(core, await core.identity.local("ann"), "test")
         after = row_of(await ann.perform(todos.update, [{"id": todo, "title": "b"}]))
         recorded = [
@@ -223,7 +245,6 @@ async def test_a_change_of_the_version_before_is_undone_as_it_was_meant(
             " VALUES ($1, $2, 1, 'todo', $3, $4, $5)",
             *(old.id, change, todo, *map(json.dumps, recorded)),
         )
-        await migrate(url, FINISHED)
         await ann.perform(users.update, {"time_zone": zone})
 
         undone = row_of(await ann.perform(changes.undo, change))
@@ -265,7 +286,7 @@ async def test_the_moments_that_the_triggers_reckon_are_those_of_this_code(empty
 async def test_on_the_way_down_a_moment_is_a_time_as_it_was(empty_database_url: str, another_core: CoreOpener) -> None:
     url = empty_database_url
     async with old_version(url) as old, another_core(url) as core:
-        await migrate(url, FINISHED)
+        await migrate(url, finish=True)
         ann = Caller(core, await core.identity.local("ann"), "test")
         given = {"day": "2026-12-24", "time": "2026-12-24T17:00", "moment": "2026-12-24T17:00+01:00"}
         await ann.perform(todos.add, [TodoCreate(title=title, due=due) for title, due in given.items()])
