@@ -84,32 +84,38 @@ async def test_todos_from_before_stand_in_the_order_in_which_they_were_made(empt
             assert len(ids) == MANY + 2
 
 
-async def test_the_new_version_serves_from_the_backfill_on_beside_the_one_before(
-    empty_database_url: str, another_core: CoreOpener
-) -> None:
+async def test_a_list_that_the_version_before_moves_has_no_chosen_place_any_more(empty_database_url: str) -> None:
     url = empty_database_url
     user_id = await populated(url)
     await migrate(url, ROLLED)
+    async with connected(url) as admin:
+        async with acting_as(admin, "todo_app", user_id):
+            await admin.execute("UPDATE lists SET position = position + 7, chosen_position = position WHERE name = 'b'")
+        assert await admin.fetchval("SELECT chosen_position FROM lists WHERE name = 'b'") is not None
+        await old(admin, user_id, _OLD_MOVE, "b", -1)
+        assert await admin.fetchval("SELECT chosen_position FROM lists WHERE name = 'b'") is None
+
+
+async def test_the_order_goes_on_after_what_was_there(empty_database_url: str, another_core: CoreOpener) -> None:
+    url = empty_database_url
+    user_id = await populated(url)
+    await migrate(url, ROLLED)
+    async with connected(url) as admin:
+        await old(admin, user_id, _OLD_ADD, "old")
+    await migrate(url, finish=True)
     async with another_core(url) as core, connected(url) as admin:
-        await core.readiness.require()
         me = Caller(core, await core.identity.local("ann"), "test")
         assert me.principal.user_id == user_id
         (mine,) = await add(me, "mine")
-        await old(admin, user_id, _OLD_ADD, "old")
-        last = await titles_of(me, sort="manual", limit=3)
-        assert last == ["1", "2", "3"]
-        newest = await me.perform(todos.update, [TodoUpdate(id=mine, place="last")])
-        assert newest.change_id is not None
+        assert await titles_of(me, sort="manual", limit=3) == ["1", "2", "3"]
+        await me.perform(todos.update, [TodoUpdate(id=mine, place="last")])
 
         ids = {row["name"]: row["id"] for row in await admin.fetch("SELECT id, name FROM lists")}
         made_room = await me.perform(lists.update, [ListUpdate(id=ids["c"], position=3)])  # between a and b
         assert made_room.change_id is not None
-        assert await admin.fetchval("SELECT chosen_position FROM lists WHERE name = 'b'") is not None
-        await old(admin, user_id, _OLD_MOVE, "b", -1)
-        assert await admin.fetchval("SELECT chosen_position FROM lists WHERE name = 'b'") is None
         await me.perform(changes.undo, made_room.change_id)
         names = [row[0] for row in await admin.fetch("SELECT name FROM lists ORDER BY position")]
-        assert names == ["b", "Inbox", "a", "c"]
+        assert names == ["Inbox", "a", "b", "c"]
 
 
 @pytest.mark.slow
