@@ -326,7 +326,7 @@ def test_it_serves_as_a_login_that_owns_nothing(program: Program) -> None:
 def test_a_database_that_cannot_be_reached_is_one_line_without_the_password(
     offline: Program, command: tuple[str, ...]
 ) -> None:
-    done = offline.run(*command)
+    done = offline.configured(TODO_DATABASE_WAIT="0").run(*command)
 
     assert "TODO_DATABASE_URL" in sentence(done, 1)
     assert SECRET not in done.stderr

@@ -49,7 +49,7 @@ from todo_core.models.accounts import AccountQuery
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
-from todo_core.operations import accounts, changes, overview, todos, tokens, users
+from todo_core.operations import accounts, changes, notes, overview, todos, tokens, users
 
 pytestmark = pytest.mark.requirement("OW5")
 
@@ -99,6 +99,7 @@ async def fill(somebody: Caller) -> int:
     """Something in every table; the id of the trashed todo."""
     made = [TodoCreate(title=f"private {n}", tags=["private"]) for n in range(6)]
     ids = [row["id"] for row in told(await somebody.perform(todos.add, made))]
+    await somebody.perform(notes.add, ids[0], "a private note")
     await somebody.perform(todos.complete, ids[:2])
     await somebody.once("a key").perform(todos.delete, ids[5:])
     await somebody.perform(users.update, {"display_name": "Ann Example"})

@@ -189,7 +189,7 @@ async def fill(url: str, another_core: CoreOpener, ann: Caller) -> Caller:
         added = await me.once("key").perform(
             todos.add, [TodoCreate(title="kept", tags=["kept"], due="2026-12-24T17:00")]
         )
-        await me.perform(notes.add, added.touched[-1].id, "kept")
+        await me.perform(notes.add, row_of(added)["id"], "kept")
         await me.perform(tokens.create, TokenCreate(name="kept"))
     return me
 

@@ -163,7 +163,7 @@ async def test_a_doubt_that_comes_during_a_look_is_not_disproved_by_it(
     [
         "INSERT ON todos {} todo_app",
         "SELECT ON users {} todo_admin",
-        "SELECT (search) ON todos {} todo_search",
+        "SELECT (words) ON todos {} todo_search",
         "SELECT (user_id) ON lists {} todo_probe",
     ],
 )
@@ -190,13 +190,13 @@ async def test_a_search_that_is_refused_takes_the_server_out_until_it_would_not_
     async with another_core(fresh_database_url, clock=clock) as core, connected(fresh_database_url) as admin:
         me = replace(ann, core=core, principal=await core.identity.local("ann"))
         await core.readiness.require()
-        await admin.execute("REVOKE SELECT (search) ON todos FROM todo_search")
+        await admin.execute("REVOKE SELECT (words) ON todos FROM todo_search")
         with pytest.raises(Unavailable):
             await me.perform(todos.list_, TodoFilter(text="milk"))
         clock.move(NOT_READY_FOR)
         assert not await is_ready(core)
 
-        await admin.execute("GRANT SELECT (search) ON todos TO todo_search")
+        await admin.execute("GRANT SELECT (words) ON todos TO todo_search")
         clock.move(NOT_READY_FOR)
         assert await is_ready(core)
 

@@ -251,7 +251,9 @@ async def test_a_pooler_that_accepts_no_further_client_is_the_cause_that_is_told
                 alone = [(await http.get(path)).status_code for path in ("/readyz", "/api/v1/todos")]
                 posts = (http.post("/api/v1/todos", json={"title": f"{number}"}) for number in range(12))
                 crowd = await asyncio.gather(*posts)
-                second = pooled.configured(TODO_DATABASE_POOLER="auto").run("serve", "--port", str(free_port()))
+                second = pooled.configured(TODO_DATABASE_POOLER="auto", TODO_DATABASE_WAIT="0").run(
+                    "serve", "--port", str(free_port())
+                )
                 examined = pooled.run("doctor")
             assert [(await http.get(path)).status_code for path in ("/readyz", "/api/v1/todos")] == [200, 200]
         assert _causes(serving.stderr) == {full}

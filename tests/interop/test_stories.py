@@ -169,7 +169,7 @@ def test_a_week_is_reviewed(ann: Person) -> None:
     tomorrow = date.fromisoformat(agent.runs[-1].answers[0]["results"][0]["due"][:10])
     assert ann.todos("due", "priority", "done", "trashed", "tags") == [
         {"title": "Send the invoice", "done": True, "tags": ["work"]},
-        {"title": "Answer Cy", "due": f"{tomorrow}"},
+        {"title": "Answer Cy", "due": f"{tomorrow} 17:00"},
         {"title": "Learn Greek", "due": f"{tomorrow - 2 * DAY}", "priority": "low", "trashed": True},
     ]
     assert agent.calls == 8

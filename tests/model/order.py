@@ -117,9 +117,9 @@ def put_back(w: Writing, entry: Entry, number: Fraction) -> None:
             if low is not None
             else (max((place for place in others if high is not None and place < high), default=None), high)
         )
-        place = _middle(bounds)
+        place = _anew(w.state, bounds)
     elif number in others:
-        place = _middle((number, min((other for other in others if other > number), default=None)))
+        place = _anew(w.state, (number, min((other for other in others if other > number), default=None)))
     w.put(todo.id, place=place, chosen=number)
 
 
@@ -130,5 +130,10 @@ def _still_there(state: State, siblings: Siblings, one: Todo | None) -> Fraction
     return now.place if (now.siblings, now.chosen) == (siblings, one.chosen) else None
 
 
-def _middle(bounds: Bounds) -> Fraction:
-    return Fraction(floor(_somewhere(bounds)))
+def _anew(state: State, bounds: Bounds) -> Fraction:
+    """A place between others; at an open end before or behind every todo of the person, among whichever siblings."""
+    low, high = bounds
+    places = [todo.place for todo in state.todos.values()]
+    if high is None:
+        return max(places) + 1
+    return min(places) - 1 if low is None else Fraction(floor((low + high) / 2))

@@ -25,6 +25,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /todos/batch": {"action": "delete", "ids": [2**62]},
     "PATCH /todos/{todo_id}": {"title": "b"},
     "PATCH /todos/{todo_id}/complete": {"is_completed": True},
+    "POST /todos/{todo_id}/notes": {"text": "a"},
     "POST /lists": {"name": "a"},
     "PATCH /lists/{list_id}": {"name": "b"},
     "PATCH /tags/{tag_id}": {"name": "b"},

@@ -19,7 +19,7 @@ import jwt
 from todo_core.identity.issuers import Issuer, UserRole
 from todo_core.identity.jwks import KeySource, NoSuchKeyError, RemoteKeys, SharedSecret
 from todo_core.identity.scopes import ALL_SCOPES, Scope
-from todo_core.text import is_storable, strict_json, told_name
+from todo_core.text import RepeatedNameError, is_storable, strict_json, told_name
 
 LEEWAY: Final = timedelta(seconds=30)
 """How far the issuer's clock may differ from ours."""
@@ -181,7 +181,8 @@ def _object(raw: bytes) -> dict[str, Any]:
     try:
         value = strict_json(raw)
     except ValueError as error:
-        raise RefusedError(f"jwt segment {error if type(error) is ValueError else 'is not JSON'}") from None
+        is_told = type(error) is ValueError or isinstance(error, RepeatedNameError)
+        raise RefusedError(f"jwt segment {error if is_told else 'is not JSON'}") from None
     if not isinstance(value, dict):
         raise RefusedError("jwt segment is not an object")
     if _depth(value) > MAX_NESTING:
