@@ -132,13 +132,17 @@ class Domain(Ground):
         meant = [nulled(todo) for todo in todos]
         self._write(way, "update", {"todos": todos}, lambda w: model_todos.update(w, meant))
 
-    @rule(way=WAY, number=ROW, text=strategies.NOTE)
-    def note(self, way: Way, number: int, text: str) -> None:
+    @rule(way=WAY, number=ROW, texts=st.lists(strategies.NOTE, min_size=1, max_size=4))
+    def note(self, way: Way, number: int, texts: list[str]) -> None:
         todo_id = self.todo_id(way[0], number)
-        if way[1].face == "rest":
-            self._write(way, "note", {"id": todo_id, "text": text}, lambda w: model_todos.note(w, todo_id, text))
-        else:
-            self._update(way, [{"id": number, "add_note": text}])
+        for text in texts:
+            if way[1].face == "rest":
+                self._write(
+                    way, "note", {"id": todo_id, "text": text}, lambda w, text=text: model_todos.note(w, todo_id, text)
+                )
+            else:
+                self._update(way, [{"id": number, "add_note": text}])
+        self.get_one(way[0], todo_id)
 
     @rule(way=WAY, numbers=IDS, seen=SEEN)
     def complete(self, way: Way, numbers: list[int], seen: int | None) -> None:

@@ -82,7 +82,7 @@ def add(w: Writing, items: Sequence[Json]) -> list[Result]:
         return Done(todo.id)
 
     results = one_by_one(w, items, make)
-    stand_at_end(w, [*made.values()], ends)
+    stand_at_end(w, [one.id for one in results if isinstance(one, Done) and not one.existing], ends)
     return results
 
 
