@@ -121,6 +121,7 @@ async def test_a_user_is_made_at_the_first_valid_token_with_what_it_tells(
         "time_zone": "Asia/Tokyo",
         "locale": "en",
         "week_start": "monday",
+        "new_todos": "last",
         "default_list_id": None,
         "created_at": found["created_at"],
         "updated_at": found["created_at"],

@@ -237,6 +237,8 @@ async def test_the_record_has_the_profile_before_and_after(ann: Caller, hers: Pr
         "undoes": None,
         "undone_by": None,
         "entries": [{"entity": "user", "id": ann.principal.user_id, "before": was, "after": now}],
+        "more_entries": 0,
+        "next_entry": None,
     }
 
 

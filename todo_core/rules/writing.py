@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -65,13 +66,16 @@ def _below(item: Mapping[str, Any], ids: Mapping[int, int]) -> dict[str, Any]:
     return {**item} if parent_id is None else {**item, "parent_n": None, "parent_id": parent_id}
 
 
-async def update_todos(tx: Tx, patches: Sequence[Patch], *, trash_too: bool) -> Sequence[WrittenRow]:
+async def update_todos(
+    tx: Tx, patches: Sequence[Patch], *, trash_too: bool, now: datetime | None = None
+) -> Sequence[WrittenRow]:
     """Update todos; return a row for each patch, in order.
 
     Args:
         tx: The transaction.
         patches: The columns that change, with the `id` of the todo and, where they change, its tags in `tag_ids`.
         trash_too: Whether todos in the trash are updated.
+        now: The moment to set, which several updates of a request share; None for that of this one.
 
     Returns:
         `id` (None where there is no such todo), `version`, `before` and `after`: read shapes, `before` and `version`
@@ -79,18 +83,17 @@ async def update_todos(tx: Tx, patches: Sequence[Patch], *, trash_too: bool) -> 
     """
     if not patches:
         return []
-    if len(patches) > AT_ONCE:
-        return await _update_many(tx, patches, trash_too=trash_too)
+    if now is not None or len(patches) > AT_ONCE:
+        return await _update_many(tx, patches, trash_too=trash_too, now=now or await tx.value(revising.NOW))
     ids = [patch["id"] for patch in patches]
     return await tx.rows(revising.REVISE, items=json_text(patches), ids=ids, trash_too=trash_too)
 
 
-async def _update_many(tx: Tx, patches: Sequence[Patch], *, trash_too: bool) -> Sequence[WrittenRow]:
+async def _update_many(tx: Tx, patches: Sequence[Patch], *, trash_too: bool, now: datetime) -> Sequence[WrittenRow]:
     """Update todos as `update_todos` does: read all, write all, and read those that are different.
 
     So each shows the subtasks that it has before the first statement that writes, and after the last one.
     """
-    now = await tx.value(revising.NOW)
     before = await read_todos(tx, [patch["id"] for patch in patches])
     found: set[int] = set()
     changed: list[int] = []
@@ -118,7 +121,12 @@ async def read_todos(tx: Tx, ids: Sequence[int]) -> dict[int, Row]:
 
 
 async def write_patches(
-    tx: Tx, batch: Batch[Patch], *, trash_too: bool = False, moved: Mapping[int, Moved] = MappingProxyType({})
+    tx: Tx,
+    batch: Batch[Patch],
+    *,
+    trash_too: bool = False,
+    moved: Mapping[int, Moved] = MappingProxyType({}),
+    now: datetime | None = None,
 ) -> Changed[TodoWritten]:
     """Update todos by patches of columns, each on its own: nothing follows for its relatives.
 
@@ -127,9 +135,10 @@ async def write_patches(
         batch: The patches; one may name its todo's versions in `if_version`.
         trash_too: Whether todos in the trash are updated.
         moved: Where the patches move todos from and to, by id.
+        now: As `update_todos` takes it.
     """
     patches = batch.accepted
-    rows = await update_todos(tx, patches, trash_too=trash_too)
+    rows = await update_todos(tx, patches, trash_too=trash_too, now=now)
     pairs = list(zip(patches, rows, strict=True))
     absent = await missing(tx, "todo", [patch["id"] for patch, row in pairs if row["id"] is None])
     results = [

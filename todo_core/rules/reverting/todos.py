@@ -16,6 +16,7 @@ from todo_core.dates import in_zone
 from todo_core.errors import TodoError, UndoRefused
 from todo_core.models.todos import PRIORITIES, TodoWritten
 from todo_core.queries import families
+from todo_core.queries.revising import NOW
 from todo_core.rules.dues import due_columns, due_of
 from todo_core.rules.reverting.earlier import as_meant, is_earlier
 from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
@@ -61,8 +62,10 @@ async def revert(tx: Tx, entries: Entries) -> Changed[TodoWritten]:
         tags_made += made
     results: list[Done | TodoError] = []
     touched: list[Touched] = [*tags_made]
-    for part in _keys_in_order(patches):
-        reverted = await write_patches(tx, Batch(part), trash_too=True, moved=moved)
+    parts = [*_keys_in_order(patches)]
+    now = await tx.value(NOW) if len(parts) > 1 else None
+    for part in parts:
+        reverted = await write_patches(tx, Batch(part), trash_too=True, moved=moved, now=now)
         results += reverted.results
         touched += reverted.touched
     await _check_fit(tx, patches)
