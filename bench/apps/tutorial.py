@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 
 import jwt
@@ -72,7 +72,8 @@ class Todo(TodoBase, table=True):
     user_id: int = Field(sa_type=BigInteger)
     list_id: int = Field(foreign_key="lists.id", sa_type=BigInteger)
     parent_id: int | None = Field(default=None, foreign_key="todos.id", sa_type=BigInteger)
-    due_on: date | None = None
+    due_date: date | None = None
+    due_time: time | None = None
     due_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))
     repeat: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     completed_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))
@@ -104,7 +105,8 @@ class TodoRead(TodoBase):
     list_id: int
     parent_id: int | None
     tags: list[str]
-    due_on: date | None
+    due_date: date | None
+    due_time: time | None
     due_at: datetime | None
     repeat: dict[str, Any] | None
     completed_at: datetime | None
