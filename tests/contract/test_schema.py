@@ -180,7 +180,8 @@ async def test_every_grant_is_written_down(catalogue: asyncpg.Connection[Any], t
         FROM pg_class, aclexplode(relacl) WHERE oid = $1::text::regclass AND grantee <> relowner
         UNION ALL
         SELECT grantee::regrole::text, privilege_type, attname::text
-        FROM pg_attribute, aclexplode(attacl) WHERE attrelid = $1::text::regclass
+        FROM pg_attribute, aclexplode(attacl)
+        WHERE attrelid = $1::text::regclass AND NOT attisdropped
         """,
         table,
     )

@@ -80,7 +80,7 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
                string_agg(t.attname || ' ' || a.privilege_type, ', ' ORDER BY a.privilege_type, attnum) AS granted
         FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a
         JOIN pg_roles g ON g.oid = a.grantee
-        WHERE c.relnamespace = 'public'::regnamespace GROUP BY 1, 2 ORDER BY 1, 2
+        WHERE c.relnamespace = 'public'::regnamespace AND NOT t.attisdropped GROUP BY 1, 2 ORDER BY 1, 2
         """
     )
 
