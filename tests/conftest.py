@@ -109,9 +109,20 @@ def pytest_collection(session: pytest.Session) -> None:
             import_module(".".join(path.relative_to(here.parent).with_suffix("").parts))
 
 
-# --- exhaustive cases --------------------------------------------------------------------------
+# --- what is left out --------------------------------------------------------------------------
 
-_LEFT_OUT = pytest.StashKey[int]()
+_LEFT_OUT = pytest.StashKey[dict[str, int]]()
+_MARKERS = ("exhaustive", "slow")
+"""Of the tests that are left out unless they are asked for; the first that a test has counts."""
+
+
+def _asked_for(config: pytest.Config) -> set[str]:
+    """Return the markers whose tests run: asked for by an option, by `-m`, or by the name of a test or a file."""
+    if config.option.exhaustive or any("::" in argument for argument in config.args):
+        return {*_MARKERS}
+    named = {marker for marker in _MARKERS if marker in config.option.markexpr}
+    is_file = any(argument.endswith(".py") for argument in config.args)
+    return named | ({"slow"} if is_file or "exhaustive" in named else set())
 
 
 def _asks_for_exhaustive_cases(config: pytest.Config) -> bool:
@@ -120,31 +131,33 @@ def _asks_for_exhaustive_cases(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out exhaustive cases, unless an option or the name of a test asks for them; begin with long files."""
+    """Leave out what takes long and was not asked for; begin with long files."""
     items.sort(key=lambda item: item.path.parent.name not in _FIRST)
-    if _asks_for_exhaustive_cases(config) or any("::" in argument for argument in config.args):
-        return
-    left_out = [item for item in items if item.get_closest_marker("exhaustive")]
-    items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
-    config.stash[_LEFT_OUT] = len(left_out)
-    config.hook.pytest_deselected(items=left_out)
+    left_out: dict[str, list[pytest.Item]] = {}
+    for marker in _MARKERS:
+        if marker not in _asked_for(config):
+            left_out[marker] = [item for item in items if item.get_closest_marker(marker)]
+            items[:] = [item for item in items if not item.get_closest_marker(marker)]
+            config.hook.pytest_deselected(items=left_out[marker])
+    config.stash[_LEFT_OUT] = {marker: len(those) for marker, those in left_out.items()}
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Tell the number from a worker; each collects everything."""
+    """Tell the numbers from a worker; each collects everything."""
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["left_out"] = session.config.stash.get(_LEFT_OUT, 0)
+        session.config.workeroutput["left_out"] = session.config.stash.get(_LEFT_OUT, {})
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    node.config.stash[_LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
+    node.config.stash[_LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", {})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how many cases were left out, and how to run them."""
-    if left_out := config.stash.get(_LEFT_OUT, 0):
-        terminalreporter.write_line(f"{left_out} exhaustive cases were left out: run them with -m exhaustive.")
+    """Say how many tests were left out, and how to run them."""
+    for marker, number in config.stash.get(_LEFT_OUT, {}).items():
+        if number:
+            terminalreporter.write_line(f"{number} {marker} tests were left out: run them with -m {marker}.")
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,8 @@ from todo_core.schema.migrate import migrate
 from todo_core.schema.state import current
 from todo_core.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 BIN: Final = POSTGRES_VERSIONS[18]
 BENT: Final = """
 DROP POLICY own_rows ON todos;
@@ -141,7 +143,6 @@ def ignore(_: str) -> None:
     """Tell nobody."""
 
 
-@pytest.mark.slow
 @pytest.mark.requirement("OP7", "DB2", "OW1", "OW2")
 async def test_a_backup_restores_every_row_on_an_empty_server_which_then_serves(
     cluster: OwnPostgres, folder: Path
@@ -184,7 +185,6 @@ async def test_a_backup_restores_every_row_on_an_empty_server_which_then_serves(
     assert "FAIL" not in back.answer("doctor")
 
 
-@pytest.mark.slow
 @pytest.mark.requirement("OP7", "DB2")
 async def test_what_is_no_whole_backup_changes_nothing(cluster: OwnPostgres, folder: Path) -> None:
     source, target = await new_database(cluster, revision=SCHEMA_STEPS[-1]), await new_database(cluster)
@@ -265,7 +265,6 @@ async def test_what_is_no_whole_backup_changes_nothing(cluster: OwnPostgres, fol
         await restore(Settings.load(), cluster.url, file, ignore)
 
 
-@pytest.mark.slow
 @pytest.mark.requirement("OP7", "DB4")
 async def test_a_backup_of_an_earlier_version_is_restored_and_migrated(cluster: OwnPostgres, folder: Path) -> None:
     """Into tables without accounts, too: a restore that was killed leaves such."""
@@ -285,7 +284,6 @@ async def test_a_backup_of_an_earlier_version_is_restored_and_migrated(cluster: 
         assert await admin.fetchval("SELECT title FROM todos") == "Old"
 
 
-@pytest.mark.slow
 @pytest.mark.requirement("OP7")
 async def test_a_backup_that_cannot_be_whole_leaves_no_file(
     cluster: OwnPostgres, folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -333,7 +331,6 @@ async def test_no_password_is_on_a_command_line(tmp_path: Path) -> None:
         assert password == "s@cret"
 
 
-@pytest.mark.slow
 @pytest.mark.requirement("OP7")
 async def test_postgresqls_own_programs_do_as_the_guide_says(
     cluster: OwnPostgres, folder: Path, capsys: pytest.CaptureFixture[str]

@@ -21,6 +21,8 @@ from todo_core.settings import Settings
 from todo_core.upkeep.readiness import NOT_READY_FOR, READY_FOR
 from todo_core.upkeep.readiness import TIMEOUT as READINESS_TIMEOUT
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT = 1.0
 """Seconds of TODO_DATABASE_TIMEOUT; the pool allows one more for the answer that a statement timed out."""
 

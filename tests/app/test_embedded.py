@@ -32,6 +32,8 @@ from todo_app.embedded.server import EmbeddedServer
 from todo_app.migrating import bring_up
 from todo_core.settings import ConfigurationError, Settings
 
+pytestmark = pytest.mark.slow
+
 PSQL: Final = POSTGRES_VERSIONS[18] / "psql"
 IS_ROOT: Final = os.geteuid() == 0
 SERVERS_USER: Final = "pgserver" if IS_ROOT else pwd.getpwuid(os.geteuid()).pw_name
@@ -59,7 +61,6 @@ def copy(migrated_data: Path, program: Program) -> Program:
     return program
 
 
-@pytest.mark.slow
 @pytest.mark.requirement("DB2", "OP1", "OP3", "OP8", "ID6")
 async def test_serve_and_claude_desktop_share_the_embedded_database(folder: Path) -> None:
     program = Program(folder)
@@ -93,7 +94,6 @@ def _listed(program: Program) -> str:
     return f"{len([row for row in rows if 'first start' in row])} of {len(rows)}"
 
 
-@pytest.mark.slow
 @pytest.mark.requirement("DB2", "OP3")
 @pytest.mark.parametrize(
     "how",
@@ -132,7 +132,6 @@ def test_a_stdio_server_that_is_told_to_end_leaves_no_database_running(
         process.communicate()
 
 
-@pytest.mark.slow
 @pytest.mark.exhaustive  # the installed program does so by default (test_wheel.py)
 @pytest.mark.requirement("OP1", "DB2", "SA3")
 def test_the_demonstration_names_every_tool_and_leaves_nothing(folder: Path) -> None:
@@ -158,7 +157,6 @@ def test_a_data_folder_that_cannot_be_one_is_named(folder: Path) -> None:
     assert "TODO_DATA_DIR" in line
 
 
-@pytest.mark.slow
 @pytest.mark.requirement("DB2", "OP3")
 @pytest.mark.parametrize("lines", [8, *(pytest.param(lines, marks=pytest.mark.exhaustive) for lines in (2, 0))])
 def test_what_a_server_left_that_was_killed_keeps_no_other_from_starting(
@@ -229,7 +227,6 @@ def data(request: pytest.FixtureRequest, folder: Path) -> Path:
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.requirement("DB2", "OW2")
 def test_its_socket_is_where_nobody_else_can_go(folder: Path, migrated_data: Path, data: Path) -> None:
     program = copy(migrated_data, Program(folder / "home", {"TODO_DATA_DIR": str(data), "TMPDIR": str(folder)}))
@@ -248,7 +245,6 @@ def test_its_socket_is_where_nobody_else_can_go(folder: Path, migrated_data: Pat
 
 
 @as_root
-@pytest.mark.slow
 @pytest.mark.requirement("DB2", "OW2")
 def test_no_other_user_of_the_machine_gets_in(folder: Path, migrated_data: Path, data: Path) -> None:
     program = copy(migrated_data, Program(folder / "home", {"TODO_DATA_DIR": str(data), "TMPDIR": str(folder)}))
@@ -365,7 +361,6 @@ async def served(serving: Serving, data: Path) -> AsyncIterator[asyncpg.Connecti
         yield owner
 
 
-@pytest.mark.slow
 @pytest.mark.requirement("DB2", "OW2")
 async def test_requests_log_in_as_a_role_that_can_do_nothing(folder: Path, migrated_data: Path) -> None:
     program = copy(migrated_data, Program(folder))

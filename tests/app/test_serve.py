@@ -92,6 +92,7 @@ def test_only_one_face_is_served_where_only_one_is_wanted(served_program: Progra
         assert ("/api/v1" in one.stdout) == (only == "rest")
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("OP1", "OP3")
 def test_two_workers_share_the_work_and_end_together(program: Program) -> None:
     with program.serve("--workers", "2") as serving:

@@ -639,6 +639,7 @@ async def test_who_looks_is_never_interrupted_which_would_end_the_right(
             await mine.work(lambda: anyio.sleep(number / 50_000))  # noqa: B023  # it has run when the next is made
 
 
+@pytest.mark.slow
 async def test_a_look_that_hangs_keeps_nobody_from_ending() -> None:
     async def always() -> bool:
         return True

@@ -10,7 +10,6 @@ import pytest
 from tests.app.program import until
 from tests.interop.openai_agents.stage import Person, call, told
 
-pytestmark = pytest.mark.slow
 READING = ["fetch", "get_overview", "get_report", "list_changes", "list_todos", "search"]
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from tests.interop.openai_agents.stage import Person, Stage, call, told
 
-pytestmark = pytest.mark.slow
 DAY = timedelta(days=1)
 
 

@@ -316,7 +316,6 @@ def server(settings: Settings, database_url: str) -> Iterator[Server]:
     found.close()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("examples", [25, pytest.param(400, marks=pytest.mark.exhaustive)])
 def test_the_product_is_what_the_model_is(server: Server, examples: int) -> None:
     machine = type("Domain", (Domain,), {"server": server})
