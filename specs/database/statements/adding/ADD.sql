@@ -207,19 +207,23 @@ SELECT
                 (ARRAY['low','medium','high','urgent'])[added.priority] AS priority,
                 added.list_id AS list_id,
                 added.parent_id AS parent_id,
-                to_json(
-                    array(
-                        (
-                            SELECT tags.name
-                            FROM tags
-                            WHERE
-                                tags.user_id = $1::BIGINT
-                                AND tags.id = ANY (item.tag_ids)
-                                AND tags.deleted_at IS NULL
-                            ORDER BY tags.name_key
+                CASE
+                    WHEN (cardinality(item.tag_ids) > 0)
+                    THEN to_json(
+                        array(
+                            (
+                                SELECT tags.name
+                                FROM tags
+                                WHERE
+                                    tags.user_id = $1::BIGINT
+                                    AND tags.id = ANY (item.tag_ids)
+                                    AND tags.deleted_at IS NULL
+                                ORDER BY tags.name_key
+                            )
                         )
                     )
-                ) AS tags,
+                    ELSE '[]'::json
+                END AS tags,
                 (
                     SELECT row_to_json(due) AS row_to_json_2
                     FROM (

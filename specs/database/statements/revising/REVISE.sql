@@ -278,19 +278,23 @@ SELECT
                 (ARRAY['low','medium','high','urgent'])[stored.priority] AS priority,
                 stored.list_id AS list_id,
                 stored.parent_id AS parent_id,
-                to_json(
-                    array(
-                        (
-                            SELECT tags.name
-                            FROM tags
-                            WHERE
-                                tags.user_id = $1::BIGINT
-                                AND tags.id = ANY (stored.tag_ids)
-                                AND tags.deleted_at IS NULL
-                            ORDER BY tags.name_key
+                CASE
+                    WHEN (cardinality(stored.tag_ids) > 0)
+                    THEN to_json(
+                        array(
+                            (
+                                SELECT tags.name
+                                FROM tags
+                                WHERE
+                                    tags.user_id = $1::BIGINT
+                                    AND tags.id = ANY (stored.tag_ids)
+                                    AND tags.deleted_at IS NULL
+                                ORDER BY tags.name_key
+                            )
                         )
                     )
-                ) AS tags,
+                    ELSE '[]'::json
+                END AS tags,
                 (
                     SELECT row_to_json(due) AS row_to_json_2
                     FROM (
@@ -362,19 +366,23 @@ SELECT
                     (ARRAY['low','medium','high','urgent'])[revised.priority] AS priority,
                     revised.list_id AS list_id,
                     revised.parent_id AS parent_id,
-                    to_json(
-                        array(
-                            (
-                                SELECT tags.name
-                                FROM tags
-                                WHERE
-                                    tags.user_id = $1::BIGINT
-                                    AND tags.id = ANY (patched.tag_ids)
-                                    AND tags.deleted_at IS NULL
-                                ORDER BY tags.name_key
+                    CASE
+                        WHEN (cardinality(patched.tag_ids) > 0)
+                        THEN to_json(
+                            array(
+                                (
+                                    SELECT tags.name
+                                    FROM tags
+                                    WHERE
+                                        tags.user_id = $1::BIGINT
+                                        AND tags.id = ANY (patched.tag_ids)
+                                        AND tags.deleted_at IS NULL
+                                    ORDER BY tags.name_key
+                                )
                             )
                         )
-                    ) AS tags,
+                        ELSE '[]'::json
+                    END AS tags,
                     (
                         SELECT row_to_json(due) AS row_to_json_4
                         FROM (
