@@ -243,6 +243,18 @@ def is_storable(text: str) -> bool:
     return not re.search(r"[\x00\ud800-\udfff]", text)
 
 
+_LONG: Final = {
+    "nxt": "next",
+    "wk": "week",
+    "mth": "month",
+    "qtr": "quarter",
+    "yr": "year",
+    "wkday": "weekday",
+    "wkend": "weekend",
+    "wknd": "weekend",
+}
+"""What people write for words of dates and repeats, and the words."""
+_SHORT: Final = re.compile(rf"(?<![a-z])({'|'.join(_LONG)})(s?)(?![a-z])")
 _TYPED = str.maketrans({"\u2018": "'", "\u2019": "'"} | {chr(dash): "-" for dash in range(0x2010, 0x2016)})
 
 
@@ -252,6 +264,11 @@ def typed(text: str) -> str:
     Spaces are all that Unicode has (U+00A0 and U+202F before `pm`, say); hyphens and dashes are U+2010 to U+2015.
     """
     return " ".join(text.translate(_TYPED).split())
+
+
+def spelled_out(phrase: str) -> str:
+    """Return a phrase in lower case with `nxt`, `wk`, `mths` and the like as words."""
+    return _SHORT.sub(lambda match: _LONG[match[1]] + match[2], phrase)
 
 
 def name_key(name: str) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
 from typing import Final
 
 from todo_core.recurrence.rule import MOST_TIMES, Rule, UnclearRepeat, days_of_every_month
@@ -21,10 +20,12 @@ from todo_core.recurrence.vocabulary import (
     ORDINALS,
     SHORT_DAYS,
     UNITS,
+    UNNAMED_DATE,
     WEEKDAY,
     WORKDAYS,
     as_ordinal,
     day_of_month,
+    is_date,
     listed,
     number_of,
     weekday_of,
@@ -80,27 +81,39 @@ _ADVERBS: Final = {
     "annually": "every year",
     "half-yearly": "every 6 months",
     "semiannually": "every 6 months",
+    "semi-annually": "every 6 months",
 }
 
-_FROM_TO = rf"{WEEKDAY}(?: ?- ?| to | through | thru ){WEEKDAY}"
+_FROM_TO = rf"(?:from )?{WEEKDAY}(?: ?- ?| to | through | thru ){WEEKDAY}"
 _DAYS = listed(rf"(?:{_FROM_TO}|{WEEKDAY})")
 _NTH = rf"(?:(?:{'|'.join(ORDINALS)}|last)|[1-5](?:st|nd|rd|th))"
-_ON_DAYS = listed(rf"(?:the )?(?:{DAY}|(?:first|last) day|first)")
+_ON_DAYS = listed(rf"(?:the )?(?:{DAY}|(?:first|1st|last) day|first)")
 _ON_NTH = rf"(?P<nth>{listed(_NTH)}) (?P<nth_day>{WEEKDAY}|{_ONE_DAY})"
+# Without `on` before them: `monthly 15th`, `weekly mon`; `every month 15` may mean so many times.
+_SURE_DAYS = rf"(?:the )?(?:\d{{1,2}}(?:st|nd|rd|th)|first|last|{MONTH}|{WEEKDAY})\b"
 _EVERY_UNIT = (
     rf"every (?:(?P<n>\d{{1,4}}|other|alternate|{'|'.join(CARDINALS)}|{'|'.join(ORDINALS)}|\d{{1,2}}(?:nd|rd|th)) )?"
-    rf"(?P<unit>{'|'.join(_EVERY)})s?(?: on (?:the )?(?P<on>.+))?"
+    rf"(?P<unit>{'|'.join(_EVERY)})s?(?:(?: on| in|(?= {_SURE_DAYS})) (?:the )?(?P<on>.+))?"
 )
 _EVERY_WEEKDAY = rf"every (?P<n>other |alternate |second |2nd )?(?P<days>{_DAYS})"
-_WEEKDAYS_PLURAL = rf"(?:on )?(?P<days>{listed(rf'{WEEKDAY}(?<=days)')}|{_FROM_TO})"
-_OF_THE_MONTH = r"(?:every |on )?(?:the )?(?P<on>.+?) (?:of (?:the|every|each|a)|(?:in )?(?:every|each)) month"
+# One weekday alone is a date: `monday` belongs to `due`.
+_SEVERAL_DAYS = rf"{WEEKDAY}(?:(?:,? and |, ?| )(?:{_FROM_TO}|{WEEKDAY}))+"
+_WEEKDAYS_PLURAL = rf"(?:on )?(?P<days>{listed(rf'{WEEKDAY}(?<=days)')}|{_FROM_TO}|{_SEVERAL_DAYS})"
+_OF_THE_MONTH = r"(?:every |on )?(?:the )?(?P<on>.+?) (?:of (?:(?:the|every|each|a) )?|(?:in )?(?:every|each) )month"
+_OF_THE_YEAR = r"(?:on )?(?:the )?(?P<on>.+?) (?:of )?(?:every|each) year"
+_MONTH_EDGE = (
+    r"every month end|every (?:the )?(?P<edge>end|start|beginning) of (?:the )?month"
+    r"|(?:at )?(?:the )?(?P<at_edge>end|start|beginning) of (?:every|each) month"
+)
 _EVERY_MONTH_DAY = rf"every (?:the )?(?P<on>{listed(r'(?:the )?(?:[0-9]{1,2}(?:st|nd|rd|th)|(?:first|last) day)')})"
 # `every third friday` has two readings; with `first`, `last` or several numbers, only the month's is left.
 _EVERY_NTH = (
     rf"every (?:the )?(?P<on>(?:(?:first|1st|last)|{_NTH}(?:(?:,? and |, ?| ){_NTH})+) (?:{WEEKDAY}|{_ONE_DAY}))"
 )
 _EVERY_THIRD = rf"every (?P<n>third|fourth|fifth|3rd|4th|5th) (?P<day>{WEEKDAY})"
-_EVERY_DATE = rf"every (?:the )?(?P<on>{DATE}|{_ON_NTH} (?:of|in) {MONTH})"
+_MONTHS = rf"(?:(?P<edge>first|last) day (?:of|in) )?(?P<months>{listed(MONTH)})"
+_EVERY_DATE = rf"every (?:the )?(?P<on>{listed(UNNAMED_DATE)}|{_MONTHS}|{_ON_NTH} (?:of|in) {MONTH})"
+_WEEKENDS = r"every (?P<n>other |alternate |second |2nd )?weekend|(?:on )?weekends"
 _WHOLE_WEEK = rf"every day of the week|every single day|(?:every |on )?(?:{_ONE_DAY}s)|every {_ONE_DAY}"
 _SEVERAL = (
     rf"(?P<n>{COUNT})(?: times| ?x)? (?:(?:a|an|per|each|every|in a) (?P<unit>{'|'.join(UNITS)})"
@@ -126,8 +139,8 @@ def rule_of(text: str) -> Rule:
             raise several_times(number_of(several["n"]), _unit_of(several), in_all=pattern == _SEVERAL)
     text = re.sub(_ADVERB, lambda match: _ADVERBS[match[0]], text)
     text = re.sub(r"^(?:each|once an?|once every|once per) ", "every ", text)
-    if text in ("every weekend", "weekends", "on weekends"):
-        return Rule("WEEKLY", weekdays=((0, 5), (0, 6)))
+    if match := re.fullmatch(_WEEKENDS, text):
+        return Rule("WEEKLY", 2 if match["n"] else 1, weekdays=((0, 5), (0, 6)))
     if re.fullmatch(_WHOLE_WEEK, text):
         return Rule("DAILY") if text.startswith(("every day", "every single")) else Rule("WEEKLY", weekdays=WORKDAYS)
     for pattern, build in _GRAMMAR:
@@ -219,17 +232,39 @@ def _every_third(number: int, weekday: int) -> Rule:
     )
 
 
+def _is_begin(month_edge: re.Match[str]) -> bool:
+    """Return whether a match of `_MONTH_EDGE` is of the begin of a month."""
+    return (month_edge["edge"] or month_edge["at_edge"]) in ("start", "beginning")
+
+
+def _on_dates(on: str, interval: int) -> Rule:
+    """Return the yearly rule of `march 3`, `3rd of march` or `jan 1, jul 1`, one day of several months."""
+    found = [
+        (MONTHS[date["month"] or date["month_last"]], day_of_month(date["day"] or date["day_first"]))
+        for date in re.finditer(DATE, on)
+    ]
+    months, (day, *others) = tuple(sorted({month for month, _ in found})), sorted({day for _, day in found})
+    if others:
+        raise UnclearRepeat(
+            'No rule says different days of several months. Make a todo for each date, as in "every march 3".'
+        )
+    if not all(is_date(month, day) for month in months):
+        raise UnclearRepeat('That month does not have that day; write a date as in "every march 3".')
+    month_days, positions = days_of_every_month({day}) if (months, day) == ((2,), 29) else ((day,), ())
+    return Rule("YEARLY", interval, months=months, month_days=month_days, positions=positions)
+
+
 def _on_date(on: str, interval: int = 1) -> Rule:
-    """Return the yearly rule of `march 3`, `3rd of march` or `first monday of may`."""
-    if match := re.fullmatch(DATE, on):
-        month = MONTHS[match["month"] or match["month_last"]]
-        day = day_of_month(match["day"] or match["day_first"])
-        try:
-            date(2000, month, day)  # a leap year
-        except ValueError:
-            raise UnclearRepeat('That month does not have that day; write a date as in "every march 3".') from None
-        month_days, positions = days_of_every_month({day}) if (month, day) == (2, 29) else ((day,), ())
-        return Rule("YEARLY", interval, months=(month,), month_days=month_days, positions=positions)
+    """Return the yearly rule of a date, of `june`, `last day of june` or `first monday of may`.
+
+    That of `june` has no day: it is that of the first date, or the 1st (`reading`).
+    """
+    if re.fullmatch(listed(UNNAMED_DATE), on):
+        return _on_dates(on, interval)
+    if match := re.fullmatch(_MONTHS, on):
+        months = {MONTHS[name] for name in re.findall(MONTH, match["months"])}
+        day = {None: (), "first": (1,), "last": (-1,)}[match["edge"]]
+        return Rule("YEARLY", interval, months=tuple(sorted(months)), month_days=day)
     match = re.fullmatch(rf"{_ON_NTH} (?:of|in) (?P<month>{MONTH})", on)
     if match is None or re.fullmatch(_ONE_DAY, match["nth_day"]):
         raise UnclearRepeat(UNCLEAR)
@@ -253,15 +288,17 @@ def _nth_weekdays(nth: str, weekday: int) -> tuple[tuple[int, int], ...]:
 
 
 _ADVERB: Final = rf"^(?:{'|'.join(_ADVERBS)})\b"
-_ON_DAY: Final = rf"{DAY}|(?:first|last) day|first"
+_ON_DAY: Final = rf"(?:first|1st|last) day|{DAY}|first"
 # Each form of a phrase with what builds its rule. `re` compiles and keeps them at first use: together they take 5 ms.
 _GRAMMAR: Final[tuple[tuple[str, Callable[[re.Match[str]], Rule]], ...]] = (
     (_EVERY_UNIT, _every_unit),
     (_EVERY_WEEKDAY, lambda match: Rule("WEEKLY", 2 if match["n"] else 1, weekdays=_days_of_week(match["days"]))),
     (_WEEKDAYS_PLURAL, lambda match: Rule("WEEKLY", weekdays=_days_of_week(match["days"]))),
+    (_MONTH_EDGE, lambda match: Rule("MONTHLY", month_days=(1 if _is_begin(match) else -1,))),
     (_OF_THE_MONTH, lambda match: _on_days_of_month(match["on"])),
     (_EVERY_MONTH_DAY, lambda match: _on_days_of_month(match["on"])),
     (_EVERY_NTH, lambda match: _on_days_of_month(match["on"])),
     (_EVERY_THIRD, lambda match: _every_third(number_of(match["n"]), weekday_of(match["day"]))),
     (_EVERY_DATE, lambda match: _on_date(match["on"])),
+    (_OF_THE_YEAR, lambda match: _on_date(match["on"])),
 )

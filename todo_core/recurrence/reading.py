@@ -21,10 +21,14 @@ from todo_core.recurrence.repeat import (
 )
 from todo_core.recurrence.rule import Rule, UnclearRepeat, checked, day_of, made_explicit, parse
 from todo_core.recurrence.tails import SURE_CLOCK, ended, last_of, time_of_day, without_tails
-from todo_core.recurrence.vocabulary import number_of, weekday_of
+from todo_core.recurrence.vocabulary import UNIT_LETTERS, UNITS, number_of, weekday_of
 from todo_core.recurrence.wording import is_week_start_felt
-from todo_core.text import typed
+from todo_core.text import spelled_out, typed
 
+_AFTER_NUMBER: Final = re.compile(rf"(?<=\d) ?({'|'.join((*UNIT_LETTERS, *UNITS))})(s?)\b", re.ASCII)
+_FIRST_DATE: Final = re.compile(
+    r"(.+?),? (?:start(?:s|ing)?|beginning|since|from)(?: (?:on|from))? (?!completion).+", re.ASCII
+)
 _TIME_FIRST: Final = re.compile(rf"(?:at |@ ?)?({SURE_CLOCK}),? ((?:on )?(?!after|from|when|until)[a-z].*)", re.ASCII)
 
 
@@ -35,6 +39,7 @@ def read(
     week_start: int = 0,
     *,
     now: datetime | None = None,
+    from_today: bool = False,
 ) -> Repeat:
     """Read a phrase or an RRULE, and return its first occurrence.
 
@@ -49,6 +54,7 @@ def read(
             RRULE without WKST has Monday.
         now: The local wall time, if a time of day in the text must be still to come: with one that has passed, the
             rule begins on its next day. None: it may be past.
+        from_today: Whether `start` is only today: "every june" is then the 1st, else the day of a start in June.
 
     Raises:
         UnclearRepeat: A part of the text is not understood, it has two readings, or its days come at most once.
@@ -56,14 +62,13 @@ def read(
     start = in_range(start)
     if len(text) > MAX_LENGTH or not (phrase := _normalized(text)).isascii():
         raise UnclearRepeat(f"This is no text of at most {MAX_LENGTH} plain characters. {UNCLEAR}")
-    core, tails = without_tails(phrase)
-    after_completion = "after" in tails
-    if core.startswith("every!"):
-        core, after_completion = f"every {core.removeprefix('every!').strip()}", True
-    if after_completion and re.match(r"\d", core):
-        core = f"every {core}"
-    rule = _rule(core, tails, zone, week_start)
-    rule = checked(ended(rule, tails, day_of(start)))
+    core, tails, after_completion = _parts(phrase)
+    try:
+        rule = checked(ended(_rule(core, tails, zone, week_start), tails, day_of(start)))
+    except UnclearRepeat as unclear:
+        raise _first_date_given(phrase, day_of(start), week_start) or unclear from None
+    if "=" not in core and rule.names_only_months and (from_today or day_of(start).month not in rule.months):
+        rule = replace(rule, month_days=(1,))
     if not (after_completion and rule.is_plain):
         rule = made_explicit(rule, day_of(start))
     words = words_with_end(rule, from_completion=after_completion)
@@ -85,9 +90,43 @@ def _normalized(text: str) -> str:
     phrase = typed(text).lower().replace("&", " and ").replace("@", " @ ").rstrip(";., ")
     phrase = re.sub(r"(?<=[a-z]) ?[/+] ?(?=[a-z])", ", ", phrase)  # mon/wed/fri, sat + sun
     phrase = re.sub(r"\b([ap])\.m\b\.?", r"\1m", phrase)
+    if "=" not in phrase:  # in a rule, `1mo` is a Monday
+        phrase = _AFTER_NUMBER.sub(
+            lambda match: f" {UNIT_LETTERS.get(match[1], match[1])}{match[2]}", spelled_out(phrase)
+        )
+    phrase = re.sub(r"^repeat(?:s|ing)? ", "", phrase)
+    phrase = re.sub(r"^ev(?:ery)?(?= |!) ?(!?) ?", r"every\1 ", phrase)
     phrase = " ".join(re.sub(r"^every ?day\b", "every day", phrase).split())
     first = _TIME_FIRST.fullmatch(phrase)
     return f"{first[2]} at {first[1]}" if first else phrase
+
+
+def _parts(phrase: str) -> tuple[str, dict[str, str], bool]:
+    """Return a phrase without its tails, as `every …`; the tails; and whether it counts from completion."""
+    core, tails = without_tails(phrase)
+    after_completion = "after" in tails
+    if core.startswith("every!"):
+        core, after_completion = f"every {core.removeprefix('every!').strip()}", True
+    if after_completion and re.match(r"\d", core):
+        core = f"every {core}"
+    return core, tails, after_completion
+
+
+def _first_date_given(phrase: str, start: date, week_start: int) -> UnclearRepeat | None:
+    """Return the refusal of `every! 2 weeks starting dec 1`, with the repeat that is left; None for other phrases."""
+    before, ends = without_tails(phrase)
+    match = _FIRST_DATE.fullmatch(before) or _FIRST_DATE.fullmatch(phrase)
+    if match is None:
+        return None
+    core, tails, after_completion = _parts(match[1])
+    tails = ends | tails if match.string == before else tails
+    try:
+        rule = checked(ended(_rule(core, tails, None, week_start), tails, start))
+        at = f" at {time_of_day(tails['at'], ''):%H:%M}" if "at" in tails else ""
+    except UnclearRepeat:
+        return None
+    words = words_with_end(rule, from_completion=after_completion) + at
+    return UnclearRepeat(f'A first date was given. Put it into `due`, and write the repeat without it: "{words}".')
 
 
 def _rule(core: str, tails: Mapping[str, str], zone: tzinfo | None, week_start: int) -> Rule:
@@ -104,7 +143,8 @@ def _rule(core: str, tails: Mapping[str, str], zone: tzinfo | None, week_start: 
         rule = rule_of(core)
     if "weeks" in tails:
         return replace(rule, week_start=weekday_of(tails["weeks"]))
-    if week_start and rule.weekdays and rule.interval > 1 and is_week_start_felt(rule):
+    # Whatever a person's week is, a weekend is a Saturday and the Sunday after it.
+    if week_start and "weekend" not in core and rule.interval > 1 and rule.weekdays and is_week_start_felt(rule):
         return replace(rule, week_start=week_start)
     return rule
 
@@ -121,7 +161,10 @@ def _first(rule: Rule, earliest: date, at: time | None) -> datetime | date:
     Raises:
         UnclearRepeat: The rule has no day, or only one, in the years that are looked at.
     """
-    first = earliest if rule.is_plain else next(days(replace(rule, interval=1), earliest, earliest), None)
+    sought = replace(rule, interval=1)
+    if rule.is_of_leap_years:
+        sought = replace(sought, month_days=(29,), positions=())
+    first = earliest if rule.is_plain else next(days(sought, earliest, earliest), None)
     if first is None or is_past_end(rule, on_day(first, at)):
         raise UnclearRepeat(
             "The rule has no day in the years to come, or it ends before its first. Change its days or its end, as in "

@@ -97,6 +97,17 @@ class Rule:
         return self == Rule(self.frequency, self.interval, count=self.count, until=self.until)
 
     @property
+    def names_only_months(self) -> bool:
+        """Return whether the rule names months of the year and no days of them."""
+        return bool(self.months) and replace(self, months=()).is_plain and self.frequency == "YEARLY"
+
+    @property
+    def is_of_leap_years(self) -> bool:
+        """Return whether the rule is "every 4 years on Feb 29", whose years have that day."""
+        february = Rule("YEARLY", self.interval, months=(2,), month_days=(28, 29), positions=(-1,))
+        return self.interval % 4 == 0 and self == replace(february, count=self.count, until=self.until)
+
+    @property
     def until_day(self) -> date:
         """Return the last day on which an occurrence may be."""
         return LAST_DAY if self.until is None else day_of(self.until)

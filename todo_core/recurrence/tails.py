@@ -38,7 +38,9 @@ _TAILS: Final = {  # each pattern: what is before the tail, and the tail's value
     ),
     "at": re.compile(rf"(.+?),? (?:(?:at |@ ?|by )?({SURE_CLOCK})|(?:at |@ ?)(\d{{1,2}}))", re.ASCII),
     "after": re.compile(
-        r"(.+?),? (after completion|after completing|from completion|when (?:done|completed))", re.ASCII
+        r"(.+?),? ((?:after|from) (?:its )?completion|after (?:completing|finishing)"
+        r"|(?:after|when) (?:it is |it's )?(?:done|completed|finished))",
+        re.ASCII,
     ),
     "weeks": re.compile(rf"(.+?),? {_WEEKS_FROM}", re.ASCII),
 }

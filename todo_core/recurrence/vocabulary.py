@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from typing import Final
 
 from todo_core.recurrence.rule import UnclearRepeat
@@ -52,6 +53,8 @@ SHORT_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "
 WORKDAYS: Final = tuple((0, day) for day in range(5))
 UNITS: Final = {"day": ("DAILY", 1), "week": ("WEEKLY", 1), "month": ("MONTHLY", 1), "year": ("YEARLY", 1)}
 """Frequency and interval of a unit of time."""
+UNIT_LETTERS: Final = {"d": "day", "w": "week", "mo": "month", "y": "year"}
+"""What is a unit of time only after a number: `every mo` may be a Monday."""
 
 
 def listed(item: str) -> str:
@@ -63,8 +66,14 @@ WEEKDAY = rf"(?:{'|'.join(_WEEKDAYS)})s?"
 MONTH = rf"(?:{'|'.join(MONTHS)})"
 DAY = r"(?:day )?\d{1,2}(?:st|nd|rd|th)?"
 DATE = rf"(?:(?P<month>{MONTH}) (?:the )?(?P<day>{DAY})|(?P<day_first>{DAY}) (?:of )?(?P<month_last>{MONTH}))"
+UNNAMED_DATE = rf"(?:{MONTH} (?:the )?{DAY}|{DAY} (?:of )?{MONTH})"
 COUNT = rf"(?:\d{{1,4}}|{'|'.join(CARDINALS)}|twice|thrice)"
 """A number, in digits or words."""
+
+
+def is_date(month: int, day: int) -> bool:
+    """Return whether a month has that day, at least in a leap year."""
+    return day <= monthrange(2000, month)[1]
 
 
 def number_of(text: str | None) -> int:
@@ -82,7 +91,7 @@ def day_of_month(text: str) -> int:
     """Return the day of `15th`, `day 15`, `first` or `first day`; -1 for `last day`."""
     if text == "last day":
         return -1
-    if text in ("first", "first day"):
+    if text in ("first", "first day", "1st day"):
         return 1
     day = int(re.sub(r"\D", "", text))
     if not 1 <= day <= 31:

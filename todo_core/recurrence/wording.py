@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from todo_core.recurrence.rule import Rule, UnclearRepeat, days_of_every_month
-from todo_core.recurrence.vocabulary import LONG_DAYS, SHORT_DAYS, SHORT_MONTHS, UNITS, WORKDAYS, as_ordinal
+from todo_core.recurrence.vocabulary import LONG_DAYS, SHORT_DAYS, SHORT_MONTHS, UNITS, WORKDAYS, as_ordinal, is_date
 
 _WEEK_STARTS: Final = (0, 5, 6)
 """First days of the week that people have: Monday, Saturday, Sunday."""
@@ -61,7 +61,13 @@ def _on_month_days_words(rule: Rule) -> str | None:
 
 
 def _on_date_words(rule: Rule) -> str | None:
-    """Return `Mar 3` or `the 1st Mon of May` for a yearly rule; None if no phrase says it."""
+    """Return `Mar 3`, `Jan 1, Jul 1` or `the 1st Mon of May` for a yearly rule; None if no phrase says it."""
+    if len(rule.months) > 1 and rule == Rule(
+        "YEARLY", rule.interval, months=rule.months, month_days=rule.month_days[:1], count=rule.count, until=rule.until
+    ):
+        (day,) = rule.month_days or (-1,)
+        is_said = all(1 <= day and is_date(month, day) for month in rule.months)
+        return ", ".join(f"{SHORT_MONTHS[month - 1]} {day}" for month in rule.months) if is_said else None
     if len(rule.months) != 1:
         return None
     month = SHORT_MONTHS[rule.months[0] - 1]

@@ -23,7 +23,7 @@ from todo_core.text import typed
 FIRST_DAYS: Final = {"monday": 0, "sunday": 6, "saturday": 5}
 """Number of the day with which a week begins, 0 for Monday."""
 _OF_A_REPEAT: Final = re.compile(
-    r"(?:every|each|once an?|(?:dai|week|month|quarter|year)ly|annually)\b|(?:rrule:|freq=)"
+    r"(?:every|ev|each|once an?|(?:dai|week|month|quarter|year)ly|annually)\b|(?:rrule:|freq=)"
 )
 _READ_AS_REPEAT: Final = (
     'This says how it repeats: send it as `repeat`. `due` takes one date, such as "tomorrow 5pm" or "in 2 weeks".'
@@ -142,7 +142,8 @@ class Calendar:
         start = self.today if due is None else self.local(due)
         now = None if said and _day_of(start) != self.today else self.wall_clock
         try:
-            return recurrence.read(text, start, self.zone, FIRST_DAYS[self.week_start], now=now)
+            week_start = FIRST_DAYS[self.week_start]
+            return recurrence.read(text, start, self.zone, week_start, now=now, from_today=due is None)
         except UnclearRepeat as error:
             message = _READ_AS_DATE if not error.readings and self._is_date(text) else str(error)
             raise InvalidInput(errors=[FieldError("repeat", message, error.readings)]) from None
