@@ -127,6 +127,7 @@ REFUSED = [
     ("bimonthly", "every 2 months"),
     ("every hour", "daily at most"),
     ("every 5 minutes", "daily at most"),
+    ("every 12h", "every weekday"),
     ("every third friday", "every month on the 3rd Fri"),
     ("every 3rd friday", "every 3 weeks on Fri"),
     ("every day starting monday", "`due`"),

@@ -31,10 +31,10 @@ from todo_core.dates.clock import (
     without_all_day,
     without_same,
 )
-from todo_core.dates.days import days, period, spans
+from todo_core.dates.days import days, is_by_name, is_near, period, spans
 from todo_core.dates.when import When, at_moment, at_wall_clock, end_of_day, in_zone, moments, on_day, start_of_day
 from todo_core.dates.written import UnclearDate, View, day_numbered, require_year
-from todo_core.text import typed
+from todo_core.text import spelled_out, typed
 
 __all__ = [
     "Habits",
@@ -179,9 +179,10 @@ def _normalized(text: str) -> str:
     if not phrase.isascii():
         raise UnclearDate(_NOT_UNDERSTOOD)
     phrase = re.sub(r"\b([ap])\.m\b", r"\1m", phrase.lower().rstrip("; "))
-    phrase = " ".join(re.sub(r"(?<=[a-z])\.(?= |,|$)|,(?= |$)", " ", phrase).split())
+    phrase = spelled_out(" ".join(re.sub(r"(?<=[a-z])\.(?= |,|$)|,(?= |$)", " ", phrase).split()))
     phrase = re.sub(r"^later (?=today|tonight|this (?:morning|afternoon|evening))", "", phrase, count=1)
     phrase = re.sub(r"\bthis (morning|afternoon|evening)\b", r"today \1", phrase)
+    phrase = re.sub(r"(?<=^in )(\d\d?)h(\d\d)$", r"\1h \2m", phrase)
     # ISO 8601 has two digits everywhere; with a `T`, one digit of the hour is no doubt the 24-hour clock.
     phrase = re.sub(r"^(\d{4})-(\d\d?)-(\d\d?)(?=[t ]\d)", _padded, phrase, count=1)
     phrase = re.sub(r"(?<=^....-..-..t)\d(?=:)", r"0\g<0>", phrase, count=1)
@@ -260,7 +261,8 @@ def _by_calendar(phrase: str, said: _Speaker) -> list[When]:
         day_phrase, times = parts
         _require_part_to_come(phrase, times, said)
         return [when for day in days(day_phrase, view) or () for when in _on_day(day, times, zone)]
-    return [_day_alone(day, said) for day in days(phrase, view) or spans(phrase, view) or ()]
+    named = days(phrase, view) or spans(phrase, view) or ()
+    return [_day_alone(day, said) for day in named] or _at_number(phrase, said)
 
 
 def _day_alone(day: date, said: _Speaker) -> When:
@@ -305,6 +307,16 @@ def _number_alone(number: int, said: _Speaker) -> list[When]:
     times = time_of_day(f"at {number}") if 1 <= number <= 23 else None
     hours = _nearest_at(times, said) if times else []
     return [*hours, _day_alone(day_numbered(number, said.view), said)]
+
+
+def _at_number(phrase: str, said: _Speaker) -> list[When]:
+    """Read `tomorrow 9` as `tomorrow at 9`; after a weekday it may be the number of the day, too. Else empty."""
+    day, _, number = phrase.rpartition(" ")
+    if not (re.fullmatch(r"\d\d?", number) and is_by_name(day, said.view)):
+        return []
+    is_day = not is_near(day) and 1 <= int(number) <= 31
+    as_day = [_day_alone(day_numbered(int(number), said.view), said)] if is_day else []
+    return _by_calendar(f"{day} at {number}", said) + as_day
 
 
 def _nearest_at(times: WallTimes, said: _Speaker) -> list[When]:

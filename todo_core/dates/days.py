@@ -60,7 +60,7 @@ def days(phrase: str, view: View) -> Days | None:
     Raises:
         UnclearDate: There is no such day, it is another weekday than the phrase says, or its year is outside `YEARS`.
     """
-    phrase = re.sub(r"^(?:due )?(?:(?:on|by|until) )?(?:the )?", "", phrase, count=1)
+    phrase = re.sub(r"^(?:due )?(?:(?:on|by|until|till) )?(?:the )?", "", phrase, count=1)
     near = phrase.removeprefix("end of ")
     if near in _NEAR:
         return (view.today + timedelta(days=_NEAR[near]),)
@@ -95,7 +95,7 @@ def period(phrase: str, view: View) -> tuple[date, date] | None:
     Raises:
         UnclearDate: There is no such week or month, or its year is outside `YEARS`.
     """
-    phrase = re.sub("^(?:the |in (?:the )?)", "", phrase, count=1)
+    phrase = re.sub("^(?:the |(?:in|at|on|over) (?:the )?)", "", phrase, count=1)
     which = r"(?P<which>this|current|next|coming|last|previous)"
     if match := re.fullmatch(rf"(?:{which} )?(?:the )?(?P<unit>week|month|quarter|year)", phrase):
         return _period(match["unit"], _steps(match["which"]), view)
@@ -128,6 +128,16 @@ def _written_span(phrase: str, view: View) -> tuple[date, date] | None:
         monday = iso_week_day(int(match[1]), int(match[2]), 1)
         return monday, monday + timedelta(days=6)
     return None
+
+
+def is_near(phrase: str) -> bool:
+    """Return whether a phrase is `today`, `tomorrow` or the like, with or without a part of the day."""
+    return phrase in _NEAR or re.sub(r" (?:morning|afternoon|evening|night)$", "", phrase) in _NEAR
+
+
+def is_by_name(phrase: str, view: View) -> bool:
+    """Return whether a phrase is a day by its name, without any number: `tomorrow`, `next friday`."""
+    return is_near(phrase) or _weekday(phrase, view) is not None
 
 
 def number(word: str) -> int:

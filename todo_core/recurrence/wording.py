@@ -66,7 +66,7 @@ def _on_date_words(rule: Rule) -> str | None:
         "YEARLY", rule.interval, months=rule.months, month_days=rule.month_days[:1], count=rule.count, until=rule.until
     ):
         (day,) = rule.month_days or (-1,)
-        is_said = all(1 <= day and is_date(month, day) for month in rule.months)
+        is_said = all(day >= 1 and is_date(month, day) for month in rule.months)
         return ", ".join(f"{SHORT_MONTHS[month - 1]} {day}" for month in rule.months) if is_said else None
     if len(rule.months) != 1:
         return None
