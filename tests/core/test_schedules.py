@@ -187,6 +187,9 @@ async def test_a_bound_follows_a_week_and_a_clock_that_another_process_changed(
         ({"repeat": "every day at 8am", "due": "2026-11-20"}, ("2026-11-20", "08:00")),
         ({"repeat": "monthly on the 1st at 8am", "due": "2026-12-01"}, ("2026-12-01", "08:00")),
         ({"repeat": "monthly on the 1st at 9am", "due": "2026-12-01 9am"}, ("2026-12-01", "09:00")),
+        ({"repeat": "every november"}, ("2027-11-01", None)),
+        ({"repeat": "every november", "due": "2026-11-30"}, ("2026-11-30", None)),
+        ({"repeat": "every november at 9am", "due": "nov 10"}, ("2027-11-10", "09:00")),
     ],
 )
 async def test_an_hour_that_has_passed_begins_on_the_next_day(
@@ -284,7 +287,7 @@ def test_every_space_and_hyphen_is_read(field: str, text: str) -> None:
 @each(
     ("field", "text", "belongs"),
     [
-        *(("due", text, "`repeat`") for text in ("every monday", "weekly", "FREQ=DAILY", "3 times a week", "weekdays")),
+        *(("due", text, "`repeat`") for text in ("every monday", "ev june", "mon, wed", "weekly", "FREQ=DAILY", "3 times a week", "weekdays")),
         *(("repeat", text, "`due`") for text in ("tuesday", "2026-12-01", "next friday", "in 2 weeks", "nov 1")),
     ],
 )
