@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import process_time
 from typing import Any
@@ -21,6 +21,7 @@ from todo_core.boundary.operation import Caller
 from todo_core.errors import InvalidInput
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import todos, users
+from todo_core.recurrence import Repeat
 from todo_core.rules.schedules import Calendar
 
 SATURDAY = datetime(2026, 11, 28, 13, 15, 4, tzinfo=UTC)
@@ -78,6 +79,30 @@ async def test_a_repeat_keeps_its_time_of_day_over_a_clock_change(ann: Caller, a
         told.append(due_of(row))
 
     assert told == [("2027-03-28", "03:30"), ("2027-03-29", "02:30")]
+
+
+@each(
+    ("zone", "days"),
+    [
+        ("America/Nuuk", "2027-03-26 2027-03-27 2027-03-28 2027-03-29"),  # from 23:00 on the 27th to 00:00
+        (
+            "Pacific/Apia",
+            "2011-12-28 2011-12-29 2011-12-30 2012-01-01",
+        ),  # without the 30th: its todo is due on the 31st
+    ],
+)
+def test_what_a_clock_change_pushes_into_the_next_day_neither_loses_nor_doubles_one(zone: str, days: str) -> None:
+    first, *others = days.split()
+    calendar = Calendar(SATURDAY, ZoneInfo(zone))
+    due = calendar.due({"date": first, "time": "23:30"})
+    repeat: Repeat | None = calendar.repeat("daily", due, said=True)
+
+    for day in others:
+        assert repeat is not None
+        due = calendar.moment(repeat.scheduled)
+        repeat = replace(calendar, now=due.at + timedelta(minutes=1)).following(repeat, due)
+        assert repeat is not None
+        assert repeat.scheduled.isoformat() == f"{day}T23:30:00"
 
 
 async def test_what_was_missed_is_passed_over(ann: Caller, another_core: CoreOpener) -> None:
@@ -287,7 +312,10 @@ def test_every_space_and_hyphen_is_read(field: str, text: str) -> None:
 @each(
     ("field", "text", "belongs"),
     [
-        *(("due", text, "`repeat`") for text in ("every monday", "ev june", "mon, wed", "weekly", "FREQ=DAILY", "3 times a week", "weekdays")),
+        *(
+            ("due", text, "`repeat`")
+            for text in ("every monday", "ev june", "mon, wed", "weekly", "FREQ=DAILY", "3 times a week", "weekdays")
+        ),
         *(("repeat", text, "`due`") for text in ("tuesday", "2026-12-01", "next friday", "in 2 weeks", "nov 1")),
     ],
 )

@@ -173,6 +173,11 @@ class Calendar:
             repeat: The repeat.
             due: When the todo was due, which may be another time than the scheduled one.
         """
+        if due == self.moment(repeat.scheduled):
+            # The clocks may have pushed it into the next day, which has its own; after a skipped day it has not.
+            following = recurrence.following(repeat, repeat.scheduled, self.wall_clock)
+            if following is None or self.moment(following.scheduled).at > due.at:
+                return following
         return recurrence.following(repeat, self.local(due), self.wall_clock)
 
     def local(self, when: When) -> Local:
