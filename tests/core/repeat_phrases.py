@@ -377,5 +377,7 @@ REPEATS: Final[tuple[tuple[str, str, str, str, str], ...]] = (
     ("every day 17h", "2026-11-28", "FREQ=DAILY", "every day", "2026-11-28T17:00 2026-11-29T17:00"),
     ("every mon at 9h30 for 3 times", "2026-11-28", "FREQ=WEEKLY;BYDAY=MO;COUNT=3", "every week on Mon, 3 times", "2026-11-30T09:30 2026-12-07T09:30"),
     ("every fri 5p", "2026-11-28", "FREQ=WEEKLY;BYDAY=FR", "every week on Fri", "2026-12-04T17:00 2026-12-11T17:00"),
+    ("every 2, 15 and 27", "2026-11-28", "FREQ=MONTHLY;BYMONTHDAY=2,15,27", "every month on the 2nd, 15th, 27th", "2026-12-02 2026-12-15"),
+    ("after 10 days", "2026-11-28", "FREQ=DAILY;INTERVAL=10", "every 10 days after completion", "2026-11-28"),
     ("semi-annually", "2026-11-28", "FREQ=MONTHLY;INTERVAL=6;BYMONTHDAY=28", "every 6 months on the 28th", "2026-11-28 2027-05-28"),
 )

@@ -111,6 +111,8 @@ _EVERY_NTH = (
     rf"every (?:the )?(?P<on>(?:(?:first|1st|last)|{_NTH}(?:(?:,? and |, ?| ){_NTH})+) (?:{WEEKDAY}|{_ONE_DAY}))"
 )
 _EVERY_THIRD = rf"every (?P<n>third|fourth|fifth|3rd|4th|5th) (?P<day>{WEEKDAY})"
+_EVERY_NUMBER = r"every (?P<day>[1-9]|[12]\d|3[01])"
+_EVERY_NUMBERS = r"every (?P<on>\d{1,2}(?:(?:,? and |, ?)\d{1,2})+)"
 _MONTHS = rf"(?:(?P<edge>first|last) day (?:of|in) )?(?P<months>{listed(MONTH)})"
 _EVERY_DATE = rf"every (?:the )?(?P<on>{listed(UNNAMED_DATE)}|{_MONTHS}|{_ON_NTH} (?:of|in) {MONTH})"
 _WEEKENDS = r"every (?P<n>other |alternate |second |2nd )?weekend|(?:on )?weekends"
@@ -232,6 +234,16 @@ def _every_third(number: int, weekday: int) -> Rule:
     )
 
 
+def _days_or_day(day: int) -> Rule:
+    """Refuse `every 27`, with both readings.
+
+    Raises:
+        UnclearRepeat: Always.
+    """
+    days, month = f"every {day} days", f"every month on the {as_ordinal(day)}"
+    raise UnclearRepeat(f'This may mean "{days}" or "{month}". Send the one that is meant.', (days, month))
+
+
 def _is_begin(month_edge: re.Match[str]) -> bool:
     """Return whether a match of `_MONTH_EDGE` is of the begin of a month."""
     return (month_edge["edge"] or month_edge["at_edge"]) in ("start", "beginning")
@@ -299,6 +311,8 @@ _GRAMMAR: Final[tuple[tuple[str, Callable[[re.Match[str]], Rule]], ...]] = (
     (_EVERY_MONTH_DAY, lambda match: _on_days_of_month(match["on"])),
     (_EVERY_NTH, lambda match: _on_days_of_month(match["on"])),
     (_EVERY_THIRD, lambda match: _every_third(number_of(match["n"]), weekday_of(match["day"]))),
+    (_EVERY_NUMBER, lambda match: _days_or_day(int(match["day"]))),
+    (_EVERY_NUMBERS, lambda match: _on_days_of_month(match["on"])),
     (_EVERY_DATE, lambda match: _on_date(match["on"])),
     (_OF_THE_YEAR, lambda match: _on_date(match["on"])),
 )

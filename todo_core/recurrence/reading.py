@@ -27,7 +27,9 @@ from todo_core.text import spelled_out, typed
 
 _AFTER_NUMBER: Final = re.compile(rf"(?<=\d) ?({'|'.join((*UNIT_LETTERS, *UNITS))})(s?)\b", re.ASCII)
 _FIRST_DATE: Final = re.compile(
-    r"(.+?),? (?:start(?:s|ing)?|beginning|since|from)(?: (?:on|from))? (?!completion).+", re.ASCII
+    r"(.+?),? (?:start(?:s|ing)?|beginning|since|from)(?: (?:on|from))? (?!completion)"
+    r"(?!.*\b(?:until|till?|through|thru|end(?:s|ing)?|for|times?)\b).+",  # an end that is not understood stays
+    re.ASCII,
 )
 _TIME_FIRST: Final = re.compile(rf"(?:at |@ ?)?({SURE_CLOCK}),? ((?:on )?(?!after|from|when|until)[a-z].*)", re.ASCII)
 
@@ -95,6 +97,7 @@ def _normalized(text: str) -> str:
             lambda match: f" {UNIT_LETTERS.get(match[1], match[1])}{match[2]}", spelled_out(phrase)
         )
     phrase = re.sub(r"^repeat(?:s|ing)? ", "", phrase)
+    phrase = re.sub(rf"^after (?=(?:\d+ )(?:{'|'.join(UNITS)})s?$)", "every! ", phrase)
     phrase = re.sub(r"^ev(?:ery)?(?= |!) ?(!?) ?", r"every\1 ", phrase)
     phrase = " ".join(re.sub(r"^every ?day\b", "every day", phrase).split())
     first = _TIME_FIRST.fullmatch(phrase)
@@ -122,10 +125,11 @@ def _first_date_given(phrase: str, start: date, week_start: int) -> UnclearRepea
     tails = ends | tails if match.string == before else tails
     try:
         rule = checked(ended(_rule(core, tails, None, week_start), tails, start))
+        end = f" for {tails['lasting']}" if "lasting" in tails else ""
         at = f" at {time_of_day(tails['at'], ''):%H:%M}" if "at" in tails else ""
     except UnclearRepeat:
         return None
-    words = words_with_end(rule, from_completion=after_completion) + at
+    words = words_with_end(rule, from_completion=after_completion) + end + at
     return UnclearRepeat(f'A first date was given. Put it into `due`, and write the repeat without it: "{words}".')
 
 
