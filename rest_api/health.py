@@ -9,6 +9,7 @@ from pydantic import Field
 
 from http_edge.problems import MEDIA_TYPE
 from todo_core.core import Core
+from todo_core.errors import Unavailable
 from todo_core.models.fields import Output
 
 
@@ -36,15 +37,23 @@ async def healthz() -> Response:
 async def readyz(request: Request) -> Response:
     """Asks whether requests would be served: by the database, and by the keys to check tokens with.
 
-    The answer is a few seconds old at most.
+    The answer is a few seconds old at most. A process that has been told to end (`TODO_DRAIN`) is not ready.
     """
+    if request.app.state.is_leaving:
+        raise Unavailable
     core: Core = request.app.state.core
     await core.readiness.require()
     return Response('{"status":"ok"}', media_type="application/json")
 
 
+def leave(app: FastAPI) -> None:
+    """Answer from now on that requests cannot be served, for the process will end."""
+    app.state.is_leaving = True
+
+
 def serve(app: FastAPI) -> None:
     """Add the checks to `app`."""
+    app.state.is_leaving = False
     shared: dict[str, Any] = {"response_model": Health, "tags": ["health"]}
     app.add_api_route("/healthz", healthz, summary="Whether the process lives", operation_id="healthz", **shared)
     app.add_api_route(

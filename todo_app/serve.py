@@ -19,8 +19,10 @@ import uvicorn
 from http_edge.origins import Origins
 from http_edge.places import Places, descriptors
 from http_edge.protocol import LimitedProtocol
+from rest_api import health
 from todo_app import logs
 from todo_app.application import Address, Application, Only, build
+from todo_app.draining import drain_on_sigterm
 from todo_app.local import first_token
 from todo_app.running import fail
 from todo_app.workers import Workers, end_with_parent
@@ -87,6 +89,7 @@ def run(
         root_path=settings.root_path or "",
         backlog=LimitedProtocol.places.backlog,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=settings.keep_alive,
     )
     with keep(end):
         if workers == 1:
@@ -120,6 +123,7 @@ def application() -> Application:
     host, port = json.loads(os.environ[_ADDRESS])
     only: Only | None = {"rest": "rest", "mcp": "mcp"}.get(os.environ[_ONLY])  # type: ignore[assignment]
     built = build(settings, settings.database_url.get_secret_value(), Address(host, port), only)
+    drain_on_sigterm(settings.drain, lambda: health.leave(built.api))
     built.api.openapi()  # a third of a second, which the first who asks for it would take from everybody
     # What the program is made of stays: to look through it for garbage, again and again, keeps everybody waiting.
     gc.collect()

@@ -10,7 +10,7 @@ from typing import Final
 import anyio
 import asyncpg
 
-from todo_core.storage.dsn import asyncpg_dsn
+from todo_core.storage.dsn import connection_options
 from todo_core.storage.faults import cause
 
 _PAUSE: Final = 0.5
@@ -37,7 +37,7 @@ async def wait_for(url: str, seconds: float, tell: Callable[[str], None]) -> Non
     deadline, is_told = time.monotonic() + seconds, False
     while True:
         try:
-            connection = await asyncpg.connect(asyncpg_dsn(url), statement_cache_size=0, timeout=10)
+            connection = await asyncpg.connect(**connection_options(url), statement_cache_size=0)
         except _NOT_YET as error:
             if isinstance(error, ssl.SSLError) or time.monotonic() + _PAUSE > deadline:
                 raise

@@ -21,7 +21,6 @@ from todo_core.errors import Unavailable
 from todo_core.queries import installation as queries
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.database import BEHIND_A_POOLER, Database
-from todo_core.storage.dsn import asyncpg_dsn
 from todo_core.storage.faults import is_undeclared_pooler
 from todo_core.upkeep.activity import Activity
 from todo_core.upkeep.purges import Purges
@@ -76,8 +75,7 @@ class Core:
             Unavailable: PostgreSQL cannot be reached.
             ConfigurationError: The database is not migrated.
         """
-        dsn = asyncpg_dsn(url)
-        database = Database(settings, dsn)
+        database = Database(settings, url)
         await database.open()
         try:
             secret = await _secret(database)
@@ -85,7 +83,7 @@ class Core:
             purges = Purges(database, settings.trash_days, settings.history_days)
             limits = Limits(settings)
             identity = Identity(settings, database, limits, clock)
-            readiness = Readiness(settings, dsn, database, identity, clock)
+            readiness = Readiness(settings, url, database, identity, clock)
             async with (
                 activity.running(),
                 aclosing(limits),

@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from todo_core import connection_strings
 from todo_core.identity.issuers import (
     RESERVED,
     Algorithm,
@@ -97,6 +98,20 @@ class Settings(BaseSettings):
         le=3600,
         allow_inf_nan=False,
         description="Seconds that `serve` waits at its start for a database that cannot be reached yet.",
+    )
+    drain: float = Field(
+        default=0.0,
+        ge=0,
+        le=600,
+        allow_inf_nan=False,
+        description="Seconds after SIGTERM for which `serve` serves on and `/readyz` answers 503, so that a proxy sends"
+        " its requests elsewhere; then running requests have 10 s to finish.",
+    )
+    keep_alive: int = Field(
+        default=5,
+        ge=1,
+        le=3600,
+        description="Seconds that a connection without requests stays open. Behind a proxy: more than the proxy's own.",
     )
     database_pooler: Literal["auto", "on", "off"] = Field(
         default="auto",
@@ -254,8 +269,8 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and _scheme(value) not in ("postgresql", "postgres", "postgresql+asyncpg"):
-            raise ValueError("must start with postgresql://")
+        if value is not None:
+            connection_strings.check(value.get_secret_value())
         return value
 
     @field_validator("jwt_secret")

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -136,6 +137,20 @@ def _write_lock(url: str) -> Iterator[Any]:
     finally:
         loop.run_until_complete(connection.close())
         loop.close()
+
+
+@pytest.mark.requirement("OP3")
+def test_a_server_that_is_told_to_end_says_so_before_it_does(program: Program) -> None:
+    with replace(program, settings=program.settings | {"TODO_DRAIN": "600"}).serve() as serving:
+        assert serving.is_ready()
+        serving.process.send_signal(signal.SIGTERM)
+        until(lambda: not serving.is_ready(), 5, "it is not ready any more")
+        with serving.http() as http:
+            assert http.post("/api/v1/todos", json={"title": "Served all the same"}).status_code == 201
+        assert httpx2.get(f"{serving.url}/healthz", timeout=5).status_code == 200
+
+        serving.process.send_signal(signal.SIGTERM)
+        assert serving.process.wait(timeout=PROMPT_SECONDS) == 0
 
 
 @pytest.mark.requirement("OP3")

@@ -28,7 +28,7 @@ from todo_core.identity.scopes import Scope
 from todo_core.models import METADATA
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import todos
-from todo_core.storage.dsn import asyncpg_dsn
+from todo_core.storage.dsn import connection_options
 from todo_core.storage.statements import Statement, parameter
 
 for module in iter_modules(operations.__path__, f"{operations.__name__}."):
@@ -103,7 +103,7 @@ def with_server_settings(url: str, **settings: str) -> str:
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(asyncpg_dsn(url))
+    connection = await asyncpg.connect(**connection_options(url))
     try:
         yield connection
     finally:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import anyio
 import asyncpg
@@ -24,12 +26,14 @@ from tests.core.support import (
     told,
     with_server_settings,
 )
+from tests.tables import each
+from todo_core import connection_strings
 from todo_core.boundary.operation import OPERATIONS, Caller, Tx
 from todo_core.errors import Conflict, Unavailable
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, todos, tokens
 from todo_core.settings import Settings
-from todo_core.storage.dsn import asyncpg_dsn, is_behind_pooler
+from todo_core.storage.dsn import connection_options, is_behind_pooler
 from todo_core.storage.faults import is_fault
 from todo_core.storage.statements import Statement, parameter
 
@@ -40,7 +44,7 @@ NEON = "postgresql://me:p%40ss@ep-cool-1-pooler.eu.aws.neon.tech/neondb?sslmode=
 
 
 @pytest.mark.requirement("DB1")
-@pytest.mark.parametrize(
+@each(
     ("pasted", "taken"),
     [
         (NEON, "postgresql://me:p%40ss@ep-cool-1-pooler.eu.aws.neon.tech/neondb?sslmode=require"),
@@ -48,10 +52,89 @@ NEON = "postgresql://me:p%40ss@ep-cool-1-pooler.eu.aws.neon.tech/neondb?sslmode=
         ("postgresql+asyncpg://host/db", "postgresql://host/db"),
         ("postgresql://host/db?channel_binding=require", "postgresql://host/db"),
         ("postgresql://me@/db?host=/a folder&user=", "postgresql://me@/db?host=%2Fa+folder&user="),
+        ("postgresql://a:1,b/db?target_session_attrs=primary", "postgresql://a:1,b/db?target_session_attrs=primary"),
+        ("postgresql://host/db?gssencmode=disable&sslsni=1&client_encoding=utf8", "postgresql://host/db"),
+        ("postgresql://host/db?connect_timeout=5&pgbouncer=true", "postgresql://host/db"),
+        ("postgresql://host/db?options=-c%20geqo%3Doff", "postgresql://host/db?options=-c+geqo%3Doff"),
     ],
 )
 def test_a_connection_string_is_taken_as_it_is_pasted(pasted: str, taken: str) -> None:
-    assert asyncpg_dsn(pasted) == taken
+    connection_strings.check(pasted)
+    assert connection_options(pasted)["dsn"] == taken
+
+
+@pytest.mark.requirement("DB1")
+@each(
+    ("pasted", "told"),
+    [
+        ("mysql://host/db", "must start with postgresql://"),
+        ("host=localhost dbname=todos", "must start with postgresql://"),
+        ("postgresql://host:port/db", "a port must be a number"),
+        ("postgresql://a:5432,b:99999/db", "a port must be a number"),
+        ("postgresql://[::1/db", "is not a connection string"),
+        ("postgresql://me:secret#1@host/db", "write it as %23"),
+        ("postgresql://host/db?sslmode=verify", "`sslmode`, which takes allow, disable, prefer"),
+        ("postgresql://host/db?target_session_attrs=standby", "`target_session_attrs`, which takes any, primary"),
+        ("postgresql://host/db?gssencmode=require", "`gssencmode`, which takes disable, prefer here"),
+        ("postgresql://host/db?keepalives_idle=30", "TODO_DATABASE_TIMEOUT"),
+        ("postgresql://host/db?hostaddr=10.0.0.1", "give the address as the host"),
+        ("postgresql://host/db?ssl=true", "write sslmode=require"),
+        ("postgresql://host/db?requirepeer=postgres", "`requirepeer`, which cannot be used"),
+        ("postgresql://host/db?connect_timeout=soon", "whole seconds"),
+        ("postgresql://host/db?sslrootcert=system&sslmode=require", "sslmode=verify-full"),
+        ("postgresql://host/db?sslmode=require&hunter2=x", "no known parameter at place 2"),
+    ],
+)
+def test_what_cannot_work_is_refused_by_name(pasted: str, told: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)) as refused:
+        connection_strings.check(pasted)
+    assert not any(secret in str(refused.value) for secret in ("hunter2", "secret", "soon"))
+
+
+@pytest.mark.requirement("DB1")
+@each(
+    ("given", "seconds"),
+    [
+        ("", 10.0),
+        ("?connect_timeout=", 10.0),
+        ("?connect_timeout=0", 10.0),
+        ("?connect_timeout=-1", 10.0),
+        ("?connect_timeout=1", 2.0),
+        ("?connect_timeout=5", 5.0),
+    ],
+)
+def test_a_connection_may_take_as_long_as_the_string_says(given: str, seconds: float) -> None:
+    assert connection_options(f"postgresql://host/db{given}")["timeout"] == seconds
+
+
+@pytest.mark.requirement("DB1")
+def test_the_certificates_that_the_system_trusts_are_asked_for_with_their_host() -> None:
+    taken = connection_options("postgresql://host/db?sslrootcert=system&ssl_min_protocol_version=TLSv1.3")
+
+    assert taken["dsn"] == "postgresql://host/db?ssl_min_protocol_version=TLSv1.3"
+    assert (taken["ssl"].check_hostname, taken["ssl"].verify_mode) == (True, ssl.CERT_REQUIRED)
+    assert taken["ssl"].minimum_version is ssl.TLSVersion.TLSv1_3
+    assert taken["ssl"].cert_store_stats() == ssl.create_default_context().cert_store_stats()
+
+
+@pytest.mark.requirement("DB1")
+async def test_of_several_hosts_the_one_that_takes_writes_serves(
+    database_url: str, another_core: CoreOpener, ann: Caller
+) -> None:
+    """No socket of the first host is there: it is down."""
+    parts = urlsplit(database_url)
+    folder = dict(parse_qsl(parts.query))["host"]
+    url = f"postgresql://{parts.username}@{quote('/nowhere', safe='')},{quote(folder, safe='')}{parts.path}"
+    url += "?target_session_attrs=read-write&connect_timeout=5&application_name=mine&options=-c%20geqo%3Doff"
+    connection_strings.check(url)
+
+    async with another_core(url) as core:
+        me = replace(ann, core=core)
+        await me.perform(todos.add, [TodoCreate(title="on the second")])
+        assert await titles_of(me) == ["on the second"]
+        async with core.database.begin() as transaction:
+            shown = select(func.current_setting("application_name"), func.current_setting("geqo"))
+            assert tuple(await transaction.row(Statement(shown)) or ()) == ("mine", "off")
 
 
 @pytest.mark.requirement("DB1")
@@ -76,6 +159,8 @@ def test_a_pooler_is_known_by_its_host_unless_told_otherwise(settings: Settings)
     assert is_behind_pooler(told_so["on"], direct)
     assert not is_behind_pooler(told_so["off"], NEON)
     assert not is_behind_pooler(settings, "postgresql:///db?host=/run")
+    assert is_behind_pooler(settings, "postgresql://host/db?pgbouncer=true")
+    assert is_behind_pooler(settings, "postgresql://a:1,b-pooler.c:2/db")
 
 
 @pytest.mark.requirement("DB1")

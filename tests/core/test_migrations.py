@@ -42,7 +42,7 @@ from todo_core.schema import SCHEMA_STEPS, SchemaError
 from todo_core.schema.migrate import BASE, MIGRATIONS, migrate, revisions
 from todo_core.schema.state import current
 from todo_core.schema.versions import Kind, place
-from todo_core.storage.dsn import asyncpg_dsn
+from todo_core.storage.dsn import connection_options
 from todo_core.storage.statements import Statement
 
 pytestmark = pytest.mark.requirement("DB3")
@@ -119,7 +119,9 @@ _LEFT_BEHIND = """
 
 
 def engine_of(url: str) -> AsyncEngine:
-    return create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(asyncpg_dsn(url)))
+    return create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(**connection_options(url))
+    )
 
 
 async def catalogue(url: str) -> set[tuple[str, ...]]:

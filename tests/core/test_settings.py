@@ -76,6 +76,8 @@ def test_every_value_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch, tm
         TODO_DATABASE_POOL_SIZE="3",
         TODO_DATABASE_TIMEOUT="1.5",
         TODO_DATABASE_WAIT="0",
+        TODO_DRAIN="15",
+        TODO_KEEP_ALIVE="75",
         TODO_DATABASE_POOLER="off",
         TODO_USER="ann",
         TODO_TIME_ZONE="Europe/Berlin",
@@ -109,6 +111,8 @@ def test_every_value_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch, tm
         "database_pool_size": 3,
         "database_timeout": 1.5,
         "database_wait": 0,
+        "drain": 15,
+        "keep_alive": 75,
         "database_pooler": "off",
         "jwt_secret": "s" * 32,
         "user": "ann",
@@ -417,11 +421,13 @@ def test_what_the_command_line_says_wins(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 WRONG = {
-    "TODO_DATABASE_URL": ["mysql://a-wrong-value/db", "a-wrong-value"],
+    "TODO_DATABASE_URL": ["mysql://a-wrong-value/db", "a-wrong-value", "postgresql://host/db?a-wrong-value=1"],
     "DATABASE_URL": ["mysql://a-wrong-value/db"],
     "TODO_DATABASE_POOL_SIZE": ["0", "201", "a-wrong-value"],
     "TODO_DATABASE_TIMEOUT": ["0", "301", "nan", "inf", "a-wrong-value"],
     "TODO_DATABASE_WAIT": ["-1", "3601", "nan", "a-wrong-value"],
+    "TODO_DRAIN": ["-1", "601", "nan", "a-wrong-value"],
+    "TODO_KEEP_ALIVE": ["0", "3601", "1.5", "a-wrong-value"],
     "TODO_DATABASE_POOLER": ["a-wrong-value"],
     "TODO_JWT_SECRET": ["a-wrong-value", "ü" * 15],
     "TODO_JWT_ISSUER": ["a-wrong-value" * 20, LOCAL_ISSUER, OPERATOR_ISSUER],

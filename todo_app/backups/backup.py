@@ -20,7 +20,7 @@ from todo_core.schema.state import position
 from todo_core.schema.steps import Run, seeing_all_rows
 from todo_core.schema.turns import connect, turn
 from todo_core.settings import Settings
-from todo_core.storage.dsn import asyncpg_dsn, is_behind_pooler
+from todo_core.storage.dsn import is_behind_pooler
 
 _IS_ENCRYPTED: Final = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 _POOLER: Final = (
@@ -43,7 +43,7 @@ async def back_up(settings: Settings, url: str, file: Path, tell: Callable[[str]
         SchemaError: Somebody keeps the tables locked.
         OSError, asyncpg.PostgresError: PostgreSQL cannot be used.
     """
-    if is_behind_pooler(settings, url) or not (await server.pooler(settings, asyncpg_dsn(url))).good:
+    if is_behind_pooler(settings, url) or not (await server.pooler(settings, url)).good:
         raise BackupError(_POOLER)
     here = await position(url)
     if here.revision is None or here.is_others:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 import anyio
 
 from todo_app.backups import BackupError
-from todo_core.storage.dsn import asyncpg_dsn
+from todo_core.storage.dsn import libpq_url
 
 Name = Literal["pg_dump", "pg_restore"]
 
@@ -94,7 +94,7 @@ async def dump(program: Path, url: str, file: Path, *, only_seen: bool, without:
     Raises:
         BackupError: It fails.
     """
-    name, password = _apart(asyncpg_dsn(url))
+    name, password = _apart(libpq_url(url))
     words = ["--format=custom", "--no-blobs", "--no-password", f"--file={file}", f"--dbname={name}"]
     words += ["--enable-row-security"] if only_seen else []
     words += [f"--exclude-table={pattern}" for pattern in without]

@@ -22,7 +22,7 @@ from todo_core.identity.jwks import RemoteKeys
 from todo_core.schema.state import position
 from todo_core.schema.versions import serves
 from todo_core.settings import Settings
-from todo_core.storage.dsn import asyncpg_dsn
+from todo_core.storage.dsn import connection_options
 from todo_core.storage.faults import cause
 
 
@@ -42,11 +42,10 @@ async def _findings(settings: Settings, database_url: str, clock: Callable[[], d
     yield Finding(True, "configuration", f"database {kind}, rate limits counted {limits}")
     async for finding in _issuers(settings, clock):
         yield finding
-    dsn = asyncpg_dsn(database_url)
     try:
-        async with _connected(dsn) as connection:
+        async with _connected(database_url) as connection:
             yield await server.version(connection)
-            yield await server.pooler(settings, dsn)
+            yield await server.pooler(settings, database_url)
             async for finding in server.settings(connection):
                 yield finding
             yield await server.time(connection, clock)
@@ -86,8 +85,8 @@ async def _issuers(settings: Settings, clock: Callable[[], datetime]) -> AsyncIt
 
 
 @asynccontextmanager
-async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection[Any]]:
-    connection = await asyncpg.connect(dsn, statement_cache_size=0, timeout=10)
+async def _connected(url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+    connection = await asyncpg.connect(**connection_options(url), statement_cache_size=0)
     try:
         yield connection
     finally:

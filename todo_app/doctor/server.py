@@ -12,7 +12,7 @@ import asyncpg
 from todo_app.doctor.findings import Finding
 from todo_core.settings import Settings
 from todo_core.storage.database import APP_ROLE, BEHIND_A_POOLER
-from todo_core.storage.dsn import is_behind_pooler
+from todo_core.storage.dsn import connection_options, is_behind_pooler
 from todo_core.storage.faults import is_undeclared_pooler
 
 OLDEST: Final = 150_000
@@ -83,12 +83,14 @@ async def time(connection: asyncpg.Connection[Any], clock: Callable[[], datetime
     return Finding(True, "clock", "as this machine's")
 
 
-async def pooler(settings: Settings, dsn: str) -> Finding:
+async def pooler(settings: Settings, url: str) -> Finding:
     """Check that a transaction pooler is declared: connect as the server does where there is none."""
-    if is_behind_pooler(settings, dsn):
+    if is_behind_pooler(settings, url):
         return Finding(True, "pooler", "every setting is made per transaction")
     try:
-        connection = await asyncpg.connect(dsn, server_settings={"role": APP_ROLE}, statement_cache_size=0, timeout=10)
+        connection = await asyncpg.connect(
+            **connection_options(url), server_settings={"role": APP_ROLE}, statement_cache_size=0
+        )
     except asyncpg.PostgresError as error:
         if is_undeclared_pooler(error):  # PgBouncer knows no `role` at the start
             return Finding(False, "pooler", BEHIND_A_POOLER)

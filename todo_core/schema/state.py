@@ -8,7 +8,7 @@ import asyncpg
 
 from todo_core.schema import SchemaError
 from todo_core.storage.database import APP_ROLE
-from todo_core.storage.dsn import asyncpg_dsn
+from todo_core.storage.dsn import connection_options
 
 PARTLY_UNDONE: Final = "todo-mcp has partly undone the step to this revision"
 """The comment on the table `alembic_version` from when a step down commits a part of itself until it is done."""
@@ -58,7 +58,7 @@ async def position(url: str) -> Position:
         SchemaError: The database claims to be at several revisions.
         OSError: PostgreSQL cannot be reached.
     """
-    connection = await asyncpg.connect(asyncpg_dsn(url), statement_cache_size=0, timeout=10)
+    connection = await asyncpg.connect(**connection_options(url), statement_cache_size=0)
     try:
         async with connection.transaction(readonly=True):  # a pooler would spread statements over several connections
             is_others = bool(await connection.fetchval(_IS_OTHERS))

@@ -17,7 +17,7 @@ import asyncpg
 
 from todo_core.schema import SchemaError
 from todo_core.storage import locks
-from todo_core.storage.dsn import asyncpg_dsn
+from todo_core.storage.dsn import connection_options
 
 T = TypeVar("T")
 """What the work returns."""
@@ -68,9 +68,8 @@ def connect(url: str, **settings: str) -> Awaitable[asyncpg.Connection[Any]]:
         settings: Of PostgreSQL, for the connection. A transaction pooler knows few, and refuses or ignores the others.
     """
     return asyncpg.connect(
-        asyncpg_dsn(url),
+        **connection_options(url),
         statement_cache_size=0,
-        timeout=10,
         server_settings=settings | {"application_name": APPLICATION},
     )
 

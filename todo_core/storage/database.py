@@ -18,7 +18,7 @@ import asyncpg
 from todo_core.errors import Unavailable
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage import locks
-from todo_core.storage.dsn import is_behind_pooler
+from todo_core.storage.dsn import application_name, connection_options, is_behind_pooler
 from todo_core.storage.faults import MISSING, NO_WRITES, RAISED, READ_ONLY, is_fault, log_fault
 from todo_core.storage.statements import Statement
 
@@ -165,15 +165,15 @@ class Reader(Executor):
 class Database:
     """The connection pool, used by `begin` for a transaction and by `read` without one."""
 
-    def __init__(self, settings: Settings, dsn: str, *, reuse: bool = True) -> None:
+    def __init__(self, settings: Settings, url: str, *, reuse: bool = True) -> None:
         """Connect to nothing yet.
 
         Args:
             settings: Pool size, timeout and pooler.
-            dsn: Connection string, as `asyncpg_dsn` returns it.
+            url: Connection string.
             reuse: Whether a connection serves more than one transaction.
         """
-        self.behind_pooler = is_behind_pooler(settings, dsn)
+        self.behind_pooler = is_behind_pooler(settings, url)
         self.doubts: set[str] = set()
         """SQLSTATEs, of `NO_WRITES` and `MISSING`, that requests have met and nothing has disproved since: faults that
         a look at the database does not show (`upkeep.readiness`). What upkeep meets is not among them."""
@@ -193,18 +193,18 @@ class Database:
         self._reuse = reuse
         self._expired_at = -_EXPIRE_EVERY
         """When a refused write had every connection made anew, by the monotonic clock."""
+        taken = connection_options(url)
         self._pool = asyncpg.create_pool(
-            dsn,
+            **taken | {"timeout": min(taken["timeout"], settings.database_timeout)},
             min_size=0,
             max_size=settings.database_pool_size,
             max_queries=50_000 if reuse else 1,
             max_inactive_connection_lifetime=300,
             statement_cache_size=0 if self.behind_pooler else PREPARED,
             command_timeout=settings.database_timeout + 1,
-            timeout=settings.database_timeout,
             init=None if self.behind_pooler else _require_app_role,
             reset=_reset_nothing,
-            server_settings={"application_name": "todo-mcp"} | ({} if self.behind_pooler else session),
+            server_settings={"application_name": application_name(url)} | ({} if self.behind_pooler else session),
         )
 
     async def open(self) -> None:

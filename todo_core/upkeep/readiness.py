@@ -42,20 +42,20 @@ class Readiness:
     """Looks at the database and the issuers' keys when somebody asks, one look at a time, and keeps the answer."""
 
     def __init__(
-        self, settings: Settings, dsn: str, database: Database, identity: Identity, clock: Callable[[], datetime]
+        self, settings: Settings, url: str, database: Database, identity: Identity, clock: Callable[[], datetime]
     ) -> None:
         """Look at nothing yet.
 
         Args:
             settings: The configuration of `database`.
-            dsn: The connection string of `database`.
+            url: The connection string of `database`.
             database: Where requests go.
             identity: Knows whether there are keys to verify tokens with.
             clock: Returns the present moment, with a time zone.
         """
         timeout = min(TIMEOUT, settings.database_timeout)
         own = settings.model_copy(update={"database_timeout": timeout, "database_pool_size": 1})
-        self._own = Database(own, dsn, reuse=False)
+        self._own = Database(own, url, reuse=False)
         self._database = database
         self._identity = identity
         self._clock = clock
