@@ -7,6 +7,7 @@ person would not see is escaped: texts from before the rules of `todo_core.text`
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any, Final, Literal
 
 import orjson
@@ -171,11 +172,13 @@ def todos(rows: list[dict[str, Any]], detail: Detail) -> dict[str, Any]:
 
 
 def _dates(row: dict[str, Any]) -> dict[str, Any]:
-    """Return when a todo is due, as `2026-11-27 Fri 17:00` without a time zone, and how it repeats, in words.
+    """Return when a todo starts and is due, as `2026-11-27 Fri 17:00` without a time zone, and its repeat, in words.
 
     Of a due that is fixed at a moment, also that.
     """
     facts: dict[str, Any] = {}
+    if row["start"] is not None:
+        facts["start"] = f"{date.fromisoformat(row['start']):%Y-%m-%d %a}"
     if row["due"] is not None:
         due = row["due"]
         facts["due"] = " ".join(filter(None, (due["date"], due["weekday"][:3], due["time"])))

@@ -50,8 +50,8 @@ class TodoEdit(TodoUpdate, total=False):
     due: Annotated[DueText | None, Field(description=DUE_CHANGE_WORDS)]  # type: ignore[misc]  # narrower
     repeat: Annotated[RepeatText | None, Field(description=REPEAT_WORDS)]  # type: ignore[misc]
     clear: Annotated[
-        list[Literal["description", "parent_id", "due", "repeat", "source"]],
-        Field(max_length=5, description="Fields to empty; clearing repeat ends the series."),
+        list[Literal["description", "parent_id", "start", "due", "repeat", "source"]],
+        Field(max_length=6, description="Fields to empty; clearing repeat ends the series."),
     ]
 
 

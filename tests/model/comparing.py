@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -191,6 +192,8 @@ class Comparison:
         due, repeat = expected.pop("due"), expected.pop("repeat")
         del expected["is_completed"]
         expected = {name: value for name, value in expected.items() if value not in (None, [], 0)}
+        if "start" in expected:
+            expected["start"] = f"{date.fromisoformat(expected['start']):%Y-%m-%d %a}"
         if due is not None:
             expected["due"] = " ".join(filter(None, (due["date"], due["weekday"][:3], due["time"])))
             if due["kind"] == "moment":

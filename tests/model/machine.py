@@ -212,6 +212,7 @@ class Ground(RuleBasedStateMachine):
         person, http = self.people[who], self.https[who]
         for status in ("all", "trashed"):
             self.find(who, face, {"status": status, "archived": True}, 200)
+        self.find(who, face, {"started": False, "archived": True}, 200)
         self.is_agreed = False
         lists = self.server.run(read(http, "/lists", archived="include"))["items"]
         for expected, told in zip(person.lists("include"), lists, strict=True):

@@ -81,6 +81,7 @@ class Person:
             "list_id": todo.list_id,
             "parent_id": todo.parent_id,
             "tags": list(state.tags_of(todo.id)),
+            "start": todo.start.isoformat() if todo.start else None,
             "due": todo.due.read(state.zone) if todo.due else None,
             "repeat": todo.repeat.read() if todo.repeat else None,
             "is_completed": todo.completed is not None,
@@ -157,13 +158,16 @@ class Person:
             "has_list": lambda todo: todo.list_id != state.inbox,
             "has_subtasks": lambda todo: any(child.is_live for child in state.children(todo.id)),
             "repeats": lambda todo: todo.repeat is not None,
+            "started": lambda todo: not self._is_later(todo, now),
         }
+        if status in ("open", "all") and not wanted.keys() & {"ids", "key"}:
+            wanted = {"started": True} | wanted
         asked = [(having[name], wanted[name]) for name in having if name in wanted]
         conditions.append(lambda todo: all(has(todo) == is_asked for has, is_asked in asked))
         conditions += self._due_conditions(wanted, now)
         found = [todo for todo in state.todos.values() if all(holds(todo) for holds in conditions)]
         sort = wanted.get("sort", "created")
-        descending = wanted.get("direction", "asc" if sort in ("due", "title", "manual") else "desc") == "desc"
+        descending = wanted.get("direction", "asc" if sort in ("start", "due", "title", "manual") else "desc") == "desc"
         never = _PAST if descending else _FUTURE  # what is not due comes last in either direction
         keys_of: dict[str, Callable[[Any], Any]] = {
             "created": lambda todo: todo.created,
@@ -171,11 +175,18 @@ class Person:
             "priority": lambda todo: PRIORITIES.index(todo.priority),
             "title": lambda todo: todo.title.lower(),
             "due": lambda todo: todo.due.at(state.zone) if todo.due else never,
+            "start": lambda todo: todo.start or never.date(),
             "manual": lambda todo: todo.place,
             "pressing": lambda todo: self._pressing(todo, now),
         }
         found.sort(key=lambda todo: (keys_of[sort](todo), todo.id), reverse=descending)
         return [todo.id for todo in found]
+
+    def _is_later(self, todo: Todo, now: datetime) -> bool:
+        """Whether an open todo, or one above it, starts after today."""
+        today = now.astimezone(self.state.zone).date()
+        line = [todo, *self.state.above(todo.id)] if todo.is_open else []
+        return any(one.start is not None and one.start > today for one in line)
 
     def _pressing(self, todo: Todo, now: datetime) -> tuple[bool, int, float]:
         """Due by the end of today and open; then the priority; then how early it is due."""

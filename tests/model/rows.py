@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ class Todo:
     description: str | None = None
     priority: str = "medium"
     parent_id: int | None = None
+    start: date | None = None
     due: Due | None = None
     repeat: Repeat | None = None
     completed: Moment | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from tests.model.dates import Due, Repeat, day_of
 from tests.model.model import Done, Result, Writing
@@ -36,6 +36,12 @@ def following_of(w: Writing, todo: Todo) -> Repeat | None:
     return todo.repeat.next(todo.due.local(w.state.zone), wall)
 
 
+def later_start(w: Writing, todo: Todo, following: Repeat) -> date | None:
+    """As many days later as the due."""
+    assert todo.due is not None
+    return todo.start and todo.start + (day_of(following.scheduled) - day_of(todo.due.local(w.state.zone)))
+
+
 def go_on(w: Writing, before: dict[int, Todo], results: list[Result]) -> dict[int, int]:
     """Make the next occurrence of what was completed by itself, not with its parent; it may be there already.
 
@@ -67,7 +73,7 @@ def _make_next(
     assert todo.due is not None
     due = Due.of(following.scheduled)
     made = {todo.id: _copy(w, todo, parent_id, due, following)}
-    w.put(made[todo.id], follows=todo.id, key=todo.key)
+    w.put(made[todo.id], start=later_start(w, todo, following), follows=todo.id, key=todo.key)
     w.put(todo.id, key=None)
     later = day_of(following.scheduled) - day_of(todo.due.local(w.state.zone))
     return made | _copy_below(w, before, todo, later, made[todo.id])
@@ -83,6 +89,7 @@ def _copy_below(w: Writing, before: dict[int, Todo], todo: Todo, later: timedelt
         if one.repeat is None:
             due = None if one.due is None else one.due.on_day(day_of(one.due.local(zone)) + later, zone)
             made[one.id] = _copy(w, one, parent_id, due, None)
+            w.put(made[one.id], start=one.start and one.start + later)
             made |= _copy_below(w, before, one, later, made[one.id])
         elif not _has_gone_on(w, before, one) and (following := following_of(w, one)) is not None:
             made |= _make_next(w, before, one, following, parent_id)

@@ -75,6 +75,7 @@ def _exactly(day: str, wall: str | None) -> When:
     return When(f"{day}T{wall}" if wall else f"{day} all day", lambda *_: due, {"date": day, "time": wall})
 
 
+TODAY: Final = _days_on("today", 0)
 TOMORROW: Final = _days_on("tomorrow", 1)
 TOMORROW_5PM: Final = When("tomorrow 5pm", lambda wall, *_: Due(wall.date() + timedelta(days=1), time(17)))
 MOMENT: Final = _moment("2026-11-27T17:00:00+01:00")
@@ -95,6 +96,8 @@ DUE = st.sampled_from(
         When("someday", lambda *_: None),
     ]
 )
+_STARTS: Final = [*map(_date, ("2026-11-20", "2026-11-23", "2026-11-26")), TOMORROW, _days_on("in 3 days", 3)]
+START = st.sampled_from([*_STARTS, TOMORROW, TOMORROW_5PM, When("at 9am", lambda *_: None)])
 SAID = st.sampled_from(_IN_PART)
 """What says a part of a due: of one that is there, the rest stays."""
 REPEAT = st.sampled_from(
@@ -134,6 +137,7 @@ NEW_TODO = st.one_of(
     st.fixed_dictionaries(_NEW | {"parent_index": st.integers(0, 2)}, optional={"due": DUE}),
     st.fixed_dictionaries(_NEW | {"list_id": ROW, "tags": TAG_NAMES}),
     st.fixed_dictionaries(_NEW | {"repeat": REPEAT}, optional={"due": DUE, "parent_id": ROW, "key": KEY}),
+    st.fixed_dictionaries(_NEW | {"start": START}, optional={"due": DUE, "repeat": REPEAT, "parent_id": ROW}),
     st.fixed_dictionaries(_NEW | {"key": KEY}, optional={"source": SOURCE, "parent_index": st.integers(0, 1)}),
     st.fixed_dictionaries(_NEW | {"priority": PRIORITY, "due": DUE}, optional={"description": DESCRIPTION}),
     st.fixed_dictionaries(
@@ -166,9 +170,10 @@ CHANGE = st.one_of(
     st.fixed_dictionaries({"add_note": NOTE}, optional={"title": TITLE, "is_completed": st.booleans()}),
     MOVE,
     st.fixed_dictionaries({"due": DUE}, optional={"clear": _clear("repeat")}),
+    st.fixed_dictionaries({"start": START}, optional={"due": DUE}),
     st.fixed_dictionaries({"repeat": REPEAT}, optional={"due": DUE}),
     st.fixed_dictionaries(
-        {"clear": st.sampled_from((["due"], ["due", "repeat"], ["repeat"], ["description", "source"]))}
+        {"clear": st.sampled_from((["due"], ["due", "repeat"], ["repeat"], ["description", "source"], ["start"]))}
     ),
     st.fixed_dictionaries({"tags": st.lists(TAG_NAME, max_size=3, unique_by=name_key)}),
     st.fixed_dictionaries({"add_tags": TAG_NAMES}, optional={"remove_tags": TAG_NAMES}),
@@ -204,7 +209,7 @@ _FILTERS = {
     "parent_id": ROW,
     "top_level": st.just(True),
     "ids": st.lists(ROW, min_size=1, max_size=4),
-    **{name: st.booleans() for name in ("has_due", "has_tags", "has_list", "has_subtasks", "repeats")},
+    **{name: st.booleans() for name in ("has_due", "has_tags", "has_list", "has_subtasks", "repeats", "started")},
     "overdue": st.just(True),
     "due_after": st.dates(date(2026, 11, 20), date(2026, 12, 6)),
     "due_before": st.dates(date(2026, 11, 20), date(2026, 12, 6)),
@@ -215,7 +220,7 @@ FILTER = st.dictionaries(st.sampled_from(sorted(_FILTERS)), st.none(), max_size=
     lambda names: st.fixed_dictionaries({name: _FILTERS[name] for name in names})
 )
 ORDER = st.fixed_dictionaries(
-    {"sort": st.sampled_from(("created", "updated", "due", "priority", "title", "manual", "pressing"))},
+    {"sort": st.sampled_from(("created", "updated", "start", "due", "priority", "title", "manual", "pressing"))},
     optional={"direction": st.sampled_from(("asc", "desc"))},
 )
 

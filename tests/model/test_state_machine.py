@@ -38,9 +38,9 @@ FAMILIES: Final[list[Json]] = [
     {"title": "gamma", "parent_index": 1, "due": strategies.MOMENT},
     {"title": "delta", "due": strategies.TOMORROW_5PM, "repeat": strategies.DAILY, "tags": ["red"], "key": "k"},
     {"title": "Alpha", "parent_index": 3, "due": strategies.TOMORROW},
-    {"title": "gamma", "parent_index": 3, "repeat": strategies.DAILY},
+    {"title": "gamma", "parent_index": 3, "repeat": strategies.DAILY, "start": strategies.TODAY},
     {"title": "Beta", "parent_index": 0, "repeat": strategies.DAILY},
-    {"title": "delta"},
+    {"title": "delta", "start": strategies.TOMORROW},
     {"title": "gamma"},
 ]
 LISTS: Final[list[Json]] = [{"name": "Home"}]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from typing import Any, Final
 
-from tests.model.dates import Due, Json, Often, Repeat
+from tests.model.dates import Due, Json, Often, Repeat, When, day_of
 from tests.model.model import MOST_UNASKED, Done, Refused, Result, Writing, name_key
 from tests.model.order import FIELDS, move, stand_at_end, target_of
 from tests.model.rows import Note, Todo
-from tests.model.series import following_of, go_on, place_what_is_still_to_come, still_to_come, untick
+from tests.model.series import following_of, go_on, later_start, place_what_is_still_to_come, still_to_come, untick
 
 MAX_DEPTH: Final = 5
 MAX_TAGS: Final = 20
@@ -53,6 +54,7 @@ def add(w: Writing, items: Sequence[Json]) -> list[Result]:
             made[n] = known
             return Done(known, existing=True)
         due, repeat = _dates(w, None, item)
+        start = _start(w, None, item, due)
         if item.get("list_id") is not None:
             w.live_list(item["list_id"])
         parent_id = item.get("parent_id")
@@ -70,6 +72,7 @@ def add(w: Writing, items: Sequence[Json]) -> list[Result]:
             description=item.get("description") or None,
             priority=item.get("priority", "medium"),
             parent_id=parent_id,
+            start=start,
             due=due,
             repeat=repeat,
             key=item.get("key"),
@@ -142,13 +145,14 @@ def _change(w: Writing, item: Json) -> Done:
     todo = w.live_todo(item["id"])
     _seen(todo, item)
     due, repeat = _dates(w, todo, item)
+    start = _start(w, todo, item, due)
     names = _tag_names(w, todo, item)
     done = Done(todo.id)
     _move(w, todo, item, done)
     fields = {name: item[name] for name in ("title", "description", "priority", "source") if name in item}
     if "description" in fields:
         fields["description"] = fields["description"] or None
-    w.put(todo.id, due=due, repeat=repeat, **fields)
+    w.put(todo.id, start=start, due=due, repeat=repeat, **fields)
     w.tag(todo.id, names)
     if "is_completed" in item:
         _set_completed(w, todo.id, item["is_completed"], done)
@@ -262,6 +266,23 @@ def _dates(w: Writing, todo: Todo | None, item: Json) -> tuple[Due | None, Repea
     return due, repeat
 
 
+def _start(w: Writing, todo: Todo | None, item: Json, due: Due | None) -> date | None:
+    """What `start` of a request makes of a todo's: a day, and not after that of the due, as it is now."""
+    start, zone = None if todo is None else todo.start, w.state.zone
+    if "start" in item:
+        given: When | None = item["start"]
+        named = given and given.due(w.now.astimezone(zone).replace(tzinfo=None), zone, None)
+        if given is not None and (named is None or named.wall or named.moment):
+            raise Refused("invalid_input")
+        start = named and named.on
+    day = None if due is None else day_of(due.local(zone))
+    old = None if todo is None or todo.due is None else day_of(todo.due.local(zone))
+    is_other = todo is None or (start, day) != (todo.start, old)
+    if is_other and start is not None and day is not None and start > day:
+        raise Refused("invalid_input")
+    return start
+
+
 def skip(w: Writing, ids: Iterable[int], if_version: int | None = None) -> list[Result]:
     """Each goes on to its next date and stays open."""
 
@@ -271,7 +292,8 @@ def skip(w: Writing, ids: Iterable[int], if_version: int | None = None) -> list[
         following = following_of(w, todo) if todo.is_open else None
         if following is None:
             raise Refused("invalid_input")
-        w.put(todo.id, due=Due.of(following.scheduled), repeat=following)
+        start = later_start(w, todo, following)
+        w.put(todo.id, start=start, due=Due.of(following.scheduled), repeat=following)
         done = Done(todo.id)
         untick(w, todo.id, done)
         return done

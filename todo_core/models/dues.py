@@ -1,4 +1,4 @@
-"""When todos are due and how they repeat: what comes in, as said or exactly, and what is read."""
+"""When todos start, when they are due and how they repeat: what comes in, as said or exactly, and what is read."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ DUE_WORDS = (
 DUE_CHANGE_WORDS = (
     "As said: tuesday keeps the time, 4pm the day, tuesday all day has no time. Give an offset only to fix the moment."
 )
+START_WORDS = "Hidden from lists until this day: tomorrow, in 2 weeks; no time."
 REPEAT_WORDS = "How it repeats: every weekday, every 2 weeks on mon until dec 24, daily 6am, or an RRULE."
 DueText = Annotated[str, Line(min_length=1, max_length=100)]
+StartText = DueText
 RepeatText = Annotated[str, Line(min_length=1, max_length=200)]
 
 _AS_READ = "As it was read; it changes nothing."

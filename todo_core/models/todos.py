@@ -24,7 +24,17 @@ from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 from typing_extensions import TypedDict
 
-from todo_core.models.dues import DUE_CHANGE_WORDS, DUE_WORDS, REPEAT_WORDS, Due, DueGiven, RepeatGiven, RepeatRead
+from todo_core.models.dues import (
+    DUE_CHANGE_WORDS,
+    DUE_WORDS,
+    REPEAT_WORDS,
+    START_WORDS,
+    Due,
+    DueGiven,
+    RepeatGiven,
+    RepeatRead,
+    StartText,
+)
 from todo_core.models.fields import (
     GAP_BITS,
     MAX_BATCH,
@@ -56,7 +66,7 @@ PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 row-level security would keep them out of index conditions."""
 
 Status = Literal["open", "done", "all", "trashed"]
-Sort = Literal["created", "updated", "due", "priority", "title", "manual", "pressing", "match"]
+Sort = Literal["created", "updated", "start", "due", "priority", "title", "manual", "pressing", "match"]
 Direction = Literal["asc", "desc"]
 
 _LIVE = text("deleted_at IS NULL")
@@ -113,6 +123,12 @@ class Todo(SQLModel, table=True):
             "id",
             postgresql_where=_OPEN,
         ),
+        Index(
+            "ix_todos_start",
+            "user_id",
+            "start",
+            postgresql_where=text("deleted_at IS NULL AND completed_at IS NULL AND start IS NOT NULL"),
+        ),
         Index("ix_todos_place", "user_id", "list_id", "place", postgresql_where=text("parent_id IS NULL")),
         Index("ix_todos_parent", "user_id", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
         Index("ix_todos_words", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
@@ -134,6 +150,8 @@ class Todo(SQLModel, table=True):
     version: int = TableField(sa_column=version_column())
     list_id: int = TableField(sa_type=BigInteger)
     parent_id: int | None = TableField(sa_type=BigInteger)
+    start: date | None
+    """The day before which it is left out where nobody asks for it, wherever the user is; null: from the first."""
     due_date: date | None
     """The day of the deadline, wherever the user is; null for a moment."""
     due_time: time | None
@@ -200,6 +218,7 @@ class TodoCreate(Input):
         Annotated[int, Field(ge=0, le=MAX_BATCH - 1)] | None,
         Field(description="Or the item of this call that is its parent, counted from 0."),
     ] = None
+    start: Annotated[StartText | None, Field(description=START_WORDS, exclude_if=_is_left_out)] = None
     due: Annotated[DueGiven | None, Field(description=DUE_WORDS)] = None
     repeat: Annotated[RepeatGiven | None, Field(description=REPEAT_WORDS)] = None
     before: Annotated[BeforeTodo | None, Field(exclude_if=_is_left_out)] = None
@@ -225,6 +244,7 @@ class TodoPatch(TypedDict, total=False):
     before: BeforeTodo
     after: AfterTodo
     place: AtEnd
+    start: Annotated[StartText | None, Field(description=START_WORDS)]
     due: Annotated[DueGiven | None, Field(description=DUE_CHANGE_WORDS)]
     repeat: Annotated[RepeatGiven | None, Field(description=REPEAT_WORDS)]
     source: Annotated[SourceLink | None, Field(description=SOURCE_WORDS)]
@@ -275,6 +295,7 @@ class TodoFilter(Input):
     has_list: Annotated[bool | None, Field(description="Only outside the inbox, or in it.")] = None
     has_subtasks: Annotated[bool | None, Field(description="Only with subtasks, or without.")] = None
     repeats: Annotated[bool | None, Field(description="Only what repeats, or does not.")] = None
+    started: Annotated[bool | None, Field(description="Only started, or (false) hidden until their start.")] = None
     overdue: Annotated[bool, Field(description="Only what is past its due.")] = False
     due_after: Annotated[
         Bound | None, Field(description="Due then or later: monday and nov 1 are the next, this week is a period.")
@@ -297,9 +318,9 @@ class TodoFilter(Input):
             "today and overdue, then by priority, then by due. manual: by hand, among siblings."
         ),
     ] = None
-    direction: Annotated[Direction | None, Field(description="asc or desc; left out: due, title and manual asc.")] = (
-        None
-    )
+    direction: Annotated[
+        Direction | None, Field(description="asc or desc; left out: start, due, title and manual asc.")
+    ] = None
     limit: Annotated[Limit, Field(description="Rows on a page, 1–200.")] = 50
     cursor: Annotated[
         Cursor | None,
@@ -322,6 +343,7 @@ class TodoRead(Output):
     list_id: Annotated[int, Field(description="Its list.")]
     parent_id: Annotated[int | None, Field(description="The todo it is a subtask of.")]
     tags: Annotated[list[str], Field(description="Names of its tags, in alphabetical order.")]
+    start: Annotated[date | None, Field(description="The day before which lists leave it out.")]
     due: Annotated[Due | None, Field(description="When it is due.")]
     repeat: Annotated[RepeatRead | None, Field(description="How it repeats.")]
     is_completed: Annotated[bool, Field(description="Whether it is done.")]

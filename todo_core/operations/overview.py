@@ -31,6 +31,7 @@ async def get(tx: Tx) -> Found[Overview]:
                 "weekday": f"{now:%A}",
                 **user,
                 "open": counts["open"],
+                "not_started": counts["not_started"],
                 "open_by_priority": {word: counts[word] for word in PRIORITIES},
                 **{name: counts[name] for name in ("due_today", "overdue", "completed_today", "done", "trashed")},
                 "lists": orjson.Fragment(counts["lists"]),

@@ -35,6 +35,7 @@ from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
+from todo_core.queries.starts import STARTED
 from todo_core.queries.todos import DUE_KEY, UNARCHIVED
 from todo_core.storage.statements import Statement, mine, parameter
 
@@ -95,7 +96,7 @@ STREAKS = Statement(
 # --- summary -----------------------------------------------------------------------------------
 
 _now = parameter("now", _INSTANT)
-_OPEN = and_(mine(Todo), _todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None), UNARCHIVED)
+_OPEN = and_(mine(Todo), _todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None), UNARCHIVED, STARTED)
 _DONE = and_(mine(Todo), _todo.c.completed_at.is_not(None))
 _today_ends = parameter("today_ends", _INSTANT)
 # Without the dates, so that `ix_todos_open_list` has all that it needs.
@@ -122,8 +123,9 @@ _done = (
 SUMMARY = Statement(select(*_open.c, *_due.c, *_done.c).select_from(_open.join(_due, true()).join(_done, true())))
 """Count open todos, those due today or overdue, and those completed lately; average how long these took.
 
-`now`: overdue is what was due before. `today_begins`, `today_ends`: today, the end excluded. `days_7`, `days_30`: when
-the last seven and thirty days begin. Reads `ix_todos_open_list`, `ix_todos_open_due` and `ix_todos_completed`.
+`now`: overdue is what was due before; it says what has started. `today_begins`, `today_ends`: today, the end excluded.
+`days_7`, `days_30`: when the last seven and thirty days begin. Reads `ix_todos_open_list`, `ix_todos_open_due`
+and `ix_todos_completed`.
 """
 
 # --- a week and the one before -----------------------------------------------------------------
@@ -202,6 +204,7 @@ WEEKS = Statement(
 """Count what was added and completed in two weeks, by day, and of the second week by list, tag and priority.
 
 `bounds`: the 15 moments at which the 14 days begin and the last one ends. `since`, `until`: the first and the last of
-them. `moment`, `moment_before`: when to count what is overdue now, and what was a week before.
+them. `moment`, `moment_before`: when to count what is overdue now, and what was a week before. `now`: what has not
+started by then counts for neither.
 Each event is read by its own index: `ix_todos_live_created`, `ix_todos_trashed`, `ix_todos_completed`.
 """

@@ -35,11 +35,10 @@ _ids = parameter("ids", ARRAY(BigInteger))
 _live = and_(mine(TodoList), _table.c.deleted_at.is_(None))
 
 
-def open_todos(source: FromClause) -> ColumnElement[int]:
-    """Count the open todos in a list of `source`."""
-    counted = select(func.count()).where(
-        mine(Todo), _todo.c.list_id == source.c.id, _todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None)
-    )
+def open_todos(source: FromClause, *conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    """Count the open todos in a list of `source`, of those that meet conditions."""
+    is_open = and_(_todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None))
+    counted = select(func.count()).where(mine(Todo), _todo.c.list_id == source.c.id, is_open, *conditions)
     return counted.correlate(source).scalar_subquery()
 
 

@@ -54,6 +54,7 @@ _KINDS: Final[dict[str, Any]] = {
     "priority": SmallInteger,
     "list_id": BigInteger,
     "parent_id": BigInteger,
+    "start": Date,
     "due_date": Date,
     "due_time": Time,
     "due_at": _INSTANT,

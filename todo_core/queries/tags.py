@@ -46,9 +46,9 @@ def _todo_of_link(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     return met.scalar_subquery()
 
 
-def open_todos(source: FromClause) -> ColumnElement[int]:
-    """Count the open todos that have a tag of `source`."""
-    is_open = _todo_of_link(_todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None))
+def open_todos(source: FromClause, *conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    """Count the open todos that have a tag of `source`, of those that meet conditions."""
+    is_open = _todo_of_link(_todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None), *conditions)
     counted = select(func.count()).where(mine(TodoTag), _link.c.tag_id == source.c.id, is_open)
     return counted.correlate(source).scalar_subquery()
 

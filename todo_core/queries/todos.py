@@ -39,6 +39,7 @@ from todo_core.models.notes import SHOWN, Note, NoteRead
 from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import PRIORITIES, Sort, Todo, TodoDetail, TodoRead
 from todo_core.models.users import User
+from todo_core.queries.starts import NOT_STARTED, STARTED
 from todo_core.queries.wanted import HAVING, PRESSING
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
@@ -272,6 +273,8 @@ CONDITIONS: Final[dict[str, ColumnElement[bool]]] = (
         "top_level": _table.c.parent_id.is_(None),
         "ids": _table.c.id == any_(parameter("ids", ARRAY(BigInteger))),
         "key": _table.c.key == parameter("key", Text()),
+        "started": STARTED,
+        "not_started": NOT_STARTED,
         "overdue": and_(parameter("now", _INSTANT) > DUE_KEY, _table.c.completed_at.is_(None)),
         "due_after": and_(parameter("due_after", _INSTANT) <= DUE_KEY, _table.c.due_at.is_not(None)),
         "due_before": parameter("due_before", _INSTANT) > DUE_KEY,
@@ -329,6 +332,10 @@ def _sort_key(sort: Sort, descending: bool) -> ColumnElement[Any]:
         "due": func.coalesce(_table.c.due_at, literal_column("'-infinity'::timestamptz"), type_=_INSTANT)
         if descending
         else DUE_KEY,
+        # And so does what has no start.
+        "start": func.coalesce(
+            _table.c.start, literal_column("'-infinity'::date" if descending else "'infinity'::date"), type_=Date()
+        ),
         "priority": _table.c.priority,
         "title": _table.c.title_key,
         "manual": _table.c.place,
@@ -350,9 +357,9 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
 
     Parameters of the statement: `limit`, rows of the page; `offset`, rows to leave out before; `after_key` and
     `after_id`, the `key` and the `id` of the row before the page; `text`, the words of a search; `now`, for what is
-    overdue; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`, `key`; and moments, from
-    `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`, `created_before`,
-    `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
+    overdue, or has started; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`, `key`; and
+    moments, from `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`,
+    `created_before`, `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 
     Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
     next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.

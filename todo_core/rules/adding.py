@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from todo_core.boundary.batches import Batch
 from todo_core.boundary.operation import Tx
@@ -17,8 +17,11 @@ from todo_core.rules.lists import Lists
 from todo_core.rules.order import Order
 from todo_core.rules.schedules import Calendar
 from todo_core.rules.spots import TARGETS, siblings_of, target_of
+from todo_core.rules.starts import date_columns
 from todo_core.rules.tagging import ensure_tags
 from todo_core.rules.writing import WrittenRow, existing, insert_todos, inserted, touched
+
+_DATES: Final = ("start", "due", "repeat")
 
 
 async def add_todos(tx: Tx, todos: Sequence[TodoCreate | TodoError]) -> Changed[TodoWritten]:
@@ -110,7 +113,7 @@ class _Request:
             parents += [todo.id for todo in keyed.values()]
         lists = [todo.list_id for todo in todos if todo.list_id is not None]
         neighbours = [one for todo in todos for one in (todo.before, todo.after) if one is not None]
-        is_dated = any(todo.due is not None or todo.repeat is not None for todo in todos)
+        is_dated = any(getattr(todo, name) is not None for todo in todos for name in _DATES)
         return cls(
             await Family.of(tx, parents) if parents else None,
             await Lists.of(tx, lists) if lists else None,
@@ -150,8 +153,8 @@ class _Request:
         }
         columns |= {name: text for name in ("key", "source") if (text := getattr(todo, name))}
         if self._calendar is not None:
-            dates = {name: given for name in ("due", "repeat") if (given := getattr(todo, name)) is not None}
-            columns |= self._calendar.columns(dates)
+            dates = {name: given for name in _DATES if (given := getattr(todo, name)) is not None}
+            columns |= date_columns(self._calendar, dates)
         if self._lists is not None and todo.list_id is not None:
             self._lists.require(todo.list_id)
         place, depth = self._place(todo)

@@ -22,6 +22,10 @@ _BOUNDS: Final = tuple(
 """Filters by a moment."""
 _DIRECT: Final = ("list_id", "parent_id", "ids", "key")
 """Filters that point at todos directly; with one of them, archived lists are not left out."""
+_NAMING: Final = ("ids", "key", "text")
+"""Filters by what names a todo; with one of them, what has not started is not left out."""
+_OPEN: Final = ("open", "all")
+"""Which todos may not have started."""
 
 
 async def find_todos(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
@@ -82,8 +86,10 @@ async def find_nearest(tx: Tx, wanted: TodoFilter, text: str) -> Row:
     Raises:
         InvalidInput: A date is not clear.
     """
-    conditions, _ = await _dated_conditions(tx, wanted.model_copy(update={"text": None}))
-    return await tx.one(search.nearest(wanted.status, frozenset(conditions)), **_values(conditions), text=text)
+    conditions, _ = await _dated_conditions(tx, wanted)
+    conditions["text"] = text
+    now = tx.core.clock()
+    return await tx.one(search.nearest(wanted.status, frozenset(conditions)), **_values(conditions), now=now)
 
 
 def _order(wanted: TodoFilter) -> tuple[Sort, bool]:
@@ -95,7 +101,7 @@ def _order(wanted: TodoFilter) -> tuple[Sort, bool]:
     sort = wanted.sort or ("created" if wanted.text is None else "match")
     if sort == "match" and wanted.text is None:
         raise InvalidInput(errors=[FieldError("sort", "match goes with text; choose another order")])
-    direction = wanted.direction or ("asc" if sort in ("due", "title", "manual") else "desc")
+    direction = wanted.direction or ("asc" if sort in ("start", "due", "title", "manual") else "desc")
     return sort, direction == "desc"
 
 
@@ -165,6 +171,10 @@ def _conditions(wanted: TodoFilter, calendar: Calendar | None) -> dict[str, Any]
         conditions[f"tags_{wanted.tags_match}"] = sorted({name_key(name) for name in wanted.tags})
     if wanted.text is not None:
         conditions["text"] = wanted.text
+    if wanted.started is not None:
+        conditions["started" if wanted.started else "not_started"] = True
+    elif wanted.status in _OPEN and not conditions.keys() & set(_NAMING):
+        conditions["started"] = True
     conditions |= {name: True for name in ("top_level", "overdue", "shows_notes") if getattr(wanted, name)}
     having = {name: value for name in HAVING if (value := getattr(wanted, name)) is not None}
     conditions |= {name if value else f"no_{name}": True for name, value in having.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -15,10 +15,11 @@ from todo_core.boundary.turns import in_turns
 from todo_core.models.todos import PRIORITIES
 from todo_core.queries import occurrences
 from todo_core.recurrence import Repeat
-from todo_core.rules.dues import Local, due_columns, due_of
+from todo_core.rules.dues import due_columns, due_of
 from todo_core.rules.families import Family
 from todo_core.rules.schedules import Calendar
 from todo_core.rules.series import series_to_go_on
+from todo_core.rules.starts import later_start
 from todo_core.rules.tagging import ensure_tags
 from todo_core.rules.writing import WrittenRow, insert_todos, update_todos
 
@@ -166,9 +167,9 @@ class _Copies:
         if following is None:
             return None
         dates = due_columns(self._calendar.moment(following.scheduled))
-        moved_by = _day(following.scheduled) - _day(self._calendar.local(due))
+        moved_by = self._calendar.days_between(due, following.scheduled)
         series = {"repeat": following.as_json(), "follows_id": row["id"], "key": row["key"]}
-        return _Following(dates | series, moved_by)
+        return _Following(dates | later_start(row, moved_by) | series, moved_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +185,4 @@ class _Following:
 def _moved(calendar: Calendar, subtask: TodoRow, moved_by: timedelta) -> dict[str, Any]:
     """Return the dates of a subtask that does not repeat, as columns, as many days later."""
     due = due_of(subtask)
-    return {} if due is None else due_columns(calendar.later(due, moved_by))
-
-
-def _day(local: Local) -> date:
-    return local.date() if isinstance(local, datetime) else local
+    return later_start(subtask, moved_by) | ({} if due is None else due_columns(calendar.later(due, moved_by)))

@@ -104,6 +104,7 @@ async def weekly_report(tx: Tx, weeks: UserWeeks, first_day: date) -> Json:
         bounds=bounds,
         since=bounds[0],
         until=end,
+        now=now,
         moment=min(end, now),
         moment_before=min(middle, now),
     )

@@ -26,13 +26,14 @@ from todo_core.rules.occurrences import next_occurrences
 from todo_core.rules.order import Order
 from todo_core.rules.schedules import Calendar
 from todo_core.rules.spots import TARGETS, Moved, Target, siblings_of, target_of
+from todo_core.rules.starts import date_columns, later_start
 from todo_core.rules.tagging import ensure_tags
 from todo_core.rules.writing import WrittenRow, read_todos, touched, update_todos, updated, write_patches
 from todo_core.text import name_key
 
 _PLAIN: Final = frozenset({"id", "if_version", "title", "description", "priority", "source"})
 """Fields that concern no other row, and need nothing but their value."""
-_DATES: Final = frozenset({"due", "repeat", "skip"})
+_DATES: Final = frozenset({"start", "due", "repeat", "skip"})
 _TAGS: Final = frozenset({"tags", "add_tags", "remove_tags"})
 _MOVES: Final = frozenset({"list_id", "parent_id", *TARGETS})
 _FLAGS: Final = frozenset({"is_completed", "is_deleted"})
@@ -147,8 +148,8 @@ class _Request:
         columns = _plain_columns(patch) | {name: patch[name] for name in _FLAGS & patch.keys()}
         columns.pop("if_version", None)
         if self.calendar is not None:
-            dates = _skip(self.calendar, row) if "skip" in patch else self.calendar.columns(patch, row)
-            if dates:
+            dates = _skip(self.calendar, row) if "skip" in patch else date_columns(self.calendar, patch, row)
+            if "due_at" in dates:
                 self.family.set_day(member.id, self.calendar.day_in(dates))
             columns |= dates
         tags = _tag_names(patch, row["tags"]) if _TAGS & patch.keys() else None
@@ -333,7 +334,8 @@ def _skip(calendar: Calendar, row: Mapping[str, Any]) -> dict[str, Any]:
     following = calendar.following(Repeat.from_json(row["repeat"]), due)
     if following is None:
         raise InvalidInput(errors=[FieldError("id", "is the last occurrence; complete or delete it instead")])
-    return due_columns(calendar.moment(following.scheduled)) | {"repeat": following.as_json()}
+    later = later_start(row, calendar.days_between(due, following.scheduled))
+    return due_columns(calendar.moment(following.scheduled)) | later | {"repeat": following.as_json()}
 
 
 def _tag_names(patch: Patch, present: Sequence[str]) -> list[str]:

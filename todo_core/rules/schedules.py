@@ -26,7 +26,7 @@ _OF_A_REPEAT: Final = re.compile(
     r"(?:every|ev|each|once an?|(?:dai|week|month|quarter|year)ly|annually)\b|(?:rrule:|freq=)"
 )
 _READ_AS_REPEAT: Final = (
-    'This says how it repeats: send it as `repeat`. `due` takes one date, such as "tomorrow 5pm" or "in 2 weeks".'
+    'This says how it repeats: send it as `repeat`. `{field}` takes one date, such as "tomorrow" or "in 2 weeks".'
 )
 _READ_AS_DATE: Final = (
     'This is a date or a length of time: send a date as `due`. `repeat` takes how often, such as "every week" or '
@@ -119,11 +119,25 @@ class Calendar:
         """
         if not isinstance(given, str):
             return exact_due(given, present, self.zone)
+        return self.read("due", given, present)
+
+    def read(self, field: str, text: str, present: When | None = None) -> When:
+        """Return the date that a text in a field names.
+
+        Args:
+            field: The field's name.
+            text: The date as said.
+            present: The date that is there: a day alone keeps its time.
+
+        Raises:
+            InvalidInput: It is not clear when that is.
+        """
         try:
-            return dates.read(given, self.now, self.zone, self.habits, present=present)
+            return dates.read(text, self.now, self.zone, self.habits, present=present)
         except UnclearDate as error:
-            message = _READ_AS_REPEAT if not error.readings and self._repeats(given) else str(error)
-            raise InvalidInput(errors=[FieldError("due", message, error.readings)]) from None
+            is_repeat = not error.readings and self._repeats(text)
+            message = _READ_AS_REPEAT.format(field=field) if is_repeat else str(error)
+            raise InvalidInput(errors=[FieldError(field, message, error.readings)]) from None
 
     def repeat(self, text: str, due: When | None, *, said: bool) -> Repeat:
         """Return the repeat that a text names, with its first occurrence from the day of `due` on, or today.
@@ -199,6 +213,10 @@ class Calendar:
         """Return a deadline so many days later, at the same local time; a moment stays one."""
         when = self.moment(self.local(due) + by)
         return When(when.at, None) if due.on is None else when
+
+    def days_between(self, due: When, scheduled: Local) -> timedelta:
+        """Return how much later than a deadline a local time is, in whole days by the calendar."""
+        return _day_of(scheduled) - _day_of(self.local(due))
 
     def day_in(self, columns: Mapping[str, Any]) -> date | None:
         """Return the day of the deadline that `columns` sets; None if it clears it."""

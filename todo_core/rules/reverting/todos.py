@@ -32,6 +32,7 @@ _AS_RECORDED: Final = (
     "description",
     "list_id",
     "parent_id",
+    "start",
     "repeat",
     "completed_at",
     "deleted_at",

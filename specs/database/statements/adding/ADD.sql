@@ -28,6 +28,7 @@ WITH
             ordered.list_id AS list_id,
             ordered.parent_id AS parent_id,
             ordered.parent_n AS parent_n,
+            ordered.start AS start,
             ordered.due_date AS due_date,
             ordered.due_time AS due_time,
             ordered.due_at AS due_at,
@@ -48,6 +49,7 @@ WITH
                 given.list_id AS list_id,
                 given.parent_id AS parent_id,
                 given.parent_n AS parent_n,
+                given.start AS start,
                 given.due_date AS due_date,
                 given.due_time AS due_time,
                 given.due_at AS due_at,
@@ -67,6 +69,7 @@ WITH
                 list_id BIGINT,
                 parent_id BIGINT,
                 parent_n INTEGER,
+                start DATE,
                 due_date DATE,
                 due_time TIME WITHOUT TIME ZONE,
                 due_at TIMESTAMP WITH TIME ZONE,
@@ -96,6 +99,7 @@ WITH
             priority,
             list_id,
             parent_id,
+            start,
             due_date,
             due_time,
             due_at,
@@ -131,6 +135,7 @@ WITH
                 )
             ) AS list_id,
             coalesce(item.parent_id, parent.id) AS parent_id,
+            item.start AS start,
             item.due_date AS due_date,
             item.due_time AS due_time,
             item.due_at AS due_at,
@@ -181,6 +186,7 @@ WITH
             todos.version,
             todos.list_id,
             todos.parent_id,
+            todos.start,
             todos.due_date,
             todos.due_time,
             todos.due_at,
@@ -224,6 +230,7 @@ SELECT
                     )
                     ELSE '[]'::json
                 END AS tags,
+                added.start AS start,
                 (
                     SELECT row_to_json(due) AS row_to_json_2
                     FROM (

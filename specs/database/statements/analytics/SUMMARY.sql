@@ -1,12 +1,13 @@
 -- Count open todos, those due today or overdue, and those completed lately; average how long these took.
 --
--- `now`: overdue is what was due before. `today_begins`, `today_ends`: today, the end excluded. `days_7`, `days_30`: when
--- the last seven and thirty days begin. Reads `ix_todos_open_list`, `ix_todos_open_due` and `ix_todos_completed`.
+-- `now`: overdue is what was due before; it says what has started. `today_begins`, `today_ends`: today, the end excluded.
+-- `days_7`, `days_30`: when the last seven and thirty days begin. Reads `ix_todos_open_list`, `ix_todos_open_due`
+-- and `ix_todos_completed`.
 --
 -- Parameters:
 --   $1 user_id bigint
---   $2 today_begins timestamp with time zone
---   $3 now timestamp with time zone
+--   $2 now timestamp with time zone
+--   $3 today_begins timestamp with time zone
 --   $4 today_ends timestamp with time zone
 --   $5 days_7 timestamp with time zone
 --   $6 days_30 timestamp with time zone
@@ -19,6 +20,48 @@
 --   completed_30_days bigint
 --   average_seconds_to_complete bigint
 
+WITH RECURSIVE
+    later(ids, depth) AS (
+        SELECT
+            array(
+                (
+                    SELECT todos.id
+                    FROM todos
+                    WHERE
+                        todos.user_id = $1::BIGINT
+                        AND todos.deleted_at IS NULL
+                        AND todos.completed_at IS NULL
+                        AND todos.start > (
+                            SELECT CAST(
+                                timezone(users.time_zone, $2::TIMESTAMP WITH TIME ZONE) AS DATE
+                            ) AS timezone_1
+                            FROM users
+                            WHERE users.id = $1::BIGINT
+                        )
+                )
+            ) AS ids,
+            0 AS depth
+        UNION ALL
+        SELECT
+            array(
+                (
+                    SELECT below.id
+                    FROM todos AS below
+                    WHERE
+                        below.user_id = $1::BIGINT
+                        AND below.deleted_at IS NULL
+                        AND below.completed_at IS NULL
+                        AND below.parent_id = ANY (later.ids)
+                )
+            ) AS array_1,
+            later.depth + 1 AS anon_1
+        FROM later
+        WHERE NOT (cardinality(later.ids) = 0 OR later.depth = 5)
+    ),
+    later_by_id AS MATERIALIZED (
+        SELECT jsonb_object_agg(each.id, true) AS ids
+        FROM (SELECT unnest(later.ids) AS id FROM later) AS each
+    )
 SELECT
     open.open,
     due.due_today,
@@ -42,11 +85,15 @@ FROM (
                 )
             )
         )
+        AND (
+            (SELECT later_by_id.ids FROM later_by_id) IS NULL
+            OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
+        )
 ) AS open
 JOIN (
     SELECT
-        count(*) FILTER (WHERE todos.due_at >= $2::TIMESTAMP WITH TIME ZONE) AS due_today,
-        count(*) FILTER (WHERE todos.due_at < $3::TIMESTAMP WITH TIME ZONE) AS overdue
+        count(*) FILTER (WHERE todos.due_at >= $3::TIMESTAMP WITH TIME ZONE) AS due_today,
+        count(*) FILTER (WHERE todos.due_at < $2::TIMESTAMP WITH TIME ZONE) AS overdue
     FROM todos
     WHERE
         todos.user_id = $1::BIGINT
@@ -60,6 +107,10 @@ JOIN (
                     WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
                 )
             )
+        )
+        AND (
+            (SELECT later_by_id.ids FROM later_by_id) IS NULL
+            OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
         )
         AND $4::TIMESTAMP WITH TIME ZONE > CASE
             WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at

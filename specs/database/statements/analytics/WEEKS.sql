@@ -1,7 +1,8 @@
 -- Count what was added and completed in two weeks, by day, and of the second week by list, tag and priority.
 --
 -- `bounds`: the 15 moments at which the 14 days begin and the last one ends. `since`, `until`: the first and the last of
--- them. `moment`, `moment_before`: when to count what is overdue now, and what was a week before.
+-- them. `moment`, `moment_before`: when to count what is overdue now, and what was a week before. `now`: what has not
+-- started by then counts for neither.
 -- Each event is read by its own index: `ix_todos_live_created`, `ix_todos_trashed`, `ix_todos_completed`.
 --
 -- Parameters:
@@ -11,6 +12,7 @@
 --   $4 until timestamp with time zone
 --   $5 moment timestamp with time zone
 --   $6 moment_before timestamp with time zone
+--   $7 now timestamp with time zone
 --
 -- Columns:
 --   days json
@@ -20,50 +22,92 @@
 --   overdue bigint
 --   overdue_before bigint
 
-WITH event AS (
-    SELECT
-        todos.id AS id,
-        todos.list_id AS list_id,
-        todos.priority AS priority,
-        width_bucket(todos.created_at, $1::TIMESTAMP WITH TIME ZONE[]) AS day,
-        1 AS added,
-        0 AS completed
-    FROM todos
-    WHERE
-        todos.user_id = $2::BIGINT
-        AND todos.created_at >= $3::TIMESTAMP WITH TIME ZONE
-        AND todos.created_at < $4::TIMESTAMP WITH TIME ZONE
-        AND todos.deleted_at IS NULL
-    UNION ALL
-    SELECT
-        todos.id AS id,
-        todos.list_id AS list_id,
-        todos.priority AS priority,
-        width_bucket(todos.created_at, $1::TIMESTAMP WITH TIME ZONE[]) AS day,
-        1 AS added,
-        0 AS completed
-    FROM todos
-    WHERE
-        todos.user_id = $2::BIGINT
-        AND todos.created_at >= $3::TIMESTAMP WITH TIME ZONE
-        AND todos.created_at < $4::TIMESTAMP WITH TIME ZONE
-        AND todos.deleted_at IS NOT NULL
-        AND todos.completed_at IS NOT NULL
-    UNION ALL
-    SELECT
-        todos.id AS id,
-        todos.list_id AS list_id,
-        todos.priority AS priority,
-        width_bucket(todos.completed_at, $1::TIMESTAMP WITH TIME ZONE[]) AS day,
-        0 AS added,
-        1 AS completed
-    FROM todos
-    WHERE
-        todos.user_id = $2::BIGINT
-        AND todos.completed_at >= $3::TIMESTAMP WITH TIME ZONE
-        AND todos.completed_at < $4::TIMESTAMP WITH TIME ZONE
-        AND todos.completed_at IS NOT NULL
-)
+WITH RECURSIVE
+    event AS (
+        SELECT
+            todos.id AS id,
+            todos.list_id AS list_id,
+            todos.priority AS priority,
+            width_bucket(todos.created_at, $1::TIMESTAMP WITH TIME ZONE[]) AS day,
+            1 AS added,
+            0 AS completed
+        FROM todos
+        WHERE
+            todos.user_id = $2::BIGINT
+            AND todos.created_at >= $3::TIMESTAMP WITH TIME ZONE
+            AND todos.created_at < $4::TIMESTAMP WITH TIME ZONE
+            AND todos.deleted_at IS NULL
+        UNION ALL
+        SELECT
+            todos.id AS id,
+            todos.list_id AS list_id,
+            todos.priority AS priority,
+            width_bucket(todos.created_at, $1::TIMESTAMP WITH TIME ZONE[]) AS day,
+            1 AS added,
+            0 AS completed
+        FROM todos
+        WHERE
+            todos.user_id = $2::BIGINT
+            AND todos.created_at >= $3::TIMESTAMP WITH TIME ZONE
+            AND todos.created_at < $4::TIMESTAMP WITH TIME ZONE
+            AND todos.deleted_at IS NOT NULL
+            AND todos.completed_at IS NOT NULL
+        UNION ALL
+        SELECT
+            todos.id AS id,
+            todos.list_id AS list_id,
+            todos.priority AS priority,
+            width_bucket(todos.completed_at, $1::TIMESTAMP WITH TIME ZONE[]) AS day,
+            0 AS added,
+            1 AS completed
+        FROM todos
+        WHERE
+            todos.user_id = $2::BIGINT
+            AND todos.completed_at >= $3::TIMESTAMP WITH TIME ZONE
+            AND todos.completed_at < $4::TIMESTAMP WITH TIME ZONE
+            AND todos.completed_at IS NOT NULL
+    ),
+    later(ids, depth) AS (
+        SELECT
+            array(
+                (
+                    SELECT todos.id
+                    FROM todos
+                    WHERE
+                        todos.user_id = $2::BIGINT
+                        AND todos.deleted_at IS NULL
+                        AND todos.completed_at IS NULL
+                        AND todos.start > (
+                            SELECT CAST(
+                                timezone(users.time_zone, $7::TIMESTAMP WITH TIME ZONE) AS DATE
+                            ) AS timezone_1
+                            FROM users
+                            WHERE users.id = $2::BIGINT
+                        )
+                )
+            ) AS ids,
+            0 AS depth
+        UNION ALL
+        SELECT
+            array(
+                (
+                    SELECT below.id
+                    FROM todos AS below
+                    WHERE
+                        below.user_id = $2::BIGINT
+                        AND below.deleted_at IS NULL
+                        AND below.completed_at IS NULL
+                        AND below.parent_id = ANY (later.ids)
+                )
+            ) AS array_1,
+            later.depth + 1 AS anon_1
+        FROM later
+        WHERE NOT (cardinality(later.ids) = 0 OR later.depth = 5)
+    ),
+    later_by_id AS MATERIALIZED (
+        SELECT jsonb_object_agg(each.id, true) AS ids
+        FROM (SELECT unnest(later.ids) AS id FROM later) AS each
+    )
 SELECT
     (
         SELECT coalesce(json_agg(row_to_json(found)), '[]'::json) AS coalesce_1
@@ -149,6 +193,10 @@ FROM (
                     WHERE lists.user_id = $2::BIGINT AND lists.archived_at IS NOT NULL
                 )
             )
+        )
+        AND (
+            (SELECT later_by_id.ids FROM later_by_id) IS NULL
+            OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
         )
         AND $5::TIMESTAMP WITH TIME ZONE > CASE
             WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at

@@ -27,6 +27,7 @@ WITH released AS (
         todos.version,
         todos.list_id,
         todos.parent_id,
+        todos.start,
         todos.due_date,
         todos.due_time,
         todos.due_at,
@@ -72,6 +73,7 @@ SELECT
                         )
                     )
                 ) AS tags,
+                released.start AS start,
                 (
                     SELECT row_to_json(due) AS row_to_json_2
                     FROM (

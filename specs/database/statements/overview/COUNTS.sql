@@ -1,16 +1,18 @@
 -- Count the user's todos by what they are, and read live lists and the 50 tags with the most open todos.
 --
--- `start`, `end`: today where the user is, both included. `now`: overdue is what was due before. `lists` and `tags` are
--- JSON arrays of `Counted`; `last_change_id` is the `since` of the next changes.
+-- What has not started counts for `not_started` alone. `start`, `end`: today where the user is, both included. `now`:
+-- overdue is what was due before; it says what has started. `lists` and `tags` are JSON arrays of `Counted`;
+-- `last_change_id` is the `since` of the next changes.
 --
 -- Parameters:
---   $1 user_id bigint
---   $2 start timestamp with time zone
---   $3 end timestamp with time zone
---   $4 now timestamp with time zone
+--   $1 start timestamp with time zone
+--   $2 end timestamp with time zone
+--   $3 now timestamp with time zone
+--   $4 user_id bigint
 --
 -- Columns:
 --   open bigint
+--   not_started bigint
 --   low bigint
 --   medium bigint
 --   high bigint
@@ -24,120 +26,72 @@
 --   lists json
 --   tags json
 
+WITH RECURSIVE
+    later(ids, depth) AS (
+        SELECT
+            array(
+                (
+                    SELECT todos.id
+                    FROM todos
+                    WHERE
+                        todos.user_id = $4::BIGINT
+                        AND todos.deleted_at IS NULL
+                        AND todos.completed_at IS NULL
+                        AND todos.start > (
+                            SELECT CAST(
+                                timezone(users.time_zone, $3::TIMESTAMP WITH TIME ZONE) AS DATE
+                            ) AS timezone_1
+                            FROM users
+                            WHERE users.id = $4::BIGINT
+                        )
+                )
+            ) AS ids,
+            0 AS depth
+        UNION ALL
+        SELECT
+            array(
+                (
+                    SELECT below.id
+                    FROM todos AS below
+                    WHERE
+                        below.user_id = $4::BIGINT
+                        AND below.deleted_at IS NULL
+                        AND below.completed_at IS NULL
+                        AND below.parent_id = ANY (later.ids)
+                )
+            ) AS array_1,
+            later.depth + 1 AS anon_1
+        FROM later
+        WHERE NOT (cardinality(later.ids) = 0 OR later.depth = 5)
+    ),
+    later_by_id AS MATERIALIZED (
+        SELECT jsonb_object_agg(each.id, true) AS ids
+        FROM (SELECT unnest(later.ids) AS id FROM later) AS each
+    )
 SELECT
+    count(*) FILTER (WHERE todo.has_started) AS open,
+    count(*) FILTER (WHERE NOT todo.has_started) AS not_started,
+    count(*) FILTER (WHERE todo.has_started AND todo.priority = 1) AS low,
+    count(*) FILTER (WHERE todo.has_started AND todo.priority = 2) AS medium,
+    count(*) FILTER (WHERE todo.has_started AND todo.priority = 3) AS high,
+    count(*) FILTER (WHERE todo.has_started AND todo.priority = 4) AS urgent,
     count(*) FILTER (
         WHERE
-            todos.deleted_at IS NULL
-            AND todos.completed_at IS NULL
-            AND todos.list_id != ALL (
-                array(
-                    (
-                        SELECT lists.id
-                        FROM lists
-                        WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
-                    )
-                )
-            )
-    ) AS open,
-    count(*) FILTER (
-        WHERE
-            todos.deleted_at IS NULL
-            AND todos.completed_at IS NULL
-            AND todos.list_id != ALL (
-                array(
-                    (
-                        SELECT lists.id
-                        FROM lists
-                        WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
-                    )
-                )
-            )
-            AND todos.priority = 1
-    ) AS low,
-    count(*) FILTER (
-        WHERE
-            todos.deleted_at IS NULL
-            AND todos.completed_at IS NULL
-            AND todos.list_id != ALL (
-                array(
-                    (
-                        SELECT lists.id
-                        FROM lists
-                        WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
-                    )
-                )
-            )
-            AND todos.priority = 2
-    ) AS medium,
-    count(*) FILTER (
-        WHERE
-            todos.deleted_at IS NULL
-            AND todos.completed_at IS NULL
-            AND todos.list_id != ALL (
-                array(
-                    (
-                        SELECT lists.id
-                        FROM lists
-                        WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
-                    )
-                )
-            )
-            AND todos.priority = 3
-    ) AS high,
-    count(*) FILTER (
-        WHERE
-            todos.deleted_at IS NULL
-            AND todos.completed_at IS NULL
-            AND todos.list_id != ALL (
-                array(
-                    (
-                        SELECT lists.id
-                        FROM lists
-                        WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
-                    )
-                )
-            )
-            AND todos.priority = 4
-    ) AS urgent,
-    count(*) FILTER (
-        WHERE
-            todos.deleted_at IS NULL
-            AND todos.completed_at IS NULL
-            AND todos.list_id != ALL (
-                array(
-                    (
-                        SELECT lists.id
-                        FROM lists
-                        WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
-                    )
-                )
-            )
-            AND todos.due_at BETWEEN $2::TIMESTAMP WITH TIME ZONE AND $3::TIMESTAMP WITH TIME ZONE
+            todo.has_started
+            AND todo.due_at BETWEEN $1::TIMESTAMP WITH TIME ZONE AND $2::TIMESTAMP WITH TIME ZONE
     ) AS due_today,
     count(*) FILTER (
-        WHERE
-            todos.deleted_at IS NULL
-            AND todos.completed_at IS NULL
-            AND todos.list_id != ALL (
-                array(
-                    (
-                        SELECT lists.id
-                        FROM lists
-                        WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
-                    )
-                )
-            )
-            AND todos.due_at < $4::TIMESTAMP WITH TIME ZONE
+        WHERE todo.has_started AND todo.due_at < $3::TIMESTAMP WITH TIME ZONE
     ) AS overdue,
     count(*) FILTER (
         WHERE
-            todos.deleted_at IS NULL
-            AND todos.completed_at BETWEEN $2::TIMESTAMP WITH TIME ZONE AND $3::TIMESTAMP WITH TIME ZONE
+            todo.deleted_at IS NULL
+            AND todo.completed_at BETWEEN $1::TIMESTAMP WITH TIME ZONE AND $2::TIMESTAMP WITH TIME ZONE
     ) AS completed_today,
-    count(*) FILTER (WHERE todos.deleted_at IS NULL AND todos.completed_at IS NOT NULL) AS done,
-    count(*) FILTER (WHERE todos.deleted_at IS NOT NULL) AS trashed,
+    count(*) FILTER (WHERE todo.deleted_at IS NULL AND todo.completed_at IS NOT NULL) AS done,
+    count(*) FILTER (WHERE todo.deleted_at IS NOT NULL) AS trashed,
     (
-        SELECT max(changes.id) AS max_1 FROM changes WHERE changes.user_id = $1::BIGINT
+        SELECT max(changes.id) AS max_1 FROM changes WHERE changes.user_id = $4::BIGINT
     ) AS last_change_id,
     (
         SELECT coalesce(
@@ -159,14 +113,20 @@ SELECT
                     SELECT count(*) AS count_1
                     FROM todos
                     WHERE
-                        todos.user_id = $1::BIGINT
+                        todos.user_id = $4::BIGINT
                         AND todos.list_id = lists.id
                         AND todos.deleted_at IS NULL
                         AND todos.completed_at IS NULL
+                        AND (
+                            (SELECT later_by_id.ids FROM later_by_id) IS NULL
+                            OR NOT (
+                                ((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT))
+                            )
+                        )
                 ) AS open
             FROM lists
             WHERE
-                lists.user_id = $1::BIGINT
+                lists.user_id = $4::BIGINT
                 AND lists.deleted_at IS NULL
                 AND lists.archived_at IS NULL
             ORDER BY lists.position, lists.id
@@ -192,19 +152,56 @@ SELECT
                     SELECT count(*) AS count_2
                     FROM todo_tags
                     WHERE
-                        todo_tags.user_id = $1::BIGINT
+                        todo_tags.user_id = $4::BIGINT
                         AND todo_tags.tag_id = tags.id
                         AND (
-                            SELECT todos.deleted_at IS NULL AND todos.completed_at IS NULL AS met
+                            SELECT todos.deleted_at IS NULL
+                            AND todos.completed_at IS NULL
+                            AND (
+                                (SELECT later_by_id.ids FROM later_by_id) IS NULL
+                                OR NOT (
+                                    (
+                                        (SELECT later_by_id.ids FROM later_by_id) ? CAST(
+                                            todos.id AS TEXT
+                                        )
+                                    )
+                                )
+                            ) AS met
                             FROM todos
-                            WHERE todos.user_id = $1::BIGINT AND todos.id = todo_tags.todo_id
+                            WHERE todos.user_id = $4::BIGINT AND todos.id = todo_tags.todo_id
                         )
                 ) AS open
             FROM tags
-            WHERE tags.user_id = $1::BIGINT AND tags.deleted_at IS NULL
+            WHERE tags.user_id = $4::BIGINT AND tags.deleted_at IS NULL
             ORDER BY open DESC, tags.name_key
             LIMIT 50
         ) AS counted
     ) AS tags
-FROM todos
-WHERE todos.user_id = $1::BIGINT
+FROM (
+    SELECT
+        todos.priority AS priority,
+        todos.due_at AS due_at,
+        todos.completed_at AS completed_at,
+        todos.deleted_at AS deleted_at,
+        CASE
+            WHEN (
+                todos.deleted_at IS NULL
+                AND todos.completed_at IS NULL
+                AND todos.list_id != ALL (
+                    array(
+                        (
+                            SELECT lists.id
+                            FROM lists
+                            WHERE lists.user_id = $4::BIGINT AND lists.archived_at IS NOT NULL
+                        )
+                    )
+                )
+            )
+            THEN (SELECT later_by_id.ids FROM later_by_id) IS NULL
+                OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
+        END AS has_started
+    FROM todos
+    WHERE todos.user_id = $4::BIGINT
+    LIMIT ALL
+    OFFSET 0
+) AS todo

@@ -42,6 +42,7 @@ WITH
             todos.version AS version,
             todos.list_id AS list_id,
             todos.parent_id AS parent_id,
+            todos.start AS start,
             todos.due_date AS due_date,
             todos.due_time AS due_time,
             todos.due_at AS due_at,
@@ -108,6 +109,10 @@ WITH
                 WHEN (stored.patch ? 'parent_id') THEN CAST(stored.patch ->> 'parent_id' AS BIGINT)
                 ELSE stored.parent_id
             END AS parent_id,
+            CASE
+                WHEN (stored.patch ? 'start') THEN CAST(stored.patch ->> 'start' AS DATE)
+                ELSE stored.start
+            END AS start,
             CASE
                 WHEN (stored.patch ? 'due_date') THEN CAST(stored.patch ->> 'due_date' AS DATE)
                 ELSE stored.due_date
@@ -185,6 +190,7 @@ WITH
             version=(todos.version + 1),
             list_id=patched.list_id,
             parent_id=patched.parent_id,
+            start=patched.start,
             due_date=patched.due_date,
             due_time=patched.due_time,
             due_at=patched.due_at,
@@ -209,6 +215,7 @@ WITH
                     todos.priority,
                     todos.list_id,
                     todos.parent_id,
+                    todos.start,
                     todos.due_date,
                     todos.due_time,
                     todos.due_at,
@@ -225,6 +232,7 @@ WITH
                     patched.priority,
                     patched.list_id,
                     patched.parent_id,
+                    patched.start,
                     patched.due_date,
                     patched.due_time,
                     patched.due_at,
@@ -251,6 +259,7 @@ WITH
             todos.version,
             todos.list_id,
             todos.parent_id,
+            todos.start,
             todos.due_date,
             todos.due_time,
             todos.due_at,
@@ -295,6 +304,7 @@ SELECT
                     )
                     ELSE '[]'::json
                 END AS tags,
+                stored.start AS start,
                 (
                     SELECT row_to_json(due) AS row_to_json_2
                     FROM (
@@ -383,6 +393,7 @@ SELECT
                         )
                         ELSE '[]'::json
                     END AS tags,
+                    revised.start AS start,
                     (
                         SELECT row_to_json(due) AS row_to_json_4
                         FROM (

@@ -37,6 +37,7 @@ WITH
             todos.version AS version,
             todos.list_id AS list_id,
             todos.parent_id AS parent_id,
+            todos.start AS start,
             todos.due_date AS due_date,
             todos.due_time AS due_time,
             todos.due_at AS due_at,
@@ -103,6 +104,10 @@ WITH
                 WHEN (stored.patch ? 'parent_id') THEN CAST(stored.patch ->> 'parent_id' AS BIGINT)
                 ELSE stored.parent_id
             END AS parent_id,
+            CASE
+                WHEN (stored.patch ? 'start') THEN CAST(stored.patch ->> 'start' AS DATE)
+                ELSE stored.start
+            END AS start,
             CASE
                 WHEN (stored.patch ? 'due_date') THEN CAST(stored.patch ->> 'due_date' AS DATE)
                 ELSE stored.due_date
@@ -180,6 +185,7 @@ WITH
             version=(todos.version + 1),
             list_id=patched.list_id,
             parent_id=patched.parent_id,
+            start=patched.start,
             due_date=patched.due_date,
             due_time=patched.due_time,
             due_at=patched.due_at,
@@ -204,6 +210,7 @@ WITH
                     todos.priority,
                     todos.list_id,
                     todos.parent_id,
+                    todos.start,
                     todos.due_date,
                     todos.due_time,
                     todos.due_at,
@@ -220,6 +227,7 @@ WITH
                     patched.priority,
                     patched.list_id,
                     patched.parent_id,
+                    patched.start,
                     patched.due_date,
                     patched.due_time,
                     patched.due_at,

@@ -43,6 +43,7 @@ SELECT
                         )
                     )
                 ) AS tags,
+                todos.start AS start,
                 (
                     SELECT row_to_json(due) AS row_to_json_2
                     FROM (

@@ -9,9 +9,9 @@
 --
 -- Parameters of the statement: `limit`, rows of the page; `offset`, rows to leave out before; `after_key` and
 -- `after_id`, the `key` and the `id` of the row before the page; `text`, the words of a search; `now`, for what is
--- overdue; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`, `key`; and moments, from
--- `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`, `created_before`,
--- `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
+-- overdue, or has started; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`, `key`; and
+-- moments, from `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`,
+-- `created_before`, `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 --
 -- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
 -- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
@@ -48,11 +48,53 @@
 --   week_start text
 --   locale text
 
-WITH here AS MATERIALIZED (
-    SELECT users.time_zone AS time_zone, users.week_start AS week_start, users.locale AS locale
-    FROM users
-    WHERE users.id = $2::BIGINT
-)
+WITH RECURSIVE
+    later(ids, depth) AS (
+        SELECT
+            array(
+                (
+                    SELECT todos.id
+                    FROM todos
+                    WHERE
+                        todos.user_id = $2::BIGINT
+                        AND todos.deleted_at IS NULL
+                        AND todos.completed_at IS NULL
+                        AND todos.start > (
+                            SELECT CAST(
+                                timezone(users.time_zone, $12::TIMESTAMP WITH TIME ZONE) AS DATE
+                            ) AS timezone_1
+                            FROM users
+                            WHERE users.id = $2::BIGINT
+                        )
+                )
+            ) AS ids,
+            0 AS depth
+        UNION ALL
+        SELECT
+            array(
+                (
+                    SELECT below.id
+                    FROM todos AS below
+                    WHERE
+                        below.user_id = $2::BIGINT
+                        AND below.deleted_at IS NULL
+                        AND below.completed_at IS NULL
+                        AND below.parent_id = ANY (later.ids)
+                )
+            ) AS array_1,
+            later.depth + 1 AS anon_1
+        FROM later
+        WHERE NOT (cardinality(later.ids) = 0 OR later.depth = 5)
+    ),
+    later_by_id AS MATERIALIZED (
+        SELECT jsonb_object_agg(each.id, true) AS ids
+        FROM (SELECT unnest(later.ids) AS id FROM later) AS each
+    ),
+    here AS MATERIALIZED (
+        SELECT users.time_zone AS time_zone, users.week_start AS week_start, users.locale AS locale
+        FROM users
+        WHERE users.id = $2::BIGINT
+    )
 SELECT
     coalesce(array_to_json((array_agg(page.row))[1:$1::INTEGER]), '[]'::json) AS rows,
     (
@@ -119,6 +161,7 @@ SELECT
                 false
             )
             AND todos.repeat IS NULL
+            AND todos.id = ANY (array((SELECT unnest(later.ids) AS unnest_1 FROM later)))
             AND $12::TIMESTAMP WITH TIME ZONE > CASE
                 WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
             END
@@ -126,6 +169,10 @@ SELECT
             AND todos.parent_id = $13::BIGINT
             AND todos.priority = ANY ($14::SMALLINT[])
             AND todos.repeat IS NOT NULL
+            AND (
+                (SELECT later_by_id.ids FROM later_by_id) IS NULL
+                OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
+            )
             AND todos.id IN (
                 SELECT todo_tags.todo_id
                 FROM todo_tags
@@ -227,6 +274,7 @@ FROM (
                             )
                         )
                     ) AS tags,
+                    todos.start AS start,
                     CASE
                         WHEN (todos.due_at IS NOT NULL)
                         THEN (
@@ -376,6 +424,7 @@ FROM (
             false
         )
         AND todos.repeat IS NULL
+        AND todos.id = ANY (array((SELECT unnest(later.ids) AS unnest_1 FROM later)))
         AND $12::TIMESTAMP WITH TIME ZONE > CASE
             WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
         END
@@ -383,6 +432,10 @@ FROM (
         AND todos.parent_id = $13::BIGINT
         AND todos.priority = ANY ($14::SMALLINT[])
         AND todos.repeat IS NOT NULL
+        AND (
+            (SELECT later_by_id.ids FROM later_by_id) IS NULL
+            OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
+        )
         AND todos.id IN (
             SELECT todo_tags.todo_id
             FROM todo_tags

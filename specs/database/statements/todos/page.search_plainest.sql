@@ -9,9 +9,9 @@
 --
 -- Parameters of the statement: `limit`, rows of the page; `offset`, rows to leave out before; `after_key` and
 -- `after_id`, the `key` and the `id` of the row before the page; `text`, the words of a search; `now`, for what is
--- overdue; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`, `key`; and moments, from
--- `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`, `created_before`,
--- `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
+-- overdue, or has started; `tags`, `name_key`s; `priority`, numbers; `list_id`, `parent_id`, `ids`, `key`; and
+-- moments, from `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`,
+-- `created_before`, `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 --
 -- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
 -- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
@@ -97,6 +97,7 @@ FROM (
                             )
                         )
                     ) AS tags,
+                    todos.start AS start,
                     CASE
                         WHEN (todos.due_at IS NOT NULL)
                         THEN (

@@ -1,0 +1,75 @@
+"""Which todos have started, in SQL.
+
+An open todo has not started before the day of its start, and neither has what is below it. Few have not, as a rule:
+these are found first, and the others are compared with them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    any_,
+    cast,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+    type_coerce,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from todo_core.models.todos import MAX_DEPTH, Todo
+from todo_core.models.users import User
+from todo_core.storage.statements import mine, parameter
+
+_table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_below = _table.alias("below")
+_user = User.__table__  # type: ignore[attr-defined]
+
+_there = func.timezone(_user.c.time_zone, parameter("now", DateTime(timezone=True)))
+_today = select(cast(_there, Date)).where(_user.c.id == parameter("user_id", BigInteger())).scalar_subquery()
+
+
+def _ids_of(todos: FromClause, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """Select the ids of those open todos that meet conditions."""
+    return select(todos.c.id).where(
+        mine(todos), todos.c.deleted_at.is_(None), todos.c.completed_at.is_(None), *conditions
+    )
+
+
+def _array(ids: Select[Any]) -> ColumnElement[Any]:
+    return func.array(ids.scalar_subquery(), type_=ARRAY(BigInteger))
+
+
+# A level at a time, as arrays, not a row at a time: PostgreSQL has no statistics of what a recursion finds.
+_top = _ids_of(_table, _table.c.start > _today)
+_level = select(_array(_top).label("ids"), literal_column("0", Integer()).label("depth")).cte("later", recursive=True)
+_next = _ids_of(_below, _below.c.parent_id == any_(_level.c.ids)).correlate(_level)
+_is_last = or_(func.cardinality(_level.c.ids) == literal_column("0"), _level.c.depth == literal_column(str(MAX_DEPTH)))
+_later = _level.union_all(select(_array(_next), _level.c.depth + literal_column("1")).where(not_(_is_last)))
+_id = func.unnest(_later.c.ids, type_=BigInteger())
+_each = select(_id.label("id")).subquery("each")
+# One value to look ids up in, not a join.
+_by_id = select(func.jsonb_object_agg(_each.c.id, true()).label("ids")).cte("later_by_id")
+_by_id = _by_id.prefix_with("MATERIALIZED", dialect="postgresql")
+_ids = type_coerce(select(_by_id.c.ids).scalar_subquery(), JSONB)
+
+# Where there are none, which is the rule, a todo costs a look at a null.
+STARTED: Final = or_(_ids.is_(None), not_(_ids.has_key(cast(_table.c.id, Text))))
+"""Whether a todo has started, or is done or in the trash. `now`: the moment that says which day it is for the user.
+
+Reads `ix_todos_start`, and below what that finds `ix_todos_parent`.
+"""
+NOT_STARTED: Final = _table.c.id == any_(_array(select(_id)))
+"""Whether it has not. `now`: as in `STARTED`."""
