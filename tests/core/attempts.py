@@ -83,7 +83,9 @@ class Rows:
         (tag,) = (one.id for one in made.touched if one.entity == "tag" and MARK in one.after)
         opened, done, trashed = (one.id for one in made.touched if one.entity == "todo")
         await perform(notes.add, opened, MARK)
-        below = TodoCreate(title=MARK, parent_id=opened, repeat="daily", tags=[f"{MARK} too"])
+        below = TodoCreate(
+            title=MARK, parent_id=opened, start="2199-01-01", due="2199-01-01", repeat="daily", tags=[f"{MARK} too"]
+        )
         elsewhere = TodoCreate(title=MARK, list_id=emptied)
         merged, subtask, _ = (one.id for one in (await perform(todos.add, [below, elsewhere])).touched)
         await perform(tags.rename, merged, f"{MARK} as well")
@@ -115,6 +117,7 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     "todos.list": [
         lambda me, _, __: me.perform(todos.list_, TodoFilter(status="all", archived=True)),
         lambda me, _, __: me.perform(todos.list_, TodoFilter(status="trashed")),
+        lambda me, _, __: me.perform(todos.list_, TodoFilter(started=False, archived=True)),
         lambda me, its, _: me.perform(todos.list_, TodoFilter(status="all", ids=[*its.todos], text=MARK)),
         lambda me, its, _: me.perform(todos.list_, TodoFilter(status="all", list_id=its.list, overdue=True)),
         lambda me, its, _: me.perform(

@@ -255,6 +255,16 @@ async def _report(many: Many) -> None:
         await many.caller.perform(OPERATIONS[name])
 
 
+async def _wait_for_a_start(many: Many) -> None:
+    """Half of the todos are below one that has not started."""
+    list_id, parent, _ = await many.ids()
+    await many.caller.perform(todos.update, [{"id": parent, "start": "2199-01-01", "due": "2199-01-01"}])
+    for wanted in (TodoFilter(limit=1), TodoFilter(list_id=list_id, limit=1), TodoFilter(started=False, limit=1)):
+        await many.caller.perform(todos.list_, wanted)
+    for name in ("overview.get", "analytics.summary", "analytics.weekly_report"):
+        await many.caller.perform(OPERATIONS[name])
+
+
 @pytest.mark.slow
 @pytest.mark.requirement("SA3", "DB4")
 @pytest.mark.parametrize(
@@ -263,6 +273,7 @@ async def _report(many: Many) -> None:
         _delete_the_list,
         _merge_the_tag,
         _count_tags,
+        _wait_for_a_start,
         *(
             pytest.param(work, marks=pytest.mark.exhaustive)
             for work in (_complete_the_family, _make_the_next_occurrence, _move_to_another_zone, _read, _report)

@@ -1,4 +1,4 @@
-"""Schema 0009, by which todos have an order by hand: a database with todos in it goes up, down, and on after a kill."""
+"""Schema 0009, by which todos have an order by hand: what was there and what the version before does have a place."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ import asyncpg
 import pytest
 
 from tests.core.support import CoreOpener, acting_as, add, connected, titles_of
-from tests.core.test_migrations import catalogue, walls
-from tests.core.test_rolling_steps import killed_before
 from todo_core.boundary.operation import Caller
 from todo_core.models.lists import ListUpdate
 from todo_core.models.todos import TodoUpdate
 from todo_core.operations import changes, lists, todos
 from todo_core.schema.migrate import migrate
-from todo_core.schema.state import current
 
 pytestmark = pytest.mark.requirement("DB3", "TD14")
 
@@ -58,7 +55,7 @@ async def old(admin: asyncpg.Connection, user_id: int, statement: str, *argument
         assert not (await admin.execute(statement, *arguments)).endswith(" 0")
 
 
-async def rows(admin: asyncpg.Connection) -> list[Any]:
+async def kept(admin: asyncpg.Connection) -> list[Any]:
     """What no step may change."""
     of_lists = await admin.fetch("SELECT id, name, position, version FROM lists ORDER BY id")
     of_todos = await admin.fetch("SELECT id, title, version, updated_at FROM todos ORDER BY id")
@@ -69,9 +66,9 @@ async def test_todos_from_before_stand_in_the_order_in_which_they_were_made(empt
     url = empty_database_url
     user_id = await populated(url)
     async with connected(url) as admin:
-        before = await rows(admin)
+        before = await kept(admin)
         await migrate(url, FIRST)
-        assert await rows(admin) == before
+        assert await kept(admin) == before
         await old(admin, user_id, _OLD_ADD, "new at the first step")
         await old(admin, user_id, _OLD_UPDATE, "7")  # one that has no place yet
         await migrate(url, ROLLED)
@@ -116,37 +113,3 @@ async def test_the_order_goes_on_after_what_was_there(empty_database_url: str, a
         await me.perform(changes.undo, made_room.change_id)
         names = [row[0] for row in await admin.fetch("SELECT name FROM lists ORDER BY position")]
         assert names == ["Inbox", "a", "b", "c"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("every", [16, pytest.param(1, marks=pytest.mark.exhaustive)])
-@pytest.mark.parametrize("way", ["up", "down"])
-async def test_after_a_kill_at_any_statement_the_next_run_goes_on(
-    way: str, every: int, empty_database_url: str
-) -> None:
-    url = empty_database_url
-    here, there = (BEFORE, FINISHED) if way == "up" else (FINISHED, BEFORE)
-    await populated(url)
-    await migrate(url, there)
-    whole = await catalogue(url) | await walls(url)
-    async with connected(url) as admin:
-        before = await rows(admin)
-    kills = 0
-    while True:
-        await migrate(url, here)
-        with killed_before(1 + kills * every) as killer:
-            try:
-                await migrate(url, there)
-            except Exception:
-                assert killer.has_struck
-        if not killer.has_struck:
-            break
-        kills += 1
-
-        await migrate(url, there)
-
-        assert await current(url) == there
-        assert await catalogue(url) | await walls(url) == whole
-        async with connected(url) as admin:
-            assert await rows(admin) == before
-    assert kills * every > 10

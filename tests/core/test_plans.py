@@ -122,9 +122,10 @@ async def _everything(me: Caller) -> None:
             TodoCreate(title="Buy milk", list_id=made, tags=["a", "b"], due="2026-12-01", key="milk"),
             TodoCreate(title="below", parent_index=0),
             TodoCreate(title="again", repeat="daily", key="again"),
+            TodoCreate(title="later", start="2199-01-01"),
         ],
     )
-    parent, below, again = (orjson.loads(one.json)["id"] for one in added.results)  # type: ignore[union-attr]
+    parent, below, again, _ = (orjson.loads(one.json)["id"] for one in added.results)  # type: ignore[union-attr]
     await me.perform(todos.add, [TodoCreate(title="Buy milk", key="milk")])
     noted = [await me.perform(notes.add, parent, str(n)) for n in range(2)]
     await me.perform(notes.list_, parent, NoteQuery(limit=1))
@@ -151,6 +152,8 @@ async def _everything(me: Caller) -> None:
         TodoFilter(sort="manual", list_id=made, top_level=True),
         TodoFilter(has_due=False, has_tags=False, has_list=False, has_subtasks=False, repeats=False),
         TodoFilter(has_tags=True, has_subtasks=True),
+        TodoFilter(started=False),
+        TodoFilter(started=False, status="all", sort="start"),
         TodoFilter(completed_after="2026-01-01", status="all"),
     ):
         page = await me.perform(todos.list_, wanted.model_copy(update={"limit": 1}))
