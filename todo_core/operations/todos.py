@@ -29,8 +29,8 @@ from todo_core.validation import Tried
 async def list_(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     """List todos: filtered, ordered, a page at a time, with the true total.
 
-    The trash shows only with status `trashed`, what is in archived lists only where it is asked for. `next_cursor`
-    leads to the next page at the same cost however deep it is; the last page has none.
+    The trash shows only with status `trashed`; what is in archived lists, or has not started, only where it is asked
+    for. `next_cursor` leads to the next page at the same cost however deep it is; the last page has none.
     """
     return await find_todos(tx, wanted, offset)
 
