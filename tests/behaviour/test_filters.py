@@ -193,7 +193,11 @@ async def test_filters_together_all_have_to_match_and_the_total_counts_only_thos
     [
         ({"status": "late"}, "status", ["open", "done", "all", "trashed"]),
         ({"priority": ["huge"]}, "priority.0", ["low", "medium", "high", "urgent"]),
-        ({"sort": "colour"}, "sort", ["created", "updated", "start", "due", "priority", "title", "manual", "pressing", "match"]),
+        (
+            {"sort": "colour"},
+            "sort",
+            ["created", "updated", "start", "due", "priority", "title", "manual", "pressing", "match"],
+        ),
         ({"tags": ["a"], "tags_match": "none"}, "tags_match", ["any", "all"]),
     ],
 )
