@@ -129,7 +129,8 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
         ("todo_probe", "lists", "id SELECT, user_id SELECT"),
         ("todo_probe", "tags", "id SELECT, user_id SELECT"),
         ("todo_probe", "todos", "id SELECT, user_id SELECT"),
-        ("todo_search", "todos", "id SELECT, user_id SELECT, words SELECT"),
+        ("todo_search", "notes", "user_id SELECT, todo_id SELECT, words SELECT"),
+        ("todo_search", "todos", "id SELECT, user_id SELECT, words SELECT, note_count SELECT"),
         ("todo_sign_in", "deleted_accounts", "hash SELECT"),
         ("todo_sign_in", "installation", "cursor_key SELECT"),
         (
@@ -269,7 +270,7 @@ MAKE_WORDS = (
     "search_lexemes",
     "search_document",
     "search_terms",
-    "search_query",
+    "question_terms",
 )
 """Functions that make words of texts and of questions."""
 
@@ -294,6 +295,7 @@ async def test_definers_functions_have_a_fixed_search_path_and_none_is_everybody
         "make_inbox": ["todo_app"],
         "require_active": ["todo_admin", "todo_app"],
         "index_todo": ["todo_app"],
+        "index_note": ["todo_app"],
         **{name: ["todo_app", "todo_search"] for name in MAKE_WORDS},
         "todos_with_words": ["todo_app"],
     }

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Identity, Index, Text, column, func
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 
@@ -28,6 +29,7 @@ class Note(SQLModel, table=True):
         ),
         CheckConstraint(func.char_length(column("text")).between(1, 4000), name="text_length"),
         Index("ix_notes_todo", "user_id", "todo_id", "id"),
+        Index("ix_notes_words", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
     )
 
     user_id: int = TableField(sa_column=owner_column(primary_key=True))
@@ -37,6 +39,9 @@ class Note(SQLModel, table=True):
     author: str | None = TableField(sa_type=Text)
     """The agent that added it, by the name that it or its token had then; null for the person."""
     created_at: datetime = TableField(sa_column=instant_column(now=True))
+    words: str = TableField(sa_column=Column(TSVECTOR, nullable=False))
+    """What its todo is found by: its words, other forms of them, and its owner. A trigger of PostgreSQL writes it
+    (`docs/decisions/0037-words.md`)."""
 
 
 NoteText = Annotated[str, Lines(min_length=1, max_length=4000)]

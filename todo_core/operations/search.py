@@ -33,7 +33,7 @@ Asked = dict[str, Any]
 
 @operation(effect="reads", scope="todos:read", raises=(InvalidInput,))
 async def find(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
-    """Search todos by words in title and description, the best match first.
+    """Search todos by words in title, description and notes, the best match first.
 
     Every word must be there, the last may be the beginning of one. The filters of a list hold. If nothing is found,
     the answer has the todos with most of the words, or with words that may have been meant.

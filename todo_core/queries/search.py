@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     Boolean,
     ColumnElement,
@@ -22,17 +23,23 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
+    type_coerce,
+    union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSON, REAL, TSQUERY, aggregate_order_by
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, REAL, TSQUERY, aggregate_order_by
 
+from todo_core.models.notes import Note
 from todo_core.models.todos import Todo
 from todo_core.queries.todos import LANGUAGE, matches, read
 from todo_core.storage.statements import Statement, mine, parameter
 
 LOOKED_AT: Final = 2_000
-"""How many of a user's newest todos are looked at."""
+"""How many of a user's newest todos are looked at, and how many of the newest notes."""
 WORDS_READ: Final = 20_000
 """How many words of these todos are read, of the newest first: what a person writes in some 1,000 of them."""
+NOTED_READ: Final = 10_000
+"""How many words are read of notes on them."""
 SHORTEST: Final = 4
 """Characters of a word that may have been meant: of shorter ones too many are alike."""
 LONGEST: Final = 40
@@ -45,6 +52,7 @@ _WEIGHTS: Final[ColumnElement[Any]] = literal_column("'{0.3,0.8,0.4,1}'::real[]"
 """What a word counts for in the order by match: another form in the description and the title, itself in both."""
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_note = Note.__table__  # type: ignore[attr-defined]
 _terms = (
     func.search_terms(parameter("text", Text()), LANGUAGE)
     .table_valued(
@@ -67,18 +75,33 @@ def _array_of(values: Select[Any]) -> ColumnElement[Any]:
     return func.array_to_json(func.array(values.scalar_subquery(), type_=ARRAY(JSON)))
 
 
-def _newest(condition: ColumnElement[bool]) -> Select[Any]:
-    """Select the newest todos that meet a condition."""
-    rows = select(_table.c.id, _table.c.words).where(condition)
-    return rows.order_by(_table.c.created_at.desc(), _table.c.id.desc()).limit(LOOKED_AT)
+def _looked_at(condition: ColumnElement[bool]) -> tuple[CTE, CTE]:
+    """Select the `id` and the `words` of the newest todos that meet a condition, and the same of notes on them.
+
+    A note has the id of its todo. Todos are looked up as one value: PostgreSQL has no statistics of the newest ones.
+    """
+    newest = select(_table.c.id, _table.c.words).where(condition)
+    newest = newest.order_by(_table.c.created_at.desc(), _table.c.id.desc()).limit(LOOKED_AT)
+    todos = newest.cte("newest").prefix_with("MATERIALIZED", dialect="postgresql")
+    added = select(_note.c.todo_id, _note.c.words).where(mine(Note)).order_by(_note.c.id.desc()).limit(LOOKED_AT)
+    last = added.subquery("last")
+    their_ids = select(func.jsonb_object_agg(todos.c.id, true())).scalar_subquery()
+    is_theirs = type_coerce(their_ids, JSONB).has_key(cast(last.c.todo_id, Text))
+    notes = select(last.c.todo_id.label("id"), last.c.words).where(is_theirs).cte("noted")
+    return todos, notes.prefix_with("MATERIALIZED", dialect="postgresql")
+
+
+def _written(source: CTE, most: int) -> Select[Any]:
+    """Select up to so many words that somebody wrote, of the newest rows first."""
+    written = func.ts_filter(source.c.words, literal_column("""'{a,b}'::"char"[]"""))
+    word = func.unnest(func.tsvector_to_array(written), type_=Text()).label("word")
+    some = select(word).select_from(source).limit(most).subquery()
+    return select(some.c.word)
 
 
 def _words() -> Select[Any]:
-    newest = _newest(and_(mine(Todo), _table.c.deleted_at.is_(None))).cte("newest")
-    newest = newest.prefix_with("MATERIALIZED", dialect="postgresql")
-    written = func.ts_filter(newest.c.words, literal_column("""'{a,b}'::"char"[]"""))
-    word = func.unnest(func.tsvector_to_array(written), type_=Text()).label("word")
-    some = select(word).select_from(newest).limit(WORDS_READ).subquery("some")
+    newest, noted = _looked_at(and_(mine(Todo), _table.c.deleted_at.is_(None)))
+    some = union_all(_written(newest, WORDS_READ), _written(noted, NOTED_READ)).subquery("some")
     counted = (
         select(some.c.word, func.count().label("times"))
         .where(func.char_length(some.c.word).between(SHORTEST, LONGEST))
@@ -88,7 +111,9 @@ def _words() -> Select[Any]:
     known = func.string_agg(
         counted.c.word, aggregate_order_by(literal_column("' '"), counted.c.times.desc(), counted.c.word)
     )
-    is_known = select(newest.c.id).where(_has(newest.c.words, _term.c.term)).exists()
+    is_known = or_(
+        *(select(source.c.id).where(_has(source.c.words, _term.c.term)).exists() for source in (newest, noted))
+    )
     asked = func.json_build_object(
         literal_column("'word'"), _term.c.word, literal_column("'follows'"), _term.c.follows,
         literal_column("'is_known'"), is_known,
@@ -103,9 +128,10 @@ WORDS = Statement(_words())
 """Read the words of a question, and those that the user's newest live todos have, to compare them.
 
 `text`: the question. Its row: `asked`, a JSON array of at most 32 words in their order, each with `follows`, whether it
-is the next pair of a run without spaces, and `is_known`, whether one of these todos has it; `known`, distinct words of
-4 to 40 characters with spaces between them, the most frequent first, null where there are none. At most 2,000 todos and
-20,000 of their words are read. Reads `ix_todos_live_created`.
+is the next pair of a run without spaces, and `is_known`, whether one of these todos or a note on it has it; `known`,
+distinct words of 4 to 40 characters with spaces between them, the most frequent first, null where there are none. At
+most 2,000 todos and 20,000 of their words are read, and of the 2,000 newest notes those on them, and 10,000 of their
+words. Reads `ix_todos_live_created` and `pk_notes`.
 """
 
 
@@ -125,7 +151,8 @@ def nearest(status: str, conditions: frozenset[str]) -> Statement:
     `completed_before`.
 
     Its row: `rows`, a JSON array of at most 5 `TodoRead`, of the newest 2,000 todos that meet the conditions: those
-    with the most words first, then the best match; `had`, the numbers of the words that the first has, from 1.
+    with the most words first, then the best match; `had`, the numbers of the words that the first has, from 1. Words of
+    a todo are those of the notes on it, too, of the newest 2,000 notes.
     """
     other = _term.alias("other")
     only_common = ~select(other.c.n).where(~other.c.is_common).exists()
@@ -133,23 +160,29 @@ def nearest(status: str, conditions: frozenset[str]) -> Statement:
     telling = telling.prefix_with("MATERIALIZED", dialect="postgresql")
     any_of_them = cast(func.string_agg(telling.c.term, literal_column("' | '")), TSQUERY)
     wanted = select(any_of_them.label("wanted")).cte("wanted").prefix_with("MATERIALIZED", dialect="postgresql")
-    newest = _newest(matches(status, conditions)).subquery("newest")
-    number = select(func.count()).select_from(telling).where(_has(newest.c.words, telling.c.term))
+    newest, noted = _looked_at(matches(status, conditions))
+    piece = union_all(select(newest), select(noted)).cte("piece")
+    rank = func.ts_rank(_WEIGHTS, piece.c.words, wanted.c.wanted, type_=REAL)
+    # Unpacked once by `||`, and not for each of the terms.
+    unpacked = piece.c.words.op("||")(literal_column("''"))
+    hit = select(piece.c.id, unpacked.label("words"), rank.label("rank"))
+    hit = hit.join(wanted, _has(piece.c.words, wanted.c.wanted))
+    hits = hit.cte("hit").prefix_with("MATERIALIZED", dialect="postgresql")
     best = (
         select(
-            newest.c.id,
-            newest.c.words,
-            number.correlate(newest).scalar_subquery().label("number"),
-            func.ts_rank(_WEIGHTS, newest.c.words, wanted.c.wanted, type_=REAL).label("rank"),
+            hits.c.id,
+            func.count(telling.c.n.distinct()).label("number"),
+            func.max(hits.c.rank).label("rank"),
         )
-        .join(wanted, newest.c.words.op("@@", is_comparison=True)(wanted.c.wanted))
-        .order_by(literal_column("number DESC, rank DESC"), newest.c.id.desc())
+        .join(telling, _has(hits.c.words, telling.c.term))
+        .group_by(hits.c.id)
+        .order_by(literal_column("number DESC, rank DESC"), hits.c.id.desc())
         .limit(SHOWN)
         .cte("best")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
     place = func.row_number().over(order_by=(best.c.number.desc(), best.c.rank.desc(), best.c.id.desc()))
-    placed = select(best.c.id, best.c.words, place.label("place")).cte("placed")
+    placed = select(best.c.id, place.label("place")).cte("placed")
     shown = (
         select(read(_table).label("row"), placed.c.place)
         .select_from(placed.join(_table, and_(mine(Todo), _table.c.id == placed.c.id)))
@@ -157,8 +190,9 @@ def nearest(status: str, conditions: frozenset[str]) -> Statement:
         .subquery("shown")
     )
     rows = _array_of(select(shown.c.row).order_by(shown.c.place))
-    first = select(placed.c.words).where(placed.c.place == literal_column("1")).scalar_subquery()
-    had = select(_term.c.n).where(_has(first, _term.c.term))
+    first = select(placed.c.id).where(placed.c.place == literal_column("1")).scalar_subquery()
+    is_had = select(piece.c.id).where(piece.c.id == first, _has(piece.c.words, _term.c.term)).exists()
+    had = select(_term.c.n).where(is_had)
     return Statement(
         select(
             rows.label("rows"),

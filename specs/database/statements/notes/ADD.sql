@@ -47,7 +47,14 @@ WITH
             statement_timestamp() AS created_at
         FROM jsonb_to_recordset($5::JSONB) AS item(todo_id BIGINT, text TEXT)
         JOIN noted ON noted.id = item.todo_id
-        RETURNING notes.user_id, notes.id, notes.todo_id, notes.text, notes.author, notes.created_at
+        RETURNING
+            notes.user_id,
+            notes.id,
+            notes.todo_id,
+            notes.text,
+            notes.author,
+            notes.created_at,
+            notes.words
     )
 SELECT
     added.id,

@@ -36,7 +36,14 @@ WITH
             id BIGINT, todo_id BIGINT, text TEXT, author TEXT, created_at TIMESTAMP WITH TIME ZONE
         )
         JOIN noted ON noted.id = item.todo_id
-        RETURNING notes.user_id, notes.id, notes.todo_id, notes.text, notes.author, notes.created_at
+        RETURNING
+            notes.user_id,
+            notes.id,
+            notes.todo_id,
+            notes.text,
+            notes.author,
+            notes.created_at,
+            notes.words
     )
 SELECT
     added.id,

@@ -14,7 +14,14 @@ WITH
     removed AS (
         DELETE FROM notes
         WHERE notes.user_id = $1::BIGINT AND notes.id = ANY ($2::BIGINT[])
-        RETURNING notes.user_id, notes.id, notes.todo_id, notes.text, notes.author, notes.created_at
+        RETURNING
+            notes.user_id,
+            notes.id,
+            notes.todo_id,
+            notes.text,
+            notes.author,
+            notes.created_at,
+            notes.words
     ),
     per_todo AS (
         SELECT removed.todo_id AS todo_id, count(*) AS count FROM removed GROUP BY removed.todo_id

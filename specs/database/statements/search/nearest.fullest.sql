@@ -12,32 +12,188 @@
 -- `completed_before`.
 --
 -- Its row: `rows`, a JSON array of at most 5 `TodoRead`, of the newest 2,000 todos that meet the conditions: those
--- with the most words first, then the best match; `had`, the numbers of the words that the first has, from 1.
+-- with the most words first, then the best match; `had`, the numbers of the words that the first has, from 1. Words of
+-- a todo are those of the notes on it, too, of the newest 2,000 notes.
 --
 -- Parameters:
 --   $1 user_id bigint
---   $2 text character varying
---   $3 completed_after timestamp with time zone
---   $4 completed_before timestamp with time zone
---   $5 created_after timestamp with time zone
---   $6 created_before timestamp with time zone
---   $7 due_after timestamp with time zone
---   $8 due_before timestamp with time zone
---   $9 ids bigint[]
---   $10 key character varying
---   $11 list_id bigint
---   $12 now timestamp with time zone
---   $13 parent_id bigint
---   $14 priority smallint[]
---   $15 tags text[]
---   $16 updated_after timestamp with time zone
---   $17 updated_before timestamp with time zone
+--   $2 completed_after timestamp with time zone
+--   $3 completed_before timestamp with time zone
+--   $4 created_after timestamp with time zone
+--   $5 created_before timestamp with time zone
+--   $6 due_after timestamp with time zone
+--   $7 due_before timestamp with time zone
+--   $8 ids bigint[]
+--   $9 key character varying
+--   $10 list_id bigint
+--   $11 now timestamp with time zone
+--   $12 parent_id bigint
+--   $13 priority smallint[]
+--   $14 tags text[]
+--   $15 updated_after timestamp with time zone
+--   $16 updated_before timestamp with time zone
+--   $17 text character varying
 --
 -- Columns:
 --   rows json
 --   had bigint[]
 
-WITH RECURSIVE
+WITH
+    newest AS MATERIALIZED (
+        SELECT todos.id AS id, todos.words AS words
+        FROM todos
+        WHERE
+            todos.user_id = $1::BIGINT
+            AND todos.deleted_at IS NULL
+            AND todos.completed_at IS NULL
+            AND todos.completed_at >= $2::TIMESTAMP WITH TIME ZONE
+            AND todos.completed_at < $3::TIMESTAMP WITH TIME ZONE
+            AND todos.created_at >= $4::TIMESTAMP WITH TIME ZONE
+            AND todos.created_at < $5::TIMESTAMP WITH TIME ZONE
+            AND $6::TIMESTAMP WITH TIME ZONE <= CASE
+                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+            END
+            AND todos.due_at IS NOT NULL
+            AND $7::TIMESTAMP WITH TIME ZONE > CASE
+                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+            END
+            AND todos.due_at IS NOT NULL
+            AND todos.list_id != (
+                SELECT lists.id FROM lists WHERE lists.user_id = $1::BIGINT AND lists.is_inbox
+            )
+            AND coalesce(
+                (
+                    SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
+                    FROM todos AS child
+                    WHERE child.user_id = $1::BIGINT AND child.parent_id = todos.id
+                ),
+                false
+            )
+            AND coalesce(
+                (
+                    SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_2
+                    FROM todo_tags
+                    JOIN tags ON tags.user_id = $1::BIGINT AND tags.id = todo_tags.tag_id
+                    WHERE todo_tags.user_id = $1::BIGINT AND todo_tags.todo_id = todos.id
+                ),
+                false
+            )
+            AND todos.id = ANY ($8::BIGINT[])
+            AND todos.key = $9::VARCHAR
+            AND todos.list_id = $10::BIGINT
+            AND todos.due_at IS NULL
+            AND todos.list_id = (
+                SELECT lists.id FROM lists WHERE lists.user_id = $1::BIGINT AND lists.is_inbox
+            )
+            AND NOT coalesce(
+                (
+                    SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
+                    FROM todos AS child
+                    WHERE child.user_id = $1::BIGINT AND child.parent_id = todos.id
+                ),
+                false
+            )
+            AND NOT coalesce(
+                (
+                    SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_2
+                    FROM todo_tags
+                    JOIN tags ON tags.user_id = $1::BIGINT AND tags.id = todo_tags.tag_id
+                    WHERE todo_tags.user_id = $1::BIGINT AND todo_tags.todo_id = todos.id
+                ),
+                false
+            )
+            AND todos.repeat IS NULL
+            AND $11::TIMESTAMP WITH TIME ZONE > CASE
+                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+            END
+            AND todos.completed_at IS NULL
+            AND todos.parent_id = $12::BIGINT
+            AND todos.priority = ANY ($13::SMALLINT[])
+            AND todos.repeat IS NOT NULL
+            AND todos.id IN (
+                SELECT todo_tags.todo_id
+                FROM todo_tags
+                WHERE
+                    todo_tags.user_id = $1::BIGINT
+                    AND todo_tags.tag_id IN (
+                        SELECT tags.id
+                        FROM tags
+                        WHERE
+                            tags.user_id = $1::BIGINT
+                            AND tags.name_key = ANY ($14::TEXT[])
+                            AND tags.deleted_at IS NULL
+                    )
+            )
+            AND (
+                (
+                    SELECT jsonb_object_agg(with_all.todo_id, true) AS jsonb_object_agg_1
+                    FROM (
+                        SELECT todo_tags.todo_id AS todo_id
+                        FROM todo_tags
+                        WHERE
+                            todo_tags.user_id = $1::BIGINT
+                            AND todo_tags.tag_id IN (
+                                SELECT tags.id
+                                FROM tags
+                                WHERE
+                                    tags.user_id = $1::BIGINT
+                                    AND tags.name_key = ANY ($14::TEXT[])
+                                    AND tags.deleted_at IS NULL
+                            )
+                        GROUP BY todo_tags.todo_id
+                        HAVING count(*) = cardinality($14::TEXT[])
+                    ) AS with_all
+                ) ? CAST(todos.id AS TEXT)
+            )
+            AND todos.id IN (
+                SELECT todo_tags.todo_id
+                FROM todo_tags
+                WHERE
+                    todo_tags.user_id = $1::BIGINT
+                    AND todo_tags.tag_id IN (
+                        SELECT tags.id
+                        FROM tags
+                        WHERE
+                            tags.user_id = $1::BIGINT
+                            AND tags.name_key = ANY ($14::TEXT[])
+                            AND tags.deleted_at IS NULL
+                    )
+            )
+            AND todos.parent_id IS NULL
+            AND todos.list_id != ALL (
+                array(
+                    (
+                        SELECT lists.id
+                        FROM lists
+                        WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
+                    )
+                )
+            )
+            AND todos.updated_at >= $15::TIMESTAMP WITH TIME ZONE
+            AND todos.updated_at < $16::TIMESTAMP WITH TIME ZONE
+        ORDER BY todos.created_at DESC, todos.id DESC
+        LIMIT 2000
+    ),
+    noted AS MATERIALIZED (
+        SELECT last.todo_id AS id, last.words AS words
+        FROM (
+            SELECT notes.todo_id AS todo_id, notes.words AS words
+            FROM notes
+            WHERE notes.user_id = $1::BIGINT
+            ORDER BY notes.id DESC
+            LIMIT 2000
+        ) AS last
+        WHERE (SELECT jsonb_object_agg(newest.id, true) AS jsonb_object_agg_2 FROM newest) ? CAST(
+            last.todo_id AS TEXT
+        )
+    ),
+    piece AS (
+        SELECT newest.id AS id, newest.words AS words
+        FROM newest
+        UNION ALL
+        SELECT noted.id AS id, noted.words AS words
+        FROM noted
+    ),
     term AS MATERIALIZED (
         SELECT
             terms.word AS word,
@@ -46,7 +202,7 @@ WITH RECURSIVE
             terms.is_common AS is_common,
             terms.n AS n
         FROM search_terms(
-            $2::VARCHAR,
+            $17::VARCHAR,
             (
                 SELECT language_of(users.locale) AS language_of_1
                 FROM users
@@ -63,208 +219,28 @@ WITH RECURSIVE
             NOT term.is_common
             OR NOT (EXISTS (SELECT other.n FROM term AS other WHERE NOT other.is_common))
     ),
-    later(ids, depth) AS (
-        SELECT
-            array(
-                (
-                    SELECT todos.id
-                    FROM todos
-                    WHERE
-                        todos.user_id = $1::BIGINT
-                        AND todos.deleted_at IS NULL
-                        AND todos.completed_at IS NULL
-                        AND todos.start > (
-                            SELECT CAST(
-                                timezone(users.time_zone, $12::TIMESTAMP WITH TIME ZONE) AS DATE
-                            ) AS timezone_1
-                            FROM users
-                            WHERE users.id = $1::BIGINT
-                        )
-                )
-            ) AS ids,
-            0 AS depth
-        UNION ALL
-        SELECT
-            array(
-                (
-                    SELECT below.id
-                    FROM todos AS below
-                    WHERE
-                        below.user_id = $1::BIGINT
-                        AND below.deleted_at IS NULL
-                        AND below.completed_at IS NULL
-                        AND below.parent_id = ANY (later.ids)
-                )
-            ) AS array_1,
-            later.depth + 1 AS anon_1
-        FROM later
-        WHERE NOT (cardinality(later.ids) = 0 OR later.depth = 5)
-    ),
-    later_by_id AS MATERIALIZED (
-        SELECT jsonb_object_agg(each.id, true) AS ids
-        FROM (SELECT unnest(later.ids) AS id FROM later) AS each
-    ),
     wanted AS MATERIALIZED (
         SELECT CAST(string_agg(telling.term, ' | ') AS TSQUERY) AS wanted FROM telling
     ),
-    best AS MATERIALIZED (
+    hit AS MATERIALIZED (
         SELECT
-            newest.id AS id,
-            newest.words AS words,
-            (
-                SELECT count(*) AS count_1
-                FROM telling
-                WHERE newest.words @@ CAST(telling.term AS TSQUERY)
-            ) AS number,
-            ts_rank('{0.3,0.8,0.4,1}'::real[], newest.words, wanted.wanted) AS rank
-        FROM (
-            SELECT todos.id AS id, todos.words AS words
-            FROM todos
-            WHERE
-                todos.user_id = $1::BIGINT
-                AND todos.deleted_at IS NULL
-                AND todos.completed_at IS NULL
-                AND todos.completed_at >= $3::TIMESTAMP WITH TIME ZONE
-                AND todos.completed_at < $4::TIMESTAMP WITH TIME ZONE
-                AND todos.created_at >= $5::TIMESTAMP WITH TIME ZONE
-                AND todos.created_at < $6::TIMESTAMP WITH TIME ZONE
-                AND $7::TIMESTAMP WITH TIME ZONE <= CASE
-                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-                END
-                AND todos.due_at IS NOT NULL
-                AND $8::TIMESTAMP WITH TIME ZONE > CASE
-                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-                END
-                AND todos.due_at IS NOT NULL
-                AND todos.list_id != (
-                    SELECT lists.id FROM lists WHERE lists.user_id = $1::BIGINT AND lists.is_inbox
-                )
-                AND coalesce(
-                    (
-                        SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
-                        FROM todos AS child
-                        WHERE child.user_id = $1::BIGINT AND child.parent_id = todos.id
-                    ),
-                    false
-                )
-                AND coalesce(
-                    (
-                        SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_2
-                        FROM todo_tags
-                        JOIN tags ON tags.user_id = $1::BIGINT AND tags.id = todo_tags.tag_id
-                        WHERE todo_tags.user_id = $1::BIGINT AND todo_tags.todo_id = todos.id
-                    ),
-                    false
-                )
-                AND todos.id = ANY ($9::BIGINT[])
-                AND todos.key = $10::VARCHAR
-                AND todos.list_id = $11::BIGINT
-                AND todos.due_at IS NULL
-                AND todos.list_id = (
-                    SELECT lists.id FROM lists WHERE lists.user_id = $1::BIGINT AND lists.is_inbox
-                )
-                AND NOT coalesce(
-                    (
-                        SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
-                        FROM todos AS child
-                        WHERE child.user_id = $1::BIGINT AND child.parent_id = todos.id
-                    ),
-                    false
-                )
-                AND NOT coalesce(
-                    (
-                        SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_2
-                        FROM todo_tags
-                        JOIN tags ON tags.user_id = $1::BIGINT AND tags.id = todo_tags.tag_id
-                        WHERE todo_tags.user_id = $1::BIGINT AND todo_tags.todo_id = todos.id
-                    ),
-                    false
-                )
-                AND todos.repeat IS NULL
-                AND todos.id = ANY (array((SELECT unnest(later.ids) AS unnest_1 FROM later)))
-                AND $12::TIMESTAMP WITH TIME ZONE > CASE
-                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-                END
-                AND todos.completed_at IS NULL
-                AND todos.parent_id = $13::BIGINT
-                AND todos.priority = ANY ($14::SMALLINT[])
-                AND todos.repeat IS NOT NULL
-                AND (
-                    (SELECT later_by_id.ids FROM later_by_id) IS NULL
-                    OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
-                )
-                AND todos.id IN (
-                    SELECT todo_tags.todo_id
-                    FROM todo_tags
-                    WHERE
-                        todo_tags.user_id = $1::BIGINT
-                        AND todo_tags.tag_id IN (
-                            SELECT tags.id
-                            FROM tags
-                            WHERE
-                                tags.user_id = $1::BIGINT
-                                AND tags.name_key = ANY ($15::TEXT[])
-                                AND tags.deleted_at IS NULL
-                        )
-                )
-                AND (
-                    (
-                        SELECT jsonb_object_agg(with_all.todo_id, true) AS jsonb_object_agg_1
-                        FROM (
-                            SELECT todo_tags.todo_id AS todo_id
-                            FROM todo_tags
-                            WHERE
-                                todo_tags.user_id = $1::BIGINT
-                                AND todo_tags.tag_id IN (
-                                    SELECT tags.id
-                                    FROM tags
-                                    WHERE
-                                        tags.user_id = $1::BIGINT
-                                        AND tags.name_key = ANY ($15::TEXT[])
-                                        AND tags.deleted_at IS NULL
-                                )
-                            GROUP BY todo_tags.todo_id
-                            HAVING count(*) = cardinality($15::TEXT[])
-                        ) AS with_all
-                    ) ? CAST(todos.id AS TEXT)
-                )
-                AND todos.id IN (
-                    SELECT todo_tags.todo_id
-                    FROM todo_tags
-                    WHERE
-                        todo_tags.user_id = $1::BIGINT
-                        AND todo_tags.tag_id IN (
-                            SELECT tags.id
-                            FROM tags
-                            WHERE
-                                tags.user_id = $1::BIGINT
-                                AND tags.name_key = ANY ($15::TEXT[])
-                                AND tags.deleted_at IS NULL
-                        )
-                )
-                AND todos.parent_id IS NULL
-                AND todos.list_id != ALL (
-                    array(
-                        (
-                            SELECT lists.id
-                            FROM lists
-                            WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
-                        )
-                    )
-                )
-                AND todos.updated_at >= $16::TIMESTAMP WITH TIME ZONE
-                AND todos.updated_at < $17::TIMESTAMP WITH TIME ZONE
-            ORDER BY todos.created_at DESC, todos.id DESC
-            LIMIT 2000
-        ) AS newest
-        JOIN wanted ON newest.words @@ wanted.wanted
-        ORDER BY number DESC, rank DESC, newest.id DESC
+            piece.id AS id,
+            piece.words || '' AS words,
+            ts_rank('{0.3,0.8,0.4,1}'::real[], piece.words, wanted.wanted) AS rank
+        FROM piece
+        JOIN wanted ON piece.words @@ CAST(wanted.wanted AS TSQUERY)
+    ),
+    best AS MATERIALIZED (
+        SELECT hit.id AS id, count(DISTINCT telling.n) AS number, max(hit.rank) AS rank
+        FROM hit
+        JOIN telling ON hit.words @@ CAST(telling.term AS TSQUERY)
+        GROUP BY hit.id
+        ORDER BY number DESC, rank DESC, hit.id DESC
         LIMIT 5
     ),
     placed AS (
         SELECT
             best.id AS id,
-            best.words AS words,
             row_number() OVER (ORDER BY best.number DESC, best.rank DESC, best.id DESC) AS place
         FROM best
     )
@@ -306,7 +282,6 @@ SELECT
                                             )
                                         )
                                     ) AS tags,
-                                    todos.start AS start,
                                     (
                                         SELECT row_to_json(due) AS row_to_json_2
                                         FROM (
@@ -391,8 +366,12 @@ SELECT
         (
             SELECT term.n
             FROM term
-            WHERE (SELECT placed.words FROM placed WHERE placed.place = 1) @@ CAST(
-                term.term AS TSQUERY
+            WHERE EXISTS (
+                SELECT piece.id
+                FROM piece
+                WHERE
+                    piece.id = (SELECT placed.id FROM placed WHERE placed.place = 1)
+                    AND (piece.words @@ CAST(term.term AS TSQUERY))
             )
             ORDER BY term.n
         )

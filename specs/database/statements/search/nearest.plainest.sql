@@ -12,7 +12,8 @@
 -- `completed_before`.
 --
 -- Its row: `rows`, a JSON array of at most 5 `TodoRead`, of the newest 2,000 todos that meet the conditions: those
--- with the most words first, then the best match; `had`, the numbers of the words that the first has, from 1.
+-- with the most words first, then the best match; `had`, the numbers of the words that the first has, from 1. Words of
+-- a todo are those of the notes on it, too, of the newest 2,000 notes.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -23,6 +24,33 @@
 --   had bigint[]
 
 WITH
+    newest AS MATERIALIZED (
+        SELECT todos.id AS id, todos.words AS words
+        FROM todos
+        WHERE todos.user_id = $1::BIGINT AND todos.deleted_at IS NULL AND todos.completed_at IS NULL
+        ORDER BY todos.created_at DESC, todos.id DESC
+        LIMIT 2000
+    ),
+    noted AS MATERIALIZED (
+        SELECT last.todo_id AS id, last.words AS words
+        FROM (
+            SELECT notes.todo_id AS todo_id, notes.words AS words
+            FROM notes
+            WHERE notes.user_id = $1::BIGINT
+            ORDER BY notes.id DESC
+            LIMIT 2000
+        ) AS last
+        WHERE (SELECT jsonb_object_agg(newest.id, true) AS jsonb_object_agg_1 FROM newest) ? CAST(
+            last.todo_id AS TEXT
+        )
+    ),
+    piece AS (
+        SELECT newest.id AS id, newest.words AS words
+        FROM newest
+        UNION ALL
+        SELECT noted.id AS id, noted.words AS words
+        FROM noted
+    ),
     term AS MATERIALIZED (
         SELECT
             terms.word AS word,
@@ -51,34 +79,25 @@ WITH
     wanted AS MATERIALIZED (
         SELECT CAST(string_agg(telling.term, ' | ') AS TSQUERY) AS wanted FROM telling
     ),
-    best AS MATERIALIZED (
+    hit AS MATERIALIZED (
         SELECT
-            newest.id AS id,
-            newest.words AS words,
-            (
-                SELECT count(*) AS count_1
-                FROM telling
-                WHERE newest.words @@ CAST(telling.term AS TSQUERY)
-            ) AS number,
-            ts_rank('{0.3,0.8,0.4,1}'::real[], newest.words, wanted.wanted) AS rank
-        FROM (
-            SELECT todos.id AS id, todos.words AS words
-            FROM todos
-            WHERE
-                todos.user_id = $1::BIGINT
-                AND todos.deleted_at IS NULL
-                AND todos.completed_at IS NULL
-            ORDER BY todos.created_at DESC, todos.id DESC
-            LIMIT 2000
-        ) AS newest
-        JOIN wanted ON newest.words @@ wanted.wanted
-        ORDER BY number DESC, rank DESC, newest.id DESC
+            piece.id AS id,
+            piece.words || '' AS words,
+            ts_rank('{0.3,0.8,0.4,1}'::real[], piece.words, wanted.wanted) AS rank
+        FROM piece
+        JOIN wanted ON piece.words @@ CAST(wanted.wanted AS TSQUERY)
+    ),
+    best AS MATERIALIZED (
+        SELECT hit.id AS id, count(DISTINCT telling.n) AS number, max(hit.rank) AS rank
+        FROM hit
+        JOIN telling ON hit.words @@ CAST(telling.term AS TSQUERY)
+        GROUP BY hit.id
+        ORDER BY number DESC, rank DESC, hit.id DESC
         LIMIT 5
     ),
     placed AS (
         SELECT
             best.id AS id,
-            best.words AS words,
             row_number() OVER (ORDER BY best.number DESC, best.rank DESC, best.id DESC) AS place
         FROM best
     )
@@ -205,8 +224,12 @@ SELECT
         (
             SELECT term.n
             FROM term
-            WHERE (SELECT placed.words FROM placed WHERE placed.place = 1) @@ CAST(
-                term.term AS TSQUERY
+            WHERE EXISTS (
+                SELECT piece.id
+                FROM piece
+                WHERE
+                    piece.id = (SELECT placed.id FROM placed WHERE placed.place = 1)
+                    AND (piece.words @@ CAST(term.term AS TSQUERY))
             )
             ORDER BY term.n
         )
