@@ -89,7 +89,6 @@ def upgrade() -> None:
         lacking="words IS NULL",
         # The trigger makes them.
         change="UPDATE notes SET words = NULL WHERE id = ANY ($1::bigint[]) AND words IS NULL",
-        rows=200,  # of which each takes up to some milliseconds
         also=("users",),
     )
     op.execute("ALTER TABLE notes VALIDATE CONSTRAINT ck_notes_has_words")

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +33,7 @@ from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS, SchemaError
 from todo_core.schema.losses import goes_down, losses
 from todo_core.schema.migrate import BASE, migrate, revisions
 from todo_core.schema.state import current, position
+from todo_core.schema.steps import Pace
 from todo_core.schema.turns import APPLICATION, turn
 from todo_core.schema.versions import goal, is_newer, is_up_to_date, place, serves, standing
 
@@ -499,6 +501,8 @@ async def test_how_far_a_backfill_is_is_told(
 ) -> None:
     await fill(fresh_database_url, 2_500)
     monkeypatch.setattr("todo_core.schema.steps._TELL_SECONDS", 0)
+    monkeypatch.setattr("todo_core.schema.steps._FIRST_CHUNK", 1_000)
+    monkeypatch.setattr("todo_core.schema.steps._CHUNK_SECONDS", 60)
     told: list[str] = []
 
     await migrate(fresh_database_url, folder=folder, tell=told.append)
@@ -507,6 +511,37 @@ async def test_how_far_a_backfill_is_is_told(
         f"{BACKFILL}: {rows} rows changed, {share} of todos seen."
         for rows, share in (("1,000", "40%"), ("2,000", "80%"), ("2,500", "100%"))
     ]
+
+
+async def test_a_chunk_has_as_many_rows_as_are_changed_in_a_tenth_of_a_second(
+    fresh_database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 2 ms a row it has 50 at most, whatever the step allows."""
+    await fill(fresh_database_url, 150)
+    change(folder, BACKFILL, "char_length(title) WHERE", "char_length(title) + length(pg_sleep(0.002)::text) WHERE")
+    monkeypatch.setattr("todo_core.schema.steps._TELL_SECONDS", 0)
+    monkeypatch.setattr("todo_core.schema.steps._FIRST_CHUNK", 20)
+    told: list[str] = []
+
+    await migrate(fresh_database_url, folder=folder, tell=told.append)
+
+    assert await unlike(fresh_database_url) == 0
+    seen = [0, *(int(line.split()[1].replace(",", "")) for line in told)]
+    chunks = [after - before for before, after in pairwise(seen)]
+    assert chunks[0] == 20
+    assert max(chunks) <= 50
+    assert sum(chunks) == 150
+
+
+def test_chunks_grow_by_and_by_and_shrink_at_once() -> None:
+    pace = Pace(1_000)
+    sizes = [pace.rows]
+    for seconds in (0.001, 0.01, 0.05, 0.4, 0.4, 60, 0):
+        pace.took(pace.rows, seconds)
+        sizes.append(pace.rows)
+
+    assert sizes == [50, 100, 200, 400, 100, 25, 1, 2]
+    assert Pace(7).rows == 7
 
 
 # --- killed ------------------------------------------------------------------------------------

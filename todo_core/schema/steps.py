@@ -19,7 +19,12 @@ from todo_core.schema import SchemaError
 from todo_core.schema.state import PARTLY_UNDONE, POLICY_OF_A_RUN
 
 CHUNK: Final = 1_000
-"""Rows of a chunk, unless a step says otherwise: they are locked while it runs, for a fraction of a second."""
+"""The most rows of a chunk, unless a step says otherwise."""
+_FIRST_CHUNK: Final = 50
+"""Rows of the first chunk, before it is known how long one takes."""
+_CHUNK_SECONDS: Final = 0.1
+"""How long a chunk is to take: so long are its rows locked, and whoever writes one waits. A row may take many times as
+long on a machine that has much else to do as on another, so no number of rows is right for all."""
 LARGEST_CHUNK: Final = 5_000
 """The most rows that a step may ask for."""
 _TELL_SECONDS: Final = 2
@@ -115,10 +120,24 @@ def drop_index(name: str) -> None:
     _outside_of_the_transaction(work)
 
 
+class Pace:
+    """How many rows the next chunk has: as many as the last one would have changed in `_CHUNK_SECONDS`."""
+
+    def __init__(self, most: int) -> None:
+        """Begin with few rows; a chunk never has more than `most`."""
+        self.most = most
+        self.rows = min(most, _FIRST_CHUNK)
+
+    def took(self, rows: int, seconds: float) -> None:
+        """Learn from a chunk of so many rows. The next one has at most twice as many as this one was allowed."""
+        fitting = int(rows * _CHUNK_SECONDS / max(seconds, 1e-6))
+        self.rows = max(1, min(fitting, self.rows * 2, self.most))
+
+
 def backfill(
     table: str, *, lacking: str, change: str, key: str = "id", rows: int = CHUNK, also: Sequence[str] = ()
 ) -> None:
-    """Give rows a new form, in chunks of which each is committed by itself.
+    """Give rows a new form, in chunks of which each is committed by itself, and takes some 0.1 s.
 
     Rows are passed once, in the order of `key`. What old code writes meanwhile is not passed again: a trigger of an
     earlier step has to carry it over.
@@ -128,7 +147,7 @@ def backfill(
         lacking: Condition of the rows that lack the new form, in SQL.
         change: Statement that gives it to the rows with the keys `$1::bigint[]`. Some may have it by then.
         key: Column of type bigint that is unique and has an index.
-        rows: The most rows of a chunk, up to 5,000; fewer where a row is large.
+        rows: The most rows of a chunk, up to 5,000. There are fewer where they take longer.
         also: Other tables that `change` reads or writes.
 
     Raises:
@@ -140,8 +159,11 @@ def backfill(
     async def work(connection: asyncpg.Connection[Any]) -> None:
         async with seeing_all_rows(connection, (table, *also), run):
             refused: list[tuple[int, str]] = []
-            async for keys, share in _chunks(connection, table, lacking, key, rows):
+            pace = Pace(rows)
+            async for keys, share in _chunks(connection, table, lacking, key, pace):
+                began = time.monotonic()
                 refused += await _changed(connection, change, keys, run)
+                pace.took(len(keys), time.monotonic() - began)
                 run.changed(table, len(keys), share)
                 if len(refused) >= _MOST_REFUSED:
                     break
@@ -165,7 +187,7 @@ def no_way_back(reason: str) -> NoReturn:
 
 
 async def _chunks(
-    connection: asyncpg.Connection[Any], table: str, lacking: str, key: str, rows: int
+    connection: asyncpg.Connection[Any], table: str, lacking: str, key: str, pace: Pace
 ) -> AsyncIterator[tuple[list[int], float]]:
     """Yield the keys of each chunk, and the share of the table's keys that end with it."""
     pick = f"SELECT {key} FROM {table} WHERE {key} > $1::bigint AND ({lacking}) ORDER BY {key} LIMIT $2::int"  # noqa: S608
@@ -174,7 +196,7 @@ async def _chunks(
     after = -(2**63)
     while True:
         async with connection.transaction(readonly=True):
-            keys = [row[0] for row in await connection.fetch(pick, after, rows)]
+            keys = [row[0] for row in await connection.fetch(pick, after, pace.rows)]
         if not keys:
             return
         after = keys[-1]
