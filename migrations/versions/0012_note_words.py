@@ -61,7 +61,7 @@ QUESTION_TERMS = r"""
 CREATE OR REPLACE FUNCTION question_terms(
     question text, language text,
     OUT words text[], OUT terms text[], OUT follows boolean[], OUT common boolean[],
-    OUT parts text[], OUT telling text[]
+    OUT parts text[]
 ) LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
     forms record := public.word_forms(question, language);
@@ -78,7 +78,6 @@ BEGIN
     follows := '{}';
     common := '{}';
     parts := '{}';
-    telling := '{}';
     FOR i IN 1 .. cardinality(runs) LOOP
         CONTINUE WHEN runs[i] = '';
         IF runs[i] > '{' COLLATE "C" AND runs[i] ~ '^[{UNSPACED}]' THEN
@@ -92,7 +91,6 @@ BEGIN
                 follows := follows || (n > 1);
                 common := common || false;
             END LOOP;
-            telling := telling || part;
         ELSE
             ending := CASE WHEN i = cardinality(runs) THEN ':*' ELSE '' END;
             part := quote_literal(runs[i]) || ending;
@@ -107,15 +105,9 @@ BEGIN
             terms := terms || part;
             follows := follows || false;
             common := common || forms.common[i];
-            IF NOT forms.common[i] THEN
-                telling := telling || part;
-            END IF;
         END IF;
         parts := parts || part;
     END LOOP;
-    IF telling = '{}' THEN
-        telling := parts;
-    END IF;
 END
 $$
 """
@@ -123,8 +115,7 @@ $$
 as text of a `tsquery`; whether it has to follow the pair before; whether the language has it in most sentences. The
 last word may be a beginning.
 
-`parts` are the terms with the pairs of each run in one; `telling` those of them that a language does not have in most
-sentences, or all where it has all.
+`parts` are the terms with the pairs of each run in one: a text has what is asked for if it has all of them.
 """
 
 SEARCH_TERMS = """

@@ -17,10 +17,9 @@ DECLARE
     asked record := public.question_terms(question, language);
     wanted tsquery := nullif(array_to_string(asked.parts, ' & '), '')::tsquery;
     mine tsquery := quote_literal('@' || me)::tsquery;
-    telling tsquery;
-    any_telling tsquery;
-    in_todos text;
-    in_notes text;
+    has_many_todos boolean;
+    has_many_notes boolean;
+    lead tsquery;
 BEGIN
     IF me IS NULL OR wanted IS NULL THEN
         RETURN;
@@ -28,8 +27,9 @@ BEGIN
     -- EXECUTE: a plan for any words would be a bad one for most. `+ 0` leaves other indexes alone; the user is among
     -- the words. The beginning of a word is in very many rows of others: it is faster to look at all of one's own rows
     -- where they are few.
+    has_many_todos := EXISTS (SELECT FROM public.todos AS t WHERE t.user_id = me OFFSET 2000);
     IF NOT EXISTS (SELECT FROM public.notes AS n WHERE n.user_id = me) THEN
-        IF EXISTS (SELECT FROM public.todos AS t WHERE t.user_id = me OFFSET 2000) THEN
+        IF has_many_todos THEN
             RETURN QUERY EXECUTE format(
                 'SELECT id, ts_rank(%L, words, %L) FROM public.todos WHERE user_id + 0 = %s AND words @@ %L',
                 '{0.3,0.8,0.4,1}', wanted, me, mine && wanted
@@ -41,40 +41,35 @@ BEGIN
         END IF;
         RETURN;
     END IF;
-    telling := array_to_string(asked.telling, ' & ');
-    any_telling := array_to_string(asked.telling, ' | ');
-    in_todos := CASE
-        WHEN EXISTS (SELECT FROM public.todos AS t WHERE t.user_id = me OFFSET 2000)
-        THEN format('user_id + 0 = %s AND words @@ %L', me, mine && telling)
-        ELSE format('user_id = %s AND (words || '''') @@ %L', me, telling)
-    END;
-    IF telling <> wanted THEN
-        in_todos := in_todos || format(' AND (note_count > 0 OR words @@ %L)', wanted);
-    END IF;
-    in_notes := CASE
-        WHEN EXISTS (SELECT FROM public.notes AS n WHERE n.user_id = me OFFSET 2000)
-        THEN format('user_id + 0 = %s AND words @@ %L', me, mine && any_telling)
-        ELSE format('user_id = %s AND (words || '''') @@ %L', me, any_telling)
-    END;
-    -- A todo that has all words has all that tell something by itself, or one of them in a note. What it lacks by
-    -- itself is looked for in its notes, one word after the other.
+    -- A todo that has all parts has the longest one, by itself or in a note: these todos alone are looked at.
+    has_many_notes := EXISTS (SELECT FROM public.notes AS n WHERE n.user_id = me OFFSET 2000);
+    lead := (SELECT part FROM unnest(asked.parts) AS part ORDER BY length(part) DESC LIMIT 1);
     RETURN QUERY EXECUTE format(
         $sql$
-        WITH noted AS MATERIALIZED (
-            SELECT todo_id, max(ts_rank(%1$L, words, %2$L)) AS rank FROM public.notes WHERE %3$s GROUP BY todo_id
-        ), candidate AS (
-            SELECT id FROM public.todos WHERE %4$s UNION SELECT todo_id FROM noted
+        WITH candidate AS (
+            SELECT id FROM public.todos WHERE %1$s AND (note_count > 0 OR words @@ %3$L)
+            UNION SELECT todo_id FROM public.notes WHERE %2$s
         )
-        SELECT t.id, ts_rank(%1$L, t.words, %2$L) + coalesce(noted.rank, 0)
-        FROM candidate JOIN public.todos AS t ON t.id = candidate.id LEFT JOIN noted ON noted.todo_id = t.id
-        WHERE t.user_id = %5$s AND (t.words @@ %2$L OR NOT EXISTS (
-            SELECT FROM unnest(%6$L::tsquery[]) AS part
+        SELECT t.id, ts_rank(%6$L, t.words, %3$L) + CASE WHEN t.note_count > 0 THEN coalesce((
+            SELECT max(ts_rank(%6$L, n.words, %3$L)) FROM public.notes AS n WHERE n.user_id = %4$s AND n.todo_id = t.id
+        ), 0) ELSE 0 END
+        FROM candidate JOIN public.todos AS t ON t.id = candidate.id
+        WHERE t.user_id = %4$s AND (t.words @@ %3$L OR NOT EXISTS (
+            SELECT FROM unnest(%5$L::tsquery[]) AS part
             WHERE NOT t.words @@ part AND NOT EXISTS (
-                SELECT FROM public.notes AS n WHERE n.user_id = %5$s AND n.todo_id = t.id AND (n.words || '') @@ part
+                SELECT FROM public.notes AS n WHERE n.user_id = %4$s AND n.todo_id = t.id AND (n.words || '') @@ part
             )
         ))
         $sql$,
-        '{0.3,0.8,0.4,1}', wanted, in_notes, in_todos, me, asked.parts
+        CASE
+            WHEN has_many_todos THEN format('user_id + 0 = %s AND words @@ %L', me, mine && lead)
+            ELSE format('user_id = %s AND (words || '''') @@ %L', me, lead)
+        END,
+        CASE
+            WHEN has_many_notes THEN format('user_id + 0 = %s AND words @@ %L', me, mine && lead)
+            ELSE format('user_id = %s AND (words || '''') @@ %L', me, lead)
+        END,
+        wanted, me, array_remove(asked.parts::tsquery[], lead), '{0.3,0.8,0.4,1}'
     );
 END
 $$
