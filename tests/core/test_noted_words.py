@@ -169,3 +169,35 @@ async def test_a_todo_with_more_words_in_notes_than_postgresql_takes_in_one_is_f
     assert await found(ann, " ".join(f"w{n}x1" for n in range(0, SO_MANY, 16))) == ["Dentist"]
     assert await near(ann, "w3x1 w370x80 nowhere") is not None
     assert time.monotonic() - began < 10
+
+
+HOSTILE: Final = {
+    "one run without spaces": "中文字典" * 1_000,
+    "nothing but pictures": "🎉" * LONGEST,
+    "one letter that NFKC makes 18 of": "\ufdfa" * LONGEST,
+    "a word that PostgreSQL takes no lexeme of": "\U00010400" * LONGEST,
+    "different words": " ".join(f"q{n}" for n in range(700)),
+    "quotes": "'\\:*&|!() " * 380,
+}
+
+
+async def test_no_note_is_too_much_and_takes_long(ann: Caller) -> None:
+    (todo,) = await add(ann, "hostile")
+    for kind, text in HOSTILE.items():
+        began = time.monotonic()
+        await ann.perform(notes.add, todo, text.strip())
+        assert await found(ann, f"hostile {text[:20]}") == ["hostile"], kind
+        assert time.monotonic() - began < 3, kind
+
+
+async def test_a_question_in_ascii_asks_for_the_same_by_itself_as_beside_another_letter(
+    admin: asyncpg.Connection,
+) -> None:
+    """The quick way of most questions."""
+    questions = ["milk", "buying milk", "not the milk", "PROJ-1234 fixes", "1e5 c++ running", "to be or not to be", "%"]
+    plain = "SELECT terms FROM question_terms($1, $2)"
+    beside = "SELECT terms FROM question_terms('\u0142 ' || $1, $2)"
+    for language in ("english", "german", "russian", "simple"):
+        for question in questions:
+            terms = await admin.fetchval(plain, question, language)
+            assert (await admin.fetchval(beside, question, language))[-len(terms) or 1 :] == terms, question
