@@ -123,9 +123,9 @@ async def test_a_note_is_stemmed_in_the_language_in_which_it_was_added(ann: Call
     await ann.perform(users.update, {"locale": "de"})
     await ann.perform(notes.add, todo, "Häuser streichen")
 
-    assert await found(ann, "haus") == ["a"]
+    assert await found(ann, "haus streichen") == ["a"]
     await ann.perform(users.update, {"locale": "en"})
-    assert await found(ann, "haus") == ["a"]
+    assert await found(ann, "haus streichen") == ["a"]
     await ann.perform(notes.add, todo, "Wohnungen")
     await ann.perform(users.update, {"locale": "de"})
     assert await found(ann, "häuser wohnung") == ["a"]  # as the beginning of one
