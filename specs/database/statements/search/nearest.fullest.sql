@@ -38,7 +38,48 @@
 --   rows json
 --   had bigint[]
 
-WITH
+WITH RECURSIVE
+    later(ids, depth) AS (
+        SELECT
+            array(
+                (
+                    SELECT todos.id
+                    FROM todos
+                    WHERE
+                        todos.user_id = $1::BIGINT
+                        AND todos.deleted_at IS NULL
+                        AND todos.completed_at IS NULL
+                        AND todos.start > (
+                            SELECT CAST(
+                                timezone(users.time_zone, $11::TIMESTAMP WITH TIME ZONE) AS DATE
+                            ) AS timezone_1
+                            FROM users
+                            WHERE users.id = $1::BIGINT
+                        )
+                )
+            ) AS ids,
+            0 AS depth
+        UNION ALL
+        SELECT
+            array(
+                (
+                    SELECT below.id
+                    FROM todos AS below
+                    WHERE
+                        below.user_id = $1::BIGINT
+                        AND below.deleted_at IS NULL
+                        AND below.completed_at IS NULL
+                        AND below.parent_id = ANY (later.ids)
+                )
+            ) AS array_1,
+            later.depth + 1 AS anon_1
+        FROM later
+        WHERE NOT (cardinality(later.ids) = 0 OR later.depth = 5)
+    ),
+    later_by_id AS MATERIALIZED (
+        SELECT jsonb_object_agg(each.id, true) AS ids
+        FROM (SELECT unnest(later.ids) AS id FROM later) AS each
+    ),
     newest AS MATERIALIZED (
         SELECT todos.id AS id, todos.words AS words
         FROM todos
@@ -103,6 +144,7 @@ WITH
                 false
             )
             AND todos.repeat IS NULL
+            AND todos.id = ANY (array((SELECT unnest(later.ids) AS unnest_1 FROM later)))
             AND $11::TIMESTAMP WITH TIME ZONE > CASE
                 WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
             END
@@ -110,6 +152,10 @@ WITH
             AND todos.parent_id = $12::BIGINT
             AND todos.priority = ANY ($13::SMALLINT[])
             AND todos.repeat IS NOT NULL
+            AND (
+                (SELECT later_by_id.ids FROM later_by_id) IS NULL
+                OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
+            )
             AND todos.id IN (
                 SELECT todo_tags.todo_id
                 FROM todo_tags
@@ -282,6 +328,7 @@ SELECT
                                             )
                                         )
                                     ) AS tags,
+                                    todos.start AS start,
                                     (
                                         SELECT row_to_json(due) AS row_to_json_2
                                         FROM (
