@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any, Final
 
 import asyncpg
+import orjson
 import pytest
 
 from tests.core import test_migration_0010
-from tests.core.support import CoreOpener, acting_as, add, connected, row_of, titles_of
+from tests.core.support import CoreOpener, acting_as, connected, row_of, titles_of
 from todo_core.boundary.operation import Caller
-from todo_core.models.todos import TodoCreate, TodoUpdate
+from todo_core.models.todos import TodoFilter, TodoUpdate
 from todo_core.operations import changes, todos
 from todo_core.schema.losses import losses
 from todo_core.schema.migrate import migrate
@@ -22,8 +23,12 @@ pytestmark = pytest.mark.requirement("DB3", "TD13")
 BEFORE, FIRST, FINISHED = "0010_finish", "0011", "0011_finish"
 LATER: Final = date(2199, 1, 1)
 
-# What the version before does, as `todo_app`: it names all columns that it knows.
+# What the version before does, as `todo_app`: it names all columns that it knows. And what its own version does.
 _OLD_ADD = "INSERT INTO todos (user_id, list_id, title) SELECT user_id, id, $1 FROM lists WHERE is_inbox"
+_NEW_ADD = """
+INSERT INTO todos (user_id, list_id, title, start, due_date, due_at)
+SELECT user_id, id, $1, $2::date, $3::date, $3::date + 1 FROM lists WHERE is_inbox
+"""
 _OLD_UPDATE = """
 UPDATE todos SET title = title || '!', due_date = $2::date, due_at = $2::date + 1, version = version + 1
 WHERE title = $1
@@ -45,32 +50,36 @@ async def old(admin: asyncpg.Connection[Any], user_id: int, statement: str, *arg
         return await admin.fetchval(statement, *arguments)
 
 
-async def test_both_versions_serve_on_the_first_step(empty_database_url: str, another_core: CoreOpener) -> None:
+async def test_both_versions_write_all_the_way(empty_database_url: str, another_core: CoreOpener) -> None:
     url = empty_database_url
     user_id = await populated(url)
-    async with connected(url) as admin, another_core(url) as core:
+    there = [str(n) for n in range(1, test_migration_0010.MANY + 1)]
+    async with connected(url) as admin:
         before = await kept(admin)
-        await migrate(url, FIRST)
-        assert await kept(admin) == before
-        await core.readiness.require()
+        for revision in (FIRST, FINISHED):
+            await migrate(url, revision)
+            assert (await kept(admin))[: len(before)] == before
+            await old(admin, user_id, _NEW_ADD, f"new {revision}", LATER, date(2199, 6, 1))
+            await old(admin, user_id, _OLD_ADD, f"old {revision}")
+            there += [f"new {revision}", f"old {revision}"]
+            assert await old(admin, user_id, _OLD_LIST) == there  # to that version all are todos like any other
+            await old(admin, user_id, _OLD_UPDATE, f"new {revision}", date(2030, 1, 1))  # before its start
+            there[-2] += "!"
+
+    await migrate(url, finish=True)
+    async with another_core(url) as core:
         me = Caller(core, await core.identity.local("ann"), "test")
         assert me.principal.user_id == user_id
-
-        new = row_of(await me.perform(todos.add, [TodoCreate(title="new", start="2199-01-01", due="2199-06-01")]))
-        await add(me, "started")
-        await old(admin, user_id, _OLD_ADD, "old")
-        everything = [*(str(n) for n in range(1, test_migration_0010.MANY + 1)), "new", "started", "old"]
-        assert await old(admin, user_id, _OLD_LIST) == everything  # to that version it is a todo like any other
-        assert await titles_of(me, limit=200) == [title for title in everything if title != "new"]
-
-        await old(admin, user_id, _OLD_UPDATE, "new", date(2030, 1, 1))  # before its start
-        row = row_of(await me.perform(todos.update, [TodoUpdate(id=new["id"], priority="high")]))
-        assert (row["title"], row["due"]["date"], row["start"]) == ("new!", "2030-01-01", "2199-01-01")
-        changed = await me.perform(todos.update, [TodoUpdate(id=new["id"], start="2029-12-24")])
+        assert await titles_of(me, limit=200) == [title for title in there if not title.startswith("new")]
+        assert await titles_of(me, started=False) == [title for title in there if title.startswith("new")]
+        listed = await me.perform(todos.list_, TodoFilter(started=False, limit=1))
+        (first,) = orjson.loads(listed.json)
+        row = row_of(await me.perform(todos.update, [TodoUpdate(id=first["id"], priority="high")]))
+        assert (row["due"]["date"], row["start"]) == ("2030-01-01", "2199-01-01")
+        changed = await me.perform(todos.update, [TodoUpdate(id=first["id"], start="2029-12-24")])
         assert changed.change_id is not None
         await me.perform(changes.undo, changed.change_id)
-        await migrate(url, finish=True)
-        assert await titles_of(me, started=False) == ["new!"]
+        assert len(await titles_of(me, started=False)) == 2
 
 
 async def test_a_way_down_tells_of_starts_and_deletes_nothing_else(empty_database_url: str) -> None:

@@ -18,7 +18,7 @@ from todo_core.schema.state import current
 
 pytestmark = pytest.mark.requirement("DB3", "TD12", "TD16")
 
-BEFORE, FIRST, ROLLED, FINISHED = "0010_finish", "0012", "0012_backfill", "0012_finish"
+BEFORE, FIRST, ROLLED, FINISHED = "0011_finish", "0012", "0012_backfill", "0012_finish"
 NOTES: Final = ("Crème brûlée", "PROJ-1234 fix", "Running shoes", "支持中文吗")
 ASKED: Final = {"creme": 1, "1234": 1, "run": 1, "中文": 1, "noted creme": 1, "user": 0}
 """What a todo with each of these notes is found by, and how many there are."""
