@@ -43,7 +43,7 @@ WRITE_SCHEMA: Final = {
 }
 CHANGES_SCHEMA: Final = {
     "type": "object",
-    "properties": {"changes": _OBJECTS, "since": _INTEGER, "has_more": {"type": "boolean"}},
+    "properties": {"changes": _OBJECTS, "since": _INTEGER, "before": _INTEGER, "has_more": {"type": "boolean"}},
     "required": ["changes"],
 }
 _IMPLIED: Final = ("is_completed", "subtasks_changed", "next", "existing")

@@ -39,7 +39,12 @@ class FeedRead(Output, Generic[Shape]):
         bool, Field(description="Whether there are further rows: later ones after `since`, else earlier ones.")
     ]
     next_cursor: Annotated[
-        str | None, Field(description="The `since` of the next call; null when there are no rows at all.")
+        str | None,
+        Field(description="Leads to the next page, as `since` if you sent that, else as `before`; null on the last."),
+    ]
+    since: Annotated[
+        int | None,
+        Field(description="The `since` to follow on with; null where you sent `before`: keep the one you have."),
     ]
 
 
@@ -100,20 +105,21 @@ def page(found: Page[Any], *, near: bool = False) -> Response:
     return Paged(body, {} if found.next_cursor is None else {"cursor": found.next_cursor})
 
 
-def feed(found: Feed[Any], *, goes_on: bool) -> Response:
+def feed(found: Feed[Any], *, way: str) -> Response:
     """Return a page of a record that only grows (`FeedRead`).
 
     Args:
         found: The page.
-        goes_on: Whether the next page follows this one, because both go the way of `since`.
+        way: The parameter that takes its cursor, `since` or `before`.
     """
     body = {
         "items": orjson.Fragment(found.json),
         "page_size": found.page_size,
         "has_more": found.has_more,
         "next_cursor": found.next_cursor,
+        "since": found.since,
     }
-    return Paged(body, {"since": found.next_cursor} if goes_on and found.has_more and found.next_cursor else {})
+    return Paged(body, {} if found.next_cursor is None else {way: found.next_cursor})
 
 
 def _near(near: Near) -> dict[str, Any]:

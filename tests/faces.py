@@ -107,6 +107,11 @@ class Face(Protocol):
     async def undo(self, change_id: int, key: str | None = None) -> Written: ...
     async def changes(self, **wanted: Any) -> list[Json]: ...
     async def changes_since(self, since: int, limit: int) -> tuple[list[Json], int]: ...
+
+    async def changes_before(self, before: int | None, limit: int) -> tuple[list[Json], int | None]:
+        """Changes before one, or the latest; and what the next page is before, None on the last."""
+        ...
+
     async def overview(self) -> Json: ...
     async def update_profile(
         self, *, clear: Sequence[str] = (), if_version: int | None = None, key: str | None = None, **fields: Any
@@ -224,7 +229,13 @@ class RestFace:
 
     async def changes_since(self, since: int, limit: int) -> tuple[list[Json], int]:
         told = (await self._send("GET", "/changes", params={"since": since, "limit": limit})).json()
-        return told["items"], int(told["next_cursor"])
+        return told["items"], told["since"]
+
+    async def changes_before(self, before: int | None, limit: int) -> tuple[list[Json], int | None]:
+        wanted = {"limit": limit} | ({} if before is None else {"before": before})
+        told = (await self._send("GET", "/changes", params=wanted)).json()
+        assert told["has_more"] is (told["next_cursor"] is not None)
+        return told["items"], int(told["next_cursor"]) if told["has_more"] else None
 
     async def overview(self) -> Json:
         told: Json = (await self._send("GET", "/overview")).json()
@@ -353,6 +364,11 @@ class McpFace:
     async def changes_since(self, since: int, limit: int) -> tuple[list[Json], int]:
         told = await self.call("list_changes", since=since, limit=limit)
         return told["changes"], told["since"]
+
+    async def changes_before(self, before: int | None, limit: int) -> tuple[list[Json], int | None]:
+        told = await self.call("list_changes", before=before, limit=limit)
+        assert told.get("has_more", False) is ("before" in told)
+        return told["changes"], told.get("before")
 
     async def overview(self) -> Json:
         return await self.call("get_overview")

@@ -27,10 +27,12 @@ _MOST_ROWS = 20
 async def list_changes(me: Me, filters: ChangeFilter) -> CallToolResult:
     page = await me.perform(operations.list_, filters)
     content: dict[str, Any] = {"changes": [_short(change) for change in orjson.loads(page.json)]}
-    if page.next_cursor is not None:
-        content["since"] = int(page.next_cursor)
+    if page.since is not None:
+        content["since"] = page.since
     if page.has_more:
         content["has_more"] = True
+        if filters.since is None and page.next_cursor is not None:
+            content["before"] = int(page.next_cursor)
     return tool_results.payload(content)
 
 

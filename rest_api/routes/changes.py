@@ -12,7 +12,7 @@ from rest_api import responses
 from rest_api.caller import Me, MeOnce
 from rest_api.declaring import Routes
 from rest_api.responses import FeedRead, UndoneRead
-from todo_core.models.changes import ChangeFilter, ChangeId, ChangePart, ChangeRead
+from todo_core.models.changes import ChangeFilter, ChangeId, ChangePart, ChangeRead, EntryRows
 from todo_core.models.lists import ListRead
 from todo_core.models.notes import NoteRead
 from todo_core.models.tags import TagRead
@@ -25,14 +25,21 @@ routes = Routes("/changes", "changes")
 PathId = Annotated[ChangeId, BeforeValidator(digits)]
 
 
+class ChangeListing(ChangeFilter):
+    """Which changes, and how much of them."""
+
+    rows: EntryRows = True
+
+
 @routes.expose(changes.list_, "GET", "", shape=FeedRead[ChangeRead], summary="List changes")
-async def list_changes(me: Me, query: Annotated[ChangeFilter, Query()]) -> Response:
-    return responses.feed(await me.perform(changes.list_, query), goes_on=query.since is not None)
+async def list_changes(me: Me, query: Annotated[ChangeListing, Query()]) -> Response:
+    found = await me.perform(changes.list_, query, query.rows)
+    return responses.feed(found, way="before" if query.since is None else "since")
 
 
 @routes.expose(changes.get, "GET", "/{change_id}", shape=ChangeRead, summary="Read a change")
 async def get_change(me: Me, change_id: PathId, query: Annotated[ChangePart, Query()]) -> Response:
-    return Response((await me.perform(changes.get, change_id, query.after)).json, media_type=responses.JSON)
+    return Response((await me.perform(changes.get, change_id, query.after, query.rows)).json, media_type=responses.JSON)
 
 
 @routes.expose(

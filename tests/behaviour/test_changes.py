@@ -152,7 +152,40 @@ async def test_without_since_the_latest_come_first(me: Face) -> None:
 
 
 @pytest.mark.requirement("SA4")
-@each("wanted", [{"since": -1}, {"since": 2**63}, {"limit": 0}, {"limit": 201}, {"until": 3}])
+async def test_going_back_ends_after_every_change_once_newest_first(me: Face) -> None:
+    made = [(await me.add({"title": str(n)})).change for n in range(5)]
+
+    seen: list[int] = []
+    before: int | None = None
+    for turn in range(50):
+        page, before = await me.changes_before(before, 2)
+        seen += [change["id"] for change in page]
+        if turn == 0:
+            await me.add({"title": "meanwhile"})
+        if before is None:
+            break
+        assert (len(page), before) == (2, seen[-1])
+
+    assert before is None
+    assert seen == sorted(seen, reverse=True)
+    assert seen[:5] == made[::-1]
+    assert await me.changes_before(seen[-1], 2) == ([], None)
+
+
+@pytest.mark.requirement("SA4")
+@each(
+    "wanted",
+    [
+        {"since": -1},
+        {"since": 2**63},
+        {"before": 0},
+        {"before": 2**63},
+        {"before": 3, "since": 1},
+        {"limit": 0},
+        {"limit": 201},
+        {"until": 3},
+    ],
+)
 async def test_a_wrong_wish_is_refused_by_name(me: Face, wanted: Json) -> None:
     with pytest.raises(RefusedError) as refused:
         await me.changes(**wanted)

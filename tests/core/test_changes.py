@@ -71,7 +71,16 @@ async def test_a_change_is_recorded_with_who_when_how_before_and_after(ann: Call
         "token_id": principal.token_id,
         "undoes": None,
         "undone_by": None,
-        "entries": [{"entity": "todo", "id": second["id"], "before": second, "after": row_itself(told(changed)[0])}],
+        "entries": [
+            {
+                "entity": "todo",
+                "id": second["id"],
+                "title": "2",
+                "is_new": False,
+                "before": second,
+                "after": row_itself(told(changed)[0]),
+            }
+        ],
         "more_entries": 0,
         "next_entry": None,
     }
@@ -87,7 +96,8 @@ async def test_a_page_ends_where_its_changes_touched_many_rows_and_nothing_is_mi
         rows = orjson.loads(page.json)
         pages.append([row["id"] for row in rows])
         assert [row["id"] for row in rows if not row["entries"]] == []
-        assert page.next_cursor == str(rows[-1]["id"])
+        assert page.since == rows[-1]["id"]
+        assert page.next_cursor == (str(page.since) if page.has_more else None)
         if not page.has_more:
             break
         since = rows[-1]["id"]
@@ -97,7 +107,10 @@ async def test_a_page_ends_where_its_changes_touched_many_rows_and_nothing_is_mi
     assert [id_ for page in pages for id_ in page] == ids
     assert [len(page) for page in pages] == [12, 3]  # 1 + 2 + 10 * 50 rows are the first page with 500
     assert [row["id"] for row in orjson.loads(latest.json)] == ids[::-1][:12]
-    assert (latest.has_more, latest.next_cursor) == (True, str(ids[-1]))
+    assert (latest.has_more, latest.next_cursor, latest.since) == (True, str(ids[3]), ids[-1])
+    earlier = await ann.perform(changes.list_, ChangeFilter(limit=200, before=ids[3]))
+    assert [row["id"] for row in orjson.loads(earlier.json)][:3] == ids[2::-1]
+    assert (earlier.has_more, earlier.next_cursor, earlier.since) == (False, None, None)
     assert [row["id"] for row in orjson.loads(few.json)] == ids[::-1][:2]
 
 
@@ -111,7 +124,7 @@ async def test_of_a_change_of_very_many_rows_a_page_has_the_first_and_by_itself_
     await add(ann, "after")
     assert deleted.change_id is not None
 
-    page = await ann.perform(changes.list_, ChangeFilter(since=int(before.next_cursor or 0)))
+    page = await ann.perform(changes.list_, ChangeFilter(since=before.since))
     parts = [await change_of(ann, deleted.change_id)]
     while (after := parts[-1]["next_entry"]) is not None:
         parts.append(orjson.loads((await ann.perform(changes.get, deleted.change_id, after)).json))
@@ -202,15 +215,48 @@ async def test_changes_since_a_change_come_in_order_and_page_by_page(ann: Caller
     made = [(await ann.perform(todos.add, [TodoCreate(title=str(n))])).change_id for n in range(5)]
     await add(bob, "bob's")
 
-    async def page(**wanted: Any) -> tuple[list[int], bool, str | None]:
+    async def page(**wanted: Any) -> tuple[list[int], str | None, int | None]:
         page = await ann.perform(changes.list_, ChangeFilter(**wanted, limit=2))
-        return [change["id"] for change in orjson.loads(page.json)], page.has_more, page.next_cursor
+        assert page.has_more is (page.next_cursor is not None)
+        return [change["id"] for change in orjson.loads(page.json)], page.next_cursor, page.since
 
-    assert await page(since=0) == (made[:2], True, str(made[1]))
-    assert await page(since=made[1]) == (made[2:4], True, str(made[3]))
-    assert await page(since=made[2]) == (made[3:], False, str(made[4]))
-    assert await page(since=made[4]) == ([], False, str(made[4]))
-    assert await page() == ([made[4], made[3]], True, str(made[4]))
+    assert await page(since=0) == (made[:2], str(made[1]), made[1])
+    assert await page(since=made[1]) == (made[2:4], str(made[3]), made[3])
+    assert await page(since=made[2]) == (made[3:], None, made[4])
+    assert await page(since=made[4]) == ([], None, made[4])
+    assert await page() == ([made[4], made[3]], str(made[3]), made[4])
+    assert await page(before=made[3]) == ([made[2], made[1]], str(made[1]), None)
+    assert await page(before=made[1]) == ([made[0]], None, None)
+    assert await page(before=made[0]) == ([], None, None)
+
+
+@pytest.mark.requirement("SA4")
+async def test_without_rows_an_entry_says_what_it_is_called_and_whether_it_is_new(ann: Caller) -> None:
+    made = row_of(await ann.perform(todos.add, [TodoCreate(title="called so", tags=["a tag"])]))
+    listed = row_of(await ann.perform(lists.add, [ListCreate(name="a list")]))["id"]
+    noted = await ann.perform(todos.update, [{"id": made["id"], "title": "called otherwise", "add_note": "a note"}])
+
+    whole = orjson.loads((await ann.perform(changes.list_, ChangeFilter(since=0))).json)
+    brief = orjson.loads((await ann.perform(changes.list_, ChangeFilter(since=0), rows=False)).json)
+    latest = orjson.loads((await ann.perform(changes.list_, ChangeFilter(), rows=False)).json)
+    one = await ann.perform(changes.get, noted.change_id or 0, rows=False)
+
+    entries = [entry for change in brief for entry in change["entries"]]
+    told = [(entry["entity"], entry["title"], entry["is_new"]) for entry in entries]
+    assert told[-5:] == [
+        ("tag", "a tag", True),
+        ("todo", "called so", True),
+        ("list", "a list", True),
+        ("todo", "called otherwise", False),
+        ("note", None, True),
+    ]
+    assert [entry["id"] for entry in entries][-4:-1] == [made["id"], listed, made["id"]]
+    assert {(entry["before"], entry["after"]) for entry in entries} == {(None, None)}
+    for change, same in zip(brief, whole, strict=True):
+        rows = [entry | {"before": None, "after": None} for entry in same["entries"]]
+        assert change == same | {"entries": rows}
+    assert latest == brief[::-1]
+    assert orjson.loads(one.json) == brief[-1]
 
 
 @pytest.mark.requirement("OW4", "SA4")

@@ -104,16 +104,19 @@ async def test_pages_and_cursors_are_those_of_what_is_shown(ann: Caller) -> None
         shown.append(await newest())
         await hidden()
 
-    async def page(**wanted: Any) -> tuple[list[int], bool, str | None]:
+    async def page(**wanted: Any) -> tuple[list[int], str | None, int | None]:
         found = await reader.perform(changes.list_, ChangeFilter(limit=2, **wanted))
-        return [change["id"] for change in orjson.loads(found.json)], found.has_more, found.next_cursor
+        assert found.has_more is (found.next_cursor is not None)
+        return [change["id"] for change in orjson.loads(found.json)], found.next_cursor, found.since
 
-    assert await page(since=0) == (shown[:2], True, str(shown[1]))
-    assert await page(since=shown[1]) == (shown[2:4], True, str(shown[3]))
-    assert await page(since=shown[3]) == (shown[4:], False, str(shown[4]))
-    assert await page(since=shown[4]) == ([], False, str(shown[4]))
-    assert await page(since=await newest()) == ([], False, str(await newest()))
-    assert await page() == ([shown[4], shown[3]], True, str(shown[4]))
+    assert await page(since=0) == (shown[:2], str(shown[1]), shown[1])
+    assert await page(since=shown[1]) == (shown[2:4], str(shown[3]), shown[3])
+    assert await page(since=shown[3]) == (shown[4:], None, shown[4])
+    assert await page(since=shown[4]) == ([], None, shown[4])
+    assert await page(since=await newest()) == ([], None, await newest())
+    assert await page() == ([shown[4], shown[3]], str(shown[3]), shown[4])
+    assert await page(before=shown[3]) == ([shown[2], shown[1]], str(shown[1]), None)
+    assert await page(before=shown[1]) == ([shown[0]], None, None)
     assert [change["id"] for change in await feed(reader)] == shown[::-1]
 
 
@@ -138,21 +141,21 @@ async def test_a_follower_goes_on_behind_very_many_changes_that_it_may_not_see(
         )
         return made
 
-    async def page(since: int) -> tuple[int, str | None]:
+    async def page(since: int) -> tuple[int, int | None]:
         found = await reader.perform(changes.list_, ChangeFilter(since=since, limit=2))
         assert not found.has_more
-        return len(orjson.loads(found.json)), found.next_cursor
+        return len(orjson.loads(found.json)), found.since
 
     reader = narrowed(ann, "todos:read")
     await add(ann, "a")
     (shown,) = await feed(reader)
     await hide(queries.HIDDEN - 1)
-    assert await page(0) == (1, str(shown["id"]))
-    assert await page(shown["id"]) == (0, str(shown["id"]))
+    assert await page(0) == (1, shown["id"])
+    assert await page(shown["id"]) == (0, shown["id"])
     newest = await hide(1)
-    assert await page(0) == (1, str(newest))
-    assert await page(shown["id"]) == (0, str(newest))
-    assert await page(newest) == (0, str(newest))
+    assert await page(0) == (1, newest)
+    assert await page(shown["id"]) == (0, newest)
+    assert await page(newest) == (0, newest)
 
     await add(ann, "b")
     assert (await page(newest))[0] == 1
@@ -163,7 +166,7 @@ async def test_who_may_see_nothing_of_a_record_finds_it_empty(ann: Caller) -> No
 
     page = await narrowed(ann, "todos:read").perform(changes.list_, ChangeFilter())
 
-    assert (page.json, page.has_more, page.next_cursor) == ("[]", False, None)
+    assert (page.json, page.has_more, page.next_cursor, page.since) == ("[]", False, None, 0)
 
 
 async def test_of_a_change_of_several_kinds_the_covered_rows_are_shown(ann: Caller, admin: asyncpg.Connection) -> None:
@@ -246,6 +249,8 @@ async def test_a_person_reads_what_an_admin_did_to_their_account(ada: Caller, an
             {
                 "entity": "account",
                 "id": ann.principal.user_id,
+                "title": None,
+                "is_new": False,
                 "before": {"suspended_at": before},
                 "after": {"suspended_at": after},
             }
@@ -308,7 +313,8 @@ async def test_a_page_costs_the_same_however_long_the_record_is(
             me,
         )
         await admin.execute("ANALYZE")
-        asked = statement.arguments({"user_id": me, "limit": 50, "since": 0, "shown": ["todo"]})
+        wanted = {"user_id": me, "limit": 50, "since": 0, "before": 2**62, "shown": ["todo"], "rows": True}
+        asked = statement.arguments(wanted)
         plan = await admin.fetchval("EXPLAIN (ANALYZE, FORMAT JSON) " + statement.sql, *asked)
 
     assert max(_rows(orjson.loads(plan)[0]["Plan"])) <= 50 * 5

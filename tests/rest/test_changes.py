@@ -47,7 +47,7 @@ async def test_nobody_can_edit_the_record(http: httpx2.AsyncClient, todo: str, m
 
 
 @pytest.mark.requirement("SA4")
-async def test_changes_come_in_pages_whose_cursor_is_the_next_since(http: httpx2.AsyncClient) -> None:
+async def test_changes_come_in_pages_whose_cursor_is_the_next_since_and_ends(http: httpx2.AsyncClient) -> None:
     since = "0"
     made = [(await http.post("/api/v1/todos", json={"title": "a"})).headers["change-id"] for _ in range(3)]
 
@@ -57,7 +57,22 @@ async def test_changes_come_in_pages_whose_cursor_is_the_next_since(http: httpx2
     assert page["page_size"] == 2
     assert (page["has_more"], rest["has_more"]) == (True, False)
     assert [str(change["id"]) for change in page["items"] + rest["items"]][1:] == made
-    assert rest["next_cursor"] == made[-1]
+    assert (rest["next_cursor"], rest["since"]) == (None, int(made[-1]))
+
+
+@pytest.mark.requirement("SA4")
+async def test_the_link_of_a_page_leads_back_until_there_is_nothing_before(http: httpx2.AsyncClient) -> None:
+    made = [int((await http.post("/api/v1/todos", json={"title": "a"})).headers["change-id"]) for _ in range(3)]
+
+    seen, link = [], "?limit=2&rows=false"
+    while link:
+        response = await http.get(f"/api/v1/changes{link}")
+        seen += [change["id"] for change in response.json()["items"]]
+        link = response.links.get("next", {}).get("url", "")
+
+    assert seen[:3] == made[::-1]
+    assert response.json()["next_cursor"] is None
+    assert not any(entry["after"] for change in response.json()["items"] for entry in change["entries"])
 
 
 @pytest.mark.requirement("SA3")

@@ -123,6 +123,7 @@ async def test_a_page_links_to_the_next_one(http: httpx2.AsyncClient) -> None:
         "/todos?limit=2&sort=title&text=a",
         "/search?text=a%20b&limit=2&priority=low&priority=medium",
         "/changes?since=0&limit=1",
+        "/changes?limit=1",
     ):
         rows: list[Json] = []
         path: str | None = API + start
@@ -138,7 +139,6 @@ async def test_a_page_links_to_the_next_one(http: httpx2.AsyncClient) -> None:
                 == dict(parse_qsl(urlsplit(API + start).query))["limit"]
             )
         assert len({row["id"] for row in rows}) == len(rows) == answer.json().get("total", len(rows)) > 1
-    assert "link" not in (await http.get(f"{API}/changes?limit=1")).headers
 
 
 async def test_below_a_prefix_addresses_lead_back(app: Application, ann: Caller) -> None:

@@ -55,6 +55,9 @@ class Feed(Generic[Shape]):
     has_more: bool
     """Whether there are further rows in the direction of the page."""
     next_cursor: str | None
+    """Leads to the next page in that direction; None on the last."""
+    since: int | None
+    """Where to follow on from here, once this direction has no more; None on a page that goes back from some place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,21 +103,26 @@ ChangeId = Annotated[Id, Field(description="Id of the change, as every write ret
 
 
 class ChangeFilter(Input):
-    """Which changes: what came after one you know, or the latest."""
+    """Which changes: what came after one you know, the latest, or what came before one."""
 
     since: Annotated[
         Annotated[int, Field(ge=0, le=2**63 - 1)] | None,
         Field(description="Changes after this change id, oldest first. Left out: the latest, newest first."),
     ] = None
+    before: Annotated[ChangeId | None, Field(description="Changes before this change id, newest first.")] = None
     limit: Annotated[Limit, Field(description="How many, 1–200.")] = 50
 
 
+EntryRows = Annotated[bool, Field(description="False leaves `before` and `after` out of the entries: both are null.")]
+
+
 class ChangePart(Input):
-    """Which part of a change that touched very many rows."""
+    """Which part of a change that touched very many rows, and how much of it."""
 
     after: Annotated[
         int, Field(ge=0, le=2**31 - 1, description="`next_entry` of the part before; left out: the first part.")
     ] = 0
+    rows: EntryRows = True
 
 
 class ChangeEntry(Output):
@@ -125,8 +130,12 @@ class ChangeEntry(Output):
 
     entity: Annotated[Entity, Field(description="What kind of row.")]
     id: Annotated[int, Field(description="Its id.")]
-    before: Annotated[dict[str, Any] | None, Field(description="The row before; null when it was made.")]
-    after: Annotated[dict[str, Any], Field(description="The row after.")]
+    title: Annotated[str | None, Field(description="Its title or name since; null where it has none.")]
+    is_new: Annotated[bool, Field(description="Whether the change made it.")]
+    before: Annotated[
+        dict[str, Any] | None, Field(description="The row before; null when it was made, and without `rows`.")
+    ]
+    after: Annotated[dict[str, Any] | None, Field(description="The row after; null without `rows`.")]
 
 
 class ChangeRead(Output):

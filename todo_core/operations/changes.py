@@ -9,9 +9,18 @@ from todo_core.boundary import confirmation
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Feed, Found
-from todo_core.errors import ConfirmationRequired, HistoryDeleted, NotFound, NotOwner, TodoError, UndoRefused
+from todo_core.errors import (
+    ConfirmationRequired,
+    FieldError,
+    HistoryDeleted,
+    InvalidInput,
+    NotFound,
+    NotOwner,
+    TodoError,
+    UndoRefused,
+)
 from todo_core.models.changes import ChangeFilter, ChangeRead
-from todo_core.models.fields import MAX_PAGE
+from todo_core.models.fields import MAX_ID, MAX_PAGE
 from todo_core.queries import changes as queries
 from todo_core.queries import reverting
 from todo_core.rules.reverting.entries import Entries
@@ -19,32 +28,45 @@ from todo_core.rules.reverting.steps import can_revert, require_scopes, revert
 from todo_core.rules.showing import shown_to
 
 
-@operation(effect="reads", scope="todos:read", raises=(HistoryDeleted,))
-async def list_(tx: Tx, query: ChangeFilter) -> Feed[ChangeRead]:
+@operation(effect="reads", scope="todos:read", raises=(InvalidInput, HistoryDeleted))
+async def list_(tx: Tx, query: ChangeFilter, rows: bool = True) -> Feed[ChangeRead]:
     """List what changed: by whom, when, before and after, of the rows that your scopes cover.
 
-    With `since`, everything after that change in the order it was committed, nothing missed: the
-    answer names the `since` of the next call. Without it, the latest first.
+    With `since`, everything after that change in the order it was committed, nothing missed. Without it, the latest
+    first, and with `before` what came before that change. `since` in the answer is that of the next call.
     """
+    if query.since is None:
+        return await _going_back(tx, query, rows)
+    if query.before is not None:
+        raise InvalidInput(errors=[FieldError("before", "cannot be given together with since; leave one of them out")])
     shown = shown_to(tx.caller)
-    statement = queries.LATEST if query.since is None else queries.SINCE
-    row = await tx.one(statement, limit=query.limit, since=query.since, shown=shown)
-    if query.since is not None and query.since < row["deleted_through"]:
+    row = await tx.one(queries.SINCE, limit=query.limit, since=query.since, shown=shown, rows=rows)
+    if query.since < row["deleted_through"]:
         newest = await tx.value(queries.NEWEST, shown=shown)
         raise HistoryDeleted(max(newest or 0, row["deleted_through"]))
-    last = row["last"] if row["last"] is not None else query.since
-    if query.since is not None and not row["more"] and row["behind_hidden"] is not None:
-        last = row["behind_hidden"]
-    return Feed(row["rows"], query.limit, row["more"], None if last is None else str(last))
+    last = row["highest"] if row["highest"] is not None else query.since
+    if row["more"]:
+        return Feed(row["rows"], query.limit, True, str(last), last)
+    behind_hidden = row["behind_hidden"]
+    return Feed(row["rows"], query.limit, False, None, last if behind_hidden is None else behind_hidden)
+
+
+async def _going_back(tx: Tx, query: ChangeFilter, rows: bool) -> Feed[ChangeRead]:
+    """Return a page of the changes before `query.before`, or of the latest, newest first."""
+    before = MAX_ID if query.before is None else query.before
+    row = await tx.one(queries.LATEST, limit=query.limit, before=before, shown=shown_to(tx.caller), rows=rows)
+    newest = row["deleted_through"] if row["highest"] is None else row["highest"]
+    next_cursor = str(row["lowest"]) if row["more"] else None
+    return Feed(row["rows"], query.limit, row["more"], next_cursor, newest if query.before is None else None)
 
 
 @operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
-async def get(tx: Tx, change_id: int, after: int = 0) -> Found[ChangeRead]:
+async def get(tx: Tx, change_id: int, after: int = 0, rows: bool = True) -> Found[ChangeRead]:
     """Read one change, with the rows it touched before and after that your scopes cover.
 
     Of one that touched very many it has a part, and `next_entry`, which leads to the next part.
     """
-    row = await tx.row(queries.ONE, id=change_id, after=after, shown=shown_to(tx.caller))
+    row = await tx.row(queries.ONE, id=change_id, after=after, shown=shown_to(tx.caller), rows=rows)
     if row is None:
         raise await _absent(tx, change_id)
     return Found(row["row"])
@@ -66,7 +88,7 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     if not entries:
         raise await _absent(tx, change_id)
     is_possible, shown = can_revert(entries), shown_to(tx.caller)
-    if not is_possible and not await tx.rows(queries.ONE, id=change_id, after=0, shown=shown):
+    if not is_possible and not await tx.rows(queries.ONE, id=change_id, after=0, shown=shown, rows=False):
         raise await _absent(tx, change_id)
     require_scopes(tx, entries)
     if (undone_by := entries.undone_by) is not None:

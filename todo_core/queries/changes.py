@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     FromClause,
     Insert,
@@ -110,7 +111,16 @@ def _shows_something(change: Any) -> ColumnElement[bool]:
 
 
 _FIRST: ColumnElement[int] = literal_column("0")
-_ENTRY = json_object(ChangeEntry, _row.c, id=_row.c.entity_id)
+_rows = parameter("rows", Boolean())
+_ENTRY = json_object(
+    ChangeEntry,
+    _row.c,
+    id=_row.c.entity_id,
+    title=func.coalesce(*(_row.c.after.op("->>")(literal_column(f"'{name}'")) for name in ("title", "name"))),
+    is_new=_row.c.before.is_(None),
+    before=case((_rows, _row.c.before)),
+    after=case((_rows, _row.c.after)),
+)
 
 
 def _read(
@@ -158,7 +168,7 @@ def _page(newest_first: bool) -> Statement:
     wanted = select(_change, _last_entry(_change).label("entries"))
     wanted = wanted.where(mine(Change), _shows_something(_change))
     if newest_first:
-        wanted = wanted.order_by(_change.c.id.desc())
+        wanted = wanted.where(_change.c.id < parameter("before", BigInteger())).order_by(_change.c.id.desc())
     else:
         wanted = wanted.where(_change.c.id > parameter("since", BigInteger())).order_by(_change.c.id)
     wanted_page = wanted.limit(parameter("limit", Integer())).subquery("wanted")
@@ -180,7 +190,8 @@ def _page(newest_first: bool) -> Statement:
                 func.json_agg(aggregate_order_by(page.c.row, page.c.id.desc() if newest_first else page.c.id)),
                 literal_column("'[]'::json"),
             ).label("rows"),
-            func.max(page.c.id).label("last"),
+            func.min(page.c.id).label("lowest"),
+            func.max(page.c.id).label("highest"),
             more.correlate(page).exists().label("more"),
             select(_user.c.changes_deleted_through).where(_user.c.id == _me).scalar_subquery().label("deleted_through"),
         ).select_from(page)
@@ -198,19 +209,20 @@ def _behind_hidden(page: Any) -> ColumnElement[int]:
 
 
 LATEST = _page(newest_first=True)
-"""Read the latest changes, newest first, at most `limit` of them, and fewer where they touched `FULL` rows, of each
-change `ON_PAGE` at most.
+"""Read the latest changes before the change `before`, newest first, at most `limit` of them, and fewer where they
+touched `FULL` rows, of each change `ON_PAGE` at most.
 
 Reads `pk_changes`, `pk_change_entries` and `uq_changes_undoes`. `shown`: the kinds of rows that the caller may see,
-among them perhaps the caller's own account alone; a change of other rows is left out. Columns: `rows`, a JSON array of
-`ChangeRead`; `last`, the newest change's id; `more`, whether there are older ones; `deleted_through`, the latest change
-that the purge deleted, 0 if none.
+among them perhaps the caller's own account alone; a change of other rows is left out. `rows`: whether the entries have
+the rows before and after. Columns: `rows`, a JSON array of `ChangeRead`; `lowest` and `highest`, the least and the
+greatest id on the page; `more`, whether there are older ones; `deleted_through`, the latest change that the purge
+deleted, 0 if none.
 """
 
 SINCE = _page(newest_first=False)
-"""Read the changes after the change `since` in the order of commits, at most `limit`, as in `LATEST`. `shown` and the
-columns are as there; `more` tells whether there are later ones. `behind_hidden`: the user's newest change, if many
-follow the page; where there is no `more`, these are changes of which the caller may see nothing."""
+"""Read the changes after the change `since` in the order of commits, at most `limit`, as in `LATEST`. `shown`, `rows`
+and the columns are as there; `more` tells whether there are later ones. `behind_hidden`: the user's newest change, if
+many follow the page; where there is no `more`, these are changes of which the caller may see nothing."""
 
 NEWEST = Statement(
     select(_change.c.id)
@@ -227,7 +239,7 @@ ONE = Statement(
     )
 )
 """Read the change with an `id`, as `ChangeRead`, if the caller may see something of it, with the first `AT_ONCE` of its
-entries whose number is above `after`. `shown`: as in `LATEST`. Reads `pk_changes`, `pk_change_entries` and
+entries whose number is above `after`. `shown` and `rows`: as in `LATEST`. Reads `pk_changes`, `pk_change_entries` and
 `uq_changes_undoes`."""
 
 _touching = (

@@ -1,25 +1,30 @@
--- Read the latest changes, newest first, at most `limit` of them, and fewer where they touched `FULL` rows, of each
--- change `ON_PAGE` at most.
+-- Read the latest changes before the change `before`, newest first, at most `limit` of them, and fewer where they
+-- touched `FULL` rows, of each change `ON_PAGE` at most.
 --
 -- Reads `pk_changes`, `pk_change_entries` and `uq_changes_undoes`. `shown`: the kinds of rows that the caller may see,
--- among them perhaps the caller's own account alone; a change of other rows is left out. Columns: `rows`, a JSON array of
--- `ChangeRead`; `last`, the newest change's id; `more`, whether there are older ones; `deleted_through`, the latest change
--- that the purge deleted, 0 if none.
+-- among them perhaps the caller's own account alone; a change of other rows is left out. `rows`: whether the entries have
+-- the rows before and after. Columns: `rows`, a JSON array of `ChangeRead`; `lowest` and `highest`, the least and the
+-- greatest id on the page; `more`, whether there are older ones; `deleted_through`, the latest change that the purge
+-- deleted, 0 if none.
 --
 -- Parameters:
 --   $1 user_id bigint
 --   $2 shown text[]
---   $3 limit integer
+--   $3 rows boolean
+--   $4 before bigint
+--   $5 limit integer
 --
 -- Columns:
 --   rows json
---   last bigint
+--   lowest bigint
+--   highest bigint
 --   more boolean
 --   deleted_through bigint
 
 SELECT
     coalesce(json_agg(page.row ORDER BY page.id DESC), '[]'::json) AS rows,
-    max(page.id) AS last,
+    min(page.id) AS lowest,
+    max(page.id) AS highest,
     EXISTS (
         SELECT 1
         FROM changes AS beyond
@@ -134,8 +139,17 @@ FROM (
                                         SELECT
                                             change_entries.entity AS entity,
                                             change_entries.entity_id AS id,
-                                            change_entries.before AS before,
-                                            change_entries.after AS after
+                                            coalesce(
+                                                change_entries.after ->> 'title',
+                                                change_entries.after ->> 'name'
+                                            ) AS title,
+                                            change_entries.before IS NULL AS is_new,
+                                            CASE
+                                                WHEN $3::BOOLEAN THEN change_entries.before
+                                            END AS before,
+                                            CASE
+                                                WHEN $3::BOOLEAN THEN change_entries.after
+                                            END AS after
                                     ) AS shaped
                                 )
                                 ORDER BY change_entries.number
@@ -244,8 +258,9 @@ FROM (
                         OFFSET 0
                     )
                 )
+                AND changes.id < $4::BIGINT
             ORDER BY changes.id DESC
-            LIMIT $3::INTEGER
+            LIMIT $5::INTEGER
         ) AS wanted
     ) AS counted
     WHERE counted.already < 500

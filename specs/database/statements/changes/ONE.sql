@@ -1,12 +1,13 @@
 -- Read the change with an `id`, as `ChangeRead`, if the caller may see something of it, with the first `AT_ONCE` of its
--- entries whose number is above `after`. `shown`: as in `LATEST`. Reads `pk_changes`, `pk_change_entries` and
+-- entries whose number is above `after`. `shown` and `rows`: as in `LATEST`. Reads `pk_changes`, `pk_change_entries` and
 -- `uq_changes_undoes`.
 --
 -- Parameters:
---   $1 after integer
---   $2 shown text[]
---   $3 user_id bigint
---   $4 id bigint
+--   $1 rows boolean
+--   $2 after integer
+--   $3 shown text[]
+--   $4 user_id bigint
+--   $5 id bigint
 --
 -- Columns:
 --   row json
@@ -83,8 +84,13 @@ SELECT (
                                 SELECT
                                     change_entries.entity AS entity,
                                     change_entries.entity_id AS id,
-                                    change_entries.before AS before,
-                                    change_entries.after AS after
+                                    coalesce(
+                                        change_entries.after ->> 'title',
+                                        change_entries.after ->> 'name'
+                                    ) AS title,
+                                    change_entries.before IS NULL AS is_new,
+                                    CASE WHEN $1::BOOLEAN THEN change_entries.before END AS before,
+                                    CASE WHEN $1::BOOLEAN THEN change_entries.after END AS after
                             ) AS shaped
                         )
                         ORDER BY change_entries.number
@@ -95,13 +101,13 @@ SELECT (
                 WHERE
                     change_entries.user_id = changes.user_id
                     AND change_entries.change_id = changes.id
-                    AND change_entries.number > $1::INTEGER
-                    AND change_entries.number <= $1::INTEGER + 500
+                    AND change_entries.number > $2::INTEGER
+                    AND change_entries.number <= $2::INTEGER + 500
                     AND (
-                        change_entries.entity = ANY ($2::TEXT[])
+                        change_entries.entity = ANY ($3::TEXT[])
                             AND (
                                 change_entries.entity != 'account'
-                                OR change_entries.entity_id = $3::BIGINT
+                                OR change_entries.entity_id = $4::BIGINT
                                 OR (
                                     SELECT admin.role = 'admin'
                                     AND (
@@ -111,12 +117,12 @@ SELECT (
                                         )
                                     ) AS anon_1
                                     FROM users AS admin
-                                    WHERE admin.id = $3::BIGINT
+                                    WHERE admin.id = $4::BIGINT
                                 )
                             )
                         OR change_entries.entity = 'account'
-                            AND change_entries.entity_id = $3::BIGINT
-                            AND 'own account' = ANY ($2::TEXT[])
+                            AND change_entries.entity_id = $4::BIGINT
+                            AND 'own account' = ANY ($3::TEXT[])
                     )
             ) AS entries,
             greatest(
@@ -129,7 +135,7 @@ SELECT (
                             AND change_entries.change_id = changes.id
                     ),
                     0
-                ) - ($1::INTEGER + 500),
+                ) - ($2::INTEGER + 500),
                 0
             ) AS more_entries,
             CASE
@@ -143,16 +149,16 @@ SELECT (
                                 AND change_entries.change_id = changes.id
                         ),
                         0
-                    ) > $1::INTEGER + 500
+                    ) > $2::INTEGER + 500
                 )
-                THEN $1::INTEGER + 500
+                THEN $2::INTEGER + 500
             END AS next_entry
     ) AS shaped
 ) AS row
 FROM changes
 WHERE
-    changes.user_id = $3::BIGINT
-    AND changes.id = $4::BIGINT
+    changes.user_id = $4::BIGINT
+    AND changes.id = $5::BIGINT
     AND (
         EXISTS (
             SELECT 1
@@ -161,10 +167,10 @@ WHERE
                 touched.user_id = changes.user_id
                 AND touched.change_id = changes.id
                 AND (
-                    touched.entity = ANY ($2::TEXT[])
+                    touched.entity = ANY ($3::TEXT[])
                         AND (
                             touched.entity != 'account'
-                            OR touched.entity_id = $3::BIGINT
+                            OR touched.entity_id = $4::BIGINT
                             OR (
                                 SELECT admin.role = 'admin'
                                 AND (
@@ -174,12 +180,12 @@ WHERE
                                     )
                                 ) AS anon_1
                                 FROM users AS admin
-                                WHERE admin.id = $3::BIGINT
+                                WHERE admin.id = $4::BIGINT
                             )
                         )
                     OR touched.entity = 'account'
-                        AND touched.entity_id = $3::BIGINT
-                        AND 'own account' = ANY ($2::TEXT[])
+                        AND touched.entity_id = $4::BIGINT
+                        AND 'own account' = ANY ($3::TEXT[])
                 )
             LIMIT ALL
             OFFSET 0

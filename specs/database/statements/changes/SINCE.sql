@@ -1,17 +1,19 @@
--- Read the changes after the change `since` in the order of commits, at most `limit`, as in `LATEST`. `shown` and the
--- columns are as there; `more` tells whether there are later ones. `behind_hidden`: the user's newest change, if many
--- follow the page; where there is no `more`, these are changes of which the caller may see nothing.
+-- Read the changes after the change `since` in the order of commits, at most `limit`, as in `LATEST`. `shown`, `rows`
+-- and the columns are as there; `more` tells whether there are later ones. `behind_hidden`: the user's newest change, if
+-- many follow the page; where there is no `more`, these are changes of which the caller may see nothing.
 --
 -- Parameters:
 --   $1 user_id bigint
 --   $2 since bigint
 --   $3 shown text[]
---   $4 limit integer
+--   $4 rows boolean
+--   $5 limit integer
 --
 -- Columns:
 --   behind_hidden bigint
 --   rows json
---   last bigint
+--   lowest bigint
+--   highest bigint
 --   more boolean
 --   deleted_through bigint
 
@@ -32,7 +34,8 @@ SELECT
         )
     END AS behind_hidden,
     coalesce(json_agg(page.row ORDER BY page.id), '[]'::json) AS rows,
-    max(page.id) AS last,
+    min(page.id) AS lowest,
+    max(page.id) AS highest,
     EXISTS (
         SELECT 1
         FROM changes AS beyond
@@ -147,8 +150,17 @@ FROM (
                                         SELECT
                                             change_entries.entity AS entity,
                                             change_entries.entity_id AS id,
-                                            change_entries.before AS before,
-                                            change_entries.after AS after
+                                            coalesce(
+                                                change_entries.after ->> 'title',
+                                                change_entries.after ->> 'name'
+                                            ) AS title,
+                                            change_entries.before IS NULL AS is_new,
+                                            CASE
+                                                WHEN $4::BOOLEAN THEN change_entries.before
+                                            END AS before,
+                                            CASE
+                                                WHEN $4::BOOLEAN THEN change_entries.after
+                                            END AS after
                                     ) AS shaped
                                 )
                                 ORDER BY change_entries.number
@@ -259,7 +271,7 @@ FROM (
                 )
                 AND changes.id > $2::BIGINT
             ORDER BY changes.id
-            LIMIT $4::INTEGER
+            LIMIT $5::INTEGER
         ) AS wanted
     ) AS counted
     WHERE counted.already < 500
