@@ -88,6 +88,8 @@ class Routes:
         served = [operations] if isinstance(operations, Operation) else operations
         own = set() if by_item else {refusal for operation in served for refusal in operation.raises}
         refusals = {*EVERY_REFUSAL} | own - {ConfirmationRequired}
+        if not any(operation.scope for operation in served):
+            refusals -= {InsufficientScope}
         if any(operation.effect == "changes" for operation in served):
             refusals |= {*EVERY_WRITE_REFUSAL}
         for operation in served:

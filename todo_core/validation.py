@@ -111,7 +111,18 @@ def refuse(error: ValidationError, kind: Any = None, *, whole: str = "body") -> 
         whole: Name for the value as a whole.
     """
     errors = error.errors(include_url=False, include_input=False)
-    return InvalidInput(errors=field_errors(errors, known=known_fields(kind), whole=whole))
+    shapes = shapes_by_tag(kind)
+    shape = shapes.get(errors[0]["loc"][0], kind) if shapes and errors[0]["loc"] else kind
+    return InvalidInput(errors=field_errors(errors, known=known_fields(shape), whole=whole, tags=[*shapes]))
+
+
+def shapes_by_tag(kind: Any) -> dict[Any, Any]:
+    """Return the shapes of a union that a field tells apart, by the values of that field; of other types none."""
+    union, *notes = get_args(kind) or (kind,)
+    name = next((note.discriminator for note in notes if getattr(note, "discriminator", None)), None)
+    if name is None:
+        return {}
+    return {tag: shape for shape in get_args(union) for tag in get_args(get_type_hints(shape)[name])}
 
 
 def refuse_crowd(given: object, kind: Any, *, whole: str = "body") -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal, cast
 
 from fastapi import Body, Query, Response
 from pydantic import BeforeValidator, Field
@@ -15,8 +15,11 @@ from rest_api.declaring import Routes
 from rest_api.filters import require_single_tags
 from rest_api.responses import ChangedRead, PageRead
 from todo_core.boundary.batches import condition
+from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.fields import MAX_BATCH, Input, Offset
 from todo_core.models.todos import (
+    CompletedAt,
+    MixedItem,
     TodoCreate,
     TodoDetail,
     TodoFilter,
@@ -45,6 +48,17 @@ class Completion(Input):
     """Whether a todo is to be done."""
 
     is_completed: Annotated[bool, Field(description="False opens it again.")] = True
+    completed_at: CompletedAt | None = None
+
+    def moment(self) -> dict[str, Any]:
+        """Return the moment as an argument of `complete`: none where it is now.
+
+        Raises:
+            InvalidInput: The todos are not to be done.
+        """
+        if self.completed_at is not None and not self.is_completed:
+            raise InvalidInput(errors=[FieldError("completed_at", "cannot be given where is_completed is false")])
+        return {} if self.completed_at is None else {"completed_at": self.completed_at}
 
 
 class AddBatch(Input):
@@ -61,12 +75,11 @@ class UpdateBatch(Input):
     todos: Annotated[list[Tried[TodoUpdate]], Field(min_length=1, max_length=MAX_BATCH)]
 
 
-class CompleteBatch(Input):
+class CompleteBatch(Completion):
     """Set todos done or open."""
 
     action: Literal["complete"]
     ids: TodoIds
-    is_completed: bool = True
 
 
 class IdsBatch(Input):
@@ -78,7 +91,15 @@ class IdsBatch(Input):
 
 _BY_IDS: Final = {"delete": todos.delete, "restore": todos.restore, "skip": todos.skip}
 
-Batch = Annotated[AddBatch | UpdateBatch | CompleteBatch | IdsBatch, Field(discriminator="action")]
+
+class MixedBatch(Input):
+    """Do different things, in this order, as one change."""
+
+    action: Literal["mix"]
+    items: Annotated[list[Tried[MixedItem]], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+Batch = Annotated[AddBatch | UpdateBatch | CompleteBatch | IdsBatch | MixedBatch, Field(discriminator="action")]
 
 
 @routes.expose(todos.add, "POST", "", shape=TodoWritten, status=201, summary="Add a todo", also=(200,))
@@ -134,8 +155,10 @@ async def delete_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> 
 async def complete_todo(
     me: MeOnce, todo_id: PathId, body: Completion = Completion(), if_match: IfMatch = None
 ) -> Response:
-    operation = todos.complete if body.is_completed else todos.reopen
-    return responses.written(await me.perform(operation, [todo_id], versions(if_match)))
+    moment = body.moment()
+    if not body.is_completed:
+        return responses.written(await me.perform(todos.reopen, [todo_id], versions(if_match)))
+    return responses.written(await me.perform(todos.complete, [todo_id], versions(if_match), **moment))
 
 
 @routes.expose(
@@ -151,7 +174,7 @@ async def restore_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) ->
 
 
 @routes.expose(
-    (todos.add, todos.update, todos.complete, todos.reopen, todos.delete, todos.restore, todos.skip),
+    (todos.add, todos.update, todos.complete, todos.reopen, todos.delete, todos.restore, todos.skip, todos.mix),
     "POST",
     "/batch",
     shape=ChangedRead[TodoWritten],
@@ -166,7 +189,13 @@ async def batch_todos(me: MeOnce, batch: Annotated[Batch, Body()]) -> Response:
         case UpdateBatch():
             changed = await me.perform(todos.update, batch.todos)
         case CompleteBatch():
-            changed = await me.perform(todos.complete if batch.is_completed else todos.reopen, batch.ids)
+            moment = batch.moment()
+            if batch.is_completed:
+                changed = await me.perform(todos.complete, batch.ids, **moment)
+            else:
+                changed = await me.perform(todos.reopen, batch.ids)
         case IdsBatch():
             changed = await me.perform(_BY_IDS[batch.action], batch.ids)
+        case MixedBatch():
+            changed = await me.perform(todos.mix, batch.items)
     return responses.batch(changed)

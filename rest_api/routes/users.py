@@ -10,7 +10,7 @@ from rest_api import responses
 from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, versions
 from rest_api.declaring import Routes
-from todo_core.models.users import ProfilePatch, ProfileRead, ProfileWritten
+from todo_core.models.users import Capabilities, ProfilePatch, ProfileRead, ProfileWritten
 from todo_core.operations import users
 
 routes = Routes("/users", "users")
@@ -19,6 +19,11 @@ routes = Routes("/users", "users")
 @routes.expose(users.get, "GET", "/me", shape=ProfileRead, summary="Read your profile")
 async def get_profile(me: Me) -> Response:
     return responses.row((await me.perform(users.get)).json)
+
+
+@routes.expose(users.capabilities, "GET", "/me/capabilities", shape=Capabilities, summary="Read what your token may do")
+async def get_capabilities(me: Me) -> Response:
+    return Response((await me.perform(users.capabilities)).json, media_type=responses.JSON)
 
 
 @routes.expose(users.update, "PATCH", "/me", shape=ProfileWritten, summary="Change your profile")

@@ -162,6 +162,23 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
         },
         [lambda at, _: {"ids": [at.todo], "completed": False}],
     ),
+    "todos.mix": Attempts(
+        "not_owner",
+        {
+            "POST /todos/batch": [
+                lambda at, _: {
+                    "action": "mix",
+                    "items": [
+                        *(
+                            {"action": verb, "id": at.todo}
+                            for verb in ("complete", "delete", "update", "reopen", "skip")
+                        ),
+                        {"action": "add", "title": "x", "parent_id": at.todo},
+                    ],
+                },
+            ],
+        },
+    ),
     "todos.skip": Attempts(
         "not_owner",
         {"POST /todos/{todo_id}/skip": [_nothing], "POST /todos/batch": [_batch("skip")]},
@@ -257,6 +274,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
     "tokens.rotate": Attempts("not_owner", {"POST /tokens/{token_id}/rotate": [_nothing]}),
     "tokens.revoke": Attempts("not_owner", {"DELETE /tokens/{token_id}": [_nothing]}),
     "users.get": Attempts("own", {"GET /users/me": [_nothing]}),
+    "users.capabilities": Attempts("own", {"GET /users/me/capabilities": [_nothing]}),
     "users.update": Attempts(
         "own",
         {
@@ -297,7 +315,7 @@ class Cell:
         return self.request.answer
 
     @property
-    def scope(self) -> str:
+    def scope(self) -> str | None:
         return OPERATIONS[self.operation].scope
 
     async def send(self, http: httpx2.AsyncClient, at: Target, own: Target = NOTHING) -> httpx2.Response:

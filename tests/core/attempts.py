@@ -13,7 +13,7 @@ from todo_core.models.accounts import AccountQuery
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.notes import NoteQuery
-from todo_core.models.todos import TodoCreate, TodoFilter
+from todo_core.models.todos import MixedAdd, TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import accounts, analytics, changes, lists, notes, search, tags, todos, tokens, users
 
@@ -154,6 +154,19 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     ],
     "todos.complete": [lambda me, its, _: me.perform(todos.complete, its.todos)],
     "todos.reopen": [lambda me, its, _: me.perform(todos.reopen, its.todos)],
+    "todos.mix": [
+        lambda me, its, _: me.perform(
+            todos.mix,
+            [
+                *(
+                    {"action": verb, "id": its.todos[0]}
+                    for verb in ("update", "complete", "reopen", "delete", "restore")
+                ),
+                {"action": "delete", "key": "theirs"},
+                MixedAdd(action="add", title="mine", parent_id=its.todos[0]),
+            ],
+        )
+    ],
     "todos.skip": [lambda me, its, _: me.perform(todos.skip, [its.subtask])],
     "todos.delete": [lambda me, its, _: me.perform(todos.delete, its.todos)],
     "todos.restore": [lambda me, its, _: me.perform(todos.restore, its.todos)],
@@ -207,6 +220,7 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         for n in range(-11, 0)
     ],
     "users.get": [lambda me, _, __: me.perform(users.get)],
+    "users.capabilities": [lambda me, _, __: me.perform(users.capabilities)],
     "users.update": [
         lambda me, _, __: me.perform(users.update, {"display_name": "mine", "locale": "fr"}),
         lambda me, _, __: me.perform(users.update, {"display_name": None}, [1, 2, 3]),

@@ -54,7 +54,7 @@ def bearer(core: Core, principal: Principal) -> Caller:
 
 
 @pytest.mark.requirement("ID4")
-@each("known", OPERATIONS.values(), ids=OPERATIONS)
+@each("known", [known for known in OPERATIONS.values() if known.scope], ids=str)
 async def test_an_operation_outside_the_tokens_scopes_is_refused_before_the_database_hears_of_it(
     known: Operation[..., Any], ann: Caller
 ) -> None:

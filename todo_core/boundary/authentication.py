@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -48,6 +48,8 @@ class Principal:
     """Whether an app acts for the user, with an OAuth access token."""
     audiences: frozenset[str] | None = None
     """Whom a JWT is for; None of what is no JWT."""
+    expires_at: float | None = field(default=None, compare=False)
+    """When a JWT expires, in seconds since the epoch; None of what is no JWT."""
 
 
 class Identity:
@@ -187,7 +189,13 @@ class Identity:
         claims = await self._verifier.verify(token)
         user_id, is_admin = await self._sign_in(claims.issuer, claims.subject, **_told(claims))
         scopes = claims.scopes if is_admin else claims.scopes - {"admin"}
-        principal = Principal(user_id, scopes, is_delegated=claims.is_delegated, audiences=claims.audiences)
+        principal = Principal(
+            user_id,
+            scopes,
+            is_delegated=claims.is_delegated,
+            audiences=claims.audiences,
+            expires_at=claims.expires_at,
+        )
         return principal, claims.expires_at
 
     async def _sign_in(

@@ -23,6 +23,11 @@ class Batch(Generic[Item]):
         self._items = tuple(items)
 
     @property
+    def items(self) -> Sequence[Item | TodoError]:
+        """All items in the order of the request, a refusal in the place of each that was refused."""
+        return self._items
+
+    @property
     def accepted(self) -> list[Item]:
         """The items that are not refused, in the order of the request."""
         return [item for item in self._items if not isinstance(item, TodoError)]

@@ -131,7 +131,7 @@ class Counter:
             monotonic: Returns seconds of a clock that never goes back.
         """
         self._name = name
-        self._item = item
+        self.item = item
         self._local = Window(name, item)
         self._shared = shared
         self._monotonic = monotonic
@@ -165,7 +165,7 @@ class Counter:
         """Ask Redis; if it does not answer in time, pause it and return None."""
         from redis.exceptions import RedisError
 
-        redis_key, quota, window = self._item.key_for(self._name, key), self._item.amount, self._item.get_expiry()
+        redis_key, quota, window = self.item.key_for(self._name, key), self.item.amount, self.item.get_expiry()
         try:
             async with asyncio.timeout(REDIS_TIMEOUT):
                 passed = not cost or await shared.acquire_sliding_window_entry(redis_key, quota, window, cost)
@@ -177,7 +177,7 @@ class Counter:
             return None
         # A count stays in Redis for one window more than its own, so `expires` may be up to two windows.
         left = expires % window or window
-        return passed, _budget(self._name, self._item, (previous, previous_left), (current, left))
+        return passed, _budget(self._name, self.item, (previous, previous_left), (current, left))
 
     def _may_ask(self) -> bool:
         """Return whether this request asks Redis: while Redis fails, one request does after each pause."""

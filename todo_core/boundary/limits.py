@@ -57,6 +57,11 @@ class Limits:
         self._refusals: LRUCache[int, _Refusals] = LRUCache(10_000)
         """By user id."""
 
+    @property
+    def rate(self) -> tuple[int, int] | None:
+        """What a user may send, as requests in so many seconds; None without a limit."""
+        return None if self._user is None else (self._user.item.amount, self._user.item.get_expiry())
+
     async def aclose(self) -> None:
         """Close the connections to Redis."""
         if self._pool is not None:

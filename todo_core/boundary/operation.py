@@ -49,7 +49,8 @@ class Operation(Generic[P, R]):
     run: Callable[Concatenate[Tx, P], Awaitable[R]]
     name: str
     effect: Literal["reads", "changes"]
-    scope: Scope
+    scope: Scope | None
+    """What the caller's token must allow; None where any token will do."""
     raises: tuple[type[TodoError], ...]
     destructive: bool
     """Whether it takes something away (undo still brings it back)."""
@@ -108,7 +109,7 @@ OPERATIONS: Final[dict[str, Operation[..., Any]]] = {}
 def operation(
     *,
     effect: Literal["reads", "changes"],
-    scope: Scope,
+    scope: Scope | None,
     raises: tuple[type[TodoError], ...] = (),
     destructive: bool = False,
     idempotent: bool = True,
@@ -120,7 +121,7 @@ def operation(
 
     Args:
         effect: `reads` runs each statement by itself; `changes` is one transaction, recorded and safe to retry.
-        scope: What the caller's token must allow.
+        scope: What the caller's token must allow; None where any token will do.
         raises: Refusals of its own, besides those that every operation can meet.
         destructive: Whether it takes something away.
         idempotent: Whether a repetition changes nothing more.
@@ -218,8 +219,9 @@ class Caller:
         """Return this caller for a request that happens at most once under `key`, or, as a dry run, not at all."""
         return self if key is None and not dry_run else replace(self, idempotency_key=key, dry_run=dry_run)
 
-    def may(self, scope: Scope) -> bool:
-        return scope in self.principal.scopes
+    def may(self, scope: Scope | None) -> bool:
+        """Return whether the caller's token allows what a scope is for, or what needs none."""
+        return scope is None or scope in self.principal.scopes
 
     async def perform(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation: the whole boundary.
@@ -235,7 +237,7 @@ class Caller:
         """
         user_id = self.principal.user_id
         await self.count(operation.cost(args, kwargs))
-        if not self.may(operation.scope):
+        if operation.scope is not None and not self.may(operation.scope):
             raise InsufficientScope(operation.scope)
         if self.principal.is_delegated and not operation.for_apps:
             raise NotForApps

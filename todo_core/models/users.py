@@ -13,6 +13,7 @@ from sqlmodel import SQLModel
 from typing_extensions import TypedDict
 
 from todo_core.identity.issuers import UserRole
+from todo_core.identity.scopes import Scope
 from todo_core.models.fields import STRICT, Id, Name, Output, id_column, instant_column, version_column
 from todo_core.models.lists import ListId
 from todo_core.notations import known_time_zone
@@ -134,6 +135,36 @@ class ProfileRead(Output):
     created_at: Annotated[datetime, Field(description="First seen.")]
     updated_at: Annotated[datetime, Field(description="When the profile last changed.")]
     version: Annotated[int, Field(description="Goes up with every change of the profile.")]
+
+
+class Rate(Output):
+    """How much may be sent."""
+
+    requests: Annotated[int, Field(description="Requests, an item of a batch counts as one.")]
+    seconds: Annotated[int, Field(description="In so many seconds.")]
+
+
+class Bounds(Output):
+    """What this server takes and keeps."""
+
+    rate: Annotated[Rate | None, Field(description="Of all your tokens together; null: no limit.")]
+    batch_items: Annotated[int, Field(description="Most items of a batch.")]
+    page_rows: Annotated[int, Field(description="Most rows of a page.")]
+    retry_hours: Annotated[int, Field(description="How long an answer is kept under its idempotency key.")]
+    offline_days: Annotated[int, Field(description="How long ago `completed_at` may be.")]
+    trash_days: Annotated[int, Field(description="How long a todo stays in the trash.")]
+    history_days: Annotated[int | None, Field(description="How long changes are kept; null: for ever.")]
+
+
+class Capabilities(Output):
+    """What a token may do."""
+
+    kind: Annotated[
+        Literal["session", "app", "api_token"], Field(description="A session, an app that acts for you, an API token.")
+    ]
+    scopes: Annotated[list[Scope], Field(description="What it allows.")]
+    expires_at: Annotated[datetime | None, Field(description="When it expires; null: not by itself.")]
+    limits: Annotated[Bounds, Field(description="What this server takes and keeps.")]
 
 
 class ProfileWritten(ProfileRead):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import orjson
 
 from todo_core.boundary.batches import condition, once_each, same_for_each
-from todo_core.boundary.confirmation import confirm
+from todo_core.boundary.confirmation import confirm, is_needed
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Found, Page
@@ -16,10 +19,12 @@ from todo_core.errors import (
     NotOwner,
     VersionConflict,
 )
-from todo_core.models.todos import TodoCreate, TodoDetail, TodoFilter, TodoRead, TodoUpdate, TodoWritten
+from todo_core.models.todos import MixedItem, TodoCreate, TodoDetail, TodoFilter, TodoRead, TodoUpdate, TodoWritten
 from todo_core.queries import todos as queries
 from todo_core.rules.adding import add_todos
+from todo_core.rules.completing import completion
 from todo_core.rules.finding import find_todos
+from todo_core.rules.mixing import mix as mix_todos
 from todo_core.rules.notes import revise_and_note
 from todo_core.rules.revising import revise
 from todo_core.validation import Tried
@@ -78,14 +83,17 @@ async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoWrit
     batch=True,
 )
 async def complete(
-    tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None
+    tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None, completed_at: str | None = None
 ) -> Changed[TodoWritten]:
     """Set todos done. It sets and never toggles: a repeat changes nothing.
 
     Open subtasks are completed, too. One that repeats comes back as a new todo, `next`, with its subtasks; of a subtask
     that repeats, the occurrence still to come goes along there, or to the trash if there is no next.
     """
-    return await revise(tx, same_for_each(ids, {"is_completed": True} | condition(if_version)))
+    done: dict[str, Any] = {"is_completed": True} | condition(if_version)
+    if completed_at is not None:
+        done["completed_at"] = completion(completed_at, tx.core.clock())
+    return await revise(tx, same_for_each(ids, done))
 
 
 @operation(
@@ -128,7 +136,7 @@ async def skip(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | 
 )
 async def delete(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Move todos to the trash with their subtasks. The trash is emptied after the retention time."""
-    changed = await revise(tx, same_for_each(ids, {"is_deleted": True} | condition(if_version)), trash_too=True)
+    changed = await revise(tx, same_for_each(ids, {"is_deleted": True} | condition(if_version)))
     confirm(tx, len(changed.touched))
     return changed
 
@@ -145,4 +153,26 @@ async def restore(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int]
 
     One whose list was deleted comes back to the inbox.
     """
-    return await revise(tx, same_for_each(ids, {"is_deleted": False} | condition(if_version)), trash_too=True)
+    return await revise(tx, same_for_each(ids, {"is_deleted": False} | condition(if_version)))
+
+
+@operation(
+    effect="changes",
+    scope="todos:write",
+    raises=(InvalidInput, NotFound, NotOwner, VersionConflict, ConfirmationRequired),
+    destructive=True,
+    idempotent=False,
+    batch=True,
+)
+async def mix(tx: Tx, items: Sequence[Tried[MixedItem]]) -> Changed[TodoWritten]:
+    """Add, change, complete, open, trash, restore and skip todos in one request, in its order: one change.
+
+    Each item finds what those before it have left, and may name a todo by the `key` that one of them gives it. A
+    refused item leaves the others alone.
+    """
+    changed = await mix_todos(tx, items)
+    if is_needed(tx):
+        confirm(
+            tx, sum(one.entity == "todo" and bool(orjson.loads(one.after)["deleted_at"]) for one in changed.touched)
+        )
+    return changed

@@ -109,13 +109,13 @@ _due = (
     .where(_OPEN, _today_ends > DUE_KEY)
     .subquery("due")
 )
+# What was done offline may have been added here after it was done.
+_took = func.greatest(func.extract("epoch", _todo.c.completed_at - _todo.c.created_at), literal_column("0"))
 _done = (
     select(
         func.count().filter(_todo.c.completed_at >= parameter("days_7", _INSTANT)).label("completed_7_days"),
         func.count().label("completed_30_days"),
-        cast(func.round(func.avg(func.extract("epoch", _todo.c.completed_at - _todo.c.created_at))), BigInteger).label(
-            "average_seconds_to_complete"
-        ),
+        cast(func.round(func.avg(_took)), BigInteger).label("average_seconds_to_complete"),
     )
     .where(_DONE, _todo.c.completed_at >= parameter("days_30", _INSTANT))
     .subquery("done")

@@ -121,3 +121,7 @@ REVOKE = Statement(
 
 Columns: `id`; its `TokenRead` before, and after or null if it was revoked already. Reads `ix_api_tokens_made_by`.
 """
+
+_of_token = select(_table.c.expires_at).where(mine(ApiToken), _table.c.id == _id)
+EXPIRY = Statement(select(_of_token.scalar_subquery().label("expires_at")))
+"""Read when the API token `id` expires; null if it does not, or there is none."""

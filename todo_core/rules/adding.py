@@ -107,9 +107,9 @@ class _Request:
     @classmethod
     async def load(cls, tx: Tx, todos: Sequence[TodoCreate]) -> _Request:
         """Load what the todos refer to, and nothing for those that refer to nothing."""
-        keyed = await _keyed(tx, [todo.key for todo in todos if todo.key is not None])
+        keyed = await _keyed(tx, [key for todo in todos for key in (todo.key, todo.parent_key) if key is not None])
         parents = [todo.parent_id for todo in todos if todo.parent_id is not None]
-        if any(todo.parent_index is not None for todo in todos):
+        if any(todo.parent_index is not None or todo.parent_key is not None for todo in todos):
             parents += [todo.id for todo in keyed.values()]
         lists = [todo.list_id for todo in todos if todo.list_id is not None]
         neighbours = [one for todo in todos for one in (todo.before, todo.after) if one is not None]
@@ -169,8 +169,9 @@ class _Request:
             return {}
         if todo.place is not None or self._order is None:
             return {"comes_first": todo.place == "first"}
-        if todo.parent_index is not None:
-            raise InvalidInput(errors=[FieldError(target[0], "cannot be given together with parent_index; use place")])
+        if todo.parent_index is not None or "parent_n" in columns:
+            field = "parent_key" if todo.parent_index is None else "parent_index"
+            raise InvalidInput(errors=[FieldError(target[0], f"cannot be given together with {field}; use place")])
         parent_id = columns.get("parent_id")
         list_id = columns["list_id"]
         if list_id is None:
@@ -182,8 +183,15 @@ class _Request:
     def _place(self, todo: TodoCreate) -> tuple[dict[str, Any], int]:
         """Return the columns of list and parent, and the depth."""
         chosen = {"list_id": todo.list_id}
+        named = [name for name in ("parent_id", "parent_key", "parent_index") if getattr(todo, name) is not None]
+        if len(named) > 1:
+            raise InvalidInput(errors=[FieldError(named[1], f"cannot be given together with {named[0]}")])
         if todo.parent_index is not None:
-            return self._place_below_item(todo.parent_index, todo.parent_id, chosen)
+            parent = self._accepted.get(todo.parent_index)
+            return self._place_below_item(parent, "parent_index", "is no earlier item of this call", chosen)
+        if todo.parent_key is not None:
+            parent = self._keyed.get(todo.parent_key)
+            return self._place_below_item(parent, "parent_key", "is the key of no todo, nor of an earlier item", chosen)
         if todo.parent_id is not None:
             return self._place_below(todo.parent_id, "parent_id", chosen)
         return chosen, 0
@@ -195,19 +203,22 @@ class _Request:
         return {"parent_id": parent_id, "list_id": list_of_subtask(chosen, list_id)}, depth
 
     def _place_below_item(
-        self, parent_index: int, parent_id: int | None, chosen: dict[str, Any]
+        self, parent: _New | _Existing | None, field: str, absent: str, chosen: dict[str, Any]
     ) -> tuple[dict[str, Any], int]:
-        """Return the columns and the depth of a todo below an earlier item, or below the todo that has its key."""
-        if parent_id is not None:
-            raise InvalidInput(errors=[FieldError("parent_index", "cannot be given together with parent_id")])
-        parent = self._accepted.get(parent_index)
+        """Return the columns and the depth of a todo below an earlier item, or below the todo that has a key.
+
+        Args:
+            parent: The item or the todo; None where there is none.
+            field: The field of the request that names it.
+            absent: What to say where there is none.
+            chosen: The list that was asked for.
+        """
         if parent is None:
-            message = "is no earlier item of this call that was accepted"
-            raise InvalidInput(errors=[FieldError("parent_index", message)])
+            raise InvalidInput(errors=[FieldError(field, f"{absent} that was accepted")])
         if isinstance(parent, _Existing):
-            return self._place_below(parent.id, "parent_index", chosen)
+            return self._place_below(parent.id, field, chosen)
         if parent.depth == MAX_DEPTH:
-            raise too_deep("parent_index")
+            raise too_deep(field)
         list_id = list_of_subtask(chosen, parent.columns["list_id"])
         return {"parent_n": parent.number, "list_id": list_id}, parent.depth + 1
 

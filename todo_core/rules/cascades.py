@@ -24,11 +24,11 @@ def cascade(family: Family, todo_id: int, patch: Mapping[str, Any], today: date 
         family: The todo's family before the patch, but for its parent: that is set already.
         todo_id: The todo.
         patch: Its patch, as columns.
-        today: Where the user is; None only where nothing repeats.
+        today: The day of a completion where the user is; None only where nothing repeats.
     """
     patches: Patches = []
     if "is_completed" in patch:
-        patches += _complete(family, todo_id, today) if patch["is_completed"] else _reopen(family, todo_id)
+        patches += _complete(family, todo_id, patch, today) if patch["is_completed"] else _reopen(family, todo_id)
     if "is_deleted" in patch:
         patches += _trash(family, todo_id) if patch["is_deleted"] else _restore(family, todo_id)
     if "list_id" in patch:
@@ -47,10 +47,11 @@ def open_checklist(family: Family, todo_id: int) -> Patches:
     return patches
 
 
-def _complete(family: Family, todo_id: int, today: date | None) -> Patches:
+def _complete(family: Family, todo_id: int, patch: Mapping[str, Any], today: date | None) -> Patches:
     """Complete the open subtasks, but for occurrences that are still to come: these stay as they are for now."""
     ahead = frozenset[int]() if today is None else occurrences_ahead(family, todo_id, today)
-    return [(subtask.id, {"is_completed": True}) for subtask in family.below(todo_id, ahead) if subtask.is_open]
+    done = {name: patch[name] for name in ("is_completed", "completed_at") if name in patch}
+    return [(subtask.id, dict(done)) for subtask in family.below(todo_id, ahead) if subtask.is_open]
 
 
 def _reopen(family: Family, todo_id: int) -> Patches:

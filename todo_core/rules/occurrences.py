@@ -46,7 +46,13 @@ class Occurrences:
 
 
 async def next_occurrences(
-    tx: Tx, completed: Sequence[TodoRow], family: Family, calendar: Calendar | None, written: dict[int, WrittenRow]
+    tx: Tx,
+    completed: Sequence[TodoRow],
+    family: Family,
+    calendar: Calendar | None,
+    written: dict[int, WrittenRow],
+    *,
+    moments: Mapping[int, datetime],
 ) -> Occurrences:
     """Make the next occurrence of each todo, with its subtasks open again and their dates moved by as many days.
 
@@ -59,13 +65,14 @@ async def next_occurrences(
         family: The families of these todos, as they are now.
         calendar: The user's; None only where nothing repeats.
         written: What the request has written so far, by id; what loses its key is changed there, or added.
+        moments: When todos were completed that were not completed right now, by id.
     """
     if not completed or calendar is None:
         return Occurrences()
     ids = [row["id"] for row in completed]
     subtasks = [subtask for todo_id in ids for subtask in series_to_go_on(family, todo_id)]
     followed = await _followed(tx, [*ids, *subtasks])
-    copies = _Copies(family, calendar, frozenset(subtasks) - followed.keys())
+    copies = _Copies(family, calendar, frozenset(subtasks) - followed.keys(), moments)
     async for row in in_turns(completed):
         if row["id"] not in followed:
             copies.add(row)
@@ -110,13 +117,16 @@ async def _insert(tx: Tx, copies: Sequence[dict[str, Any]]) -> Sequence[WrittenR
 class _Copies:
     """Todos about to be made: next occurrences, each with its subtasks below it."""
 
-    def __init__(self, family: Family, calendar: Calendar, series: Container[int]) -> None:
+    def __init__(
+        self, family: Family, calendar: Calendar, series: Container[int], moments: Mapping[int, datetime]
+    ) -> None:
         """Begin without any.
 
         Args:
             family: The families of the todos.
             calendar: The user's.
             series: Subtasks that are the last of their series, which goes on.
+            moments: When todos were completed that were not completed right now, by id.
         """
         self.items: list[dict[str, Any]] = []
         """The columns of each, and the names of its tags in `tags`."""
@@ -125,6 +135,7 @@ class _Copies:
         self._family = family
         self._calendar = calendar
         self._series = series
+        self._moments = moments
 
     def add(self, row: TodoRow) -> None:
         """Add the next occurrence of a todo, with its subtasks; nothing after the last one."""
@@ -163,7 +174,8 @@ class _Copies:
         """Return the dates of the occurrence after a todo; None after the last one."""
         due = due_of(row)
         assert due is not None  # the database keeps it with a repeat
-        following = self._calendar.following(Repeat.from_json(row["repeat"]), due)
+        calendar = self._calendar.at(self._moments.get(row["id"]))
+        following = calendar.following(Repeat.from_json(row["repeat"]), due)
         if following is None:
             return None
         dates = due_columns(self._calendar.moment(following.scheduled))

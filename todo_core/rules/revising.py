@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -39,17 +40,17 @@ _MOVES: Final = frozenset({"list_id", "parent_id", *TARGETS})
 _FLAGS: Final = frozenset({"is_completed", "is_deleted"})
 
 
-async def revise(tx: Tx, patches: Batch[Patch], *, trash_too: bool = False) -> Changed[TodoWritten]:
+async def revise(tx: Tx, patches: Batch[Patch]) -> Changed[TodoWritten]:
     """Apply each patch to its todo, with what follows for relatives. One that changes nothing keeps the version.
 
     Args:
         tx: The transaction.
-        patches: In the fields of `TodoUpdate`, or `is_deleted` or `skip`; each todo at most once.
-        trash_too: Whether todos in the trash can be named.
+        patches: In the fields of `TodoUpdate`, or `is_deleted`, `skip` or `completed_at`; each todo at most once. One
+            with `is_deleted` may name a todo in the trash.
     """
     if all(patch.keys() <= _PLAIN for patch in patches.accepted):
         return await write_patches(tx, patches.each(_plain_columns))
-    request = await _Request.load(tx, patches.accepted, trash_too=trash_too)
+    request = await _Request.load(tx, patches.accepted)
     batch = await patches.each_in_turns(request.accept)
     named = batch.accepted
     tag_ids, tags_made = await ensure_tags(tx, {todo.id: todo.tags for todo in named if todo.tags is not None})
@@ -59,7 +60,9 @@ async def revise(tx: Tx, patches: Batch[Patch], *, trash_too: bool = False) -> C
     completed = [row for todo in named if (row := request.completed(todo, rows)) is not None]
     if completed:  # their subtasks are copied as they are now
         request.family.show({todo_id: row["after"] for todo_id, row in rows.items() if row["after"] is not None})
-    occurrences = await next_occurrences(tx, completed, request.family, request.calendar, rows)
+    occurrences = await next_occurrences(
+        tx, completed, request.family, request.calendar, rows, moments=request.moments()
+    )
     if waiting:
         parents = await request.place_waiting(occurrences.copies)
         items = request.items(tag_ids, [todo_id for todo_id in request.todos if todo_id in waiting])
@@ -106,8 +109,6 @@ class _Request:
         lists: Lists | None,
         calendar: Calendar | None,
         load_order: Callable[[], Awaitable[Order]],
-        *,
-        trash_too: bool,
     ) -> None:
         self.family = family
         self.order: Order | None = None
@@ -117,10 +118,9 @@ class _Request:
         self.todos: dict[int, _Todo] = {}
         """What changes so far, in the order in which it was first changed."""
         self._lists = lists
-        self._trash_too = trash_too
 
     @classmethod
-    async def load(cls, tx: Tx, patches: Sequence[Patch], *, trash_too: bool) -> _Request:
+    async def load(cls, tx: Tx, patches: Sequence[Patch]) -> _Request:
         """Load what the patches refer to, and nothing else."""
         fields = frozenset[str]().union(*patches)
         family = await Family.of(tx, [*_ids_in(patches, "id"), *_ids_in(patches, "parent_id")])
@@ -128,7 +128,7 @@ class _Request:
         lists = await Lists.of(tx, _ids_in(patches, "list_id")) if needs_lists else None
         needs_calendar = bool(fields & _DATES) or ("is_completed" in fields and family.repeats)
         calendar = await Calendar.of(tx) if needs_calendar else None
-        request = cls(family, lists, calendar, partial(_order, tx, patches), trash_too=trash_too)
+        request = cls(family, lists, calendar, partial(_order, tx, patches))
         if fields & _MOVES:
             request.order = await _order(tx, patches)
         return request
@@ -141,12 +141,14 @@ class _Request:
         """
         if self.order is not None:
             self.order.begin(patch["id"])
-        member = self.family.get(patch["id"], trash_too=self._trash_too)
+        member = self.family.get(patch["id"], trash_too="is_deleted" in patch)
         row = orjson.loads(member.row)
         if member.version not in accepted_versions(patch, member.version):
             raise VersionConflict(extra={"current": row})
         columns = _plain_columns(patch) | {name: patch[name] for name in _FLAGS & patch.keys()}
         columns.pop("if_version", None)
+        if "completed_at" in patch and member.completed_at is None:
+            columns["completed_at"] = patch["completed_at"]
         if self.calendar is not None:
             dates = _skip(self.calendar, row) if "skip" in patch else date_columns(self.calendar, patch, row)
             if "due_at" in dates:
@@ -166,7 +168,7 @@ class _Request:
         """Apply a patch and its cascade in memory, so that later patches of the request see the result."""
         if "parent_id" in columns:
             self.family.change(todo_id, {"parent_id": columns["parent_id"]})
-        today = None if self.calendar is None else self.calendar.today
+        today = None if self.calendar is None else self.calendar.at(columns.get("completed_at")).today
         await self._change([(todo_id, columns), *cascade(self.family, todo_id, columns, today)], cause=todo_id)
 
     async def _change(self, patches: Patches, cause: int) -> None:
@@ -174,6 +176,10 @@ class _Request:
         async for changed_id, part in in_turns(patches):
             self.todos.setdefault(changed_id, _Todo(changed_id, cause)).columns.update(part)
             self.family.change(changed_id, part)
+
+    def moments(self) -> dict[int, datetime]:
+        """Return when todos were completed for which the request says so, by id."""
+        return {todo.id: moment for todo in self.todos.values() if (moment := todo.columns.get("completed_at"))}
 
     def waiting(self) -> frozenset[int]:
         """Return the occurrences that are open below a done todo, with all below them: they are written last."""

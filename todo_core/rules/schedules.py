@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -99,7 +99,7 @@ class Calendar:
         Raises:
             InvalidInput: It is not clear when that is.
         """
-        if (moment := _moment(text)) is not None:
+        if (moment := moment_in(text)) is not None:
             return moment
         read = dates.lower_bound if field.endswith("_after") else dates.upper_bound
         try:
@@ -179,6 +179,10 @@ class Calendar:
         except UnclearDate as error:
             return bool(error.readings)
         return True
+
+    def at(self, moment: datetime | None) -> Calendar:
+        """Return the calendar as it was at a moment; None leaves it at the present."""
+        return self if moment is None else replace(self, now=moment)
 
     def following(self, repeat: Repeat, due: When) -> Repeat | None:
         """Return the repeat at its next occurrence, after one that is done or skipped now; None after the last.
@@ -264,7 +268,7 @@ class Calendar:
         return columns | due_columns(due)
 
 
-def _moment(text: str) -> datetime | None:
+def moment_in(text: str) -> datetime | None:
     """Return the moment that an ISO 8601 text with an offset names, or None. Any year will do: some send 9999."""
     try:
         moment = datetime.fromisoformat(text)

@@ -124,7 +124,9 @@ JOIN (
         ) AS completed_7_days,
         count(*) AS completed_30_days,
         CAST(
-            round(avg(EXTRACT(epoch FROM todos.completed_at - todos.created_at))) AS BIGINT
+            round(
+                avg(greatest(EXTRACT(epoch FROM todos.completed_at - todos.created_at), 0))
+            ) AS BIGINT
         ) AS average_seconds_to_complete
     FROM todos
     WHERE

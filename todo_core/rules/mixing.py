@@ -1,0 +1,173 @@
+"""Apply a batch of different writes in its order, by the rules of each, as one change.
+
+Items that come one after the other and are written alike are applied together: new todos, or changes of todos that are
+each named once. So what an item finds is what the items before it have left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from todo_core.boundary.batches import Batch, Patch
+from todo_core.boundary.operation import Tx
+from todo_core.boundary.results import Changed, Done, Touched
+from todo_core.errors import FieldError, InvalidInput, NotFound, TodoError
+from todo_core.models.todos import MixedAdd, MixedComplete, MixedUpdate, MixedVerb, TodoWritten
+from todo_core.queries import todos as queries
+from todo_core.rules.adding import add_todos
+from todo_core.rules.completing import completion
+from todo_core.rules.notes import revise_and_note
+from todo_core.text import json_text
+from todo_core.validation import Tried
+
+_Item = MixedAdd | MixedUpdate | MixedComplete | MixedVerb
+
+_SETS: Final[dict[str, Mapping[str, Any]]] = {
+    "update": {},
+    "complete": {"is_completed": True},
+    "reopen": {"is_completed": False},
+    "delete": {"is_deleted": True},
+    "restore": {"is_deleted": False},
+    "skip": {"skip": True},
+}
+"""What each action sets, in the fields of a patch (`revise`)."""
+_NEW: Final = "add"
+
+
+async def mix(tx: Tx, items: Sequence[Tried[_Item]]) -> Changed[TodoWritten]:
+    """Apply each item to what the items before it have left. A refused one leaves the others alone.
+
+    A result has its todo as the item left it: a later item may have changed it again.
+    """
+    results: list[Done | TodoError] = []
+    touched: list[Touched] = []
+    batch: Batch[_Item] = Batch(items)
+    for run in _runs(batch.each(_meant).items):
+        changed = await _apply(tx, run, results)
+        results += changed.results
+        touched += changed.touched
+    return Changed(results, _once_each(touched))
+
+
+async def _apply(tx: Tx, run: Sequence[_Item | TodoError], results: Sequence[Done | TodoError]) -> Changed[TodoWritten]:
+    """Apply items that are written together, after those that have the results."""
+    batch: Batch[_Item] = Batch(run)
+    if any(isinstance(item, MixedAdd) for item in run):
+        return await add_todos(tx, batch.each(lambda item: _new(item, results)).items)
+    keys = [item["key"] for item in batch.accepted if not isinstance(item, MixedAdd) and "key" in item]
+    ids = {row["key"]: row["id"] for row in await tx.rows(queries.KEYED, keys=keys)} if keys else {}
+    now = tx.core.clock()
+    return await revise_and_note(tx, batch.each(lambda item: _patch(item, ids, now)))
+
+
+def _meant(item: _Item) -> _Item:
+    """Return an item that says which todo it means, by its id or by its key.
+
+    Raises:
+        InvalidInput: It says neither, or both.
+    """
+    if isinstance(item, MixedAdd) or len(item.keys() & {"id", "key"}) == 1:
+        return item
+    message = "cannot be given together with id" if "id" in item else "is required, or key: which todo is meant"
+    raise InvalidInput(errors=[FieldError("key" if "id" in item else "id", message)])
+
+
+def _runs(items: Iterable[_Item | TodoError]) -> Iterator[list[_Item | TodoError]]:
+    """Yield the items in the parts that are written together: new ones, or such as name todos in one way, each once."""
+    run: list[_Item | TodoError] = []
+    names: set[tuple[str, int | str]] = set()
+    for item in items:
+        if not isinstance(item, TodoError):
+            kind, name = _name(item)
+            if names and (kind not in {one for one, _ in names} or (kind != _NEW and (kind, name) in names)):
+                yield run
+                run, names = [], set()
+            names.add((kind, name))
+        run.append(item)
+    if run:
+        yield run
+
+
+def _name(item: _Item) -> tuple[str, int | str]:
+    """Return in which way an item names its todo, and by what."""
+    if isinstance(item, MixedAdd):
+        return _NEW, 0
+    return ("id", item["id"]) if "id" in item else ("key", item["key"])
+
+
+def _new(item: _Item, results: Sequence[Done | TodoError]) -> MixedAdd:
+    """Return a new todo as `add_todos` takes it, which counts items from the first of those that it gets.
+
+    Args:
+        item: The item; its `parent_index` counts from the first item of the request.
+        results: Of the items that were applied before.
+
+    Raises:
+        InvalidInput: Its parent is an item that was refused.
+    """
+    assert isinstance(item, MixedAdd)  # no other is written together with one
+    index = item.parent_index
+    if index is None or item.parent_id is not None:  # with both it is refused
+        return item
+    if index >= len(results):
+        return item.model_copy(update={"parent_index": index - len(results)})
+    parent = results[index]
+    if isinstance(parent, TodoError):
+        raise InvalidInput(errors=[FieldError("parent_index", "is no earlier item of this call that was accepted")])
+    return item.model_copy(update={"parent_index": None, "parent_id": orjson.loads(parent.row)["id"]})
+
+
+def _patch(item: _Item, ids: Mapping[str, int], now: datetime) -> Patch:
+    """Return an item as `revise` takes it.
+
+    Args:
+        item: The item.
+        ids: The todos that have the keys of items.
+        now: The present moment.
+
+    Raises:
+        NotFound: No todo has its key.
+        InvalidInput: It was completed at no moment that is taken.
+    """
+    assert not isinstance(item, MixedAdd)  # see `_new`
+    todo_id = ids.get(item["key"]) if "key" in item else item["id"]
+    if todo_id is None:
+        raise NotFound(errors=[FieldError("key", "is the key of no todo, nor of an earlier item that was accepted")])
+    patch: dict[str, Any] = {name: value for name, value in item.items() if name not in ("action", "key")}
+    if "completed_at" in patch:
+        patch["completed_at"] = completion(patch["completed_at"], now)
+    return patch | {"id": todo_id, **_SETS[item["action"]]}
+
+
+def _once_each(touched: Iterable[Touched]) -> list[Touched]:
+    """Return each row that was touched once: before the first time, and after the last."""
+    rows: dict[tuple[str, int], Touched] = {}
+    for one in touched:
+        name = (one.entity, one.id)
+        rows[name] = _both(rows[name], one) if name in rows else one
+    return [*rows.values()]
+
+
+def _both(first: Touched, last: Touched) -> Touched:
+    """Return what two writes of a row did to it together. Its place is recorded of those that moved it (`Moved`)."""
+    if first.before is None:
+        return Touched(last.entity, last.id, None, _with_place(last.after, None))
+    befores, afters = (
+        [_place(row) for row in rows] for rows in ((first.before, last.before), (first.after, last.after))
+    )
+    before, after = befores[0] or befores[1], afters[1] or afters[0]
+    return Touched(last.entity, last.id, _with_place(first.before, before), _with_place(last.after, after))
+
+
+def _place(row: str | None) -> Any:
+    return None if row is None else orjson.loads(row).get("place")
+
+
+def _with_place(row: str, place: Any) -> str:
+    """Return the JSON of a row with the place that is recorded, or without any."""
+    fields = {name: value for name, value in orjson.loads(row).items() if name != "place"}
+    return json_text(fields if place is None else fields | {"place": place})
