@@ -21,6 +21,7 @@ OPERATIONS: Final = {
     "complete": "todos.complete",
     "reopen": "todos.reopen",
     "skip": "todos.skip",
+    "mix": "todos.mix",
     "note": "notes.add",
     "delete": "todos.delete",
     "restore": "todos.restore",
@@ -126,6 +127,10 @@ class Comparison:
         told, kind = item.told, write.request.kind
         same("id", item.id, expected.id)
         if told is None:
+            return
+        if kind == "mix":  # as the item left it: what came later is not there
+            same("existing", told["existing"], expected.existing)
+            same("a next occurrence", told["next"] is not None, bool(expected.next))
             return
         is_changed = ("todo", expected.id) in write.outcome.changed or expected.noted
         same("changed", item.is_changed, is_changed or (_along(item) > 0 if write.tells_along else item.is_changed))

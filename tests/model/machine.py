@@ -22,6 +22,8 @@ from tests.model.server import START, Recorded, Server
 from tests.model.strategies import GONE, NO_SUCH_ID, STRANGE, UNKNOWN
 from tests.model.wire import Answer, How, Request, read, send, tool
 
+MOST_PARTS = 10
+"""Parts of a mixed batch, each with moments of its own."""
 Run = Callable[[Writing], Any]
 
 
@@ -49,7 +51,7 @@ class Ground(RuleBasedStateMachine):
         self.kept: list[Kept] = []
         self.is_agreed = True
         """Whether the product and the model agreed until now."""
-        self._moments = count(3, 3)
+        self._moments = count(3, 3 * MOST_PARTS)
         self.compare = Comparison()
 
     def meet(self) -> None:
@@ -98,6 +100,8 @@ class Ground(RuleBasedStateMachine):
             item[name] = self.todo_id(who, item[name])
         for name in item.keys() & {"list_id", "default_list_id"}:
             item[name] = self.list_id(who, item[name])
+        if "items" in item:
+            item["items"] = [self.named(who, one) for one in item["items"]]
         if "ids" in item:
             item["ids"] = [self.todo_id(who, one) for one in item["ids"]]
         return item

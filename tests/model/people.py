@@ -220,7 +220,9 @@ def _differences(before: State, w: Writing) -> Any:
         if old is None:
             yield Entry("todo", None, todo)
         elif todo != old or todo_id in w.retagged:
-            moved = replace(todo, version=old.version + 1, updated=w.moment + (2 if todo_id in w.late else 0))
+            moved = todo
+            if todo.version == old.version:  # else it counted its own
+                moved = replace(todo, version=old.version + 1, updated=w.moment + (2 if todo_id in w.late else 0))
             tags, tags_after = w.retagged.get(todo_id, (None, ()))
             between = None if todo_id in w.swept else beside(before, old)
             yield Entry("todo", old, moved, tags, tags_after, between, w.is_partial)

@@ -233,3 +233,20 @@ def as_sent(value: Any, how: How) -> Any:
     if isinstance(value, dict):
         return {name: as_sent(item, how) for name, item in value.items()}
     return [as_sent(item, how) for item in value] if isinstance(value, list) else value
+
+
+_VERB = st.sampled_from(("reopen", "delete", "restore", "skip"))
+MIXED = st.lists(
+    st.one_of(
+        st.fixed_dictionaries({"action": st.just("add"), "title": TITLE}, optional={"parent_id": ROW}),
+        st.fixed_dictionaries(
+            {"action": st.just("update"), "id": ROW, "title": TITLE}, optional={"priority": PRIORITY}
+        ),
+        st.fixed_dictionaries({"action": st.just("complete"), "id": ROW}, optional={"ago": st.integers(1, 20)}),
+        st.fixed_dictionaries({"action": _VERB, "id": ROW}),
+        st.fixed_dictionaries({"action": _VERB, "id": st.integers(0, 1)}),
+    ),
+    min_size=2,
+    max_size=6,
+)
+"""Items of a mixed batch; `ago` are days since one was completed."""

@@ -205,6 +205,20 @@ class Domain(Ground):
         arguments = {"ids": ids} | condition
         self._write(way, kind, arguments, lambda w: run(w, ids, condition.get("if_version")))
 
+    @precondition(lambda self: len(self.people["ann"].state.todos) < MOST_TODOS)
+    @rule(way=WAY, drawn=strategies.MIXED)
+    def mix(self, way: Way, drawn: list[Json]) -> None:
+        who, how = way
+        meant = [self.named(who, item) for item in drawn]
+        items = [{name: value for name, value in item.items() if name != "ago"} | self._ago(item) for item in meant]
+        self._write((who, replace(how, face="rest")), "mix", {"items": items}, lambda w: model_todos.mix(w, meant))
+
+    def _ago(self, item: Json) -> Json:
+        """The moment at which an item says that its todo was completed, so many days ago."""
+        if "ago" not in item:
+            return {}
+        return {"completed_at": (self.server.now - timedelta(days=item["ago"])).isoformat()}
+
     # --- lists, tags, the profile -----------------------------------------------------------------
 
     @precondition(lambda self: len(self.people["ann"].state.live_lists()) < MOST_LISTS)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, timedelta
 from typing import Any, Final
 
 from tests.model.dates import Due, Json, Often, Repeat, When, day_of
@@ -362,3 +362,59 @@ def restore(w: Writing, ids: Sequence[int], if_version: int | None = None) -> li
         return done
 
     return _counted(one_by_one(w, [{"id": todo_id} | _condition(if_version) for todo_id in ids], one))
+
+
+# --- different writes in one request --------------------------------------------------------------
+
+
+def mix(w: Writing, items: Sequence[Json]) -> list[Result]:
+    """What each item is by itself, to what those before it left; those of one action in a row are one batch."""
+    results: list[Result] = []
+    for part in _parts(items):
+        before = w.state.copy()
+        results += _part(w, part)
+        for todo in [*w.state.todos.values()]:
+            if (old := before.todos.get(todo.id)) is not None and todo != old:
+                w.put(todo.id, version=old.version + 1, updated=w.moment + (2 if todo.id in w.late else 0))
+        w.late.clear()
+        w.moment += 3
+    return results
+
+
+def _parts(items: Sequence[Json]) -> Iterator[list[Json]]:
+    part: list[Json] = []
+    for item in items:
+        names = [one.get("id") for one in part if "id" in one]
+        if part and (
+            item["action"] != part[0]["action"] or item.get("id") in names or item.get("ago") != part[0].get("ago")
+        ):
+            yield part
+            part = []
+        part.append(item)
+    yield part
+
+
+def _part(w: Writing, part: list[Json]) -> list[Result]:
+    action, ids = part[0]["action"], [item.get("id", 0) for item in part]
+    plain = [{name: value for name, value in item.items() if name not in ("action", "ago")} for item in part]
+    if action == "add":
+        return add(w, plain)
+    if action == "update":
+        return update(w, plain)
+    if action == "complete":
+        return _complete_then(w, ids, timedelta(days=part[0].get("ago", 0)))
+    if action == "reopen":
+        return complete(w, ids, completed=False)
+    return {"skip": skip, "delete": delete, "restore": restore}[action](w, ids)
+
+
+def _complete_then(w: Writing, ids: list[int], ago: timedelta) -> list[Result]:
+    """Complete todos as they were completed so long ago: what follows is reckoned from that day."""
+    now, w.now = w.now, w.now - ago
+    results = complete(w, ids, completed=True)
+    w.now = now
+    if ago:
+        for todo in [*w.state.todos.values()]:
+            if todo.completed == w.moment:
+                w.put(todo.id, completed=w.moment - 1)
+    return results

@@ -39,7 +39,7 @@ class Request:
 
     @property
     def items(self) -> list[Any]:
-        return next((self.arguments[name] for name in ("ids", "lists", "todos") if name in self.arguments), [])
+        return next((self.arguments[name] for name in ("ids", "lists", "todos", "items") if name in self.arguments), [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +160,7 @@ _ROUTES: Final[dict[str, Callable[[Json], Route]]] = {
     "rename_tag": lambda given: ("PATCH", f"/tags/{given['id']}", {"name": given["name"]}),
     "merge_tag": lambda given: ("POST", f"/tags/{given['id']}/merge", {"into": given["into"]}),
     "delete_tag": lambda given: ("DELETE", f"/tags/{given['id']}", None),
+    "mix": lambda given: ("POST", "/todos/batch", {"action": "mix"} | given),
     "undo": lambda given: ("POST", f"/changes/{given['change_id']}/undo", None),
     "profile": lambda given: ("PATCH", "/users/me", nulled(given)),
 }

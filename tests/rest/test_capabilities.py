@@ -33,13 +33,12 @@ async def told(app: Application, token: str) -> dict[str, Any]:
     return found
 
 
-def signed(**claims: Any) -> tuple[str, str]:
-    """A JWT, and when it expires."""
+def signed(kind: str = "JWT", **claims: Any) -> tuple[str, str]:
+    """A JWT, or of another `typ`, and when it expires."""
     expires = int(time.time()) + 600
     payload = {"iss": ISSUER, "aud": AUDIENCE, "sub": f"capable-{time.time_ns()}", "exp": expires, **claims}
-    return jwt.encode(
-        payload, JWT_SECRET, algorithm="HS256"
-    ), f"{datetime.fromtimestamp(expires, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    token = jwt.encode(payload, JWT_SECRET, algorithm="HS256", headers={"typ": kind})
+    return token, f"{datetime.fromtimestamp(expires, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 async def test_every_token_is_told_its_scopes_and_its_end(app: Application, ann: Caller) -> None:
@@ -58,7 +57,7 @@ async def test_every_token_is_told_its_scopes_and_its_end(app: Application, ann:
     found = await told(app, session)
     assert (found["kind"], found["scopes"]) == ("session", ["todos:read", "todos:write", "profile"])
     assert (found["expires_at"], set(found["scopes"]) < {*ALL_SCOPES}) == (ends, True)
-    delegated, ends = signed(scope="todos:read", client_id="an-app")
+    delegated, ends = signed("at+jwt", scope="todos:read", client_id="an-app")
     found = await told(app, delegated)
     assert (found["kind"], found["scopes"], found["expires_at"]) == ("app", ["todos:read"], ends)
 

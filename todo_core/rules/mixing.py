@@ -1,7 +1,7 @@
 """Apply a batch of different writes in its order, by the rules of each, as one change.
 
-Items that come one after the other and are written alike are applied together: new todos, or changes of todos that are
-each named once. So what an item finds is what the items before it have left.
+Items with one action that come one after the other are applied together, as the batch of that action is, where each
+todo is named once. So what an item finds is what the items before it have left.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ _SETS: Final[dict[str, Mapping[str, Any]]] = {
     "skip": {"skip": True},
 }
 """What each action sets, in the fields of a patch (`revise`)."""
-_NEW: Final = "add"
 
 
 async def mix(tx: Tx, items: Sequence[Tried[_Item]]) -> Changed[TodoWritten]:
@@ -77,26 +76,29 @@ def _meant(item: _Item) -> _Item:
 
 
 def _runs(items: Iterable[_Item | TodoError]) -> Iterator[list[_Item | TodoError]]:
-    """Yield the items in the parts that are written together: new ones, or such as name todos in one way, each once."""
+    """Yield the items in the parts that are applied together: of one action, with todos named in one way, each once."""
     run: list[_Item | TodoError] = []
-    names: set[tuple[str, int | str]] = set()
+    kind: tuple[str, str] | None = None
+    names: set[int | str] = set()
     for item in items:
         if not isinstance(item, TodoError):
-            kind, name = _name(item)
-            if names and (kind not in {one for one, _ in names} or (kind != _NEW and (kind, name) in names)):
+            its_kind, name = _name(item)
+            if kind not in (None, its_kind) or name in names:
                 yield run
                 run, names = [], set()
-            names.add((kind, name))
+            kind = its_kind
+            names |= set() if name is None else {name}
         run.append(item)
     if run:
         yield run
 
 
-def _name(item: _Item) -> tuple[str, int | str]:
-    """Return in which way an item names its todo, and by what."""
+def _name(item: _Item) -> tuple[tuple[str, str], int | str | None]:
+    """Return what an item does and in which way it names its todo, and the name; None of a new todo."""
     if isinstance(item, MixedAdd):
-        return _NEW, 0
-    return ("id", item["id"]) if "id" in item else ("key", item["key"])
+        return (item.action, ""), None
+    by = "id" if "id" in item else "key"
+    return (item["action"], by), item["id"] if "id" in item else item["key"]
 
 
 def _new(item: _Item, results: Sequence[Done | TodoError]) -> MixedAdd:
