@@ -273,6 +273,11 @@ async def _(http: httpx2.AsyncClient) -> Attempt:
     return Attempt()
 
 
+@drives("get_capabilities")
+async def _(_http: httpx2.AsyncClient) -> Attempt:
+    return Attempt()
+
+
 @drives("update_profile")
 async def _(_http: httpx2.AsyncClient) -> Attempt:
     return Attempt(more={"json": {"locale": "de-AT"}})
