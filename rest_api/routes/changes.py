@@ -33,13 +33,14 @@ class ChangeListing(ChangeFilter):
 
 @routes.expose(changes.list_, "GET", "", shape=FeedRead[ChangeRead], summary="List changes")
 async def list_changes(me: Me, query: Annotated[ChangeListing, Query()]) -> Response:
-    found = await me.perform(changes.list_, query, query.rows)
+    found = await me.perform(changes.list_, query, "rows" if query.rows else "titles")
     return responses.feed(found, way="before" if query.since is None else "since")
 
 
 @routes.expose(changes.get, "GET", "/{change_id}", shape=ChangeRead, summary="Read a change")
 async def get_change(me: Me, change_id: PathId, query: Annotated[ChangePart, Query()]) -> Response:
-    return Response((await me.perform(changes.get, change_id, query.after, query.rows)).json, media_type=responses.JSON)
+    found = await me.perform(changes.get, change_id, query.after, "rows" if query.rows else "titles")
+    return Response(found.json, media_type=responses.JSON)
 
 
 @routes.expose(

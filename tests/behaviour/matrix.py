@@ -69,6 +69,10 @@ def _batch(action: str) -> Fill:
     return lambda at, _: {"action": action, "ids": [at.todo]}
 
 
+def _mixed(action: str) -> Fill:
+    return lambda at, _: {"action": "mix", "items": [{"action": action, "id": at.todo}]}
+
+
 def _sent(**fields: Any) -> Fill:
     """The same whatever the rows are."""
     return lambda _, __: fields
@@ -166,16 +170,8 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
         "not_owner",
         {
             "POST /todos/batch": [
-                lambda at, _: {
-                    "action": "mix",
-                    "items": [
-                        *(
-                            {"action": verb, "id": at.todo}
-                            for verb in ("complete", "delete", "update", "reopen", "skip")
-                        ),
-                        {"action": "add", "title": "x", "parent_id": at.todo},
-                    ],
-                },
+                *(_mixed(verb) for verb in ("complete", "delete", "update", "reopen", "skip", "restore")),
+                lambda at, _: {"action": "mix", "items": [{"action": "add", "title": "x", "parent_id": at.todo}]},
             ],
         },
     ),

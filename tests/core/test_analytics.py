@@ -303,7 +303,7 @@ async def test_the_summary_says_what_waits_and_what_was_done(
     # Nothing is completed in the future, but the sample does not know that: nor need the statement.
     since = {n: datetime.combine(today - DAY * (n - 1), time(), person.zone) for n in (7, 30)}
     done = {n: [t for t in person.todos if t.completed_at and t.completed_at >= since[n]] for n in (7, 30)}
-    took = [(t.completed_at - t.created_at).total_seconds() for t in done[30] if t.completed_at]
+    took = [max((t.completed_at - t.created_at).total_seconds(), 0) for t in done[30] if t.completed_at]
 
     told = await ask(analytics.summary, now)
 

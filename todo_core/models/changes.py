@@ -113,6 +113,8 @@ class ChangeFilter(Input):
     limit: Annotated[Limit, Field(description="How many, 1–200.")] = 50
 
 
+EntryForm = Literal["rows", "titles"]
+"""Whether entries have the rows before and after, or only say what they are called."""
 EntryRows = Annotated[bool, Field(description="False leaves `before` and `after` out of the entries: both are null.")]
 
 

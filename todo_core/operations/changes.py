@@ -19,7 +19,7 @@ from todo_core.errors import (
     TodoError,
     UndoRefused,
 )
-from todo_core.models.changes import ChangeFilter, ChangeRead
+from todo_core.models.changes import ChangeFilter, ChangeRead, EntryForm
 from todo_core.models.fields import MAX_ID, MAX_PAGE
 from todo_core.queries import changes as queries
 from todo_core.queries import reverting
@@ -29,18 +29,18 @@ from todo_core.rules.showing import shown_to
 
 
 @operation(effect="reads", scope="todos:read", raises=(InvalidInput, HistoryDeleted))
-async def list_(tx: Tx, query: ChangeFilter, rows: bool = True) -> Feed[ChangeRead]:
+async def list_(tx: Tx, query: ChangeFilter, form: EntryForm = "rows") -> Feed[ChangeRead]:
     """List what changed: by whom, when, before and after, of the rows that your scopes cover.
 
     With `since`, everything after that change in the order it was committed, nothing missed. Without it, the latest
     first, and with `before` what came before that change. `since` in the answer is that of the next call.
     """
     if query.since is None:
-        return await _going_back(tx, query, rows)
+        return await _going_back(tx, query, form)
     if query.before is not None:
         raise InvalidInput(errors=[FieldError("before", "cannot be given together with since; leave one of them out")])
     shown = shown_to(tx.caller)
-    row = await tx.one(queries.SINCE, limit=query.limit, since=query.since, shown=shown, rows=rows)
+    row = await tx.one(queries.SINCE, limit=query.limit, since=query.since, shown=shown, rows=form == "rows")
     if query.since < row["deleted_through"]:
         newest = await tx.value(queries.NEWEST, shown=shown)
         raise HistoryDeleted(max(newest or 0, row["deleted_through"]))
@@ -51,22 +51,22 @@ async def list_(tx: Tx, query: ChangeFilter, rows: bool = True) -> Feed[ChangeRe
     return Feed(row["rows"], query.limit, False, None, last if behind_hidden is None else behind_hidden)
 
 
-async def _going_back(tx: Tx, query: ChangeFilter, rows: bool) -> Feed[ChangeRead]:
+async def _going_back(tx: Tx, query: ChangeFilter, form: EntryForm) -> Feed[ChangeRead]:
     """Return a page of the changes before `query.before`, or of the latest, newest first."""
     before = MAX_ID if query.before is None else query.before
-    row = await tx.one(queries.LATEST, limit=query.limit, before=before, shown=shown_to(tx.caller), rows=rows)
+    row = await tx.one(queries.LATEST, limit=query.limit, before=before, shown=shown_to(tx.caller), rows=form == "rows")
     newest = row["deleted_through"] if row["highest"] is None else row["highest"]
     next_cursor = str(row["lowest"]) if row["more"] else None
     return Feed(row["rows"], query.limit, row["more"], next_cursor, newest if query.before is None else None)
 
 
 @operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
-async def get(tx: Tx, change_id: int, after: int = 0, rows: bool = True) -> Found[ChangeRead]:
+async def get(tx: Tx, change_id: int, after: int = 0, form: EntryForm = "rows") -> Found[ChangeRead]:
     """Read one change, with the rows it touched before and after that your scopes cover.
 
     Of one that touched very many it has a part, and `next_entry`, which leads to the next part.
     """
-    row = await tx.row(queries.ONE, id=change_id, after=after, shown=shown_to(tx.caller), rows=rows)
+    row = await tx.row(queries.ONE, id=change_id, after=after, shown=shown_to(tx.caller), rows=form == "rows")
     if row is None:
         raise await _absent(tx, change_id)
     return Found(row["row"])

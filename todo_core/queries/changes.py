@@ -234,7 +234,7 @@ NEWEST = Statement(
 `LATEST`. Reads `pk_changes` and `pk_change_entries`."""
 
 ONE = Statement(
-    select(_read(_change, _last_entry(_change), AT_ONCE, parameter("after", Integer())).label("row")).where(
+    select(_read(_change, _last_entry(_change), AT_ONCE, parameter("after", BigInteger())).label("row")).where(
         mine(Change), _change.c.id == _id, _shows_something(_change)
     )
 )

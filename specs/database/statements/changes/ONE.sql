@@ -4,7 +4,7 @@
 --
 -- Parameters:
 --   $1 rows boolean
---   $2 after integer
+--   $2 after bigint
 --   $3 shown text[]
 --   $4 user_id bigint
 --   $5 id bigint
@@ -101,8 +101,8 @@ SELECT (
                 WHERE
                     change_entries.user_id = changes.user_id
                     AND change_entries.change_id = changes.id
-                    AND change_entries.number > $2::INTEGER
-                    AND change_entries.number <= $2::INTEGER + 500
+                    AND change_entries.number > $2::BIGINT
+                    AND change_entries.number <= $2::BIGINT + 500
                     AND (
                         change_entries.entity = ANY ($3::TEXT[])
                             AND (
@@ -135,7 +135,7 @@ SELECT (
                             AND change_entries.change_id = changes.id
                     ),
                     0
-                ) - ($2::INTEGER + 500),
+                ) - ($2::BIGINT + 500),
                 0
             ) AS more_entries,
             CASE
@@ -149,9 +149,9 @@ SELECT (
                                 AND change_entries.change_id = changes.id
                         ),
                         0
-                    ) > $2::INTEGER + 500
+                    ) > $2::BIGINT + 500
                 )
-                THEN $2::INTEGER + 500
+                THEN $2::BIGINT + 500
             END AS next_entry
     ) AS shaped
 ) AS row
