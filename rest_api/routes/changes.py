@@ -13,11 +13,6 @@ from rest_api.caller import Me, MeOnce
 from rest_api.declaring import Routes
 from rest_api.responses import FeedRead, UndoneRead
 from todo_core.models.changes import ChangeFilter, ChangeId, ChangePart, ChangeRead
-from todo_core.models.lists import ListRead
-from todo_core.models.notes import NoteRead
-from todo_core.models.tags import TagRead
-from todo_core.models.todos import TodoWritten
-from todo_core.models.users import ProfileWritten
 from todo_core.operations import changes
 
 routes = Routes("/changes", "changes")
@@ -25,7 +20,11 @@ routes = Routes("/changes", "changes")
 PathId = Annotated[ChangeId, BeforeValidator(digits)]
 
 
-@routes.expose(changes.list_, "GET", "", shape=FeedRead[ChangeRead], summary="List changes")
+class ChangeFeed(FeedRead[ChangeRead]):
+    """A page of changes."""
+
+
+@routes.expose(changes.list_, "GET", "", shape=ChangeFeed, summary="List changes")
 async def list_changes(me: Me, query: Annotated[ChangeFilter, Query()]) -> Response:
     return responses.feed(await me.perform(changes.list_, query), goes_on=query.since is not None)
 
@@ -39,7 +38,7 @@ async def get_change(me: Me, change_id: PathId, query: Annotated[ChangePart, Que
     changes.undo,
     "POST",
     "/{change_id}/undo",
-    shape=UndoneRead[TodoWritten | ListRead | TagRead | NoteRead | ProfileWritten],
+    shape=UndoneRead,
     summary="Undo a change",
 )
 async def undo_change(me: MeOnce, change_id: PathId) -> Response:

@@ -22,13 +22,17 @@ routes = Routes("/lists", "lists")
 PathId = Annotated[ListId, BeforeValidator(digits)]
 
 
+class ListPage(PageRead[ListRead]):
+    """A page of lists."""
+
+
 @routes.expose(lists.add, "POST", "", shape=ListRead, status=201, summary="Add a list")
 async def add_list(me: MeOnce, todo_list: ListCreate) -> Response:
     added = await me.perform(lists.add, [todo_list])
     return responses.written(added, 201, {"Location": f"/api/v1/lists/{responses.row_id(added.one().row)}"})
 
 
-@routes.expose(lists.list_, "GET", "", shape=PageRead[ListRead], summary="List lists")
+@routes.expose(lists.list_, "GET", "", shape=ListPage, summary="List lists")
 async def list_lists(me: Me, query: Annotated[ListQuery, Query()]) -> Response:
     return responses.page(await me.perform(lists.list_, query))
 

@@ -13,7 +13,7 @@ from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, versions
 from rest_api.declaring import Routes
 from rest_api.filters import require_single_tags
-from rest_api.responses import ChangedRead, PageRead
+from rest_api.responses import BatchRead, PageRead
 from todo_core.boundary.batches import condition
 from todo_core.models.fields import MAX_BATCH, Input, Offset
 from todo_core.models.todos import (
@@ -81,6 +81,10 @@ _BY_IDS: Final = {"delete": todos.delete, "restore": todos.restore, "skip": todo
 Batch = Annotated[AddBatch | UpdateBatch | CompleteBatch | IdsBatch, Field(discriminator="action")]
 
 
+class TodoPage(PageRead[TodoRead]):
+    """A page of todos."""
+
+
 @routes.expose(todos.add, "POST", "", shape=TodoWritten, status=201, summary="Add a todo", also=(200,))
 async def add_todo(me: MeOnce, todo: TodoCreate) -> Response:
     added = await me.perform(todos.add, [todo])
@@ -89,7 +93,7 @@ async def add_todo(me: MeOnce, todo: TodoCreate) -> Response:
     return responses.written(added, status, {"Location": f"/api/v1/todos/{responses.row_id(done.row)}"})
 
 
-@routes.expose(todos.list_, "GET", "", shape=PageRead[TodoRead], summary="List todos")
+@routes.expose(todos.list_, "GET", "", shape=TodoPage, summary="List todos")
 async def list_todos(me: Me, query: Annotated[TodoListing, Query()]) -> Response:
     await require_single_tags(me, query.tags or ())
     return responses.page(await me.perform(todos.list_, query, query.offset))
@@ -154,7 +158,7 @@ async def restore_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) ->
     (todos.add, todos.update, todos.complete, todos.reopen, todos.delete, todos.restore, todos.skip),
     "POST",
     "/batch",
-    shape=ChangedRead[TodoWritten],
+    shape=BatchRead,
     summary="Add, change, complete, skip or trash up to 50 todos",
     words="One result for each item, in order: the row, or the problem that a request for this item alone would have.",
     by_item=True,

@@ -257,7 +257,10 @@ class Comparison:
             return
         same("recorded version", recorded["version"], row.version)
         if isinstance(row, TodoList):
-            same("recorded position", Fraction(recorded["position"]), row.position)
+            same("recorded place", Fraction(recorded["place"]["number"]), row.position)
+            shown_list = {"name": row.name, "color": row.color, "is_deleted": row.is_deleted}
+            same("recorded list", {name: recorded[name] for name in shown_list}, shown_list)
+            same("recorded as archived", recorded["archived_at"] is not None, row.is_archived)
         if isinstance(row, Todo):
             shown: Json = {name: getattr(row, name) for name in _RECORDED}
             shown["repeat"] = row.repeat.read() if row.repeat else None

@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 
+from todo_core.models.entries import ChangeEntry
 from todo_core.models.fields import Id, Input, Limit, Output, instant_column, owner_column
 
 
@@ -118,15 +119,6 @@ class ChangePart(Input):
     after: Annotated[
         int, Field(ge=0, le=2**31 - 1, description="`next_entry` of the part before; left out: the first part.")
     ] = 0
-
-
-class ChangeEntry(Output):
-    """One row that a change touched."""
-
-    entity: Annotated[Entity, Field(description="What kind of row.")]
-    id: Annotated[int, Field(description="Its id.")]
-    before: Annotated[dict[str, Any] | None, Field(description="The row before; null when it was made.")]
-    after: Annotated[dict[str, Any], Field(description="The row after.")]
 
 
 class ChangeRead(Output):

@@ -167,7 +167,11 @@ class _Request:
         if todo.place is not None or self._order is None:
             return {"comes_first": todo.place == "first"}
         if todo.parent_index is not None:
-            raise InvalidInput(errors=[FieldError(target[0], "cannot be given together with parent_index; use place")])
+            raise InvalidInput(
+                errors=[
+                    FieldError(target[0], "cannot be given together with parent_index; use place", code="conflicting")
+                ]
+            )
         parent_id = columns.get("parent_id")
         list_id = columns["list_id"]
         if list_id is None:
@@ -196,11 +200,13 @@ class _Request:
     ) -> tuple[dict[str, Any], int]:
         """Return the columns and the depth of a todo below an earlier item, or below the todo that has its key."""
         if parent_id is not None:
-            raise InvalidInput(errors=[FieldError("parent_index", "cannot be given together with parent_id")])
+            raise InvalidInput(
+                errors=[FieldError("parent_index", "cannot be given together with parent_id", code="conflicting")]
+            )
         parent = self._accepted.get(parent_index)
         if parent is None:
             message = "is no earlier item of this call that was accepted"
-            raise InvalidInput(errors=[FieldError("parent_index", message)])
+            raise InvalidInput(errors=[FieldError("parent_index", message, code="not_found")])
         if isinstance(parent, _Existing):
             return self._place_below(parent.id, "parent_index", chosen)
         if parent.depth == MAX_DEPTH:
