@@ -6,8 +6,10 @@ that generators of all languages read the same in it (`docs/decisions/0045-opena
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
+import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
@@ -76,10 +78,11 @@ def document(app: FastAPI, prefix: str) -> dict[str, Any]:
             _finish(operation, schemas)
         patched = path.get("patch", {}).get("requestBody", {}).get("content", {})
         patched |= {MERGE_PATCH: patched[JSON]} if patched else {}
+    shown = {*re.findall(r"#/components/examples/(\w+)", orjson.dumps(made["paths"]).decode())}
     made["components"] = {
         "schemas": {name: _schema(schema) | _example(name) for name, schema in sorted(schemas.items())},
         "headers": HEADERS,
-        "examples": {name: {"value": value} for name, value in sorted((EXAMPLES | PROBLEMS).items())},
+        "examples": {name: {"value": value} for name, value in sorted((EXAMPLES | PROBLEMS).items()) if name in shown},
         "securitySchemes": _SECURITY,
     }
     return made

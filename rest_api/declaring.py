@@ -25,6 +25,7 @@ from todo_core.errors import (
     InvalidInput,
     RequestInProgress,
     Suspended,
+    TodoError,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
@@ -85,7 +86,7 @@ class Routes:
         """
         served = [operations] if isinstance(operations, Operation) else operations
         own = set() if by_item else {refusal for operation in served for refusal in operation.raises}
-        refusals = {*EVERY_REFUSAL} | own - {ConfirmationRequired}
+        refusals: set[type[TodoError]] = {*EVERY_REFUSAL} | own - {ConfirmationRequired}
         if any(operation.effect == "changes" for operation in served):
             refusals |= {*EVERY_WRITE_REFUSAL}
         for operation in served:
