@@ -7,6 +7,7 @@ that generators of all languages read the same in it (`docs/decisions/0045-opena
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -149,13 +150,8 @@ def _schema(schema: dict[str, Any]) -> dict[str, Any]:
             written[name] = _schema(written[name])
     for name in ("anyOf", "oneOf"):
         if name in written:
-            written[name] = [
-                inner for one in written[name] for inner in _alternatives(_schema(one)) if isinstance(inner, dict)
-            ]
+            parts = [_schema(one) for one in written.pop(name)]
+            inner = [part["oneOf"] if part.keys() == {"oneOf"} else [part] for part in parts]
+            told_apart = "oneOf" if any(len(alternatives) > 1 for alternatives in inner) else name
+            written[told_apart] = [*chain.from_iterable(inner)]
     return written
-
-
-def _alternatives(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the alternatives of a schema that is nothing else; any other is the only one."""
-    alternatives: list[dict[str, Any]] = schema["oneOf"] if schema.keys() == {"oneOf"} else [schema]
-    return alternatives

@@ -22,10 +22,10 @@ EXPECTED: Final = {
     "again": True,
     "renamed": "Renew both passports",
     "stale": ["version_conflict", "Renew both passports"],
-    "empty": ["invalid_input", "title: too_short"],
+    "unclear": ["invalid_input", "due: unclear"],
     "listed": ["Renew both passports"],
     "completed": True,
-    "batch": ["Book a flight", "invalid_input"],
+    "batch": ["Book a flight", "not_found"],
     "changes": [
         ["todos.add", "Renew the passport"],
         ["todos.update", "Renew both passports"],

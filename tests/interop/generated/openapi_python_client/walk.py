@@ -23,12 +23,13 @@ added = add_todo.sync_detailed(client=client, body=TodoCreate(title="Renew the p
 again = add_todo.sync(client=client, body=TodoCreate(title="Renew the passport"), idempotency_key="a-key")
 todo_id, etag = added.parsed.id, added.headers["ETag"]
 renamed = rename(todo_id, "Renew both passports", etag)
-stale, empty = rename(todo_id, "Renew none", etag), rename(todo_id, "", "*")
+stale = rename(todo_id, "Renew none", etag)
+unclear = update_todo.sync(todo_id, client=client, body=TodoPatch(due="someday"))
 assert isinstance(stale, Problem)
-assert isinstance(empty, Problem)
+assert isinstance(unclear, Problem)
 listed = list_todos.sync(client=client, priority=[ListTodosPriorityItem.MEDIUM, ListTodosPriorityItem.HIGH])
 completed = complete_todo.sync_detailed(todo_id, client=client)
-items = [TodoCreate(title="Book a flight"), TodoCreate(title="")]
+items = [TodoCreate(title="Book a flight"), TodoCreate(title="Book a flight", list_id=2**40)]
 batch = batch_todos.sync(client=client, body=AddBatch(action="add", todos=items))
 changes = list_changes.sync(client=client, since=0)
 undone = undo_change.sync(int(completed.headers["Change-Id"]), client=client)
@@ -39,7 +40,7 @@ print(
             "again": again.id == todo_id,
             "renamed": renamed.title,
             "stale": [stale.error_code.value, stale.current["title"]],
-            "empty": [empty.error_code.value, f"{empty.errors[0].field}: {empty.errors[0].code.value}"],
+            "unclear": [unclear.error_code.value, f"{unclear.errors[0].field}: {unclear.errors[0].code.value}"],
             "listed": [todo.title for todo in listed.items],
             "completed": completed.parsed.is_completed,
             "batch": [result.item.title if result.item else result.error.error_code.value for result in batch.results],

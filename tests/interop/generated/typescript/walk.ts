@@ -9,8 +9,10 @@ export interface Client {
   add(title: string, key: string): Promise<Answer<Todo>>;
   /** Rename a todo if it has this entity tag: the answer, or what of the problem the application reads. */
   rename(id: number, title: string, etag: string): Promise<Answer<Todo> | Refusal>;
+  /** Give a todo a due in words that may mean anything. */
+  postpone(id: number, due: string): Promise<Refusal>;
   complete(id: number): Promise<Answer<Todo>>;
-  /** Add two todos in a batch, of which the second has no title: the titles, or the codes of the refusals. */
+  /** Add two todos in a batch, of which the second names a list that is not there: the titles, or the codes of the refusals. */
   batch(title: string): Promise<string[]>;
   /** What kinds of rows went back, and their titles. */
   undo(change: number): Promise<[string, string][]>;
@@ -18,7 +20,10 @@ export interface Client {
   changes(since: number): Promise<[string, string][]>;
 }
 
-export type Refusal = { code: string; current: string; field?: string };
+export type Refusal = { code: string; current?: string; field?: string };
+
+/** The id of a list that nobody has. */
+export const NO_LIST = 2 ** 40;
 
 export async function walk(client: Client): Promise<void> {
   const added = await client.add("Renew the passport", "a-key");
@@ -26,7 +31,7 @@ export async function walk(client: Client): Promise<void> {
   const etag = added.etag ?? '"1"';
   const renamed = (await client.rename(added.data.id, "Renew both passports", etag)) as Answer<Todo>;
   const stale = (await client.rename(added.data.id, "Renew none", etag)) as Refusal;
-  const empty = (await client.rename(added.data.id, "", "*")) as Refusal;
+  const unclear = await client.postpone(added.data.id, "someday");
   const listed = await client.titles(["medium", "high"]);
   const completed = await client.complete(added.data.id);
   const batch = await client.batch("Book a flight");
@@ -38,7 +43,7 @@ export async function walk(client: Client): Promise<void> {
       again: again.data.id === added.data.id,
       renamed: renamed.data.title,
       stale: [stale.code, stale.current],
-      empty: [empty.code, empty.field],
+      unclear: [unclear.code, unclear.field],
       listed,
       completed: completed.data.is_completed ?? completed.data.isCompleted,
       batch,

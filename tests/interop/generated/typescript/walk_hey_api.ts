@@ -1,6 +1,6 @@
 import { client } from "./generated/client.gen.js";
 import * as api from "./generated/sdk.gen.js";
-import { authorization, firstField, url, walk } from "./walk.js";
+import { NO_LIST, authorization, firstField, url, walk } from "./walk.js";
 
 client.setConfig({ baseUrl: url, headers: authorization });
 
@@ -20,16 +20,20 @@ void walk({
   async rename(id, title, etag) {
     const { data, error } = await api.updateTodo({ path: { todo_id: id }, headers: { "if-match": etag }, body: { title } });
     if (error) {
-      return { code: error.error_code, current: String(error.current?.title), field: firstField(error.errors) };
+      return { code: error.error_code, current: String(error.current?.title) };
     }
     return { data: data! };
+  },
+  async postpone(id, due) {
+    const { error } = await api.updateTodo({ path: { todo_id: id }, body: { due } });
+    return { code: error!.error_code, field: firstField(error!.errors) };
   },
   async complete(id) {
     const { data, response } = await api.completeTodo({ path: { todo_id: id }, throwOnError: true });
     return { data, change: response.headers.get("Change-Id")! };
   },
   async batch(title) {
-    const { data } = await api.batchTodos({ body: { action: "add", todos: [{ title }, { title: "" }] }, throwOnError: true });
+    const { data } = await api.batchTodos({ body: { action: "add", todos: [{ title }, { title, list_id: NO_LIST }] }, throwOnError: true });
     return data.results.map((result) => result.item?.title ?? result.error!.error_code);
   },
   async undo(change) {

@@ -1,6 +1,6 @@
 import createClient from "openapi-fetch";
 import type { paths } from "./generated/schema.js";
-import { authorization, firstField, url, walk } from "./walk.js";
+import { NO_LIST, authorization, firstField, url, walk } from "./walk.js";
 
 const api = createClient<paths>({ baseUrl: url, headers: authorization });
 
@@ -22,9 +22,16 @@ void walk({
       body: { title },
     });
     if (error) {
-      return { code: error.error_code, current: String(error.current?.title), field: firstField(error.errors) };
+      return { code: error.error_code, current: String(error.current?.title) };
     }
     return { data };
+  },
+  async postpone(id, due) {
+    const { error } = await api.PATCH("/api/v1/todos/{todo_id}", {
+      params: { path: { todo_id: id } },
+      body: { due },
+    });
+    return { code: error!.error_code, field: firstField(error!.errors) };
   },
   async complete(id) {
     const { data, response } = await api.PATCH("/api/v1/todos/{todo_id}/complete", {
@@ -34,7 +41,7 @@ void walk({
   },
   async batch(title) {
     const { data } = await api.POST("/api/v1/todos/batch", {
-      body: { action: "add", todos: [{ title, priority: "medium", tags: [] }, { title: "", priority: "medium", tags: [] }] },
+      body: { action: "add", todos: [{ title, priority: "medium", tags: [] }, { title, list_id: NO_LIST, priority: "medium", tags: [] }] },
     });
     return data!.results.map((result) => result.item?.title ?? result.error!.error_code);
   },

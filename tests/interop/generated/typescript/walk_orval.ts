@@ -1,6 +1,6 @@
 import * as api from "./generated/api.js";
 import * as zod from "./generated/zod.js";
-import { authorization, firstField, walk } from "./walk.js";
+import { NO_LIST, authorization, firstField, walk } from "./walk.js";
 
 const options = { headers: authorization };
 
@@ -18,8 +18,12 @@ void walk({
   async rename(id, title, etag) {
     const { data, status } = await api.updateTodo(id, { title }, { "if-match": etag }, options);
     if (status === 200) return { data: zod.updateTodoResponse.parse(data) };
-    if (status === 304) throw new Error(String(status));
-    return { code: data.error_code, current: String(data.current?.["title"]), field: firstField(data.errors) };
+    return { code: data.error_code, current: String(data.current?.["title"]) };
+  },
+  async postpone(id, due) {
+    const { data, status } = await api.updateTodo(id, { due }, undefined, options);
+    if (status === 200) throw new Error("it is clear");
+    return { code: data.error_code, field: firstField(data.errors) };
   },
   async complete(id) {
     const { data, status, headers } = await api.completeTodo(id, {}, undefined, options);
@@ -27,7 +31,7 @@ void walk({
     return { data, change: headers.get("Change-Id")! };
   },
   async batch(title) {
-    const { data, status } = await api.batchTodos({ action: "add", todos: [{ title }, { title: "" }] }, undefined, options);
+    const { data, status } = await api.batchTodos({ action: "add", todos: [{ title }, { title, list_id: NO_LIST }] }, undefined, options);
     if (status !== 200) throw new Error(String(status));
     return data.results.map((result) => result.item?.title ?? result.error!.error_code);
   },

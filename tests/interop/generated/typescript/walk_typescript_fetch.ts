@@ -1,9 +1,15 @@
-import { ChangesApi, Configuration, ResponseError, TodosApi, type Problem } from "./generated/index.js";
-import { firstField, token, url, walk } from "./walk.js";
+import { ChangesApi, Configuration, ProblemFromJSON, ResponseError, TodosApi } from "./generated/index.js";
+import { NO_LIST, firstField, token, url, walk, type Refusal } from "./walk.js";
 
 const configuration = new Configuration({ basePath: url, accessToken: token });
 const todos = new TodosApi(configuration);
 const changes = new ChangesApi(configuration);
+
+async function refusal(error: unknown): Promise<Refusal> {
+  if (!(error instanceof ResponseError)) throw error;
+  const problem = ProblemFromJSON(await error.response.json());
+  return { code: problem.errorCode, current: problem.current?.["title"], field: firstField(problem.errors) };
+}
 
 void walk({
   async titles(priority) {
@@ -17,17 +23,23 @@ void walk({
     try {
       return { data: await todos.updateTodo({ todoId: id, todoPatch: { title }, ifMatch: etag }) };
     } catch (error) {
-      if (!(error instanceof ResponseError)) throw error;
-      const problem = (await error.response.json()) as { error_code: string; current?: { title: string }; errors?: Problem["errors"] };
-      return { code: problem.error_code, current: String(problem.current?.title), field: firstField(problem.errors) };
+      return refusal(error);
     }
+  },
+  async postpone(id, due) {
+    try {
+      await todos.updateTodo({ todoId: id, todoPatch: { due } });
+    } catch (error) {
+      return refusal(error);
+    }
+    throw new Error("it is clear");
   },
   async complete(id) {
     const answer = await todos.completeTodoRaw({ todoId: id });
     return { data: await answer.value(), change: answer.raw.headers.get("Change-Id")! };
   },
   async batch(title) {
-    const answer = await todos.batchTodos({ batchTodosRequest: { action: "add", todos: [{ title }, { title: "" }] } });
+    const answer = await todos.batchTodos({ batchTodosRequest: { action: "add", todos: [{ title }, { title, listId: NO_LIST }] } });
     return answer.results.map((result) => result.item?.title ?? String(result.error?.errorCode));
   },
   async undo(change) {
