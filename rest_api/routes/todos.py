@@ -85,7 +85,17 @@ class TodoPage(PageRead[TodoRead]):
     """A page of todos."""
 
 
-@routes.expose(todos.add, "POST", "", shape=TodoWritten, status=201, summary="Add a todo", also=(200,))
+@routes.expose(
+    todos.add,
+    "POST",
+    "",
+    shape=TodoWritten,
+    status=201,
+    summary="Add a todo",
+    also=(200,),
+    words="Add a todo. The server sets id, times and version.\n\nA `due` is resolved where the user is, and the answer "
+    "says to what. A `key` that a todo has already makes nothing: the answer is 200 with that todo.",
+)
 async def add_todo(me: MeOnce, todo: TodoCreate) -> Response:
     added = await me.perform(todos.add, [todo])
     done = added.one()
@@ -104,7 +114,15 @@ async def get_todo(me: Me, todo_id: PathId) -> Response:
     return responses.row((await me.perform(todos.get, todo_id)).json)
 
 
-@routes.expose(todos.update, "PATCH", "/{todo_id:member}", shape=TodoWritten, summary="Change a todo")
+@routes.expose(
+    todos.update,
+    "PATCH",
+    "/{todo_id:member}",
+    shape=TodoWritten,
+    summary="Change a todo",
+    words="Change fields of a todo; a field left out stays as it is. Subtasks go along to another list.\n\nWith "
+    "`If-Match`, a todo that somebody changed since is left alone, and `current` shows it.",
+)
 async def update_todo(
     me: MeOnce,
     todo_id: PathId,
@@ -118,7 +136,15 @@ async def update_todo(
     return responses.written(await me.perform(todos.update, [update]))
 
 
-@routes.expose(todos.delete, "DELETE", "/{todo_id:member}", shape=None, status=204, summary="Move a todo to the trash")
+@routes.expose(
+    todos.delete,
+    "DELETE",
+    "/{todo_id:member}",
+    shape=None,
+    status=204,
+    summary="Move a todo to the trash",
+    words="Move a todo to the trash with its subtasks. The trash is emptied after the retention time.",
+)
 async def delete_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
     deleted = await me.perform(todos.delete, [todo_id], if_version=versions(if_match))
     deleted.one()
@@ -143,13 +169,27 @@ async def complete_todo(
 
 
 @routes.expose(
-    todos.skip, "POST", "/{todo_id}/skip", shape=TodoWritten, summary="Skip an occurrence of a repeating todo"
+    todos.skip,
+    "POST",
+    "/{todo_id}/skip",
+    shape=TodoWritten,
+    summary="Skip an occurrence of a repeating todo",
+    words="Skip an occurrence of a repeating todo: it goes on to its next date and stays open.\n\nIts done subtasks "
+    "are opened again, but for those that repeat.",
 )
 async def skip_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
     return responses.written(await me.perform(todos.skip, [todo_id], versions(if_match)))
 
 
-@routes.expose(todos.restore, "POST", "/{todo_id}/restore", shape=TodoWritten, summary="Take a todo out of the trash")
+@routes.expose(
+    todos.restore,
+    "POST",
+    "/{todo_id}/restore",
+    shape=TodoWritten,
+    summary="Take a todo out of the trash",
+    words="Restore a todo from the trash, with the subtasks that went there with it and the todos above it.\n\nIf its "
+    "list was deleted, it comes back to the inbox.",
+)
 async def restore_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
     return responses.written(await me.perform(todos.restore, [todo_id], versions(if_match)))
 

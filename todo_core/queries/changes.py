@@ -15,7 +15,6 @@ from sqlalchemy import (
     and_,
     any_,
     case,
-    cast,
     column,
     func,
     insert,
@@ -23,11 +22,12 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, aggregate_order_by
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, aggregate_order_by
 
 from todo_core.models.changes import OWN_ACCOUNT, Change, ChangedRow, ChangeRead
 from todo_core.models.entries import Entry
 from todo_core.models.users import User
+from todo_core.queries.records import as_read
 from todo_core.queries.roles import is_admin
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
@@ -112,53 +112,13 @@ def _shows_something(change: Any) -> ColumnElement[bool]:
 
 
 _FIRST: ColumnElement[int] = literal_column("0")
-
-
-_MOMENT: Final = """'("(at|[a-z]+_at)" ?: ?"[^"]*)[+]00:00"'"""
-"""A moment under its name, as a regular expression: in a text of somebody's, quotes have a backslash before them."""
-
-
-def _member(recorded: ColumnElement[Any], name: str) -> ColumnElement[Any]:
-    return recorded.op("->")(literal_column(f"'{name}'"))
-
-
-def _renamed(recorded: ColumnElement[Any], **names: str) -> ColumnElement[Any]:
-    """Return a JSON object of members of what was recorded, under other names."""
-    members: list[ColumnElement[Any]] = []
-    for shown, kept in names.items():
-        members += (literal_column(f"'{shown}'"), _member(recorded, kept))
-    return func.json_build_object(*members)
-
-
-def _as_read(recorded: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return the row that was recorded in the shape in which it is read.
-
-    Of lists and tags it stands in `row`, beside what undo needs. Earlier versions recorded nothing but that, called a
-    list's color `colour`, and wrote moments with `+00:00`.
-    """
-    is_list, is_tag = (_row.c.entity == literal_column(f"'{entity}'") for entity in ("list", "tag"))
-    row, linked = _member(recorded, "row"), _member(recorded, "linked")
-    with_link = cast(row, JSONB).op("||")(func.jsonb_build_object(literal_column("'linked'"), linked))
-    earlier_list = _renamed(
-        recorded, name="name", color="colour", is_archived="is_archived", is_deleted="is_deleted", version="version"
-    )
-    text = cast(recorded, Text)
-    in_utc = func.regexp_replace(text, literal_column(_MOMENT), literal_column("'\\1Z\"'"), literal_column("'g'"))
-    return case(
-        (recorded.is_(None), literal_column("NULL::json")),
-        (and_(is_tag, row.is_not(None), linked.is_not(None)), cast(with_link, JSON)),
-        (and_(or_(is_list, is_tag), row.is_not(None)), row),
-        (is_list, earlier_list),
-        (
-            and_(is_tag, _member(recorded, "deleted").is_not(None)),
-            _renamed(recorded, name="name", is_deleted="deleted", version="version"),
-        ),
-        (text.like(literal_column("'%+00:00\"%'")), cast(in_utc, JSON)),
-        else_=recorded,
-    )
-
-
-_ENTRY = json_object(Entry, _row.c, id=_row.c.entity_id, before=_as_read(_row.c.before), after=_as_read(_row.c.after))
+_ENTRY = json_object(
+    Entry,
+    _row.c,
+    id=_row.c.entity_id,
+    before=as_read(_row.c.before, _row.c.entity),
+    after=as_read(_row.c.after, _row.c.entity),
+)
 
 
 def _read(
