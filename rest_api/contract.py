@@ -83,10 +83,17 @@ def document(app: FastAPI, prefix: str) -> dict[str, Any]:
     made["components"] = {
         "schemas": {name: _schema(schema) | _example(name) for name, schema in sorted(schemas.items())},
         "headers": HEADERS,
-        "examples": {name: {"value": value} for name, value in sorted((EXAMPLES | PROBLEMS).items()) if name in shown},
+        "examples": {name: _shown(name, schemas) for name in sorted(shown)},
         "securitySchemes": _SECURITY,
     }
     return made
+
+
+def _shown(name: str, schemas: dict[str, Any]) -> dict[str, Any]:
+    """Return the example of a shape, or of the problem with a code."""
+    if name in PROBLEMS:
+        return {"description": PROBLEMS[name]["detail"], "value": PROBLEMS[name]}
+    return {"description": schemas[name]["description"], "value": EXAMPLES[name]}
 
 
 def _example(name: str) -> dict[str, Any]:
