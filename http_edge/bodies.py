@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from http_edge.exchange import Exchange
+from http_edge.problems import CodedBody
 
 MAX_BODY_BYTES: Final = 256 * 1024
 
@@ -16,9 +17,12 @@ async def read_body(request: Request) -> bytes:
     """Return the whole body. What was read of it costs (`Exchange.weigh`), also where it is refused or never ends.
 
     Raises:
+        CodedBody: It is compressed (415).
         HTTPException: It is larger than `MAX_BODY_BYTES` (413).
         ClientDisconnect: The client went before it was here.
     """
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise CodedBody
     exchange, received = Exchange.of(request.scope), bytearray()
     async for chunk in request.stream():
         received += chunk

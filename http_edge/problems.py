@@ -54,9 +54,23 @@ MALFORMED_REQUEST: Final = describe(
     400, "malformed_request", "This is not an HTTP request.", next_step="Send HTTP/1.1 as RFC 9112 has it."
 )
 """The problem of bytes that are refused before there is a request."""
+CODED_BODY: Final = describe(
+    415,
+    "content_coding_not_supported",
+    "The body is compressed, or coded otherwise.",
+    next_step="Send it as it is, without Content-Encoding.",
+)
+"""The problem of a body with a `Content-Encoding`."""
 _CRASH: Final = describe(
     500, "internal_error", "Something went wrong on our side.", next_step="Try later; the fault is logged."
 )
+
+
+class CodedBody(HTTPException):
+    """The refusal of a body with a `Content-Encoding`: nothing is unpacked here (RFC 7694 §3)."""
+
+    def __init__(self) -> None:
+        super().__init__(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, headers={"Accept-Encoding": "identity"})
 
 
 def of_error(error: TodoError) -> dict[str, Any]:
@@ -69,6 +83,10 @@ def of_status(status: int) -> dict[str, Any]:
     """Describe a refusal of HTTP itself."""
     code, detail, next_step = _HTTP[status]
     return describe(status, code, detail, retryable=status == HTTPStatus.REQUEST_TIMEOUT, next_step=next_step)
+
+
+HTTP_PROBLEMS: Final = (MALFORMED_REQUEST, CODED_BODY, _CRASH, *map(of_status, _HTTP))
+"""Every problem that is none of the core's."""
 
 
 def as_json(problem: dict[str, Any]) -> bytes:
@@ -108,7 +126,8 @@ def response_to(error: TodoError | HTTPException) -> Response:
     """Return the response to a refusal: the core's, or HTTP's."""
     if isinstance(error, TodoError):
         return respond(of_error(error), headers_of(error))
-    return respond(of_status(error.status_code), dict(error.headers or {}))
+    problem = CODED_BODY if isinstance(error, CodedBody) else of_status(error.status_code)
+    return respond(problem, dict(error.headers or {}))
 
 
 def refuse(error: TodoError | HTTPException, scope: Scope, routes: Sequence[BaseRoute]) -> Response:

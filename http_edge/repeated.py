@@ -34,7 +34,9 @@ def require_single(headers: Headers) -> None:
         return
     repeated = sorted(name for name, count in Counter(names).items() if count > 1 and name in _SINGLE)
     if repeated:
-        raise InvalidInput(errors=[FieldError(name.decode(), "must not be sent more than once") for name in repeated])
+        raise InvalidInput(
+            errors=[FieldError(name.decode(), "must not be sent more than once", code="repeated") for name in repeated]
+        )
 
 
 def only(headers: Headers, name: bytes) -> bytes | None:

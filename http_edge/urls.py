@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, create_model, field_validator
+from pydantic_core import PydanticKnownError
 from starlette.datastructures import QueryParams
 
 from todo_core.errors import FieldError
@@ -21,14 +22,14 @@ def digits(value: object) -> object:
     """Make a whole number of plain digits, of a list each; leave what is no text.
 
     Raises:
-        ValueError: The text is something else.
+        PydanticKnownError: The text is something else.
     """
     if isinstance(value, list):
         return [digits(item) for item in value]
     if not isinstance(value, str):
         return value
     if not _WHOLE_NUMBER.fullmatch(value):
-        raise ValueError("must be a whole number")
+        raise PydanticKnownError("int_type")
     return int(value)
 
 
@@ -75,9 +76,9 @@ def unclear(given: QueryParams, model: type[BaseModel]) -> list[FieldError]:
         known = _without_brackets(name, model)
         if known is not None:
             again = ", once for each value" if known in _lists(model) else ""
-            refused.append(FieldError(known, f"must be sent without brackets{again}"))
+            refused.append(FieldError(known, f"must be sent without brackets{again}", code="unknown"))
         elif name in model.model_fields and name not in _lists(model) and len(given.getlist(name)) > 1:
-            refused.append(FieldError(name, "must not be sent more than once"))
+            refused.append(FieldError(name, "must not be sent more than once", code="repeated"))
     return refused
 
 

@@ -33,13 +33,13 @@ async def complete(
     """
     if isinstance(ref, PromptReference):
         if ref.name not in PROMPTS:
-            raise InvalidInput(errors=[FieldError("ref.name", "is not a known prompt", [*PROMPTS])])
+            raise InvalidInput(errors=[FieldError("ref.name", "is not a known prompt", [*PROMPTS], "not_found")])
         return _NOTHING
     kind = _SEARCHABLE.get(ref.uri)
     if kind is None or kind.search is None:
-        raise InvalidInput(errors=[FieldError("ref.uri", "is not a known template", [*_SEARCHABLE])])
+        raise InvalidInput(errors=[FieldError("ref.uri", "is not a known template", [*_SEARCHABLE], "not_found")])
     if argument.name != "id":
-        raise InvalidInput(errors=[FieldError("argument.name", "is not in the template", ["id"])])
+        raise InvalidInput(errors=[FieldError("argument.name", "is not in the template", ["id"], "unknown")])
     typed = argument.value.strip()
     try:
         page = await kind.search(caller, _TYPED.validate_python(typed) if typed else "")

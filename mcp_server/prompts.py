@@ -183,7 +183,7 @@ async def write(caller: Caller, name: str, arguments: dict[str, Any]) -> GetProm
     """
     prompt = PROMPTS.get(name)
     if prompt is None:
-        known = FieldError("name", "is not a known prompt", [*PROMPTS])
+        known = FieldError("name", "is not a known prompt", [*PROMPTS], "not_found")
         raise InvalidInput("There is no such prompt.", errors=[known])
     try:
         checked = prompt.takes.model_validate({name: value for name, value in arguments.items() if value is not None})

@@ -134,7 +134,7 @@ async def read(caller: Caller, uri: str) -> str:
         if parameters is not None:
             row = orjson.loads((await caller.perform(kind.operation, *map(_require_id, parameters.values()))).json)
             return as_shown({name: value for name, value in row.items() if value is not None})[1]
-    known = FieldError("uri", "is not the address of a resource", [kind.uri for kind in KINDS])
+    known = FieldError("uri", "is not the address of a resource", [kind.uri for kind in KINDS], "not_found")
     raise InvalidInput("There is no such resource.", errors=[known])
 
 

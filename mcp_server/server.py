@@ -95,7 +95,7 @@ class TodoServer(Server[Any]):
         """Run a tool. A refusal becomes an `isError` result with code, field and next step (MC4)."""
         tool = self._tools.get(params.name)
         if tool is None:
-            known = FieldError("name", "is not a known tool", sorted(self._tools))
+            known = FieldError("name", "is not a known tool", sorted(self._tools), "not_found")
             unknown = InvalidInput("There is no such tool.", errors=[known])
             return tool_results.refusal(await self._exchange(context).counted(unknown))
         arguments = params.arguments or {}

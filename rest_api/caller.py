@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import Depends, Header, Request, Security
-from fastapi.security import HTTPBearer
+from fastapi import Depends, Header, Request
 from pydantic import StringConstraints
 
 from http_edge.credentials import authenticate
 from rest_api.conditions import IfNoneMatch
 from todo_core.boundary.operation import Caller
 
-_bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="A JWT, or an API token (`todo_…`).")
-"""Names the scheme in OpenAPI; `http_edge.credentials` reads the header."""
 
-
-async def current_caller(request: Request, _: Annotated[object, Security(_bearer)] = None) -> Caller:
+async def current_caller(request: Request) -> Caller:
     """Whoever the bearer token names."""
     return await authenticate(request, request.app.state.core, "rest")
 

@@ -11,7 +11,10 @@ from typing import Any, Final, TypeVar
 
 from fastapi import FastAPI
 
-from http_edge.problems import MEDIA_TYPE
+from rest_api import headers
+from rest_api.contract import BEARER
+from rest_api.refusals import problems
+from rest_api.responses import FeedRead, PageRead
 from rest_api.running import DirectRoute, takes_body
 from todo_core.boundary.operation import Operation
 from todo_core.errors import (
@@ -36,11 +39,7 @@ EVERY_WRITE_REFUSAL: Final = (Conflict, RequestInProgress, IdempotencyKeyReused)
 EXPOSED: Final[dict[str, list[str]]] = {}
 """Routes of each operation, by its name; the parity test reads it."""
 
-_BODY_PROBLEMS: Final = {
-    400: "`malformed_json`: The body is not valid JSON.",
-    413: "`body_too_large`: The body is larger than 256 KiB.",
-    415: "`unsupported_media_type`: The body must be JSON.",
-}
+_BODY_PROBLEMS: Final = ("malformed_json", "body_too_large", "content_coding_not_supported", "unsupported_media_type")
 
 
 class Routes:
@@ -87,7 +86,7 @@ class Routes:
         """
         served = [operations] if isinstance(operations, Operation) else operations
         own = set() if by_item else {refusal for operation in served for refusal in operation.raises}
-        refusals = {*EVERY_REFUSAL} | own - {ConfirmationRequired}
+        refusals: set[type[TodoError]] = {*EVERY_REFUSAL} | own - {ConfirmationRequired}
         if not any(operation.scope for operation in served):
             refusals -= {InsufficientScope}
         if any(operation.effect == "changes" for operation in served):
@@ -96,27 +95,26 @@ class Routes:
             EXPOSED.setdefault(operation.name, []).append(f"{method} {self._prefix}{path.replace(':member', '')}")
 
         def declare(handler: Handler) -> Handler:
-            responses: dict[int | str, dict[str, Any]] = {
-                code: {"description": HTTPStatus(code).phrase, "model": shape} for code in also
-            }
-            if method == "GET":
-                responses[304] = {"description": HTTPStatus.NOT_MODIFIED.phrase}
-            responses |= _problems(refusals)
+            codes = {refusal.code for refusal in refusals}
+            codes |= {"not_acceptable"} if shape is not None else set()
+            codes |= {*_BODY_PROBLEMS} if takes_body(path, handler) else set()
+            responses = _successes(method, shape, (status, *also)) | problems(codes, method)
             if pictures:
-                schemas = {kind: {"schema": {"type": "string", "description": text}} for kind, text in pictures.items()}
-                responses[status] = {"content": schemas}
-            if shape is not None:
-                offered = " or ".join(["JSON", *(pictures or ())])
-                responses[406] = _problem(f"`not_acceptable`: The answer would be {offered}.")
-            if takes_body(path, handler):
-                responses |= {code: _problem(text) for code, text in _BODY_PROBLEMS.items()}
+                responses[status]["content"] = {
+                    kind: {"schema": {"type": "string", "description": text}} for kind, text in pictures.items()
+                }
+            if pictures:
+                offered = " or ".join(["JSON", *pictures])
+                responses[406]["description"] = f"`not_acceptable`: The answer would be {offered}."
+            (scope,) = {operation.scope for operation in served}
             options = {
                 "methods": [method],
                 "response_model": shape,
                 "status_code": status,
                 "responses": responses,
                 "summary": summary,
-                "description": words or served[0].words,
+                "description": f"{words or served[0].words}\n\nScope: {f'`{scope}`' if scope else 'any'}.",
+                "openapi_extra": {"security": [{BEARER: [scope] if scope else []}]},
                 "operation_id": handler.__name__,
                 "tags": [self._tag],
             }
@@ -126,15 +124,15 @@ class Routes:
         return declare
 
 
-def _problems(refusals: set[type[TodoError]]) -> dict[int | str, dict[str, Any]]:
-    texts: dict[int, list[str]] = {}
-    for refusal in sorted(refusals, key=lambda kind: kind.code):
-        texts.setdefault(refusal.status, []).append(f"`{refusal.code}`: {refusal.message}")
-    return {status: _problem(" ".join(lines)) for status, lines in sorted(texts.items())}
-
-
-def _problem(description: str) -> dict[str, Any]:
+def _successes(method: str, shape: Any, statuses: Sequence[int]) -> dict[int | str, dict[str, Any]]:
+    """Return the responses of a success: with a body at each of `statuses`, and without where the client has it."""
+    is_page = isinstance(shape, type) and issubclass(shape, PageRead | FeedRead)
+    bodies = dict.fromkeys(statuses, shape) | ({HTTPStatus.NOT_MODIFIED.value: None} if method == "GET" else {})
     return {
-        "description": description,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "headers": headers.of_success(method, status, body, is_page=is_page),
+        }
+        | ({} if body is None else {"model": body})
+        for status, body in bodies.items()
     }

@@ -10,6 +10,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 
 from http_edge.documents import Document
+from rest_api import contract
 
 CONTRACT: Final = "/api/v1/openapi.json"
 DOCS: Final = "/docs"
@@ -52,12 +53,12 @@ _START: Final = """SwaggerUIBundle({
 def serve(app: FastAPI) -> None:
     """Add the contract of `app` and the page to it."""
 
-    @cache
-    def contract() -> Document:
-        return Document(orjson.dumps(app.openapi()), "application/json")
+    @cache  # a process is served below one prefix
+    def made(prefix: str) -> Document:
+        return Document(orjson.dumps(contract.document(app, prefix)), "application/json")
 
     async def answer(request: Request) -> Response:
-        return await contract().answer(request)
+        return await made(request.scope.get("root_path", "")).answer(request)
 
     app.add_route(CONTRACT, answer, include_in_schema=False)
     page = {

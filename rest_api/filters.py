@@ -23,4 +23,6 @@ async def require_single_tags(me: Caller, names: Collection[str]) -> None:
         return
     there = {name_key(tag["name"]) for tag in orjson.loads((await me.perform(tags.list_)).json)}
     if any(name_key(name) not in there for name in joined):
-        raise InvalidInput(errors=[FieldError("tags", "no tag has this name; send `tags` once for each tag")])
+        raise InvalidInput(
+            errors=[FieldError("tags", "no tag has this name; send `tags` once for each tag", code="not_found")]
+        )

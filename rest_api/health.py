@@ -7,7 +7,8 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import FastAPI, Request, Response
 from pydantic import Field
 
-from http_edge.problems import MEDIA_TYPE
+from rest_api.headers import common
+from rest_api.refusals import problems
 from todo_core.core import Core
 from todo_core.errors import Unavailable
 from todo_core.models.fields import Output
@@ -21,12 +22,7 @@ class Health(Output):
 
 PATHS: Final = frozenset({"/healthz", "/readyz"})
 """What whoever watches the service asks, by whatever name and however often."""
-_UNAVAILABLE: Final = {
-    503: {
-        "description": "`unavailable`: The database cannot be reached right now.",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-}
+_OK: Final[dict[int | str, dict[str, Any]]] = {200: {"description": "OK", "headers": common(is_counted=False)}}
 
 
 async def healthz() -> Response:
@@ -54,13 +50,20 @@ def leave(app: FastAPI) -> None:
 def serve(app: FastAPI) -> None:
     """Add the checks to `app`."""
     app.state.is_leaving = False
-    shared: dict[str, Any] = {"response_model": Health, "tags": ["health"]}
-    app.add_api_route("/healthz", healthz, summary="Whether the process lives", operation_id="healthz", **shared)
+    shared: dict[str, Any] = {"response_model": Health, "tags": ["health"], "openapi_extra": {"security": []}}
+    app.add_api_route(
+        "/healthz",
+        healthz,
+        summary="Whether the process lives",
+        operation_id="healthz",
+        responses=_OK | problems(["headers_too_large"], "GET"),
+        **shared,
+    )
     app.add_api_route(
         "/readyz",
         readyz,
         summary="Whether requests can be served",
         operation_id="readyz",
-        responses=_UNAVAILABLE,  # type: ignore[arg-type]
+        responses=_OK | problems(["headers_too_large", "unavailable"], "GET"),
         **shared,
     )

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic
+from typing import Annotated, Any, Generic, Literal
 from zlib import crc32
 
 import orjson
-from pydantic import Field
+from pydantic import Field, RootModel
 from starlette.responses import Response
 
 from http_edge import problems
 from http_edge.entity_tags import of_bytes
 from rest_api.refusals import Problem
-from todo_core.boundary.results import Changed, Feed, Near, Page
+from todo_core.boundary.results import Changed, Done, Feed, Near, Page
 from todo_core.errors import TodoError
+from todo_core.models.entries import Kind
 from todo_core.models.fields import Output, Shape
+from todo_core.models.lists import ListRead
+from todo_core.models.notes import NoteRead
+from todo_core.models.tags import TagRead
+from todo_core.models.todos import TodoWritten
+from todo_core.models.users import ProfileWritten
 
 JSON = "application/json"
 _NO_NOTES = ',"notes":[]}'
 """How a todo ends that is read, and has no notes."""
+
+
+_CHANGE_WORDS = "Names the change for undo; null when nothing changed."
 
 
 class PageRead(Output, Generic[Shape]):
@@ -48,29 +57,61 @@ class FeedRead(Output, Generic[Shape]):
     ]
 
 
-class ItemDone(Output, Generic[Shape]):
-    """One item of a batch that was accepted."""
+class BatchResult(Output):
+    """What became of one item of a batch: the row or the problem is null."""
 
+    item: Annotated[TodoWritten | None, Field(description="The row, as it is now; null where the item was refused.")]
+    changed: Annotated[bool, Field(description="False when it was so already, or the item was refused.")]
+    error: Annotated[Problem | None, Field(description="Why it was refused; null where it was not.")]
+
+
+class BatchRead(Output):
+    """What a batch did: one result for each item, in the order of the request."""
+
+    change_id: Annotated[int | None, Field(description=_CHANGE_WORDS)]
+    results: Annotated[list[BatchResult], Field(description="One for each item, in order.")]
+
+
+class Undone(Output, Generic[Kind, Shape]):
+    """A row that an undo put back."""
+
+    entity: Annotated[Kind, Field(description="What kind of row.")]
     item: Annotated[Shape, Field(description="The row, as it is now.")]
     changed: Annotated[bool, Field(description="False when it was so already.")]
 
 
-class ItemRefused(Output):
-    """One item of a batch that was refused."""
-
-    error: Annotated[Problem, Field(description="Why.")]
+class TodoUndone(Undone[Literal["todo"], TodoWritten]):
+    """A todo that an undo put back."""
 
 
-class ChangedRead(Output, Generic[Shape]):
-    """What a batch did: one result for each item, in the order of the request."""
-
-    change_id: Annotated[int | None, Field(description="Names the change for undo; null when nothing changed.")]
-    results: Annotated[list[ItemDone[Shape] | ItemRefused], Field(description="One for each item, in order.")]
+class ListUndone(Undone[Literal["list"], ListRead]):
+    """A list that an undo put back."""
 
 
-class UndoneRead(ChangedRead[Shape], Generic[Shape]):
+class TagUndone(Undone[Literal["tag"], TagRead]):
+    """A tag that an undo put back."""
+
+
+class NoteUndone(Undone[Literal["note"], NoteRead]):
+    """A note that an undo put back."""
+
+
+class ProfileUndone(Undone[Literal["user"], ProfileWritten]):
+    """A profile that an undo put back."""
+
+
+_AnyUndone = Annotated[TodoUndone | ListUndone | TagUndone | NoteUndone | ProfileUndone, Field(discriminator="entity")]
+
+
+class UndoneRow(RootModel[_AnyUndone]):
+    """A row that an undo put back; `entity` tells its shape."""
+
+
+class UndoneRead(Output):
     """What an undo did: one result for each row that it put back, as many as a page can have."""
 
+    change_id: Annotated[int | None, Field(description=_CHANGE_WORDS)]
+    results: Annotated[list[UndoneRow], Field(description="One for each row.")]
     more_results: Annotated[
         int, Field(description="How many rows more were put back; `GET /changes/{change_id}` has them.")
     ]
@@ -188,21 +229,23 @@ def change_headers(changed: Changed[Any]) -> dict[str, str]:
 
 
 def batch(changed: Changed[Any]) -> Response:
-    """Return the results of a batch (`ChangedRead`), one for each item, in the order of the request."""
-    return _batch(changed, {})
+    """Return the results of a batch (`BatchRead`), one for each item, in the order of the request."""
+    results = [
+        {"item": None, "changed": False, "error": problems.of_error(item)}
+        if isinstance(item, TodoError)
+        else {"item": orjson.Fragment(item.json), "changed": item.changed, "error": None}
+        for item in changed.results
+    ]
+    body = {"change_id": changed.change_id, "results": results}
+    return Response(orjson.dumps(body), headers=change_headers(changed), media_type=JSON)
 
 
 def undone(changed: Changed[Any]) -> Response:
     """Return the results of an undo (`UndoneRead`)."""
-    return _batch(changed, {"more_results": changed.more_results})
-
-
-def _batch(changed: Changed[Any], more: dict[str, Any]) -> Response:
     results = [
-        {"error": problems.of_error(item)}
-        if isinstance(item, TodoError)
-        else {"item": orjson.Fragment(item.json), "changed": item.changed}
-        for item in changed.results
+        {"entity": row.entity, "item": orjson.Fragment(row.json), "changed": row.changed}
+        for row in changed.results
+        if isinstance(row, Done)  # an undo is refused as a whole
     ]
-    body = {"change_id": changed.change_id, "results": results, **more}
+    body = {"change_id": changed.change_id, "results": results, "more_results": changed.more_results}
     return Response(orjson.dumps(body), headers=change_headers(changed), media_type=JSON)

@@ -24,7 +24,6 @@ from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant
 from fastapi.routing import APIRoute
-from fastapi.security import HTTPBearer
 from pydantic import BaseModel, TypeAdapter
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
@@ -90,7 +89,7 @@ class DirectRoute(APIRoute):
             body = await _json_body(request) if self.body_field is not None else _MISSING
             if scope["query_string"] and not self.dependant.query_params:
                 names = [path_of([name]) for name in request.query_params]
-                raise InvalidInput(errors=[FieldError(name, "is not a known field") for name in names])
+                raise InvalidInput(errors=[FieldError(name, "is not a known field", code="unknown") for name in names])
             response: Response = await self._call(request, body, arguments)
             if len(self._media_types) > 1:
                 require_acceptable(accept, [str(response.media_type)])
@@ -110,7 +109,9 @@ class DirectRoute(APIRoute):
         """
         found = self._foreign.intersection(name for name, _ in scope["headers"])
         if found:
-            raise InvalidInput(errors=[FieldError(name.decode(), "is not taken here") for name in sorted(found)])
+            raise InvalidInput(
+                errors=[FieldError(name.decode(), "is not taken here", code="unknown") for name in sorted(found)]
+            )
 
     def _finished(self, response: Response, request: Request) -> Response:
         """Return an answer with what it owes to the address and the conditions of its request."""
@@ -160,12 +161,7 @@ class _Call:
             *((_from_text(field), "query") for field in dependant.query_params),
             *((field, "body") for field in dependant.body_params),
         ]
-        # A security scheme is there for OpenAPI and reads nothing.
-        self._inner = [
-            (str(inner.name), _Call(inner))
-            for inner in dependant.dependencies
-            if not isinstance(inner.call, HTTPBearer)
-        ]
+        self._inner = [(str(inner.name), _Call(inner)) for inner in dependant.dependencies]
 
     def headers(self) -> set[str]:
         """Return the names of the headers that it or what it depends on takes."""
@@ -197,7 +193,9 @@ class _Call:
             if value is _MISSING:
                 arguments[field.name] = field.default
                 if field.field_info.is_required():
-                    refused.append(FieldError(field.alias if where == "header" else where, "is required"))
+                    refused.append(
+                        FieldError(field.alias if where == "header" else where, "is required", code="required")
+                    )
                 continue
             refuse_crowd(value, field.field_info.annotation)
             location = (where, field.alias) if where in ("path", "header") else (where,)
@@ -263,6 +261,8 @@ async def _json_body(request: Request) -> object:
     try:
         return strict_json(body)
     except RepeatedNameError as error:
-        raise InvalidInput(errors=[FieldError(path_of([error.name]), "is there twice; send it once")]) from None
+        raise InvalidInput(
+            errors=[FieldError(path_of([error.name]), "is there twice; send it once", code="repeated")]
+        ) from None
     except ValueError:
         raise HTTPException(400) from None

@@ -148,13 +148,13 @@ class RestFace:
         told = response.json()
         results = told["results"]
         return Written(
-            ids=[item["item"]["id"] if "item" in item else None for item in results],
-            errors=[item["error"]["error_code"] if "error" in item else None for item in results],
-            unchanged=["item" in item and not item["changed"] for item in results],
+            ids=[item["item"]["id"] if item["item"] else None for item in results],
+            errors=[item["error"]["error_code"] if item.get("error") else None for item in results],
+            unchanged=[item["item"] is not None and not item["changed"] for item in results],
             change_id=told["change_id"],
             replayed=response.headers.get("idempotent-replayed") == "true",
             refusals=[item.get("error") for item in results],
-            items=[item.get("item") for item in results],
+            items=[item["item"] for item in results],
             dry_run=response.headers.get("dry-run") == "true",
         )
 

@@ -28,10 +28,28 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 MOST_LISTED: Final = 20
 """Most refused fields that are listed: whoever has more of them corrects something else first."""
+
+FieldCode = Literal[
+    "required",  # it is missing
+    "unknown",  # there is no such field, or none here
+    "repeated",  # it is there more than once
+    "wrong_type",  # it is of another type of JSON
+    "not_allowed",  # it is none of the values in `allowed`
+    "too_short",
+    "too_long",
+    "too_small",
+    "too_large",
+    "unclear",  # words, a date or a repeat that may mean several things or nothing; `allowed` may have readings
+    "not_found",  # it names a row that is not there
+    "conflicting",  # it does not go together with another field
+    "not_possible",  # it does not go with what the rows are like
+    "invalid",  # anything else; `message` says what
+]
+"""What can be wrong with a field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +60,14 @@ class FieldError:
     """Its path, with dots: `todos.0.title`."""
     message: str
     """What is wrong with it, to be read after the path: "must be a string"."""
-    allowed: Sequence[str | int] = ()
+    allowed: Sequence[str] = ()
     """The accepted values, where they can be listed."""
+    code: FieldCode = "invalid"
+    """Name of the kind of refusal, for programs: they say it in their own words."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that callers get in `errors`."""
-        described: dict[str, Any] = {"field": self.field, "message": self.message}
+        described: dict[str, Any] = {"field": self.field, "code": self.code, "message": self.message}
         if self.allowed:
             described["allowed"] = list(self.allowed)
         return described

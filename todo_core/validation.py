@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_
 
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from todo_core.errors import MOST_LISTED, FieldError, InvalidInput
+from todo_core.errors import MOST_LISTED, FieldCode, FieldError, InvalidInput
 
 T = TypeVar("T")
 
@@ -18,6 +18,35 @@ _UNPRINTABLE = re.compile(r"[^\w.\- ]", re.ASCII)
 AS_TEXT, AS_OBJECT = "(text)", "(object)"
 """Tags of the two forms of a value that may be either. pydantic puts them into locations; no field is so named."""
 
+_CODES: dict[str, FieldCode] = {  # by pydantic's type of error
+    "missing": "required",
+    "union_tag_not_found": "required",
+    "extra_forbidden": "unknown",
+    "literal_error": "not_allowed",
+    "union_tag_invalid": "not_allowed",
+    "string_too_short": "too_short",
+    "too_short": "too_short",
+    "string_too_long": "too_long",
+    "too_long": "too_long",
+    "greater_than_equal": "too_small",
+    "less_than_equal": "too_large",
+    **dict.fromkeys(
+        (
+            "string_type",
+            "int_type",
+            "int_from_float",
+            "int_parsing",
+            "bool_type",
+            "bool_parsing",
+            "list_type",
+            "dict_type",
+            "model_type",
+            "model_attributes_type",
+            "datetime_type",
+        ),
+        "wrong_type",
+    ),
+}
 _MESSAGES = {  # by pydantic's type of error; the names in braces are in its context
     "missing": "is required",
     "extra_forbidden": "is not a known field",
@@ -83,7 +112,7 @@ def field_errors(
             allowed = sorted(tags)
         elif kind == "extra_forbidden":
             allowed = () if AS_OBJECT in error["loc"] else known
-        translated.append(FieldError(path_of(location) or whole, message, allowed))
+        translated.append(FieldError(path_of(location) or whole, message, allowed, _CODES.get(kind, "invalid")))
     return translated
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import orjson
 from mcp_types import CallToolResult
 
@@ -17,6 +20,8 @@ tools = Toolbox()
 @tools.expose(operations.get, title="Get overview", answer=OBJECT_SCHEMA)
 async def get_overview(me: Me) -> CallToolResult:
     overview = orjson.loads((await me.perform(operations.get)).json)
+    here = ZoneInfo(overview["time_zone"])
+    overview["now"] = datetime.fromisoformat(overview["now"]).astimezone(here).isoformat()  # a clock on the wall
     if overview["display_name"] is None:
         del overview["display_name"]
     return tool_results.payload(overview)

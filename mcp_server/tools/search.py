@@ -43,7 +43,7 @@ FETCH_SCHEMA: Final = {
     words="Find todos by words, done ones too; `fetch` reads one of the results. `list_todos` with text has filters.",
 )
 async def search(me: Me, query: SearchText) -> CallToolResult:
-    page = await me.perform(operations.find, TodoFilter(text=query, status="all", archived=True, limit=20))
+    page = await me.perform(operations.find, TodoFilter(text=query, status="all", archived="include", limit=20))
     rows = orjson.loads(page.json if page.near is None else page.near.json)
     results = [{"id": str(row["id"]), "title": row["title"], "url": _url(me, row["id"])} for row in rows]
     return tool_results.payload({"results": results})
@@ -53,7 +53,7 @@ async def search(me: Me, query: SearchText) -> CallToolResult:
 async def fetch(me: Me, id: Annotated[str, Field(description="An `id` of `search`.")]) -> CallToolResult:  # noqa: A002
     todo_id = id_in(id)
     if todo_id is None:
-        raise InvalidInput(errors=[FieldError("id", "is no id of a todo; search for it first")])
+        raise InvalidInput(errors=[FieldError("id", "is no id of a todo; search for it first", code="not_found")])
     row = orjson.loads((await me.perform(todos.get, todo_id)).json)
     todo = tool_results.todo(row, "full")
     metadata: dict[str, Any] = {name: todo[name] for name in todo if name not in ("id", "title", "description")}

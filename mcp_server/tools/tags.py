@@ -45,5 +45,5 @@ async def update_tag(
 def _required(field: str, value: T | None) -> T:
     """Return the value of an argument; refuse a call without it."""
     if value is None:
-        raise InvalidInput(errors=[FieldError(field, "is required for this action")])
+        raise InvalidInput(errors=[FieldError(field, "is required for this action", code="required")])
     return value

@@ -108,7 +108,9 @@ async def complete_todos(
     ] = False,
 ) -> CallToolResult:
     if skip and not completed:
-        raise InvalidInput(errors=[FieldError("skip", "cannot be given together with completed: false")])
+        raise InvalidInput(
+            errors=[FieldError("skip", "cannot be given together with completed: false", code="conflicting")]
+        )
     if skip:
         return tool_results.written(await me.perform(operations.skip, ids), tool_results.skipped)
     operation = operations.complete if completed else operations.reopen

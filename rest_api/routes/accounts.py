@@ -21,7 +21,11 @@ routes = Routes("/admin/users", "admin")
 PathId = Annotated[UserId, BeforeValidator(digits)]
 
 
-@routes.expose(accounts.list_, "GET", "", shape=PageRead[AccountRead], summary="List accounts")
+class AccountPage(PageRead[AccountRead]):
+    """A page of accounts."""
+
+
+@routes.expose(accounts.list_, "GET", "", shape=AccountPage, summary="List accounts")
 async def list_accounts(me: Me, query: Annotated[AccountQuery, Query()]) -> Response:
     return responses.page(await me.perform(accounts.list_, query))
 

@@ -13,11 +13,6 @@ from rest_api.caller import Me, MeOnce
 from rest_api.declaring import Routes
 from rest_api.responses import FeedRead, UndoneRead
 from todo_core.models.changes import ChangeFilter, ChangeId, ChangePart, ChangeRead, EntryRows
-from todo_core.models.lists import ListRead
-from todo_core.models.notes import NoteRead
-from todo_core.models.tags import TagRead
-from todo_core.models.todos import TodoWritten
-from todo_core.models.users import ProfileWritten
 from todo_core.operations import changes
 
 routes = Routes("/changes", "changes")
@@ -31,7 +26,11 @@ class ChangeListing(ChangeFilter):
     rows: EntryRows = True
 
 
-@routes.expose(changes.list_, "GET", "", shape=FeedRead[ChangeRead], summary="List changes")
+class ChangeFeed(FeedRead[ChangeRead]):
+    """A page of changes."""
+
+
+@routes.expose(changes.list_, "GET", "", shape=ChangeFeed, summary="List changes")
 async def list_changes(me: Me, query: Annotated[ChangeListing, Query()]) -> Response:
     found = await me.perform(changes.list_, query, "rows" if query.rows else "titles")
     return responses.feed(found, way="before" if query.since is None else "since")
@@ -47,7 +46,7 @@ async def get_change(me: Me, change_id: PathId, query: Annotated[ChangePart, Que
     changes.undo,
     "POST",
     "/{change_id}/undo",
-    shape=UndoneRead[TodoWritten | ListRead | TagRead | NoteRead | ProfileWritten],
+    shape=UndoneRead,
     summary="Undo a change",
 )
 async def undo_change(me: MeOnce, change_id: PathId) -> Response:

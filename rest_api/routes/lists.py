@@ -22,13 +22,25 @@ routes = Routes("/lists", "lists")
 PathId = Annotated[ListId, BeforeValidator(digits)]
 
 
-@routes.expose(lists.add, "POST", "", shape=ListRead, status=201, summary="Add a list")
+class ListPage(PageRead[ListRead]):
+    """A page of lists."""
+
+
+@routes.expose(
+    lists.add,
+    "POST",
+    "",
+    shape=ListRead,
+    status=201,
+    summary="Add a list",
+    words="Add a list, at the end of the others unless a position is given.",
+)
 async def add_list(me: MeOnce, todo_list: ListCreate) -> Response:
     added = await me.perform(lists.add, [todo_list])
     return responses.written(added, 201, {"Location": f"/api/v1/lists/{responses.row_id(added.one().row)}"})
 
 
-@routes.expose(lists.list_, "GET", "", shape=PageRead[ListRead], summary="List lists")
+@routes.expose(lists.list_, "GET", "", shape=ListPage, summary="List lists")
 async def list_lists(me: Me, query: Annotated[ListQuery, Query()]) -> Response:
     return responses.page(await me.perform(lists.list_, query))
 
@@ -38,7 +50,14 @@ async def get_list(me: Me, list_id: PathId) -> Response:
     return responses.row((await me.perform(lists.get, list_id)).json)
 
 
-@routes.expose(lists.update, "PATCH", "/{list_id}", shape=ListRead, summary="Change a list")
+@routes.expose(
+    lists.update,
+    "PATCH",
+    "/{list_id}",
+    shape=ListRead,
+    summary="Change a list",
+    words="Rename, recolor, reorder or archive a list. An archived list and its todos are hidden until asked for.",
+)
 async def update_list(
     me: MeOnce,
     list_id: PathId,
@@ -49,7 +68,16 @@ async def update_list(
     return responses.written(await me.perform(lists.update, [update]))
 
 
-@routes.expose(lists.delete, "DELETE", "/{list_id}", shape=None, status=204, summary="Delete a list")
+@routes.expose(
+    lists.delete,
+    "DELETE",
+    "/{list_id}",
+    shape=None,
+    status=204,
+    summary="Delete a list",
+    words="Delete a list. `todos` says what becomes of what is in it: `trash`, or `move` to the list `move_to`.\n\n"
+    "Undo brings the list and its todos back.",
+)
 async def delete_list(
     me: MeOnce, list_id: PathId, removal: Annotated[ListRemoval, Query()], if_match: IfMatch = None
 ) -> Response:

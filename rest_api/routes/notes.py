@@ -21,7 +21,11 @@ routes = Routes("/todos/{todo_id}/notes", "notes")
 TodoPathId = Annotated[TodoId, BeforeValidator(digits)]
 
 
-@routes.expose(notes.list_, "GET", "", shape=PageRead[NoteRead], summary="List the notes on a todo")
+class NotePage(PageRead[NoteRead]):
+    """A page of notes."""
+
+
+@routes.expose(notes.list_, "GET", "", shape=NotePage, summary="List the notes on a todo")
 async def list_notes(me: Me, todo_id: TodoPathId, query: Annotated[NoteQuery, Query()]) -> Response:
     return responses.page(await me.perform(notes.list_, todo_id, query))
 

@@ -22,7 +22,11 @@ routes = Routes("/tags", "tags")
 PathId = Annotated[TagId, BeforeValidator(digits)]
 
 
-@routes.expose(tags.list_, "GET", "", shape=PageRead[TagRead], summary="List tags")
+class TagPage(PageRead[TagRead]):
+    """A page of tags."""
+
+
+@routes.expose(tags.list_, "GET", "", shape=TagPage, summary="List tags")
 async def list_tags(me: Me) -> Response:
     return responses.page(await me.perform(tags.list_))
 

@@ -13,7 +13,7 @@ from rest_api.caller import Me, MeOnce
 from rest_api.conditions import IfMatch, versions
 from rest_api.declaring import Routes
 from rest_api.filters import require_single_tags
-from rest_api.responses import ChangedRead, PageRead
+from rest_api.responses import BatchRead, PageRead
 from todo_core.boundary.batches import condition
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.fields import MAX_BATCH, Input, Offset
@@ -57,7 +57,9 @@ class Completion(Input):
             InvalidInput: The todos are not to be done.
         """
         if self.completed_at is not None and not self.is_completed:
-            raise InvalidInput(errors=[FieldError("completed_at", "cannot be given where is_completed is false")])
+            raise InvalidInput(
+                errors=[FieldError("completed_at", "cannot be given where is_completed is false", code="conflicting")]
+            )
         return {} if self.completed_at is None else {"completed_at": self.completed_at}
 
 
@@ -102,7 +104,21 @@ class MixedBatch(Input):
 Batch = Annotated[AddBatch | UpdateBatch | CompleteBatch | IdsBatch | MixedBatch, Field(discriminator="action")]
 
 
-@routes.expose(todos.add, "POST", "", shape=TodoWritten, status=201, summary="Add a todo", also=(200,))
+class TodoPage(PageRead[TodoRead]):
+    """A page of todos."""
+
+
+@routes.expose(
+    todos.add,
+    "POST",
+    "",
+    shape=TodoWritten,
+    status=201,
+    summary="Add a todo",
+    also=(200,),
+    words="Add a todo. The server sets id, times and version.\n\nA `due` is resolved where the user is, and the answer "
+    "says to what. A `key` that a todo has already makes nothing: the answer is 200 with that todo.",
+)
 async def add_todo(me: MeOnce, todo: TodoCreate) -> Response:
     added = await me.perform(todos.add, [todo])
     done = added.one()
@@ -110,7 +126,7 @@ async def add_todo(me: MeOnce, todo: TodoCreate) -> Response:
     return responses.written(added, status, {"Location": f"/api/v1/todos/{responses.row_id(done.row)}"})
 
 
-@routes.expose(todos.list_, "GET", "", shape=PageRead[TodoRead], summary="List todos")
+@routes.expose(todos.list_, "GET", "", shape=TodoPage, summary="List todos")
 async def list_todos(me: Me, query: Annotated[TodoListing, Query()]) -> Response:
     await require_single_tags(me, query.tags or ())
     return responses.page(await me.perform(todos.list_, query, query.offset))
@@ -121,7 +137,15 @@ async def get_todo(me: Me, todo_id: PathId) -> Response:
     return responses.row((await me.perform(todos.get, todo_id)).json)
 
 
-@routes.expose(todos.update, "PATCH", "/{todo_id:member}", shape=TodoWritten, summary="Change a todo")
+@routes.expose(
+    todos.update,
+    "PATCH",
+    "/{todo_id:member}",
+    shape=TodoWritten,
+    summary="Change a todo",
+    words="Change fields of a todo; a field left out stays as it is. Subtasks go along to another list.\n\nWith "
+    "`If-Match`, a todo that somebody changed since is left alone, and `current` shows it.",
+)
 async def update_todo(
     me: MeOnce,
     todo_id: PathId,
@@ -135,7 +159,15 @@ async def update_todo(
     return responses.written(await me.perform(todos.update, [update]))
 
 
-@routes.expose(todos.delete, "DELETE", "/{todo_id:member}", shape=None, status=204, summary="Move a todo to the trash")
+@routes.expose(
+    todos.delete,
+    "DELETE",
+    "/{todo_id:member}",
+    shape=None,
+    status=204,
+    summary="Move a todo to the trash",
+    words="Move a todo to the trash with its subtasks. The trash is emptied after the retention time.",
+)
 async def delete_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
     deleted = await me.perform(todos.delete, [todo_id], if_version=versions(if_match))
     deleted.one()
@@ -162,13 +194,27 @@ async def complete_todo(
 
 
 @routes.expose(
-    todos.skip, "POST", "/{todo_id}/skip", shape=TodoWritten, summary="Skip an occurrence of a repeating todo"
+    todos.skip,
+    "POST",
+    "/{todo_id}/skip",
+    shape=TodoWritten,
+    summary="Skip an occurrence of a repeating todo",
+    words="Skip an occurrence of a repeating todo: it goes on to its next date and stays open.\n\nIts done subtasks "
+    "are opened again, but for those that repeat.",
 )
 async def skip_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
     return responses.written(await me.perform(todos.skip, [todo_id], versions(if_match)))
 
 
-@routes.expose(todos.restore, "POST", "/{todo_id}/restore", shape=TodoWritten, summary="Take a todo out of the trash")
+@routes.expose(
+    todos.restore,
+    "POST",
+    "/{todo_id}/restore",
+    shape=TodoWritten,
+    summary="Take a todo out of the trash",
+    words="Restore a todo from the trash, with the subtasks that went there with it and the todos above it.\n\nIf its "
+    "list was deleted, it comes back to the inbox.",
+)
 async def restore_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
     return responses.written(await me.perform(todos.restore, [todo_id], versions(if_match)))
 
@@ -177,7 +223,7 @@ async def restore_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) ->
     (todos.add, todos.update, todos.complete, todos.reopen, todos.delete, todos.restore, todos.skip, todos.mix),
     "POST",
     "/batch",
-    shape=ChangedRead[TodoWritten],
+    shape=BatchRead,
     summary="Add, change, complete, skip or trash up to 50 todos",
     words="One result for each item, in order: the row, or the problem that a request for this item alone would have.",
     by_item=True,

@@ -20,6 +20,10 @@ from todo_core.operations import tokens
 routes = Routes("/tokens", "tokens")
 
 
+class TokenPage(PageRead[TokenRead]):
+    """A page of API tokens."""
+
+
 @routes.expose(tokens.create, "POST", "", shape=TokenCreated, status=201, summary="Make an API token")
 async def create_token(me: MeOnce, token: TokenCreate) -> Response:
     return _made(await me.perform(tokens.create, token))
@@ -31,7 +35,7 @@ def _made(made: Changed[TokenCreated]) -> Response:
     return Response(orjson.dumps(made.one().as_dict() | {"token": made.secret}), 201, headers, responses.JSON)
 
 
-@routes.expose(tokens.list_, "GET", "", shape=PageRead[TokenRead], summary="List API tokens")
+@routes.expose(tokens.list_, "GET", "", shape=TokenPage, summary="List API tokens")
 async def list_tokens(me: Me) -> Response:
     return responses.page(await me.perform(tokens.list_))
 

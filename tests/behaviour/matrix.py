@@ -105,7 +105,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
         {
             "GET /todos": [
                 _nothing,
-                lambda at, _: Query(list_id=at.list, status="all", archived="true"),
+                lambda at, _: Query(list_id=at.list, status="all", archived="include"),
                 lambda at, _: Query(parent_id=at.todo, status="all"),
                 lambda _, __: Query(tags="shared", status="all"),
                 lambda _, __: Query(key="shared", status="all"),
@@ -200,7 +200,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
         {"PATCH /lists/{list_id}": [_sent(name="stolen"), _sent(is_archived=True), _sent(position=1)]},
         [
             lambda at, _: {"lists": [{"id": at.list, "name": "stolen"}]},
-            lambda at, _: {"lists": [{"id": at.list, "colour": "red", "if_version": 1}]},
+            lambda at, _: {"lists": [{"id": at.list, "color": "red", "if_version": 1}]},
         ],
     ),
     "lists.delete": Attempts(

@@ -15,7 +15,7 @@ from todo_core.operations import lists, tags, todos
 
 async def todos_of(owner: Caller, **wanted: Any) -> list[Json]:
     """Todos, by default all but those in the trash, the oldest first."""
-    wanted = {"status": "all", "archived": True, "direction": "asc", "limit": 200} | wanted
+    wanted = {"status": "all", "archived": "include", "direction": "asc", "limit": 200} | wanted
     found: list[Json] = orjson.loads((await owner.perform(todos.list_, TodoFilter(**wanted))).json)
     return sorted(found, key=lambda row: row["id"]) if "sort" not in wanted else found
 

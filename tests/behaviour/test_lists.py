@@ -57,9 +57,9 @@ async def test_the_inbox_can_be_neither_deleted_nor_archived_but_renamed(me: Fac
     ):
         assert (await refusal(write))["code"] == "conflict"
 
-    await me.update_list(inbox["id"], name="Eingang", colour="blue")
+    await me.update_list(inbox["id"], name="Eingang", color="blue")
     (row,) = await lists_of(ann)
-    assert (row["name"], row["colour"], row["is_inbox"], row["archived_at"]) == ("Eingang", "blue", True, None)
+    assert (row["name"], row["color"], row["is_inbox"], row["archived_at"]) == ("Eingang", "blue", True, None)
 
 
 # --- names -------------------------------------------------------------------------------------
@@ -111,14 +111,14 @@ async def test_the_name_of_a_deleted_list_is_free_again(me: Face, ann: Caller) -
     assert await names(ann) == ["Inbox", "work"]
 
 
-async def test_a_colour_is_one_of_ten(me: Face, ann: Caller) -> None:
-    told = await refusal(me.add_list("x", colour="mauve"))
+async def test_a_color_is_one_of_ten(me: Face, ann: Caller) -> None:
+    told = await refusal(me.add_list("x", color="mauve"))
 
     assert told["code"] == "invalid_input"
     (problem,) = told["errors"]
     assert len(problem["allowed"]) == 10
-    await me.add_list("y", colour="teal")
-    assert (await lists_of(ann))[1]["colour"] == "teal"
+    await me.add_list("y", color="teal")
+    assert (await lists_of(ann))[1]["color"] == "teal"
 
 
 # --- the order ---------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ async def test_an_archived_list_and_its_todos_show_only_where_they_are_asked_for
     assert [row["id"] for row in (await me.list(status="all", text="hidden")).todos] == []
     assert [row["id"] for row in (await me.list(ids=[todo])).todos] == [todo]
     assert [row["id"] for row in (await me.list(list_id=work)).todos] == [todo]
-    assert (await me.list(archived=True)).total == 2
+    assert (await me.list(archived="include")).total == 2
     overview = await me.overview()
     assert [row["name"] for row in overview["lists"]] == ["Inbox"]
 
@@ -307,12 +307,12 @@ async def test_a_subtask_that_is_restored_goes_to_where_its_parent_is_now(me: Fa
 @pytest.mark.requirement("TD8")
 async def test_a_list_that_somebody_changed_since_is_left_alone_and_shown(me: Face, ann: Caller) -> None:
     work, _ = await list_named(me, "work")
-    await me.update_list(work, colour="red")
+    await me.update_list(work, color="red")
 
     told = await refusal(me.update_list(work, name="x", if_version=1))
 
     assert told["code"] == "version_conflict"
-    assert told["current"]["colour"] == "red"
+    assert told["current"]["color"] == "red"
     assert await names(ann) == ["Inbox", "work"]
 
 

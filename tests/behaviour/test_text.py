@@ -65,7 +65,7 @@ async def test_what_hides_in_a_description_is_refused(me: Face) -> None:
     for refusal, (text, what, place) in zip(written.refusals, SENT.values(), strict=True):
         assert refusal is not None
         assert refusal["errors"] == [
-            {"field": "description", "message": f"must not contain {what} (character {place})"}
+            {"field": "description", "code": "invalid", "message": f"must not contain {what} (character {place})"}
         ]
         assert text not in str(refusal)
 

@@ -92,7 +92,7 @@ def test_the_titles_are_those_of_openapi(openapi: dict[str, Any]) -> None:
 
 @pytest.mark.requirement("ID4")
 @EVERY_ENDPOINT
-def test_every_endpoint_names_the_scope_of_its_operation(section: str) -> None:
+def test_every_endpoint_names_the_scope_of_its_operation(openapi: dict[str, Any], section: str) -> None:
     method, path = address(section)
     written = markdown.value(section, "Authentication")
     exposed = [
@@ -102,14 +102,19 @@ def test_every_endpoint_names_the_scope_of_its_operation(section: str) -> None:
     if exposed:
         assert written.startswith("Required")
         scopes = {operation.scope for operation in exposed}
-        assert written.endswith("; any scope") if scopes == {None} else {markdown.code(written)} == scopes
+        if scopes == {None}:
+            assert written.endswith("; any scope")
+            assert declared(openapi, section)["security"] == [{"bearer": []}]
+        else:
+            assert {markdown.code(written)} == scopes
+            assert declared(openapi, section)["security"] == [{"bearer": [markdown.code(written)]}]
     else:
         assert written == "None"
 
 
 @EVERY_ENDPOINT
 def test_authentication_is_what_openapi_says(openapi: dict[str, Any], section: str) -> None:
-    needed = "security" in declared(openapi, section)
+    needed = bool(declared(openapi, section)["security"])
 
     assert needed == (markdown.value(section, "Authentication") != "None")
 
@@ -162,7 +167,7 @@ def test_the_table_of_errors_is_the_tree_of_refusals() -> None:
 
 def of_http() -> Iterator[tuple[str, str, str, str]]:
     """What HTTP itself refuses, as a row of the table."""
-    found = [problems.MALFORMED_REQUEST]
+    found = [problems.MALFORMED_REQUEST, problems.CODED_BODY]
     for status in HTTPStatus:
         with suppress(KeyError):
             found.append(problems.of_status(status))
@@ -179,7 +184,7 @@ def test_every_header_is_written_down_and_no_other(openapi: dict[str, Any], sect
     operation = declared(openapi, section)
     written = {name.lower() for name in markdown.codes(markdown.following(section, "Headers").split("\n- ")[0])}
     taken = {one["name"].lower() for one in operation.get("parameters", ()) if one["in"] == "header"}
-    expected = taken | ({"authorization"} if "security" in operation else set())
+    expected = taken | ({"authorization"} if operation["security"] else set())
     expected |= {"content-type"} if "requestBody" in operation else set()
 
     assert written == expected
@@ -258,7 +263,9 @@ def test_every_shape_is_written_down_as_it_is(openapi: dict[str, Any], name: str
 
 
 def test_the_shape_of_a_problem_is_the_one_that_errors_have(openapi: dict[str, Any]) -> None:
-    assert openapi["components"]["schemas"]["Problem"]["properties"].keys() == Problem.model_fields.keys()
+    problem = openapi["components"]["schemas"]["Problem"]["properties"]
+    assert problem.keys() == Problem.model_fields.keys()
+    assert problem["error_code"]["enum"] == sorted(markdown.code(row["Code"]) for row in error_table())
 
 
 @EVERY_ENDPOINT

@@ -115,7 +115,7 @@ Attempt = Callable[[Caller, Rows, Own], Awaitable[Any]]
 
 ATTEMPTS: dict[str, list[Attempt]] = {
     "todos.list": [
-        lambda me, _, __: me.perform(todos.list_, TodoFilter(status="all", archived=True)),
+        lambda me, _, __: me.perform(todos.list_, TodoFilter(status="all", archived="include")),
         lambda me, _, __: me.perform(todos.list_, TodoFilter(status="trashed")),
         lambda me, _, __: me.perform(todos.list_, TodoFilter(started=False, archived=True)),
         lambda me, its, _: me.perform(todos.list_, TodoFilter(status="all", ids=[*its.todos], text=MARK)),
@@ -179,7 +179,7 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     "lists.update": [
         lambda me, its, _: me.perform(lists.update, [{"id": its.list, "name": "stolen", "position": 1}]),
         lambda me, its, _: me.perform(lists.update, [{"id": its.list, "is_archived": True, "if_version": 1}]),
-        lambda me, its, _: me.perform(lists.update, [{"id": its.deleted_list, "colour": "red"}]),
+        lambda me, its, _: me.perform(lists.update, [{"id": its.deleted_list, "color": "red"}]),
     ],
     "lists.delete": [
         lambda me, its, _: me.perform(lists.delete, [its.list], ListRemoval(todos="trash")),

@@ -643,7 +643,7 @@ async def test_nothing_personal_of_a_deleted_account_is_left_anywhere(
 
     (entry,) = orjson.loads((await ada.perform(changes.get, deleted.change_id)).json)["entries"]
     assert (entry["entity"], entry["id"]) == ("account", ann.principal.user_id)
-    assert (entry["before"].keys(), entry["after"]) == ({"suspended_at"}, {"deleted": True})
+    assert (entry["before"].keys(), entry["after"]) == ({"suspended_at"}, {"is_deleted": True})
     kept = repr(await everything_of(admin, ada.principal.user_id))
     assert str(ann.principal.user_id) in kept
     assert [word for word in (sub, *PERSONAL.values(), "private") if word in kept] == []

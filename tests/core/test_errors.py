@@ -72,7 +72,7 @@ def test_each_refusal_says_what_is_wrong_and_what_to_do_next(kind: type[TodoErro
 def test_a_caller_is_told_code_message_next_step_fields_and_facts() -> None:
     error = UndoRefused(
         "A later change is in the way.",
-        errors=[FieldError("id", "is taken"), FieldError("sort", "must be known", ("title", 1))],
+        errors=[FieldError("id", "is taken"), FieldError("sort", "must be known", ("title", "due"), "not_allowed")],
         extra={"entity": "todo"},
     )
 
@@ -83,8 +83,8 @@ def test_a_caller_is_told_code_message_next_step_fields_and_facts() -> None:
         "retryable": False,
         "next_step": UndoRefused.next_step,
         "errors": [
-            {"field": "id", "message": "is taken"},
-            {"field": "sort", "message": "must be known", "allowed": ["title", 1]},
+            {"field": "id", "code": "invalid", "message": "is taken"},
+            {"field": "sort", "code": "not_allowed", "message": "must be known", "allowed": ["title", "due"]},
         ],
         "entity": "todo",
     }

@@ -96,7 +96,7 @@ def _kind(row: dict[str, Any]) -> str:
         "operation": "change",
         "title": "todo",
         "number": "todo",
-        "colour": "list",
+        "color": "list",
     }
     return next((kind for field, kind in kinds.items() if field in row), "tag")
 
@@ -336,4 +336,4 @@ async def test_a_hundred_thousand_dues_follow_a_person_to_another_time_zone(
     page = await many.caller.perform(todos.list_, TodoFilter(sort="due", limit=1))
     (first,) = orjson.loads(page.json)
     assert page.total == 100_000
-    assert first["due"]["at"].endswith(("00:00:00+00:00", "14:59:59.999999+00:00"))
+    assert first["due"]["at"].endswith(("00:00:00Z", "14:59:59.999999Z"))

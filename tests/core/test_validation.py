@@ -141,7 +141,7 @@ def test_a_shape_with_more_than_twenty_fields_takes_them_all() -> None:
     texts = {name: "today" for name in TodoFilter.model_fields if name.endswith(("_after", "_before"))}
     ids = {"ids": [1], "list_id": 1, "parent_id": 1}
     words = {"status": "all", "tags": ["a"], "tags_match": "any", "priority": ["low"], "text": "a", "cursor": "a"}
-    rest = {"limit": 1, "archived": True, "overdue": True, "top_level": True, "sort": "due", "direction": "asc"}
+    rest = {"limit": 1, "archived": "include", "overdue": True, "top_level": True, "sort": "due", "direction": "asc"}
     wanted = texts | ids | words | rest
     assert len(wanted) > 20
 

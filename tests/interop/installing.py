@@ -12,7 +12,8 @@ HERE = Path(__file__).parent
 INSTALL_SECONDS = 240
 
 
-def _install(command: list[str], folder: Path) -> None:
+def install(command: list[str], folder: Path) -> None:
+    """Run an installer in a folder."""
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     except subprocess.TimeoutExpired:
@@ -24,9 +25,9 @@ def _install(command: list[str], folder: Path) -> None:
 
 def node_project(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of a Node project with what it needs, of this worker alone: two installations in one folder break both."""
-    folder = tmp_path_factory.mktemp(name) / name
+    folder = tmp_path_factory.mktemp(Path(name).name) / Path(name).name
     shutil.copytree(HERE / name, folder, ignore=shutil.ignore_patterns("node_modules", "*.py", "__pycache__"))
-    _install(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--prefer-offline"], folder)
+    install(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--prefer-offline"], folder)
     return folder
 
 
@@ -34,9 +35,9 @@ def python_environment(name: str, tmp_path_factory: pytest.TempPathFactory) -> P
     """The interpreter of an environment with what a folder's requirements name."""
     if shutil.which("uv") is None:
         pytest.skip("uv is not installed (pip install uv)")
-    folder = tmp_path_factory.mktemp(name)
-    _install(["uv", "venv", "--quiet", "environment"], folder)
+    folder = tmp_path_factory.mktemp(Path(name).name)
+    install(["uv", "venv", "--quiet", "environment"], folder)
     python = folder / "environment" / "bin" / "python"
     requirements = str(HERE / name / "requirements.txt")
-    _install(["uv", "pip", "install", "--quiet", "--python", str(python), "-r", requirements], folder)
+    install(["uv", "pip", "install", "--quiet", "--python", str(python), "-r", requirements], folder)
     return python

@@ -30,7 +30,7 @@ def test_a_move_is_planned_with_a_list_subtasks_and_dates_in_words(ann: Person) 
     planned = agent.does(
         "We move next week. Plan it for me.",
         [call("get_overview")],
-        [call("add_lists", lists=[{"name": "Move", "colour": "blue"}])],
+        [call("add_lists", lists=[{"name": "Move", "color": "blue"}])],
         [
             call(
                 "add_todos",

@@ -113,7 +113,9 @@ async def test_a_dump_is_a_message_of_its_own(me: McpFace) -> None:
 async def test_an_unknown_prompt_is_refused_with_the_known_ones(me: McpFace) -> None:
     told = await refused(me, MARKER)
 
-    assert told["errors"] == [{"field": "name", "message": "is not a known prompt", "allowed": [*NAMES]}]
+    assert told["errors"] == [
+        {"field": "name", "code": "not_found", "message": "is not a known prompt", "allowed": [*NAMES]}
+    ]
 
 
 @pytest.mark.requirement("MC4")

@@ -197,6 +197,7 @@ async def test_what_is_no_address_is_refused_with_the_known_ones(me: McpFace, ur
     assert told["errors"] == [
         {
             "field": "uri",
+            "code": "not_found",
             "message": "is not the address of a resource",
             "allowed": ["todo://overview", "todo://lists/{id}", TODO],
         }

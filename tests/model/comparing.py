@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -89,6 +89,11 @@ class Write:
         """Whether the answer says how many."""
         kinds = ("complete", "reopen", "skip", "delete", "restore", *(("update",) if self.how.face == "rest" else ()))
         return self.request.kind in kinds and all(item.told for item in self.answer.items if item.code is None)
+
+
+def _in_utc(moment: datetime) -> str:
+    """A moment as answers spell it."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 class Comparison:
@@ -185,7 +190,7 @@ class Comparison:
         """Compare a todo as REST tells it."""
         expected = person.todo(told["id"])
         if expected["due"] is not None:
-            expected["due"]["at"] = expected["due"]["at"].isoformat()
+            expected["due"]["at"] = _in_utc(expected["due"]["at"])
         if "notes" in told:
             self.notes(person, told["id"], told["notes"], most=3)
         same("todo", {name: value for name, value in told.items() if name not in (*TIMES, "notes")}, expected)
@@ -202,7 +207,7 @@ class Comparison:
         if due is not None:
             expected["due"] = " ".join(filter(None, (due["date"], due["weekday"][:3], due["time"])))
             if due["kind"] == "moment":
-                expected["due_at"] = due["at"].isoformat()
+                expected["due_at"] = _in_utc(due["at"])
         if repeat is not None:
             expected["repeat"] = repeat["words"]
         self.notes(person, told["id"], told.get("notes", []), most=3)
@@ -265,7 +270,10 @@ class Comparison:
             return
         same("recorded version", recorded["version"], row.version)
         if isinstance(row, TodoList):
-            same("recorded position", Fraction(recorded["position"]), row.position)
+            same("recorded place", Fraction(recorded["place"]["number"]), row.position)
+            shown_list = {"name": row.name, "color": row.color, "is_deleted": row.is_deleted}
+            same("recorded list", {name: recorded[name] for name in shown_list}, shown_list)
+            same("recorded as archived", recorded["archived_at"] is not None, row.is_archived)
         if isinstance(row, Todo):
             shown: Json = {name: getattr(row, name) for name in _RECORDED}
             shown["repeat"] = row.repeat.read() if row.repeat else None

@@ -215,8 +215,8 @@ class Ground(RuleBasedStateMachine):
         """Compare everything that somebody has, and that it is as it must always be."""
         person, http = self.people[who], self.https[who]
         for status in ("all", "trashed"):
-            self.find(who, face, {"status": status, "archived": True}, 200)
-        self.find(who, face, {"started": False, "archived": True}, 200)
+            self.find(who, face, {"status": status, "archived": "include"}, 200)
+        self.find(who, face, {"started": False, "archived": "include"}, 200)
         self.is_agreed = False
         lists = self.server.run(read(http, "/lists", archived="include"))["items"]
         for expected, told in zip(person.lists("include"), lists, strict=True):

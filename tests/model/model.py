@@ -211,7 +211,7 @@ class Writing:
 
     def add_list(self, item: Json) -> int:
         self._require_free(item["name"], None)
-        made = TodoList(self.new_id("list", item["name"]), item["name"], Fraction(), item.get("colour", "grey"))
+        made = TodoList(self.new_id("list", item["name"]), item["name"], Fraction(), item.get("color", "grey"))
         self.state.lists[made.id] = made
         self._place(made.id, item.get("position"))
         return made.id
@@ -224,7 +224,7 @@ class Writing:
             raise Refused("conflict")
         if "name" in item:
             self._require_free(item["name"], one.id)
-        new: Json = {name: item[name] for name in ("name", "colour", "is_archived") if name in item}
+        new: Json = {name: item[name] for name in ("name", "color", "is_archived") if name in item}
         self.state.lists[one.id] = replace(one, **new)
         if "position" in item:
             self._place(one.id, item["position"])

@@ -100,7 +100,7 @@ class Person:
             {
                 "id": one.id,
                 "name": one.name,
-                "colour": one.colour,
+                "color": one.color,
                 "position": place,
                 "is_inbox": one.is_inbox,
                 "open_todos": self.state.open_in(one.id),

@@ -63,7 +63,7 @@ class TodoList:
     name: str
     position: Fraction
     """As the record of changes has it. The model makes none: it compares them where undo puts a list back."""
-    colour: str = "grey"
+    color: str = "grey"
     is_inbox: bool = False
     is_archived: bool = False
     is_deleted: bool = False

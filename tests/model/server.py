@@ -73,14 +73,14 @@ class Server:
 
 
 async def _inbox(http: httpx2.AsyncClient) -> TodoList:
-    """The inbox, which is given a colour: the record of that tells its position."""
+    """The inbox, which is given a color: the record of that tells its position."""
     (inbox,) = (await read(http, "/lists"))["items"]
-    given = await http.patch(f"/api/v1/lists/{inbox['id']}", json={"colour": "red"})
+    given = await http.patch(f"/api/v1/lists/{inbox['id']}", json={"color": "red"})
     record = Recorded(await read(http, f"/changes/{given.headers['change-id']}"))
     position = record.position_of(inbox["id"])
     assert position is not None
     row = given.json()
-    return TodoList(row["id"], row["name"], position, row["colour"], is_inbox=True, version=row["version"])
+    return TodoList(row["id"], row["name"], position, row["color"], is_inbox=True, version=row["version"])
 
 
 class Recorded:
@@ -90,7 +90,7 @@ class Recorded:
         entries = record["entries"] if record else []
         made = [entry for entry in entries if entry["before"] is None]
         self._positions = {
-            entry["id"]: Fraction(entry["after"]["position"]) for entry in entries if entry["entity"] == "list"
+            entry["id"]: Fraction(entry["after"]["place"]["number"]) for entry in entries if entry["entity"] == "list"
         }
         self._places = {
             entry["id"]: Fraction(entry["after"]["place"]["number"])

@@ -184,13 +184,13 @@ SEEN = st.sampled_from((*(None,) * 8, 0, 1))
 
 _LIST = {"name": st.sampled_from(("Home", "HOME", "Work", "№ 1", "No 1", "inbox", "Garden"))}
 _COLOUR = st.sampled_from(("grey", "red"))
-NEW_LIST = st.fixed_dictionaries(_LIST, optional={"position": PLACE, "colour": _COLOUR})
+NEW_LIST = st.fixed_dictionaries(_LIST, optional={"position": PLACE, "color": _COLOUR})
 AFTERWARDS = st.sampled_from((("trash", None), ("trash", None), ("move", 0), ("move", 0), ("move", 1), (None, None)))
 LIST_CHANGE = st.one_of(
     st.fixed_dictionaries({"afterwards": AFTERWARDS}),
     st.fixed_dictionaries(_LIST),
     st.fixed_dictionaries({"position": PLACE}),
-    st.fixed_dictionaries({"is_archived": st.booleans()}, optional={"colour": _COLOUR}),
+    st.fixed_dictionaries({"is_archived": st.booleans()}, optional={"color": _COLOUR}),
 )
 ZONES = ("UTC", "Asia/Tokyo", "America/New_York", "Europe/Berlin")
 PROFILE = st.one_of(
@@ -213,7 +213,7 @@ _FILTERS = {
     "overdue": st.just(True),
     "due_after": st.dates(date(2026, 11, 20), date(2026, 12, 6)),
     "due_before": st.dates(date(2026, 11, 20), date(2026, 12, 6)),
-    "archived": st.just(True),
+    "archived": st.just("include"),
     "key": KEY,
 }
 FILTER = st.dictionaries(st.sampled_from(sorted(_FILTERS)), st.none(), max_size=3).flatmap(

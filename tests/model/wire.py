@@ -181,7 +181,7 @@ def _of_response(response: httpx2.Response, request: Request) -> Answer:
     if "results" in told:
         items = [
             Item(None, one["error"]["error_code"])
-            if "error" in one
+            if one.get("error")
             else Item(one["item"]["id"], is_changed=one["changed"], told=one["item"])
             for one in told["results"]
         ]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.faces import Json
 
-pytestmark = pytest.mark.requirement("RS1", "TD8")
+pytestmark = pytest.mark.requirement("RS1", "RS7", "TD8")
 
 TODOS, LISTS, TAGS = "/api/v1/todos", "/api/v1/lists", "/api/v1/tags"
 
@@ -142,5 +142,5 @@ async def test_a_list_shows_its_count_in_its_tag(http: httpx2.AsyncClient) -> No
     await http.post(TODOS, json={"title": "x", "list_id": made.json()["id"]})
 
     assert not await is_fresh(http, address, before)
-    allowed = await http.patch(address, json={"colour": "red"}, headers={"If-Match": before})
+    allowed = await http.patch(address, json={"color": "red"}, headers={"If-Match": before})
     assert allowed.status_code == 200

@@ -19,15 +19,15 @@ async def new_list(http: httpx2.AsyncClient, name: str = "work") -> str:
 
 
 async def test_a_new_list_has_an_address_where_it_can_be_read(http: httpx2.AsyncClient) -> None:
-    made = await http.post(LISTS, json={"name": "  work ", "colour": "red"})
+    made = await http.post(LISTS, json={"name": "  work ", "color": "red"})
 
     assert made.status_code == 201
     assert made.headers["location"] == f"{LISTS}/{made.json()['id']}"
     found = await http.get(made.headers["location"])
     assert found.json() == made.json()
-    assert {name: found.json()[name] for name in ("name", "colour", "position", "is_inbox", "open_todos")} == {
+    assert {name: found.json()[name] for name in ("name", "color", "position", "is_inbox", "open_todos")} == {
         "name": "work",
-        "colour": "red",
+        "color": "red",
         "position": 2,
         "is_inbox": False,
         "open_todos": 0,
@@ -53,11 +53,11 @@ async def test_lists_come_in_their_order_with_archived_ones_only_where_asked_for
 async def test_a_change_needs_the_version_one_saw_where_one_is_named(http: httpx2.AsyncClient) -> None:
     work = await new_list(http)
     stale = (await http.get(work)).headers["etag"]
-    await http.patch(work, json={"colour": "red"})
+    await http.patch(work, json={"color": "red"})
 
     refused = await http.patch(work, json={"name": "b"}, headers={"If-Match": stale})
     told = problem(refused, 412, "version_conflict")
-    assert (told["current"]["name"], told["current"]["colour"]) == ("work", "red")
+    assert (told["current"]["name"], told["current"]["color"]) == ("work", "red")
 
     fresh = (await http.get(work)).headers["etag"]
     assert (await http.patch(work, json={"name": "b"}, headers={"If-Match": fresh})).status_code == 200
@@ -84,7 +84,7 @@ async def test_a_deletion_answers_204_with_the_change_to_undo(http: httpx2.Async
     "body",
     [
         {"name": None},
-        {"colour": "mauve"},
+        {"color": "mauve"},
         {"position": 0},
         {"position": "1"},
         {"is_archived": "true"},
@@ -118,7 +118,9 @@ async def test_a_query_that_is_not_known_is_refused(http: httpx2.AsyncClient) ->
 
 
 @pytest.mark.requirement("TD3")
-@pytest.mark.parametrize("query", ["list_id={list}", "archived=true&list_id={list}", "top_level=true", "overdue=false"])
+@pytest.mark.parametrize(
+    "query", ["list_id={list}", "archived=include&list_id={list}", "top_level=true", "overdue=false"]
+)
 async def test_the_filters_of_todos_are_read_from_a_url(http: httpx2.AsyncClient, query: str) -> None:
     list_id = (await new_list(http)).rpartition("/")[2]
     await http.post("/api/v1/todos", json={"title": "x", "list_id": int(list_id)})

@@ -18,7 +18,7 @@ from todo_app.application import Application, build
 from todo_core.boundary.operation import Caller
 from todo_core.settings import Settings
 
-pytestmark = pytest.mark.requirement("RS5")
+pytestmark = pytest.mark.requirement("RS5", "RS7")
 
 Ask = Callable[[httpx2.AsyncClient, dict[str, str]], Awaitable[httpx2.Response]]
 ANSWERS: Final[dict[str, tuple[int, Ask]]] = {

@@ -14,7 +14,7 @@ from tests.support import token_of
 from todo_app.application import Application
 from todo_core.boundary.operation import Caller
 
-pytestmark = pytest.mark.requirement("RS1", "RS3")
+pytestmark = pytest.mark.requirement("RS1", "RS3", "RS7")
 
 API: Final = "/api/v1"
 READ: Final = (

@@ -90,7 +90,9 @@ def _first_time() -> Callable[[Patch], Patch]:
 
     def take(patch: Patch) -> Patch:
         if patch["id"] in seen:
-            raise InvalidInput(errors=[FieldError("id", "is named twice in this batch; name each one once")])
+            raise InvalidInput(
+                errors=[FieldError("id", "is named twice in this batch; name each one once", code="repeated")]
+            )
         seen.add(patch["id"])
         return patch
 

@@ -111,7 +111,12 @@ async def _encode(result: Changed[Any]) -> str:
             }
         }
         if isinstance(item, TodoError)
-        else {"row": orjson.Fragment(item.json), "beside": list(item.beside), "changed": item.changed}
+        else {
+            "row": orjson.Fragment(item.json),
+            "beside": list(item.beside),
+            "changed": item.changed,
+            "entity": item.entity,
+        }
         async for item in in_turns(result.results)
     ]
     return json_text({"change_id": result.change_id, "results": results, "more_results": result.more_results})
@@ -129,13 +134,16 @@ def _done(stored: dict[str, Any]) -> Done:
     """Make a result from what `_encode` stored: `row` has the fields beside the row too, and `beside` names them."""
     row = stored["row"]
     beside = {name: row.pop(name) for name in stored.get("beside", _BESIDE_TODOS) if name in row}
-    return Done(json_text(row), stored["changed"], beside)
+    return Done(json_text(row), stored["changed"], beside, stored.get("entity"))
 
 
 def _refusal(stored: dict[str, Any]) -> TodoError:
     """Make the error of a refused item from what `_encode` stored."""
     classes = {error.code: error for error in _with_subclasses(TodoError)}
-    errors = [FieldError(error["field"], error["message"], error.get("allowed", ())) for error in stored["problems"]]
+    errors = [
+        FieldError(error["field"], error["message"], error.get("allowed", ()), error.get("code", "invalid"))
+        for error in stored["problems"]
+    ]
     return classes[stored["code"]](stored["detail"], errors=errors, extra=stored["extra"])
 
 

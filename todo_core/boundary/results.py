@@ -70,6 +70,8 @@ class Done:
     """False when it was so already."""
     beside: Mapping[str, Any] = field(default_factory=dict)
     """What the answer says after the row's own fields: facts of this write, which no read shows."""
+    entity: Entity | None = None
+    """What kind of row it is, where a write has several kinds: an undo."""
 
     @classmethod
     def of(cls, before: str, after: str | None) -> Done:

@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 
+from todo_core.models.entries import ChangeEntry
 from todo_core.models.fields import Id, Input, Limit, Output, instant_column, owner_column
 
 
@@ -125,19 +126,6 @@ class ChangePart(Input):
         int, Field(ge=0, le=2**31 - 1, description="`next_entry` of the part before; left out: the first part.")
     ] = 0
     rows: EntryRows = True
-
-
-class ChangeEntry(Output):
-    """One row that a change touched."""
-
-    entity: Annotated[Entity, Field(description="What kind of row.")]
-    id: Annotated[int, Field(description="Its id.")]
-    title: Annotated[str | None, Field(description="Its title or name since; null where it has none.")]
-    is_new: Annotated[bool, Field(description="Whether the change made it.")]
-    before: Annotated[
-        dict[str, Any] | None, Field(description="The row before; null when it was made, and without `rows`.")
-    ]
-    after: Annotated[dict[str, Any] | None, Field(description="The row after; null without `rows`.")]
 
 
 class ChangeRead(Output):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticKnownError
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, Integer, func
 from sqlmodel import SQLModel
 
@@ -51,7 +52,7 @@ class Line(StringConstraints):
         """Return a text as it is kept. One that is too long in any case is refused before anybody looks through it."""
         assert self.max_length is not None
         if len(value.strip()) > _DECOMPOSED * self.max_length:
-            raise ValueError(f"must have at most {self.max_length} characters")
+            raise PydanticKnownError("string_too_long", {"max_length": self.max_length})
         return self.keep(value)
 
     def keep(self, value: str) -> str:
@@ -98,9 +99,18 @@ class Input(BaseModel):
 
 
 class Output(BaseModel):
-    """An output shape. No field has a default: every answer has every field."""
+    """An output shape. No field has a default: every answer has every field. Later versions may add some."""
 
-    model_config = ConfigDict(extra="forbid")
+
+def only_required(*names: str) -> ConfigDict:
+    """Return the configuration of an output shape of which only these fields are always there."""
+
+    def declare(schema: dict[str, Any]) -> None:
+        schema["required"] = [*names]
+        if not names:
+            del schema["required"]
+
+    return ConfigDict(json_schema_extra=declare)
 
 
 Shape = TypeVar("Shape", bound=BaseModel)

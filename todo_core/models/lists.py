@@ -27,7 +27,7 @@ from todo_core.models.fields import (
 )
 from todo_core.validation import Tried
 
-Colour = Literal["grey", "red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "brown"]
+Color = Literal["grey", "red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "brown"]
 
 
 class TodoList(SQLModel, table=True):
@@ -37,7 +37,7 @@ class TodoList(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("user_id", "id"),
         CheckConstraint(func.char_length(column("name")).between(1, 100), name="name_length"),
-        CheckConstraint(column("colour").in_(get_args(Colour)), name="colour_known"),
+        CheckConstraint(column("colour").in_(get_args(Color)), name="colour_known"),
         CheckConstraint("NOT is_inbox OR (archived_at IS NULL AND deleted_at IS NULL)", name="inbox_stays"),
         Index("uq_lists_name", "user_id", "name_key", unique=True, postgresql_where=text("deleted_at IS NULL")),
         Index("uq_lists_inbox", "user_id", unique=True, postgresql_where=text("is_inbox")),
@@ -69,8 +69,10 @@ ListName = Annotated[
     Name(min_length=1, max_length=100),
     Field(description="Name, 1–100 characters; no two lists share one."),
 ]
-ChosenColour = Annotated[Colour, Field(description="Colour.")]
+ChosenColor = Annotated[Color, Field(description="Color.")]
 Place = Annotated[int, Field(ge=1, le=10_000, description="Place in the order, from 1.")]
+Archived = Literal["exclude", "include", "only"]
+"""Whether what is archived shows."""
 Afterwards = Literal["trash", "move"]
 """What becomes of the todos of a deleted list."""
 AFTERWARDS_WORDS = "What becomes of its todos: to the trash, or to the list `move_to`."
@@ -80,7 +82,8 @@ class ListCreate(Input):
     """A new list, at the end of the order unless `position` says where."""
 
     name: ListName
-    colour: ChosenColour = "grey"
+    # The fingerprint of a request is that of versions which called it so.
+    color: Annotated[ChosenColor, Field(serialization_alias="colour")] = "grey"
     position: Place | None = None
 
 
@@ -90,7 +93,7 @@ class ListPatch(TypedDict, total=False):
     __pydantic_config__ = STRICT  # type: ignore[misc]  # how pydantic configures a TypedDict
 
     name: ListName
-    colour: ChosenColour
+    color: ChosenColor
     position: Place
     is_archived: Annotated[bool, Field(description="Archived lists and their todos are hidden.")]
 
@@ -114,9 +117,7 @@ class ListRemoval(Input):
 class ListQuery(Input):
     """Which lists."""
 
-    archived: Annotated[Literal["exclude", "include", "only"], Field(description="Archived lists too, or only.")] = (
-        "exclude"
-    )
+    archived: Annotated[Archived, Field(description="Archived lists too, or only.")] = "exclude"
 
 
 class ListRead(Output):
@@ -124,7 +125,7 @@ class ListRead(Output):
 
     id: Annotated[int, Field(description="Id.")]
     name: Annotated[str, Field(description="Name.")]
-    colour: ChosenColour
+    color: ChosenColor
     position: Annotated[int, Field(description="Place in the order, from 1.")]
     is_inbox: Annotated[bool, Field(description="Whether it is the inbox, which cannot be archived or deleted.")]
     open_todos: Annotated[int, Field(description="Open todos in it.")]
@@ -132,3 +133,9 @@ class ListRead(Output):
     created_at: Annotated[datetime, Field(description="When it was made.")]
     updated_at: Annotated[datetime, Field(description="When it last changed.")]
     version: Annotated[int, Field(description="Counts changes, from 1.")]
+
+
+class ListRecorded(ListRead):
+    """A list as the record of changes has it."""
+
+    is_deleted: Annotated[bool, Field(description="Whether it is deleted.")]

@@ -31,7 +31,7 @@ class Counted(Output):
 class Overview(Output):
     """The date where the user is, and how many todos wait."""
 
-    now: Annotated[datetime, Field(description="This moment, in the user's time zone.")]
+    now: Annotated[datetime, Field(description="This moment.")]
     today: Annotated[date, Field(description="The date there.")]
     weekday: Annotated[str, Field(description="The weekday there, in English.")]
     time_zone: Annotated[str, Field(description="The user's IANA time zone.")]

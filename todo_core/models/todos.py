@@ -55,7 +55,7 @@ from todo_core.models.fields import (
     owner_column,
     version_column,
 )
-from todo_core.models.lists import ListId
+from todo_core.models.lists import Archived, ListId
 from todo_core.models.notes import NoteRead, NoteText
 from todo_core.models.tags import TagName, TagNames
 from todo_core.validation import Tried
@@ -368,7 +368,7 @@ class TodoFilter(Input):
     updated_before: Annotated[Bound | None, Field(description="Changed before it; of a day, by its end.")] = None
     completed_after: Annotated[Bound | None, Field(description="Completed then or later.")] = None
     completed_before: Annotated[Bound | None, Field(description="Completed before it; of a day, by its end.")] = None
-    archived: Annotated[bool, Field(description="Also what is in archived lists.")] = False
+    archived: Annotated[Archived, Field(description="What is in archived lists too, or only.")] = "exclude"
     sort: Annotated[
         Sort | None,
         Field(

@@ -107,7 +107,7 @@ async def delete(tx: Tx, user_id: int) -> Changed[AccountRead]:
     if await tx.row(queries.DELETE, id=user_id, final=tx.core.settings.deletion_is_final) is None:
         # Another admin was faster.
         raise NotFound(_NO_ACCOUNT)
-    return Changed([Done(before)], [Touched("account", user_id, before, json_text({"deleted": True}))])
+    return Changed([Done(before)], [Touched("account", user_id, before, json_text({"is_deleted": True}))])
 
 
 async def _read(tx: Tx, user_id: int) -> str:

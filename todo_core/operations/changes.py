@@ -38,7 +38,11 @@ async def list_(tx: Tx, query: ChangeFilter, form: EntryForm = "rows") -> Feed[C
     if query.since is None:
         return await _going_back(tx, query, form)
     if query.before is not None:
-        raise InvalidInput(errors=[FieldError("before", "cannot be given together with since; leave one of them out")])
+        raise InvalidInput(
+            errors=[
+                FieldError("before", "cannot be given together with since; leave one of them out", code="conflicting")
+            ]
+        )
     shown = shown_to(tx.caller)
     row = await tx.one(queries.SINCE, limit=query.limit, since=query.since, shown=shown, rows=form == "rows")
     if query.since < row["deleted_through"]:

@@ -24,7 +24,7 @@ from todo_core.errors import (
 )
 from todo_core.models.lists import ListCreate, ListQuery, ListRead, ListRemoval, ListUpdate
 from todo_core.queries import lists as queries
-from todo_core.rules.lists import Lists, rows_of
+from todo_core.rules.lists import Lists, recorded, rows_of
 from todo_core.rules.order import fresh_places
 from todo_core.rules.spots import Moved
 from todo_core.storage.database import Row
@@ -56,9 +56,8 @@ async def add(tx: Tx, lists: Sequence[Tried[ListCreate]]) -> Changed[ListRead]:
     new = present.new
     items = [state.as_item() | {"n": n} for n, state in enumerate(new)]
     ids = [row["id"] for row in await tx.rows(queries.ADD, items=json_text(items))] if items else []
-    made = [
-        Touched("list", list_id, None, json_text(state.as_recorded())) for list_id, state in zip(ids, new, strict=True)
-    ]
+    record = await recorded(tx, dict(zip(ids, new, strict=True))) if ids else {}
+    made = [Touched("list", list_id, None, after) for list_id, after in record.items()]
     moved = await present.save(tx)
     rows = await rows_of(tx, ids)
     return Changed(batch.answer(Done(rows[list_id]) for list_id in ids), [*made, *moved])
@@ -98,7 +97,8 @@ def _apply(present: Lists, patch: Patch) -> bool:
     state = present.get(patch["id"])
     if state.version not in accepted_versions(patch, state.version):
         return False
-    new = {name: patch[name] for name in ("name", "colour", "is_archived") if name in patch}
+    columns = {"name": "name", "color": "colour", "is_archived": "is_archived"}
+    new = {column: patch[name] for name, column in columns.items() if name in patch}
     if "name" in new:
         new["name_key"] = name_key(new["name"])
     if new.get("is_archived") and state.is_inbox:
@@ -139,7 +139,7 @@ async def delete(
     deleted = batch.accepted
     if removal.todos is None and deleted and await tx.value(queries.NONEMPTY, ids=deleted):
         message = "is required: there are todos in it, which go to the trash or move to the list `move_to`"
-        raise InvalidInput(errors=[FieldError("todos", message, ("trash", "move"))])
+        raise InvalidInput(errors=[FieldError("todos", message, ("trash", "move"), "required")])
     todos_touched = await _move_or_trash_todos(tx, deleted, move_to) if deleted and removal.todos else []
     lists_touched = await present.save(tx)
     return Changed(batch.answer(Done(before[list_id]) for list_id in deleted), [*lists_touched, *todos_touched])
@@ -199,7 +199,11 @@ def _destination(removal: ListRemoval, ids: Sequence[int]) -> int | None:
         InvalidInput: There must be one and is none, or the other way round, or it is to be deleted itself.
     """
     if (removal.todos == "move") != (removal.move_to is not None):
-        raise InvalidInput(errors=[FieldError("move_to", "goes with todos: move, and names the list")])
+        raise InvalidInput(
+            errors=[FieldError("move_to", "goes with todos: move, and names the list", code="conflicting")]
+        )
     if removal.move_to in ids:
-        raise InvalidInput(errors=[FieldError("move_to", "is to be deleted itself; name another list")])
+        raise InvalidInput(
+            errors=[FieldError("move_to", "is to be deleted itself; name another list", code="conflicting")]
+        )
     return removal.move_to

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -26,7 +27,7 @@ async def get(tx: Tx) -> Found[Overview]:
     return Found(
         json_text(
             {
-                "now": now.isoformat(timespec="seconds"),
+                "now": f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
                 "today": now.date(),
                 "weekday": f"{now:%A}",
                 **user,

@@ -47,7 +47,7 @@ async def rename(tx: Tx, tag_id: int, name: str, if_version: Sequence[int] | Non
 async def merge(tx: Tx, tag_id: int, into: int, if_version: Sequence[int] | None = None) -> Changed[TagRead]:
     """Merge a tag into another: everything that has the first gets the second, and the first is deleted."""
     if tag_id == into:
-        raise InvalidInput(errors=[FieldError("into", "is the same tag; name another one")])
+        raise InvalidInput(errors=[FieldError("into", "is the same tag; name another one", code="conflicting")])
     source = await _present(tx, tag_id, if_version)
     await _present(tx, into)
     linked = await merge_links(tx, tag_id, into)

@@ -25,8 +25,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, aggregate_order_by
 
-from todo_core.models.changes import OWN_ACCOUNT, Change, ChangedRow, ChangeEntry, ChangeRead
+from todo_core.models.changes import OWN_ACCOUNT, Change, ChangedRow, ChangeRead
+from todo_core.models.entries import Entry
 from todo_core.models.users import User
+from todo_core.queries.records import as_read
 from todo_core.queries.roles import is_admin
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
@@ -113,13 +115,13 @@ def _shows_something(change: Any) -> ColumnElement[bool]:
 _FIRST: ColumnElement[int] = literal_column("0")
 _rows = parameter("rows", Boolean())
 _ENTRY = json_object(
-    ChangeEntry,
+    Entry,
     _row.c,
     id=_row.c.entity_id,
     title=func.coalesce(*(_row.c.after.op("->>")(literal_column(f"'{name}'")) for name in ("title", "name"))),
     is_new=_row.c.before.is_(None),
-    before=case((_rows, _row.c.before)),
-    after=case((_rows, _row.c.after)),
+    before=case((_rows, as_read(_row.c.before, _row.c.entity))),
+    after=case((_rows, as_read(_row.c.after, _row.c.entity))),
 )
 
 

@@ -20,13 +20,14 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from todo_core.models.lists import ListRead, TodoList
+from todo_core.models.lists import ListRead, ListRecorded, TodoList
 from todo_core.models.todos import Todo
-from todo_core.storage.statements import Statement, json_object, mine, parameter
+from todo_core.storage.statements import Statement, json_object, mine, parameter, spelled
 
 _table = TodoList.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _todo = Todo.__table__  # type: ignore[attr-defined]
@@ -47,7 +48,9 @@ _ranked = (
     .where(_live)
     .subquery("ranked")
 )
-_READ = json_object(ListRead, _ranked.c, position=_ranked.c.place, open_todos=open_todos(_ranked))
+_READ = json_object(
+    ListRead, _ranked.c, color=_ranked.c.colour, position=_ranked.c.place, open_todos=open_todos(_ranked)
+)
 _wanted = parameter("archived", Text())
 ALL = Statement(
     select(
@@ -64,6 +67,32 @@ ALL = Statement(
 
 ROWS = Statement(select(_ranked.c.id, _READ.label("row")).select_from(_ranked).where(_ranked.c.id == any_(_ids)))
 """Read the live lists with `ids`, as `ListRead`."""
+
+_before = _table.alias("before")
+_place = (
+    select(func.count() + 1)
+    .where(
+        mine(_before),
+        _before.c.deleted_at.is_(None),
+        tuple_(_before.c.position, _before.c.id) < tuple_(_table.c.position, _table.c.id),
+    )
+    .correlate(_table)
+    .scalar_subquery()
+)
+RECORDED = Statement(
+    select(
+        _table.c.id,
+        json_object(
+            ListRecorded,
+            _table.c,
+            color=_table.c.colour,
+            position=_place,
+            open_todos=open_todos(_table),
+            is_deleted=_table.c.deleted_at.is_not(None),
+        ).label("row"),
+    ).where(mine(TodoList), _table.c.id == any_(_ids))
+)
+"""Read the lists with `ids`, deleted ones too, as `ListRecorded`."""
 
 STATE = Statement(
     select(
@@ -205,7 +234,7 @@ MOVE_OR_TRASH_TODOS = Statement(
         _todo.c.id,
         _todo.c.version,
         func.json_build_object(
-            "list_id", _todo.c.list_id, "deleted_at", _todo.c.deleted_at, "version", _todo.c.version
+            "list_id", _todo.c.list_id, "deleted_at", spelled(_todo.c.deleted_at), "version", _todo.c.version
         ).label("after"),
     )
 )

@@ -41,7 +41,7 @@ from todo_core.models.todos import PRIORITIES, Sort, Todo, TodoDetail, TodoRead
 from todo_core.models.users import User
 from todo_core.queries.starts import NOT_STARTED, STARTED
 from todo_core.queries.wanted import HAVING, PRESSING
-from todo_core.storage.statements import Statement, json_object, mine, parameter
+from todo_core.storage.statements import Statement, json_object, mine, parameter, spelled
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _list = TodoList.__table__  # type: ignore[attr-defined]
@@ -153,7 +153,9 @@ def _due(source: FromClause, zone: ColumnElement[Any] | None) -> ColumnElement[A
     }
     if zone is not None:
         return case((source.c.due_at.is_not(None), json_object(Due, source.c, **fields)))
-    here = select(*(fields[name].label(name) for name in Due.model_fields)).where(_is_me, source.c.due_at.is_not(None))
+    here = select(*(spelled(fields[name]).label(name) for name in Due.model_fields)).where(
+        _is_me, source.c.due_at.is_not(None)
+    )
     shaped = here.correlate_except(_user).subquery("due")
     due: ColumnElement[Any] = select(func.row_to_json(shaped.table_valued())).scalar_subquery()
     return due
@@ -266,6 +268,7 @@ CONDITIONS: Final[dict[str, ColumnElement[bool]]] = (
     {
         "priority": _table.c.priority == any_(parameter("priority", ARRAY(SmallInteger))),
         "list_id": _table.c.list_id == parameter("list_id", BigInteger()),
+        "archived": not_(UNARCHIVED),
         "unarchived": UNARCHIVED,
         "tags_any": _has_a_tag,
         "tags_all": and_(_has_a_tag, _has_all_tags),

@@ -171,7 +171,8 @@ class _Request:
             return {"comes_first": todo.place == "first"}
         if todo.parent_index is not None or "parent_n" in columns:
             field = "parent_key" if todo.parent_index is None else "parent_index"
-            raise InvalidInput(errors=[FieldError(target[0], f"cannot be given together with {field}; use place")])
+            message = f"cannot be given together with {field}; use place"
+            raise InvalidInput(errors=[FieldError(target[0], message, code="conflicting")])
         parent_id = columns.get("parent_id")
         list_id = columns["list_id"]
         if list_id is None:
@@ -185,7 +186,9 @@ class _Request:
         chosen = {"list_id": todo.list_id}
         named = [name for name in ("parent_id", "parent_key", "parent_index") if getattr(todo, name) is not None]
         if len(named) > 1:
-            raise InvalidInput(errors=[FieldError(named[1], f"cannot be given together with {named[0]}")])
+            raise InvalidInput(
+                errors=[FieldError(named[1], f"cannot be given together with {named[0]}", code="conflicting")]
+            )
         if todo.parent_index is not None:
             parent = self._accepted.get(todo.parent_index)
             return self._place_below_item(parent, "parent_index", "is no earlier item of this call", chosen)
@@ -214,7 +217,7 @@ class _Request:
             chosen: The list that was asked for.
         """
         if parent is None:
-            raise InvalidInput(errors=[FieldError(field, f"{absent} that was accepted")])
+            raise InvalidInput(errors=[FieldError(field, f"{absent} that was accepted", code="not_found")])
         if isinstance(parent, _Existing):
             return self._place_below(parent.id, field, chosen)
         if parent.depth == MAX_DEPTH:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from todo_core.errors import FieldError, InvalidInput
+from todo_core.errors import FieldCode, FieldError, InvalidInput
 from todo_core.rules.schedules import moment_in
 
 LOOK_BACK: Final = timedelta(days=30)
@@ -28,9 +28,12 @@ def completion(text: str, now: datetime) -> datetime:
     earliest = now - LOOK_BACK
     if not earliest <= moment <= now:
         bounds = " and ".join(f"{bound.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for bound in (earliest, now))
-        raise _refused(f"must not be ahead of now, nor more than {LOOK_BACK.days} days ago: it is between {bounds}")
+        code: FieldCode = "too_large" if moment > now else "too_small"
+        raise _refused(
+            f"must not be ahead of now, nor more than {LOOK_BACK.days} days ago: it is between {bounds}", code
+        )
     return moment
 
 
-def _refused(message: str) -> InvalidInput:
-    return InvalidInput(errors=[FieldError("completed_at", message)])
+def _refused(message: str, code: FieldCode = "invalid") -> InvalidInput:
+    return InvalidInput(errors=[FieldError("completed_at", message, code=code)])

@@ -121,7 +121,7 @@ def exact_repeat(given: Mapping[str, Any], start: Local, zone: ZoneInfo) -> Repe
     try:
         repeat = recurrence.read(given["rule"] + after, start if scheduled is None else scheduled, zone)
     except UnclearRepeat as error:
-        raise InvalidInput(errors=[FieldError("repeat.rule", str(error), error.readings)]) from None
+        raise InvalidInput(errors=[FieldError("repeat.rule", str(error), error.readings, "unclear")]) from None
     if scheduled not in (None, repeat.scheduled):
         raise _refusal("repeat.scheduled", _NOT_SCHEDULED)
     return repeat

@@ -202,7 +202,9 @@ class Family:
         try:
             parent = self.get(parent_id)
         except TodoError as error:
-            raise type(error)(errors=[FieldError(field, "is no todo of yours, or is in the trash")]) from None
+            raise type(error)(
+                errors=[FieldError(field, "is no todo of yours, or is in the trash", code="not_found")]
+            ) from None
         chain = [parent_id, *(member.id for member in self.above(parent_id))]
         if todo_id in chain:
             raise _refused(field, "is the todo itself or one of its subtasks; choose another parent")
@@ -228,15 +230,17 @@ def list_of_subtask(columns: Mapping[str, Any], parent_list_id: int | None) -> i
         InvalidInput: Another list was named.
     """
     if columns.get("list_id", parent_list_id) not in (parent_list_id, None):
-        raise InvalidInput(errors=[FieldError("list_id", "of a subtask is its parent's; leave it out")])
+        raise InvalidInput(
+            errors=[FieldError("list_id", "of a subtask is its parent's; leave it out", code="conflicting")]
+        )
     return parent_list_id
 
 
 def too_deep(field: str) -> InvalidInput:
     """Return the refusal of a todo that would be deeper than subtasks may go."""
     message = f"is too deep; subtasks go at most {MAX_DEPTH} levels below a todo"
-    return InvalidInput(errors=[FieldError(field, message)])
+    return InvalidInput(errors=[FieldError(field, message, code="not_possible")])
 
 
 def _refused(field: str, message: str) -> InvalidInput:
-    return InvalidInput(errors=[FieldError(field, message)])
+    return InvalidInput(errors=[FieldError(field, message, code="not_possible")])

@@ -100,7 +100,9 @@ def _order(wanted: TodoFilter) -> tuple[Sort, bool]:
     """
     sort = wanted.sort or ("created" if wanted.text is None else "match")
     if sort == "match" and wanted.text is None:
-        raise InvalidInput(errors=[FieldError("sort", "match goes with text; choose another order")])
+        raise InvalidInput(
+            errors=[FieldError("sort", "match goes with text; choose another order", code="conflicting")]
+        )
     direction = wanted.direction or ("asc" if sort in ("start", "due", "title", "manual") else "desc")
     return sort, direction == "desc"
 
@@ -163,7 +165,9 @@ def _conditions(wanted: TodoFilter, calendar: Calendar | None) -> dict[str, Any]
         InvalidInput: A date is not clear.
     """
     conditions: dict[str, Any] = {name: value for name in _DIRECT if (value := getattr(wanted, name)) is not None}
-    if not (conditions or wanted.archived or wanted.status == "trashed"):
+    if wanted.archived == "only":
+        conditions["archived"] = True
+    elif not (conditions or wanted.archived == "include" or wanted.status == "trashed"):
         conditions["unarchived"] = True
     if wanted.priority is not None:
         conditions["priority"] = [PRIORITIES.index(word) + 1 for word in wanted.priority]

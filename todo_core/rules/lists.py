@@ -8,6 +8,8 @@ from decimal import Decimal
 from math import ceil, floor
 from typing import Any, Final
 
+import orjson
+
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Touched
@@ -18,7 +20,7 @@ from todo_core.rules.positions import STEP, between, spread
 from todo_core.text import json_text, name_key
 
 RECORDED: Final = ("name", "colour", "position", "is_archived", "is_deleted", "version")
-"""What the change record keeps of a list, and undo puts back."""
+"""What the change record keeps of a list for undo, beside the row that is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class ListState:
         return asdict(self) | {name: None if value is None else str(value) for name, value in positions.items()}
 
     def as_recorded(self) -> dict[str, Any]:
-        """Return what the change record keeps of the list."""
+        """Return what the change record keeps of the list for undo."""
         item = self.as_item() | {"position": str(self.chosen)}
         return {name: item[name] for name in RECORDED}
 
@@ -120,7 +122,7 @@ class Lists:
         try:
             self.get(list_id)
         except TodoError as error:
-            raise type(error)(errors=[FieldError(field, "is no list of yours")]) from None
+            raise type(error)(errors=[FieldError(field, "is no list of yours", code="not_found")]) from None
 
     def add(self, wanted: ListCreate) -> ListState:
         """Make a list, in memory; `queries.ADD` writes it.
@@ -132,7 +134,7 @@ class Lists:
             id=-1 - len(self._now),
             name=wanted.name,
             name_key=name_key(wanted.name),
-            colour=wanted.colour,
+            colour=wanted.color,
             position=Decimal(0),
             chosen_position=None,
             is_inbox=False,
@@ -236,8 +238,11 @@ class Lists:
         if {self._before[state.id].name_key for state in renamed} & {state.name_key for state in changed}:
             # The unique index checks row by row: names that change hands must be given up first.
             await tx.rows(queries.RELEASE_NAMES, ids=ids)
+        before = {state.id: self._before[state.id] for state in changed}
+        shown_before = await recorded(tx, before)
         await tx.rows(queries.REVISE, items=json_text([state.as_item() for state in changed]), ids=ids)
-        return [_touched(self._before[state.id], replace(state, version=state.version + 1)) for state in changed]
+        after = await recorded(tx, {state.id: replace(state, version=state.version + 1) for state in changed})
+        return [Touched("list", list_id, shown_before[list_id], after[list_id]) for list_id in ids]
 
     async def _renumber(self, tx: Tx, lists: Sequence[ListState]) -> None:
         """Write the positions of lists that made room: that is no change of theirs."""
@@ -246,8 +251,20 @@ class Lists:
             await tx.rows(queries.RENUMBER, items=items, ids=[state.id for state in lists])
 
 
-def _touched(before: ListState, after: ListState) -> Touched:
-    return Touched("list", after.id, json_text(before.as_recorded()), json_text(after.as_recorded()))
+async def recorded(tx: Tx, states: Mapping[int, ListState]) -> dict[int, str]:
+    """Return what the change record keeps of lists, as they are in the database: `row`, which is shown, and the state.
+
+    Args:
+        tx: The transaction.
+        states: The same lists, by id.
+    """
+    rows = await tx.rows(queries.RECORDED, ids=list(states))
+    return {row["id"]: _recorded(states[row["id"]], row["row"]) for row in rows}
+
+
+def _recorded(state: ListState, row: str) -> str:
+    shown = orjson.loads(row) | {"place": {"number": int(state.chosen)}}
+    return json_text({"row": shown, **state.as_recorded()})
 
 
 async def rows_of(tx: Tx, ids: Sequence[int]) -> dict[int, str]:

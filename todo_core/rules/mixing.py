@@ -71,8 +71,9 @@ def _meant(item: _Item) -> _Item:
     """
     if isinstance(item, MixedAdd) or len(item.keys() & {"id", "key"}) == 1:
         return item
-    message = "cannot be given together with id" if "id" in item else "is required, or key: which todo is meant"
-    raise InvalidInput(errors=[FieldError("key" if "id" in item else "id", message)])
+    if "id" in item:
+        raise InvalidInput(errors=[FieldError("key", "cannot be given together with id", code="conflicting")])
+    raise InvalidInput(errors=[FieldError("id", "is required, or key: which todo is meant", code="required")])
 
 
 def _runs(items: Iterable[_Item | TodoError]) -> Iterator[list[_Item | TodoError]]:
@@ -119,7 +120,9 @@ def _new(item: _Item, results: Sequence[Done | TodoError]) -> MixedAdd:
         return item.model_copy(update={"parent_index": index - len(results)})
     parent = results[index]
     if isinstance(parent, TodoError):
-        raise InvalidInput(errors=[FieldError("parent_index", "is no earlier item of this call that was accepted")])
+        raise InvalidInput(
+            errors=[FieldError("parent_index", "is no earlier item of this call that was accepted", code="not_found")]
+        )
     return item.model_copy(update={"parent_index": None, "parent_id": orjson.loads(parent.row)["id"]})
 
 
@@ -138,7 +141,11 @@ def _patch(item: _Item, ids: Mapping[str, int], now: datetime) -> Patch:
     assert not isinstance(item, MixedAdd)  # see `_new`
     todo_id = ids.get(item["key"]) if "key" in item else item["id"]
     if todo_id is None:
-        raise NotFound(errors=[FieldError("key", "is the key of no todo, nor of an earlier item that was accepted")])
+        raise NotFound(
+            errors=[
+                FieldError("key", "is the key of no todo, nor of an earlier item that was accepted", code="not_found")
+            ]
+        )
     patch: dict[str, Any] = {name: value for name, value in item.items() if name not in ("action", "key")}
     if "completed_at" in patch:
         patch["completed_at"] = completion(patch["completed_at"], now)

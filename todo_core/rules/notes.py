@@ -54,7 +54,7 @@ def _author(caller: Caller) -> dict[str, Any]:
 def no_room(field: str) -> InvalidInput:
     """Return the refusal of a note on a todo that has as many as it can have."""
     message = f"cannot be added: the todo has {MAX_NOTES} notes; add another todo, or use its description"
-    return InvalidInput(errors=[FieldError(field, message)])
+    return InvalidInput(errors=[FieldError(field, message, code="not_possible")])
 
 
 def recorded(rows: list[Row]) -> list[Touched]:

@@ -160,7 +160,7 @@ class Order:
         spot = self._spots.get(todo_id)
         if spot is None or not spot.is_live:
             kind = type(self._absent.get(todo_id, NotFound()))
-            raise kind(errors=[FieldError(field, "is no todo of yours, or is in the trash")])
+            raise kind(errors=[FieldError(field, "is no todo of yours, or is in the trash", code="not_found")])
         return spot
 
     async def move(self, todo_id: int, siblings: Siblings, target: Target) -> None:
@@ -319,7 +319,7 @@ def _is_between(place: int, low: int | None, high: int | None) -> bool:
 
 
 def _refused(target: Target, message: str) -> InvalidInput:
-    return InvalidInput(errors=[FieldError(target[0], message)])
+    return InvalidInput(errors=[FieldError(target[0], message, code="not_possible")])
 
 
 async def fresh_places(tx: Tx, count: int) -> list[int]:

@@ -62,7 +62,7 @@ class UserWeeks:
             weeks = {self.first_day(date.fromisoformat(reading[:10])) for reading in error.readings}
             if len(weeks) == 1:
                 return weeks.pop()
-            raise InvalidInput(errors=[FieldError("week", str(error), error.readings)]) from None
+            raise InvalidInput(errors=[FieldError("week", str(error), error.readings, "unclear")]) from None
 
     def first_day(self, day: date) -> date:
         """Return the first day of the week that a day is in."""

@@ -336,10 +336,12 @@ def _skip(calendar: Calendar, row: Mapping[str, Any]) -> dict[str, Any]:
     """
     due = due_of(row)
     if row["repeat"] is None or due is None or row["is_completed"]:
-        raise InvalidInput(errors=[FieldError("id", "is no open todo that repeats")])
+        raise InvalidInput(errors=[FieldError("id", "is no open todo that repeats", code="not_possible")])
     following = calendar.following(Repeat.from_json(row["repeat"]), due)
     if following is None:
-        raise InvalidInput(errors=[FieldError("id", "is the last occurrence; complete or delete it instead")])
+        raise InvalidInput(
+            errors=[FieldError("id", "is the last occurrence; complete or delete it instead", code="not_possible")]
+        )
     later = later_start(row, calendar.days_between(due, following.scheduled))
     return due_columns(calendar.moment(following.scheduled)) | later | {"repeat": following.as_json()}
 
@@ -362,5 +364,7 @@ def _tag_names(patch: Patch, present: Sequence[str]) -> list[str]:
     for name in patch.get("add_tags", ()):
         names.setdefault(name_key(name), name)
     if len(names) > MAX_TAGS:
-        raise InvalidInput(errors=[FieldError("add_tags", f"makes more than {MAX_TAGS} tags on one todo")])
+        raise InvalidInput(
+            errors=[FieldError("add_tags", f"makes more than {MAX_TAGS} tags on one todo", code="too_long")]
+        )
     return list(names.values())

@@ -105,7 +105,7 @@ class Calendar:
         try:
             return read(text, self.now, self.zone, self.habits, looks_back=not field.startswith("due_"))
         except UnclearDate as error:
-            raise InvalidInput(errors=[FieldError(field, str(error), error.readings)]) from None
+            raise InvalidInput(errors=[FieldError(field, str(error), error.readings, "unclear")]) from None
 
     def due(self, given: str | Mapping[str, Any], present: When | None = None) -> When:
         """Return the deadline that a text or an object names.
@@ -137,7 +137,7 @@ class Calendar:
         except UnclearDate as error:
             is_repeat = not error.readings and self._repeats(text)
             message = _READ_AS_REPEAT.format(field=field) if is_repeat else str(error)
-            raise InvalidInput(errors=[FieldError(field, message, error.readings)]) from None
+            raise InvalidInput(errors=[FieldError(field, message, error.readings, "unclear")]) from None
 
     def repeat(self, text: str, due: When | None, *, said: bool) -> Repeat:
         """Return the repeat that a text names, with its first occurrence from the day of `due` on, or today.
@@ -160,7 +160,7 @@ class Calendar:
             return recurrence.read(text, start, self.zone, week_start, now=now, from_today=due is None)
         except UnclearRepeat as error:
             message = _READ_AS_DATE if not error.readings and self._is_date(text) else str(error)
-            raise InvalidInput(errors=[FieldError("repeat", message, error.readings)]) from None
+            raise InvalidInput(errors=[FieldError("repeat", message, error.readings, "unclear")]) from None
 
     def _repeats(self, text: str) -> bool:
         """Return whether a text says how something repeats, clearly or not."""
@@ -264,7 +264,9 @@ class Calendar:
         elif "repeat" in patch and given is None:
             columns["repeat"] = None
         elif due is None and present is not None and present["repeat"]:
-            raise InvalidInput(errors=[FieldError("due", "of a todo that repeats: clear `repeat`, too")])
+            raise InvalidInput(
+                errors=[FieldError("due", "of a todo that repeats: clear `repeat`, too", code="not_possible")]
+            )
         return columns | due_columns(due)
 
 
@@ -295,9 +297,14 @@ def _require_one_hour(due: Local, repeat: Repeat) -> None:
     day = due.date().isoformat()
     raise InvalidInput(
         errors=[
-            FieldError("due", f'{times} For the hour of the repeat, send the day alone: "{day}".', (day,)),
             FieldError(
-                "repeat", f'{times} For the hour of the due, send it without one: "{repeat.words}".', (repeat.words,)
+                "due", f'{times} For the hour of the repeat, send the day alone: "{day}".', (day,), "conflicting"
+            ),
+            FieldError(
+                "repeat",
+                f'{times} For the hour of the due, send it without one: "{repeat.words}".',
+                (repeat.words,),
+                "conflicting",
             ),
         ]
     )

@@ -66,5 +66,7 @@ def target_of(item: Mapping[str, Any]) -> Target | None:
     """
     named = [name for name in TARGETS if item.get(name) is not None]
     if len(named) > 1:
-        raise InvalidInput(errors=[FieldError(named[1], f"cannot be given together with {named[0]}")])
+        raise InvalidInput(
+            errors=[FieldError(named[1], f"cannot be given together with {named[0]}", code="conflicting")]
+        )
     return (named[0], item[named[0]]) if named else None

@@ -96,10 +96,10 @@ def _require_order(
         return
     if "start" in patch:
         message = f"would be {start}, after the due on {day}. Send a day up to {day}, or a later due as well."
-        raise InvalidInput(errors=[FieldError("start", message, (day.isoformat(),))])
+        raise InvalidInput(errors=[FieldError("start", message, (day.isoformat(),), "conflicting")])
     field = "due" if "due" in patch else "repeat"
     message = f"would be due on {day}, before the start on {start}. Send a later one, or an earlier `start` as well."
-    raise InvalidInput(errors=[FieldError(field, message)])
+    raise InvalidInput(errors=[FieldError(field, message, code="conflicting")])
 
 
 def _start_of(row: Mapping[str, Any] | None) -> date | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+import orjson
+
 from todo_core.boundary.chunks import chunks, chunks_of_links
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done, Touched
@@ -75,13 +77,21 @@ async def revise_tags(tx: Tx, revisions: Sequence[TagRevision]) -> Changed[TagRe
 
 def _touched(revision: TagRevision, row: Row) -> Touched:
     """Return what the change record keeps of a tag that was revised."""
-    before = _recorded(row["name"], row["was_deleted"], row["version"], revision.unlinked)
-    after = _recorded(revision.name, revision.deleted, row["new_version"], revision.linked)
+    before = _recorded(row["before"], row["was_deleted"], revision.unlinked)
+    after = _recorded(row["after"], revision.deleted, revision.linked)
     return Touched("tag", revision.id, before, after)
 
 
-def _recorded(name: str, deleted: bool, version: int, linked: Mapping[str, Any] | None) -> str:
-    state = {"name": name, "deleted": deleted, "version": version}
+def _recorded(tag: str, deleted: bool, linked: Mapping[str, Any] | None) -> str:
+    """Return what the change record keeps of a tag: `row`, which is shown, and beside it what undo needs.
+
+    Args:
+        tag: Its read shape.
+        deleted: Whether it is deleted.
+        linked: What a merge did, or the undo of one.
+    """
+    row = orjson.loads(tag)
+    state = {"row": row | {"is_deleted": deleted}, "name": row["name"], "deleted": deleted, "version": row["version"]}
     return json_text(state if linked is None else state | {"linked": linked})
 
 

@@ -12,7 +12,17 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from pydantic import BaseModel
-from sqlalchemy import BigInteger, BindParameter, ClauseElement, ColumnElement, bindparam, func, select
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ClauseElement,
+    ColumnElement,
+    DateTime,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg, PGDialect_asyncpg
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -97,10 +107,19 @@ def json_object(shape: type[BaseModel], source: Columns, **computed: Any) -> Col
             expression of its own is the column of that name.
         computed: Expressions, by field.
     """
-    fields = [(computed[name] if name in computed else source[name]).label(name) for name in shape.model_fields]
+    columns = {name: computed[name] if name in computed else source[name] for name in shape.model_fields}
+    fields = [spelled(value).label(name) for name, value in columns.items()]
     row = select(*fields).correlate_except(None).subquery("shaped")
     shaped: ColumnElement[Any] = select(func.row_to_json(row.table_valued())).scalar_subquery()
     return shaped
+
+
+def spelled(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a value as JSON has it: a moment in UTC with `Z` (RFC 3339), where PostgreSQL would write `+00:00`."""
+    if not (isinstance(value.type, DateTime) and value.type.timezone):
+        return value
+    local = func.to_json(func.timezone(literal_column("'UTC'"), value))
+    return local.op("#>>")(literal_column("'{}'")).op("||")(literal_column("'Z'"))
 
 
 def parameter(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:

@@ -1,7 +1,7 @@
 """Read what was recorded of todos before a due was one of three, as it was meant.
 
 Then a due with a time was stored as a moment, and the series of a repeat took its hour from the due. What was stored
-became wall-clock times and series with an hour of their own; the record keeps what it said.
+became wall-clock times and series with an hour of their own; the record keeps what it said, with moments in `+00:00`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,15 @@ def is_earlier(row: Mapping[str, Any]) -> bool:
 
 
 def as_meant(entry: Entry) -> Entry:
-    """Return an entry with the repeats that its todo had, in the form that they have since."""
-    before = None if entry.before is None else _with_hour(entry.before)
-    return replace(entry, before=before, after=_with_hour(entry.after))
+    """Return an entry with the moments and repeats that its todo had, in the form that they have since."""
+    before = None if entry.before is None else _with_hour(_in_utc(entry.before))
+    return replace(entry, before=before, after=_with_hour(_in_utc(entry.after)))
+
+
+def _in_utc(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a todo whose moments are spelled as they are read now: with `Z`."""
+    moments = {name: row[name].replace("+00:00", "Z") for name in ("completed_at", "deleted_at") if row.get(name)}
+    return row | moments
 
 
 def _with_hour(row: dict[str, Any]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ async def revert(tx: Tx, entries: Entries) -> Changed[ListRead]:
 
 def _is_as_left(present: ListState, entry: Entry) -> bool:
     """Return whether a list is as a change left it; a version that was raised since alone does not count."""
-    return present.as_recorded() | {"version": entry.after["version"]} == entry.after
+    return all(entry.after[name] == value for name, value in present.as_recorded().items() if name != "version")
 
 
 def _before(present: ListState, entry: Entry) -> ListState:

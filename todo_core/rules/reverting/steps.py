@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from todo_core.boundary.operation import Tx
-from todo_core.boundary.results import Changed
+from todo_core.boundary.results import Changed, Done
 from todo_core.errors import InsufficientScope
 from todo_core.identity.scopes import Scope
 from todo_core.models.changes import Entity
@@ -72,5 +72,6 @@ async def revert(tx: Tx, entries: Entries) -> Changed[Any]:
         if not of_step:
             continue
         part = await step.revert(tx, of_step)
-        reverted = Changed([*reverted.results, *part.results], [*reverted.touched, *part.touched])
+        results = [replace(done, entity=step.entity) for done in part.results if isinstance(done, Done)]
+        reverted = Changed([*reverted.results, *results], [*reverted.touched, *part.touched])
     return reverted

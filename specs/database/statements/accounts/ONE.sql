@@ -50,8 +50,8 @@ SELECT (
                 THEN 'admin'
                 ELSE 'user'
             END AS role,
-            one.created_at AS created_at,
-            one.suspended_at AS suspended_at,
+            (to_json(timezone('UTC', one.created_at)) #>> '{}') || 'Z' AS created_at,
+            (to_json(timezone('UTC', one.suspended_at)) #>> '{}') || 'Z' AS suspended_at,
             its_todos.open AS open_todos,
             its_todos.done AS done_todos,
             its_todos.trashed AS trashed_todos,

@@ -67,8 +67,10 @@ SELECT
                             THEN 'admin'
                             ELSE 'user'
                         END AS role,
-                        page.created_at AS created_at,
-                        page.suspended_at AS suspended_at,
+                        (to_json(timezone('UTC', page.created_at)) #>> '{}') || 'Z' AS created_at,
+                        (
+                            to_json(timezone('UTC', page.suspended_at)) #>> '{}'
+                        ) || 'Z' AS suspended_at,
                         its_todos.open AS open_todos,
                         its_todos.done AS done_todos,
                         its_todos.trashed AS trashed_todos,

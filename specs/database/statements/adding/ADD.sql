@@ -256,7 +256,7 @@ SELECT
                                 'FMDay'
                             ) AS weekday,
                             users.time_zone AS time_zone,
-                            added.due_at AS at,
+                            (to_json(timezone('UTC', added.due_at)) #>> '{}') || 'Z' AS at,
                             CASE
                                 WHEN (added.due_date IS NULL) THEN 'moment'
                                 WHEN (CAST(added.due_time AS TEXT) IS NULL) THEN 'day'
@@ -268,10 +268,10 @@ SELECT
                 ) AS due,
                 added.repeat AS repeat,
                 added.completed_at IS NOT NULL AS is_completed,
-                added.completed_at AS completed_at,
-                added.created_at AS created_at,
-                added.updated_at AS updated_at,
-                added.deleted_at AS deleted_at,
+                (to_json(timezone('UTC', added.completed_at)) #>> '{}') || 'Z' AS completed_at,
+                (to_json(timezone('UTC', added.created_at)) #>> '{}') || 'Z' AS created_at,
+                (to_json(timezone('UTC', added.updated_at)) #>> '{}') || 'Z' AS updated_at,
+                (to_json(timezone('UTC', added.deleted_at)) #>> '{}') || 'Z' AS deleted_at,
                 item.subtasks AS all_subtasks,
                 item.subtasks AS open_subtasks,
                 item.subtasks - item.subtasks AS done_subtasks,

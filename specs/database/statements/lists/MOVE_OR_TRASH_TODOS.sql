@@ -30,5 +30,10 @@ RETURNING
     todos.id,
     todos.version,
     json_build_object(
-        'list_id', todos.list_id, 'deleted_at', todos.deleted_at, 'version', todos.version
+        'list_id',
+        todos.list_id,
+        'deleted_at',
+        (to_json(timezone('UTC', todos.deleted_at)) #>> '{}') || 'Z',
+        'version',
+        todos.version
     ) AS after

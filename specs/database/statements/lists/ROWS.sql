@@ -16,7 +16,7 @@ SELECT
             SELECT
                 ranked.id AS id,
                 ranked.name AS name,
-                ranked.colour AS colour,
+                ranked.colour AS color,
                 ranked.place AS position,
                 ranked.is_inbox AS is_inbox,
                 (
@@ -28,9 +28,9 @@ SELECT
                         AND todos.deleted_at IS NULL
                         AND todos.completed_at IS NULL
                 ) AS open_todos,
-                ranked.archived_at AS archived_at,
-                ranked.created_at AS created_at,
-                ranked.updated_at AS updated_at,
+                (to_json(timezone('UTC', ranked.archived_at)) #>> '{}') || 'Z' AS archived_at,
+                (to_json(timezone('UTC', ranked.created_at)) #>> '{}') || 'Z' AS created_at,
+                (to_json(timezone('UTC', ranked.updated_at)) #>> '{}') || 'Z' AS updated_at,
                 ranked.version AS version
         ) AS shaped
     ) AS row

@@ -67,7 +67,7 @@ SELECT
                 added.todo_id AS todo_id,
                 added.text AS text,
                 added.author AS author,
-                added.created_at AS created_at
+                (to_json(timezone('UTC', added.created_at)) #>> '{}') || 'Z' AS created_at
         ) AS shaped
     ) AS row,
     (
@@ -78,7 +78,7 @@ SELECT
                 added.todo_id AS todo_id,
                 added.text AS text,
                 added.author AS author,
-                added.created_at AS created_at,
+                (to_json(timezone('UTC', added.created_at)) #>> '{}') || 'Z' AS created_at,
                 false AS is_deleted
         ) AS shaped
     ) AS after

@@ -33,7 +33,9 @@ FROM
                             notes.todo_id AS todo_id,
                             notes.text AS text,
                             notes.author AS author,
-                            notes.created_at AS created_at
+                            (
+                                to_json(timezone('UTC', notes.created_at)) #>> '{}'
+                            ) || 'Z' AS created_at
                     ) AS shaped
                 ) AS row,
                 notes.id AS id

@@ -55,7 +55,7 @@ SELECT
                 added.todo_id AS todo_id,
                 added.text AS text,
                 added.author AS author,
-                added.created_at AS created_at
+                (to_json(timezone('UTC', added.created_at)) #>> '{}') || 'Z' AS created_at
         ) AS shaped
     ) AS row,
     (
@@ -66,7 +66,7 @@ SELECT
                 added.todo_id AS todo_id,
                 added.text AS text,
                 added.author AS author,
-                added.created_at AS created_at,
+                (to_json(timezone('UTC', added.created_at)) #>> '{}') || 'Z' AS created_at,
                 true AS is_deleted
         ) AS shaped
     ) AS before,
@@ -78,7 +78,7 @@ SELECT
                 added.todo_id AS todo_id,
                 added.text AS text,
                 added.author AS author,
-                added.created_at AS created_at,
+                (to_json(timezone('UTC', added.created_at)) #>> '{}') || 'Z' AS created_at,
                 false AS is_deleted
         ) AS shaped
     ) AS after

@@ -42,7 +42,7 @@ SELECT
                 removed.todo_id AS todo_id,
                 removed.text AS text,
                 removed.author AS author,
-                removed.created_at AS created_at
+                (to_json(timezone('UTC', removed.created_at)) #>> '{}') || 'Z' AS created_at
         ) AS shaped
     ) AS row,
     (
@@ -53,7 +53,7 @@ SELECT
                 removed.todo_id AS todo_id,
                 removed.text AS text,
                 removed.author AS author,
-                removed.created_at AS created_at,
+                (to_json(timezone('UTC', removed.created_at)) #>> '{}') || 'Z' AS created_at,
                 false AS is_deleted
         ) AS shaped
     ) AS before,
@@ -65,7 +65,7 @@ SELECT
                 removed.todo_id AS todo_id,
                 removed.text AS text,
                 removed.author AS author,
-                removed.created_at AS created_at,
+                (to_json(timezone('UTC', removed.created_at)) #>> '{}') || 'Z' AS created_at,
                 true AS is_deleted
         ) AS shaped
     ) AS after

@@ -99,7 +99,7 @@ SELECT
                                 'FMDay'
                             ) AS weekday,
                             users.time_zone AS time_zone,
-                            released.due_at AS at,
+                            (to_json(timezone('UTC', released.due_at)) #>> '{}') || 'Z' AS at,
                             CASE
                                 WHEN (released.due_date IS NULL) THEN 'moment'
                                 WHEN (CAST(released.due_time AS TEXT) IS NULL) THEN 'day'
@@ -111,10 +111,10 @@ SELECT
                 ) AS due,
                 released.repeat AS repeat,
                 released.completed_at IS NOT NULL AS is_completed,
-                released.completed_at AS completed_at,
-                released.created_at AS created_at,
-                released.updated_at AS updated_at,
-                released.deleted_at AS deleted_at,
+                (to_json(timezone('UTC', released.completed_at)) #>> '{}') || 'Z' AS completed_at,
+                (to_json(timezone('UTC', released.created_at)) #>> '{}') || 'Z' AS created_at,
+                (to_json(timezone('UTC', released.updated_at)) #>> '{}') || 'Z' AS updated_at,
+                (to_json(timezone('UTC', released.deleted_at)) #>> '{}') || 'Z' AS deleted_at,
                 subtasks.live AS all_subtasks,
                 subtasks.open AS open_subtasks,
                 subtasks.live - subtasks.open AS done_subtasks,

@@ -330,7 +330,7 @@ SELECT
                                 'FMDay'
                             ) AS weekday,
                             users.time_zone AS time_zone,
-                            stored.due_at AS at,
+                            (to_json(timezone('UTC', stored.due_at)) #>> '{}') || 'Z' AS at,
                             CASE
                                 WHEN (stored.due_date IS NULL) THEN 'moment'
                                 WHEN (CAST(stored.due_time AS TEXT) IS NULL) THEN 'day'
@@ -342,10 +342,10 @@ SELECT
                 ) AS due,
                 stored.repeat AS repeat,
                 stored.completed_at IS NOT NULL AS is_completed,
-                stored.completed_at AS completed_at,
-                stored.created_at AS created_at,
-                stored.updated_at AS updated_at,
-                stored.deleted_at AS deleted_at,
+                (to_json(timezone('UTC', stored.completed_at)) #>> '{}') || 'Z' AS completed_at,
+                (to_json(timezone('UTC', stored.created_at)) #>> '{}') || 'Z' AS created_at,
+                (to_json(timezone('UTC', stored.updated_at)) #>> '{}') || 'Z' AS updated_at,
+                (to_json(timezone('UTC', stored.deleted_at)) #>> '{}') || 'Z' AS deleted_at,
                 subtasks.live AS all_subtasks,
                 subtasks.open AS open_subtasks,
                 subtasks.live - subtasks.open AS done_subtasks,
@@ -421,7 +421,7 @@ SELECT
                                     'FMDay'
                                 ) AS weekday,
                                 users.time_zone AS time_zone,
-                                revised.due_at AS at,
+                                (to_json(timezone('UTC', revised.due_at)) #>> '{}') || 'Z' AS at,
                                 CASE
                                     WHEN (revised.due_date IS NULL) THEN 'moment'
                                     WHEN (CAST(revised.due_time AS TEXT) IS NULL) THEN 'day'
@@ -433,10 +433,12 @@ SELECT
                     ) AS due,
                     revised.repeat AS repeat,
                     revised.completed_at IS NOT NULL AS is_completed,
-                    revised.completed_at AS completed_at,
-                    revised.created_at AS created_at,
-                    revised.updated_at AS updated_at,
-                    revised.deleted_at AS deleted_at,
+                    (
+                        to_json(timezone('UTC', revised.completed_at)) #>> '{}'
+                    ) || 'Z' AS completed_at,
+                    (to_json(timezone('UTC', revised.created_at)) #>> '{}') || 'Z' AS created_at,
+                    (to_json(timezone('UTC', revised.updated_at)) #>> '{}') || 'Z' AS updated_at,
+                    (to_json(timezone('UTC', revised.deleted_at)) #>> '{}') || 'Z' AS deleted_at,
                     others.live + own.live AS all_subtasks,
                     others.open + own.open AS open_subtasks,
                     (others.live + own.live) - (others.open + own.open) AS done_subtasks,

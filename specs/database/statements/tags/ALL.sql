@@ -31,8 +31,8 @@ SELECT
                                         AND todos.id = todo_tags.todo_id
                                 )
                         ) AS open_todos,
-                        tags.created_at AS created_at,
-                        tags.updated_at AS updated_at,
+                        (to_json(timezone('UTC', tags.created_at)) #>> '{}') || 'Z' AS created_at,
+                        (to_json(timezone('UTC', tags.updated_at)) #>> '{}') || 'Z' AS updated_at,
                         tags.version AS version
                 ) AS shaped
             )

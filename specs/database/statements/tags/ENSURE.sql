@@ -36,8 +36,8 @@ SELECT
                 made.id AS id,
                 made.name AS name,
                 0 AS open_todos,
-                made.created_at AS created_at,
-                made.updated_at AS updated_at,
+                (to_json(timezone('UTC', made.created_at)) #>> '{}') || 'Z' AS created_at,
+                (to_json(timezone('UTC', made.updated_at)) #>> '{}') || 'Z' AS updated_at,
                 made.version AS version
         ) AS shaped
     ) AS made

@@ -87,8 +87,8 @@ SELECT
                             WHERE todos.user_id = $1::BIGINT AND todos.id = todo_tags.todo_id
                         )
                 ) AS open_todos,
-                stored.created_at AS created_at,
-                stored.updated_at AS updated_at,
+                (to_json(timezone('UTC', stored.created_at)) #>> '{}') || 'Z' AS created_at,
+                (to_json(timezone('UTC', stored.updated_at)) #>> '{}') || 'Z' AS updated_at,
                 stored.version AS version
         ) AS shaped
     ) AS before,
@@ -113,8 +113,8 @@ SELECT
                                 WHERE todos.user_id = $1::BIGINT AND todos.id = todo_tags.todo_id
                             )
                     ) AS open_todos,
-                    revised.created_at AS created_at,
-                    revised.updated_at AS updated_at,
+                    (to_json(timezone('UTC', revised.created_at)) #>> '{}') || 'Z' AS created_at,
+                    (to_json(timezone('UTC', revised.updated_at)) #>> '{}') || 'Z' AS updated_at,
                     revised.version AS version
             ) AS shaped
         )

@@ -71,7 +71,7 @@ SELECT
                                 'FMDay'
                             ) AS weekday,
                             users.time_zone AS time_zone,
-                            todos.due_at AS at,
+                            (to_json(timezone('UTC', todos.due_at)) #>> '{}') || 'Z' AS at,
                             CASE
                                 WHEN (todos.due_date IS NULL) THEN 'moment'
                                 WHEN (CAST(todos.due_time AS TEXT) IS NULL) THEN 'day'
@@ -83,10 +83,10 @@ SELECT
                 ) AS due,
                 todos.repeat AS repeat,
                 todos.completed_at IS NOT NULL AS is_completed,
-                todos.completed_at AS completed_at,
-                todos.created_at AS created_at,
-                todos.updated_at AS updated_at,
-                todos.deleted_at AS deleted_at,
+                (to_json(timezone('UTC', todos.completed_at)) #>> '{}') || 'Z' AS completed_at,
+                (to_json(timezone('UTC', todos.created_at)) #>> '{}') || 'Z' AS created_at,
+                (to_json(timezone('UTC', todos.updated_at)) #>> '{}') || 'Z' AS updated_at,
+                (to_json(timezone('UTC', todos.deleted_at)) #>> '{}') || 'Z' AS deleted_at,
                 coalesce(
                     CAST(
                         (

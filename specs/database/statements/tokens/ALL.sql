@@ -18,10 +18,18 @@ SELECT
                         api_tokens.name AS name,
                         api_tokens.hint AS hint,
                         api_tokens.scopes AS scopes,
-                        api_tokens.created_at AS created_at,
-                        api_tokens.expires_at AS expires_at,
-                        api_tokens.last_used_at AS last_used_at,
-                        api_tokens.revoked_at AS revoked_at,
+                        (
+                            to_json(timezone('UTC', api_tokens.created_at)) #>> '{}'
+                        ) || 'Z' AS created_at,
+                        (
+                            to_json(timezone('UTC', api_tokens.expires_at)) #>> '{}'
+                        ) || 'Z' AS expires_at,
+                        (
+                            to_json(timezone('UTC', api_tokens.last_used_at)) #>> '{}'
+                        ) || 'Z' AS last_used_at,
+                        (
+                            to_json(timezone('UTC', api_tokens.revoked_at)) #>> '{}'
+                        ) || 'Z' AS revoked_at,
                         api_tokens.made_by AS made_by
                 ) AS shaped
             )

@@ -62,10 +62,10 @@ SELECT
                 created.name AS name,
                 created.hint AS hint,
                 created.scopes AS scopes,
-                created.created_at AS created_at,
-                created.expires_at AS expires_at,
-                created.last_used_at AS last_used_at,
-                created.revoked_at AS revoked_at,
+                (to_json(timezone('UTC', created.created_at)) #>> '{}') || 'Z' AS created_at,
+                (to_json(timezone('UTC', created.expires_at)) #>> '{}') || 'Z' AS expires_at,
+                (to_json(timezone('UTC', created.last_used_at)) #>> '{}') || 'Z' AS last_used_at,
+                (to_json(timezone('UTC', created.revoked_at)) #>> '{}') || 'Z' AS revoked_at,
                 created.made_by AS made_by
         ) AS shaped
     ) AS row

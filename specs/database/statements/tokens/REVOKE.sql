@@ -70,10 +70,10 @@ SELECT
                 stored.name AS name,
                 stored.hint AS hint,
                 stored.scopes AS scopes,
-                stored.created_at AS created_at,
-                stored.expires_at AS expires_at,
-                stored.last_used_at AS last_used_at,
-                stored.revoked_at AS revoked_at,
+                (to_json(timezone('UTC', stored.created_at)) #>> '{}') || 'Z' AS created_at,
+                (to_json(timezone('UTC', stored.expires_at)) #>> '{}') || 'Z' AS expires_at,
+                (to_json(timezone('UTC', stored.last_used_at)) #>> '{}') || 'Z' AS last_used_at,
+                (to_json(timezone('UTC', stored.revoked_at)) #>> '{}') || 'Z' AS revoked_at,
                 stored.made_by AS made_by
         ) AS shaped
     ) AS before,
@@ -87,10 +87,12 @@ SELECT
                     revoked.name AS name,
                     revoked.hint AS hint,
                     revoked.scopes AS scopes,
-                    revoked.created_at AS created_at,
-                    revoked.expires_at AS expires_at,
-                    revoked.last_used_at AS last_used_at,
-                    revoked.revoked_at AS revoked_at,
+                    (to_json(timezone('UTC', revoked.created_at)) #>> '{}') || 'Z' AS created_at,
+                    (to_json(timezone('UTC', revoked.expires_at)) #>> '{}') || 'Z' AS expires_at,
+                    (
+                        to_json(timezone('UTC', revoked.last_used_at)) #>> '{}'
+                    ) || 'Z' AS last_used_at,
+                    (to_json(timezone('UTC', revoked.revoked_at)) #>> '{}') || 'Z' AS revoked_at,
                     revoked.made_by AS made_by
             ) AS shaped
         )

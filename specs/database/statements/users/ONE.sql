@@ -29,8 +29,8 @@ SELECT (
             users.week_start AS week_start,
             users.default_list_id AS default_list_id,
             users.new_todos AS new_todos,
-            users.created_at AS created_at,
-            users.updated_at AS updated_at,
+            (to_json(timezone('UTC', users.created_at)) #>> '{}') || 'Z' AS created_at,
+            (to_json(timezone('UTC', users.updated_at)) #>> '{}') || 'Z' AS updated_at,
             users.version AS version
     ) AS shaped
 ) AS row

@@ -143,8 +143,8 @@ SELECT
                 stored.week_start AS week_start,
                 stored.default_list_id AS default_list_id,
                 stored.new_todos AS new_todos,
-                stored.created_at AS created_at,
-                stored.updated_at AS updated_at,
+                (to_json(timezone('UTC', stored.created_at)) #>> '{}') || 'Z' AS created_at,
+                (to_json(timezone('UTC', stored.updated_at)) #>> '{}') || 'Z' AS updated_at,
                 stored.version AS version
         ) AS shaped
     ) AS before,
@@ -173,8 +173,8 @@ SELECT
                     revised.week_start AS week_start,
                     revised.default_list_id AS default_list_id,
                     revised.new_todos AS new_todos,
-                    revised.created_at AS created_at,
-                    revised.updated_at AS updated_at,
+                    (to_json(timezone('UTC', revised.created_at)) #>> '{}') || 'Z' AS created_at,
+                    (to_json(timezone('UTC', revised.updated_at)) #>> '{}') || 'Z' AS updated_at,
                     revised.version AS version
             ) AS shaped
         )
