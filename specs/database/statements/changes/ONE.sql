@@ -17,7 +17,7 @@ SELECT (
     FROM (
         SELECT
             changes.id AS id,
-            changes.at AS at,
+            (to_json(timezone('UTC', changes.at)) #>> '{}') || 'Z' AS at,
             CASE
                 WHEN (
                     changes.operation = 'todos.complete'
@@ -89,8 +89,128 @@ SELECT (
                                         change_entries.after ->> 'name'
                                     ) AS title,
                                     change_entries.before IS NULL AS is_new,
-                                    CASE WHEN $1::BOOLEAN THEN change_entries.before END AS before,
-                                    CASE WHEN $1::BOOLEAN THEN change_entries.after END AS after
+                                    CASE
+                                        WHEN $1::BOOLEAN
+                                        THEN CASE
+                                            WHEN (change_entries.before IS NULL) THEN NULL::json
+                                            WHEN (
+                                                change_entries.entity = 'tag'
+                                                AND (change_entries.before -> 'row') IS NOT NULL
+                                                AND (change_entries.before -> 'linked') IS NOT NULL
+                                            )
+                                            THEN CAST(
+                                                CAST(change_entries.before -> 'row' AS JSONB) || jsonb_build_object(
+                                                    'linked', change_entries.before -> 'linked'
+                                                ) AS JSON
+                                            )
+                                            WHEN (
+                                                (
+                                                    change_entries.entity = 'list'
+                                                    OR change_entries.entity = 'tag'
+                                                )
+                                                AND (change_entries.before -> 'row') IS NOT NULL
+                                            )
+                                            THEN change_entries.before -> 'row'
+                                            WHEN (change_entries.entity = 'list')
+                                            THEN json_build_object(
+                                                'name',
+                                                change_entries.before -> 'name',
+                                                'color',
+                                                change_entries.before -> 'colour',
+                                                'is_archived',
+                                                change_entries.before -> 'is_archived',
+                                                'is_deleted',
+                                                change_entries.before -> 'is_deleted',
+                                                'version',
+                                                change_entries.before -> 'version'
+                                            )
+                                            WHEN (
+                                                change_entries.entity = 'tag'
+                                                AND (change_entries.before -> 'deleted') IS NOT NULL
+                                            )
+                                            THEN json_build_object(
+                                                'name',
+                                                change_entries.before -> 'name',
+                                                'is_deleted',
+                                                change_entries.before -> 'deleted',
+                                                'version',
+                                                change_entries.before -> 'version'
+                                            )
+                                            WHEN (
+                                                CAST(change_entries.before AS TEXT) LIKE '%+00:00"%'
+                                            )
+                                            THEN CAST(
+                                                regexp_replace(
+                                                    CAST(change_entries.before AS TEXT),
+                                                    '("(at|[a-z]+_at)" ?: ?"[^"]*)[+]00:00"',
+                                                    '\1Z"',
+                                                    'g'
+                                                ) AS JSON
+                                            )
+                                            ELSE change_entries.before
+                                        END
+                                    END AS before,
+                                    CASE
+                                        WHEN $1::BOOLEAN
+                                        THEN CASE
+                                            WHEN (change_entries.after IS NULL) THEN NULL::json
+                                            WHEN (
+                                                change_entries.entity = 'tag'
+                                                AND (change_entries.after -> 'row') IS NOT NULL
+                                                AND (change_entries.after -> 'linked') IS NOT NULL
+                                            )
+                                            THEN CAST(
+                                                CAST(change_entries.after -> 'row' AS JSONB) || jsonb_build_object(
+                                                    'linked', change_entries.after -> 'linked'
+                                                ) AS JSON
+                                            )
+                                            WHEN (
+                                                (
+                                                    change_entries.entity = 'list'
+                                                    OR change_entries.entity = 'tag'
+                                                )
+                                                AND (change_entries.after -> 'row') IS NOT NULL
+                                            )
+                                            THEN change_entries.after -> 'row'
+                                            WHEN (change_entries.entity = 'list')
+                                            THEN json_build_object(
+                                                'name',
+                                                change_entries.after -> 'name',
+                                                'color',
+                                                change_entries.after -> 'colour',
+                                                'is_archived',
+                                                change_entries.after -> 'is_archived',
+                                                'is_deleted',
+                                                change_entries.after -> 'is_deleted',
+                                                'version',
+                                                change_entries.after -> 'version'
+                                            )
+                                            WHEN (
+                                                change_entries.entity = 'tag'
+                                                AND (change_entries.after -> 'deleted') IS NOT NULL
+                                            )
+                                            THEN json_build_object(
+                                                'name',
+                                                change_entries.after -> 'name',
+                                                'is_deleted',
+                                                change_entries.after -> 'deleted',
+                                                'version',
+                                                change_entries.after -> 'version'
+                                            )
+                                            WHEN (
+                                                CAST(change_entries.after AS TEXT) LIKE '%+00:00"%'
+                                            )
+                                            THEN CAST(
+                                                regexp_replace(
+                                                    CAST(change_entries.after AS TEXT),
+                                                    '("(at|[a-z]+_at)" ?: ?"[^"]*)[+]00:00"',
+                                                    '\1Z"',
+                                                    'g'
+                                                ) AS JSON
+                                            )
+                                            ELSE change_entries.after
+                                        END
+                                    END AS after
                             ) AS shaped
                         )
                         ORDER BY change_entries.number

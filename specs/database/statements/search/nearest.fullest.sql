@@ -87,6 +87,17 @@ WITH RECURSIVE
             todos.user_id = $1::BIGINT
             AND todos.deleted_at IS NULL
             AND todos.completed_at IS NULL
+            AND NOT (
+                todos.list_id != ALL (
+                    array(
+                        (
+                            SELECT lists.id
+                            FROM lists
+                            WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
+                        )
+                    )
+                )
+            )
             AND todos.completed_at >= $2::TIMESTAMP WITH TIME ZONE
             AND todos.completed_at < $3::TIMESTAMP WITH TIME ZONE
             AND todos.created_at >= $4::TIMESTAMP WITH TIME ZONE
@@ -363,7 +374,9 @@ SELECT
                                                     'FMDay'
                                                 ) AS weekday,
                                                 users.time_zone AS time_zone,
-                                                todos.due_at AS at,
+                                                (
+                                                    to_json(timezone('UTC', todos.due_at)) #>> '{}'
+                                                ) || 'Z' AS at,
                                                 CASE
                                                     WHEN (todos.due_date IS NULL) THEN 'moment'
                                                     WHEN (CAST(todos.due_time AS TEXT) IS NULL)
@@ -376,10 +389,18 @@ SELECT
                                     ) AS due,
                                     todos.repeat AS repeat,
                                     todos.completed_at IS NOT NULL AS is_completed,
-                                    todos.completed_at AS completed_at,
-                                    todos.created_at AS created_at,
-                                    todos.updated_at AS updated_at,
-                                    todos.deleted_at AS deleted_at,
+                                    (
+                                        to_json(timezone('UTC', todos.completed_at)) #>> '{}'
+                                    ) || 'Z' AS completed_at,
+                                    (
+                                        to_json(timezone('UTC', todos.created_at)) #>> '{}'
+                                    ) || 'Z' AS created_at,
+                                    (
+                                        to_json(timezone('UTC', todos.updated_at)) #>> '{}'
+                                    ) || 'Z' AS updated_at,
+                                    (
+                                        to_json(timezone('UTC', todos.deleted_at)) #>> '{}'
+                                    ) || 'Z' AS deleted_at,
                                     subtasks.live AS all_subtasks,
                                     subtasks.open AS open_subtasks,
                                     subtasks.live - subtasks.open AS done_subtasks,
