@@ -40,6 +40,7 @@ _TODO: Final[Json] = {
     "list_id": 3,
     "parent_id": None,
     "tags": ["papers"],
+    "start": None,
     "due": _DUE,
     "repeat": None,
     "is_completed": False,
@@ -144,7 +145,15 @@ def _entity(kind: str) -> str:
 
 
 _ENTRIES: Final[dict[str, Json]] = {
-    kind: {"entity": _entity(kind), "id": 7, "before": None, "after": row} for kind, row in _RECORDS.items()
+    kind: {
+        "entity": _entity(kind),
+        "id": 7,
+        "title": row.get("title") or row.get("name"),
+        "is_new": True,
+        "before": None,
+        "after": row,
+    }
+    for kind, row in _RECORDS.items()
 }
 _UNDONE: Final[dict[str, Json]] = {
     kind: {"entity": _entity(kind), "item": row, "changed": True}
@@ -175,6 +184,18 @@ _DIFFERENCE: Final[Json] = {"added": 1, "completed": -1, "overdue": 0, "completi
 _STREAK: Final[Json] = {"current": 3, "longest": 11, "last_day": "2026-11-27"}
 _COUNTED: Final[Json] = {"id": 3, "name": "Papers", "open": 1}
 _NEW_TODO: Final[Json] = {"title": "Renew the passport", "priority": "high", "due": "fri 5pm", "tags": ["papers"]}
+_MIXED_ADD: Final[Json] = {"action": "add", "key": "phone-18", **_NEW_TODO}
+_MIXED_COMPLETE: Final[Json] = {"action": "complete", "key": "phone-17", "completed_at": "2026-11-26T08:15:00Z"}
+_RATE: Final[Json] = {"requests": 1200, "seconds": 60}
+_BOUNDS: Final[Json] = {
+    "rate": _RATE,
+    "batch_items": 50,
+    "page_rows": 200,
+    "retry_hours": 24,
+    "offline_days": 30,
+    "trash_days": 30,
+    "history_days": None,
+}
 _PATCH: Final[Json] = {"title": "Renew both passports", "due": None}
 
 
@@ -204,6 +225,11 @@ EXAMPLES: Final[dict[str, Json]] = {
     "UpdateBatch": {"action": "update", "todos": [{"id": 7, **_PATCH}]},
     "CompleteBatch": {"action": "complete", "ids": [7, 8]},
     "IdsBatch": {"action": "delete", "ids": [7, 8]},
+    "MixedBatch": {"action": "mix", "items": [_MIXED_ADD, _MIXED_COMPLETE]},
+    "MixedAdd": _MIXED_ADD,
+    "MixedUpdate": {"action": "update", "id": 7, "title": "Renew both passports"},
+    "MixedComplete": _MIXED_COMPLETE,
+    "MixedVerb": {"action": "delete", "id": 8},
     "BatchResult": {"item": _WRITTEN, "changed": True, "error": None},
     "BatchRead": {
         "change_id": 12,
@@ -228,7 +254,7 @@ EXAMPLES: Final[dict[str, Json]] = {
     "Near": {"did_you_mean": "passport", "items": [_TODO]},
     "SearchRead": {**_page(_TODO), "near": None},
     "ChangeRead": _CHANGE,
-    "ChangeFeed": {"items": [_CHANGE], "page_size": 50, "has_more": False, "next_cursor": "12"},
+    "ChangeFeed": {"items": [_CHANGE], "page_size": 50, "has_more": False, "next_cursor": None, "since": 12},
     "UndoneRead": {"change_id": 13, "results": [_UNDONE["Todo"]], "more_results": 0},
     "Overview": {
         "now": _AT[:19] + "Z",
@@ -242,6 +268,7 @@ EXAMPLES: Final[dict[str, Json]] = {
         "open_by_priority": {"low": 0, "medium": 0, "high": 1, "urgent": 0},
         "due_today": 0,
         "overdue": 0,
+        "not_started": 0,
         "completed_today": 2,
         "done": 14,
         "trashed": 0,
@@ -284,6 +311,9 @@ EXAMPLES: Final[dict[str, Json]] = {
     "ProfileRead": _PROFILE,
     "ProfileWritten": {**_PROFILE, "todos_shown_otherwise": 0},
     "ProfilePatch": {"time_zone": "Europe/Berlin"},
+    "Rate": _RATE,
+    "Bounds": _BOUNDS,
+    "Capabilities": {"kind": "api_token", "scopes": ["todos:read"], "expires_at": None, "limits": _BOUNDS},
     "TokenRead": _TOKEN,
     "TokenCreate": {"name": "Laptop", "scopes": ["todos:read"], "expires_in_days": 30},
     "TokenCreated": {**_TOKEN, "token": "todo_…"},
@@ -310,7 +340,7 @@ PARAMETERS: Final[dict[str, Any]] = {
     "ids": [7, 8],
     "key": "mail-4711",
     "text": "passport",
-    **dict.fromkeys(("has_due", "has_tags", "has_list", "has_subtasks", "repeats", "overdue"), True),
+    **dict.fromkeys(("has_due", "has_tags", "has_list", "has_subtasks", "repeats", "overdue", "started"), True),
     **{f"{field}_after": "monday" for field in ("due", "created", "updated", "completed")},
     **{f"{field}_before": "2026-12-31" for field in ("due", "created", "updated", "completed")},
     "archived": "include",
@@ -324,6 +354,8 @@ PARAMETERS: Final[dict[str, Any]] = {
     "week": "last week",
     "format": "svg",
     "since": 12,
+    "before": 12,
+    "rows": False,
     "after": 100,
     "admin.status": "suspended",
     "admin.cursor": 7,

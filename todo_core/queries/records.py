@@ -35,7 +35,7 @@ def as_read(recorded: ColumnElement[Any], entity: ColumnElement[str]) -> ColumnE
     """
     is_list, is_tag = (entity == literal_column(f"'{kind}'") for kind in ("list", "tag"))
     row, linked = _member(recorded, "row"), _member(recorded, "linked")
-    with_link = cast(row, JSONB).op("||")(func.jsonb_build_object(literal_column("'linked'"), linked))
+    with_link = func.jsonb_set(cast(row, JSONB), literal_column("'{linked}'"), cast(linked, JSONB))
     earlier_list = _renamed(
         recorded, name="name", color="colour", is_archived="is_archived", is_deleted="is_deleted", version="version"
     )

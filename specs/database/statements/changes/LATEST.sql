@@ -159,9 +159,14 @@ FROM (
                                                         ) IS NOT NULL
                                                     )
                                                     THEN CAST(
-                                                        CAST(change_entries.before -> 'row' AS JSONB) || jsonb_build_object(
-                                                            'linked',
-                                                            change_entries.before -> 'linked'
+                                                        jsonb_set(
+                                                            CAST(
+                                                                change_entries.before -> 'row' AS JSONB
+                                                            ),
+                                                            '{linked}',
+                                                            CAST(
+                                                                change_entries.before -> 'linked' AS JSONB
+                                                            )
                                                         ) AS JSON
                                                     )
                                                     WHEN (
@@ -232,9 +237,14 @@ FROM (
                                                         ) IS NOT NULL
                                                     )
                                                     THEN CAST(
-                                                        CAST(change_entries.after -> 'row' AS JSONB) || jsonb_build_object(
-                                                            'linked',
-                                                            change_entries.after -> 'linked'
+                                                        jsonb_set(
+                                                            CAST(
+                                                                change_entries.after -> 'row' AS JSONB
+                                                            ),
+                                                            '{linked}',
+                                                            CAST(
+                                                                change_entries.after -> 'linked' AS JSONB
+                                                            )
                                                         ) AS JSON
                                                     )
                                                     WHEN (

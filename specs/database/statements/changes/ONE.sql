@@ -99,8 +99,10 @@ SELECT (
                                                 AND (change_entries.before -> 'linked') IS NOT NULL
                                             )
                                             THEN CAST(
-                                                CAST(change_entries.before -> 'row' AS JSONB) || jsonb_build_object(
-                                                    'linked', change_entries.before -> 'linked'
+                                                jsonb_set(
+                                                    CAST(change_entries.before -> 'row' AS JSONB),
+                                                    '{linked}',
+                                                    CAST(change_entries.before -> 'linked' AS JSONB)
                                                 ) AS JSON
                                             )
                                             WHEN (
@@ -160,8 +162,10 @@ SELECT (
                                                 AND (change_entries.after -> 'linked') IS NOT NULL
                                             )
                                             THEN CAST(
-                                                CAST(change_entries.after -> 'row' AS JSONB) || jsonb_build_object(
-                                                    'linked', change_entries.after -> 'linked'
+                                                jsonb_set(
+                                                    CAST(change_entries.after -> 'row' AS JSONB),
+                                                    '{linked}',
+                                                    CAST(change_entries.after -> 'linked' AS JSONB)
                                                 ) AS JSON
                                             )
                                             WHEN (
