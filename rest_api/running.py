@@ -90,7 +90,7 @@ class DirectRoute(APIRoute):
             body = await _json_body(request) if self.body_field is not None else _MISSING
             if scope["query_string"] and not self.dependant.query_params:
                 names = [path_of([name]) for name in request.query_params]
-                raise InvalidInput(errors=[FieldError(name, "is not a known field") for name in names])
+                raise InvalidInput(errors=[FieldError(name, "is not a known field", kind="unknown") for name in names])
             response: Response = await self._call(request, body, arguments)
             if len(self._media_types) > 1:
                 require_acceptable(accept, [str(response.media_type)])
@@ -197,7 +197,9 @@ class _Call:
             if value is _MISSING:
                 arguments[field.name] = field.default
                 if field.field_info.is_required():
-                    refused.append(FieldError(field.alias if where == "header" else where, "is required"))
+                    refused.append(
+                        FieldError(field.alias if where == "header" else where, "is required", kind="missing")
+                    )
                 continue
             refuse_crowd(value, field.field_info.annotation)
             location = (where, field.alias) if where in ("path", "header") else (where,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -276,7 +277,7 @@ class McpFace:
             told = await self.call(tool, **arguments, **self._writing(key))
         except RefusedError as refused:
             count = len(arguments.get("ids", arguments.get("todos", ())))
-            fields = {problem["field"].partition(".")[0] for problem in refused.told.get("errors", ())}
+            fields = {problem["field"] for problem in refused.told.get("errors", ())}
             of_the_item = refused.code in _OF_ITEMS and not fields & {*arguments, "idempotency_key"}
             if refused.code == "all_refused":
                 told = refused.told
@@ -284,9 +285,9 @@ class McpFace:
                 told = {"results": [{"error": refused.told}]}
             else:
                 raise
-        results: Sequence[Json] = told["results"]
+        results: Sequence[Json] = [_whole(told, item) for item in told["results"]]
         return Written(
-            ids=[item.get("id") for item in results],
+            ids=[None if "error" in item else item.get("id") for item in results],
             errors=[item["error"]["code"] if "error" in item else None for item in results],
             unchanged=[item.get("unchanged", False) for item in results],
             change_id=told.get("change_id"),
@@ -303,6 +304,7 @@ class McpFace:
         """A write of a single row, of which a refusal is that of the request."""
         told = await self.call(tool, **arguments, **self._writing(key))
         (item,) = told["results"]
+        item = {"id": None} | item  # a rehearsal has none
         unchanged = [item.get("unchanged", False)]
         change_id, replayed, dry_run = told.get("change_id"), told.get("replayed", False), told.get("dry_run", False)
         return Written([item["id"]], [None], unchanged, change_id, replayed, [None], [item], dry_run)
@@ -369,6 +371,17 @@ class McpFace:
             replayed=told.get("replayed", False),
             shown_otherwise=told.get("todos_shown_otherwise", 0),
         )
+
+
+def _whole(told: Json, item: Json) -> Json:
+    """Return a result with what all share; of a refused one, the fields by their paths in it, as REST has them."""
+    if "error" not in item:
+        return told.get("all", {}) | item
+    problems = [
+        problem | {"field": re.sub(r"^[a-z]+\[\d+\](\.ids\[\d+\])?\.?", "", problem["field"]) or "id"}
+        for problem in item["error"].get("errors", ())
+    ]
+    return {"error": item["error"] | ({"errors": problems} if problems else {})}
 
 
 _OF_ITEMS = {"not_found", "not_owner", "version_conflict", "invalid_input"}

@@ -28,7 +28,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 MOST_LISTED: Final = 20
 """Most refused fields that are listed: whoever has more of them corrects something else first."""
@@ -44,6 +44,8 @@ class FieldError:
     """What is wrong with it, to be read after the path: "must be a string"."""
     allowed: Sequence[str | int] = ()
     """The accepted values, where they can be listed."""
+    kind: Literal["value", "unknown", "missing"] = "value"
+    """Whether its value is refused, there is no such field, or it is required and is not there."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that callers get in `errors`."""
@@ -111,6 +113,12 @@ class InvalidInput(TodoError):
 
     code = "invalid_input"
     status = 422
+    headlines: ClassVar[Mapping[str, str]] = {
+        "value": "The request has values that are not accepted.",
+        "unknown": "The request has fields that are not known.",
+        "missing": "The request lacks fields that are required.",
+    }
+    """What went wrong where all refused fields are of one kind."""
 
     def __init__(
         self,
@@ -123,13 +131,16 @@ class InvalidInput(TodoError):
         """Refuse fields.
 
         Args:
-            detail: What went wrong, instead of `message`.
+            detail: What went wrong, instead of what the errors say.
             errors: What is wrong with which field; the first `MOST_LISTED` are told, of the others how many they are.
             extra: Further facts.
             unlisted: Further fields that are refused, besides those in `errors`.
         """
         unlisted += max(len(errors) - MOST_LISTED, 0)
         more = {"more_errors": unlisted} if unlisted else {}
+        kinds = {error.kind for error in errors}
+        if detail is None and len(kinds) == 1:
+            detail = self.headlines[kinds.pop()]
         super().__init__(detail, errors=errors[:MOST_LISTED], extra=more | dict(extra or {}))
 
 

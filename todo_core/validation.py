@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_type_hints
 
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
@@ -15,8 +15,8 @@ T = TypeVar("T")
 _QUOTED = re.compile(r"'([^']*)'")
 _UNPRINTABLE = re.compile(r"[^\w.\- ]", re.ASCII)
 
-AS_TEXT, AS_OBJECT = "(text)", "(object)"
-"""Tags of the two forms of a value that may be either. pydantic puts them into locations; no field is so named."""
+AS_TEXT, AS_OBJECT, AS_NUMBER = "(text)", "(object)", "(number)"
+"""Tags of the forms of a value that may have several. pydantic puts them into locations; no field is so named."""
 
 _MESSAGES = {  # by pydantic's type of error; the names in braces are in its context
     "missing": "is required",
@@ -45,6 +45,13 @@ _MESSAGES = {  # by pydantic's type of error; the names in braces are in its con
     "string_unicode": "must be valid Unicode text",
 }
 
+_KINDS: Final[dict[str, Literal["unknown", "missing"]]] = {
+    "extra_forbidden": "unknown",
+    "missing": "missing",
+    "union_tag_not_found": "missing",
+}
+"""What the refusal of a field is, other than that of its value, by pydantic's type of error."""
+
 
 def field_errors(
     errors: Iterable[Any],
@@ -66,7 +73,7 @@ def field_errors(
     translated = []
     for error in errors:
         kind, context = str(error["type"]), dict(error.get("ctx") or {})
-        location = [part for part in error["loc"][skip:] if part not in (*tags, AS_TEXT, AS_OBJECT)]
+        location = [part for part in error["loc"][skip:] if part not in (*tags, AS_TEXT, AS_OBJECT, AS_NUMBER)]
         allowed: Sequence[str] = ()
         if kind in ("too_short", "too_long") and context.get("field_type") != "List":
             kind = f"string_{kind}"  # pydantic's word for a string that was trimmed first
@@ -83,7 +90,9 @@ def field_errors(
             allowed = sorted(tags)
         elif kind == "extra_forbidden":
             allowed = () if AS_OBJECT in error["loc"] else known
-        translated.append(FieldError(path_of(location) or whole, message, allowed))
+        translated.append(
+            FieldError(path_of(location) or whole, message, allowed, _KINDS.get(str(error["type"]), "value"))
+        )
     return translated
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import orjson
 from mcp_types import CallToolResult
 
-from mcp_server import tool_results
+from mcp_server import told, tool_results
 from mcp_server.caller import Me
+from mcp_server.told import Items
 from mcp_server.tool_results import CHANGES_SCHEMA, WRITE_SCHEMA
 from mcp_server.toolbox import Toolbox
+from mcp_server.writing import written
 from todo_core.models.changes import ChangeFilter, ChangeId
 from todo_core.operations import changes as operations
 
@@ -72,7 +74,7 @@ async def undo(me: Me, change_id: ChangeId) -> CallToolResult:
     undone = await me.perform(operations.undo, change_id)
     shown = replace(undone, results=undone.results[:_MOST_ROWS])
     more = len(undone.results) + undone.more_results - len(shown.results)
-    answer = tool_results.written(shown)
+    answer = written(shown, told.of_undone, Items.of("results", [None] * len(shown.results)))
     if answer.structured_content is not None and more:
         return tool_results.payload(answer.structured_content | {"more_results": more})
     return answer

@@ -93,7 +93,7 @@ def tell(client: Client) -> None:
     """Work todos through a client, and check each answer."""
     listed = client.tools()["tools"]
     assert {tool["name"] for tool in listed} == TOOLS
-    assert all(tool["inputSchema"]["additionalProperties"] is False for tool in listed)
+    assert not any("additionalProperties" in tool["inputSchema"] for tool in listed)
 
     key = "the-story"
     wanted = [{"title": "Write", "priority": "high"}, {"title": " "}, {"title": "Read ☕", "description": "a book"}]

@@ -43,7 +43,7 @@ async def test_each_tool_takes_what_follows_from_its_operations(me: McpFace) -> 
 @pytest.mark.requirement("MC4")
 async def test_they_are_as_strict_as_any_other(me: McpFace) -> None:
     for tool, arguments, field in (
-        ("delete_todos", {"ids": [1], "dry_run": "true"}, "dry_run"),
+        ("delete_todos", {"ids": [1], "dry_run": "yes"}, "dry_run"),
         ("delete_todos", {"ids": [1], "confirm": 1}, "confirm"),
         ("update_profile", {"locale": "fr", "dry_run": 0}, "dry_run"),
         ("update_profile", {"locale": "fr", "confirm": True}, "confirm"),

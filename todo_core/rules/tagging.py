@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+import orjson
+
 from todo_core.boundary.chunks import chunks, chunks_of_links
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done, Touched
@@ -35,6 +37,20 @@ async def ensure_tags(tx: Tx, names: Mapping[int, Sequence[str]]) -> tuple[dict[
     ids = {row["name_key"]: row["id"] for row in rows}
     made = [Touched("tag", row["id"], None, row["made"]) for row in rows if row["made"] is not None]
     return {key: sorted({ids[name_key(name)] for name in todos_names}) for key, todos_names in names.items()}, made
+
+
+def told_of_tags(names: Sequence[str] | None, made: Sequence[Touched]) -> dict[str, Any]:
+    """Return which tags of a todo are new, as `Done.told` has it.
+
+    Args:
+        names: The names of its tags.
+        made: The tags that the request made.
+    """
+    if not names or not made:
+        return {}
+    keys = {name_key(name) for name in names}
+    new = [name for tag in made if name_key(name := orjson.loads(tag.after)["name"]) in keys]
+    return {"new_tags": new} if new else {}
 
 
 @dataclass(frozen=True, slots=True)

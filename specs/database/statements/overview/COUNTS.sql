@@ -25,6 +25,8 @@
 --   last_change_id bigint
 --   lists json
 --   tags json
+--   all_tags bigint
+--   archived_lists bigint
 
 WITH RECURSIVE
     later(ids, depth) AS (
