@@ -57,10 +57,16 @@ class Writing(Shared):
 class Confirming(Writing):
     """What a writing tool takes that may need a person's word first (MC8)."""
 
-    confirm: Annotated[bool, Field(description="The person agreed to more than 10 at once.")] = False
+    confirm: Annotated[bool, Field(description="The person agreed to more than 10.")] = False
+    count: Annotated[
+        Annotated[int, Field(ge=1, le=2**31 - 1)] | None, Field(description="With confirm: the count you were told.")
+    ] = None
 
     def on_behalf_of(self, caller: Caller) -> Caller:
-        return replace(super().on_behalf_of(caller), confirmed=self.confirm)
+        caller = replace(super().on_behalf_of(caller), confirmed=self.confirm)
+        if not self.confirm:
+            return caller
+        return replace(caller, confirmed_count=self.count, confirmed_by=caller.confirmed_by or "by the agent")
 
 
 def shared_by(operation: Operation[..., Any]) -> type[Shared]:

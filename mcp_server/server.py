@@ -112,12 +112,16 @@ class TodoServer(Server[Any]):
             return await self._run(tool, context, arguments)
         except ConfirmationRequired as needed:
             answer = await confirmation.ask(needed, context, params.input_responses)
-            return answer or await self._run(tool, context, {**arguments, "confirm": True})
+            agreed = {**arguments, "confirm": True, "count": needed.count}
+            return answer or await self._run(tool, context, agreed, confirmed_by="in a form")
 
-    async def _run(self, tool: Tool, context: Context, arguments: dict[str, Any]) -> CallToolResult:
+    async def _run(
+        self, tool: Tool, context: Context, arguments: dict[str, Any], confirmed_by: str | None = None
+    ) -> CallToolResult:
         exchange = self._exchange(context)
         try:
-            return await tool.call(through(tool.listed.name, exchange.require_caller(), context), arguments)
+            caller = through(tool.listed.name, exchange.require_caller(), context)
+            return await tool.call(replace(caller, confirmed_by=confirmed_by), arguments)
         except (MCPError, ConfirmationRequired):
             raise
         except TodoError as error:

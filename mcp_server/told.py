@@ -110,12 +110,13 @@ def _changes(before: Json, after: Json, otherwise: Iterable[str]) -> Json:
     """
     left_out = _FOLLOWS | _BESIDE | {*otherwise}
     names = [name for name in before if name not in left_out and name in after and before[name] != after[name]]
-    changes = {name: _shortened(after[name]) for name in names if after[name] not in (None, [])}
+    changes = {name: shortened(after[name]) for name in names if after[name] not in (None, [])}
     cleared = [name for name in names if name not in changes]
     return changes | ({"cleared": cleared} if cleared else {})
 
 
-def _shortened(value: Any) -> Any:
+def shortened(value: Any) -> Any:
+    """Return a text cut after `SHORTENED` characters, with … behind it; any other value as it is."""
     is_long = isinstance(value, str) and len(value) > SHORTENED
     return f"{value[:SHORTENED]}…" if is_long else value
 
@@ -140,7 +141,7 @@ def of_undone(item: Done) -> Json:
     if "title" in row:
         return of_todo(item)
     kind = "list" if "colour" in row else "tag" if "open_todos" in row else "note" if "text" in row else "profile"
-    named = {name: _shortened(row[name]) for name in ("name", "text") if name in row}
+    named = {name: shortened(row[name]) for name in ("name", "text") if name in row}
     changes = _changes(orjson.loads(item.before), row, ("name",)) if item.before and item.changed else {}
     return {"id": row["id"], "kind": kind} | named | changes
 

@@ -204,12 +204,17 @@ def dates(row: dict[str, Any]) -> dict[str, Any]:
         facts["start"] = f"{date.fromisoformat(row['start']):%Y-%m-%d %a}"
     if row["due"] is not None:
         due = row["due"]
-        facts["due"] = " ".join(filter(None, (due["date"], due["weekday"][:3], due["time"])))
+        facts["due"] = due_text(due)
         if due["kind"] == "moment":
             facts["due_at"] = due["at"]
     if row["repeat"] is not None:
         facts["repeat"] = row["repeat"]["words"]
     return facts
+
+
+def due_text(due: dict[str, Any]) -> str:
+    """Return a due, as the read shape of a todo has it, as one text: `2026-11-27 Fri 17:00`."""
+    return " ".join(filter(None, (due["date"], due["weekday"][:3], due["time"])))
 
 
 def _notes(row: dict[str, Any]) -> dict[str, Any]:

@@ -357,7 +357,12 @@ class McpFace:
         return told["changes"], told["since"]
 
     async def overview(self) -> Json:
-        return await self.call("get_overview")
+        """The overview, with the lists and tags that a model has to ask for."""
+        told = await self.call("get_overview")
+        for kind in ("lists", "tags"):
+            if told.pop(f"{kind}_left_out", 0):
+                told[kind] = (await self.call("get_overview", all=kind))[kind]
+        return told
 
     async def update_profile(
         self, *, clear: Sequence[str] = (), if_version: int | None = None, key: str | None = None, **fields: Any
@@ -378,7 +383,8 @@ def _whole(told: Json, item: Json) -> Json:
     if "error" not in item:
         return told.get("all", {}) | item
     problems = [
-        problem | {"field": re.sub(r"^[a-z]+\[\d+\](\.ids\[\d+\])?\.?", "", problem["field"]) or "id"}
+        problem
+        | {"field": re.sub(r"^[a-z]+\[\d+\]\.?", "", problem["field"]).replace("[", ".").replace("]", "") or "id"}
         for problem in item["error"].get("errors", ())
     ]
     return {"error": item["error"] | ({"errors": problems} if problems else {})}

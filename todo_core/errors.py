@@ -263,15 +263,24 @@ class UndoRefused(Conflict):
 class ConfirmationRequired(Conflict):
     """More todos would go to the trash than happens unasked; nothing was changed.
 
-    Ask the person; once they agreed, call again with `confirm: true`.
+    Ask the person; once they agreed, call again with `confirm: true` and the `count` given here.
     """
 
     code = "confirmation_required"
 
-    def __init__(self, count: int) -> None:
-        super().__init__(extra={"count": count})
+    def __init__(self, count: int, recent: int = 0, detail: str | None = None) -> None:
+        """Refuse to move todos to the trash.
+
+        Args:
+            count: How many.
+            recent: How many the agent moved there in the last minutes.
+            detail: What went wrong, instead of `message`.
+        """
+        super().__init__(detail, extra={"count": count} | ({"recent": recent} if recent else {}))
         self.count = count
         """Todos that would go to the trash."""
+        self.recent = recent
+        """Those that the agent moved there in the last minutes."""
 
 
 class HistoryDeleted(TodoError):

@@ -79,3 +79,37 @@ async def test_a_page_of_todos_is_cut_between_rows_and_goes_on(me: McpFace) -> N
         seen += [row["id"] for row in page["todos"]]
 
     assert len({*seen}) == len(seen) == 50
+
+
+@pytest.mark.requirement("MC1")
+@pytest.mark.parametrize("detail", ["concise", "full"])
+async def test_the_history_is_cut_between_changes_and_nothing_is_missed(me: McpFace, detail: str) -> None:
+    ids = (await me.add(*({"title": f"{n}"} for n in range(20)))).accepted
+    made = [(await me.update(*({"id": one, "description": f"{n}" * 500} for one in ids))).change for n in range(12)]
+
+    seen: list[int] = []
+    page = await me.call("list_changes", since=0, detail=detail)
+    while True:
+        assert len(json.dumps(page).encode()) <= 22_000
+        seen += [change["id"] for change in page["changes"]]
+        if not page.get("has_more"):
+            break
+        page = await me.call("list_changes", since=page["since"], detail=detail)
+    assert seen[-len(made) :] == made
+    latest = await me.call("list_changes", detail=detail)
+    assert len(json.dumps(latest).encode()) <= 22_000
+    assert latest["changes"][0]["id"] == made[-1]
+
+
+async def test_the_history_names_what_changed_and_tells_a_due_as_one_text(me: McpFace) -> None:
+    (todo,) = (await me.add({"title": "Gym", "due": "2031-04-03 07:00", "repeat": "daily"})).accepted
+    await me.update({"id": todo, "due": "2031-04-04", "description": "x" * 200})
+
+    ((row,),) = [change["rows"] for change in (await me.call("list_changes", limit=1))["changes"]]
+
+    assert row == {
+        "todo": todo,
+        "title": "Gym",
+        "before": {"description": None, "due": "2031-04-03 Thu 07:00"},
+        "after": {"description": "x" * 80 + "…", "due": "2031-04-04 Fri 07:00"},
+    }

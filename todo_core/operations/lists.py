@@ -180,7 +180,7 @@ async def _move_or_trash_todos(tx: Tx, ids: Sequence[int], move_to: int | None) 
     """
     held = await tx.rows(queries.HELD, ids=ids)
     if move_to is None:
-        confirm(tx, len(held))
+        await confirm(tx, len(held))
     places: Sequence[int | None] = [None] * len(held)
     if move_to is not None and held:
         places = await fresh_places(tx, len(held))

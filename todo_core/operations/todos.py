@@ -130,7 +130,7 @@ async def skip(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | 
 async def delete(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Move todos to the trash with their subtasks. The trash is emptied after the retention time."""
     changed = await revise(tx, same_for_each(ids, {"is_deleted": True} | condition(if_version)), trash_too=True)
-    confirm(tx, len(changed.touched))
+    await confirm(tx, len(changed.touched))
     return changed
 
 
