@@ -381,7 +381,8 @@ class McpFace:
 def _whole(told: Json, item: Json) -> Json:
     """Return a result with what all share; of a refused one, the fields by their paths in it, as REST has them."""
     if "error" not in item:
-        return told.get("all", {}) | item
+        zone = {"time_zone": told["time_zone"]} if "time_zone" in told else {}
+        return told.get("all", {}) | item | zone
     problems = [
         problem
         | {"field": re.sub(r"^[a-z]+\[\d+\]\.?", "", problem["field"]).replace("[", ".").replace("]", "") or "id"}

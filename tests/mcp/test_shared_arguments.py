@@ -142,7 +142,7 @@ async def test_an_unknown_argument_is_refused_with_all_that_are_known(ann: Calle
     for operation, known in (
         (LOOK, ["title", "note"]),
         (MAKE, ["title", "note", "idempotency_key", "dry_run"]),
-        (REMOVE, ["title", "note", "idempotency_key", "dry_run", "confirm"]),
+        (REMOVE, ["title", "note", "idempotency_key", "dry_run", "confirm", "count"]),
     ):
         with pytest.raises(InvalidInput) as found:
             await handle(operation, ann, {"title": "a", "x": 1}, as_one=as_one)
