@@ -381,3 +381,11 @@ async def test_an_answer_of_another_kind_is_no_yes(ann_http: httpx2.AsyncClient,
     result = await delete(ann_http, todos, capabilities=FORMS, answers={"trash_11": {"roots": []}})
 
     assert json.loads(result["content"][0]["text"])["code"] == "declined"
+
+
+@pytest.mark.parametrize("connect", ["http-2026"], indirect=True)
+async def test_what_a_person_agreed_to_does_not_count(connect: Connect) -> None:
+    async with connect(None) as me:
+        await me.call("delete_todos", ids=await some(me, FREE + 1), confirm=True)
+
+        assert len((await me.delete(*(await some(me, FREE)))).accepted) == FREE
