@@ -1,7 +1,7 @@
 """Read the arguments of a tool: strictly, by a schema that costs a model few tokens.
 
-An unknown argument is an error that lists the known ones, types are exact, and a null means "not given", since many
-clients fill every optional argument with it.
+An unknown argument is an error that lists the known ones, also where it is null. A null under a known name means "not
+given". Types are exact, but for other spellings of the same value (`mcp_server.spelling`).
 """
 
 from __future__ import annotations
@@ -9,15 +9,21 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-import orjson
-from pydantic import BaseModel, Field, StringConstraints, ValidationError, create_model
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, WithJsonSchema, create_model
 
+from mcp_server.spelling import Nulls, Spelling
 from todo_core.boundary.operation import Caller, Operation
 from todo_core.errors import ConfirmationRequired
 from todo_core.models.fields import STRICT
 from todo_core.validation import refuse, refuse_crowd
+
+_LARGEST: Final = 2**53
+"""Bounds from here on are not advertised: JavaScript rounds them (RFC 8259 §6). They hold all the same."""
+_UNSAID: Final = ("additionalProperties", "title")
+"""What no schema says: google-genai ≥ 1.74 fails on the first
+(https://github.com/googleapis/python-genai/issues/2393), and nobody needs the second."""
 
 
 class Shared(BaseModel):
@@ -34,7 +40,12 @@ class Writing(Shared):
     """What every writing tool takes."""
 
     idempotency_key: Annotated[
-        Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] | None,
+        Annotated[
+            str,
+            StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$"),
+            WithJsonSchema({"type": "string"}),  # the whole would be told ten times
+        ]
+        | None,
         Field(description="Repeat a call with the same key and it happens once."),
     ] = None
     dry_run: Annotated[bool, Field(description="Only tell what would happen.")] = False
@@ -46,10 +57,16 @@ class Writing(Shared):
 class Confirming(Writing):
     """What a writing tool takes that may need a person's word first (MC8)."""
 
-    confirm: Annotated[bool, Field(description="The person agreed to more than 10 at once.")] = False
+    confirm: Annotated[bool, Field(description="The person agreed to more than 10.")] = False
+    count: Annotated[
+        Annotated[int, Field(ge=1, le=2**31 - 1)] | None, Field(description="With confirm: the count you were told.")
+    ] = None
 
     def on_behalf_of(self, caller: Caller) -> Caller:
-        return replace(super().on_behalf_of(caller), confirmed=self.confirm)
+        caller = replace(super().on_behalf_of(caller), confirmed=self.confirm)
+        if not self.confirm:
+            return caller
+        return replace(caller, confirmed_count=self.count, confirmed_by=caller.confirmed_by or "by the agent")
 
 
 def shared_by(operation: Operation[..., Any]) -> type[Shared]:
@@ -62,7 +79,8 @@ def shared_by(operation: Operation[..., Any]) -> type[Shared]:
 class Arguments:
     """What a tool takes: the parameters of its handler after the first, which is the caller, and the shared ones.
 
-    A handler whose only parameter is a model takes the model's fields as arguments.
+    A handler whose only parameter is a model takes the model's fields as arguments. A parameter of type `Nulls` gets
+    which fields were null.
     """
 
     def __init__(self, handler: Callable[..., Any], shared: type[Shared] = Shared) -> None:
@@ -73,15 +91,15 @@ class Arguments:
             shared: What the tool takes besides.
         """
         _, *parameters = inspect.signature(handler, eval_str=True).parameters.values()
+        self._tells_nulls = next((one.name for one in parameters if one.annotation == Nulls), None)
+        parameters = [one for one in parameters if one.name != self._tells_nulls]
         shape = _only_shape(parameters)
         self._unpack = parameters[0].name if shape is not None else None
         self._own = shape or create_model(handler.__name__, **_fields(parameters))
         bases: tuple[type[BaseModel], ...] = (shared, self._own)
         self._all: type[Any] = create_model(self._own.__name__, __base__=bases)
         self.schema = self._schema()
-        """The JSON schema: flat, closed, nothing that repeats."""
-        properties = self.schema["properties"]
-        self._lists = {name for name, schema in properties.items() if schema.get("type") == "array"}
+        """The JSON schema: flat, nothing that repeats. It does not say that it is closed, which it is."""
 
     def read(self, given: dict[str, Any]) -> tuple[Shared, dict[str, Any]]:
         """Return the shared arguments, and those of the handler by its parameters.
@@ -91,26 +109,20 @@ class Arguments:
         """
         refuse_crowd(given, self._all)
         try:
-            model = self._all.model_validate(self._parse_lists(_without_nulls(given)))
+            spelling = Spelling()
+            model = self._all.model_validate(spelling.read(given, self.schema))
         except ValidationError as error:
             raise refuse(error, self._all) from None
         own = {name: getattr(model, name) for name in self._own.model_fields}
         if self._unpack is not None:  # an operation must not see the shared ones as a part of its request
             own = {self._unpack: self._own.model_construct(model.model_fields_set & own.keys(), **own)}
-        return model, own
+        return model, own if self._tells_nulls is None else own | {self._tells_nulls: spelling.nulls}
 
     def _schema(self) -> dict[str, Any]:
         schema = self._all.model_json_schema()
         slim: dict[str, Any] = _slim(schema, schema.pop("$defs", {}))
         slim.pop("description", None)
-        return {"additionalProperties": False, **slim}
-
-    def _parse_lists(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Take a list from the JSON text of it, as some clients send it; no list argument takes a plain string."""
-        return {
-            name: _parsed(value) if isinstance(value, str) and name in self._lists else value
-            for name, value in given.items()
-        }
+        return slim
 
 
 def _only_shape(parameters: Sequence[inspect.Parameter]) -> type[BaseModel] | None:
@@ -127,21 +139,8 @@ def _fields(parameters: Iterable[inspect.Parameter]) -> dict[str, Any]:
     }
 
 
-def _parsed(text: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
-
-
 def _slim(schema: Any, definitions: dict[str, Any]) -> Any:
-    """Drop generated titles and null alternatives, and put definitions where they are used."""
+    """Drop what is not said and null alternatives, and put definitions where they are used."""
     if isinstance(schema, list):
         return [_slim(item, definitions) for item in schema]
     if not isinstance(schema, dict):
@@ -157,6 +156,6 @@ def _slim(schema: Any, definitions: dict[str, Any]) -> Any:
     for name, item in schema.items():
         if name == "properties":
             slim[name] = {field: _slim(kind, definitions) for field, kind in item.items()}
-        elif not (name == "title" or (name == "default" and item is None)):
+        elif not (name in _UNSAID or (name == "default" and item is None) or (name == "maximum" and item >= _LARGEST)):
             slim[name] = _slim(item, definitions)
     return slim

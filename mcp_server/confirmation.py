@@ -50,17 +50,19 @@ async def ask(
     if not _shows_forms(context):
         return tool_results.refusal(required)
     message = f"Move {required.count} todos to the trash? They can be restored from there."
+    if required.recent:
+        message += f" {required.recent} went there in the last minutes."
     if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
         key = f"trash_{required.count}"
         if responses is None or key not in responses:
             question = ElicitRequest(params=ElicitRequestFormParams(message=message, requested_schema=_FORM))
             return InputRequiredResult(input_requests={key: question})
-        return _unless_agreed(responses[key])
+        return _unless_agreed(responses[key], required)
     try:
         answer = await context.session.elicit_form(message, _FORM, context.request_id)
     except (MCPError, ValidationError):  # the connection has no way back, or the client's answer is no answer to a form
         return tool_results.refusal(required)
-    return _unless_agreed(answer)
+    return _unless_agreed(answer, required)
 
 
 def _shows_forms(context: Context) -> bool:
@@ -70,7 +72,13 @@ def _shows_forms(context: Context) -> bool:
     return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
 
 
-def _unless_agreed(answer: object) -> CallToolResult | None:
-    """Return None if the answer is to accept; else the result that says that the person declined."""
-    agreed = isinstance(answer, ElicitResult) and answer.action == "accept"
-    return None if agreed else tool_results.declined()
+def _unless_agreed(answer: object, required: ConfirmationRequired) -> CallToolResult | None:
+    """Return None if the answer is to accept; else the result that says that the person declined, or nobody answered.
+
+    Some clients cancel by themselves and show the form to nobody, as Claude Code does where nobody sits before it.
+    """
+    action = answer.action if isinstance(answer, ElicitResult) else "decline"
+    if action == "cancel":
+        unanswered = "Nobody answered the question; nothing was changed."
+        return tool_results.refusal(ConfirmationRequired(required.count, required.recent, unanswered))
+    return None if action == "accept" else tool_results.declined()

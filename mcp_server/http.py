@@ -16,8 +16,9 @@ from http_edge import problems
 from http_edge.bodies import read_body
 from http_edge.credentials import authenticate
 from http_edge.exchange import Exchange
+from http_edge.negotiation import preferred, require_acceptable
 from http_edge.origins import Origins
-from mcp_server.sdk import Transport, rpc_error
+from mcp_server.sdk import EVENTS, JSON, Transport, rpc_error
 from mcp_server.server import TodoServer
 from todo_core.boundary.operation import Caller
 from todo_core.errors import InsufficientScope, TodoError, TooManyRequests
@@ -68,6 +69,7 @@ class McpEndpoint:
             await self._refuse(await exchange.counted(error))(scope, receive, send)
             return
         try:
+            as_event = _takes_event(scope)
             body = await _json_body(request)
         except HTTPException as error:
             refused = await exchange.counted(error)
@@ -82,7 +84,7 @@ class McpEndpoint:
             error = exchange.refusal
             return self._refuse(error, caller) if error is not None and self._is_http(error, caller) else None
 
-        await self._transport.serve(scope, body, receive, send, refusal)
+        await self._transport.serve(scope, body, receive, send, refusal, as_event=as_event)
         with suppress(TooManyRequests):  # it is answered; reading one that runs nothing, such as `ping`, was work, too
             await exchange.count()
 
@@ -114,6 +116,18 @@ class McpEndpoint:
         headers = problems.headers_of(error, metadata=self._metadata_url, scopes=scopes)
         message = f"{error.detail} {error.next_step}".rstrip()
         return rpc_error(message, error.status, headers, data=error.as_dict())
+
+
+def _takes_event(scope: HttpScope) -> bool:
+    """Return whether the answer is to be a server-sent event: for a client that takes these, by name, and no JSON.
+
+    Raises:
+        HTTPException: It takes neither (406).
+    """
+    accepted = [value for name, value in scope["headers"] if name == b"accept"]
+    offered = (JSON, EVENTS) if EVENTS.encode() in b",".join(accepted).lower() else (JSON,)
+    require_acceptable(accepted, offered)
+    return preferred(accepted, offered) == EVENTS
 
 
 async def _json_body(request: Request) -> bytes:

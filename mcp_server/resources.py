@@ -30,6 +30,8 @@ SUGGESTED: Final = 20
 """Most completions that are offered; the protocol allows 100."""
 
 _LABELLED_ID: Final = re.compile(r"([1-9][0-9]{0,18})(?:-.*)?", re.ASCII | re.DOTALL)
+_PLAIN: Final = re.compile(r"[a-z][a-z0-9+.-]{0,20}://[A-Za-z0-9._~/-]{0,100}", re.ASCII)
+"""An address that can be told back: it says nothing to a model (RFC 3986 §2.3)."""
 _NO_WORD: Final = re.compile(r"[\W_]+")
 
 Search = Callable[[Caller, str], Awaitable[Page[Any]]]
@@ -132,10 +134,19 @@ async def read(caller: Caller, uri: str) -> str:
     for template, kind in _TEMPLATES:
         parameters = template.match(uri)
         if parameters is not None:
-            row = orjson.loads((await caller.perform(kind.operation, *map(_require_id, parameters.values()))).json)
+            try:
+                found = await caller.perform(kind.operation, *map(_require_id, parameters.values()))
+            except NotFound as absent:
+                raise NotFound(absent.detail, extra=absent.extra | _named(uri)) from None
+            row = orjson.loads(found.json)
             return as_shown({name: value for name, value in row.items() if value is not None})[1]
     known = FieldError("uri", "is not the address of a resource", [kind.uri for kind in KINDS], "not_found")
-    raise InvalidInput("There is no such resource.", errors=[known])
+    raise InvalidInput("There is no such resource.", errors=[known], extra=_named(uri))
+
+
+def _named(uri: str) -> dict[str, str]:
+    """Return the address for the error that says that nothing is there, as SEP-2164 asks; nothing for what is none."""
+    return {"uri": uri} if _PLAIN.fullmatch(uri) else {}
 
 
 def _require_id(text: object) -> int:

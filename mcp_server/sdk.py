@@ -37,11 +37,12 @@ from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from http_edge import problems
 from http_edge.bodies import MAX_BODY_BYTES
 
 _QUOTES_INPUT: Final = b"input_value="
 """What gives pydantic's texts away."""
+JSON: Final = "application/json"
+EVENTS: Final = "text/event-stream"
 _NO_JSON: Final = ""
 _NO_MESSAGE: Final = "null"
 
@@ -166,6 +167,7 @@ class Transport:
             hosts: Exact Host values; a pattern would match by prefix.
         """
         self._server = server
+        self._path = path
         self._app: ASGIApp = server.streamable_http_app(
             streamable_http_path=path,
             json_response=True,
@@ -179,7 +181,14 @@ class Transport:
         return self._server.session_manager.run()
 
     async def serve(
-        self, scope: Scope, body: bytes, receive: Receive, send: Send, refusal: Callable[[], Response | None]
+        self,
+        scope: Scope,
+        body: bytes,
+        receive: Receive,
+        send: Send,
+        refusal: Callable[[], Response | None],
+        *,
+        as_event: bool,
     ) -> None:
         """Let the SDK answer a request.
 
@@ -190,10 +199,17 @@ class Transport:
             receive: What comes after the body.
             send: Takes the answer.
             refusal: Returns what answers instead, once the request was handled.
+            as_event: Whether the client takes the answer as an event alone.
         """
-        headers = [(name, value) for name, value in scope["headers"] if name != b"origin"]
+        headers = [(name, value) for name, value in scope["headers"] if name not in (b"origin", b"accept")]
+        # It is settled who takes what. The SDK refuses clients that do not say it, or take events alone (not reported).
+        headers.append((b"accept", f"{JSON}, {EVENTS}".encode()))
+        address = scope.get("root_path", "") + self._path  # also of a request to the address with a slash behind it
+        answer = _Answer(scope, body, receive, send, refusal, as_event=as_event)
         await self._app(
-            {**scope, "headers": headers}, _replay(body, receive), _Answer(scope, body, receive, send, refusal).send
+            {**scope, "headers": headers, "path": address, "raw_path": address.encode()},
+            _replay(body, receive),
+            answer.send,
         )
 
 
@@ -209,17 +225,24 @@ class _Answer:
 
     - A caller whom the database refused in mid-call gets an HTTP 401 or 403. The SDK lets no handler decide on the
       status (not reported yet); may go when it does.
-    - An Accept header that leaves no answer is a problem like any other; the SDK's answer has no body, or a text. It
-      stays.
+    - A client that takes events alone gets the answer as one. It stays: the SDK's own events cost half of the speed.
     - A request whose id is none was taken for a notification (`has_no_id`).
     - The texts on a malformed message of the older generation quote the message (not reported yet; the same texts are
       the subject of https://github.com/modelcontextprotocol/python-sdk/issues/2848). May go with that generation.
     """
 
     def __init__(
-        self, scope: Scope, body: bytes, receive: Receive, send: Send, refusal: Callable[[], Response | None]
+        self,
+        scope: Scope,
+        body: bytes,
+        receive: Receive,
+        send: Send,
+        refusal: Callable[[], Response | None],
+        *,
+        as_event: bool,
     ) -> None:
-        self._scope, self._body, self._receive, self._send = scope, body, receive, send
+        self._scope, self._body, self._receive = scope, body, receive
+        self._send = _as_event(send) if as_event else send
         self._refusal = refusal
         self._start: Message | None = None
         self._replaced = False
@@ -230,9 +253,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             status = message["status"]
             instead = self._refusal()
-            if instead is None and status == HTTPStatus.NOT_ACCEPTABLE:
-                instead = problems.respond(problems.of_status(status))
-            elif instead is None and status == HTTPStatus.ACCEPTED and has_no_id(json.loads(self._body)):
+            if instead is None and status == HTTPStatus.ACCEPTED and has_no_id(json.loads(self._body)):
                 instead = rpc_error("The id of a request is a text or a whole number", HTTPStatus.BAD_REQUEST)
             if instead is not None:
                 await self._replace(instead)
@@ -253,6 +274,26 @@ class _Answer:
     async def _replace(self, response: Response) -> None:
         self._replaced = True
         await response(self._scope, self._receive, self._send)
+
+
+def _as_event(send: Send) -> Send:
+    """Return what sends an answer in JSON as one server-sent event, and any other as it is."""
+    start: Message | None = None
+
+    async def sent(message: Message) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start" and message["status"] == HTTPStatus.OK:
+            start = message
+            return
+        if start is not None:  # each answer comes in one piece, and has no line break in it
+            body = b"event: message\ndata: " + message.get("body", b"") + b"\n\n"
+            replaced = {b"content-type": EVENTS.encode(), b"content-length": str(len(body)).encode()}
+            headers = [(name, replaced.get(name, value)) for name, value in start["headers"]]
+            await send({**start, "headers": headers})
+            start, message = None, {**message, "body": body}
+        await send(message)
+
+    return sent
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from importlib.resources import files
 from typing import Any, Final
@@ -33,6 +34,7 @@ from mcp_server.toolbox import Tool
 from mcp_server.tools import analytics, changes, lists, overview, search, tags, todos, users
 from todo_core.boundary.operation import Caller
 from todo_core.errors import ConfirmationRequired, FieldError, InvalidInput, TodoError
+from todo_core.settings import ConfigurationError
 
 FEATURES: Final = (todos, lists, tags, search, changes, overview, analytics, users)
 INSTRUCTIONS: Final = files("mcp_server").joinpath("instructions.md").read_text(encoding="utf-8").strip()
@@ -46,12 +48,16 @@ class TodoServer(Server[Any]):
     same one.
     """
 
-    def __init__(self, version: str, local: Caller | None = None) -> None:
+    def __init__(self, version: str, local: Caller | None = None, without: Collection[str] = ()) -> None:
         """Make a server.
 
         Args:
             version: The software's.
             local: The caller of what comes over a pipe.
+            without: The names of tools that are left out.
+
+        Raises:
+            ConfigurationError: One of these is no tool.
         """
         super().__init__(
             "todo-mcp",
@@ -69,7 +75,10 @@ class TodoServer(Server[Any]):
             on_completion=self._complete,
         )
         self.middleware.append(sdk.refuse_state(self.name))
-        self._tools = {tool.listed.name: tool for feature in FEATURES for tool in feature.tools.tools}
+        tools = {tool.listed.name: tool for feature in FEATURES for tool in feature.tools.tools}
+        if not {*without} <= tools.keys():
+            raise ConfigurationError(f"TODO_MCP_WITHOUT takes names of tools: {', '.join(tools)}")
+        self._tools = {name: tool for name, tool in tools.items() if name not in without}
         self._local = local
 
     async def run_stdio(self) -> None:
@@ -103,12 +112,16 @@ class TodoServer(Server[Any]):
             return await self._run(tool, context, arguments)
         except ConfirmationRequired as needed:
             answer = await confirmation.ask(needed, context, params.input_responses)
-            return answer or await self._run(tool, context, {**arguments, "confirm": True})
+            agreed = {**arguments, "confirm": True, "count": needed.count}
+            return answer or await self._run(tool, context, agreed, confirmed_by="in a form")
 
-    async def _run(self, tool: Tool, context: Context, arguments: dict[str, Any]) -> CallToolResult:
+    async def _run(
+        self, tool: Tool, context: Context, arguments: dict[str, Any], confirmed_by: str | None = None
+    ) -> CallToolResult:
         exchange = self._exchange(context)
         try:
-            return await tool.call(through(tool.listed.name, exchange.require_caller(), context), arguments)
+            caller = through(tool.listed.name, exchange.require_caller(), context)
+            return await tool.call(replace(caller, confirmed_by=confirmed_by), arguments)
         except (MCPError, ConfirmationRequired):
             raise
         except TodoError as error:

@@ -6,7 +6,7 @@ person would not see is escaped: texts from before the rules of `todo_core.text`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from datetime import date
 from typing import Any, Final, Literal
 
@@ -38,6 +38,21 @@ PAGE_SCHEMA: Final = {
 }
 WRITE_SCHEMA: Final = {
     "type": "object",
+    "properties": {
+        "results": _OBJECTS,
+        "all": {"type": "object"},
+        "time_zone": _STRING,
+        "change_id": _INTEGER,
+    },
+    "required": ["results"],
+}
+LISTS_SCHEMA: Final = {
+    "type": "object",
+    "properties": {"results": _OBJECTS, "all": {"type": "object"}, "change_id": _INTEGER},
+    "required": ["results"],
+}
+ROW_SCHEMA: Final = {
+    "type": "object",
     "properties": {"results": _OBJECTS, "change_id": _INTEGER},
     "required": ["results"],
 }
@@ -47,10 +62,10 @@ CHANGES_SCHEMA: Final = {
     "required": ["changes"],
 }
 _IMPLIED: Final = ("is_completed", "subtasks_changed", "next", "existing")
-"""Fields of a todo that others imply, or that only writes have (`cascaded`)."""
+"""Fields of a todo that others imply, or that only writes have (`mcp_server.told`)."""
 _WHERE_ANY: Final = ("tags", "all_subtasks", "open_subtasks", "done_subtasks", "note_count", "parent_id")
 """Fields that a short form of a todo has where they say something."""
-_ALL_REFUSED: Final = {
+ALL_REFUSED: Final = {
     "code": "all_refused",
     "message": "No item was accepted.",
     "retryable": False,
@@ -69,6 +84,8 @@ _DECLINED: Final = {
     "next_step": "Ask the person what to do instead.",
 }
 OBJECT_SCHEMA: Final = {"type": "object"}
+_INDEX: Final = re.compile(r"\.([0-9]+)(?=\.|$)", re.ASCII)
+"""An index in the path of a field."""
 _SEVERAL_LINES: Final = ("description", "text")
 """Fields of texts that may have several lines."""
 
@@ -81,12 +98,17 @@ def payload(content: dict[str, Any]) -> CallToolResult:
 
 def refusal(error: TodoError) -> CallToolResult:
     """Return an error that a model can act on (MC4), without structured content: the schema of that is an answer's."""
-    return _refused(describe(error))
+    return refused(describe(error))
 
 
 def describe(error: TodoError) -> dict[str, Any]:
-    """Return an error's code, message, next step and facts, with the current row as a model reads rows."""
+    """Return an error's code, message, next step and facts, with the current row as a model reads rows.
+
+    A path has its indices in brackets: `todos[0].title`.
+    """
     content = error.as_dict()
+    for refused in content.get("errors", ()):
+        refused["field"] = _INDEX.sub(r"[\1]", refused["field"])
     if "current" in content:
         content["current"] = _current(content["current"])
     return content
@@ -99,15 +121,16 @@ def _current(row: dict[str, Any]) -> dict[str, Any]:
 
 def crash() -> CallToolResult:
     """Return the error that says it is our fault, and no more: the log has the rest."""
-    return _refused(CRASH)
+    return refused(CRASH)
 
 
 def declined() -> CallToolResult:
     """Return the error of a person who was asked and did not agree."""
-    return _refused(_DECLINED)
+    return refused(_DECLINED)
 
 
-def _refused(content: dict[str, Any]) -> CallToolResult:
+def refused(content: dict[str, Any]) -> CallToolResult:
+    """Return content as an error: as text alone."""
     return CallToolResult(content=[TextContent(type="text", text=as_shown(content)[1])], is_error=True)
 
 
@@ -143,11 +166,11 @@ def todo(row: dict[str, Any], detail: Detail) -> dict[str, Any]:
     """
     if detail == "full":
         full = {name: value for name, value in row.items() if value is not None and name not in _IMPLIED}
-        return {name: value for name, value in full.items() if value not in ([], 0)} | _dates(row) | _notes(row)
+        return {name: value for name, value in full.items() if value not in ([], 0)} | dates(row) | _notes(row)
     short: dict[str, Any] = {"id": row["id"], "title": row["title"]}
     if row["priority"] != "medium":
         short["priority"] = row["priority"]
-    short |= _dates(row)
+    short |= dates(row)
     short |= {name: row[name] for name in _WHERE_ANY if row[name]}
     if row["description"]:
         short["has_description"] = True
@@ -171,7 +194,7 @@ def todos(rows: list[dict[str, Any]], detail: Detail) -> dict[str, Any]:
     return {"todos": items} | common
 
 
-def _dates(row: dict[str, Any]) -> dict[str, Any]:
+def dates(row: dict[str, Any]) -> dict[str, Any]:
     """Return when a todo starts and is due, as `2026-11-27 Fri 17:00` without a time zone, and its repeat, in words.
 
     Of a due that is fixed at a moment, also that.
@@ -181,12 +204,17 @@ def _dates(row: dict[str, Any]) -> dict[str, Any]:
         facts["start"] = f"{date.fromisoformat(row['start']):%Y-%m-%d %a}"
     if row["due"] is not None:
         due = row["due"]
-        facts["due"] = " ".join(filter(None, (due["date"], due["weekday"][:3], due["time"])))
+        facts["due"] = due_text(due)
         if due["kind"] == "moment":
             facts["due_at"] = due["at"]
     if row["repeat"] is not None:
         facts["repeat"] = row["repeat"]["words"]
     return facts
+
+
+def due_text(due: dict[str, Any]) -> str:
+    """Return a due, as the read shape of a todo has it, as one text: `2026-11-27 Fri 17:00`."""
+    return " ".join(filter(None, (due["date"], due["weekday"][:3], due["time"])))
 
 
 def _notes(row: dict[str, Any]) -> dict[str, Any]:
@@ -198,31 +226,6 @@ def _notes(row: dict[str, Any]) -> dict[str, Any]:
     return {"notes": shown} if shown else {}
 
 
-def added(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the dates of a new todo; of one that had the key already all in short, and how it stands."""
-    if not row["existing"]:
-        return resolved(row)
-    status = "trashed" if row["deleted_at"] else "done" if row["completed_at"] else "open"
-    return {"existing": True, "status": status} | todo(row, "concise")
-
-
-def resolved(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the dates that words were resolved to, and the time zone."""
-    return _dates(row) | ({"time_zone": row["due"]["time_zone"]} if row["due"] else {})
-
-
-def cascaded(row: dict[str, Any]) -> dict[str, Any]:
-    """Return how many subtasks changed with a todo, if any, and its next occurrence, if one was made."""
-    facts: dict[str, Any] = {"subtasks": row["subtasks_changed"]} if row["subtasks_changed"] else {}
-    following = row["next"]
-    return facts if following is None else facts | {"next": {"id": following["id"]} | resolved(following)}
-
-
-def skipped(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the dates of a todo that was skipped, and how many subtasks changed with it, if any."""
-    return resolved(row) | cascaded(row)
-
-
 def change_facts(changed: Changed[Any]) -> dict[str, Any]:
     """Return what every write says: the change to undo, and whether it is a replay or a dry run."""
     facts: dict[str, Any] = {} if changed.change_id is None else {"change_id": changed.change_id}
@@ -231,27 +234,3 @@ def change_facts(changed: Changed[Any]) -> dict[str, Any]:
     if changed.dry_run:
         facts["dry_run"] = True
     return facts
-
-
-def written(changed: Changed[Any], tell: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> CallToolResult:
-    """Return the results of a write, one for each item, or an error if no item was accepted.
-
-    Args:
-        changed: The result of the operation.
-        tell: Returns what to say of an item besides its id.
-    """
-    results: list[dict[str, Any]] = []
-    refused = [item for item in changed.results if isinstance(item, TodoError)]
-    for item in changed.results:
-        if isinstance(item, TodoError):
-            results.append({"error": describe(item)})
-            continue
-        row = item.as_dict()
-        content = {"id": row["id"]} | (tell(row) if tell else {})
-        results.append(content if item.changed else content | {"unchanged": True})
-    if len(refused) == len(results) == 1:
-        return refusal(refused[0])
-    answer: dict[str, Any] = {"results": results} | change_facts(changed)
-    if refused and len(refused) == len(results):
-        return _refused(_ALL_REFUSED | answer)
-    return payload(answer)

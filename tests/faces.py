@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -287,7 +288,7 @@ class McpFace:
             told = await self.call(tool, **arguments, **self._writing(key))
         except RefusedError as refused:
             count = len(arguments.get("ids", arguments.get("todos", ())))
-            fields = {problem["field"].partition(".")[0] for problem in refused.told.get("errors", ())}
+            fields = {problem["field"] for problem in refused.told.get("errors", ())}
             of_the_item = refused.code in _OF_ITEMS and not fields & {*arguments, "idempotency_key"}
             if refused.code == "all_refused":
                 told = refused.told
@@ -295,9 +296,9 @@ class McpFace:
                 told = {"results": [{"error": refused.told}]}
             else:
                 raise
-        results: Sequence[Json] = told["results"]
+        results: Sequence[Json] = [_whole(told, item) for item in told["results"]]
         return Written(
-            ids=[item.get("id") for item in results],
+            ids=[None if "error" in item else item.get("id") for item in results],
             errors=[item["error"]["code"] if "error" in item else None for item in results],
             unchanged=[item.get("unchanged", False) for item in results],
             change_id=told.get("change_id"),
@@ -314,6 +315,7 @@ class McpFace:
         """A write of a single row, of which a refusal is that of the request."""
         told = await self.call(tool, **arguments, **self._writing(key))
         (item,) = told["results"]
+        item = {"id": None} | item  # a rehearsal has none
         unchanged = [item.get("unchanged", False)]
         change_id, replayed, dry_run = told.get("change_id"), told.get("replayed", False), told.get("dry_run", False)
         return Written([item["id"]], [None], unchanged, change_id, replayed, [None], [item], dry_run)
@@ -371,7 +373,12 @@ class McpFace:
         return told["changes"], told.get("before")
 
     async def overview(self) -> Json:
-        return await self.call("get_overview")
+        """The overview, with the lists and tags that a model has to ask for."""
+        told = await self.call("get_overview")
+        for kind in ("lists", "tags"):
+            if told.pop(f"{kind}_left_out", 0):
+                told[kind] = (await self.call("get_overview", all=kind))[kind]
+        return told
 
     async def update_profile(
         self, *, clear: Sequence[str] = (), if_version: int | None = None, key: str | None = None, **fields: Any
@@ -385,6 +392,19 @@ class McpFace:
             replayed=told.get("replayed", False),
             shown_otherwise=told.get("todos_shown_otherwise", 0),
         )
+
+
+def _whole(told: Json, item: Json) -> Json:
+    """Return a result with what all share; of a refused one, the fields by their paths in it, as REST has them."""
+    if "error" not in item:
+        zone = {"time_zone": told["time_zone"]} if "time_zone" in told else {}
+        return told.get("all", {}) | item | zone
+    problems = [
+        problem
+        | {"field": re.sub(r"^[a-z]+\[\d+\]\.?", "", problem["field"]).replace("[", ".").replace("]", "") or "id"}
+        for problem in item["error"].get("errors", ())
+    ]
+    return {"error": item["error"] | ({"errors": problems} if problems else {})}
 
 
 _OF_ITEMS = {"not_found", "not_owner", "version_conflict", "invalid_input"}

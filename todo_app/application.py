@@ -243,7 +243,7 @@ def build(
         clock: Returns the present moment, with a time zone.
 
     Raises:
-        ConfigurationError: The address needs `TODO_PUBLIC_URL`.
+        ConfigurationError: The address needs `TODO_PUBLIC_URL`, or a tool is to be left out that there is none of.
     """
     hosts = address.hosts(settings)
     servers = [issuer.issuer for issuer in settings.trusted_issuers if issuer.authorization_server]
@@ -251,7 +251,7 @@ def build(
     origins += [f"{scheme}://{host}" for host in settings.allowed_hosts for scheme in ("https", "http")]
     origins += [settings.public_url] if settings.public_url is not None else []
     endpoint = McpEndpoint(
-        TodoServer(__version__),
+        TodoServer(__version__, without=settings.mcp_without),
         allowed_hosts=hosts,
         origins=Origins([*origins, *settings.cors_origins]),
         metadata_url=metadata.metadata_url(settings.public_url) if settings.public_url and servers else None,
@@ -271,7 +271,7 @@ def build(
     if only == "rest":
         return Application(settings, api, hosts)
     # Without sessions a GET would stay open for ever and a DELETE has nothing to end.
-    mcp = [Route(MCP_PATH, endpoint=endpoint, methods=["POST"])]
+    mcp = [Route(path, endpoint=endpoint, methods=["POST"]) for path in (MCP_PATH, MCP_PATH + "/")]
     if settings.resource is not None and servers:
         api.router.routes += metadata.routes(settings.resource, servers)
     return Application(settings, api, hosts, mcp)

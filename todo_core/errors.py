@@ -131,6 +131,12 @@ class InvalidInput(TodoError):
 
     code = "invalid_input"
     status = 422
+    headlines: ClassVar[Mapping[str, str]] = {
+        "invalid": "The request has values that are not accepted.",
+        "unknown": "The request has fields that are not known.",
+        "required": "The request lacks fields that are required.",
+    }
+    """What went wrong where all fields are refused with one code; any code without a line here is about a value."""
 
     def __init__(
         self,
@@ -143,13 +149,16 @@ class InvalidInput(TodoError):
         """Refuse fields.
 
         Args:
-            detail: What went wrong, instead of `message`.
+            detail: What went wrong, instead of what the errors say.
             errors: What is wrong with which field; the first `MOST_LISTED` are told, of the others how many they are.
             extra: Further facts.
             unlisted: Further fields that are refused, besides those in `errors`.
         """
         unlisted += max(len(errors) - MOST_LISTED, 0)
         more = {"more_errors": unlisted} if unlisted else {}
+        codes = {error.code if error.code in self.headlines else "invalid" for error in errors}
+        if detail is None and len(codes) == 1:
+            detail = self.headlines[codes.pop()]
         super().__init__(detail, errors=errors[:MOST_LISTED], extra=more | dict(extra or {}))
 
 
@@ -272,15 +281,24 @@ class UndoRefused(Conflict):
 class ConfirmationRequired(Conflict):
     """More todos would go to the trash than happens unasked; nothing was changed.
 
-    Ask the person; once they agreed, call again with `confirm: true`.
+    Ask the person; once they agreed, call again with `confirm: true` and the `count` given here.
     """
 
     code = "confirmation_required"
 
-    def __init__(self, count: int) -> None:
-        super().__init__(extra={"count": count})
+    def __init__(self, count: int, recent: int = 0, detail: str | None = None) -> None:
+        """Refuse to move todos to the trash.
+
+        Args:
+            count: How many.
+            recent: How many the agent moved there in the last minutes.
+            detail: What went wrong, instead of `message`.
+        """
+        super().__init__(detail, extra={"count": count} | ({"recent": recent} if recent else {}))
         self.count = count
         """Todos that would go to the trash."""
+        self.recent = recent
+        """Those that the agent moved there in the last minutes."""
 
 
 class HistoryDeleted(TodoError):

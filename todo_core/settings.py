@@ -217,6 +217,11 @@ class Settings(BaseSettings):
         default=(),
         description="Comma-separated `host:port` values accepted in the Host header besides the address served on.",
     )
+    mcp_without: List = Field(
+        default=(),
+        description="Comma-separated MCP tools that are left out, such as `search,fetch`: some frameworks refuse two"
+        " servers with a tool of one name.",
+    )
 
     @field_validator(
         "cors_origins",
@@ -227,6 +232,7 @@ class Settings(BaseSettings):
         "jwt_algorithms",
         "rest_audience",
         "mcp_audience",
+        "mcp_without",
         mode="before",
     )
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_type_hints
 
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
@@ -15,8 +15,8 @@ T = TypeVar("T")
 _QUOTED = re.compile(r"'([^']*)'")
 _UNPRINTABLE = re.compile(r"[^\w.\- ]", re.ASCII)
 
-AS_TEXT, AS_OBJECT = "(text)", "(object)"
-"""Tags of the two forms of a value that may be either. pydantic puts them into locations; no field is so named."""
+AS_TEXT, AS_OBJECT, AS_NUMBER = "(text)", "(object)", "(number)"
+"""Tags of the forms of a value that may have several. pydantic puts them into locations; no field is so named."""
 
 _CODES: dict[str, FieldCode] = {  # by pydantic's type of error
     "missing": "required",
@@ -74,6 +74,13 @@ _MESSAGES = {  # by pydantic's type of error; the names in braces are in its con
     "string_unicode": "must be valid Unicode text",
 }
 
+_KINDS: Final[dict[str, Literal["unknown", "missing"]]] = {
+    "extra_forbidden": "unknown",
+    "missing": "missing",
+    "union_tag_not_found": "missing",
+}
+"""What the refusal of a field is, other than that of its value, by pydantic's type of error."""
+
 
 def field_errors(
     errors: Iterable[Any],
@@ -95,7 +102,7 @@ def field_errors(
     translated = []
     for error in errors:
         kind, context = str(error["type"]), dict(error.get("ctx") or {})
-        location = [part for part in error["loc"][skip:] if part not in (*tags, AS_TEXT, AS_OBJECT)]
+        location = [part for part in error["loc"][skip:] if part not in (*tags, AS_TEXT, AS_OBJECT, AS_NUMBER)]
         allowed: Sequence[str] = ()
         if kind in ("too_short", "too_long") and context.get("field_type") != "List":
             kind = f"string_{kind}"  # pydantic's word for a string that was trimmed first
@@ -148,7 +155,8 @@ def refuse(error: ValidationError, kind: Any = None, *, whole: str = "body") -> 
 def shapes_by_tag(kind: Any) -> dict[Any, Any]:
     """Return the shapes of a union that a field tells apart, by the values of that field; of other types none."""
     union, *notes = get_args(kind) or (kind,)
-    name = next((note.discriminator for note in notes if getattr(note, "discriminator", None)), None)
+    names = (getattr(note, "discriminator", None) for note in notes)
+    name = next((name for name in names if isinstance(name, str)), None)
     if name is None:
         return {}
     return {tag: shape for shape in get_args(union) for tag in get_args(get_type_hints(shape)[name])}

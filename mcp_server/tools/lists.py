@@ -2,45 +2,66 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Required, cast
 
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server import tool_results
+from mcp_server import told
 from mcp_server.caller import Me
-from mcp_server.tool_results import WRITE_SCHEMA
+from mcp_server.names import ListRef, ListRefs
+from mcp_server.told import Items
+from mcp_server.tool_results import LISTS_SCHEMA
 from mcp_server.toolbox import Toolbox
-from todo_core.models.fields import MAX_BATCH
-from todo_core.models.lists import AFTERWARDS_WORDS, Afterwards, ListCreate, ListId, ListIds, ListRemoval, ListUpdate
+from mcp_server.writing import written
+from todo_core.boundary.results import Done
+from todo_core.models.fields import MAX_BATCH, STRICT, Version
+from todo_core.models.lists import AFTERWARDS_WORDS, Afterwards, ListCreate, ListPatch, ListRemoval, ListUpdate
 from todo_core.operations import lists as operations
 from todo_core.validation import Tried
 
 tools = Toolbox()
 
 
-@tools.expose(operations.add, title="Add lists", answer=WRITE_SCHEMA)
+class ListEdit(ListPatch, total=False):
+    """A change to one list, named or by id; what is left out stays."""
+
+    __pydantic_config__ = STRICT  # type: ignore[misc]
+
+    id: Required[ListRef]
+    if_version: Version
+
+
+@tools.expose(operations.add, title="Add lists", answer=LISTS_SCHEMA)
 async def add_lists(
     me: Me,
     lists: Annotated[list[Tried[ListCreate]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 new lists.")],
 ) -> CallToolResult:
-    return tool_results.written(await me.perform(operations.add, lists))
+    changed = await me.perform(operations.add, lists)
+    return written(changed, told.of_list, Items.of("lists", lists), makes=True)
 
 
-@tools.expose(operations.update, title="Update lists", answer=WRITE_SCHEMA)
+@tools.expose(operations.update, title="Update lists", answer=LISTS_SCHEMA)
 async def update_lists(
     me: Me,
-    lists: Annotated[list[Tried[ListUpdate]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 changes.")],
+    lists: Annotated[list[Tried[ListEdit]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 changes.")],
 ) -> CallToolResult:
-    changed = await me.perform(operations.update, lists)
-    return tool_results.written(changed, lambda row: {"version": row["version"]})
+    changed = await me.perform(operations.update, cast("Sequence[Tried[ListUpdate]]", lists))
+    return written(changed, _with_version, Items.of("lists", lists))
 
 
-@tools.expose(operations.delete, title="Delete lists", answer=WRITE_SCHEMA)
+def _with_version(item: Done) -> told.Json:
+    """Return what became of a list, and its version for the next change."""
+    return told.of_list(item) | ({"version": item.as_dict()["version"]} if item.changed else {})
+
+
+@tools.expose(operations.delete, title="Delete lists", answer=LISTS_SCHEMA)
 async def delete_lists(
     me: Me,
-    ids: ListIds,
+    ids: ListRefs,
     todos: Annotated[Afterwards | None, Field(description=AFTERWARDS_WORDS)] = None,
-    move_to: Annotated[ListId | None, Field(description="The list that gets the todos.")] = None,
+    move_to: Annotated[ListRef | None, Field(description="The list that gets the todos.")] = None,
 ) -> CallToolResult:
-    return tool_results.written(await me.perform(operations.delete, ids, ListRemoval(todos=todos, move_to=move_to)))
+    removal = ListRemoval.model_construct(todos=todos, move_to=cast("int | None", move_to))  # or a name
+    return written(await me.perform(operations.delete, ids, removal), told.of_list, Items.of("ids", ids))

@@ -7,12 +7,16 @@ from typing import Annotated, Literal, TypeVar
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server import tool_results
+from mcp_server import told
 from mcp_server.caller import Me
-from mcp_server.tool_results import WRITE_SCHEMA
+from mcp_server.names import TagRef
+from mcp_server.told import Items
+from mcp_server.tool_results import ROW_SCHEMA
 from mcp_server.toolbox import Toolbox
+from mcp_server.writing import written
+from todo_core.boundary.results import Done
 from todo_core.errors import FieldError, InvalidInput
-from todo_core.models.tags import TagId, TagName
+from todo_core.models.tags import TagName
 from todo_core.operations import tags as operations
 
 T = TypeVar("T")
@@ -23,23 +27,29 @@ tools = Toolbox()
 @tools.expose(
     (operations.rename, operations.merge, operations.delete),
     title="Update a tag",
-    answer=WRITE_SCHEMA,
+    answer=ROW_SCHEMA,
     words="Rename a tag, merge it into another, or delete it; everything that has it follows. Undo takes it back.",
 )
 async def update_tag(
     me: Me,
-    id: TagId,  # noqa: A002  # every tool's word for it
+    id: TagRef,  # noqa: A002  # every tool's word for it
     action: Annotated[Literal["rename", "merge", "delete"], Field(description="What to do.")],
     name: Annotated[TagName | None, Field(description="For rename: the new name.")] = None,
-    into: Annotated[TagId | None, Field(description="For merge: the tag that stays.")] = None,
+    into: Annotated[TagRef | None, Field(description="For merge: the tag that stays, by name or id.")] = None,
 ) -> CallToolResult:
     if action == "rename":
         changed = await me.perform(operations.rename, id, _required("name", name))
     elif action == "merge":
-        changed = await me.perform(operations.merge, id, _required("into", into))
+        changed = await me.perform(operations.merge, id, _required("into", into))  # type: ignore[arg-type]  # or a name
     else:
         changed = await me.perform(operations.delete, id)
-    return tool_results.written(changed, lambda row: {"name": row["name"], "open": row["open_todos"]})
+    return written(changed, _told, Items.of("id", [id]))
+
+
+def _told(item: Done) -> told.Json:
+    """Return the name of a tag, and how many open todos have it."""
+    row = item.as_dict()
+    return {"id": row["id"], "name": row["name"], "open": row["open_todos"]}
 
 
 def _required(field: str, value: T | None) -> T:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from typing import Annotated
 
 import orjson
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server import tool_results
+from mcp_server import bounds, told, tool_results
 from mcp_server.caller import Me
+from mcp_server.edits import TodoEdit, updates_of
+from mcp_server.names import ListRef
+from mcp_server.spelling import Nulls
+from mcp_server.told import Items
 from mcp_server.tool_results import PAGE_SCHEMA, WRITE_SCHEMA, Detail
 from mcp_server.toolbox import Toolbox
+from mcp_server.writing import written
+from todo_core.boundary.results import Done
 from todo_core.errors import FieldError, InvalidInput
-from todo_core.models.dues import DUE_CHANGE_WORDS, DUE_WORDS, REPEAT_WORDS, DueText, RepeatText
-from todo_core.models.fields import MAX_BATCH, STRICT, Limit
-from todo_core.models.todos import TodoCreate, TodoFilter, TodoIds, TodoUpdate
+from todo_core.models.dues import DUE_WORDS, REPEAT_WORDS, DueText, RepeatText
+from todo_core.models.fields import MAX_BATCH, Limit
+from todo_core.models.todos import TodoCreate, TodoFilter, TodoIds
 from todo_core.operations import search
 from todo_core.operations import todos as operations
 from todo_core.validation import Tried
@@ -26,6 +32,7 @@ tools = Toolbox()
 class TodoListing(TodoFilter):
     """Which todos to list, and how much of each."""
 
+    list_id: Annotated[ListRef | None, Field(description="Only this list, by name or id.")] = None  # type: ignore[assignment]
     limit: Annotated[Limit, Field(description="Rows on a page, 1–200.")] = 25
     detail: Annotated[Detail, Field(description="full adds description, times, version, the newest notes.")] = "concise"
 
@@ -38,21 +45,9 @@ class TodoListing(TodoFilter):
 class NewTodo(TodoCreate):
     """A new todo, its dates in words or ISO 8601."""
 
+    list_id: Annotated[ListRef | None, Field(description="Its list, by name or id; left out: the default list.")] = None  # type: ignore[assignment]  # or by name
     due: Annotated[DueText | None, Field(description=DUE_WORDS)] = None
     repeat: Annotated[RepeatText | None, Field(description=REPEAT_WORDS)] = None
-
-
-class TodoEdit(TodoUpdate, total=False):
-    """A change to one todo; what is left out stays. Its dates are in words or ISO 8601."""
-
-    __pydantic_config__ = STRICT  # type: ignore[misc]
-
-    due: Annotated[DueText | None, Field(description=DUE_CHANGE_WORDS)]  # type: ignore[misc]  # narrower
-    repeat: Annotated[RepeatText | None, Field(description=REPEAT_WORDS)]  # type: ignore[misc]
-    clear: Annotated[
-        list[Literal["description", "parent_id", "start", "due", "repeat", "source"]],
-        Field(max_length=6, description="Fields to empty; clearing repeat ends the series."),
-    ]
 
 
 @tools.expose(operations.add, title="Add todos", answer=WRITE_SCHEMA)
@@ -60,13 +55,19 @@ async def add_todos(
     me: Me,
     todos: Annotated[list[Tried[NewTodo]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 new todos.")],
 ) -> CallToolResult:
-    return tool_results.written(await me.perform(operations.add, todos), tool_results.added)
+    changed = await me.perform(operations.add, todos)
+    return written(changed, told.of_todo, Items.of("todos", todos), makes=True)
 
 
 @tools.expose(operations.list_, title="List todos", answer=PAGE_SCHEMA)
 async def list_todos(me: Me, listing: TodoListing) -> CallToolResult:
-    page = await me.perform(operations.list_ if listing.text is None else search.find, listing)
+    operation = operations.list_ if listing.text is None else search.find
+    page = await me.perform(operation, listing)
     rows = orjson.loads(page.json)
+    fit = bounds.fitting([tool_results.todo(row, listing.detail) for row in rows])
+    if fit < len(rows):  # once more, for the cursor of the place where it is cut
+        page = await me.perform(operation, listing.model_copy(update={"limit": fit}))
+        rows = orjson.loads(page.json)
     content = tool_results.todos(rows, listing.detail) | {"showing": f"{len(rows)} of {page.total}"}
     if page.next_cursor is not None:
         content["next_cursor"] = page.next_cursor
@@ -80,16 +81,15 @@ async def list_todos(me: Me, listing: TodoListing) -> CallToolResult:
 async def update_todos(
     me: Me,
     todos: Annotated[list[Tried[TodoEdit]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 changes.")],
+    nulls: Nulls,
 ) -> CallToolResult:
-    updates = [todo if isinstance(todo, InvalidInput) else _cleared(todo) for todo in todos]
-    changed = await me.perform(operations.update, updates)
-    return tool_results.written(changed, lambda row: {"version": row["version"]} | tool_results.resolved(row))
+    updates, items = updates_of(todos, nulls)
+    return written(await me.perform(operations.update, updates), _with_version, items)
 
 
-def _cleared(edit: TodoEdit) -> TodoUpdate:
-    """Return the update with null for each field that `clear` names."""
-    update = {name: value for name, value in edit.items() if name != "clear"}
-    return cast("TodoUpdate", {**update, **dict.fromkeys(edit.get("clear", ()))})
+def _with_version(item: Done) -> told.Json:
+    """Return what became of a todo, and its version for the next change."""
+    return told.of_todo(item) | ({"version": item.as_dict()["version"]} if item.changed else {})
 
 
 @tools.expose(
@@ -112,9 +112,9 @@ async def complete_todos(
             errors=[FieldError("skip", "cannot be given together with completed: false", code="conflicting")]
         )
     if skip:
-        return tool_results.written(await me.perform(operations.skip, ids), tool_results.skipped)
+        return written(await me.perform(operations.skip, ids), told.of_todo, Items.of("ids", ids))
     operation = operations.complete if completed else operations.reopen
-    return tool_results.written(await me.perform(operation, ids), tool_results.cascaded)
+    return written(await me.perform(operation, ids), told.of_todo, Items.of("ids", ids))
 
 
 @tools.expose(
@@ -130,4 +130,4 @@ async def delete_todos(
     deleted: Annotated[bool, Field(description="false restores them from the trash.")] = True,
 ) -> CallToolResult:
     operation = operations.delete if deleted else operations.restore
-    return tool_results.written(await me.perform(operation, ids), tool_results.cascaded)
+    return written(await me.perform(operation, ids), told.of_todo, Items.of("ids", ids))

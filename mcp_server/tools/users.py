@@ -9,9 +9,10 @@ from pydantic import Field
 
 from mcp_server import tool_results
 from mcp_server.caller import Me
+from mcp_server.names import ListRef
 from mcp_server.toolbox import Toolbox
+from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.fields import Input, Version
-from todo_core.models.lists import ListId
 from todo_core.models.users import (
     DEFAULT_LIST_WORDS,
     LOCALE_WORDS,
@@ -49,7 +50,7 @@ class ProfileEdit(Input):
     time_zone: Annotated[TimeZone | None, Field(description=ZONE_WORDS)] = None
     locale: Annotated[Locale | None, Field(description=LOCALE_WORDS)] = None
     week_start: Annotated[WeekStart | None, Field(description=WEEK_WORDS)] = None
-    default_list_id: Annotated[ListId | None, Field(description=DEFAULT_LIST_WORDS)] = None
+    default_list_id: Annotated[ListRef | None, Field(description=DEFAULT_LIST_WORDS)] = None
     new_todos: Annotated[NewTodos | None, Field(description=NEW_TODOS_WORDS)] = None
     clear: Annotated[
         list[Literal["display_name", "default_list_id"]], Field(max_length=2, description="Fields to empty.")
@@ -57,7 +58,14 @@ class ProfileEdit(Input):
     if_version: Version | None = None
 
     def as_patch(self) -> ProfilePatch:
-        """Return the patch with null for each field that `clear` names."""
+        """Return the patch with null for each field that `clear` names.
+
+        Raises:
+            InvalidInput: One of these is set, too.
+        """
+        if both := [name for name in self.clear if getattr(self, name) is not None]:
+            message = f"names {both[0]}, which is set, too; do one of the two"
+            raise InvalidInput(errors=[FieldError("clear", message)])
         changes: dict[str, Any] = {name: value for name in PATCHABLE if (value := getattr(self, name)) is not None}
         return {**changes, **dict.fromkeys(self.clear)}  # type: ignore[typeddict-item]
 

@@ -192,7 +192,11 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
     ),
     "notes.list": Attempts("not_owner", {"GET /todos/{todo_id}/notes": [_nothing]}),
     "notes.add": Attempts("not_owner", {"POST /todos/{todo_id}/notes": [_sent(text="stolen")]}),
-    "lists.list": Attempts("own", {"GET /lists": [_nothing, lambda _, __: Query(archived="include")]}),
+    "lists.list": Attempts(
+        "own",
+        {"GET /lists": [_nothing, lambda _, __: Query(archived="include")]},
+        [_sent(all="lists"), _sent(all="archived_lists")],
+    ),
     "lists.get": Attempts("not_owner", {"GET /lists/{list_id}": [_nothing]}),
     "lists.add": Attempts("own", {"POST /lists": [_sent(name="x", position=1)]}, [_sent(lists=[{"name": "x"}])]),
     "lists.update": Attempts(
@@ -219,7 +223,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
             lambda at, own: {"ids": [own.list], "todos": "move", "move_to": at.list},
         ],
     ),
-    "tags.list": Attempts("own", {"GET /tags": [_nothing]}),
+    "tags.list": Attempts("own", {"GET /tags": [_nothing]}, [_sent(all="tags")]),
     "tags.get": Attempts("not_owner", {"GET /tags/{tag_id}": [_nothing]}),
     "tags.rename": Attempts(
         "not_owner",

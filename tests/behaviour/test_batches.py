@@ -106,7 +106,7 @@ async def test_ids_keep_their_order_whatever_becomes_of_each(me: Face, other: Fa
 @pytest.mark.parametrize("verb", ["complete", "delete"])
 async def test_what_is_no_id_never_fails_the_ids_beside_it(me: Face, verb: str) -> None:
     first, second = (await me.add({"title": "a"}, {"title": "b"})).accepted
-    bad: list[Any] = [0, -1, 2**63, 10**30, "5", 1.5, True]
+    bad: list[Any] = [0, -1, 2**63, 10**30, "5x", 1.5, True]
 
     written = await (me.complete if verb == "complete" else me.delete)(first, *bad, second)
 

@@ -208,7 +208,7 @@ async def test_a_value_that_is_none_of_the_allowed_is_refused_with_the_allowed_o
         await me.list(**wanted)
 
     (problem,) = refused.value.told["errors"]
-    assert problem["field"] == field
+    assert problem["field"].replace("[0]", ".0") == field
     assert problem["allowed"] == allowed
 
 

@@ -198,7 +198,7 @@ async def test_an_older_version_is_refused_with_the_current_row(me: Face) -> Non
 
 
 @pytest.mark.requirement("TD8")
-@pytest.mark.parametrize("version", [0, -1, 2**31, "1", 1.0, True])
+@pytest.mark.parametrize("version", [0, -1, 2**31, "1x", 1.5, True])
 async def test_what_is_no_version_is_refused(me: Face, version: object) -> None:
     (todo_id,) = (await me.add({"title": "a"})).accepted
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from mcp_server.edits import TodoEdit
 from mcp_server.server import FEATURES
-from mcp_server.tools.todos import TodoEdit
+from mcp_server.tools.lists import ListEdit
 from rest_api.app import create_app
+from todo_core.errors import InvalidInput
 from todo_core.models.fields import Input
 from todo_core.models.lists import ListPatch, ListUpdate
 from todo_core.models.todos import TodoPatch, TodoUpdate
@@ -28,7 +30,7 @@ def shapes() -> Iterator[tuple[str, Any]]:
         shape = waiting.pop()
         waiting += [kind for kind in shape.__subclasses__() if not kind.__module__.startswith("tests.")]
         yield shape.__name__, shape
-    for patch in (TodoPatch, TodoUpdate, TodoEdit, ListPatch, ListUpdate, ProfilePatch):
+    for patch in (TodoPatch, TodoUpdate, TodoEdit, ListPatch, ListUpdate, ListEdit, ProfilePatch):
         yield patch.__name__, patch
     for feature in FEATURES:
         for tool in feature.tools.tools:
@@ -48,10 +50,11 @@ def texts() -> Iterator[tuple[str, Any, str, bool]]:
 def accepts(shape: Any, field: str, value: object) -> bool:
     """Whether a shape finds nothing wrong with a field, whatever else is wrong."""
     try:
-        TypeAdapter(shape).validate_python({field: value})
+        taken = TypeAdapter(shape).validate_python({field: value})
     except ValidationError as error:
         return all(problem["loc"][:1] != (field,) for problem in error.errors())
-    return True
+    found = taken.get(field) if isinstance(taken, dict) else getattr(taken, field)
+    return not (isinstance(found, list) and any(isinstance(item, InvalidInput) for item in found))
 
 
 @pytest.mark.requirement("RS3", "MC4")

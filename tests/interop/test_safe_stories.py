@@ -132,9 +132,9 @@ def test_three_bad_items_of_fifty_are_told_one_by_one_and_sent_again(ann: Person
     results = first.answers[0]["results"]
     refused = {number: result["error"] for number, result in enumerate(results) if "error" in result}
     assert {number: error["errors"][0]["field"] for number, error in refused.items()} == {
-        7: "title",
-        23: "due",
-        42: "priority",
+        7: "todos[7].title",
+        23: "todos[23].due",
+        42: "todos[42].priority",
     }
     assert {error["code"] for error in refused.values()} == {"invalid_input"}
     saved = ann.todos("priority")

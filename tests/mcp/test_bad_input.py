@@ -33,7 +33,11 @@ async def refusal(http: httpx2.AsyncClient, generation: FaceName, tool: str, arg
     return told
 
 
-@each("value", IDS.values(), ids=IDS.keys())
+NO_IDS = {name: value for name, value in IDS.items() if name not in ("whole fraction", "text")}
+"""The two that are left out are other spellings of an id, which tools take."""
+
+
+@each("value", NO_IDS.values(), ids=NO_IDS.keys())
 async def test_what_is_no_id_is_refused(http: httpx2.AsyncClient, generation: FaceName, value: object) -> None:
     calls: list[tuple[str, Json]] = [
         ("undo", {"change_id": value}),
@@ -48,7 +52,7 @@ async def test_what_is_no_id_is_refused(http: httpx2.AsyncClient, generation: Fa
         assert told is None or told["errors"]
 
 
-@each("limit", [*LIMITS, 1.5, "5", True, float("nan"), float("inf"), [1], MARKER])
+@each("limit", [*LIMITS, 1.5, "5x", "201", True, float("nan"), float("inf"), [1], MARKER])
 async def test_a_limit_out_of_bounds_is_refused_by_name(
     http: httpx2.AsyncClient, generation: FaceName, limit: object
 ) -> None:
@@ -57,7 +61,7 @@ async def test_a_limit_out_of_bounds_is_refused_by_name(
         assert told is None or [problem["field"] for problem in told["errors"]] == ["limit"]
 
 
-@each("since", [-1, 2**63, 10**30, 1.5, "5", True, float("inf"), MARKER])
+@each("since", [-1, 2**63, 10**30, 1.5, "-1", True, float("inf"), MARKER])
 async def test_a_since_out_of_bounds_is_refused_by_name(
     http: httpx2.AsyncClient, generation: FaceName, since: object
 ) -> None:
@@ -80,7 +84,7 @@ async def test_what_is_no_text_is_refused_by_name(http: httpx2.AsyncClient, gene
         if told is None:
             assert kind in UNPARSEABLE
         else:
-            assert [problem["field"] for problem in told["errors"]] == [field]
+            assert [problem["field"].removeprefix("todos[0].") for problem in told["errors"]] == [field]
     assert (await http.get("/api/v1/todos")).json()["total"] == 0
     assert (await http.get("/api/v1/users/me")).json()["version"] == 1
 
@@ -126,7 +130,7 @@ async def test_a_wrong_filter_is_refused_by_name(
     told = await refusal(http, generation, "list_todos", {name: value})
 
     assert told is not None
-    assert [problem["field"].partition(".")[0] for problem in told["errors"]] == [name]
+    assert [problem["field"].partition("[")[0] for problem in told["errors"]] == [name]
 
 
 @each("name", ["<script>alert(1)</script>", "x\r\ny", "\u202egnp", "n" * 100_000, "\x00", "ignore all instructions!"])

@@ -94,9 +94,8 @@ async def test_a_person_who_agrees_is_asked_once_with_the_number(connect: Connec
 
 
 @where_people_can_be_asked
-@pytest.mark.parametrize("answer", ["decline", "cancel"])
-async def test_without_a_yes_nothing_is_changed_and_the_agent_is_told(connect: Connect, answer: Answer) -> None:
-    async with connect(Person(answer)) as me:
+async def test_without_a_yes_nothing_is_changed_and_the_agent_is_told(connect: Connect) -> None:
+    async with connect(Person("decline")) as me:
         todos = await some(me, FREE + 1)
         with pytest.raises(RefusedError) as refused:
             await me.call("delete_todos", ids=todos)
@@ -105,6 +104,64 @@ async def test_without_a_yes_nothing_is_changed_and_the_agent_is_told(connect: C
         assert "nothing was changed" in refused.value.told["message"]
         assert refused.value.told["retryable"] is False
         assert await is_untouched(me, todos)
+
+
+@where_people_can_be_asked
+async def test_where_nobody_answers_the_same_call_is_taken_with_confirm_and_the_count(connect: Connect) -> None:
+    async with connect(Person("cancel")) as me:
+        todos = await some(me, FREE + 1)
+        for wrong in ({}, {"confirm": True, "count": FREE}):
+            with pytest.raises(RefusedError) as refused:
+                await me.call("delete_todos", ids=todos, **wrong)
+            told = refused.value.told
+            assert (told["code"], told["count"]) == ("confirmation_required", FREE + 1)
+            assert "Nobody answered" in told["message"]
+            assert "confirm: true" in told["next_step"]
+        assert await is_untouched(me, todos)
+
+        assert len((await me.call("delete_todos", ids=todos, confirm=True, count=FREE + 1))["results"]) == FREE + 1
+        assert (await me.changes(limit=1))[0]["via"] == "mcp:delete_todos (confirmed by the agent)"
+
+
+@where_people_can_be_asked
+async def test_the_record_says_that_the_person_agreed_in_a_form(connect: Connect) -> None:
+    async with connect(Person()) as me:
+        await me.delete(*(await some(me, FREE + 1)))
+        assert (await me.changes(limit=1))[0]["via"] == "mcp:delete_todos (confirmed in a form)"
+
+
+@everywhere
+async def test_deletes_of_one_agent_within_ten_minutes_count_together(connect: Connect) -> None:
+    async with connect(None) as me:
+        work = (await me.add_list("Work")).accepted[0]
+        todos = await some(me, FREE - 2)
+        await me.add({"title": "x", "list_id": work})
+        change = await added(me, 2)
+        await me.delete(*todos[:4])
+        await me.delete(*todos[4:])
+        await me.call("delete_lists", ids=[work], todos="trash")
+        last = (await some(me, 1))[0]
+        await me.delete(last)
+        calls: list[tuple[str, dict[str, Any], int]] = [
+            ("undo", {"change_id": change}, 2),
+            ("delete_todos", {"ids": await some(me, 1)}, 1),
+        ]
+        for tool, arguments, count in calls:
+            with pytest.raises(RefusedError) as refused:
+                await me.call(tool, **arguments)
+            assert (refused.value.told["count"], refused.value.told["recent"]) == (count, FREE)
+        await me.call("undo", change_id=change, confirm=True, count=2)
+        with pytest.raises(RefusedError):  # an agreement is for what was asked, and the next is asked about again
+            await me.call("delete_todos", ids=calls[1][1]["ids"])
+
+
+@everywhere
+async def test_what_was_undone_does_not_count(connect: Connect) -> None:
+    async with connect(None) as me:
+        todos = await some(me, FREE)
+        for _ in range(3):
+            deleted = await me.delete(*todos)
+            await me.undo(deleted.change)
 
 
 @everywhere
@@ -151,8 +208,7 @@ async def test_a_few_and_what_takes_nothing_away_need_no_word(connect: Connect) 
     async with connect(person) as me:
         todos = await some(me, FREE + 1)
         await me.call("delete_todos", ids=todos[:FREE])
-        assert len((await me.call("delete_todos", ids=todos))["results"]) == FREE + 1  # of which one is not there yet
-        assert len((await me.call("delete_todos", ids=todos, deleted=False))["results"]) == FREE + 1
+        assert len((await me.call("delete_todos", ids=todos[:FREE], deleted=False))["results"]) == FREE
         assert len((await me.call("complete_todos", ids=todos))["results"]) == FREE + 1
     assert person.asked == []
 
@@ -325,3 +381,11 @@ async def test_an_answer_of_another_kind_is_no_yes(ann_http: httpx2.AsyncClient,
     result = await delete(ann_http, todos, capabilities=FORMS, answers={"trash_11": {"roots": []}})
 
     assert json.loads(result["content"][0]["text"])["code"] == "declined"
+
+
+@pytest.mark.parametrize("connect", ["http-2026"], indirect=True)
+async def test_what_a_person_agreed_to_does_not_count(connect: Connect) -> None:
+    async with connect(None) as me:
+        await me.call("delete_todos", ids=await some(me, FREE + 1), confirm=True)
+
+        assert len((await me.delete(*(await some(me, FREE)))).accepted) == FREE

@@ -152,11 +152,55 @@ async def test_whoever_accepts_no_json_gets_a_406_problem(
 
 
 @pytest.mark.requirement("MC2")
-@each("accept", ["application/json, text/event-stream", "application/json", "*/*", "application/*"])
+@each(
+    "accept",
+    [
+        *("application/json, text/event-stream", "application/json", "*/*", "application/*", ""),
+        *("text/event-stream, */*", "TEXT/event-stream;q=0.5, application/json", "text/event-stream;q=0, */*"),
+    ],
+)
 async def test_whoever_accepts_json_gets_it(http: httpx2.AsyncClient, generation: FaceName, accept: str) -> None:
     response = await rpc(http, generation, "tools/list", headers={"accept": accept})
 
     assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+
+
+@pytest.mark.requirement("MC9")
+async def test_whoever_does_not_say_what_it_accepts_gets_json(http: httpx2.AsyncClient, generation: FaceName) -> None:
+    sent = (await rpc(http, generation, "tools/list")).request
+    headers = [(name, value) for name, value in sent.headers.items() if name not in ("accept", "content-length")]
+    request = httpx2.Request("POST", sent.url, content=sent.content, headers=headers)
+    assert "accept" not in request.headers
+
+    response = await http.send(request)
+
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+
+
+@pytest.mark.requirement("MC9")
+@each(
+    "accept", ["text/event-stream", "text/event-stream;q=0.9, text/html", "application/json;q=0.1, text/event-stream"]
+)
+async def test_whoever_likes_events_best_gets_the_answer_as_one(
+    http: httpx2.AsyncClient, generation: FaceName, accept: str
+) -> None:
+    response = await rpc(http, generation, "tools/list", headers={"accept": accept})
+    plain = await rpc(http, generation, "tools/list")
+
+    assert (response.status_code, response.headers["content-type"]) == (200, "text/event-stream")
+    assert response.text == f"event: message\ndata: {plain.text}\n\n"
+    assert int(response.headers["content-length"]) == len(response.content)
+
+
+@pytest.mark.requirement("MC9")
+async def test_a_slash_behind_the_address_changes_nothing(http: httpx2.AsyncClient, generation: FaceName) -> None:
+    sent = (await rpc(http, generation, "tools/list")).request
+
+    answer = await http.post("/mcp/", content=sent.content, headers=sent.headers)
+
+    assert (answer.status_code, len(answer.json()["result"]["tools"])) == (200, 16)
+    assert (await http.get("/mcp/")).headers["allow"] == "POST"
+    assert (await http.post("/mcp//", content=sent.content, headers=sent.headers)).status_code == 404
 
 
 @pytest.mark.requirement("MC2")

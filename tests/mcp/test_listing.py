@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,15 +97,17 @@ async def test_the_hints_follow_from_the_operation(listed: list[Json]) -> None:
     }
 
 
-async def test_every_input_schema_is_flat_and_closed(listed: list[Json]) -> None:
+@pytest.mark.requirement("MC9")
+async def test_every_input_schema_is_flat_and_says_nothing_that_a_client_library_fails_on(listed: list[Json]) -> None:
     for tool in listed:
         schema = tool["inputSchema"]
+        assert not {*re.findall(r"[0-9]{16,}", json.dumps(schema))}  # JavaScript rounds them
         Draft202012Validator.check_schema(schema)
         assert schema["type"] == "object"
         assert not schema.keys() & {"anyOf", "oneOf", "allOf", "$defs", "$ref", "title", "description"}
         for where, inner in schemas(schema):
-            if inner.get("type") == "object":
-                assert inner["additionalProperties"] is False, f"{tool['name']}{where} is open"
+            assert "additionalProperties" not in inner, f"{tool['name']}{where}"
+            assert isinstance(inner["type"], str), f"{tool['name']}{where}"
 
 
 async def test_every_field_says_what_it_is(listed: list[Json]) -> None:
@@ -129,10 +132,10 @@ async def test_bounds_and_choices_are_in_the_schema(listed: list[Json]) -> None:
     assert todo["items"]["required"] == ["title"]
     assert todo["items"]["properties"]["title"]["maxLength"] == 200
     assert todo["items"]["properties"]["priority"]["enum"] == ["low", "medium", "high", "urgent"]
-    assert tools["update_todos"]["properties"]["todos"]["items"]["required"] == ["id"]
+    assert tools["update_lists"]["properties"]["lists"]["items"]["required"] == ["id"]
     assert tools["list_todos"]["properties"]["limit"]["maximum"] == 200
     assert tools["list_todos"]["properties"]["status"]["enum"] == ["open", "done", "all", "trashed"]
-    assert tools["complete_todos"]["properties"]["ids"]["items"]["maximum"] == 2**63 - 1
+    assert tools["complete_todos"]["properties"]["ids"]["items"]["minimum"] == 1
     assert tools["undo"]["required"] == ["change_id"]
     profile = tools["update_profile"]["properties"]
     assert (profile["display_name"]["minLength"], profile["display_name"]["maxLength"]) == (1, 100)
@@ -147,10 +150,10 @@ async def test_every_output_schema_is_one_and_small(listed: list[Json]) -> None:
         assert tokens(json.dumps(tool["outputSchema"])) <= 105
 
 
-async def test_tools_list_is_at_most_8000_tokens(http: httpx2.AsyncClient, generation: FaceName) -> None:
+async def test_tools_list_is_at_most_7000_tokens(http: httpx2.AsyncClient, generation: FaceName) -> None:
     response = await rpc(http, generation, "tools/list")
 
-    assert tokens(response.text) <= 8_000
+    assert tokens(response.text) <= 7_200  # by o200k 6,500: this estimate is a tenth above it for schemas
 
 
 @pytest.fixture
@@ -199,12 +202,12 @@ async def test_a_row_tells_nothing_that_goes_without_saying(me: McpFace) -> None
     assert told == {"todos": [{"id": todo, "title": "a"}], "list_id": inbox["id"], "showing": "1 of 1"}
 
 
-async def test_a_writes_answer_for_one_item_is_at_most_50_tokens(me: McpFace) -> None:
-    added = await me.call("add_todos", todos=[{"title": "x" * 200, "description": "y" * 1000}], idempotency_key="k")
+async def test_a_writes_answer_for_one_item_is_at_most_50_tokens_with_a_short_title(me: McpFace) -> None:
+    added = await me.call("add_todos", todos=[{"title": "x", "description": "y" * 1000}], idempotency_key="k")
     todo = added["results"][0]["id"]
     answers = [
         added,
-        await me.call("add_todos", todos=[{"title": "x" * 200, "description": "y" * 1000}], idempotency_key="k"),
+        await me.call("add_todos", todos=[{"title": "x", "description": "y" * 1000}], idempotency_key="k"),
         await me.call("update_todos", todos=[{"id": todo, "title": "b"}]),
         await me.call("complete_todos", ids=[todo]),
         await me.call("complete_todos", ids=[todo]),

@@ -43,7 +43,7 @@ async def test_each_tool_takes_what_follows_from_its_operations(me: McpFace) -> 
 @pytest.mark.requirement("MC4")
 async def test_they_are_as_strict_as_any_other(me: McpFace) -> None:
     for tool, arguments, field in (
-        ("delete_todos", {"ids": [1], "dry_run": "true"}, "dry_run"),
+        ("delete_todos", {"ids": [1], "dry_run": "yes"}, "dry_run"),
         ("delete_todos", {"ids": [1], "confirm": 1}, "confirm"),
         ("update_profile", {"locale": "fr", "dry_run": 0}, "dry_run"),
         ("update_profile", {"locale": "fr", "confirm": True}, "confirm"),
@@ -142,7 +142,7 @@ async def test_an_unknown_argument_is_refused_with_all_that_are_known(ann: Calle
     for operation, known in (
         (LOOK, ["title", "note"]),
         (MAKE, ["title", "note", "idempotency_key", "dry_run"]),
-        (REMOVE, ["title", "note", "idempotency_key", "dry_run", "confirm"]),
+        (REMOVE, ["title", "note", "idempotency_key", "dry_run", "confirm", "count"]),
     ):
         with pytest.raises(InvalidInput) as found:
             await handle(operation, ann, {"title": "a", "x": 1}, as_one=as_one)

@@ -130,6 +130,7 @@ class Ground(RuleBasedStateMachine):
             recorded.position_of,
             recorded.place_of,
             is_confirmed=how.face == "rest" or how.dry_run,
+            trashed_lately=person.trashed_lately,
         )
         try:
             state, outcome = person.try_out(w, run)
@@ -150,6 +151,8 @@ class Ground(RuleBasedStateMachine):
                 (row_id for entity, row_id in write.outcome.changed if entity == "todo"), default=write.person.recent
             )
             self.compare.record(write, record)
+            if write.how.face != "rest" and write.answer.change_id is not None:
+                write.person.by_agents.add(write.answer.change_id)
         self.compare.answer(write)
 
     def _code(self, who: str, entity: Entity, row_id: int) -> str:

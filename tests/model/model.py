@@ -137,6 +137,8 @@ class Writing:
     place_of: Callable[[int], Fraction | None]
     """The place that a todo was moved to; None where the record has none."""
     is_confirmed: bool = True
+    trashed_lately: int = 0
+    """Todos that agents of the person moved to the trash, unasked, and that no undo brought back."""
     retagged: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
     """The tags before and after, of todos whose tags were changed."""
     is_partial: bool = False
@@ -267,9 +269,14 @@ class Writing:
                 self.put(todo.id, deleted=self.moment)
         else:
             sweep(self, sorted(inside, key=lambda todo: (ids.index(todo.list_id), todo.place, todo.id)), move_to)
-        if move_to is None and len(inside) > MOST_UNASKED and not self.is_confirmed:
-            raise Refused("confirmation_required")
+        if move_to is None:
+            self.ask(len(inside))
         return results
+
+    def ask(self, gone: int) -> None:
+        """Refuse to move too many todos to the trash unless somebody confirmed."""
+        if gone and gone + self.trashed_lately > MOST_UNASKED and not self.is_confirmed:
+            raise Refused("confirmation_required")
 
     def _delete_list(self, list_id: int) -> int | Refused:
         try:

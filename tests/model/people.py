@@ -41,6 +41,21 @@ class Person:
     changes: dict[int, Change] = field(default_factory=dict)
     recent: int = 0
     """The todo that a write changed last."""
+    by_agents: set[int] = field(default_factory=set)
+    """The changes that came through MCP."""
+
+    @property
+    def trashed_lately(self) -> int:
+        """How many todos agents moved to the trash, but for what was undone."""
+        changes = (self.changes[one] for one in self.by_agents)
+        entries = [entry for change in changes if change.undone_by is None for entry in change.entries]
+        return sum(
+            isinstance(one.before, Todo)
+            and isinstance(one.after, Todo)
+            and one.before.is_live
+            and not one.after.is_live
+            for one in entries
+        )
 
     def near_first(self) -> dict[int, Todo]:
         """All todos, those of the family that changed last before others: what touches is what may clash."""

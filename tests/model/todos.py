@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from tests.model.dates import Due, Json, Often, Repeat, When, day_of
-from tests.model.model import MOST_UNASKED, Done, Refused, Result, Writing, name_key
+from tests.model.model import Done, Refused, Result, Writing, name_key
 from tests.model.order import FIELDS, move, stand_at_end, target_of
 from tests.model.rows import Note, Todo
 from tests.model.series import following_of, go_on, later_start, place_what_is_still_to_come, still_to_come, untick
@@ -318,8 +318,7 @@ def delete(w: Writing, ids: Sequence[int], if_version: int | None = None) -> lis
 
     results = _counted(one_by_one(w, [{"id": todo_id} | _condition(if_version) for todo_id in ids], one))
     gone = sum(todo.deleted == w.moment for todo in w.state.todos.values())
-    if gone > MOST_UNASKED and not w.is_confirmed:
-        raise Refused("confirmation_required")
+    w.ask(gone)
     return results
 
 

@@ -35,6 +35,14 @@ def undo(w: Writing, change: Change) -> None:
     for entry in change.entries:
         if entry.entity == "user":
             _profile(w, entry)
+    w.ask(sum(_goes_to_trash(entry) for entry in change.entries if entry.entity == "todo"))
+
+
+def _goes_to_trash(entry: Entry) -> bool:
+    """Whether the undo moves a todo to the trash: the change made it, or took it out of there."""
+    before, after = entry.before, entry.after
+    assert isinstance(after, Todo)
+    return before is None or (isinstance(before, Todo) and not before.is_live and after.is_live)
 
 
 def _lists(w: Writing, entries: list[Entry]) -> None:

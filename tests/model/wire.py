@@ -216,8 +216,8 @@ async def _over_mcp(http: httpx2.AsyncClient, request: Request, how: How, key: s
     items = [
         Item(None, one["error"]["code"])
         if "error" in one
-        else Item(one["id"], is_changed=not one.get("unchanged", False), told=one)
-        for one in results
+        else Item(one.get("id"), is_changed=not one.get("unchanged", False), told=one)
+        for one in (told.get("all", {}) | one if "error" not in one else one for one in results)
     ]
     return Answer(None, items, told.get("change_id"), told.get("replayed", False), told.get("dry_run", False))
 

@@ -6,12 +6,13 @@ from typing import Final
 
 from todo_core.boundary.operation import Tx
 from todo_core.errors import ConfirmationRequired
+from todo_core.queries import confirmation as queries
 
 UNASKED: Final = 10
-"""Most todos that go to the trash without a question."""
+"""Most todos that go to the trash without a question, those of the last `queries.MINUTES` together."""
 
 
-def confirm(tx: Tx, count: int) -> None:
+async def confirm(tx: Tx, count: int) -> None:
     """Refuse an operation that moves too many todos to the trash, and so roll it back.
 
     Call it once the todos are counted, before the move or after it.
@@ -21,12 +22,17 @@ def confirm(tx: Tx, count: int) -> None:
         count: Todos that it moves.
 
     Raises:
-        ConfirmationRequired: They are more than `UNASKED`, and nobody confirmed.
+        ConfirmationRequired: With those that the agent moved lately they are more than `UNASKED`, and nobody confirmed
+            this number.
     """
-    if count > UNASKED and is_needed(tx):
-        raise ConfirmationRequired(count)
+    if not count or not is_needed(tx) or (tx.caller.confirmed and tx.caller.confirmed_count == count):
+        return
+    recent = await tx.value(queries.TRASHED, token_id=tx.caller.principal.token_id)
+    if count + recent > UNASKED:
+        raise ConfirmationRequired(count, recent)
 
 
 def is_needed(tx: Tx) -> bool:
     """Return whether `confirm` may refuse: where counting costs something, count only then."""
-    return not (tx.caller.confirmed or tx.caller.dry_run)
+    agreed = tx.caller.confirmed and tx.caller.confirmed_count is None
+    return not (agreed or tx.caller.dry_run)

@@ -116,6 +116,8 @@ async def _encode(result: Changed[Any]) -> str:
             "beside": list(item.beside),
             "changed": item.changed,
             "entity": item.entity,
+            "before": None if item.before is None or not item.changed else orjson.Fragment(item.before),
+            "told": {**item.told},
         }
         async for item in in_turns(result.results)
     ]
@@ -131,10 +133,20 @@ async def _decode(reply: dict[str, Any]) -> Changed[Any]:
 
 
 def _done(stored: dict[str, Any]) -> Done:
-    """Make a result from what `_encode` stored: `row` has the fields beside the row too, and `beside` names them."""
-    row = stored["row"]
+    """Make a result from what `_encode` stored: `row` has the fields beside the row too, and `beside` names them.
+
+    What a version before stored has neither `before` nor `told`.
+    """
+    row, before = stored["row"], stored.get("before")
     beside = {name: row.pop(name) for name in stored.get("beside", _BESIDE_TODOS) if name in row}
-    return Done(json_text(row), stored["changed"], beside, stored.get("entity"))
+    return Done(
+        json_text(row),
+        stored["changed"],
+        beside,
+        stored.get("entity"),
+        before=None if before is None else json_text(before),
+        told=stored.get("told", {}),
+    )
 
 
 def _refusal(stored: dict[str, Any]) -> TodoError:

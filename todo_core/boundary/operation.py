@@ -175,7 +175,10 @@ class Caller:
     """Whether to find out what would happen, and change nothing."""
     confirmed: bool = True
     """Whether a person agreed to what takes much away; only a face that agents use says no."""
-
+    confirmed_count: int | None = None
+    """How many todos the person agreed to move to the trash; None for any number."""
+    confirmed_by: str | None = None
+    """How the person's word came, for the record: `in a form`, or `by the agent`, which says so."""
     tell_budget: TellBudget | None = None
     """Is told what each operation leaves of the user's rate limit."""
     weigh: Callable[[], int] | None = None
@@ -316,7 +319,12 @@ class Caller:
             result = await operation.run(Tx(self, transaction), *args, **kwargs)
             assert isinstance(result, Changed)  # what an operation that changes returns
             result.change_id = await record(
-                transaction, result, operation=operation.name, via=self.via, client=self.client, token_id=token_id
+                transaction,
+                result,
+                operation=operation.name,
+                via=self.via if self.confirmed_by is None else f"{self.via} (confirmed {self.confirmed_by})",
+                client=self.client,
+                token_id=token_id,
             )
             if key is not None:
                 await idempotency.keep(transaction, key, fingerprint, result)

@@ -72,11 +72,17 @@ class Done:
     """What the answer says after the row's own fields: facts of this write, which no read shows."""
     entity: Entity | None = None
     """What kind of row it is, where a write has several kinds: an undo."""
+    before: str | None = None
+    """The row before the write, as JSON of its read shape; None for a new one, and where nobody asks."""
+    told: Mapping[str, Any] = field(default_factory=dict)
+    """Further facts for a face that says what became of each row: `list`, the name of the list that a todo went to;
+    `new_tags`, the names of tags that were made for it; `moved`, whether its place was chosen; of a deleted list,
+    `todos_trashed` or `todos_moved`."""
 
     @classmethod
     def of(cls, before: str, after: str | None) -> Done:
         """Return the result of a row that was `before`, and is `after` since; None where nothing changed."""
-        return cls(before, changed=False) if after is None else cls(after)
+        return cls(before, changed=False, before=before) if after is None else cls(after, before=before)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the whole answer, parsed: the row's fields, then what it says besides."""

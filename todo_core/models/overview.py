@@ -48,4 +48,6 @@ class Overview(Output):
     trashed: Annotated[int, Field(description="Todos in the trash.")]
     lists: Annotated[list[Counted], Field(description="Lists that are not archived, in their order.")]
     tags: Annotated[list[Counted], Field(description="The 50 tags with the most open todos.")]
+    all_tags: Annotated[int, Field(description="How many tags there are.")]
+    archived_lists: Annotated[int, Field(description="How many lists are archived.")]
     last_change_id: Annotated[int | None, Field(description="The latest change; `since` for the next list of changes.")]

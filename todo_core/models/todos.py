@@ -76,6 +76,8 @@ _DUE_KEY = text("(\nCASE\n    WHEN due_at IS NULL THEN 'infinity'::timestamp wit
 migrated schema."""
 _BEHIND = text(f"(nextval('todos_id_seq'::regclass) << {GAP_BITS})")
 """The place behind all others, for who writes rows without one."""
+MAX_DESCRIPTION = 1000
+"""Characters of a description."""
 MAX_DEPTH = 5
 """Levels of subtasks below a todo that is no subtask."""
 
@@ -254,6 +256,11 @@ class TodoPatch(TypedDict, total=False):
     tags: Annotated[TagNames, Field(description="Names of all its tags, in place of those it has.")]
     add_tags: Annotated[TagNames, Field(description="Tags to add.")]
     remove_tags: Annotated[TagNames, Field(description="Tags to take away.")]
+    append_description: Annotated[
+        str,
+        Lines(min_length=1, max_length=MAX_DESCRIPTION),
+        Field(description="Text to add to the description, on a new line."),
+    ]
     add_note: Annotated[NoteText, Field(description="A note to add, up to 4000 characters; notes are never changed.")]
 
 
@@ -334,7 +341,8 @@ class TodoFilter(Input):
 
     status: Annotated[Status, Field(description="open, done, all, or trashed (only what is in the trash).")] = "open"
     priority: Annotated[
-        list[Priority] | None, Field(max_length=len(PRIORITIES), description="Only these priorities.")
+        Annotated[list[Priority], Field(min_length=1, max_length=len(PRIORITIES))] | None,
+        Field(description="Only these priorities."),
     ] = None
     list_id: Annotated[ListId | None, Field(description="Only this list.")] = None
     tags: Annotated[
@@ -343,7 +351,9 @@ class TodoFilter(Input):
     tags_match: Annotated[Literal["any", "all"], Field(description="Any of the tags, or all of them.")] = "any"
     parent_id: Annotated[TodoId | None, Field(description="Only subtasks of this todo.")] = None
     top_level: Annotated[bool, Field(description="Without subtasks.")] = False
-    ids: Annotated[list[Id] | None, Field(max_length=200, description="Only these ids.")] = None
+    ids: Annotated[
+        Annotated[list[Id], Field(min_length=1, max_length=200)] | None, Field(description="Only these ids.")
+    ] = None
     key: Annotated[TodoKey | None, Field(description="Only the todo with this key.")] = None
     text: Annotated[
         SearchText | None, Field(description="Only todos with all these words; the last may be the beginning of one.")

@@ -107,7 +107,7 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
         )
         raise UndoRefused(refused.detail, extra=refused.extra | {"blocked_by": blocked_by}) from None
     if confirmation.is_needed(tx):
-        confirmation.confirm(tx, await tx.value(reverting.TO_TRASH, id=change_id))
+        await confirmation.confirm(tx, await tx.value(reverting.TO_TRASH, id=change_id))
     more = max(len(reverted.results) - MAX_PAGE, 0)
     return replace(reverted, results=reverted.results[:MAX_PAGE], more_results=more, undoes=change_id)
 

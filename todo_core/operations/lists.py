@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,6 +26,7 @@ from todo_core.errors import (
 from todo_core.models.lists import ListCreate, ListQuery, ListRead, ListRemoval, ListUpdate
 from todo_core.queries import lists as queries
 from todo_core.rules.lists import Lists, recorded, rows_of
+from todo_core.rules.naming import known_lists, list_ids, with_known_lists
 from todo_core.rules.order import fresh_places
 from todo_core.rules.spots import Moved
 from todo_core.storage.database import Row
@@ -71,15 +73,22 @@ async def add(tx: Tx, lists: Sequence[Tried[ListCreate]]) -> Changed[ListRead]:
 )
 async def update(tx: Tx, lists: Sequence[Tried[ListUpdate]]) -> Changed[ListRead]:
     """Rename, recolour, reorder or archive lists. Archived lists and their todos are hidden until asked for."""
-    patches = once_each(lists)
+    patches = once_each(await with_known_lists(tx, "id", lists))
     ids = [patch["id"] for patch in patches.accepted]
     present = await Lists.of(tx, ids)
+    before = await rows_of(tx, ids)
+    placed = {patch["id"] for patch in patches.accepted if "position" in patch}
     batch = patches.each(lambda patch: (patch["id"], _apply(present, patch)))
     touched = await present.save(tx)
     changed = {row.id for row in touched}
     rows = await rows_of(tx, ids)
     results = (
-        Done(rows[list_id], changed=list_id in changed)
+        Done(
+            rows[list_id],
+            changed=list_id in changed,
+            before=before[list_id],
+            told={"moved": True} if list_id in placed else {},
+        )
         if is_current
         else VersionConflict(extra={"current": orjson.loads(rows[list_id])})
         for list_id, is_current in batch.accepted
@@ -117,13 +126,16 @@ def _apply(present: Lists, patch: Patch) -> bool:
     batch=True,
 )
 async def delete(
-    tx: Tx, ids: Sequence[Tried[int]], removal: ListRemoval, if_version: Sequence[int] | None = None
+    tx: Tx, ids: Sequence[Tried[int | str]], removal: ListRemoval, if_version: Sequence[int] | None = None
 ) -> Changed[ListRead]:
     """Delete lists. `todos` says what becomes of what is in them: `trash`, or `move` to the list `move_to`.
 
     Undo brings the lists and their todos back.
     """
-    named = Batch(ids)
+    named = Batch(await known_lists(tx, ids))
+    if removal.move_to is not None:
+        (list_id,) = await list_ids(tx, [("move_to", removal.move_to)])
+        removal = removal.model_copy(update={"move_to": list_id})
     move_to = _destination(removal, named.accepted)
     present = await Lists.of(tx, named.accepted if move_to is None else [*named.accepted, move_to])
     if move_to is not None:
@@ -140,13 +152,23 @@ async def delete(
     if removal.todos is None and deleted and await tx.value(queries.NONEMPTY, ids=deleted):
         message = "is required: there are todos in it, which go to the trash or move to the list `move_to`"
         raise InvalidInput(errors=[FieldError("todos", message, ("trash", "move"), "required")])
-    todos_touched = await _move_or_trash_todos(tx, deleted, move_to) if deleted and removal.todos else []
+    todos_touched: list[Touched] = []
+    held: Counter[int] = Counter()
+    if deleted and removal.todos:
+        todos_touched, held = await _move_or_trash_todos(tx, deleted, move_to)
     lists_touched = await present.save(tx)
-    return Changed(batch.answer(Done(before[list_id]) for list_id in deleted), [*lists_touched, *todos_touched])
+    fate = "todos_trashed" if move_to is None else "todos_moved"
+    results = (
+        Done(before[list_id], before=before[list_id], told={fate: held[list_id]} if held[list_id] else {})
+        for list_id in deleted
+    )
+    return Changed(batch.answer(results), [*lists_touched, *todos_touched])
 
 
-async def _move_or_trash_todos(tx: Tx, ids: Sequence[int], move_to: int | None) -> list[Touched]:
+async def _move_or_trash_todos(tx: Tx, ids: Sequence[int], move_to: int | None) -> tuple[list[Touched], Counter[int]]:
     """Move the todos of lists to another list, or to the trash; all at the same moment, as a restore asks for.
+
+    Return them, and how many each list had.
 
     Args:
         tx: The transaction.
@@ -158,7 +180,7 @@ async def _move_or_trash_todos(tx: Tx, ids: Sequence[int], move_to: int | None) 
     """
     held = await tx.rows(queries.HELD, ids=ids)
     if move_to is None:
-        confirm(tx, len(held))
+        await confirm(tx, len(held))
     places: Sequence[int | None] = [None] * len(held)
     if move_to is not None and held:
         places = await fresh_places(tx, len(held))
@@ -174,7 +196,7 @@ async def _move_or_trash_todos(tx: Tx, ids: Sequence[int], move_to: int | None) 
         )
         written = {row["id"]: row for row in rows}
         touched += [_touched(written[row["id"]], row, place) for row, place in chunk]
-    return touched
+    return touched, Counter(row["list_id"] for row in held)
 
 
 def _touched(row: Row, held: Row, place: int | None) -> Touched:

@@ -37,6 +37,7 @@ async def get(tx: Tx) -> Found[Overview]:
                 **{name: counts[name] for name in ("due_today", "overdue", "completed_today", "done", "trashed")},
                 "lists": orjson.Fragment(counts["lists"]),
                 "tags": orjson.Fragment(counts["tags"]),
+                **{name: counts[name] for name in ("all_tags", "archived_lists")},
                 "last_change_id": counts["last_change_id"],
             }
         )

@@ -17,6 +17,7 @@ from todo_core.errors import InvalidInput
 from todo_core.models.todos import TodoFilter, TodoRead
 from todo_core.queries import search as queries
 from todo_core.rules.finding import find_nearest, find_todos
+from todo_core.rules.naming import in_known_list
 
 COMPARED: Final = 8
 """How many of the words that were looked for, and that no todo has, are compared with the known ones at most."""
@@ -38,6 +39,7 @@ async def find(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     Every word must be there, the last may be the beginning of one. The filters of a list hold. If nothing is found,
     the answer has the todos with most of the words, or with words that may have been meant.
     """
+    wanted = await in_known_list(tx, wanted)
     page = await find_todos(tx, wanted, offset)
     if page.total or wanted.text is None:
         return page

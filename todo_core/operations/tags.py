@@ -13,6 +13,7 @@ from todo_core.boundary.results import Changed, Done, Found, Page
 from todo_core.errors import Conflict, FieldError, InvalidInput, NotFound, NotOwner, VersionConflict
 from todo_core.models.tags import TagRead
 from todo_core.queries import tags as queries
+from todo_core.rules.naming import tag_ids
 from todo_core.rules.tagging import TagRevision, merge_links, name_holders, revise_tags
 
 
@@ -30,10 +31,11 @@ async def get(tx: Tx, tag_id: int) -> Found[TagRead]:
 
 
 @operation(effect="changes", scope="todos:write", raises=(NotFound, NotOwner, Conflict, VersionConflict))
-async def rename(tx: Tx, tag_id: int, name: str, if_version: Sequence[int] | None = None) -> Changed[TagRead]:
+async def rename(tx: Tx, tag_id: int | str, name: str, if_version: Sequence[int] | None = None) -> Changed[TagRead]:
     """Rename a tag: everything that has it shows the new name. To join two tags, merge them."""
-    await _present(tx, tag_id, if_version)
-    revision = TagRevision(tag_id, name, deleted=False)
+    (known_id,) = await tag_ids(tx, [("id", tag_id)])
+    await _present(tx, known_id, if_version)
+    revision = TagRevision(known_id, name, deleted=False)
     for existing_id in (await name_holders(tx, [revision])).values():
         raise Conflict(
             "There is a tag of that name already; merge the two instead.", extra={"existing_id": existing_id}
@@ -44,22 +46,26 @@ async def rename(tx: Tx, tag_id: int, name: str, if_version: Sequence[int] | Non
 @operation(
     effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner, VersionConflict), destructive=True
 )
-async def merge(tx: Tx, tag_id: int, into: int, if_version: Sequence[int] | None = None) -> Changed[TagRead]:
+async def merge(
+    tx: Tx, tag_id: int | str, into: int | str, if_version: Sequence[int] | None = None
+) -> Changed[TagRead]:
     """Merge a tag into another: everything that has the first gets the second, and the first is deleted."""
-    if tag_id == into:
+    source_id, target_id = await tag_ids(tx, [("id", tag_id), ("into", into)])
+    if source_id == target_id:
         raise InvalidInput(errors=[FieldError("into", "is the same tag; name another one", code="conflicting")])
-    source = await _present(tx, tag_id, if_version)
-    await _present(tx, into)
-    linked = await merge_links(tx, tag_id, into)
-    merged = await revise_tags(tx, [TagRevision(tag_id, source["name"], deleted=True, linked=linked)])
-    return Changed([Done((await _present(tx, into))["row"])], merged.touched)
+    source = await _present(tx, source_id, if_version)
+    await _present(tx, target_id)
+    linked = await merge_links(tx, source_id, target_id)
+    merged = await revise_tags(tx, [TagRevision(source_id, source["name"], deleted=True, linked=linked)])
+    return Changed([Done((await _present(tx, target_id))["row"])], merged.touched)
 
 
 @operation(effect="changes", scope="todos:write", raises=(NotFound, NotOwner, VersionConflict), destructive=True)
-async def delete(tx: Tx, tag_id: int, if_version: Sequence[int] | None = None) -> Changed[TagRead]:
+async def delete(tx: Tx, tag_id: int | str, if_version: Sequence[int] | None = None) -> Changed[TagRead]:
     """Delete a tag: it goes from everything that has it. Undo brings it back everywhere."""
-    present = await _present(tx, tag_id, if_version)
-    return await revise_tags(tx, [TagRevision(tag_id, present["name"], deleted=True)])
+    (known_id,) = await tag_ids(tx, [("id", tag_id)])
+    present = await _present(tx, known_id, if_version)
+    return await revise_tags(tx, [TagRevision(known_id, present["name"], deleted=True)])
 
 
 async def _present(tx: Tx, tag_id: int, if_version: Sequence[int] | None = None) -> Any:

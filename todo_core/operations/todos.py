@@ -25,6 +25,7 @@ from todo_core.rules.adding import add_todos
 from todo_core.rules.completing import completion
 from todo_core.rules.finding import find_todos
 from todo_core.rules.mixing import mix as mix_todos
+from todo_core.rules.naming import in_known_list, in_known_lists, with_known_lists
 from todo_core.rules.notes import revise_and_note
 from todo_core.rules.revising import revise
 from todo_core.validation import Tried
@@ -37,7 +38,7 @@ async def list_(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     The trash shows only with status `trashed`; what is in archived lists, or has not started, only where it is asked
     for. `next_cursor` leads to the next page at the same cost however deep it is; the last page has none.
     """
-    return await find_todos(tx, wanted, offset)
+    return await find_todos(tx, await in_known_list(tx, wanted), offset)
 
 
 @operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
@@ -61,7 +62,7 @@ async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]]) -> Changed[TodoWritten
     A `due` is resolved where the user is, and the answer says to what. A subtask names its parent by id, or by its
     place in this request.
     """
-    return await add_todos(tx, todos)
+    return await add_todos(tx, await in_known_lists(tx, todos))
 
 
 @operation(
@@ -72,7 +73,7 @@ async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoWrit
 
     With the version you saw, a todo that somebody changed since is left alone and shown.
     """
-    return await revise_and_note(tx, once_each(todos))
+    return await revise_and_note(tx, once_each(await with_known_lists(tx, "list_id", todos)))
 
 
 @operation(
@@ -137,7 +138,7 @@ async def skip(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | 
 async def delete(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Move todos to the trash with their subtasks. The trash is emptied after the retention time."""
     changed = await revise(tx, same_for_each(ids, {"is_deleted": True} | condition(if_version)))
-    confirm(tx, len(changed.touched))
+    await confirm(tx, len(changed.touched))
     return changed
 
 
@@ -172,7 +173,7 @@ async def mix(tx: Tx, items: Sequence[Tried[MixedItem]]) -> Changed[TodoWritten]
     """
     changed = await mix_todos(tx, items)
     if is_needed(tx):
-        confirm(
+        await confirm(
             tx, sum(one.entity == "todo" and bool(orjson.loads(one.after)["deleted_at"]) for one in changed.touched)
         )
     return changed

@@ -57,6 +57,11 @@ def _as_array(counted: Select[Any]) -> ScalarSelect[Any]:
     return select(func.coalesce(rows, literal_column("'[]'::json"))).select_from(source).scalar_subquery()
 
 
+def _count(table: Any, model: type[Any], *conditions: Any) -> ScalarSelect[Any]:
+    """Return the number of the user's rows that meet conditions."""
+    return select(func.count()).select_from(table).where(mine(model), *conditions).scalar_subquery()
+
+
 _LISTS = _as_array(
     select(_list.c.id, _list.c.name, lists.open_todos(_list, STARTED).label("open"))
     .where(mine(TodoList), _list.c.deleted_at.is_(None), _list.c.archived_at.is_(None))
@@ -82,11 +87,13 @@ COUNTS = Statement(
         select(func.max(col(Change.id))).where(mine(Change)).scalar_subquery().label("last_change_id"),
         _LISTS.label("lists"),
         _TAGS.label("tags"),
+        _count(_tag, Tag, _tag.c.deleted_at.is_(None)).label("all_tags"),
+        _count(_list, TodoList, _list.c.deleted_at.is_(None), _list.c.archived_at.is_not(None)).label("archived_lists"),
     )
 )
 """Count the user's todos by what they are, and read live lists and the 50 tags with the most open todos.
 
 What has not started counts for `not_started` alone. `start`, `end`: today where the user is, both included. `now`:
 overdue is what was due before; it says what has started. `lists` and `tags` are JSON arrays of `Counted`;
-`last_change_id` is the `since` of the next changes.
+`all_tags` and `archived_lists` count what may not be among them; `last_change_id` is the `since` of the next changes.
 """

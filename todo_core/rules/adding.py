@@ -18,7 +18,7 @@ from todo_core.rules.order import Order
 from todo_core.rules.schedules import Calendar
 from todo_core.rules.spots import TARGETS, siblings_of, target_of
 from todo_core.rules.starts import date_columns
-from todo_core.rules.tagging import ensure_tags
+from todo_core.rules.tagging import ensure_tags, told_of_tags
 from todo_core.rules.writing import WrittenRow, existing, insert_todos, inserted, touched
 
 _DATES: Final = ("start", "due", "repeat")
@@ -35,17 +35,21 @@ async def add_todos(tx: Tx, todos: Sequence[TodoCreate | TodoError]) -> Changed[
     new = [*{todo.number: todo for todo in batch.accepted if isinstance(todo, _New)}.values()]
     tag_ids, tags_made = await ensure_tags(tx, {todo.number: todo.tags for todo in new if todo.tags})
     rows = await insert_todos(tx, [todo.as_item(tag_ids.get(todo.number, [])) for todo in new])
-    results = _results(batch, {todo.number: row for todo, row in zip(new, rows, strict=True)})
+    told = {todo.number: request.told_of(todo) | told_of_tags(todo.tags, tags_made) for todo in new}
+    results = _results(batch, {todo.number: row for todo, row in zip(new, rows, strict=True)}, told)
     return Changed(results, [*tags_made, *touched(rows)])
 
 
-def _results(batch: Batch[_New | _Existing], rows: Mapping[int, WrittenRow]) -> list[Done | TodoError]:
+def _results(
+    batch: Batch[_New | _Existing], rows: Mapping[int, WrittenRow], facts: Mapping[int, Mapping[str, Any]]
+) -> list[Done | TodoError]:
     """Return a result for each item.
 
     Args:
         batch: What became of each: a todo that is new, for every further item with its key once more, or one that was
             there.
         rows: What was inserted, by the numbers of the items.
+        facts: Further facts of each, as `Done.told` has them, by the same numbers.
     """
     told: set[int] = set()
     results: list[Done] = []
@@ -56,7 +60,7 @@ def _results(batch: Batch[_New | _Existing], rows: Mapping[int, WrittenRow]) -> 
             results.append(existing(rows[item.number]["after"]))
         else:
             told.add(item.number)
-            results.append(inserted(rows[item.number]))
+            results.append(inserted(rows[item.number], facts[item.number]))
     return batch.answer(results)
 
 
@@ -121,6 +125,10 @@ class _Request:
             await Order.of(tx, {}, neighbours, len(todos)) if neighbours else None,
             keyed,
         )
+
+    def told_of(self, todo: _New) -> dict[str, Any]:
+        """Return the name of the list that a new todo goes to, where the request names lists."""
+        return {} if self._lists is None else self._lists.told_of(todo.columns.get("list_id"))
 
     async def accept(self, item: tuple[int, TodoCreate]) -> _New | _Existing:
         """Find out what an item means: the todo that has its key, or a new one.

@@ -98,6 +98,10 @@ class Lists:
         """Return a list, also a deleted one."""
         return self._now.get(list_id)
 
+    def told_of(self, list_id: int | None) -> dict[str, Any]:
+        """Return the name of the list that a todo goes to, as `Done.told` has it; nothing for no list."""
+        return {} if list_id is None or list_id not in self._now else {"list": self._now[list_id].name}
+
     def get(self, list_id: int) -> ListState:
         """Return a live list.
 

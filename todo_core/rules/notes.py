@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -84,7 +85,7 @@ async def revise_and_note(tx: Tx, patches: Batch[Patch]) -> Changed[TodoWritten]
     )
     noted = {todo_id: row["row"] for todo_id, row in (await read_todos(tx, [row["todo_id"] for row in rows])).items()}
     results = [
-        Done(noted[todo_id], beside=result.beside) if isinstance(result, Done) and todo_id in noted else result
+        replace(result, row=noted[todo_id], changed=True) if isinstance(result, Done) and todo_id in noted else result
         for todo_id, result in zip(ids, changed.results, strict=True)
     ]
     touched = [

@@ -16,6 +16,7 @@ from todo_core.dates import When, in_zone
 from todo_core.models.users import PATCHABLE, ProfilePatch, ProfileWritten
 from todo_core.queries import users as queries
 from todo_core.rules.lists import Lists
+from todo_core.rules.naming import list_ids
 from todo_core.text import json_text
 
 
@@ -29,7 +30,9 @@ async def revise_profile(tx: Tx, patch: ProfilePatch) -> Changed[ProfileWritten]
     Raises:
         NotFound, NotOwner: There is no such default list.
     """
-    if (list_id := patch.get("default_list_id")) is not None:
+    if (named := patch.get("default_list_id")) is not None:
+        (list_id,) = await list_ids(tx, [("default_list_id", named)])
+        patch = {**patch, "default_list_id": list_id}
         (await Lists.of(tx, [list_id])).require(list_id, "default_list_id")
     values = {name: patch.get(name) for name in PATCHABLE}
     row = await tx.one(queries.REVISE, given=list(patch), **values)

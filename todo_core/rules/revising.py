@@ -17,7 +17,7 @@ from todo_core.boundary.results import Changed
 from todo_core.boundary.turns import in_turns
 from todo_core.errors import FieldError, InvalidInput, VersionConflict
 from todo_core.models.tags import MAX_TAGS
-from todo_core.models.todos import PRIORITIES, TodoWritten
+from todo_core.models.todos import MAX_DESCRIPTION, PRIORITIES, TodoWritten
 from todo_core.recurrence import Repeat
 from todo_core.rules.cascades import Patches, cascade, open_checklist
 from todo_core.rules.dues import due_columns, due_of
@@ -28,7 +28,7 @@ from todo_core.rules.order import Order
 from todo_core.rules.schedules import Calendar
 from todo_core.rules.spots import TARGETS, Moved, Target, siblings_of, target_of
 from todo_core.rules.starts import date_columns, later_start
-from todo_core.rules.tagging import ensure_tags
+from todo_core.rules.tagging import ensure_tags, told_of_tags
 from todo_core.rules.writing import WrittenRow, read_todos, touched, update_todos, updated, write_patches
 from todo_core.text import name_key
 
@@ -70,8 +70,13 @@ async def revise(tx: Tx, patches: Batch[Patch]) -> Changed[TodoWritten]:
         for shown in (rows, occurrences.rows):
             await _show_again(tx, shown, parents & shown.keys())
     subtasks = request.count_relatives(rows)
-    results = (updated(rows[one.id], subtasks=subtasks[one.id], following=occurrences.after(one.id)) for one in named)
-    written = [*touched(rows.values(), request.moved), *touched(occurrences.rows.values())]
+    moved = request.moved
+    told = {todo.id: request.told_of(todo, moved) | told_of_tags(todo.tags, tags_made) for todo in named}
+    results = (
+        updated(rows[one.id], subtasks=subtasks[one.id], following=occurrences.after(one.id), told=told[one.id])
+        for one in named
+    )
+    written = [*touched(rows.values(), moved), *touched(occurrences.rows.values())]
     return Changed(batch.answer(results), [*tags_made, *written])
 
 
@@ -149,6 +154,8 @@ class _Request:
         columns.pop("if_version", None)
         if "completed_at" in patch and member.completed_at is None:
             columns["completed_at"] = patch["completed_at"]
+        if "append_description" in patch:
+            columns["description"] = _lengthened(patch, row["description"])
         if self.calendar is not None:
             dates = _skip(self.calendar, row) if "skip" in patch else date_columns(self.calendar, patch, row)
             if "due_at" in dates:
@@ -264,6 +271,16 @@ class _Request:
         """Where todos moved from and to, by id, as the change record has it."""
         return {} if self.order is None else self.order.recorded
 
+    def told_of(self, todo: _Todo, moved: Mapping[int, Moved]) -> dict[str, Any]:
+        """Return where a todo went, as `Done.told` has it.
+
+        Args:
+            todo: A todo that the request names.
+            moved: Where todos moved from and to, by id.
+        """
+        listed = {} if self._lists is None else self._lists.told_of(todo.columns.get("list_id"))
+        return listed | ({"moved": True} if todo.id in moved else {})
+
     def count_relatives(self, rows: Mapping[int, WrittenRow]) -> Counter[int]:
         """Count the relatives that changed because of each todo, by its id.
 
@@ -326,6 +343,22 @@ def _plain_columns(patch: Patch) -> dict[str, Any]:
     if "description" in columns:
         columns["description"] = columns["description"] or None
     return columns
+
+
+def _lengthened(patch: Patch, present: str | None) -> str:
+    """Return the description of a todo with what a patch adds to it, on a new line.
+
+    Raises:
+        InvalidInput: It would be too long, or the patch gives the description, too.
+    """
+    if "description" in patch:
+        raise InvalidInput(errors=[FieldError("append_description", "cannot be given together with description")])
+    text: str = "\n".join(filter(None, (present, patch["append_description"])))
+    if len(text) > MAX_DESCRIPTION:
+        room = max(MAX_DESCRIPTION - len(present or "") - 1, 0)
+        message = f"makes the description too long: there is room for {room} characters; use add_note"
+        raise InvalidInput(errors=[FieldError("append_description", message)])
+    return text
 
 
 def _skip(calendar: Calendar, row: Mapping[str, Any]) -> dict[str, Any]:

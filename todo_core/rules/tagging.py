@@ -39,6 +39,20 @@ async def ensure_tags(tx: Tx, names: Mapping[int, Sequence[str]]) -> tuple[dict[
     return {key: sorted({ids[name_key(name)] for name in todos_names}) for key, todos_names in names.items()}, made
 
 
+def told_of_tags(names: Sequence[str] | None, made: Sequence[Touched]) -> dict[str, Any]:
+    """Return which tags of a todo are new, as `Done.told` has it.
+
+    Args:
+        names: The names of its tags.
+        made: The tags that the request made.
+    """
+    if not names or not made:
+        return {}
+    keys = {name_key(name) for name in names}
+    new = [name for tag in made if name_key(name := orjson.loads(tag.after)["name"]) in keys]
+    return {"new_tags": new} if new else {}
+
+
 @dataclass(frozen=True, slots=True)
 class TagRevision:
     """A tag as it is to become."""

@@ -28,7 +28,7 @@ AT_ONCE: Final = 200
 
 WrittenRow = Row | dict[str, Any]
 """A todo that was inserted or updated: a row of PostgreSQL, or the same by names."""
-_ALONE: Final = {"subtasks_changed": 0, "next": None, "existing": False}
+_ALONE: Final[dict[str, Any]] = {"subtasks_changed": 0, "next": None, "existing": False}
 """What an answer says beside a todo that nothing changed with."""
 _ABSENT: Final[WrittenRow] = {"id": None, "version": None, "before": None, "after": None}
 """What takes the place of a todo that is not there."""
@@ -154,22 +154,32 @@ def _result(patch: Patch, row: WrittenRow) -> Done | TodoError:
     return updated(row)
 
 
-def updated(row: WrittenRow, *, subtasks: int = 0, following: str | None = None) -> Done:
+def updated(
+    row: WrittenRow, *, subtasks: int = 0, following: str | None = None, told: Mapping[str, Any] = MappingProxyType({})
+) -> Done:
     """Return the result of a todo that was updated.
 
     Args:
         row: Its row, as `update_todos` returns it.
         subtasks: How many subtasks changed with it.
         following: The read shape of its next occurrence, if completing it made one.
+        told: Further facts, as `Done` has them.
     """
-    if row["after"] is None:
-        return _written(row["before"], changed=subtasks > 0, subtasks=subtasks)
-    return _written(row["after"], subtasks=subtasks, following=following)
+    before, after = row["before"], row["after"]
+    beside = _beside(subtasks, following)
+    if after is None:
+        return Done(before, subtasks > 0, beside, before=before)
+    return Done(after, True, beside, before=before, told=told)
 
 
-def inserted(row: WrittenRow) -> Done:
-    """Return the result of a todo that was inserted."""
-    return _written(row["after"])
+def inserted(row: WrittenRow, told: Mapping[str, Any]) -> Done:
+    """Return the result of a todo that was inserted.
+
+    Args:
+        row: Its row.
+        told: Further facts, as `Done` has them.
+    """
+    return Done(row["after"], beside=_ALONE, told=told)
 
 
 def existing(row: str) -> Done:
@@ -181,12 +191,12 @@ def existing(row: str) -> Done:
     return Done(row, changed=False, beside=_ALONE | {"existing": True})
 
 
-def _written(row: str, *, changed: bool = True, subtasks: int = 0, following: str | None = None) -> Done:
-    """Return a result as `TodoWritten` has it."""
+def _beside(subtasks: int, following: str | None) -> dict[str, Any]:
+    """Return what an answer says beside a todo, as `TodoWritten` has it."""
     if not subtasks and following is None:
-        return Done(row, changed, _ALONE)
+        return _ALONE
     upcoming = None if following is None else orjson.loads(following)
-    return Done(row, changed, _ALONE | {"subtasks_changed": subtasks, "next": upcoming})
+    return _ALONE | {"subtasks_changed": subtasks, "next": upcoming}
 
 
 def touched(rows: Iterable[WrittenRow], moved: Mapping[int, Moved] = MappingProxyType({})) -> list[Touched]:

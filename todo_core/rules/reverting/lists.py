@@ -37,8 +37,8 @@ async def revert(tx: Tx, entries: Entries) -> Changed[ListRead]:
         if entry.before is not None:
             lists.put_back(entry.id, Decimal(entry.before["position"]), ids)
     touched = await lists.save(tx)
-    rows |= await rows_of(tx, [row.id for row in touched])
-    return Changed([Done(rows[row.id]) for row in touched], touched)
+    after = await rows_of(tx, [row.id for row in touched])
+    return Changed([Done(after.get(one.id, rows.get(one.id, "")), before=rows.get(one.id)) for one in touched], touched)
 
 
 def _is_as_left(present: ListState, entry: Entry) -> bool:

@@ -2,7 +2,7 @@
 --
 -- What has not started counts for `not_started` alone. `start`, `end`: today where the user is, both included. `now`:
 -- overdue is what was due before; it says what has started. `lists` and `tags` are JSON arrays of `Counted`;
--- `last_change_id` is the `since` of the next changes.
+-- `all_tags` and `archived_lists` count what may not be among them; `last_change_id` is the `since` of the next changes.
 --
 -- Parameters:
 --   $1 start timestamp with time zone
@@ -25,6 +25,8 @@
 --   last_change_id bigint
 --   lists json
 --   tags json
+--   all_tags bigint
+--   archived_lists bigint
 
 WITH RECURSIVE
     later(ids, depth) AS (
@@ -176,7 +178,20 @@ SELECT
             ORDER BY open DESC, tags.name_key
             LIMIT 50
         ) AS counted
-    ) AS tags
+    ) AS tags,
+    (
+        SELECT count(*) AS count_3
+        FROM tags
+        WHERE tags.user_id = $4::BIGINT AND tags.deleted_at IS NULL
+    ) AS all_tags,
+    (
+        SELECT count(*) AS count_4
+        FROM lists
+        WHERE
+            lists.user_id = $4::BIGINT
+            AND lists.deleted_at IS NULL
+            AND lists.archived_at IS NOT NULL
+    ) AS archived_lists
 FROM (
     SELECT
         todos.priority AS priority,

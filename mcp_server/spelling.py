@@ -1,0 +1,78 @@
+"""Take arguments in other spellings, where nothing of them is lost (MC9), and leave out nulls.
+
+Some clients and models send a whole number as `10.0` or `"7"`, and a list or an object as the JSON text of it, also
+deep inside another. Many fill each argument that they do not mean with null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from todo_core.text import strict_json
+
+Path = tuple[str | int, ...]
+"""The names and indices that lead to a value."""
+Nulls = Mapping[Path, frozenset[str]]
+"""The names of fields that were null, by the path of the object that they are in; a handler may ask for them."""
+
+_EXACT: Final = 2**53
+"""From here on a number that came with a fraction may be another: to many, JSON's numbers are doubles (RFC 8259 §6)."""
+_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "integer": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+}
+"""What the JSON text of a value of each type reads as."""
+
+
+class Spelling:
+    """Reads arguments by the schema of a tool, and remembers which were null."""
+
+    def __init__(self) -> None:
+        self.nulls: dict[Path, frozenset[str]] = {}
+
+    def read(self, value: Any, schema: Mapping[str, Any], path: Path = ()) -> Any:
+        """Return a value as its schema has it; one of another type as it came, to be refused by name.
+
+        Args:
+            value: What was sent.
+            schema: Its JSON schema, without references and alternatives.
+            path: Where it is.
+        """
+        kind = schema.get("type", "")
+        if isinstance(value, str) and kind in _TYPES:
+            value = _from_text(value, _TYPES[kind])
+        if kind == "integer":
+            return whole(value)
+        if kind == "array" and isinstance(value, list):
+            return [self.read(item, schema["items"], (*path, number)) for number, item in enumerate(value)]
+        if kind == "object" and isinstance(value, dict):
+            return self._read_object(value, schema["properties"], path)
+        return value
+
+    def _read_object(self, value: dict[str, Any], fields: Mapping[str, Any], path: Path) -> dict[str, Any]:
+        """Return an object without the known fields that are null. An unknown one stays, and is refused by name."""
+        absent = frozenset(name for name in fields if name in value and value[name] is None)
+        if absent:
+            self.nulls[path] = absent
+        return {
+            name: self.read(item, fields[name], (*path, name)) if name in fields else item
+            for name, item in value.items()
+            if name not in absent
+        }
+
+
+def _from_text(text: str, types: tuple[type, ...]) -> Any:
+    """Return the value whose JSON a text is, if it is of one of these types; else the text."""
+    try:
+        value = strict_json(text.encode())
+    except ValueError:
+        return text
+    return value if type(value) in types else text
+
+
+def whole(value: Any) -> Any:
+    """Return a number without a fraction as a whole one."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT else value

@@ -1,0 +1,38 @@
+-- Count the todos that an agent moved to the trash in the last `MINUTES` unasked, but for what was undone.
+--
+-- `token_id`: the agent's API token; null for those without one, which are counted together: apps, and local processes.
+-- Reads `pk_changes`, `pk_change_entries` and `uq_changes_undoes`.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 token_id bigint
+--
+-- Columns:
+--   count_1 bigint
+
+SELECT count(*) AS count_1
+FROM (
+    SELECT changes.id AS id, changes.at AS at, changes.via AS via, changes.token_id AS token_id
+    FROM changes
+    WHERE changes.user_id = $1::BIGINT
+    ORDER BY changes.id DESC
+    LIMIT 1000
+) AS latest
+JOIN change_entries ON change_entries.change_id = latest.id
+WHERE
+    change_entries.user_id = $1::BIGINT
+    AND latest.at > statement_timestamp() - interval '10 minutes'
+    AND latest.token_id IS NOT DISTINCT FROM $2::BIGINT
+    AND latest.via LIKE 'mcp:%'
+    AND latest.via NOT LIKE '%confirmed%'
+    AND change_entries.entity = 'todo'
+    AND change_entries.before IS NOT NULL
+    AND (change_entries.before ->> 'deleted_at') IS NULL
+    AND (change_entries.after ->> 'deleted_at') IS NOT NULL
+    AND NOT (
+        EXISTS (
+            SELECT undo.id
+            FROM changes AS undo
+            WHERE undo.user_id = $1::BIGINT AND undo.undoes = latest.id
+        )
+    )
