@@ -140,7 +140,7 @@ def of_undone(item: Done) -> Json:
     row = item.as_dict()
     if "title" in row:
         return of_todo(item)
-    kind = "list" if "colour" in row else "tag" if "open_todos" in row else "note" if "text" in row else "profile"
+    kind = "profile" if item.entity == "user" else item.entity
     named = {name: shortened(row[name]) for name in ("name", "text") if name in row}
     changes = _changes(orjson.loads(item.before), row, ("name",)) if item.before and item.changed else {}
     return {"id": row["id"], "kind": kind} | named | changes

@@ -36,7 +36,13 @@ class History(ChangeFilter):
     detail: Annotated[Detail, Field(description="full has long texts whole, and every field.")] = "concise"
 
 
-@tools.expose(operations.list_, title="List changes", answer=CHANGES_SCHEMA)
+@tools.expose(
+    operations.list_,
+    title="List changes",
+    answer=CHANGES_SCHEMA,
+    words="List what changed: by whom, when, before and after. With `since`, everything after that change in order,"
+    " nothing missed; without it, the latest first, and with `before` what came before that.",
+)
 async def list_changes(me: Me, filters: History) -> CallToolResult:
     wanted = ChangeFilter(since=filters.since, before=filters.before, limit=filters.limit)
     page = await me.perform(operations.list_, wanted)

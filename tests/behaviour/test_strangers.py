@@ -88,11 +88,12 @@ async def unchanged(target: Target, database_url: str) -> AsyncIterator[Unchange
 
 
 def codes(told: Any) -> Iterator[str]:
-    """Every error code of ours in an answer."""
+    """Every error code of ours in an answer; those of fields, in `errors`, are others."""
     if isinstance(told, dict):
         yield from (told[name] for name in ("code", "error_code") if isinstance(told.get(name), str))
-        for value in told.values():
-            yield from codes(value)
+        for name, value in told.items():
+            if name != "errors":
+                yield from codes(value)
     elif isinstance(told, list):
         for value in told:
             yield from codes(value)

@@ -117,7 +117,7 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     "todos.list": [
         lambda me, _, __: me.perform(todos.list_, TodoFilter(status="all", archived="include")),
         lambda me, _, __: me.perform(todos.list_, TodoFilter(status="trashed")),
-        lambda me, _, __: me.perform(todos.list_, TodoFilter(started=False, archived=True)),
+        lambda me, _, __: me.perform(todos.list_, TodoFilter(started=False, archived="include")),
         lambda me, its, _: me.perform(todos.list_, TodoFilter(status="all", ids=[*its.todos], text=MARK)),
         lambda me, its, _: me.perform(todos.list_, TodoFilter(status="all", list_id=its.list, overdue=True)),
         lambda me, its, _: me.perform(

@@ -84,6 +84,7 @@ async def test_pages_by_cursor_and_by_offset_are_the_whole_list_in_its_order(
         "created": lambda row: row["created_at"],
         "updated": lambda row: row["updated_at"],
         # What is not due comes last in either direction.
+        "start": lambda row: ((row["start"] is None) == (direction == "asc"), row["start"] or ""),
         "due": lambda row: ((row["due"] is None) == (direction == "asc"), row["due"] and row["due"]["at"]),
         "priority": lambda row: ["low", "medium", "high", "urgent"].index(row["priority"]),
         "title": lambda row: row["title"].lower(),

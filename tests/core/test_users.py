@@ -236,7 +236,16 @@ async def test_the_record_has_the_profile_before_and_after(ann: Caller, hers: Pr
         "token_id": None,
         "undoes": None,
         "undone_by": None,
-        "entries": [{"entity": "user", "id": ann.principal.user_id, "before": was, "after": now}],
+        "entries": [
+            {
+                "entity": "user",
+                "id": ann.principal.user_id,
+                "title": None,
+                "is_new": False,
+                "before": was,
+                "after": now,
+            }
+        ],
         "more_entries": 0,
         "next_entry": None,
     }

@@ -45,7 +45,7 @@ async def test_a_person_with_few_lists_is_told_of_all(me: McpFace) -> None:
 
 async def test_every_name_can_be_read_page_by_page(me: McpFace) -> None:
     await me.call("add_lists", lists=[{"name": f"{AWKWARD * 1}{n}"} for n in range(50)])
-    await me.call("add_lists", lists=[{"name": "Old", "colour": "red"}])
+    await me.call("add_lists", lists=[{"name": "Old", "color": "red"}])
     await me.call("update_lists", lists=[{"id": "Old", "is_archived": True}])
     todos = [{"title": "x", "tags": [f"{n}-{k}-" + "日本語の" * 10 for k in range(20)]} for n in range(20)]
     await me.call("add_todos", todos=todos)

@@ -77,7 +77,7 @@ async def test_an_address_that_is_none_is_a_404_problem(http: httpx2.AsyncClient
 @pytest.mark.requirement("RS1", "RS3")
 @pytest.mark.parametrize(
     "path",
-    ["/api/v1/todos/", "/api/v1/todos/1/", "/api/v1//todos", "/healthz/", "/mcp/", "/docs/", "/api/v1/users/me/"],
+    ["/api/v1/todos/", "/api/v1/todos/1/", "/api/v1//todos", "/healthz/", "/docs/", "/api/v1/users/me/"],
 )
 async def test_a_trailing_slash_is_not_redirected(http: httpx2.AsyncClient, path: str) -> None:
     response = await http.get(path)

@@ -209,4 +209,4 @@ async def test_an_unknown_action_of_a_batch_is_refused_by_name_with_the_known_on
     for body in ({"action": "explode", "ids": [1]}, {"ids": [1]}):
         told = problem(await http.post("/api/v1/todos/batch", json=body), 422, "invalid_input")
         assert fields(told) == ["action"]
-        assert set(told["errors"][0]["allowed"]) == {"add", "update", "complete", "delete", "restore", "skip"}
+        assert set(told["errors"][0]["allowed"]) == {"add", "update", "complete", "delete", "restore", "skip", "mix"}

@@ -72,7 +72,7 @@ TagId = Annotated[Id, Field(description="Id of the tag.")]
 TagName = Annotated[
     str,
     Name(min_length=1, max_length=50),
-    Field(description="Name, 1–50 characters; case does not matter."),
+    Field(description="1–50 characters, in any case."),
 ]
 TagNames = Annotated[list[TagName], Field(max_length=MAX_TAGS)]
 

@@ -191,7 +191,7 @@ TodoIds = Annotated[
 Title = Annotated[str, Name(min_length=1, max_length=200), Field(description="What to do, 1–200 characters.")]
 Description = Annotated[str, Lines(max_length=1000), Field(description="Details, up to 1000 characters.")]
 End = Literal["first", "last"]
-BeforeTodo = Annotated[TodoId, Field(description="Right before this sibling, by hand.")]
+BeforeTodo = Annotated[TodoId, Field(description="Right before this sibling.")]
 AfterTodo = Annotated[TodoId, Field(description="Right after this sibling.")]
 AtEnd = Annotated[End, Field(description="Before or after all siblings.")]
 ChosenPriority = Annotated[Priority, Field(description="How much it matters.")]
@@ -220,9 +220,7 @@ class TodoCreate(Input):
         Annotated[int, Field(ge=0, le=MAX_BATCH - 1)] | None,
         Field(description="Or the item of this call that is its parent, counted from 0."),
     ] = None
-    parent_key: Annotated[
-        TodoKey | None, Field(description="Or its parent's `key`; an earlier item's, too.", exclude_if=_is_left_out)
-    ] = None
+    parent_key: Annotated[TodoKey | None, Field(description="Or its parent's `key`.", exclude_if=_is_left_out)] = None
     start: Annotated[StartText | None, Field(description=START_WORDS, exclude_if=_is_left_out)] = None
     due: Annotated[DueGiven | None, Field(description=DUE_WORDS)] = None
     repeat: Annotated[RepeatGiven | None, Field(description=REPEAT_WORDS)] = None
@@ -330,7 +328,7 @@ MixedItem = Annotated[MixedAdd | MixedUpdate | MixedComplete | MixedVerb, Field(
 
 SearchText = Annotated[
     Annotated[str, Line(min_length=1, max_length=200)],
-    Field(description="Words in title or description; the last may be the beginning of one."),
+    Field(description="Words in title, description or notes; the last may be a beginning."),
 ]
 Bound = Annotated[str, Line(min_length=1, max_length=100)]
 """A day, a moment or a period, as ISO 8601 or in words; resolved when the list is read."""
@@ -355,9 +353,7 @@ class TodoFilter(Input):
         Annotated[list[Id], Field(min_length=1, max_length=200)] | None, Field(description="Only these ids.")
     ] = None
     key: Annotated[TodoKey | None, Field(description="Only the todo with this key.")] = None
-    text: Annotated[
-        SearchText | None, Field(description="Only todos with all these words; the last may be the beginning of one.")
-    ] = None
+    text: Annotated[SearchText | None, Field(description="With all these words; the last may be a beginning.")] = None
     has_due: Annotated[bool | None, Field(description="Only with a due, or (false) without.")] = None
     has_tags: Annotated[bool | None, Field(description="Only with tags, or without.")] = None
     has_list: Annotated[bool | None, Field(description="Only outside the inbox, or in it.")] = None

@@ -33,7 +33,7 @@ async def list_(tx: Tx, query: ChangeFilter, form: EntryForm = "rows") -> Feed[C
     """List what changed: by whom, when, before and after, of the rows that your scopes cover.
 
     With `since`, everything after that change in the order it was committed, nothing missed. Without it, the latest
-    first, and with `before` what came before that change. `since` in the answer is that of the next call.
+    first, and with `before` what came before that. `since` in the answer is that of the next call.
     """
     if query.since is None:
         return await _going_back(tx, query, form)

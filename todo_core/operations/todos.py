@@ -36,7 +36,7 @@ async def list_(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     """List todos: filtered, ordered, a page at a time, with the true total.
 
     The trash shows only with status `trashed`; what is in archived lists, or has not started, only where it is asked
-    for. `next_cursor` leads to the next page at the same cost however deep it is; the last page has none.
+    for. `next_cursor` leads to the next page; the last has none.
     """
     return await find_todos(tx, await in_known_list(tx, wanted), offset)
 
