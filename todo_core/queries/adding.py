@@ -33,7 +33,8 @@ from todo_core.models.lists import TodoList
 from todo_core.models.tags import TodoTag
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
-from todo_core.queries.todos import LANGUAGE, Subtasks, read, tag_names
+from todo_core.queries.shapes import Subtasks, read, tag_names
+from todo_core.queries.todos import LANGUAGE
 from todo_core.storage.statements import Statement, mine, parameter
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.lists import TodoList
 from todo_core.models.todos import MAX_DEPTH, Todo
-from todo_core.queries.todos import read, subtasks_by_lookup
+from todo_core.queries.shapes import read, subtasks_by_lookup
 from todo_core.storage.statements import Statement, mine, parameter
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it

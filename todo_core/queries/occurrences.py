@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, any_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.todos import Todo
-from todo_core.queries.todos import read
+from todo_core.queries.shapes import read
 from todo_core.storage.statements import Statement, mine, parameter
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it

@@ -31,7 +31,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, REAL, TSQUERY, ag
 
 from todo_core.models.notes import Note
 from todo_core.models.todos import Todo
-from todo_core.queries.todos import LANGUAGE, matches, read
+from todo_core.queries.shapes import read
+from todo_core.queries.todos import LANGUAGE, matches
 from todo_core.storage.statements import Statement, mine, parameter
 
 LOOKED_AT: Final = 2_000
