@@ -17,9 +17,8 @@ from rest_api.responses import BatchRead, PageRead
 from todo_core.boundary.batches import condition
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.fields import MAX_BATCH, Input, Offset
+from todo_core.models.mixed import CompletedAt, MixedItem
 from todo_core.models.todos import (
-    CompletedAt,
-    MixedItem,
     TodoCreate,
     TodoDetail,
     TodoFilter,

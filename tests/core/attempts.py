@@ -12,8 +12,9 @@ from todo_core.boundary.results import Changed
 from todo_core.models.accounts import AccountQuery
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
+from todo_core.models.mixed import MixedAdd
 from todo_core.models.notes import NoteQuery
-from todo_core.models.todos import MixedAdd, TodoCreate, TodoFilter
+from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import accounts, analytics, changes, lists, notes, search, tags, todos, tokens, users
 

@@ -19,7 +19,8 @@ from todo_core.errors import (
     NotOwner,
     VersionConflict,
 )
-from todo_core.models.todos import MixedItem, TodoCreate, TodoDetail, TodoFilter, TodoRead, TodoUpdate, TodoWritten
+from todo_core.models.mixed import MixedItem
+from todo_core.models.todos import TodoCreate, TodoDetail, TodoFilter, TodoRead, TodoUpdate, TodoWritten
 from todo_core.queries import todos as queries
 from todo_core.rules.adding import add_todos
 from todo_core.rules.completing import completion

@@ -16,7 +16,8 @@ from todo_core.boundary.batches import Batch, Patch
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.errors import FieldError, InvalidInput, NotFound, TodoError
-from todo_core.models.todos import MixedAdd, MixedComplete, MixedUpdate, MixedVerb, TodoWritten
+from todo_core.models.mixed import MixedAdd, MixedComplete, MixedUpdate, MixedVerb
+from todo_core.models.todos import TodoWritten
 from todo_core.queries import todos as queries
 from todo_core.rules.adding import add_todos
 from todo_core.rules.completing import completion
