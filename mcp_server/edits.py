@@ -60,7 +60,7 @@ def updates_of(edits: Sequence[TodoEdit | InvalidInput], nulls: Nulls) -> tuple[
             left.append([name for name in get_args(Clearable) if name in names])
     if len(updates) > MAX_BATCH:
         message = f"name {len(updates)} todos; one call changes at most {MAX_BATCH}"
-        raise InvalidInput(errors=[FieldError("todos", message)])
+        raise InvalidInput(errors=[FieldError("todos", message, code="too_long")])
     ids = [None if isinstance(update, InvalidInput) else update["id"] for update in updates]
     return updates, Items(paths, ids, left if any(left) else ())
 
@@ -88,9 +88,9 @@ def _problems(edit: TodoEdit) -> Iterator[FieldError]:
     if "id" not in edit and "ids" not in edit:
         yield FieldError("id", "is required, or ids", code="required")
     elif "id" in edit and "ids" in edit:
-        yield FieldError("ids", "cannot be given together with id")
+        yield FieldError("ids", "cannot be given together with id", code="conflicting")
     elif "ids" in edit and "if_version" in edit:
-        yield FieldError("if_version", "goes with one id")
+        yield FieldError("if_version", "goes with one id", code="conflicting")
     for name in dict.fromkeys(edit.get("clear", ())):
         if any(one in edit for one in _SET_BY.get(name, (name,))):
-            yield FieldError("clear", f"names {name}, which is set, too; do one of the two")
+            yield FieldError("clear", f"names {name}, which is set, too; do one of the two", code="conflicting")

@@ -112,8 +112,16 @@ class TodoServer(Server[Any]):
             return await self._run(tool, context, arguments)
         except ConfirmationRequired as needed:
             answer = await confirmation.ask(needed, context, params.input_responses)
-            agreed = {**arguments, "confirm": True, "count": needed.count}
-            return answer or await self._run(tool, context, agreed, confirmed_by="in a form")
+            if answer is not None:
+                return answer
+            return await self._run_confirmed(tool, context, {**arguments, "confirm": True, "count": needed.count})
+
+    async def _run_confirmed(self, tool: Tool, context: Context, agreed: dict[str, Any]) -> CallToolResult:
+        """Run a tool to which a person agreed in a form. Where it would do more by now, nothing is done."""
+        try:
+            return await self._run(tool, context, agreed, confirmed_by="in a form")
+        except ConfirmationRequired as changed:
+            return tool_results.refusal(changed)
 
     async def _run(
         self, tool: Tool, context: Context, arguments: dict[str, Any], confirmed_by: str | None = None

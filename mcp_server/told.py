@@ -188,5 +188,6 @@ def located(described: Json, path: str) -> Json:
     is_id = path.startswith("ids") or "].ids[" in path
     for problem in described.get("errors", ()):
         is_whole = problem["field"] == "item" or (is_id and problem["field"] == "id")
-        problem["field"] = path if is_whole else f"{path}.{problem['field']}"
+        shared = path.partition(".ids[")[0]  # what is the same for each of the ids stands beside them
+        problem["field"] = path if is_whole else f"{shared}.{problem['field']}"
     return described

@@ -24,7 +24,7 @@ class RestApi(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the contract."""
         if self.openapi_schema is None:
-            self.openapi_schema = document(self, "")
+            self.openapi_schema = document(self)
         return self.openapi_schema
 
 

@@ -52,20 +52,15 @@ _TAGS: Final = {
 _INT32: Final = 2**31 - 1
 
 
-def document(app: FastAPI, prefix: str) -> dict[str, Any]:
-    """Return the OpenAPI document of an application.
-
-    Args:
-        app: The application.
-        prefix: The path that a proxy serves it below (`root_path`); empty for none.
-    """
+def document(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document of an application that is served at the root of its host."""
     made = get_openapi(
         title=app.title,
         version=app.version,
         summary="The todo backend that people dare to hand to their AI agents.",
         description=_DESCRIPTION,
         routes=app.routes,
-        servers=[{"url": prefix or "/", "description": "This server."}],
+        servers=[{"url": "/", "description": "This server."}],
         tags=[{"name": name, "description": words} for name, words in _TAGS.items()],
         contact={"name": "The todo-mcp maintainers"},
         license_info={"name": "MIT", "identifier": "MIT"},

@@ -10,7 +10,6 @@ import orjson
 from fastapi import FastAPI, Request, Response
 
 from http_edge.documents import Document
-from rest_api import contract
 
 CONTRACT: Final = "/api/v1/openapi.json"
 DOCS: Final = "/docs"
@@ -55,7 +54,9 @@ def serve(app: FastAPI) -> None:
 
     @cache  # a process is served below one prefix
     def made(prefix: str) -> Document:
-        return Document(orjson.dumps(contract.document(app, prefix)), "application/json")
+        schema = app.openapi()
+        servers = [{**server, "url": prefix or server["url"]} for server in schema["servers"]]
+        return Document(orjson.dumps({**schema, "servers": servers}), "application/json")
 
     async def answer(request: Request) -> Response:
         return await made(request.scope.get("root_path", "")).answer(request)

@@ -124,7 +124,7 @@ def application() -> Application:
     only: Only | None = {"rest": "rest", "mcp": "mcp"}.get(os.environ[_ONLY])  # type: ignore[assignment]
     built = build(settings, settings.database_url.get_secret_value(), Address(host, port), only)
     drain_on_sigterm(settings.drain, lambda: health.leave(built.api))
-    built.api.openapi()  # a third of a second, which the first who asks for it would take from everybody
+    built.api.openapi()  # a second or two, which the first who asks for it would take from everybody
     # What the program is made of stays: to look through it for garbage, again and again, keeps everybody waiting.
     gc.collect()
     gc.freeze()

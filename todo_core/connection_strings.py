@@ -20,7 +20,7 @@ _TEXT: Final = frozenset(
     | {"sslcert", "sslkey", "sslpassword", "sslrootcert", "sslcrl", "krbsrvname", "gsslib"}
     | {"application_name", "fallback_application_name"}
 )
-"""Parameters with any value. asyncpg takes them, and sends the last three kinds to the server as settings."""
+"""Parameters with any value. `options` and `application_name` are the server's, the others asyncpg's."""
 _CHOICES: Final[Mapping[str, frozenset[str]]] = {
     "sslmode": _SSL_MODES,
     "sslnegotiation": frozenset({"postgres", "direct"}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_type_hints
 
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
@@ -73,13 +73,6 @@ _MESSAGES = {  # by pydantic's type of error; the names in braces are in its con
     "union_tag_not_found": "is required",
     "string_unicode": "must be valid Unicode text",
 }
-
-_KINDS: Final[dict[str, Literal["unknown", "missing"]]] = {
-    "extra_forbidden": "unknown",
-    "missing": "missing",
-    "union_tag_not_found": "missing",
-}
-"""What the refusal of a field is, other than that of its value, by pydantic's type of error."""
 
 
 def field_errors(

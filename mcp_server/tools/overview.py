@@ -43,7 +43,7 @@ async def get_overview(
     if all is not None:
         return tool_results.payload(_page(all, await _rows(me, all), after))
     if after is not None:
-        raise InvalidInput(errors=[FieldError("after", "goes with all")])
+        raise InvalidInput(errors=[FieldError("after", "goes with all", code="conflicting")])
     overview = orjson.loads((await me.perform(operations.get)).json)
     here = ZoneInfo(overview["time_zone"])
     overview["now"] = datetime.fromisoformat(overview["now"]).astimezone(here).isoformat()  # a clock on the wall
@@ -65,7 +65,7 @@ async def _rows(me: Me, kind: Named) -> list[dict[str, Any]]:
         page: Any = await me.perform(tags.list_)
     else:
         page = await me.perform(lists.list_, ListQuery(archived="only" if kind == "archived_lists" else "exclude"))
-    return [{"id": row["id"], "name": row["name"], "open": row["open_todos"]} for row in orjson.loads(page.json)]
+    return [{"id": row["id"], "name": row["name"], "open_todos": row["open_todos"]} for row in orjson.loads(page.json)]
 
 
 def _page(kind: Named, rows: Sequence[dict[str, Any]], after: str | None) -> dict[str, Any]:
@@ -78,7 +78,9 @@ def _page(kind: Named, rows: Sequence[dict[str, Any]], after: str | None) -> dic
     if after is not None:
         keys = [name_key(row["name"]) for row in rows]
         if name_key(after) not in keys:
-            raise InvalidInput(errors=[FieldError("after", "is no name among these; begin without it")])
+            raise InvalidInput(
+                errors=[FieldError("after", "is no name among these; begin without it", code="not_found")]
+            )
         start = keys.index(name_key(after)) + 1
     page = rows[start : start + bounds.fitting(rows[start:])]
     end = start + len(page)

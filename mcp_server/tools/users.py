@@ -65,7 +65,7 @@ class ProfileEdit(Input):
         """
         if both := [name for name in self.clear if getattr(self, name) is not None]:
             message = f"names {both[0]}, which is set, too; do one of the two"
-            raise InvalidInput(errors=[FieldError("clear", message)])
+            raise InvalidInput(errors=[FieldError("clear", message, code="conflicting")])
         changes: dict[str, Any] = {name: value for name in PATCHABLE if (value := getattr(self, name)) is not None}
         return {**changes, **dict.fromkeys(self.clear)}  # type: ignore[typeddict-item]
 

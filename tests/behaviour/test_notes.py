@@ -10,6 +10,7 @@ from tests.faces import Face, FaceName, Json
 from tests.texts import HOSTILE
 from todo_core.boundary.operation import Caller
 from todo_core.models.notes import NoteQuery
+from todo_core.models.todos import TodoFilter
 from todo_core.operations import notes, todos
 
 pytestmark = pytest.mark.requirement("TD16")
@@ -49,6 +50,26 @@ async def test_a_note_is_added_with_its_author_and_undo_takes_it_away(
     await me.undo(redone.change)
     assert await texts_of(ann, todo) == []
     assert (await todo_of(ann, todo))["version"] == 1
+
+
+async def test_a_move_and_a_note_at_once_are_undone_together(me: Face, ann: Caller) -> None:
+    (work,) = (await me.add_list("Work")).accepted
+    first, todo = (await me.add({"title": "a"}, {"title": "b"})).accepted
+
+    async def order() -> list[tuple[int, int]]:
+        page = await ann.perform(todos.list_, TodoFilter(sort="manual"))
+        return [(row["list_id"], row["id"]) for row in orjson.loads(page.json)]
+
+    for change in ({"list_id": work}, {"place": "first"}, {"before": first}):
+        before = await order()
+        moved = await me.update({"id": todo, "add_note": "moved, see mail"} | change)
+        after = await order()
+        assert (after != before, await texts_of(ann, todo)) == (True, ["moved, see mail"])
+        undone = await me.undo(moved.change)
+        assert (await order(), await texts_of(ann, todo)) == (before, [])
+        redone = await me.undo(undone.change)
+        assert (await order(), await texts_of(ann, todo)) == (after, ["moved, see mail"])
+        await me.undo(redone.change)
 
 
 async def test_the_newest_three_come_with_a_todo_in_full(me: Face, ann: Caller, face_name: FaceName) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import httpx2
 import pytest
 
 from tests.app.program import Program, Serving
@@ -99,8 +100,7 @@ def token(program: Program, request: pytest.FixtureRequest) -> str:
 def _document(serving: Serving, folder: Path) -> Path:
     """The document as it is served, as a file."""
     path = folder / "openapi.json"
-    with serving.http() as http:
-        served = http.get("/api/v1/openapi.json")
+    served = httpx2.get(f"{serving.url}/api/v1/openapi.json")
     assert served.status_code == 200, served.text
     path.write_bytes(served.content)
     return path

@@ -18,6 +18,8 @@ from tests.faces import McpFace, RefusedError, face, http_client, rpc
 from tests.support import token_of
 from todo_app.application import Application
 from todo_core.boundary.operation import Caller
+from todo_core.models.todos import TodoCreate
+from todo_core.operations import todos as operations
 
 pytestmark = pytest.mark.requirement("MC8")
 
@@ -91,6 +93,24 @@ async def test_a_person_who_agrees_is_asked_once_with_the_number(connect: Connec
         assert (await me.list()).total == 0
     (asked,) = person.asked
     assert asked.message == "Move 11 todos to the trash? They can be restored from there."
+
+
+@pytest.mark.parametrize("connect", ["pipe-2025"], indirect=True)
+async def test_more_than_a_person_has_agreed_to_is_not_done(connect: Connect, ann: Caller) -> None:
+    """A subtask came while the question was open."""
+    person, ids = Person(), list[int]()
+
+    async def hear(*_: Any) -> ElicitResult:
+        await ann.perform(operations.add, [TodoCreate(title="late", parent_id=ids[0])])
+        return ElicitResult(action="accept")
+
+    person.hear = hear  # type: ignore[method-assign]
+    async with connect(person) as me:
+        ids += (await me.add(*({"title": str(n)} for n in range(12)))).accepted
+        with pytest.raises(RefusedError) as refused:
+            await me.call("delete_todos", ids=ids)
+        assert refused.value.code == "confirmation_required"
+        assert len((await me.list()).todos) == 13
 
 
 @where_people_can_be_asked

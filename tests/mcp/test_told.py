@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from tests.core.support import connected
 from tests.faces import Json, McpFace, RefusedError
 from tests.mcp.tokens import tokens
 from tests.tables import each
+from todo_core.boundary.operation import Caller
 
 pytestmark = pytest.mark.requirement("MC1", "MC4")
 
@@ -298,3 +300,30 @@ async def test_digits_are_an_id_unless_a_name_is_just_these(me: McpFace) -> None
         await me.call("list_todos", list_id=str(year))
     assert "send the id as a number" in refused.value.told["errors"][0]["message"]
     assert (await me.call("list_todos", list_id=year))["showing"] == "1 of 1"
+
+
+async def test_an_answer_that_the_version_before_has_kept_is_told_again(
+    me: McpFace, ann: Caller, database_url: str
+) -> None:
+    daily = (await me.add({"title": "b", "repeat": "daily"})).accepted
+    calls: list[tuple[str, Json]] = [
+        ("add_todos", {"todos": [{"title": "a", "due": "2031-04-03"}], "idempotency_key": "add"}),
+        ("complete_todos", {"ids": daily, "idempotency_key": "do"}),
+    ]
+    first = [await me.call(tool, **arguments) for tool, arguments in calls]
+    hers = ann.principal.user_id
+    async with connected(database_url) as admin:
+        for kept in await admin.fetch("SELECT key, reply::text FROM idempotency_keys WHERE user_id = $1", hers):
+            reply = json.loads(kept["reply"])
+            for result in reply["results"]:
+                for name in ("before", "told", "entity"):
+                    result.pop(name, None)
+                for row in (result["row"], result["row"].get("next") or {}):
+                    row.pop("start", None)
+            as_before = "UPDATE idempotency_keys SET reply = $1::text::json WHERE user_id = $2 AND key = $3"
+            await admin.execute(as_before, json.dumps(reply), hers, kept["key"])
+
+    again = [await me.call(tool, **arguments) for tool, arguments in calls]
+
+    assert [told["change_id"] for told in again] == [told["change_id"] for told in first]
+    assert all(told["replayed"] for told in again)

@@ -168,6 +168,7 @@ CHANGE = st.one_of(
     ),
     st.fixed_dictionaries({"is_completed": st.booleans()}, optional={"title": TITLE}),
     st.fixed_dictionaries({"add_note": NOTE}, optional={"title": TITLE, "is_completed": st.booleans()}),
+    st.tuples(MOVE, NOTE).map(lambda both: both[0] | {"add_note": both[1]}),
     MOVE,
     st.fixed_dictionaries({"due": DUE}, optional={"clear": _clear("repeat")}),
     st.fixed_dictionaries({"start": START}, optional={"due": DUE}),

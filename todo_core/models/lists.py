@@ -13,7 +13,6 @@ from sqlmodel import SQLModel
 from typing_extensions import TypedDict
 
 from todo_core.models.fields import (
-    MAX_BATCH,
     STRICT,
     Id,
     Input,
@@ -25,7 +24,6 @@ from todo_core.models.fields import (
     owner_column,
     version_column,
 )
-from todo_core.validation import Tried
 
 Color = Literal["grey", "red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "brown"]
 
@@ -63,7 +61,6 @@ class TodoList(SQLModel, table=True):
 
 
 ListId = Annotated[Id, Field(description="Id of the list.")]
-ListIds = Annotated[list[Tried[Id]], Field(min_length=1, max_length=MAX_BATCH, description="Ids of 1–50 lists.")]
 ListName = Annotated[
     str,
     Name(min_length=1, max_length=100),

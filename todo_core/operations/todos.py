@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from todo_core.boundary.batches import condition, once_each, same_for_each
-from todo_core.boundary.confirmation import confirm, is_needed
+from todo_core.boundary.confirmation import confirm
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Found, Page
@@ -161,7 +159,7 @@ async def restore(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int]
 @operation(
     effect="changes",
     scope="todos:write",
-    raises=(InvalidInput, NotFound, NotOwner, VersionConflict, ConfirmationRequired),
+    raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
     destructive=True,
     idempotent=False,
     batch=True,
@@ -172,9 +170,4 @@ async def mix(tx: Tx, items: Sequence[Tried[MixedItem]]) -> Changed[TodoWritten]
     Each item finds what those before it have left, and may name a todo by the `key` that one of them gives it. A
     refused item leaves the others alone.
     """
-    changed = await mix_todos(tx, items)
-    if is_needed(tx):
-        await confirm(
-            tx, sum(one.entity == "todo" and bool(orjson.loads(one.after)["deleted_at"]) for one in changed.touched)
-        )
-    return changed
+    return await mix_todos(tx, items)

@@ -33,7 +33,8 @@ def as_read(recorded: ColumnElement[Any], entity: ColumnElement[str]) -> ColumnE
         recorded: The row as the record has it, JSON or null.
         entity: What kind of row.
     """
-    is_list, is_tag = (entity == literal_column(f"'{kind}'") for kind in ("list", "tag"))
+    is_list, is_tag, is_account = (entity == literal_column(f"'{kind}'") for kind in ("list", "tag", "account"))
+    was_deleted = _member(recorded, "deleted").is_not(None)
     row, linked = _member(recorded, "row"), _member(recorded, "linked")
     with_link = func.jsonb_set(cast(row, JSONB), literal_column("'{linked}'"), cast(linked, JSONB))
     earlier_list = _renamed(
@@ -47,9 +48,11 @@ def as_read(recorded: ColumnElement[Any], entity: ColumnElement[str]) -> ColumnE
         (and_(or_(is_list, is_tag), row.is_not(None)), row),
         (is_list, earlier_list),
         (
-            and_(is_tag, _member(recorded, "deleted").is_not(None)),
-            _renamed(recorded, name="name", is_deleted="deleted", version="version"),
+            and_(is_tag, was_deleted, linked.is_not(None)),
+            _renamed(recorded, name="name", is_deleted="deleted", version="version", linked="linked"),
         ),
+        (and_(is_tag, was_deleted), _renamed(recorded, name="name", is_deleted="deleted", version="version")),
+        (and_(is_account, was_deleted), _renamed(recorded, is_deleted="deleted")),
         (text.like(literal_column("'%+00:00\"%'")), cast(in_utc, JSON)),
         else_=recorded,
     )

@@ -7,6 +7,7 @@ todo is named once. So what an item finds is what the items before it have left.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -57,7 +58,9 @@ async def _apply(tx: Tx, run: Sequence[_Item | TodoError], results: Sequence[Don
     """Apply items that are written together, after those that have the results."""
     batch: Batch[_Item] = Batch(run)
     if any(isinstance(item, MixedAdd) for item in run):
-        return await add_todos(tx, batch.each(lambda item: _new(item, results)).items)
+        new = batch.each(lambda item: _new(item, results))
+        added = await add_todos(tx, new.items)
+        return replace(added, results=[*map(_as_sent, run, new.items, added.results)])
     keys = [item["key"] for item in batch.accepted if not isinstance(item, MixedAdd) and "key" in item]
     ids = {row["key"]: row["id"] for row in await tx.rows(queries.KEYED, keys=keys)} if keys else {}
     now = tx.core.clock()
@@ -125,6 +128,17 @@ def _new(item: _Item, results: Sequence[Done | TodoError]) -> MixedAdd:
             errors=[FieldError("parent_index", "is no earlier item of this call that was accepted", code="not_found")]
         )
     return item.model_copy(update={"parent_index": None, "parent_id": orjson.loads(parent.row)["id"]})
+
+
+def _as_sent(sent: _Item | TodoError, taken: _Item | TodoError, result: Done | TodoError) -> Done | TodoError:
+    """Return a result whose refusal names the parent by the field that was sent (`_new`)."""
+    was_index = isinstance(sent, MixedAdd) and isinstance(taken, MixedAdd) and sent.parent_id != taken.parent_id
+    if not was_index or not isinstance(result, TodoError):
+        return result
+    result.errors = tuple(
+        replace(error, field="parent_index") if error.field == "parent_id" else error for error in result.errors
+    )
+    return result
 
 
 def _patch(item: _Item, ids: Mapping[str, int], now: datetime) -> Patch:

@@ -41,6 +41,8 @@ class Names:
         self._kind = kind
         self._names = names
         self._ids = {name_key(name): row_id for row_id, name in names.items()}
+        self._refused: set[str] = set()
+        """Names that nothing has, in their form for comparisons: what there is instead is told once."""
 
     @classmethod
     async def of_lists(cls, tx: Tx) -> Names:
@@ -73,7 +75,7 @@ class Names:
                 return number
             if number in self._names and number != named:
                 message = f"is the name of one {self._kind} and the id of another; send the id as a number"
-                raise InvalidInput(errors=[FieldError(field, message)])
+                raise InvalidInput(errors=[FieldError(field, message, code="unclear")])
         if named is None:
             raise self._unknown(ref, field)
         return named
@@ -82,6 +84,9 @@ class Names:
         """Return the refusal of a name that nothing has: the nearest names first, then what else there is."""
         from rapidfuzz import fuzz, process  # it takes a while to load, and most names are there
 
+        if name_key(ref) in self._refused:
+            return InvalidInput(errors=[FieldError(field, f"is no {self._kind} of yours, as before", code="not_found")])
+        self._refused.add(name_key(ref))
         keys = process.extract(name_key(ref), [*self._ids], scorer=fuzz.WRatio, limit=_NEAREST, score_cutoff=_ALIKE)
         nearest = [self._names[self._ids[key]] for key, *_ in keys]
         others = [name for name in self._names.values() if name not in nearest]
@@ -91,7 +96,7 @@ class Names:
             message += f"; the nearest {'comes' if len(nearest) == 1 else 'come'} first in `allowed`"
         if len(allowed) < len(self._names):
             message += f", which has {len(allowed)} of {len(self._names)}"
-        return InvalidInput(errors=[FieldError(field, message, allowed)])
+        return InvalidInput(errors=[FieldError(field, message, allowed, "not_found")])
 
 
 async def list_ids(tx: Tx, refs: Sequence[tuple[str, int | str]]) -> list[int]:

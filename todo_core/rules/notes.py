@@ -16,6 +16,7 @@ from todo_core.models.notes import MAX_NOTES
 from todo_core.models.todos import TodoWritten
 from todo_core.queries import notes as queries
 from todo_core.rules.revising import revise
+from todo_core.rules.spots import with_place_of
 from todo_core.rules.writing import read_todos
 from todo_core.storage.database import Row
 from todo_core.text import json_text
@@ -89,7 +90,9 @@ async def revise_and_note(tx: Tx, patches: Batch[Patch]) -> Changed[TodoWritten]
         for todo_id, result in zip(ids, changed.results, strict=True)
     ]
     touched = [
-        Touched("todo", one.id, one.before, noted[one.id]) if one.entity == "todo" and one.id in noted else one
+        Touched("todo", one.id, one.before, with_place_of(noted[one.id], one.after))
+        if one.entity == "todo" and one.id in noted
+        else one
         for one in changed.touched
     ]
     return Changed(results, [*touched, *recorded(rows)])

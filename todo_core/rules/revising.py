@@ -352,12 +352,14 @@ def _lengthened(patch: Patch, present: str | None) -> str:
         InvalidInput: It would be too long, or the patch gives the description, too.
     """
     if "description" in patch:
-        raise InvalidInput(errors=[FieldError("append_description", "cannot be given together with description")])
+        raise InvalidInput(
+            errors=[FieldError("append_description", "cannot be given together with description", code="conflicting")]
+        )
     text: str = "\n".join(filter(None, (present, patch["append_description"])))
     if len(text) > MAX_DESCRIPTION:
         room = max(MAX_DESCRIPTION - len(present or "") - 1, 0)
         message = f"makes the description too long: there is room for {room} characters; use add_note"
-        raise InvalidInput(errors=[FieldError("append_description", message)])
+        raise InvalidInput(errors=[FieldError("append_description", message, code="too_long")])
     return text
 
 

@@ -49,6 +49,12 @@ class Moved:
         return _with_place(before, self.before), _with_place(after, self.after)
 
 
+def with_place_of(row: str, recorded: str) -> str:
+    """Return the JSON of a row with the place that another form of it was recorded with, if any."""
+    place = orjson.loads(recorded).get("place")
+    return row if place is None else _with_place(row, place)
+
+
 def _with_place(row: str, place: dict[str, Any]) -> str:
     return f'{row[:-1]},"place":{orjson.dumps(place).decode()}}}'
 

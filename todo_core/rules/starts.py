@@ -70,7 +70,7 @@ def _names_a_time(days: list[str]) -> InvalidInput:
     Args:
         days: Those that may be meant, in ISO 8601.
     """
-    return InvalidInput(errors=[FieldError("start", _NO_TIME.format(day=days[0]), days)])
+    return InvalidInput(errors=[FieldError("start", _NO_TIME.format(day=days[0]), days, "unclear")])
 
 
 def _require_order(

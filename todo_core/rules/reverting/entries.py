@@ -33,8 +33,13 @@ class Entry:
         return cls(row["entity"], row["id"], before, orjson.loads(row["after"]))
 
     def changed(self, field: str) -> bool:
-        """Return whether the change set a field of a row that was there to another value."""
-        return self.before is not None and field in self.before and self.before[field] != self.after[field]
+        """Return whether the change set a field of a row that was there to another value.
+
+        A field that the record has on one side alone was not what the change was about: of a todo that was moved and
+        got a note at once, earlier versions recorded no place behind.
+        """
+        before = self.before
+        return before is not None and field in before and field in self.after and before[field] != self.after[field]
 
 
 class Entries:

@@ -197,6 +197,25 @@ FROM (
                                                         AND (
                                                             change_entries.before -> 'deleted'
                                                         ) IS NOT NULL
+                                                        AND (
+                                                            change_entries.before -> 'linked'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN json_build_object(
+                                                        'name',
+                                                        change_entries.before -> 'name',
+                                                        'is_deleted',
+                                                        change_entries.before -> 'deleted',
+                                                        'version',
+                                                        change_entries.before -> 'version',
+                                                        'linked',
+                                                        change_entries.before -> 'linked'
+                                                    )
+                                                    WHEN (
+                                                        change_entries.entity = 'tag'
+                                                        AND (
+                                                            change_entries.before -> 'deleted'
+                                                        ) IS NOT NULL
                                                     )
                                                     THEN json_build_object(
                                                         'name',
@@ -205,6 +224,16 @@ FROM (
                                                         change_entries.before -> 'deleted',
                                                         'version',
                                                         change_entries.before -> 'version'
+                                                    )
+                                                    WHEN (
+                                                        change_entries.entity = 'account'
+                                                        AND (
+                                                            change_entries.before -> 'deleted'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN json_build_object(
+                                                        'is_deleted',
+                                                        change_entries.before -> 'deleted'
                                                     )
                                                     WHEN (
                                                         CAST(
@@ -275,6 +304,25 @@ FROM (
                                                         AND (
                                                             change_entries.after -> 'deleted'
                                                         ) IS NOT NULL
+                                                        AND (
+                                                            change_entries.after -> 'linked'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN json_build_object(
+                                                        'name',
+                                                        change_entries.after -> 'name',
+                                                        'is_deleted',
+                                                        change_entries.after -> 'deleted',
+                                                        'version',
+                                                        change_entries.after -> 'version',
+                                                        'linked',
+                                                        change_entries.after -> 'linked'
+                                                    )
+                                                    WHEN (
+                                                        change_entries.entity = 'tag'
+                                                        AND (
+                                                            change_entries.after -> 'deleted'
+                                                        ) IS NOT NULL
                                                     )
                                                     THEN json_build_object(
                                                         'name',
@@ -283,6 +331,16 @@ FROM (
                                                         change_entries.after -> 'deleted',
                                                         'version',
                                                         change_entries.after -> 'version'
+                                                    )
+                                                    WHEN (
+                                                        change_entries.entity = 'account'
+                                                        AND (
+                                                            change_entries.after -> 'deleted'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN json_build_object(
+                                                        'is_deleted',
+                                                        change_entries.after -> 'deleted'
                                                     )
                                                     WHEN (
                                                         CAST(

@@ -129,6 +129,21 @@ SELECT (
                                             WHEN (
                                                 change_entries.entity = 'tag'
                                                 AND (change_entries.before -> 'deleted') IS NOT NULL
+                                                AND (change_entries.before -> 'linked') IS NOT NULL
+                                            )
+                                            THEN json_build_object(
+                                                'name',
+                                                change_entries.before -> 'name',
+                                                'is_deleted',
+                                                change_entries.before -> 'deleted',
+                                                'version',
+                                                change_entries.before -> 'version',
+                                                'linked',
+                                                change_entries.before -> 'linked'
+                                            )
+                                            WHEN (
+                                                change_entries.entity = 'tag'
+                                                AND (change_entries.before -> 'deleted') IS NOT NULL
                                             )
                                             THEN json_build_object(
                                                 'name',
@@ -137,6 +152,13 @@ SELECT (
                                                 change_entries.before -> 'deleted',
                                                 'version',
                                                 change_entries.before -> 'version'
+                                            )
+                                            WHEN (
+                                                change_entries.entity = 'account'
+                                                AND (change_entries.before -> 'deleted') IS NOT NULL
+                                            )
+                                            THEN json_build_object(
+                                                'is_deleted', change_entries.before -> 'deleted'
                                             )
                                             WHEN (
                                                 CAST(change_entries.before AS TEXT) LIKE '%+00:00"%'
@@ -192,6 +214,21 @@ SELECT (
                                             WHEN (
                                                 change_entries.entity = 'tag'
                                                 AND (change_entries.after -> 'deleted') IS NOT NULL
+                                                AND (change_entries.after -> 'linked') IS NOT NULL
+                                            )
+                                            THEN json_build_object(
+                                                'name',
+                                                change_entries.after -> 'name',
+                                                'is_deleted',
+                                                change_entries.after -> 'deleted',
+                                                'version',
+                                                change_entries.after -> 'version',
+                                                'linked',
+                                                change_entries.after -> 'linked'
+                                            )
+                                            WHEN (
+                                                change_entries.entity = 'tag'
+                                                AND (change_entries.after -> 'deleted') IS NOT NULL
                                             )
                                             THEN json_build_object(
                                                 'name',
@@ -200,6 +237,13 @@ SELECT (
                                                 change_entries.after -> 'deleted',
                                                 'version',
                                                 change_entries.after -> 'version'
+                                            )
+                                            WHEN (
+                                                change_entries.entity = 'account'
+                                                AND (change_entries.after -> 'deleted') IS NOT NULL
+                                            )
+                                            THEN json_build_object(
+                                                'is_deleted', change_entries.after -> 'deleted'
                                             )
                                             WHEN (
                                                 CAST(change_entries.after AS TEXT) LIKE '%+00:00"%'

@@ -208,6 +208,25 @@ FROM (
                                                         AND (
                                                             change_entries.before -> 'deleted'
                                                         ) IS NOT NULL
+                                                        AND (
+                                                            change_entries.before -> 'linked'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN json_build_object(
+                                                        'name',
+                                                        change_entries.before -> 'name',
+                                                        'is_deleted',
+                                                        change_entries.before -> 'deleted',
+                                                        'version',
+                                                        change_entries.before -> 'version',
+                                                        'linked',
+                                                        change_entries.before -> 'linked'
+                                                    )
+                                                    WHEN (
+                                                        change_entries.entity = 'tag'
+                                                        AND (
+                                                            change_entries.before -> 'deleted'
+                                                        ) IS NOT NULL
                                                     )
                                                     THEN json_build_object(
                                                         'name',
@@ -216,6 +235,16 @@ FROM (
                                                         change_entries.before -> 'deleted',
                                                         'version',
                                                         change_entries.before -> 'version'
+                                                    )
+                                                    WHEN (
+                                                        change_entries.entity = 'account'
+                                                        AND (
+                                                            change_entries.before -> 'deleted'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN json_build_object(
+                                                        'is_deleted',
+                                                        change_entries.before -> 'deleted'
                                                     )
                                                     WHEN (
                                                         CAST(
@@ -286,6 +315,25 @@ FROM (
                                                         AND (
                                                             change_entries.after -> 'deleted'
                                                         ) IS NOT NULL
+                                                        AND (
+                                                            change_entries.after -> 'linked'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN json_build_object(
+                                                        'name',
+                                                        change_entries.after -> 'name',
+                                                        'is_deleted',
+                                                        change_entries.after -> 'deleted',
+                                                        'version',
+                                                        change_entries.after -> 'version',
+                                                        'linked',
+                                                        change_entries.after -> 'linked'
+                                                    )
+                                                    WHEN (
+                                                        change_entries.entity = 'tag'
+                                                        AND (
+                                                            change_entries.after -> 'deleted'
+                                                        ) IS NOT NULL
                                                     )
                                                     THEN json_build_object(
                                                         'name',
@@ -294,6 +342,16 @@ FROM (
                                                         change_entries.after -> 'deleted',
                                                         'version',
                                                         change_entries.after -> 'version'
+                                                    )
+                                                    WHEN (
+                                                        change_entries.entity = 'account'
+                                                        AND (
+                                                            change_entries.after -> 'deleted'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN json_build_object(
+                                                        'is_deleted',
+                                                        change_entries.after -> 'deleted'
                                                     )
                                                     WHEN (
                                                         CAST(

@@ -54,7 +54,7 @@ void walk({
     return data!.items.flatMap((change) =>
       change.entries.map((entry): [string, string] => [
         change.operation,
-        entry.entity === "todo" ? String(entry.after.title) : "",
+        entry.entity === "todo" ? String(entry.after?.title) : "",
       ]),
     );
   },

@@ -51,7 +51,7 @@ void walk({
     return answer.items.flatMap((change) =>
       change.entries.map((entry): [string, string] => [
         change.operation,
-        entry.entity === "todo" ? String(entry.after.title) : "",
+        entry.entity === "todo" ? String(entry.after?.title) : "",
       ]),
     );
   },
