@@ -139,11 +139,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out[marker] = [item for item in items if item.get_closest_marker(marker)]
             items[:] = [item for item in items if not item.get_closest_marker(marker)]
             config.hook.pytest_deselected(items=left_out[marker])
-    if "TODO_TEST_DATABASE_URL" in os.environ and not any(".py" in argument for argument in config.args):
-        # Tests without a database say nothing of another server.
-        others = [item for item in items if "postgres_url" not in getattr(item, "fixturenames", ())]
-        items[:] = [item for item in items if "postgres_url" in getattr(item, "fixturenames", ())]
-        config.hook.pytest_deselected(items=others)
     config.stash[_LEFT_OUT] = {marker: len(those) for marker, those in left_out.items()}
 
 
