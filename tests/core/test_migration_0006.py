@@ -18,7 +18,7 @@ from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS
 from todo_core.schema.migrate import migrate
 from todo_core.schema.state import current
 
-pytestmark = pytest.mark.requirement("DB3", "OW5")
+pytestmark = [pytest.mark.requirement("DB3", "OW5"), pytest.mark.slow]
 
 BEFORE, FIRST, ROLLED, FINISHED = "0005_finish", "0006", "0006_backfill", "0006_finish"
 WEB = "https://web.example.test"
@@ -140,7 +140,6 @@ async def test_on_the_way_down_whoever_is_an_admin_no_more_stays_none(empty_data
         assert await is_admin(admin, "lapsed")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("every", [16, pytest.param(1, marks=pytest.mark.exhaustive)])
 async def test_after_a_kill_at_any_statement_on_the_way_up_or_down_the_next_run_goes_on(
     every: int, empty_database_url: str

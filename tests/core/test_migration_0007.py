@@ -19,7 +19,7 @@ from todo_core.models.todos import TodoCreate
 from todo_core.operations import changes, todos, users
 from todo_core.schema.migrate import migrate
 
-pytestmark = pytest.mark.requirement("DB3", "TD10")
+pytestmark = [pytest.mark.requirement("DB3", "TD10"), pytest.mark.slow]
 
 BEFORE, FIRST, ROLLED, FINISHED = "0006_finish", "0007", "0007_backfill", "0007_finish"
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"

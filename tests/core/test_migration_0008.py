@@ -19,7 +19,7 @@ from todo_core.operations import search
 from todo_core.schema.migrate import migrate
 from todo_core.schema.state import current
 
-pytestmark = pytest.mark.requirement("DB3", "TD12")
+pytestmark = [pytest.mark.requirement("DB3", "TD12"), pytest.mark.slow]
 
 BEFORE, FIRST, ROLLED, FINISHED = "0007_finish", "0008", "0008_backfill", "0008_finish"
 TITLES: Final = ("Crème brûlée", "PROJ-1234 fix", "Running shoes", "支持中文吗")
@@ -114,7 +114,6 @@ async def test_the_new_version_does_not_serve_before_all_words_are_there(
             await core.readiness.require()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("every", [24, pytest.param(1, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("way", ["up", "down"])
 async def test_after_a_kill_at_any_statement_the_next_run_goes_on(

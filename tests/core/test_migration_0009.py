@@ -14,7 +14,7 @@ from todo_core.models.todos import TodoUpdate
 from todo_core.operations import changes, lists, todos
 from todo_core.schema.migrate import migrate
 
-pytestmark = pytest.mark.requirement("DB3", "TD14")
+pytestmark = [pytest.mark.requirement("DB3", "TD14"), pytest.mark.slow]
 
 BEFORE, FIRST, ROLLED, FINISHED = "0008_finish", "0009", "0009_backfill", "0009_finish"
 MANY: Final = 2_500

@@ -15,7 +15,7 @@ from todo_core.operations import todos
 from todo_core.schema.losses import losses
 from todo_core.schema.migrate import migrate
 
-pytestmark = pytest.mark.requirement("DB3", "TD15", "TD16")
+pytestmark = [pytest.mark.requirement("DB3", "TD15", "TD16"), pytest.mark.slow]
 
 BEFORE, FIRST, ROLLED, FINISHED = "0009_finish", "0010", "0010_backfill", "0010_finish"
 MANY: Final = 50

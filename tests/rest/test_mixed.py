@@ -145,6 +145,22 @@ async def test_places_count_from_the_first_item_of_the_request(http: httpx2.Asyn
     assert [one["error"]["errors"][0]["field"] for one in (itself, twice)] == ["parent_index", "parent_index"]
 
 
+async def test_a_parent_that_can_have_no_subtask_is_named_as_it_was_sent(http: httpx2.AsyncClient) -> None:
+    response = await mix(
+        http,
+        {"action": "add", "title": "done", "key": "done"},
+        {"action": "complete", "key": "done"},
+        {"action": "add", "title": "below", "parent_index": 0},
+        {"action": "complete", "key": "nowhere"},
+        {"action": "reopen", "key": "nowhere"},
+        {"action": "reopen", "key": "nowhere"},
+    )
+
+    refused = [result["error"] for result in response.json()["results"][2:]]
+    assert [[error["field"] for error in one["errors"]] for one in refused] == [["parent_index"], *[["key"]] * 3]
+    assert [one["status"] for one in refused] == [422, 404, 404, 404]
+
+
 async def test_a_batch_is_done_once_under_its_key_and_not_at_all_in_a_dry_run(http: httpx2.AsyncClient) -> None:
     todo = await added(http)
     items: list[Json] = [{"action": "complete", "id": todo["id"]}, {"action": "add", "title": "once"}]

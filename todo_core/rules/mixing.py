@@ -23,7 +23,7 @@ from todo_core.queries import todos as queries
 from todo_core.rules.adding import add_todos
 from todo_core.rules.completing import completion
 from todo_core.rules.notes import revise_and_note
-from todo_core.text import json_text
+from todo_core.rules.spots import place_of, with_place
 from todo_core.validation import Tried
 
 _Item = MixedAdd | MixedUpdate | MixedComplete | MixedVerb
@@ -179,19 +179,7 @@ def _once_each(touched: Iterable[Touched]) -> list[Touched]:
 def _both(first: Touched, last: Touched) -> Touched:
     """Return what two writes of a row did to it together. Its place is recorded of those that moved it (`Moved`)."""
     if first.before is None:
-        return Touched(last.entity, last.id, None, _with_place(last.after, None))
-    befores, afters = (
-        [_place(row) for row in rows] for rows in ((first.before, last.before), (first.after, last.after))
-    )
-    before, after = befores[0] or befores[1], afters[1] or afters[0]
-    return Touched(last.entity, last.id, _with_place(first.before, before), _with_place(last.after, after))
-
-
-def _place(row: str | None) -> Any:
-    return None if row is None else orjson.loads(row).get("place")
-
-
-def _with_place(row: str, place: Any) -> str:
-    """Return the JSON of a row with the place that is recorded, or without any."""
-    fields = {name: value for name, value in orjson.loads(row).items() if name != "place"}
-    return json_text(fields if place is None else fields | {"place": place})
+        return Touched(last.entity, last.id, None, with_place(last.after, None))
+    before = place_of(first.before) or place_of(last.before)
+    after = place_of(last.after) or place_of(first.after)
+    return Touched(last.entity, last.id, with_place(first.before, before), with_place(last.after, after))

@@ -16,7 +16,7 @@ from todo_core.models.notes import MAX_NOTES
 from todo_core.models.todos import TodoWritten
 from todo_core.queries import notes as queries
 from todo_core.rules.revising import revise
-from todo_core.rules.spots import with_place_of
+from todo_core.rules.spots import place_of, with_place
 from todo_core.rules.writing import read_todos
 from todo_core.storage.database import Row
 from todo_core.text import json_text
@@ -90,7 +90,7 @@ async def revise_and_note(tx: Tx, patches: Batch[Patch]) -> Changed[TodoWritten]
         for todo_id, result in zip(ids, changed.results, strict=True)
     ]
     touched = [
-        Touched("todo", one.id, one.before, with_place_of(noted[one.id], one.after))
+        Touched("todo", one.id, one.before, with_place(noted[one.id], place_of(one.after)))
         if one.entity == "todo" and one.id in noted
         else one
         for one in changed.touched

@@ -10,6 +10,7 @@ import orjson
 
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.storage.database import Row
+from todo_core.text import json_text
 
 Siblings = tuple[int | None, int | None]
 """Whose place is compared: those of a list, or those below a parent; the other one is None."""
@@ -46,17 +47,19 @@ class Moved:
 
     def of(self, before: str, after: str) -> tuple[str, str]:
         """Return the JSON of a row before and after, each with its place."""
-        return _with_place(before, self.before), _with_place(after, self.after)
+        return with_place(before, self.before), with_place(after, self.after)
 
 
-def with_place_of(row: str, recorded: str) -> str:
-    """Return the JSON of a row with the place that another form of it was recorded with, if any."""
-    place = orjson.loads(recorded).get("place")
-    return row if place is None else _with_place(row, place)
+def place_of(row: str | None) -> dict[str, Any] | None:
+    """Return the place that the JSON of a row was recorded with; None where it did not move, and of no row."""
+    place: dict[str, Any] | None = None if row is None else orjson.loads(row).get("place")
+    return place
 
 
-def _with_place(row: str, place: dict[str, Any]) -> str:
-    return f'{row[:-1]},"place":{orjson.dumps(place).decode()}}}'
+def with_place(row: str, place: dict[str, Any] | None) -> str:
+    """Return the JSON of a row with this place instead of the one that it has, or without any."""
+    fields = {name: value for name, value in orjson.loads(row).items() if name != "place"}
+    return json_text(fields if place is None else fields | {"place": place})
 
 
 def siblings_of(list_id: int | None, parent_id: int | None) -> Siblings:
