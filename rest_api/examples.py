@@ -203,7 +203,7 @@ def _page(row: Json) -> Json:
     return {"items": [row], "total": 1, "page_size": 50, "next_cursor": None}
 
 
-EXAMPLES: Final[dict[str, Json]] = {
+EXAMPLES: Final[dict[str, Any]] = {
     **{f"{kind}Record": row for kind, row in _RECORDS.items()},
     **{f"{kind}Entry": entry for kind, entry in _ENTRIES.items()},
     **{f"{kind}Undone": row for kind, row in _UNDONE.items()},
@@ -217,8 +217,10 @@ EXAMPLES: Final[dict[str, Json]] = {
     "TodoUpdate": {"id": 7, "if_version": 1, **_PATCH},
     "TodoPage": _page(_TODO),
     "Due": _DUE,
+    "DueInput": "tomorrow 5pm",
     "DueExact": {"date": "2026-12-04", "time": "17:00"},
     "RepeatRead": _REPEAT,
+    "RepeatInput": "every friday",
     "RepeatExact": {"rule": "FREQ=WEEKLY;BYDAY=FR"},
     "Completion": {"is_completed": False},
     "AddBatch": {"action": "add", "todos": [_NEW_TODO]},
@@ -226,6 +228,7 @@ EXAMPLES: Final[dict[str, Json]] = {
     "CompleteBatch": {"action": "complete", "ids": [7, 8]},
     "IdsBatch": {"action": "delete", "ids": [7, 8]},
     "MixedBatch": {"action": "mix", "items": [_MIXED_ADD, _MIXED_COMPLETE]},
+    "MixedItem": _MIXED_ADD,
     "MixedAdd": _MIXED_ADD,
     "MixedUpdate": {"action": "update", "id": 7, "title": "Renew both passports"},
     "MixedComplete": _MIXED_COMPLETE,

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_type_hints
 
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from typing_extensions import TypeAliasType
 
 from todo_core.errors import MOST_LISTED, FieldCode, FieldError, InvalidInput
 
@@ -147,6 +148,7 @@ def refuse(error: ValidationError, kind: Any = None, *, whole: str = "body") -> 
 
 def shapes_by_tag(kind: Any) -> dict[Any, Any]:
     """Return the shapes of a union that a field tells apart, by the values of that field; of other types none."""
+    kind = kind.__value__ if isinstance(kind, TypeAliasType) else kind
     union, *notes = get_args(kind) or (kind,)
     names = (getattr(note, "discriminator", None) for note in notes)
     name = next((name for name in names if isinstance(name, str)), None)

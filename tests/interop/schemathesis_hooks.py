@@ -30,10 +30,11 @@ def before_call(_: schemathesis.HookContext, case: schemathesis.Case, __: dict[s
         del case.query["cursor"]
     if isinstance(case.body, dict) and isinstance(case.body.get("time_zone"), str):
         case.body = {**case.body, "time_zone": "Europe/Vienna"}
-    case.query = _clear(case.query) if case.query else case.query
-    case.body = _clear(case.body)
-    if repr(whole := _whole(case.body)) != repr(case.body):
-        case.body = whole
+    # Set only what differs: what is set is judged anew, and no body is a wrong one then, even where it may be left out.
+    if case.query and (query := _clear(case.query)) != case.query:
+        case.query = query
+    if repr(body := _whole(_clear(case.body))) != repr(case.body):
+        case.body = body
 
 
 _WORDS = {"repeat": "every week"} | dict.fromkeys(

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, Required
 
 from pydantic import Discriminator, Field, Tag
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from todo_core.models.fields import STRICT, Line, Output
 from todo_core.validation import AS_OBJECT, AS_TEXT
@@ -74,11 +74,23 @@ def _form(value: Any) -> str:
     return AS_OBJECT if isinstance(value, dict) else AS_TEXT
 
 
-DueGiven = Annotated[Annotated[DueText, Tag(AS_TEXT)] | Annotated[DueExact, Tag(AS_OBJECT)], Discriminator(_form)]
-"""Text is as said, an object is exact."""
-RepeatGiven = Annotated[
-    Annotated[RepeatText, Tag(AS_TEXT)] | Annotated[RepeatExact, Tag(AS_OBJECT)], Discriminator(_form)
-]
+# Named, so that a generated client has a type for them whose name no other schema changes.
+DueInput = TypeAliasType(
+    "DueInput",
+    Annotated[
+        Annotated[DueText, Tag(AS_TEXT)] | Annotated[DueExact, Tag(AS_OBJECT)],
+        Discriminator(_form),
+        Field(description="When a todo is due: as said, or exactly."),
+    ],
+)
+RepeatInput = TypeAliasType(
+    "RepeatInput",
+    Annotated[
+        Annotated[RepeatText, Tag(AS_TEXT)] | Annotated[RepeatExact, Tag(AS_OBJECT)],
+        Discriminator(_form),
+        Field(description="How a todo repeats: as said, or as a rule."),
+    ],
+)
 
 
 class Due(Output):

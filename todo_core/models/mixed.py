@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, Required
 
 from pydantic import Field
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from todo_core.models.fields import STRICT, Line, Version
 from todo_core.models.todos import TodoCreate, TodoId, TodoKey, TodoPatch
@@ -61,5 +61,10 @@ class MixedVerb(_Meant, total=False):
     action: Required[Literal["reopen", "delete", "restore", "skip"]]
 
 
-MixedItem = Annotated[MixedAdd | MixedUpdate | MixedComplete | MixedVerb, Field(discriminator="action")]
-"""An item of a mixed batch; `action` says what is done."""
+MixedItem = TypeAliasType(
+    "MixedItem",
+    Annotated[
+        MixedAdd | MixedUpdate | MixedComplete | MixedVerb,
+        Field(discriminator="action", description="An item of a mixed batch: `action` says what is done."),
+    ],
+)

@@ -30,8 +30,8 @@ from todo_core.models.dues import (
     REPEAT_WORDS,
     START_WORDS,
     Due,
-    DueGiven,
-    RepeatGiven,
+    DueInput,
+    RepeatInput,
     RepeatRead,
     StartText,
 )
@@ -222,8 +222,8 @@ class TodoCreate(Input):
     ] = None
     parent_key: Annotated[TodoKey | None, Field(description="Or its parent's `key`.", exclude_if=_is_left_out)] = None
     start: Annotated[StartText | None, Field(description=START_WORDS, exclude_if=_is_left_out)] = None
-    due: Annotated[DueGiven | None, Field(description=DUE_WORDS)] = None
-    repeat: Annotated[RepeatGiven | None, Field(description=REPEAT_WORDS)] = None
+    due: Annotated[DueInput | None, Field(description=DUE_WORDS)] = None
+    repeat: Annotated[RepeatInput | None, Field(description=REPEAT_WORDS)] = None
     before: Annotated[BeforeTodo | None, Field(exclude_if=_is_left_out)] = None
     after: Annotated[AfterTodo | None, Field(exclude_if=_is_left_out)] = None
     place: Annotated[AtEnd | None, Field(exclude_if=_is_left_out)] = None
@@ -248,8 +248,8 @@ class TodoPatch(TypedDict, total=False):
     after: AfterTodo
     place: AtEnd
     start: Annotated[StartText | None, Field(description=START_WORDS)]
-    due: Annotated[DueGiven | None, Field(description=DUE_CHANGE_WORDS)]
-    repeat: Annotated[RepeatGiven | None, Field(description=REPEAT_WORDS)]
+    due: Annotated[DueInput | None, Field(description=DUE_CHANGE_WORDS)]
+    repeat: Annotated[RepeatInput | None, Field(description=REPEAT_WORDS)]
     source: Annotated[SourceLink | None, Field(description=SOURCE_WORDS)]
     tags: Annotated[TagNames, Field(description="Names of all its tags, in place of those it has.")]
     add_tags: Annotated[TagNames, Field(description="Tags to add.")]

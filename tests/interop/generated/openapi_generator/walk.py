@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import todo_client
-from todo_client import AddBatch, BatchTodosRequest, ChangesApi, TodoCreate, TodoPatch, TodoPatchDue, TodosApi
+from todo_client import AddBatch, BatchTodosRequest, ChangesApi, DueInput, TodoCreate, TodoPatch, TodosApi
 
 url, token = sys.argv[1:]
 client = todo_client.ApiClient(todo_client.Configuration(host=url, access_token=token))
@@ -32,7 +32,7 @@ again = todos.add_todo(TodoCreate(title="Renew the passport"), idempotency_key="
 todo_id, etag = added.data.id, header(added, "etag")
 renamed = update(todo_id, TodoPatch(title="Renew both passports"), etag)
 stale = update(todo_id, TodoPatch(title="Renew none"), etag)
-unclear = update(todo_id, TodoPatch(due=TodoPatchDue("someday")))
+unclear = update(todo_id, TodoPatch(due=DueInput("someday")))
 listed = todos.list_todos(priority=["medium", "high"])
 completed = todos.complete_todo_with_http_info(todo_id)
 items = [TodoCreate(title="Book a flight"), TodoCreate(title="Book a flight", list_id=2**40)]
