@@ -24,6 +24,8 @@ _LARGEST: Final = 2**53
 _UNSAID: Final = ("additionalProperties", "title")
 """What no schema says: google-genai ≥ 1.74 fails on the first
 (https://github.com/googleapis/python-genai/issues/2393), and nobody needs the second."""
+_GOES_WITHOUT_SAYING: Final = (("minLength", 1), ("default", False))
+"""What is enforced and not advertised: 250 tokens."""
 
 
 class Shared(BaseModel):
@@ -46,9 +48,9 @@ class Writing(Shared):
             WithJsonSchema({"type": "string"}),  # the whole would be told ten times
         ]
         | None,
-        Field(description="Repeat a call with the same key and it happens once."),
+        Field(description="Sent again with this key, it happens once."),
     ] = None
-    dry_run: Annotated[bool, Field(description="Only tell what would happen.")] = False
+    dry_run: Annotated[bool, Field(description="Only try: nothing changes.")] = False
 
     def on_behalf_of(self, caller: Caller) -> Caller:
         return caller.once(self.idempotency_key, dry_run=self.dry_run)
@@ -98,8 +100,10 @@ class Arguments:
         self._own = shape or create_model(handler.__name__, **_fields(parameters))
         bases: tuple[type[BaseModel], ...] = (shared, self._own)
         self._all: type[Any] = create_model(self._own.__name__, __base__=bases)
-        self.schema = self._schema()
+        self.enforced = self._schema()
         """The JSON schema: flat, nothing that repeats. It does not say that it is closed, which it is."""
+        self.schema: dict[str, Any] = _short(self.enforced)
+        """The same as it is advertised, without what tells a model nothing (decision 50)."""
 
     def read(self, given: dict[str, Any]) -> tuple[Shared, dict[str, Any]]:
         """Return the shared arguments, and those of the handler by its parameters.
@@ -159,3 +163,12 @@ def _slim(schema: Any, definitions: dict[str, Any]) -> Any:
         elif not (name in _UNSAID or (name == "default" and item is None) or (name == "maximum" and item >= _LARGEST)):
             slim[name] = _slim(item, definitions)
     return slim
+
+
+def _short(schema: Any) -> Any:
+    """Drop that a text has at least one character, and that a flag is false by default."""
+    if isinstance(schema, list):
+        return [_short(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {name: _short(item) for name, item in schema.items() if (name, item) not in _GOES_WITHOUT_SAYING}

@@ -30,7 +30,7 @@ class TodoEdit(TodoPatch, total=False):
 
     id: TodoId
     ids: Annotated[
-        list[Id], Field(min_length=1, max_length=MAX_BATCH, description="Instead of id: the same for each of these.")
+        list[Id], Field(min_length=1, max_length=MAX_BATCH, description="Or ids: the same for each of these.")
     ]
     list_id: Annotated[ListRef, Field(description="Move to this list (name or id), with subtasks.")]  # type: ignore[misc]
     due: Annotated[DueText | None, Field(description=DUE_CHANGE_WORDS)]  # type: ignore[misc]  # narrower

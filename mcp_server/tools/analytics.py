@@ -20,7 +20,13 @@ BUSIEST: Final = 5
 """Lists and tags in an answer. If there are more, these are the busiest, and their number is beside them."""
 
 
-@tools.expose(operations.report, title="Get report", answer=OBJECT_SCHEMA)
+@tools.expose(
+    operations.report,
+    title="Get report",
+    answer=OBJECT_SCHEMA,
+    words="A weekly report: how my week went, compared to the one before, by day, list, tag; how long my streak "
+    "of days in a row is; which day was busy; how much waits. Zeros are left out.",
+)
 async def get_report(me: Me, week: Week = None) -> CallToolResult:
     report = orjson.loads((await me.perform(operations.report, week)).json)
     of_week = report["week"]

@@ -40,8 +40,9 @@ class History(ChangeFilter):
     operations.list_,
     title="List changes",
     answer=CHANGES_SCHEMA,
-    words="List what changed: by whom, when, before and after. With `since`, everything after that change in order,"
-    " nothing missed; without it, the latest first, and with `before` what came before that.",
+    words="The history, what happened: what did the agent or the person do, who moved, changed or deleted it "
+    "and when, and what it was before. With `since`, everything after that change in order, nothing "
+    "missed; without it, the last changes first, and with `before` what came before that.",
 )
 async def list_changes(me: Me, filters: History) -> CallToolResult:
     wanted = ChangeFilter(since=filters.since, before=filters.before, limit=filters.limit)
@@ -112,7 +113,14 @@ def _brief(value: Any, detail: Detail) -> Any:
     return told.shortened(value) if detail == "concise" else value
 
 
-@tools.expose(operations.undo, title="Undo a change", answer=WRITE_SCHEMA)
+@tools.expose(
+    operations.undo,
+    title="Undo a change",
+    answer=WRITE_SCHEMA,
+    words="Undo a change: revert or take back what was wrong, a batch as one, and put it back as it was before. "
+    "What it made goes to the trash. It is refused, with the reason, when a later change is in the way. "
+    "An undo can be undone.",
+)
 async def undo(me: Me, change_id: ChangeId) -> CallToolResult:
     undone = await me.perform(operations.undo, change_id)
     shown = replace(undone, results=undone.results[:_MOST_ROWS])

@@ -33,7 +33,12 @@ class ListEdit(ListPatch, total=False):
     if_version: Version
 
 
-@tools.expose(operations.add, title="Add lists", answer=LISTS_SCHEMA)
+@tools.expose(
+    operations.add,
+    title="Add lists",
+    answer=LISTS_SCHEMA,
+    words="Make a new list, or several: create one where you need a list for what belongs together, such as a holiday.",
+)
 async def add_lists(
     me: Me,
     lists: Annotated[list[Tried[ListCreate]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 new lists.")],
@@ -42,7 +47,13 @@ async def add_lists(
     return written(changed, told.of_list, Items.of("lists", lists), makes=True)
 
 
-@tools.expose(operations.update, title="Update lists", answer=LISTS_SCHEMA)
+@tools.expose(
+    operations.update,
+    title="Update lists",
+    answer=LISTS_SCHEMA,
+    words="Rename a list, call it something else, make it another color, move it before others, or archive it: "
+    "hide it, put it away until it is needed.",
+)
 async def update_lists(
     me: Me,
     lists: Annotated[list[Tried[ListEdit]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 changes.")],
@@ -56,7 +67,12 @@ def _with_version(item: Done) -> told.Json:
     return told.of_list(item) | ({"version": item.as_dict()["version"]} if item.changed else {})
 
 
-@tools.expose(operations.delete, title="Delete lists", answer=LISTS_SCHEMA)
+@tools.expose(
+    operations.delete,
+    title="Delete lists",
+    answer=LISTS_SCHEMA,
+    words="Delete or drop a list, throw it away with all that is in it, or after moving that to another list.",
+)
 async def delete_lists(
     me: Me,
     ids: ListRefs,

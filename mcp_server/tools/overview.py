@@ -32,8 +32,8 @@ _TOKENS: Final = {"lists": 600, "tags": 450}
     (operations.get, lists.list_, tags.list_),
     title="Get overview",
     answer=OBJECT_SCHEMA,
-    words="What is on today: now, today's date and weekday in the user's time zone, the profile, lists and tags, and"
-    " how many todos are open, due today, overdue, done or trashed.",
+    words="An overview: how does my day look, what day and time it is, which lists and tags I have, how many "
+    "todos are open, due today, overdue, done, trashed, the profile.",
 )
 async def get_overview(
     me: Me,

@@ -40,7 +40,8 @@ FETCH_SCHEMA: Final = {
     operations.find,
     title="Search",
     answer=SEARCH_SCHEMA,
-    words="Find todos by words, done ones too; `fetch` reads one of the results. `list_todos` with text has filters.",
+    words="Find or look up the one about something: where it was written down, by its words, done or not. "
+    "`list_todos` with text has filters.",
 )
 async def search(me: Me, query: SearchText) -> CallToolResult:
     page = await me.perform(operations.find, TodoFilter(text=query, status="all", archived="include", limit=20))
@@ -49,7 +50,7 @@ async def search(me: Me, query: SearchText) -> CallToolResult:
     return tool_results.payload({"results": results})
 
 
-@tools.expose(todos.get, title="Fetch", answer=FETCH_SCHEMA, words="Read one todo that `search` found.")
+@tools.expose(todos.get, title="Fetch", answer=FETCH_SCHEMA, words="Open one result of `search` and read it in full.")
 async def fetch(me: Me, id: Annotated[str, Field(description="An `id` of `search`.")]) -> CallToolResult:  # noqa: A002
     todo_id = id_in(id)
     if todo_id is None:

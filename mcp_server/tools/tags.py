@@ -28,12 +28,12 @@ tools = Toolbox()
     (operations.rename, operations.merge, operations.delete),
     title="Update a tag",
     answer=ROW_SCHEMA,
-    words="Rename a tag, merge it into another, or delete it; everything that has it follows. Undo takes it back.",
+    words="Rename a tag, merge or combine the tags that mean one thing, or delete a tag everywhere.",
 )
 async def update_tag(
     me: Me,
     id: TagRef,  # noqa: A002  # every tool's word for it
-    action: Annotated[Literal["rename", "merge", "delete"], Field(description="What to do.")],
+    action: Annotated[Literal["rename", "merge", "delete"], Field(description="Which of these.")],
     name: Annotated[TagName | None, Field(description="For rename: the new name.")] = None,
     into: Annotated[TagRef | None, Field(description="For merge: the tag that stays, by name or id.")] = None,
 ) -> CallToolResult:

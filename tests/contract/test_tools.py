@@ -45,6 +45,7 @@ SERVED: Final[dict[str, list[Operation[..., Any]]]] = {
     for tool in feature.tools.tools
 }
 """The operations of each tool, in the order in which it was declared with them."""
+ENFORCED: Final = {tool.listed.name: tool.arguments.enforced for feature in FEATURES for tool in feature.tools.tools}
 HINTS: Final = {
     "read-only": "readOnlyHint",
     "destructive": "destructiveHint",
@@ -58,6 +59,14 @@ LEGACY: Final[FaceName] = "mcp-2025"
 
 
 EVERY_TOOL: Final = each("name", WRITTEN)
+
+
+def advertised(schema: Any) -> Any:
+    """Return what an enforced schema is advertised as."""
+    if not isinstance(schema, dict):
+        return schema
+    left_out = [("minLength", 1), ("default", False)]
+    return {name: advertised(inner) for name, inner in schema.items() if (name, inner) not in left_out}
 
 
 @pytest.fixture
@@ -147,10 +156,16 @@ async def test_the_hints_are_those_of_the_tool(tools: dict[str, Json], name: str
 
 
 @EVERY_TOOL
-async def test_every_argument_is_written_down_with_default_and_bounds(tools: dict[str, Json], name: str) -> None:
+def test_every_argument_is_written_down_with_default_and_bounds(name: str) -> None:
     written = [(markdown.code(row["Argument"]), row["Type"]) for row in markdown.table(part(name, "Arguments"))]
 
-    assert written == shapes.rows(tools[name]["inputSchema"])
+    assert written == shapes.rows(ENFORCED[name])
+
+
+@pytest.mark.requirement("MC1")
+@EVERY_TOOL
+async def test_what_is_advertised_leaves_out_only_what_goes_without_saying(tools: dict[str, Json], name: str) -> None:
+    assert tools[name]["inputSchema"] == advertised(ENFORCED[name])
 
 
 @EVERY_TOOL

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mcp_server.toolbox import EXPOSED
-from tests.faces import FaceName, Json, McpFace, rpc
+from tests.faces import FaceName, Json, McpFace, RefusedError, rpc
 from tests.mcp.tokens import tokens
 from todo_core import __version__
 from todo_core.boundary.operation import OPERATIONS
@@ -138,9 +138,23 @@ async def test_bounds_and_choices_are_in_the_schema(listed: list[Json]) -> None:
     assert tools["complete_todos"]["properties"]["ids"]["items"]["minimum"] == 1
     assert tools["undo"]["required"] == ["change_id"]
     profile = tools["update_profile"]["properties"]
-    assert (profile["display_name"]["minLength"], profile["display_name"]["maxLength"]) == (1, 100)
+    assert profile["display_name"]["maxLength"] == 100
     assert profile["week_start"]["enum"] == ["monday", "sunday", "saturday"]
     assert "required" not in tools["update_profile"]
+
+
+async def test_what_is_not_advertised_is_enforced(me: McpFace, listed: list[Json]) -> None:
+    text = json.dumps([tool["inputSchema"] for tool in listed])
+    assert '"minLength": 1,' not in text
+    assert '"default": false' not in text
+
+    with pytest.raises(RefusedError, match="display_name"):
+        await me.call("update_profile", display_name="")
+    with pytest.raises(RefusedError, match="title"):
+        await me.call("add_todos", todos=[{"title": ""}])
+    with pytest.raises(RefusedError, match="query"):
+        await me.call("search", query="")
+    assert "dry_run" not in await me.call("add_todos", todos=[{"title": "a"}])
 
 
 async def test_every_output_schema_is_one_and_small(listed: list[Json]) -> None:

@@ -188,7 +188,7 @@ TodoIds = Annotated[
     list[Tried[Id]],
     Field(min_length=1, max_length=MAX_BATCH, description=f"Ids of 1–{MAX_BATCH} todos; results keep this order."),
 ]
-Title = Annotated[str, Name(min_length=1, max_length=200), Field(description="What to do, 1–200 characters.")]
+Title = Annotated[str, Name(min_length=1, max_length=200), Field(description="Its title, 1–200 characters.")]
 Description = Annotated[str, Lines(max_length=1000), Field(description="Details, up to 1000 characters.")]
 End = Literal["first", "last"]
 BeforeTodo = Annotated[TodoId, Field(description="Right before this sibling.")]
@@ -252,7 +252,7 @@ class TodoPatch(TypedDict, total=False):
     repeat: Annotated[RepeatInput | None, Field(description=REPEAT_WORDS)]
     source: Annotated[SourceLink | None, Field(description=SOURCE_WORDS)]
     tags: Annotated[TagNames, Field(description="Names of all its tags, in place of those it has.")]
-    add_tags: Annotated[TagNames, Field(description="Tags to add.")]
+    add_tags: Annotated[TagNames, Field(description="Tag it with these, too.")]
     remove_tags: Annotated[TagNames, Field(description="Tags to take away.")]
     append_description: Annotated[
         str,
@@ -307,12 +307,12 @@ class TodoFilter(Input):
     started: Annotated[bool | None, Field(description="Only started, or (false) hidden until their start.")] = None
     overdue: Annotated[bool, Field(description="Only what is past its due.")] = False
     due_after: Annotated[
-        Bound | None, Field(description="Due then or later: monday and nov 1 are the next, this week is a period.")
+        Bound | None, Field(description="Due then or later: monday is the next, this week a period.")
     ] = None
     due_before: Annotated[Bound | None, Field(description="Due before it; of a day, by its end.")] = None
     created_after: Annotated[
         Bound | None,
-        Field(description="Created then or later: monday and nov 1 are the last, last 7 days is a period."),
+        Field(description="Created then or later: monday is the last, last 7 days a period."),
     ] = None
     created_before: Annotated[Bound | None, Field(description="Created before it; of a day, by its end.")] = None
     updated_after: Annotated[Bound | None, Field(description="Changed then or later.")] = None
@@ -323,12 +323,12 @@ class TodoFilter(Input):
     sort: Annotated[
         Sort | None,
         Field(
-            description="Order by this, then by id; left out: created; with text: match, the best first. pressing: due "
-            "today and overdue, then by priority, then by due. manual: by hand, among siblings."
+            description="Order by this, then by id; default created, with text match, the best first. priority: urgent "
+            "first. due: without one last. pressing: overdue and due today, then by priority and due. manual: by hand."
         ),
     ] = None
     direction: Annotated[
-        Direction | None, Field(description="asc or desc; left out: start, due, title and manual asc.")
+        Direction | None, Field(description="asc or desc; default asc for start, due, title, manual.")
     ] = None
     limit: Annotated[Limit, Field(description="Rows on a page, 1–200.")] = 50
     cursor: Annotated[

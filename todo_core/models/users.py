@@ -95,12 +95,12 @@ Locale = Annotated[
 
 UserId = Annotated[Id, Field(description="Id of the user.")]
 
-NAME_WORDS = "What to call the person, 1–100 characters."
+NAME_WORDS = "How to call the person, 1–100 characters."
 ZONE_WORDS = "IANA time zone, such as Europe/Berlin."
-LOCALE_WORDS = "BCP 47 language tag, such as en or de-AT."
+LOCALE_WORDS = "Language and region by BCP 47, such as en or de-CH."
 WEEK_WORDS = "First day of the week."
 NEW_TODOS_WORDS = "Where new todos come in the order by hand."
-DEFAULT_LIST_WORDS = "Where todos go for which no list is named; none: the inbox."
+DEFAULT_LIST_WORDS = "The list of todos that name none; default the inbox."
 
 
 class ProfilePatch(TypedDict, total=False):

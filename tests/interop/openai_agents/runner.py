@@ -4,6 +4,8 @@ It runs in an environment of its own. A run is one request of a person to an age
 run to run. Its script has a turn of the model for each time that the SDK asks it: a list of tool calls, or what ends
 the run, a text. The model knows the conversation and nothing else: `{"$answer": POINTER}` in a turn is a JSON Pointer
 (RFC 6901) into the list of answers that tools gave in it; `*` in place of an index takes every item.
+
+A run without turns goes to a real model, `model`, which is told the server's instructions, too.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessa
 
 Items = list[Any]
 """A conversation, or a part of it, in the format of OpenAI's Responses."""
+MOST_TURNS = 15
+"""Of a real model in one run."""
 
 
 def answer_of(item: Any) -> Any:
@@ -113,23 +117,27 @@ async def prompt_of(server: MCPServerStreamableHttp, name: str) -> str:
 
 async def run(wanted: dict[str, Any], conversation: Items) -> dict[str, Any]:
     """Let an agent do what a person says, and add it to the conversation."""
-    model = Scripted(wanted["turns"])
+    turns = wanted["turns"]
+    model = wanted["model"] if turns is None else Scripted(turns)
     told: dict[str, Any]
     params: Any = {"url": wanted["url"], "headers": {"Authorization": f"Bearer {wanted['token']}"}}
     async with MCPServerStreamableHttp(
         name="todos", params=params, cache_tools_list=True, client_session_timeout_seconds=wanted["timeout"]
     ) as server:
         said = await prompt_of(server, wanted["prompt"]) if wanted["prompt"] else wanted["said"]
-        agent = Agent(name="Assistant", instructions="You work the user's todos.", model=model, mcp_servers=[server])
+        instructions = "You work the user's todos."
+        if turns is None and server.session is not None:  # the SDK hands them to no model by itself
+            instructions = server.session.instructions or instructions
+        agent = Agent(name="Assistant", instructions=instructions, model=model, mcp_servers=[server])
         asked = [*conversation, {"role": "user", "content": said}]
         try:
-            result = await Runner.run(agent, asked, max_turns=len(wanted["turns"]))
+            result = await Runner.run(agent, asked, max_turns=MOST_TURNS if turns is None else len(turns))
         except AgentsException as error:
             told = {"calls": [], "text": f"{type(error).__name__}: {error}"}
         else:
             told = {"calls": calls_in(result.to_input_list()[len(asked) :]), "text": result.final_output}
             conversation[:] = result.to_input_list()
-    return {"said": said, "shown": sorted(model.shown), **told}
+    return {"said": said, "shown": sorted(model.shown) if isinstance(model, Scripted) else [], **told}
 
 
 async def main() -> None:
