@@ -38,6 +38,10 @@ MAX_HEAD_BYTES: Final = 16 * 1024
 """Bytes of the address, the headers and the trailers together."""
 MAX_UNREADABLE_BYTES: Final = 32 * 1024
 """Bytes that may come without completing a header or a piece of the body."""
+MAX_PIECES: Final = 10_000
+"""Pieces in which a body comes: each of them is handed on by itself, however small it is."""
+MAX_FRAMING_BYTES: Final = 64 * 1024
+"""Bytes around the chunks of a body: their lengths, and extensions, which nobody reads (RFC 9112 §7.1.1)."""
 HEAD_SECONDS: Final = 10.0
 """Seconds until the head has arrived, from the start of the connection or of the request."""
 BODY_SECONDS: Final = 30.0
@@ -82,6 +86,10 @@ class LimitedProtocol(HttpToolsProtocol):
     """Bytes since the last callback of the parser."""
     _understood_bytes = 0
     """Bytes of the latest chunk that reached a callback."""
+    _pieces = 0
+    """Pieces of the request's body."""
+    _framing_bytes = 0
+    """Bytes that came among them and are no part of them."""
     _completed = False
     """Whether the latest chunk completed a request."""
     _is_refused = False
@@ -127,7 +135,11 @@ class LimitedProtocol(HttpToolsProtocol):
             self._watch_pause()
             return
         self._count_unreadable(received)
-        if self._unreadable_bytes > MAX_UNREADABLE_BYTES:
+        if phase_before == self._phase == "body" and not self._completed:
+            self._framing_bytes += received - self._understood_bytes
+        if self._framing_bytes > MAX_FRAMING_BYTES:
+            self._refuse(problems.of_status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
+        elif self._unreadable_bytes > MAX_UNREADABLE_BYTES:
             self._refuse(problems.of_status(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE))
         elif self._phase != phase_before or self._completed or self._deadline is None:
             # Another phase, or the same one of the next request. Within a phase the time runs on, however much comes.
@@ -153,6 +165,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Begin the counts of a request."""
         super().on_message_begin()
         self._phase, self._head_bytes, self._hosts, self._codings = "head", 0, (), ()
+        self._pieces, self._framing_bytes = 0, 0
 
     def on_url(self, url: bytes) -> None:
         """Count a piece of the address."""
@@ -185,8 +198,11 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Count a piece of the body, and hand it to the application."""
+        """Count a piece of the body, and hand it to the application; refuse one in too many pieces."""
         self._understood_bytes += len(body)
+        self._pieces += 1
+        if self._pieces > MAX_PIECES:
+            self._stop(problems.of_status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
         super().on_body(body)
 
     def on_message_complete(self) -> None:

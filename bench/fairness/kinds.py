@@ -55,6 +55,28 @@ def _worst_batch() -> dict[str, Any]:
     return {"action": "add", "todos": [{"title": "x", "repeat": rule}] * 50}
 
 
+def _filters(one: Account) -> list[bytes]:
+    """Return requests for lists, each of which asks for something that none before it asked for."""
+    choices = {
+        "priority": "low",
+        "due_after": "today",
+        "due_before": "today",
+        "created_after": "today",
+        "updated_before": "today",
+        "overdue": "true",
+        "top_level": "true",
+        "tags": "a",
+        "has_due": "true",
+        "has_tags": "true",
+        "repeats": "false",
+    }
+    shapes = [
+        "&".join(f"{name}={value}" for n, (name, value) in enumerate(choices.items()) if shape >> n & 1)
+        for shape in range(2 ** len(choices))
+    ]
+    return [one.ask("GET", f"/todos?limit=1&{shape}") for shape in shapes]
+
+
 KINDS: Final[dict[str, Kind]] = {
     "did-you-mean": Kind(3, lambda one: [one.ask("GET", f"/search?text={_two_letter_words(one)}")]),
     "parallel-writes": Kind(60, lambda one: [one.ask("POST", "/todos", {"title": "x" * 200})]),
@@ -68,6 +90,7 @@ KINDS: Final[dict[str, Kind]] = {
             )
         ],
     ),
+    "filters": Kind(4, _filters),
     "big-changes": Kind(20, lambda one: [one.ask("GET", "/changes?limit=200")]),
     "strangers": Kind(
         20,

@@ -325,6 +325,30 @@ async def test_what_surrounds_a_chunked_body_and_never_ends_is_refused_as_soon_a
 
 
 @pytest.mark.parametrize(
+    "chunk",
+    [
+        pytest.param(b"1;" + b"x" * 8 * KIB + b"\r\n \r\n", id="extensions"),  # as in CVE-2024-22019 of Node.js
+        pytest.param(b"1\r\n \r\n" * KIB, id="single bytes"),
+    ],
+)
+async def test_a_body_that_is_mostly_the_framing_of_its_chunks_is_refused(serving: Serving, chunk: bytes) -> None:
+    """Each chunk was handed on by itself, and nothing counted what was around it: a body of 250 kB took 1.5 MB or more,
+    and the event loop for tens of milliseconds at a time."""
+    head = post("/api/v1/todos", serving.token, "Transfer-Encoding: chunked")
+    with no_fault_logged(serving):
+        async with connected(port_of(serving)) as wire:
+            await wire.send_until_answered(head, b"1\r\n{\r\n", chunk, pause=0.003)
+
+            assert wire.sent <= 256 * KIB
+            (await wire.answer()).problem(413, "body_too_large")
+            assert await wire.is_gone()
+        async with connected(port_of(serving)) as wire:  # small pieces are fine, as a JSON encoder makes them
+            body = json.dumps({"title": "pieces"}) + " " * 3 * KIB
+            await wire.send(head + b"".join(b"1\r\n%c\r\n" % byte for byte in body.encode()) + b"0\r\n\r\n")
+            assert (await wire.answer()).status == 201
+
+
+@pytest.mark.parametrize(
     ("trailer", "status"), [("Authorization: Bearer {token}", 401), ("Idempotency-Key: not one", 201)]
 )
 async def test_a_trailer_is_no_header(serving: Serving, trailer: str, status: int) -> None:

@@ -18,7 +18,7 @@ from todo_core import queries
 from todo_core.queries import search, todos
 from todo_core.storage.statements import Statement
 
-_FILTERS: Final = frozenset(todos.CONDITIONS)
+_FILTERS: Final = frozenset(todos.CONDITIONS | todos.STARTS)
 SHAPES: Final[dict[Callable[..., Statement], dict[str, tuple[Any, ...]]]] = {
     todos.page: {
         "plainest": ("open", frozenset(), "created", True, False),

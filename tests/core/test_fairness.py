@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import replace
+from functools import partial
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -13,8 +15,8 @@ import asyncpg
 import jwt
 import pytest
 
-from tests.core.support import CoreOpener, acting_as, add, as_operation, codes, until
-from tests.pauses import longest_pause
+from tests.core.support import CoreOpener, acting_as, add, as_operation, codes, row_of, until
+from tests.pauses import longest_pause, longest_work
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_core.boundary.operation import Caller, Tx
 from todo_core.boundary.places import AT_ONCE, WAITING, WRITING
@@ -22,8 +24,9 @@ from todo_core.boundary.results import Changed
 from todo_core.boundary.turns import SLICE, in_turns
 from todo_core.core import Core
 from todo_core.errors import TooManyRequests, Unavailable
+from todo_core.models.lists import ListCreate, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
-from todo_core.operations import overview, search, todos
+from todo_core.operations import changes, lists, overview, search, todos
 from todo_core.storage.database import FOR_READS, PREPARED
 
 pytestmark = pytest.mark.requirement("OW6")
@@ -253,6 +256,59 @@ async def test_fifty_of_the_worst_repeats_in_one_batch_keep_nobody_waiting(ann: 
     pause = await longest_pause(lambda: ann.perform(todos.add, batch), below=0.1)
 
     assert pause < 0.1
+
+
+@pytest.mark.requirement("OW6", "SA3")
+async def test_changes_of_very_many_rows_and_their_undo_keep_nobody_waiting(
+    ann: Caller, served: Core, admin: asyncpg.Connection
+) -> None:
+    """To parse, compare and list all rows of a chunk, or of the change, took up to 28 ms at a time."""
+    me, longest = replace(ann, core=served), dict[str, float]()
+    doomed = row_of(await me.perform(lists.add, [ListCreate(name="doomed")]))["id"]
+    (top,) = await add(me, "top")
+    async with acting_as(admin, "todo_app", me.principal.user_id):
+        await admin.execute(
+            "INSERT INTO todos (user_id, title, description, list_id, parent_id)"
+            " SELECT $1, 't', repeat('d', 1000), coalesce(place.list_id, inbox.id), place.parent_id"
+            " FROM generate_series(1, 2000), (SELECT id FROM lists WHERE is_inbox) AS inbox,"
+            " (VALUES ($2::bigint, NULL::bigint), (NULL, $3)) AS place (list_id, parent_id)",
+            me.principal.user_id,
+            doomed,
+            top,
+        )
+
+    async def do(name: str, operation: Any, *args: Any) -> int:
+        made: list[int] = []
+
+        async def work() -> None:
+            change_id = (await me.perform(operation, *args)).change_id
+            assert change_id is not None
+            made.append(change_id)
+
+        longest[name] = await longest_work(work)
+        return made[0]
+
+    deleted = await do("delete a list", lists.delete, [doomed], ListRemoval(todos="trash"))
+    await do("bring it back", changes.undo, deleted)
+    completed = await do("complete a parent", todos.complete, [top])
+    await do("undo that", changes.undo, completed)
+
+    assert {name: seconds for name, seconds in longest.items() if seconds > 4 * SLICE} == {}
+
+
+@pytest.mark.requirement("OW6", "TD19")
+async def test_a_list_by_filters_that_nobody_asked_for_before_keeps_nobody_waiting(ann: Caller, served: Core) -> None:
+    """Each took 12 ms to compile, and there are tens of thousands: one account kept the event loop busy within its
+    limits."""
+    me, longest = replace(ann, core=served), list[float]()
+    names = ("has_due", "has_tags", "has_subtasks", "repeats", "has_list")
+    shapes = [dict(zip(names, values, strict=True)) for values in product((True, False), repeat=len(names))]
+    await me.perform(todos.list_, TodoFilter())
+
+    for shape in shapes:
+        longest.append(await longest_work(partial(me.perform, todos.list_, TodoFilter(status="all", **shape))))
+
+    assert sorted(longest)[len(longest) // 2] < 1.5 * SLICE
 
 
 async def seconds(step: Callable[[], Awaitable[None]], rows: AsyncIterator[int]) -> float:

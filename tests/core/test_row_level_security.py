@@ -333,6 +333,74 @@ async def test_a_role_that_was_taken_away_counts_no_more_whatever_a_process_reme
 
 ASK = "SELECT belong_to_another($1, $2)"
 
+# --- functions that run as another role, and those of triggers ---------------------------------
+
+DEFINERS = "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef ORDER BY 1"
+FIND = "SELECT id FROM todos_with_words($1, $2)"
+
+
+@pytest.mark.requirement("OW1", "OW2")
+async def test_no_function_that_runs_as_another_role_tells_of_anothers_rows(
+    ann: Caller, bob: Caller, admin: asyncpg.Connection
+) -> None:
+    """`todo_app` may call them with whatever it likes."""
+    assert [row["proname"] for row in await admin.fetch(DEFINERS)] == ["belong_to_another", "todos_with_words"]
+    (hers,), (his,) = [await add(who, f"secret {MARK}") for who in (ann, bob)]
+    her_id = ann.principal.user_id
+    questions = (
+        MARK,
+        f"@{her_id}",
+        f"@{her_id} secret",
+        f"secret') OR user_id = {her_id} --",
+        f"' | '@{her_id}",
+        f"secret' | user_id = {her_id} | '",
+        "%1$s %L %I $sql$ :* & !x",
+        "\\' OR true --",
+    )
+    async with acting_as(admin, "todo_app", bob.principal.user_id):
+        for question in questions:
+            assert {row["id"] for row in await admin.fetch(FIND, question, "english")} <= {his}, question
+        assert await admin.fetchval(ASK, "todo", [hers, his, 2**62]) == [hers]
+        assert await admin.fetchval(ASK, "users", [her_id]) == []
+    for acting in ("", "0"):
+        async with acting_as(admin, "todo_app"):
+            await admin.execute("SELECT set_config('app.user_id', $1, true)", acting)
+            assert await admin.fetch(FIND, MARK, "english") == []
+            if not acting:
+                assert await admin.fetchval(ASK, "todo", [hers, his]) == []
+    async with acting_as(admin, "todo_app", bob.principal.user_id):
+        with pytest.raises(asyncpg.InvalidNameError):  # a language is a configuration's name, and nothing else
+            await admin.fetch(FIND, "secret", f"english') OR user_id = {her_id} --")
+
+
+@pytest.mark.requirement("OW2")
+async def test_functions_of_triggers_give_nobody_a_right_that_they_lack(
+    ann: Caller, bob: Caller, admin: asyncpg.Connection
+) -> None:
+    """Nobody calls them. On a table of one's own they do what one may do anyway."""
+    triggers = await admin.fetch(
+        "SELECT oid::regprocedure::text AS signature FROM pg_proc"
+        " WHERE pronamespace = 'public'::regnamespace AND prorettype = 'trigger'::regtype ORDER BY 1"
+    )
+    assert [row["signature"] for row in triggers] == ["index_note()", "index_todo()", "make_inbox()"]
+    before = await everything_of(admin, ann.principal.user_id)
+    for row in triggers:
+        async with acting_as(admin, "todo_app", bob.principal.user_id):
+            with pytest.raises(asyncpg.FeatureNotSupportedError, match="can only be called as triggers"):
+                await admin.execute(f"SELECT {row['signature']}")
+    for table in METADATA.tables:
+        async with acting_as(admin, "todo_app", bob.principal.user_id):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await admin.execute(f"CREATE TRIGGER mine AFTER INSERT ON {table} EXECUTE FUNCTION make_inbox()")
+    async with acting_as(admin, "todo_app", bob.principal.user_id):
+        await admin.execute("CREATE TEMPORARY TABLE own (id bigint) ON COMMIT DROP")
+        await admin.execute("CREATE TRIGGER mine AFTER INSERT ON own FOR EACH ROW EXECUTE FUNCTION make_inbox()")
+        with pytest.raises(asyncpg.UniqueViolationError, match="uq_lists"):
+            await admin.execute("INSERT INTO own VALUES ($1)", ann.principal.user_id)
+
+    assert await everything_of(admin, ann.principal.user_id) == before
+
+
 # --- single rows -------------------------------------------------------------------------------
 
 

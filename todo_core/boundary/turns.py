@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Final, TypeVar
 
@@ -16,28 +18,47 @@ _pausing = 0
 """How many pauses last at this moment."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """Some work of a request, between two turns of others."""
+
+    began: float
+    others: asyncio.Future[None]
+    """Is done once the event loop has gone round."""
+
+    @classmethod
+    def begun(cls) -> _Slice:
+        """Return a slice that begins now."""
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
+        loop.call_soon(_had, turn)
+        return cls(perf_counter(), turn)
+
+
+_slice: Final[ContextVar[_Slice | None]] = ContextVar("slice", default=None)
+"""The slice of this request: what it does one after another, without waiting in between, is one slice."""
+
+
 async def in_turns(items: Iterable[Item]) -> AsyncIterator[Item]:
     """Yield the items in their order, and let other requests go on whenever the work on them took `SLICE`.
 
     Whatever a caller may make long goes through it: the items of a batch, the rows of a change. Work that waits for
     something, such as the database, lets the others go on by itself: its slice begins anew.
     """
-    began, others = perf_counter(), _turn_of_others()
     for item in items:
-        is_over = perf_counter() - began > SLICE
-        if is_over and not others.done():
+        present = _slice.get()
+        if present is None or present.others.done():
+            _slice.set(_Slice.begun())
+        elif perf_counter() - present.began > SLICE:
             await _pause()
-        if is_over:
-            began, others = perf_counter(), _turn_of_others()
+            _slice.set(_Slice.begun())
         yield item
 
 
-def _turn_of_others() -> asyncio.Future[None]:
-    """Return a future that is done once the event loop has gone round."""
-    loop = asyncio.get_running_loop()
-    turn = loop.create_future()
-    loop.call_soon(turn.set_result, None)
-    return turn
+def _had(turn: asyncio.Future[None]) -> None:
+    """Say that others had a turn."""
+    if not turn.done():
+        turn.set_result(None)
 
 
 async def _pause() -> None:

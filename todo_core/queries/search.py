@@ -6,7 +6,7 @@ Which words a text or a question has, and which forms of a word count, say funct
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, REAL, TSQUERY, ag
 from todo_core.models.notes import Note
 from todo_core.models.todos import Todo
 from todo_core.queries.shapes import read
-from todo_core.queries.todos import LANGUAGE, matches
+from todo_core.queries.todos import CONDITIONS, LANGUAGE, filters, matches
 from todo_core.storage.statements import Statement, mine, parameter
 
 LOOKED_AT: Final = 2_000
@@ -144,7 +144,7 @@ def nearest(status: str, conditions: frozenset[str]) -> Statement:
 
     Args:
         status: One of `Status`.
-        conditions: Names of `CONDITIONS`.
+        conditions: Names of `queries.todos.CONDITIONS` and `STARTS`.
 
     Parameters of the statement: `text`, the question; and those of the conditions, as `queries.todos.page` tells them:
     `now`, `tags`, `priority`, `list_id`, `parent_id`, `ids`, `key`, and moments, from `due_after`, `created_after`,
@@ -155,13 +155,19 @@ def nearest(status: str, conditions: frozenset[str]) -> Statement:
     with the most words first, then the best match; `had`, the numbers of the words that the first has, from 1. Words of
     a todo are those of the notes on it, too, of the newest 2,000 notes.
     """
+    return _nearest(conditions.difference(CONDITIONS)).under(filters(status, conditions))
+
+
+@cache
+def _nearest(conditions: frozenset[str]) -> Statement:
+    """Compile the statement of `nearest` without the conditions that `filters` adds."""
     other = _term.alias("other")
     only_common = ~select(other.c.n).where(~other.c.is_common).exists()
     telling = select(_term.c.n, _term.c.term).where(or_(~_term.c.is_common, only_common)).cte("telling")
     telling = telling.prefix_with("MATERIALIZED", dialect="postgresql")
     any_of_them = cast(func.string_agg(telling.c.term, literal_column("' | '")), TSQUERY)
     wanted = select(any_of_them.label("wanted")).cte("wanted").prefix_with("MATERIALIZED", dialect="postgresql")
-    newest, noted = _looked_at(matches(status, conditions))
+    newest, noted = _looked_at(matches(conditions))
     piece = union_all(select(newest), select(noted)).cte("piece")
     rank = func.ts_rank(_WEIGHTS, piece.c.words, wanted.c.wanted, type_=REAL)
     # Unpacked once by `||`, and not for each of the terms.

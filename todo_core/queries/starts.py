@@ -16,7 +16,6 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Select,
-    Text,
     any_,
     cast,
     func,
@@ -24,10 +23,8 @@ from sqlalchemy import (
     not_,
     or_,
     select,
-    true,
-    type_coerce,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.todos import MAX_DEPTH, Todo
 from todo_core.models.users import User
@@ -59,14 +56,10 @@ _next = _ids_of(_below, _below.c.parent_id == any_(_level.c.ids)).correlate(_lev
 _is_last = or_(func.cardinality(_level.c.ids) == literal_column("0"), _level.c.depth == literal_column(str(MAX_DEPTH)))
 _later = _level.union_all(select(_array(_next), _level.c.depth + literal_column("1")).where(not_(_is_last)))
 _id = func.unnest(_later.c.ids, type_=BigInteger())
-_each = select(_id.label("id")).subquery("each")
-# One value to look ids up in, not a join.
-_by_id = select(func.jsonb_object_agg(_each.c.id, true()).label("ids")).cte("later_by_id")
-_by_id = _by_id.prefix_with("MATERIALIZED", dialect="postgresql")
-_ids = type_coerce(select(_by_id.c.ids).scalar_subquery(), JSONB)
 
-# Where there are none, which is the rule, a todo costs a look at a null.
-STARTED: Final = or_(_ids.is_(None), not_(_ids.has_key(cast(_table.c.id, Text))))
+# NOT IN, which PostgreSQL never makes a join: it hashes the ids, whatever it expects. With none, which is the rule, a
+# todo costs a look at an empty table.
+STARTED: Final = _table.c.id.not_in(select(_id))
 """Whether a todo has started, or is done or in the trash. `now`: the moment that says which day it is for the user.
 
 Reads `ix_todos_start`, and below what that finds `ix_todos_parent`.

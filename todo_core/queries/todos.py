@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -40,7 +40,8 @@ from todo_core.models.users import User
 from todo_core.queries.shapes import read, subtasks_by_lookup
 from todo_core.queries.starts import NOT_STARTED, STARTED
 from todo_core.queries.wanted import HAVING, PRESSING
-from todo_core.storage.statements import Statement, mine, parameter
+from todo_core.storage import statements
+from todo_core.storage.statements import Condition, Statement, mine, parameter
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _list = TodoList.__table__  # type: ignore[attr-defined]
@@ -119,8 +120,6 @@ CONDITIONS: Final[dict[str, ColumnElement[bool]]] = (
         "top_level": _table.c.parent_id.is_(None),
         "ids": _table.c.id == any_(parameter("ids", ARRAY(BigInteger))),
         "key": _table.c.key == parameter("key", Text()),
-        "started": STARTED,
-        "not_started": NOT_STARTED,
         "overdue": and_(parameter("now", _INSTANT) > DUE_KEY, _table.c.completed_at.is_(None)),
         "due_after": and_(parameter("due_after", _INSTANT) <= DUE_KEY, _table.c.due_at.is_not(None)),
         "due_before": parameter("due_before", _INSTANT) > DUE_KEY,
@@ -143,6 +142,8 @@ CONDITIONS: Final[dict[str, ColumnElement[bool]]] = (
     }
 )
 """Filters of a page, by name. `page` tells the parameters that they take."""
+STARTS: Final = {"started": STARTED, "not_started": NOT_STARTED}
+"""The same, of those that begin with a step of their own: they are part of what is compiled."""
 _OTHERS: Final = {"text", "shows_notes"}
 """What else a page may be made for: a search, and rows with their newest notes."""
 _STATUS: Final[dict[str, ColumnElement[bool]]] = {
@@ -196,7 +197,8 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
 
     Args:
         status: One of `Status`.
-        conditions: Names of `CONDITIONS`; `text` for a search; `shows_notes` for rows with their newest notes.
+        conditions: Names of `CONDITIONS` and `STARTS`; `text` for a search; `shows_notes` for rows with their newest
+            notes.
         sort: What to order by; `match` only with `text`.
         descending: In which direction.
         after: Whether the page begins after the last row of another one.
@@ -210,7 +212,13 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
     Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
     next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
     """
-    matching = matches(status, conditions)
+    return _page(conditions.difference(CONDITIONS), sort, descending, after).under(filters(status, conditions))
+
+
+@cache
+def _page(conditions: frozenset[str], sort: Sort, descending: bool, after: bool) -> Statement:
+    """Compile the statement of a page without the conditions that `filters` adds; there are some hundred of it."""
+    matching = matches(conditions)
     read_page = _search if "text" in conditions else _list_in_order
     order = _Order(_sort_key(sort, descending), descending, after)
     row = read(_table, zone=_here.c.time_zone, notes="shows_notes" in conditions).label("row")
@@ -229,9 +237,24 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
     )
 
 
-def matches(status: str, conditions: frozenset[str]) -> ColumnElement[bool]:
-    """Return the condition that a todo of the user has a status and meets `conditions`, but for `_OTHERS`."""
-    return and_(mine(Todo), _STATUS[status], *(CONDITIONS[name] for name in sorted(conditions - _OTHERS)))
+def matches(conditions: frozenset[str]) -> ColumnElement[bool]:
+    """Return the condition that a todo is the user's, and meets those of `STARTS` and what `filters` adds."""
+    return and_(mine(Todo), statements.CONDITIONS, *(STARTS[name] for name in sorted(conditions & STARTS.keys())))
+
+
+def filters(status: str, conditions: frozenset[str]) -> list[Condition]:
+    """Return what a todo has to meet besides: a status, and those of `CONDITIONS`."""
+    return [_status(status), *(_condition(name) for name in sorted(conditions & CONDITIONS.keys()))]
+
+
+@cache
+def _status(status: str) -> Condition:
+    return Condition.on(_table, _STATUS[status])
+
+
+@cache
+def _condition(name: str) -> Condition:
+    return Condition.on(_table, CONDITIONS[name])
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ async def add_todos(tx: Tx, todos: Sequence[TodoCreate | TodoError]) -> Changed[
     rows = await insert_todos(tx, [todo.as_item(tag_ids.get(todo.number, [])) for todo in new])
     told = {todo.number: request.told_of(todo) | told_of_tags(todo.tags, tags_made) for todo in new}
     results = _results(batch, {todo.number: row for todo, row in zip(new, rows, strict=True)}, told)
-    return Changed(results, [*tags_made, *touched(rows)])
+    return Changed(results, [*tags_made, *await touched(rows)])
 
 
 def _results(

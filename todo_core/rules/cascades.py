@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from todo_core.boundary.turns import in_turns
 from todo_core.rules.families import Family, Member
 from todo_core.rules.series import occurrences_ahead
 
@@ -17,7 +18,7 @@ Patches = list[tuple[int, dict[str, Any]]]
 """Patches of columns, each with the id of its todo, in the order in which they are applied."""
 
 
-def cascade(family: Family, todo_id: int, patch: Mapping[str, Any], today: date | None = None) -> Patches:
+async def cascade(family: Family, todo_id: int, patch: Mapping[str, Any], today: date | None = None) -> Patches:
     """Return the patches of relatives that follow from the patch of a todo.
 
     Args:
@@ -28,11 +29,12 @@ def cascade(family: Family, todo_id: int, patch: Mapping[str, Any], today: date 
     """
     patches: Patches = []
     if "is_completed" in patch:
-        patches += _complete(family, todo_id, patch, today) if patch["is_completed"] else _reopen(family, todo_id)
+        is_done = patch["is_completed"]
+        patches += await _complete(family, todo_id, patch, today) if is_done else _reopen(family, todo_id)
     if "is_deleted" in patch:
-        patches += _trash(family, todo_id) if patch["is_deleted"] else _restore(family, todo_id)
+        patches += await (_trash(family, todo_id) if patch["is_deleted"] else _restore(family, todo_id))
     if "list_id" in patch:
-        patches += _move(family, todo_id, patch["list_id"], with_parents=patch.get("is_deleted") is False)
+        patches += await _move(family, todo_id, patch["list_id"], with_parents=patch.get("is_deleted") is False)
     return patches
 
 
@@ -47,11 +49,12 @@ def open_checklist(family: Family, todo_id: int) -> Patches:
     return patches
 
 
-def _complete(family: Family, todo_id: int, patch: Mapping[str, Any], today: date | None) -> Patches:
+async def _complete(family: Family, todo_id: int, patch: Mapping[str, Any], today: date | None) -> Patches:
     """Complete the open subtasks, but for occurrences that are still to come: these stay as they are for now."""
     ahead = frozenset[int]() if today is None else occurrences_ahead(family, todo_id, today)
     done = {name: patch[name] for name in ("is_completed", "completed_at") if name in patch}
-    return [(subtask.id, dict(done)) for subtask in family.below(todo_id, ahead) if subtask.is_open]
+    subtasks = in_turns(family.below(todo_id, ahead))
+    return [(subtask.id, dict(done)) async for subtask in subtasks if subtask.is_open]
 
 
 def _reopen(family: Family, todo_id: int) -> Patches:
@@ -59,12 +62,13 @@ def _reopen(family: Family, todo_id: int) -> Patches:
     return [(parent.id, {"is_completed": False}) for parent in family.above(todo_id) if parent.completed_at]
 
 
-def _trash(family: Family, todo_id: int) -> Patches:
+async def _trash(family: Family, todo_id: int) -> Patches:
     """Move the subtasks to the trash that are not there yet."""
-    return [(subtask.id, {"is_deleted": True}) for subtask in family.below(todo_id) if subtask.deleted_at is None]
+    subtasks = in_turns(family.below(todo_id))
+    return [(subtask.id, {"is_deleted": True}) async for subtask in subtasks if subtask.deleted_at is None]
 
 
-def _restore(family: Family, todo_id: int) -> Patches:
+async def _restore(family: Family, todo_id: int) -> Patches:
     """Restore the subtasks that went to the trash at the same moment, and the parents.
 
     A completed parent is reopened if anything below it that comes back is open: the todo, a subtask, or a parent.
@@ -72,7 +76,7 @@ def _restore(family: Family, todo_id: int) -> Patches:
     moment = family.deleted_before(todo_id)
     if moment is None:
         return []
-    subtasks = [subtask for subtask in family.below(todo_id) if subtask.deleted_at == moment]
+    subtasks = [subtask async for subtask in in_turns(family.below(todo_id)) if subtask.deleted_at == moment]
     patches: Patches = [(subtask.id, {"is_deleted": False}) for subtask in subtasks]
     is_open = any(todo.completed_at is None for todo in (family.member(todo_id), *subtasks))
     for parent in family.above(todo_id):
@@ -90,8 +94,8 @@ def _make_room(parent: Member, *, is_open: bool) -> dict[str, Any]:
     return patch
 
 
-def _move(family: Family, todo_id: int, list_id: int, *, with_parents: bool) -> Patches:
+async def _move(family: Family, todo_id: int, list_id: int, *, with_parents: bool) -> Patches:
     """Move the subtasks to the todo's new list, and with a todo that is restored its parents."""
     top = family.root(todo_id) if with_parents else todo_id
-    moved = [top, *(subtask.id for subtask in family.below(top))]
+    moved = [top, *[subtask.id async for subtask in in_turns(family.below(top))]]
     return [(moved_id, {"list_id": list_id}) for moved_id in moved if moved_id != todo_id]

@@ -16,6 +16,7 @@ import orjson
 
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.ownership import missing
+from todo_core.boundary.turns import in_turns
 from todo_core.errors import FieldError, InvalidInput, NotFound, TodoError
 from todo_core.models.todos import MAX_DEPTH
 from todo_core.queries import families as queries
@@ -50,17 +51,14 @@ class Member:
 class Family:
     """Todos with all their parents and subtasks, as the request has changed them so far."""
 
-    def __init__(self, members: Iterable[Member], absent: Mapping[int, TodoError]) -> None:
-        self._absent = absent
+    def __init__(self) -> None:
+        """Begin with nobody; `of` loads todos."""
+        self._absent: Mapping[int, TodoError] = {}
         self._members: dict[int, Member] = {}
         self._children: defaultdict[int | None, set[int]] = defaultdict(set)
         self._following: defaultdict[int | None, list[int]] = defaultdict(list)
         self._days: dict[int, date | None] = {}
-        for member in members:
-            self._members[member.id] = member
-            self._children[member.parent_id].add(member.id)
-            self._following[member.follows_id].append(member.id)
-        self._before = dict(self._members)
+        self._before: dict[int, Member] = {}
 
     @classmethod
     async def of(cls, tx: Tx, ids: Iterable[int]) -> Family:
@@ -71,9 +69,17 @@ class Family:
             ids: The todos; those that do not exist, or are another user's, are refused by `get`.
         """
         named = set(ids)
-        members = [Member(**row) for row in await tx.rows(queries.FAMILY, ids=sorted(named))] if named else []
-        absent = named - {member.id for member in members}
-        return cls(members, await missing(tx, "todo", sorted(absent)))
+        family = cls()
+        async for row in in_turns(await tx.rows(queries.FAMILY, ids=sorted(named)) if named else []):
+            family._add(Member(**row))
+        family._before = dict(family._members)
+        family._absent = await missing(tx, "todo", sorted(named - family._members.keys()))
+        return family
+
+    def _add(self, member: Member) -> None:
+        self._members[member.id] = member
+        self._children[member.parent_id].add(member.id)
+        self._following[member.follows_id].append(member.id)
 
     def get(self, todo_id: int, *, trash_too: bool = False) -> Member:
         """Return a todo that the request names.
@@ -141,9 +147,10 @@ class Family:
                 yield child
                 yield from self.below(child.id, without)
 
-    def left_open(self) -> list[Member]:
+    async def left_open(self) -> list[Member]:
         """Return the open todos right below one that the request has completed: it has still to place them."""
-        return [todo for todo in self._members.values() if todo.is_open and self._is_done_now(todo.parent_id)]
+        todos = in_turns(self._members.values())
+        return [todo async for todo in todos if todo.is_open and self._is_done_now(todo.parent_id)]
 
     def _is_done_now(self, todo_id: int | None) -> bool:
         return todo_id is not None and self.was_open(todo_id) and self._members[todo_id].completed_at is not None

@@ -54,8 +54,8 @@ async def revise(tx: Tx, patches: Batch[Patch]) -> Changed[TodoWritten]:
     batch = await patches.each_in_turns(request.accept)
     named = batch.accepted
     tag_ids, tags_made = await ensure_tags(tx, {todo.id: todo.tags for todo in named if todo.tags is not None})
-    waiting = request.waiting()
-    items = request.items(tag_ids, [todo_id for todo_id in request.todos if todo_id not in waiting])
+    waiting = await request.waiting()
+    items = await request.items(tag_ids, [todo_id for todo_id in request.todos if todo_id not in waiting])
     rows = {row["id"]: row for row in await update_todos(tx, items, trash_too=True)}
     completed = [row for todo in named if (row := request.completed(todo, rows)) is not None]
     if completed:  # their subtasks are copied as they are now
@@ -65,18 +65,18 @@ async def revise(tx: Tx, patches: Batch[Patch]) -> Changed[TodoWritten]:
     )
     if waiting:
         parents = await request.place_waiting(occurrences.copies)
-        items = request.items(tag_ids, [todo_id for todo_id in request.todos if todo_id in waiting])
+        items = await request.items(tag_ids, [todo_id for todo_id in request.todos if todo_id in waiting])
         rows |= {row["id"]: row for row in await update_todos(tx, items, trash_too=True)}
         for shown in (rows, occurrences.rows):
             await _show_again(tx, shown, parents & shown.keys())
-    subtasks = request.count_relatives(rows)
+    subtasks = await request.count_relatives(rows)
     moved = request.moved
     told = {todo.id: request.told_of(todo, moved) | told_of_tags(todo.tags, tags_made) for todo in named}
     results = (
         updated(rows[one.id], subtasks=subtasks[one.id], following=occurrences.after(one.id), told=told[one.id])
         for one in named
     )
-    written = [*touched(rows.values(), moved), *touched(occurrences.rows.values())]
+    written = [*await touched(rows.values(), moved), *await touched(occurrences.rows.values())]
     return Changed(batch.answer(results), [*tags_made, *written])
 
 
@@ -176,7 +176,8 @@ class _Request:
         if "parent_id" in columns:
             self.family.change(todo_id, {"parent_id": columns["parent_id"]})
         today = None if self.calendar is None else self.calendar.at(columns.get("completed_at")).today
-        await self._change([(todo_id, columns), *cascade(self.family, todo_id, columns, today)], cause=todo_id)
+        following = await cascade(self.family, todo_id, columns, today)
+        await self._change([(todo_id, columns), *following], cause=todo_id)
 
     async def _change(self, patches: Patches, cause: int) -> None:
         """Apply patches of columns in memory, which follow from that of one todo."""
@@ -188,11 +189,11 @@ class _Request:
         """Return when todos were completed for which the request says so, by id."""
         return {todo.id: moment for todo in self.todos.values() if (moment := todo.columns.get("completed_at"))}
 
-    def waiting(self) -> frozenset[int]:
+    async def waiting(self) -> frozenset[int]:
         """Return the occurrences that are open below a done todo, with all below them: they are written last."""
         if self.calendar is None:
             return frozenset()
-        ahead = [occurrence.id for occurrence in self.family.left_open()]
+        ahead = [occurrence.id for occurrence in await self.family.left_open()]
         return frozenset(ahead) | {subtask.id for todo_id in ahead for subtask in self.family.below(todo_id)}
 
     async def place_waiting(self, copies: Mapping[int, int]) -> set[int]:
@@ -205,7 +206,7 @@ class _Request:
             The parents that they had and have.
         """
         parents: set[int] = set()
-        for occurrence in self.family.left_open():
+        for occurrence in await self.family.left_open():
             assert occurrence.parent_id is not None  # it is below a done todo
             cause, copy = self.todos[occurrence.parent_id].cause, copies.get(occurrence.parent_id)
             parents |= {occurrence.parent_id} | ({copy} if copy is not None else set())
@@ -213,7 +214,7 @@ class _Request:
                 patches: Patches = [(occurrence.id, {"parent_id": copy})]
             else:
                 gone = {"is_deleted": True}
-                patches = [(occurrence.id, gone), *cascade(self.family, occurrence.id, gone)]
+                patches = [(occurrence.id, gone), *await cascade(self.family, occurrence.id, gone)]
             await self._change(patches, cause)
         return parents
 
@@ -254,17 +255,20 @@ class _Request:
             self.order.leave(moved.id)
         await self.order.move(moved.id, siblings, target or self.order.end)
 
-    def items(self, tag_ids: Mapping[int, list[int]], ids: Sequence[int]) -> list[dict[str, Any]]:
+    async def items(self, tag_ids: Mapping[int, list[int]], ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return todos that change as `update_todos` takes them.
 
         Args:
             tag_ids: The ids of all tags of a todo, by its id, where they change.
             ids: The todos.
         """
-        places = {} if self.order is None else {todo_id: self.order.columns(todo_id) for todo_id in ids}
-        for todo_id, columns in places.items():
-            self.family.change(todo_id, columns)
-        return [self.todos[one].as_item(tag_ids.get(one)) | places.get(one, {}) for one in ids]
+        items: list[dict[str, Any]] = []
+        async for one in in_turns(ids):
+            place = {} if self.order is None else self.order.columns(one)
+            if place:
+                self.family.change(one, place)
+            items.append(self.todos[one].as_item(tag_ids.get(one)) | place)
+        return items
 
     @property
     def moved(self) -> dict[int, Moved]:
@@ -281,14 +285,14 @@ class _Request:
         listed = {} if self._lists is None else self._lists.told_of(todo.columns.get("list_id"))
         return listed | ({"moved": True} if todo.id in moved else {})
 
-    def count_relatives(self, rows: Mapping[int, WrittenRow]) -> Counter[int]:
+    async def count_relatives(self, rows: Mapping[int, WrittenRow]) -> Counter[int]:
         """Count the relatives that changed because of each todo, by its id.
 
         Args:
             rows: What was written, by id.
         """
-        relatives = (todo for todo in self.todos.values() if todo.patch is None)
-        return Counter(todo.cause for todo in relatives if rows[todo.id]["after"] is not None)
+        relatives = [todo async for todo in in_turns(self.todos.values()) if todo.patch is None]
+        return Counter([todo.cause async for todo in in_turns(relatives) if rows[todo.id]["after"] is not None])
 
     def completed(self, todo: _Todo, rows: Mapping[int, WrittenRow]) -> dict[str, Any] | None:
         """Return the read shape of a todo that is to come again: it repeats, and its own patch completed it.

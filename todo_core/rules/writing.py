@@ -144,7 +144,7 @@ async def write_patches(
     results = [
         absent[patch["id"]] if row["id"] is None else _result(patch, row) async for patch, row in in_turns(pairs)
     ]
-    return Changed(batch.answer(results), touched(rows, moved))
+    return Changed(batch.answer(results), await touched(rows, moved))
 
 
 def _result(patch: Patch, row: WrittenRow) -> Done | TodoError:
@@ -199,14 +199,14 @@ def _beside(subtasks: int, following: str | None) -> dict[str, Any]:
     return _ALONE | {"subtasks_changed": subtasks, "next": upcoming}
 
 
-def touched(rows: Iterable[WrittenRow], moved: Mapping[int, Moved] = MappingProxyType({})) -> list[Touched]:
+async def touched(rows: Iterable[WrittenRow], moved: Mapping[int, Moved] = MappingProxyType({})) -> list[Touched]:
     """Return what changed, as the change record has it.
 
     Args:
         rows: Rows of `insert_todos` or `update_todos`.
         moved: Where todos moved from and to, by id.
     """
-    return [_touched(row, moved.get(row["id"])) for row in rows if row["after"] is not None]
+    return [_touched(row, moved.get(row["id"])) async for row in in_turns(rows) if row["after"] is not None]
 
 
 def _touched(row: WrittenRow, moved: Moved | None) -> Touched:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
 
 from todo_core.boundary.chunks import chunks
+from todo_core.boundary.turns import in_turns
 from todo_core.errors import UndoRefused
 from todo_core.models.changes import Entity
 from todo_core.storage.database import Row
@@ -90,10 +91,11 @@ class Entries:
         self._rows = left
         return Entries(taken)
 
-    def drain(self) -> Iterator[list[Entry]]:
+    async def drain(self) -> AsyncIterator[list[Entry]]:
         """Parse the entries a chunk at a time, and let go of all with the last."""
         rows, self._rows = self._rows, []
-        return ([Entry.of(row) for row in chunk] for chunk in chunks(rows))
+        for chunk in chunks(rows):
+            yield [Entry.of(row) async for row in in_turns(chunk)]
 
 
 def require_as_left(entry: Entry, present: State | None, is_as_left: Callable[[State, Entry], bool]) -> State:

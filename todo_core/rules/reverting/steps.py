@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done
+from todo_core.boundary.turns import in_turns
 from todo_core.errors import InsufficientScope
 from todo_core.identity.scopes import Scope
 from todo_core.models.changes import Entity
@@ -72,6 +73,6 @@ async def revert(tx: Tx, entries: Entries) -> Changed[Any]:
         if not of_step:
             continue
         part = await step.revert(tx, of_step)
-        results = [replace(done, entity=step.entity) for done in part.results if isinstance(done, Done)]
+        results = [replace(done, entity=step.entity) async for done in in_turns(part.results) if isinstance(done, Done)]
         reverted = Changed([*reverted.results, *results], [*reverted.touched, *part.touched])
     return reverted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -51,8 +51,8 @@ async def revert(tx: Tx, entries: Entries) -> Changed[TodoWritten]:
     patches: list[Patch] = []
     tags_made: list[Touched] = []
     moved: dict[int, Moved] = {}
-    for recorded in entries.drain():
-        chunk = [as_meant(entry) for entry in recorded]
+    async for recorded in entries.drain():
+        chunk = [as_meant(entry) async for entry in in_turns(recorded)]
         await _require_as_left(tx, chunk)
         chunk_patches, made = await _patches(tx, chunk)
         places = await put_back(tx, {entry.id: _return(entry) for entry in chunk if entry.changed("place")})
@@ -63,7 +63,7 @@ async def revert(tx: Tx, entries: Entries) -> Changed[TodoWritten]:
         tags_made += made
     results: list[Done | TodoError] = []
     touched: list[Touched] = [*tags_made]
-    parts = [*_keys_in_order(patches)]
+    parts = await _keys_in_order(patches)
     now = await tx.value(NOW) if len(parts) > 1 else None
     for part in parts:
         reverted = await write_patches(tx, Batch(part), trash_too=True, moved=moved, now=now)
@@ -73,18 +73,19 @@ async def revert(tx: Tx, entries: Entries) -> Changed[TodoWritten]:
     return Changed(results, touched)
 
 
-def _keys_in_order(patches: Sequence[Patch]) -> Iterator[Sequence[Patch]]:
-    """Yield patches in the parts in which they are written: no todo gets a key that another one has still.
+async def _keys_in_order(patches: Sequence[Patch]) -> list[list[Patch]]:
+    """Return patches in the parts in which they are written: no todo gets a key that another one has still.
 
     An occurrence that a completion made has the key of the completed one. It gives it back on its way to the trash.
     """
-    back = {patch["key"] for patch in patches if patch.get("key") and "is_deleted" not in patch}
-    patches = [
-        {**patch, "key": None} if "is_deleted" in patch and patch.get("key") in back else patch for patch in patches
-    ]
-    freeing = [patch for patch in patches if patch.get("key", "") is None]
-    others = [patch for patch in patches if patch.get("key", "") is not None]
-    return (part for part in (freeing, others) if part)
+    back = {patch["key"] async for patch in in_turns(patches) if patch.get("key") and "is_deleted" not in patch}
+    freeing: list[Patch] = []
+    others: list[Patch] = []
+    async for patch in in_turns(patches):
+        gives_back = "is_deleted" in patch and patch.get("key") in back
+        part = freeing if gives_back or patch.get("key", "") is None else others
+        part.append({**patch, "key": None} if gives_back else patch)
+    return [part for part in (freeing, others) if part]
 
 
 def _return(entry: Entry) -> Return:
@@ -143,7 +144,8 @@ async def _patches(tx: Tx, entries: Sequence[Entry]) -> tuple[list[Patch], list[
     tag_ids, made = await ensure_tags(tx, names)
     calendar = await Calendar.of(tx) if any(entry.changed("due") for entry in entries) else None
     return [
-        _patch(entry, calendar) | ({"tag_ids": tag_ids[entry.id]} if entry.id in tag_ids else {}) for entry in entries
+        _patch(entry, calendar) | ({"tag_ids": tag_ids[entry.id]} if entry.id in tag_ids else {})
+        async for entry in in_turns(entries)
     ], made
 
 

@@ -20,48 +20,43 @@
 --   completed_30_days bigint
 --   average_seconds_to_complete bigint
 
-WITH RECURSIVE
-    later(ids, depth) AS (
-        SELECT
-            array(
-                (
-                    SELECT todos.id
-                    FROM todos
-                    WHERE
-                        todos.user_id = $1::BIGINT
-                        AND todos.deleted_at IS NULL
-                        AND todos.completed_at IS NULL
-                        AND todos.start > (
-                            SELECT CAST(
-                                timezone(users.time_zone, $2::TIMESTAMP WITH TIME ZONE) AS DATE
-                            ) AS timezone_1
-                            FROM users
-                            WHERE users.id = $1::BIGINT
-                        )
-                )
-            ) AS ids,
-            0 AS depth
-        UNION ALL
-        SELECT
-            array(
-                (
-                    SELECT below.id
-                    FROM todos AS below
-                    WHERE
-                        below.user_id = $1::BIGINT
-                        AND below.deleted_at IS NULL
-                        AND below.completed_at IS NULL
-                        AND below.parent_id = ANY (later.ids)
-                )
-            ) AS array_1,
-            later.depth + 1 AS anon_1
-        FROM later
-        WHERE NOT (cardinality(later.ids) = 0 OR later.depth = 5)
-    ),
-    later_by_id AS MATERIALIZED (
-        SELECT jsonb_object_agg(each.id, true) AS ids
-        FROM (SELECT unnest(later.ids) AS id FROM later) AS each
-    )
+WITH RECURSIVE later(ids, depth) AS (
+    SELECT
+        array(
+            (
+                SELECT todos.id
+                FROM todos
+                WHERE
+                    todos.user_id = $1::BIGINT
+                    AND todos.deleted_at IS NULL
+                    AND todos.completed_at IS NULL
+                    AND todos.start > (
+                        SELECT CAST(
+                            timezone(users.time_zone, $2::TIMESTAMP WITH TIME ZONE) AS DATE
+                        ) AS timezone_1
+                        FROM users
+                        WHERE users.id = $1::BIGINT
+                    )
+            )
+        ) AS ids,
+        0 AS depth
+    UNION ALL
+    SELECT
+        array(
+            (
+                SELECT below.id
+                FROM todos AS below
+                WHERE
+                    below.user_id = $1::BIGINT
+                    AND below.deleted_at IS NULL
+                    AND below.completed_at IS NULL
+                    AND below.parent_id = ANY (later.ids)
+            )
+        ) AS array_1,
+        later.depth + 1 AS anon_1
+    FROM later
+    WHERE NOT (cardinality(later.ids) = 0 OR later.depth = 5)
+)
 SELECT
     open.open,
     due.due_today,
@@ -85,10 +80,7 @@ FROM (
                 )
             )
         )
-        AND (
-            (SELECT later_by_id.ids FROM later_by_id) IS NULL
-            OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
-        )
+        AND (todos.id NOT IN (SELECT unnest(later.ids) AS unnest_1 FROM later))
 ) AS open
 JOIN (
     SELECT
@@ -108,10 +100,7 @@ JOIN (
                 )
             )
         )
-        AND (
-            (SELECT later_by_id.ids FROM later_by_id) IS NULL
-            OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
-        )
+        AND (todos.id NOT IN (SELECT unnest(later.ids) AS unnest_1 FROM later))
         AND $4::TIMESTAMP WITH TIME ZONE > CASE
             WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
         END

@@ -103,10 +103,6 @@ WITH RECURSIVE
             later.depth + 1 AS anon_1
         FROM later
         WHERE NOT (cardinality(later.ids) = 0 OR later.depth = 5)
-    ),
-    later_by_id AS MATERIALIZED (
-        SELECT jsonb_object_agg(each.id, true) AS ids
-        FROM (SELECT unnest(later.ids) AS id FROM later) AS each
     )
 SELECT
     (
@@ -194,10 +190,7 @@ FROM (
                 )
             )
         )
-        AND (
-            (SELECT later_by_id.ids FROM later_by_id) IS NULL
-            OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
-        )
+        AND (todos.id NOT IN (SELECT unnest(later.ids) AS unnest_1 FROM later))
         AND $5::TIMESTAMP WITH TIME ZONE > CASE
             WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
         END

@@ -28,48 +28,43 @@
 --   all_tags bigint
 --   archived_lists bigint
 
-WITH RECURSIVE
-    later(ids, depth) AS (
-        SELECT
-            array(
-                (
-                    SELECT todos.id
-                    FROM todos
-                    WHERE
-                        todos.user_id = $4::BIGINT
-                        AND todos.deleted_at IS NULL
-                        AND todos.completed_at IS NULL
-                        AND todos.start > (
-                            SELECT CAST(
-                                timezone(users.time_zone, $3::TIMESTAMP WITH TIME ZONE) AS DATE
-                            ) AS timezone_1
-                            FROM users
-                            WHERE users.id = $4::BIGINT
-                        )
-                )
-            ) AS ids,
-            0 AS depth
-        UNION ALL
-        SELECT
-            array(
-                (
-                    SELECT below.id
-                    FROM todos AS below
-                    WHERE
-                        below.user_id = $4::BIGINT
-                        AND below.deleted_at IS NULL
-                        AND below.completed_at IS NULL
-                        AND below.parent_id = ANY (later.ids)
-                )
-            ) AS array_1,
-            later.depth + 1 AS anon_1
-        FROM later
-        WHERE NOT (cardinality(later.ids) = 0 OR later.depth = 5)
-    ),
-    later_by_id AS MATERIALIZED (
-        SELECT jsonb_object_agg(each.id, true) AS ids
-        FROM (SELECT unnest(later.ids) AS id FROM later) AS each
-    )
+WITH RECURSIVE later(ids, depth) AS (
+    SELECT
+        array(
+            (
+                SELECT todos.id
+                FROM todos
+                WHERE
+                    todos.user_id = $4::BIGINT
+                    AND todos.deleted_at IS NULL
+                    AND todos.completed_at IS NULL
+                    AND todos.start > (
+                        SELECT CAST(
+                            timezone(users.time_zone, $3::TIMESTAMP WITH TIME ZONE) AS DATE
+                        ) AS timezone_1
+                        FROM users
+                        WHERE users.id = $4::BIGINT
+                    )
+            )
+        ) AS ids,
+        0 AS depth
+    UNION ALL
+    SELECT
+        array(
+            (
+                SELECT below.id
+                FROM todos AS below
+                WHERE
+                    below.user_id = $4::BIGINT
+                    AND below.deleted_at IS NULL
+                    AND below.completed_at IS NULL
+                    AND below.parent_id = ANY (later.ids)
+            )
+        ) AS array_1,
+        later.depth + 1 AS anon_1
+    FROM later
+    WHERE NOT (cardinality(later.ids) = 0 OR later.depth = 5)
+)
 SELECT
     count(*) FILTER (WHERE todo.has_started) AS open,
     count(*) FILTER (WHERE NOT todo.has_started) AS not_started,
@@ -119,12 +114,7 @@ SELECT
                         AND todos.list_id = lists.id
                         AND todos.deleted_at IS NULL
                         AND todos.completed_at IS NULL
-                        AND (
-                            (SELECT later_by_id.ids FROM later_by_id) IS NULL
-                            OR NOT (
-                                ((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT))
-                            )
-                        )
+                        AND (todos.id NOT IN (SELECT unnest(later.ids) AS unnest_1 FROM later))
                 ) AS open
             FROM lists
             WHERE
@@ -160,14 +150,7 @@ SELECT
                             SELECT todos.deleted_at IS NULL
                             AND todos.completed_at IS NULL
                             AND (
-                                (SELECT later_by_id.ids FROM later_by_id) IS NULL
-                                OR NOT (
-                                    (
-                                        (SELECT later_by_id.ids FROM later_by_id) ? CAST(
-                                            todos.id AS TEXT
-                                        )
-                                    )
-                                )
+                                todos.id NOT IN (SELECT unnest(later.ids) AS unnest_1 FROM later)
                             ) AS met
                             FROM todos
                             WHERE todos.user_id = $4::BIGINT AND todos.id = todo_tags.todo_id
@@ -212,8 +195,7 @@ FROM (
                     )
                 )
             )
-            THEN (SELECT later_by_id.ids FROM later_by_id) IS NULL
-                OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
+            THEN (todos.id NOT IN (SELECT unnest(later.ids) AS unnest_1 FROM later))
         END AS has_started
     FROM todos
     WHERE todos.user_id = $4::BIGINT

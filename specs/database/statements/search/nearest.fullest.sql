@@ -4,7 +4,7 @@
 --
 -- Args:
 --     status: One of `Status`.
---     conditions: Names of `CONDITIONS`.
+--     conditions: Names of `queries.todos.CONDITIONS` and `STARTS`.
 --
 -- Parameters of the statement: `text`, the question; and those of the conditions, as `queries.todos.page` tells them:
 -- `now`, `tags`, `priority`, `list_id`, `parent_id`, `ids`, `key`, and moments, from `due_after`, `created_after`,
@@ -17,22 +17,22 @@
 --
 -- Parameters:
 --   $1 user_id bigint
---   $2 completed_after timestamp with time zone
---   $3 completed_before timestamp with time zone
---   $4 created_after timestamp with time zone
---   $5 created_before timestamp with time zone
---   $6 due_after timestamp with time zone
---   $7 due_before timestamp with time zone
---   $8 ids bigint[]
---   $9 key character varying
---   $10 list_id bigint
---   $11 now timestamp with time zone
---   $12 parent_id bigint
---   $13 priority smallint[]
---   $14 tags text[]
---   $15 updated_after timestamp with time zone
---   $16 updated_before timestamp with time zone
---   $17 text character varying
+--   $2 now timestamp with time zone
+--   $3 text character varying
+--   $4 completed_after timestamp with time zone
+--   $5 completed_before timestamp with time zone
+--   $6 created_after timestamp with time zone
+--   $7 created_before timestamp with time zone
+--   $8 due_after timestamp with time zone
+--   $9 due_before timestamp with time zone
+--   $10 ids bigint[]
+--   $11 key character varying
+--   $12 list_id bigint
+--   $13 parent_id bigint
+--   $14 priority smallint[]
+--   $15 tags text[]
+--   $16 updated_after timestamp with time zone
+--   $17 updated_before timestamp with time zone
 --
 -- Columns:
 --   rows json
@@ -51,7 +51,7 @@ WITH RECURSIVE
                         AND todos.completed_at IS NULL
                         AND todos.start > (
                             SELECT CAST(
-                                timezone(users.time_zone, $11::TIMESTAMP WITH TIME ZONE) AS DATE
+                                timezone(users.time_zone, $2::TIMESTAMP WITH TIME ZONE) AS DATE
                             ) AS timezone_1
                             FROM users
                             WHERE users.id = $1::BIGINT
@@ -76,18 +76,162 @@ WITH RECURSIVE
         FROM later
         WHERE NOT (cardinality(later.ids) = 0 OR later.depth = 5)
     ),
-    later_by_id AS MATERIALIZED (
-        SELECT jsonb_object_agg(each.id, true) AS ids
-        FROM (SELECT unnest(later.ids) AS id FROM later) AS each
-    ),
     newest AS MATERIALIZED (
         SELECT todos.id AS id, todos.words AS words
         FROM todos
         WHERE
             todos.user_id = $1::BIGINT
-            AND todos.deleted_at IS NULL
-            AND todos.completed_at IS NULL
-            AND NOT (
+            AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
+            AND (
+                NOT (
+                    todos.list_id != ALL (
+                        array(
+                            (
+                                SELECT lists.id
+                                FROM lists
+                                WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
+                            )
+                        )
+                    )
+                )
+            )
+            AND (todos.completed_at >= $4::TIMESTAMP WITH TIME ZONE)
+            AND (todos.completed_at < $5::TIMESTAMP WITH TIME ZONE)
+            AND (todos.created_at >= $6::TIMESTAMP WITH TIME ZONE)
+            AND (todos.created_at < $7::TIMESTAMP WITH TIME ZONE)
+            AND (
+                $8::TIMESTAMP WITH TIME ZONE <= CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+                AND todos.due_at IS NOT NULL
+            )
+            AND (
+                $9::TIMESTAMP WITH TIME ZONE > CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+            )
+            AND (todos.due_at IS NOT NULL)
+            AND (
+                todos.list_id != (
+                    SELECT lists.id FROM lists WHERE lists.user_id = $1::BIGINT AND lists.is_inbox
+                )
+            )
+            AND (
+                coalesce(
+                    (
+                        SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
+                        FROM todos AS child
+                        WHERE child.user_id = $1::BIGINT AND child.parent_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (
+                coalesce(
+                    (
+                        SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
+                        FROM todo_tags
+                        JOIN tags ON tags.user_id = $1::BIGINT AND tags.id = todo_tags.tag_id
+                        WHERE todo_tags.user_id = $1::BIGINT AND todo_tags.todo_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (todos.id = ANY ($10::BIGINT[]))
+            AND (todos.key = $11::VARCHAR)
+            AND (todos.list_id = $12::BIGINT)
+            AND (todos.due_at IS NULL)
+            AND (
+                todos.list_id = (
+                    SELECT lists.id FROM lists WHERE lists.user_id = $1::BIGINT AND lists.is_inbox
+                )
+            )
+            AND (
+                NOT coalesce(
+                    (
+                        SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
+                        FROM todos AS child
+                        WHERE child.user_id = $1::BIGINT AND child.parent_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (
+                NOT coalesce(
+                    (
+                        SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
+                        FROM todo_tags
+                        JOIN tags ON tags.user_id = $1::BIGINT AND tags.id = todo_tags.tag_id
+                        WHERE todo_tags.user_id = $1::BIGINT AND todo_tags.todo_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (todos.repeat IS NULL)
+            AND (
+                $2::TIMESTAMP WITH TIME ZONE > CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+                AND todos.completed_at IS NULL
+            )
+            AND (todos.parent_id = $13::BIGINT)
+            AND (todos.priority = ANY ($14::SMALLINT[]))
+            AND (todos.repeat IS NOT NULL)
+            AND (
+                todos.id IN (
+                    SELECT todo_tags.todo_id
+                    FROM todo_tags
+                    WHERE
+                        todo_tags.user_id = $1::BIGINT
+                        AND todo_tags.tag_id IN (
+                            SELECT tags.id
+                            FROM tags
+                            WHERE
+                                tags.user_id = $1::BIGINT
+                                AND tags.name_key = ANY ($15::TEXT[])
+                                AND tags.deleted_at IS NULL
+                        )
+                )
+                AND (
+                    (
+                        SELECT jsonb_object_agg(with_all.todo_id, true) AS jsonb_object_agg_1
+                        FROM (
+                            SELECT todo_tags.todo_id AS todo_id
+                            FROM todo_tags
+                            WHERE
+                                todo_tags.user_id = $1::BIGINT
+                                AND todo_tags.tag_id IN (
+                                    SELECT tags.id
+                                    FROM tags
+                                    WHERE
+                                        tags.user_id = $1::BIGINT
+                                        AND tags.name_key = ANY ($15::TEXT[])
+                                        AND tags.deleted_at IS NULL
+                                )
+                            GROUP BY todo_tags.todo_id
+                            HAVING count(*) = cardinality($15::TEXT[])
+                        ) AS with_all
+                    ) ? CAST(todos.id AS TEXT)
+                )
+            )
+            AND (
+                todos.id IN (
+                    SELECT todo_tags.todo_id
+                    FROM todo_tags
+                    WHERE
+                        todo_tags.user_id = $1::BIGINT
+                        AND todo_tags.tag_id IN (
+                            SELECT tags.id
+                            FROM tags
+                            WHERE
+                                tags.user_id = $1::BIGINT
+                                AND tags.name_key = ANY ($15::TEXT[])
+                                AND tags.deleted_at IS NULL
+                        )
+                )
+            )
+            AND (todos.parent_id IS NULL)
+            AND (
                 todos.list_id != ALL (
                     array(
                         (
@@ -98,136 +242,10 @@ WITH RECURSIVE
                     )
                 )
             )
-            AND todos.completed_at >= $2::TIMESTAMP WITH TIME ZONE
-            AND todos.completed_at < $3::TIMESTAMP WITH TIME ZONE
-            AND todos.created_at >= $4::TIMESTAMP WITH TIME ZONE
-            AND todos.created_at < $5::TIMESTAMP WITH TIME ZONE
-            AND $6::TIMESTAMP WITH TIME ZONE <= CASE
-                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-            END
-            AND todos.due_at IS NOT NULL
-            AND $7::TIMESTAMP WITH TIME ZONE > CASE
-                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-            END
-            AND todos.due_at IS NOT NULL
-            AND todos.list_id != (
-                SELECT lists.id FROM lists WHERE lists.user_id = $1::BIGINT AND lists.is_inbox
-            )
-            AND coalesce(
-                (
-                    SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
-                    FROM todos AS child
-                    WHERE child.user_id = $1::BIGINT AND child.parent_id = todos.id
-                ),
-                false
-            )
-            AND coalesce(
-                (
-                    SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_2
-                    FROM todo_tags
-                    JOIN tags ON tags.user_id = $1::BIGINT AND tags.id = todo_tags.tag_id
-                    WHERE todo_tags.user_id = $1::BIGINT AND todo_tags.todo_id = todos.id
-                ),
-                false
-            )
-            AND todos.id = ANY ($8::BIGINT[])
-            AND todos.key = $9::VARCHAR
-            AND todos.list_id = $10::BIGINT
-            AND todos.due_at IS NULL
-            AND todos.list_id = (
-                SELECT lists.id FROM lists WHERE lists.user_id = $1::BIGINT AND lists.is_inbox
-            )
-            AND NOT coalesce(
-                (
-                    SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
-                    FROM todos AS child
-                    WHERE child.user_id = $1::BIGINT AND child.parent_id = todos.id
-                ),
-                false
-            )
-            AND NOT coalesce(
-                (
-                    SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_2
-                    FROM todo_tags
-                    JOIN tags ON tags.user_id = $1::BIGINT AND tags.id = todo_tags.tag_id
-                    WHERE todo_tags.user_id = $1::BIGINT AND todo_tags.todo_id = todos.id
-                ),
-                false
-            )
-            AND todos.repeat IS NULL
+            AND (todos.updated_at >= $16::TIMESTAMP WITH TIME ZONE)
+            AND (todos.updated_at < $17::TIMESTAMP WITH TIME ZONE)
             AND todos.id = ANY (array((SELECT unnest(later.ids) AS unnest_1 FROM later)))
-            AND $11::TIMESTAMP WITH TIME ZONE > CASE
-                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-            END
-            AND todos.completed_at IS NULL
-            AND todos.parent_id = $12::BIGINT
-            AND todos.priority = ANY ($13::SMALLINT[])
-            AND todos.repeat IS NOT NULL
-            AND (
-                (SELECT later_by_id.ids FROM later_by_id) IS NULL
-                OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
-            )
-            AND todos.id IN (
-                SELECT todo_tags.todo_id
-                FROM todo_tags
-                WHERE
-                    todo_tags.user_id = $1::BIGINT
-                    AND todo_tags.tag_id IN (
-                        SELECT tags.id
-                        FROM tags
-                        WHERE
-                            tags.user_id = $1::BIGINT
-                            AND tags.name_key = ANY ($14::TEXT[])
-                            AND tags.deleted_at IS NULL
-                    )
-            )
-            AND (
-                (
-                    SELECT jsonb_object_agg(with_all.todo_id, true) AS jsonb_object_agg_1
-                    FROM (
-                        SELECT todo_tags.todo_id AS todo_id
-                        FROM todo_tags
-                        WHERE
-                            todo_tags.user_id = $1::BIGINT
-                            AND todo_tags.tag_id IN (
-                                SELECT tags.id
-                                FROM tags
-                                WHERE
-                                    tags.user_id = $1::BIGINT
-                                    AND tags.name_key = ANY ($14::TEXT[])
-                                    AND tags.deleted_at IS NULL
-                            )
-                        GROUP BY todo_tags.todo_id
-                        HAVING count(*) = cardinality($14::TEXT[])
-                    ) AS with_all
-                ) ? CAST(todos.id AS TEXT)
-            )
-            AND todos.id IN (
-                SELECT todo_tags.todo_id
-                FROM todo_tags
-                WHERE
-                    todo_tags.user_id = $1::BIGINT
-                    AND todo_tags.tag_id IN (
-                        SELECT tags.id
-                        FROM tags
-                        WHERE
-                            tags.user_id = $1::BIGINT
-                            AND tags.name_key = ANY ($14::TEXT[])
-                            AND tags.deleted_at IS NULL
-                    )
-            )
-            AND todos.parent_id IS NULL
-            AND todos.list_id != ALL (
-                array(
-                    (
-                        SELECT lists.id
-                        FROM lists
-                        WHERE lists.user_id = $1::BIGINT AND lists.archived_at IS NOT NULL
-                    )
-                )
-            )
-            AND todos.updated_at >= $15::TIMESTAMP WITH TIME ZONE
-            AND todos.updated_at < $16::TIMESTAMP WITH TIME ZONE
+            AND (todos.id NOT IN (SELECT unnest(later.ids) AS unnest_1 FROM later))
         ORDER BY todos.created_at DESC, todos.id DESC
         LIMIT 2000
     ),
@@ -240,7 +258,7 @@ WITH RECURSIVE
             ORDER BY notes.id DESC
             LIMIT 2000
         ) AS last
-        WHERE (SELECT jsonb_object_agg(newest.id, true) AS jsonb_object_agg_2 FROM newest) ? CAST(
+        WHERE (SELECT jsonb_object_agg(newest.id, true) AS jsonb_object_agg_1 FROM newest) ? CAST(
             last.todo_id AS TEXT
         )
     ),
@@ -259,7 +277,7 @@ WITH RECURSIVE
             terms.is_common AS is_common,
             terms.n AS n
         FROM search_terms(
-            $17::VARCHAR,
+            $3::VARCHAR,
             (
                 SELECT language_of(users.locale) AS language_of_1
                 FROM users

@@ -4,7 +4,7 @@
 --
 -- Args:
 --     status: One of `Status`.
---     conditions: Names of `CONDITIONS`.
+--     conditions: Names of `queries.todos.CONDITIONS` and `STARTS`.
 --
 -- Parameters of the statement: `text`, the question; and those of the conditions, as `queries.todos.page` tells them:
 -- `now`, `tags`, `priority`, `list_id`, `parent_id`, `ids`, `key`, and moments, from `due_after`, `created_after`,
@@ -27,7 +27,9 @@ WITH
     newest AS MATERIALIZED (
         SELECT todos.id AS id, todos.words AS words
         FROM todos
-        WHERE todos.user_id = $1::BIGINT AND todos.deleted_at IS NULL AND todos.completed_at IS NULL
+        WHERE
+            todos.user_id = $1::BIGINT
+            AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
         ORDER BY todos.created_at DESC, todos.id DESC
         LIMIT 2000
     ),

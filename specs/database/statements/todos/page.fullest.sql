@@ -2,7 +2,8 @@
 --
 -- Args:
 --     status: One of `Status`.
---     conditions: Names of `CONDITIONS`; `text` for a search; `shows_notes` for rows with their newest notes.
+--     conditions: Names of `CONDITIONS` and `STARTS`; `text` for a search; `shows_notes` for rows with their newest
+--         notes.
 --     sort: What to order by; `match` only with `text`.
 --     descending: In which direction.
 --     after: Whether the page begins after the last row of another one.
@@ -19,24 +20,24 @@
 -- Parameters:
 --   $1 limit integer
 --   $2 user_id bigint
---   $3 completed_after timestamp with time zone
---   $4 completed_before timestamp with time zone
---   $5 created_after timestamp with time zone
---   $6 created_before timestamp with time zone
---   $7 due_after timestamp with time zone
---   $8 due_before timestamp with time zone
---   $9 ids bigint[]
---   $10 key character varying
---   $11 list_id bigint
---   $12 now timestamp with time zone
---   $13 parent_id bigint
---   $14 priority smallint[]
---   $15 tags text[]
---   $16 updated_after timestamp with time zone
---   $17 updated_before timestamp with time zone
---   $18 after_key character varying
---   $19 after_id bigint
---   $20 offset integer
+--   $3 now timestamp with time zone
+--   $4 after_key character varying
+--   $5 after_id bigint
+--   $6 offset integer
+--   $7 completed_after timestamp with time zone
+--   $8 completed_before timestamp with time zone
+--   $9 created_after timestamp with time zone
+--   $10 created_before timestamp with time zone
+--   $11 due_after timestamp with time zone
+--   $12 due_before timestamp with time zone
+--   $13 ids bigint[]
+--   $14 key character varying
+--   $15 list_id bigint
+--   $16 parent_id bigint
+--   $17 priority smallint[]
+--   $18 tags text[]
+--   $19 updated_after timestamp with time zone
+--   $20 updated_before timestamp with time zone
 --
 -- Columns:
 --   rows json
@@ -61,7 +62,7 @@ WITH RECURSIVE
                         AND todos.completed_at IS NULL
                         AND todos.start > (
                             SELECT CAST(
-                                timezone(users.time_zone, $12::TIMESTAMP WITH TIME ZONE) AS DATE
+                                timezone(users.time_zone, $3::TIMESTAMP WITH TIME ZONE) AS DATE
                             ) AS timezone_1
                             FROM users
                             WHERE users.id = $2::BIGINT
@@ -86,10 +87,6 @@ WITH RECURSIVE
         FROM later
         WHERE NOT (cardinality(later.ids) = 0 OR later.depth = 5)
     ),
-    later_by_id AS MATERIALIZED (
-        SELECT jsonb_object_agg(each.id, true) AS ids
-        FROM (SELECT unnest(later.ids) AS id FROM later) AS each
-    ),
     here AS MATERIALIZED (
         SELECT users.time_zone AS time_zone, users.week_start AS week_start, users.locale AS locale
         FROM users
@@ -102,9 +99,157 @@ SELECT
         FROM todos
         WHERE
             todos.user_id = $2::BIGINT
-            AND todos.deleted_at IS NULL
-            AND todos.completed_at IS NULL
-            AND NOT (
+            AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
+            AND (
+                NOT (
+                    todos.list_id != ALL (
+                        array(
+                            (
+                                SELECT lists.id
+                                FROM lists
+                                WHERE lists.user_id = $2::BIGINT AND lists.archived_at IS NOT NULL
+                            )
+                        )
+                    )
+                )
+            )
+            AND (todos.completed_at >= $7::TIMESTAMP WITH TIME ZONE)
+            AND (todos.completed_at < $8::TIMESTAMP WITH TIME ZONE)
+            AND (todos.created_at >= $9::TIMESTAMP WITH TIME ZONE)
+            AND (todos.created_at < $10::TIMESTAMP WITH TIME ZONE)
+            AND (
+                $11::TIMESTAMP WITH TIME ZONE <= CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+                AND todos.due_at IS NOT NULL
+            )
+            AND (
+                $12::TIMESTAMP WITH TIME ZONE > CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+            )
+            AND (todos.due_at IS NOT NULL)
+            AND (
+                todos.list_id != (
+                    SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
+                )
+            )
+            AND (
+                coalesce(
+                    (
+                        SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
+                        FROM todos AS child
+                        WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (
+                coalesce(
+                    (
+                        SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
+                        FROM todo_tags
+                        JOIN tags ON tags.user_id = $2::BIGINT AND tags.id = todo_tags.tag_id
+                        WHERE todo_tags.user_id = $2::BIGINT AND todo_tags.todo_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (todos.id = ANY ($13::BIGINT[]))
+            AND (todos.key = $14::VARCHAR)
+            AND (todos.list_id = $15::BIGINT)
+            AND (todos.due_at IS NULL)
+            AND (
+                todos.list_id = (
+                    SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
+                )
+            )
+            AND (
+                NOT coalesce(
+                    (
+                        SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
+                        FROM todos AS child
+                        WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (
+                NOT coalesce(
+                    (
+                        SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
+                        FROM todo_tags
+                        JOIN tags ON tags.user_id = $2::BIGINT AND tags.id = todo_tags.tag_id
+                        WHERE todo_tags.user_id = $2::BIGINT AND todo_tags.todo_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (todos.repeat IS NULL)
+            AND (
+                $3::TIMESTAMP WITH TIME ZONE > CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+                AND todos.completed_at IS NULL
+            )
+            AND (todos.parent_id = $16::BIGINT)
+            AND (todos.priority = ANY ($17::SMALLINT[]))
+            AND (todos.repeat IS NOT NULL)
+            AND (
+                todos.id IN (
+                    SELECT todo_tags.todo_id
+                    FROM todo_tags
+                    WHERE
+                        todo_tags.user_id = $2::BIGINT
+                        AND todo_tags.tag_id IN (
+                            SELECT tags.id
+                            FROM tags
+                            WHERE
+                                tags.user_id = $2::BIGINT
+                                AND tags.name_key = ANY ($18::TEXT[])
+                                AND tags.deleted_at IS NULL
+                        )
+                )
+                AND (
+                    (
+                        SELECT jsonb_object_agg(with_all.todo_id, true) AS jsonb_object_agg_1
+                        FROM (
+                            SELECT todo_tags.todo_id AS todo_id
+                            FROM todo_tags
+                            WHERE
+                                todo_tags.user_id = $2::BIGINT
+                                AND todo_tags.tag_id IN (
+                                    SELECT tags.id
+                                    FROM tags
+                                    WHERE
+                                        tags.user_id = $2::BIGINT
+                                        AND tags.name_key = ANY ($18::TEXT[])
+                                        AND tags.deleted_at IS NULL
+                                )
+                            GROUP BY todo_tags.todo_id
+                            HAVING count(*) = cardinality($18::TEXT[])
+                        ) AS with_all
+                    ) ? CAST(todos.id AS TEXT)
+                )
+            )
+            AND (
+                todos.id IN (
+                    SELECT todo_tags.todo_id
+                    FROM todo_tags
+                    WHERE
+                        todo_tags.user_id = $2::BIGINT
+                        AND todo_tags.tag_id IN (
+                            SELECT tags.id
+                            FROM tags
+                            WHERE
+                                tags.user_id = $2::BIGINT
+                                AND tags.name_key = ANY ($18::TEXT[])
+                                AND tags.deleted_at IS NULL
+                        )
+                )
+            )
+            AND (todos.parent_id IS NULL)
+            AND (
                 todos.list_id != ALL (
                     array(
                         (
@@ -115,136 +260,10 @@ SELECT
                     )
                 )
             )
-            AND todos.completed_at >= $3::TIMESTAMP WITH TIME ZONE
-            AND todos.completed_at < $4::TIMESTAMP WITH TIME ZONE
-            AND todos.created_at >= $5::TIMESTAMP WITH TIME ZONE
-            AND todos.created_at < $6::TIMESTAMP WITH TIME ZONE
-            AND $7::TIMESTAMP WITH TIME ZONE <= CASE
-                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-            END
-            AND todos.due_at IS NOT NULL
-            AND $8::TIMESTAMP WITH TIME ZONE > CASE
-                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-            END
-            AND todos.due_at IS NOT NULL
-            AND todos.list_id != (
-                SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
-            )
-            AND coalesce(
-                (
-                    SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
-                    FROM todos AS child
-                    WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
-                ),
-                false
-            )
-            AND coalesce(
-                (
-                    SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_2
-                    FROM todo_tags
-                    JOIN tags ON tags.user_id = $2::BIGINT AND tags.id = todo_tags.tag_id
-                    WHERE todo_tags.user_id = $2::BIGINT AND todo_tags.todo_id = todos.id
-                ),
-                false
-            )
-            AND todos.id = ANY ($9::BIGINT[])
-            AND todos.key = $10::VARCHAR
-            AND todos.list_id = $11::BIGINT
-            AND todos.due_at IS NULL
-            AND todos.list_id = (
-                SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
-            )
-            AND NOT coalesce(
-                (
-                    SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
-                    FROM todos AS child
-                    WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
-                ),
-                false
-            )
-            AND NOT coalesce(
-                (
-                    SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_2
-                    FROM todo_tags
-                    JOIN tags ON tags.user_id = $2::BIGINT AND tags.id = todo_tags.tag_id
-                    WHERE todo_tags.user_id = $2::BIGINT AND todo_tags.todo_id = todos.id
-                ),
-                false
-            )
-            AND todos.repeat IS NULL
+            AND (todos.updated_at >= $19::TIMESTAMP WITH TIME ZONE)
+            AND (todos.updated_at < $20::TIMESTAMP WITH TIME ZONE)
             AND todos.id = ANY (array((SELECT unnest(later.ids) AS unnest_1 FROM later)))
-            AND $12::TIMESTAMP WITH TIME ZONE > CASE
-                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-            END
-            AND todos.completed_at IS NULL
-            AND todos.parent_id = $13::BIGINT
-            AND todos.priority = ANY ($14::SMALLINT[])
-            AND todos.repeat IS NOT NULL
-            AND (
-                (SELECT later_by_id.ids FROM later_by_id) IS NULL
-                OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
-            )
-            AND todos.id IN (
-                SELECT todo_tags.todo_id
-                FROM todo_tags
-                WHERE
-                    todo_tags.user_id = $2::BIGINT
-                    AND todo_tags.tag_id IN (
-                        SELECT tags.id
-                        FROM tags
-                        WHERE
-                            tags.user_id = $2::BIGINT
-                            AND tags.name_key = ANY ($15::TEXT[])
-                            AND tags.deleted_at IS NULL
-                    )
-            )
-            AND (
-                (
-                    SELECT jsonb_object_agg(with_all.todo_id, true) AS jsonb_object_agg_1
-                    FROM (
-                        SELECT todo_tags.todo_id AS todo_id
-                        FROM todo_tags
-                        WHERE
-                            todo_tags.user_id = $2::BIGINT
-                            AND todo_tags.tag_id IN (
-                                SELECT tags.id
-                                FROM tags
-                                WHERE
-                                    tags.user_id = $2::BIGINT
-                                    AND tags.name_key = ANY ($15::TEXT[])
-                                    AND tags.deleted_at IS NULL
-                            )
-                        GROUP BY todo_tags.todo_id
-                        HAVING count(*) = cardinality($15::TEXT[])
-                    ) AS with_all
-                ) ? CAST(todos.id AS TEXT)
-            )
-            AND todos.id IN (
-                SELECT todo_tags.todo_id
-                FROM todo_tags
-                WHERE
-                    todo_tags.user_id = $2::BIGINT
-                    AND todo_tags.tag_id IN (
-                        SELECT tags.id
-                        FROM tags
-                        WHERE
-                            tags.user_id = $2::BIGINT
-                            AND tags.name_key = ANY ($15::TEXT[])
-                            AND tags.deleted_at IS NULL
-                    )
-            )
-            AND todos.parent_id IS NULL
-            AND todos.list_id != ALL (
-                array(
-                    (
-                        SELECT lists.id
-                        FROM lists
-                        WHERE lists.user_id = $2::BIGINT AND lists.archived_at IS NOT NULL
-                    )
-                )
-            )
-            AND todos.updated_at >= $16::TIMESTAMP WITH TIME ZONE
-            AND todos.updated_at < $17::TIMESTAMP WITH TIME ZONE
+            AND (todos.id NOT IN (SELECT unnest(later.ids) AS unnest_1 FROM later))
     ) AS total,
     count(*) > $1::INTEGER AS more,
     CAST((array_agg(page.key))[$1::INTEGER] AS TEXT) AS key,
@@ -378,9 +397,157 @@ FROM (
     JOIN here ON true
     WHERE
         todos.user_id = $2::BIGINT
-        AND todos.deleted_at IS NULL
-        AND todos.completed_at IS NULL
-        AND NOT (
+        AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
+        AND (
+            NOT (
+                todos.list_id != ALL (
+                    array(
+                        (
+                            SELECT lists.id
+                            FROM lists
+                            WHERE lists.user_id = $2::BIGINT AND lists.archived_at IS NOT NULL
+                        )
+                    )
+                )
+            )
+        )
+        AND (todos.completed_at >= $7::TIMESTAMP WITH TIME ZONE)
+        AND (todos.completed_at < $8::TIMESTAMP WITH TIME ZONE)
+        AND (todos.created_at >= $9::TIMESTAMP WITH TIME ZONE)
+        AND (todos.created_at < $10::TIMESTAMP WITH TIME ZONE)
+        AND (
+            $11::TIMESTAMP WITH TIME ZONE <= CASE
+                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+            END
+            AND todos.due_at IS NOT NULL
+        )
+        AND (
+            $12::TIMESTAMP WITH TIME ZONE > CASE
+                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+            END
+        )
+        AND (todos.due_at IS NOT NULL)
+        AND (
+            todos.list_id != (
+                SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
+            )
+        )
+        AND (
+            coalesce(
+                (
+                    SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
+                    FROM todos AS child
+                    WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
+                ),
+                false
+            )
+        )
+        AND (
+            coalesce(
+                (
+                    SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
+                    FROM todo_tags
+                    JOIN tags ON tags.user_id = $2::BIGINT AND tags.id = todo_tags.tag_id
+                    WHERE todo_tags.user_id = $2::BIGINT AND todo_tags.todo_id = todos.id
+                ),
+                false
+            )
+        )
+        AND (todos.id = ANY ($13::BIGINT[]))
+        AND (todos.key = $14::VARCHAR)
+        AND (todos.list_id = $15::BIGINT)
+        AND (todos.due_at IS NULL)
+        AND (
+            todos.list_id = (
+                SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
+            )
+        )
+        AND (
+            NOT coalesce(
+                (
+                    SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
+                    FROM todos AS child
+                    WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
+                ),
+                false
+            )
+        )
+        AND (
+            NOT coalesce(
+                (
+                    SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
+                    FROM todo_tags
+                    JOIN tags ON tags.user_id = $2::BIGINT AND tags.id = todo_tags.tag_id
+                    WHERE todo_tags.user_id = $2::BIGINT AND todo_tags.todo_id = todos.id
+                ),
+                false
+            )
+        )
+        AND (todos.repeat IS NULL)
+        AND (
+            $3::TIMESTAMP WITH TIME ZONE > CASE
+                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+            END
+            AND todos.completed_at IS NULL
+        )
+        AND (todos.parent_id = $16::BIGINT)
+        AND (todos.priority = ANY ($17::SMALLINT[]))
+        AND (todos.repeat IS NOT NULL)
+        AND (
+            todos.id IN (
+                SELECT todo_tags.todo_id
+                FROM todo_tags
+                WHERE
+                    todo_tags.user_id = $2::BIGINT
+                    AND todo_tags.tag_id IN (
+                        SELECT tags.id
+                        FROM tags
+                        WHERE
+                            tags.user_id = $2::BIGINT
+                            AND tags.name_key = ANY ($18::TEXT[])
+                            AND tags.deleted_at IS NULL
+                    )
+            )
+            AND (
+                (
+                    SELECT jsonb_object_agg(with_all.todo_id, true) AS jsonb_object_agg_1
+                    FROM (
+                        SELECT todo_tags.todo_id AS todo_id
+                        FROM todo_tags
+                        WHERE
+                            todo_tags.user_id = $2::BIGINT
+                            AND todo_tags.tag_id IN (
+                                SELECT tags.id
+                                FROM tags
+                                WHERE
+                                    tags.user_id = $2::BIGINT
+                                    AND tags.name_key = ANY ($18::TEXT[])
+                                    AND tags.deleted_at IS NULL
+                            )
+                        GROUP BY todo_tags.todo_id
+                        HAVING count(*) = cardinality($18::TEXT[])
+                    ) AS with_all
+                ) ? CAST(todos.id AS TEXT)
+            )
+        )
+        AND (
+            todos.id IN (
+                SELECT todo_tags.todo_id
+                FROM todo_tags
+                WHERE
+                    todo_tags.user_id = $2::BIGINT
+                    AND todo_tags.tag_id IN (
+                        SELECT tags.id
+                        FROM tags
+                        WHERE
+                            tags.user_id = $2::BIGINT
+                            AND tags.name_key = ANY ($18::TEXT[])
+                            AND tags.deleted_at IS NULL
+                    )
+            )
+        )
+        AND (todos.parent_id IS NULL)
+        AND (
             todos.list_id != ALL (
                 array(
                     (
@@ -391,143 +558,17 @@ FROM (
                 )
             )
         )
-        AND todos.completed_at >= $3::TIMESTAMP WITH TIME ZONE
-        AND todos.completed_at < $4::TIMESTAMP WITH TIME ZONE
-        AND todos.created_at >= $5::TIMESTAMP WITH TIME ZONE
-        AND todos.created_at < $6::TIMESTAMP WITH TIME ZONE
-        AND $7::TIMESTAMP WITH TIME ZONE <= CASE
-            WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-        END
-        AND todos.due_at IS NOT NULL
-        AND $8::TIMESTAMP WITH TIME ZONE > CASE
-            WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-        END
-        AND todos.due_at IS NOT NULL
-        AND todos.list_id != (
-            SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
-        )
-        AND coalesce(
-            (
-                SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
-                FROM todos AS child
-                WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
-            ),
-            false
-        )
-        AND coalesce(
-            (
-                SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_2
-                FROM todo_tags
-                JOIN tags ON tags.user_id = $2::BIGINT AND tags.id = todo_tags.tag_id
-                WHERE todo_tags.user_id = $2::BIGINT AND todo_tags.todo_id = todos.id
-            ),
-            false
-        )
-        AND todos.id = ANY ($9::BIGINT[])
-        AND todos.key = $10::VARCHAR
-        AND todos.list_id = $11::BIGINT
-        AND todos.due_at IS NULL
-        AND todos.list_id = (
-            SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
-        )
-        AND NOT coalesce(
-            (
-                SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
-                FROM todos AS child
-                WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
-            ),
-            false
-        )
-        AND NOT coalesce(
-            (
-                SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_2
-                FROM todo_tags
-                JOIN tags ON tags.user_id = $2::BIGINT AND tags.id = todo_tags.tag_id
-                WHERE todo_tags.user_id = $2::BIGINT AND todo_tags.todo_id = todos.id
-            ),
-            false
-        )
-        AND todos.repeat IS NULL
+        AND (todos.updated_at >= $19::TIMESTAMP WITH TIME ZONE)
+        AND (todos.updated_at < $20::TIMESTAMP WITH TIME ZONE)
         AND todos.id = ANY (array((SELECT unnest(later.ids) AS unnest_1 FROM later)))
-        AND $12::TIMESTAMP WITH TIME ZONE > CASE
-            WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-        END
-        AND todos.completed_at IS NULL
-        AND todos.parent_id = $13::BIGINT
-        AND todos.priority = ANY ($14::SMALLINT[])
-        AND todos.repeat IS NOT NULL
-        AND (
-            (SELECT later_by_id.ids FROM later_by_id) IS NULL
-            OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
-        )
-        AND todos.id IN (
-            SELECT todo_tags.todo_id
-            FROM todo_tags
-            WHERE
-                todo_tags.user_id = $2::BIGINT
-                AND todo_tags.tag_id IN (
-                    SELECT tags.id
-                    FROM tags
-                    WHERE
-                        tags.user_id = $2::BIGINT
-                        AND tags.name_key = ANY ($15::TEXT[])
-                        AND tags.deleted_at IS NULL
-                )
-        )
-        AND (
-            (
-                SELECT jsonb_object_agg(with_all.todo_id, true) AS jsonb_object_agg_1
-                FROM (
-                    SELECT todo_tags.todo_id AS todo_id
-                    FROM todo_tags
-                    WHERE
-                        todo_tags.user_id = $2::BIGINT
-                        AND todo_tags.tag_id IN (
-                            SELECT tags.id
-                            FROM tags
-                            WHERE
-                                tags.user_id = $2::BIGINT
-                                AND tags.name_key = ANY ($15::TEXT[])
-                                AND tags.deleted_at IS NULL
-                        )
-                    GROUP BY todo_tags.todo_id
-                    HAVING count(*) = cardinality($15::TEXT[])
-                ) AS with_all
-            ) ? CAST(todos.id AS TEXT)
-        )
-        AND todos.id IN (
-            SELECT todo_tags.todo_id
-            FROM todo_tags
-            WHERE
-                todo_tags.user_id = $2::BIGINT
-                AND todo_tags.tag_id IN (
-                    SELECT tags.id
-                    FROM tags
-                    WHERE
-                        tags.user_id = $2::BIGINT
-                        AND tags.name_key = ANY ($15::TEXT[])
-                        AND tags.deleted_at IS NULL
-                )
-        )
-        AND todos.parent_id IS NULL
-        AND todos.list_id != ALL (
-            array(
-                (
-                    SELECT lists.id
-                    FROM lists
-                    WHERE lists.user_id = $2::BIGINT AND lists.archived_at IS NOT NULL
-                )
-            )
-        )
-        AND todos.updated_at >= $16::TIMESTAMP WITH TIME ZONE
-        AND todos.updated_at < $17::TIMESTAMP WITH TIME ZONE
+        AND (todos.id NOT IN (SELECT unnest(later.ids) AS unnest_1 FROM later))
         AND (
             CASE WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at END,
             todos.id
-        ) > (CAST($18::VARCHAR AS TIMESTAMP WITH TIME ZONE), $19::BIGINT)
+        ) > (CAST($4::VARCHAR AS TIMESTAMP WITH TIME ZONE), $5::BIGINT)
     ORDER BY
         CASE WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at END ASC,
         todos.id ASC
     LIMIT $1::INTEGER + 1
-    OFFSET $20::INTEGER
+    OFFSET $6::INTEGER
 ) AS page

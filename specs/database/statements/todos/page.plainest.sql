@@ -2,7 +2,8 @@
 --
 -- Args:
 --     status: One of `Status`.
---     conditions: Names of `CONDITIONS`; `text` for a search; `shows_notes` for rows with their newest notes.
+--     conditions: Names of `CONDITIONS` and `STARTS`; `text` for a search; `shows_notes` for rows with their newest
+--         notes.
 --     sort: What to order by; `match` only with `text`.
 --     descending: In which direction.
 --     after: Whether the page begins after the last row of another one.
@@ -41,7 +42,9 @@ SELECT
     (
         SELECT count(*) AS count_1
         FROM todos
-        WHERE todos.user_id = $2::BIGINT AND todos.deleted_at IS NULL AND todos.completed_at IS NULL
+        WHERE
+            todos.user_id = $2::BIGINT
+            AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
     ) AS total,
     count(*) > $1::INTEGER AS more,
     CAST((array_agg(page.key))[$1::INTEGER] AS TEXT) AS key,
@@ -147,7 +150,7 @@ FROM (
         ) AS row
     FROM todos
     JOIN here ON true
-    WHERE todos.user_id = $2::BIGINT AND todos.deleted_at IS NULL AND todos.completed_at IS NULL
+    WHERE todos.user_id = $2::BIGINT AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
     ORDER BY todos.created_at DESC, todos.id DESC
     LIMIT $1::INTEGER + 1
     OFFSET $3::INTEGER

@@ -2,7 +2,8 @@
 --
 -- Args:
 --     status: One of `Status`.
---     conditions: Names of `CONDITIONS`; `text` for a search; `shows_notes` for rows with their newest notes.
+--     conditions: Names of `CONDITIONS` and `STARTS`; `text` for a search; `shows_notes` for rows with their newest
+--         notes.
 --     sort: What to order by; `match` only with `text`.
 --     descending: In which direction.
 --     after: Whether the page begins after the last row of another one.
@@ -20,24 +21,24 @@
 --   $1 limit integer
 --   $2 text character varying
 --   $3 user_id bigint
---   $4 completed_after timestamp with time zone
---   $5 completed_before timestamp with time zone
---   $6 created_after timestamp with time zone
---   $7 created_before timestamp with time zone
---   $8 due_after timestamp with time zone
---   $9 due_before timestamp with time zone
---   $10 ids bigint[]
---   $11 key character varying
---   $12 list_id bigint
---   $13 now timestamp with time zone
---   $14 parent_id bigint
---   $15 priority smallint[]
---   $16 tags text[]
---   $17 updated_after timestamp with time zone
---   $18 updated_before timestamp with time zone
---   $19 after_key character varying
---   $20 after_id bigint
---   $21 offset integer
+--   $4 now timestamp with time zone
+--   $5 after_key character varying
+--   $6 after_id bigint
+--   $7 offset integer
+--   $8 completed_after timestamp with time zone
+--   $9 completed_before timestamp with time zone
+--   $10 created_after timestamp with time zone
+--   $11 created_before timestamp with time zone
+--   $12 due_after timestamp with time zone
+--   $13 due_before timestamp with time zone
+--   $14 ids bigint[]
+--   $15 key character varying
+--   $16 list_id bigint
+--   $17 parent_id bigint
+--   $18 priority smallint[]
+--   $19 tags text[]
+--   $20 updated_after timestamp with time zone
+--   $21 updated_before timestamp with time zone
 --
 -- Columns:
 --   rows json
@@ -73,7 +74,7 @@ WITH RECURSIVE
                         AND todos.completed_at IS NULL
                         AND todos.start > (
                             SELECT CAST(
-                                timezone(users.time_zone, $13::TIMESTAMP WITH TIME ZONE) AS DATE
+                                timezone(users.time_zone, $4::TIMESTAMP WITH TIME ZONE) AS DATE
                             ) AS timezone_1
                             FROM users
                             WHERE users.id = $3::BIGINT
@@ -98,19 +99,163 @@ WITH RECURSIVE
         FROM later
         WHERE NOT (cardinality(later.ids) = 0 OR later.depth = 5)
     ),
-    later_by_id AS MATERIALIZED (
-        SELECT jsonb_object_agg(each.id, true) AS ids
-        FROM (SELECT unnest(later.ids) AS id FROM later) AS each
-    ),
     hit AS (
         SELECT todos.id AS id, found.rank AS key
         FROM todos
         JOIN found ON todos.id = found.id
         WHERE
             todos.user_id = $3::BIGINT
-            AND todos.deleted_at IS NULL
-            AND todos.completed_at IS NULL
-            AND NOT (
+            AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
+            AND (
+                NOT (
+                    todos.list_id != ALL (
+                        array(
+                            (
+                                SELECT lists.id
+                                FROM lists
+                                WHERE lists.user_id = $3::BIGINT AND lists.archived_at IS NOT NULL
+                            )
+                        )
+                    )
+                )
+            )
+            AND (todos.completed_at >= $8::TIMESTAMP WITH TIME ZONE)
+            AND (todos.completed_at < $9::TIMESTAMP WITH TIME ZONE)
+            AND (todos.created_at >= $10::TIMESTAMP WITH TIME ZONE)
+            AND (todos.created_at < $11::TIMESTAMP WITH TIME ZONE)
+            AND (
+                $12::TIMESTAMP WITH TIME ZONE <= CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+                AND todos.due_at IS NOT NULL
+            )
+            AND (
+                $13::TIMESTAMP WITH TIME ZONE > CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+            )
+            AND (todos.due_at IS NOT NULL)
+            AND (
+                todos.list_id != (
+                    SELECT lists.id FROM lists WHERE lists.user_id = $3::BIGINT AND lists.is_inbox
+                )
+            )
+            AND (
+                coalesce(
+                    (
+                        SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
+                        FROM todos AS child
+                        WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (
+                coalesce(
+                    (
+                        SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
+                        FROM todo_tags
+                        JOIN tags ON tags.user_id = $3::BIGINT AND tags.id = todo_tags.tag_id
+                        WHERE todo_tags.user_id = $3::BIGINT AND todo_tags.todo_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (todos.id = ANY ($14::BIGINT[]))
+            AND (todos.key = $15::VARCHAR)
+            AND (todos.list_id = $16::BIGINT)
+            AND (todos.due_at IS NULL)
+            AND (
+                todos.list_id = (
+                    SELECT lists.id FROM lists WHERE lists.user_id = $3::BIGINT AND lists.is_inbox
+                )
+            )
+            AND (
+                NOT coalesce(
+                    (
+                        SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
+                        FROM todos AS child
+                        WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (
+                NOT coalesce(
+                    (
+                        SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
+                        FROM todo_tags
+                        JOIN tags ON tags.user_id = $3::BIGINT AND tags.id = todo_tags.tag_id
+                        WHERE todo_tags.user_id = $3::BIGINT AND todo_tags.todo_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (todos.repeat IS NULL)
+            AND (
+                $4::TIMESTAMP WITH TIME ZONE > CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+                AND todos.completed_at IS NULL
+            )
+            AND (todos.parent_id = $17::BIGINT)
+            AND (todos.priority = ANY ($18::SMALLINT[]))
+            AND (todos.repeat IS NOT NULL)
+            AND (
+                todos.id IN (
+                    SELECT todo_tags.todo_id
+                    FROM todo_tags
+                    WHERE
+                        todo_tags.user_id = $3::BIGINT
+                        AND todo_tags.tag_id IN (
+                            SELECT tags.id
+                            FROM tags
+                            WHERE
+                                tags.user_id = $3::BIGINT
+                                AND tags.name_key = ANY ($19::TEXT[])
+                                AND tags.deleted_at IS NULL
+                        )
+                )
+                AND (
+                    (
+                        SELECT jsonb_object_agg(with_all.todo_id, true) AS jsonb_object_agg_1
+                        FROM (
+                            SELECT todo_tags.todo_id AS todo_id
+                            FROM todo_tags
+                            WHERE
+                                todo_tags.user_id = $3::BIGINT
+                                AND todo_tags.tag_id IN (
+                                    SELECT tags.id
+                                    FROM tags
+                                    WHERE
+                                        tags.user_id = $3::BIGINT
+                                        AND tags.name_key = ANY ($19::TEXT[])
+                                        AND tags.deleted_at IS NULL
+                                )
+                            GROUP BY todo_tags.todo_id
+                            HAVING count(*) = cardinality($19::TEXT[])
+                        ) AS with_all
+                    ) ? CAST(todos.id AS TEXT)
+                )
+            )
+            AND (
+                todos.id IN (
+                    SELECT todo_tags.todo_id
+                    FROM todo_tags
+                    WHERE
+                        todo_tags.user_id = $3::BIGINT
+                        AND todo_tags.tag_id IN (
+                            SELECT tags.id
+                            FROM tags
+                            WHERE
+                                tags.user_id = $3::BIGINT
+                                AND tags.name_key = ANY ($19::TEXT[])
+                                AND tags.deleted_at IS NULL
+                        )
+                )
+            )
+            AND (todos.parent_id IS NULL)
+            AND (
                 todos.list_id != ALL (
                     array(
                         (
@@ -121,136 +266,10 @@ WITH RECURSIVE
                     )
                 )
             )
-            AND todos.completed_at >= $4::TIMESTAMP WITH TIME ZONE
-            AND todos.completed_at < $5::TIMESTAMP WITH TIME ZONE
-            AND todos.created_at >= $6::TIMESTAMP WITH TIME ZONE
-            AND todos.created_at < $7::TIMESTAMP WITH TIME ZONE
-            AND $8::TIMESTAMP WITH TIME ZONE <= CASE
-                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-            END
-            AND todos.due_at IS NOT NULL
-            AND $9::TIMESTAMP WITH TIME ZONE > CASE
-                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-            END
-            AND todos.due_at IS NOT NULL
-            AND todos.list_id != (
-                SELECT lists.id FROM lists WHERE lists.user_id = $3::BIGINT AND lists.is_inbox
-            )
-            AND coalesce(
-                (
-                    SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
-                    FROM todos AS child
-                    WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
-                ),
-                false
-            )
-            AND coalesce(
-                (
-                    SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_2
-                    FROM todo_tags
-                    JOIN tags ON tags.user_id = $3::BIGINT AND tags.id = todo_tags.tag_id
-                    WHERE todo_tags.user_id = $3::BIGINT AND todo_tags.todo_id = todos.id
-                ),
-                false
-            )
-            AND todos.id = ANY ($10::BIGINT[])
-            AND todos.key = $11::VARCHAR
-            AND todos.list_id = $12::BIGINT
-            AND todos.due_at IS NULL
-            AND todos.list_id = (
-                SELECT lists.id FROM lists WHERE lists.user_id = $3::BIGINT AND lists.is_inbox
-            )
-            AND NOT coalesce(
-                (
-                    SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
-                    FROM todos AS child
-                    WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
-                ),
-                false
-            )
-            AND NOT coalesce(
-                (
-                    SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_2
-                    FROM todo_tags
-                    JOIN tags ON tags.user_id = $3::BIGINT AND tags.id = todo_tags.tag_id
-                    WHERE todo_tags.user_id = $3::BIGINT AND todo_tags.todo_id = todos.id
-                ),
-                false
-            )
-            AND todos.repeat IS NULL
+            AND (todos.updated_at >= $20::TIMESTAMP WITH TIME ZONE)
+            AND (todos.updated_at < $21::TIMESTAMP WITH TIME ZONE)
             AND todos.id = ANY (array((SELECT unnest(later.ids) AS unnest_1 FROM later)))
-            AND $13::TIMESTAMP WITH TIME ZONE > CASE
-                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-            END
-            AND todos.completed_at IS NULL
-            AND todos.parent_id = $14::BIGINT
-            AND todos.priority = ANY ($15::SMALLINT[])
-            AND todos.repeat IS NOT NULL
-            AND (
-                (SELECT later_by_id.ids FROM later_by_id) IS NULL
-                OR NOT (((SELECT later_by_id.ids FROM later_by_id) ? CAST(todos.id AS TEXT)))
-            )
-            AND todos.id IN (
-                SELECT todo_tags.todo_id
-                FROM todo_tags
-                WHERE
-                    todo_tags.user_id = $3::BIGINT
-                    AND todo_tags.tag_id IN (
-                        SELECT tags.id
-                        FROM tags
-                        WHERE
-                            tags.user_id = $3::BIGINT
-                            AND tags.name_key = ANY ($16::TEXT[])
-                            AND tags.deleted_at IS NULL
-                    )
-            )
-            AND (
-                (
-                    SELECT jsonb_object_agg(with_all.todo_id, true) AS jsonb_object_agg_1
-                    FROM (
-                        SELECT todo_tags.todo_id AS todo_id
-                        FROM todo_tags
-                        WHERE
-                            todo_tags.user_id = $3::BIGINT
-                            AND todo_tags.tag_id IN (
-                                SELECT tags.id
-                                FROM tags
-                                WHERE
-                                    tags.user_id = $3::BIGINT
-                                    AND tags.name_key = ANY ($16::TEXT[])
-                                    AND tags.deleted_at IS NULL
-                            )
-                        GROUP BY todo_tags.todo_id
-                        HAVING count(*) = cardinality($16::TEXT[])
-                    ) AS with_all
-                ) ? CAST(todos.id AS TEXT)
-            )
-            AND todos.id IN (
-                SELECT todo_tags.todo_id
-                FROM todo_tags
-                WHERE
-                    todo_tags.user_id = $3::BIGINT
-                    AND todo_tags.tag_id IN (
-                        SELECT tags.id
-                        FROM tags
-                        WHERE
-                            tags.user_id = $3::BIGINT
-                            AND tags.name_key = ANY ($16::TEXT[])
-                            AND tags.deleted_at IS NULL
-                    )
-            )
-            AND todos.parent_id IS NULL
-            AND todos.list_id != ALL (
-                array(
-                    (
-                        SELECT lists.id
-                        FROM lists
-                        WHERE lists.user_id = $3::BIGINT AND lists.archived_at IS NOT NULL
-                    )
-                )
-            )
-            AND todos.updated_at >= $17::TIMESTAMP WITH TIME ZONE
-            AND todos.updated_at < $18::TIMESTAMP WITH TIME ZONE
+            AND (todos.id NOT IN (SELECT unnest(later.ids) AS unnest_1 FROM later))
     ),
     here AS MATERIALIZED (
         SELECT users.time_zone AS time_zone, users.week_start AS week_start, users.locale AS locale
@@ -365,10 +384,10 @@ FROM (
     FROM (
         SELECT hit.id AS id, hit.key AS key
         FROM hit
-        WHERE (hit.key, hit.id) < (CAST($19::VARCHAR AS REAL), $20::BIGINT)
+        WHERE (hit.key, hit.id) < (CAST($5::VARCHAR AS REAL), $6::BIGINT)
         ORDER BY hit.key DESC, hit.id DESC
         LIMIT $1::INTEGER + 1
-        OFFSET $21::INTEGER
+        OFFSET $7::INTEGER
     ) AS chosen
     JOIN todos ON todos.user_id = $3::BIGINT AND todos.id = chosen.id
     JOIN here ON true

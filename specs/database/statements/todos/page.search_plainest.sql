@@ -2,7 +2,8 @@
 --
 -- Args:
 --     status: One of `Status`.
---     conditions: Names of `CONDITIONS`; `text` for a search; `shows_notes` for rows with their newest notes.
+--     conditions: Names of `CONDITIONS` and `STARTS`; `text` for a search; `shows_notes` for rows with their newest
+--         notes.
 --     sort: What to order by; `match` only with `text`.
 --     descending: In which direction.
 --     after: Whether the page begins after the last row of another one.
@@ -48,7 +49,9 @@ WITH
         SELECT todos.id AS id, found.rank AS key
         FROM todos
         JOIN found ON todos.id = found.id
-        WHERE todos.user_id = $3::BIGINT AND todos.deleted_at IS NULL AND todos.completed_at IS NULL
+        WHERE
+            todos.user_id = $3::BIGINT
+            AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
     ),
     here AS MATERIALIZED (
         SELECT users.time_zone AS time_zone, users.week_start AS week_start, users.locale AS locale
