@@ -22,7 +22,6 @@ from todo_core.rules import writing
 # --- in chunks, and at once --------------------------------------------------------------------
 
 _REFERENCES: Final = {
-    "number": "place",
     "list_id": "list",
     "parent_id": "todo",
     "todos": "todo",
@@ -75,18 +74,19 @@ async def everything_done(me: Caller) -> list[Any]:
     return story
 
 
-def comparable(story: Any, known: dict[tuple[str, Any], int] | None = None) -> Any:
+def comparable(story: Any, known: dict[tuple[str, Any], int] | None = None, owner: str = "") -> Any:
     """A story with numbers in place of ids and moments, in the order in which they are first told."""
     numbers = {} if known is None else known
     if isinstance(story, list):
-        return [comparable(part, numbers) for part in story]
+        return [comparable(part, numbers, owner) for part in story]
     if not isinstance(story, dict):
         return story
-    kinds = _REFERENCES | {"id": _kind(story)}
+    kind = _kind(story)
+    kinds = _REFERENCES | {"id": kind, "number": f"place of a {owner}"}  # a list's may be that of a todo by accident
     return {
-        name: _numbered(kinds[name], value, numbers) if name in kinds else comparable(value, numbers)
+        name: _numbered(kinds[name], value, numbers) if name in kinds else comparable(value, numbers, kind)
         for name, value in story.items()
-        if (kinds["id"], name) != ("tag", "updated_at")  # of no account: nothing asks which tags changed together
+        if (kind, name) != ("tag", "updated_at")  # of no account: nothing asks which tags changed together
     }
 
 
