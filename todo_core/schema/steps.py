@@ -54,8 +54,12 @@ _OF_A_ROW: Final = ("22", "23", "P0")
 class Run:
     """What the steps of one migration share: how far it is, and how long they may wait."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, tell: Callable[[str], None], tell_rows: Callable[[str, int, float], None] = lambda *_: None
+    ) -> None:
         """Begin with nothing done."""
+        self._tell_rows = tell_rows
+        """Takes the table, the number of rows that a chunk changed, and the share of the table that is behind us."""
         self.step = ""
         """The revision whose step runs."""
         self.is_up = True
@@ -85,6 +89,7 @@ class Run:
     def changed(self, table: str, rows: int, share: float) -> None:
         """Count the rows of a chunk; now and then tell of them, and of the share of the table that is behind us."""
         self.rows += rows
+        self._tell_rows(table, rows, share)
         if time.monotonic() - self._told >= _TELL_SECONDS:
             self._told = time.monotonic()
             self.tell(f"{self.step}: {self.rows:,} rows changed, {share:.0%} of {table} seen.")
