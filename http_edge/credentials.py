@@ -56,6 +56,7 @@ async def authenticate(request: Request, core: Core, via: str) -> Caller:
         tell_budget=exchange.spent,
         weigh=exchange.weigh,
         tell_operation=exchange.began,
+        tell_change=exchange.changed,
     )
     require_single(headers)
     return exchange.caller

@@ -44,6 +44,8 @@ class Exchange:
     """What a message of MCP asks for: a tool, or the method of another request; None if there is no such thing."""
     operation: str | None = None
     """The operation that the request runs; the first, if it runs several."""
+    change_id: int | None = None
+    """The change that the request made; the first, if it made several."""
     refused: str | None = None
     """The code of the error that it is answered with."""
     refused_as: int | None = None
@@ -80,6 +82,11 @@ class Exchange:
         """Keep the name of an operation that begins."""
         if self.operation is None:
             self.operation = operation
+
+    def changed(self, change_id: int) -> None:
+        """Keep the id of a change that was committed."""
+        if self.change_id is None:
+            self.change_id = change_id
 
     async def counted(self, refusal: Refusal) -> Refusal | TooManyRequests:
         """Count a request that is refused, and return what refuses it: `refusal`, or that the rate limit is reached."""

@@ -123,6 +123,7 @@ class RequestLog:
             "operation": exchange.operation,
             "user_id": None if principal is None else principal.user_id,
             "agent": None if principal is None else _agent(principal),
+            "change_id": exchange.change_id,
             "status": answered.outcome,
             "refused": exchange.refused,
             "ms": round(answered.seconds * 1000, 1),

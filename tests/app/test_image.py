@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,9 +135,9 @@ def ignored(source: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    folder = tmp_path_factory.mktemp("image")
-    let_in(folder)
+def image() -> Iterator[Image]:
+    folder = Path(tempfile.mkdtemp(prefix="todo-image-"))  # pytest closes its own folders to others, again and again
+    folder.chmod(0o755)
     made = Image(folder)
     for word, rest in instructions():
         if word not in ("FROM", "EXPOSE"):
