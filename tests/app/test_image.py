@@ -183,7 +183,7 @@ def test_the_image_serves_without_root_and_without_a_postgresql_of_its_own(
     assert image.started(health, {}, stderr=subprocess.DEVNULL).wait() == 1, "who does not serve is not healthy"
     assert sorted(image.folder.rglob("opt/todo-mcp/**/*")) == before, "nothing is written beside /tmp"
 
-    lost = image.started([*image.entrypoint, *image.command], {}, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    lost = image.started([*image.entrypoint, "migrate"], {}, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     _, told = lost.communicate(timeout=60)
     assert (lost.returncode, told) == (2, "todo-mcp: TODO_DATABASE_URL is required: no PostgreSQL is embedded here\n")
 

@@ -99,10 +99,6 @@ def lives(pid: int) -> bool:
 
 @contextmanager
 def _server(folder: Path) -> Iterator[EmbeddedServer]:
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise ConfigurationError(f"TODO_DATA_DIR cannot be made ({error.strerror})") from None
     with warnings.catch_warnings():
         # Without XDG_RUNTIME_DIR the library warns. We use no folder of its choice.
         warnings.simplefilter("ignore")
@@ -110,6 +106,10 @@ def _server(folder: Path) -> Iterator[EmbeddedServer]:
             from todo_app.embedded.server import EmbeddedServer
         except ModuleNotFoundError:
             raise ConfigurationError("TODO_DATABASE_URL is required: no PostgreSQL is embedded here") from None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(f"TODO_DATA_DIR cannot be made ({error.strerror})") from None
     try:
         server = EmbeddedServer(folder)
         server.start()
