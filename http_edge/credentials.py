@@ -55,6 +55,8 @@ async def authenticate(request: Request, core: Core, via: str) -> Caller:
         client=client_name(_text(only(headers, b"user-agent"))),
         tell_budget=exchange.spent,
         weigh=exchange.weigh,
+        tell_operation=exchange.began,
+        tell_change=exchange.changed,
     )
     require_single(headers)
     return exchange.caller

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
+from http_edge import problems
 from todo_core.boundary.counters import Budget
 from todo_core.boundary.operation import Caller
 from todo_core.errors import TodoError, TooManyRequests, Unauthenticated
@@ -27,6 +30,8 @@ class Exchange:
     thing that travels beside arguments and ASGI messages.
     """
 
+    request_id: str | None = None
+    """The request's id, as the answer and the log have it; None over a pipe."""
     budget: Budget | None = None
     """What is left of the caller's rate limit, once an operation took from it: the answer's headers tell."""
     caller: Caller | None = None
@@ -35,6 +40,16 @@ class Exchange:
     """Bytes of the request's body that were read."""
     refusal: TodoError | None = None
     """What a handler of MCP was refused and HTTP may have to answer itself: who calls may not."""
+    asked: str | None = None
+    """What a message of MCP asks for: a tool, or the method of another request; None if there is no such thing."""
+    operation: str | None = None
+    """The operation that the request runs; the first, if it runs several."""
+    change_id: int | None = None
+    """The change that the request made; the first, if it made several."""
+    refused: str | None = None
+    """The code of the error that it is answered with."""
+    refused_as: int | None = None
+    """The status of that error, which the result of a tool brings under HTTP's 200."""
 
     @classmethod
     def begin(cls, scope: Scope) -> Exchange:
@@ -63,13 +78,32 @@ class Exchange:
         """Keep what an operation left of the rate limit."""
         self.budget = budget
 
+    def began(self, operation: str) -> None:
+        """Keep the name of an operation that begins."""
+        if self.operation is None:
+            self.operation = operation
+
+    def changed(self, change_id: int) -> None:
+        """Keep the id of a change that was committed."""
+        if self.change_id is None:
+            self.change_id = change_id
+
     async def counted(self, refusal: Refusal) -> Refusal | TooManyRequests:
         """Count a request that is refused, and return what refuses it: `refusal`, or that the rate limit is reached."""
         try:
             await self.count()
         except TooManyRequests as spent:
+            self.note(spent)
             return spent
+        self.note(refusal)
         return refusal
+
+    def note(self, error: Exception) -> None:
+        """Keep what the request is refused with; a client that went is refused nothing, and any other error is ours."""
+        if isinstance(error, TodoError | HTTPException):
+            self.refused, self.refused_as = problems.code_of(error)
+        elif not isinstance(error, ClientDisconnect):
+            self.refused, self.refused_as = problems.CRASH["error_code"], problems.CRASH["status"]
 
     async def count(self) -> None:
         """Take from the caller's budget what this request costs, unless an operation took it already.

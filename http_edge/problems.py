@@ -61,7 +61,7 @@ CODED_BODY: Final = describe(
     next_step="Send it as it is, without Content-Encoding.",
 )
 """The problem of a body with a `Content-Encoding`."""
-_CRASH: Final = describe(
+CRASH: Final = describe(
     500, "internal_error", "Something went wrong on our side.", next_step="Try later; the fault is logged."
 )
 
@@ -85,7 +85,7 @@ def of_status(status: int) -> dict[str, Any]:
     return describe(status, code, detail, retryable=status == HTTPStatus.REQUEST_TIMEOUT, next_step=next_step)
 
 
-HTTP_PROBLEMS: Final = (MALFORMED_REQUEST, CODED_BODY, _CRASH, *map(of_status, _HTTP))
+HTTP_PROBLEMS: Final = (MALFORMED_REQUEST, CODED_BODY, CRASH, *map(of_status, _HTTP))
 """Every problem that is none of the core's."""
 
 
@@ -130,6 +130,14 @@ def response_to(error: TodoError | HTTPException) -> Response:
     return respond(problem, dict(error.headers or {}))
 
 
+def code_of(error: TodoError | HTTPException) -> tuple[str, int]:
+    """Return the `error_code` of a refusal, and its status."""
+    if isinstance(error, TodoError):
+        return error.code, error.status
+    problem = CODED_BODY if isinstance(error, CodedBody) else of_status(error.status_code)
+    return problem["error_code"], error.status_code
+
+
 def refuse(error: TodoError | HTTPException, scope: Scope, routes: Sequence[BaseRoute]) -> Response:
     """Return the response to an error that a route raised, or the router for the lack of one.
 
@@ -152,4 +160,4 @@ def refuse(error: TodoError | HTTPException, scope: Scope, routes: Sequence[Base
 def crash(error: Exception) -> Response:
     """Log an error that is ours and return the response to it."""
     _log.error("request_crashed", exc_info=error)
-    return respond(_CRASH)
+    return respond(CRASH)

@@ -18,6 +18,7 @@ import asyncio
 import socket
 import struct
 import sys
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, Literal
 
@@ -64,6 +65,8 @@ class LimitedProtocol(HttpToolsProtocol):
     """Those of the process: its descriptors are shared by every connection."""
     origins: ClassVar[Origins] = Origins()
     """Origins whose pages may read what is refused here."""
+    tellers: ClassVar[Sequence[Callable[[str], None]]] = ()
+    """Are told, by its kind, of what is refused before it is a request."""
 
     _place: str | None = None
     """What was taken of `places`; None where nothing was left."""
@@ -101,6 +104,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._place = self.places.take(self.client[0] if self.client else None)
         if self._place is None:
             _log.info("connection_refused")
+            self._tell("connection_refused")
             transport.abort()
         else:
             self._allow(self.head_seconds)
@@ -264,6 +268,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._watch_reader()
         else:
             _log.info("reader_cut_off", waiting_bytes=waiting)
+            self._tell("reader_cut_off")
             _leave_nothing(self.transport)
             self.transport.abort()
 
@@ -317,6 +322,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _send(self, problem: dict[str, Any]) -> None:
         """Write an answer with a problem (RFC 9457), past uvicorn."""
+        _log.info("request_refused", status=problem["status"], refused=problem["error_code"])
+        self._tell(problem["error_code"])
         body = problems.as_json(problem)
         headers = {"content-type": problems.MEDIA_TYPE, "content-length": str(len(body)), "connection": "close"}
         origin = (only(self.headers or [], b"origin") or b"").decode("latin1")
@@ -324,6 +331,10 @@ class LimitedProtocol(HttpToolsProtocol):
             headers |= readable_by(origin)
         lines = [f"HTTP/1.1 {problem['status']} {problem['title']}", *(f"{name}: {headers[name]}" for name in headers)]
         self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
+
+    def _tell(self, kind: str) -> None:
+        for teller in self.tellers:
+            teller(kind)
 
 
 def _leave_nothing(transport: asyncio.Transport) -> None:

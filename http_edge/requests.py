@@ -6,7 +6,8 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -17,7 +18,10 @@ from http_edge.repeated import only
 from todo_core.settings import Settings
 
 HEADER: Final = b"x-request-id"
-SLOW_SECONDS: Final = 1.0
+HEALTH: Final = frozenset({"/healthz", "/readyz"})
+"""Paths that whoever watches the service asks, by whatever name and however often."""
+GONE: Final = 499
+"""Stands for the status of a request whose client went before it had an answer."""
 _SAFE: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 Header = tuple[bytes, bytes]
 
@@ -39,26 +43,51 @@ _PRIVATE: Final = (b"cache-control", b"private, no-cache")
 """What a person's todos are is nobody else's to keep, and is asked anew each time (RFC 9111 §5.2.2)."""
 _PROCESS: Final = os.urandom(8).hex().encode()
 _count = itertools.count()
-_log = structlog.get_logger("http_edge.requests")
+_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+OTHER: Final = "OTHER"
+
+
+@dataclass(slots=True)
+class Answered:
+    """A request that has its answer, or needs none any more."""
+
+    request_id: str
+    method: str
+    """One of HTTP's, or `OTHER`."""
+    route: str | None
+    """The template of its address, such as `/api/v1/todos/{todo_id:member}`; None where there is nothing."""
+    status: int
+    """Of the answer; 499 where the client went before there was one, as nginx has it."""
+    seconds: float
+    exchange: Exchange
+
+    @property
+    def outcome(self) -> int:
+        """The status, or that of the refusal inside the result of a tool."""
+        return self.exchange.refused_as or self.status
+
+
+Watcher = Callable[[Answered], None]
+"""Is called after each answer. It must not raise."""
 
 
 class RequestContext:
     """Gives every answer its request id, its security headers, and what is left of the caller's rate limit.
 
     It takes the caller's `X-Request-Id` if it is a plain one, or makes one. A request to `/api/…` goes on as one to
-    `/api/v1/…`. A request that failed or was slow is logged at its end; every request is at level debug, because an
-    access log costs a tenth of the throughput.
+    `/api/v1/…`. Watchers are told of each request at its end.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, watchers: Sequence[Watcher] = ()) -> None:
         """Wrap an application.
 
         Args:
             app: The application.
-            settings: Whether it is served over https, and what to log.
+            settings: Whether it is served over https.
+            watchers: Are told of each request that has its answer.
         """
         self._app = app
-        self._debug = settings.log_level == "debug"
+        self._watchers = tuple(watchers)
         is_public = settings.public_url is not None and settings.public_url.startswith("https://")
         everywhere = [*_SECURITY, *(_HTTPS if is_public else [])]
         self._headers = [*everywhere, _LOADS_NOTHING]
@@ -72,6 +101,7 @@ class RequestContext:
         request_id = given if _SAFE.fullmatch(given) else b"%s%016x" % (_PROCESS, next(_count))
         status = 0
         exchange = Exchange.begin(scope)
+        named = exchange.request_id = request_id.decode()
 
         async def tagged(message: Message) -> None:
             nonlocal status
@@ -88,13 +118,19 @@ class RequestContext:
         if is_head:  # as GET, without the body (RFC 9110 §9.3.2)
             routed = {**routed, "method": "GET"}
         began = time.perf_counter()
-        structlog.contextvars.bind_contextvars(request_id=request_id.decode())  # a request has a context of its own
-        await self._app(routed, receive, tagged)
-        seconds = time.perf_counter() - began
-        if self._debug or status >= 500 or seconds > SLOW_SECONDS:
-            log = _log.warning if status >= 500 or seconds > SLOW_SECONDS else _log.debug
-            route = getattr(routed.get("route"), "path", None)  # the path itself is the caller's, and may say anything
-            log("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000))
+        structlog.contextvars.bind_contextvars(request_id=named)  # a request has a context of its own
+        try:
+            await self._app(routed, receive, tagged)
+        except BaseException:
+            status = status or 500
+            raise
+        finally:
+            if self._watchers:
+                method = scope["method"] if scope["method"] in _METHODS else OTHER
+                seconds = time.perf_counter() - began
+                answered = Answered(named, method, _route(routed), status or GONE, seconds, exchange)
+                for watcher in self._watchers:
+                    watcher(answered)
 
     def _dressed(self, headers: Iterable[Header], path: str, exchange: Exchange) -> list[Header]:
         """Return the answer's headers, and those that every answer has."""
@@ -105,6 +141,12 @@ class RequestContext:
         else:
             dressed.append(_PRIVATE)
         return dressed + exchange.headers()
+
+
+def _route(scope: Scope) -> str | None:
+    """Return the template of a request's address. The path itself is the caller's, and may say anything."""
+    route: str | None = getattr(scope.get("route"), "path", None)
+    return route
 
 
 def _with_version(scope: Scope) -> Scope:

@@ -58,6 +58,7 @@ async def as_rpc_errors(asked: str, exchange: Exchange, noted: Kinds = ABOUT_THE
         raise as_rpc(refusal) from None
     except MCPError:
         raise
-    except Exception:
+    except Exception as error:
+        exchange.note(error)
         _log.exception("request_crashed", asked=asked)
         raise MCPError(INTERNAL_ERROR, str(tool_results.CRASH["message"]), tool_results.CRASH) from None

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ import anyio
 import orjson
 from mcp import stdio_server
 from mcp.server import Server
-from mcp.server.context import ServerMiddleware
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.message import SessionMessage
@@ -61,6 +61,25 @@ def refuse_state(audience: str) -> ServerMiddleware[Any]:
     `MCPServer` does the same; the low-level server hands it on to handlers. Not a fault of the SDK: it stays.
     """
     return RequestStateBoundary(RequestStateSecurity.ephemeral(), default_audience=audience)
+
+
+OpenMessage = Callable[[str, Mapping[str, Any] | None], AbstractContextManager[object]]
+"""Takes what a message is and its `_meta`, and returns a block that lasts as long as it is handled."""
+
+
+def opened(message: OpenMessage, kind: Callable[[str, object], str]) -> ServerMiddleware[Any]:
+    """Open `message` around each message.
+
+    Args:
+        message: What to open.
+        kind: Returns what a message is, by its method and the name that it asks for.
+    """
+
+    async def middleware(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        with message(kind(ctx.method, (ctx.params or {}).get("name")), ctx.meta):
+            return await call_next(ctx)
+
+    return middleware
 
 
 def has_no_id(message: object) -> bool:

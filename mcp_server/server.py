@@ -48,13 +48,20 @@ class TodoServer(Server[Any]):
     same one.
     """
 
-    def __init__(self, version: str, local: Caller | None = None, without: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        version: str,
+        local: Caller | None = None,
+        without: Collection[str] = (),
+        message: sdk.OpenMessage | None = None,
+    ) -> None:
         """Make a server.
 
         Args:
             version: The software's.
             local: The caller of what comes over a pipe.
             without: The names of tools that are left out.
+            message: Is opened around each message, if traces are asked for.
 
         Raises:
             ConfigurationError: One of these is no tool.
@@ -74,21 +81,32 @@ class TodoServer(Server[Any]):
             on_read_resource=self._read_resource,
             on_completion=self._complete,
         )
-        self.middleware.append(sdk.refuse_state(self.name))
+        # Not the SDK's own, which traces what clients send: names of tools that there are none of, and ids.
+        self.middleware[:] = [sdk.refuse_state(self.name)]
+        if message is not None:
+            self.middleware.insert(0, sdk.opened(message, self._kind))
         tools = {tool.listed.name: tool for feature in FEATURES for tool in feature.tools.tools}
         if not {*without} <= tools.keys():
             raise ConfigurationError(f"TODO_MCP_WITHOUT takes names of tools: {', '.join(tools)}")
         self._tools = {name: tool for name, tool in tools.items() if name not in without}
         self._local = local
 
+    def _kind(self, method: str, name: object) -> str:
+        """Return what a message is, in words of ours: its method, and the tool if there is such a one."""
+        if method == "tools/call":
+            return f"{method} {name}" if name in self._tools else method
+        return method if self.get_request_handler(method) or self.get_notification_handler(method) else "message"
+
     async def run_stdio(self) -> None:
         """Serve until standard input ends."""
         await sdk.run_stdio(self)
 
     def _exchange(self, context: Context) -> Exchange:
-        """Return the exchange of a request; of one that came over a pipe, a new one."""
+        """Return the exchange of a request, which learns its method; of one that came over a pipe, a new one."""
         if context.request is not None:
-            return Exchange.of(context.request.scope)
+            exchange = Exchange.of(context.request.scope)
+            exchange.asked = exchange.asked or context.method
+            return exchange
         exchange = Exchange()
         if self._local is not None:
             exchange.caller = replace(self._local, tell_budget=exchange.spent)
@@ -113,6 +131,7 @@ class TodoServer(Server[Any]):
         except ConfirmationRequired as needed:
             answer = await confirmation.ask(needed, context, params.input_responses)
             if answer is not None:
+                self._exchange(context).note(needed)
                 return answer
             return await self._run_confirmed(tool, context, {**arguments, "confirm": True, "count": needed.count})
 
@@ -121,12 +140,14 @@ class TodoServer(Server[Any]):
         try:
             return await self._run(tool, context, agreed, confirmed_by="in a form")
         except ConfirmationRequired as changed:
+            self._exchange(context).note(changed)
             return tool_results.refusal(changed)
 
     async def _run(
         self, tool: Tool, context: Context, arguments: dict[str, Any], confirmed_by: str | None = None
     ) -> CallToolResult:
         exchange = self._exchange(context)
+        exchange.asked = tool.listed.name
         try:
             caller = through(tool.listed.name, exchange.require_caller(), context)
             return await tool.call(replace(caller, confirmed_by=confirmed_by), arguments)
@@ -137,6 +158,7 @@ class TodoServer(Server[Any]):
             refusals.note(refusal, exchange)
             return tool_results.refusal(refusal)
         except Exception as error:
+            exchange.note(error)
             _log.error("tool_crashed", tool=tool.listed.name, exc_info=error)
             return tool_results.crash()
 

@@ -20,8 +20,6 @@ class Health(Output):
     status: Annotated[Literal["ok"], Field(description="Always ok; anything else is an error status.")]
 
 
-PATHS: Final = frozenset({"/healthz", "/readyz"})
-"""What whoever watches the service asks, by whatever name and however often."""
 _OK: Final[dict[int | str, dict[str, Any]]] = {200: {"description": "OK", "headers": common(is_counted=False)}}
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from http_edge.exchange import Exchange
 from http_edge.problems import HTTP_PROBLEMS, MEDIA_TYPE, crash, describe, refuse
 from rest_api import headers
 from todo_core import validation
@@ -110,10 +111,14 @@ async def _refuse(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         error = InvalidInput(errors=validation.field_errors(error.errors(), skip=1))
     assert isinstance(error, TodoError | HTTPException)
-    return refuse(error, request.scope, request.app.routes)
+    response = refuse(error, request.scope, request.app.routes)
+    if response.status_code >= 400:
+        Exchange.of(request.scope).note(error)
+    return response
 
 
-async def _crash(_: Request, error: Exception) -> Response:
+async def _crash(request: Request, error: Exception) -> Response:
+    Exchange.of(request.scope).note(error)
     return crash(error)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,21 +21,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from http_edge import problems
+from http_edge.exchange import Exchange
 from http_edge.negotiation import takes_gzip
 from http_edge.origins import Origins, let_in
 from http_edge.repeated import only
-from http_edge.requests import RequestContext, path_below
+from http_edge.requests import HEALTH, RequestContext, Watcher, path_below
 from http_edge.strangers import Strangers
 from mcp_server import metadata
 from mcp_server.http import PATH as MCP_PATH
 from mcp_server.http import McpEndpoint
+from mcp_server.sdk import OpenMessage
 from mcp_server.server import TodoServer
-from rest_api import health
 from rest_api.app import RestApi, create_app
 from rest_api.running import DirectRoute
 from todo_core import __version__
 from todo_core.core import Core, utc_now
 from todo_core.errors import TodoError
+from todo_core.hooks import NONE, Hooks
 from todo_core.notations import parse_networks
 from todo_core.settings import ConfigurationError, Settings
 
@@ -103,6 +106,26 @@ def _public_host(settings: Settings) -> list[str]:
     return [parts.netloc] if parts.port else [parts.netloc, f"{parts.netloc}:{_DEFAULT_PORTS[parts.scheme]}"]
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who looks on while the application works: the log, metrics, traces."""
+
+    watchers: Sequence[Watcher] = ()
+    """Are told of each request that has its answer."""
+    around: Callable[[ASGIApp], ASGIApp] | None = None
+    """Returns an application in which each request is watched from its begin."""
+    message: OpenMessage | None = None
+    """Is opened around each message of MCP."""
+    hooks: Hooks = NONE
+    """Are called by the core."""
+    samples: Sequence[Callable[[Core], Coroutine[None, None, None]]] = ()
+    """Run as long as the application does."""
+
+
+NOTHING: Final = Watch()
+"""Nobody looks on."""
+
+
 class Application:
     """The whole service as one ASGI application, which puts its layers in order.
 
@@ -122,6 +145,7 @@ class Application:
         api: RestApi,
         hosts: Sequence[str],
         mcp: Sequence[BaseRoute] = (),
+        watch: Watch = NOTHING,
     ) -> None:
         """Put the layers around each other.
 
@@ -130,6 +154,7 @@ class Application:
             api: The REST API; its lifespan is that of the application.
             hosts: Exact values of the Host header.
             mcp: The route of MCP, if it is served.
+            watch: Who looks on.
         """
         self.api = api
         self._strangers = api.state.strangers = Strangers(settings.address_limit)
@@ -140,7 +165,9 @@ class Application:
         origins = Origins(settings.cors_origins)
         self._for_pages = let_in(origins, self._route) if origins else self._route
         self._compressing = GZipMiddleware(self._let_in, minimum_size=_COMPRESSED, compresslevel=_LEVEL)
-        self._layers: ASGIApp = RequestContext(self._encode, settings)
+        self._layers: ASGIApp = RequestContext(self._encode, settings, watch.watchers)
+        if watch.around is not None:
+            self._layers = watch.around(self._layers)
         if settings.trusted_proxies:
             proxies = [str(network) for network in parse_networks(settings.trusted_proxies)]
             self._layers = ProxyHeadersMiddleware(self._layers, proxies)  # type: ignore[arg-type, assignment]
@@ -174,7 +201,7 @@ class Application:
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self.api
-        serve = self.api if path_below(scope) in health.PATHS else self._serve
+        serve = self.api if path_below(scope) in HEALTH else self._serve
         began = False
 
         async def watched(message: Message) -> None:
@@ -185,8 +212,12 @@ class Application:
         try:
             await serve(scope, receive, watched)
         except (TodoError, HTTPException) as error:
-            await problems.refuse(error, scope, self.routes)(scope, receive, send)
+            response = problems.refuse(error, scope, self.routes)
+            if response.status_code >= 400:
+                Exchange.of(scope).note(error)
+            await response(scope, receive, send)
         except Exception as error:  # here, for a page to be told, too
+            Exchange.of(scope).note(error)
             if began:
                 raise
             await problems.crash(error)(scope, receive, send)
@@ -232,6 +263,7 @@ def build(
     only: Only | None = None,
     *,
     clock: Callable[[], datetime] = utc_now,
+    watch: Watch = NOTHING,
 ) -> Application:
     """Make the application, ready for an ASGI server.
 
@@ -241,6 +273,7 @@ def build(
         address: Where it will be served.
         only: Serve just one face.
         clock: Returns the present moment, with a time zone.
+        watch: What is measured and traced.
 
     Raises:
         ConfigurationError: The address needs `TODO_PUBLIC_URL`, or a tool is to be left out that there is none of.
@@ -251,7 +284,7 @@ def build(
     origins += [f"{scheme}://{host}" for host in settings.allowed_hosts for scheme in ("https", "http")]
     origins += [settings.public_url] if settings.public_url is not None else []
     endpoint = McpEndpoint(
-        TodoServer(__version__, without=settings.mcp_without),
+        TodoServer(__version__, without=settings.mcp_without, message=watch.message),
         allowed_hosts=hosts,
         origins=Origins([*origins, *settings.cors_origins]),
         metadata_url=metadata.metadata_url(settings.public_url) if settings.public_url and servers else None,
@@ -260,18 +293,24 @@ def build(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            core = app.state.core = await stack.enter_async_context(Core.open(settings, database_url, clock=clock))
+            core = app.state.core = await stack.enter_async_context(
+                Core.open(settings, database_url, clock=clock, hooks=watch.hooks)
+            )
             await stack.enter_async_context(endpoint.run())
             tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(core.purges.run)
+            for sample in watch.samples:
+                tasks.start_soon(sample, core)
+            _log.info("worker_started", pid=os.getpid(), version=__version__)
             yield
             tasks.cancel_scope.cancel()
+        _log.info("worker_stopped", pid=os.getpid())
 
     api = create_app(lifespan, with_features=only != "mcp")
     if only == "rest":
-        return Application(settings, api, hosts)
+        return Application(settings, api, hosts, watch=watch)
     # Without sessions a GET would stay open for ever and a DELETE has nothing to end.
     mcp = [Route(path, endpoint=endpoint, methods=["POST"]) for path in (MCP_PATH, MCP_PATH + "/")]
     if settings.resource is not None and servers:
         api.router.routes += metadata.routes(settings.resource, servers)
-    return Application(settings, api, hosts, mcp)
+    return Application(settings, api, hosts, mcp, watch)

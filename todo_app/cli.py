@@ -18,6 +18,7 @@ import anyio
 import typer
 from typer.main import get_command
 
+from todo_app.measuring import otel_settings
 from todo_app.output import say, say_json
 from todo_app.running import fail, load, with_database
 from todo_app.token_commands import commands as token_commands
@@ -47,6 +48,7 @@ def _name_file(path: Path | None) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     _: Annotated[
         Path | None,
         typer.Option(
@@ -62,6 +64,8 @@ def options(
     ] = None,
 ) -> None:
     """Take the options of every command."""
+    if context.invoked_subcommand != "serve":  # which checks it, and alone makes traces
+        otel_settings.forget_propagators()
 
 
 def _command_line() -> Any:
@@ -109,9 +113,11 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
 ) -> None:
     """Serve REST, MCP and API docs on one port; PostgreSQL starts by itself if none is configured."""
+    otel_settings.check()  # before what reads these variables while it is imported
     from todo_app import serve as server
     from todo_app.application import Address
     from todo_app.embedded import opened
+    from todo_app.measuring.exporting import exporting
     from todo_app.migrating import bring_up, tell
     from todo_app.waiting import wait_for
 
@@ -122,11 +128,13 @@ def serve(
     address.hosts(settings)
     if not address.is_free():
         fail(f"Port {port} of {host} is taken; choose another with --port.", 1)
-    with opened(settings) as database:
+    if settings.metrics_port == port:
+        raise ConfigurationError("TODO_METRICS_PORT must be another port than the one that is served on")
+    with opened(settings) as database, exporting(settings) as metrics:
 
         async def prepare() -> tuple[str, str]:
             await wait_for(database.url, settings.database_wait, tell)
-            await bring_up(settings, database.url)
+            await bring_up(settings, database.url, *([] if metrics is None else [metrics.backfilled]))
             url = await database.url_of_requests()
             return url, await server.welcome(settings, url, address, only)  # type: ignore[arg-type]  # checked above
 
@@ -139,7 +147,7 @@ def serve(
         def keep(lost: Callable[[], None]) -> AbstractContextManager[None]:
             return database.kept(tell, lost)
 
-        server.run(settings, url, address, only, workers=workers, keep=keep)  # type: ignore[arg-type]
+        server.run(settings, url, address, only, workers=workers, keep=keep, metrics=metrics)  # type: ignore[arg-type]
 
 
 @app.command()

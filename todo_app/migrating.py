@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -19,11 +20,18 @@ def tell(line: str) -> None:
     say(f"todo-mcp: {line}", apart=True)
 
 
-async def bring_up(settings: Settings, url: str) -> None:
+async def bring_up(
+    settings: Settings, url: str, tell_rows: Callable[[str, int, float], None] = lambda *_: None
+) -> None:
     """Migrate a database that is behind, so that this code can serve. Import Alembic only then: it is slow to import.
 
     The embedded database is finished, too, if no other process uses it. What is left to do after this code can serve
     is no reason not to: any fault there is told and left to `todo-mcp migrate`.
+
+    Args:
+        settings: The configuration.
+        url: The database.
+        tell_rows: Takes, for each chunk of a backfill, the table, the rows and the share of the table that was seen.
 
     Raises:
         SchemaError: This code cannot serve: the database is of a later version, or cannot be migrated.
@@ -36,7 +44,7 @@ async def bring_up(settings: Settings, url: str) -> None:
         from todo_core.schema.migrate import migrate
 
         try:
-            await migrate(url, finish=finish, serving=True, tell=tell)
+            await migrate(url, finish=finish, serving=True, tell=tell, tell_rows=tell_rows)
         except Exception as error:
             if not (serves(revision) or serves(await current(url))):
                 raise

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import Final, NoReturn
 
+import structlog
 import uvicorn
 
 from http_edge.origins import Origins
@@ -21,11 +22,14 @@ from http_edge.places import Places, descriptors
 from http_edge.protocol import LimitedProtocol
 from rest_api import health
 from todo_app import logs
-from todo_app.application import Address, Application, Only, build
+from todo_app.application import Address, Application, Only, Watch, build
 from todo_app.draining import drain_on_sigterm
 from todo_app.local import first_token
+from todo_app.measuring import otel_settings
+from todo_app.measuring.metrics import Metrics, ParentMetrics
 from todo_app.running import fail
 from todo_app.workers import Workers, end_with_parent
+from todo_core import __version__
 from todo_core.notations import parse_networks
 from todo_core.settings import Settings
 
@@ -33,6 +37,7 @@ _ADDRESS: Final = "TODO_SERVE_ADDRESS"
 """Environment variable that gives worker processes host and port, as a JSON array."""
 _ONLY: Final = "TODO_SERVE_ONLY"
 """Environment variable that gives worker processes the one face to serve, or nothing for both."""
+_log = structlog.get_logger()
 GRACE_SECONDS: Final = 10
 """Seconds for running requests to finish after SIGTERM."""
 
@@ -45,6 +50,7 @@ def run(
     *,
     workers: int,
     keep: Callable[[Callable[[], None]], AbstractContextManager[None]],
+    metrics: ParentMetrics | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, and end with exit code 0 only then. Several workers are a process each.
 
@@ -55,6 +61,7 @@ def run(
         only: Serve just one face.
         workers: How many processes serve.
         keep: Keeps the database running while a block lasts; calls what it takes if that cannot be.
+        metrics: Count what becomes of the workers.
 
     Raises:
         ConfigurationError: The address needs `TODO_PUBLIC_URL`.
@@ -91,13 +98,18 @@ def run(
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=settings.keep_alive,
     )
+    _log.info(
+        "serve_started", version=__version__, pid=os.getpid(), workers=workers, host=address.host, port=address.port
+    )
     with keep(end):
         if workers == 1:
             server = uvicorn.Server(config)
             server.run()
             has_started = server.started
         else:
-            parent = Workers(config, [config.bind_socket()])
+            parent = Workers(
+                config, [config.bind_socket()], (lambda: None) if metrics is None else metrics.worker_ended
+            )
             parent.run()
             has_started = not parent.has_failed
     if not has_started:
@@ -109,6 +121,7 @@ def _leave(lost: Event) -> NoReturn:
     """End the process: with a failure if the database was lost, else as one that was asked to."""
     if lost.is_set():
         fail("PostgreSQL ended and could not be started again; its log in TODO_DATA_DIR says why.", 1)
+    _log.info("serve_ended", pid=os.getpid())
     sys.exit(0)
 
 
@@ -122,13 +135,28 @@ def application() -> Application:
     LimitedProtocol.origins = Origins(settings.cors_origins)
     host, port = json.loads(os.environ[_ADDRESS])
     only: Only | None = {"rest": "rest", "mcp": "mcp"}.get(os.environ[_ONLY])  # type: ignore[assignment]
-    built = build(settings, settings.database_url.get_secret_value(), Address(host, port), only)
+    watch = watch_of(settings)
+    built = build(settings, settings.database_url.get_secret_value(), Address(host, port), only, watch=watch)
     drain_on_sigterm(settings.drain, lambda: health.leave(built.api))
     built.api.openapi()  # a second or two, which the first who asks for it would take from everybody
     # What the program is made of stays: to look through it for garbage, again and again, keeps everybody waiting.
     gc.collect()
     gc.freeze()
     return built
+
+
+def watch_of(settings: Settings) -> Watch:
+    """Return who looks on in this process: the log always, metrics and traces where they are asked for."""
+    watch = Watch([logs.RequestLog(settings.log_level)])
+    if settings.metrics_port is not None:
+        metrics = Metrics()
+        LimitedProtocol.tellers = [metrics.refused_early]
+        watch = Watch([*watch.watchers, metrics.answered], hooks=metrics.hooks(), samples=[metrics.sample])
+    if otel_settings.is_asked_for():
+        from todo_app.measuring.traces import Traces
+
+        watch = Traces.exported().also(watch)
+    return watch
 
 
 async def welcome(settings: Settings, database_url: str, address: Address, only: Only | None) -> str:

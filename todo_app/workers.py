@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from multiprocessing import parent_process
 from socket import socket
 from threading import Thread
@@ -28,8 +29,9 @@ class Workers(Multiprocess):
     code 0. That is right while none has ever served: the configuration is wrong. Later it is the database that is away.
     """
 
-    def __init__(self, config: Config, sockets: list[socket]) -> None:
+    def __init__(self, config: Config, sockets: list[socket], tell_ended: Callable[[], None]) -> None:
         super().__init__(config, sockets)
+        self._tell_ended = tell_ended
         self.has_failed = False
         """Whether it ended because no worker could start."""
         self._has_served = False
@@ -84,6 +86,7 @@ class Workers(Multiprocess):
             self.should_exit.set()
             return
         _log.warning("worker_ended", pid=process.pid, exit_code=process.exitcode, started_again_in=pause)
+        self._tell_ended()
         self._not_before[place] = time.monotonic() + pause
         self._start_in_time(place)
 

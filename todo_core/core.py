@@ -18,6 +18,7 @@ from todo_core.boundary.limits import Limits
 from todo_core.boundary.paging import Cursors
 from todo_core.boundary.places import WRITING, Places
 from todo_core.errors import Unavailable
+from todo_core.hooks import NONE, Hooks
 from todo_core.queries import installation as queries
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.database import BEHIND_A_POOLER, Database
@@ -47,6 +48,7 @@ class Core:
     purges: Purges
     readiness: Readiness
     clock: Callable[[], datetime]
+    hooks: Hooks = NONE
     customs: LRUCache[int, tuple[str, str, str]] = field(default_factory=lambda: LRUCache(10_000))
     """By user id, the last known time zone, first day of the week and locale. They may have changed since: compare them
     with the row that is read, and read again with the row's if they differ (`rules.finding`)."""
@@ -62,7 +64,7 @@ class Core:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, settings: Settings, url: str, *, clock: Callable[[], datetime] = utc_now
+        cls, settings: Settings, url: str, *, clock: Callable[[], datetime] = utc_now, hooks: Hooks = NONE
     ) -> AsyncIterator[Core]:
         """Connect to a migrated database and make the other objects; close them at the end of the block.
 
@@ -70,17 +72,18 @@ class Core:
             settings: The configuration.
             url: Connection string: the configured one, or the embedded server's.
             clock: Returns the present moment, with a time zone.
+            hooks: What is called as things happen.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached.
             ConfigurationError: The database is not migrated.
         """
-        database = Database(settings, url)
+        database = Database(settings, url, hooks=hooks)
         await database.open()
         try:
             secret = await _secret(database)
             activity = Activity(database, clock)
-            purges = Purges(database, settings.trash_days, settings.history_days)
+            purges = Purges(database, settings.trash_days, settings.history_days, hooks)
             limits = Limits(settings)
             identity = Identity(settings, database, limits, clock)
             readiness = Readiness(settings, url, database, identity, clock)
@@ -91,7 +94,9 @@ class Core:
                 readiness.running(),
             ):
                 cursors = Cursors(secret)
-                yield cls(settings, database, identity, limits, secret, cursors, activity, purges, readiness, clock)
+                yield cls(
+                    settings, database, identity, limits, secret, cursors, activity, purges, readiness, clock, hooks
+                )
         finally:
             await database.close()
 

@@ -186,6 +186,18 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged, as one JSON line each, on standard error."
     )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="Port on which `serve` answers Prometheus, besides its own. Unset: nothing is measured.",
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        max_length=255,
+        description="Address of `TODO_METRICS_PORT`. Whoever reaches it may read it: not for the public.",
+    )
     rate_limit: str = Field(
         default="1200/minute",
         description="What a user may do: requests, of which a batch of n counts n; at least 50, or `off`.",

@@ -6,23 +6,14 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from todo_core.schema import steps
+
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
 TABLES = ("users", "todos", "api_tokens", "changes", "idempotency_keys")
-
-ROLES = """
-DO $$
-BEGIN
-    -- Roles belong to the whole cluster: another database of it may have made them already.
-    CREATE ROLE {role} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-    NULL;
-END
-$$
-"""
 
 ME = "(SELECT nullif(current_setting('app.user_id', true), '')::bigint)"
 
@@ -46,8 +37,7 @@ def _instant(name: str, *, nullable: bool = False) -> sa.Column[datetime]:
 def upgrade() -> None:
     _tables()
     for role in ("todo_app", "todo_probe", "todo_janitor"):
-        op.execute(ROLES.format(role=role))
-        op.execute(f"GRANT {role} TO CURRENT_USER")
+        steps.make_role(role)
     _functions()
     _row_level_security()
 

@@ -3,23 +3,14 @@
 import sqlalchemy as sa
 from alembic import op
 
+from todo_core.schema import steps
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
 
 ME = "(SELECT nullif(current_setting('app.user_id', true), '')::bigint)"
-
-ROLE = """
-DO $$
-BEGIN
-    -- Roles belong to the whole cluster: another database of it may have made them already.
-    CREATE ROLE todo_admin NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-    NULL;
-END
-$$
-"""
 
 CHECKS = {
     "ck_users_role_known": "role IN ('user', 'admin')",
@@ -55,8 +46,7 @@ def upgrade() -> None:
 
 def _admin() -> None:
     """What an admin needs for accounts: who they are and how many rows they have, never a title."""
-    op.execute(ROLE)
-    op.execute("GRANT todo_admin TO CURRENT_USER")
+    steps.make_role("todo_admin")
     op.execute("GRANT USAGE ON SCHEMA public TO todo_admin")
     op.execute("GRANT SELECT, UPDATE (suspended_at), DELETE ON users TO todo_admin")
     op.execute("CREATE POLICY accounts ON users TO todo_admin USING (true) WITH CHECK (true)")

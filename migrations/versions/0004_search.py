@@ -6,21 +6,13 @@ that sees the words, and nothing else of a todo, finds the ids; it takes the use
 
 from alembic import op
 
+from todo_core.schema import steps
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-ROLE = """
-DO $$
-BEGIN
-    -- Roles belong to the whole cluster: another database of it may have made them already.
-    CREATE ROLE {role} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-    NULL;
-END
-$$
-"""
 LANGUAGES = {
     "ar": "arabic",
     "ca": "catalan",
@@ -84,8 +76,7 @@ def upgrade() -> None:
     op.execute(f"ALTER TABLE todos ADD COLUMN search tsvector GENERATED ALWAYS AS ({SEARCH}) STORED")
     # Pending entries would be searched one by one at each search.
     op.execute("CREATE INDEX ix_todos_search ON todos USING gin (search) WITH (fastupdate = off)")
-    op.execute(ROLE.format(role="todo_search"))
-    op.execute("GRANT todo_search TO CURRENT_USER")
+    steps.make_role("todo_search")
     op.execute("GRANT USAGE ON SCHEMA public TO todo_search")
     op.execute("GRANT SELECT (id, user_id, search) ON todos TO todo_search")
     op.execute("CREATE POLICY search ON todos FOR SELECT TO todo_search USING (true)")

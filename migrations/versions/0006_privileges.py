@@ -24,16 +24,6 @@ LOSES = {
 
 ME = "(SELECT nullif(current_setting('app.user_id', true), '')::bigint)"
 
-ROLE = """
-DO $$
-BEGIN
-    -- Roles belong to the whole cluster: another database of it may have made them already.
-    CREATE ROLE todo_sign_in NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-    NULL;
-END
-$$
-"""
 REQUIRE_ACTIVE = """
 CREATE OR REPLACE FUNCTION require_active(acting bigint, token bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -94,8 +84,7 @@ def point_at_makers() -> None:
 
 def _sign_in() -> None:
     """Make the role that finds and makes users by their tokens, and writes what the tokens say of them."""
-    op.execute(ROLE)
-    op.execute("GRANT todo_sign_in TO CURRENT_USER")
+    steps.make_role("todo_sign_in")
     op.execute("GRANT USAGE ON SCHEMA public TO todo_sign_in")
     op.execute(
         f"GRANT SELECT ({SIGN_IN_READS}), INSERT ({SIGN_IN_INSERTS}), UPDATE ({SIGN_IN_UPDATES}) ON users"

@@ -71,7 +71,9 @@ def test_the_embedded_postgresql_is_the_one_that_is_told() -> None:
 
 
 def test_each_licence_that_asks_for_more_than_its_notice_is_told() -> None:
-    lock = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
+    locks = [ROOT / "requirements.lock", ROOT / "deploy" / "requirements.lock"]
+    text = "".join(lock.read_text(encoding="utf-8") for lock in locks)
+    lock = re.findall(r"^([\w.-]+)==", text, re.MULTILINE)
     installed = {package.metadata["Name"].lower().replace("_", "-"): package for package in metadata.distributions()}
     told = {*markdown.codes(PAGE["Licences of what an image would contain"])}
     demanding = {name for name in lock if name in installed and not is_permissive(licence_of(installed[name]))}

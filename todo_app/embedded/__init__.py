@@ -60,7 +60,7 @@ def opened(settings: Settings) -> Iterator[Opened]:
     Several processes may share the embedded server; the last one that leaves the block stops it.
 
     Raises:
-        ConfigurationError: `TODO_DATA_DIR` cannot hold an embedded server.
+        ConfigurationError: `TODO_DATA_DIR` cannot hold an embedded server, or its programs are not installed.
     """
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
@@ -99,14 +99,17 @@ def lives(pid: int) -> bool:
 
 @contextmanager
 def _server(folder: Path) -> Iterator[EmbeddedServer]:
+    with warnings.catch_warnings():
+        # Without XDG_RUNTIME_DIR the library warns. We use no folder of its choice.
+        warnings.simplefilter("ignore")
+        try:
+            from todo_app.embedded.server import EmbeddedServer
+        except ModuleNotFoundError:
+            raise ConfigurationError("TODO_DATABASE_URL is required: no PostgreSQL is embedded here") from None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise ConfigurationError(f"TODO_DATA_DIR cannot be made ({error.strerror})") from None
-    with warnings.catch_warnings():
-        # Without XDG_RUNTIME_DIR the library warns. We use no folder of its choice.
-        warnings.simplefilter("ignore")
-        from todo_app.embedded.server import EmbeddedServer
     try:
         server = EmbeddedServer(folder)
         server.start()

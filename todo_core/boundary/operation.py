@@ -183,6 +183,10 @@ class Caller:
     """Is told what each operation leaves of the user's rate limit."""
     weigh: Callable[[], int] | None = None
     """Returns what the request costs at least, by what was read of it."""
+    tell_operation: Callable[[str], None] | None = None
+    """Is told the name of each operation that begins."""
+    tell_change: Callable[[int], None] | None = None
+    """Is told the id of each change that was committed."""
 
     @classmethod
     async def authenticated(
@@ -195,6 +199,8 @@ class Caller:
         client: str | None = None,
         tell_budget: TellBudget | None = None,
         weigh: Callable[[], int] | None = None,
+        tell_operation: Callable[[str], None] | None = None,
+        tell_change: Callable[[int], None] | None = None,
     ) -> Caller:
         """Return whomever a token names.
 
@@ -206,6 +212,8 @@ class Caller:
             client: How the client names itself.
             tell_budget: Is told what each operation leaves of the user's rate limit.
             weigh: Returns what the request costs at least, by what was read of it.
+            tell_operation: Is told the name of each operation that begins.
+            tell_change: Is told the id of each change that was committed.
 
         Raises:
             Unauthenticated: There is no token, or it is not accepted.
@@ -216,7 +224,16 @@ class Caller:
         """
         principal = await core.identity.authenticate(token, address, via)
         core.limits.require_restraint(principal.user_id, tell_budget)
-        return cls(core, principal, via, client, tell_budget=tell_budget, weigh=weigh)
+        return cls(
+            core,
+            principal,
+            via,
+            client,
+            tell_budget=tell_budget,
+            weigh=weigh,
+            tell_operation=tell_operation,
+            tell_change=tell_change,
+        )
 
     def once(self, key: str | None, *, dry_run: bool = False) -> Caller:
         """Return this caller for a request that happens at most once under `key`, or, as a dry run, not at all."""
@@ -238,6 +255,15 @@ class Caller:
             Unavailable: The database cannot be reached.
             TodoError: Whatever else the operation declares.
         """
+        if self.tell_operation is not None:
+            self.tell_operation(operation.name)
+        if self.core.hooks.operation is None:
+            return await self._perform(operation, *args, **kwargs)
+        with self.core.hooks.operation(operation.name):
+            return await self._perform(operation, *args, **kwargs)
+
+    async def _perform(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do what `perform` does, unwatched."""
         user_id = self.principal.user_id
         await self.count(operation.cost(args, kwargs))
         if operation.scope is not None and not self.may(operation.scope):
@@ -328,6 +354,11 @@ class Caller:
             )
             if key is not None:
                 await idempotency.keep(transaction, key, fingerprint, result)
+        if result.change_id is not None:
+            if self.tell_change is not None:
+                self.tell_change(result.change_id)
+            if self.core.hooks.changed is not None:
+                self.core.hooks.changed(operation.name, self.via)
         return result
 
     async def _rehearse(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

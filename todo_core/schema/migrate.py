@@ -89,6 +89,7 @@ async def migrate(
     tell: Callable[[str], None] = lambda _: None,
     folder: Path = MIGRATIONS,
     patience: float = PATIENCE_SECONDS,
+    tell_rows: Callable[[str, int, float], None] = lambda *_: None,
 ) -> None:
     """Migrate the database, step by step; each is committed by itself, and what is done stays.
 
@@ -103,6 +104,7 @@ async def migrate(
         tell: Takes a line for people: who is waited for, and how far a backfill is.
         folder: Where the steps are.
         patience: Seconds to try again a step that gets no lock, counted from when it last changed a row.
+        tell_rows: Takes, for each chunk of a backfill, the table, the rows and the share of the table that was seen.
 
     Raises:
         SchemaError: The database is another program's; or a step failed, or got no lock, or the database is of a later
@@ -120,7 +122,7 @@ async def migrate(
         if here.is_others:
             _refuse_or_adopt(here, adopt=adopt)
         path = _path(revisions(folder), here, to, finish=finish)
-        present, run = here.revision, Run(tell)
+        present, run = here.revision, Run(tell, tell_rows)
 
         def seconds() -> float:
             return min(patience, _PATIENCE_OF_WHO_CAN_SERVE) if serving and serves(present) else patience

@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 import anyio
 import asyncpg
 from alembic import op
+from sqlalchemy.exc import DBAPIError
 
 from todo_core.schema import SchemaError
 from todo_core.schema.state import PARTLY_UNDONE, POLICY_OF_A_RUN
@@ -47,6 +48,9 @@ WHERE polname = $1 AND relnamespace = 'public'::regnamespace
 
 _IS_VALID: Final = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass($1::text) AND indisvalid)"
 
+_NO_PRIVILEGE: Final = "42501"
+_ROLES: Final = ("todo_app", "todo_janitor", "todo_admin", "todo_sign_in", "todo_probe", "todo_search")
+"""All roles of ours, with which each installation on a server works."""
 _OF_A_ROW: Final = ("22", "23", "P0")
 """Classes of SQLSTATEs for which a row is to blame: its data, a constraint, an exception that a trigger raised."""
 
@@ -54,8 +58,12 @@ _OF_A_ROW: Final = ("22", "23", "P0")
 class Run:
     """What the steps of one migration share: how far it is, and how long they may wait."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, tell: Callable[[str], None], tell_rows: Callable[[str, int, float], None] = lambda *_: None
+    ) -> None:
         """Begin with nothing done."""
+        self._tell_rows = tell_rows
+        """Takes the table, the number of rows that a chunk changed, and the share of the table that is behind us."""
         self.step = ""
         """The revision whose step runs."""
         self.is_up = True
@@ -85,9 +93,52 @@ class Run:
     def changed(self, table: str, rows: int, share: float) -> None:
         """Count the rows of a chunk; now and then tell of them, and of the share of the table that is behind us."""
         self.rows += rows
+        self._tell_rows(table, rows, share)
         if time.monotonic() - self._told >= _TELL_SECONDS:
             self._told = time.monotonic()
             self.tell(f"{self.step}: {self.rows:,} rows changed, {share:.0%} of {table} seen.")
+
+
+_MAKE_ROLE: Final = """
+DO $$
+BEGIN
+    -- Another database of the server may have made it already, or makes it in this moment.
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+        BEGIN
+            CREATE ROLE {role} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;
+        END;
+    END IF;
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) OR NOT pg_has_role(current_user, '{role}',
+        CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+    THEN
+        GRANT {role} TO CURRENT_USER;
+    END IF;
+END
+$$
+"""
+
+
+def make_role(role: str) -> None:
+    """Make a role of ours, unless it is there, and let whoever migrates take it on, unless that is so already.
+
+    Roles belong to the whole server, where another installation may have made them. Since PostgreSQL 16 only who made a
+    role, and superusers, may grant it.
+
+    Raises:
+        SchemaError: Somebody else has to grant or to make it; the message says what.
+    """
+    try:
+        op.execute(_MAKE_ROLE.format(role=role))
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _NO_PRIVILEGE:
+            raise
+        raise SchemaError(
+            f"This login may not make the role {role}, or not take on the one that another installation on this server"
+            f" has made. A superuser, or the owner of the other tables, says: GRANT {', '.join(_ROLES)} TO this login"
+            " WITH ADMIN OPTION. Where there are no such roles, the login needs CREATEROLE. Then migrate again."
+        ) from None
 
 
 def create_index(name: str, on: str, *, unique: bool = False) -> None:

@@ -10,12 +10,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import anyio
 import asyncpg
 
 from todo_core.errors import Unavailable
+from todo_core.hooks import NONE, Hooks, Span
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage import locks
 from todo_core.storage.dsn import application_name, connection_options, is_behind_pooler
@@ -120,16 +121,20 @@ class Executor(ABC):
 class Transaction(Executor):
     """Runs statements in a transaction that has begun."""
 
-    __slots__ = ("_connection", "user_id")
+    __slots__ = ("_connection", "_span", "user_id")
 
-    def __init__(self, connection: Connection, user_id: int) -> None:
+    def __init__(self, connection: Connection, user_id: int, span: Span | None = None) -> None:
         self._connection = connection
+        self._span = span
         self.user_id = user_id
 
     async def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
         """Run a statement and return its rows; see `Executor.rows`."""
         arguments = statement.arguments(parameters | {"user_id": self.user_id})
-        return await self._connection.fetch(statement.sql, *arguments)
+        if self._span is None:
+            return await self._connection.fetch(statement.sql, *arguments)
+        with self._span(statement.sql):
+            return await self._connection.fetch(statement.sql, *arguments)
 
     async def fetch(self, sql: str) -> list[Row]:
         """Run SQL about the database itself, such as `schema.catalogue` has it; nothing in it comes from a caller."""
@@ -162,17 +167,32 @@ class Reader(Executor):
         return await self._database.fetch(statement.autocommit_sql, *arguments, self._token_id)
 
 
+class Connections(NamedTuple):
+    """The connections of a pool at one moment."""
+
+    in_use: int
+    idle: int
+    most: int
+    """As many as there may be."""
+    waiting: int
+    """How many requests want one and have none yet."""
+
+
 class Database:
     """The connection pool, used by `begin` for a transaction and by `read` without one."""
 
-    def __init__(self, settings: Settings, url: str, *, reuse: bool = True) -> None:
+    def __init__(self, settings: Settings, url: str, *, reuse: bool = True, hooks: Hooks = NONE) -> None:
         """Connect to nothing yet.
 
         Args:
             settings: Pool size, timeout and pooler.
             url: Connection string.
             reuse: Whether a connection serves more than one transaction.
+            hooks: What is called around statements.
         """
+        self._span = hooks.statement
+        self._asking = 0
+        """How many want a connection and have none yet."""
         self.behind_pooler = is_behind_pooler(settings, url)
         self.doubts: set[str] = set()
         """SQLSTATEs, of `NO_WRITES` and `MISSING`, that requests have met and nothing has disproved since: faults that
@@ -224,6 +244,13 @@ class Database:
         return self._pool.get_size() > 0
 
     @property
+    def connections(self) -> Connections:
+        """Count the connections of the pool, and who waits for one."""
+        idle = self._pool.get_idle_size()
+        waiting = self._asking + self._writers.waiting
+        return Connections(self._pool.get_size() - idle, idle, self._pool.get_max_size(), waiting)
+
+    @property
     def has_room_for_writes(self) -> bool:
         """Return whether a transaction that may write would begin without waiting for others that write."""
         return self._writers.are_free
@@ -244,9 +271,12 @@ class Database:
             asyncpg.PostgresError: PostgreSQL refused the statement.
         """
         try:
-            connection = await self._pool.acquire(timeout=self._timeout)
+            connection = await self._acquire()
             try:
-                return await connection.fetch(sql, *arguments)
+                if self._span is None:
+                    return await connection.fetch(sql, *arguments)
+                with self._span(sql):
+                    return await connection.fetch(sql, *arguments)
             except TimeoutError:
                 await self._give_up(connection)
                 raise
@@ -300,11 +330,18 @@ class Database:
             begin += f" SELECT pg_advisory_xact_lock({locks.of_writes(user_id)});"
         try:
             async with nullcontext() if read_only else self._writers:
-                connection = await self._pool.acquire(timeout=self._timeout)
+                connection = await self._acquire()
                 try:
-                    await connection.execute(begin)
-                    yield Transaction(connection, user_id)
-                    await connection.execute("COMMIT")
+                    if self._span is None:
+                        await connection.execute(begin)
+                        yield Transaction(connection, user_id)
+                        await connection.execute("COMMIT")
+                    else:
+                        with self._span("BEGIN"):
+                            await connection.execute(begin)
+                        yield Transaction(connection, user_id, self._span)
+                        with self._span("COMMIT"):
+                            await connection.execute("COMMIT")
                 except BaseException as error:
                     await self._abandon(connection, error)
                     raise
@@ -317,6 +354,18 @@ class Database:
                     await self._met(error, is_request=not upkeep)
                 raise Unavailable from error
             raise
+
+    async def _acquire(self) -> Connection:
+        """Return a connection of the pool.
+
+        Raises:
+            TimeoutError: None became free in time.
+        """
+        self._asking += 1
+        try:
+            return await self._pool.acquire(timeout=self._timeout)
+        finally:
+            self._asking -= 1
 
     async def _met(self, error: BaseException, *, is_request: bool) -> None:
         """Log a fault, and remember it if a request met it and a look at the database does not show it.
@@ -363,6 +412,11 @@ class _Writers:
     def are_free(self) -> bool:
         """Return whether one is left."""
         return self._free.value > 0
+
+    @property
+    def waiting(self) -> int:
+        """Return how many wait for one."""
+        return self._free.statistics().tasks_waiting
 
     async def __aenter__(self) -> None:
         """Take one.

@@ -22,6 +22,7 @@ import asyncpg
 import structlog
 
 from todo_core.errors import Unavailable
+from todo_core.hooks import NONE, Hooks
 from todo_core.queries import purges as queries
 from todo_core.storage.database import JANITOR_ROLE, Database
 from todo_core.storage.statements import Statement
@@ -75,14 +76,16 @@ class _BusyError(Exception):
 class Purges:
     """Deletes old trash and expired answers, on request and once an hour."""
 
-    def __init__(self, database: Database, trash_days: int, history_days: int | None) -> None:
+    def __init__(self, database: Database, trash_days: int, history_days: int | None, hooks: Hooks = NONE) -> None:
         """Delete nothing yet.
 
         Args:
             database: Where the rows are.
             trash_days: Days after which trash is deleted.
             history_days: Days after which changes are deleted; None keeps them.
+            hooks: Are told of rows that are deleted, and of turns that fail.
         """
+        self._hooks = hooks
         self._database = database
         self._age = timedelta(days=trash_days)
         self._history = None if history_days is None else timedelta(days=history_days)
@@ -115,6 +118,8 @@ class Purges:
             except Exception as error:
                 is_done = True
                 _log.warning("purge_postponed", error=type(error).__name__)
+                if self._hooks.purge_failed is not None:
+                    self._hooks.purge_failed()
             else:
                 _log.info("purged", **purged)
             await anyio.sleep(INTERVAL_SECONDS if is_done else PAUSE_SECONDS)
@@ -140,6 +145,8 @@ class Purges:
         async with aclosing(self._chunks(lock)) as chunks:
             async for name, count in chunks:
                 purged[name] += count
+                if self._hooks.purged is not None:
+                    self._hooks.purged(name, count)
                 tell(purged)
                 if anyio.current_time() >= deadline:
                     return purged, False

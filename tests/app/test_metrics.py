@@ -1,0 +1,209 @@
+"""Metrics: a scrape tells what happened, costs requests nothing, and has no label that a caller chose (OP3)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from tests.app.clients import over_http
+from tests.app.program import Program, free_port, logs, until
+from tests.app.scrapes import measured, scrape, scraped, series
+from todo_app.application import NOTHING, Watch
+from todo_app.serve import watch_of
+from todo_core.settings import Settings
+
+PLANTED = "Planted-Title-8dc1"
+SECONDS = 2.0
+"""More than a request takes on a busy machine, and less than anything that would wait for an exporter."""
+
+
+def requests(face: str, method: str, route: str, status: int) -> tuple[str, tuple[tuple[str, str], ...]]:
+    return series("todo_requests_total", face=face, method=method, route=route, status=str(status))
+
+
+@pytest.mark.requirement("OP3")
+def test_a_scrape_after_a_known_load_tells_it_figure_by_figure(program: Program) -> None:
+    with measured(program, TODO_ADDRESS_LIMIT="off") as (serving, port):
+        with serving.http() as http:
+            for _ in range(3):
+                http.get("/api/v1/todos", params={"text": PLANTED})
+            for _ in range(2):
+                answer = http.post("/api/v1/todos", json={"title": PLANTED}, headers={"Idempotency-Key": PLANTED})
+            made = answer.json()["id"]
+            http.patch(f"/api/todos/{made}", json={"title": "Another"})
+            http.get(f"/api/v1/todos/{made}")
+            http.get(f"/api/v1/todos/{made + 1}")
+            http.post("/api/v1/todos", json={"title": "", PLANTED: 1})
+            http.post("/api/v1/todos", content=b"{", headers={"Content-Type": "application/json"})
+            http.head("/api/v1/todos")
+            http.request("PROPFIND", "/api/v1/todos")
+            for number in range(5):
+                http.get(f"/{PLANTED}/{number}")
+            http.get("/api/v1/todos", headers=[(f"x-{number}", "y") for number in range(120)])
+        with serving.http("wrong") as http:
+            http.delete(f"/api/v1/todos/{made}")
+
+        async def tools() -> None:
+            async with over_http(f"{serving.url}/mcp", serving.token, "2026-07-28") as client:
+                await client.call_tool("add_todos", {"todos": [{"title": PLANTED}, {"title": "b"}]})
+                await client.call_tool("list_todos", {PLANTED: 1})
+                await client.call_tool(PLANTED, {})
+                await client.list_prompts()
+
+        asyncio.run(tools())
+        found = scraped(port, lambda now: now.get(series("todo_database_connections_max")))
+        expected = {
+            requests("rest", "GET", "/api/v1/todos", 200): 3,
+            requests("rest", "POST", "/api/v1/todos", 201): 2,
+            requests("rest", "PATCH", "/api/v1/todos/{todo_id}", 200): 1,
+            requests("rest", "GET", "/api/v1/todos/{todo_id}", 200): 1,
+            requests("rest", "GET", "/api/v1/todos/{todo_id}", 404): 1,
+            requests("rest", "POST", "/api/v1/todos", 422): 1,
+            requests("rest", "POST", "/api/v1/todos", 400): 1,
+            requests("rest", "HEAD", "/api/v1/todos", 200): 1,
+            requests("other", "GET", "none", 404): 5,
+            requests("rest", "OTHER", "/api/v1/todos", 405): 1,
+            requests("rest", "DELETE", "/api/v1/todos/{todo_id}", 401): 1,
+            requests("mcp", "POST", "add_todos", 200): 1,
+            requests("mcp", "POST", "list_todos", 422): 1,
+            requests("mcp", "POST", "tools/call", 422): 1,
+            requests("mcp", "POST", "prompts/list", 200): 1,
+            series("todo_request_duration_seconds_count", face="rest", method="POST", route="/api/v1/todos"): 4,
+            series("todo_request_duration_seconds_count", face="other", method="GET", route="none"): 5,
+            series("todo_refusals_total", face="rest", kind="not_found"): 1,
+            series("todo_refusals_total", face="rest", kind="invalid_input"): 1,
+            series("todo_refusals_total", face="rest", kind="malformed_json"): 1,
+            series("todo_refusals_total", face="rest", kind="unauthenticated"): 1,
+            series("todo_refusals_total", face="other", kind="no_such_route"): 5,
+            series("todo_refusals_total", face="mcp", kind="invalid_input"): 2,
+            series("todo_refusals_total", face="edge", kind="headers_too_large"): 1,
+            series("todo_changes_total", face="rest", operation="todos.add"): 1,
+            series("todo_changes_total", face="rest", operation="todos.update"): 1,
+            series("todo_changes_total", face="mcp", operation="todos.add"): 1,
+            series("todo_workers"): 1,
+            series("todo_database_connections_max"): 8,
+            series("todo_database_requests_waiting"): 0,
+        }
+        assert {key: found.get(key) for key in expected} == expected
+        told = json.dumps(list(found))
+        for said in (PLANTED, PLANTED.lower(), serving.token[5:25], f"/{made}"):
+            assert said not in told
+        lines = [line for line in logs(serving.stderr) if line["event"] == "request"]
+        counted = [key for key in found if key[0] == "todo_requests_total" and ("face", "health") not in key[1]]
+        assert len(lines) == sum(found[key] for key in counted)
+        answered = next(line for line in lines if line["tool"] == "add_todos")
+        assert (answered["operation"], answered["status"], answered["refused"]) == ("todos.add", 200, None)
+        assert answered["agent"].startswith("token:")
+        with serving.http() as http:
+            change = http.get(f"/api/v1/changes/{answered['change_id']}").json()
+        assert (change["id"], change["via"]) == (answered["change_id"], "mcp:add_todos")
+        assert isinstance(answered["user_id"], int)
+        assert isinstance(answered["ms"], float)
+        assert PLANTED not in serving.stderr
+
+
+@pytest.mark.requirement("OP3")
+def test_nothing_is_measured_unless_asked_for() -> None:
+    watch = watch_of(Settings.load())
+
+    assert watch == Watch(watch.watchers)
+    assert len(watch.watchers) == 1
+    assert Watch() == NOTHING
+
+
+@pytest.mark.requirement("OP3", "OP4")
+def test_an_exporter_that_hangs_or_dies_slows_no_request(program: Program) -> None:
+    with measured(program) as (serving, port), serving.http() as http, ExitStack() as scrapers:
+        (exporter,) = psutil.Process(serving.process.pid).children()
+        exporter.suspend()
+        for _ in range(3):
+            scraper = scrapers.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            scraper.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        for _ in range(5):
+            began = time.monotonic()
+            assert http.post("/api/v1/todos", json={"title": "Counted"}).status_code == 201
+            assert time.monotonic() - began < SECONDS
+        exporter.kill()
+        for _ in range(5):
+            assert http.get("/api/v1/todos").status_code == 200
+
+        def is_back() -> bool:
+            try:
+                return scrape(port)[requests("rest", "POST", "/api/v1/todos", 201)] == 5
+            except httpx2.TransportError:
+                return False
+
+        until(is_back, 20, "the exporter is back, with all that was counted")
+        (another,) = psutil.Process(serving.process.pid).children()
+        folder = Path(another.cmdline()[-1])
+        assert serving.stop() == 0
+        until(lambda: not another.is_running(), 5, "the exporter ends with its server")
+        assert not folder.exists()
+
+
+@pytest.mark.requirement("OP3")
+def test_the_exporter_of_a_killed_server_ends(program: Program) -> None:
+    with measured(program) as (serving, port):
+        (exporter,) = psutil.Process(serving.process.pid).children()
+        assert scrape(port)
+        os.kill(serving.process.pid, signal.SIGKILL)
+        until(lambda: not exporter.is_running() or exporter.status() == psutil.STATUS_ZOMBIE, 5, "it has ended")
+
+
+@pytest.mark.requirement("OP2", "OP3")
+def test_a_wrong_setting_is_a_line_and_exit_code_2(program: Program) -> None:
+    port = free_port()
+    for wrong in (
+        {"TODO_METRICS_PORT": "0"},
+        {"TODO_METRICS_PORT": "65536"},
+        {"TODO_METRICS_PORT": "http"},
+        {"TODO_METRICS_PORT": str(port)},
+        {"TODO_METRICS_PORT": str(free_port()), "TODO_METRICS_HOST": "203.0.113.7"},
+        {"TODO_METRICS_PORT": str(free_port()), "TODO_METRICS_HOST": "no such host"},
+        {"OTEL_TRACES_EXPORTER": "zipkin"},
+        {"OTEL_PROPAGATORS": "b3"},
+    ):
+        done = program.configured(**wrong).run("serve", "--port", str(port))
+        (line,) = done.stderr.splitlines()
+        assert (done.returncode, line.partition(" ")[0]) == (2, "todo-mcp:"), wrong
+        assert any(name in line for name in wrong), line
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = program.configured(TODO_METRICS_PORT=str(taken.getsockname()[1])).run("serve", "--port", str(port))
+    assert done.returncode == 1
+    assert "TODO_METRICS_PORT" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("OP3")
+def test_the_numbers_of_several_workers_are_one(program: Program) -> None:
+    with measured(program, "--workers", "2", TODO_REDIS_URL="") as (serving, port):
+        for _ in range(20):  # a connection each, so that both workers serve
+            with serving.http() as http:
+                assert http.get("/api/v1/todos").status_code == 200
+        found = scraped(port, lambda now: now[series("todo_workers")] == 2)
+        assert found[requests("rest", "GET", "/api/v1/todos", 200)] == 20
+        assert found[series("todo_database_connections_max")] == 16
+        workers = [
+            child
+            for child in psutil.Process(serving.process.pid).children()
+            if "multiprocessing.spawn" in " ".join(child.cmdline())
+        ]
+        workers[0].kill()
+        found = scraped(port, lambda now: now.get(series("todo_worker_ends_total")) == 1, 30)
+        scraped(port, lambda now: now[series("todo_workers")] == 2, 60)
+        with serving.http() as http:
+            assert http.get("/api/v1/todos").status_code == 200
+        found = scrape(port)
+        assert found[requests("rest", "GET", "/api/v1/todos", 200)] == 21, "what the dead one counted stays"
