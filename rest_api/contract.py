@@ -45,6 +45,7 @@ _TAGS: Final = {
     "overview": "The date where the user is, and how many todos wait.",
     "analytics": "Streaks, a summary, and the report of a week.",
     "users": "The user's own profile.",
+    "export": "Everything, to take along.",
     "tokens": "API tokens for scripts and agents.",
     "admin": "Accounts, for admins.",
     "health": "Whether the process lives, and can serve.",

@@ -67,7 +67,8 @@ class Routes:
         also: tuple[int, ...] = (),
         words: str = "",
         by_item: bool = False,
-        pictures: Mapping[str, str] | None = None,
+        other_types: Mapping[str, str] | None = None,
+        is_file: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declare a route for an operation, or for several of which the body chooses one.
 
@@ -82,7 +83,8 @@ class Routes:
             also: Further statuses of a success, with the same body.
             words: The OpenAPI text, where it is not that of the first operation.
             by_item: Whether the answer of a batch carries what the operations themselves refuse, item by item.
-            pictures: Media types that a success may have instead of JSON, each with what it shows.
+            other_types: Media types that a success may have instead of JSON, each with what it shows.
+            is_file: Whether a success is a file to keep, with a name.
         """
         served = [operations] if isinstance(operations, Operation) else operations
         own = set() if by_item else {refusal for operation in served for refusal in operation.raises}
@@ -99,12 +101,13 @@ class Routes:
             codes |= {"not_acceptable"} if shape is not None else set()
             codes |= {*_BODY_PROBLEMS} if takes_body(path, handler) else set()
             responses = _successes(method, shape, (status, *also)) | problems(codes, method)
-            if pictures:
+            if is_file:
+                responses[status]["headers"] |= headers.of_file()
+            if other_types:
                 responses[status]["content"] = {
-                    kind: {"schema": {"type": "string", "description": text}} for kind, text in pictures.items()
+                    kind: {"schema": {"type": "string", "description": text}} for kind, text in other_types.items()
                 }
-            if pictures:
-                offered = " or ".join(["JSON", *pictures])
+                offered = " or ".join(["JSON", *other_types])
                 responses[406]["description"] = f"`not_acceptable`: The answer would be {offered}."
             (scope,) = {operation.scope for operation in served}
             options = {

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from todo_core.models.exports import (
+    ExportedChange,
+    ExportedEntry,
+    ExportedList,
+    ExportedNote,
+    ExportedTag,
+    ExportedTodo,
+)
 from todo_core.models.users import PATCHABLE
 
 Json = dict[str, Any]
@@ -178,6 +186,23 @@ _CHANGE: Final[Json] = {
     "more_entries": 0,
     "next_entry": None,
 }
+_IN_EXPORTS: Final = {"List": "lists", "Tag": "tags", "Todo": "todos", "Note": "notes"}
+_EXPORTED: Final[dict[str, Json]] = {
+    shape.__name__: {name: row.get(name) for name in shape.model_fields}
+    for shape, row in (
+        (ExportedList, _LIST),
+        (ExportedTag, _TAG),
+        (ExportedTodo, _TODO),
+        (ExportedNote, _NOTE),
+        (ExportedChange, _CHANGE),
+        (ExportedEntry, {"change_id": 12, "entry": _ENTRIES["Todo"]}),
+    )
+}
+_EXPORTED["ExportedHistory"] = {
+    "changes": [_EXPORTED["ExportedChange"]],
+    "entries": [_EXPORTED["ExportedEntry"]],
+    "active_days": ["2026-11-27"],
+}
 _FLOW: Final[Json] = {"added": 4, "completed": 3}
 _TOTALS: Final[Json] = {**_FLOW, "overdue": 1, "completion_rate": 0.75}
 _DIFFERENCE: Final[Json] = {"added": 1, "completed": -1, "overdue": 0, "completion_rate": None}
@@ -319,6 +344,15 @@ EXAMPLES: Final[dict[str, Any]] = {
     "Rate": _RATE,
     "Bounds": _BOUNDS,
     "Capabilities": {"kind": "api_token", "scopes": ["todos:read"], "expires_at": None, "limits": _BOUNDS},
+    "Export": {
+        "format": "todo-mcp",
+        "version": 1,
+        "exported_at": _LATER,
+        "profile": _PROFILE,
+        **{name: [_EXPORTED[f"Exported{kind}"]] for kind, name in _IN_EXPORTS.items()},
+        "history": None,
+    },
+    **_EXPORTED,
     "TokenRead": _TOKEN,
     "TokenCreate": {"name": "Laptop", "scopes": ["todos:read"], "expires_in_days": 30},
     "TokenCreated": {**_TOKEN, "token": "todo_…"},
@@ -358,6 +392,8 @@ PARAMETERS: Final[dict[str, Any]] = {
     "move_to": 3,
     "week": "last week",
     "format": "svg",
+    "export.format": "ics",
+    "history": True,
     "since": 12,
     "before": 12,
     "rows": False,

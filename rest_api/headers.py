@@ -34,6 +34,7 @@ COMPONENTS: Final[dict[str, dict[str, Any]]] = {
     "ETag": _header("What `If-Match` and `If-None-Match` take.", '"3.9f2c41d7"'),
     "Link": _header("The address of the next page, where there is one.", '<?limit=50&cursor=abc>; rel="next"'),
     "Location": _header("Where the new row is.", "/api/v1/todos/7"),
+    "Content-Disposition": _header("A name for the file.", 'attachment; filename="todos-2026-11-29.json"'),
     "Change-Id": _header("Names the change for undo, if anything changed.", 12, {"type": "integer", "minimum": 1}),
     "Idempotent-Replayed": _header("This is the first answer to the same `Idempotency-Key` again.", "true", _TRUE),
     "Dry-Run": _header("Nothing of it happened.", "true", _TRUE),
@@ -92,6 +93,11 @@ def of_success(method: str, status: int, shape: Any, *, is_page: bool = False) -
     if status == HTTPStatus.CREATED:
         names.append("Location")
     return common() | _refer(names)
+
+
+def of_file() -> dict[str, Any]:
+    """Return the headers of a success that is a file, besides those of any."""
+    return _refer(["Content-Disposition"])
 
 
 def _refer(names: Iterable[str]) -> dict[str, Any]:

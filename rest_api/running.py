@@ -74,8 +74,8 @@ class DirectRoute(APIRoute):
         self._call = _Call(self.dependant)
         self._foreign = _CONDITIONS - {name.encode() for name in self._call.headers()}
         """Conditions that the route would not look at (RFC 9110 §13.1: a request whose condition fails is not done)."""
-        pictures = self.responses.get(self.status_code or 200, {}).get("content", {})
-        self._media_types = (_JSON, *pictures) if self.response_model is not None else ()
+        others = self.responses.get(self.status_code or 200, {}).get("content", {})
+        self._media_types = (_JSON, *others) if self.response_model is not None else ()
         self.app = self._serve
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio
 import typer
@@ -243,6 +243,29 @@ def restore(
     from todo_app.backups.restore import restore as work
 
     _with_backup("Restoring", work, file)
+
+
+@app.command()
+def export(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", resolve_path=True, help="A new file. Default: standard output.")
+    ] = None,
+    form: Annotated[Literal["json", "csv", "ics"], typer.Option("--format", help="json has everything.")] = "json",
+    history: Annotated[bool, typer.Option("--history", help="With the record of changes; json alone.")] = False,
+    user: Annotated[str | None, typer.Option(help="Local user; made if new. Default: TODO_USER.")] = None,
+) -> None:
+    """Export a local user's todos with all that belongs to them, as of one moment."""
+    from todo_app import moving
+    from todo_core.models.exports import ExportQuery
+
+    if file is not None and os.path.lexists(file):
+        raise typer.BadParameter("is there already; name a new file", param_hint="FILE")
+    query = ExportQuery(format=form, history=history)
+
+    async def work(settings: Settings, url: str) -> int:
+        return await moving.export(settings, url, user or settings.user, query, file)
+
+    say(f"{with_database(work, load()):,} todos", apart=True)
 
 
 def _with_backup(

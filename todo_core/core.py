@@ -58,6 +58,12 @@ class Core:
     """Those of each person's writes, which have one of `places`, too."""
     running: Running = field(default_factory=Running)
     """The idempotency keys of running requests."""
+    exporting: Places = field(default_factory=lambda: Places(1))
+    """Those of each person's exports, until they are fetched."""
+    making_exports: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
+    """Those who make an export: each keeps a connection meanwhile."""
+    formatting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    """The thread that writes rows of exports for other programs, which takes long: one, as with `comparing`."""
     comparing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     """The thread that compares words: several would take turns with the event loop, which then waits for each."""
 

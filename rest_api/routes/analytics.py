@@ -35,7 +35,7 @@ async def get_summary(me: Me) -> Response:
     "/weekly-report",
     shape=WeeklyReport,
     summary="A week against the one before",
-    pictures={pictures.SVG: "The week as a picture, for light and dark pages."},
+    other_types={pictures.SVG: "The week as a picture, for light and dark pages."},
 )
 async def get_weekly_report(me: Me, query: Annotated[WeekQuery, Query()], request: Request) -> Response:
     report = await me.perform(analytics.weekly_report, query.week)

@@ -78,6 +78,11 @@ def _sent(**fields: Any) -> Fill:
     return lambda _, __: fields
 
 
+def _sent_in_url(**fields: Any) -> Fill:
+    """The same whatever the rows are, as a query."""
+    return lambda _, __: Query(**fields)
+
+
 ATTEMPTS: Final[dict[str, Attempts]] = {
     "todos.add": Attempts(
         "own",
@@ -288,6 +293,10 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
             _sent(clear=["display_name"]),
             Try(lambda at, _: {"default_list_id": at.list}, "not_owner"),
         ],
+    ),
+    "exports.make": Attempts(
+        "own",
+        {"GET /export": [_sent_in_url(history="true"), _sent_in_url(format="csv"), _sent_in_url(format="ics")]},
     ),
     "accounts.list": Attempts("insufficient_scope", {"GET /admin/users": [_nothing]}),
     "accounts.get": Attempts("insufficient_scope", {"GET /admin/users/{user_id}": [_nothing]}),

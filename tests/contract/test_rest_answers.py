@@ -27,7 +27,7 @@ USUAL: Final = {"cache-control": "private, no-cache"}
 """What an answer has unless its endpoint says otherwise."""
 TRANSPORT: Final = {"content-type", "content-length", "date", "server"}
 """Headers that no contract declares: the first is in `content`."""
-OURS: Final = {"etag", "location", "change-id", "idempotent-replayed", "cache-control"}
+OURS: Final = {"etag", "location", "content-disposition", "change-id", "idempotent-replayed", "cache-control"}
 
 
 @FORMATS.checks("date-time", raises=ValueError)
@@ -267,6 +267,13 @@ async def _(http: httpx2.AsyncClient) -> Attempt:
 @drives("revoke_token")
 async def _(http: httpx2.AsyncClient) -> Attempt:
     return Attempt({"token_id": (await http.post("/api/v1/tokens", json={"name": "a"})).json()["id"]})
+
+
+@drives("export")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    whole, _ = await some_of_each(http)
+    await http.post(f"/api/v1/todos/{whole['parent_id']}/notes", json={"text": "a"})
+    return Attempt(more={"params": {"history": "true"}})
 
 
 @drives("get_profile")

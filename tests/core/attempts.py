@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from tests.core.support import row_of, told
 from todo_core.boundary.operation import OPERATIONS, Caller, Operation
-from todo_core.boundary.results import Changed
+from todo_core.boundary.results import Changed, Found
 from todo_core.models.accounts import AccountQuery
 from todo_core.models.changes import ChangeFilter
+from todo_core.models.exports import ExportQuery
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.mixed import MixedAdd
 from todo_core.models.notes import NoteQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
-from todo_core.operations import accounts, analytics, changes, lists, notes, search, tags, todos, tokens, users
+from todo_core.operations import accounts, analytics, changes, exports, lists, notes, search, tags, todos, tokens, users
 
 MARK = "words of hers"
 SHARED = "shared"
@@ -109,6 +111,12 @@ class Rows:
             tuple(recorded),
             somebody.principal.user_id,
         )
+
+
+async def exported(me: Caller, query: ExportQuery) -> Found[Any]:
+    """What an export has, as a read tells it."""
+    with closing(await me.perform(exports.make, query)) as file:
+        return Found(b"".join(iter(file.read, b"")).decode())
 
 
 Attempt = Callable[[Caller, Rows, Own], Awaitable[Any]]
@@ -235,6 +243,11 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         lambda me, _, __: me.perform(analytics.weekly_report, "last week"),
     ],
     "analytics.report": [lambda me, _, __: me.perform(analytics.report)],
+    "exports.make": [
+        lambda me, _, __: exported(me, ExportQuery(history=True)),
+        lambda me, _, __: exported(me, ExportQuery(format="csv")),
+        lambda me, _, __: exported(me, ExportQuery(format="ics")),
+    ],
     "overview.get": [lambda me, _, __: me.perform(OPERATIONS["overview.get"])],
 }
 """The overview is the last: it counts what is there after all of them."""

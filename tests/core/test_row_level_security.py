@@ -191,7 +191,7 @@ async def test_without_both_walls_these_tests_would_notice(
     changed = {"todos", "notes", "lists", "tags", "todo_tags", "api_tokens"}
     read = (
         "todos.list todos.get notes.list lists.list lists.get tags.list tags.get changes.list changes.get tokens.list"
-        " overview.get"
+        " overview.get exports.make"
     )
     written = (
         "todos.update todos.complete todos.reopen todos.skip todos.delete todos.restore changes.undo tokens.rotate"

@@ -9,7 +9,7 @@ happens before the answer leaves.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -25,7 +25,7 @@ from todo_core.boundary.recording import record
 from todo_core.boundary.results import Changed
 from todo_core.errors import Conflict, InsufficientScope, NotForApps, Suspended, TodoError, Unauthenticated
 from todo_core.identity.scopes import Scope
-from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, Executor, Role, Row, retried
+from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, Executor, Role, Row, Transaction, retried
 from todo_core.storage.statements import Statement
 
 if TYPE_CHECKING:
@@ -62,6 +62,10 @@ class Operation(Generic[P, R]):
     """The name of its first parameter, where that takes a sequence of items."""
     formerly: tuple[str, bool] | None = None
     """The operation and the flag that versions before decision 21 ran in its place."""
+    weight: int = 1
+    """What a call takes from the rate limit at least."""
+    snapshot: bool = False
+    """Whether all that it reads is of one moment, in one transaction."""
 
     @property
     def is_batch(self) -> bool:
@@ -74,14 +78,14 @@ class Operation(Generic[P, R]):
         return ADMIN_ROLE if self.scope == "admin" else APP_ROLE
 
     def cost(self, args: Sequence[Any], kwargs: Mapping[str, Any] = MappingProxyType({})) -> int:
-        """Count what a call takes from the rate limit: one for each item of a batch, and at least one.
+        """Count what a call takes from the rate limit: one for each item of a batch, else its weight.
 
         Args:
             args: The positional arguments, without the transaction.
             kwargs: The arguments by name.
         """
         if self.batch is None:
-            return 1
+            return self.weight
         items = args[0] if args else kwargs.get(self.batch, ())
         return max(len(items), 1)
 
@@ -116,6 +120,8 @@ def operation(
     for_apps: bool = True,
     batch: bool = False,
     formerly: tuple[str, bool] | None = None,
+    weight: int = 1,
+    snapshot: bool = False,
 ) -> Callable[[Callable[Concatenate[Tx, P], Awaitable[R]]], Operation[P, R]]:
     """Declare an operation; its name is `<module>.<function>`, without the underscore of one named like a built-in.
 
@@ -128,13 +134,17 @@ def operation(
         for_apps: Whether an app that acts for the user may run it.
         formerly: The operation and the flag that versions before decision 21 ran in its place.
         batch: Whether its first argument is a sequence of items, each accepted or refused by itself.
+        weight: What a call takes from the rate limit, where it is no batch.
+        snapshot: Whether one that reads does so in one transaction, as of one moment, and can `Tx.stream`.
     """
 
     def declare(run: Callable[Concatenate[Tx, P], Awaitable[R]]) -> Operation[P, R]:
         name = f"{run.__module__.rpartition('.')[2]}.{getattr(run, '__name__', '').rstrip('_')}"
         _, *parameters = inspect.signature(run).parameters
         items = parameters[0] if batch else None
-        declared = Operation(run, name, effect, scope, raises, destructive, idempotent, for_apps, items, formerly)
+        declared = Operation(
+            run, name, effect, scope, raises, destructive, idempotent, for_apps, items, formerly, weight, snapshot
+        )
         OPERATIONS[name] = declared
         return declared
 
@@ -158,6 +168,11 @@ class Tx(Executor):
 
     async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
         return await self._executor.rows(statement, **given)
+
+    def stream(self, statement: Statement, /, *, size: int, **given: Any) -> AsyncIterator[list[str]]:
+        """Run a statement with one column of JSON and yield its rows in chunks; see `Transaction.stream`."""
+        assert isinstance(self._executor, Transaction)  # of an operation with `snapshot`
+        return self._executor.stream(statement, size=size, **given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +343,12 @@ class Caller:
 
     async def _attempt(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         user_id, token_id, role = self.principal.user_id, self.principal.token_id, operation.role
+        if operation.snapshot:
+            begin = self.core.database.begin(
+                user_id=user_id, token_id=token_id, role=role, read_only=True, snapshot=True
+            )
+            async with begin as transaction:
+                return await operation.run(Tx(self, transaction), *args, **kwargs)
         if operation.effect == "reads":
             reader = self.core.database.read(user_id=user_id, token_id=token_id, role=role)
             return await operation.run(Tx(self, reader), *args, **kwargs)

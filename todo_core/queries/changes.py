@@ -52,7 +52,7 @@ LOOK_BACK: Final = 100
 """How many later changes of a row are looked at for the one that keeps an undo from it."""
 
 
-def _operation(change: FromClause) -> ColumnElement[str]:
+def operation_of(change: FromClause) -> ColumnElement[str]:
     """Return what happened, by its own verb: older versions recorded these pairs under one name each (decision 21)."""
     return case(
         _opposite(change, "todos.complete", "completed_at", "todos.reopen"),
@@ -87,7 +87,7 @@ _shown = parameter("shown", ARRAY(Text()))
 _i_am_admin = select(is_admin(_admin.c)).where(_admin.c.id == _me).scalar_subquery()
 
 
-def _is_shown(touched: Any) -> ColumnElement[bool]:
+def is_shown(touched: Any) -> ColumnElement[bool]:
     """Return the condition that the caller may see a row that a change touched; `shown` says which kinds.
 
     Accounts of others are for admins, and for them only as long as they are.
@@ -102,19 +102,19 @@ def _is_shown(touched: Any) -> ColumnElement[bool]:
     )
 
 
-def _shows_something(change: Any) -> ColumnElement[bool]:
+def shows_something(change: Any) -> ColumnElement[bool]:
     """Return the condition that the caller may see a row of a change.
 
     By OFFSET it is asked for each change, by `pk_change_entries`: a join would read the entries of all changes.
     """
     touched = _row.alias("touched")
-    seen: Select[Any] = select(literal_column("1")).where(*_of(change, touched), _is_shown(touched))
+    seen: Select[Any] = select(literal_column("1")).where(*_of(change, touched), is_shown(touched))
     return seen.offset(literal_column("0")).correlate(change).exists()
 
 
 _FIRST: ColumnElement[int] = literal_column("0")
 _rows = parameter("rows", Boolean())
-_ENTRY = json_object(
+entry_row = json_object(
     Entry,
     _row.c,
     id=_row.c.entity_id,
@@ -123,6 +123,7 @@ _ENTRY = json_object(
     before=case((_rows, as_read(_row.c.before, _row.c.entity))),
     after=case((_rows, as_read(_row.c.after, _row.c.entity))),
 )
+"""A row that a change touched, as `Entry`. `rows`: whether it has the row before and after."""
 
 
 def _read(
@@ -138,8 +139,8 @@ def _read(
     """
     until = after + literal_column(str(most))
     entries = (
-        select(func.coalesce(func.json_agg(aggregate_order_by(_ENTRY, _row.c.number)), literal_column("'[]'::json")))
-        .where(*_of(change, _row), _row.c.number > after, _row.c.number <= until, _is_shown(_row))
+        select(func.coalesce(func.json_agg(aggregate_order_by(entry_row, _row.c.number)), literal_column("'[]'::json")))
+        .where(*_of(change, _row), _row.c.number > after, _row.c.number <= until, is_shown(_row))
         .correlate(change)
         .scalar_subquery()
     )
@@ -153,7 +154,7 @@ def _read(
         ChangeRead,
         change.c,
         undone_by=undone_by,
-        operation=_operation(change),
+        operation=operation_of(change),
         entries=entries,
         more_entries=func.greatest(last - until, literal_column("0")),
         next_entry=case((last > until, until)),
@@ -168,7 +169,7 @@ def _last_entry(change: FromClause) -> ColumnElement[int]:
 
 def _page(newest_first: bool) -> Statement:
     wanted = select(_change, _last_entry(_change).label("entries"))
-    wanted = wanted.where(mine(Change), _shows_something(_change))
+    wanted = wanted.where(mine(Change), shows_something(_change))
     if newest_first:
         wanted = wanted.where(_change.c.id < parameter("before", BigInteger())).order_by(_change.c.id.desc())
     else:
@@ -183,7 +184,7 @@ def _page(newest_first: bool) -> Statement:
     page = rows.where(counted.c.already < literal_column(str(FULL))).subquery("page")
     beyond = _change.alias("beyond")
     is_beyond = beyond.c.id < func.min(page.c.id) if newest_first else beyond.c.id > func.max(page.c.id)
-    more: Select[Any] = select(literal_column("1")).where(mine(beyond), is_beyond, _shows_something(beyond))
+    more: Select[Any] = select(literal_column("1")).where(mine(beyond), is_beyond, shows_something(beyond))
     told = [] if newest_first else [_behind_hidden(page).label("behind_hidden")]
     return Statement(
         select(
@@ -228,7 +229,7 @@ many follow the page; where there is no `more`, these are changes of which the c
 
 NEWEST = Statement(
     select(_change.c.id)
-    .where(mine(Change), _shows_something(_change))
+    .where(mine(Change), shows_something(_change))
     .order_by(_change.c.id.desc())
     .limit(literal_column("1"))
 )
@@ -237,7 +238,7 @@ NEWEST = Statement(
 
 ONE = Statement(
     select(_read(_change, _last_entry(_change), AT_ONCE, parameter("after", BigInteger())).label("row")).where(
-        mine(Change), _change.c.id == _id, _shows_something(_change)
+        mine(Change), _change.c.id == _id, shows_something(_change)
     )
 )
 """Read the change with an `id`, as `ChangeRead`, if the caller may see something of it, with the first `AT_ONCE` of its

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from todo_core.models.dues import Due
+from todo_core.models.exports import ExportedTodo
 from todo_core.models.notes import SHOWN, Note, NoteRead
 from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import PRIORITIES, Todo, TodoDetail, TodoRead
@@ -191,3 +192,14 @@ def read(
     if notes:
         return json_object(TodoDetail, source.c, notes=_newest_notes(source), **fields, **computed)
     return json_object(TodoRead, source.c, **fields, **computed)
+
+
+def exported(source: FromClause, zone: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a todo as an export has it (`ExportedTodo`), as JSON built by PostgreSQL.
+
+    Args:
+        source: Columns of the todo.
+        zone: The user's time zone.
+    """
+    fields = {"priority": _PRIORITY_WORDS[source.c.priority], "due": _due(source, zone)}
+    return json_object(ExportedTodo, source.c, tags=tag_names(links_of(source)), **fields)

@@ -136,6 +136,25 @@ class Transaction(Executor):
         with self._span(statement.sql):
             return await self._connection.fetch(statement.sql, *arguments)
 
+    async def stream(self, statement: Statement, /, *, size: int, **parameters: Any) -> AsyncIterator[list[str]]:
+        """Run a statement with one column of JSON, and yield its rows a chunk at a time, by a cursor of the server.
+
+        DECLARE, not a cursor of asyncpg: that needs a prepared statement with a name, which clients behind a
+        transaction pooler would take from each other. One cursor at a time is open.
+
+        Args:
+            statement: What to run.
+            size: Most rows of a chunk.
+            **parameters: Values of the statement's parameters, by name, without `user_id`.
+        """
+        arguments = statement.arguments(parameters | {"user_id": self.user_id})
+        await self._connection.execute(f"DECLARE streamed NO SCROLL CURSOR FOR {statement.sql}", *arguments)
+        rows = [""] * size
+        while len(rows) == size:
+            rows = [row[0] for row in await self._connection.fetch(f"FETCH {int(size)} FROM streamed")]
+            yield rows
+        await self._connection.execute("CLOSE streamed")
+
     async def fetch(self, sql: str) -> list[Row]:
         """Run SQL about the database itself, such as `schema.catalogue` has it; nothing in it comes from a caller."""
         return await self._connection.fetch(sql)
@@ -295,6 +314,7 @@ class Database:
         user_id: int = 0,
         token_id: int | None = None,
         read_only: bool = False,
+        snapshot: bool = False,
         lock: bool = False,
         role: Role = APP_ROLE,
         starting: bool = False,
@@ -309,6 +329,7 @@ class Database:
             user_id: Row-level security shows this user's rows; 0 shows nobody's.
             token_id: The API token that the request came with, if it was one.
             read_only: Refuse writes.
+            snapshot: Let all statements see the database as it is at the begin (REPEATABLE READ).
             lock: Wait for the user's other writes, so that they commit one after another.
             role: The role to act as.
             starting: Whether the program starts: it tells itself what is wrong with the database, so no log does.
@@ -318,7 +339,8 @@ class Database:
             Unavailable: PostgreSQL cannot be reached, or took too long.
             asyncpg.PostgresError: PostgreSQL refused the caller, or a statement.
         """
-        begin = f"BEGIN{' READ ONLY' if read_only else ''}; {self._begin}SET LOCAL app.user_id = '{int(user_id)}';"
+        modes = f"{' ISOLATION LEVEL REPEATABLE READ' if snapshot else ''}{' READ ONLY' if read_only else ''}"
+        begin = f"BEGIN{modes}; {self._begin}SET LOCAL app.user_id = '{int(user_id)}';"
         if role != APP_ROLE:
             begin += f" SET LOCAL ROLE {role};"
         if user_id:

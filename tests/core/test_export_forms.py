@@ -1,0 +1,140 @@
+"""Exports for other programs: CSV that runs nowhere, iCalendar that calendars read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, date, datetime
+from typing import Final
+
+import pytest
+from icalendar import Calendar
+
+from tests.core.furnished import exported, furnish
+from tests.core.support import row_of
+from tests.tables import each
+from todo_core.boundary.operation import Caller
+from todo_core.models.todos import TodoCreate
+from todo_core.operations import todos
+from todo_core.rules.exporting import as_csv
+
+pytestmark = pytest.mark.requirement("LT4")
+
+# --- CSV ---------------------------------------------------------------------------------------
+
+HOSTILE: Final = (
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    " =1",
+    "\u00a0=1",
+    "\u200b=1",
+    "x;\ufeff\u200e =1",
+    "\uff1d1",
+    "\uff0b1",
+    "\uff0d1",
+    "\uff201",
+    "x;=1+1",
+    "x; =1+1",
+    "x,=1+1",
+    'x"=1+1',
+    "x\";=cmd|' /C calc'!A0",
+    "x\n=1+1",
+    "x\n\n  @SUM(A1)",
+    "x\t-2+3",
+    "x|=1",
+    "'=1",
+    '"=HYPERLINK(""http://evil.test"")"',
+    '="a"',
+    ";;=1",
+)
+DANGEROUS: Final = "=+-@\uff1d\uff0b\uff0d\uff20"
+
+
+@each("text", HOSTILE)
+def test_no_text_becomes_a_formula_however_it_is_cut(text: str) -> None:
+    line = as_csv._lines([[as_csv.harmless(text), "other"]])
+
+    for delimiter in ",;\t|":
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+            for row in csv.reader(io.StringIO(line, newline=""), delimiter=delimiter, quoting=quoting):
+                for cell in row:
+                    begin = cell.strip('" \t\r\n\u00a0\u200b\u200e\ufeff')[:1]
+                    assert begin not in [*DANGEROUS], (delimiter, cell)
+
+
+@each("text", ["milk", "a - b", "1+1=2", "me@example.test", "x=1", "2026-12-24", "e-mail", "'tis", ""])
+def test_other_texts_stay_as_they_are(text: str) -> None:
+    assert as_csv.harmless(text) == text
+
+
+async def test_a_table_has_a_row_for_each_todo(ann: Caller) -> None:
+    ids = await furnish(ann)
+    await ann.perform(todos.update, [{"id": ids["moment"], "title": "=moment"}])
+
+    content = await exported(ann, "csv")
+
+    assert content.startswith(b"\xef\xbb\xbf")
+    assert content.count(b"\r\n") == content.count(b"\r") == len(ids) + 1
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))}
+    assert rows.keys() == {str(todo_id) for todo_id in ids.values()}
+    assert rows[str(ids["moment"])]["title"] == "'=moment"
+    assert rows[str(ids["moment"])]["due_at"] == "2026-12-24T14:00:00Z"
+    time_row = rows[str(ids["time"])]
+    assert (time_row["list"], time_row["due_date"], time_row["due_time"], time_row["due_at"]) == (
+        "Home, sweet; home",
+        "2026-12-24",
+        "17:30",
+        "",
+    )
+    assert time_row["description"] == "one\ntwo; three, \\four"
+    assert time_row["parent_id"] == str(ids["day"])
+    assert rows[str(ids["day"])]["tags"] == "a, b,c"
+    assert [rows[str(ids[title])]["status"] for title in ("day", "done", "trashed")] == ["open", "done", "trashed"]
+    assert rows[str(ids["after"])]["repeat_counts_from"] == "completion"
+
+
+# --- iCalendar ---------------------------------------------------------------------------------
+
+
+async def test_todos_are_vtodos(ann: Caller) -> None:
+    ids = await furnish(ann)
+
+    content = await exported(ann, "ics")
+
+    assert content.count(b"\r\n") == content.count(b"\n")
+    assert max(map(len, content.split(b"\r\n"))) <= 75
+    calendar = Calendar.from_ical(content)
+    assert str(calendar["version"]) == "2.0"
+    found = {str(todo["summary"]): todo for todo in calendar.walk("VTODO")}
+    assert found.keys() == ids.keys() - {"trashed", "in a deleted list"}
+    assert {name: found["day"].decoded(name) for name in ("due", "dtstart", "priority")} == {
+        "due": date(2026, 12, 24),
+        "dtstart": date(2026, 12, 1),
+        "priority": 1,
+    }
+    assert [str(name) for name in found["day"]["categories"].cats] == ["a", "b,c"]
+    assert found["time"].decoded("due") == datetime(2026, 12, 24, 17, 30)  # noqa: DTZ001  # floating
+    assert str(found["time"]["description"]) == "one\ntwo; three, \\four"
+    assert str(found["time"]["related-to"]) == str(found["day"]["uid"])
+    assert found["moment"].decoded("due") == datetime(2026, 12, 24, 14, tzinfo=UTC)
+    assert found["moment"].decoded("dtstart") == datetime(2026, 12, 23, 23, tzinfo=UTC)
+    assert found["series"].decoded("dtstart") == found["series"].decoded("due")
+    assert found["series"]["rrule"].to_ical() == b"FREQ=WEEKLY;UNTIL=20270301T235959;BYDAY=FR"
+    assert str(found["after"]["url"]) == "https://example.test/ü?a=1,2"
+    assert b"\r\nX-TODO-MCP-LIST:Home\\, sweet\\; home\r\n" in content
+    assert str(found["done"]["status"]) == "COMPLETED"
+    assert found["done"]["completed"].to_ical().endswith(b"Z")
+    assert len({str(todo["uid"]) for todo in found.values()}) == len(found)
+    places = [int(found[title]["x-apple-sort-order"]) for title in ("series", "moment", "after")]
+    assert places == sorted(places)
+
+
+async def test_uids_are_those_of_this_installation_and_stay(ann: Caller) -> None:
+    row_of(await ann.perform(todos.add, [TodoCreate(title="x")]))
+    uids = [str(todo["uid"]) for _ in range(2) for todo in Calendar.from_ical(await exported(ann, "ics")).walk("VTODO")]
+
+    assert uids[0] == uids[1]
+    assert uids[0].endswith(".todo-mcp")
