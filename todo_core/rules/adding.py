@@ -167,7 +167,8 @@ class _Request:
             self._lists.require(todo.list_id)
         place, depth = self._place(todo)
         columns |= place
-        columns |= await self._stand(number, todo, columns)
+        if todo.place is not None or self._order is not None:
+            columns |= await self._stand(number, todo, columns)
         return _New(number, columns, depth, todo.tags)
 
     async def _stand(self, number: int, todo: TodoCreate, columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,6 +193,8 @@ class _Request:
     def _place(self, todo: TodoCreate) -> tuple[dict[str, Any], int]:
         """Return the columns of list and parent, and the depth."""
         chosen = {"list_id": todo.list_id}
+        if todo.parent_id is None and todo.parent_key is None and todo.parent_index is None:  # most have no parent
+            return chosen, 0
         named = [name for name in ("parent_id", "parent_key", "parent_index") if getattr(todo, name) is not None]
         if len(named) > 1:
             raise InvalidInput(
@@ -203,9 +206,8 @@ class _Request:
         if todo.parent_key is not None:
             parent = self._keyed.get(todo.parent_key)
             return self._place_below_item(parent, "parent_key", "is the key of no todo, nor of an earlier item", chosen)
-        if todo.parent_id is not None:
-            return self._place_below(todo.parent_id, "parent_id", chosen)
-        return chosen, 0
+        assert todo.parent_id is not None  # one of the three is
+        return self._place_below(todo.parent_id, "parent_id", chosen)
 
     def _place_below(self, parent_id: int, field: str, chosen: dict[str, Any]) -> tuple[dict[str, Any], int]:
         """Return the columns and the depth of a todo below one that was there, which a field of the request names."""
