@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from todo_core.boundary.chunks import chunks
@@ -14,37 +15,49 @@ _RECORD_SEPARATOR: Final = "\x1e"
 """Stands between JSON texts (RFC 7464, section 2.2)."""
 
 
-async def record(
-    transaction: Transaction,
-    changed: Changed[Any],
-    *,
-    operation: str,
-    via: str,
-    client: str | None,
-    token_id: int | None,
-) -> int | None:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a change comes from, as the statements that record it take it."""
+
+    operation: str
+    """The operation's name."""
+    via: str
+    """The transport, and the tool if there is one."""
+    client: str | None
+    """How the client names itself."""
+    token_id: int | None
+    """The API token, if one was used."""
+
+    def parameters(self, undoes: int | None = None) -> dict[str, Any]:
+        """Return the parameters of `queries.changes.change_of`.
+
+        Args:
+            undoes: The id of the change that this one undoes.
+        """
+        return {
+            "operation": self.operation,
+            "via": self.via,
+            "client": self.client,
+            "token_id": self.token_id,
+            "undoes": undoes,
+        }
+
+
+async def record(transaction: Transaction, changed: Changed[Any], origin: Origin) -> int | None:
     """Record what an operation changed, and return the id of the change; None if it changed nothing.
+
+    What the operation has recorded itself (`Tx.origin`) stays as it is.
 
     Args:
         transaction: That of the operation.
         changed: Its result.
-        operation: Its name.
-        via: The transport, and the tool if there is one.
-        client: How the client names itself.
-        token_id: The API token, if one was used.
+        origin: Where the change comes from.
     """
-    if not changed.touched:
-        return None
+    if changed.change_id is not None or not changed.touched:
+        return changed.change_id
     first, *further = chunks(changed.touched)
-    change_id: int = await transaction.value(
-        queries.RECORD,
-        operation=operation,
-        via=via,
-        client=client,
-        token_id=token_id,
-        undoes=changed.undoes,
-        **columns(first),
-    )
+    parameters = origin.parameters(changed.undoes)
+    change_id: int = await transaction.value(queries.RECORD, **parameters, **columns(first))
     already = len(first)
     for rows in further:
         await transaction.rows(queries.RECORD_MORE, id=change_id, already=already, **columns(rows))

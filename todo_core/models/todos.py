@@ -227,7 +227,10 @@ class TodoCreate(Input):
     before: Annotated[BeforeTodo | None, Field(exclude_if=_is_left_out)] = None
     after: Annotated[AfterTodo | None, Field(exclude_if=_is_left_out)] = None
     place: Annotated[AtEnd | None, Field(exclude_if=_is_left_out)] = None
-    tags: Annotated[TagNames, Field(description="Names of tags; new ones are made.")] = []  # noqa: RUF012  # pydantic copies it
+    # A factory, for pydantic makes a deep copy of a default for each todo, which takes as long as all other fields.
+    tags: TagNames = Field(
+        default_factory=list, description="Names of tags; new ones are made.", json_schema_extra={"default": []}
+    )
     # Left out where they are null: a request without them has the fingerprint that the version before computes.
     key: Annotated[TodoKey | None, Field(description=KEY_WORDS, exclude_if=_is_left_out)] = None
     source: Annotated[SourceLink | None, Field(description=SOURCE_WORDS, exclude_if=_is_left_out)] = None

@@ -61,7 +61,7 @@ async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]]) -> Changed[TodoWritten
     A `due` is resolved where the user is, and the answer says to what. A subtask names its parent by id, or by its
     place in this request.
     """
-    return await add_todos(tx, await in_known_lists(tx, todos))
+    return await add_todos(tx, await in_known_lists(tx, todos), alone=True)
 
 
 @operation(

@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    null,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -33,8 +34,8 @@ from todo_core.models.lists import TodoList
 from todo_core.models.tags import TodoTag
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
-from todo_core.queries.shapes import Subtasks, read, tag_names
-from todo_core.queries.todos import LANGUAGE
+from todo_core.queries.changes import change_of, entries_of_new
+from todo_core.queries.shapes import NO_JSON_ITEMS, Subtasks, read, tag_names
 from todo_core.storage.statements import Statement, mine, parameter
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -65,44 +66,54 @@ _FIELDS: Final[tuple[ColumnElement[Any], ...]] = (
     column("subtasks", BigInteger),
 )
 
+PLAIN: Final = ("n", "title", "description", "priority", "list_id", "key", "source")
+"""Fields of a todo that has nothing to do with other todos, tags and dates."""
 
-def _default_list() -> ColumnElement[Any]:
-    """Return the list of a todo for which none was named: the one chosen in the profile, or the inbox."""
-    chosen = (
-        select(_list.c.id)
-        .join(_user, _user.c.default_list_id == _list.c.id)
-        .where(mine(TodoList), _user.c.id == _me, _list.c.deleted_at.is_(None), _list.c.archived_at.is_(None))
+
+def _defaults() -> CTE:
+    """Read what the user's row says of new todos: the language of their words, their end of the order, and their list.
+
+    Where none was named, that is the list chosen in the profile, or the inbox.
+    """
+    chosen: Select[Any] = select(_list.c.id).where(
+        mine(TodoList),
+        _list.c.id == _user.c.default_list_id,
+        _list.c.deleted_at.is_(None),
+        _list.c.archived_at.is_(None),
     )
-    inbox = select(_list.c.id).where(mine(TodoList), _list.c.is_inbox)
-    return func.coalesce(chosen.scalar_subquery(), inbox.scalar_subquery())
+    inbox: Select[Any] = select(_list.c.id).where(mine(TodoList), _list.c.is_inbox)
+    columns = select(
+        func.language_of(_user.c.locale).label("language"),
+        (_user.c.new_todos == literal_column("'first'")).label("comes_first"),
+        func.coalesce(chosen.correlate(_user).scalar_subquery(), inbox.scalar_subquery()).label("list_id"),
+    )
+    return columns.where(_user.c.id == _me).cte("defaults").prefix_with("MATERIALIZED", dialect="postgresql")
 
 
-def _place(item: CTE) -> ColumnElement[Any]:
+def _place(item: CTE, defaults: CTE, *, plain: bool) -> ColumnElement[Any]:
     """Return where a todo stands among its siblings: as said, else beyond all others that were there before.
 
     No other has to be looked at for it: ids, and what `queries.order.FRESH` draws, only grow. Those that come first by
     one request keep their order: the first of them has the number of the last.
     """
-    comes_first = select(_user.c.new_todos == literal_column("'first'")).where(_user.c.id == _me).scalar_subquery()
     other = item.alias("other")
     opposite = select(func.min(other.c.id) + func.max(other.c.id)).scalar_subquery() - item.c.id
-    return func.coalesce(
-        item.c.place,
-        case(
-            (func.coalesce(item.c.comes_first, comes_first), -opposite.bitwise_lshift(GAP_BITS)),
-            else_=item.c.id.bitwise_lshift(GAP_BITS),
-        ),
+    comes_first = defaults.c.comes_first if plain else func.coalesce(item.c.comes_first, defaults.c.comes_first)
+    beyond = case(
+        (comes_first, -opposite.bitwise_lshift(GAP_BITS)),
+        else_=item.c.id.bitwise_lshift(GAP_BITS),
     )
+    return beyond if plain else func.coalesce(item.c.place, beyond)
 
 
-def _items() -> CTE:
+def _items(*, plain: bool) -> CTE:
     """Step 1: give each new todo its id, in the order of the request.
 
     A subtask can so name its parent before either is stored. Materialized, or each use would draw other ids.
     """
     given = (
         func.jsonb_to_recordset(parameter("items", JSONB()))
-        .table_valued(*_FIELDS)
+        .table_valued(*(field for field in _FIELDS if not plain or field.name in PLAIN))
         .render_derived(name="given", with_types=True)
     )
     ordered = select(given).order_by(given.c.n).subquery("ordered")
@@ -110,9 +121,9 @@ def _items() -> CTE:
     return select(next_id.label("id"), ordered).cte("item").prefix_with("MATERIALIZED", dialect="postgresql")
 
 
-def _insert(item: CTE) -> CTE:
+def _insert(item: CTE, *, plain: bool) -> CTE:
     """Step 2: insert the todos. A subtask's parent is one that is there, or an earlier item."""
-    parent = item.alias("parent")
+    parent, defaults = item.alias("parent"), _defaults()
     now = func.coalesce(parameter("now", DateTime(timezone=True)), func.statement_timestamp())
     columns: dict[str, ColumnElement[Any]] = {
         "id": item.c.id,
@@ -120,23 +131,20 @@ def _insert(item: CTE) -> CTE:
         "title": item.c.title,
         "description": item.c.description,
         "priority": item.c.priority,
-        "list_id": func.coalesce(item.c.list_id, _default_list()),
-        "parent_id": func.coalesce(item.c.parent_id, parent.c.id),
-        "start": item.c.start,
-        "due_date": item.c.due_date,
-        "due_time": item.c.due_time,
-        "due_at": item.c.due_at,
-        "repeat": item.c.repeat,
-        "follows_id": item.c.follows_id,
-        "place": _place(item),
+        "list_id": func.coalesce(item.c.list_id, defaults.c.list_id),
+        "place": _place(item, defaults, plain=plain),
         "key": item.c.key,
         "source": item.c.source,
-        "language": LANGUAGE,
+        "language": defaults.c.language,
         "created_at": now,
         "updated_at": now,
     }
+    if not plain:
+        columns["parent_id"] = func.coalesce(item.c.parent_id, parent.c.id)
+        columns |= {name: item.c[name] for name in ("start", "due_date", "due_time", "due_at", "repeat", "follows_id")}
     rows = select(*(value.label(name) for name, value in columns.items()))
-    rows = rows.select_from(item.outerjoin(parent, parent.c.n == item.c.parent_n))
+    source = item.join(defaults, literal_column("true"))
+    rows = rows.select_from(source if plain else source.outerjoin(parent, parent.c.n == item.c.parent_n))
     return insert(_table).from_select(list(columns), rows).returning(_table).cte("added")
 
 
@@ -146,14 +154,39 @@ def _link_tags(item: CTE) -> CTE:
     return insert(_link).from_select(["user_id", "todo_id", "tag_id"], rows).cte("linked")
 
 
-def _add() -> Select[Any]:
+def _read(item: CTE, added: CTE, *, plain: bool) -> Select[Any]:
     """Step 4: read the new todos. Their tags and subtasks are those of the request."""
-    item = _items()
-    added = _insert(item)
-    subtasks = Subtasks(open=item.c.subtasks, live=item.c.subtasks)
-    after = read(added, tags=tag_names(item.c.tag_ids), subtasks=subtasks)
-    rows = select(added.c.id, after.label("after")).join(item, item.c.id == added.c.id).order_by(item.c.n)
-    return rows.add_cte(_link_tags(item))
+    none: ColumnElement[int] = literal_column("0")
+    if plain:
+        after = read(added, tags=NO_JSON_ITEMS, due=null(), subtasks=Subtasks(open=none, live=none))
+    else:
+        subtasks = Subtasks(open=item.c.subtasks, live=item.c.subtasks)
+        after = read(added, tags=tag_names(item.c.tag_ids), subtasks=subtasks)
+    return select(added.c.id, after.label("after")).select_from(added.join(item, item.c.id == added.c.id))
+
+
+def _add(*, plain: bool = False, recorded: bool = False) -> Select[Any]:
+    """Return the statement that adds todos.
+
+    Args:
+        plain: Whether it takes the fields `PLAIN` alone. PostgreSQL sets up each part of a statement anew each time,
+            which costs a single todo more than it does to insert it.
+        recorded: Whether it records the change, too.
+    """
+    item = _items(plain=plain)
+    added = _insert(item, plain=plain)
+    rows = _read(item, added, plain=plain)
+    if not plain:
+        rows = rows.add_cte(_link_tags(item))
+    if not recorded:
+        return rows.order_by(item.c.n)
+    number = func.row_number().over(order_by=item.c.n)
+    written = rows.add_columns(added.c.list_id, number.label("number")).cte("written")
+    change = change_of(_me)
+    entries = entries_of_new("todo", written, _me, change)
+    answer = select(written.c.id, written.c.after, change.c.id.label("change_id"))
+    both = written.join(change, literal_column("true"))
+    return answer.select_from(both).order_by(written.c.number).add_cte(entries)
 
 
 ADD = Statement(_add())
@@ -166,4 +199,18 @@ or, if that is null too, the profile; no todo has its `key`; `tag_ids` are ids o
 todos of the request are right below. `now`: the moment to set, which all statements of a request share; null for that
 of this one.
 Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`.
+"""
+
+ADD_RECORDED = Statement(_add(recorded=True))
+"""Make todos as `ADD` does, at least one, and record them as a change, for which `RECORD` would be one trip more.
+
+`items` and `now`: as in `ADD`. `operation`, `via`, `client`, `token_id` and `undoes`: as in `RECORD`.
+Columns: as in `ADD`, and the id of the change, `change_id`.
+"""
+
+ADD_PLAIN = Statement(_add(plain=True, recorded=True))
+"""Make and record todos as `ADD_RECORDED` does that have no parents, subtasks, tags, dates and chosen places.
+
+`items`: a JSON array of objects with `n`, `title`, `description`, `priority`, `list_id`, `key` and `source`.
+`now`, `operation`, `via`, `client`, `token_id` and `undoes`: as in `ADD_RECORDED`.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     Boolean,
     ColumnElement,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, aggregate_order_by
 
-from todo_core.models.changes import OWN_ACCOUNT, Change, ChangedRow, ChangeRead
+from todo_core.models.changes import OWN_ACCOUNT, Change, ChangedRow, ChangeRead, Entity
 from todo_core.models.entries import Entry
 from todo_core.models.users import User
 from todo_core.queries.records import as_read
@@ -319,24 +320,48 @@ def _list_of(entity: ColumnElement[str], entity_id: ColumnElement[int], state: A
     )
 
 
+def change_of(user_id: ColumnElement[int]) -> CTE:
+    """Return the step that inserts a change of a user, without its entries; see `RECORD`."""
+    inserted = insert(_change).values(
+        user_id=user_id,
+        operation=parameter("operation", Text()),
+        via=parameter("via", Text()),
+        client=parameter("client", Text()),
+        token_id=parameter("token_id", BigInteger()),
+        undoes=parameter("undoes", BigInteger()),
+        at=func.statement_timestamp(),
+    )
+    return inserted.returning(_change.c.id).cte("recorded")
+
+
 def recorded_for(user_id: ColumnElement[int]) -> Select[Any]:
     """Return what records a change of a user, with the rows that it touched; see `RECORD`."""
-    recorded = (
-        insert(_change)
-        .values(
-            user_id=user_id,
-            operation=parameter("operation", Text()),
-            via=parameter("via", Text()),
-            client=parameter("client", Text()),
-            token_id=parameter("token_id", BigInteger()),
-            undoes=parameter("undoes", BigInteger()),
-            at=func.statement_timestamp(),
-        )
-        .returning(_change.c.id)
-        .cte("recorded")
-    )
+    recorded = change_of(user_id)
     entries = _entries(user_id, recorded.c.id, literal_column("0"), recorded)
     return select(recorded.c.id).add_cte(entries.cte("entries"))
+
+
+def entries_of_new(entity: Entity, written: CTE, user_id: ColumnElement[int], change: CTE) -> CTE:
+    """Return the step that inserts the entries of a change that made rows, where one statement does all of it.
+
+    Args:
+        entity: What kind of rows.
+        written: The rows: `id`, `number` from 1, `list_id`, and `after`, as JSON.
+        user_id: Whose they are.
+        change: What `change_of` returned.
+    """
+    values = {
+        "user_id": user_id,
+        "change_id": change.c.id,
+        "number": written.c.number,
+        "entity": literal_column(f"'{entity}'"),
+        "entity_id": written.c.id,
+        "list_after": written.c.list_id,
+        "after": written.c.after,
+    }
+    rows = select(*(value.label(name) for name, value in values.items()))
+    rows = rows.select_from(written.join(change, literal_column("true")))
+    return insert(_row).from_select(list(values), rows).cte("entries")
 
 
 RECORD = Statement(recorded_for(_me))

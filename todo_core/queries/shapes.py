@@ -37,7 +37,7 @@ _link = TodoTag.__table__  # type: ignore[attr-defined]
 _note = Note.__table__  # type: ignore[attr-defined]
 _user = User.__table__  # type: ignore[attr-defined]
 _PRIORITY_WORDS = literal_column("(ARRAY[" + ",".join(f"'{word}'" for word in PRIORITIES) + "])", ARRAY(Text))
-_NO_JSON_ITEMS: ColumnElement[Any] = literal_column("'[]'::json")
+NO_JSON_ITEMS: ColumnElement[Any] = literal_column("'[]'::json")
 _is_me = _user.c.id == parameter("user_id", BigInteger())
 
 
@@ -52,7 +52,7 @@ def tag_names(tag_ids: Any) -> ColumnElement[Any]:
     names = select(_tag.c.name).where(mine(Tag), is_it, _tag.c.deleted_at.is_(None)).order_by(_tag.c.name_key)
     found = func.to_json(func.array(names.correlate_except(_tag, _link).scalar_subquery(), type_=ARRAY(Text)))
     # Without ids nothing is looked up: in a batch of 50 that is a tenth of the statement.
-    return found if is_selected else case((func.cardinality(tag_ids) > 0, found), else_=_NO_JSON_ITEMS)
+    return found if is_selected else case((func.cardinality(tag_ids) > 0, found), else_=NO_JSON_ITEMS)
 
 
 def links_of(source: FromClause) -> Any:
@@ -158,7 +158,7 @@ def _newest_notes(source: FromClause) -> ColumnElement[Any]:
         .subquery("newest")
     )
     shown = select(func.json_agg(newest.c.row)).scalar_subquery()
-    return case((source.c.note_count > literal_column("0"), shown), else_=_NO_JSON_ITEMS)
+    return case((source.c.note_count > literal_column("0"), shown), else_=NO_JSON_ITEMS)
 
 
 def read(
@@ -190,8 +190,8 @@ def read(
     if "tags" not in computed:
         fields["tags"] = tag_names(links_of(source))
     if notes:
-        return json_object(TodoDetail, source.c, notes=_newest_notes(source), **fields, **computed)
-    return json_object(TodoRead, source.c, **fields, **computed)
+        return json_object(TodoDetail, source.c, notes=_newest_notes(source), **(fields | computed))
+    return json_object(TodoRead, source.c, **(fields | computed))
 
 
 def exported(source: FromClause, zone: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from todo_core.boundary.batches import Batch
+from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done
 from todo_core.errors import FieldError, InvalidInput, TodoError
@@ -19,25 +20,36 @@ from todo_core.rules.schedules import Calendar
 from todo_core.rules.spots import TARGETS, siblings_of, target_of
 from todo_core.rules.starts import date_columns
 from todo_core.rules.tagging import ensure_tags, told_of_tags
-from todo_core.rules.writing import WrittenRow, existing, insert_todos, inserted, touched
+from todo_core.rules.writing import WrittenRow, existing, insert_and_record, insert_todos, inserted, touched
 
 _DATES: Final = ("start", "due", "repeat")
 
 
-async def add_todos(tx: Tx, todos: Sequence[TodoCreate | TodoError]) -> Changed[TodoWritten]:
+async def add_todos(tx: Tx, todos: Sequence[TodoCreate | TodoError], *, alone: bool = False) -> Changed[TodoWritten]:
     """Make todos, in order. A refused item leaves the others alone, but for its subtasks in the request.
 
     An item with the key of a todo, be that done, in the trash or of an earlier item, makes nothing: that is its result.
+
+    Args:
+        tx: The transaction.
+        todos: The todos.
+        alone: Whether this is all that the transaction does. Then one statement does it and records it, unless tags are
+            made, too.
     """
     items = Batch(todos)
     request = await _Request.load(tx, items.accepted)
     batch = await items.numbered().each_in_turns(request.accept)
     new = [*{todo.number: todo for todo in batch.accepted if isinstance(todo, _New)}.values()]
     tag_ids, tags_made = await ensure_tags(tx, {todo.number: todo.tags for todo in new if todo.tags})
-    rows = await insert_todos(tx, [todo.as_item(tag_ids.get(todo.number, [])) for todo in new])
+    items_of_new = [todo.as_item(tag_ids.get(todo.number, [])) for todo in new]
+    if alone and not tags_made and tx.origin is not None and len([*chunks(new)]) == 1:
+        rows = await insert_and_record(tx, items_of_new, tx.origin)
+        change_id = rows[0]["change_id"]
+    else:
+        rows, change_id = await insert_todos(tx, items_of_new), None
     told = {todo.number: request.told_of(todo) | told_of_tags(todo.tags, tags_made) for todo in new}
     results = _results(batch, {todo.number: row for todo, row in zip(new, rows, strict=True)}, told)
-    return Changed(results, [*tags_made, *await touched(rows)])
+    return Changed(results, [*tags_made, *await touched(rows)], change_id=change_id)
 
 
 def _results(
@@ -167,7 +179,8 @@ class _Request:
             self._lists.require(todo.list_id)
         place, depth = self._place(todo)
         columns |= place
-        columns |= await self._stand(number, todo, columns)
+        if todo.place is not None or self._order is not None:
+            columns |= await self._stand(number, todo, columns)
         return _New(number, columns, depth, todo.tags)
 
     async def _stand(self, number: int, todo: TodoCreate, columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,6 +205,8 @@ class _Request:
     def _place(self, todo: TodoCreate) -> tuple[dict[str, Any], int]:
         """Return the columns of list and parent, and the depth."""
         chosen = {"list_id": todo.list_id}
+        if todo.parent_id is None and todo.parent_key is None and todo.parent_index is None:  # most have no parent
+            return chosen, 0
         named = [name for name in ("parent_id", "parent_key", "parent_index") if getattr(todo, name) is not None]
         if len(named) > 1:
             raise InvalidInput(
@@ -203,9 +218,8 @@ class _Request:
         if todo.parent_key is not None:
             parent = self._keyed.get(todo.parent_key)
             return self._place_below_item(parent, "parent_key", "is the key of no todo, nor of an earlier item", chosen)
-        if todo.parent_id is not None:
-            return self._place_below(todo.parent_id, "parent_id", chosen)
-        return chosen, 0
+        assert todo.parent_id is not None  # one of the three is
+        return self._place_below(todo.parent_id, "parent_id", chosen)
 
     def _place_below(self, parent_id: int, field: str, chosen: dict[str, Any]) -> tuple[dict[str, Any], int]:
         """Return the columns and the depth of a todo below one that was there, which a field of the request names."""

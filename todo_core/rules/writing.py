@@ -14,6 +14,7 @@ from todo_core.boundary.batches import Batch, Patch, accepted_versions
 from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.ownership import missing
+from todo_core.boundary.recording import Origin
 from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.boundary.turns import in_turns
 from todo_core.errors import TodoError, VersionConflict
@@ -30,6 +31,8 @@ WrittenRow = Row | dict[str, Any]
 """A todo that was inserted or updated: a row of PostgreSQL, or the same by names."""
 _ALONE: Final[dict[str, Any]] = {"subtasks_changed": 0, "next": None, "existing": False}
 """What an answer says beside a todo that nothing changed with."""
+_PLAIN: Final = {*adding.PLAIN, "tag_ids"}
+"""Names of what a plain todo may have: no tags, too."""
 _ABSENT: Final[WrittenRow] = {"id": None, "version": None, "before": None, "after": None}
 """What takes the place of a todo that is not there."""
 
@@ -53,6 +56,29 @@ async def insert_todos(tx: Tx, items: Sequence[Mapping[str, Any]]) -> Sequence[W
         ids |= {item["n"]: row["id"] for item, row in zip(chunk, added, strict=True)}
         rows += added
     return rows
+
+
+async def insert_and_record(tx: Tx, items: Sequence[Mapping[str, Any]], origin: Origin) -> Sequence[WrittenRow]:
+    """Insert todos as `insert_todos` does, at least one and no more than one statement takes, and record the change.
+
+    Args:
+        tx: The transaction, which changes nothing else.
+        items: As `insert_todos` takes them.
+        origin: Where the change comes from.
+
+    Returns:
+        The rows; each has the id of the change in `change_id`.
+    """
+    subtasks = Counter(item.get("parent_n") for item in items)
+    is_plain = all(_is_plain(item) for item in items)
+    statement = adding.ADD_PLAIN if is_plain else adding.ADD_RECORDED
+    placed = items if is_plain else [{**item, "subtasks": subtasks[item["n"]]} for item in items]
+    return await tx.rows(statement, items=json_text(placed), now=None, **origin.parameters())
+
+
+def _is_plain(item: Mapping[str, Any]) -> bool:
+    """Return whether a todo has nothing but what `queries.adding.ADD_PLAIN` takes."""
+    return not item["tag_ids"] and item.keys() <= _PLAIN
 
 
 def _below(item: Mapping[str, Any], ids: Mapping[int, int]) -> dict[str, Any]:

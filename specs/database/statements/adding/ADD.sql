@@ -90,6 +90,25 @@ WITH
         SELECT $1::BIGINT AS user_id, item.id AS id, unnest(item.tag_ids) AS tag_id
         FROM item
     ),
+    defaults AS MATERIALIZED (
+        SELECT
+            language_of(users.locale) AS language,
+            users.new_todos = 'first' AS comes_first,
+            coalesce(
+                (
+                    SELECT lists.id
+                    FROM lists
+                    WHERE
+                        lists.user_id = $1::BIGINT
+                        AND lists.id = users.default_list_id
+                        AND lists.deleted_at IS NULL
+                        AND lists.archived_at IS NULL
+                ),
+                (SELECT lists.id FROM lists WHERE lists.user_id = $1::BIGINT AND lists.is_inbox)
+            ) AS list_id
+        FROM users
+        WHERE users.id = $1::BIGINT
+    ),
     added AS (
         INSERT INTO todos (
             id,
@@ -98,19 +117,19 @@ WITH
             description,
             priority,
             list_id,
+            place,
+            key,
+            source,
+            language,
+            created_at,
+            updated_at,
             parent_id,
             start,
             due_date,
             due_time,
             due_at,
             repeat,
-            follows_id,
-            place,
-            key,
-            source,
-            language,
-            created_at,
-            updated_at
+            follows_id
         )
         SELECT
             item.id AS id,
@@ -118,44 +137,15 @@ WITH
             item.title AS title,
             item.description AS description,
             item.priority AS priority,
-            coalesce(
-                item.list_id,
-                coalesce(
-                    (
-                        SELECT lists.id
-                        FROM lists
-                        JOIN users ON users.default_list_id = lists.id
-                        WHERE
-                            lists.user_id = $1::BIGINT
-                            AND users.id = $1::BIGINT
-                            AND lists.deleted_at IS NULL
-                            AND lists.archived_at IS NULL
-                    ),
-                    (SELECT lists.id FROM lists WHERE lists.user_id = $1::BIGINT AND lists.is_inbox)
-                )
-            ) AS list_id,
-            coalesce(item.parent_id, parent.id) AS parent_id,
-            item.start AS start,
-            item.due_date AS due_date,
-            item.due_time AS due_time,
-            item.due_at AS due_at,
-            item.repeat AS repeat,
-            item.follows_id AS follows_id,
+            coalesce(item.list_id, defaults.list_id) AS list_id,
             coalesce(
                 item.place,
                 CASE
-                    WHEN coalesce(
-                        item.comes_first,
-                        (
-                            SELECT users.new_todos = 'first' AS anon_1
-                            FROM users
-                            WHERE users.id = $1::BIGINT
-                        )
-                    )
+                    WHEN coalesce(item.comes_first, defaults.comes_first)
                     THEN -(
                         (
                             (
-                                SELECT min(other.id) + max(other.id) AS anon_2 FROM item AS other
+                                SELECT min(other.id) + max(other.id) AS anon_1 FROM item AS other
                             ) - item.id
                         ) << 20
                     )
@@ -164,14 +154,18 @@ WITH
             ) AS place,
             item.key AS key,
             item.source AS source,
-            (
-                SELECT language_of(users.locale) AS language_of_1
-                FROM users
-                WHERE users.id = $1::BIGINT
-            ) AS language,
+            defaults.language AS language,
             coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS created_at,
-            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS updated_at
+            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS updated_at,
+            coalesce(item.parent_id, parent.id) AS parent_id,
+            item.start AS start,
+            item.due_date AS due_date,
+            item.due_time AS due_time,
+            item.due_at AS due_at,
+            item.repeat AS repeat,
+            item.follows_id AS follows_id
         FROM item
+        JOIN defaults ON true
         LEFT OUTER JOIN item AS parent ON parent.n = item.parent_n
         RETURNING
             todos.id,

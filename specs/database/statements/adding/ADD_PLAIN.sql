@@ -1,0 +1,209 @@
+-- Make and record todos as `ADD_RECORDED` does that have no parents, subtasks, tags, dates and chosen places.
+--
+-- `items`: a JSON array of objects with `n`, `title`, `description`, `priority`, `list_id`, `key` and `source`.
+-- `now`, `operation`, `via`, `client`, `token_id` and `undoes`: as in `ADD_RECORDED`.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 items jsonb
+--   $3 now timestamp with time zone
+--   $4 operation character varying
+--   $5 via character varying
+--   $6 client character varying
+--   $7 token_id bigint
+--   $8 undoes bigint
+--
+-- Columns:
+--   id bigint
+--   after json
+--   change_id bigint
+
+WITH
+    item AS MATERIALIZED (
+        SELECT
+            nextval('todos_id_seq') AS id,
+            ordered.n AS n,
+            ordered.title AS title,
+            ordered.description AS description,
+            ordered.priority AS priority,
+            ordered.list_id AS list_id,
+            ordered.key AS key,
+            ordered.source AS source
+        FROM (
+            SELECT
+                given.n AS n,
+                given.title AS title,
+                given.description AS description,
+                given.priority AS priority,
+                given.list_id AS list_id,
+                given.key AS key,
+                given.source AS source
+            FROM jsonb_to_recordset($2::JSONB) AS given(
+                n INTEGER,
+                title TEXT,
+                description TEXT,
+                priority SMALLINT,
+                list_id BIGINT,
+                key TEXT,
+                source TEXT
+            )
+            ORDER BY given.n
+        ) AS ordered
+    ),
+    defaults AS MATERIALIZED (
+        SELECT
+            language_of(users.locale) AS language,
+            users.new_todos = 'first' AS comes_first,
+            coalesce(
+                (
+                    SELECT lists.id
+                    FROM lists
+                    WHERE
+                        lists.user_id = $1::BIGINT
+                        AND lists.id = users.default_list_id
+                        AND lists.deleted_at IS NULL
+                        AND lists.archived_at IS NULL
+                ),
+                (SELECT lists.id FROM lists WHERE lists.user_id = $1::BIGINT AND lists.is_inbox)
+            ) AS list_id
+        FROM users
+        WHERE users.id = $1::BIGINT
+    ),
+    added AS (
+        INSERT INTO todos (
+            id,
+            user_id,
+            title,
+            description,
+            priority,
+            list_id,
+            place,
+            key,
+            source,
+            language,
+            created_at,
+            updated_at
+        )
+        SELECT
+            item.id AS id,
+            $1::BIGINT AS user_id,
+            item.title AS title,
+            item.description AS description,
+            item.priority AS priority,
+            coalesce(item.list_id, defaults.list_id) AS list_id,
+            CASE
+                WHEN defaults.comes_first
+                THEN -(
+                    (
+                        (
+                            SELECT min(other.id) + max(other.id) AS anon_1 FROM item AS other
+                        ) - item.id
+                    ) << 20
+                )
+                ELSE item.id << 20
+            END AS place,
+            item.key AS key,
+            item.source AS source,
+            defaults.language AS language,
+            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS created_at,
+            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS updated_at
+        FROM item
+        JOIN defaults ON true
+        RETURNING
+            todos.id,
+            todos.user_id,
+            todos.title,
+            todos.description,
+            todos.priority,
+            todos.completed_at,
+            todos.deleted_at,
+            todos.created_at,
+            todos.updated_at,
+            todos.version,
+            todos.list_id,
+            todos.parent_id,
+            todos.start,
+            todos.due_date,
+            todos.due_time,
+            todos.due_at,
+            todos.repeat,
+            todos.follows_id,
+            todos.language,
+            todos.words,
+            todos.title_key,
+            todos.place,
+            todos.chosen_place,
+            todos.key,
+            todos.source,
+            todos.note_count
+    ),
+    written AS (
+        SELECT
+            added.id AS id,
+            (
+                SELECT row_to_json(shaped) AS row_to_json_1
+                FROM (
+                    SELECT
+                        added.id AS id,
+                        added.title AS title,
+                        added.description AS description,
+                        (ARRAY['low','medium','high','urgent'])[added.priority] AS priority,
+                        added.list_id AS list_id,
+                        added.parent_id AS parent_id,
+                        '[]'::json AS tags,
+                        added.start AS start,
+                        NULL AS due,
+                        added.repeat AS repeat,
+                        added.completed_at IS NOT NULL AS is_completed,
+                        (
+                            to_json(timezone('UTC', added.completed_at)) #>> '{}'
+                        ) || 'Z' AS completed_at,
+                        (to_json(timezone('UTC', added.created_at)) #>> '{}') || 'Z' AS created_at,
+                        (to_json(timezone('UTC', added.updated_at)) #>> '{}') || 'Z' AS updated_at,
+                        (to_json(timezone('UTC', added.deleted_at)) #>> '{}') || 'Z' AS deleted_at,
+                        0 AS all_subtasks,
+                        0 AS open_subtasks,
+                        0 - 0 AS done_subtasks,
+                        added.key AS key,
+                        added.source AS source,
+                        added.note_count AS note_count,
+                        added.version AS version
+                ) AS shaped
+            ) AS after,
+            added.list_id AS list_id,
+            row_number() OVER (ORDER BY item.n) AS number
+        FROM added
+        JOIN item ON added.id = item.id
+    ),
+    recorded AS (
+        INSERT INTO changes (user_id, at, operation, via, client, token_id, undoes)
+        VALUES (
+            $1::BIGINT,
+            statement_timestamp(),
+            $4::VARCHAR,
+            $5::VARCHAR,
+            $6::VARCHAR,
+            $7::BIGINT,
+            $8::BIGINT
+        )
+        RETURNING changes.id
+    ),
+    entries AS (
+        INSERT INTO change_entries (
+            user_id, change_id, number, entity, entity_id, list_after, after
+        )
+        SELECT
+            $1::BIGINT AS user_id,
+            recorded.id AS change_id,
+            written.number AS number,
+            'todo' AS entity,
+            written.id AS entity_id,
+            written.list_id AS list_after,
+            written.after AS after
+        FROM written
+        JOIN recorded ON true
+    )
+SELECT written.id, written.after, recorded.id AS change_id
+FROM written
+JOIN recorded ON true
+ORDER BY written.number
