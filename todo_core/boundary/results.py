@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic
+from typing import Any, Generic
 
 import orjson
 
@@ -15,9 +15,6 @@ from todo_core.errors import TodoError
 from todo_core.models.changes import Entity
 from todo_core.models.fields import Shape
 from todo_core.text import json_text
-
-_NEVER_REPEATS: Final = '"repeat":null'
-"""In the row of a todo without a rule. In a text, which may come from anybody, backslashes stand before the quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +91,7 @@ class Done:
     @property
     def json(self) -> str:
         """The whole answer as JSON. A row that says nothing besides stays the text that PostgreSQL built."""
-        if not self.beside:
-            return self.row
-        if _NEVER_REPEATS in self.row:  # PostgreSQL writes a rule with spaces, and the rest of a row as orjson does
-            return f"{self.row[:-1]},{json_text(self.beside)[1:]}"
-        return json_text(self.as_dict())
+        return json_text(self.as_dict()) if self.beside else self.row
 
 
 @dataclass(frozen=True, slots=True)
