@@ -19,8 +19,9 @@ from todo_core.errors import ConfirmationRequired
 from todo_core.models.fields import STRICT
 from todo_core.validation import refuse, refuse_crowd
 
-_LARGEST: Final = 2**53
-"""Bounds from here on are not advertised: JavaScript rounds them (RFC 8259 §6). They hold all the same."""
+_LARGEST: Final = 2**31 - 1
+"""Bounds from here on are not advertised: nobody meets them, and JavaScript rounds those above 2^53 (RFC 8259 §6). They
+hold all the same."""
 _UNSAID: Final = ("additionalProperties", "title")
 """What no schema says: google-genai ≥ 1.74 fails on the first
 (https://github.com/googleapis/python-genai/issues/2393), and nobody needs the second."""
@@ -156,6 +157,13 @@ def _slim(schema: Any, definitions: dict[str, Any]) -> Any:
     for name, item in schema.items():
         if name == "properties":
             slim[name] = {field: _slim(kind, definitions) for field, kind in item.items()}
-        elif not (name in _UNSAID or (name == "default" and item is None) or (name == "maximum" and item >= _LARGEST)):
+        elif name not in _UNSAID and not _goes_without_saying(name, item):
             slim[name] = _slim(item, definitions)
     return slim
+
+
+def _goes_without_saying(name: str, item: Any) -> bool:
+    """Return whether a member of a schema tells a model nothing: no default, a bound that nobody meets, a text with one
+    character at least.
+    """
+    return (name, item) in (("default", None), ("minLength", 1)) or (name == "maximum" and item >= _LARGEST)

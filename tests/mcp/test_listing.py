@@ -136,9 +136,12 @@ async def test_bounds_and_choices_are_in_the_schema(listed: list[Json]) -> None:
     assert tools["list_todos"]["properties"]["limit"]["maximum"] == 200
     assert tools["list_todos"]["properties"]["status"]["enum"] == ["open", "done", "all", "trashed"]
     assert tools["complete_todos"]["properties"]["ids"]["items"]["minimum"] == 1
-    assert tools["undo"]["required"] == ["change_id"]
+    assert (
+        tools["undo"]["properties"]["change_ids"]["minItems"],
+        tools["undo"]["properties"]["change_ids"]["maxItems"],
+    ) == (1, 20)
     profile = tools["update_profile"]["properties"]
-    assert (profile["display_name"]["minLength"], profile["display_name"]["maxLength"]) == (1, 100)
+    assert profile["display_name"] | {"description": ""} == {"type": "string", "maxLength": 100, "description": ""}
     assert profile["week_start"]["enum"] == ["monday", "sunday", "saturday"]
     assert "required" not in tools["update_profile"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, TypeVar, cast
@@ -25,7 +25,7 @@ from todo_core.boundary.recording import record
 from todo_core.boundary.results import Changed
 from todo_core.errors import Conflict, InsufficientScope, NotForApps, Suspended, TodoError, Unauthenticated
 from todo_core.identity.scopes import Scope
-from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, Executor, Role, Row, retried
+from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, Executor, Role, Row, Transaction, retried
 from todo_core.storage.statements import Statement
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def operation(
         idempotent: Whether a repetition changes nothing more.
         for_apps: Whether an app that acts for the user may run it.
         formerly: The operation and the flag that versions before decision 21 ran in its place.
-        batch: Whether its first argument is a sequence of items, each accepted or refused by itself.
+        batch: Whether its first argument is a sequence of items, of which each counts for the rate limit.
     """
 
     def declare(run: Callable[Concatenate[Tx, P], Awaitable[R]]) -> Operation[P, R]:
@@ -158,6 +158,11 @@ class Tx(Executor):
 
     async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
         return await self._executor.rows(statement, **given)
+
+    def part(self) -> AbstractAsyncContextManager[None]:
+        """Return what runs a part of a write: if that is refused, only what it has written is gone."""
+        assert isinstance(self._executor, Transaction)  # a read has none
+        return self._executor.part()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,15 +36,13 @@ async def record(
     if not changed.touched:
         return None
     first, *further = chunks(changed.touched)
-    change_id: int = await transaction.value(
-        queries.RECORD,
-        operation=operation,
-        via=via,
-        client=client,
-        token_id=token_id,
-        undoes=changed.undoes,
-        **columns(first),
-    )
+    facts = {"operation": operation, "via": via, "client": client, "token_id": token_id, **columns(first)}
+    change_id: int
+    if changed.undoes:
+        undone = {"undoes": changed.undoes[0], "all_undone": [*changed.undoes]}
+        change_id = await transaction.value(queries.RECORD_UNDO, **facts, **undone)
+    else:
+        change_id = await transaction.value(queries.RECORD, **facts)
     already = len(first)
     for rows in further:
         await transaction.rows(queries.RECORD_MORE, id=change_id, already=already, **columns(rows))

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeVar
 import anyio
 import asyncpg
 
-from todo_core.errors import Unavailable
+from todo_core.errors import TodoError, Unavailable
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage import locks
 from todo_core.storage.dsn import application_name, connection_options, is_behind_pooler
@@ -130,6 +130,17 @@ class Transaction(Executor):
         """Run a statement and return its rows; see `Executor.rows`."""
         arguments = statement.arguments(parameters | {"user_id": self.user_id})
         return await self._connection.fetch(statement.sql, *arguments)
+
+    @asynccontextmanager
+    async def part(self) -> AsyncIterator[None]:
+        """Run a part of the transaction; if it is refused (`TodoError`), what it has written is gone, and no more."""
+        await self._connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except TodoError:
+            await self._connection.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
+            raise
+        await self._connection.execute("RELEASE SAVEPOINT part")
 
     async def fetch(self, sql: str) -> list[Row]:
         """Run SQL about the database itself, such as `schema.catalogue` has it; nothing in it comes from a caller."""
