@@ -20,7 +20,9 @@ from todo_core.models.fields import STRICT
 from todo_core.validation import refuse, refuse_crowd
 
 _LARGEST: Final = 2**53
-"""Bounds from here on are not advertised: JavaScript rounds them (RFC 8259 §6). They hold all the same."""
+"""Bounds from here on are in no schema: JavaScript rounds them (RFC 8259 §6). They hold all the same."""
+_FAR: Final = 2**31 - 1
+"""Bounds from here on are enforced and not advertised: nobody meets them."""
 _UNSAID: Final = ("additionalProperties", "title")
 """What no schema says: google-genai ≥ 1.74 fails on the first
 (https://github.com/googleapis/python-genai/issues/2393), and nobody needs the second."""
@@ -160,15 +162,16 @@ def _slim(schema: Any, definitions: dict[str, Any]) -> Any:
     for name, item in schema.items():
         if name == "properties":
             slim[name] = {field: _slim(kind, definitions) for field, kind in item.items()}
-        elif not (name in _UNSAID or (name == "default" and item is None) or (name == "maximum" and item >= _LARGEST)):
+        elif name not in _UNSAID and (name, item) != ("default", None) and (name != "maximum" or item < _LARGEST):
             slim[name] = _slim(item, definitions)
     return slim
 
 
 def _short(schema: Any) -> Any:
-    """Drop that a text has at least one character, and that a flag is false by default."""
+    """Drop that a text has at least one character, that a flag is false by default, and bounds that nobody meets."""
     if isinstance(schema, list):
         return [_short(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    return {name: _short(item) for name, item in schema.items() if (name, item) not in _GOES_WITHOUT_SAYING}
+    said = {name: item for name, item in schema.items() if (name, item) not in _GOES_WITHOUT_SAYING}
+    return {name: _short(item) for name, item in said.items() if name != "maximum" or item < _FAR}

@@ -5,17 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from todo_core.text import json_text
+from mcp_server.tool_results import as_shown
 
 T = TypeVar("T")
 
-MOST_BYTES: Final = 20_000
-"""Bytes of rows in one answer: some 5,000 tokens."""
+_LONGEST: Final = 4_096
+"""Characters of the longest text there is: a note."""
+
+MOST_BYTES: Final = 19_000
+"""Bytes of rows in one answer, which has 20,000 at most: some 5,000 tokens."""
 
 
-def fitting(rows: Sequence[Any], most: int = MOST_BYTES) -> int:
+def size(row: dict[str, Any]) -> int:
+    """Return the bytes of a row as it is sent: as JSON, with what nobody would see escaped."""
+    return len(as_shown(row)[1].encode())
+
+
+def within(content: Any, most: int = MOST_BYTES) -> Any:
+    """Return content that fits into as many bytes: as it is, or with … in place of the end of its longest texts."""
+    longest = _LONGEST
+    while size(content) > most and longest > 1:
+        longest //= 2
+        content = _cut(content, longest)
+    return content
+
+
+def _cut(value: Any, longest: int) -> Any:
+    if isinstance(value, dict):
+        return {name: _cut(item, longest) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_cut(item, longest) for item in value]
+    return f"{value[:longest]}…" if isinstance(value, str) and len(value) > longest + 1 else value
+
+
+def fitting(rows: Sequence[dict[str, Any]], most: int = MOST_BYTES) -> int:
     """Return how many of the first rows fit into as many bytes of JSON; at least one, if there is any."""
-    return _many(rows, lambda row: len(json_text(row).encode()) + 1, most) or min(len(rows), 1)
+    return _many(rows, lambda row: size(row) + 1, most) or min(len(rows), 1)
 
 
 def named(rows: Sequence[dict[str, Any]], most: float) -> int:

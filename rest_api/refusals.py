@@ -55,6 +55,19 @@ class FieldProblem(Output):
     allowed: Annotated[list[str], Field(description="What would be accepted, where that can be listed.")]
 
 
+class UndoConflict(Output):
+    """A change that cannot be undone, of several that were to be."""
+
+    model_config = only_required("change_id", "message")
+
+    change_id: Annotated[int, Field(description="The change.")]
+    message: Annotated[str, Field(description="Why it cannot be undone.")]
+    undone_by: Annotated[int, Field(description="The change that has undone it.")]
+    blocked_by: Annotated[int | None, Field(description="The later change that is in the way.")]
+    entity: Annotated[Entity, Field(description="What kind of row is in the way.")]
+    id: Annotated[int, Field(description="Its id.")]
+
+
 class Problem(Output):
     """RFC 9457 problem details. Which of the facts are there follows from `error_code`."""
 
@@ -80,6 +93,7 @@ class Problem(Output):
     blocked_by: Annotated[int | None, Field(description="The later change that is in the way of an undo.")]
     entity: Annotated[Entity, Field(description="What kind of row is in the way.")]
     id: Annotated[int, Field(description="Its id.")]
+    conflicts: Annotated[list[UndoConflict], Field(description="Each of several changes that cannot be undone.")]
 
 
 def problems(codes: Iterable[str], method: str) -> dict[int | str, Json]:

@@ -106,6 +106,7 @@ class Face(Protocol):
     async def delete_tag(self, tag_id: int, key: str | None = None) -> Written: ...
     def rehearsing(self) -> Face: ...
     async def undo(self, change_id: int, key: str | None = None) -> Written: ...
+    async def undo_all(self, *change_ids: int, key: str | None = None) -> Written: ...
     async def changes(self, **wanted: Any) -> list[Json]: ...
     async def changes_since(self, since: int, limit: int) -> tuple[list[Json], int]: ...
 
@@ -223,6 +224,9 @@ class RestFace:
 
     async def undo(self, change_id: int, key: str | None = None) -> Written:
         return await self._write(f"/changes/{change_id}/undo", key, None)
+
+    async def undo_all(self, *change_ids: int, key: str | None = None) -> Written:
+        return await self._write("/undo", key, {"change_ids": list(change_ids)})
 
     async def changes(self, **wanted: Any) -> list[Json]:
         items: list[Json] = (await self._send("GET", "/changes", params=wanted)).json()["items"]
@@ -358,6 +362,9 @@ class McpFace:
 
     async def undo(self, change_id: int, key: str | None = None) -> Written:
         return await self._write("undo", key, change_id=change_id)
+
+    async def undo_all(self, *change_ids: int, key: str | None = None) -> Written:
+        return await self._write("undo", key, change_ids=list(change_ids))
 
     async def changes(self, **wanted: Any) -> list[Json]:
         found: list[Json] = (await self.call("list_changes", **wanted))["changes"]

@@ -1,53 +1,76 @@
-"""List changes, and undo one."""
+"""List changes, and undo some."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 from mcp_types import CallToolResult
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
-from mcp_server import bounds, told, tool_results
+from mcp_server import bounds, history, told, tool_results
 from mcp_server.caller import Me
 from mcp_server.told import Items
 from mcp_server.tool_results import CHANGES_SCHEMA, WRITE_SCHEMA, Detail
 from mcp_server.toolbox import Toolbox
 from mcp_server.writing import written
-from todo_core.models.changes import ChangeFilter, ChangeId
+from todo_core.errors import FieldError, InvalidInput
+from todo_core.models.changes import ChangeFilter, ChangeId, ChangesSince, ClientPart, Entity
+from todo_core.models.fields import Id, Input, Limit, Line
+from todo_core.models.todos import Bound
 from todo_core.operations import changes as operations
 
 tools = Toolbox()
 
-_BOOKKEEPING = {"version", "updated_at"}
-"""Fields that every change changes."""
-_FOLLOWS = {"is_completed", "all_subtasks", "open_subtasks", "done_subtasks"}
-"""Fields that change with others."""
-_MOST_ROWS = 20
-"""Rows of a change in an answer: a change that deletes a list may have thousands."""
-_MOST_BYTES = 15_000
-"""Bytes of these rows: a change fits into an answer."""
+MOST_AT_ONCE: Final = 20
+"""Changes that a call undoes: as many as a model was shown, and can tell a person of."""
 
 
-class History(ChangeFilter):
+_Plain: Final = WithJsonSchema({"type": "string"})
+"""Advertises a text without its bounds, which nobody meets."""
+
+
+class History(Input):
     """Which changes, and how much of each."""
 
-    detail: Annotated[Detail, Field(description="full has long texts whole, and every field.")] = "concise"
+    when: Annotated[
+        Annotated[Bound, _Plain] | None, Field(description="this morning, last hour, since monday, 2026-11-21.")
+    ] = None
+    client: Annotated[Annotated[ClientPart, _Plain] | None, Field(description="Part of the client's name.")] = None
+    entity: Annotated[Entity | None, Field(description="Only such rows.")] = None
+    id: Annotated[Id | None, Field(description="Only this row: a todo, or what entity says.")] = None
+    since: Annotated[ChangesSince | None, Field(description="After this change, oldest first, nothing missed.")] = None
+    before: Annotated[ChangeId | None, Field(description="Before this change: goes back.")] = None
+    rows_cursor: Annotated[
+        Annotated[str, Line(min_length=1, max_length=40), _Plain] | None,
+        Field(description="As a change gave it: its further rows."),
+    ] = None
+    limit: Annotated[Limit, Field(description="Most changes.")] = 50
+    detail: Annotated[Detail, Field(description="full has long texts whole.")] = "concise"
 
 
 @tools.expose(
-    operations.list_,
+    (operations.list_, operations.get),
     title="List changes",
     answer=CHANGES_SCHEMA,
-    words="The history, what happened: what did the agent or the person do, who moved, changed or deleted it "
-    "and when, and what it was before. With `since`, everything after that change in order, nothing "
-    "missed; without it, the last changes first, and with `before` what came before that.",
+    words="The history, what happened, the latest first: what did the agent or the person do, who moved, changed or "
+    "deleted it and when, and what it was before.",
 )
 async def list_changes(me: Me, filters: History) -> CallToolResult:
-    wanted = ChangeFilter(since=filters.since, before=filters.before, limit=filters.limit)
+    if filters.rows_cursor is not None:
+        return await _further_rows(me, filters)
+    wanted = ChangeFilter(
+        since=filters.since,
+        before=filters.before,
+        limit=filters.limit,
+        when=filters.when,
+        client=filters.client,
+        entity=filters.entity,
+        entity_id=filters.id,
+    )
     page = await me.perform(operations.list_, wanted)
-    changes = [_short(change, filters.detail) for change in orjson.loads(page.json)]
+    changes = [history.told_of_change(change, filters.detail) for change in orjson.loads(page.json)]
     fit = bounds.fitting(changes)
     is_cut = fit < len(changes)
     content: dict[str, Any] = {"changes": changes[:fit]}
@@ -62,68 +85,43 @@ async def list_changes(me: Me, filters: History) -> CallToolResult:
     return tool_results.payload(content)
 
 
-def _short(change: dict[str, Any], detail: Detail) -> dict[str, Any]:
-    """Return a change for a model: to the second, without nulls, and of each row only the fields that changed.
-
-    Its rows are as many as fit into one answer.
-    """
-    short = {name: change[name] for name in ("id", "at", "operation", "via", "client", "undoes", "undone_by")}
-    short["at"] = change["at"][:19] + "Z"
-    entries = change["entries"]
-    rows = [_difference(entry, detail) for entry in entries[:_MOST_ROWS]]
-    short["rows"] = rows[: bounds.fitting(rows, _MOST_BYTES)]
-    more = len(entries) - len(short["rows"]) + change["more_entries"]
-    if more:
-        short["more_rows"] = more
-    return {name: value for name, value in short.items() if value is not None}
-
-
-def _difference(entry: dict[str, Any], detail: Detail) -> dict[str, Any]:
-    """Return the id and the name of a row that changed, and the changed fields before and after.
-
-    Of a new row it is only the name; `added` says that it is new.
-    """
-    before, after = entry["before"], entry["after"]
-    row: dict[str, Any] = {entry["entity"]: entry["id"]}
-    if entry["entity"] == "note":
-        row |= {"todo": after["todo_id"], "text": _brief(after["text"], detail)}
-        if before is None:
-            return row
-    elif before is None:
-        return row | {"added": after.get("title") or after.get("name")}
-    else:
-        row |= {name: after[name] for name in ("title", "name") if name in after and after[name] == before.get(name)}
-    followed = _BOOKKEEPING if detail == "full" else _BOOKKEEPING | _FOLLOWS
-    names = [name for name in after if name not in followed and after[name] != before.get(name)]
-    before, after = ({name: _brief(state.get(name), detail) for name in names} for state in (before, after))
-    return row | {"before": before, "after": after}
-
-
-def _brief(value: Any, detail: Detail) -> Any:
-    """Return a value for a model: a due and a repeat as one text, a long text shortened unless it is wanted in full.
-
-    Of the todos that a merge of tags moved it is only the number.
-    """
-    if isinstance(value, dict):
-        if "weekday" in value:
-            return tool_results.due_text(value)
-        if "words" in value:
-            return value["words"]
-        return value | {"todos": len(value["todos"])} if "todos" in value else value
-    return told.shortened(value) if detail == "concise" else value
+async def _further_rows(me: Me, filters: History) -> CallToolResult:
+    """Return rows of one change, those after the ones that were shown."""
+    others = filters.model_fields_set - {"rows_cursor", "detail", "limit"}
+    if given := [name for name in sorted(others) if getattr(filters, name) is not None]:
+        message = "cannot be given together with rows_cursor; leave one of them out"
+        raise InvalidInput(errors=[FieldError(given[0], message, code="conflicting")])
+    change_id, after = history.place_of(filters.rows_cursor or "")
+    change = orjson.loads((await me.perform(operations.get, change_id, after)).json)
+    shown = history.told_of_change(change, filters.detail, len(change["entries"]), bounds.MOST_BYTES)
+    return tool_results.payload({"changes": [shown]})
 
 
 @tools.expose(
-    operations.undo,
-    title="Undo a change",
+    (operations.undo, operations.undo_several),
+    title="Undo changes",
     answer=WRITE_SCHEMA,
-    words="Undo a change: revert or take back what was wrong, a batch as one, and put it back as it was before. "
-    "What it made goes to the trash. It is refused, with the reason, when a later change is in the way. "
-    "An undo can be undone.",
+    words="Undo a change: revert or take back what was wrong, a batch as one, or several as one, all or none, and put "
+    "it back as it was before. What was made goes to the trash. It is refused, with the reason, when a later change is "
+    "in the way. An undo can be undone.",
 )
-async def undo(me: Me, change_id: ChangeId) -> CallToolResult:
-    undone = await me.perform(operations.undo, change_id)
-    shown = replace(undone, results=undone.results[:_MOST_ROWS])
+async def undo(
+    me: Me,
+    change_id: ChangeId | None = None,
+    change_ids: Annotated[
+        list[Id] | None, Field(min_length=1, max_length=MOST_AT_ONCE, description="Or several, 1–20.")
+    ] = None,
+) -> CallToolResult:
+    if change_id is not None and change_ids is None:
+        undone = await me.perform(operations.undo, change_id)
+    elif change_ids is not None and change_id is None:
+        undone = await me.perform(operations.undo_several, change_ids)
+    elif change_id is None:
+        raise InvalidInput(errors=[FieldError("change_id", "is required, or change_ids", code="required")])
+    else:
+        message = "cannot be given together with change_id; leave one of them out"
+        raise InvalidInput(errors=[FieldError("change_ids", message, code="conflicting")])
+    shown = replace(undone, results=undone.results[: history.ROWS])
     more = len(undone.results) + undone.more_results - len(shown.results)
     answer = written(shown, told.of_undone, Items.of("results", [None] * len(shown.results)))
     if answer.structured_content is not None and more:

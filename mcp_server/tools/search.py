@@ -12,7 +12,7 @@ import orjson
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server import tool_results
+from mcp_server import bounds, tool_results
 from mcp_server.caller import Me
 from mcp_server.resources import id_in
 from mcp_server.toolbox import Toolbox
@@ -60,7 +60,7 @@ async def fetch(me: Me, id: Annotated[str, Field(description="An `id` of `search
     metadata: dict[str, Any] = {name: todo[name] for name in todo if name not in ("id", "title", "description")}
     text = row["description"] or row["title"]
     content = {"id": str(todo_id), "title": row["title"], "text": text, "url": _url(me, todo_id), "metadata": metadata}
-    return tool_results.payload(content)
+    return tool_results.payload(bounds.within(content))
 
 
 def _url(me: Me, todo_id: int) -> str:

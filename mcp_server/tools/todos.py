@@ -86,11 +86,13 @@ async def list_todos(me: Me, listing: TodoListing) -> CallToolResult:
         page = await me.perform(operation, listing.model_copy(update={"limit": fit}))
         rows = orjson.loads(page.json)
     content = tool_results.todos(rows, listing.detail) | {"showing": f"{len(rows)} of {page.total}"}
+    if fit == 1:  # and that may be too long by itself
+        content["todos"] = [bounds.within(content["todos"][0])]
     if page.next_cursor is not None:
         content["next_cursor"] = page.next_cursor
     if page.near is not None:
         nearest = [tool_results.todo(row, "concise") for row in orjson.loads(page.near.json)]
-        content |= {"did_you_mean": page.near.words, "near": nearest}
+        content |= {"did_you_mean": page.near.words, "near": nearest[: bounds.fitting(nearest)]}
     return tool_results.payload(content)
 
 

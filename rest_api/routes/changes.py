@@ -12,10 +12,10 @@ from rest_api import responses
 from rest_api.caller import Me, MeOnce
 from rest_api.declaring import Routes
 from rest_api.responses import FeedRead, UndoneRead
-from todo_core.models.changes import ChangeFilter, ChangeId, ChangePart, ChangeRead, EntryRows
+from todo_core.models.changes import ChangeFilter, ChangeId, ChangePart, ChangeRead, ChangeSet, EntryRows
 from todo_core.operations import changes
 
-routes = Routes("/changes", "changes")
+routes = Routes("", "changes")
 
 PathId = Annotated[ChangeId, BeforeValidator(digits)]
 
@@ -30,13 +30,13 @@ class ChangeFeed(FeedRead[ChangeRead]):
     """A page of changes."""
 
 
-@routes.expose(changes.list_, "GET", "", shape=ChangeFeed, summary="List changes")
+@routes.expose(changes.list_, "GET", "/changes", shape=ChangeFeed, summary="List changes")
 async def list_changes(me: Me, query: Annotated[ChangeListing, Query()]) -> Response:
     found = await me.perform(changes.list_, query, "rows" if query.rows else "titles")
     return responses.feed(found, way="before" if query.since is None else "since")
 
 
-@routes.expose(changes.get, "GET", "/{change_id}", shape=ChangeRead, summary="Read a change")
+@routes.expose(changes.get, "GET", "/changes/{change_id}", shape=ChangeRead, summary="Read a change")
 async def get_change(me: Me, change_id: PathId, query: Annotated[ChangePart, Query()]) -> Response:
     found = await me.perform(changes.get, change_id, query.after, "rows" if query.rows else "titles")
     return Response(found.json, media_type=responses.JSON)
@@ -45,9 +45,14 @@ async def get_change(me: Me, change_id: PathId, query: Annotated[ChangePart, Que
 @routes.expose(
     changes.undo,
     "POST",
-    "/{change_id}/undo",
+    "/changes/{change_id}/undo",
     shape=UndoneRead,
     summary="Undo a change",
 )
 async def undo_change(me: MeOnce, change_id: PathId) -> Response:
     return responses.undone(await me.perform(changes.undo, change_id))
+
+
+@routes.expose(changes.undo_several, "POST", "/undo", shape=UndoneRead, summary="Undo changes")
+async def undo_changes(me: MeOnce, which: ChangeSet) -> Response:
+    return responses.undone(await me.perform(changes.undo_several, which.change_ids))

@@ -262,10 +262,30 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
         },
         [_sent(query="private words"), lambda at, _: {"query": f"user:{at.user}"}, _sent(query="privat wrods")],
     ),
-    "changes.list": Attempts("own", {"GET /changes": [_nothing]}, [_sent(since=0), _sent()]),
-    "changes.get": Attempts("not_owner", {"GET /changes/{change_id}": [_nothing]}),
+    "changes.list": Attempts(
+        "own",
+        {
+            "GET /changes": [
+                _nothing,
+                lambda at, _: Query(entity="todo", entity_id=str(at.todo)),
+                lambda _, __: Query(entity="list", since="0"),
+                lambda _, __: Query(when="last hour", client="x"),
+            ]
+        },
+        [_sent(since=0), _sent(), _sent(when="last hour"), lambda at, _: {"id": at.todo}, _sent(entity="list")],
+    ),
+    "changes.get": Attempts(
+        "not_owner",
+        {"GET /changes/{change_id}": [_nothing]},
+        [lambda at, _: {"rows_cursor": f"{at.change}.0"}],
+    ),
     "changes.undo": Attempts(
         "not_owner", {"POST /changes/{change_id}/undo": [_nothing]}, [lambda at, _: {"change_id": at.change}]
+    ),
+    "changes.undo_several": Attempts(
+        "not_owner",
+        {"POST /undo": [lambda at, _: {"change_ids": [at.change]}]},
+        [lambda at, _: {"change_ids": [at.change]}],
     ),
     "overview.get": Attempts("own", {"GET /overview": [_nothing]}, [_sent()]),
     "analytics.streaks": Attempts("own", {"GET /analytics/streaks": [_nothing]}),

@@ -241,6 +241,12 @@ async def _(http: httpx2.AsyncClient) -> Attempt:
     return Attempt({"change_id": int(made.headers["change-id"])})
 
 
+@drives("undo_changes")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    made = [await http.post("/api/v1/todos", json={"title": title}) for title in "ab"]
+    return Attempt(more={"json": {"change_ids": [int(one.headers["change-id"]) for one in made]}})
+
+
 @drives("get_overview")
 async def _(http: httpx2.AsyncClient) -> Attempt:
     await some_of_each(http)

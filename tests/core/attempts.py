@@ -222,12 +222,17 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     "changes.list": [
         lambda me, _, __: me.perform(changes.list_, ChangeFilter()),
         lambda me, _, __: me.perform(changes.list_, ChangeFilter(since=0)),
+        lambda me, its, _: me.perform(changes.list_, ChangeFilter(entity_id=its.todo)),
+        lambda me, its, _: me.perform(changes.list_, ChangeFilter(entity_id=its.todo, since=0)),
+        lambda me, _, __: me.perform(changes.list_, ChangeFilter(entity="list", when="last hour")),
+        lambda me, _, __: me.perform(changes.list_, ChangeFilter(entity="list", since=0)),
     ],
     "changes.get": [lambda me, its, _: me.perform(changes.get, its.changes[0])],
     "changes.undo": [
         (lambda me, its, _, n=n: me.perform(changes.undo, its.changes[n]))  # type: ignore[misc]
         for n in range(-11, 0)
     ],
+    "changes.undo_several": [lambda me, its, _: me.perform(changes.undo_several, its.changes[-11:])],
     "users.get": [lambda me, _, __: me.perform(users.get)],
     "users.capabilities": [lambda me, _, __: me.perform(users.capabilities)],
     "users.update": [

@@ -623,6 +623,7 @@ async def test_what_an_admin_did_is_in_the_admins_record_and_not_yet_in_the_user
         "entity": "account",
         "id": ann.principal.user_id,
         "title": None,
+        "number": 1,
         "is_new": False,
         "before": {"suspended_at": None},
         "after": {"suspended_at": row_of(suspended)["suspended_at"]},

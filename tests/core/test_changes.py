@@ -70,12 +70,14 @@ async def test_a_change_is_recorded_with_who_when_how_before_and_after(ann: Call
         "client": "claude-code/2.1",
         "token_id": principal.token_id,
         "undoes": None,
+        "undoes_also": [],
         "undone_by": None,
         "entries": [
             {
                 "entity": "todo",
                 "id": second["id"],
                 "title": "2",
+                "number": 1,
                 "is_new": False,
                 "before": second,
                 "after": row_itself(told(changed)[0]),
@@ -249,7 +251,7 @@ async def test_without_rows_an_entry_says_what_it_is_called_and_whether_it_is_ne
         ("todo", "called so", True),
         ("list", "a list", True),
         ("todo", "called otherwise", False),
-        ("note", None, True),
+        ("note", "called otherwise", True),
     ]
     assert [entry["id"] for entry in entries][-4:-1] == [made["id"], listed, made["id"]]
     assert {(entry["before"], entry["after"]) for entry in entries} == {(None, None)}

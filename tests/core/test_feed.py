@@ -17,7 +17,7 @@ from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListCreate
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import accounts, changes, lists, tokens, users
-from todo_core.queries import changes as queries
+from todo_core.queries import history as queries
 from todo_core.storage.statements import Statement
 
 pytestmark = pytest.mark.requirement("ID4", "SA4")
@@ -250,6 +250,7 @@ async def test_a_person_reads_what_an_admin_did_to_their_account(ada: Caller, an
                 "entity": "account",
                 "id": ann.principal.user_id,
                 "title": None,
+                "number": 1,
                 "is_new": False,
                 "before": {"suspended_at": before},
                 "after": {"suspended_at": after},
@@ -294,7 +295,11 @@ async def test_a_person_who_is_writing_does_not_hold_a_suspension_up(
 
 
 @pytest.mark.requirement("DB5")
-@pytest.mark.parametrize("statement", [queries.LATEST, queries.SINCE], ids=["latest", "since"])
+@pytest.mark.parametrize(
+    "statement",
+    [queries.LATEST, queries.SINCE, queries.LATEST_OF_ROW, queries.SINCE_OF_ROW],
+    ids=["latest", "since", "of a row", "of a row since"],
+)
 async def test_a_page_costs_the_same_however_long_the_record_is(
     statement: Statement, fresh_database_url: str, another_core: CoreOpener
 ) -> None:
@@ -314,7 +319,8 @@ async def test_a_page_costs_the_same_however_long_the_record_is(
         )
         await admin.execute("ANALYZE")
         wanted = {"user_id": me, "limit": 50, "since": 0, "before": 2**62, "shown": ["todo"], "rows": True}
-        asked = statement.arguments(wanted)
+        narrowed = {"made_from": None, "made_until": None, "client": None, "entity": "todo", "entity_id": 3}
+        asked = statement.arguments(wanted | narrowed)
         plan = await admin.fetchval("EXPLAIN (ANALYZE, FORMAT JSON) " + statement.sql, *asked)
 
     assert max(_rows(orjson.loads(plan)[0]["Plan"])) <= 50 * 5

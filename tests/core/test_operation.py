@@ -227,8 +227,8 @@ def test_no_flag_turns_an_operation_into_its_opposite(known: Operation[..., Any]
 
 def test_what_takes_something_away_is_destructive_and_what_gives_it_back_is_not() -> None:
     taking = (
-        "todos.delete todos.mix lists.delete tags.merge tags.delete changes.undo tokens.rotate tokens.revoke"
-        " accounts.suspend accounts.delete"
+        "todos.delete todos.mix lists.delete tags.merge tags.delete changes.undo changes.undo_several"
+        " tokens.rotate tokens.revoke accounts.suspend accounts.delete"
     )
 
     assert {known.name for known in OPERATIONS.values() if known.destructive} == {*taking.split()}
@@ -242,7 +242,7 @@ HEAVY = {"exports.make": 50}
 @each("known", OPERATIONS.values(), ids=OPERATIONS)
 def test_a_batch_is_what_takes_a_list_of_items(known: Operation[..., Any]) -> None:
     batches = {f"todos.{verb}" for verb in ("add", "update", "complete", "reopen", "delete", "restore", "skip", "mix")}
-    batches |= {f"lists.{verb}" for verb in ("add", "update", "delete")}
+    batches |= {f"lists.{verb}" for verb in ("add", "update", "delete")} | {"changes.undo_several"}
 
     assert known.is_batch == (known.name in batches)
     alone = HEAVY.get(known.name, 1)

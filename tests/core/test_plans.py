@@ -176,7 +176,12 @@ async def _everything(me: Caller) -> None:
     await me.perform(changes.undo, undone.change_id)
     await me.perform(changes.list_, ChangeFilter())
     await me.perform(changes.list_, ChangeFilter(since=0))
+    for wanted in _NARROWED:
+        await me.perform(changes.list_, ChangeFilter(**wanted))
+        await me.perform(changes.list_, ChangeFilter(**wanted, since=0))
     await me.perform(changes.get, undone.change_id)
+    several = [(await me.perform(todos.add, [TodoCreate(title=title)])).change_id for title in ("one", "another")]
+    await me.perform(changes.undo_several, [change_id for change_id in several if change_id])
     for_tags = [row["id"] for row in orjson.loads((await me.perform(tags.list_)).json)]
     await me.perform(tags.get, for_tags[0])
     await me.perform(tags.rename, for_tags[0], "renamed")
@@ -243,22 +248,29 @@ async def test_a_page_of_changes_and_a_refused_undo_cost_the_same_however_long_t
             await connection.execute(_RECORD, me.principal.user_id, length)
             await me.perform(todos.update, [{"id": todo, "title": "Buy less"}])
             await connection.execute("VACUUM (ANALYZE) changes, change_entries")
-            pages.append(await _pages_of_the_record(me, first.change_id or 0, connection))
+            pages.append(await _pages_of_the_record(me, first.change_id or 0, todo, connection))
 
     short, long = pages
     assert short.keys() == long.keys()
     assert {sql: (short[sql], long[sql]) for sql in short if long[sql] > 1.5 * short[sql] + HEIGHT} == {}
 
 
+_NARROWED: Final[tuple[dict[str, Any], ...]] = ({"entity_id": 1}, {"entity": "list"}, {"when": "last hour"})
+"""What the history looks up in an index."""
 HEIGHT: Final = 8
 """Pages by which taller indexes may differ: each look-up passes one or two more."""
 
 
-async def _pages_of_the_record(me: Caller, change_id: int, connection: asyncpg.Connection) -> dict[str, int]:
+async def _pages_of_the_record(
+    me: Caller, change_id: int, todo_id: int, connection: asyncpg.Connection
+) -> dict[str, int]:
     """How many pages each statement reads of a page of changes, of the next ones and of a refused undo."""
     with overheard() as sent:
         await me.perform(changes.list_, ChangeFilter())
         await me.perform(changes.list_, ChangeFilter(since=change_id))
+        for wanted in ({"entity_id": todo_id}, {"entity": "list"}, {"when": "until 3 days ago"}):
+            await me.perform(changes.list_, ChangeFilter(**wanted))
+            await me.perform(changes.list_, ChangeFilter(**wanted, since=change_id))
         with pytest.raises(UndoRefused) as refused:
             await me.perform(changes.undo, change_id)
     assert refused.value.extra["blocked_by"] > change_id

@@ -235,12 +235,14 @@ async def test_the_record_has_the_profile_before_and_after(ann: Caller, hers: Pr
         "client": "a browser",
         "token_id": None,
         "undoes": None,
+        "undoes_also": [],
         "undone_by": None,
         "entries": [
             {
                 "entity": "user",
                 "id": ann.principal.user_id,
                 "title": None,
+                "number": 1,
                 "is_new": False,
                 "before": was,
                 "after": now,

@@ -127,9 +127,11 @@ async def test_a_null_means_not_given(me: McpFace) -> None:
 
 
 async def test_a_null_where_something_is_required_is_refused_by_name(me: McpFace) -> None:
-    for tool, name in (("complete_todos", "ids"), ("add_todos", "todos"), ("undo", "change_id")):
+    for tool, name in (("complete_todos", "ids"), ("add_todos", "todos")):
         (problem,) = (await refusal(me, tool, **{name: None}))["errors"]
         assert problem == {"field": name, "code": "required", "message": "is required"}
+    (problem,) = (await refusal(me, "undo", change_id=None, change_ids=None))["errors"]
+    assert problem == {"field": "change_id", "code": "required", "message": "is required, or change_ids"}
 
 
 async def test_a_list_sent_as_json_text_is_taken(me: McpFace) -> None:

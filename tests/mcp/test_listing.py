@@ -136,7 +136,10 @@ async def test_bounds_and_choices_are_in_the_schema(listed: list[Json]) -> None:
     assert tools["list_todos"]["properties"]["limit"]["maximum"] == 200
     assert tools["list_todos"]["properties"]["status"]["enum"] == ["open", "done", "all", "trashed"]
     assert tools["complete_todos"]["properties"]["ids"]["items"]["minimum"] == 1
-    assert tools["undo"]["required"] == ["change_id"]
+    assert (
+        tools["undo"]["properties"]["change_ids"]["minItems"],
+        tools["undo"]["properties"]["change_ids"]["maxItems"],
+    ) == (1, 20)
     profile = tools["update_profile"]["properties"]
     assert profile["display_name"]["maxLength"] == 100
     assert profile["week_start"]["enum"] == ["monday", "sunday", "saturday"]

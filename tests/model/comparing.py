@@ -32,6 +32,7 @@ OPERATIONS: Final = {
     "merge_tag": "tags.merge",
     "delete_tag": "tags.delete",
     "undo": "changes.undo",
+    "undo_several": "changes.undo_several",
     "profile": "users.update",
 }
 _RECORDED: Final = ("title", "description", "priority", "list_id", "parent_id", "repeat", "key", "source")
@@ -60,7 +61,8 @@ class Write:
     request: Request
     answer: Answer
     outcome: Outcome
-    undoes: int | None
+    undoes: tuple[int, ...]
+    """The changes that it undoes, the latest first."""
 
     @property
     def via(self) -> str:
@@ -137,7 +139,7 @@ class Comparison:
             same("existing", told["existing"], expected.existing)
             same("a next occurrence", told["next"] is not None, bool(expected.next))
             return
-        is_changed = ("todo", expected.id) in write.outcome.changed or expected.noted
+        is_changed = (("todo", expected.id) in write.outcome.changed and not expected.existing) or expected.noted
         same("changed", item.is_changed, is_changed or (_along(item) > 0 if write.tells_along else item.is_changed))
         if write.how.face == "rest":
             same("existing", told["existing"], expected.existing)
@@ -246,8 +248,10 @@ class Comparison:
         same("changed anything", record is not None, bool(outcome.entries))
         if record is None:
             return
-        told = (record["operation"], record["via"], record["undoes"], record["undone_by"])
-        same("record", told, (OPERATIONS[write.request.kind], write.via, write.undoes, None))
+        told = (record["operation"], record["via"], record["undone_by"])
+        same("record", told, (OPERATIONS[write.request.kind], write.via, None))
+        latest, *others = write.undoes or (None,)
+        same("undoes", (record["undoes"], record["undoes_also"]), (latest, others))
         rows = {(entry["entity"], entry["id"]): (entry["before"], entry["after"]) for entry in record["entries"]}
         same("changed rows", sorted((entry["entity"], entry["id"]) for entry in record["entries"]), sorted(rows))
         same("changed rows", sorted(rows), sorted(outcome.changed))
@@ -257,10 +261,10 @@ class Comparison:
                 if row is not None and recorded is not None:
                     self._recorded(row, recorded)
         self.order(write.person)
-        change = Change(record["id"], write.request.kind, outcome.entries, write.undoes)
+        change = Change(record["id"], write.request.kind, outcome.entries)
         write.person.changes[change.id] = change
-        if write.undoes is not None:
-            write.person.changes[write.undoes].undone_by = change.id
+        for undone in write.undoes:
+            write.person.changes[undone].undone_by = change.id
 
     def order(self, person: Person) -> None:
         """The positions that the record told put lists in the order that the model has."""

@@ -112,7 +112,7 @@ class Ground(RuleBasedStateMachine):
 
     # --- writing ----------------------------------------------------------------------------------
 
-    def write(self, who: str, how: How, request: Request, run: Run, *, undoes: int | None = None) -> None:
+    def write(self, who: str, how: How, request: Request, run: Run, *, undoes: tuple[int, ...] = ()) -> None:
         """Do it, have the model do it, and compare answers and records."""
         self.is_agreed = False
         person, http = self.people[who], self.https[who]

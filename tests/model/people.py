@@ -78,9 +78,9 @@ class Person:
     def try_out(self, w: Writing, run: Callable[[Writing], Any]) -> tuple[State, Outcome]:
         """What a write would do: the state it would leave, and its outcome; `self` stays as it is."""
         results = run(w) or []
-        entries = list(_differences(self.state, w))
+        entries = list(differences(self.state, w))
         for entry in entries:
-            _replace(w.state, entry)
+            replace_row(w.state, entry)
         return w.state, Outcome(results, entries, frozenset((one.entity, one.after.id) for one in entries))
 
     # --- reading ----------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class Person:
         return conditions
 
 
-def _differences(before: State, w: Writing) -> Any:
+def differences(before: State, w: Writing) -> Any:
     """Every row that a write touched, its version one higher."""
     state = w.state
     for list_id, one in state.lists.items():
@@ -253,10 +253,11 @@ def _differences(before: State, w: Writing) -> Any:
 
 
 def _entry(entity: Entity, before: Any, after: Any) -> Entry:
-    return Entry(entity, before, after if before is None else replace(after, version=before.version + 1))
+    has_counted = before is None or after.version != before.version
+    return Entry(entity, before, after if has_counted else replace(after, version=before.version + 1))
 
 
-def _replace(state: State, entry: Entry) -> None:
+def replace_row(state: State, entry: Entry) -> None:
     row: Any = entry.after
     if entry.entity == "user":
         state.profile = row

@@ -128,5 +128,4 @@ class Change:
     id: int
     operation: str
     entries: list[Entry]
-    undoes: int | None = None
     undone_by: int | None = None

@@ -274,7 +274,22 @@ class Domain(Ground):
                 raise Refused(w.code_of("change", change_id))
             model_undo.undo(w, change)
 
-        self._write(way, "undo", {"change_id": change_id}, run, undoes=change_id)
+        self._write(way, "undo", {"change_id": change_id}, run, undoes=(change_id,))
+
+    @rule(way=WAY, numbers=st.lists(st.one_of(st.integers(0, 2), ROW), min_size=1, max_size=4))
+    def undo_several(self, way: Way, numbers: list[int]) -> None:
+        who = way[0]
+        ids = [*dict.fromkeys(self.change_id(who, number) for number in numbers)]
+        known = self.people[who].changes
+
+        def run(w: Writing) -> None:
+            absent = [change_id for change_id in sorted(ids, reverse=True) if change_id not in known]
+            if absent:
+                raise Refused(w.code_of("change", absent[0]))
+            model_undo.undo_all(w, [known[change_id] for change_id in ids])
+
+        latest_first = tuple(sorted(ids, reverse=True))
+        self._write(way, "undo_several", {"change_ids": ids}, run, undoes=latest_first)
 
     @precondition(lambda self: self.kept)
     @rule(number=ROW, how=strategies.HOW, is_same=st.booleans())
@@ -290,7 +305,7 @@ class Domain(Ground):
         self.server.now = min(self.server.now + timedelta(days=days), START + LONGEST_WAIT)
 
     def _write(
-        self, way: Way, kind: str, arguments: Json, run: Callable[[Writing], Any], *, undoes: int | None = None
+        self, way: Way, kind: str, arguments: Json, run: Callable[[Writing], Any], *, undoes: tuple[int, ...] = ()
     ) -> None:
         self.write(*way, Request(kind, strategies.as_sent(arguments, way[1])), run, undoes=undoes)
 

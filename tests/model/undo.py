@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from tests.model.model import Refused, Writing, name_key
 from tests.model.order import put_back
+from tests.model.people import differences, replace_row
 from tests.model.rows import CHOSEN, Change, Entry, Note, Profile, Row, Tag, Todo, TodoList
 from tests.model.todos import MAX_DEPTH
 
@@ -22,20 +23,76 @@ def undo(w: Writing, change: Change) -> None:
         raise Refused(_IN_THE_WAY)
     _lists(w, [entry for entry in change.entries if entry.entity == "list"])
     tags = [entry for entry in change.entries if entry.entity == "tag"]
+    going = [entry for entry in tags if not isinstance(entry.before, Tag) or entry.before.is_deleted]
     for entry in tags:
-        if entry.before is not None:
+        if entry not in going:
             _tag(w, entry)
     for entry in change.entries:
         if entry.entity == "note":
             _note(w, entry)
     _todos(w, [entry for entry in change.entries if entry.entity == "todo"])
-    for entry in tags:
-        if entry.before is None:
-            _tag(w, entry)
+    for entry in sorted(going, key=lambda one: one.before is None):
+        _tag(w, entry)
     for entry in change.entries:
         if entry.entity == "user":
             _profile(w, entry)
     w.ask(sum(_goes_to_trash(entry) for entry in change.entries if entry.entity == "todo"))
+
+
+def undo_all(w: Writing, changes: list[Change]) -> None:
+    """Undo changes, the latest first, each on what the later ones have left; all, or none.
+
+    A row that several of them touched has a version for each, and goes from before the first to after the last.
+    """
+    is_refused = False
+    retagged: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+    seen: set[int] = set()
+    for part, change in enumerate(sorted(changes, key=lambda one: one.id, reverse=True)):
+        left = w.state.copy()
+        step = replace(
+            w,
+            state=w.state.copy(),
+            moment=w.moment + 3 * part,
+            is_confirmed=True,
+            retagged={},
+            merged={},
+            unmerged={},
+        )
+        try:
+            undo(step, change)
+        except Refused as refused:
+            if refused.code != _IN_THE_WAY:
+                raise
+            is_refused = True
+            continue
+        for entry in differences(left, step):
+            replace_row(step.state, entry)
+            if entry.entity == "tag":
+                tag_id = entry.after.id
+                w.merged.pop(tag_id, None)
+                w.merged |= {} if entry.merged is None else {tag_id: entry.merged}
+                w.unmerged |= {} if entry.unmerged is None or tag_id in seen else {tag_id: entry.unmerged}
+                seen.add(tag_id)
+        for todo_id, (names, after) in step.retagged.items():
+            retagged[todo_id] = (retagged.get(todo_id, (names, after))[0], after)
+        w.state = step.state
+    if is_refused:
+        raise Refused(_IN_THE_WAY)
+    w.retagged |= {todo_id: names for todo_id, names in retagged.items() if names[0] != names[1]}
+    w.ask(_gone(changes))
+
+
+def _gone(changes: list[Change]) -> int:
+    """How many todos the undo of several changes moves to the trash."""
+    was_away: dict[int, bool] = {}
+    is_there: dict[int, bool] = {}
+    for change in sorted(changes, key=lambda one: one.id):
+        for before, after in [(entry.before, entry.after) for entry in change.entries if entry.entity == "todo"]:
+            assert isinstance(after, Todo)
+            if before is None or (isinstance(before, Todo) and before.deleted != after.deleted):
+                was_away.setdefault(after.id, not isinstance(before, Todo) or not before.is_live)
+                is_there[after.id] = after.is_live
+    return sum(was_away[todo_id] and is_there[todo_id] for todo_id in was_away)
 
 
 def _goes_to_trash(entry: Entry) -> bool:

@@ -85,6 +85,7 @@ TOOLS: Final = {
     "merge_tag": "update_tag",
     "delete_tag": "update_tag",
     "undo": "undo",
+    "undo_several": "undo",
     "profile": "update_profile",
 }
 _TOLD: Final = {
@@ -162,6 +163,7 @@ _ROUTES: Final[dict[str, Callable[[Json], Route]]] = {
     "delete_tag": lambda given: ("DELETE", f"/tags/{given['id']}", None),
     "mix": lambda given: ("POST", "/todos/batch", {"action": "mix"} | given),
     "undo": lambda given: ("POST", f"/changes/{given['change_id']}/undo", None),
+    "undo_several": lambda given: ("POST", "/undo", given),
     "profile": lambda given: ("PATCH", "/users/me", nulled(given)),
 }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, TypeVar, cast
@@ -133,7 +133,7 @@ def operation(
         idempotent: Whether a repetition changes nothing more.
         for_apps: Whether an app that acts for the user may run it.
         formerly: The operation and the flag that versions before decision 21 ran in its place.
-        batch: Whether its first argument is a sequence of items, each accepted or refused by itself.
+        batch: Whether its first argument is a sequence of items, of which each counts for the rate limit.
         weight: What a call takes from the rate limit, where it is no batch.
         snapshot: Whether one that reads does so in one transaction, as of one moment, and can `Tx.stream`.
     """
@@ -176,6 +176,11 @@ class Tx(Executor):
         """Run a statement with one column of JSON and yield its rows in chunks; see `Transaction.stream`."""
         assert isinstance(self._executor, Transaction)  # of an operation with `snapshot`
         return self._executor.stream(statement, size=size, **given)
+
+    def part(self) -> AbstractAsyncContextManager[None]:
+        """Return what runs a part of a write: if that is refused, only what it has written is gone."""
+        assert isinstance(self._executor, Transaction)  # a read has none
+        return self._executor.part()
 
 
 @dataclass(frozen=True, slots=True)

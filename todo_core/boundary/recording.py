@@ -28,19 +28,9 @@ class Origin:
     token_id: int | None
     """The API token, if one was used."""
 
-    def parameters(self, undoes: int | None = None) -> dict[str, Any]:
-        """Return the parameters of `queries.changes.change_of`.
-
-        Args:
-            undoes: The id of the change that this one undoes.
-        """
-        return {
-            "operation": self.operation,
-            "via": self.via,
-            "client": self.client,
-            "token_id": self.token_id,
-            "undoes": undoes,
-        }
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters of `queries.changes.change_of`."""
+        return {"operation": self.operation, "via": self.via, "client": self.client, "token_id": self.token_id}
 
 
 async def record(transaction: Transaction, changed: Changed[Any], origin: Origin) -> int | None:
@@ -56,8 +46,13 @@ async def record(transaction: Transaction, changed: Changed[Any], origin: Origin
     if changed.change_id is not None or not changed.touched:
         return changed.change_id
     first, *further = chunks(changed.touched)
-    parameters = origin.parameters(changed.undoes)
-    change_id: int = await transaction.value(queries.RECORD, **parameters, **columns(first))
+    facts = origin.parameters() | columns(first)
+    change_id: int
+    if changed.undoes:
+        undone = {"undoes": changed.undoes[0], "all_undone": [*changed.undoes]}
+        change_id = await transaction.value(queries.RECORD_UNDO, **facts, **undone)
+    else:
+        change_id = await transaction.value(queries.RECORD, **facts)
     already = len(first)
     for rows in further:
         await transaction.rows(queries.RECORD_MORE, id=change_id, already=already, **columns(rows))

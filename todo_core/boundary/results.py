@@ -112,8 +112,8 @@ class Changed(Generic[Shape]):
     results: Sequence[Done | TodoError]
     touched: Sequence[Touched] = ()
     """Every row that changed, also those that follow from an item: they make the change record."""
-    undoes: int | None = None
-    """The id of the change that this one reverts."""
+    undoes: Sequence[int] = ()
+    """The ids of the changes that this one reverts, the latest first."""
     more_results: int = 0
     """How many results are left out, for an answer that nobody could bound otherwise: an undo of very many rows."""
     secret: str | None = None

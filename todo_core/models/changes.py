@@ -18,13 +18,15 @@ from sqlalchemy import (
     Text,
     column,
     func,
+    literal_column,
 )
 from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 
 from todo_core.models.entries import ChangeEntry
-from todo_core.models.fields import Id, Input, Limit, Output, instant_column, owner_column
+from todo_core.models.fields import MAX_BATCH, Id, Input, Limit, Line, Output, instant_column, owner_column
+from todo_core.models.todos import Bound
 
 
 class Change(SQLModel, table=True):
@@ -36,7 +38,7 @@ class Change(SQLModel, table=True):
     __tablename__ = "changes"
     __table_args__ = (
         Index("ix_changes_id", "id"),
-        Index("uq_changes_undoes", "user_id", "undoes", unique=True, postgresql_where=column("undoes").is_not(None)),
+        Index("ix_changes_at", "user_id", "at", "id"),
     )
 
     user_id: int = TableField(sa_column=owner_column(primary_key=True))
@@ -51,7 +53,23 @@ class Change(SQLModel, table=True):
     token_id: int | None = TableField(sa_type=BigInteger)
     """The API token that was used, if any."""
     undoes: int | None = TableField(sa_type=BigInteger)
-    """The change that this one reverts; a change is reverted once at most."""
+    """The change that this one reverts, of several the latest: all of them are in `undone_changes`."""
+
+
+class UndoneChange(SQLModel, table=True):
+    """A change that was reverted, once and by one change."""
+
+    __tablename__ = "undone_changes"
+    __table_args__ = (
+        ForeignKeyConstraint(["user_id", "undone_by"], ["changes.user_id", "changes.id"], ondelete="CASCADE"),
+        Index("ix_undone_changes_by", "user_id", "undone_by"),
+    )
+
+    user_id: int = TableField(sa_type=BigInteger, primary_key=True)
+    change_id: int = TableField(sa_type=BigInteger, primary_key=True)
+    """What was reverted. The purge of old changes may have deleted it."""
+    undone_by: int = TableField(sa_type=BigInteger)
+    """What reverted it."""
 
 
 class ChangedRow(SQLModel, table=True):
@@ -61,6 +79,13 @@ class ChangedRow(SQLModel, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["user_id", "change_id"], ["changes.user_id", "changes.id"], ondelete="CASCADE"),
         Index("ix_change_entries_entity", "user_id", "entity", "entity_id", "change_id"),
+        Index(
+            "ix_change_entries_kind",
+            "user_id",
+            "entity",
+            "change_id",
+            postgresql_where=column("entity") != literal_column("'todo'"),
+        ),
     )
 
     user_id: int = TableField(sa_type=BigInteger, primary_key=True)
@@ -100,18 +125,46 @@ Entity = Literal["todo", "list", "tag", "note", "token", "user", "account"]
 """The kinds of rows that a change can touch."""
 OWN_ACCOUNT: Final = "own account"
 """Stands beside the kinds of rows for one account: what an admin did to it, its person may see."""
+ClientPart = Annotated[str, Line(min_length=1, max_length=100)]
+ChangesSince = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""The id of a change, or 0 for before the first."""
 ChangeId = Annotated[Id, Field(description="Id of the change, as every write returns it.")]
 
 
 class ChangeFilter(Input):
-    """Which changes: what came after one you know, the latest, or what came before one."""
+    """Which changes: what came after one you know, the latest, or what came before one; of those, which are meant."""
 
     since: Annotated[
-        Annotated[int, Field(ge=0, le=2**63 - 1)] | None,
+        ChangesSince | None,
         Field(description="Changes after this change id, oldest first. Left out: the latest, newest first."),
     ] = None
     before: Annotated[ChangeId | None, Field(description="Changes before this change id, newest first.")] = None
     limit: Annotated[Limit, Field(description="How many, 1–200.")] = 50
+    when: Annotated[
+        Bound | None, Field(description="Only those of a time: this morning, last hour, since yesterday, until monday.")
+    ] = None
+    made_after: Annotated[Bound | None, Field(description="Only those made then or later.")] = None
+    made_before: Annotated[Bound | None, Field(description="Only those made before it; of a day, by its end.")] = None
+    client: Annotated[
+        ClientPart | None, Field(description="Only those of clients with this in their name, in any case.")
+    ] = None
+    entity: Annotated[Entity | None, Field(description="Only those of this kind of row, and of each only such.")] = None
+    entity_id: Annotated[
+        Id | None, Field(description="Only those of the row with this id, a todo unless `entity` says otherwise.")
+    ] = None
+
+
+class ChangeSet(Input):
+    """Changes to undo together."""
+
+    change_ids: Annotated[
+        list[Id],
+        Field(
+            min_length=1,
+            max_length=MAX_BATCH,
+            description=f"Ids of 1–{MAX_BATCH} changes; in whatever order, the latest is undone first.",
+        ),
+    ]
 
 
 EntryForm = Literal["rows", "titles"]
@@ -137,7 +190,8 @@ class ChangeRead(Output):
     via: Annotated[str, Field(description="Through which transport or tool.")]
     client: Annotated[str | None, Field(description="Which client, as it named itself.")]
     token_id: Annotated[int | None, Field(description="Which API token, if one was used.")]
-    undoes: Annotated[int | None, Field(description="The change that this one reverted.")]
+    undoes: Annotated[int | None, Field(description="The change that this one reverted, of several the latest.")]
+    undoes_also: Annotated[list[int], Field(description="The others that it reverted with it, the latest first.")]
     undone_by: Annotated[int | None, Field(description="The change that reverted this one.")]
     entries: Annotated[list[ChangeEntry], Field(description="The rows it touched, or a part of them.")]
     more_entries: Annotated[int, Field(description="How many rows follow these.")]

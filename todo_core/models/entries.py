@@ -88,7 +88,10 @@ class Entry(Output, Generic[Kind, Shape]):
 
     entity: Annotated[Kind, Field(description="What kind of row.")]
     id: Annotated[int, Field(description="Its id.")]
-    title: Annotated[str | None, Field(description="Its title or name since; null where it has none.")]
+    title: Annotated[
+        str | None, Field(description="Its title or name since, of a note that of its todo; null where it has none.")
+    ]
+    number: Annotated[int, Field(description="Its place within the change, from 1.")]
     is_new: Annotated[bool, Field(description="Whether the change made it.")]
     before: Annotated[Shape | None, Field(description="The row before; null when it was made, and without `rows`.")]
     after: Annotated[Shape | None, Field(description="The row after; null without `rows`.")]

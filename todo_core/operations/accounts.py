@@ -92,7 +92,6 @@ async def _tell(tx: Tx, entry: Touched) -> None:
             via=tx.caller.via,
             client=None,
             token_id=None,
-            undoes=None,
             **recording.columns([Touched(entry.entity, entry.id, before, after)]),
         )
 

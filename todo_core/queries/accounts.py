@@ -150,6 +150,6 @@ in the order of commits."""
 TELL = Statement(recorded_for(_account))
 """Record a change of an account for its person, the user `account`, after `ACT_FOR`.
 
-`operation`: its name. `via`: the transport. `client`, `token_id` and `undoes`: null. `entities`, `entity_ids`,
+`operation`: its name. `via`: the transport. `client` and `token_id`: null. `entities`, `entity_ids`,
 `befores` and `afters`: the account, with its state before and after, as in `RECORD`.
 """

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, func, literal_column, select
 
-from todo_core.models.changes import Change, ChangedRow
+from todo_core.models.changes import Change, ChangedRow, UndoneChange
 from todo_core.storage.statements import Statement, mine, parameter
 
 LOOK_BACK: Final = 1000
@@ -16,7 +16,7 @@ MINUTES: Final = 10
 
 _change = Change.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _row = ChangedRow.__table__  # type: ignore[attr-defined]
-_undo = _change.alias("undo")
+_undone = UndoneChange.__table__  # type: ignore[attr-defined]
 _latest = (
     select(_change.c.id, _change.c.at, _change.c.via, _change.c.token_id)
     .where(mine(Change))
@@ -38,11 +38,11 @@ TRASHED = Statement(
         _row.c.before.is_not(None),
         _before.is_(None),
         _after.is_not(None),
-        ~select(_undo.c.id).where(mine(_undo), _undo.c.undoes == _latest.c.id).exists(),
+        ~select(_undone.c.change_id).where(mine(_undone), _undone.c.change_id == _latest.c.id).exists(),
     )
 )
 """Count the todos that an agent moved to the trash in the last `MINUTES` unasked, but for what was undone.
 
 `token_id`: the agent's API token; null for those without one, which are counted together: apps, and local processes.
-Reads `pk_changes`, `pk_change_entries` and `uq_changes_undoes`.
+Reads `pk_changes`, `pk_change_entries` and `pk_undone_changes`.
 """

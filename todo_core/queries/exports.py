@@ -11,7 +11,7 @@ from todo_core.models.lists import TodoList
 from todo_core.models.notes import Note
 from todo_core.models.tags import Tag
 from todo_core.models.todos import Todo
-from todo_core.queries.changes import entry_row, is_shown, operation_of, shows_something
+from todo_core.queries.history import entry_row, is_shown, operation_of, shows_something
 from todo_core.queries.shapes import exported
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 

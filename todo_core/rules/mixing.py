@@ -23,7 +23,7 @@ from todo_core.queries import todos as queries
 from todo_core.rules.adding import add_todos
 from todo_core.rules.completing import completion
 from todo_core.rules.notes import revise_and_note
-from todo_core.rules.spots import place_of, with_place
+from todo_core.rules.touching import once_each
 from todo_core.validation import Tried
 
 _Item = MixedAdd | MixedUpdate | MixedComplete | MixedVerb
@@ -51,7 +51,7 @@ async def mix(tx: Tx, items: Sequence[Tried[_Item]]) -> Changed[TodoWritten]:
         changed = await _apply(tx, run, results)
         results += changed.results
         touched += changed.touched
-    return Changed(results, _once_each(touched))
+    return Changed(results, once_each(touched))
 
 
 async def _apply(tx: Tx, run: Sequence[_Item | TodoError], results: Sequence[Done | TodoError]) -> Changed[TodoWritten]:
@@ -165,21 +165,3 @@ def _patch(item: _Item, ids: Mapping[str, int], now: datetime) -> Patch:
     if "completed_at" in patch:
         patch["completed_at"] = completion(patch["completed_at"], now)
     return patch | {"id": todo_id, **_SETS[item["action"]]}
-
-
-def _once_each(touched: Iterable[Touched]) -> list[Touched]:
-    """Return each row that was touched once: before the first time, and after the last."""
-    rows: dict[tuple[str, int], Touched] = {}
-    for one in touched:
-        name = (one.entity, one.id)
-        rows[name] = _both(rows[name], one) if name in rows else one
-    return [*rows.values()]
-
-
-def _both(first: Touched, last: Touched) -> Touched:
-    """Return what two writes of a row did to it together. Its place is recorded of those that moved it (`Moved`)."""
-    if first.before is None:
-        return Touched(last.entity, last.id, None, with_place(last.after, None))
-    before = place_of(first.before) or place_of(last.before)
-    after = place_of(last.after) or place_of(first.after)
-    return Touched(last.entity, last.id, with_place(first.before, before), with_place(last.after, after))

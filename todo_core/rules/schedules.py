@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -99,13 +99,27 @@ class Calendar:
         Raises:
             InvalidInput: It is not clear when that is.
         """
-        if (moment := moment_in(text)) is not None:
-            return moment
-        read = dates.lower_bound if field.endswith("_after") else dates.upper_bound
         try:
-            return read(text, self.now, self.zone, self.habits, looks_back=not field.startswith("due_"))
+            return self.begin(text, field) if field.endswith("_after") else self.end(text, field)
         except UnclearDate as error:
             raise InvalidInput(errors=[FieldError(field, str(error), error.readings, "unclear")]) from None
+
+    def begin(self, text: str, field: str = "") -> datetime:
+        """Return the moment since when a text means; of a filter of what is due, `monday` is the next one.
+
+        Raises:
+            UnclearDate: It is not clear when that is.
+        """
+        return self._bound(dates.lower_bound, text, field)
+
+    def end(self, text: str, field: str = "") -> datetime:
+        """Return the moment before which a text means, as `begin` does."""
+        return self._bound(dates.upper_bound, text, field)
+
+    def _bound(self, read: Callable[..., datetime], text: str, field: str) -> datetime:
+        if (moment := moment_in(text)) is not None:
+            return moment
+        return read(text, self.now, self.zone, self.habits, looks_back=not field.startswith("due_"))
 
     def due(self, given: str | Mapping[str, Any], present: When | None = None) -> When:
         """Return the deadline that a text or an object names.

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 import anyio
 import asyncpg
 
-from todo_core.errors import Unavailable
+from todo_core.errors import TodoError, Unavailable
 from todo_core.hooks import NONE, Hooks, Span
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage import locks
@@ -154,6 +154,17 @@ class Transaction(Executor):
             rows = [row[0] for row in await self._connection.fetch(f"FETCH {int(size)} FROM streamed")]
             yield rows
         await self._connection.execute("CLOSE streamed")
+
+    @asynccontextmanager
+    async def part(self) -> AsyncIterator[None]:
+        """Run a part of the transaction; if it is refused (`TodoError`), what it has written is gone, and no more."""
+        await self._connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except TodoError:
+            await self._connection.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
+            raise
+        await self._connection.execute("RELEASE SAVEPOINT part")
 
     async def fetch(self, sql: str) -> list[Row]:
         """Run SQL about the database itself, such as `schema.catalogue` has it; nothing in it comes from a caller."""

@@ -76,17 +76,17 @@ class Entries:
         """The kinds of the rows."""
         return {row["entity"] for row in self._rows}
 
-    def take(self, entity: Entity, *, made: bool | None = None) -> Entries:
+    def take(self, entity: Entity, which: Callable[[Row], bool] | None = None) -> Entries:
         """Return the entries of one kind of rows, and let go of them.
 
         Args:
             entity: The kind.
-            made: Only those that the change made, or only those that were there; None for both.
+            which: Only those for which it holds.
         """
         taken: list[Row] = []
         left: list[Row] = []
         for row in self._rows:
-            is_taken = row["entity"] == entity and made in (None, row["before"] is None)
+            is_taken = row["entity"] == entity and (which is None or which(row))
             (taken if is_taken else left).append(row)
         self._rows = left
         return Entries(taken)

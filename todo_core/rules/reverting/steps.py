@@ -14,6 +14,7 @@ from todo_core.identity.scopes import Scope
 from todo_core.models.changes import Entity
 from todo_core.rules.reverting import lists, notes, tags, todos, users
 from todo_core.rules.reverting.entries import Entries
+from todo_core.storage.database import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +26,21 @@ class Step:
     scope: Scope
     """What the caller's token must allow."""
     revert: Callable[[Tx, Entries], Awaitable[Changed[Any]]]
-    made: bool | None = None
-    """Which rows of the kind: those that the change made, those that were there before it, or both (None)."""
+    which: Callable[[Row], bool] | None = None
+    """Which rows of the kind, as the record has them; None for all that no step before has taken."""
 
 
 STEPS: Final = (
     Step("list", "todos:write", lists.revert),
-    Step("tag", "todos:write", tags.revert_changed, made=False),
+    Step("tag", "todos:write", tags.revert_changed, tags.stays),
     Step("note", "todos:write", notes.revert),
     Step("todo", "todos:write", todos.revert),
-    Step("tag", "todos:write", tags.revert_made, made=True),
+    Step("tag", "todos:write", tags.revert_changed, tags.was_there),
+    Step("tag", "todos:write", tags.revert_made),
     Step("user", "profile", users.revert),
 )
-"""Lists and tags come before the todos that refer to them, notes before the todos that count them, and tags that the
-change made after the todos that lose them.
+"""Lists and tags come before the todos that refer to them, notes before the todos that count them, and tags that go,
+for the change made them or brought them back, after the todos that lose them.
 
 API tokens and accounts cannot be reverted: a revoked token must never work again, and of a deleted account nothing is
 kept.
@@ -69,7 +71,7 @@ async def revert(tx: Tx, entries: Entries) -> Changed[Any]:
     """
     reverted: Changed[Any] = Changed([])
     for step in STEPS:
-        of_step = entries.take(step.entity, made=step.made)
+        of_step = entries.take(step.entity, step.which)
         if not of_step:
             continue
         part = await step.revert(tx, of_step)

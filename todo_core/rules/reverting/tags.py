@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from todo_core.boundary.chunks import chunks_of_links
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed
@@ -14,6 +16,16 @@ from todo_core.queries import tags as queries
 from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
 from todo_core.rules.tagging import TagRevision, merge_links, name_holders, revise_tags
 from todo_core.storage.database import Row
+
+
+def was_there(row: Row) -> bool:
+    """Return whether a recorded tag was there before the change, deleted or not."""
+    return row["before"] is not None
+
+
+def stays(row: Row) -> bool:
+    """Return whether a recorded tag is there once the change is undone."""
+    return was_there(row) and not orjson.loads(row["before"])["deleted"]
 
 
 async def revert_changed(tx: Tx, entries: Entries) -> Changed[TagRead]:

@@ -1,6 +1,6 @@
 -- Record a change of an account for its person, the user `account`, after `ACT_FOR`.
 --
--- `operation`: its name. `via`: the transport. `client`, `token_id` and `undoes`: null. `entities`, `entity_ids`,
+-- `operation`: its name. `via`: the transport. `client` and `token_id`: null. `entities`, `entity_ids`,
 -- `befores` and `afters`: the account, with its state before and after, as in `RECORD`.
 --
 -- Parameters:
@@ -13,22 +13,15 @@
 --   $7 via character varying
 --   $8 client character varying
 --   $9 token_id bigint
---   $10 undoes bigint
 --
 -- Columns:
 --   id bigint
 
 WITH
     recorded AS (
-        INSERT INTO changes (user_id, at, operation, via, client, token_id, undoes)
+        INSERT INTO changes (user_id, at, operation, via, client, token_id)
         VALUES (
-            $1::BIGINT,
-            statement_timestamp(),
-            $6::VARCHAR,
-            $7::VARCHAR,
-            $8::VARCHAR,
-            $9::BIGINT,
-            $10::BIGINT
+            $1::BIGINT, statement_timestamp(), $6::VARCHAR, $7::VARCHAR, $8::VARCHAR, $9::BIGINT
         )
         RETURNING changes.id
     ),

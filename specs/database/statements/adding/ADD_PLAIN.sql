@@ -11,7 +11,6 @@
 --   $5 via character varying
 --   $6 client character varying
 --   $7 token_id bigint
---   $8 undoes bigint
 --
 -- Columns:
 --   id bigint
@@ -176,15 +175,9 @@ WITH
         JOIN item ON added.id = item.id
     ),
     recorded AS (
-        INSERT INTO changes (user_id, at, operation, via, client, token_id, undoes)
+        INSERT INTO changes (user_id, at, operation, via, client, token_id)
         VALUES (
-            $1::BIGINT,
-            statement_timestamp(),
-            $4::VARCHAR,
-            $5::VARCHAR,
-            $6::VARCHAR,
-            $7::BIGINT,
-            $8::BIGINT
+            $1::BIGINT, statement_timestamp(), $4::VARCHAR, $5::VARCHAR, $6::VARCHAR, $7::BIGINT
         )
         RETURNING changes.id
     ),

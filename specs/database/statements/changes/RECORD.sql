@@ -1,9 +1,8 @@
 -- Record a change that is about to be committed with the rows that it touched, and return its id.
 --
 -- `operation`: its name. `via`: the transport, and the tool if there is one. `client`: the client's name for itself.
--- `token_id`: the API token, if there is one. `undoes`: the change that this one undoes. `entities`, `entity_ids`,
--- `befores` and `afters`: the rows, in order, with their state before (empty for a new one) and after, as JSON; in each,
--- the values have U+001E between them.
+-- `token_id`: the API token, if there is one. `entities`, `entity_ids`, `befores` and `afters`: the rows, in order, with
+-- their state before (empty for a new one) and after, as JSON; in each, the values have U+001E between them.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -15,22 +14,15 @@
 --   $7 via character varying
 --   $8 client character varying
 --   $9 token_id bigint
---   $10 undoes bigint
 --
 -- Columns:
 --   id bigint
 
 WITH
     recorded AS (
-        INSERT INTO changes (user_id, at, operation, via, client, token_id, undoes)
+        INSERT INTO changes (user_id, at, operation, via, client, token_id)
         VALUES (
-            $1::BIGINT,
-            statement_timestamp(),
-            $6::VARCHAR,
-            $7::VARCHAR,
-            $8::VARCHAR,
-            $9::BIGINT,
-            $10::BIGINT
+            $1::BIGINT, statement_timestamp(), $6::VARCHAR, $7::VARCHAR, $8::VARCHAR, $9::BIGINT
         )
         RETURNING changes.id
     ),

@@ -1,7 +1,7 @@
 -- Count the todos that an agent moved to the trash in the last `MINUTES` unasked, but for what was undone.
 --
 -- `token_id`: the agent's API token; null for those without one, which are counted together: apps, and local processes.
--- Reads `pk_changes`, `pk_change_entries` and `uq_changes_undoes`.
+-- Reads `pk_changes`, `pk_change_entries` and `pk_undone_changes`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -31,8 +31,8 @@ WHERE
     AND (change_entries.after ->> 'deleted_at') IS NOT NULL
     AND NOT (
         EXISTS (
-            SELECT undo.id
-            FROM changes AS undo
-            WHERE undo.user_id = $1::BIGINT AND undo.undoes = latest.id
+            SELECT undone_changes.change_id
+            FROM undone_changes
+            WHERE undone_changes.user_id = $1::BIGINT AND undone_changes.change_id = latest.id
         )
     )

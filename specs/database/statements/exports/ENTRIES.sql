@@ -3,8 +3,8 @@
 -- `shown`: as in `CHANGES`. `rows`: true, for the rows before and after. Reads `pk_change_entries`.
 --
 -- Parameters:
---   $1 rows boolean
---   $2 user_id bigint
+--   $1 user_id bigint
+--   $2 rows boolean
 --   $3 shown text[]
 --
 -- Columns:
@@ -22,11 +22,27 @@ SELECT (
                         change_entries.entity AS entity,
                         change_entries.entity_id AS id,
                         coalesce(
-                            change_entries.after ->> 'title', change_entries.after ->> 'name'
+                            change_entries.after ->> 'title',
+                            change_entries.after ->> 'name',
+                            (
+                                SELECT todo.title
+                                FROM (
+                                    SELECT coalesce(
+                                        CAST(change_entries.after ->> 'todo_id' AS BIGINT),
+                                        change_entries.entity_id
+                                    ) AS id
+                                    WHERE change_entries.entity IN ('todo', 'note')
+                                    LIMIT ALL
+                                    OFFSET 0
+                                ) AS named
+                                JOIN todos AS todo
+                                    ON todo.id = named.id AND todo.user_id = $1::BIGINT
+                            )
                         ) AS title,
+                        change_entries.number AS number,
                         change_entries.before IS NULL AS is_new,
                         CASE
-                            WHEN $1::BOOLEAN
+                            WHEN $2::BOOLEAN
                             THEN CASE
                                 WHEN (change_entries.before IS NULL) THEN NULL::json
                                 WHEN (
@@ -109,7 +125,7 @@ SELECT (
                             END
                         END AS before,
                         CASE
-                            WHEN $1::BOOLEAN
+                            WHEN $2::BOOLEAN
                             THEN CASE
                                 WHEN (change_entries.after IS NULL) THEN NULL::json
                                 WHEN (
@@ -197,12 +213,12 @@ SELECT (
 ) AS row
 FROM change_entries
 WHERE
-    change_entries.user_id = $2::BIGINT
+    change_entries.user_id = $1::BIGINT
     AND (
         change_entries.entity = ANY ($3::TEXT[])
             AND (
                 change_entries.entity != 'account'
-                OR change_entries.entity_id = $2::BIGINT
+                OR change_entries.entity_id = $1::BIGINT
                 OR (
                     SELECT admin.role = 'admin'
                     AND (
@@ -210,11 +226,11 @@ WHERE
                         OR admin.issuer IN ('urn:todo-mcp:local', 'urn:todo-mcp:operator')
                     ) AS anon_1
                     FROM users AS admin
-                    WHERE admin.id = $2::BIGINT
+                    WHERE admin.id = $1::BIGINT
                 )
             )
         OR change_entries.entity = 'account'
-            AND change_entries.entity_id = $2::BIGINT
+            AND change_entries.entity_id = $1::BIGINT
             AND 'own account' = ANY ($3::TEXT[])
     )
 ORDER BY change_entries.change_id, change_entries.number

@@ -1,7 +1,7 @@
 -- Read the rows that the change `id` touched, in its order; no row where there is no such change.
 --
 -- Columns: `entity` and `id`; `before` and `after`, JSON, `before` null for a row that the change made; and in each row
--- `undone_by`, the change that reverted it. Reads `pk_change_entries` and `uq_changes_undoes`.
+-- `undone_by`, the change that reverted it. Reads `pk_change_entries` and `pk_undone_changes`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -14,13 +14,12 @@
 --   before json
 --   after json
 
-WITH undone AS (
-    SELECT undo.id AS id
-    FROM changes AS undo
-    WHERE undo.user_id = $1::BIGINT AND undo.undoes = $2::BIGINT
-)
 SELECT
-    (SELECT undone.id FROM undone) AS undone_by,
+    (
+        SELECT undone_changes.undone_by
+        FROM undone_changes
+        WHERE undone_changes.user_id = $1::BIGINT AND undone_changes.change_id = $2::BIGINT
+    ) AS undone_by,
     change_entries.entity,
     change_entries.entity_id AS id,
     change_entries.before,

@@ -1,20 +1,20 @@
--- Read the latest changes before the change `before`, newest first, at most `limit` of them, and fewer where they
--- touched `FULL` rows, of each change `ON_PAGE` at most.
---
--- Reads `pk_changes`, `pk_change_entries` and `uq_changes_undoes`. `shown`: the kinds of rows that the caller may see,
--- among them perhaps the caller's own account alone; a change of other rows is left out. `rows`: whether the entries have
--- the rows before and after. Columns: `rows`, a JSON array of `ChangeRead`; `lowest` and `highest`, the least and the
--- greatest id on the page; `more`, whether there are older ones; `deleted_through`, the latest change that the purge
--- deleted, 0 if none.
+-- Read the changes after the change `since` in the order of commits, at most `limit`, as in `LATEST`. `shown`, `rows`,
+-- `made_from`, `made_until`, `client` and the columns: as there; `more` tells whether there are later ones.
+-- `behind_hidden`: the user's newest change, if many follow the page; where there is no `more`, these are changes that are
+-- not asked for, or of which the caller may see nothing.
 --
 -- Parameters:
 --   $1 user_id bigint
---   $2 shown text[]
+--   $2 since bigint
 --   $3 rows boolean
---   $4 before bigint
---   $5 limit integer
+--   $4 shown text[]
+--   $5 made_from timestamp with time zone
+--   $6 made_until timestamp with time zone
+--   $7 client character varying
+--   $8 limit integer
 --
 -- Columns:
+--   behind_hidden bigint
 --   rows json
 --   lowest bigint
 --   highest bigint
@@ -22,48 +22,29 @@
 --   deleted_through bigint
 
 SELECT
-    coalesce(json_agg(page.row ORDER BY page.id DESC), '[]'::json) AS rows,
+    CASE
+        WHEN (
+            EXISTS (
+                SELECT hidden.id
+                FROM changes AS hidden
+                WHERE
+                    hidden.user_id = $1::BIGINT
+                    AND hidden.id > CASE
+                        WHEN (max(page.id) IS NULL) THEN $2::BIGINT ELSE max(page.id)
+                    END
+                ORDER BY hidden.id
+                LIMIT 1
+                OFFSET 99
+            )
+        )
+        THEN (
+            SELECT max(hidden.id) AS max_1 FROM changes AS hidden WHERE hidden.user_id = $1::BIGINT
+        )
+    END AS behind_hidden,
+    coalesce(json_agg(page.row ORDER BY page.id), '[]'::json) AS rows,
     min(page.id) AS lowest,
     max(page.id) AS highest,
-    EXISTS (
-        SELECT 1
-        FROM changes AS beyond
-        WHERE
-            beyond.user_id = $1::BIGINT
-            AND beyond.id < min(page.id)
-            AND (
-                EXISTS (
-                    SELECT 1
-                    FROM change_entries AS touched
-                    WHERE
-                        touched.user_id = beyond.user_id
-                        AND touched.change_id = beyond.id
-                        AND (
-                            touched.entity = ANY ($2::TEXT[])
-                                AND (
-                                    touched.entity != 'account'
-                                    OR touched.entity_id = $1::BIGINT
-                                    OR (
-                                        SELECT admin.role = 'admin'
-                                        AND (
-                                            admin.role_until > now()
-                                            OR admin.issuer IN (
-                                                'urn:todo-mcp:local', 'urn:todo-mcp:operator'
-                                            )
-                                        ) AS anon_1
-                                        FROM users AS admin
-                                        WHERE admin.id = $1::BIGINT
-                                    )
-                                )
-                            OR touched.entity = 'account'
-                                AND touched.entity_id = $1::BIGINT
-                                AND 'own account' = ANY ($2::TEXT[])
-                        )
-                    LIMIT ALL
-                    OFFSET 0
-                )
-            )
-    ) AS more,
+    coalesce(max(page.found) > count(*), false) AS more,
     (SELECT users.changes_deleted_through FROM users WHERE users.id = $1::BIGINT) AS deleted_through
 FROM (
     SELECT
@@ -125,10 +106,26 @@ FROM (
                     counted.client AS client,
                     counted.token_id AS token_id,
                     counted.undoes AS undoes,
+                    CASE
+                        WHEN (counted.undoes IS NOT NULL)
+                        THEN (
+                            SELECT coalesce(
+                                json_agg(also.change_id ORDER BY also.change_id DESC), '[]'::json
+                            ) AS coalesce_1
+                            FROM undone_changes AS also
+                            WHERE
+                                also.user_id = counted.user_id
+                                AND also.undone_by = counted.id
+                                AND also.change_id != counted.undoes
+                        )
+                        ELSE '[]'::json
+                    END AS undoes_also,
                     (
-                        SELECT undo.id
-                        FROM changes AS undo
-                        WHERE undo.user_id = counted.user_id AND undo.undoes = counted.id
+                        SELECT undone_changes.undone_by
+                        FROM undone_changes
+                        WHERE
+                            undone_changes.user_id = counted.user_id
+                            AND undone_changes.change_id = counted.id
                     ) AS undone_by,
                     (
                         SELECT coalesce(
@@ -141,8 +138,28 @@ FROM (
                                             change_entries.entity_id AS id,
                                             coalesce(
                                                 change_entries.after ->> 'title',
-                                                change_entries.after ->> 'name'
+                                                change_entries.after ->> 'name',
+                                                (
+                                                    SELECT todo.title
+                                                    FROM (
+                                                        SELECT coalesce(
+                                                            CAST(
+                                                                change_entries.after ->> 'todo_id' AS BIGINT
+                                                            ),
+                                                            change_entries.entity_id
+                                                        ) AS id
+                                                        WHERE change_entries.entity IN (
+                                                            'todo', 'note'
+                                                        )
+                                                        LIMIT ALL
+                                                        OFFSET 0
+                                                    ) AS named
+                                                    JOIN todos AS todo
+                                                        ON todo.id = named.id
+                                                        AND todo.user_id = $1::BIGINT
+                                                )
                                             ) AS title,
+                                            change_entries.number AS number,
                                             change_entries.before IS NULL AS is_new,
                                             CASE
                                                 WHEN $3::BOOLEAN
@@ -363,15 +380,13 @@ FROM (
                                 ORDER BY change_entries.number
                             ),
                             '[]'::json
-                        ) AS coalesce_1
+                        ) AS coalesce_2
                         FROM change_entries
                         WHERE
                             change_entries.user_id = counted.user_id
                             AND change_entries.change_id = counted.id
-                            AND change_entries.number > 0
-                            AND change_entries.number <= 0 + 100
                             AND (
-                                change_entries.entity = ANY ($2::TEXT[])
+                                change_entries.entity = ANY ($4::TEXT[])
                                     AND (
                                         change_entries.entity != 'account'
                                         OR change_entries.entity_id = $1::BIGINT
@@ -389,14 +404,17 @@ FROM (
                                     )
                                 OR change_entries.entity = 'account'
                                     AND change_entries.entity_id = $1::BIGINT
-                                    AND 'own account' = ANY ($2::TEXT[])
+                                    AND 'own account' = ANY ($4::TEXT[])
                             )
+                            AND change_entries.number > 0
+                            AND change_entries.number <= 0 + 100
                     ) AS entries,
                     greatest(counted.entries - (0 + 100), 0) AS more_entries,
-                    CASE WHEN (counted.entries > 0 + 100) THEN 0 + 100 END AS next_entry
+                    CASE WHEN (counted.entries - (0 + 100) > 0) THEN 0 + 100 END AS next_entry
             ) AS shaped
         ) AS row,
-        counted.id AS id
+        counted.id AS id,
+        counted.found AS found
     FROM (
         SELECT
             wanted.user_id AS user_id,
@@ -408,9 +426,11 @@ FROM (
             wanted.token_id AS token_id,
             wanted.undoes AS undoes,
             wanted.entries AS entries,
-            sum(least(wanted.entries, 100)) OVER (ORDER BY wanted.id DESC) - least(
+            sum(least(wanted.entries, 100)) OVER (ORDER BY wanted.id) - least(
                 wanted.entries, 100
-            ) AS already
+            ) AS already,
+            row_number() OVER (ORDER BY wanted.id) AS place,
+            count(*) OVER () AS found
         FROM (
             SELECT
                 changes.user_id AS user_id,
@@ -423,7 +443,7 @@ FROM (
                 changes.undoes AS undoes,
                 coalesce(
                     (
-                        SELECT max(change_entries.number) AS max_1
+                        SELECT max(change_entries.number) AS max_2
                         FROM change_entries
                         WHERE
                             change_entries.user_id = changes.user_id
@@ -434,6 +454,53 @@ FROM (
             FROM changes
             WHERE
                 changes.user_id = $1::BIGINT
+                AND changes.id > $2::BIGINT
+                AND changes.id >= CASE
+                    WHEN ($5::TIMESTAMP WITH TIME ZONE IS NULL) THEN 0
+                    ELSE (
+                        SELECT coalesce(
+                            (
+                                SELECT made.id
+                                FROM changes AS made
+                                WHERE
+                                    made.user_id = $1::BIGINT
+                                    AND made.at >= $5::TIMESTAMP WITH TIME ZONE
+                                ORDER BY made.at, made.id
+                                LIMIT 1
+                            ),
+                            9223372036854775807
+                        ) AS coalesce_3
+                    )
+                END
+                AND changes.id < CASE
+                    WHEN ($6::TIMESTAMP WITH TIME ZONE IS NULL) THEN 9223372036854775807
+                    ELSE (
+                        SELECT coalesce(
+                            (
+                                SELECT made.id
+                                FROM changes AS made
+                                WHERE
+                                    made.user_id = $1::BIGINT
+                                    AND made.at >= $6::TIMESTAMP WITH TIME ZONE
+                                ORDER BY made.at, made.id
+                                LIMIT 1
+                            ),
+                            9223372036854775807
+                        ) AS coalesce_4
+                    )
+                END
+                AND (
+                    $7::VARCHAR IS NULL
+                    OR strpos(lower(coalesce(changes.client, '')), lower($7::VARCHAR)) > 0
+                )
+                AND (
+                    $5::TIMESTAMP WITH TIME ZONE IS NULL
+                    OR changes.at >= $5::TIMESTAMP WITH TIME ZONE
+                )
+                AND (
+                    $6::TIMESTAMP WITH TIME ZONE IS NULL
+                    OR changes.at < $6::TIMESTAMP WITH TIME ZONE
+                )
                 AND (
                     EXISTS (
                         SELECT 1
@@ -442,7 +509,7 @@ FROM (
                             touched.user_id = changes.user_id
                             AND touched.change_id = changes.id
                             AND (
-                                touched.entity = ANY ($2::TEXT[])
+                                touched.entity = ANY ($4::TEXT[])
                                     AND (
                                         touched.entity != 'account'
                                         OR touched.entity_id = $1::BIGINT
@@ -460,16 +527,15 @@ FROM (
                                     )
                                 OR touched.entity = 'account'
                                     AND touched.entity_id = $1::BIGINT
-                                    AND 'own account' = ANY ($2::TEXT[])
+                                    AND 'own account' = ANY ($4::TEXT[])
                             )
                         LIMIT ALL
                         OFFSET 0
                     )
                 )
-                AND changes.id < $4::BIGINT
-            ORDER BY changes.id DESC
-            LIMIT $5::INTEGER
+            ORDER BY changes.id
+            LIMIT $8::INTEGER + 1
         ) AS wanted
     ) AS counted
-    WHERE counted.already < 500
+    WHERE counted.already < 500 AND counted.place <= $8::INTEGER
 ) AS page

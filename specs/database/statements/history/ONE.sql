@@ -1,12 +1,12 @@
 -- Read the change with an `id`, as `ChangeRead`, if the caller may see something of it, with the first `AT_ONCE` of its
 -- entries whose number is above `after`. `shown` and `rows`: as in `LATEST`. Reads `pk_changes`, `pk_change_entries` and
--- `uq_changes_undoes`.
+-- `pk_undone_changes`.
 --
 -- Parameters:
---   $1 rows boolean
---   $2 after bigint
+--   $1 user_id bigint
+--   $2 rows boolean
 --   $3 shown text[]
---   $4 user_id bigint
+--   $4 after bigint
 --   $5 id bigint
 --
 -- Columns:
@@ -70,10 +70,26 @@ SELECT (
             changes.client AS client,
             changes.token_id AS token_id,
             changes.undoes AS undoes,
+            CASE
+                WHEN (changes.undoes IS NOT NULL)
+                THEN (
+                    SELECT coalesce(
+                        json_agg(also.change_id ORDER BY also.change_id DESC), '[]'::json
+                    ) AS coalesce_1
+                    FROM undone_changes AS also
+                    WHERE
+                        also.user_id = changes.user_id
+                        AND also.undone_by = changes.id
+                        AND also.change_id != changes.undoes
+                )
+                ELSE '[]'::json
+            END AS undoes_also,
             (
-                SELECT undo.id
-                FROM changes AS undo
-                WHERE undo.user_id = changes.user_id AND undo.undoes = changes.id
+                SELECT undone_changes.undone_by
+                FROM undone_changes
+                WHERE
+                    undone_changes.user_id = changes.user_id
+                    AND undone_changes.change_id = changes.id
             ) AS undone_by,
             (
                 SELECT coalesce(
@@ -86,11 +102,28 @@ SELECT (
                                     change_entries.entity_id AS id,
                                     coalesce(
                                         change_entries.after ->> 'title',
-                                        change_entries.after ->> 'name'
+                                        change_entries.after ->> 'name',
+                                        (
+                                            SELECT todo.title
+                                            FROM (
+                                                SELECT coalesce(
+                                                    CAST(
+                                                        change_entries.after ->> 'todo_id' AS BIGINT
+                                                    ),
+                                                    change_entries.entity_id
+                                                ) AS id
+                                                WHERE change_entries.entity IN ('todo', 'note')
+                                                LIMIT ALL
+                                                OFFSET 0
+                                            ) AS named
+                                            JOIN todos AS todo
+                                                ON todo.id = named.id AND todo.user_id = $1::BIGINT
+                                        )
                                     ) AS title,
+                                    change_entries.number AS number,
                                     change_entries.before IS NULL AS is_new,
                                     CASE
-                                        WHEN $1::BOOLEAN
+                                        WHEN $2::BOOLEAN
                                         THEN CASE
                                             WHEN (change_entries.before IS NULL) THEN NULL::json
                                             WHEN (
@@ -175,7 +208,7 @@ SELECT (
                                         END
                                     END AS before,
                                     CASE
-                                        WHEN $1::BOOLEAN
+                                        WHEN $2::BOOLEAN
                                         THEN CASE
                                             WHEN (change_entries.after IS NULL) THEN NULL::json
                                             WHEN (
@@ -264,18 +297,16 @@ SELECT (
                         ORDER BY change_entries.number
                     ),
                     '[]'::json
-                ) AS coalesce_1
+                ) AS coalesce_2
                 FROM change_entries
                 WHERE
                     change_entries.user_id = changes.user_id
                     AND change_entries.change_id = changes.id
-                    AND change_entries.number > $2::BIGINT
-                    AND change_entries.number <= $2::BIGINT + 500
                     AND (
                         change_entries.entity = ANY ($3::TEXT[])
                             AND (
                                 change_entries.entity != 'account'
-                                OR change_entries.entity_id = $4::BIGINT
+                                OR change_entries.entity_id = $1::BIGINT
                                 OR (
                                     SELECT admin.role = 'admin'
                                     AND (
@@ -285,13 +316,15 @@ SELECT (
                                         )
                                     ) AS anon_1
                                     FROM users AS admin
-                                    WHERE admin.id = $4::BIGINT
+                                    WHERE admin.id = $1::BIGINT
                                 )
                             )
                         OR change_entries.entity = 'account'
-                            AND change_entries.entity_id = $4::BIGINT
+                            AND change_entries.entity_id = $1::BIGINT
                             AND 'own account' = ANY ($3::TEXT[])
                     )
+                    AND change_entries.number > $4::BIGINT
+                    AND change_entries.number <= $4::BIGINT + 500
             ) AS entries,
             greatest(
                 coalesce(
@@ -303,7 +336,7 @@ SELECT (
                             AND change_entries.change_id = changes.id
                     ),
                     0
-                ) - ($2::BIGINT + 500),
+                ) - ($4::BIGINT + 500),
                 0
             ) AS more_entries,
             CASE
@@ -317,15 +350,15 @@ SELECT (
                                 AND change_entries.change_id = changes.id
                         ),
                         0
-                    ) > $2::BIGINT + 500
+                    ) - ($4::BIGINT + 500) > 0
                 )
-                THEN $2::BIGINT + 500
+                THEN $4::BIGINT + 500
             END AS next_entry
     ) AS shaped
 ) AS row
 FROM changes
 WHERE
-    changes.user_id = $4::BIGINT
+    changes.user_id = $1::BIGINT
     AND changes.id = $5::BIGINT
     AND (
         EXISTS (
@@ -338,7 +371,7 @@ WHERE
                     touched.entity = ANY ($3::TEXT[])
                         AND (
                             touched.entity != 'account'
-                            OR touched.entity_id = $4::BIGINT
+                            OR touched.entity_id = $1::BIGINT
                             OR (
                                 SELECT admin.role = 'admin'
                                 AND (
@@ -348,11 +381,11 @@ WHERE
                                     )
                                 ) AS anon_1
                                 FROM users AS admin
-                                WHERE admin.id = $4::BIGINT
+                                WHERE admin.id = $1::BIGINT
                             )
                         )
                     OR touched.entity = 'account'
-                        AND touched.entity_id = $4::BIGINT
+                        AND touched.entity_id = $1::BIGINT
                         AND 'own account' = ANY ($3::TEXT[])
                 )
             LIMIT ALL
