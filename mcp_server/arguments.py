@@ -50,7 +50,7 @@ class Writing(Shared):
             WithJsonSchema({"type": "string"}),  # the whole would be told ten times
         ]
         | None,
-        Field(description="Sent again with this key, it happens once."),
+        Field(description="Sent twice, it happens once."),
     ] = None
     dry_run: Annotated[bool, Field(description="Only try: nothing changes.")] = False
 

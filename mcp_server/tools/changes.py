@@ -34,20 +34,20 @@ _Plain: Final = WithJsonSchema({"type": "string"})
 class History(Input):
     """Which changes, and how much of each."""
 
-    when: Annotated[
-        Annotated[Bound, _Plain] | None, Field(description="this morning, last hour, since monday, 2026-11-21.")
-    ] = None
-    client: Annotated[Annotated[ClientPart, _Plain] | None, Field(description="Part of the client's name.")] = None
-    entity: Annotated[Entity | None, Field(description="Only such rows.")] = None
-    id: Annotated[Id | None, Field(description="Only this row: a todo, or what entity says.")] = None
-    since: Annotated[ChangesSince | None, Field(description="After this change, oldest first, nothing missed.")] = None
-    before: Annotated[ChangeId | None, Field(description="Before this change: goes back.")] = None
+    when: Annotated[Annotated[Bound, _Plain] | None, Field(description="In words or ISO 8601.")] = (
+        None
+    )
+    client: Annotated[Annotated[ClientPart, _Plain] | None, Field(description="Its name, or part.")] = None
+    entity: Annotated[Entity | None, Field(description="Only this kind.")] = None
+    id: Annotated[Id | None, Field(description="Only this todo or entity.")] = None
+    since: Annotated[ChangesSince | None, Field(description="After this change, oldest first.")] = None
+    before: Annotated[ChangeId | None, Field(description="Before this change.")] = None
     rows_cursor: Annotated[
         Annotated[str, Line(min_length=1, max_length=40), _Plain] | None,
-        Field(description="As a change gave it: its further rows."),
+        Field(description="Further rows."),
     ] = None
     limit: Annotated[Limit, Field(description="Most changes.")] = 50
-    detail: Annotated[Detail, Field(description="full has long texts whole.")] = "concise"
+    detail: Annotated[Detail, Field(description="full: long texts whole.")] = "concise"
 
 
 @tools.expose(
@@ -101,9 +101,9 @@ async def _further_rows(me: Me, filters: History) -> CallToolResult:
     (operations.undo, operations.undo_several),
     title="Undo changes",
     answer=WRITE_SCHEMA,
-    words="Undo a change: revert or take back what was wrong, a batch as one, or several as one, all or none, and put "
-    "it back as it was before. What was made goes to the trash. It is refused, with the reason, when a later change is "
-    "in the way. An undo can be undone.",
+    words="Undo a change: revert or take back what was wrong, a batch as one, several as one, and put it back as it was "
+    "before. What it made goes to the trash. It is refused, with the reason, when a later change is in the way. An undo "
+    "can be undone.",
 )
 async def undo(
     me: Me,

@@ -222,8 +222,8 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     "changes.list": [
         lambda me, _, __: me.perform(changes.list_, ChangeFilter()),
         lambda me, _, __: me.perform(changes.list_, ChangeFilter(since=0)),
-        lambda me, its, _: me.perform(changes.list_, ChangeFilter(entity_id=its.todo)),
-        lambda me, its, _: me.perform(changes.list_, ChangeFilter(entity_id=its.todo, since=0)),
+        lambda me, its, _: me.perform(changes.list_, ChangeFilter(entity_id=its.open)),
+        lambda me, its, _: me.perform(changes.list_, ChangeFilter(entity_id=its.open, since=0)),
         lambda me, _, __: me.perform(changes.list_, ChangeFilter(entity="list", when="last hour")),
         lambda me, _, __: me.perform(changes.list_, ChangeFilter(entity="list", since=0)),
     ],
