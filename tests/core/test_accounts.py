@@ -102,6 +102,9 @@ async def fill(somebody: Caller) -> int:
     await somebody.perform(notes.add, ids[0], "a private note")
     await somebody.perform(todos.complete, ids[:2])
     await somebody.once("a key").perform(todos.delete, ids[5:])
+    renamed = await somebody.perform(users.update, {"display_name": "Ann"})
+    assert renamed.change_id is not None
+    await somebody.perform(changes.undo, renamed.change_id)
     await somebody.perform(users.update, {"display_name": "Ann Example"})
     await token_of(somebody, "todos:read")
     return ids[5]
