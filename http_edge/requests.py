@@ -47,7 +47,8 @@ class RequestContext:
 
     It takes the caller's `X-Request-Id` if it is a plain one, or makes one. A request to `/api/…` goes on as one to
     `/api/v1/…`. A request that failed or was slow is logged at its end; every request is at level debug, because an
-    access log costs a tenth of the throughput.
+    access log costs a tenth of the throughput. What counts is the time until the answer begins: a stream lasts as long
+    as its client wants.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -70,12 +71,13 @@ class RequestContext:
             return
         given = only(scope["headers"], HEADER) or b""
         request_id = given if _SAFE.fullmatch(given) else b"%s%016x" % (_PROCESS, next(_count))
-        status = 0
+        status, seconds = 0, 0.0
         exchange = Exchange.begin(scope)
 
         async def tagged(message: Message) -> None:
-            nonlocal status
+            nonlocal status, seconds
             if message["type"] == "http.response.start":
+                seconds = time.perf_counter() - began - exchange.waited
                 status = int(message["status"])
                 message["headers"] = self._dressed(message["headers"], path_below(scope), exchange)
                 message["headers"].append((HEADER, request_id))
@@ -84,13 +86,12 @@ class RequestContext:
             await send(message)
 
         routed = _with_version(scope)
-        is_head = scope["method"] == "HEAD"
+        is_head = exchange.is_head = scope["method"] == "HEAD"
         if is_head:  # as GET, without the body (RFC 9110 §9.3.2)
             routed = {**routed, "method": "GET"}
         began = time.perf_counter()
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())  # a request has a context of its own
         await self._app(routed, receive, tagged)
-        seconds = time.perf_counter() - began
         if self._debug or status >= 500 or seconds > SLOW_SECONDS:
             log = _log.warning if status >= 500 or seconds > SLOW_SECONDS else _log.debug
             route = getattr(routed.get("route"), "path", None)  # the path itself is the caller's, and may say anything

@@ -10,10 +10,23 @@ from fastapi import FastAPI
 
 from rest_api import documents, health, refusals
 from rest_api.contract import document
-from rest_api.routes import accounts, analytics, changes, lists, notes, overview, search, tags, todos, tokens, users
+from rest_api.routes import (
+    accounts,
+    analytics,
+    changes,
+    events,
+    lists,
+    notes,
+    overview,
+    search,
+    tags,
+    todos,
+    tokens,
+    users,
+)
 from todo_core import __version__
 
-FEATURES: Final = (todos, notes, lists, tags, search, changes, overview, analytics, users, tokens, accounts)
+FEATURES: Final = (todos, notes, lists, tags, search, changes, events, overview, analytics, users, tokens, accounts)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

@@ -82,7 +82,8 @@ class Routes:
             also: Further statuses of a success, with the same body.
             words: The OpenAPI text, where it is not that of the first operation.
             by_item: Whether the answer of a batch carries what the operations themselves refuse, item by item.
-            pictures: Media types that a success may have instead of JSON, each with what it shows.
+            pictures: Media types that a success may have instead of JSON, each with what it shows; without a shape,
+                that it always has.
         """
         served = [operations] if isinstance(operations, Operation) else operations
         own = set() if by_item else {refusal for operation in served for refusal in operation.raises}
@@ -96,15 +97,16 @@ class Routes:
 
         def declare(handler: Handler) -> Handler:
             codes = {refusal.code for refusal in refusals}
-            codes |= {"not_acceptable"} if shape is not None else set()
+            codes |= {"not_acceptable"} if shape is not None or pictures else set()
             codes |= {*_BODY_PROBLEMS} if takes_body(path, handler) else set()
-            responses = _successes(method, shape, (status, *also)) | problems(codes, method)
+            responses = _successes(method, shape, (status, *also), is_kept=bool(shape or not pictures))
+            responses |= problems(codes, method)
             if pictures:
                 responses[status]["content"] = {
                     kind: {"schema": {"type": "string", "description": text}} for kind, text in pictures.items()
                 }
             if pictures:
-                offered = " or ".join(["JSON", *pictures])
+                offered = " or ".join([*(["JSON"] if shape is not None else []), *pictures])
                 responses[406]["description"] = f"`not_acceptable`: The answer would be {offered}."
             (scope,) = {operation.scope for operation in served}
             options = {
@@ -124,14 +126,22 @@ class Routes:
         return declare
 
 
-def _successes(method: str, shape: Any, statuses: Sequence[int]) -> dict[int | str, dict[str, Any]]:
-    """Return the responses of a success: with a body at each of `statuses`, and without where the client has it."""
+def _successes(method: str, shape: Any, statuses: Sequence[int], *, is_kept: bool) -> dict[int | str, dict[str, Any]]:
+    """Return the responses of a success: with a body at each of `statuses`, and without where the client has it.
+
+    Args:
+        method: The HTTP method.
+        shape: The body; None has none in JSON.
+        statuses: The statuses of a success.
+        is_kept: Whether a client can keep the answer, and ask whether it is still so.
+    """
     is_page = isinstance(shape, type) and issubclass(shape, PageRead | FeedRead)
-    bodies = dict.fromkeys(statuses, shape) | ({HTTPStatus.NOT_MODIFIED.value: None} if method == "GET" else {})
+    is_asked_again = method == "GET" and is_kept
+    bodies = dict.fromkeys(statuses, shape) | ({HTTPStatus.NOT_MODIFIED.value: None} if is_asked_again else {})
     return {
         status: {
             "description": HTTPStatus(status).phrase,
-            "headers": headers.of_success(method, status, body, is_page=is_page),
+            "headers": headers.of_success(method, status, body, is_page=is_page, is_kept=is_kept),
         }
         | ({} if body is None else {"model": body})
         for status, body in bodies.items()

@@ -74,7 +74,7 @@ def of_refusal(status: int, method: str) -> dict[str, Any]:
     return common() | _refer((*_OF_REFUSALS.get(status, ()), *patch))
 
 
-def of_success(method: str, status: int, shape: Any, *, is_page: bool = False) -> dict[str, Any]:
+def of_success(method: str, status: int, shape: Any, *, is_page: bool = False, is_kept: bool = True) -> dict[str, Any]:
     """Return the headers of a success.
 
     Args:
@@ -82,11 +82,12 @@ def of_success(method: str, status: int, shape: Any, *, is_page: bool = False) -
         status: Its status.
         shape: The model of the body; None where there is no body.
         is_page: Whether there may be a next one.
+        is_kept: Whether a client can keep the answer.
     """
     names = ["Content-Encoding"] if shape is not None else []
-    if method == "GET":
+    if method == "GET" and is_kept:
         names += ["ETag", *(["Link"] if is_page else [])]
-    else:
+    elif method != "GET":
         has_version = isinstance(shape, type) and issubclass(shape, BaseModel) and "version" in shape.model_fields
         names += [*_WRITTEN, *(["ETag"] if has_version else [])]
     if status == HTTPStatus.CREATED:

@@ -151,6 +151,11 @@ class Application:
         core: Core = self.api.state.core
         return core
 
+    def end_streams(self) -> None:
+        """End every answer that would last as long as its client wants: the process ends."""
+        if (core := getattr(self.api.state, "core", None)) is not None:
+            core.live.close()
+
     def running(self) -> AbstractAsyncContextManager[Any]:
         """Run the application while the block lasts, for a caller without an ASGI server, such as a test."""
         return self.api.router.lifespan_context(self.api)
@@ -232,6 +237,7 @@ def build(
     only: Only | None = None,
     *,
     clock: Callable[[], datetime] = utc_now,
+    streams: int | None = None,
 ) -> Application:
     """Make the application, ready for an ASGI server.
 
@@ -241,6 +247,7 @@ def build(
         address: Where it will be served.
         only: Serve just one face.
         clock: Returns the present moment, with a time zone.
+        streams: How many answers may last as long as their clients want; None for the usual number.
 
     Raises:
         ConfigurationError: The address needs `TODO_PUBLIC_URL`, or a tool is to be left out that there is none of.
@@ -261,6 +268,7 @@ def build(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             core = app.state.core = await stack.enter_async_context(Core.open(settings, database_url, clock=clock))
+            core.live.most = core.live.most if streams is None else streams
             await stack.enter_async_context(endpoint.run())
             tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(core.purges.run)

@@ -2,8 +2,8 @@
 
 An operation is a plain async function that takes a `Tx`. `Caller.perform` runs it; what is true
 of every operation happens there and nowhere else, in this order: rate limit, scope, no other request under its
-key, a place of its user's, begin, idempotent replay, the operation, change record, the stored reply, commit. The commit
-happens before the answer leaves.
+key, a place of its user's, begin, idempotent replay, the operation, change record, the stored reply, commit, and word
+of it to whoever follows the changes. The commit happens before the answer leaves.
 """
 
 from __future__ import annotations
@@ -318,7 +318,7 @@ class Caller:
                     return kept  # type: ignore[return-value]  # what an operation that changes returns
             result = await operation.run(Tx(self, transaction), *args, **kwargs)
             assert isinstance(result, Changed)  # what an operation that changes returns
-            result.change_id = await record(
+            recorded = await record(
                 transaction,
                 result,
                 operation=operation.name,
@@ -326,8 +326,11 @@ class Caller:
                 client=self.client,
                 token_id=token_id,
             )
+            result.change_id = None if recorded is None else recorded.id
             if key is not None:
                 await idempotency.keep(transaction, key, fingerprint, result)
+        if recorded is not None:
+            self.core.live.changed(user_id, recorded)
         return result
 
     async def _rehearse(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

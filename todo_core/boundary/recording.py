@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from todo_core.boundary.chunks import chunks
 from todo_core.boundary.results import Changed, Touched
@@ -14,6 +14,14 @@ _RECORD_SEPARATOR: Final = "\x1e"
 """Stands between JSON texts (RFC 7464, section 2.2)."""
 
 
+class Recorded(NamedTuple):
+    """A change in the record."""
+
+    id: int
+    is_followed: bool
+    """Whether some process listens for changes."""
+
+
 async def record(
     transaction: Transaction,
     changed: Changed[Any],
@@ -22,8 +30,8 @@ async def record(
     via: str,
     client: str | None,
     token_id: int | None,
-) -> int | None:
-    """Record what an operation changed, and return the id of the change; None if it changed nothing.
+) -> Recorded | None:
+    """Record what an operation changed, and return the change; None if it changed nothing.
 
     Args:
         transaction: That of the operation.
@@ -36,7 +44,7 @@ async def record(
     if not changed.touched:
         return None
     first, *further = chunks(changed.touched)
-    change_id: int = await transaction.value(
+    row = await transaction.one(
         queries.RECORD,
         operation=operation,
         via=via,
@@ -47,9 +55,9 @@ async def record(
     )
     already = len(first)
     for rows in further:
-        await transaction.rows(queries.RECORD_MORE, id=change_id, already=already, **columns(rows))
+        await transaction.rows(queries.RECORD_MORE, id=row["id"], already=already, **columns(rows))
         already += len(rows)
-    return change_id
+    return Recorded(row["id"], row["is_followed"])
 
 
 def columns(rows: Sequence[Touched]) -> dict[str, str]:

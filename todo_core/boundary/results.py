@@ -135,3 +135,15 @@ class Changed(Generic[Shape]):
         if isinstance(result, TodoError):
             raise result
         return result
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where somebody stands who follows the changes, and what they may see of them."""
+
+    since: int
+    """The last change that they know."""
+    newest: int
+    """The last change that there is."""
+    shown: tuple[str, ...]
+    """Kinds of rows that they may see; see `rules.showing`."""

@@ -30,6 +30,7 @@ from todo_core.models.entries import Entry
 from todo_core.models.users import User
 from todo_core.queries.records import as_read
 from todo_core.queries.roles import is_admin
+from todo_core.storage import locks
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _change = Change.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -226,12 +227,14 @@ SINCE = _page(newest_first=False)
 and the columns are as there; `more` tells whether there are later ones. `behind_hidden`: the user's newest change, if
 many follow the page; where there is no `more`, these are changes of which the caller may see nothing."""
 
-NEWEST = Statement(
-    select(_change.c.id)
-    .where(mine(Change), _shows_something(_change))
-    .order_by(_change.c.id.desc())
-    .limit(literal_column("1"))
-)
+
+def newest_shown() -> Select[Any]:
+    """Return what reads the id of the latest change of which the caller may see something; see `NEWEST`."""
+    newest = select(_change.c.id).where(mine(Change), _shows_something(_change)).order_by(_change.c.id.desc())
+    return newest.limit(literal_column("1"))
+
+
+NEWEST = Statement(newest_shown())
 """Read the id of the latest change of which the caller may see something; no row if there is none. `shown`: as in
 `LATEST`. Reads `pk_changes` and `pk_change_entries`."""
 
@@ -335,11 +338,13 @@ def recorded_for(user_id: ColumnElement[int]) -> Select[Any]:
         .cte("recorded")
     )
     entries = _entries(user_id, recorded.c.id, literal_column("0"), recorded)
-    return select(recorded.c.id).add_cte(entries.cte("entries"))
+    is_followed = locks.is_followed().label("is_followed")
+    return select(recorded.c.id, is_followed).add_cte(entries.cte("entries"))
 
 
 RECORD = Statement(recorded_for(_me))
-"""Record a change that is about to be committed with the rows that it touched, and return its id.
+"""Record a change that is about to be committed with the rows that it touched, and return its id, and whether some
+process listens for changes (`is_followed`).
 
 `operation`: its name. `via`: the transport, and the tool if there is one. `client`: the client's name for itself.
 `token_id`: the API token, if there is one. `undoes`: the change that this one undoes. `entities`, `entity_ids`,
