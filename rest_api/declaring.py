@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from rest_api import headers
 from rest_api.contract import BEARER
@@ -68,6 +68,7 @@ class Routes:
         words: str = "",
         by_item: bool = False,
         pictures: Mapping[str, str] | None = None,
+        stream: type[Response] | None = None,
     ) -> Callable[[Handler], Handler]:
         """Declare a route for an operation, or for several of which the body chooses one.
 
@@ -82,8 +83,8 @@ class Routes:
             also: Further statuses of a success, with the same body.
             words: The OpenAPI text, where it is not that of the first operation.
             by_item: Whether the answer of a batch carries what the operations themselves refuse, item by item.
-            pictures: Media types that a success may have instead of JSON, each with what it shows; without a shape,
-                that it always has.
+            pictures: Media types that a success may have instead of JSON, each with what it shows.
+            stream: What a success is that has no end, instead of a shape; its media type is in `pictures`.
         """
         served = [operations] if isinstance(operations, Operation) else operations
         own = set() if by_item else {refusal for operation in served for refusal in operation.raises}
@@ -97,9 +98,9 @@ class Routes:
 
         def declare(handler: Handler) -> Handler:
             codes = {refusal.code for refusal in refusals}
-            codes |= {"not_acceptable"} if shape is not None or pictures else set()
+            codes |= {"not_acceptable"} if shape is not None or stream is not None else set()
             codes |= {*_BODY_PROBLEMS} if takes_body(path, handler) else set()
-            responses = _successes(method, shape, (status, *also), is_kept=bool(shape or not pictures))
+            responses = _successes(method, shape, (status, *also), is_kept=stream is None)
             responses |= problems(codes, method)
             if pictures:
                 responses[status]["content"] = {
@@ -120,6 +121,8 @@ class Routes:
                 "operation_id": handler.__name__,
                 "tags": [self._tag],
             }
+            if stream is not None:
+                options["response_class"] = stream
             self._declared.append((self._prefix + path, handler, options))
             return handler
 

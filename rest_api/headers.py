@@ -36,6 +36,7 @@ COMPONENTS: Final[dict[str, dict[str, Any]]] = {
     "Location": _header("Where the new row is.", "/api/v1/todos/7"),
     "Change-Id": _header("Names the change for undo, if anything changed.", 12, {"type": "integer", "minimum": 1}),
     "Idempotent-Replayed": _header("This is the first answer to the same `Idempotency-Key` again.", "true", _TRUE),
+    "X-Accel-Buffering": _header("A proxy is to keep nothing back of a stream.", "no"),
     "Dry-Run": _header("Nothing of it happened.", "true", _TRUE),
     "Retry-After": _header("Seconds to wait.", 1, {"type": "integer", "minimum": 1}),
     "WWW-Authenticate": _header("What a token must be like (RFC 6750).", 'Bearer error="invalid_token"'),
@@ -85,6 +86,8 @@ def of_success(method: str, status: int, shape: Any, *, is_page: bool = False, i
         is_kept: Whether a client can keep the answer.
     """
     names = ["Content-Encoding"] if shape is not None else []
+    if not is_kept:
+        names.append("X-Accel-Buffering")
     if method == "GET" and is_kept:
         names += ["ETag", *(["Link"] if is_page else [])]
     elif method != "GET":

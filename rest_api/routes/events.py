@@ -28,6 +28,7 @@ LastEventId = Annotated[
     "",
     shape=None,
     summary="Follow the changes",
+    stream=EventStream,
     pictures={EVENTS: "Server-sent events: of each the `data` is a `ChangeRead` without rows, and the `id` its id."},
 )
 async def follow_changes(

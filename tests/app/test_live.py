@@ -1,4 +1,4 @@
-"""What one client changes others hear of, over real sockets and pipes; and what becomes of them when the server stops."""
+"""What one client changes others hear of, over sockets and pipes; and what becomes of them when the server stops."""
 
 from __future__ import annotations
 

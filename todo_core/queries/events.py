@@ -40,7 +40,7 @@ def _latest_of_each() -> Any:
         .table_valued(column("user_id", BigInteger()), column("token_id", BigInteger()))
         .render_derived("asked")
     )
-    acting = cast(func.set_config("app.user_id", cast(asked.c.user_id, Text()), literal_column("true")), BigInteger())
+    acting = cast(func.set_config("app.user_id", cast(asked.c.user_id, Text()), True), BigInteger())
     me = select(func.require_active(acting, asked.c.token_id).label("user_id")).offset(literal_column("0"))
     them = me.lateral("me")
     latest = select(func.max(_change.c.id).label("id")).where(_change.c.user_id == them.c.user_id)
@@ -58,7 +58,7 @@ not act any more. Reads `pk_changes` once for each.
 
 NOTIFY = Statement(
     select(
-        func.set_config("synchronous_commit", "off", literal_column("true")),
+        func.set_config("synchronous_commit", "off", True),
         func.pg_notify(CHANNEL, func.unnest(parameter("payloads", ARRAY(Text)))),
     )
 )
