@@ -109,29 +109,31 @@ def picture(page: Page) -> Seen:
 
 
 def live(page: Page) -> Seen:
-    """Follow the changes, through a 503 at the first try and the end of a stream, while others are made."""
+    """Follow the changes, through a 503 at the first try, while others are made."""
     since = page.evaluate("page.changes(page.call, null)")["since"]
     asked: list[str] = []
 
     def refuse_the_first(route: Route) -> None:
         asked.append(route.request.url)
         if len(asked) == 1:
-            route.fulfill(status=503, headers={"Retry-After": "1", "Access-Control-Allow-Origin": "*"})
+            readable = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
+            route.fulfill(status=503, headers={"Retry-After": "1"} | readable)
         else:
             route.continue_()
 
     page.context.route("**/events*", refuse_the_first)
-    page.evaluate(
-        """(since) => {
-            page.heard = [];
-            page.end = new AbortController();
-            page.following = (async () => {
-                for await (const change of page.follow(page.call, since, page.end.signal))
-                    page.heard.push([change.id, change.entries[0].title, performance.now()]);
-            })();
-        }""",
-        since,
-    )
+    with page.expect_response(lambda response: "/events" in response.url and response.status == 200):
+        page.evaluate(
+            """(since) => {
+                page.heard = [];
+                page.end = new AbortController();
+                page.following = (async () => {
+                    for await (const change of page.follow(page.call, since, page.end.signal))
+                        page.heard.push([change.id, change.entries[0].title, performance.now()]);
+                })();
+            }""",
+            since,
+        )
     made = page.evaluate(
         """async () => {
             const made = [];
