@@ -18,6 +18,7 @@ from mcp_server import resources
 from mcp_server.caller import Context
 from mcp_server.sdk import Updates
 from todo_core.boundary.operation import Caller
+from todo_core.boundary.results import Position
 from todo_core.errors import FieldError, Forbidden, InvalidInput, NotFound, TodoError
 from todo_core.operations import events
 from todo_core.upkeep.live.follower import Follower, OverError
@@ -99,11 +100,15 @@ async def listen(
     Raises:
         InvalidInput: There are too many addresses.
         Unavailable: There is no place for another stream.
-        TodoError: The caller may not follow changes.
+        TodoError: The caller may not act.
     """
     wanted = list(dict.fromkeys(params.notifications.resource_subscriptions or ()))
     _require_few(len(wanted))
-    position = await caller.perform(events.follow)
+    if caller.may(events.follow.scope):
+        position = await caller.perform(events.follow)
+    else:  # clients open a stream by themselves, before they ask for anything
+        await caller.check()
+        position = Position(0, 0, ())
     readable = []
     for uri in wanted:
         with suppress(*_NOT_THERE):
@@ -165,7 +170,9 @@ class Subscriptions:
             self._forwarding.cancel()
             self._forwarding = None
 
-    async def _forward(self, caller: Caller, position: Any, context: Context, follows: asyncio.Future[None]) -> None:
+    async def _forward(
+        self, caller: Caller, position: Position, context: Context, follows: asyncio.Future[None]
+    ) -> None:
         try:
             with caller.core.live.following(caller, position, TOUCHED) as follower, suppress(OverError):
                 follows.set_result(None)

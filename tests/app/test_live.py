@@ -91,6 +91,20 @@ async def test_an_agent_that_listens_hears_of_what_it_can_read_and_of_nothing_el
             assert latest["entries"][0]["id"] == below["id"]
 
 
+async def test_an_agent_that_may_not_read_todos_listens_to_nothing_and_is_not_turned_away(serving: Serving) -> None:
+    with serving.http() as http:
+        made = http.post("/api/v1/tokens", json={"name": f"poor {uuid4()}", "scopes": ["profile"]}).json()
+        async with (
+            over_http(f"{serving.url}/mcp", made["token"], "2026-07-28") as agent,
+            agent.listen(tools_list_changed=True, resource_subscriptions=["todo://overview"]) as subscription,
+        ):
+            assert (subscription.honored.tools_list_changed, subscription.honored.resource_subscriptions) == (
+                True,
+                None,
+            )
+            http.post("/api/v1/todos", json={"title": "unheard"})
+
+
 @pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
 async def test_an_agent_at_a_pipe_hears_of_what_is_changed_over_rest(
     serving: Serving, served_program: Program, mode: str

@@ -115,7 +115,9 @@ async def break_everything(program: Program, postgres: OwnPostgres, story: Story
             if is_last:
                 until(lambda: story.is_over, 900, "everybody has heard everything")
             else:
+                began = time.monotonic()
                 serving.stop()
+                print(f"stopped in {time.monotonic() - began:.1f} s", serving.stderr[-3000:])
 
     for number in range(rounds):
         await anyio.to_thread.run_sync(one_round, number == rounds - 1)
@@ -128,7 +130,8 @@ async def break_everything(program: Program, postgres: OwnPostgres, story: Story
 async def test_no_change_is_lost_doubled_or_out_of_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: int, leave_after: float, rounds: int
 ) -> None:
-    monkeypatch.setattr(program_module, "START_SECONDS", 90.0)  # of several servers, beside those who write and follow
+    for name in ("START_SECONDS", "STOP_SECONDS"):  # of several processes, beside those who write and follow
+        monkeypatch.setattr(program_module, name, 90.0)
     port = free_port()
     with own_postgres() as postgres:
         program = Program(tmp_path / "program", {"TODO_DATABASE_URL": postgres.url, "TODO_RATE_LIMIT": "off"})

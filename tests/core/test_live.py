@@ -324,6 +324,27 @@ async def test_a_view_that_cannot_be_read_is_read_later_and_others_meanwhile(
         assert len(await told(of_ann, 1)) == 1
 
 
+async def test_what_is_changed_while_a_view_is_read_is_told_without_another_word(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = view.View.read
+    is_read, may_go_on = anyio.Event(), anyio.Event()
+
+    async def slow(self: view.View[int], *args: object) -> object:
+        page = await read(self, *args)  # type: ignore[arg-type]
+        is_read.set()
+        await may_go_on.wait()
+        return page
+
+    async with following(ann) as follower:
+        monkeypatch.setattr(view.View, "read", slow)
+        await add(ann, "read")
+        await is_read.wait()
+        await add(ann, "while that is read")
+        may_go_on.set()
+        assert len(await told(follower, 2)) == 2
+
+
 def test_refusals_of_places_are_those_that_one_may_try_again() -> None:
     error: TodoError = Unavailable("full", 10)
     assert (error.status, error.retryable, error.retry_after, Unavailable().retry_after) == (503, True, 10, 1)

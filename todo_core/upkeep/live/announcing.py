@@ -41,7 +41,8 @@ class Announcer(Background):
             return
         payloads = [f"{user_id}:{change_id}" for user_id, change_id in latest.items()]
         try:
-            async with self._database.begin(upkeep=True) as transaction:
+            # Nothing is stored, so it need not wait with those that write.
+            async with self._database.begin(read_only=True, upkeep=True) as transaction:
                 await transaction.rows(NOTIFY, payloads=payloads)
             await asyncio.sleep(PAUSE)
         except asyncio.CancelledError:
