@@ -88,21 +88,19 @@ async def elsewhere(caller: Caller, another_core: CoreOpener, **changed: Any) ->
 async def test_while_nobody_follows_nothing_listens_and_nothing_is_sent(
     quick: Caller, admin: asyncpg.Connection
 ) -> None:
-    sent: list[str] = []
+    send, sent = anyio.create_memory_object_stream[str](100)
     await until(admin, f"SELECT ({LISTENERS}) = 0")
-    await admin.add_listener(CHANNEL, lambda *word: sent.append(str(word[-1])))
+    await admin.add_listener(CHANNEL, lambda *word: send.send_nowait(str(word[-1])))
     await add(quick, "unheard")
-    async with following(quick):
-        await until_heard(quick.core)
-        assert await admin.fetchval(LISTENERS) == 1
-        while not sent:
-            await moment()
-        assert [word[0] for word in sent] == ["?"]  # nobody was told of the change
-        await add(quick, "heard")
-        (_, change_id) = await recorded(quick, 0)
-        while len(sent) < 2:
-            await moment()
-        assert sent[1] == f"{quick.principal.user_id}:{change_id}"
+    with anyio.fail_after(10), send, sent:
+        async with following(quick):
+            await until_heard(quick.core)
+            assert await admin.fetchval(LISTENERS) == 1
+            assert (await sent.receive())[0] == "?"  # before which nobody was told of the change
+            await add(quick, "heard")
+            (_, change_id) = await recorded(quick, 0)
+            assert await sent.receive() == f"{quick.principal.user_id}:{change_id}"
+        await admin.reset()
     await until(admin, f"SELECT ({LISTENERS}) = 0")
 
 
@@ -274,8 +272,9 @@ async def test_where_nothing_can_be_heard_the_record_is_looked_at(
     monkeypatch.setattr(listening, "CHANNEL", "elsewhere")
     with capture_logs() as logs:
         async with elsewhere(quick, another_core, database_pooler=pooler) as me, following(me) as follower:
-            while pooler == "off" and not logs:
-                await moment()
+            with anyio.fail_after(10):
+                while pooler == "off" and not logs:
+                    await moment()
             await add(quick, "unheard")
             assert len(await told(follower, 1)) == 1
             assert not me.core.live._listening.is_hearing
