@@ -324,7 +324,7 @@ async def test_a_view_that_cannot_be_read_is_read_later_and_others_meanwhile(
 
 
 async def test_what_is_changed_while_a_view_is_read_is_told_without_another_word(
-    ann: Caller, monkeypatch: pytest.MonkeyPatch
+    ann: Caller, another_core: CoreOpener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = view.View.read
     is_read, may_go_on = anyio.Event(), anyio.Event()
@@ -335,11 +335,13 @@ async def test_what_is_changed_while_a_view_is_read_is_told_without_another_word
         await may_go_on.wait()
         return page
 
-    async with following(ann) as follower:
+    monkeypatch.setattr(hubs, "POLL", 60.0)
+    async with elsewhere(ann, another_core, database_pooler="on") as me, following(me) as follower:
         monkeypatch.setattr(view.View, "read", slow)
-        await add(ann, "read")
-        await is_read.wait()
-        await add(ann, "while that is read")
+        await add(me, "read")
+        with anyio.fail_after(10):
+            await is_read.wait()
+        await add(me, "while that is read")
         may_go_on.set()
         assert len(await told(follower, 2)) == 2
 
