@@ -115,9 +115,7 @@ async def break_everything(program: Program, postgres: OwnPostgres, story: Story
             if is_last:
                 until(lambda: story.is_over, 900, "everybody has heard everything")
             else:
-                began = time.monotonic()
                 serving.stop()
-                print(f"stopped in {time.monotonic() - began:.1f} s", serving.stderr[-3000:])
 
     for number in range(rounds):
         await anyio.to_thread.run_sync(one_round, number == rounds - 1)
