@@ -16,7 +16,7 @@ from todo_core.models.mixed import MixedAdd
 from todo_core.models.notes import NoteQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
-from todo_core.operations import accounts, analytics, changes, lists, notes, search, tags, todos, tokens, users
+from todo_core.operations import accounts, analytics, changes, events, lists, notes, search, tags, todos, tokens, users
 
 MARK = "words of hers"
 SHARED = "shared"
@@ -214,6 +214,10 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     "changes.list": [
         lambda me, _, __: me.perform(changes.list_, ChangeFilter()),
         lambda me, _, __: me.perform(changes.list_, ChangeFilter(since=0)),
+    ],
+    "events.follow": [
+        lambda me, _, __: me.perform(events.follow),
+        lambda me, its, _: me.perform(events.follow, its.changes[0]),
     ],
     "changes.get": [lambda me, its, _: me.perform(changes.get, its.changes[0])],
     "changes.undo": [
