@@ -196,10 +196,11 @@ async def _measure(port: int, pid: int, secrets: list[str], seconds: float) -> N
     async with _following(port, secrets, _IDLE):
         print(f"idle streams: {(_resident(pid) - before) / _IDLE / 1024:.1f} KiB each, of {_IDLE:,}")
     await asyncio.sleep(1)
-    alone, followed = [], []
+    alone, followed = list[float](), list[float]()
     for _ in range(_ROUNDS):
         alone.append(await _writes(port, secrets[0], seconds / _ROUNDS))
         async with _following(port, secrets[1:], _STREAMS):
+            await asyncio.sleep(4)  # until all of them stand where they begin
             followed.append(await _writes(port, secrets[0], seconds / _ROUNDS))
         await asyncio.sleep(6)  # until nothing listens any more
     ratios = [with_them / without for with_them, without in zip(followed, alone, strict=True)]

@@ -15,7 +15,7 @@ from todo_core.queries.events import NOTIFY
 from todo_core.storage.database import Database
 from todo_core.upkeep.background import Background
 
-PAUSE: Final = 0.02
+PAUSE: Final = 0.05
 """Seconds between two notifications: what changes meanwhile is told together, of each person the latest."""
 
 _log = structlog.get_logger()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -50,10 +50,10 @@ _log = structlog.get_logger()
 class _Person:
     """Somebody whose changes are followed."""
 
+    newest: int
+    """The last change at the latest look."""
     views: dict[tuple[tuple[str, ...], Form[Any]], View[Any]] = field(default_factory=dict)
     """By what is shown, and in which form."""
-    newest: int = 0
-    """The last change at the latest look."""
 
     @property
     def followers(self) -> int:
@@ -75,12 +75,13 @@ class Hub:
         self._database = database
         self._clock = clock
         self._announcer = Announcer(database)
-        self._listening = Listening(settings, url, database, self._hear, self._wake_all)
+        self._listening = Listening(settings, url, database, self._hear, self._look_soon)
         self._people: dict[int, _Person] = {}
         """By user id."""
         self._count = 0
         self._queue: asyncio.Queue[View[Any]] = asyncio.Queue()
         self._reading = asyncio.Semaphore(READERS)
+        self._is_to_look = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closed = False
         self.most = 1_000
@@ -119,7 +120,7 @@ class Hub:
         """
         user_id = caller.principal.user_id
         self._require_place(user_id)
-        person = self._people.setdefault(user_id, _Person())
+        person = self._people.setdefault(user_id, _Person(position.newest))
         key = (position.shown, form)
         if key not in person.views:
             person.views[key] = View(user_id, position.shown, form, position.newest)
@@ -180,10 +181,8 @@ class Hub:
                 if view.head < change_id:
                     self._wake(view)
 
-    def _wake_all(self) -> None:
-        for person in self._people.values():
-            for view in person.views.values():
-                self._wake(view)
+    def _look_soon(self) -> None:
+        self._is_to_look.set()
 
     def _wake(self, view: View[Any]) -> None:
         """Have a view read, and read again if it is being read."""
@@ -231,12 +230,17 @@ class Hub:
     async def _look_again_and_again(self) -> None:
         """End who may not follow any more, and find what nobody told of, until cancelled."""
         while True:
-            await asyncio.sleep(BEAT if self._listening.is_hearing else POLL)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT if self._listening.is_hearing else POLL):
+                    await self._is_to_look.wait()
+            self._is_to_look.clear()
             try:
                 await self._look()
             except Exception as error:
                 if not isinstance(error, Unavailable):
                     _log.exception("followers_not_looked_at")
+                await asyncio.sleep(RETRY)
+                self._look_soon()
 
     async def _look(self) -> None:
         now = self._clock().timestamp()
