@@ -38,6 +38,10 @@ class Exchange:
     """Who calls, once the token was accepted. The handlers of MCP learn it here: only the SDK can call them."""
     body_size: int = 0
     """Bytes of the request's body that were read."""
+    is_head: bool = False
+    """Whether the client takes the headers of the answer alone."""
+    waited: float = 0.0
+    """Seconds for which the request waited because the client asked for it."""
     refusal: TodoError | None = None
     """What a handler of MCP was refused and HTTP may have to answer itself: who calls may not."""
     asked: str | None = None

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 _SENT: Final = (
     *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id", "Dry-Run"),
-    *("Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name"),
+    *("Last-Event-ID", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name"),
     *("Prefer", "traceparent", "tracestate", "baggage"),  # which a page's tracing adds to every request (W3C)
 )
 """Headers that a page of an allowed origin may send."""

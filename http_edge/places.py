@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from todo_core.notations import Network, network_of
@@ -25,11 +26,25 @@ def descriptors() -> int:
     return MOST_DESCRIPTORS if soft == RLIM_INFINITY else min(soft, MOST_DESCRIPTORS)
 
 
+def raise_descriptors() -> None:
+    """Have this process, and those that it starts, open as many as it may, which is often more than it begins with."""
+    try:
+        from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
+    except ImportError:  # Windows counts none
+        return
+    soft, hard = getrlimit(RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # a system may have a lower bound of its own (macOS)
+            setrlimit(RLIMIT_NOFILE, (wanted, hard))
+
+
 class Places:
     """The connections of a process.
 
     Half of its descriptors are for connections, a quarter for those that the system has accepted and nobody has looked
-    at, and the rest for the database, Redis and files. One address gets half of the connections at most.
+    at, and the rest for the database, Redis and files. One address gets half of the connections at most, and so do
+    streams.
     """
 
     def __init__(self, limit: int, proxies: Sequence[Network] = ()) -> None:
@@ -46,6 +61,8 @@ class Places:
         self._taken: Counter[str] = Counter()
         self.backlog: Final = limit // 4
         """Connections that may wait to be accepted."""
+        self.streams: Final = limit // 4
+        """Answers that may last as long as their clients want, so that others find a connection."""
 
     def take(self, address: str | None) -> str | None:
         """Take a place for a new connection and return its name, for `leave`; None if there is none left.

@@ -63,6 +63,8 @@ class LimitedProtocol(HttpToolsProtocol):
     reader_seconds = READER_SECONDS
     places: ClassVar[Places] = Places(descriptors())
     """Those of the process: its descriptors are shared by every connection."""
+    end_streams: ClassVar[Callable[[], None]] = staticmethod(lambda: None)
+    """Ends the answers that last as long as their clients want."""
     origins: ClassVar[Origins] = Origins()
     """Origins whose pages may read what is refused here."""
     tellers: ClassVar[Sequence[Callable[[str], None]]] = ()
@@ -108,6 +110,14 @@ class LimitedProtocol(HttpToolsProtocol):
             transport.abort()
         else:
             self._allow(self.head_seconds)
+
+    def shutdown(self) -> None:
+        """Have streams end, of which uvicorn would wait for the end. It calls this for each connection when it stops.
+
+        The application learns of the stop only when all connections are gone.
+        """
+        super().shutdown()
+        type(self).end_streams()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timers, give the place back, and tell whoever writes an answer that nobody reads it."""

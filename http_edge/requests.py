@@ -75,7 +75,8 @@ class RequestContext:
     """Gives every answer its request id, its security headers, and what is left of the caller's rate limit.
 
     It takes the caller's `X-Request-Id` if it is a plain one, or makes one. A request to `/api/…` goes on as one to
-    `/api/v1/…`. Watchers are told of each request at its end.
+    `/api/v1/…`. Watchers are told of each request at its end, with the time until its answer began: a stream lasts as
+    long as its client wants.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, watchers: Sequence[Watcher] = ()) -> None:
@@ -100,12 +101,14 @@ class RequestContext:
         given = only(scope["headers"], HEADER) or b""
         request_id = given if _SAFE.fullmatch(given) else b"%s%016x" % (_PROCESS, next(_count))
         status = 0
+        seconds: float | None = None
         exchange = Exchange.begin(scope)
         named = exchange.request_id = request_id.decode()
 
         async def tagged(message: Message) -> None:
-            nonlocal status
+            nonlocal status, seconds
             if message["type"] == "http.response.start":
+                seconds = time.perf_counter() - began - exchange.waited
                 status = int(message["status"])
                 message["headers"] = self._dressed(message["headers"], path_below(scope), exchange)
                 message["headers"].append((HEADER, request_id))
@@ -114,7 +117,7 @@ class RequestContext:
             await send(message)
 
         routed = _with_version(scope)
-        is_head = scope["method"] == "HEAD"
+        is_head = exchange.is_head = scope["method"] == "HEAD"
         if is_head:  # as GET, without the body (RFC 9110 §9.3.2)
             routed = {**routed, "method": "GET"}
         began = time.perf_counter()
@@ -127,7 +130,7 @@ class RequestContext:
         finally:
             if self._watchers:
                 method = scope["method"] if scope["method"] in _METHODS else OTHER
-                seconds = time.perf_counter() - began
+                seconds = time.perf_counter() - began if seconds is None else seconds
                 answered = Answered(named, method, _route(routed), status or GONE, seconds, exchange)
                 for watcher in self._watchers:
                     watcher(answered)

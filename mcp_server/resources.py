@@ -7,7 +7,7 @@ completions, which offer strings that go into the address as they are: nobody re
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -17,18 +17,22 @@ from mcp_types import Resource, ResourceTemplate
 
 from mcp_server.tool_results import as_shown
 from todo_core.boundary.operation import Caller, Operation
-from todo_core.boundary.results import Found, Page
+from todo_core.boundary.results import Page
 from todo_core.errors import FieldError, InvalidInput, NotFound
+from todo_core.models.changes import ChangeFilter
 from todo_core.models.fields import MAX_ID
 from todo_core.models.lists import ListQuery
 from todo_core.models.todos import TodoFilter
-from todo_core.operations import lists, overview, search, todos
+from todo_core.operations import changes, lists, overview, search, todos
 from todo_core.text import name_key
 
 MEDIA_TYPE: Final = "application/json"
 SUGGESTED: Final = 20
 """Most completions that are offered; the protocol allows 100."""
 
+_OF_CHANGES: Final = ("id", "at", "operation", "via", "client", "entries", "more_entries")
+"""What the list of the latest changes shows of each."""
+_OF_ENTRIES: Final = ("entity", "id", "title", "is_new")
 _LABELLED_ID: Final = re.compile(r"([1-9][0-9]{0,18})(?:-.*)?", re.ASCII | re.DOTALL)
 _PLAIN: Final = re.compile(r"[a-z][a-z0-9+.-]{0,20}://[A-Za-z0-9._~/-]{0,100}", re.ASCII)
 """An address that can be told back: it says nothing to a model (RFC 3986 §2.3)."""
@@ -44,8 +48,8 @@ class Kind:
 
     uri: str
     """Its address, or a template of addresses with an `{id}` (RFC 6570)."""
-    operation: Operation[..., Found[Any]]
-    """Reads the row. For a template it takes the id."""
+    operation: Operation[..., Any]
+    """Reads the row, or the latest rows. For a template it takes the id."""
     name: str
     """Name for programs."""
     title: str
@@ -116,6 +120,7 @@ async def _lists_like(caller: Caller, typed: str) -> Page[Any]:
 
 KINDS: Final = (
     Kind("todo://overview", overview.get, "overview", "Overview"),
+    Kind("todo://changes", changes.list_, "changes", "Latest changes"),
     Kind("todo://lists/{id}", lists.get, "list", "List", _lists_like, "name"),
     Kind("todo://todos/{id}", todos.get, "todo", "Todo", _todos_like),
 )
@@ -135,13 +140,32 @@ async def read(caller: Caller, uri: str) -> str:
         parameters = template.match(uri)
         if parameters is not None:
             try:
-                found = await caller.perform(kind.operation, *map(_require_id, parameters.values()))
+                row = await _row(caller, kind, map(_require_id, parameters.values()))
             except NotFound as absent:
                 raise NotFound(absent.detail, extra=absent.extra | _named(uri)) from None
-            row = orjson.loads(found.json)
             return as_shown({name: value for name, value in row.items() if value is not None})[1]
     known = FieldError("uri", "is not the address of a resource", [kind.uri for kind in KINDS], "not_found")
     raise InvalidInput("There is no such resource.", errors=[known], extra=_named(uri))
+
+
+async def _row(caller: Caller, kind: Kind, ids: Iterable[int]) -> dict[str, Any]:
+    """Return what a resource shows: a row, or the latest changes in few words and where to follow on."""
+    if kind.operation is changes.list_:
+        feed = await caller.perform(changes.list_, ChangeFilter(limit=SUGGESTED), "titles")
+        latest = [{name: change[name] for name in _OF_CHANGES} for change in orjson.loads(feed.json)]
+        for change in latest:
+            change["entries"] = [{name: entry[name] for name in _OF_ENTRIES} for entry in change["entries"]]
+        return {"changes": latest, "since": feed.since}
+    found = await caller.perform(kind.operation, *ids)
+    row: dict[str, Any] = orjson.loads(found.json)
+    return row
+
+
+def without_words(uri: str) -> str:
+    """Return an address with no words behind the id."""
+    start, slash, last = uri.rpartition("/")
+    number = id_in(last)
+    return uri if number is None else f"{start}{slash}{number}"
 
 
 def _named(uri: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from http import HTTPStatus
 from typing import Any, Final
@@ -30,9 +30,17 @@ from mcp import stdio_server
 from mcp.server import Server
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated, ServerEvent
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.message import SessionMessage
-from mcp_types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
+from mcp_types import (
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    ErrorData,
+    JSONRPCError,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
+)
 from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -174,6 +182,48 @@ def _explain(error: Exception) -> ErrorData:
     return ErrorData(code=PARSE_ERROR, message="The line is not valid JSON in UTF-8. Send one message in each line.")
 
 
+class Updates:
+    """One stream of `subscriptions/listen`.
+
+    The SDK has one bus for all streams, which knows nothing of callers. So each stream has its own.
+    """
+
+    def __init__(self) -> None:
+        self._bus = _Bus()
+        self._handler = ListenHandler(self._bus, max_subscriptions=1)
+
+    async def serve(
+        self, context: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
+    ) -> SubscriptionsListenResult:
+        """Acknowledge what is asked for, and send what `tell` is given, until the client goes or `close`."""
+        return await self._handler(context, params)
+
+    async def has_begun(self) -> None:
+        """Return once what is told is sent."""
+        await self._bus.is_read.wait()
+
+    async def tell(self, uris: Iterable[str]) -> None:
+        """Tell the client that what is at these addresses has changed."""
+        for uri in uris:
+            await self._bus.publish(ResourceUpdated(uri))
+
+    def close(self) -> None:
+        """End the stream, with its result as the last message."""
+        self._handler.close()
+
+
+class _Bus(InMemorySubscriptionBus):
+    """The bus of one stream."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_read = anyio.Event()
+
+    def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
+        self.is_read.set()
+        return super().subscribe(listener)
+
+
 class Transport:
     """The SDK's Streamable HTTP without sessions, for requests whose body is here and whose caller is known."""
 
@@ -301,7 +351,7 @@ def _as_event(send: Send) -> Send:
 
     async def sent(message: Message) -> None:
         nonlocal start
-        if message["type"] == "http.response.start" and message["status"] == HTTPStatus.OK:
+        if message["type"] == "http.response.start" and (b"content-type", JSON.encode()) in message["headers"]:
             start = message
             return
         if start is not None:  # each answer comes in one piece, and has no line break in it

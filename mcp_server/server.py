@@ -15,6 +15,7 @@ from mcp_types import (
     CallToolResult,
     CompleteRequestParams,
     CompleteResult,
+    EmptyResult,
     GetPromptRequestParams,
     GetPromptResult,
     InputRequiredResult,
@@ -24,11 +25,15 @@ from mcp_types import (
     ListToolsResult,
     ReadResourceRequestParams,
     ReadResourceResult,
+    SubscribeRequestParams,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
     TextResourceContents,
+    UnsubscribeRequestParams,
 )
 
 from http_edge.exchange import Exchange
-from mcp_server import completions, confirmation, prompts, refusals, resources, sdk, tool_results
+from mcp_server import completions, confirmation, prompts, refusals, resources, sdk, subscriptions, tool_results
 from mcp_server.caller import Context, through
 from mcp_server.toolbox import Tool
 from mcp_server.tools import analytics, changes, lists, overview, search, tags, todos, users
@@ -80,6 +85,10 @@ class TodoServer(Server[Any]):
             on_list_resource_templates=self._list_resource_templates,
             on_read_resource=self._read_resource,
             on_completion=self._complete,
+            on_subscriptions_listen=self._listen,
+            # Of the older generation, whose server-sent events we do not serve, a pipe alone can bring an update.
+            on_subscribe_resource=None if local is None else self._subscribe,
+            on_unsubscribe_resource=None if local is None else self._unsubscribe,
         )
         # Not the SDK's own, which traces what clients send: names of tools that there are none of, and ids.
         self.middleware[:] = [sdk.refuse_state(self.name)]
@@ -90,6 +99,7 @@ class TodoServer(Server[Any]):
             raise ConfigurationError(f"TODO_MCP_WITHOUT takes names of tools: {', '.join(tools)}")
         self._tools = {name: tool for name, tool in tools.items() if name not in without}
         self._local = local
+        self._subscriptions = subscriptions.Subscriptions()
 
     def _kind(self, method: str, name: object) -> str:
         """Return what a message is, in words of ours: its method, and the tool if there is such a one."""
@@ -99,7 +109,10 @@ class TodoServer(Server[Any]):
 
     async def run_stdio(self) -> None:
         """Serve until standard input ends."""
-        await sdk.run_stdio(self)
+        try:
+            await sdk.run_stdio(self)
+        finally:
+            self._subscriptions.close()
 
     def _exchange(self, context: Context) -> Exchange:
         """Return the exchange of a request, which learns its method; of one that came over a pipe, a new one."""
@@ -192,6 +205,24 @@ class TodoServer(Server[Any]):
             text = await resources.read(exchange.require_caller(), str(params.uri))
         content = TextResourceContents(uri=params.uri, text=text, mime_type=resources.MEDIA_TYPE)
         return ReadResourceResult(contents=[content])
+
+    async def _listen(self, context: Context, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
+        """Tell of changes until the client goes."""
+        exchange = self._exchange(context)
+        async with refusals.as_rpc_errors(context.method, exchange, refusals.EVERY):
+            return await subscriptions.listen(exchange.require_caller(), context, params)
+
+    async def _subscribe(self, context: Context, params: SubscribeRequestParams) -> EmptyResult:
+        """Tell of changes at an address."""
+        exchange = self._exchange(context)
+        async with refusals.as_rpc_errors(context.method, exchange):
+            await self._subscriptions.add(exchange.require_caller(), context, str(params.uri))
+        return EmptyResult()
+
+    async def _unsubscribe(self, _: Context, params: UnsubscribeRequestParams) -> EmptyResult:
+        """Tell of changes at an address no more."""
+        self._subscriptions.remove(str(params.uri))
+        return EmptyResult()
 
     async def _complete(self, context: Context, params: CompleteRequestParams) -> CompleteResult:
         """Offer ids by what a person typed."""

@@ -14,6 +14,7 @@ from rest_api.routes import (
     accounts,
     analytics,
     changes,
+    events,
     exports,
     lists,
     notes,
@@ -26,7 +27,9 @@ from rest_api.routes import (
 )
 from todo_core import __version__
 
-FEATURES: Final = (todos, notes, lists, tags, search, changes, overview, analytics, users, exports, tokens, accounts)
+FEATURES: Final = (
+    *(todos, notes, lists, tags, search, changes, events, overview, analytics, users, exports, tokens, accounts),
+)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

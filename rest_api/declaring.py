@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from rest_api import headers
 from rest_api.contract import BEARER
@@ -69,6 +69,7 @@ class Routes:
         by_item: bool = False,
         other_types: Mapping[str, str] | None = None,
         is_file: bool = False,
+        stream: type[Response] | None = None,
     ) -> Callable[[Handler], Handler]:
         """Declare a route for an operation, or for several of which the body chooses one.
 
@@ -85,6 +86,7 @@ class Routes:
             by_item: Whether the answer of a batch carries what the operations themselves refuse, item by item.
             other_types: Media types that a success may have instead of JSON, each with what it shows.
             is_file: Whether a success is a file to keep, with a name.
+            stream: What a success is that has no end, instead of a shape; its media type is in `other_types`.
         """
         served = [operations] if isinstance(operations, Operation) else operations
         own = set() if by_item else {refusal for operation in served for refusal in operation.raises}
@@ -98,16 +100,18 @@ class Routes:
 
         def declare(handler: Handler) -> Handler:
             codes = {refusal.code for refusal in refusals}
-            codes |= {"not_acceptable"} if shape is not None else set()
+            codes |= {"not_acceptable"} if shape is not None or stream is not None else set()
             codes |= {*_BODY_PROBLEMS} if takes_body(path, handler) else set()
-            responses = _successes(method, shape, (status, *also)) | problems(codes, method)
+            responses = _successes(method, shape, (status, *also), is_kept=stream is None)
+            responses |= problems(codes, method)
             if is_file:
                 responses[status]["headers"] |= headers.of_file()
             if other_types:
                 responses[status]["content"] = {
                     kind: {"schema": {"type": "string", "description": text}} for kind, text in other_types.items()
                 }
-                offered = " or ".join(["JSON", *other_types])
+            if other_types:
+                offered = " or ".join([*(["JSON"] if shape is not None else []), *other_types])
                 responses[406]["description"] = f"`not_acceptable`: The answer would be {offered}."
             (scope,) = {operation.scope for operation in served}
             options = {
@@ -121,20 +125,30 @@ class Routes:
                 "operation_id": handler.__name__,
                 "tags": [self._tag],
             }
+            if stream is not None:
+                options["response_class"] = stream
             self._declared.append((self._prefix + path, handler, options))
             return handler
 
         return declare
 
 
-def _successes(method: str, shape: Any, statuses: Sequence[int]) -> dict[int | str, dict[str, Any]]:
-    """Return the responses of a success: with a body at each of `statuses`, and without where the client has it."""
+def _successes(method: str, shape: Any, statuses: Sequence[int], *, is_kept: bool) -> dict[int | str, dict[str, Any]]:
+    """Return the responses of a success: with a body at each of `statuses`, and without where the client has it.
+
+    Args:
+        method: The HTTP method.
+        shape: The body; None has none in JSON.
+        statuses: The statuses of a success.
+        is_kept: Whether a client can keep the answer, and ask whether it is still so.
+    """
     is_page = isinstance(shape, type) and issubclass(shape, PageRead | FeedRead)
-    bodies = dict.fromkeys(statuses, shape) | ({HTTPStatus.NOT_MODIFIED.value: None} if method == "GET" else {})
+    is_asked_again = method == "GET" and is_kept
+    bodies = dict.fromkeys(statuses, shape) | ({HTTPStatus.NOT_MODIFIED.value: None} if is_asked_again else {})
     return {
         status: {
             "description": HTTPStatus(status).phrase,
-            "headers": headers.of_success(method, status, body, is_page=is_page),
+            "headers": headers.of_success(method, status, body, is_page=is_page, is_kept=is_kept),
         }
         | ({} if body is None else {"model": body})
         for status, body in bodies.items()

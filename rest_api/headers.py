@@ -37,6 +37,7 @@ COMPONENTS: Final[dict[str, dict[str, Any]]] = {
     "Content-Disposition": _header("A name for the file.", 'attachment; filename="todos-2026-11-29.json"'),
     "Change-Id": _header("Names the change for undo, if anything changed.", 12, {"type": "integer", "minimum": 1}),
     "Idempotent-Replayed": _header("This is the first answer to the same `Idempotency-Key` again.", "true", _TRUE),
+    "X-Accel-Buffering": _header("A proxy is to keep nothing back of a stream.", "no"),
     "Dry-Run": _header("Nothing of it happened.", "true", _TRUE),
     "Retry-After": _header("Seconds to wait.", 1, {"type": "integer", "minimum": 1}),
     "WWW-Authenticate": _header("What a token must be like (RFC 6750).", 'Bearer error="invalid_token"'),
@@ -75,7 +76,7 @@ def of_refusal(status: int, method: str) -> dict[str, Any]:
     return common() | _refer((*_OF_REFUSALS.get(status, ()), *patch))
 
 
-def of_success(method: str, status: int, shape: Any, *, is_page: bool = False) -> dict[str, Any]:
+def of_success(method: str, status: int, shape: Any, *, is_page: bool = False, is_kept: bool = True) -> dict[str, Any]:
     """Return the headers of a success.
 
     Args:
@@ -83,11 +84,14 @@ def of_success(method: str, status: int, shape: Any, *, is_page: bool = False) -
         status: Its status.
         shape: The model of the body; None where there is no body.
         is_page: Whether there may be a next one.
+        is_kept: Whether a client can keep the answer.
     """
     names = ["Content-Encoding"] if shape is not None else []
-    if method == "GET":
+    if not is_kept:
+        names.append("X-Accel-Buffering")
+    if method == "GET" and is_kept:
         names += ["ETag", *(["Link"] if is_page else [])]
-    else:
+    elif method != "GET":
         has_version = isinstance(shape, type) and issubclass(shape, BaseModel) and "version" in shape.model_fields
         names += [*_WRITTEN, *(["ETag"] if has_version else [])]
     if status == HTTPStatus.CREATED:

@@ -75,7 +75,7 @@ class DirectRoute(APIRoute):
         self._foreign = _CONDITIONS - {name.encode() for name in self._call.headers()}
         """Conditions that the route would not look at (RFC 9110 §13.1: a request whose condition fails is not done)."""
         others = self.responses.get(self.status_code or 200, {}).get("content", {})
-        self._media_types = (_JSON, *others) if self.response_model is not None else ()
+        self._media_types = ((_JSON,) if self.response_model is not None else ()) + tuple(others)
         self.app = self._serve
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,7 +118,7 @@ class DirectRoute(APIRoute):
         headers = response.headers
         if (location := headers.get("location")) is not None:
             headers["Location"] = f"{request.scope.get('root_path', '')}{location}"
-        if request.method != "GET":
+        if request.method != "GET" or getattr(response, "body", None) is None:  # a stream is none of a kind
             return response
         if len(self._media_types) > 1:
             headers["Vary"] = "Accept"

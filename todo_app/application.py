@@ -178,6 +178,11 @@ class Application:
         core: Core = self.api.state.core
         return core
 
+    def end_streams(self) -> None:
+        """End every answer that would last as long as its client wants: the process ends."""
+        if (core := getattr(self.api.state, "core", None)) is not None:
+            core.live.close()
+
     def running(self) -> AbstractAsyncContextManager[Any]:
         """Run the application while the block lasts, for a caller without an ASGI server, such as a test."""
         return self.api.router.lifespan_context(self.api)
@@ -264,6 +269,7 @@ def build(
     *,
     clock: Callable[[], datetime] = utc_now,
     watch: Watch = NOTHING,
+    streams: int | None = None,
 ) -> Application:
     """Make the application, ready for an ASGI server.
 
@@ -274,6 +280,7 @@ def build(
         only: Serve just one face.
         clock: Returns the present moment, with a time zone.
         watch: What is measured and traced.
+        streams: How many answers may last as long as their clients want; None for the usual number.
 
     Raises:
         ConfigurationError: The address needs `TODO_PUBLIC_URL`, or a tool is to be left out that there is none of.
@@ -296,6 +303,7 @@ def build(
             core = app.state.core = await stack.enter_async_context(
                 Core.open(settings, database_url, clock=clock, hooks=watch.hooks)
             )
+            core.live.most = core.live.most if streams is None else streams
             await stack.enter_async_context(endpoint.run())
             tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(core.purges.run)

@@ -20,7 +20,7 @@ from typer.main import get_command
 
 from todo_app.measuring import otel_settings
 from todo_app.output import say, say_json
-from todo_app.running import fail, load, with_database
+from todo_app.running import AsJson, fail, load, with_database
 from todo_app.token_commands import commands as token_commands
 from todo_app.user_commands import commands as user_commands
 from todo_core.settings import ENV_FILE, ConfigurationError, Settings
@@ -162,6 +162,17 @@ def stdio() -> None:
         tell(f"serving the todos of {settings.user!r}, in {place}")
 
     with_database(serve_stdio, settings, leave_at_once=True, tell_place=tell_place)
+
+
+@app.command()
+def watch(as_json: AsJson = False) -> None:
+    """Print what changes in the todos of the local user TODO_USER, a line each, as it happens, until Ctrl-C."""
+    from todo_app.watching import watch as work
+
+    async def run(settings: Settings, url: str) -> int:
+        return await work(settings, url, as_json=as_json)
+
+    raise SystemExit(with_database(run, load(), leave_at_once=True))
 
 
 @app.command()

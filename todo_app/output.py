@@ -24,4 +24,4 @@ def say(*fields: object, apart: bool = False) -> None:
 
 def say_json(value: Any) -> None:
     """Print a value as JSON in visible ASCII characters."""
-    print(json.dumps(value))
+    print(json.dumps(value), flush=True)

@@ -18,7 +18,7 @@ import structlog
 import uvicorn
 
 from http_edge.origins import Origins
-from http_edge.places import Places, descriptors
+from http_edge.places import Places, descriptors, raise_descriptors
 from http_edge.protocol import LimitedProtocol
 from rest_api import health
 from todo_app import logs
@@ -67,6 +67,7 @@ def run(
         ConfigurationError: The address needs `TODO_PUBLIC_URL`.
     """
     address.hosts(settings)
+    raise_descriptors()
     # uvicorn finishes its requests and then raises the signal again: exit with 0 then.
     lost = Event()
 
@@ -94,7 +95,7 @@ def run(
         proxy_headers=False,  # the application reads them, from trusted proxies only
         http=LimitedProtocol,
         root_path=settings.root_path or "",
-        backlog=LimitedProtocol.places.backlog,
+        backlog=Places(descriptors()).backlog,
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=settings.keep_alive,
     )
@@ -135,8 +136,10 @@ def application() -> Application:
     LimitedProtocol.origins = Origins(settings.cors_origins)
     host, port = json.loads(os.environ[_ADDRESS])
     only: Only | None = {"rest": "rest", "mcp": "mcp"}.get(os.environ[_ONLY])  # type: ignore[assignment]
-    watch = watch_of(settings)
-    built = build(settings, settings.database_url.get_secret_value(), Address(host, port), only, watch=watch)
+    watch, streams = watch_of(settings), LimitedProtocol.places.streams
+    address = Address(host, port)
+    built = build(settings, settings.database_url.get_secret_value(), address, only, watch=watch, streams=streams)
+    LimitedProtocol.end_streams = built.end_streams
     drain_on_sigterm(settings.drain, lambda: health.leave(built.api))
     built.api.openapi()  # a second or two, which the first who asks for it would take from everybody
     # What the program is made of stays: to look through it for garbage, again and again, keeps everybody waiting.

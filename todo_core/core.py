@@ -24,6 +24,7 @@ from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage.database import BEHIND_A_POOLER, Database
 from todo_core.storage.faults import is_undeclared_pooler
 from todo_core.upkeep.activity import Activity
+from todo_core.upkeep.live.hub import Hub
 from todo_core.upkeep.purges import Purges
 from todo_core.upkeep.readiness import Readiness
 
@@ -47,6 +48,7 @@ class Core:
     activity: Activity
     purges: Purges
     readiness: Readiness
+    live: Hub
     clock: Callable[[], datetime]
     hooks: Hooks = NONE
     customs: LRUCache[int, tuple[str, str, str]] = field(default_factory=lambda: LRUCache(10_000))
@@ -93,15 +95,28 @@ class Core:
             limits = Limits(settings)
             identity = Identity(settings, database, limits, clock)
             readiness = Readiness(settings, url, database, identity, clock)
+            live = Hub(settings, url, database, clock)
             async with (
                 activity.running(),
                 aclosing(limits),
                 aclosing(identity),
                 readiness.running(),
+                live.running(),
             ):
                 cursors = Cursors(secret)
                 yield cls(
-                    settings, database, identity, limits, secret, cursors, activity, purges, readiness, clock, hooks
+                    settings,
+                    database,
+                    identity,
+                    limits,
+                    secret,
+                    cursors,
+                    activity,
+                    purges,
+                    readiness,
+                    live,
+                    clock,
+                    hooks,
                 )
         finally:
             await database.close()

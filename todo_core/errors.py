@@ -350,3 +350,14 @@ class Unavailable(TodoError):
     status = 503
     retryable = True
     retry_after = 1
+
+    def __init__(self, detail: str | None = None, retry_after: int | None = None) -> None:
+        """Refuse a request for now.
+
+        Args:
+            detail: What went wrong, instead of `message`.
+            retry_after: Seconds after which to send it again, where they are not the usual ones.
+        """
+        super().__init__(detail)
+        if retry_after is not None:
+            self.retry_after = retry_after  # type: ignore[misc]  # here it is known only when it happens

@@ -118,6 +118,12 @@ class Settings(BaseSettings):
         description="Whether a transaction pooler such as PgBouncer stands before PostgreSQL; `auto`: if the host's"
         " name has `-pooler`. Behind one, prepared statements are off and every setting is made per transaction.",
     )
+    database_listen_url: SecretStr | None = Field(
+        default=None,
+        description="Connection string to hear by (LISTEN) of changes that other processes make, where"
+        " `TODO_DATABASE_URL` leads to a pooler: PostgreSQL's own address, such as Neon's host without `-pooler`."
+        " Without one, a database behind a pooler is asked every 2 seconds while somebody follows changes.",
+    )
     public_url: str | None = Field(
         default=None,
         description="Where clients reach this server, such as https://todo.example.com. The Host header may name it,"
@@ -284,7 +290,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a path such as /todos, without a slash at its end")
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_listen_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:

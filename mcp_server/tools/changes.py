@@ -34,9 +34,7 @@ _Plain: Final = WithJsonSchema({"type": "string"})
 class History(Input):
     """Which changes, and how much of each."""
 
-    when: Annotated[Annotated[Bound, _Plain] | None, Field(description="In words or ISO 8601.")] = (
-        None
-    )
+    when: Annotated[Annotated[Bound, _Plain] | None, Field(description="In words or ISO 8601.")] = None
     client: Annotated[Annotated[ClientPart, _Plain] | None, Field(description="Its name, or part.")] = None
     entity: Annotated[Entity | None, Field(description="Only this kind.")] = None
     id: Annotated[Id | None, Field(description="Only this todo or entity.")] = None
@@ -101,9 +99,9 @@ async def _further_rows(me: Me, filters: History) -> CallToolResult:
     (operations.undo, operations.undo_several),
     title="Undo changes",
     answer=WRITE_SCHEMA,
-    words="Undo a change: revert or take back what was wrong, a batch as one, several as one, and put it back as it was "
-    "before. What it made goes to the trash. It is refused, with the reason, when a later change is in the way. An undo "
-    "can be undone.",
+    words="Undo a change: revert or take back what was wrong, a batch as one, several as one, and put it back as it "
+    "was before. What it made goes to the trash. It is refused, with the reason, when a later change is in the way. "
+    "An undo can be undone.",
 )
 async def undo(
     me: Me,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Query, Response
-from pydantic import BeforeValidator
+from fastapi import Query, Request, Response
+from pydantic import BeforeValidator, Field
 
 from http_edge.urls import digits
 from rest_api import responses
 from rest_api.caller import Me, MeOnce
 from rest_api.declaring import Routes
+from rest_api.live import wait_for_change
 from rest_api.responses import FeedRead, UndoneRead
+from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.changes import ChangeFilter, ChangeId, ChangePart, ChangeRead, ChangeSet, EntryRows
 from todo_core.operations import changes
 
@@ -24,6 +26,10 @@ class ChangeListing(ChangeFilter):
     """Which changes, and how much of them."""
 
     rows: EntryRows = True
+    wait: Annotated[
+        Annotated[int, Field(ge=0, le=30)],
+        Field(description="With `since`: seconds to wait for a change, if there is none yet. Then it counts as two."),
+    ] = 0
 
 
 class ChangeFeed(FeedRead[ChangeRead]):
@@ -31,7 +37,13 @@ class ChangeFeed(FeedRead[ChangeRead]):
 
 
 @routes.expose(changes.list_, "GET", "/changes", shape=ChangeFeed, summary="List changes")
-async def list_changes(me: Me, query: Annotated[ChangeListing, Query()]) -> Response:
+async def list_changes(request: Request, me: Me, query: Annotated[ChangeListing, Query()]) -> Response:
+    if query.wait:
+        if query.since is None:
+            raise InvalidInput(
+                errors=[FieldError("wait", "goes with since; say after which change", code="conflicting")]
+            )
+        await wait_for_change(request, me, query.since, query.wait)
     found = await me.perform(changes.list_, query, "rows" if query.rows else "titles")
     return responses.feed(found, way="before" if query.since is None else "since")
 

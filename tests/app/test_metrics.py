@@ -91,6 +91,7 @@ def test_a_scrape_after_a_known_load_tells_it_figure_by_figure(program: Program)
             series("todo_changes_total", face="rest", operation="todos.update"): 1,
             series("todo_changes_total", face="mcp", operation="todos.add"): 1,
             series("todo_workers"): 1,
+            series("todo_followers"): 0,
             series("todo_database_connections_max"): 8,
             series("todo_database_requests_waiting"): 0,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -266,6 +267,16 @@ def test_the_descriptors_are_those_of_the_process(monkeypatch: pytest.MonkeyPatc
         told.append(descriptors())
 
     assert told == [256, MOST_DESCRIPTORS, MOST_DESCRIPTORS]
+
+
+def test_a_process_takes_as_many_descriptors_as_it_may_have() -> None:
+    script = (
+        "from resource import RLIMIT_NOFILE, setrlimit; setrlimit(RLIMIT_NOFILE, (128, 1000));"
+        "from http_edge.places import Places, descriptors, raise_descriptors; raise_descriptors();"
+        "print(descriptors(), Places(descriptors()).streams)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1000", "250"]
 
 
 # --- the program -------------------------------------------------------------------------------

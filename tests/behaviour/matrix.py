@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -11,6 +11,7 @@ import httpx2
 from mcp_server.toolbox import EXPOSED as TOOLS
 from rest_api.declaring import EXPOSED as ROUTES
 from tests.faces import FaceName, call
+from tests.streams import streaming
 from todo_core.boundary.operation import OPERATIONS
 
 Answer = Literal["not_owner", "own", "insufficient_scope"]
@@ -287,6 +288,7 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
         {"POST /undo": [lambda at, _: {"change_ids": [at.change]}]},
         [lambda at, _: {"change_ids": [at.change]}],
     ),
+    "events.follow": Attempts("own", {"GET /events": [_nothing, lambda _, __: Query(since=0)]}),
     "overview.get": Attempts("own", {"GET /overview": [_nothing]}, [_sent()]),
     "analytics.streaks": Attempts("own", {"GET /analytics/streaks": [_nothing]}),
     "analytics.summary": Attempts("own", {"GET /analytics/summary": [_nothing]}),
@@ -356,9 +358,22 @@ class Cell:
         of = own if self.request.at_own else at
         ids = {"todo_id": of.todo, "list_id": of.list, "tag_id": of.tag, "token_id": of.token, "change_id": of.change}
         path = "/api/v1" + path.format(user_id=of.user, **ids)
+        if path.endswith("/events"):
+            return await _beginning(http, path, told or {})
         if isinstance(told, Query):
             return await http.request(method, path, params=told)
         return await http.request(method, path, **({} if told is None else {"json": told}))
+
+
+async def _beginning(http: httpx2.AsyncClient, path: str, query: Mapping[str, Any]) -> httpx2.Response:
+    """What somebody who follows is told first: where they stand and a change of theirs; or the refusal."""
+    app = http._transport.app  # type: ignore[attr-defined]  # the client would wait for an end
+    presented = http.headers.get("authorization", "")
+    async with streaming(app, "", str(httpx2.URL(path, params=query)), authorization=presented) as stream:
+        status, headers = await stream.start()
+        text = str([await stream.block() for _ in range(2 if query else 1)]) if status == 200 else await stream.end()
+    headers.pop("content-length", None)
+    return httpx2.Response(status, headers=headers, content=text)
 
 
 def cells() -> Iterator[Cell]:

@@ -18,7 +18,20 @@ from todo_core.models.mixed import MixedAdd
 from todo_core.models.notes import NoteQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
-from todo_core.operations import accounts, analytics, changes, exports, lists, notes, search, tags, todos, tokens, users
+from todo_core.operations import (
+    accounts,
+    analytics,
+    changes,
+    events,
+    exports,
+    lists,
+    notes,
+    search,
+    tags,
+    todos,
+    tokens,
+    users,
+)
 
 MARK = "words of hers"
 SHARED = "shared"
@@ -226,6 +239,10 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         lambda me, its, _: me.perform(changes.list_, ChangeFilter(entity_id=its.open, since=0)),
         lambda me, _, __: me.perform(changes.list_, ChangeFilter(entity="list", when="last hour")),
         lambda me, _, __: me.perform(changes.list_, ChangeFilter(entity="list", since=0)),
+    ],
+    "events.follow": [
+        lambda me, _, __: me.perform(events.follow),
+        lambda me, its, _: me.perform(events.follow, its.changes[0]),
     ],
     "changes.get": [lambda me, its, _: me.perform(changes.get, its.changes[0])],
     "changes.undo": [

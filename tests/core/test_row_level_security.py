@@ -38,7 +38,7 @@ from tests.core.support import (
 )
 from tests.exhaustive import crossed
 from todo_core.boundary.operation import OPERATIONS, Caller, Tx
-from todo_core.boundary.results import Changed
+from todo_core.boundary.results import Changed, Position
 from todo_core.errors import InsufficientScope, TodoError
 from todo_core.identity.scopes import ALL_SCOPES
 from todo_core.models import METADATA
@@ -61,7 +61,8 @@ async def hear(stranger: Caller, its: Rows, own: Own, attempts: list[Attempt]) -
             # More rows than one where one is the user's own, or other rows than a statement was asked for.
             heard.append(f"{CRASHED}{surprised!r}")
         else:
-            heard.append(str(told(answer)) if isinstance(answer, Changed) else answer.json)
+            text = str(answer) if isinstance(answer, Position) else None
+            heard.append(str(told(answer)) if isinstance(answer, Changed) else text or answer.json)
     return heard
 
 

@@ -205,3 +205,11 @@ def _moment(text: str) -> datetime:
 
 def test_a_picture_is_shown_and_its_address_has_no_token(play: Scene) -> None:
     assert play("picture")["source"].startswith("blob:http://127.0.0.1:")
+
+
+@pytest.mark.requirement("SA5", "RS2")
+def test_a_page_hears_of_each_change_once_and_soon_through_a_proxy_that_refused_it_at_first(play: Scene) -> None:
+    seen = play("live")
+
+    assert (seen["asked"], seen["heard"]) == (2, ["one", "two", "three"])
+    assert seen["last"] < 1000

@@ -130,7 +130,8 @@ def pooled(tmp_path: Path, ignored: str, limits: dict[str, int]) -> Iterator[Pro
             direct = server.url.replace("//postgres:@/postgres", f"//{LOGIN}@/todo")
             assert LOGIN in direct
             Program(tmp_path, {"TODO_DATABASE_URL": direct}).answer("migrate")
-            yield Program(tmp_path, {"TODO_DATABASE_URL": through, "TODO_DATABASE_POOLER": "on"})
+            settings = {"TODO_DATABASE_URL": through, "TODO_DATABASE_POOLER": "on", "TODO_DATABASE_LISTEN_URL": direct}
+            yield Program(tmp_path, settings)
 
 
 @pytest.mark.requirement("DB1", "OP2", "OP8", "OW2")
@@ -194,6 +195,38 @@ async def test_behind_a_transaction_pooler_nobody_ever_sees_anothers_rows(pooled
     assert "prepared statement" not in text
     assert [line for line in logs(text) if line["level"] not in ("info", "warning")] == []
     assert pooled.run("doctor").returncode == 0
+
+
+@pytest.mark.requirement("DB1", "SA5")
+@pytest.mark.parametrize(
+    ("by", "seconds", "logged"),
+    [
+        pytest.param("PostgreSQL's own address", 1, [], id="direct"),
+        pytest.param("the pooler", 5, ["listening_hears_nothing"], id="pooler"),
+        pytest.param("nothing", 5, [], id="none"),
+    ],
+)
+async def test_behind_a_transaction_pooler_changes_of_other_processes_are_heard_or_looked_for(
+    pooled: Program, by: str, seconds: float, logged: list[str]
+) -> None:
+    through = pooled.settings["TODO_DATABASE_URL"]
+    changed = {"the pooler": {"TODO_DATABASE_LISTEN_URL": through}, "nothing": {"TODO_DATABASE_LISTEN_URL": ""}}
+    program = pooled.configured(**changed.get(by, {}))
+    with program.serve() as serving:
+        headers = {"Authorization": f"Bearer {serving.token}"}
+        async with (
+            httpx2.AsyncClient(base_url=serving.url, headers=headers, timeout=60) as http,
+            http.stream("GET", "/api/v1/events") as stream,
+        ):
+            lines = stream.aiter_lines()
+            assert (await anext(lines)).startswith("retry: ")
+            until(lambda: [line["event"] for line in logs(serving.stderr)] == logged, 10, "it knows whether it hears")
+            await asyncio.to_thread(program.answer, "token", "create", "--name", "elsewhere")
+            async with asyncio.timeout(seconds):
+                while (await anext(lines)) != "event: change":
+                    pass
+        assert [line["event"] for line in logs(serving.stderr)] == logged
+        await _nothing_is_left_on_a_connection(through)
 
 
 async def _nothing_is_left_on_a_connection(url: str) -> None:

@@ -64,6 +64,7 @@ SAMPLED: Final = (
         "Requests that wait for a database connection.",
         lambda core: core.database.connections.waiting,
     ),
+    Sampled("todo_followers", "Streams, subscriptions and waiting requests.", lambda core: core.live.followers),
     Sampled("todo_workers", "Processes that serve.", lambda _: 1),
 )
 

@@ -2,8 +2,8 @@
 
 An operation is a plain async function that takes a `Tx`. `Caller.perform` runs it; what is true
 of every operation happens there and nowhere else, in this order: rate limit, scope, no other request under its
-key, a place of its user's, begin, idempotent replay, the operation, change record, the stored reply, commit. The commit
-happens before the answer leaves.
+key, a place of its user's, begin, idempotent replay, the operation, change record, the stored reply, commit, and word
+of it to whoever follows the changes. The commit happens before the answer leaves.
 """
 
 from __future__ import annotations
@@ -375,12 +375,14 @@ class Caller:
             origin = Origin(operation.name, via, self.client, token_id)
             result = await operation.run(Tx(self, transaction, origin), *args, **kwargs)
             assert isinstance(result, Changed)  # what an operation that changes returns
-            result.change_id = await record(transaction, result, origin)
+            recorded = await record(transaction, result, origin)
+            result.change_id = None if recorded is None else recorded.id
             if key is not None:
                 await idempotency.keep(transaction, key, fingerprint, result)
-        if result.change_id is not None:
+        if recorded is not None:
+            self.core.live.changed(user_id, recorded)
             if self.tell_change is not None:
-                self.tell_change(result.change_id)
+                self.tell_change(recorded.id)
             if self.core.hooks.changed is not None:
                 self.core.hooks.changed(operation.name, self.via)
         return result

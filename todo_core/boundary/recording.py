@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from todo_core.boundary.chunks import chunks
-from todo_core.boundary.results import Changed, Touched
+from todo_core.boundary.results import Changed, Recorded, Touched
 from todo_core.queries import changes as queries
 from todo_core.storage.database import Transaction
 
@@ -33,8 +33,8 @@ class Origin:
         return {"operation": self.operation, "via": self.via, "client": self.client, "token_id": self.token_id}
 
 
-async def record(transaction: Transaction, changed: Changed[Any], origin: Origin) -> int | None:
-    """Record what an operation changed, and return the id of the change; None if it changed nothing.
+async def record(transaction: Transaction, changed: Changed[Any], origin: Origin) -> Recorded | None:
+    """Record what an operation changed, and return the change; None if it changed nothing.
 
     What the operation has recorded itself (`Tx.origin`) stays as it is.
 
@@ -43,21 +43,20 @@ async def record(transaction: Transaction, changed: Changed[Any], origin: Origin
         changed: Its result.
         origin: Where the change comes from.
     """
-    if changed.change_id is not None or not changed.touched:
-        return changed.change_id
+    if changed.recorded is not None or not changed.touched:
+        return changed.recorded
     first, *further = chunks(changed.touched)
     facts = origin.parameters() | columns(first)
-    change_id: int
     if changed.undoes:
         undone = {"undoes": changed.undoes[0], "all_undone": [*changed.undoes]}
-        change_id = await transaction.value(queries.RECORD_UNDO, **facts, **undone)
+        row = await transaction.one(queries.RECORD_UNDO, **facts, **undone)
     else:
-        change_id = await transaction.value(queries.RECORD, **facts)
+        row = await transaction.one(queries.RECORD, **facts)
     already = len(first)
     for rows in further:
-        await transaction.rows(queries.RECORD_MORE, id=change_id, already=already, **columns(rows))
+        await transaction.rows(queries.RECORD_MORE, id=row["id"], already=already, **columns(rows))
         already += len(rows)
-    return change_id
+    return Recorded(row["id"], row["is_followed"])
 
 
 def columns(rows: Sequence[Touched]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple
 
 import orjson
 
@@ -105,6 +105,14 @@ class Touched:
     after: str
 
 
+class Recorded(NamedTuple):
+    """A change in the record."""
+
+    id: int
+    is_followed: bool
+    """Whether some process listens for changes."""
+
+
 @dataclass(slots=True)
 class Changed(Generic[Shape]):
     """The results of a write: one for each item, in the order of the request."""
@@ -118,6 +126,8 @@ class Changed(Generic[Shape]):
     """How many results are left out, for an answer that nobody could bound otherwise: an undo of very many rows."""
     secret: str | None = None
     """A new API token: shown in the first answer only, never stored."""
+    recorded: Recorded | None = None
+    """The change, where the operation has recorded it itself (`Tx.origin`)."""
     change_id: int | None = None
     """Names the change for `undo`; None when nothing changed."""
     replayed: bool = field(default=False, compare=False)
@@ -135,3 +145,15 @@ class Changed(Generic[Shape]):
         if isinstance(result, TodoError):
             raise result
         return result
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where somebody stands who follows the changes, and what they may see of them."""
+
+    since: int
+    """The last change that they know."""
+    newest: int
+    """The last change that there is."""
+    shown: tuple[str, ...]
+    """Kinds of rows that they may see; see `rules.showing`."""

@@ -36,6 +36,7 @@ from todo_core.models.todos import Todo
 from todo_core.models.users import User
 from todo_core.queries.changes import change_of, entries_of_new
 from todo_core.queries.shapes import NO_JSON_ITEMS, Subtasks, read, tag_names
+from todo_core.storage import locks
 from todo_core.storage.statements import Statement, mine, parameter
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -184,7 +185,8 @@ def _add(*, plain: bool = False, recorded: bool = False) -> Select[Any]:
     written = rows.add_columns(added.c.list_id, number.label("number")).cte("written")
     change = change_of(_me)
     entries = entries_of_new("todo", written, _me, change)
-    answer = select(written.c.id, written.c.after, change.c.id.label("change_id"))
+    is_followed = select(locks.is_followed()).scalar_subquery().label("is_followed")  # asked once, not for each row
+    answer = select(written.c.id, written.c.after, change.c.id.label("change_id"), is_followed)
     both = written.join(change, literal_column("true"))
     return answer.select_from(both).order_by(written.c.number).add_cte(entries)
 
@@ -205,7 +207,7 @@ ADD_RECORDED = Statement(_add(recorded=True))
 """Make todos as `ADD` does, at least one, and record them as a change, for which `RECORD` would be one trip more.
 
 `items` and `now`: as in `ADD`. `operation`, `via`, `client`, `token_id` and `undoes`: as in `RECORD`.
-Columns: as in `ADD`, and the id of the change, `change_id`.
+Columns: as in `ADD`, the id of the change, `change_id`, and whether some process listens, `is_followed`.
 """
 
 ADD_PLAIN = Statement(_add(plain=True, recorded=True))

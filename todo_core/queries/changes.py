@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSON
 
 from todo_core.models.changes import Change, ChangedRow, Entity, UndoneChange
+from todo_core.storage import locks
 from todo_core.storage.statements import Statement, mine, parameter
 
 _change = Change.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -143,7 +144,7 @@ def recorded_for(user_id: ColumnElement[int], *, undoes: bool = False) -> Select
         reverted = func.unnest(parameter("all_undone", ARRAY(BigInteger()))).label("change_id")
         undone = select(user_id.label("user_id"), reverted, recorded.c.id.label("undone_by"))
         ctes.append(insert(_undone).from_select(["user_id", "change_id", "undone_by"], undone).cte("undone"))
-    return select(recorded.c.id).add_cte(*ctes)
+    return select(recorded.c.id, locks.is_followed().label("is_followed")).add_cte(*ctes)
 
 
 def entries_of_new(entity: Entity, written: CTE, user_id: ColumnElement[int], change: CTE) -> CTE:
@@ -170,7 +171,8 @@ def entries_of_new(entity: Entity, written: CTE, user_id: ColumnElement[int], ch
 
 
 RECORD = Statement(recorded_for(_me))
-"""Record a change that is about to be committed with the rows that it touched, and return its id.
+"""Record a change that is about to be committed with the rows that it touched, and return its id, and whether some
+process listens for changes (`is_followed`).
 
 `operation`: its name. `via`: the transport, and the tool if there is one. `client`: the client's name for itself.
 `token_id`: the API token, if there is one. `entities`, `entity_ids`, `befores` and `afters`: the rows, in order, with

@@ -371,12 +371,14 @@ SINCE_OF_ROW = _page(newest_first=False, of="row")
 """Read the same as `LATEST_OF_ROW` of the changes after the change `since`, and the columns of `SINCE`. `entity`,
 `entity_id`, `limit`, `shown`, `rows`, `made_from`, `made_until` and `client`: as there."""
 
-NEWEST = Statement(
-    select(_change.c.id)
-    .where(mine(Change), shows_something(_change))
-    .order_by(_change.c.id.desc())
-    .limit(literal_column("1"))
-)
+
+def newest_shown() -> Select[Any]:
+    """Return what reads the id of the latest change of which the caller may see something; see `NEWEST`."""
+    newest = select(_change.c.id).where(mine(Change), shows_something(_change)).order_by(_change.c.id.desc())
+    return newest.limit(literal_column("1"))
+
+
+NEWEST = Statement(newest_shown())
 """Read the id of the latest change of which the caller may see something; no row if there is none. `shown`: as in
 `LATEST`. Reads `pk_changes` and `pk_change_entries`."""
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from todo_core.boundary.batches import Batch
 from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
-from todo_core.boundary.results import Changed, Done
+from todo_core.boundary.results import Changed, Done, Recorded
 from todo_core.errors import FieldError, InvalidInput, TodoError
 from todo_core.models.todos import MAX_DEPTH, PRIORITIES, TodoCreate, TodoWritten
 from todo_core.queries import todos as queries
@@ -44,12 +44,12 @@ async def add_todos(tx: Tx, todos: Sequence[TodoCreate | TodoError], *, alone: b
     items_of_new = [todo.as_item(tag_ids.get(todo.number, [])) for todo in new]
     if alone and not tags_made and tx.origin is not None and len([*chunks(new)]) == 1:
         rows = await insert_and_record(tx, items_of_new, tx.origin)
-        change_id = rows[0]["change_id"]
+        recorded = Recorded(rows[0]["change_id"], rows[0]["is_followed"])
     else:
-        rows, change_id = await insert_todos(tx, items_of_new), None
+        rows, recorded = await insert_todos(tx, items_of_new), None
     told = {todo.number: request.told_of(todo) | told_of_tags(todo.tags, tags_made) for todo in new}
     results = _results(batch, {todo.number: row for todo, row in zip(new, rows, strict=True)}, told)
-    return Changed(results, [*tags_made, *await touched(rows)], change_id=change_id)
+    return Changed(results, [*tags_made, *await touched(rows)], recorded=recorded)
 
 
 def _results(

@@ -67,7 +67,7 @@ async def insert_and_record(tx: Tx, items: Sequence[Mapping[str, Any]], origin: 
         origin: Where the change comes from.
 
     Returns:
-        The rows; each has the id of the change in `change_id`.
+        The rows; each has the id of the change in `change_id`, and whether some process listens in `is_followed`.
     """
     subtasks = Counter(item.get("parent_n") for item in items)
     is_plain = all(_is_plain(item) for item in items)

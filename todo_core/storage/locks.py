@@ -10,13 +10,16 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, case, func, literal_column, not_
 
 MIGRATIONS: Final = (7_302_619, 1)
 """The right to migrate a database."""
 
 PURGES: Final = (1_953_457_263, 1)
 """The right to purge."""
+
+FOLLOWERS: Final = (8_412_077, 1)
+"""Held, shared, by each connection that listens for changes."""
 
 LARGEST_PERSON: Final = 2**48
 """Ids of people stay below it: nobody adds so many accounts."""
@@ -33,6 +36,25 @@ def of_writes(user_id: int) -> int:
 def wait_for_writes(user_id: ColumnElement[int]) -> ColumnElement[Any]:
     """Return the SQL that takes the lock of a person's writes (`of_writes`), and waits for it."""
     return func.pg_advisory_xact_lock(user_id)
+
+
+def follow() -> ColumnElement[Any]:
+    """Return the SQL that takes `FOLLOWERS` until the connection ends, beside others that have it."""
+    return func.pg_advisory_lock_shared(*_followers())
+
+
+def is_followed() -> ColumnElement[bool]:
+    """Return the SQL that tells whether some connection listens for changes.
+
+    It takes the lock alone, and gives it back at once. Two that ask in the same moment may each take the other for a
+    listener: then a notification is sent that nobody hears.
+    """
+    takes, gives_back = func.pg_try_advisory_lock(*_followers()), func.pg_advisory_unlock(*_followers())
+    return case((takes, not_(gives_back)), else_=literal_column("true"))
+
+
+def _followers() -> list[ColumnElement[int]]:
+    return [literal_column(str(number)) for number in FOLLOWERS]
 
 
 def of_key(secret: bytes, user_id: int, key: str) -> int:

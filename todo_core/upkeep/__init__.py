@@ -1,1 +1,1 @@
-"""Work that the process does apart from requests: activity and purges."""
+"""Work that the process does apart from requests: activity, followers of changes, and purges."""

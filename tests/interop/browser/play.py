@@ -108,12 +108,62 @@ def picture(page: Page) -> Seen:
     return {"source": page.evaluate('document.querySelector("#week").src')}
 
 
+def live(page: Page) -> Seen:
+    """Follow the changes, through a 503 at the first try, while others are made."""
+    since = page.evaluate("page.changes(page.call, null)")["since"]
+    asked: list[str] = []
+
+    def refuse_the_first(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            readable = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
+            route.fulfill(status=503, headers={"Retry-After": "1"} | readable)
+        else:
+            route.continue_()
+
+    page.context.route("**/events*", refuse_the_first)
+    with page.expect_response(lambda response: "/events" in response.url and response.status == 200):
+        page.evaluate(
+            """(since) => {
+                page.heard = [];
+                page.end = new AbortController();
+                page.following = (async () => {
+                    for await (const change of page.follow(page.call, since, page.end.signal))
+                        page.heard.push([change.id, change.entries[0].title, performance.now()]);
+                })();
+            }""",
+            since,
+        )
+    made = page.evaluate(
+        """async () => {
+            const made = [];
+            for (const title of ["one", "two", "three"]) {
+                await page.call("POST", "/todos", { body: { title } });
+                made.push(performance.now());
+                await new Promise((resolve) => setTimeout(resolve, 700));
+            }
+            return made;
+        }"""
+    )
+    page.wait_for_function("page.heard.length === 3", timeout=20_000)
+    heard = page.evaluate("page.heard")
+    page.evaluate("page.end.abort()")
+    page.evaluate("page.following")
+    return {"asked": len(asked), "heard": [title for _, title, _ in heard], "last": heard[2][2] - made[2]}
+
+
 def told(page: Page, text: str) -> None:
     """Wait until the page has told something."""
     page.wait_for_function("(text) => document.querySelector('#told').textContent === text", arg=text, timeout=20_000)
 
 
-SCENES: dict[str, Callable[[Page], Seen]] = {"edit": edit, "crash": crash, "offline": offline, "picture": picture}
+SCENES: dict[str, Callable[[Page], Seen]] = {
+    "edit": edit,
+    "crash": crash,
+    "offline": offline,
+    "picture": picture,
+    "live": live,
+}
 
 
 def main(scene: str, chromium: str, address: str, api: str, token: str) -> None:

@@ -16,6 +16,7 @@
 --   id bigint
 --   after json
 --   change_id bigint
+--   is_followed boolean
 
 WITH
     item AS MATERIALIZED (
@@ -196,7 +197,15 @@ WITH
         FROM written
         JOIN recorded ON true
     )
-SELECT written.id, written.after, recorded.id AS change_id
+SELECT
+    written.id,
+    written.after,
+    recorded.id AS change_id,
+    (
+        SELECT CASE
+            WHEN pg_try_advisory_lock(8412077, 1) THEN NOT pg_advisory_unlock(8412077, 1) ELSE true
+        END AS anon_2
+    ) AS is_followed
 FROM written
 JOIN recorded ON true
 ORDER BY written.number

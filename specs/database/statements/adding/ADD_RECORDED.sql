@@ -1,7 +1,7 @@
 -- Make todos as `ADD` does, at least one, and record them as a change, for which `RECORD` would be one trip more.
 --
 -- `items` and `now`: as in `ADD`. `operation`, `via`, `client`, `token_id` and `undoes`: as in `RECORD`.
--- Columns: as in `ADD`, and the id of the change, `change_id`.
+-- Columns: as in `ADD`, the id of the change, `change_id`, and whether some process listens, `is_followed`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -16,6 +16,7 @@
 --   id bigint
 --   after json
 --   change_id bigint
+--   is_followed boolean
 
 WITH
     item AS MATERIALIZED (
@@ -307,7 +308,15 @@ WITH
         FROM written
         JOIN recorded ON true
     )
-SELECT written.id, written.after, recorded.id AS change_id
+SELECT
+    written.id,
+    written.after,
+    recorded.id AS change_id,
+    (
+        SELECT CASE
+            WHEN pg_try_advisory_lock(8412077, 1) THEN NOT pg_advisory_unlock(8412077, 1) ELSE true
+        END AS anon_2
+    ) AS is_followed
 FROM written
 JOIN recorded ON true
 ORDER BY written.number

@@ -1,4 +1,5 @@
--- Record a change that is about to be committed with the rows that it touched, and return its id.
+-- Record a change that is about to be committed with the rows that it touched, and return its id, and whether some
+-- process listens for changes (`is_followed`).
 --
 -- `operation`: its name. `via`: the transport, and the tool if there is one. `client`: the client's name for itself.
 -- `token_id`: the API token, if there is one. `entities`, `entity_ids`, `befores` and `afters`: the rows, in order, with
@@ -17,6 +18,7 @@
 --
 -- Columns:
 --   id bigint
+--   is_followed boolean
 
 WITH
     recorded AS (
@@ -58,5 +60,9 @@ WITH
         ) WITH ORDINALITY AS touched(entity, entity_id, before, after, n)
         JOIN recorded ON true
     )
-SELECT recorded.id
+SELECT
+    recorded.id,
+    CASE
+        WHEN pg_try_advisory_lock(8412077, 1) THEN NOT pg_advisory_unlock(8412077, 1) ELSE true
+    END AS is_followed
 FROM recorded

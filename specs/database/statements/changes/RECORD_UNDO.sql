@@ -18,6 +18,7 @@
 --
 -- Columns:
 --   id bigint
+--   is_followed boolean
 
 WITH
     recorded AS (
@@ -70,5 +71,9 @@ WITH
         SELECT $1::BIGINT AS user_id, unnest($11::BIGINT[]) AS change_id, recorded.id AS undone_by
         FROM recorded
     )
-SELECT recorded.id
+SELECT
+    recorded.id,
+    CASE
+        WHEN pg_try_advisory_lock(8412077, 1) THEN NOT pg_advisory_unlock(8412077, 1) ELSE true
+    END AS is_followed
 FROM recorded

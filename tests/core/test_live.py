@@ -1,0 +1,351 @@
+"""Whoever follows changes is told of each one: once, in the order of commits, soon, and only what they may see."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import anyio
+import asyncpg
+import orjson
+import pytest
+from structlog.testing import capture_logs
+
+from tests.core.support import CoreOpener, add, until
+from tests.pauses import moment
+from todo_core.boundary.operation import Caller
+from todo_core.core import Core
+from todo_core.errors import HistoryDeleted, TodoError, TooManyRequests, Unavailable
+from todo_core.models.changes import ChangeFilter
+from todo_core.models.tokens import TokenCreate
+from todo_core.operations import accounts, changes, events, tokens
+from todo_core.queries.events import CHANNEL
+from todo_core.upkeep.live import hub as hubs
+from todo_core.upkeep.live import listening, view
+from todo_core.upkeep.live.follower import Follower, OverError
+from todo_core.upkeep.live.view import Form
+
+pytestmark = pytest.mark.requirement("SA5")
+
+IDS: Final[Form[int]] = Form(rows=False, make=lambda change: int(change["id"]))
+LISTENERS: Final = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ 'listening$'"
+)
+
+
+@pytest.fixture
+async def quick(ann: Caller, another_core: CoreOpener, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Caller]:
+    """Ann in a process that does at once what else happens after seconds."""
+    for name in ("BEAT", "POLL", "LINGER", "RETRY"):
+        monkeypatch.setattr(hubs, name, 0.1)
+    async with elsewhere(ann, another_core) as there:
+        yield there
+
+
+@asynccontextmanager
+async def following(caller: Caller, since: int | None = None) -> AsyncIterator[Follower[int]]:
+    """Somebody who follows, from now on or from a change on."""
+    position = await caller.perform(events.follow, since)
+    with caller.core.live.following(caller, position, IDS) as follower:
+        yield follower
+
+
+async def told(follower: Follower[int], count: int) -> list[int]:
+    """The ids of the next changes, so many."""
+    ids: list[int] = []
+    with anyio.fail_after(10):
+        while len(ids) < count:
+            ids += [event.told for event in await follower.next(10)]
+    return ids
+
+
+async def recorded(caller: Caller, since: int) -> list[int]:
+    """The ids of all changes after one, as the record has them."""
+    found = await caller.perform(changes.list_, ChangeFilter(since=since, limit=200))
+    return [row["id"] for row in orjson.loads(found.json)]
+
+
+async def over(follower: Follower[int]) -> None:
+    """Return once the follower is told that there will be nothing more."""
+    with anyio.fail_after(10):
+        try:
+            while True:
+                await follower.next(10)
+        except OverError:
+            return
+
+
+@asynccontextmanager
+async def elsewhere(caller: Caller, another_core: CoreOpener, **changed: Any) -> AsyncIterator[Caller]:
+    """The same person in another process."""
+    async with another_core(**changed) as core:
+        yield replace(caller, core=core)
+
+
+async def test_while_nobody_follows_nothing_listens_and_nothing_is_sent(
+    quick: Caller, admin: asyncpg.Connection
+) -> None:
+    send, sent = anyio.create_memory_object_stream[str](100)
+    await until(admin, f"SELECT ({LISTENERS}) = 0")
+    await admin.add_listener(CHANNEL, lambda *word: send.send_nowait(str(word[-1])))
+    await add(quick, "unheard")
+    with anyio.fail_after(10), send, sent:
+        async with following(quick):
+            await until_heard(quick.core)
+            assert await admin.fetchval(LISTENERS) == 1
+            assert (await sent.receive())[0] == "?"  # before which nobody was told of the change
+            await add(quick, "heard")
+            (_, change_id) = await recorded(quick, 0)
+            assert await sent.receive() == f"{quick.principal.user_id}:{change_id}"
+        await admin.reset()
+    await until(admin, f"SELECT ({LISTENERS}) = 0")
+
+
+async def test_a_follower_is_told_of_each_change_once_in_order(ann: Caller) -> None:
+    async with following(ann) as follower:
+        begin = follower.cursor
+        async with anyio.create_task_group() as tasks:
+            for number in range(12):
+                tasks.start_soon(add, ann, f"todo {number}")
+
+        assert await told(follower, 12) == await recorded(ann, begin)
+        assert await follower.next(0.1) == ()
+
+
+@pytest.mark.requirement("MC7")
+async def test_what_another_process_changes_is_heard_within_a_second(ann: Caller, another_core: CoreOpener) -> None:
+    async with elsewhere(ann, another_core) as there, following(ann) as follower, following(there) as other:
+        await until_heard(ann.core, there.core)
+        begin = follower.cursor
+        await add(there, "there")
+        await add(ann, "here")
+        with anyio.fail_after(1):
+            assert await told(follower, 2) == await recorded(ann, begin)
+            assert await told(other, 2) == await recorded(ann, begin)
+
+
+async def until_heard(*cores: Core) -> None:
+    """Return once each process hears what others change."""
+    with anyio.fail_after(10):
+        while not all(core.live._listening.is_hearing for core in cores):
+            await moment()
+
+
+async def test_nobody_is_told_of_the_changes_of_another_or_of_what_their_scopes_hide(ann: Caller, bob: Caller) -> None:
+    reading = replace(ann, principal=replace(ann.principal, scopes=frozenset({"todos:read"})))
+    async with following(ann) as all_of_it, following(reading) as part, following(bob) as of_bob:
+        await add(bob, "bob's")
+        made = await ann.perform(tokens.create, TokenCreate(name="hidden"))
+        await add(ann, "ann's")
+
+        first, second = await told(all_of_it, 2)
+        assert first == made.change_id
+        assert await told(part, 1) == [second]
+        assert len(await told(of_bob, 1)) == 1
+        for follower in (all_of_it, part, of_bob):
+            assert await follower.next(0.1) == ()
+
+
+@pytest.mark.parametrize("kept", [1_000, 3])
+async def test_who_comes_back_is_told_of_all_that_came_since(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    monkeypatch.setattr(view, "KEPT", kept)
+    monkeypatch.setattr(view, "PAGE", 4)
+    async with following(ann) as follower:
+        begin = follower.cursor
+        for number in range(9):
+            await add(ann, f"todo {number}")
+        everything = await recorded(ann, begin)
+        async with following(ann, begin) as again, following(ann, everything[4]) as later:
+            assert await told(again, 9) == everything
+            assert await told(later, 4) == everything[5:]
+            await add(ann, "one more")
+            newest = await recorded(ann, everything[-1])
+            assert await told(again, 1) == await told(later, 1) == newest
+        assert await told(follower, 10) == everything + newest
+
+
+async def test_a_number_that_is_no_change_of_ones_own_leads_to_the_next_one_that_is(ann: Caller, bob: Caller) -> None:
+    async with following(ann, 2**63 - 1) as made_up, following(ann, 0) as from_the_first:
+        await add(bob, "bob's")
+        (of_bob,) = await recorded(bob, 0)
+        async with following(ann, of_bob) as of_another:
+            await add(ann, "ann's")
+            mine = await recorded(ann, 0)
+            assert [await told(one, 1) for one in (made_up, of_another, from_the_first)] == [mine] * 3
+
+
+async def test_after_deleted_changes_nobody_follows_as_if_there_were_none(
+    ann: Caller, admin: asyncpg.Connection
+) -> None:
+    await add(ann, "old")
+    (old,) = await recorded(ann, 0)
+    await admin.execute("UPDATE users SET changes_deleted_through = $1 WHERE id = $2", old, ann.principal.user_id)
+    with pytest.raises(HistoryDeleted) as refused:
+        await ann.perform(events.follow, 0)
+    assert refused.value.extra == {"since": old}
+
+
+async def test_to_be_told_costs_no_rate_limit_and_no_place_but_to_read_what_was_missed_does(
+    ann: Caller, another_core: CoreOpener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view, "KEPT", 4)
+    async with elsewhere(ann, another_core, rate_limit="50/hour") as me, following(me) as follower:
+        begin = follower.cursor
+        for number in range(46):
+            await add(me, f"todo {number}")
+            assert len(await told(follower, 1)) == 1
+        assert len(me.core.places) == 0
+        async with following(me, begin) as behind:
+            assert len(await told(behind, 40)) >= 40
+        with pytest.raises(TooManyRequests):
+            async with following(me, begin) as behind:
+                await told(behind, 40)
+
+
+async def test_there_are_so_many_places_for_a_person_and_for_all(
+    ann: Caller, bob: Caller, another_core: CoreOpener
+) -> None:
+    async with another_core() as core:
+        core.live.most = hubs.OF_A_PERSON
+        person, other = replace(ann, core=core), replace(bob, core=core)
+        mine, theirs = [await one.perform(events.follow) for one in (person, other)]
+        with ExitStack() as places:
+            for _ in range(hubs.OF_A_PERSON):
+                places.enter_context(core.live.following(person, mine, IDS))
+            for one, position, words in ((person, mine, "one person"), (other, theirs, "server")):
+                with pytest.raises(Unavailable, match=words) as refused:
+                    places.enter_context(core.live.following(one, position, IDS))
+                assert refused.value.retry_after == hubs.FULL_SECONDS
+        with core.live.following(person, mine, IDS):
+            pass
+
+
+async def test_a_process_that_ends_ends_those_who_follow_and_takes_no_more(
+    ann: Caller, another_core: CoreOpener
+) -> None:
+    async with elsewhere(ann, another_core) as me, following(me) as follower:
+        me.core.live.close()
+        await over(follower)
+        with pytest.raises(Unavailable):
+            async with following(me):
+                pass
+
+
+@pytest.mark.requirement("ID3")
+async def test_who_may_not_follow_any_more_is_told_nothing_more(ann: Caller, ada: Caller, quick: Caller) -> None:
+    made = await ann.perform(tokens.create, TokenCreate(name="to be revoked"))
+    token = orjson.loads(made.one().json)["id"]
+    by_token = replace(quick, principal=replace(quick.principal, token_id=token))
+    briefly = replace(quick, principal=replace(quick.principal, expires_at=datetime.now(UTC).timestamp() + 0.3))
+    async with following(quick) as stays, following(by_token) as ends, following(briefly) as expires:
+        await over(expires)
+        await ann.perform(tokens.revoke, token)
+        await over(ends)
+        assert len(await told(stays, 1)) == 1
+        await ada.perform(accounts.suspend, ann.principal.user_id)
+        await over(stays)
+
+
+async def test_a_lost_connection_is_made_again_and_what_was_missed_is_found(
+    ann: Caller, another_core: CoreOpener, admin: asyncpg.Connection
+) -> None:
+    async with elsewhere(ann, another_core) as there, following(ann) as follower:
+        await until_heard(ann.core)
+        with capture_logs() as logs:
+            await admin.execute(LISTENERS.replace("count(*)", "pg_terminate_backend(pid)"))
+            await add(there, "while nobody hears")
+            assert len(await told(follower, 1)) == 1
+        assert [entry["event"] for entry in logs] == ["listening_lost"]
+
+
+@pytest.mark.parametrize("pooler", ["on", "off"])
+async def test_where_nothing_can_be_heard_the_record_is_looked_at(
+    quick: Caller, another_core: CoreOpener, monkeypatch: pytest.MonkeyPatch, pooler: str
+) -> None:
+    """With a declared pooler nothing listens; a connection that hears nothing is found out by the word it lacks."""
+    monkeypatch.setattr(listening, "PROOF_SECONDS", 0.2)
+    monkeypatch.setattr(listening, "CHANNEL", "elsewhere")
+    with capture_logs() as logs:
+        async with elsewhere(quick, another_core, database_pooler=pooler) as me, following(me) as follower:
+            with anyio.fail_after(10):
+                while pooler == "off" and not logs:
+                    await moment()
+            await add(quick, "unheard")
+            assert len(await told(follower, 1)) == 1
+            assert not me.core.live._listening.is_hearing
+    assert [entry["event"] for entry in logs] == ["listening_hears_nothing"] * (pooler == "off")
+
+
+async def test_what_nobody_told_of_is_found_at_the_next_look(
+    ann: Caller, quick: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if a process had died between a commit and its word of it."""
+    async with following(quick) as follower:
+        monkeypatch.setattr(ann.core.live._announcer, "announce", lambda *_: None)
+        await until_heard(quick.core)
+        await add(ann, "untold")
+        assert len(await told(follower, 1)) == 1
+
+
+async def test_whatever_is_sent_on_the_channel_does_no_harm(ann: Caller, admin: asyncpg.Connection) -> None:
+    async with following(ann) as follower:
+        await until_heard(ann.core)
+        for payload in ("", ":", "x:1", "1:x", f"{ann.principal.user_id}:{2**80}", "²:³", "?"):
+            await admin.execute("SELECT pg_notify('todo_changes', $1)", payload)
+        await add(ann, "real")
+        assert len(await told(follower, 1)) == 1
+
+
+async def test_a_view_that_cannot_be_read_is_read_later_and_others_meanwhile(
+    bob: Caller, quick: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = view.View.read
+    failing = True
+
+    async def fails(self: view.View[int], *args: object) -> object:
+        if failing and self.user_id == quick.principal.user_id:
+            raise Unavailable
+        return await read(self, *args)  # type: ignore[arg-type]
+
+    bobs = replace(bob, core=quick.core)
+    async with following(quick) as of_ann, following(bobs) as of_bob:
+        monkeypatch.setattr(view.View, "read", fails)
+        await add(quick, "ann's")
+        await add(bobs, "bob's")
+        assert len(await told(of_bob, 1)) == 1
+        assert await of_ann.next(0.1) == ()
+        failing = False
+        assert len(await told(of_ann, 1)) == 1
+
+
+async def test_what_is_changed_while_a_view_is_read_is_told_without_another_word(
+    ann: Caller, another_core: CoreOpener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = view.View.read
+    is_read, may_go_on = anyio.Event(), anyio.Event()
+
+    async def slow(self: view.View[int], *args: object) -> object:
+        page = await read(self, *args)  # type: ignore[arg-type]
+        is_read.set()
+        await may_go_on.wait()
+        return page
+
+    monkeypatch.setattr(hubs, "POLL", 60.0)
+    async with elsewhere(ann, another_core, database_pooler="on") as me, following(me) as follower:
+        monkeypatch.setattr(view.View, "read", slow)
+        await add(me, "read")
+        with anyio.fail_after(10):
+            await is_read.wait()
+        await add(me, "while that is read")
+        may_go_on.set()
+        assert len(await told(follower, 2)) == 2
+
+
+def test_refusals_of_places_are_those_that_one_may_try_again() -> None:
+    error: TodoError = Unavailable("full", 10)
+    assert (error.status, error.retryable, error.retry_after, Unavailable().retry_after) == (503, True, 10, 1)

@@ -1,0 +1,282 @@
+"""Know who follows whose changes in this process, and wake them when there is something new."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+import structlog
+
+from todo_core.boundary.operation import GONE, SUSPENDED, Caller
+from todo_core.boundary.results import Position, Recorded
+from todo_core.errors import HistoryDeleted, Unavailable
+from todo_core.queries.events import LATEST_OF_EACH
+from todo_core.settings import Settings
+from todo_core.storage.database import Database
+from todo_core.upkeep.live.announcing import Announcer
+from todo_core.upkeep.live.follower import Follower
+from todo_core.upkeep.live.listening import Listening
+from todo_core.upkeep.live.view import Form, Page, Told, View
+
+OF_A_PERSON: Final = 20
+"""Followers of one person in a process: tabs, agents, scripts that wait."""
+READERS: Final = 2
+"""Views that are read at once: of the usual pool, three quarters are left for requests."""
+BEAT: Final = 15.0
+"""Seconds between two looks at the rights of everybody who follows, and for what nobody told of."""
+POLL: Final = 2.0
+"""The same in seconds, while changes of other processes are not heard."""
+ASKED: Final = 500
+"""People who are looked at in one statement."""
+LINGER: Final = 5.0
+"""Seconds for which everything is kept ready after the last follower left: many come back."""
+RETRY: Final = 1.0
+"""Seconds after which a view is read again that could not be read."""
+FULL_SECONDS: Final = 10
+"""Seconds after which to try again where there is no place."""
+
+_Credential = tuple[int, int | None]
+"""A user, and the API token, if it was one."""
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Person:
+    """Somebody whose changes are followed."""
+
+    newest: int
+    """The last change at the latest look."""
+    views: dict[tuple[tuple[str, ...], Form[Any]], View[Any]] = field(default_factory=dict)
+    """By what is shown, and in which form."""
+
+    @property
+    def followers(self) -> int:
+        return sum(len(view.followers) for view in self.views.values())
+
+
+class Hub:
+    """Those who follow, their views, and the tasks that serve them, which there are only while somebody follows."""
+
+    def __init__(self, settings: Settings, url: str, database: Database, clock: Callable[[], datetime]) -> None:
+        """Serve nobody yet.
+
+        Args:
+            settings: The configuration of `database`.
+            url: The connection string of `database`.
+            database: Where the changes are.
+            clock: Returns the present moment, with a time zone.
+        """
+        self._database = database
+        self._clock = clock
+        self._announcer = Announcer(database)
+        self._listening = Listening(settings, url, database, self._hear, self._look_soon)
+        self._people: dict[int, _Person] = {}
+        """By user id."""
+        self._count = 0
+        self._queue: asyncio.Queue[View[Any]] = asyncio.Queue()
+        self._reading = asyncio.Semaphore(READERS)
+        self._is_to_look = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_closed = False
+        self.most = 1_000
+        """Followers that the process has room for; a server with more descriptors has more."""
+
+    @property
+    def followers(self) -> int:
+        """Count those who follow."""
+        return self._count
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve as long as the block lasts."""
+        async with self._announcer.running():
+            try:
+                yield
+            finally:
+                self.close()
+                tasks, self._tasks = self._tasks, []
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    def close(self) -> None:
+        """End every follower, and take none any more: the process ends."""
+        self._is_closed = True
+        for follower in self._followers():
+            follower.end()
+
+    @contextmanager
+    def following(self, caller: Caller, position: Position, form: Form[Told]) -> Iterator[Follower[Told]]:
+        """Yield somebody who follows the changes of a caller, from a position on.
+
+        Args:
+            caller: Who follows. It may act, and read changes: `operations.events.follow` said so.
+            position: Where it stands.
+            form: What it wants to be told.
+
+        Raises:
+            Unavailable: There is no place, or the process ends.
+        """
+        user_id = caller.principal.user_id
+        self._require_place(user_id)
+        person = self._people.setdefault(user_id, _Person(position.newest))
+        key = (position.shown, form)
+        if key not in person.views:
+            person.views[key] = View(user_id, position.shown, form, position.newest)
+            self._wake(person.views[key])
+        view: View[Told] = person.views[key]
+        follower = Follower(caller, view, position.since, self._read)
+        view.followers.add(follower)
+        self._count += 1
+        self._start()
+        try:
+            yield follower
+        finally:
+            self._count -= 1
+            view.followers.remove(follower)
+            if not view.followers:
+                del person.views[key]
+            if not person.views:
+                del self._people[user_id]
+            if not self._count:
+                asyncio.get_running_loop().call_later(LINGER, self._rest)
+
+    def changed(self, user_id: int, recorded: Recorded) -> None:
+        """Tell everybody who follows a person's changes of one that was committed."""
+        self._hear(user_id, recorded.id)
+        if recorded.is_followed:
+            self._announcer.announce(user_id, recorded.id)
+
+    def _require_place(self, user_id: int) -> None:
+        if self._is_closed:
+            raise Unavailable("This server is about to end.")
+        person = self._people.get(user_id)
+        if person is not None and person.followers >= OF_A_PERSON:
+            raise Unavailable("You have as many open streams as one person may have; close one.", FULL_SECONDS)
+        if self._count >= self.most:
+            raise Unavailable("This server has as many open streams as it may have.", FULL_SECONDS)
+
+    def _followers(self) -> list[Follower[Any]]:
+        people = self._people.values()
+        return [follower for person in people for view in person.views.values() for follower in view.followers]
+
+    def _start(self) -> None:
+        """Start the tasks that serve followers, unless they run."""
+        if not self._tasks:
+            serving = (self._listening.run(), self._look_again_and_again(), *(self._serve() for _ in range(READERS)))
+            self._tasks = [asyncio.create_task(task) for task in serving]
+
+    def _rest(self) -> None:
+        """Stop them if nobody follows any more."""
+        if not self._count:
+            for task in self._tasks:
+                task.cancel()
+            self._tasks = []
+
+    def _hear(self, user_id: int, change_id: int) -> None:
+        """Read the views of a person that do not have a change yet."""
+        if (person := self._people.get(user_id)) is not None:
+            for view in person.views.values():
+                if view.head < change_id:
+                    self._wake(view)
+
+    def _look_soon(self) -> None:
+        self._is_to_look.set()
+
+    def _wake(self, view: View[Any]) -> None:
+        """Have a view read, and read again if it is being read."""
+        view.is_wanted = True
+        if not view.is_queued:
+            view.is_queued = True
+            self._queue.put_nowait(view)
+
+    async def _serve(self) -> None:
+        """Read views that are wanted, until cancelled. Each is read by one task at a time."""
+        while True:
+            view = await self._queue.get()
+            view.is_wanted = False
+            try:
+                if view.followers:
+                    await self._read_on(view)
+            except Exception as error:  # whatever it is, others are still to be served
+                if not isinstance(error, Unavailable):  # which the database logs
+                    _log.exception("view_not_read")
+                view.is_wanted = True
+                await asyncio.sleep(RETRY)
+            finally:
+                view.is_queued = False
+            if view.is_wanted and view.followers:
+                self._wake(view)
+
+    async def _read_on(self, view: View[Any]) -> None:
+        """Read what follows in a view; end its followers if nobody may read it any more."""
+        try:
+            page = await self._read(view, view.head)
+        except HistoryDeleted:
+            _end(view.followers)
+        except asyncpg.PostgresError as error:
+            if error.sqlstate not in (GONE, SUSPENDED):
+                raise
+            _end(view.followers)
+        else:
+            view.add(page)
+            view.is_wanted |= page.more
+
+    async def _read(self, view: View[Told], since: int) -> Page[Told]:
+        async with self._reading:
+            return await view.read(self._database, since)
+
+    async def _look_again_and_again(self) -> None:
+        """End who may not follow any more, and find what nobody told of, until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT if self._listening.is_hearing else POLL):
+                    await self._is_to_look.wait()
+            self._is_to_look.clear()
+            try:
+                await self._look()
+            except Exception as error:
+                if not isinstance(error, Unavailable):
+                    _log.exception("followers_not_looked_at")
+                await asyncio.sleep(RETRY)
+                self._look_soon()
+
+    async def _look(self) -> None:
+        now = self._clock().timestamp()
+        followers = self._followers()
+        _end(follower for follower in followers if follower.expires_at <= now)
+        credentials = [*{follower.credential for follower in followers}]
+        for start in range(0, len(credentials), ASKED):
+            await self._look_at(credentials[start : start + ASKED])
+
+    async def _look_at(self, credentials: Sequence[_Credential]) -> None:
+        """Look at what is new for some, and end whoever may not follow any more."""
+        user_ids, token_ids = zip(*credentials, strict=True)
+        try:
+            async with self._database.begin(read_only=True, upkeep=True) as transaction:
+                rows = await transaction.rows(LATEST_OF_EACH, user_ids=user_ids, token_ids=token_ids)
+        except asyncpg.PostgresError as error:
+            if error.sqlstate not in (GONE, SUSPENDED):
+                raise
+            if len(credentials) == 1:
+                _end(follower for follower in self._followers() if follower.credential == credentials[0])
+                return
+            half = len(credentials) // 2
+            for some in (credentials[:half], credentials[half:]):
+                await self._look_at(some)
+            return
+        for user_id, newest in rows:
+            person = self._people.get(user_id)
+            if person is not None and newest is not None and newest > person.newest:
+                person.newest = newest
+                self._hear(user_id, newest)
+
+
+def _end(followers: Any) -> None:
+    for follower in list(followers):
+        follower.end()
