@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import orjson
 from mcp_types import CallToolResult
@@ -16,7 +16,7 @@ from mcp_server.tool_results import CHANGES_SCHEMA, WRITE_SCHEMA, Detail
 from mcp_server.toolbox import Toolbox
 from mcp_server.writing import written
 from todo_core.errors import FieldError, InvalidInput
-from todo_core.models.changes import ChangeFilter, ChangeId, ChangesSince, ClientPart, Entity
+from todo_core.models.changes import ChangeFilter, ChangeId, ChangesSince, ClientPart
 from todo_core.models.fields import Id, Input, Limit, Line
 from todo_core.models.todos import Bound
 from todo_core.operations import changes as operations
@@ -27,6 +27,8 @@ MOST_AT_ONCE: Final = 20
 """Changes that a call undoes: as many as a model was shown, and can tell a person of."""
 
 
+_Kind = Literal["todo", "list", "tag", "note", "user"]
+"""Kinds of rows that agents change; `user` is the profile."""
 _Plain: Final = WithJsonSchema({"type": "string"})
 """Advertises a text without its bounds, which nobody meets."""
 
@@ -36,7 +38,7 @@ class History(Input):
 
     when: Annotated[Annotated[Bound, _Plain] | None, Field(description="In words or ISO 8601.")] = None
     client: Annotated[Annotated[ClientPart, _Plain] | None, Field(description="Its name, or part.")] = None
-    entity: Annotated[Entity | None, Field(description="Only this kind.")] = None
+    entity: Annotated[_Kind | None, Field(description="Only this kind.")] = None
     id: Annotated[Id | None, Field(description="Only this todo or entity.")] = None
     since: Annotated[ChangesSince | None, Field(description="After this change, oldest first.")] = None
     before: Annotated[ChangeId | None, Field(description="Before this change.")] = None

@@ -305,16 +305,18 @@ async def test_a_view_that_cannot_be_read_is_read_later_and_others_meanwhile(
     bob: Caller, quick: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = view.View.read
-    failing = True
+    failing = False
 
     async def fails(self: view.View[int], *args: object) -> object:
+        page = await read(self, *args)  # type: ignore[arg-type]
         if failing and self.user_id == quick.principal.user_id:
             raise Unavailable
-        return await read(self, *args)  # type: ignore[arg-type]
+        return page
 
+    monkeypatch.setattr(view.View, "read", fails)
     bobs = replace(bob, core=quick.core)
     async with following(quick) as of_ann, following(bobs) as of_bob:
-        monkeypatch.setattr(view.View, "read", fails)
+        failing = True
         await add(quick, "ann's")
         await add(bobs, "bob's")
         assert len(await told(of_bob, 1)) == 1

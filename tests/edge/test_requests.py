@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from http_edge import requests
 from http_edge.exchange import Exchange
 from http_edge.requests import Answered, RequestContext
 from todo_core.settings import Settings
@@ -69,3 +70,24 @@ async def test_a_request_without_a_version_goes_on_with_the_current_one(path: st
 )
 async def test_what_an_application_is_mounted_below_is_no_part_of_its_addresses(path: str, goes_on_as: str) -> None:
     assert (await asked(path, root_path="/below"))["path"] == goes_on_as
+
+
+@pytest.mark.requirement("RS2")
+async def test_what_lasts_as_long_as_its_client_wants_is_no_slow_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([0.0, 10.25, 3_600.0])  # it begins, its answer begins, its answer ends
+    monkeypatch.setattr(requests.time, "perf_counter", lambda: next(seconds))
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        Exchange.of(scope).waited = 10.0  # for a change
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> Message:
+        raise NotImplementedError
+
+    async def send(message: Message) -> None: ...
+
+    told: list[Answered] = []
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    await RequestContext(app, Settings.load(), [told.append])(scope, receive, send)
+
+    assert [answered.seconds for answered in told] == [0.25]

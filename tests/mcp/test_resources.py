@@ -67,7 +67,7 @@ async def test_what_there_is_to_read_is_listed(me: McpFace) -> None:
     resources = (await me.client.list_resources()).resources
     templates = (await me.client.list_resource_templates()).resource_templates
 
-    assert [resource.uri for resource in resources] == ["todo://overview"]
+    assert [resource.uri for resource in resources] == ["todo://overview", "todo://changes"]
     assert [template.uri_template for template in templates] == ["todo://lists/{id}", TODO]
     for listed in (*resources, *templates):
         assert listed.title
@@ -80,11 +80,14 @@ async def test_the_server_says_what_it_can(http: httpx2.AsyncClient, generation:
     asked = ("initialize", hello) if generation == "mcp-2025" else ("server/discover", {})
     can = (await rpc(http, generation, *asked)).json()["result"]["capabilities"]
 
+    # The SDK says all of them where `subscriptions/listen` is served; what is listed never changes. The older
+    # generation has no stream over HTTP.
+    told = generation == "mcp-2026"
     assert can == {
         "completions": {},
-        "prompts": {"listChanged": False},
-        "resources": {"listChanged": False, "subscribe": False},
-        "tools": {"listChanged": False},
+        "prompts": {"listChanged": told},
+        "resources": {"listChanged": told, "subscribe": told},
+        "tools": {"listChanged": told},
     }
 
 
@@ -200,7 +203,7 @@ async def test_what_is_no_address_is_refused_with_the_known_ones(me: McpFace, ur
             "field": "uri",
             "code": "not_found",
             "message": "is not the address of a resource",
-            "allowed": ["todo://overview", "todo://lists/{id}", TODO],
+            "allowed": ["todo://overview", "todo://changes", "todo://lists/{id}", TODO],
         }
     ]
 

@@ -11,9 +11,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
-from structlog.testing import capture_logs
 
-from http_edge import requests
 from rest_api import live
 from tests.core.support import add
 from tests.pauses import moment
@@ -159,17 +157,6 @@ async def test_a_stream_ends_regularly_when_its_token_is_revoked(
         await stream.end()
     async with streaming(app, made["token"], EVENTS) as stream:
         assert (await stream.start())[0] == 401
-
-
-async def test_a_long_stream_is_not_a_slow_request_and_neither_is_a_long_wait(
-    app: Application, token: str, http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(requests, "SLOW_SECONDS", 0.4)
-    with capture_logs() as logs:
-        async with streaming(app, token, EVENTS) as stream:
-            begin = (await opened(stream))["id"]
-            assert (await http.get("/api/v1/changes", params={"since": begin, "wait": 1})).json()["items"] == []
-    assert [entry for entry in logs if entry["event"] == "request"] == []
 
 
 # --- requests that wait ------------------------------------------------------------------------
