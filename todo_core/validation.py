@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_type_hints
 
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
@@ -171,11 +172,12 @@ def refuse_crowd(given: object, kind: Any, *, whole: str = "body") -> None:
     if not isinstance(given, dict) or len(given) <= MOST_LISTED:
         return
     names = _names_in(kind)
-    unknown = [name for name in given if name not in names]
-    if names and len(unknown) > MOST_LISTED:
-        listed = [{"type": "extra_forbidden", "loc": (name,)} for name in unknown[:MOST_LISTED]]
+    unknown = len(given) - len(given.keys() & names)
+    if names and unknown > MOST_LISTED:
+        first = islice((name for name in given if name not in names), MOST_LISTED)
+        listed = [{"type": "extra_forbidden", "loc": (name,)} for name in first]
         errors = field_errors(listed, known=known_fields(kind), whole=whole)
-        raise InvalidInput(errors=errors, unlisted=len(unknown) - len(listed))
+        raise InvalidInput(errors=errors, unlisted=unknown - len(listed))
 
 
 def _names_in(kind: Any) -> set[str]:

@@ -38,6 +38,7 @@ COMMANDS = [
     ("backup",),
     ("restore",),
     ("export",),
+    ("watch",),
     ("token",),
     ("token", "create"),
     ("token", "list"),

@@ -138,4 +138,5 @@ def test_nothing_else_prints() -> None:
         in ("print", "typer.echo", "typer.secho", "click.echo", "sys.stdout.write", "sys.stderr.write")
     }
 
-    assert printing == {"todo_app/output.py"}
+    # The line of a request in the log; to its parent, that it is ready.
+    assert printing == {"todo_app/output.py", "todo_app/logs.py", "todo_app/measuring/exporter.py"}

@@ -117,6 +117,7 @@ def test_every_value_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch, tm
         "drain": 15,
         "keep_alive": 75,
         "database_pooler": "off",
+        "database_listen_url": None,
         "jwt_secret": "s" * 32,
         "user": "ann",
         "time_zone": "Europe/Berlin",

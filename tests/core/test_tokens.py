@@ -209,7 +209,15 @@ async def test_a_new_token_is_shown_once_and_recorded_without_its_secret(ann: Ca
     assert datetime.fromisoformat(row["expires_at"]) - datetime.now(UTC) > timedelta(days=1, hours=23)
     recorded = orjson.loads((await ann.perform(changes.get, made.change_id)).json)
     assert recorded["entries"] == [
-        {"entity": "token", "id": row["id"], "title": "laptop", "is_new": True, "before": None, "after": row}
+        {
+            "entity": "token",
+            "id": row["id"],
+            "title": "laptop",
+            "number": 1,
+            "is_new": True,
+            "before": None,
+            "after": row,
+        }
     ]
 
 
