@@ -130,7 +130,7 @@ class RequestContext:
         finally:
             if self._watchers:
                 method = scope["method"] if scope["method"] in _METHODS else OTHER
-                seconds = time.perf_counter() - began if seconds is None else seconds
+                seconds = time.perf_counter() - began - exchange.waited if seconds is None else seconds
                 answered = Answered(named, method, _route(routed), status or GONE, seconds, exchange)
                 for watcher in self._watchers:
                     watcher(answered)

@@ -28,8 +28,6 @@ MOST: Final = 100
 """Addresses of one client."""
 PAUSE: Final = 0.1
 """Seconds for which the updates of an address are told as one."""
-_LONG: Final = 3_600.0
-"""Seconds after which waiting begins anew."""
 _NOT_THERE: Final = (NotFound, Forbidden, InvalidInput)
 """Why an address is of no use to a caller."""
 
@@ -77,8 +75,7 @@ async def _updates(follower: Follower[frozenset[str]]) -> frozenset[str]:
         OverError: There will be none.
     """
     try:
-        while not (found := await follower.next(_LONG)):
-            pass
+        found = await follower.next(None)
     except TodoError:  # it is too far behind, and its client reads everything again once it is back
         raise OverError from None
     addresses = [event.told for event in found]
@@ -141,6 +138,7 @@ class Subscriptions:
     def __init__(self) -> None:
         self._uris: set[str] = set()
         self._forwarding: asyncio.Task[None] | None = None
+        self._adding = asyncio.Lock()
 
     async def add(self, caller: Caller, context: Context, uri: str) -> None:
         """Tell the client of an address from now on.
@@ -149,14 +147,15 @@ class Subscriptions:
             InvalidInput: It has too many.
             TodoError: It cannot read what is there, or there is no place for it.
         """
-        _require_few(len(self._uris | {uri}))
-        await require_readable(caller, uri)
-        if self._forwarding is None or self._forwarding.done():
-            position = await caller.perform(events.follow)
-            follows = asyncio.get_running_loop().create_future()
-            self._forwarding = asyncio.create_task(self._forward(caller, position, context, follows))
-            await follows
-        self._uris.add(uri)
+        async with self._adding:  # two that come at once begin to forward once
+            _require_few(len(self._uris | {uri}))
+            await require_readable(caller, uri)
+            if self._forwarding is None or self._forwarding.done():
+                position = await caller.perform(events.follow)
+                follows = asyncio.get_running_loop().create_future()
+                self._forwarding = asyncio.create_task(self._forward(caller, position, context, follows))
+                await follows
+            self._uris.add(uri)
 
     def remove(self, uri: str) -> None:
         """Tell the client of an address no more."""

@@ -11,8 +11,6 @@ from todo_core.settings import Settings
 from todo_core.upkeep.live.follower import OverError
 from todo_core.upkeep.live.view import Form
 
-_LONG: Final = 3_600.0
-"""Seconds after which waiting begins anew."""
 _NAMED: Final = 3
 """Rows of a change that a line names."""
 
@@ -25,7 +23,7 @@ async def watch(settings: Settings, database_url: str, *, as_json: bool) -> int:
         with me.core.live.following(me, position, form) as follower:
             try:
                 while True:
-                    for event in await follower.next(_LONG):
+                    for event in await follower.next(None):
                         if as_json:
                             say_json(event.told)
                         else:

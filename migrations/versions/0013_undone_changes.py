@@ -1,7 +1,8 @@
 """One change can undo several: before the deploy. And the history is found by time, and by kinds of rows.
 
 Each change that was undone has a row that names what undid it. The version before knows one undone change of an undo
-alone, its `undoes`: of what it writes a trigger makes the row.
+alone, its `undoes`: of what it writes a trigger makes the row. A function reads the latest change of many people, for
+those who follow theirs.
 """
 
 import sqlalchemy as sa
@@ -38,6 +39,17 @@ END
 $$
 """
 
+LATEST_CHANGE = """
+CREATE OR REPLACE FUNCTION latest_change(acting bigint, token bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('app.user_id', acting::text, true);
+    PERFORM public.require_active(acting, token);
+    -- Begun anew at each call: a statement asks its row policies but once whose rows they are.
+    RETURN (SELECT max(id) FROM public.changes WHERE user_id = acting);
+END
+$$
+"""
+
 
 def upgrade() -> None:
     # In the order in which requests take them.
@@ -66,6 +78,9 @@ def upgrade() -> None:
     # Only added to, as the record of changes is.
     op.execute("GRANT SELECT, INSERT ON undone_changes TO todo_app")
     carry_over()
+    op.execute(LATEST_CHANGE)
+    op.execute("REVOKE ALL ON FUNCTION latest_change(bigint, bigint) FROM PUBLIC")
+    op.execute("GRANT EXECUTE ON FUNCTION latest_change(bigint, bigint) TO todo_app")
     steps.create_index("ix_changes_at", "changes (user_id, at, id)")
     steps.create_index("ix_change_entries_kind", "change_entries (user_id, entity, change_id) WHERE entity <> 'todo'")
 
@@ -87,4 +102,5 @@ def downgrade() -> None:
     op.execute("LOCK TABLE users, changes IN ACCESS EXCLUSIVE MODE")
     op.execute("DROP TRIGGER IF EXISTS note_undo ON changes")
     op.execute("DROP FUNCTION IF EXISTS note_undo()")
+    op.execute("DROP FUNCTION IF EXISTS latest_change(bigint, bigint)")
     op.execute("DROP TABLE IF EXISTS undone_changes")

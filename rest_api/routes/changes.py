@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Query, Request, Response
 from pydantic import BeforeValidator, Field
@@ -19,6 +19,9 @@ from todo_core.operations import changes
 
 routes = Routes("", "changes")
 
+_NARROWING: Final = ("when", "made_after", "made_before", "client", "entity", "entity_id")
+"""Filters with which nobody waits: each change would end the wait, and most would not be shown."""
+
 PathId = Annotated[ChangeId, BeforeValidator(digits)]
 
 
@@ -28,7 +31,10 @@ class ChangeListing(ChangeFilter):
     rows: EntryRows = True
     wait: Annotated[
         Annotated[int, Field(ge=0, le=30)],
-        Field(description="With `since`: seconds to wait for a change, if there is none yet. Then it counts as two."),
+        Field(
+            description="With `since` and no other filter: seconds to wait for a change, if there is none yet. Then it"
+            " counts as two."
+        ),
     ] = 0
 
 
@@ -43,6 +49,9 @@ async def list_changes(request: Request, me: Me, query: Annotated[ChangeListing,
             raise InvalidInput(
                 errors=[FieldError("wait", "goes with since; say after which change", code="conflicting")]
             )
+        if narrowing := [name for name in _NARROWING if getattr(query, name) is not None]:
+            message = f"waits for any change; leave out {narrowing[0]}, or wait"
+            raise InvalidInput(errors=[FieldError("wait", message, code="conflicting")])
         await wait_for_change(request, me, query.since, query.wait)
     found = await me.perform(changes.list_, query, "rows" if query.rows else "titles")
     return responses.feed(found, way="before" if query.since is None else "since")

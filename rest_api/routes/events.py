@@ -11,13 +11,14 @@ from http_edge.urls import digits
 from rest_api.caller import Anybody
 from rest_api.declaring import Routes
 from rest_api.live import AS_EVENT, EVENTS, EventStream
-from todo_core.models.events import EventQuery, SinceChange
+from todo_core.models.changes import ChangesSince
+from todo_core.models.events import EventQuery
 from todo_core.operations import events
 
 routes = Routes("/events", "changes")
 
 LastEventId = Annotated[
-    Annotated[SinceChange, BeforeValidator(digits)] | None,
+    Annotated[ChangesSince, BeforeValidator(digits)] | None,
     Header(description="The id of the last event that was received, as browsers send it; it goes before `since`."),
 ]
 

@@ -97,8 +97,8 @@ async def test_a_trace_leads_from_an_agents_call_to_its_sql(seen: Seen) -> None:
         contexts.detach(token)
 
     spans = seen.spans
-    (insert,) = (span for span in spans if span.name == "adding.ADD_PLAIN")
-    assert ancestors(insert, spans) == ["adding.ADD_PLAIN", "todos.add", "tools/call add_todos"]
+    (insert,) = (span for span in spans if span.name == "adding.ADD")
+    assert ancestors(insert, spans) == ["adding.ADD", "todos.add", "tools/call add_todos"]
     (message,) = (span for span in spans if span.name == "tools/call add_todos")
     assert message.parent is not None
     assert (message.parent.trace_id, message.parent.span_id) == (TRACE, PARENT), "the trace of the agent goes on"
@@ -108,7 +108,7 @@ async def test_a_trace_leads_from_an_agents_call_to_its_sql(seen: Seen) -> None:
     of_it = [span.name for span in spans if span.context and span.context.trace_id == TRACE]
     assert {"BEGIN", "COMMIT", "changes.RECORD"} <= {*of_it}
     assert (insert.attributes or {})["db.query.text"] == next(
-        sql for sql, name in statement_names().items() if name == "adding.ADD_PLAIN"
+        sql for sql, name in statement_names().items() if name == "adding.ADD"
     )
     assert not [span.to_json() for span in spans if PLANTED in span.to_json()]
     assert not [span.to_json() for span in spans if seen.token[5:] in span.to_json()]

@@ -22,7 +22,8 @@ from todo_core.storage.statements import Statement
 _ENTRIES: Final = """
 SELECT e.number, e.entity, e.list_before, e.list_after, e.before::text AS before, e.after::text AS after,
     e.after->>'list_id' = e.list_after::text AS is_its_list, t.place = (t.id << 20) AS is_last, t.language
-FROM change_entries e LEFT JOIN todos t ON t.id = e.entity_id AND e.entity = 'todo' WHERE e.change_id = $1 ORDER BY e.number
+FROM change_entries e LEFT JOIN todos t ON t.id = e.entity_id AND e.entity = 'todo'
+WHERE e.change_id = $1 ORDER BY e.number
 """
 _OWN: Final = ("id", "parent_id", "created_at", "updated_at", "key")
 """Fields of a row that two todos do not have in common."""

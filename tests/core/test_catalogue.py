@@ -293,6 +293,7 @@ async def test_definers_functions_have_a_fixed_search_path_and_none_is_everybody
     assert {row["proname"]: row["callers"] for row in functions} == {
         "belong_to_another": ["todo_app"],
         "language_of": ["todo_app"],
+        "latest_change": ["todo_app"],
         "make_inbox": ["todo_app"],
         "require_active": ["todo_admin", "todo_app"],
         "index_todo": ["todo_app"],

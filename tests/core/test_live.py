@@ -265,7 +265,7 @@ async def test_a_lost_connection_is_made_again_and_what_was_missed_is_found(
 
 @pytest.mark.parametrize("pooler", ["on", "off"])
 async def test_where_nothing_can_be_heard_the_record_is_looked_at(
-    quick: Caller, another_core: CoreOpener, monkeypatch: pytest.MonkeyPatch, pooler: str
+    quick: Caller, bob: Caller, another_core: CoreOpener, monkeypatch: pytest.MonkeyPatch, pooler: str
 ) -> None:
     """With a declared pooler nothing listens; a connection that hears nothing is found out by the word it lacks."""
     monkeypatch.setattr(listening, "PROOF_SECONDS", 0.2)
@@ -277,6 +277,12 @@ async def test_where_nothing_can_be_heard_the_record_is_looked_at(
                     await moment()
             await add(quick, "unheard")
             assert len(await told(follower, 1)) == 1
+            # Each person's record is looked at in their own name: row-level security shows nobody else's.
+            others = replace(bob, core=me.core)
+            async with following(others) as of_bob:
+                for one, follows in ((quick, follower), (replace(bob, core=quick.core), of_bob)):
+                    await add(one, "unheard, too")
+                    assert len(await told(follows, 1)) == 1
             assert not me.core.live._listening.is_hearing
     assert [entry["event"] for entry in logs] == ["listening_hears_nothing"] * (pooler == "off")
 

@@ -203,6 +203,15 @@ async def test_who_stops_waiting_leaves_at_once(
     assert ann.principal.user_id not in app.core.live._people
 
 
-@each("query", [{"wait": 31, "since": 1}, {"wait": -1, "since": 1}, {"wait": "x", "since": 1}, {"wait": 5}])
+@each(
+    "query",
+    [
+        {"wait": 31, "since": 1},
+        {"wait": -1, "since": 1},
+        {"wait": "x", "since": 1},
+        {"wait": 5},
+        {"wait": 5, "since": 1, "entity": "tag"},
+    ],
+)
 async def test_a_wait_that_cannot_be_is_refused_by_name(http: httpx2.AsyncClient, query: dict[str, Any]) -> None:
     assert fields(problem(await http.get("/api/v1/changes", params=query), 422, "invalid_input")) == ["wait"]

@@ -86,7 +86,7 @@ class Metrics:
         self._requests = counter("todo_requests_total", "Answered requests.", "face", "method", "route", "status")
         self._seconds = Histogram(
             "todo_request_duration_seconds",
-            "Seconds from the head of a request to the end of its answer.",
+            "Seconds from the head of a request to the begin of its answer, without what it was asked to wait.",
             ("face", "method", "route"),
             buckets=SECONDS,
             registry=registry,

@@ -94,7 +94,8 @@ class ExportedChange(Output):
     via: Annotated[str, Field(description="Through which transport or tool.")]
     client: Annotated[str | None, Field(description="Which client, as it named itself.")]
     token_id: Annotated[int | None, Field(description="Which API token, if one was used.")]
-    undoes: Annotated[int | None, Field(description="The change that this one reverted.")]
+    undoes: Annotated[int | None, Field(description="The change that this one reverted, of several the latest.")]
+    undoes_also: Annotated[list[int], Field(description="The others that it reverted with it, the latest first.")]
 
 
 class ExportedEntry(Output):

@@ -11,7 +11,7 @@ from todo_core.models.lists import TodoList
 from todo_core.models.notes import Note
 from todo_core.models.tags import Tag
 from todo_core.models.todos import Todo
-from todo_core.queries.history import entry_row, is_shown, operation_of, shows_something
+from todo_core.queries.history import entry_row, is_shown, operation_of, shows_something, undoes_also
 from todo_core.queries.shapes import exported
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
@@ -57,13 +57,18 @@ NOTES = Statement(
 """Read every note as `ExportedNote`, those of a todo together. Reads `ix_notes_todo`."""
 
 CHANGES = Statement(
-    select(json_object(ExportedChange, _change.c, operation=operation_of(_change)).label("row"))
+    select(
+        json_object(ExportedChange, _change.c, operation=operation_of(_change), undoes_also=undoes_also(_change)).label(
+            "row"
+        )
+    )
     .where(mine(Change), shows_something(_change))
     .order_by(_change.c.id)
 )
 """Read every change of which the caller may see something as `ExportedChange`, the oldest first.
 
-`shown`: the kinds of rows that the caller may see. Reads `pk_changes` and `pk_change_entries`.
+`shown`: the kinds of rows that the caller may see. Reads `pk_changes`, `pk_change_entries` and
+`ix_undone_changes_by`.
 """
 
 ENTRIES = Statement(

@@ -155,6 +155,21 @@ entry_row = json_object(
 )
 
 
+def undoes_also(change: FromClause) -> ColumnElement[Any]:
+    """Return the ids of the changes that a change of the enclosing query reverted besides the latest, as JSON."""
+    others = (
+        select(func.coalesce(func.json_agg(aggregate_order_by(_also.c.change_id, _also.c.change_id.desc())), _NO_ROWS))
+        .where(
+            _also.c.user_id == change.c.user_id,
+            _also.c.undone_by == change.c.id,
+            _also.c.change_id != change.c.undoes,
+        )
+        .correlate(change)
+        .scalar_subquery()
+    )
+    return case((change.c.undoes.is_not(None), others), else_=_NO_ROWS)
+
+
 def _read(change: FromClause, entries: Select[Any], more: ColumnElement[int], until: ColumnElement[int]) -> Any:
     """Return the JSON of a change of the enclosing query, as `ChangeRead`.
 
@@ -170,21 +185,11 @@ def _read(change: FromClause, entries: Select[Any], more: ColumnElement[int], un
         .correlate(change)
         .scalar_subquery()
     )
-    others = (
-        select(func.coalesce(func.json_agg(aggregate_order_by(_also.c.change_id, _also.c.change_id.desc())), _NO_ROWS))
-        .where(
-            _also.c.user_id == change.c.user_id,
-            _also.c.undone_by == change.c.id,
-            _also.c.change_id != change.c.undoes,
-        )
-        .correlate(change)
-        .scalar_subquery()
-    )
     return json_object(
         ChangeRead,
         change.c,
         undone_by=undone_by,
-        undoes_also=case((change.c.undoes.is_not(None), others), else_=_NO_ROWS),
+        undoes_also=undoes_also(change),
         operation=operation_of(change),
         entries=entries.correlate(change).scalar_subquery(),
         more_entries=func.greatest(more, literal_column("0")),

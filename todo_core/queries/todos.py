@@ -239,7 +239,8 @@ def _page(conditions: frozenset[str], sort: Sort, descending: bool, after: bool)
 
 def matches(conditions: frozenset[str]) -> ColumnElement[bool]:
     """Return the condition that a todo is the user's, and meets those of `STARTS` and what `filters` adds."""
-    return and_(mine(Todo), statements.CONDITIONS, *(STARTS[name] for name in sorted(conditions & STARTS.keys())))
+    starts = (STARTS[name] for name in sorted(conditions & STARTS.keys()))
+    return and_(mine(Todo), statements.CONDITIONS_TO_COME, *starts)
 
 
 def filters(status: str, conditions: frozenset[str]) -> list[Condition]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import anyio
@@ -148,10 +148,12 @@ class Transaction(Executor):
             **parameters: Values of the statement's parameters, by name, without `user_id`.
         """
         arguments = statement.arguments(parameters | {"user_id": self.user_id})
-        await self._connection.execute(f"DECLARE streamed NO SCROLL CURSOR FOR {statement.sql}", *arguments)
+        with self._spanned(statement.sql):
+            await self._connection.execute(f"DECLARE streamed NO SCROLL CURSOR FOR {statement.sql}", *arguments)
         rows = [""] * size
         while len(rows) == size:
-            rows = [row[0] for row in await self._connection.fetch(f"FETCH {int(size)} FROM streamed")]
+            with self._spanned(statement.sql):
+                rows = [row[0] for row in await self._connection.fetch(f"FETCH {int(size)} FROM streamed")]
             yield rows
         await self._connection.execute("CLOSE streamed")
 
@@ -165,6 +167,9 @@ class Transaction(Executor):
             await self._connection.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
             raise
         await self._connection.execute("RELEASE SAVEPOINT part")
+
+    def _spanned(self, sql: str) -> AbstractContextManager[object]:
+        return nullcontext() if self._span is None else self._span(sql)
 
     async def fetch(self, sql: str) -> list[Row]:
         """Run SQL about the database itself, such as `schema.catalogue` has it; nothing in it comes from a caller."""

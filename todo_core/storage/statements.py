@@ -60,7 +60,7 @@ _DIALECT: Final = _Dialect()  # type: ignore[no-untyped-call]
 _PLACEHOLDER: Final = re.compile(r"\$(\d+)")
 _HOLE: Final = "conditions_to_come"
 
-CONDITIONS: Final[ColumnElement[bool]] = literal_column(_HOLE, Boolean())
+CONDITIONS_TO_COME: Final[ColumnElement[bool]] = literal_column(_HOLE, Boolean())
 """Stands in an expression for conditions that `Statement.under` puts there."""
 
 
@@ -88,7 +88,7 @@ class Statement:
         """
 
     def under(self, conditions: Sequence[Condition]) -> Self:
-        """Return the statement with conditions in the place of `CONDITIONS`.
+        """Return the statement with conditions in the place of `CONDITIONS_TO_COME`.
 
         To compile an expression takes some 10 ms, to put texts together a hundredth of it: where callers choose among
         many conditions, nearly each of them is a statement that nobody has asked for yet.

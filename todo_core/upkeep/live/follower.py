@@ -70,8 +70,9 @@ class Follower(Generic[Told]):
         self._is_over = True
         self._wake.set()
 
-    async def next(self, seconds: float) -> Sequence[Event[Told]]:
-        """Return the changes that follow those which were returned before; none if there is none for so many seconds.
+    async def next(self, seconds: float | None) -> Sequence[Event[Told]]:
+        """Return the changes that follow those which were returned before; none if there is none for so many seconds,
+        if any are said.
 
         Raises:
             OverError: Nothing more is told.

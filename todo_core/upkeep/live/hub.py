@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -83,6 +84,8 @@ class Hub:
         self._is_to_look = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closed = False
+        self._resting: asyncio.TimerHandle | None = None
+        """Ends the tasks a while after the last follower left."""
         self.most = 1_000
         """Followers that the process has room for; a server with more descriptors has more."""
 
@@ -106,6 +109,8 @@ class Hub:
 
     def close(self) -> None:
         """End every follower, and take none any more: the process ends."""
+        if self._is_closed:  # the first of the connections that end has said so
+            return
         self._is_closed = True
         for follower in self._followers():
             follower.end()
@@ -128,7 +133,8 @@ class Hub:
         key = (position.shown, form)
         if key not in person.views:
             person.views[key] = View(user_id, position.shown, form, position.newest)
-            self._wake(person.views[key])
+            if position.shown:  # whoever may see nothing has nothing to read
+                self._wake(person.views[key])
         view: View[Told] = person.views[key]
         follower = Follower(caller, view, position.since, self._read)
         view.followers.add(follower)
@@ -144,7 +150,7 @@ class Hub:
             if not person.views:
                 del self._people[user_id]
             if not self._count:
-                asyncio.get_running_loop().call_later(LINGER, self._rest)
+                self._resting = asyncio.get_running_loop().call_later(LINGER, self._rest)
 
     def changed(self, user_id: int, recorded: Recorded) -> None:
         """Tell everybody who follows a person's changes of one that was committed."""
@@ -167,9 +173,13 @@ class Hub:
 
     def _start(self) -> None:
         """Start the tasks that serve followers, unless they run."""
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
         if not self._tasks:
             serving = (self._listening.run(), self._look_again_and_again(), *(self._serve() for _ in range(READERS)))
-            self._tasks = [asyncio.create_task(task) for task in serving]
+            # Theirs is no context of the request that happened to come first, whose id would stand in all they log.
+            self._tasks = [asyncio.create_task(task, context=Context()) for task in serving]
 
     def _rest(self) -> None:
         """Stop them if nobody follows any more."""
@@ -182,7 +192,7 @@ class Hub:
         """Read the views of a person that do not have a change yet."""
         if (person := self._people.get(user_id)) is not None:
             for view in person.views.values():
-                if view.head < change_id:
+                if view.shown and view.head < change_id:
                     self._wake(view)
 
     def _look_soon(self) -> None:

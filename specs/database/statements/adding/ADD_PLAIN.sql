@@ -1,7 +1,7 @@
 -- Make and record todos as `ADD_RECORDED` does that have no parents, subtasks, tags, dates and chosen places.
 --
 -- `items`: a JSON array of objects with `n`, `title`, `description`, `priority`, `list_id`, `key` and `source`.
--- `now`, `operation`, `via`, `client`, `token_id` and `undoes`: as in `ADD_RECORDED`.
+-- `now`, `operation`, `via`, `client` and `token_id`: as in `ADD_RECORDED`.
 --
 -- Parameters:
 --   $1 user_id bigint

@@ -1,6 +1,6 @@
 -- Make todos as `ADD` does, at least one, and record them as a change, for which `RECORD` would be one trip more.
 --
--- `items` and `now`: as in `ADD`. `operation`, `via`, `client`, `token_id` and `undoes`: as in `RECORD`.
+-- `items` and `now`: as in `ADD`. `operation`, `via`, `client` and `token_id`: as in `RECORD`.
 -- Columns: as in `ADD`, the id of the change, `change_id`, and whether some process listens, `is_followed`.
 --
 -- Parameters:

@@ -11,18 +11,5 @@
 --   user_id bigint
 --   newest bigint
 
-SELECT me.user_id, theirs.id AS newest
+SELECT asked.user_id, latest_change(asked.user_id, asked.token_id) AS newest
 FROM unnest($1::BIGINT[], $2::BIGINT[]) AS asked(user_id, token_id)
-JOIN LATERAL (
-    SELECT require_active(
-        CAST(set_config('app.user_id', CAST(asked.user_id AS TEXT), true) AS BIGINT), asked.token_id
-    ) AS user_id
-    FROM unnest($1::BIGINT[], $2::BIGINT[]) AS asked(user_id, token_id)
-    LIMIT ALL
-    OFFSET 0
-) AS me
-    ON true
-JOIN LATERAL (
-    SELECT max(changes.id) AS id FROM changes WHERE changes.user_id = me.user_id LIMIT ALL OFFSET 0
-) AS theirs
-    ON true

@@ -1,5 +1,5 @@
 -- Read the id of the latest change of which the caller may see something, null if there is none, and that of the latest
--- one that a purge deleted. `shown`: as in `changes.LATEST`. Reads `pk_changes` and `pk_change_entries`.
+-- one that a purge deleted. `shown`: as in `history.LATEST`. Reads `pk_changes` and `pk_change_entries`.
 --
 -- Parameters:
 --   $1 user_id bigint

@@ -1,6 +1,7 @@
 -- Read every change of which the caller may see something as `ExportedChange`, the oldest first.
 --
--- `shown`: the kinds of rows that the caller may see. Reads `pk_changes` and `pk_change_entries`.
+-- `shown`: the kinds of rows that the caller may see. Reads `pk_changes`, `pk_change_entries` and
+-- `ix_undone_changes_by`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -66,7 +67,21 @@ SELECT (
             changes.via AS via,
             changes.client AS client,
             changes.token_id AS token_id,
-            changes.undoes AS undoes
+            changes.undoes AS undoes,
+            CASE
+                WHEN (changes.undoes IS NOT NULL)
+                THEN (
+                    SELECT coalesce(
+                        json_agg(also.change_id ORDER BY also.change_id DESC), '[]'::json
+                    ) AS coalesce_1
+                    FROM undone_changes AS also
+                    WHERE
+                        also.user_id = changes.user_id
+                        AND also.undone_by = changes.id
+                        AND also.change_id != changes.undoes
+                )
+                ELSE '[]'::json
+            END AS undoes_also
     ) AS shaped
 ) AS row
 FROM changes
