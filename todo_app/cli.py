@@ -65,7 +65,7 @@ def options(
 ) -> None:
     """Take the options of every command."""
     if context.invoked_subcommand != "serve":  # which checks it, and alone makes traces
-        otel_settings.forget_propagators()
+        otel_settings.forget_what_imports_read()
 
 
 def _command_line() -> Any:

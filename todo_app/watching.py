@@ -21,6 +21,7 @@ async def watch(settings: Settings, database_url: str, *, as_json: bool) -> int:
     async with acting_for(settings, database_url, settings.user) as me:
         position = await me.perform(events.follow)
         with me.core.live.following(me, position, form) as follower:
+            say("Watching. Ctrl+C ends it.", apart=True)
             try:
                 while True:
                     for event in await follower.next(None):

@@ -173,6 +173,7 @@ def test_a_wrong_setting_is_a_line_and_exit_code_2(program: Program) -> None:
         {"TODO_METRICS_PORT": str(free_port()), "TODO_METRICS_HOST": "no such host"},
         {"OTEL_TRACES_EXPORTER": "zipkin"},
         {"OTEL_PROPAGATORS": "b3"},
+        {"OTEL_PYTHON_TRACER_PROVIDER": "junk"},
     ):
         done = program.configured(**wrong).run("serve", "--port", str(port))
         (line,) = done.stderr.splitlines()

@@ -236,6 +236,9 @@ def test_a_collector_that_is_down_or_hangs_slows_no_request_and_no_end(program: 
         ("OTEL_BSP_MAX_QUEUE_SIZE", "-1"),
         ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096"),
         ("OTEL_PROPAGATORS", "tracecontext,jaeger"),
+        ("OTEL_PYTHON_CONTEXT", "junk"),
+        ("OTEL_PYTHON_TRACER_PROVIDER", "junk"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "junk"),
     ],
 )
 def test_a_wrong_variable_is_refused_by_name(variable: str, value: str) -> None:

@@ -298,6 +298,20 @@ async def test_what_nobody_told_of_is_found_at_the_next_look(
         assert len(await told(follower, 1)) == 1
 
 
+async def test_whoever_cannot_be_looked_at_is_told_nothing_more(
+    quick: Caller, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever keeps the rights from being looked at: a right that may have ended is not taken for one."""
+    monkeypatch.setattr(hubs, "BLIND", 0.2)
+    async with following(quick) as follower:
+        await admin.execute("ALTER FUNCTION latest_change(bigint, bigint) RENAME TO no_more")
+        try:
+            with pytest.raises(OverError):
+                await follower.next(10)
+        finally:
+            await admin.execute("ALTER FUNCTION no_more(bigint, bigint) RENAME TO latest_change")
+
+
 async def test_whatever_is_sent_on_the_channel_does_no_harm(ann: Caller, admin: asyncpg.Connection) -> None:
     async with following(ann) as follower:
         await until_heard(ann.core)

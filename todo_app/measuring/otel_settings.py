@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 from todo_core.settings import ConfigurationError
 
-PROPAGATORS: Final = "OTEL_PROPAGATORS"
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _HEADERS: Final = re.compile(r"\s*[\w!#$%&'*+.^`|~-]+\s*=[^,]*(?:,\s*[\w!#$%&'*+.^`|~-]+\s*=[^,]*)*,?\s*", re.ASCII)
 _SAMPLERS: Final = ("always_on", "always_off", "traceidratio")
@@ -46,7 +45,7 @@ def check(environment: Mapping[str, str] = os.environ) -> bool:
     Raises:
         ConfigurationError: With a line for each wrong value, or because the packages are not installed.
     """
-    wrong = [*_wrong(environment, {PROPAGATORS: _among_all("tracecontext", "baggage", "none")})]
+    wrong = [*_wrong(environment, _AT_IMPORT)]
     is_wanted = is_asked_for(environment)
     if is_wanted:
         wrong += _wrong(environment, _CHECKS)
@@ -63,9 +62,10 @@ def check(environment: Mapping[str, str] = os.environ) -> bool:
     return is_wanted
 
 
-def forget_propagators() -> None:
-    """Drop the variable that other programs use and that, with a value of theirs, ends the import of the MCP SDK."""
-    os.environ.pop(PROPAGATORS, None)
+def forget_what_imports_read() -> None:
+    """Drop the variables that other programs use and that, with a value of theirs, end the import of the MCP SDK."""
+    for name in _AT_IMPORT:
+        os.environ.pop(name, None)
 
 
 def _wrong(environment: Mapping[str, str], checks: Mapping[str, _Check]) -> Iterator[str]:
@@ -128,6 +128,12 @@ _SECONDS: Final[_Check] = (_is_seconds, "must be a number of seconds above 0")
 _COMPRESSION: Final = _among("gzip", "deflate", "none")
 _PROTOCOL: Final = _among("http/protobuf")
 _PAIRS: Final[_Check] = (lambda value: bool(_HEADERS.fullmatch(value)), "takes name=value, separated by commas")
+_AT_IMPORT: Final[Mapping[str, _Check]] = {
+    "OTEL_PROPAGATORS": _among_all("tracecontext", "baggage", "none"),
+    "OTEL_PYTHON_CONTEXT": _among("contextvars_context"),
+    "OTEL_PYTHON_TRACER_PROVIDER": _among("sdk_tracer_provider"),
+}
+"""What each variable takes that OpenTelemetry reads when it is imported, which the MCP SDK does."""
 _CHECKS: Final[Mapping[str, _Check]] = {
     **dict.fromkeys(_ENDPOINTS, _URL),
     **dict.fromkeys(("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), _PROTOCOL),
@@ -141,6 +147,10 @@ _CHECKS: Final[Mapping[str, _Check]] = {
         (
             *("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT"),
             *("OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
+            *("OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+            *("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+            *("OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_SPAN_LINK_COUNT_LIMIT"),
+            *("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"),
         ),
         _COUNT,
     ),

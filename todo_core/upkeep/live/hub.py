@@ -36,6 +36,9 @@ ASKED: Final = 500
 """People who are looked at in one statement."""
 LINGER: Final = 5.0
 """Seconds for which everything is kept ready after the last follower left: many come back."""
+BLIND: Final = 60.0
+"""Seconds without a look at the rights of those who follow, after which nobody is told anything more: they come back,
+and are let in or not."""
 RETRY: Final = 1.0
 """Seconds after which a view is read again that could not be read."""
 FULL_SECONDS: Final = 10
@@ -243,6 +246,8 @@ class Hub:
 
     async def _look_again_and_again(self) -> None:
         """End who may not follow any more, and find what nobody told of, until cancelled."""
+        clock = asyncio.get_running_loop().time
+        looked_at = clock()
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(BEAT if self._listening.is_hearing else POLL):
@@ -250,9 +255,12 @@ class Hub:
             self._is_to_look.clear()
             try:
                 await self._look()
+                looked_at = clock()
             except Exception as error:
                 if not isinstance(error, Unavailable):
                     _log.exception("followers_not_looked_at")
+                if clock() - looked_at > BLIND:
+                    _end(self._followers())
                 await asyncio.sleep(RETRY)
                 self._look_soon()
 
