@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from starlette.exceptions import HTTPException
 from starlette.types import Scope
+
+from http_edge.problems import NotAcceptable
 
 _WEIGHT: Final = re.compile(r"q=([01](?:\.[0-9]{0,3})?)", re.ASCII)
 
@@ -20,10 +21,10 @@ def require_acceptable(given: list[bytes], offered: Sequence[str]) -> None:
         offered: The media types that the answer may have; the first is the usual one.
 
     Raises:
-        HTTPException: It accepts none of them (406).
+        NotAcceptable: It accepts none of them (406).
     """
     if any(given) and given not in ([b"*/*"], [offered[0].encode()]) and not _taken(given, offered):
-        raise HTTPException(406)
+        raise NotAcceptable(offered)
 
 
 def preferred(given: list[bytes], offered: Sequence[str]) -> str:

@@ -66,6 +66,15 @@ CRASH: Final = describe(
 )
 
 
+class NotAcceptable(HTTPException):
+    """The client accepts none of the media types that the answer may have."""
+
+    def __init__(self, offered: Sequence[str]) -> None:
+        super().__init__(406)
+        self.offered = [kind.partition(";")[0] for kind in offered]
+        """The media types, the usual one first."""
+
+
 class CodedBody(HTTPException):
     """The refusal of a body with a `Content-Encoding`: nothing is unpacked here (RFC 7694 §3)."""
 
@@ -127,6 +136,10 @@ def response_to(error: TodoError | HTTPException) -> Response:
     if isinstance(error, TodoError):
         return respond(of_error(error), headers_of(error))
     problem = CODED_BODY if isinstance(error, CodedBody) else of_status(error.status_code)
+    if isinstance(error, NotAcceptable):
+        kinds = " or ".join("JSON" if kind == "application/json" else kind for kind in error.offered)
+        step = f"Send `Accept: {error.offered[0]}`, or no Accept."
+        problem |= {"detail": f"The answer would be {kinds}.", "next_step": step}
     return respond(problem, dict(error.headers or {}))
 
 
