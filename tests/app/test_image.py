@@ -25,7 +25,7 @@ import psutil
 import pytest
 import yaml
 
-from tests.app.program import free_port
+from tests.app.program import free_port, until
 from tests.contract.project import ROOT
 from todo_core.settings import Settings
 
@@ -170,10 +170,12 @@ def test_the_image_serves_without_root_and_without_a_postgresql_of_its_own(
         serving = image.started(words, settings, stdout=log, stderr=log)
         try:
             health = [word.replace(":8000", f":{port}") for word in image.health]
-            for _ in range(60):
-                if image.started(health, {}, stderr=subprocess.DEVNULL).wait() == 0:
-                    break
+
+            def is_healthy() -> bool:
                 assert serving.poll() is None, (tmp_path / "log").read_text()
+                return image.started(health, {}, stderr=subprocess.DEVNULL).wait() == 0
+
+            until(is_healthy, 90, "the image is healthy")
             assert httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
             if os.getuid() == 0:
                 assert psutil.Process(serving.pid).uids().real == image.user
