@@ -405,7 +405,7 @@ PARAMETERS: Final[dict[str, Any]] = {
     "export.format": "ics",
     "history": True,
     "since": 12,
-    "last-event-id": 12,
+    "last-event-id": "12",
     "before": 12,
     "when": "this morning",
     "made_after": "monday",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Header, Query
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from http_edge.urls import digits
 from rest_api.caller import Anybody
@@ -18,7 +18,13 @@ from todo_core.operations import events
 routes = Routes("/events", "changes")
 
 LastEventId = Annotated[
-    Annotated[ChangesSince, BeforeValidator(digits)] | None,
+    # A text to clients: generated ones hand a number to `fetch`, which takes no such header.
+    Annotated[
+        ChangesSince,
+        BeforeValidator(digits),
+        WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 19, "pattern": "^[0-9]+$"}),
+    ]
+    | None,
     Header(description="The id of the last event that was received, as browsers send it; it goes before `since`."),
 ]
 

@@ -30,7 +30,7 @@ routes = Routes("/export", "export")
         "text/calendar": "The todos that are not in the trash as VTODOs (RFC 5545).",
     },
 )
-async def export(me: Me, query: Annotated[ExportQuery, Query()], request: Request) -> Response:
+async def export_todos(me: Me, query: Annotated[ExportQuery, Query()], request: Request) -> Response:
     accept = [value for name, value in request.scope["headers"] if name == b"accept"]
     require_acceptable(accept, [MEDIA_TYPES[query.format]])  # before all is read
     file = await me.perform(exports.make, query)

@@ -32,7 +32,7 @@ def not_null(schema: Schema, definitions: Schema) -> tuple[Schema, bool]:
     return {**rest, **resolve(alternatives[0], definitions)}, len(alternatives) < len(schema["anyOf"])
 
 
-_PATTERNS: Final = {f"^{LANGUAGE_TAG.pattern}$": "language tag"}
+_PATTERNS: Final = {f"^{LANGUAGE_TAG.pattern}$": "language tag", "^[0-9]+$": "digits"}
 """What the patterns of strings are called."""
 
 

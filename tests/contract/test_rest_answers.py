@@ -286,7 +286,7 @@ async def _(http: httpx2.AsyncClient) -> Attempt:
     return Attempt({"token_id": (await http.post("/api/v1/tokens", json={"name": "a"})).json()["id"]})
 
 
-@drives("export")
+@drives("export_todos")
 async def _(http: httpx2.AsyncClient) -> Attempt:
     whole, _ = await some_of_each(http)
     await http.post(f"/api/v1/todos/{whole['parent_id']}/notes", json={"text": "a"})
