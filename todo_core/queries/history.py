@@ -32,6 +32,7 @@ from todo_core.models.todos import Todo
 from todo_core.models.users import User
 from todo_core.queries.records import as_read
 from todo_core.queries.roles import is_admin
+from todo_core.queries.shapes import NO_JSON_ITEMS
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _change = Change.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -138,7 +139,6 @@ _title_now = (
 
 The id is made apart: under row-level security no index is asked for what a function makes of a row.
 """
-_NO_ROWS: ColumnElement[Any] = literal_column("'[]'::json")
 _also = _undone.alias("also")
 _rows = parameter("rows", Boolean())
 entry_row = json_object(
@@ -153,12 +153,15 @@ entry_row = json_object(
     before=case((_rows, as_read(_row.c.before, _row.c.entity))),
     after=case((_rows, as_read(_row.c.after, _row.c.entity))),
 )
+"""A row that a change touched, as `Entry`. `rows`: whether it has the row before and after."""
 
 
 def undoes_also(change: FromClause) -> ColumnElement[Any]:
     """Return the ids of the changes that a change of the enclosing query reverted besides the latest, as JSON."""
     others = (
-        select(func.coalesce(func.json_agg(aggregate_order_by(_also.c.change_id, _also.c.change_id.desc())), _NO_ROWS))
+        select(
+            func.coalesce(func.json_agg(aggregate_order_by(_also.c.change_id, _also.c.change_id.desc())), NO_JSON_ITEMS)
+        )
         .where(
             _also.c.user_id == change.c.user_id,
             _also.c.undone_by == change.c.id,
@@ -167,7 +170,7 @@ def undoes_also(change: FromClause) -> ColumnElement[Any]:
         .correlate(change)
         .scalar_subquery()
     )
-    return case((change.c.undoes.is_not(None), others), else_=_NO_ROWS)
+    return case((change.c.undoes.is_not(None), others), else_=NO_JSON_ITEMS)
 
 
 def _read(change: FromClause, entries: Select[Any], more: ColumnElement[int], until: ColumnElement[int]) -> Any:
@@ -199,7 +202,7 @@ def _read(change: FromClause, entries: Select[Any], more: ColumnElement[int], un
 
 def _entries_of(change: FromClause, *conditions: ColumnElement[bool]) -> Select[Any]:
     """Return the query of the entries of a change that the caller may see and that meet conditions, as JSON."""
-    entries = func.coalesce(func.json_agg(aggregate_order_by(entry_row, _row.c.number)), _NO_ROWS)
+    entries = func.coalesce(func.json_agg(aggregate_order_by(entry_row, _row.c.number)), NO_JSON_ITEMS)
     return select(entries).where(*_of(change, _row), is_shown(_row), *conditions)
 
 
@@ -318,7 +321,7 @@ def _page(newest_first: bool, of: Of = "all") -> Statement:
             *told,
             func.coalesce(
                 func.json_agg(aggregate_order_by(page.c.row, page.c.id.desc() if newest_first else page.c.id)),
-                _NO_ROWS,
+                NO_JSON_ITEMS,
             ).label("rows"),
             func.min(page.c.id).label("lowest"),
             func.max(page.c.id).label("highest"),

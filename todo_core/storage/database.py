@@ -131,9 +131,7 @@ class Transaction(Executor):
     async def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
         """Run a statement and return its rows; see `Executor.rows`."""
         arguments = statement.arguments(parameters | {"user_id": self.user_id})
-        if self._span is None:
-            return await self._connection.fetch(statement.sql, *arguments)
-        with self._span(statement.sql):
+        with self._spanned(statement.sql):
             return await self._connection.fetch(statement.sql, *arguments)
 
     async def stream(self, statement: Statement, /, *, size: int, **parameters: Any) -> AsyncIterator[list[str]]:
@@ -169,6 +167,7 @@ class Transaction(Executor):
         await self._connection.execute("RELEASE SAVEPOINT part")
 
     def _spanned(self, sql: str) -> AbstractContextManager[object]:
+        """Return the block around a statement, for whoever traces (`Hooks.statement`)."""
         return nullcontext() if self._span is None else self._span(sql)
 
     async def fetch(self, sql: str) -> list[Row]:
