@@ -33,13 +33,15 @@ _log = structlog.get_logger()
 
 
 class McpEndpoint:
-    """The MCP endpoint as an ASGI application for POST at `PATH`; `state.core` of the scope's `app` is the core."""
+    """The MCP endpoint as an ASGI application for POST at `PATH`; `state.core` of the scope's `app` is the core.
+
+    It is for an application that has looked at the Host header.
+    """
 
     def __init__(
         self,
         server: TodoServer,
         *,
-        allowed_hosts: list[str],
         origins: Origins,
         metadata_url: str | None,
     ) -> None:
@@ -47,11 +49,10 @@ class McpEndpoint:
 
         Args:
             server: The tools.
-            allowed_hosts: Exact Host values; a pattern would match by prefix.
             origins: Those whose pages may call.
             metadata_url: Where OAuth clients learn how to get a token, if they can (RFC 9728).
         """
-        self._transport = Transport(server, PATH, allowed_hosts)
+        self._transport = Transport(server, PATH)
         self._metadata_url = metadata_url
         self._origins = origins
 

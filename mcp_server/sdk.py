@@ -227,13 +227,12 @@ class _Bus(InMemorySubscriptionBus):
 class Transport:
     """The SDK's Streamable HTTP without sessions, for requests whose body is here and whose caller is known."""
 
-    def __init__(self, server: Server[Any], path: str, hosts: list[str]) -> None:
+    def __init__(self, server: Server[Any], path: str) -> None:
         """Serve `server` at `path`.
 
         Args:
             server: The server.
             path: The address.
-            hosts: Exact Host values; a pattern would match by prefix.
         """
         self._server = server
         self._path = path
@@ -242,7 +241,8 @@ class Transport:
             json_response=True,
             stateless_http=True,
             max_request_body_size=MAX_BODY_BYTES,
-            transport_security=TransportSecuritySettings(allowed_hosts=hosts),
+            # The application has looked at Host, in whatever case; the SDK takes exact values and logs what was sent.
+            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         )
 
     def run(self) -> AbstractAsyncContextManager[None]:

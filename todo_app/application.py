@@ -152,13 +152,13 @@ class Application:
         Args:
             settings: Which proxies and origins there are.
             api: The REST API; its lifespan is that of the application.
-            hosts: Exact values of the Host header.
+            hosts: Values of the Host header, all of it, in whatever case.
             mcp: The route of MCP, if it is served.
             watch: Who looks on.
         """
         self.api = api
         self._strangers = api.state.strangers = Strangers(settings.address_limit)
-        self._hosts = frozenset(host.encode() for host in hosts)
+        self._hosts = frozenset(host.lower().encode() for host in hosts)
         direct = [*mcp, *(route for route in api.routes if isinstance(route, DirectRoute))]
         self.routes: Final = [*direct, *(route for route in api.routes if not isinstance(route, DirectRoute))]
         self._router = Router(direct, redirect_slashes=False, default=self._serve_anybody)
@@ -249,7 +249,8 @@ class Application:
             raise HTTPException(421)
 
     def _is_our_host(self, scope: Scope) -> bool:
-        return only(scope["headers"], b"host") in self._hosts
+        host = only(scope["headers"], b"host")
+        return host is not None and host.lower() in self._hosts  # RFC 9110 §4.2.3: in whatever case
 
     async def _serve_anybody(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what needs no token, and addresses where nothing is.
@@ -292,7 +293,6 @@ def build(
     origins += [settings.public_url] if settings.public_url is not None else []
     endpoint = McpEndpoint(
         TodoServer(__version__, without=settings.mcp_without, message=watch.message),
-        allowed_hosts=hosts,
         origins=Origins([*origins, *settings.cors_origins]),
         metadata_url=metadata.metadata_url(settings.public_url) if settings.public_url and servers else None,
     )

@@ -78,16 +78,27 @@ async def test_a_write_to_another_host_does_not_happen(http: httpx2.AsyncClient)
     assert (await http.get("/api/v1/todos")).json()["total"] == 0
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000"])
-async def test_our_own_hosts_are_welcome(http: httpx2.AsyncClient, host: str) -> None:
+@each("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000", "LocalHost:8000"])
+async def test_our_own_hosts_are_welcome_in_whatever_case(http: httpx2.AsyncClient, host: str) -> None:
+    """RFC 9110 §4.2.3: a host is the same in whatever case."""
     assert (await http.get("/api/v1/todos", headers={"Host": host})).status_code == 200
+    assert (await rpc(http, "mcp-2026", "tools/list", headers={"Host": host})).status_code == 200
 
 
 async def test_the_public_url_and_the_allowed_hosts_are_welcome(settings: Settings) -> None:
     """A client leaves out the port of the scheme, or does not."""
-    named = {"public_url": "https://todo.example.test", "allowed_hosts": ("10.1.2.3:8000",)}
+    named = {"public_url": "https://todo.example.test", "allowed_hosts": ("10.1.2.3:8000", "Todo.LAN:8000")}
     app = build(settings.model_copy(update=named), "postgresql://nowhere/none", Address("127.0.0.1", 80))
-    hosts = ["todo.example.test", "todo.example.test:443", "10.1.2.3:8000", "localhost", "localhost:80", "[::1]"]
+    hosts = [
+        "todo.example.test",
+        "todo.example.test:443",
+        "10.1.2.3:8000",
+        "todo.lan:8000",
+        "TODO.example.test",
+        "localhost",
+        "localhost:80",
+        "[::1]",
+    ]
     async with http_client(app, None) as http:
         told = {host: (await http.get("/docs", headers={"Host": host})).status_code for host in (*hosts, "evil.test")}
 
