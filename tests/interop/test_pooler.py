@@ -7,12 +7,9 @@ A `SET` that is not `SET LOCAL`, or a named prepared statement, makes the first 
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -23,80 +20,15 @@ from tests.app.postgres import own_postgres
 from tests.app.program import Program, free_port, logs, sentence, until
 from tests.exhaustive import crossed
 from tests.faces import call
+from tests.interop.pooler import LOGIN, PGBOUNCER, make_database, pgbouncer
 from tests.migrations import FINISH, copy_with_example
 from todo_core.schema.migrate import migrate
 from todo_core.schema.state import current
 
 pytestmark = pytest.mark.slow
 
-PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-LOGIN = "todo_login"
 USERS = 12
 ROUNDS = 8
-
-
-@contextmanager
-def pgbouncer(
-    folder: Path, url: str, *, ignored: str = "", size: int = 2, clients: int = 200, patience: int = 120
-) -> Iterator[str]:
-    """A transaction pooler; the URL through it.
-
-    Args:
-        folder: Where its files are.
-        url: The server.
-        ignored: Startup parameters that it drops without a word.
-        size: Connections that it has to the server.
-        clients: Connections that it accepts.
-        patience: Seconds that a client may wait for a connection to the server.
-    """
-    assert PGBOUNCER is not None
-    port = free_port()
-    (folder / "users.txt").write_text(f'"{LOGIN}" ""\n')
-    socket_folder = url.rpartition("host=")[2]
-    (folder / "pgbouncer.ini").write_text(
-        f"""
-        [databases]
-        todo = host={socket_folder} dbname=todo
-        [pgbouncer]
-        listen_addr = 127.0.0.1
-        listen_port = {port}
-        unix_socket_dir =
-        auth_type = trust
-        auth_file = {folder / "users.txt"}
-        ignore_startup_parameters = {ignored}
-        pool_mode = transaction
-        default_pool_size = {size}
-        max_client_conn = {clients}
-        query_wait_timeout = {patience}
-        """.replace("        ", "")
-    )
-    as_whom = {}
-    if os.geteuid() == 0:  # it refuses to run as root; the embedded PostgreSQL has made this user
-        as_whom = {"user": "pgserver", "group": "pgserver"}
-        folder.chmod(0o755)
-    with (folder / "pgbouncer.log").open("wb") as log:
-        process = subprocess.Popen(
-            [PGBOUNCER, str(folder / "pgbouncer.ini")], stdout=log, stderr=subprocess.STDOUT, **as_whom
-        )
-    through = f"postgresql://{LOGIN}@127.0.0.1:{port}/todo"
-    try:
-        until(lambda: _answers(through), 15, "PgBouncer answers")
-        yield through
-    finally:
-        process.terminate()
-        process.wait(timeout=15)
-
-
-def _answers(url: str) -> bool:
-    async def ask() -> bool:
-        try:
-            connection = await asyncpg.connect(url, statement_cache_size=0, timeout=5)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            return False
-        await connection.close()
-        return True
-
-    return asyncio.run(ask())
 
 
 @pytest.fixture
@@ -117,18 +49,9 @@ def pooled(tmp_path: Path, ignored: str, limits: dict[str, int]) -> Iterator[Pro
     if PGBOUNCER is None:
         pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
     with own_postgres() as server:
-
-        async def prepare() -> None:
-            connection = await asyncpg.connect(server.url)
-            await connection.execute(f"CREATE ROLE {LOGIN} LOGIN CREATEROLE")
-            await connection.execute(f"CREATE DATABASE todo OWNER {LOGIN}")
-            await connection.close()
-
-        asyncio.run(prepare())
+        direct = asyncio.run(make_database(server))
         folder = Path(server.url.rpartition("host=")[2]).parent
         with pgbouncer(folder, server.url, ignored=ignored, **limits) as through:
-            direct = server.url.replace("//postgres:@/postgres", f"//{LOGIN}@/todo")
-            assert LOGIN in direct
             Program(tmp_path, {"TODO_DATABASE_URL": direct}).answer("migrate")
             settings = {"TODO_DATABASE_URL": through, "TODO_DATABASE_POOLER": "on", "TODO_DATABASE_LISTEN_URL": direct}
             yield Program(tmp_path, settings)
