@@ -57,6 +57,8 @@ async def authenticate(request: Request, core: Core, via: str) -> Caller:
         weigh=exchange.weigh,
         tell_operation=exchange.began,
         tell_change=exchange.changed,
+        tell_agent=exchange.acts,
+        request_id=exchange.request_id,
     )
     require_single(headers)
     return exchange.caller

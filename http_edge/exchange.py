@@ -50,6 +50,8 @@ class Exchange:
     """The operation that the request runs; the first, if it runs several."""
     change_id: int | None = None
     """The change that the request made; the first, if it made several."""
+    agent_id: int | None = None
+    """The agent that acts, if it is one, and was found."""
     refused: str | None = None
     """The code of the error that it is answered with."""
     refused_as: int | None = None
@@ -86,6 +88,10 @@ class Exchange:
         """Keep the name of an operation that begins."""
         if self.operation is None:
             self.operation = operation
+
+    def acts(self, agent_id: int) -> None:
+        """Keep the id of the agent that acts."""
+        self.agent_id = agent_id
 
     def changed(self, change_id: int) -> None:
         """Keep the id of a change that was committed."""

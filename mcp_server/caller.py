@@ -17,8 +17,12 @@ Me = Caller
 """The caller of a tool, with what the arguments that all writing tools share say (`mcp_server.arguments`)."""
 
 
-def through(tool: str, caller: Caller, context: Context) -> Caller:
-    """Return the caller of a tool, with the tool and the client's own name for the record of changes (SA2)."""
+def named(caller: Caller, context: Context) -> Caller:
+    """Return the caller of a request with the client's own name, for the record of changes and for its agent (SA2)."""
     session = context.session.client_params
-    client = client_name(session.client_info.name) if session is not None else caller.client
-    return replace(caller, via=f"mcp:{tool}", client=client)
+    return caller if session is None else replace(caller, client=client_name(session.client_info.name))
+
+
+def through(tool: str, caller: Caller) -> Caller:
+    """Return the caller of a tool, with the tool, for the record of changes."""
+    return replace(caller, via=f"mcp:{tool}")

@@ -34,6 +34,9 @@ def told_of_change(change: Json, detail: Detail, most_rows: int = ROWS, most_byt
         most_bytes: How long these are together. Where there are more, `rows_cursor` leads to them.
     """
     short = {name: change[name] for name in ("id", "at", "operation", "via", "client", "undoes", "undone_by")}
+    short["agent"] = change["agent_id"]
+    if detail == "full":
+        short["request_id"] = change["request_id"]
     short["at"] = change["at"][:19] + "Z"
     if change["undoes_also"]:
         short["undoes"] = [change["undoes"], *change["undoes_also"]][:_MOST_UNDONE]

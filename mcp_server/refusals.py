@@ -12,11 +12,11 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST
 
 from http_edge.exchange import Exchange
 from mcp_server import tool_results
-from todo_core.errors import InsufficientScope, Suspended, TodoError, Unauthenticated
+from todo_core.errors import AgentBlocked, InsufficientScope, Suspended, TodoError, Unauthenticated
 
 Kinds = tuple[type[TodoError], ...]
 
-ABOUT_THE_CALLER: Final[Kinds] = (Unauthenticated, Suspended, InsufficientScope)
+ABOUT_THE_CALLER: Final[Kinds] = (Unauthenticated, Suspended, AgentBlocked, InsufficientScope)
 EVERY: Final[Kinds] = (TodoError,)
 _log = structlog.get_logger()
 

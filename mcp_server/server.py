@@ -34,7 +34,7 @@ from mcp_types import (
 
 from http_edge.exchange import Exchange
 from mcp_server import completions, confirmation, prompts, refusals, resources, sdk, subscriptions, tool_results
-from mcp_server.caller import Context, through
+from mcp_server.caller import Context, named, through
 from mcp_server.toolbox import Tool
 from mcp_server.tools import analytics, changes, lists, overview, search, tags, todos, users
 from todo_core.boundary.operation import Caller
@@ -119,10 +119,12 @@ class TodoServer(Server[Any]):
         if context.request is not None:
             exchange = Exchange.of(context.request.scope)
             exchange.asked = exchange.asked or context.method
+            if exchange.caller is not None:
+                exchange.caller = named(exchange.caller, context)
             return exchange
         exchange = Exchange()
         if self._local is not None:
-            exchange.caller = replace(self._local, tell_budget=exchange.spent)
+            exchange.caller = named(replace(self._local, tell_budget=exchange.spent), context)
         return exchange
 
     async def _list_tools(self, context: Context, _: object) -> ListToolsResult:
@@ -162,7 +164,7 @@ class TodoServer(Server[Any]):
         exchange = self._exchange(context)
         exchange.asked = tool.listed.name
         try:
-            caller = through(tool.listed.name, exchange.require_caller(), context)
+            caller = through(tool.listed.name, exchange.require_caller())
             return await tool.call(replace(caller, confirmed_by=confirmed_by), arguments)
         except (MCPError, ConfirmationRequired):
             raise

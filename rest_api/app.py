@@ -12,6 +12,7 @@ from rest_api import documents, health, refusals
 from rest_api.contract import document
 from rest_api.routes import (
     accounts,
+    agents,
     analytics,
     changes,
     events,
@@ -28,7 +29,22 @@ from rest_api.routes import (
 from todo_core import __version__
 
 FEATURES: Final = (
-    *(todos, notes, lists, tags, search, changes, events, overview, analytics, users, exports, tokens, accounts),
+    *(
+        todos,
+        notes,
+        lists,
+        tags,
+        search,
+        changes,
+        events,
+        overview,
+        analytics,
+        users,
+        exports,
+        tokens,
+        agents,
+        accounts,
+    ),
 )
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

@@ -47,6 +47,7 @@ _TAGS: Final = {
     "users": "The user's own profile.",
     "export": "Everything, to take along.",
     "tokens": "API tokens for scripts and agents.",
+    "agents": "Who acts for the user: seen, named, blocked.",
     "admin": "Accounts, for admins.",
     "health": "Whether the process lives, and can serve.",
 }

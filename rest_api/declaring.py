@@ -18,6 +18,7 @@ from rest_api.responses import FeedRead, PageRead
 from rest_api.running import DirectRoute, takes_body
 from todo_core.boundary.operation import Operation
 from todo_core.errors import (
+    AgentBlocked,
     ConfirmationRequired,
     Conflict,
     IdempotencyKeyReused,
@@ -33,7 +34,9 @@ from todo_core.errors import (
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
-EVERY_REFUSAL: Final = (Unauthenticated, InsufficientScope, Suspended, InvalidInput, TooManyRequests, Unavailable)
+EVERY_REFUSAL: Final = (
+    *(Unauthenticated, InsufficientScope, Suspended, AgentBlocked, InvalidInput, TooManyRequests, Unavailable),
+)
 EVERY_WRITE_REFUSAL: Final = (Conflict, RequestInProgress, IdempotencyKeyReused)
 
 EXPOSED: Final[dict[str, list[str]]] = {}

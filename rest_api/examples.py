@@ -85,6 +85,18 @@ _TAG: Final[Json] = {
     "updated_at": _AT,
     "version": 1,
 }
+_AGENT: Final[Json] = {
+    "id": 4,
+    "kind": "client",
+    "known_as": "https://auth.example.com/api/auth claude",
+    "name": "Claude",
+    "created_at": _AT,
+    "last_used_at": _AT,
+    "changes": 12,
+    "blocked_at": None,
+    "until": None,
+    "version": 1,
+}
 _TOKEN: Final[Json] = {
     "id": 2,
     "name": "Laptop",
@@ -141,6 +153,7 @@ _RECORDS: Final[dict[str, Json]] = {
     "Tag": {**_TAG, "is_deleted": False},
     "Note": {**_NOTE, "is_deleted": False},
     "Token": _TOKEN,
+    "Agent": _AGENT,
     "Profile": {name: _PROFILE[name] for name in (*PATCHABLE, "version")},
     "Account": {"suspended_at": _LATER},
 }
@@ -181,6 +194,8 @@ _CHANGE: Final[Json] = {
     "via": "mcp:add_todos",
     "client": "Claude",
     "token_id": 2,
+    "agent_id": 4,
+    "request_id": "0b6a7c1e0f3d2a4c0000000000000007",
     "undoes": None,
     "undoes_also": [],
     "undone_by": None,
@@ -363,6 +378,9 @@ EXAMPLES: Final[dict[str, Any]] = {
         "history": None,
     },
     **_EXPORTED,
+    "AgentRead": _AGENT,
+    "AgentPatch": {"name": "Claude at work"},
+    "AgentPage": _page(_AGENT),
     "TokenRead": _TOKEN,
     "TokenCreate": {"name": "Laptop", "scopes": ["todos:read"], "expires_in_days": 30},
     "TokenCreated": {**_TOKEN, "token": "todo_…"},
@@ -376,7 +394,7 @@ EXAMPLES: Final[dict[str, Any]] = {
 """By the name of the schema."""
 
 PARAMETERS: Final[dict[str, Any]] = {
-    **{f"{kind}_id": 7 for kind in ("todo", "list", "tag", "change", "token", "user", "parent")},
+    **{f"{kind}_id": 7 for kind in ("todo", "list", "tag", "change", "token", "agent", "user", "parent")},
     "idempotency-key": "0b6a7c1e-add-7",
     "dry-run": "true",
     "if-match": '"3.9f2c41d7"',
@@ -411,6 +429,7 @@ PARAMETERS: Final[dict[str, Any]] = {
     "made_after": "monday",
     "made_before": "2026-12-31",
     "client": "claude",
+    "agent": 4,
     "entity": "todo",
     "entity_id": 7,
     "rows": False,

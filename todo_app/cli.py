@@ -18,6 +18,7 @@ import anyio
 import typer
 from typer.main import get_command
 
+from todo_app.agent_commands import commands as agent_commands
 from todo_app.measuring import otel_settings
 from todo_app.output import say, say_json
 from todo_app.running import AsJson, fail, load, with_database
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.add_typer(token_commands, name="token")
 app.add_typer(user_commands, name="user")
+app.add_typer(agent_commands, name="agent")
 
 
 def _name_file(path: Path | None) -> None:

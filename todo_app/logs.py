@@ -19,7 +19,6 @@ from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, ExcInfo
 
 from http_edge.requests import HEALTH, Answered
-from todo_core.boundary.authentication import Principal
 
 _FRAMES: Final = ExceptionDictTransformer(show_locals=False)
 """Returns the frames of a traceback without their variables, which hold tokens and todos."""
@@ -122,7 +121,7 @@ class RequestLog:
             "tool": exchange.asked,
             "operation": exchange.operation,
             "user_id": None if principal is None else principal.user_id,
-            "agent": None if principal is None else _agent(principal),
+            "agent": exchange.agent_id,
             "change_id": exchange.change_id,
             "status": answered.outcome,
             "refused": exchange.refused,
@@ -130,10 +129,3 @@ class RequestLog:
         }
         with suppress(OSError, ValueError):  # nobody reads it any more, or it is closed
             sys.stderr.write(orjson.dumps(line, option=orjson.OPT_UTC_Z).decode() + "\n")
-
-
-def _agent(principal: Principal) -> str:
-    """Return what acts for the person, as far as the token tells; how a client names itself is its own to choose."""
-    if principal.token_id is not None:
-        return f"token:{principal.token_id}"
-    return "app" if principal.is_delegated else "person"

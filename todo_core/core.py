@@ -12,6 +12,7 @@ import asyncpg
 from anyio import CapacityLimiter
 from cachetools import LRUCache
 
+from todo_core.boundary.agents import Agents
 from todo_core.boundary.authentication import Identity
 from todo_core.boundary.idempotency import Running
 from todo_core.boundary.limits import Limits
@@ -41,6 +42,7 @@ class Core:
     settings: Settings
     database: Database
     identity: Identity
+    agents: Agents
     limits: Limits
     secret: bytes = field(repr=False)
     """The installation's own, which all of its processes share and nobody else knows."""
@@ -108,6 +110,7 @@ class Core:
                     settings,
                     database,
                     identity,
+                    Agents(database),
                     limits,
                     secret,
                     cursors,

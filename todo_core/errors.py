@@ -7,6 +7,8 @@
     ├── Forbidden 403
     │   ├── InsufficientScope
     │   ├── NotForApps
+    │   ├── NotForAgents
+    │   ├── AgentBlocked
     │   ├── NotOwner
     │   └── Suspended
     ├── NotFound 404
@@ -214,6 +216,24 @@ class NotForApps(Forbidden):
     """
 
     code = "not_for_apps"
+
+
+class NotForAgents(Forbidden):
+    """Only the person can do this, and no agent.
+
+    Ask the person to do it: signed in at the web UI, or with `todo-mcp` on the command line.
+    """
+
+    code = "not_for_agents"
+
+
+class AgentBlocked(Forbidden):
+    """This agent is blocked, or its time is over; nothing was done.
+
+    Tell the person, who can let it in again: under their agents, or with `todo-mcp agent`.
+    """
+
+    code = "agent_blocked"
 
 
 class NotOwner(Forbidden):

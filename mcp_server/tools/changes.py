@@ -38,10 +38,11 @@ class History(Input):
 
     when: Annotated[Annotated[Bound, _Plain] | None, Field(description="In words or ISO 8601.")] = None
     client: Annotated[Annotated[ClientPart, _Plain] | None, Field(description="Its name, or part.")] = None
+    agent: Annotated[Id | None, Field(description="Id.")] = None
     entity: Annotated[_Kind | None, Field(description="Only this kind.")] = None
     id: Annotated[Id | None, Field(description="Only this todo or entity.")] = None
     since: Annotated[ChangesSince | None, Field(description="After this change, oldest first.")] = None
-    before: Annotated[ChangeId | None, Field(description="Before this change.")] = None
+    before: Annotated[ChangeId | None, Field(description="Before this.")] = None
     rows_cursor: Annotated[
         Annotated[str, Line(min_length=1, max_length=40), _Plain] | None,
         Field(description="Further rows."),
@@ -54,7 +55,7 @@ class History(Input):
     (operations.list_, operations.get),
     title="List changes",
     answer=CHANGES_SCHEMA,
-    words="The history, what happened, the latest first: what did the agent or the person do, who moved, changed or "
+    words="The history, what happened, latest first: what did the agent or the person do, who moved, changed or "
     "deleted it and when, and what it was before.",
 )
 async def list_changes(me: Me, filters: History) -> CallToolResult:
@@ -66,6 +67,7 @@ async def list_changes(me: Me, filters: History) -> CallToolResult:
         limit=filters.limit,
         when=filters.when,
         client=filters.client,
+        agent=filters.agent,
         entity=filters.entity,
         entity_id=filters.id,
     )

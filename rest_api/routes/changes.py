@@ -19,7 +19,7 @@ from todo_core.operations import changes
 
 routes = Routes("", "changes")
 
-_NARROWING: Final = ("when", "made_after", "made_before", "client", "entity", "entity_id")
+_NARROWING: Final = ("when", "made_after", "made_before", "client", "agent", "entity", "entity_id")
 """Filters with which nobody waits: each change would end the wait, and most would not be shown."""
 
 PathId = Annotated[ChangeId, BeforeValidator(digits)]

@@ -44,6 +44,11 @@ COMMANDS = [
     ("token", "list"),
     ("token", "rotate"),
     ("token", "revoke"),
+    ("agent",),
+    ("agent", "list"),
+    ("agent", "show"),
+    ("agent", "block"),
+    ("agent", "unblock"),
     ("user",),
     ("user", "list"),
     ("user", "suspend"),
@@ -292,6 +297,20 @@ async def tables_of(program: Program) -> set[str]:
     async with connected(program.settings["TODO_DATABASE_URL"]) as owner:
         rows = await owner.fetch("SELECT relname FROM pg_stat_user_tables")
         return {row["relname"] for row in rows}
+
+
+@pytest.mark.requirement("OP1", "ID8")
+def test_an_agent_is_listed_shown_and_blocked(program: Program) -> None:
+    with program.serve() as serving, serving.http() as http:
+        assert http.get("/api/v1/todos").status_code == 200
+        (row,) = json.loads(program.answer("agent", "list", "--json"))
+        agent = str(row["id"])
+        assert f"{agent}  first start  token  last used" in program.answer("agent", "list")
+        assert "blocked_at  -" in program.answer("agent", "show", agent)
+        assert [program.answer("agent", "block", agent).strip() for _ in "ab"] == ["blocked", "was blocked already"]
+        assert http.get("/api/v1/todos").json()["error_code"] == "agent_blocked"
+        assert [program.answer("agent", "unblock", agent).strip() for _ in "ab"] == ["unblocked", "was not blocked"]
+        assert http.get("/api/v1/todos").status_code == 200
 
 
 @pytest.mark.requirement("OW2", "OP1", "OP8")

@@ -104,10 +104,11 @@ def test_a_scrape_after_a_known_load_tells_it_figure_by_figure(program: Program)
         assert len(lines) == sum(found[key] for key in counted)
         answered = next(line for line in lines if line["tool"] == "add_todos")
         assert (answered["operation"], answered["status"], answered["refused"]) == ("todos.add", 200, None)
-        assert answered["agent"].startswith("token:")
         with serving.http() as http:
             change = http.get(f"/api/v1/changes/{answered['change_id']}").json()
         assert (change["id"], change["via"]) == (answered["change_id"], "mcp:add_todos")
+        assert change["agent_id"] == answered["agent"]
+        assert change["request_id"] == answered["request_id"]
         assert isinstance(answered["user_id"], int)
         assert isinstance(answered["ms"], float)
         assert PLANTED not in serving.stderr

@@ -109,13 +109,13 @@ STATES: Final = {
     ),
     "a grant on a function is gone": State(
         "42501",
-        "REVOKE EXECUTE ON FUNCTION require_active(bigint, bigint) FROM todo_app",
-        "GRANT EXECUTE ON FUNCTION require_active(bigint, bigint) TO todo_app",
+        "REVOKE EXECUTE ON FUNCTION require_active(bigint, bigint, bigint, integer) FROM todo_app",
+        "GRANT EXECUTE ON FUNCTION require_active(bigint, bigint, bigint, integer) TO todo_app",
     ),
     "a function is gone": State(
         "42883",
-        "ALTER FUNCTION require_active(bigint, bigint) RENAME TO gone",
-        "ALTER FUNCTION gone(bigint, bigint) RENAME TO require_active",
+        "ALTER FUNCTION require_active(bigint, bigint, bigint, integer) RENAME TO gone",
+        "ALTER FUNCTION gone(bigint, bigint, bigint, integer) RENAME TO require_active",
     ),
     "a column is gone": State(
         "42703", "ALTER TABLE todos RENAME COLUMN description TO gone", "ALTER TABLE todos RENAME gone TO description"

@@ -18,6 +18,7 @@ from tests.faces import FaceName, Json, http_client, refused, rpc
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.tables import each
 from todo_app.application import Application
+from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.operation import OPERATIONS, Caller
 from todo_core.identity.scopes import ALL_SCOPES, Scope
 from todo_core.models.lists import ListCreate
@@ -51,8 +52,10 @@ async def rows_of(owner: Caller, words: str) -> Target:
     token = await owner.perform(tokens.create, TokenCreate(name=words))
     await owner.perform(users.update, {"display_name": words, "default_list_id": kept})
     assert made.change_id is not None
+    agent = await owner.core.agents.find(owner.principal.user_id, AgentKey.of_program("test", words), None)
+    assert agent is not None
     ids = {one.entity: one.id for one in (*made.touched, *token.touched) if one.entity != "tag" or words in one.after}
-    return Target(owner.principal.user_id, change=made.change_id, list=kept, **ids)
+    return Target(owner.principal.user_id, agent=agent.id, change=made.change_id, list=kept, **ids)
 
 
 async def new_admin(app: Application) -> Caller:
@@ -73,7 +76,11 @@ async def unchanged(target: Target, database_url: str) -> AsyncIterator[Unchange
 
         async def rows() -> Snapshot:
             return {
-                table: [{name: value for name, value in row.items() if name != "last_used_at"} for row in found]
+                table: [
+                    {name: value for name, value in row.items() if name != "last_used_at"}
+                    for row in found
+                    if table != "agents" or row["id"] == target.agent  # each token that is used is another one
+                ]
                 for table, found in (await everything_of(admin, target.user)).items()
             }
 

@@ -317,6 +317,43 @@ async def somebody(http: httpx2.AsyncClient) -> int:
     return found
 
 
+async def with_agent(http: httpx2.AsyncClient) -> tuple[int, dict[str, str]]:
+    """An agent of somebody, and the headers of a request of that person's own."""
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": f"user-{uuid4().hex}"}
+    session = jwt.encode(claims | {"exp": datetime.now(UTC) + timedelta(hours=1)}, JWT_SECRET, "HS256")
+    person = {"Authorization": f"Bearer {session}"}
+    token = (await http.post("/api/v1/tokens", json={"name": "a"}, headers=person)).json()["token"]
+    await http.get("/api/v1/todos", headers={"Authorization": f"Bearer {token}"})
+    (agent,) = (await http.get("/api/v1/agents", headers=person)).json()["items"]
+    return agent["id"], person
+
+
+@drives("list_agents")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    _agent, person = await with_agent(http)
+    return Attempt(more={"headers": person})
+
+
+@drives("get_agent")
+@drives("block_agent")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    agent, person = await with_agent(http)
+    return Attempt({"agent_id": agent}, {"headers": person})
+
+
+@drives("update_agent")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    agent, person = await with_agent(http)
+    return Attempt({"agent_id": agent}, {"headers": person, "json": {"name": "b", "until": "2199-01-01T00:00:00Z"}})
+
+
+@drives("unblock_agent")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    agent, person = await with_agent(http)
+    await http.post(f"/api/v1/agents/{agent}/block", headers=person)
+    return Attempt({"agent_id": agent}, {"headers": person})
+
+
 @drives("list_accounts")
 async def _(http: httpx2.AsyncClient) -> Attempt:
     first = await somebody(http)

@@ -22,6 +22,7 @@ from tests.tables import each
 from todo_app.application import Application
 from todo_core.boundary.operation import OPERATIONS, Caller, Operation
 from todo_core.errors import (
+    AgentBlocked,
     Conflict,
     IdempotencyKeyReused,
     InsufficientScope,
@@ -52,7 +53,7 @@ HINTS: Final = {
     "idempotent": "idempotentHint",
     "open world": "openWorldHint",
 }
-EVERY: Final = (Unauthenticated, InsufficientScope, Suspended, InvalidInput, TooManyRequests, Unavailable)
+EVERY: Final = (Unauthenticated, InsufficientScope, Suspended, AgentBlocked, InvalidInput, TooManyRequests, Unavailable)
 EVERY_WRITE: Final = (Conflict, IdempotencyKeyReused, RequestInProgress)
 MODERN: Final[FaceName] = "mcp-2026"
 LEGACY: Final[FaceName] = "mcp-2025"
@@ -211,7 +212,7 @@ def test_the_endpoint_is_the_one_that_is_served() -> None:
 # --- the examples ------------------------------------------------------------------------------
 
 
-IDS: Final = {"id", "change_id", "since", "todo", "undoes", "undone_by", "blocked_by", "last_change_id"} | {
+IDS: Final = {"id", "agent", "change_id", "since", "todo", "undoes", "undone_by", "blocked_by", "last_change_id"} | {
     "ids",
     "list",
     "tag",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.core.support import row_of, told
+from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.operation import OPERATIONS, Caller, Operation
 from todo_core.boundary.results import Changed, Found
 from todo_core.models.accounts import AccountQuery
@@ -20,6 +21,7 @@ from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import (
     accounts,
+    agents,
     analytics,
     changes,
     events,
@@ -69,6 +71,7 @@ class Rows:
     merged_tag: int
     """It is no more: everything that had it has `tag`."""
     token: int
+    agent: int
     changes: tuple[int, ...]
     """Every change there was, one after the other."""
     user: int
@@ -110,6 +113,9 @@ class Rows:
         await perform(todos.delete, [trashed])
         await perform(lists.delete, [emptied], ListRemoval(todos="trash"))
         token = await perform(tokens.create, TokenCreate(name=MARK))
+        agent = await somebody.core.agents.find(somebody.principal.user_id, AgentKey.of_program("test", MARK), None)
+        assert agent is not None
+        await somebody.perform(agents.update, agent.id, {"name": f"{MARK} too"})
         await perform(users.update, {"display_name": MARK, "default_list_id": kept})
         return cls(
             opened,
@@ -121,6 +127,7 @@ class Rows:
             tag,
             merged,
             row_of(token)["id"],
+            agent.id,
             tuple(recorded),
             somebody.principal.user_id,
         )
@@ -232,8 +239,15 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     "tokens.list": [lambda me, _, __: me.perform(tokens.list_)],
     "tokens.rotate": [lambda me, its, _: me.perform(tokens.rotate, its.token)],
     "tokens.revoke": [lambda me, its, _: me.perform(tokens.revoke, its.token)],
+    "agents.list": [lambda me, _, __: me.perform(agents.list_)],
+    "agents.get": [lambda me, its, _: me.perform(agents.get, its.agent)],
+    "agents.update": [lambda me, its, _: me.perform(agents.update, its.agent, {"name": "stolen"})],
+    "agents.unblock": [lambda me, its, _: me.perform(agents.unblock, its.agent)],
+    "agents.block": [lambda me, its, _: me.perform(agents.block, its.agent)],
     "changes.list": [
         lambda me, _, __: me.perform(changes.list_, ChangeFilter()),
+        lambda me, its, _: me.perform(changes.list_, ChangeFilter(agent=its.agent)),
+        lambda me, its, _: me.perform(changes.list_, ChangeFilter(agent=its.agent, since=0)),
         lambda me, _, __: me.perform(changes.list_, ChangeFilter(since=0)),
         lambda me, its, _: me.perform(changes.list_, ChangeFilter(entity_id=its.open)),
         lambda me, its, _: me.perform(changes.list_, ChangeFilter(entity_id=its.open, since=0)),

@@ -106,7 +106,8 @@ async def fill(somebody: Caller) -> int:
     assert renamed.change_id is not None
     await somebody.perform(changes.undo, renamed.change_id)
     await somebody.perform(users.update, {"display_name": "Ann Example"})
-    await token_of(somebody, "todos:read")
+    token = await token_of(somebody, "todos:read")
+    await (await Caller.authenticated(somebody.core, "rest", token=token)).check()
     return ids[5]
 
 

@@ -85,11 +85,13 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
     )
 
     assert [tuple(row) for row in tables] == [
+        ("todo_admin", "agents", "SELECT"),
         ("todo_admin", "change_entries", "INSERT SELECT"),
         ("todo_admin", "changes", "INSERT SELECT"),
         ("todo_admin", "idempotency_keys", "INSERT SELECT UPDATE"),
         ("todo_admin", "users", "DELETE SELECT"),
         ("todo_app", "activity_days", "INSERT SELECT"),
+        ("todo_app", "agents", "INSERT SELECT UPDATE"),
         ("todo_app", "alembic_version", "SELECT"),
         ("todo_app", "api_tokens", "INSERT SELECT UPDATE"),
         ("todo_app", "change_entries", "INSERT SELECT"),
@@ -125,6 +127,7 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
         ("todo_janitor", "tags", "id SELECT, deleted_at SELECT"),
         ("todo_janitor", "todos", "id SELECT, deleted_at SELECT"),
         ("todo_janitor", "users", "id SELECT, changes_deleted_through SELECT, changes_deleted_through UPDATE"),
+        ("todo_probe", "agents", "id SELECT, user_id SELECT"),
         ("todo_probe", "api_tokens", "id SELECT, user_id SELECT"),
         ("todo_probe", "changes", "id SELECT, user_id SELECT"),
         ("todo_probe", "lists", "id SELECT, user_id SELECT"),
@@ -202,6 +205,7 @@ async def test_an_admin_acts_as_one_user_where_things_are_written_and_sees_every
 
     assert own.startswith("(user_id = ( SELECT (NULLIF(current_setting('app.user_id'")
     assert [tuple(row) for row in policies] == [
+        ("agents", "own_rows", "PERMISSIVE", "ALL", own, own),
         ("api_tokens", "counts", "PERMISSIVE", "SELECT", "true", None),
         ("change_entries", "own_rows", "PERMISSIVE", "ALL", own, own),
         ("changes", "own_rows", "PERMISSIVE", "ALL", own, own),

@@ -63,12 +63,14 @@ async def test_a_change_is_recorded_with_who_when_how_before_and_after(ann: Call
     change = await change_of(ann, changed.change_id)
     at = datetime.fromisoformat(change.pop("at"))
     assert abs(at - datetime.now(UTC)) < timedelta(minutes=1)
+    assert isinstance(change.pop("agent_id"), int)
     assert change == {
         "id": changed.change_id,
         "operation": "todos.update",
         "via": "mcp:update_todos",
         "client": "claude-code/2.1",
         "token_id": principal.token_id,
+        "request_id": None,
         "undoes": None,
         "undoes_also": [],
         "undone_by": None,

@@ -23,6 +23,7 @@ WITHOUT_USER: Final = {
     "pk_lists": _BY_ID,
     "pk_tags": _BY_ID,
     "pk_api_tokens": _BY_ID,
+    "pk_agents": _BY_ID,
     "uq_api_tokens_hash": "a token is looked up before its user is known",
 }
 """Unique keys of users' tables without `user_id`, and why."""

@@ -304,12 +304,12 @@ async def test_whoever_cannot_be_looked_at_is_told_nothing_more(
     """Whatever keeps the rights from being looked at: a right that may have ended is not taken for one."""
     monkeypatch.setattr(hubs, "BLIND", 0.2)
     async with following(quick) as follower:
-        await admin.execute("ALTER FUNCTION latest_change(bigint, bigint) RENAME TO no_more")
+        await admin.execute("ALTER FUNCTION latest_change(bigint, bigint, bigint, integer) RENAME TO no_more")
         try:
             with pytest.raises(OverError):
                 await follower.next(10)
         finally:
-            await admin.execute("ALTER FUNCTION no_more(bigint, bigint) RENAME TO latest_change")
+            await admin.execute("ALTER FUNCTION no_more(bigint, bigint, bigint, integer) RENAME TO latest_change")
 
 
 async def test_whatever_is_sent_on_the_channel_does_no_harm(ann: Caller, admin: asyncpg.Connection) -> None:

@@ -196,6 +196,7 @@ async def fill(url: str, another_core: CoreOpener, ann: Caller) -> Caller:
         undone = await me.perform(todos.add, [TodoCreate(title="not kept")])
         assert undone.change_id is not None
         await me.perform(changes.undo, undone.change_id)
+        await replace(me, via="mcp:list_todos", client="kept").check()
     return me
 
 

@@ -189,14 +189,15 @@ async def test_without_both_walls_these_tests_would_notice(
 
     leaks = set(await what_leaked(bob, ann, admin, without_own_checks_of_rows))
 
-    changed = {"todos", "notes", "lists", "tags", "todo_tags", "api_tokens"}
+    changed = {"todos", "notes", "lists", "tags", "todo_tags", "api_tokens", "agents"}
     read = (
         "todos.list todos.get notes.list lists.list lists.get tags.list tags.get changes.list changes.get tokens.list"
+        " agents.list agents.get"
         " overview.get exports.make"
     )
     written = (
         "todos.update todos.complete todos.reopen todos.skip todos.delete todos.restore changes.undo tokens.rotate"
-        " tokens.revoke"
+        " tokens.revoke agents.update agents.block"
     )
     told_of = {*read.split(), *written.split()}
     assert {f"{table} changed" for table in changed} | {f"{name} told" for name in told_of} <= leaks
@@ -259,7 +260,7 @@ def claiming(caller: Caller) -> Caller:
 NOTHING = Own(todo=0, list=0, tag=0)
 REFUSED = repr(InsufficientScope("admin").as_dict())
 NO_WALL = """
-    CREATE OR REPLACE FUNCTION require_active(acting bigint, token bigint) RETURNS bigint
+    CREATE OR REPLACE FUNCTION require_active(acting bigint, token bigint, agent bigint, mandate integer) RETURNS bigint
     LANGUAGE sql STABLE AS 'SELECT acting'
 """
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 import structlog
 from cachetools import TTLCache
 
+from todo_core.boundary.agents import Agent, AgentKey
 from todo_core.boundary.limits import Limits
 from todo_core.boundary.lookups import Lookups
 from todo_core.errors import InvalidInput, Suspended, Unauthenticated, Unavailable
@@ -50,6 +51,12 @@ class Principal:
     """Whom a JWT is for; None of what is no JWT."""
     expires_at: float | None = field(default=None, compare=False)
     """When a JWT expires, in seconds since the epoch; None of what is no JWT."""
+    issuer: str = LOCAL_ISSUER
+    """Who vouches for the user."""
+    agent_key: AgentKey | None = None
+    """Who acts with this token for the user, wherever it is presented; None of the user's own."""
+    agent: Agent | None = field(default=None, compare=False)
+    """The agent that acts, once it was found (`Caller.known`)."""
 
 
 class Identity:
@@ -166,7 +173,8 @@ class Identity:
         row = await self._lookups.find(digest, address)
         if row["last_use_is_old"]:
             await self._renew_last_use(digest)
-        return Principal(row["user_id"], frozenset(row["scopes"]), row["id"]), float("inf")
+        key = AgentKey.of_token(row["id"], row["name"])
+        return Principal(row["user_id"], frozenset(row["scopes"]), row["id"], agent_key=key), float("inf")
 
     async def _renew_last_use(self, digest: bytes) -> None:
         """Store that a token is used now. Do nothing if the database is read-only: the caller may still read.
@@ -195,6 +203,8 @@ class Identity:
             is_delegated=claims.is_delegated,
             audiences=claims.audiences,
             expires_at=claims.expires_at,
+            issuer=claims.issuer,
+            agent_key=AgentKey.of_client(claims.issuer, claims.client_id) if claims.is_delegated else None,
         )
         return principal, claims.expires_at
 

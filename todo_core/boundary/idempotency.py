@@ -1,16 +1,17 @@
 """Keep the first answer to a request, and give it again to a retry with the same idempotency key.
 
 Source: draft-ietf-httpapi-idempotency-key-header. The same key with the same request gets the first answer; with
-another request it is refused with 422, and while the first request is running with 409. Keys belong to a user and
-last 24 hours. Only answers of committed transactions are kept: a request that was refused as a whole changed nothing
-and may be sent again.
+another request it is refused with 422, and while the first request is running with 409. Keys belong to a person, or to
+one of the person's agents, and last 24 hours. Only answers of committed transactions are kept: a request that was
+refused as a whole changed nothing and may be sent again.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -24,6 +25,8 @@ from todo_core.storage import locks
 from todo_core.storage.database import Transaction
 from todo_core.text import json_text
 
+NOBODY: Final = 0
+"""Stands in the place of an agent's id for the person."""
 _BESIDE_TODOS: Final = ("subtasks_changed", "next")
 """Fields beside the row of a todo in stored answers without `beside`, which are older than it and gone after a day."""
 
@@ -36,12 +39,13 @@ class Running:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._keys: set[tuple[int, str]] = set()
-        """Each with the id of the user whose it is."""
+        self._keys: set[tuple[int, Hashable, str]] = set()
+        """Each with the id of the user whose it is, and who acts for the user."""
 
     @contextmanager
-    def alone(self, user_id: int, key: str | None) -> Iterator[None]:
-        """Run the block as the only request under a person's key; as any request if there is no key.
+    def alone(self, user_id: int, agent: Hashable, key: str | None) -> Iterator[None]:
+        """Run the block as the only request under a key of a person, or of one of their agents; as any request if there
+        is no key.
 
         Raises:
             RequestInProgress: One is running.
@@ -49,7 +53,7 @@ class Running:
         if key is None:
             yield
             return
-        mine = (user_id, key)
+        mine = (user_id, agent, key)
         if mine in self._keys:
             raise RequestInProgress
         self._keys.add(mine)
@@ -71,23 +75,43 @@ def _describe(value: object) -> object:
     raise TypeError(f"{type(value).__name__} cannot be part of a request")
 
 
-async def claim(transaction: Transaction, secret: bytes, key: str, fingerprint: bytes) -> Changed[Any] | None:
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An idempotency key, and whose it is."""
+
+    sent: str
+    """What the client sent."""
+    agent_id: int
+    """The agent, or `NOBODY` for the person."""
+
+    @property
+    def substitute(self) -> str:
+        """Return what the key is kept under where another of the person's has the same. No client sends a space."""
+        return f"{self.agent_id} {hashlib.sha256(self.sent.encode()).hexdigest()}"
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters of `queries.FIND` and `queries.KEEP`."""
+        return {"key": self.sent, "agent_id": self.agent_id, "substitute": self.substitute}
+
+
+async def claim(transaction: Transaction, secret: bytes, key: Key, fingerprint: bytes) -> Changed[Any] | None:
     """Lock the key and then the person's writes; return the answer that is kept for the key, if there is one.
 
     Args:
         transaction: The person's, in which nothing is locked yet.
         secret: The installation's.
-        key: What the client sent.
+        key: The key, and whose it is.
         fingerprint: Of the request.
 
     Raises:
         RequestInProgress: A request with this key is running.
         IdempotencyKeyReused: The answer is to a different request.
     """
-    lock = locks.of_key(secret, transaction.user_id, key)
-    if not await transaction.rows(queries.LOCK, lock=lock, key=key):
+    whose = key.sent if key.agent_id == NOBODY else key.substitute
+    lock = locks.of_key(secret, transaction.user_id, whose)
+    if not await transaction.rows(queries.LOCK, lock=lock, key=key.sent):
         raise RequestInProgress
-    kept = await transaction.row(queries.FIND, key=key)
+    kept = await transaction.row(queries.FIND, **key.parameters())
     if kept is None:
         return None
     if kept["fingerprint"] != fingerprint:
@@ -95,9 +119,9 @@ async def claim(transaction: Transaction, secret: bytes, key: str, fingerprint: 
     return await _decode(orjson.loads(kept["reply"]))
 
 
-async def keep(transaction: Transaction, key: str, fingerprint: bytes, result: Changed[Any]) -> None:
+async def keep(transaction: Transaction, key: Key, fingerprint: bytes, result: Changed[Any]) -> None:
     """Store the answer, in the transaction of the changes it tells of."""
-    await transaction.rows(queries.KEEP, key=key, fingerprint=fingerprint, reply=await _encode(result))
+    await transaction.rows(queries.KEEP, **key.parameters(), fingerprint=fingerprint, reply=await _encode(result))
 
 
 async def _encode(result: Changed[Any]) -> str:

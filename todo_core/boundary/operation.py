@@ -2,8 +2,9 @@
 
 An operation is a plain async function that takes a `Tx`. `Caller.perform` runs it; what is true
 of every operation happens there and nowhere else, in this order: rate limit, scope, no other request under its
-key, a place of its user's, begin, idempotent replay, the operation, change record, the stored reply, commit, and word
-of it to whoever follows the changes. The commit happens before the answer leaves.
+key, a place of its user's, the agent that acts and whether this is for agents, begin, idempotent replay, the
+operation, change record, the stored reply, commit, and word of it to whoever follows the changes. The commit happens
+before the answer leaves.
 """
 
 from __future__ import annotations
@@ -19,13 +20,24 @@ import asyncpg
 import structlog
 
 from todo_core.boundary import idempotency
+from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.authentication import Principal
 from todo_core.boundary.limits import TellBudget
 from todo_core.boundary.recording import Origin, record
 from todo_core.boundary.results import Changed
-from todo_core.errors import Conflict, InsufficientScope, NotForApps, Suspended, TodoError, Unauthenticated
+from todo_core.errors import (
+    AgentBlocked,
+    Conflict,
+    InsufficientScope,
+    NotForAgents,
+    NotForApps,
+    Suspended,
+    TodoError,
+    Unauthenticated,
+    Unavailable,
+)
 from todo_core.identity.scopes import Scope
-from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, Executor, Role, Row, Transaction, retried
+from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, ATTEMPTS, Acting, Executor, Role, Row, Transaction, retried
 from todo_core.storage.statements import Statement
 
 if TYPE_CHECKING:
@@ -37,7 +49,11 @@ R = TypeVar("R")
 GONE: Final = "TD401"
 SUSPENDED: Final = "TD403"
 NO_ADMIN: Final = "TD4AD"
-"""SQLSTATEs that `require_active` raises."""
+BLOCKED: Final = "TD4AG"
+CHANGED: Final = "TD4MA"
+"""SQLSTATEs that `require_active` raises; the last where what the caller knows of the agent is not true any more."""
+ENDED: Final = frozenset({GONE, SUSPENDED, BLOCKED, CHANGED})
+"""Those after which nobody is told of further changes without coming back."""
 
 _log = structlog.get_logger()
 
@@ -66,6 +82,8 @@ class Operation(Generic[P, R]):
     """What a call takes from the rate limit at least."""
     snapshot: bool = False
     """Whether all that it reads is of one moment, in one transaction."""
+    for_agents: bool = True
+    """Whether an agent may run it, or the person alone."""
 
     @property
     def is_batch(self) -> bool:
@@ -118,6 +136,7 @@ def operation(
     destructive: bool = False,
     idempotent: bool = True,
     for_apps: bool = True,
+    for_agents: bool = True,
     batch: bool = False,
     formerly: tuple[str, bool] | None = None,
     weight: int = 1,
@@ -132,6 +151,7 @@ def operation(
         destructive: Whether it takes something away.
         idempotent: Whether a repetition changes nothing more.
         for_apps: Whether an app that acts for the user may run it.
+        for_agents: Whether an agent may run it; False for the person alone.
         formerly: The operation and the flag that versions before decision 21 ran in its place.
         batch: Whether its first argument is a sequence of items, of which each counts for the rate limit.
         weight: What a call takes from the rate limit, where it is no batch.
@@ -143,7 +163,19 @@ def operation(
         _, *parameters = inspect.signature(run).parameters
         items = parameters[0] if batch else None
         declared = Operation(
-            run, name, effect, scope, raises, destructive, idempotent, for_apps, items, formerly, weight, snapshot
+            run,
+            name,
+            effect,
+            scope,
+            raises,
+            destructive,
+            idempotent,
+            for_apps,
+            items,
+            formerly,
+            weight,
+            snapshot,
+            for_agents,
         )
         OPERATIONS[name] = declared
         return declared
@@ -193,6 +225,8 @@ class Caller:
     """Transport, and tool if there is one: `rest`, `mcp:add_todos`, `cli`."""
     client: str | None = None
     """How the client names itself."""
+    request_id: str | None = None
+    """The id of the request, for the record."""
     idempotency_key: str | None = None
     dry_run: bool = False
     """Whether to find out what would happen, and change nothing."""
@@ -210,6 +244,8 @@ class Caller:
     """Is told the name of each operation that begins."""
     tell_change: Callable[[int], None] | None = None
     """Is told the id of each change that was committed."""
+    tell_agent: Callable[[int], None] | None = None
+    """Is told the id of the agent that acts, once it is known."""
 
     @classmethod
     async def authenticated(
@@ -224,6 +260,8 @@ class Caller:
         weigh: Callable[[], int] | None = None,
         tell_operation: Callable[[str], None] | None = None,
         tell_change: Callable[[int], None] | None = None,
+        tell_agent: Callable[[int], None] | None = None,
+        request_id: str | None = None,
     ) -> Caller:
         """Return whomever a token names.
 
@@ -237,6 +275,8 @@ class Caller:
             weigh: Returns what the request costs at least, by what was read of it.
             tell_operation: Is told the name of each operation that begins.
             tell_change: Is told the id of each change that was committed.
+            tell_agent: Is told the id of the agent that acts.
+            request_id: The id of the request, for the record.
 
         Raises:
             Unauthenticated: There is no token, or it is not accepted.
@@ -252,11 +292,30 @@ class Caller:
             principal,
             via,
             client,
+            request_id,
             tell_budget=tell_budget,
             weigh=weigh,
             tell_operation=tell_operation,
             tell_change=tell_change,
+            tell_agent=tell_agent,
         )
+
+    @property
+    def agent_key(self) -> AgentKey | None:
+        """Return who acts for the person; None where it is the person.
+
+        Whatever comes through MCP is an agent: with a token of the person's own it is known by how it names itself.
+        """
+        key = self.principal.agent_key
+        if key is None and self.via.startswith("mcp"):
+            key = AgentKey.of_program(self.principal.issuer, self.client)
+        return key
+
+    @property
+    def acting(self) -> Acting | None:
+        """Return what PostgreSQL is told of the agent; None for the person."""
+        agent = self.principal.agent
+        return None if agent is None else agent.acting
 
     def once(self, key: str | None, *, dry_run: bool = False) -> Caller:
         """Return this caller for a request that happens at most once under `key`, or, as a dry run, not at all."""
@@ -272,9 +331,11 @@ class Caller:
         Raises:
             InsufficientScope: The token does not allow it.
             NotForApps: It is not for an app that acts for the user.
+            NotForAgents: It is for the person alone.
             TooManyRequests: The user's rate limit is reached, or the user has too many requests at once.
             Unauthenticated: The token was revoked or has expired, or the user is gone.
             Suspended: The user is suspended.
+            AgentBlocked: The agent is blocked, or its time is over.
             Unavailable: The database cannot be reached.
             TodoError: Whatever else the operation declares.
         """
@@ -294,10 +355,10 @@ class Caller:
         if self.principal.is_delegated and not operation.for_apps:
             raise NotForApps
         key = None if self.dry_run else self.idempotency_key
-        with self.core.running.alone(user_id, key):
+        with self.core.running.alone(user_id, self.agent_key, key):
             async with self.core.places.one_of(user_id):
                 try:
-                    answer = await retried(lambda: self._attempt(operation, *args, **kwargs))
+                    answer = await self._as_agent(lambda me: me._attempt(operation, *args, **kwargs))
                 except asyncpg.PostgresError as error:
                     self._refuse(error.sqlstate)
                     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
@@ -306,27 +367,49 @@ class Caller:
         self.core.activity.seen(user_id)
         return answer
 
-    async def check(self) -> None:
-        """Ask whether the caller may act at all, where no operation would.
+    async def _as_agent(self, attempt: Callable[[Caller], Awaitable[R]]) -> R:
+        """Run an attempt as the agent that acts, or as the person; again, if PostgreSQL knows the agent otherwise."""
+        key, user_id = self.agent_key, self.principal.user_id
+        if key is None:
+            return await retried(lambda: attempt(self))
+        for last in range(ATTEMPTS):
+            agent = await self.core.agents.find(user_id, key, self.client)
+            if agent is not None and self.tell_agent is not None:
+                self.tell_agent(agent.id)
+            me = replace(self, principal=replace(self.principal, agent=agent))
+            try:
+                return await retried(lambda: attempt(me))  # noqa: B023  # it is awaited in this round
+            except asyncpg.PostgresError as error:
+                if error.sqlstate != CHANGED or last == ATTEMPTS - 1:
+                    raise
+                self.core.agents.forget(user_id, key)
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    async def check(self) -> Acting | None:
+        """Ask whether the caller may act at all, where no operation would; return the agent, if it is one.
 
         Raises:
             TooManyRequests: The user's rate limit is reached, or the user has too many requests at once.
             Unauthenticated: The token was revoked or has expired, or the user is gone.
             Suspended: The user is suspended.
+            AgentBlocked: The agent is blocked, or its time is over.
             Unavailable: The database cannot be reached.
         """
         user_id, token_id = self.principal.user_id, self.principal.token_id
         await self.count()
+
+        async def begin(me: Caller) -> Acting | None:
+            async with self.core.database.begin(user_id=user_id, token_id=token_id, agent=me.acting, read_only=True):
+                return me.acting
+
         try:
-            async with (
-                self.core.places.one_of(user_id),
-                self.core.database.begin(user_id=user_id, token_id=token_id, read_only=True),
-            ):
-                pass
+            async with self.core.places.one_of(user_id):
+                agent = await self._as_agent(begin)
         except asyncpg.PostgresError as error:
             self._refuse(error.sqlstate)
             raise
         self.core.activity.seen(user_id)
+        return agent
 
     async def count(self, cost: int = 1) -> None:
         """Take from the user's budget what a request costs, also one that is refused before an operation, or runs none.
@@ -348,22 +431,42 @@ class Caller:
             raise Suspended from None
         if sqlstate == NO_ADMIN:
             raise InsufficientScope("admin") from None
+        if sqlstate == BLOCKED:
+            raise AgentBlocked from None
+        if sqlstate == CHANGED:  # again and again
+            raise Unavailable from None
 
     async def _attempt(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         user_id, token_id, role = self.principal.user_id, self.principal.token_id, operation.role
+        agent = self.acting
+        if not operation.for_agents and self.agent_key is not None:
+            async with self.core.database.begin(user_id=user_id, token_id=token_id, agent=agent, read_only=True):
+                raise NotForAgents  # and not one that may not act at all
         if operation.snapshot:
             begin = self.core.database.begin(
-                user_id=user_id, token_id=token_id, role=role, read_only=True, snapshot=True
+                user_id=user_id, token_id=token_id, agent=agent, role=role, read_only=True, snapshot=True
             )
             async with begin as transaction:
                 return await operation.run(Tx(self, transaction), *args, **kwargs)
         if operation.effect == "reads":
-            reader = self.core.database.read(user_id=user_id, token_id=token_id, role=role)
+            reader = self.core.database.read(user_id=user_id, token_id=token_id, agent=agent, role=role)
             return await operation.run(Tx(self, reader), *args, **kwargs)
+        if agent is None and self.agent_key is not None:  # it is new, and could not be stored: nor can anything else
+            raise Unavailable
         if self.dry_run:
             return await self._rehearse(operation, *args, **kwargs)
-        key = self.idempotency_key
-        begin = self.core.database.begin(user_id=user_id, token_id=token_id, role=role, lock=key is None)
+        return await self._write(operation, *args, **kwargs)
+
+    async def _write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation that changes something in one transaction, with its record and its stored answer."""
+        user_id, token_id, agent = self.principal.user_id, self.principal.token_id, self.acting
+        agent_id = None if agent is None else agent.agent_id
+        key = None
+        if self.idempotency_key is not None:
+            key = idempotency.Key(self.idempotency_key, agent_id or idempotency.NOBODY)
+        begin = self.core.database.begin(
+            user_id=user_id, token_id=token_id, agent=agent, role=operation.role, lock=key is None
+        )
         async with self.core.writing.one_of(user_id), begin as transaction:
             fingerprint = b""
             if key is not None:
@@ -372,7 +475,7 @@ class Caller:
                 if kept is not None:
                     return kept  # type: ignore[return-value]  # what an operation that changes returns
             via = self.via if self.confirmed_by is None else f"{self.via} (confirmed {self.confirmed_by})"
-            origin = Origin(operation.name, via, self.client, token_id)
+            origin = Origin(operation.name, via, self.client, token_id, agent_id, self.request_id)
             result = await operation.run(Tx(self, transaction, origin), *args, **kwargs)
             assert isinstance(result, Changed)  # what an operation that changes returns
             recorded = await record(transaction, result, origin)
@@ -390,7 +493,11 @@ class Caller:
     async def _rehearse(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation for its answer alone: the transaction is rolled back."""
         begin = self.core.database.begin(
-            user_id=self.principal.user_id, token_id=self.principal.token_id, role=operation.role, lock=True
+            user_id=self.principal.user_id,
+            token_id=self.principal.token_id,
+            agent=self.acting,
+            role=operation.role,
+            lock=True,
         )
         result: Changed[Any] | None = None
         with suppress(_RehearsedError):

@@ -27,10 +27,21 @@ class Origin:
     """How the client names itself."""
     token_id: int | None
     """The API token, if one was used."""
+    agent_id: int | None
+    """The agent, if it was one."""
+    request_id: str | None
+    """The id of the request, if there is one."""
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of `queries.changes.change_of`."""
-        return {"operation": self.operation, "via": self.via, "client": self.client, "token_id": self.token_id}
+        return {
+            "operation": self.operation,
+            "via": self.via,
+            "client": self.client,
+            "token_id": self.token_id,
+            "agent_id": self.agent_id,
+            "request_id": self.request_id,
+        }
 
 
 async def record(transaction: Transaction, changed: Changed[Any], origin: Origin) -> Recorded | None:

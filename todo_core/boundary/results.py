@@ -14,6 +14,7 @@ import orjson
 from todo_core.errors import TodoError
 from todo_core.models.changes import Entity
 from todo_core.models.fields import Shape
+from todo_core.storage.database import Acting
 from todo_core.text import json_text
 
 
@@ -157,3 +158,5 @@ class Position:
     """The last change that there is."""
     shown: tuple[str, ...]
     """Kinds of rows that they may see; see `rules.showing`."""
+    agent: Acting | None = None
+    """The agent, if it is one that follows."""

@@ -70,6 +70,8 @@ class Claims:
     """Whether an app acts for the user (an OAuth access token)."""
     expires_at: float
     """Seconds since the epoch."""
+    client_id: str | None = None
+    """The OAuth client that it was given to, if it says so: 1 or more characters that PostgreSQL can store."""
     email: str | None = None
     name: str | None = None
     """What to call the person, at most `MAX_NAME_LENGTH` characters."""
@@ -253,6 +255,7 @@ def _claims(claims: Mapping[str, Any], issuer: Issuer, kind: str, moment: float)
         role_issued_at=_time(claims["iat"]) if role is not None and issuer.admin_roles else None,
         is_delegated=_is_delegated(claims, issuer, kind),
         expires_at=expires,
+        client_id=_client_id(claims),
         email=told_name(email, MAX_EMAIL_LENGTH) if _is_text(email, MAX_EMAIL_LENGTH) else None,
         name=told_name(name, MAX_NAME_LENGTH) if _is_text(name, MAX_TOKEN_BYTES) else None,
     )
@@ -284,6 +287,18 @@ def _is_delegated(claims: Mapping[str, Any], issuer: Issuer, kind: str) -> bool:
     clients = [claims[claim] for claim in ("client_id", "azp") if claim in claims]
     own = bool(clients) and all(isinstance(client, str) and client in issuer.own_clients for client in clients)
     return (kind in _ACCESS_TOKEN or issuer.authorization_server) and not own
+
+
+def _client_id(claims: Mapping[str, Any]) -> str | None:
+    """Return the OAuth client (RFC 9068 §2.2; `azp` of OpenID Connect Core §2), if there is one.
+
+    Raises:
+        RefusedError: It is none that could be kept.
+    """
+    named = next((claims[claim] for claim in ("client_id", "azp") if claims.get(claim) is not None), None)
+    if named is None or _is_text(named, MAX_TOKEN_BYTES):
+        return named
+    raise RefusedError("jwt client of a wrong type or size")
 
 
 def _role(claims: Mapping[str, Any], issuer: Issuer, *, is_admin: bool) -> UserRole | None:

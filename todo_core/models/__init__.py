@@ -4,6 +4,7 @@ from sqlmodel import SQLModel
 
 from todo_core.models import (
     accounts,
+    agents,
     analytics,
     changes,
     exports,
@@ -23,6 +24,7 @@ METADATA = SQLModel.metadata
 __all__ = [
     "METADATA",
     "accounts",
+    "agents",
     "analytics",
     "changes",
     "exports",

@@ -39,6 +39,7 @@ class Change(SQLModel, table=True):
     __table_args__ = (
         Index("ix_changes_id", "id"),
         Index("ix_changes_at", "user_id", "at", "id"),
+        Index("ix_changes_agent_id", "user_id", "agent_id", "id", postgresql_where=column("agent_id").is_not(None)),
     )
 
     user_id: int = TableField(sa_column=owner_column(primary_key=True))
@@ -54,6 +55,10 @@ class Change(SQLModel, table=True):
     """The API token that was used, if any."""
     undoes: int | None = TableField(sa_type=BigInteger)
     """The change that this one reverts, of several the latest: all of them are in `undone_changes`."""
+    agent_id: int | None = TableField(sa_type=BigInteger)
+    """The agent that made it; null for the person, and for what an older version recorded."""
+    request_id: str | None = TableField(sa_type=Text)
+    """The id of the request, as its answer and the log have it."""
 
 
 class UndoneChange(SQLModel, table=True):
@@ -113,15 +118,17 @@ class IdempotencyKey(SQLModel, table=True):
 
     user_id: int = TableField(sa_column=owner_column(primary_key=True))
     key: str = TableField(sa_type=Text, primary_key=True)
-    """The client's `Idempotency-Key`."""
+    """The client's `Idempotency-Key`, or what stands for it where another has the same (`boundary.idempotency`)."""
     fingerprint: bytes = TableField(sa_type=LargeBinary)
     """SHA-256 of the operation and its arguments: another request cannot take the answer."""
     reply: dict[str, Any] = TableField(sa_column=Column(JSON, nullable=False))
     """The answer, as `boundary.idempotency` writes it."""
     created_at: datetime = TableField(sa_column=instant_column(now=True, index=True))
+    agent_id: int | None = TableField(sa_type=BigInteger)
+    """Whose it is: an agent's, or 0 for the person's own; null for one that an older version kept: anybody's."""
 
 
-Entity = Literal["todo", "list", "tag", "note", "token", "user", "account"]
+Entity = Literal["todo", "list", "tag", "note", "token", "agent", "user", "account"]
 """The kinds of rows that a change can touch."""
 OWN_ACCOUNT: Final = "own account"
 """Stands beside the kinds of rows for one account: what an admin did to it, its person may see."""
@@ -148,6 +155,7 @@ class ChangeFilter(Input):
     client: Annotated[
         ClientPart | None, Field(description="Only those of clients with this in their name, in any case.")
     ] = None
+    agent: Annotated[Id | None, Field(description="Only those of the agent with this id.")] = None
     entity: Annotated[Entity | None, Field(description="Only those of this kind of row, and of each only such.")] = None
     entity_id: Annotated[
         Id | None, Field(description="Only those of the row with this id, a todo unless `entity` says otherwise.")
@@ -190,6 +198,8 @@ class ChangeRead(Output):
     via: Annotated[str, Field(description="Through which transport or tool.")]
     client: Annotated[str | None, Field(description="Which client, as it named itself.")]
     token_id: Annotated[int | None, Field(description="Which API token, if one was used.")]
+    agent_id: Annotated[int | None, Field(description="Which agent; null for the person.")]
+    request_id: Annotated[str | None, Field(description="The id of the request, as `X-Request-Id` told it.")]
     undoes: Annotated[int | None, Field(description="The change that this one reverted, of several the latest.")]
     undoes_also: Annotated[list[int], Field(description="The others that it reverted with it, the latest first.")]
     undone_by: Annotated[int | None, Field(description="The change that reverted this one.")]

@@ -92,6 +92,8 @@ async def _tell(tx: Tx, entry: Touched) -> None:
             via=tx.caller.via,
             client=None,
             token_id=None,
+            agent_id=None,
+            request_id=tx.caller.request_id,
             **recording.columns([Touched(entry.entity, entry.id, before, after)]),
         )
 

@@ -30,8 +30,8 @@ async def list_(tx: Tx, query: ChangeFilter, form: EntryForm = "rows") -> Feed[C
     """List what changed: by whom, when, before and after, of the rows that your scopes cover.
 
     With `since`, everything after that change in the order it was committed, nothing missed. Without it, the latest
-    first, and with `before` what came before that. `since` in the answer is that of the next call. Time, client, kind
-    of row and row narrow it down.
+    first, and with `before` what came before that. `since` in the answer is that of the next call. Time, client,
+    agent, kind of row and row narrow it down.
     """
     if query.since is not None and query.before is not None:
         message = "cannot be given together with since; leave one of them out"
@@ -46,6 +46,7 @@ async def list_(tx: Tx, query: ChangeFilter, form: EntryForm = "rows") -> Feed[C
         "made_from": time.begin,
         "made_until": time.end,
         "client": query.client,
+        "agent": query.agent,
         "entity": entity,
         "entity_id": query.entity_id,
     }
@@ -74,6 +75,8 @@ def _statements(query: ChangeFilter, entity: Entity | None) -> tuple[Statement, 
     """
     if query.entity_id is not None:
         return queries.LATEST_OF_ROW, queries.SINCE_OF_ROW
+    if entity in (None, "todo") and query.agent is not None:
+        return queries.LATEST_OF_AGENT, queries.SINCE_OF_AGENT
     if entity in (None, "todo"):
         return queries.LATEST, queries.SINCE
     return queries.LATEST_OF_KIND, queries.SINCE_OF_KIND

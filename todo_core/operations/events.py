@@ -24,4 +24,4 @@ async def follow(tx: Tx, since: int | None = None) -> Position:
     if since < row["deleted_through"]:
         raise HistoryDeleted(newest)
     # Of the user's changes none is between the latest and a higher number, be that of another user or made up.
-    return Position(min(since, newest), newest, tuple(shown))
+    return Position(min(since, newest), newest, tuple(shown), tx.caller.acting)

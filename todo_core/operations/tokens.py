@@ -20,6 +20,7 @@ from todo_core.errors import (
 from todo_core.identity import api_tokens
 from todo_core.identity.scopes import Scope
 from todo_core.models.tokens import TokenCreate, TokenCreated, TokenRead
+from todo_core.queries import agents
 from todo_core.queries import tokens as queries
 from todo_core.storage.database import Row
 
@@ -67,6 +68,7 @@ async def rotate(tx: Tx, token_id: int) -> Changed[TokenCreated]:
 
     The new token is in this answer and never shown again. A token cannot do so to itself: whoever finds it
     could keep its user from ending it. Nor to one that it comes from, with which it ends.
+    Whoever uses it stays the same agent.
     """
     me = tx.caller.principal.token_id
     if token_id == me:
@@ -78,6 +80,7 @@ async def rotate(tx: Tx, token_id: int) -> Changed[TokenCreated]:
         raise Conflict("This token is revoked or has expired; make a new one.")
     heir = {name: old[name] for name in ("name", "scopes", "expires_at")}
     made = await _make(tx, heir | {"made_by": old["made_by"] if me is None else me})
+    await tx.rows(agents.HAND_ON, old=str(token_id), new=str(made.touched[0].id))
     revoked = _touched(await tx.rows(queries.REVOKE, id=token_id))
     if me in {token.id for token in revoked}:
         raise Conflict(f"A token cannot rotate one that it comes from: {_DO_INSTEAD}")

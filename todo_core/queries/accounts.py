@@ -150,6 +150,7 @@ in the order of commits."""
 TELL = Statement(recorded_for(_account))
 """Record a change of an account for its person, the user `account`, after `ACT_FOR`.
 
-`operation`: its name. `via`: the transport. `client` and `token_id`: null. `entities`, `entity_ids`,
-`befores` and `afters`: the account, with its state before and after, as in `RECORD`.
+`operation`: its name. `via`: the transport. `client`, `token_id` and `agent_id`: null. `request_id`: the id of the
+request, if there is one. `entities`, `entity_ids`, `befores` and `afters`: the account, with its state before and
+after, as in `RECORD`.
 """

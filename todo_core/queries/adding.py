@@ -206,7 +206,7 @@ Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`.
 ADD_RECORDED = Statement(_add(recorded=True))
 """Make todos as `ADD` does, at least one, and record them as a change, for which `RECORD` would be one trip more.
 
-`items` and `now`: as in `ADD`. `operation`, `via`, `client` and `token_id`: as in `RECORD`.
+`items` and `now`: as in `ADD`. `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in `RECORD`.
 Columns: as in `ADD`, the id of the change, `change_id`, and whether some process listens, `is_followed`.
 """
 
@@ -214,5 +214,5 @@ ADD_PLAIN = Statement(_add(plain=True, recorded=True))
 """Make and record todos as `ADD_RECORDED` does that have no parents, subtasks, tags, dates and chosen places.
 
 `items`: a JSON array of objects with `n`, `title`, `description`, `priority`, `list_id`, `key` and `source`.
-`now`, `operation`, `via`, `client` and `token_id`: as in `ADD_RECORDED`.
+`now`, `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in `ADD_RECORDED`.
 """

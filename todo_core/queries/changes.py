@@ -125,6 +125,8 @@ def change_of(user_id: ColumnElement[int], *, undoes: bool = False) -> CTE:
         via=parameter("via", Text()),
         client=parameter("client", Text()),
         token_id=parameter("token_id", BigInteger()),
+        agent_id=parameter("agent_id", BigInteger()),
+        request_id=parameter("request_id", Text()),
         **({"undoes": parameter("undoes", BigInteger())} if undoes else {}),
         at=func.statement_timestamp(),
     )
@@ -175,15 +177,16 @@ RECORD = Statement(recorded_for(_me))
 process listens for changes (`is_followed`).
 
 `operation`: its name. `via`: the transport, and the tool if there is one. `client`: the client's name for itself.
-`token_id`: the API token, if there is one. `entities`, `entity_ids`, `befores` and `afters`: the rows, in order, with
-their state before (empty for a new one) and after, as JSON; in each, the values have U+001E between them.
+`token_id`: the API token, if there is one. `agent_id`: the agent, if it was one. `request_id`: the id of the request,
+if there is one. `entities`, `entity_ids`, `befores` and `afters`: the rows, in order, with their state before (empty
+for a new one) and after, as JSON; in each, the values have U+001E between them.
 """
 
 RECORD_UNDO = Statement(recorded_for(_me, undoes=True))
 """Record a change as `RECORD` does, and the changes that it undoes: `all_undone`, among them the latest, `undoes`.
 
-`operation`, `via`, `client`, `token_id`, `entities`, `entity_ids`, `befores` and `afters`: as there.
-`pk_undone_changes` is in the way of undoing one twice.
+`operation`, `via`, `client`, `token_id`, `agent_id`, `request_id`, `entities`, `entity_ids`, `befores` and `afters`: as
+there. `pk_undone_changes` is in the way of undoing one twice.
 """
 
 RECORD_MORE = Statement(_entries(_me, _id, parameter("already", BigInteger())))

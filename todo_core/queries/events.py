@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Text, column, func, select
+from sqlalchemy import BigInteger, Integer, Text, column, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.changes import Change
@@ -31,17 +31,26 @@ one that a purge deleted. `shown`: as in `history.LATEST`. Reads `pk_changes` an
 
 
 _asked = (
-    func.unnest(parameter("user_ids", ARRAY(BigInteger)), parameter("token_ids", ARRAY(BigInteger)))
-    .table_valued(column("user_id", BigInteger()), column("token_id", BigInteger()))
+    func.unnest(
+        parameter("user_ids", ARRAY(BigInteger)),
+        parameter("token_ids", ARRAY(BigInteger)),
+        parameter("agent_ids", ARRAY(BigInteger)),
+        parameter("versions", ARRAY(Integer)),
+    )
+    .table_valued(
+        column("user_id", BigInteger()),
+        column("token_id", BigInteger()),
+        column("agent_id", BigInteger()),
+        column("version", Integer()),
+    )
     .render_derived("asked")
 )
-LATEST_OF_EACH = Statement(
-    select(_asked.c.user_id, func.latest_change(_asked.c.user_id, _asked.c.token_id).label("newest"))
-)
+LATEST_OF_EACH = Statement(select(_asked.c.user_id, func.latest_change(*_asked.c).label("newest")))
 """Read the latest change of each person in `user_ids`, null if there is none, and check the right of each to act.
 
-`token_ids`: of each, the API token, or null. PostgreSQL refuses the statement as in `Database.begin` if one of them may
-not act any more. Reads `pk_changes` once for each.
+`token_ids`: of each, the API token, or null. `agent_ids` and `versions`: of each, the agent, and what was known of it,
+or nulls. PostgreSQL refuses the statement as in `Database.begin` if one of them may not act any more. Reads
+`pk_changes` once for each.
 """
 
 NOTIFY = Statement(

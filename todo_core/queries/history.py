@@ -53,8 +53,9 @@ HIDDEN: Final = 100
 """Changes in a row of which a follower may see nothing when it is told to go on behind them, so that it does not read
 them again and again. Fewer are not told of."""
 
-Of = Literal["all", "kind", "row"]
-"""What a page is of: all changes, those that touched a kind of rows other than todos, or those that touched one row."""
+Of = Literal["all", "agent", "kind", "row"]
+"""What a page is of: all changes, those of one agent, those that touched a kind of rows other than todos, or those that
+touched one row."""
 
 
 def operation_of(change: FromClause) -> ColumnElement[str]:
@@ -221,6 +222,7 @@ def _last_entry(change: FromClause) -> ColumnElement[int]:
 _since, _before = parameter("since", BigInteger()), parameter("before", BigInteger())
 _made_from, _made_until = (parameter(name, DateTime(timezone=True)) for name in ("made_from", "made_until"))
 _client = parameter("client", Text())
+_agent = parameter("agent", BigInteger())
 _entity, _entity_id = parameter("entity", Text()), parameter("entity_id", BigInteger())
 
 
@@ -244,16 +246,17 @@ def _is_wanted(change: Any) -> ColumnElement[bool]:
     """Return the conditions that only the change itself can tell. A clock that was set back may tell other times."""
     name = func.lower(func.coalesce(change.c.client, literal_column("''")))
     return and_(
+        or_(_agent.is_(None), change.c.agent_id == _agent),
         or_(_client.is_(None), func.strpos(name, func.lower(_client)) > literal_column("0")),
         or_(_made_from.is_(None), change.c.at >= _made_from),
         or_(_made_until.is_(None), change.c.at < _made_until),
     )
 
 
-def _all(newest_first: bool) -> Select[Any]:
-    """Return the query of the changes of a page: all, one after the other."""
+def _all(newest_first: bool, *which: ColumnElement[bool]) -> Select[Any]:
+    """Return the query of the changes of a page: all that meet conditions, one after the other."""
     changes = select(_change, _last_entry(_change).label("entries"))
-    changes = changes.where(mine(Change), _is_between(_change.c.id, newest_first), _is_wanted(_change))
+    changes = changes.where(mine(Change), *which, _is_between(_change.c.id, newest_first), _is_wanted(_change))
     changes = changes.where(shows_something(_change))
     return changes.order_by(_change.c.id.desc() if newest_first else _change.c.id)
 
@@ -298,6 +301,7 @@ def _some(change: Any, of: Of) -> Any:
 def _page(newest_first: bool, of: Of = "all") -> Statement:
     wanted = {
         "all": lambda: _all(newest_first),
+        "agent": lambda: _all(newest_first, _change.c.agent_id == _agent),
         "kind": lambda: _touching(newest_first, *_IS_KIND),
         "row": lambda: _touching(newest_first, *_IS_ROW),
     }[of]()
@@ -310,7 +314,7 @@ def _page(newest_first: bool, of: Of = "all") -> Statement:
     place, found = func.row_number().over(order_by=order), func.count().over()
     each = select(wanted_page, already.label("already"), place.label("place"), found.label("found"))
     counted = each.subquery("counted")
-    row = _part(counted, counted.c.entries, ON_PAGE) if of == "all" else _some(counted, of)
+    row = _part(counted, counted.c.entries, ON_PAGE) if of in ("all", "agent") else _some(counted, of)
     rows = select(row.label("row"), counted.c.id.label("id"), counted.c.found.label("found"))
     page = rows.where(
         counted.c.already < literal_column(str(FULL)), counted.c.place <= parameter("limit", Integer())
@@ -350,34 +354,45 @@ touched `FULL` rows, of each change `ON_PAGE` at most.
 Reads `pk_changes`, `ix_changes_at`, `pk_change_entries`, `pk_undone_changes` and `ix_undone_changes_by`. `shown`: the
 kinds of rows that the caller may see, among them perhaps the caller's own account alone; a change of other rows is left
 out. `made_from` and `made_until`: only changes that were made from then on, or before then; `client`: only those of
-clients in whose name it is, whatever the case; null for all. `rows`: whether the entries have the rows before and
-after. Columns: `rows`, a JSON array of `ChangeRead`; `lowest` and `highest`, the least and the greatest id on the page;
-`more`, whether there are older ones; `deleted_through`, the latest change that the purge deleted, 0 if none.
+clients in whose name it is, whatever the case; `agent`: only those of the agent with this id; null for all. `rows`:
+whether the entries have the rows before and after. Columns: `rows`, a JSON array of `ChangeRead`; `lowest` and
+`highest`, the least and the greatest id on the page; `more`, whether there are older ones; `deleted_through`, the
+latest change that the purge deleted, 0 if none.
 """
 
 SINCE = _page(newest_first=False)
 """Read the changes after the change `since` in the order of commits, at most `limit`, as in `LATEST`. `shown`, `rows`,
-`made_from`, `made_until`, `client` and the columns: as there; `more` tells whether there are later ones.
+`made_from`, `made_until`, `client`, `agent` and the columns: as there; `more` tells whether there are later ones.
 `behind_hidden`: the user's newest change, if many follow the page; where there is no `more`, these are changes that are
 not asked for, or of which the caller may see nothing."""
 
+LATEST_OF_AGENT = _page(newest_first=True, of="agent")
+"""Read of the latest changes before the change `before` those of the `agent`. `limit`, `shown`, `rows`, `made_from`,
+`made_until`, `client` and the columns: as in `LATEST`. Reads `ix_changes_agent_id`, and for each change what `LATEST`
+reads."""
+
+SINCE_OF_AGENT = _page(newest_first=False, of="agent")
+"""Read the same as `LATEST_OF_AGENT` of the changes after the change `since`, and the columns of `SINCE`. `agent`,
+`limit`,
+`shown`, `rows`, `made_from`, `made_until` and `client`: as there."""
+
 LATEST_OF_KIND = _page(newest_first=True, of="kind")
 """Read of the latest changes before the change `before` those that touched rows of the kind `entity`, which is not
-`todo`; of each change these rows. `limit`, `shown`, `rows`, `made_from`, `made_until`, `client` and the columns: as in
-`LATEST`. Reads `ix_change_entries_kind`, and for each change what `LATEST` reads."""
+`todo`; of each change these rows. `limit`, `shown`, `rows`, `made_from`, `made_until`, `client`, `agent` and the
+columns: as in `LATEST`. Reads `ix_change_entries_kind`, and for each change what `LATEST` reads."""
 
 SINCE_OF_KIND = _page(newest_first=False, of="kind")
 """Read the same as `LATEST_OF_KIND` of the changes after the change `since`, and the columns of `SINCE`. `entity`,
-`limit`, `shown`, `rows`, `made_from`, `made_until` and `client`: as there."""
+`limit`, `shown`, `rows`, `made_from`, `made_until`, `client` and `agent`: as there."""
 
 LATEST_OF_ROW = _page(newest_first=True, of="row")
 """Read of the latest changes before the change `before` those that touched the row `entity` and `entity_id`; of each
-change this row. `limit`, `shown`, `rows`, `made_from`, `made_until`, `client` and the columns: as in `LATEST`. Reads
-`ix_change_entries_entity`, and for each change what `LATEST` reads."""
+change this row. `limit`, `shown`, `rows`, `made_from`, `made_until`, `client`, `agent` and the columns: as in `LATEST`.
+Reads `ix_change_entries_entity`, and for each change what `LATEST` reads."""
 
 SINCE_OF_ROW = _page(newest_first=False, of="row")
 """Read the same as `LATEST_OF_ROW` of the changes after the change `since`, and the columns of `SINCE`. `entity`,
-`entity_id`, `limit`, `shown`, `rows`, `made_from`, `made_until` and `client`: as there."""
+`entity_id`, `limit`, `shown`, `rows`, `made_from`, `made_until`, `client` and `agent`: as there."""
 
 
 def newest_shown() -> Select[Any]:

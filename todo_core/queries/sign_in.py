@@ -148,6 +148,7 @@ FIND_TOKEN = Statement(
         _token.c.id,
         _token.c.user_id,
         _token.c.scopes,
+        _token.c.name,
         _last_use_is_old.label("last_use_is_old"),
         is_live(_token.c).label("is_live"),
     ).where(_token.c.hash == _hash)

@@ -78,6 +78,13 @@ async def retried(transaction: Callable[[], Awaitable[Result]]) -> Result:
     raise AssertionError("unreachable")  # pragma: no cover
 
 
+class Acting(NamedTuple):
+    """An agent, as a process knows it: PostgreSQL refuses one that has changed since."""
+
+    agent_id: int
+    version: int
+
+
 class Executor(ABC):
     """Runs statements as one user; the parameter `user_id` of every statement is that user's id."""
 
@@ -178,12 +185,15 @@ class Transaction(Executor):
 class Reader(Executor):
     """Runs statements that only read, each in a transaction of its own: one round trip instead of three."""
 
-    __slots__ = ("_database", "_role", "_token_id", "_user_id")
+    __slots__ = ("_agent", "_database", "_role", "_token_id", "_user_id")
 
-    def __init__(self, database: Database, user_id: int, token_id: int | None, role: Role) -> None:
+    def __init__(
+        self, database: Database, user_id: int, token_id: int | None, agent: Acting | None, role: Role
+    ) -> None:
         self._database = database
         self._user_id = user_id
         self._token_id = token_id
+        self._agent = agent
         self._role: Role = role
 
     async def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
@@ -193,12 +203,13 @@ class Reader(Executor):
         """
         if statement.autocommit_sql is None or self._role != APP_ROLE or self._database.behind_pooler:
             begin = self._database.begin(
-                user_id=self._user_id, token_id=self._token_id, role=self._role, read_only=True
+                user_id=self._user_id, token_id=self._token_id, agent=self._agent, role=self._role, read_only=True
             )
             async with begin as transaction:
                 return await transaction.rows(statement, **parameters)
         arguments = statement.arguments(parameters | {"user_id": self._user_id})
-        return await self._database.fetch(statement.autocommit_sql, *arguments, self._token_id)
+        agent_id, version = self._agent or (None, None)
+        return await self._database.fetch(statement.autocommit_sql, *arguments, self._token_id, agent_id, version)
 
 
 class Connections(NamedTuple):
@@ -289,13 +300,13 @@ class Database:
         """Return whether a transaction that may write would begin without waiting for others that write."""
         return self._writers.are_free
 
-    def read(self, *, user_id: int, token_id: int | None, role: Role = APP_ROLE) -> Reader:
+    def read(self, *, user_id: int, token_id: int | None, agent: Acting | None = None, role: Role = APP_ROLE) -> Reader:
         """Return what runs reads as `role`, on the rows of `user_id` that the role may see.
 
         Each statement has its own snapshot, as in a READ COMMITTED transaction. The database refuses the same callers
         as in `begin`.
         """
-        return Reader(self, user_id, token_id, role)
+        return Reader(self, user_id, token_id, agent, role)
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Row]:
         """Run one statement in a transaction of its own and return its rows.
@@ -328,6 +339,7 @@ class Database:
         *,
         user_id: int = 0,
         token_id: int | None = None,
+        agent: Acting | None = None,
         read_only: bool = False,
         snapshot: bool = False,
         lock: bool = False,
@@ -337,12 +349,14 @@ class Database:
     ) -> AsyncIterator[Transaction]:
         """Run a transaction, which begins in one round trip; commit it at the end, roll it back on an error.
 
-        The database refuses a user who is suspended or deleted, and an API token that was revoked or has expired.
+        The database refuses a user who is suspended or deleted, an API token that was revoked or has expired, and an
+        agent that is blocked or has changed since the caller learnt what it may do.
         Only `SET LOCAL` is used, so no setting outlives the transaction.
 
         Args:
             user_id: Row-level security shows this user's rows; 0 shows nobody's.
             token_id: The API token that the request came with, if it was one.
+            agent: The agent that acts for the user, if it is one.
             read_only: Refuse writes.
             snapshot: Let all statements see the database as it is at the begin (REPEATABLE READ).
             lock: Wait for the user's other writes, so that they commit one after another.
@@ -359,7 +373,8 @@ class Database:
         if role != APP_ROLE:
             begin += f" SET LOCAL ROLE {role};"
         if user_id:
-            begin += f" SELECT require_active({int(user_id)}, {'NULL' if token_id is None else int(token_id)});"
+            who = (user_id, token_id, *(agent or (None, None)))
+            begin += f" SELECT require_active({', '.join('NULL' if one is None else str(int(one)) for one in who)});"
         if not read_only:
             # A write finds its rows by id: planning it anew each time costs more than running it.
             begin += " SET LOCAL plan_cache_mode = force_generic_plan;"

@@ -35,7 +35,9 @@ Columns = ReadOnlyColumnCollection[str, Any]
 
 _AUTOCOMMIT: Final = """
 WITH me AS MATERIALIZED (
-    SELECT require_active(set_config('app.user_id', ({user})::text, true)::bigint, ${token}) AS user_id
+    SELECT require_active(
+        set_config('app.user_id', ({user})::text, true)::bigint, ${token}, ${agent}, ${mandate}
+    ) AS user_id
 )
 SELECT found.* FROM me CROSS JOIN LATERAL (SELECT * FROM ({sql}) AS asked OFFSET 0) AS found
 """
@@ -82,7 +84,8 @@ class Statement:
         self.parameters = tuple(parameters)
         """The names of `$1`, `$2` and so on."""
         self.autocommit_sql = self._autocommit_sql()
-        """The text of a read that needs no transaction, with the API token's id as one more parameter at the end.
+        """The text of a read that needs no transaction, with three more parameters at the end: the ids of the API token
+        and of the agent, and the version of what the agent may do.
 
         None where no parameter is `user_id`.
         """
@@ -117,7 +120,9 @@ class Statement:
         if "user_id" not in self.parameters:
             return None
         user = f"${self.parameters.index('user_id') + 1}::BIGINT"
-        return _AUTOCOMMIT.format(user=user, token=len(self.parameters) + 1, sql=self.sql.replace(user, "me.user_id"))
+        token, agent, mandate = (len(self.parameters) + n for n in (1, 2, 3))
+        sql = self.sql.replace(user, "me.user_id")
+        return _AUTOCOMMIT.format(user=user, token=token, agent=agent, mandate=mandate, sql=sql)
 
 
 @dataclass(frozen=True, slots=True)

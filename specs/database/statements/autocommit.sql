@@ -5,7 +5,7 @@
 
 WITH me AS MATERIALIZED (
     SELECT require_active(
-        set_config('app.user_id', ($1::BIGINT)::text, true)::bigint, $2
+        set_config('app.user_id', ($1::BIGINT)::text, true)::bigint, $2, $3, $4
     ) AS user_id
 )
 SELECT found.*

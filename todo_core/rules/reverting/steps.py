@@ -42,8 +42,8 @@ STEPS: Final = (
 """Lists and tags come before the todos that refer to them, notes before the todos that count them, and tags that go,
 for the change made them or brought them back, after the todos that lose them.
 
-API tokens and accounts cannot be reverted: a revoked token must never work again, and of a deleted account nothing is
-kept.
+API tokens, agents and accounts cannot be reverted: a revoked token must never work again, what an agent may do is said
+anew, and of a deleted account nothing is kept.
 """
 
 

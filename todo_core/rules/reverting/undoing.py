@@ -89,7 +89,9 @@ async def _reverted(tx: Tx, change_id: int, done: Sequence[int]) -> Changed[Any]
     if (undone_by := entries.undone_by) is not None:
         raise UndoRefused("It is undone already.", extra={"undone_by": undone_by})
     if not is_possible:
-        raise UndoRefused("A change to an API token or an account cannot be undone; make the change you want.")
+        raise UndoRefused(
+            "A change to an API token, an agent or an account cannot be undone; make the change you want."
+        )
     try:
         return await revert(tx, entries)
     except UndoRefused as refused:

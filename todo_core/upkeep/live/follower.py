@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic
+from typing import Generic, NamedTuple
 
-from todo_core.boundary.operation import Caller
+import asyncpg
+
+from todo_core.boundary.operation import ENDED, Caller
 from todo_core.upkeep.live.view import Event, Page, Told, View
 
 
 class OverError(Exception):
     """Nothing more is told: the follower left or may not follow any more, or the process ends."""
+
+
+class Credential(NamedTuple):
+    """By what somebody follows."""
+
+    user_id: int
+    token_id: int | None
+    """The API token, if it was one."""
+    agent_id: int | None
+    """The agent, if it is one."""
+    version: int | None
+    """What was known of what the agent may do."""
 
 
 class Follower(Generic[Told]):
@@ -46,9 +60,10 @@ class Follower(Generic[Told]):
         self._wake = asyncio.Event()
 
     @property
-    def credential(self) -> tuple[int, int | None]:
-        """Return the user and the API token, if it was one, by which it follows."""
-        return self._caller.principal.user_id, self._caller.principal.token_id
+    def credential(self) -> Credential:
+        """Return by what it follows."""
+        agent_id, version = self._view.agent or (None, None)
+        return Credential(self._caller.principal.user_id, self._caller.principal.token_id, agent_id, version)
 
     @property
     def expires_at(self) -> float:
@@ -99,7 +114,12 @@ class Follower(Generic[Told]):
         """Return a page of what the view does not keep any more."""
         await self._caller.count()
         floor = self._view.floor
-        page = await self._read(self._view, self._cursor)
+        try:
+            page = await self._read(self._view, self._cursor)
+        except asyncpg.PostgresError as error:
+            if error.sqlstate not in ENDED:
+                raise
+            raise OverError from None
         self._cursor = page.through if page.more else max(page.through, floor)
         if not page.events:
             self._wake.set()

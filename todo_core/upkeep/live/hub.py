@@ -13,14 +13,14 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
-from todo_core.boundary.operation import GONE, SUSPENDED, Caller
+from todo_core.boundary.operation import ENDED, Caller
 from todo_core.boundary.results import Position, Recorded
 from todo_core.errors import HistoryDeleted, Unavailable
 from todo_core.queries.events import LATEST_OF_EACH
 from todo_core.settings import Settings
-from todo_core.storage.database import Database
+from todo_core.storage.database import Acting, Database
 from todo_core.upkeep.live.announcing import Announcer
-from todo_core.upkeep.live.follower import Follower
+from todo_core.upkeep.live.follower import Credential, Follower
 from todo_core.upkeep.live.listening import Listening
 from todo_core.upkeep.live.view import Form, Page, Told, View
 
@@ -44,8 +44,6 @@ RETRY: Final = 1.0
 FULL_SECONDS: Final = 10
 """Seconds after which to try again where there is no place."""
 
-_Credential = tuple[int, int | None]
-"""A user, and the API token, if it was one."""
 _log = structlog.get_logger()
 
 
@@ -55,8 +53,8 @@ class _Person:
 
     newest: int
     """The last change at the latest look."""
-    views: dict[tuple[tuple[str, ...], Form[Any]], View[Any]] = field(default_factory=dict)
-    """By what is shown, and in which form."""
+    views: dict[tuple[Acting | None, tuple[str, ...], Form[Any]], View[Any]] = field(default_factory=dict)
+    """By the agent that follows, if it is one, what is shown, and in which form."""
 
     @property
     def followers(self) -> int:
@@ -133,9 +131,9 @@ class Hub:
         user_id = caller.principal.user_id
         self._require_place(user_id)
         person = self._people.setdefault(user_id, _Person(position.newest))
-        key = (position.shown, form)
+        key = (position.agent, position.shown, form)
         if key not in person.views:
-            person.views[key] = View(user_id, position.shown, form, position.newest)
+            person.views[key] = View(user_id, position.agent, position.shown, form, position.newest)
             if position.shown:  # whoever may see nothing has nothing to read
                 self._wake(person.views[key])
         view: View[Told] = person.views[key]
@@ -233,7 +231,7 @@ class Hub:
         except HistoryDeleted:
             _end(view.followers)
         except asyncpg.PostgresError as error:
-            if error.sqlstate not in (GONE, SUSPENDED):
+            if error.sqlstate not in ENDED:
                 raise
             _end(view.followers)
         else:
@@ -272,14 +270,16 @@ class Hub:
         for start in range(0, len(credentials), ASKED):
             await self._look_at(credentials[start : start + ASKED])
 
-    async def _look_at(self, credentials: Sequence[_Credential]) -> None:
+    async def _look_at(self, credentials: Sequence[Credential]) -> None:
         """Look at what is new for some, and end whoever may not follow any more."""
-        user_ids, token_ids = zip(*credentials, strict=True)
+        user_ids, token_ids, agent_ids, versions = zip(*credentials, strict=True)
         try:
             async with self._database.begin(read_only=True, upkeep=True) as transaction:
-                rows = await transaction.rows(LATEST_OF_EACH, user_ids=user_ids, token_ids=token_ids)
+                rows = await transaction.rows(
+                    LATEST_OF_EACH, user_ids=user_ids, token_ids=token_ids, agent_ids=agent_ids, versions=versions
+                )
         except asyncpg.PostgresError as error:
-            if error.sqlstate not in (GONE, SUSPENDED):
+            if error.sqlstate not in ENDED:
                 raise
             if len(credentials) == 1:
                 _end(follower for follower in self._followers() if follower.credential == credentials[0])

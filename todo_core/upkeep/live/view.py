@@ -11,7 +11,7 @@ import orjson
 
 from todo_core.errors import HistoryDeleted
 from todo_core.queries import history as queries
-from todo_core.storage.database import Database
+from todo_core.storage.database import Acting, Database
 
 if TYPE_CHECKING:
     from todo_core.upkeep.live.follower import Follower
@@ -59,16 +59,20 @@ class Page(Generic[Told]):
 class View(Generic[Told]):
     """The latest changes of a person, in one form, and who follows them."""
 
-    def __init__(self, user_id: int, shown: tuple[str, ...], form: Form[Told], newest: int) -> None:
+    def __init__(
+        self, user_id: int, agent: Acting | None, shown: tuple[str, ...], form: Form[Told], newest: int
+    ) -> None:
         """Begin without a change.
 
         Args:
             user_id: Whose changes.
+            agent: The agent whose followers they are, if it is one.
             shown: Kinds of rows that followers may see.
             form: What they are told.
             newest: The last change that is of no interest here any more.
         """
         self.user_id = user_id
+        self.agent = agent
         self.shown = shown
         self._form = form
         self.head = newest
@@ -117,13 +121,13 @@ class View(Generic[Told]):
             Unavailable: PostgreSQL cannot be reached.
             asyncpg.PostgresError: The person may not act any more, or PostgreSQL refused the statement.
         """
-        row = await database.read(user_id=self.user_id, token_id=None).one(
+        row = await database.read(user_id=self.user_id, token_id=None, agent=self.agent).one(
             queries.SINCE,
             limit=PAGE,
             since=since,
             shown=[*self.shown],
             rows=self._form.rows,
-            **dict.fromkeys(("made_from", "made_until", "client")),  # whatever the time, whoever made it
+            **dict.fromkeys(("made_from", "made_until", "client", "agent")),  # whatever the time, whoever made it
         )
         if since < row["deleted_through"]:
             raise HistoryDeleted(row["deleted_through"])

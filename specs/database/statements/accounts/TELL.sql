@@ -1,7 +1,8 @@
 -- Record a change of an account for its person, the user `account`, after `ACT_FOR`.
 --
--- `operation`: its name. `via`: the transport. `client` and `token_id`: null. `entities`, `entity_ids`,
--- `befores` and `afters`: the account, with its state before and after, as in `RECORD`.
+-- `operation`: its name. `via`: the transport. `client`, `token_id` and `agent_id`: null. `request_id`: the id of the
+-- request, if there is one. `entities`, `entity_ids`, `befores` and `afters`: the account, with its state before and
+-- after, as in `RECORD`.
 --
 -- Parameters:
 --   $1 account bigint
@@ -13,6 +14,8 @@
 --   $7 via character varying
 --   $8 client character varying
 --   $9 token_id bigint
+--   $10 agent_id bigint
+--   $11 request_id character varying
 --
 -- Columns:
 --   id bigint
@@ -20,9 +23,16 @@
 
 WITH
     recorded AS (
-        INSERT INTO changes (user_id, at, operation, via, client, token_id)
+        INSERT INTO changes (user_id, at, operation, via, client, token_id, agent_id, request_id)
         VALUES (
-            $1::BIGINT, statement_timestamp(), $6::VARCHAR, $7::VARCHAR, $8::VARCHAR, $9::BIGINT
+            $1::BIGINT,
+            statement_timestamp(),
+            $6::VARCHAR,
+            $7::VARCHAR,
+            $8::VARCHAR,
+            $9::BIGINT,
+            $10::BIGINT,
+            $11::VARCHAR
         )
         RETURNING changes.id
     ),

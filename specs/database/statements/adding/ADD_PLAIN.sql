@@ -1,7 +1,7 @@
 -- Make and record todos as `ADD_RECORDED` does that have no parents, subtasks, tags, dates and chosen places.
 --
 -- `items`: a JSON array of objects with `n`, `title`, `description`, `priority`, `list_id`, `key` and `source`.
--- `now`, `operation`, `via`, `client` and `token_id`: as in `ADD_RECORDED`.
+-- `now`, `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in `ADD_RECORDED`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -11,6 +11,8 @@
 --   $5 via character varying
 --   $6 client character varying
 --   $7 token_id bigint
+--   $8 agent_id bigint
+--   $9 request_id character varying
 --
 -- Columns:
 --   id bigint
@@ -176,9 +178,16 @@ WITH
         JOIN item ON added.id = item.id
     ),
     recorded AS (
-        INSERT INTO changes (user_id, at, operation, via, client, token_id)
+        INSERT INTO changes (user_id, at, operation, via, client, token_id, agent_id, request_id)
         VALUES (
-            $1::BIGINT, statement_timestamp(), $4::VARCHAR, $5::VARCHAR, $6::VARCHAR, $7::BIGINT
+            $1::BIGINT,
+            statement_timestamp(),
+            $4::VARCHAR,
+            $5::VARCHAR,
+            $6::VARCHAR,
+            $7::BIGINT,
+            $8::BIGINT,
+            $9::VARCHAR
         )
         RETURNING changes.id
     ),

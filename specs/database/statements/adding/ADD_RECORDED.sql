@@ -1,6 +1,6 @@
 -- Make todos as `ADD` does, at least one, and record them as a change, for which `RECORD` would be one trip more.
 --
--- `items` and `now`: as in `ADD`. `operation`, `via`, `client` and `token_id`: as in `RECORD`.
+-- `items` and `now`: as in `ADD`. `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in `RECORD`.
 -- Columns: as in `ADD`, the id of the change, `change_id`, and whether some process listens, `is_followed`.
 --
 -- Parameters:
@@ -11,6 +11,8 @@
 --   $5 via character varying
 --   $6 client character varying
 --   $7 token_id bigint
+--   $8 agent_id bigint
+--   $9 request_id character varying
 --
 -- Columns:
 --   id bigint
@@ -287,9 +289,16 @@ WITH
         JOIN item ON added.id = item.id
     ),
     recorded AS (
-        INSERT INTO changes (user_id, at, operation, via, client, token_id)
+        INSERT INTO changes (user_id, at, operation, via, client, token_id, agent_id, request_id)
         VALUES (
-            $1::BIGINT, statement_timestamp(), $4::VARCHAR, $5::VARCHAR, $6::VARCHAR, $7::BIGINT
+            $1::BIGINT,
+            statement_timestamp(),
+            $4::VARCHAR,
+            $5::VARCHAR,
+            $6::VARCHAR,
+            $7::BIGINT,
+            $8::BIGINT,
+            $9::VARCHAR
         )
         RETURNING changes.id
     ),

@@ -2,8 +2,9 @@
 -- process listens for changes (`is_followed`).
 --
 -- `operation`: its name. `via`: the transport, and the tool if there is one. `client`: the client's name for itself.
--- `token_id`: the API token, if there is one. `entities`, `entity_ids`, `befores` and `afters`: the rows, in order, with
--- their state before (empty for a new one) and after, as JSON; in each, the values have U+001E between them.
+-- `token_id`: the API token, if there is one. `agent_id`: the agent, if it was one. `request_id`: the id of the request,
+-- if there is one. `entities`, `entity_ids`, `befores` and `afters`: the rows, in order, with their state before (empty
+-- for a new one) and after, as JSON; in each, the values have U+001E between them.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -15,6 +16,8 @@
 --   $7 via character varying
 --   $8 client character varying
 --   $9 token_id bigint
+--   $10 agent_id bigint
+--   $11 request_id character varying
 --
 -- Columns:
 --   id bigint
@@ -22,9 +25,16 @@
 
 WITH
     recorded AS (
-        INSERT INTO changes (user_id, at, operation, via, client, token_id)
+        INSERT INTO changes (user_id, at, operation, via, client, token_id, agent_id, request_id)
         VALUES (
-            $1::BIGINT, statement_timestamp(), $6::VARCHAR, $7::VARCHAR, $8::VARCHAR, $9::BIGINT
+            $1::BIGINT,
+            statement_timestamp(),
+            $6::VARCHAR,
+            $7::VARCHAR,
+            $8::VARCHAR,
+            $9::BIGINT,
+            $10::BIGINT,
+            $11::VARCHAR
         )
         RETURNING changes.id
     ),

@@ -1,7 +1,7 @@
 -- Record a change as `RECORD` does, and the changes that it undoes: `all_undone`, among them the latest, `undoes`.
 --
--- `operation`, `via`, `client`, `token_id`, `entities`, `entity_ids`, `befores` and `afters`: as there.
--- `pk_undone_changes` is in the way of undoing one twice.
+-- `operation`, `via`, `client`, `token_id`, `agent_id`, `request_id`, `entities`, `entity_ids`, `befores` and `afters`: as
+-- there. `pk_undone_changes` is in the way of undoing one twice.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -14,7 +14,9 @@
 --   $8 client character varying
 --   $9 token_id bigint
 --   $10 undoes bigint
---   $11 all_undone bigint[]
+--   $11 agent_id bigint
+--   $12 request_id character varying
+--   $13 all_undone bigint[]
 --
 -- Columns:
 --   id bigint
@@ -22,7 +24,9 @@
 
 WITH
     recorded AS (
-        INSERT INTO changes (user_id, at, operation, via, client, token_id, undoes)
+        INSERT INTO changes (
+            user_id, at, operation, via, client, token_id, undoes, agent_id, request_id
+        )
         VALUES (
             $1::BIGINT,
             statement_timestamp(),
@@ -30,7 +34,9 @@ WITH
             $7::VARCHAR,
             $8::VARCHAR,
             $9::BIGINT,
-            $10::BIGINT
+            $10::BIGINT,
+            $11::BIGINT,
+            $12::VARCHAR
         )
         RETURNING changes.id
     ),
@@ -68,7 +74,7 @@ WITH
     ),
     undone AS (
         INSERT INTO undone_changes (user_id, change_id, undone_by)
-        SELECT $1::BIGINT AS user_id, unnest($11::BIGINT[]) AS change_id, recorded.id AS undone_by
+        SELECT $1::BIGINT AS user_id, unnest($13::BIGINT[]) AS change_id, recorded.id AS undone_by
         FROM recorded
     )
 SELECT

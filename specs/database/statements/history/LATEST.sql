@@ -4,9 +4,10 @@
 -- Reads `pk_changes`, `ix_changes_at`, `pk_change_entries`, `pk_undone_changes` and `ix_undone_changes_by`. `shown`: the
 -- kinds of rows that the caller may see, among them perhaps the caller's own account alone; a change of other rows is left
 -- out. `made_from` and `made_until`: only changes that were made from then on, or before then; `client`: only those of
--- clients in whose name it is, whatever the case; null for all. `rows`: whether the entries have the rows before and
--- after. Columns: `rows`, a JSON array of `ChangeRead`; `lowest` and `highest`, the least and the greatest id on the page;
--- `more`, whether there are older ones; `deleted_through`, the latest change that the purge deleted, 0 if none.
+-- clients in whose name it is, whatever the case; `agent`: only those of the agent with this id; null for all. `rows`:
+-- whether the entries have the rows before and after. Columns: `rows`, a JSON array of `ChangeRead`; `lowest` and
+-- `highest`, the least and the greatest id on the page; `more`, whether there are older ones; `deleted_through`, the
+-- latest change that the purge deleted, 0 if none.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -15,8 +16,9 @@
 --   $4 before bigint
 --   $5 made_from timestamp with time zone
 --   $6 made_until timestamp with time zone
---   $7 client character varying
---   $8 limit integer
+--   $7 agent bigint
+--   $8 client character varying
+--   $9 limit integer
 --
 -- Columns:
 --   rows json
@@ -90,6 +92,8 @@ FROM (
                     counted.via AS via,
                     counted.client AS client,
                     counted.token_id AS token_id,
+                    counted.agent_id AS agent_id,
+                    counted.request_id AS request_id,
                     counted.undoes AS undoes,
                     CASE
                         WHEN (counted.undoes IS NOT NULL)
@@ -410,6 +414,8 @@ FROM (
             wanted.client AS client,
             wanted.token_id AS token_id,
             wanted.undoes AS undoes,
+            wanted.agent_id AS agent_id,
+            wanted.request_id AS request_id,
             wanted.entries AS entries,
             sum(least(wanted.entries, 100)) OVER (ORDER BY wanted.id DESC) - least(
                 wanted.entries, 100
@@ -426,6 +432,8 @@ FROM (
                 changes.client AS client,
                 changes.token_id AS token_id,
                 changes.undoes AS undoes,
+                changes.agent_id AS agent_id,
+                changes.request_id AS request_id,
                 coalesce(
                     (
                         SELECT max(change_entries.number) AS max_1
@@ -474,9 +482,10 @@ FROM (
                         ) AS coalesce_4
                     )
                 END
+                AND ($7::BIGINT IS NULL OR changes.agent_id = $7::BIGINT)
                 AND (
-                    $7::VARCHAR IS NULL
-                    OR strpos(lower(coalesce(changes.client, '')), lower($7::VARCHAR)) > 0
+                    $8::VARCHAR IS NULL
+                    OR strpos(lower(coalesce(changes.client, '')), lower($8::VARCHAR)) > 0
                 )
                 AND (
                     $5::TIMESTAMP WITH TIME ZONE IS NULL
@@ -519,8 +528,8 @@ FROM (
                     )
                 )
             ORDER BY changes.id DESC
-            LIMIT $8::INTEGER + 1
+            LIMIT $9::INTEGER + 1
         ) AS wanted
     ) AS counted
-    WHERE counted.already < 500 AND counted.place <= $8::INTEGER
+    WHERE counted.already < 500 AND counted.place <= $9::INTEGER
 ) AS page

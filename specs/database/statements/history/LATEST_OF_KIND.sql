@@ -1,6 +1,6 @@
 -- Read of the latest changes before the change `before` those that touched rows of the kind `entity`, which is not
--- `todo`; of each change these rows. `limit`, `shown`, `rows`, `made_from`, `made_until`, `client` and the columns: as in
--- `LATEST`. Reads `ix_change_entries_kind`, and for each change what `LATEST` reads.
+-- `todo`; of each change these rows. `limit`, `shown`, `rows`, `made_from`, `made_until`, `client`, `agent` and the
+-- columns: as in `LATEST`. Reads `ix_change_entries_kind`, and for each change what `LATEST` reads.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -10,8 +10,9 @@
 --   $5 before bigint
 --   $6 made_from timestamp with time zone
 --   $7 made_until timestamp with time zone
---   $8 client character varying
---   $9 limit integer
+--   $8 agent bigint
+--   $9 client character varying
+--   $10 limit integer
 --
 -- Columns:
 --   rows json
@@ -85,6 +86,8 @@ FROM (
                     counted.via AS via,
                     counted.client AS client,
                     counted.token_id AS token_id,
+                    counted.agent_id AS agent_id,
+                    counted.request_id AS request_id,
                     counted.undoes AS undoes,
                     CASE
                         WHEN (counted.undoes IS NOT NULL)
@@ -450,6 +453,8 @@ FROM (
             wanted.client AS client,
             wanted.token_id AS token_id,
             wanted.undoes AS undoes,
+            wanted.agent_id AS agent_id,
+            wanted.request_id AS request_id,
             wanted.entries AS entries,
             sum(least(wanted.entries, 100)) OVER (ORDER BY wanted.id DESC) - least(
                 wanted.entries, 100
@@ -466,6 +471,8 @@ FROM (
                 touched.client AS client,
                 touched.token_id AS token_id,
                 touched.undoes AS undoes,
+                touched.agent_id AS agent_id,
+                touched.request_id AS request_id,
                 coalesce(
                     (
                         SELECT max(change_entries.number) AS max_1
@@ -552,7 +559,9 @@ FROM (
                     changes.via AS via,
                     changes.client AS client,
                     changes.token_id AS token_id,
-                    changes.undoes AS undoes
+                    changes.undoes AS undoes,
+                    changes.agent_id AS agent_id,
+                    changes.request_id AS request_id
                 FROM changes
                 WHERE changes.user_id = $1::BIGINT AND changes.id = touching.change_id
                 LIMIT ALL
@@ -560,9 +569,10 @@ FROM (
             ) AS touched
                 ON true
             WHERE
-                (
-                    $8::VARCHAR IS NULL
-                    OR strpos(lower(coalesce(touched.client, '')), lower($8::VARCHAR)) > 0
+                ($8::BIGINT IS NULL OR touched.agent_id = $8::BIGINT)
+                AND (
+                    $9::VARCHAR IS NULL
+                    OR strpos(lower(coalesce(touched.client, '')), lower($9::VARCHAR)) > 0
                 )
                 AND (
                     $6::TIMESTAMP WITH TIME ZONE IS NULL
@@ -573,8 +583,8 @@ FROM (
                     OR touched.at < $7::TIMESTAMP WITH TIME ZONE
                 )
             ORDER BY touching.change_id DESC
-            LIMIT $9::INTEGER + 1
+            LIMIT $10::INTEGER + 1
         ) AS wanted
     ) AS counted
-    WHERE counted.already < 500 AND counted.place <= $9::INTEGER
+    WHERE counted.already < 500 AND counted.place <= $10::INTEGER
 ) AS page

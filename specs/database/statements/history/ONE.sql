@@ -69,6 +69,8 @@ SELECT (
             changes.via AS via,
             changes.client AS client,
             changes.token_id AS token_id,
+            changes.agent_id AS agent_id,
+            changes.request_id AS request_id,
             changes.undoes AS undoes,
             CASE
                 WHEN (changes.undoes IS NOT NULL)

@@ -1,5 +1,5 @@
 -- Read the changes after the change `since` in the order of commits, at most `limit`, as in `LATEST`. `shown`, `rows`,
--- `made_from`, `made_until`, `client` and the columns: as there; `more` tells whether there are later ones.
+-- `made_from`, `made_until`, `client`, `agent` and the columns: as there; `more` tells whether there are later ones.
 -- `behind_hidden`: the user's newest change, if many follow the page; where there is no `more`, these are changes that are
 -- not asked for, or of which the caller may see nothing.
 --
@@ -10,8 +10,9 @@
 --   $4 shown text[]
 --   $5 made_from timestamp with time zone
 --   $6 made_until timestamp with time zone
---   $7 client character varying
---   $8 limit integer
+--   $7 agent bigint
+--   $8 client character varying
+--   $9 limit integer
 --
 -- Columns:
 --   behind_hidden bigint
@@ -105,6 +106,8 @@ FROM (
                     counted.via AS via,
                     counted.client AS client,
                     counted.token_id AS token_id,
+                    counted.agent_id AS agent_id,
+                    counted.request_id AS request_id,
                     counted.undoes AS undoes,
                     CASE
                         WHEN (counted.undoes IS NOT NULL)
@@ -425,6 +428,8 @@ FROM (
             wanted.client AS client,
             wanted.token_id AS token_id,
             wanted.undoes AS undoes,
+            wanted.agent_id AS agent_id,
+            wanted.request_id AS request_id,
             wanted.entries AS entries,
             sum(least(wanted.entries, 100)) OVER (ORDER BY wanted.id) - least(
                 wanted.entries, 100
@@ -441,6 +446,8 @@ FROM (
                 changes.client AS client,
                 changes.token_id AS token_id,
                 changes.undoes AS undoes,
+                changes.agent_id AS agent_id,
+                changes.request_id AS request_id,
                 coalesce(
                     (
                         SELECT max(change_entries.number) AS max_2
@@ -489,9 +496,10 @@ FROM (
                         ) AS coalesce_4
                     )
                 END
+                AND ($7::BIGINT IS NULL OR changes.agent_id = $7::BIGINT)
                 AND (
-                    $7::VARCHAR IS NULL
-                    OR strpos(lower(coalesce(changes.client, '')), lower($7::VARCHAR)) > 0
+                    $8::VARCHAR IS NULL
+                    OR strpos(lower(coalesce(changes.client, '')), lower($8::VARCHAR)) > 0
                 )
                 AND (
                     $5::TIMESTAMP WITH TIME ZONE IS NULL
@@ -534,8 +542,8 @@ FROM (
                     )
                 )
             ORDER BY changes.id
-            LIMIT $8::INTEGER + 1
+            LIMIT $9::INTEGER + 1
         ) AS wanted
     ) AS counted
-    WHERE counted.already < 500 AND counted.place <= $8::INTEGER
+    WHERE counted.already < 500 AND counted.place <= $9::INTEGER
 ) AS page

@@ -1,5 +1,5 @@
 -- Read the same as `LATEST_OF_KIND` of the changes after the change `since`, and the columns of `SINCE`. `entity`,
--- `limit`, `shown`, `rows`, `made_from`, `made_until` and `client`: as there.
+-- `limit`, `shown`, `rows`, `made_from`, `made_until`, `client` and `agent`: as there.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -9,8 +9,9 @@
 --   $5 entity character varying
 --   $6 made_from timestamp with time zone
 --   $7 made_until timestamp with time zone
---   $8 client character varying
---   $9 limit integer
+--   $8 agent bigint
+--   $9 client character varying
+--   $10 limit integer
 --
 -- Columns:
 --   behind_hidden bigint
@@ -104,6 +105,8 @@ FROM (
                     counted.via AS via,
                     counted.client AS client,
                     counted.token_id AS token_id,
+                    counted.agent_id AS agent_id,
+                    counted.request_id AS request_id,
                     counted.undoes AS undoes,
                     CASE
                         WHEN (counted.undoes IS NOT NULL)
@@ -469,6 +472,8 @@ FROM (
             wanted.client AS client,
             wanted.token_id AS token_id,
             wanted.undoes AS undoes,
+            wanted.agent_id AS agent_id,
+            wanted.request_id AS request_id,
             wanted.entries AS entries,
             sum(least(wanted.entries, 100)) OVER (ORDER BY wanted.id) - least(
                 wanted.entries, 100
@@ -485,6 +490,8 @@ FROM (
                 touched.client AS client,
                 touched.token_id AS token_id,
                 touched.undoes AS undoes,
+                touched.agent_id AS agent_id,
+                touched.request_id AS request_id,
                 coalesce(
                     (
                         SELECT max(change_entries.number) AS max_2
@@ -571,7 +578,9 @@ FROM (
                     changes.via AS via,
                     changes.client AS client,
                     changes.token_id AS token_id,
-                    changes.undoes AS undoes
+                    changes.undoes AS undoes,
+                    changes.agent_id AS agent_id,
+                    changes.request_id AS request_id
                 FROM changes
                 WHERE changes.user_id = $1::BIGINT AND changes.id = touching.change_id
                 LIMIT ALL
@@ -579,9 +588,10 @@ FROM (
             ) AS touched
                 ON true
             WHERE
-                (
-                    $8::VARCHAR IS NULL
-                    OR strpos(lower(coalesce(touched.client, '')), lower($8::VARCHAR)) > 0
+                ($8::BIGINT IS NULL OR touched.agent_id = $8::BIGINT)
+                AND (
+                    $9::VARCHAR IS NULL
+                    OR strpos(lower(coalesce(touched.client, '')), lower($9::VARCHAR)) > 0
                 )
                 AND (
                     $6::TIMESTAMP WITH TIME ZONE IS NULL
@@ -592,8 +602,8 @@ FROM (
                     OR touched.at < $7::TIMESTAMP WITH TIME ZONE
                 )
             ORDER BY touching.change_id
-            LIMIT $9::INTEGER + 1
+            LIMIT $10::INTEGER + 1
         ) AS wanted
     ) AS counted
-    WHERE counted.already < 500 AND counted.place <= $9::INTEGER
+    WHERE counted.already < 500 AND counted.place <= $10::INTEGER
 ) AS page

@@ -1,5 +1,5 @@
 -- Read the same as `LATEST_OF_ROW` of the changes after the change `since`, and the columns of `SINCE`. `entity`,
--- `entity_id`, `limit`, `shown`, `rows`, `made_from`, `made_until` and `client`: as there.
+-- `entity_id`, `limit`, `shown`, `rows`, `made_from`, `made_until`, `client` and `agent`: as there.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -10,8 +10,9 @@
 --   $6 entity_id bigint
 --   $7 made_from timestamp with time zone
 --   $8 made_until timestamp with time zone
---   $9 client character varying
---   $10 limit integer
+--   $9 agent bigint
+--   $10 client character varying
+--   $11 limit integer
 --
 -- Columns:
 --   behind_hidden bigint
@@ -105,6 +106,8 @@ FROM (
                     counted.via AS via,
                     counted.client AS client,
                     counted.token_id AS token_id,
+                    counted.agent_id AS agent_id,
+                    counted.request_id AS request_id,
                     counted.undoes AS undoes,
                     CASE
                         WHEN (counted.undoes IS NOT NULL)
@@ -470,6 +473,8 @@ FROM (
             wanted.client AS client,
             wanted.token_id AS token_id,
             wanted.undoes AS undoes,
+            wanted.agent_id AS agent_id,
+            wanted.request_id AS request_id,
             wanted.entries AS entries,
             sum(1) OVER (ORDER BY wanted.id) - 1 AS already,
             row_number() OVER (ORDER BY wanted.id) AS place,
@@ -484,6 +489,8 @@ FROM (
                 touched.client AS client,
                 touched.token_id AS token_id,
                 touched.undoes AS undoes,
+                touched.agent_id AS agent_id,
+                touched.request_id AS request_id,
                 coalesce(
                     (
                         SELECT max(change_entries.number) AS max_2
@@ -570,7 +577,9 @@ FROM (
                     changes.via AS via,
                     changes.client AS client,
                     changes.token_id AS token_id,
-                    changes.undoes AS undoes
+                    changes.undoes AS undoes,
+                    changes.agent_id AS agent_id,
+                    changes.request_id AS request_id
                 FROM changes
                 WHERE changes.user_id = $1::BIGINT AND changes.id = touching.change_id
                 LIMIT ALL
@@ -578,9 +587,10 @@ FROM (
             ) AS touched
                 ON true
             WHERE
-                (
-                    $9::VARCHAR IS NULL
-                    OR strpos(lower(coalesce(touched.client, '')), lower($9::VARCHAR)) > 0
+                ($9::BIGINT IS NULL OR touched.agent_id = $9::BIGINT)
+                AND (
+                    $10::VARCHAR IS NULL
+                    OR strpos(lower(coalesce(touched.client, '')), lower($10::VARCHAR)) > 0
                 )
                 AND (
                     $7::TIMESTAMP WITH TIME ZONE IS NULL
@@ -591,8 +601,8 @@ FROM (
                     OR touched.at < $8::TIMESTAMP WITH TIME ZONE
                 )
             ORDER BY touching.change_id
-            LIMIT $10::INTEGER + 1
+            LIMIT $11::INTEGER + 1
         ) AS wanted
     ) AS counted
-    WHERE counted.already < 500 AND counted.place <= $10::INTEGER
+    WHERE counted.already < 500 AND counted.place <= $11::INTEGER
 ) AS page

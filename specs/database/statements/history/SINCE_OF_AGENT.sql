@@ -1,0 +1,549 @@
+-- Read the same as `LATEST_OF_AGENT` of the changes after the change `since`, and the columns of `SINCE`. `agent`,
+-- `limit`,
+-- `shown`, `rows`, `made_from`, `made_until` and `client`: as there.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 since bigint
+--   $3 rows boolean
+--   $4 shown text[]
+--   $5 agent bigint
+--   $6 made_from timestamp with time zone
+--   $7 made_until timestamp with time zone
+--   $8 client character varying
+--   $9 limit integer
+--
+-- Columns:
+--   behind_hidden bigint
+--   rows json
+--   lowest bigint
+--   highest bigint
+--   more boolean
+--   deleted_through bigint
+
+SELECT
+    CASE
+        WHEN (
+            EXISTS (
+                SELECT hidden.id
+                FROM changes AS hidden
+                WHERE
+                    hidden.user_id = $1::BIGINT
+                    AND hidden.id > CASE
+                        WHEN (max(page.id) IS NULL) THEN $2::BIGINT ELSE max(page.id)
+                    END
+                ORDER BY hidden.id
+                LIMIT 1
+                OFFSET 99
+            )
+        )
+        THEN (
+            SELECT max(hidden.id) AS max_1 FROM changes AS hidden WHERE hidden.user_id = $1::BIGINT
+        )
+    END AS behind_hidden,
+    coalesce(json_agg(page.row ORDER BY page.id), '[]'::json) AS rows,
+    min(page.id) AS lowest,
+    max(page.id) AS highest,
+    coalesce(max(page.found) > count(*), false) AS more,
+    (SELECT users.changes_deleted_through FROM users WHERE users.id = $1::BIGINT) AS deleted_through
+FROM (
+    SELECT
+        (
+            SELECT row_to_json(shaped) AS row_to_json_1
+            FROM (
+                SELECT
+                    counted.id AS id,
+                    (to_json(timezone('UTC', counted.at)) #>> '{}') || 'Z' AS at,
+                    CASE
+                        WHEN (
+                            counted.operation = 'todos.complete'
+                            AND (
+                                EXISTS (
+                                    SELECT 1
+                                    FROM change_entries AS change_entries_1
+                                    WHERE
+                                        change_entries_1.user_id = counted.user_id
+                                        AND change_entries_1.change_id = counted.id
+                                        AND (change_entries_1.before ->> 'completed_at') IS NOT NULL
+                                        AND (change_entries_1.after ->> 'completed_at') IS NULL
+                                )
+                            )
+                        )
+                        THEN 'todos.reopen'
+                        WHEN (
+                            counted.operation = 'todos.delete'
+                            AND (
+                                EXISTS (
+                                    SELECT 1
+                                    FROM change_entries AS change_entries_2
+                                    WHERE
+                                        change_entries_2.user_id = counted.user_id
+                                        AND change_entries_2.change_id = counted.id
+                                        AND (change_entries_2.before ->> 'deleted_at') IS NOT NULL
+                                        AND (change_entries_2.after ->> 'deleted_at') IS NULL
+                                )
+                            )
+                        )
+                        THEN 'todos.restore'
+                        WHEN (
+                            counted.operation = 'accounts.suspend'
+                            AND (
+                                EXISTS (
+                                    SELECT 1
+                                    FROM change_entries AS change_entries_3
+                                    WHERE
+                                        change_entries_3.user_id = counted.user_id
+                                        AND change_entries_3.change_id = counted.id
+                                        AND (change_entries_3.before ->> 'suspended_at') IS NOT NULL
+                                        AND (change_entries_3.after ->> 'suspended_at') IS NULL
+                                )
+                            )
+                        )
+                        THEN 'accounts.reactivate'
+                        ELSE counted.operation
+                    END AS operation,
+                    counted.via AS via,
+                    counted.client AS client,
+                    counted.token_id AS token_id,
+                    counted.agent_id AS agent_id,
+                    counted.request_id AS request_id,
+                    counted.undoes AS undoes,
+                    CASE
+                        WHEN (counted.undoes IS NOT NULL)
+                        THEN (
+                            SELECT coalesce(
+                                json_agg(also.change_id ORDER BY also.change_id DESC), '[]'::json
+                            ) AS coalesce_1
+                            FROM undone_changes AS also
+                            WHERE
+                                also.user_id = counted.user_id
+                                AND also.undone_by = counted.id
+                                AND also.change_id != counted.undoes
+                        )
+                        ELSE '[]'::json
+                    END AS undoes_also,
+                    (
+                        SELECT undone_changes.undone_by
+                        FROM undone_changes
+                        WHERE
+                            undone_changes.user_id = counted.user_id
+                            AND undone_changes.change_id = counted.id
+                    ) AS undone_by,
+                    (
+                        SELECT coalesce(
+                            json_agg(
+                                (
+                                    SELECT row_to_json(shaped) AS row_to_json_2
+                                    FROM (
+                                        SELECT
+                                            change_entries.entity AS entity,
+                                            change_entries.entity_id AS id,
+                                            coalesce(
+                                                change_entries.after ->> 'title',
+                                                change_entries.after ->> 'name',
+                                                (
+                                                    SELECT todo.title
+                                                    FROM (
+                                                        SELECT coalesce(
+                                                            CAST(
+                                                                change_entries.after ->> 'todo_id' AS BIGINT
+                                                            ),
+                                                            change_entries.entity_id
+                                                        ) AS id
+                                                        WHERE change_entries.entity IN (
+                                                            'todo', 'note'
+                                                        )
+                                                        LIMIT ALL
+                                                        OFFSET 0
+                                                    ) AS named
+                                                    JOIN todos AS todo
+                                                        ON todo.id = named.id
+                                                        AND todo.user_id = $1::BIGINT
+                                                )
+                                            ) AS title,
+                                            change_entries.number AS number,
+                                            change_entries.before IS NULL AS is_new,
+                                            CASE
+                                                WHEN $3::BOOLEAN
+                                                THEN CASE
+                                                    WHEN (change_entries.before IS NULL)
+                                                    THEN NULL::json
+                                                    WHEN (
+                                                        change_entries.entity = 'tag'
+                                                        AND (
+                                                            change_entries.before -> 'row'
+                                                        ) IS NOT NULL
+                                                        AND (
+                                                            change_entries.before -> 'linked'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN CAST(
+                                                        jsonb_set(
+                                                            CAST(
+                                                                change_entries.before -> 'row' AS JSONB
+                                                            ),
+                                                            '{linked}',
+                                                            CAST(
+                                                                change_entries.before -> 'linked' AS JSONB
+                                                            )
+                                                        ) AS JSON
+                                                    )
+                                                    WHEN (
+                                                        (
+                                                            change_entries.entity = 'list'
+                                                            OR change_entries.entity = 'tag'
+                                                        )
+                                                        AND (
+                                                            change_entries.before -> 'row'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN change_entries.before -> 'row'
+                                                    WHEN (change_entries.entity = 'list')
+                                                    THEN json_build_object(
+                                                        'name',
+                                                        change_entries.before -> 'name',
+                                                        'color',
+                                                        change_entries.before -> 'colour',
+                                                        'is_archived',
+                                                        change_entries.before -> 'is_archived',
+                                                        'is_deleted',
+                                                        change_entries.before -> 'is_deleted',
+                                                        'version',
+                                                        change_entries.before -> 'version'
+                                                    )
+                                                    WHEN (
+                                                        change_entries.entity = 'tag'
+                                                        AND (
+                                                            change_entries.before -> 'deleted'
+                                                        ) IS NOT NULL
+                                                        AND (
+                                                            change_entries.before -> 'linked'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN json_build_object(
+                                                        'name',
+                                                        change_entries.before -> 'name',
+                                                        'is_deleted',
+                                                        change_entries.before -> 'deleted',
+                                                        'version',
+                                                        change_entries.before -> 'version',
+                                                        'linked',
+                                                        change_entries.before -> 'linked'
+                                                    )
+                                                    WHEN (
+                                                        change_entries.entity = 'tag'
+                                                        AND (
+                                                            change_entries.before -> 'deleted'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN json_build_object(
+                                                        'name',
+                                                        change_entries.before -> 'name',
+                                                        'is_deleted',
+                                                        change_entries.before -> 'deleted',
+                                                        'version',
+                                                        change_entries.before -> 'version'
+                                                    )
+                                                    WHEN (
+                                                        change_entries.entity = 'account'
+                                                        AND (
+                                                            change_entries.before -> 'deleted'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN json_build_object(
+                                                        'is_deleted',
+                                                        change_entries.before -> 'deleted'
+                                                    )
+                                                    WHEN (
+                                                        CAST(
+                                                            change_entries.before AS TEXT
+                                                        ) LIKE '%+00:00"%'
+                                                    )
+                                                    THEN CAST(
+                                                        regexp_replace(
+                                                            CAST(change_entries.before AS TEXT),
+                                                            '("(at|[a-z]+_at)" ?: ?"[^"]*)[+]00:00"',
+                                                            '\1Z"',
+                                                            'g'
+                                                        ) AS JSON
+                                                    )
+                                                    ELSE change_entries.before
+                                                END
+                                            END AS before,
+                                            CASE
+                                                WHEN $3::BOOLEAN
+                                                THEN CASE
+                                                    WHEN (change_entries.after IS NULL)
+                                                    THEN NULL::json
+                                                    WHEN (
+                                                        change_entries.entity = 'tag'
+                                                        AND (
+                                                            change_entries.after -> 'row'
+                                                        ) IS NOT NULL
+                                                        AND (
+                                                            change_entries.after -> 'linked'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN CAST(
+                                                        jsonb_set(
+                                                            CAST(
+                                                                change_entries.after -> 'row' AS JSONB
+                                                            ),
+                                                            '{linked}',
+                                                            CAST(
+                                                                change_entries.after -> 'linked' AS JSONB
+                                                            )
+                                                        ) AS JSON
+                                                    )
+                                                    WHEN (
+                                                        (
+                                                            change_entries.entity = 'list'
+                                                            OR change_entries.entity = 'tag'
+                                                        )
+                                                        AND (
+                                                            change_entries.after -> 'row'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN change_entries.after -> 'row'
+                                                    WHEN (change_entries.entity = 'list')
+                                                    THEN json_build_object(
+                                                        'name',
+                                                        change_entries.after -> 'name',
+                                                        'color',
+                                                        change_entries.after -> 'colour',
+                                                        'is_archived',
+                                                        change_entries.after -> 'is_archived',
+                                                        'is_deleted',
+                                                        change_entries.after -> 'is_deleted',
+                                                        'version',
+                                                        change_entries.after -> 'version'
+                                                    )
+                                                    WHEN (
+                                                        change_entries.entity = 'tag'
+                                                        AND (
+                                                            change_entries.after -> 'deleted'
+                                                        ) IS NOT NULL
+                                                        AND (
+                                                            change_entries.after -> 'linked'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN json_build_object(
+                                                        'name',
+                                                        change_entries.after -> 'name',
+                                                        'is_deleted',
+                                                        change_entries.after -> 'deleted',
+                                                        'version',
+                                                        change_entries.after -> 'version',
+                                                        'linked',
+                                                        change_entries.after -> 'linked'
+                                                    )
+                                                    WHEN (
+                                                        change_entries.entity = 'tag'
+                                                        AND (
+                                                            change_entries.after -> 'deleted'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN json_build_object(
+                                                        'name',
+                                                        change_entries.after -> 'name',
+                                                        'is_deleted',
+                                                        change_entries.after -> 'deleted',
+                                                        'version',
+                                                        change_entries.after -> 'version'
+                                                    )
+                                                    WHEN (
+                                                        change_entries.entity = 'account'
+                                                        AND (
+                                                            change_entries.after -> 'deleted'
+                                                        ) IS NOT NULL
+                                                    )
+                                                    THEN json_build_object(
+                                                        'is_deleted',
+                                                        change_entries.after -> 'deleted'
+                                                    )
+                                                    WHEN (
+                                                        CAST(
+                                                            change_entries.after AS TEXT
+                                                        ) LIKE '%+00:00"%'
+                                                    )
+                                                    THEN CAST(
+                                                        regexp_replace(
+                                                            CAST(change_entries.after AS TEXT),
+                                                            '("(at|[a-z]+_at)" ?: ?"[^"]*)[+]00:00"',
+                                                            '\1Z"',
+                                                            'g'
+                                                        ) AS JSON
+                                                    )
+                                                    ELSE change_entries.after
+                                                END
+                                            END AS after
+                                    ) AS shaped
+                                )
+                                ORDER BY change_entries.number
+                            ),
+                            '[]'::json
+                        ) AS coalesce_2
+                        FROM change_entries
+                        WHERE
+                            change_entries.user_id = counted.user_id
+                            AND change_entries.change_id = counted.id
+                            AND (
+                                change_entries.entity = ANY ($4::TEXT[])
+                                    AND (
+                                        change_entries.entity != 'account'
+                                        OR change_entries.entity_id = $1::BIGINT
+                                        OR (
+                                            SELECT admin.role = 'admin'
+                                            AND (
+                                                admin.role_until > now()
+                                                OR admin.issuer IN (
+                                                    'urn:todo-mcp:local', 'urn:todo-mcp:operator'
+                                                )
+                                            ) AS anon_1
+                                            FROM users AS admin
+                                            WHERE admin.id = $1::BIGINT
+                                        )
+                                    )
+                                OR change_entries.entity = 'account'
+                                    AND change_entries.entity_id = $1::BIGINT
+                                    AND 'own account' = ANY ($4::TEXT[])
+                            )
+                            AND change_entries.number > 0
+                            AND change_entries.number <= 0 + 100
+                    ) AS entries,
+                    greatest(counted.entries - (0 + 100), 0) AS more_entries,
+                    CASE WHEN (counted.entries - (0 + 100) > 0) THEN 0 + 100 END AS next_entry
+            ) AS shaped
+        ) AS row,
+        counted.id AS id,
+        counted.found AS found
+    FROM (
+        SELECT
+            wanted.user_id AS user_id,
+            wanted.id AS id,
+            wanted.at AS at,
+            wanted.operation AS operation,
+            wanted.via AS via,
+            wanted.client AS client,
+            wanted.token_id AS token_id,
+            wanted.undoes AS undoes,
+            wanted.agent_id AS agent_id,
+            wanted.request_id AS request_id,
+            wanted.entries AS entries,
+            sum(least(wanted.entries, 100)) OVER (ORDER BY wanted.id) - least(
+                wanted.entries, 100
+            ) AS already,
+            row_number() OVER (ORDER BY wanted.id) AS place,
+            count(*) OVER () AS found
+        FROM (
+            SELECT
+                changes.user_id AS user_id,
+                changes.id AS id,
+                changes.at AS at,
+                changes.operation AS operation,
+                changes.via AS via,
+                changes.client AS client,
+                changes.token_id AS token_id,
+                changes.undoes AS undoes,
+                changes.agent_id AS agent_id,
+                changes.request_id AS request_id,
+                coalesce(
+                    (
+                        SELECT max(change_entries.number) AS max_2
+                        FROM change_entries
+                        WHERE
+                            change_entries.user_id = changes.user_id
+                            AND change_entries.change_id = changes.id
+                    ),
+                    0
+                ) AS entries
+            FROM changes
+            WHERE
+                changes.user_id = $1::BIGINT
+                AND changes.agent_id = $5::BIGINT
+                AND changes.id > $2::BIGINT
+                AND changes.id >= CASE
+                    WHEN ($6::TIMESTAMP WITH TIME ZONE IS NULL) THEN 0
+                    ELSE (
+                        SELECT coalesce(
+                            (
+                                SELECT made.id
+                                FROM changes AS made
+                                WHERE
+                                    made.user_id = $1::BIGINT
+                                    AND made.at >= $6::TIMESTAMP WITH TIME ZONE
+                                ORDER BY made.at, made.id
+                                LIMIT 1
+                            ),
+                            9223372036854775807
+                        ) AS coalesce_3
+                    )
+                END
+                AND changes.id < CASE
+                    WHEN ($7::TIMESTAMP WITH TIME ZONE IS NULL) THEN 9223372036854775807
+                    ELSE (
+                        SELECT coalesce(
+                            (
+                                SELECT made.id
+                                FROM changes AS made
+                                WHERE
+                                    made.user_id = $1::BIGINT
+                                    AND made.at >= $7::TIMESTAMP WITH TIME ZONE
+                                ORDER BY made.at, made.id
+                                LIMIT 1
+                            ),
+                            9223372036854775807
+                        ) AS coalesce_4
+                    )
+                END
+                AND ($5::BIGINT IS NULL OR changes.agent_id = $5::BIGINT)
+                AND (
+                    $8::VARCHAR IS NULL
+                    OR strpos(lower(coalesce(changes.client, '')), lower($8::VARCHAR)) > 0
+                )
+                AND (
+                    $6::TIMESTAMP WITH TIME ZONE IS NULL
+                    OR changes.at >= $6::TIMESTAMP WITH TIME ZONE
+                )
+                AND (
+                    $7::TIMESTAMP WITH TIME ZONE IS NULL
+                    OR changes.at < $7::TIMESTAMP WITH TIME ZONE
+                )
+                AND (
+                    EXISTS (
+                        SELECT 1
+                        FROM change_entries AS touched
+                        WHERE
+                            touched.user_id = changes.user_id
+                            AND touched.change_id = changes.id
+                            AND (
+                                touched.entity = ANY ($4::TEXT[])
+                                    AND (
+                                        touched.entity != 'account'
+                                        OR touched.entity_id = $1::BIGINT
+                                        OR (
+                                            SELECT admin.role = 'admin'
+                                            AND (
+                                                admin.role_until > now()
+                                                OR admin.issuer IN (
+                                                    'urn:todo-mcp:local', 'urn:todo-mcp:operator'
+                                                )
+                                            ) AS anon_1
+                                            FROM users AS admin
+                                            WHERE admin.id = $1::BIGINT
+                                        )
+                                    )
+                                OR touched.entity = 'account'
+                                    AND touched.entity_id = $1::BIGINT
+                                    AND 'own account' = ANY ($4::TEXT[])
+                            )
+                        LIMIT ALL
+                        OFFSET 0
+                    )
+                )
+            ORDER BY changes.id
+            LIMIT $9::INTEGER + 1
+        ) AS wanted
+    ) AS counted
+    WHERE counted.already < 500 AND counted.place <= $9::INTEGER
+) AS page

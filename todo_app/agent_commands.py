@@ -1,0 +1,103 @@
+"""`todo-mcp agent`: who acts for a local user, and what each may do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from todo_app.output import say, say_json
+from todo_app.running import AsJson, load, with_database
+from todo_core.settings import Settings
+
+if TYPE_CHECKING:
+    from todo_core.boundary.operation import Caller
+
+commands = typer.Typer(help="Agents that act for a local user, and what each may do.", no_args_is_help=True)
+
+AgentId = Annotated[int, typer.Argument(help="Id, as `agent list` shows it.", min=1, max=2**63 - 1)]
+User = Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")]
+
+
+def _perform(user: str | None, work: Callable[[Caller], Awaitable[Any]]) -> Any:
+    """Run `work` as a local user, and return its result."""
+
+    async def run(settings: Settings, url: str) -> Any:
+        from todo_app.local import acting_for
+
+        async with acting_for(settings, url, user or settings.user) as me:
+            return await work(me)
+
+    return with_database(run, load())
+
+
+@commands.command("list")
+def agent_list(user: User = None, as_json: AsJson = False) -> None:
+    """List agents, the one used last first."""
+    from todo_core.operations import agents
+
+    async def work(me: Caller) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads((await me.perform(agents.list_)).json)
+        return rows
+
+    rows = _perform(user, work)
+    if as_json:
+        say_json(rows)
+        return
+    for row in rows:
+        say(
+            row["id"],
+            row["name"],
+            row["kind"],
+            f"last used {row['last_used_at'][:10]}",
+            f"{row['changes']} changes",
+            _state(row),
+        )
+
+
+def _state(row: dict[str, Any]) -> str:
+    """Return whether an agent may act."""
+    if row["blocked_at"]:
+        return f"blocked {row['blocked_at'][:10]}"
+    return f"until {row['until'][:16].replace('T', ' ')}" if row["until"] else "active"
+
+
+@commands.command("show")
+def agent_show(agent_id: AgentId, user: User = None, as_json: AsJson = False) -> None:
+    """Show an agent, and what it may do."""
+    from todo_core.operations import agents
+
+    async def work(me: Caller) -> dict[str, Any]:
+        row: dict[str, Any] = json.loads((await me.perform(agents.get, agent_id)).json)
+        return row
+
+    row = _perform(user, work)
+    if as_json:
+        say_json(row)
+        return
+    for name, value in row.items():
+        say(name, "-" if value is None else value)
+
+
+@commands.command("block")
+def agent_block(agent_id: AgentId, user: User = None) -> None:
+    """Block an agent: it is refused at once, everywhere."""
+    from todo_core.operations import agents
+
+    async def work(me: Caller) -> bool:
+        return (await me.perform(agents.block, agent_id)).one().changed
+
+    say("blocked" if _perform(user, work) else "was blocked already")
+
+
+@commands.command("unblock")
+def agent_unblock(agent_id: AgentId, user: User = None) -> None:
+    """Let a blocked agent in again."""
+    from todo_core.operations import agents
+
+    async def work(me: Caller) -> bool:
+        return (await me.perform(agents.unblock, agent_id)).one().changed
+
+    say("unblocked" if _perform(user, work) else "was not blocked")

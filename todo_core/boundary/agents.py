@@ -1,0 +1,148 @@
+"""Know which agent acts for a person, made when it is first seen, and what it may do.
+
+What a process remembers of an agent may be older than what is stored: every transaction asks (`require_active`), and a
+caller who is told so finds the agent anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from cachetools import TTLCache
+
+from todo_core.errors import Unavailable
+from todo_core.models.agents import MAX_NAME_LENGTH, Kind
+from todo_core.queries import agents as queries
+from todo_core.storage.database import Acting, Database, Row, retried
+
+CACHED_FOR: Final = 60.0
+"""Seconds for which an agent is remembered; then its use is stored again."""
+_LONGEST: Final = 500
+"""Most characters of what a client or program calls itself that are kept as they are; of a longer one its hash is."""
+_VERSION: Final = re.compile(r"[/ ]v?[0-9].*$", re.DOTALL)
+"""What follows the name of a program: its version, and what else a `User-Agent` tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentKey:
+    """What tells an agent from the others of a person."""
+
+    kind: Kind
+    known_as: str
+    """The id of an API token; the issuer and the id of an OAuth client; the issuer and the name of a program."""
+    name: str
+    """What it is called when it is first seen."""
+
+    @classmethod
+    def of_token(cls, token_id: int, name: str) -> AgentKey:
+        """Return the key of an API token's agent."""
+        return cls("token", str(token_id), name)
+
+    @classmethod
+    def of_client(cls, issuer: str, client_id: str | None) -> AgentKey:
+        """Return the key of an OAuth client. Those whose tokens do not name them are one for each issuer."""
+        return cls("client", f"{issuer} {_bounded(client_id or '')}", client_id or "app")
+
+    @classmethod
+    def of_program(cls, issuer: str, told: str | None) -> AgentKey:
+        """Return the key of a program that a person has signed in.
+
+        Args:
+            issuer: Who vouches for the person.
+            told: How the program names itself, perhaps with its version.
+        """
+        name = _VERSION.sub("", told or "").strip() or "unnamed program"
+        return cls("program", f"{issuer} {_bounded(name)}", name)
+
+
+def _bounded(told: str) -> str:
+    if len(told) <= _LONGEST:
+        return told
+    return f"sha256:{hashlib.sha256(told.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent, and what it may do."""
+
+    id: int
+    version: int
+    """Counts the changes of what it may do."""
+
+    @property
+    def acting(self) -> Acting:
+        """Return what each transaction tells PostgreSQL of it."""
+        return Acting(self.id, self.version)
+
+    @classmethod
+    def of(cls, row: Row) -> Agent:
+        """Return the agent of a row of `queries.FIND` or `queries.MAKE`."""
+        return cls(row["id"], row["version"])
+
+
+class Agents:
+    """Finds agents in the database, for one process."""
+
+    def __init__(self, database: Database) -> None:
+        """Know none yet.
+
+        Args:
+            database: Where they are.
+        """
+        self._database = database
+        self._known: TTLCache[tuple[int, Kind, str], Agent] = TTLCache(10_000, CACHED_FOR)
+        """By user id, kind, and what it is known as."""
+
+    async def find(self, user_id: int, key: AgentKey, told: str | None) -> Agent | None:
+        """Return an agent of a person, made if it is new; None if it is new and the database takes no writes.
+
+        Then nobody has blocked it, and it can only read.
+
+        Args:
+            user_id: The person.
+            key: What tells it from the others.
+            told: How the client names itself, which says more than its id.
+
+        Raises:
+            Unavailable: The database cannot be reached.
+            asyncpg.PostgresError: The person may not act any more.
+        """
+        name = (user_id, key.kind, key.known_as)
+        known = self._known.get(name)
+        if known is None and (found := await self._found(user_id, key, told)) is not None:
+            known = self._known[name] = found
+        return known
+
+    def forget(self, user_id: int, key: AgentKey) -> None:
+        """Find an agent anew the next time: it has changed."""
+        self._known.pop((user_id, key.kind, key.known_as), None)
+
+    async def _found(self, user_id: int, key: AgentKey, told: str | None) -> Agent | None:
+        names = {"kind": key.kind, "known_as": key.known_as}
+
+        async def find() -> Row | None:
+            async with self._database.begin(user_id=user_id, read_only=True) as transaction:
+                return await transaction.row(queries.FIND, **names)
+
+        async def make() -> Row:
+            name = told if key.kind == "client" and told else key.name
+            async with self._database.begin(user_id=user_id) as transaction:
+                return await transaction.one(queries.MAKE, **names, name=name[:MAX_NAME_LENGTH])
+
+        async def renew(agent_id: int) -> None:
+            async with self._database.begin(user_id=user_id) as transaction:
+                await transaction.rows(queries.USED, id=agent_id)
+
+        row = await retried(find)
+        if row is None:
+            with suppress(Unavailable):
+                return Agent.of(await retried(make))
+            return None
+        if row["last_use_is_old"] and self._database.has_room_for_writes:
+            with suppress(Unavailable):  # it may still read
+                await retried(lambda: renew(row["id"]))
+        return Agent.of(row)

@@ -1,0 +1,108 @@
+"""Agents: what acts for a person, and what each may do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import AwareDatetime, Field
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Integer,
+    Text,
+    UniqueConstraint,
+    column,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field as TableField
+from sqlmodel import SQLModel
+from typing_extensions import TypedDict
+
+from todo_core.models.fields import STRICT, Id, Name, Output, id_column, instant_column, owner_column, version_column
+
+Kind = Literal["token", "client", "program"]
+"""By what an agent is known: an API token, an OAuth client, or the name of a program that a person signed in."""
+MAX_NAME_LENGTH: Final = 200
+"""Characters of a name, as a client may have chosen it."""
+
+
+class Agent(SQLModel, table=True):
+    """Something that acts for a person: one row for each, made when it is first seen."""
+
+    __tablename__ = "agents"
+    __table_args__ = (
+        UniqueConstraint("user_id", "id"),
+        UniqueConstraint("user_id", "kind", "known_as"),
+        CheckConstraint(column("kind").in_(["token", "client", "program"]), name="kind"),
+        CheckConstraint(column("mode").in_(["act", "propose"]), name="mode"),
+        CheckConstraint(func.char_length(column("name")).between(1, MAX_NAME_LENGTH), name="name_length"),
+        CheckConstraint(column("rows_per_day") >= 0, name="rows_per_day"),
+    )
+
+    id: int = TableField(sa_column=id_column())
+    user_id: int = TableField(sa_column=owner_column())
+    kind: str = TableField(sa_type=Text)
+    """A `Kind`."""
+    known_as: str = TableField(sa_type=Text)
+    """What tells it from others of its kind (`boundary.agents.AgentKey`)."""
+    name: str = TableField(sa_type=Text)
+    created_at: datetime = TableField(sa_column=instant_column(now=True))
+    """When it was first seen."""
+    last_used_at: datetime = TableField(sa_column=instant_column(now=True))
+    """To the minute: a later use within it writes nothing."""
+    changes: int = TableField(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    """How many changes it made, as counted at its last use."""
+    counted_through: int = TableField(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    """The change up to which they are counted."""
+    blocked_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
+    verbs: list[str] | None = TableField(sa_column=Column(ARRAY(Text)))
+    """What it may do; null for all."""
+    mode: str = TableField(sa_column=Column(Text, nullable=False, server_default=text("'act'")))
+    """Whether what it does is done, or proposed."""
+    rows_per_day: int | None = TableField(sa_type=Integer)
+    """How many rows it may change in 24 hours; null for any number."""
+    until: datetime | None = TableField(sa_column=instant_column(nullable=True))
+    """From then on it is as if blocked."""
+    updated_at: datetime = TableField(sa_column=instant_column(now=True))
+    version: int = TableField(sa_column=version_column())
+
+
+AgentId = Annotated[Id, Field(description="Id of the agent.")]
+
+
+class AgentPatch(TypedDict, total=False):
+    """A change of an agent: a field left out stays as it is; `null` takes the end of its time away."""
+
+    __pydantic_config__ = STRICT  # type: ignore[misc]  # how pydantic configures a TypedDict
+
+    name: Annotated[str, Name(min_length=1, max_length=MAX_NAME_LENGTH), Field(description="What to call it.")]
+    until: Annotated[
+        Annotated[AwareDatetime, Field(strict=False)] | None,
+        Field(description="From then on it is as if blocked; null for never."),
+    ]
+
+
+PATCHABLE: Final = tuple(AgentPatch.__annotations__)
+"""Fields of an agent that the person may change."""
+
+
+class AgentRead(Output):
+    """An agent, and what it may do."""
+
+    id: Annotated[int, Field(description="Id of the agent.")]
+    kind: Annotated[Kind, Field(description="By what it is known: an API token, an OAuth client, a program.")]
+    known_as: Annotated[
+        str,
+        Field(description="Id of the API token, or issuer and id of the client, or issuer and name of the program."),
+    ]
+    name: Annotated[str, Field(description="What it is called.")]
+    created_at: Annotated[datetime, Field(description="First use.")]
+    last_used_at: Annotated[datetime, Field(description="Last use, to the minute.")]
+    changes: Annotated[int, Field(description="How many changes it made.")]
+    blocked_at: Annotated[datetime | None, Field(description="Since when it is blocked.")]
+    until: Annotated[datetime | None, Field(description="From then on it is as if blocked.")]
+    version: Annotated[int, Field(description="Counts its changes.")]

@@ -1,0 +1,183 @@
+"""Agents in SQL."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Text,
+    and_,
+    any_,
+    case,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, insert
+from sqlalchemy.types import TypeEngine
+
+from todo_core.models.agents import PATCHABLE, Agent, AgentRead
+from todo_core.models.changes import Change
+from todo_core.storage.statements import Statement, json_object, mine, parameter
+
+MOST_PROGRAMS: Final = 200
+"""Programs of a person that are told apart. They choose their names, and could choose a new one each time: what comes
+then
+is one more, with no name of its own."""
+
+_table = Agent.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_change = Change.__table__  # type: ignore[attr-defined]
+_me = parameter("user_id", BigInteger())
+_id = parameter("id", BigInteger())
+_kind, _known_as, _name = (parameter(name, Text()) for name in ("kind", "known_as", "name"))
+_last_use_is_old = _table.c.last_used_at <= func.now() - timedelta(minutes=1)
+_KNOWN: Final = ("id", "version")
+"""What a process keeps of an agent."""
+
+
+def _since_counted(agent: Any) -> ColumnElement[int]:
+    """Count the changes of an agent of the enclosing query that are not counted yet.
+
+    A person's changes are committed in the order of their ids, so that none comes later below one that was seen.
+    """
+    made = _change.alias("made")
+    counted = select(func.count()).where(
+        made.c.user_id == agent.user_id, made.c.agent_id == agent.id, made.c.id > agent.counted_through
+    )
+    return counted.correlate_except(made).scalar_subquery()
+
+
+def _newest(agent: Any) -> ColumnElement[int]:
+    made = _change.alias("newest")
+    newest = select(func.max(made.c.id)).where(made.c.user_id == agent.user_id, made.c.agent_id == agent.id)
+    return func.greatest(agent.counted_through, newest.correlate_except(made).scalar_subquery())
+
+
+def _read(source: FromClause) -> ColumnElement[Any]:
+    return json_object(AgentRead, source.c, changes=source.c.changes + _since_counted(source.c))
+
+
+FIND = Statement(
+    select(*(_table.c[name] for name in _KNOWN), _last_use_is_old.label("last_use_is_old")).where(
+        mine(Agent), _table.c.kind == _kind, _table.c.known_as == _known_as
+    )
+)
+"""Find the agent of a `kind` that is `known_as` something, by `uq_agents_user_id_kind_known_as`.
+
+`last_use_is_old` tells whether its last use was stored more than a minute ago.
+"""
+
+_program = _table.alias("program")
+_programs = select(func.count()).where(mine(_program), _program.c.kind == literal_column("'program'"))
+_is_one_too_many = and_(
+    _kind == literal_column("'program'"), _programs.scalar_subquery() >= literal_column(str(MOST_PROGRAMS))
+)
+_new = select(
+    _me.label("user_id"),
+    _kind.label("kind"),
+    case((_is_one_too_many, literal_column("'others'")), else_=_known_as).label("known_as"),
+    case((_is_one_too_many, literal_column("'other programs'")), else_=_name).label("name"),
+)
+MAKE = Statement(
+    insert(_table)
+    .from_select(["user_id", "kind", "known_as", "name"], _new)
+    .on_conflict_do_update(
+        index_elements=["user_id", "kind", "known_as"],
+        set_={"last_used_at": func.now()},
+    )
+    .returning(*(_table.c[name] for name in _KNOWN))
+)
+"""Make the agent of a `kind` that is `known_as` something, with a `name`; another transaction may have been faster.
+
+Of programs only `MOST_PROGRAMS` are made, and one for all others.
+"""
+
+USED = Statement(
+    update(_table)
+    .where(mine(Agent), _table.c.id == _id, _last_use_is_old)
+    .values(
+        last_used_at=func.now(),
+        changes=_table.c.changes + _since_counted(_table.c),
+        counted_through=_newest(_table.c),
+    )
+)
+"""Store that the agent with an `id` is used now, and count its changes, unless another process has in the last minute.
+Reads `ix_changes_agent_id`."""
+
+ALL = Statement(
+    select(
+        func.coalesce(
+            func.json_agg(aggregate_order_by(_read(_table), _table.c.last_used_at.desc(), _table.c.id.desc())),
+            literal_column("'[]'::json"),
+        ).label("rows"),
+        func.count().label("total"),
+    ).where(mine(Agent))
+)
+"""Read every agent of the user, the one used last first: `rows`, a JSON array of `AgentRead`, and `total`."""
+
+ONE = Statement(select(_read(_table).label("row")).where(mine(Agent), _table.c.id == _id))
+"""Read the agent with an `id`, as `AgentRead`."""
+
+_stored = select(_table).where(mine(Agent), _table.c.id == _id).with_for_update().cte("stored")
+
+
+def _revise(**values: Any) -> Statement:
+    """Return what sets columns of the agent with an `id`; see `REVISE`.
+
+    Args:
+        values: Expressions over `_stored`, by column.
+    """
+    revised = (
+        update(_table)
+        .values(**values, updated_at=func.statement_timestamp(), version=_stored.c.version + literal_column("1"))
+        .where(
+            mine(Agent),
+            _table.c.id == _stored.c.id,
+            tuple_(*values.values()).is_distinct_from(tuple_(*(_stored.c[name] for name in values))),
+        )
+        .returning(_table)
+        .cte("revised")
+    )
+    return Statement(
+        select(
+            _stored.c.version,
+            _read(_stored).label("before"),
+            case((revised.c.id.is_not(None), _read(revised))).label("after"),
+        ).select_from(_stored.outerjoin(revised, revised.c.id == _stored.c.id))
+    )
+
+
+_given = parameter("given", ARRAY(Text))
+_types: dict[str, TypeEngine[Any]] = {"name": Text(), "until": DateTime(timezone=True)}
+REVISE = _revise(
+    **{
+        name: case((literal(name) == any_(_given), parameter(name, _types[name])), else_=_stored.c[name])
+        for name in PATCHABLE
+    }
+)
+"""Set the fields of the agent with an `id` that are in `given` to their values; the others keep theirs.
+
+Values: `name`, `until`. Columns: its `version` before, its `AgentRead` before, and after or null if nothing changed.
+"""
+
+BLOCK = _revise(blocked_at=func.coalesce(_stored.c.blocked_at, func.statement_timestamp()))
+"""Block the agent with an `id`. Columns: as in `REVISE`."""
+
+UNBLOCK = _revise(blocked_at=null())
+"""Let the agent with an `id` in again. Columns: as in `REVISE`."""
+
+HAND_ON = Statement(
+    update(_table)
+    .where(mine(Agent), _table.c.kind == literal_column("'token'"), _table.c.known_as == parameter("old", Text()))
+    .values(known_as=parameter("new", Text()), updated_at=func.statement_timestamp())
+)
+"""Give the agent of the API token `old` the token `new`: it stays the same agent."""
