@@ -34,6 +34,11 @@ class MovableClock:
         self._moved += timedelta(seconds=seconds)
 
 
+async def bearing(caller: Caller, token: str) -> Caller:
+    """Return a user's API token as a caller, through the same face: the agent that it is."""
+    return await Caller.authenticated(caller.core, caller.via, token=token)
+
+
 async def token_of(caller: Caller, *scopes: Scope) -> str:
     """Make an API token of a user; by default with every scope that the user has."""
     wanted = TokenCreate(name="test", scopes=list(scopes) or sorted(caller.principal.scopes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,9 @@ import pytest
 from tests import earlier
 from tests.behaviour.rows import todo_of
 from tests.core.support import connected
-from tests.faces import Face, Written
+from tests.faces import Face, FaceName, Written, face
+from tests.support import bearing, token_of
+from todo_app.application import Application
 from todo_core.boundary.operation import Caller, Operation
 from todo_core.boundary.results import Changed
 
@@ -149,6 +151,16 @@ RETRIED: dict[str, Write] = {
     "delete": lambda me, at: me.delete(at.open, key="k"),
     "restore": lambda me, at: me.delete(at.trashed, deleted=False, key="k"),
 }
+
+
+@pytest.fixture
+async def mine(face_name: FaceName, app: Application, ann: Caller) -> AsyncIterator[tuple[Face, Caller]]:
+    """Ann's agent over one of the transports, and as earlier servers knew it: keys belong to an agent."""
+    token = await token_of(ann)
+    async with face(face_name, app, token) as found:
+        yield found, await bearing(ann, token)
+
+
 EVERY_RETRY = pytest.mark.parametrize(
     ("was", "write"), [(EARLIER[name], RETRIED[name]) for name in RETRIED], ids=RETRIED
 )
@@ -157,9 +169,10 @@ EVERY_RETRY = pytest.mark.parametrize(
 @EVERY_RETRY
 @pytest.mark.requirement("SA1")
 async def test_what_an_earlier_server_did_under_a_key_is_not_done_again(
-    me: Face, ann: Caller, family: Family, was: Earlier, write: Write
+    mine: tuple[Face, Caller], family: Family, was: Earlier, write: Write
 ) -> None:
-    first = await was.perform(ann.once("k"), family)
+    me, earlier_me = mine
+    first = await was.perform(earlier_me.once("k"), family)
 
     again = await write(me, family)
 
@@ -169,10 +182,11 @@ async def test_what_an_earlier_server_did_under_a_key_is_not_done_again(
 @EVERY_RETRY
 @pytest.mark.requirement("SA1")
 async def test_what_was_done_under_a_key_is_not_done_again_by_an_earlier_server(
-    me: Face, ann: Caller, family: Family, was: Earlier, write: Write
+    mine: tuple[Face, Caller], family: Family, was: Earlier, write: Write
 ) -> None:
+    me, earlier_me = mine
     first = await write(me, family)
 
-    again = await was.perform(ann.once("k"), family)
+    again = await was.perform(earlier_me.once("k"), family)
 
     assert (again.replayed, again.change_id) == (True, first.change_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from todo_core.errors import (
+    AgentBlocked,
     ConfirmationRequired,
     Conflict,
     FieldError,
@@ -13,6 +14,7 @@ from todo_core.errors import (
     IdempotencyKeyReused,
     InsufficientScope,
     InvalidInput,
+    NotForAgents,
     NotForApps,
     NotFound,
     NotOwner,
@@ -33,6 +35,8 @@ TREE: dict[type[TodoError], tuple[int, str]] = {
     Forbidden: (403, "forbidden"),
     InsufficientScope: (403, "insufficient_scope"),
     NotForApps: (403, "not_for_apps"),
+    NotForAgents: (403, "not_for_agents"),
+    AgentBlocked: (403, "agent_blocked"),
     NotOwner: (403, "not_owner"),
     Suspended: (403, "suspended"),
     NotFound: (404, "not_found"),

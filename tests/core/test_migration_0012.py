@@ -75,6 +75,7 @@ async def test_both_versions_find_and_write_all_the_way(
             assert await old_finds(url, me, "noted running") == copies
         async with connected(url) as admin:
             assert await admin.fetchval(_UNLIKE) == (4 if revision == FIRST else 0)
+    await migrate(url, finish=True)
     async with another_core(url) as core:
         new = replace(ann, core=core, principal=await core.identity.local("ann"))
         assert {text: await new_finds(new, text) for text in ASKED} == {

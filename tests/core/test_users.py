@@ -234,6 +234,8 @@ async def test_the_record_has_the_profile_before_and_after(ann: Caller, hers: Pr
         "via": "rest",
         "client": "a browser",
         "token_id": None,
+        "agent_id": None,
+        "request_id": None,
         "undoes": None,
         "undoes_also": [],
         "undone_by": None,

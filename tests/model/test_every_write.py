@@ -7,7 +7,7 @@ from typing import Final
 from tests.model import comparing
 from todo_core.boundary.operation import OPERATIONS
 
-OUTSIDE: Final = ("accounts", "tokens")
+OUTSIDE: Final = ("accounts", "agents", "tokens")
 """Who may call, and not what they have."""
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests import earlier
 from tests.faces import FACES, FaceName, call, http_client
 from tests.rest.problems import problem
-from tests.support import token_of
+from tests.support import bearing, token_of
 from todo_app.application import Application
 from todo_core.boundary.operation import Caller
 
@@ -72,13 +72,20 @@ async def test_an_earlier_change_is_read_by_itself_under_its_true_verb(
 @pytest.mark.requirement("SA1")
 @pytest.mark.parametrize("condition", [None, "*", "version"])
 async def test_a_retry_of_a_request_to_an_earlier_server_gets_the_first_answer(
-    http: httpx2.AsyncClient, ann: Caller, todo: str, verb: str, condition: str | None
+    app: Application, ann: Caller, todo: str, verb: str, condition: str | None
 ) -> None:
+    token = await token_of(ann)
+    async with http_client(app, token) as http:
+        await retry(http, await bearing(ann, token), todo, verb, condition)
+
+
+async def retry(http: httpx2.AsyncClient, bearer: Caller, todo: str, verb: str, condition: str | None) -> None:
+    """Let an earlier server do it, and send it again."""
     await prepare(http, todo, verb)
     version = 1 + len(BEFORE[verb])
     headers = KEY | ({} if condition is None else {"If-Match": f'"{version}"' if condition == "version" else "*"})
     seen = [version] if condition == "version" else None
-    ids, once = [int(todo.rpartition("/")[2])], ann.once("k")
+    ids, once = [int(todo.rpartition("/")[2])], bearer.once("k")
     # Just as the routes of earlier servers called it.
     if verb == "todos.delete":
         first = await once.perform(earlier.DELETE, ids, if_version=seen)
@@ -142,13 +149,15 @@ async def test_suspending_and_reactivating_are_read_as_such_whichever_server_rec
 
 @pytest.mark.requirement("SA1", "OW5")
 async def test_a_retry_of_a_request_about_an_account_gets_the_first_answer(
-    boss: httpx2.AsyncClient, ada: Caller, ann: Caller
+    app: Application, ada: Caller, ann: Caller
 ) -> None:
-    user_id = ann.principal.user_id
-    suspended = await ada.once("s").perform(earlier.SUSPEND, user_id)
-    reactivated = await ada.once("r").perform(earlier.SUSPEND, user_id, False)
+    user_id, token = ann.principal.user_id, await token_of(ada)
+    bearer = await bearing(ada, token)
+    suspended = await bearer.once("s").perform(earlier.SUSPEND, user_id)
+    reactivated = await bearer.once("r").perform(earlier.SUSPEND, user_id, False)
 
     for action, key, first in (("suspend", "s", suspended), ("reactivate", "r", reactivated)):
-        again = await boss.post(f"/api/v1/admin/users/{user_id}/{action}", headers={"Idempotency-Key": key})
+        async with http_client(app, token) as boss:
+            again = await boss.post(f"/api/v1/admin/users/{user_id}/{action}", headers={"Idempotency-Key": key})
         assert again.headers["idempotent-replayed"] == "true"
         assert again.headers["change-id"] == str(first.change_id)
