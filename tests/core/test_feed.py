@@ -319,7 +319,14 @@ async def test_a_page_costs_the_same_however_long_the_record_is(
         )
         await admin.execute("ANALYZE")
         wanted = {"user_id": me, "limit": 50, "since": 0, "before": 2**62, "shown": ["todo"], "rows": True}
-        narrowed = {"made_from": None, "made_until": None, "client": None, "entity": "todo", "entity_id": 3}
+        narrowed = {
+            "made_from": None,
+            "made_until": None,
+            "client": None,
+            "agent": None,
+            "entity": "todo",
+            "entity_id": 3,
+        }
         asked = statement.arguments(wanted | narrowed)
         plan = await admin.fetchval("EXPLAIN (ANALYZE, FORMAT JSON) " + statement.sql, *asked)
 
