@@ -113,7 +113,7 @@ class McpEndpoint:
         scopes: list[Scope] = [*FIRST_SCOPES]
         if isinstance(error, InsufficientScope) and caller is not None:
             # A new token replaces the old one: it needs what that one had, too.
-            scopes = [scope for scope in ALL_SCOPES if caller.may(scope) or scope == error.scope]
+            scopes = [scope for scope in ALL_SCOPES if scope in caller.principal.scopes or scope == error.scope]
         headers = problems.headers_of(error, metadata=self._metadata_url, scopes=scopes)
         message = f"{error.detail} {error.next_step}".rstrip()
         return rpc_error(message, error.status, headers, data=error.as_dict())

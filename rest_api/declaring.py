@@ -24,6 +24,7 @@ from todo_core.errors import (
     IdempotencyKeyReused,
     InsufficientScope,
     InvalidInput,
+    OutsideMandate,
     RequestInProgress,
     Suspended,
     TodoError,
@@ -35,7 +36,16 @@ from todo_core.errors import (
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 EVERY_REFUSAL: Final = (
-    *(Unauthenticated, InsufficientScope, Suspended, AgentBlocked, InvalidInput, TooManyRequests, Unavailable),
+    *(
+        Unauthenticated,
+        InsufficientScope,
+        Suspended,
+        AgentBlocked,
+        OutsideMandate,
+        InvalidInput,
+        TooManyRequests,
+        Unavailable,
+    ),
 )
 EVERY_WRITE_REFUSAL: Final = (Conflict, RequestInProgress, IdempotencyKeyReused)
 
@@ -96,6 +106,8 @@ class Routes:
         refusals: set[type[TodoError]] = {*EVERY_REFUSAL} | own - {ConfirmationRequired}
         if not any(operation.scope for operation in served):
             refusals -= {InsufficientScope}
+        if not any(operation.for_agents for operation in served):
+            refusals -= {OutsideMandate}
         if any(operation.effect == "changes" for operation in served):
             refusals |= {*EVERY_WRITE_REFUSAL}
         for operation in served:

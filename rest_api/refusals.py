@@ -17,6 +17,7 @@ from rest_api import headers
 from todo_core import validation
 from todo_core.errors import ConfirmationRequired, FieldCode, Forbidden, InvalidInput, TodoError
 from todo_core.identity.scopes import Scope
+from todo_core.models.agents import Part
 from todo_core.models.changes import Entity
 from todo_core.models.fields import Output, only_required
 
@@ -87,6 +88,7 @@ class Problem(Output):
     current: Annotated[dict[str, Any], Field(description="The row as it is now, as a GET of it shows it.")]
     existing_id: Annotated[int, Field(description="Id of the list or tag that has the name.")]
     required_scope: Annotated[Scope, Field(description="The scope that the token lacks.")]
+    mandate: Annotated[Part, Field(description="The part of the agent's mandate that is in the way.")]
     retry_after: Annotated[int, Field(description="Seconds to wait.")]
     since: Annotated[int, Field(description="From where changes can be read on.")]
     undone_by: Annotated[int, Field(description="The change that has undone this one.")]

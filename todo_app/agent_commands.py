@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 commands = typer.Typer(help="Agents that act for a local user, and what each may do.", no_args_is_help=True)
 
 AgentId = Annotated[int, typer.Argument(help="Id, as `agent list` shows it.", min=1, max=2**63 - 1)]
+Mode = Literal["act", "propose"]
 User = Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")]
 
 
@@ -57,11 +58,57 @@ def agent_list(user: User = None, as_json: AsJson = False) -> None:
         )
 
 
+@commands.command("mandate")
+def agent_mandate(
+    agent_id: AgentId,
+    *,
+    verb: Annotated[
+        list[str] | None, typer.Option(help="Repeat for more: read, add, complete, change, delete; or all.")
+    ] = None,
+    mode: Annotated[Mode | None, typer.Option(help="act, or propose: what it writes is not done.")] = None,
+    rows_per_day: Annotated[str | None, typer.Option(help="Rows that it may change in 24 hours, or any.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="As if blocked from then on: 2026-12-24T18:00+01:00, or never.")
+    ] = None,
+    user: User = None,
+) -> None:
+    """Change what an agent may do; what is not named stays."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from todo_core.models.agents import AgentPatch
+    from todo_core.operations import agents
+    from todo_core.validation import refuse
+
+    wanted: dict[str, Any] = {} if mode is None else {"mode": mode}
+    if verb is not None:
+        wanted["verbs"] = None if verb == ["all"] else verb
+    if rows_per_day is not None:
+        wanted["rows_per_day"] = (
+            int(rows_per_day) if rows_per_day.isascii() and rows_per_day.isdigit() else rows_per_day
+        )
+        wanted["rows_per_day"] = None if rows_per_day == "any" else wanted["rows_per_day"]
+    if until is not None:
+        wanted["until"] = None if until == "never" else until
+    try:
+        patch: Any = TypeAdapter(AgentPatch).validate_python(wanted)
+    except ValidationError as error:
+        raise refuse(error) from None
+
+    async def work(me: Caller) -> bool:
+        return (await me.perform(agents.update, agent_id, patch)).one().changed
+
+    say("changed" if _perform(user, work) else "was so already")
+
+
 def _state(row: dict[str, Any]) -> str:
     """Return whether an agent may act."""
     if row["blocked_at"]:
         return f"blocked {row['blocked_at'][:10]}"
-    return f"until {row['until'][:16].replace('T', ' ')}" if row["until"] else "active"
+    bounds = [] if row["verbs"] is None else [", ".join(row["verbs"])]
+    bounds += ["proposes"] if row["mode"] == "propose" else []
+    bounds += [] if row["rows_per_day"] is None else [f"{row['rows_per_day']} rows a day"]
+    bounds += [f"until {row['until'][:16].replace('T', ' ')}"] if row["until"] else []
+    return "; ".join(bounds) or "active"
 
 
 @commands.command("show")

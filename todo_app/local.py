@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -14,6 +14,7 @@ from todo_core.boundary.results import Changed
 from todo_core.core import Core
 from todo_core.identity.issuers import UserRole
 from todo_core.identity.scopes import ALL_SCOPES, Scope
+from todo_core.models.agents import Mandate
 from todo_core.models.tokens import TokenCreate, TokenCreated
 from todo_core.operations import tokens
 from todo_core.settings import Settings
@@ -45,7 +46,9 @@ async def first_token(settings: Settings, database_url: str) -> str | None:
         return (await me.perform(tokens.create, token)).secret
 
 
-async def create_token(me: Caller, name: str, scopes: Sequence[Scope], days: int | None) -> dict[str, object]:
+async def create_token(
+    me: Caller, name: str, scopes: Sequence[Scope], days: int | None, mandate: Mapping[str, object] | None = None
+) -> dict[str, object]:
     """Make an API token and return its row, with the token itself under `token`.
 
     Args:
@@ -53,12 +56,15 @@ async def create_token(me: Caller, name: str, scopes: Sequence[Scope], days: int
         name: What the token is for.
         scopes: What it may do.
         days: Days until it expires; None for never.
+        mandate: What its agent may do, as `Mandate` has it; None for everything.
 
     Raises:
         InvalidInput: The name, the scopes or the days are not accepted.
     """
     try:
-        token = TokenCreate(name=name, scopes=list(scopes), expires_in_days=days)
+        bounds = Mandate.model_validate(mandate or {})
+        given = None if bounds == Mandate() else bounds
+        token = TokenCreate(name=name, scopes=list(scopes), expires_in_days=days, mandate=given)
     except ValidationError as error:
         raise refuse(error) from None
     return _shown(await me.perform(tokens.create, token))

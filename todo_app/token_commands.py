@@ -22,26 +22,35 @@ _MAX_DAYS: Final = 3650
 
 @commands.command("create")
 def token_create(
+    *,
     user: Annotated[str | None, typer.Option(help="Local user; made if new. Default: TODO_USER.")] = None,
     name: Annotated[str, typer.Option(help="What the token is for.")] = "command line",
-    scope: Annotated[list[str], typer.Option(help="Repeat for more: todos:read, todos:write, profile, admin.")] = [  # noqa: B006
+    scope: Annotated[
+        list[str], typer.Option(help="Repeat for more: todos:read, todos:write, todos:propose, profile, admin.")
+    ] = [  # noqa: B006
         "todos:read",
         "todos:write",
     ],
     expires: Annotated[str, typer.Option(help="Lifetime in days, such as 90d, or never.")] = "90d",
+    verb: Annotated[
+        list[str] | None, typer.Option(help="Repeat for more: read, add, complete, change, delete. Default: all.")
+    ] = None,
+    propose: Annotated[bool, typer.Option("--propose", help="What it writes is only proposed.")] = False,
+    rows_per_day: Annotated[int | None, typer.Option(help="Rows that it may change in 24 hours.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an API token and print it, the only time it is shown. With the scope admin, the user becomes an admin."""
     from todo_app.local import acting_for, create_token
 
     days = _days(expires)
+    mandate = {"verbs": verb, "mode": "propose" if propose else "act", "rows_per_day": rows_per_day}
     if any(name not in ALL_SCOPES for name in scope):
         raise typer.BadParameter("takes " + ", ".join(ALL_SCOPES), param_hint="--scope")
 
     async def work(settings: Settings, url: str) -> dict[str, object]:
         role: UserRole | None = "admin" if "admin" in scope else None
         async with acting_for(settings, url, user or settings.user, role) as me:
-            return await create_token(me, name, scope, days)  # type: ignore[arg-type]  # checked above
+            return await create_token(me, name, scope, days, mandate)  # type: ignore[arg-type]  # checked above
 
     made = with_database(work, load())
     if as_json:

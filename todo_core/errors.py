@@ -9,6 +9,7 @@
     │   ├── NotForApps
     │   ├── NotForAgents
     │   ├── AgentBlocked
+    │   ├── OutsideMandate
     │   ├── NotOwner
     │   └── Suspended
     ├── NotFound 404
@@ -234,6 +235,25 @@ class AgentBlocked(Forbidden):
     """
 
     code = "agent_blocked"
+
+
+class OutsideMandate(Forbidden):
+    """The person has not allowed this agent to do this; nothing was done.
+
+    Tell the person what you need. They alone can change what an agent may do: under their agents, or with `todo-mcp
+    agent`.
+    """
+
+    code = "outside_mandate"
+
+    def __init__(self, part: str, detail: str) -> None:
+        """Refuse an agent.
+
+        Args:
+            part: The part of its mandate that is in the way: `verbs`, `mode` or `rows_per_day`.
+            detail: What it may, and what was asked.
+        """
+        super().__init__(detail, extra={"mandate": part})
 
 
 class NotOwner(Forbidden):

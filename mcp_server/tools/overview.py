@@ -47,8 +47,9 @@ async def get_overview(
     overview = orjson.loads((await me.perform(operations.get)).json)
     here = ZoneInfo(overview["time_zone"])
     overview["now"] = datetime.fromisoformat(overview["now"]).astimezone(here).isoformat()  # a clock on the wall
-    if overview["display_name"] is None:
-        del overview["display_name"]
+    for name in ("display_name", "mandate"):
+        if overview[name] is None:
+            del overview[name]
     totals = {"lists": len(overview["lists"]), "tags": overview.pop("all_tags")}
     for name, most in _TOKENS.items():
         del overview[name][bounds.named(overview[name], most) :]

@@ -42,7 +42,7 @@ async def update_agent(
     patch: Annotated[
         AgentPatch,
         Body(
-            description="A JSON Merge Patch (RFC 7396): null takes the end of its time away.",
+            description="A JSON Merge Patch (RFC 7396): null takes a bound away.",
             media_type="application/json",
         ),
     ],

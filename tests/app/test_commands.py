@@ -49,6 +49,7 @@ COMMANDS = [
     ("agent", "show"),
     ("agent", "block"),
     ("agent", "unblock"),
+    ("agent", "mandate"),
     ("user",),
     ("user", "list"),
     ("user", "suspend"),
@@ -87,7 +88,7 @@ def test_every_command_explains_itself(offline: Program, command: tuple[str, ...
 
 @pytest.mark.requirement("OP1")
 def test_help_names_every_command_there_is(offline: Program) -> None:
-    listed = "".join(offline.run(*group, "--help").stdout for group in [(), ("token",), ("user",)])
+    listed = "".join(offline.run(*group, "--help").stdout for group in [(), ("token",), ("agent",), ("user",)])
 
     found = re.findall(r"^│ ([a-z]+)  ", listed, re.MULTILINE)
     assert {" ".join(command[-1:]) for command in COMMANDS if command} == set(found)
@@ -98,7 +99,10 @@ def test_help_names_every_command_there_is(offline: Program) -> None:
     ("command", "said"),
     first_by_default(
         [
-            (("token", "create", "--scope", "todos:destroy"), "--scope: takes todos:read, todos:write, profile, admin"),
+            (
+                ("token", "create", "--scope", "todos:destroy"),
+                "--scope: takes todos:read, todos:write, todos:propose, profile, admin",
+            ),
             (("token", "create", "--expires", "soon"), "--expires: takes days such as 90d, at most 3650d, or never"),
             (("token", "create", "--expires", "90"), "--expires: takes days such as 90d, at most 3650d, or never"),
             (("token", "create", "--expires", "0d"), "--expires: takes days such as 90d, at most 3650d, or never"),
@@ -311,6 +315,15 @@ def test_an_agent_is_listed_shown_and_blocked(program: Program) -> None:
         assert http.get("/api/v1/todos").json()["error_code"] == "agent_blocked"
         assert [program.answer("agent", "unblock", agent).strip() for _ in "ab"] == ["unblocked", "was not blocked"]
         assert http.get("/api/v1/todos").status_code == 200
+        narrowed = ("agent", "mandate", agent, "--verb", "read", "--verb", "add", "--rows-per-day", "1")
+        assert program.answer(*narrowed).strip() == "changed"
+        assert "read, add; 1 rows a day" in program.answer("agent", "list")
+        assert http.delete("/api/v1/todos/1").json()["mandate"] == "verbs"
+        assert program.answer("agent", "mandate", agent, "--verb", "all", "--rows-per-day", "any").strip() == "changed"
+        assert program.run("agent", "mandate", agent, "--verb", "destroy").returncode == 2
+        bounded = program.answer("token", "create", "--verb", "add", "--propose").strip()
+        refused = http.post("/api/v1/todos", json={"title": "a"}, headers={"Authorization": f"Bearer {bounded}"})
+        assert refused.json()["mandate"] == "mode"
 
 
 @pytest.mark.requirement("OW2", "OP1", "OP8")

@@ -166,9 +166,9 @@ FAULTS: Final = {
         "grants: missing; GRANT UPDATE (suspended_at) ON users TO todo_admin",
     ),
     "grant on a function gone": (
-        "REVOKE EXECUTE ON FUNCTION require_active(bigint, bigint) FROM todo_app",
-        "GRANT EXECUTE ON FUNCTION require_active(bigint, bigint) TO todo_app",
-        "grants: missing; GRANT EXECUTE ON FUNCTION require_active(bigint,bigint) TO todo_app",
+        "REVOKE EXECUTE ON FUNCTION require_active(bigint, bigint, bigint, integer) FROM todo_app",
+        "GRANT EXECUTE ON FUNCTION require_active(bigint, bigint, bigint, integer) TO todo_app",
+        "grants: missing; GRANT EXECUTE ON FUNCTION require_active(bigint,bigint,bigint,integer) TO todo_app",
     ),
     "grant on a sequence gone": (
         "REVOKE USAGE ON SEQUENCE todos_id_seq FROM todo_app",

@@ -27,6 +27,7 @@ from todo_core.errors import (
     IdempotencyKeyReused,
     InsufficientScope,
     InvalidInput,
+    OutsideMandate,
     RequestInProgress,
     Suspended,
     TooManyRequests,
@@ -53,7 +54,16 @@ HINTS: Final = {
     "idempotent": "idempotentHint",
     "open world": "openWorldHint",
 }
-EVERY: Final = (Unauthenticated, InsufficientScope, Suspended, AgentBlocked, InvalidInput, TooManyRequests, Unavailable)
+EVERY: Final = (
+    Unauthenticated,
+    InsufficientScope,
+    Suspended,
+    AgentBlocked,
+    OutsideMandate,
+    InvalidInput,
+    TooManyRequests,
+    Unavailable,
+)
 EVERY_WRITE: Final = (Conflict, IdempotencyKeyReused, RequestInProgress)
 MODERN: Final[FaceName] = "mcp-2026"
 LEGACY: Final[FaceName] = "mcp-2025"

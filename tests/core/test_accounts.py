@@ -714,7 +714,10 @@ async def test_an_admin_can_read_and_change_nothing_else(
     await fill(ann)
 
     async with acting_as(admin, "todo_admin", ada.principal.user_id):
-        assert await admin.fetchval("SELECT require_active($1, NULL)", ada.principal.user_id) == ada.principal.user_id
+        assert (
+            await admin.fetchval("SELECT require_active($1, NULL, NULL, NULL)", ada.principal.user_id)
+            == ada.principal.user_id
+        )
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied"):
             await admin.execute(statement)
 
@@ -741,7 +744,7 @@ async def test_an_admin_sees_of_the_record_and_of_answers_only_their_own(
 async def test_postgresql_lets_nobody_act_as_an_admin_whose_role_is_not(
     ada: Caller, ann: Caller, admin: asyncpg.Connection, database_url: str
 ) -> None:
-    ask = "SELECT require_active($1, NULL)"
+    ask = "SELECT require_active($1, NULL, NULL, NULL)"
 
     async def sqlstate(user_id: int, role: str = "todo_admin") -> str | None:
         async with connected(database_url) as connection:
@@ -768,7 +771,7 @@ async def test_postgresql_lets_nobody_act_as_an_admin_whose_role_is_not(
 async def test_nobody_acts_as_a_user_that_is_not_their_own(ada: Caller, ann: Caller, admin: asyncpg.Connection) -> None:
     async with acting_as(admin, "todo_app", ann.principal.user_id):
         with pytest.raises(asyncpg.PostgresError) as refused:
-            await admin.execute("SELECT require_active($1, NULL)", ada.principal.user_id)
+            await admin.execute("SELECT require_active($1, NULL, NULL, NULL)", ada.principal.user_id)
 
     assert refused.value.sqlstate == "TD401"
 

@@ -329,34 +329,6 @@ async def test_postgresql_takes_no_api_token_for_the_person(ann: Caller) -> None
     assert refused.value.sqlstate == "TD4MA"
 
 
-async def test_the_version_before_refuses_a_token_whose_agent_may_not_do_everything(
-    ann: Caller, admin: asyncpg.Connection
-) -> None:
-    script = await by_token(ann)
-    await add(script, "a")
-    ask = "SELECT require_active($1, $2)"
-    who = (ann.principal.user_id, script.principal.token_id)
-    assert await admin.fetchval(ask, *who) == who[0]
-    for narrowed in (
-        "blocked_at = now()",
-        "verbs = '{read}'",
-        "mode = 'propose'",
-        "rows_per_day = 5",
-        "until = now()",
-    ):
-        async with admin.transaction():
-            await admin.execute(f"UPDATE agents SET {narrowed} WHERE user_id = $1", who[0])  # noqa: S608  # of the list
-            with pytest.raises(asyncpg.PostgresError) as refused:
-                async with admin.transaction():
-                    await admin.fetchval(ask, *who)
-            assert refused.value.sqlstate == "TD401"
-            await admin.execute(
-                "UPDATE agents SET blocked_at = NULL, verbs = NULL, mode = 'act', rows_per_day = NULL,"
-                " until = NULL WHERE user_id = $1",
-                who[0],
-            )
-
-
 def test_a_program_is_known_by_its_name_without_its_version() -> None:
     names = {
         told: AgentKey.of_program("i", told).name for told in ("python-httpx2/0.27.1", "Claude Desktop", "a b 1.2", " ")

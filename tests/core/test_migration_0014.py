@@ -21,7 +21,7 @@ from todo_core.schema.migrate import migrate
 
 pytestmark = pytest.mark.requirement("DB3", "ID8")
 
-BEFORE, FIRST = "0013_finish", "0014"
+BEFORE, FIRST, FINISHED = "0013_finish", "0014", "0014_finish"
 # What the version before does, as `todo_app`.
 _OLD_CHANGE: Final = "INSERT INTO changes (user_id, operation, via) VALUES ($1, 'todos.add', 'test') RETURNING id"
 _OLD_KEEP: Final = """
@@ -29,6 +29,15 @@ INSERT INTO idempotency_keys (user_id, key, fingerprint, reply)
 VALUES ($1, 'old', '\\x00', '{"change_id": 1, "results": []}')
 ON CONFLICT (user_id, key) DO UPDATE SET fingerprint = excluded.fingerprint, reply = excluded.reply, created_at = now()
 """
+_OF_TWO: Final = "SELECT count(*) FROM pg_proc WHERE proname IN ('require_active', 'latest_change') AND pronargs = 2"
+NARROWED: Final = (
+    ("blocked_at", "now()", "NULL"),
+    ("verbs", "'{read}'", "NULL"),
+    ("mode", "'propose'", "'act'"),
+    ("rows_per_day", "5", "NULL"),
+    ("until", "now()", "NULL"),
+)
+"""By column, what is less than everything, and what is not."""
 _OLD_FIND: Final = "SELECT count(*) FROM idempotency_keys WHERE user_id = $1 AND key = $2"
 
 
@@ -52,10 +61,22 @@ async def test_the_version_before_serves_beside_this_one(empty_database_url: str
         assert latest is not None
         (agent,) = orjson.loads((await ann.perform(agents.list_)).json)
         assert latest["agent_id"] == agent["id"]
-        await ann.perform(agents.block, agent["id"])
+        assert agent["changes"] == 1
+        for column, narrowed, free in NARROWED:
+            await admin.execute(f"UPDATE agents SET {column} = {narrowed}")  # noqa: S608  # of the list above
+            async with acting_as(admin, "todo_app", user_id):
+                with pytest.raises(asyncpg.PostgresError, match="token was revoked"):
+                    async with admin.transaction():
+                        await admin.fetchval("SELECT require_active($1, $2)", user_id, token_id)
+            await admin.execute(f"UPDATE agents SET {column} = {free}")  # noqa: S608  # of the list above
+
+        await migrate(url, FINISHED)
+        assert await admin.fetchval(_OF_TWO) == 0
+        await script.perform(todos.add, [TodoCreate(title="b")])
+        await migrate(url, FIRST)
+        assert await admin.fetchval(_OF_TWO) == 2
         async with acting_as(admin, "todo_app", user_id):
-            with pytest.raises(asyncpg.PostgresError, match="token was revoked"):
-                await admin.fetchval("SELECT require_active($1, $2)", user_id, token_id)
+            assert await admin.fetchval("SELECT require_active($1, $2)", user_id, token_id) == user_id
 
 
 async def test_a_way_down_tells_what_it_forgets(empty_database_url: str, another_core: CoreOpener) -> None:

@@ -265,7 +265,7 @@ async def test_a_mistaken_purge_cannot_reach_a_living_todo(admin: asyncpg.Connec
         "SELECT operation FROM changes",
         "DELETE FROM change_entries",
         "SELECT FROM api_tokens",
-        "SELECT require_active(1, NULL)",
+        "SELECT require_active(1, NULL, NULL, NULL)",
         "UPDATE users SET suspended_at = NULL",
     ],
 )

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from cachetools import TTLCache
 
-from todo_core.errors import Unavailable
-from todo_core.models.agents import MAX_NAME_LENGTH, Kind
+from todo_core.errors import OutsideMandate, Unavailable
+from todo_core.models.agents import MAX_NAME_LENGTH, VERBS, Kind, Mode, Verb
 from todo_core.queries import agents as queries
 from todo_core.storage.database import Acting, Database, Row, retried
 
 CACHED_FOR: Final = 60.0
 """Seconds for which an agent is remembered; then its use is stored again."""
+RETRIED_AFTER: Final = 1.0
+"""Seconds after which a new agent is stored that could not be."""
 _LONGEST: Final = 500
 """Most characters of what a client or program calls itself that are kept as they are; of a longer one its hash is."""
 _VERSION: Final = re.compile(r"[/ ]v?[0-9].*$", re.DOTALL)
@@ -72,6 +75,11 @@ class Agent:
     id: int
     version: int
     """Counts the changes of what it may do."""
+    verbs: frozenset[Verb] | None = None
+    """What it may do; None for everything."""
+    mode: Mode = "act"
+    rows_per_day: int | None = None
+    """How many rows it may change in 24 hours; None for any number."""
 
     @property
     def acting(self) -> Acting:
@@ -81,7 +89,56 @@ class Agent:
     @classmethod
     def of(cls, row: Row) -> Agent:
         """Return the agent of a row of `queries.FIND` or `queries.MAKE`."""
-        return cls(row["id"], row["version"])
+        verbs = None if row["verbs"] is None else frozenset(row["verbs"])
+        return cls(row["id"], row["version"], verbs, row["mode"], row["rows_per_day"])
+
+    @property
+    def is_bounded(self) -> bool:
+        """Return whether there is anything that it may not do."""
+        return self.verbs is not None or self.mode != "act" or self.rows_per_day is not None
+
+    def require(self, verbs: Collection[Verb] | None, *, is_write: bool) -> None:
+        """Refuse what the mandate does not allow.
+
+        Args:
+            verbs: What is to be done; None for what only an agent may do that is bounded in nothing.
+            is_write: Whether it is to change something now.
+
+        Raises:
+            OutsideMandate: With the part of the mandate that is in the way.
+        """
+        if verbs is None and self.is_bounded:
+            raise OutsideMandate("verbs", "This is for agents that may do everything, and this one may not.")
+        missing = [
+            verb for verb in VERBS if self.verbs is not None and verb in (verbs or ()) and verb not in self.verbs
+        ]
+        if missing:
+            may = ", ".join(verb for verb in VERBS if verb in (self.verbs or ()))
+            raise OutsideMandate("verbs", f"This agent may only {may}, and this needs {', '.join(missing)}.")
+        if is_write and self.mode == "propose":
+            raise OutsideMandate("mode", "This agent may only propose changes, and nothing takes proposals yet.")
+
+    def require_rows(self, used: int, more: int) -> None:
+        """Refuse to change more rows than in 24 hours are allowed.
+
+        Raises:
+            OutsideMandate: They are too many, with those that were changed so far.
+        """
+        if self.rows_per_day is not None and used + more > self.rows_per_day:
+            raise OutsideMandate(
+                "rows_per_day",
+                f"This agent may change {self.rows_per_day} rows in 24 hours; it changed {used}, this is {more} more.",
+            )
+
+
+def told(agent: Agent | None) -> str | None:
+    """Return what an agent may do, in a line for itself; None for the person, and where that is everything."""
+    if agent is None or not agent.is_bounded:
+        return None
+    may = "everything" if agent.verbs is None else ", ".join(verb for verb in VERBS if verb in agent.verbs)
+    bound = "" if agent.rows_per_day is None else f"; at most {agent.rows_per_day} rows in 24 hours"
+    mode = "" if agent.mode == "act" else "; what it writes is only proposed"
+    return f"This agent may: {may}{bound}{mode}. Only the person can change that."
 
 
 class Agents:
@@ -96,6 +153,8 @@ class Agents:
         self._database = database
         self._known: TTLCache[tuple[int, Kind, str], Agent] = TTLCache(10_000, CACHED_FOR)
         """By user id, kind, and what it is known as."""
+        self._unmade: TTLCache[tuple[int, Kind, str], None] = TTLCache(10_000, RETRIED_AFTER)
+        """Those that are new, and could not be stored a moment ago."""
 
     async def find(self, user_id: int, key: AgentKey, told: str | None) -> Agent | None:
         """Return an agent of a person, made if it is new; None if it is new and the database takes no writes.
@@ -113,9 +172,14 @@ class Agents:
         """
         name = (user_id, key.kind, key.known_as)
         known = self._known.get(name)
-        if known is None and (found := await self._found(user_id, key, told)) is not None:
-            known = self._known[name] = found
-        return known
+        if known is not None or name in self._unmade:
+            return known
+        found = await self._found(user_id, key, told)
+        if found is None:
+            self._unmade[name] = None
+        else:
+            self._known[name] = found
+        return found
 
     def forget(self, user_id: int, key: AgentKey) -> None:
         """Find an agent anew the next time: it has changed."""

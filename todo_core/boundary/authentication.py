@@ -153,9 +153,9 @@ class Identity:
         """
         if not 1 <= len(name) <= MAX_SUBJECT_LENGTH or not name.isprintable():
             raise InvalidInput("A user's name has 1 to 255 printable characters.")
-        scopes = frozenset(ALL_SCOPES) if role == "admin" else USER_SCOPES
+        of_admins: frozenset[Scope] = frozenset({"admin"}) if role == "admin" else frozenset()
         user_id, _ = await self._sign_in(LOCAL_ISSUER, name, role=role)
-        return Principal(user_id, scopes)
+        return Principal(user_id, USER_SCOPES | of_admins)
 
     async def operator(self) -> Principal:
         """Return the principal that administers accounts on the command line.

@@ -10,7 +10,7 @@ before the answer leaves.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -20,7 +20,7 @@ import asyncpg
 import structlog
 
 from todo_core.boundary import idempotency
-from todo_core.boundary.agents import AgentKey
+from todo_core.boundary.agents import Agent, AgentKey
 from todo_core.boundary.authentication import Principal
 from todo_core.boundary.limits import TellBudget
 from todo_core.boundary.recording import Origin, record
@@ -31,12 +31,15 @@ from todo_core.errors import (
     InsufficientScope,
     NotForAgents,
     NotForApps,
+    OutsideMandate,
     Suspended,
     TodoError,
     Unauthenticated,
     Unavailable,
 )
 from todo_core.identity.scopes import Scope
+from todo_core.models.agents import Verb
+from todo_core.queries import agents as agent_queries
 from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, ATTEMPTS, Acting, Executor, Role, Row, Transaction, retried
 from todo_core.storage.statements import Statement
 
@@ -46,6 +49,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+Verbs = tuple[Verb, ...] | Callable[..., Collection[Verb]] | None
+"""What an agent must be allowed to do, or what tells that of the first argument of an operation."""
 GONE: Final = "TD401"
 SUSPENDED: Final = "TD403"
 NO_ADMIN: Final = "TD4AD"
@@ -84,6 +89,8 @@ class Operation(Generic[P, R]):
     """Whether all that it reads is of one moment, in one transaction."""
     for_agents: bool = True
     """Whether an agent may run it, or the person alone."""
+    verbs: Verbs = None
+    """What an agent must be allowed to do; see `operation`."""
 
     @property
     def is_batch(self) -> bool:
@@ -94,6 +101,14 @@ class Operation(Generic[P, R]):
     def role(self) -> Role:
         """The database role it runs as."""
         return ADMIN_ROLE if self.scope == "admin" else APP_ROLE
+
+    def needed(self, args: Sequence[Any]) -> Collection[Verb] | None:
+        """Return what an agent must be allowed to do for a call; None if it must be bounded in nothing.
+
+        Args:
+            args: The positional arguments, without the transaction.
+        """
+        return self.verbs(*args[:1]) if callable(self.verbs) else self.verbs
 
     def cost(self, args: Sequence[Any], kwargs: Mapping[str, Any] = MappingProxyType({})) -> int:
         """Count what a call takes from the rate limit: one for each item of a batch, else its weight.
@@ -137,6 +152,7 @@ def operation(
     idempotent: bool = True,
     for_apps: bool = True,
     for_agents: bool = True,
+    verbs: Verbs = None,
     batch: bool = False,
     formerly: tuple[str, bool] | None = None,
     weight: int = 1,
@@ -152,6 +168,8 @@ def operation(
         idempotent: Whether a repetition changes nothing more.
         for_apps: Whether an app that acts for the user may run it.
         for_agents: Whether an agent may run it; False for the person alone.
+        verbs: What an agent must be allowed to do, or what tells that of the first argument. None for what only an
+            agent may do that is bounded in nothing.
         formerly: The operation and the flag that versions before decision 21 ran in its place.
         batch: Whether its first argument is a sequence of items, of which each counts for the rate limit.
         weight: What a call takes from the rate limit, where it is no batch.
@@ -176,6 +194,7 @@ def operation(
             weight,
             snapshot,
             for_agents,
+            verbs,
         )
         OPERATIONS[name] = declared
         return declared
@@ -322,8 +341,20 @@ class Caller:
         return self if key is None and not dry_run else replace(self, idempotency_key=key, dry_run=dry_run)
 
     def may(self, scope: Scope | None) -> bool:
-        """Return whether the caller's token allows what a scope is for, or what needs none."""
-        return scope is None or scope in self.principal.scopes
+        """Return whether the caller's token allows what a scope is for, or what needs none.
+
+        With `todos:propose` an agent may ask for what `todos:write` is for, and is held to proposing it.
+        """
+        scopes = self.principal.scopes
+        if scope == "todos:propose":
+            return "todos:write" in scopes or scope in scopes
+        return scope is None or scope in scopes or (scope == "todos:write" and self._only_proposes)
+
+    @property
+    def _only_proposes(self) -> bool:
+        """Return whether the token lets an agent propose, and not write."""
+        scopes = self.principal.scopes
+        return "todos:propose" in scopes and "todos:write" not in scopes and self.agent_key is not None
 
     async def perform(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation: the whole boundary.
@@ -336,6 +367,7 @@ class Caller:
             Unauthenticated: The token was revoked or has expired, or the user is gone.
             Suspended: The user is suspended.
             AgentBlocked: The agent is blocked, or its time is over.
+            OutsideMandate: The agent may not do this.
             Unavailable: The database cannot be reached.
             TodoError: Whatever else the operation declares.
         """
@@ -358,7 +390,12 @@ class Caller:
         with self.core.running.alone(user_id, self.agent_key, key):
             async with self.core.places.one_of(user_id):
                 try:
-                    answer = await self._as_agent(lambda me: me._attempt(operation, *args, **kwargs))
+                    answer = await self._as_agent(
+                        lambda me: me._attempt(operation, *args, **kwargs),
+                        (lambda agent: agent.require(operation.needed(args), is_write=self._writes(operation)))
+                        if operation.for_agents
+                        else None,
+                    )
                 except asyncpg.PostgresError as error:
                     self._refuse(error.sqlstate)
                     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
@@ -367,13 +404,25 @@ class Caller:
         self.core.activity.seen(user_id)
         return answer
 
-    async def _as_agent(self, attempt: Callable[[Caller], Awaitable[R]]) -> R:
-        """Run an attempt as the agent that acts, or as the person; again, if PostgreSQL knows the agent otherwise."""
+    def _writes(self, operation: Operation[..., Any]) -> bool:
+        """Return whether an operation would change something."""
+        return operation.effect == "changes" and not self.dry_run
+
+    async def _as_agent(
+        self, attempt: Callable[[Caller], Awaitable[R]], require: Callable[[Agent], None] | None = None
+    ) -> R:
+        """Run an attempt as the agent that acts, or as the person; again, if PostgreSQL knows the agent otherwise.
+
+        Args:
+            attempt: Is told who acts.
+            require: Refuses an agent with `OutsideMandate`. What a process remembers refuses nobody: the person may
+                have allowed more since.
+        """
         key, user_id = self.agent_key, self.principal.user_id
         if key is None:
             return await retried(lambda: attempt(self))
         for last in range(ATTEMPTS):
-            agent = await self.core.agents.find(user_id, key, self.client)
+            agent = await self._known(user_id, key, require)
             if agent is not None and self.tell_agent is not None:
                 self.tell_agent(agent.id)
             me = replace(self, principal=replace(self.principal, agent=agent))
@@ -384,6 +433,25 @@ class Caller:
                     raise
                 self.core.agents.forget(user_id, key)
         raise AssertionError("unreachable")  # pragma: no cover
+
+    async def _known(self, user_id: int, key: AgentKey, require: Callable[[Agent], None] | None) -> Agent | None:
+        """Return the agent that acts, as it is remembered if that refuses nothing."""
+        agent = await self._found(user_id, key)
+        if agent is None or require is None:
+            return agent
+        try:
+            require(agent)
+        except OutsideMandate:
+            self.core.agents.forget(user_id, key)
+            agent = await self._found(user_id, key)
+            if agent is not None:
+                require(agent)
+        return agent
+
+    async def _found(self, user_id: int, key: AgentKey) -> Agent | None:
+        """Return the agent that acts, with what its token makes of its mandate."""
+        agent = await self.core.agents.find(user_id, key, self.client)
+        return replace(agent, mode="propose") if agent is not None and self._only_proposes else agent
 
     async def check(self) -> Acting | None:
         """Ask whether the caller may act at all, where no operation would; return the agent, if it is one.
@@ -475,9 +543,12 @@ class Caller:
                 if kept is not None:
                     return kept  # type: ignore[return-value]  # what an operation that changes returns
             via = self.via if self.confirmed_by is None else f"{self.via} (confirmed {self.confirmed_by})"
+            used = await self._rows_of_day(transaction)
             origin = Origin(operation.name, via, self.client, token_id, agent_id, self.request_id)
             result = await operation.run(Tx(self, transaction, origin), *args, **kwargs)
             assert isinstance(result, Changed)  # what an operation that changes returns
+            if self.principal.agent is not None:
+                self.principal.agent.require_rows(used, len(result.touched))
             recorded = await record(transaction, result, origin)
             result.change_id = None if recorded is None else recorded.id
             if key is not None:
@@ -489,6 +560,17 @@ class Caller:
             if self.core.hooks.changed is not None:
                 self.core.hooks.changed(operation.name, self.via)
         return result
+
+    async def _rows_of_day(self, transaction: Transaction) -> int:
+        """Count the rows that the agent changed in the last 24 hours, if that is bounded.
+
+        No other write of the person's comes between this and the commit.
+        """
+        agent = self.principal.agent
+        if agent is None or agent.rows_per_day is None:
+            return 0
+        used: int = await transaction.value(agent_queries.ROWS_OF_DAY, id=agent.id)
+        return used
 
     async def _rehearse(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation for its answer alone: the transaction is rolled back."""
@@ -502,7 +584,10 @@ class Caller:
         result: Changed[Any] | None = None
         with suppress(_RehearsedError):
             async with self.core.writing.one_of(self.principal.user_id), begin as transaction:
+                used = await self._rows_of_day(transaction)
                 result = cast("Changed[Any]", await operation.run(Tx(self, transaction), *args, **kwargs))
+                if self.principal.agent is not None:
+                    self.principal.agent.require_rows(used, len(result.touched))
                 raise _RehearsedError
         assert result is not None
         return replace(result, secret=None, dry_run=True)  # type: ignore[return-value]  # as above

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import AwareDatetime, Field
 from sqlalchemy import (
@@ -22,10 +22,28 @@ from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 from typing_extensions import TypedDict
 
-from todo_core.models.fields import STRICT, Id, Name, Output, id_column, instant_column, owner_column, version_column
+from todo_core.models.fields import (
+    STRICT,
+    Id,
+    Input,
+    Name,
+    Output,
+    id_column,
+    instant_column,
+    owner_column,
+    version_column,
+)
 
 Kind = Literal["token", "client", "program"]
 """By what an agent is known: an API token, an OAuth client, or the name of a program that a person signed in."""
+Verb = Literal["read", "add", "complete", "change", "delete"]
+"""What an agent may do."""
+VERBS: Final[tuple[Verb, ...]] = get_args(Verb)
+Mode = Literal["act", "propose"]
+"""Whether what an agent does is done, or proposed."""
+Part = Literal["verbs", "mode", "rows_per_day"]
+"""What of a mandate may keep an agent from something."""
+MAX_ROWS_PER_DAY: Final = 1_000_000
 MAX_NAME_LENGTH: Final = 200
 """Characters of a name, as a client may have chosen it."""
 
@@ -74,12 +92,30 @@ class Agent(SQLModel, table=True):
 AgentId = Annotated[Id, Field(description="Id of the agent.")]
 
 
+_VERBS_WORDS: Final = "What it may do; null for everything."
+_MODE_WORDS: Final = "act: what it does is done. propose: it is not."
+_ROWS_WORDS: Final = "How many rows it may change in 24 hours; null for any number."
+_Verbs = Annotated[list[Verb], Field(min_length=1, max_length=len(VERBS))]
+_RowsPerDay = Annotated[int, Field(ge=0, le=MAX_ROWS_PER_DAY)]
+
+
+class Mandate(Input):
+    """What an agent may do."""
+
+    verbs: Annotated[_Verbs | None, Field(description=_VERBS_WORDS)] = None
+    mode: Annotated[Mode, Field(description=_MODE_WORDS)] = "act"
+    rows_per_day: Annotated[_RowsPerDay | None, Field(description=_ROWS_WORDS)] = None
+
+
 class AgentPatch(TypedDict, total=False):
-    """A change of an agent: a field left out stays as it is; `null` takes the end of its time away."""
+    """A change of an agent: a field left out stays as it is; `null` takes a bound away."""
 
     __pydantic_config__ = STRICT  # type: ignore[misc]  # how pydantic configures a TypedDict
 
     name: Annotated[str, Name(min_length=1, max_length=MAX_NAME_LENGTH), Field(description="What to call it.")]
+    verbs: Annotated[_Verbs | None, Field(description=_VERBS_WORDS)]
+    mode: Annotated[Mode, Field(description=_MODE_WORDS)]
+    rows_per_day: Annotated[_RowsPerDay | None, Field(description=_ROWS_WORDS)]
     until: Annotated[
         Annotated[AwareDatetime, Field(strict=False)] | None,
         Field(description="From then on it is as if blocked; null for never."),
@@ -104,5 +140,8 @@ class AgentRead(Output):
     last_used_at: Annotated[datetime, Field(description="Last use, to the minute.")]
     changes: Annotated[int, Field(description="How many changes it made.")]
     blocked_at: Annotated[datetime | None, Field(description="Since when it is blocked.")]
+    verbs: Annotated[list[Verb] | None, Field(description=_VERBS_WORDS)]
+    mode: Annotated[Mode, Field(description=_MODE_WORDS)]
+    rows_per_day: Annotated[int | None, Field(description=_ROWS_WORDS)]
     until: Annotated[datetime | None, Field(description="From then on it is as if blocked.")]
     version: Annotated[int, Field(description="Counts its changes.")]

@@ -51,3 +51,6 @@ class Overview(Output):
     all_tags: Annotated[int, Field(description="How many tags there are.")]
     archived_lists: Annotated[int, Field(description="How many lists are archived.")]
     last_change_id: Annotated[int | None, Field(description="The latest change; `since` for the next list of changes.")]
+    mandate: Annotated[
+        str | None, Field(description="What you may do, if you are an agent that may not do everything.")
+    ]

@@ -23,6 +23,7 @@ from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 
 from todo_core.identity.scopes import Scope
+from todo_core.models.agents import Mandate
 from todo_core.models.fields import Id, Input, Name, Output, id_column, instant_column, owner_column
 
 
@@ -66,17 +67,26 @@ def _default_scopes() -> list[Scope]:
     return ["todos:read", "todos:write"]
 
 
+def _is_left_out(value: object) -> bool:
+    """Return whether a field is left out of the fingerprint of a request: the version before does not know it."""
+    return value is None
+
+
 class TokenCreate(Input):
     """A new API token."""
 
     name: Annotated[str, Name(min_length=1, max_length=100), Field(description="What it is for, 1–100 characters.")]
     scopes: Annotated[
-        list[Scope], Field(min_length=1, max_length=4, description="What it may do; at most what you may do.")
+        list[Scope], Field(min_length=1, max_length=5, description="What it may do; at most what you may do.")
     ] = Field(default_factory=_default_scopes)
     expires_in_days: Annotated[
         Annotated[int, Field(ge=1, le=3650)] | None,
         Field(description="Days until it expires; null never, but not after the token that makes it."),
     ] = 90
+    mandate: Annotated[
+        Mandate | None,
+        Field(description="What its agent may do, where that is less than the scopes allow.", exclude_if=_is_left_out),
+    ] = None
 
 
 class TokenRead(Output):

@@ -164,6 +164,9 @@ class Capabilities(Output):
     ]
     scopes: Annotated[list[Scope], Field(description="What it allows.")]
     expires_at: Annotated[datetime | None, Field(description="When it expires; null: not by itself.")]
+    mandate: Annotated[
+        str | None, Field(description="What you may do, if you are an agent that may not do everything.")
+    ]
     limits: Annotated[Bounds, Field(description="What this server takes and keeps.")]
 
 

@@ -11,7 +11,11 @@ from todo_core.rules.reporting import UserWeeks
 from todo_core.text import json_text
 
 
-@operation(effect="reads", scope="todos:read")
+@operation(
+    effect="reads",
+    scope="todos:read",
+    verbs=("read",),
+)
 async def streaks(tx: Tx) -> Found[Streaks]:
     """Days in a row on which you were here, and on which you completed a todo: up to now, and the most there ever were.
 
@@ -20,13 +24,22 @@ async def streaks(tx: Tx) -> Found[Streaks]:
     return Found(json_text(await reporting.streaks(tx, await UserWeeks.of(tx))))
 
 
-@operation(effect="reads", scope="todos:read")
+@operation(
+    effect="reads",
+    scope="todos:read",
+    verbs=("read",),
+)
 async def summary(tx: Tx) -> Found[Summary]:
     """How many todos are open, due today and overdue, how many were completed lately, and how long that took."""
     return Found(json_text(await reporting.summary(tx, await UserWeeks.of(tx))))
 
 
-@operation(effect="reads", scope="todos:read", raises=(InvalidInput,))
+@operation(
+    effect="reads",
+    scope="todos:read",
+    raises=(InvalidInput,),
+    verbs=("read",),
+)
 async def weekly_report(tx: Tx, week: str | None = None) -> Found[WeeklyReport]:
     """A week by day, list, tag and priority, against the week before: added, completed, overdue, completion rate.
 
@@ -36,7 +49,12 @@ async def weekly_report(tx: Tx, week: str | None = None) -> Found[WeeklyReport]:
     return Found(json_text(await reporting.weekly_report(tx, weeks, weeks.week(week))))
 
 
-@operation(effect="reads", scope="todos:read", raises=(InvalidInput,))
+@operation(
+    effect="reads",
+    scope="todos:read",
+    raises=(InvalidInput,),
+    verbs=("read",),
+)
 async def report(tx: Tx, week: str | None = None) -> Found[Report]:
     """How it goes: what waits, streaks of days, and a week against the one before. Zeros are left out."""
     weeks = await UserWeeks.of(tx)

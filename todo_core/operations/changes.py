@@ -25,7 +25,12 @@ from todo_core.rules.showing import shown_of, shown_to
 from todo_core.storage.statements import Statement
 
 
-@operation(effect="reads", scope="todos:read", raises=(InvalidInput, HistoryDeleted))
+@operation(
+    effect="reads",
+    scope="todos:read",
+    raises=(InvalidInput, HistoryDeleted),
+    verbs=("read",),
+)
 async def list_(tx: Tx, query: ChangeFilter, form: EntryForm = "rows") -> Feed[ChangeRead]:
     """List what changed: by whom, when, before and after, of the rows that your scopes cover.
 
@@ -82,7 +87,12 @@ def _statements(query: ChangeFilter, entity: Entity | None) -> tuple[Statement, 
     return queries.LATEST_OF_KIND, queries.SINCE_OF_KIND
 
 
-@operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
+@operation(
+    effect="reads",
+    scope="todos:read",
+    raises=(NotFound, NotOwner),
+    verbs=("read",),
+)
 async def get(tx: Tx, change_id: int, after: int = 0, form: EntryForm = "rows") -> Found[ChangeRead]:
     """Read one change, with the rows it touched before and after that your scopes cover.
 
@@ -99,6 +109,7 @@ async def get(tx: Tx, change_id: int, after: int = 0, form: EntryForm = "rows") 
     scope="todos:write",
     raises=(NotFound, NotOwner, UndoRefused, ConfirmationRequired),
     destructive=True,
+    verbs=("add", "complete", "change", "delete"),
 )
 async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     """Revert a change, a batch as one. What it made goes to the trash.
@@ -115,6 +126,7 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     raises=(NotFound, NotOwner, UndoRefused, ConfirmationRequired),
     destructive=True,
     batch=True,
+    verbs=("add", "complete", "change", "delete"),
 )
 async def undo_several(tx: Tx, change_ids: Sequence[int]) -> Changed[Any]:
     """Revert several changes as one, the latest first: all of them, or none.

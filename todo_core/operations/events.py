@@ -9,7 +9,12 @@ from todo_core.queries import events as queries
 from todo_core.rules.showing import shown_to
 
 
-@operation(effect="reads", scope="todos:read", raises=(HistoryDeleted,))
+@operation(
+    effect="reads",
+    scope="todos:read",
+    raises=(HistoryDeleted,),
+    verbs=("read",),
+)
 async def follow(tx: Tx, since: int | None = None) -> Position:
     """Follow the changes as they happen: each once, in the order it was committed, nothing missed.
 

@@ -21,7 +21,14 @@ _RUNNING: Final = "An export of yours is being made or fetched; one at a time is
 _CROWDED: Final = "Others export at this moment."
 
 
-@operation(effect="reads", scope="todos:read", raises=(InvalidInput,), snapshot=True, weight=MAX_BATCH)
+@operation(
+    effect="reads",
+    scope="todos:read",
+    raises=(InvalidInput,),
+    snapshot=True,
+    weight=MAX_BATCH,
+    verbs=("read",),
+)
 async def make(tx: Tx, query: ExportQuery) -> ExportFile:
     """Export all your todos with their lists, tags and notes, done ones and the trash too, as of one moment.
 

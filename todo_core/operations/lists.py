@@ -34,14 +34,23 @@ from todo_core.text import json_text, name_key
 from todo_core.validation import Tried
 
 
-@operation(effect="reads", scope="todos:read")
+@operation(
+    effect="reads",
+    scope="todos:read",
+    verbs=("read",),
+)
 async def list_(tx: Tx, wanted: ListQuery) -> Page[ListRead]:
     """List lists in their order, each with its number of open todos. Archived ones are left out unless asked for."""
     row = await tx.one(queries.ALL, archived=wanted.archived)
     return Page(row["rows"], row["total"], row["total"], None)
 
 
-@operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
+@operation(
+    effect="reads",
+    scope="todos:read",
+    raises=(NotFound, NotOwner),
+    verbs=("read",),
+)
 async def get(tx: Tx, list_id: int) -> Found[ListRead]:
     """Read one list."""
     rows = await rows_of(tx, [list_id])
@@ -50,7 +59,14 @@ async def get(tx: Tx, list_id: int) -> Found[ListRead]:
     return Found(rows[list_id])
 
 
-@operation(effect="changes", scope="todos:write", raises=(InvalidInput, Conflict), idempotent=False, batch=True)
+@operation(
+    effect="changes",
+    scope="todos:write",
+    raises=(InvalidInput, Conflict),
+    idempotent=False,
+    batch=True,
+    verbs=("add",),
+)
 async def add(tx: Tx, lists: Sequence[Tried[ListCreate]]) -> Changed[ListRead]:
     """Add lists, in order, at the end of the others unless a position is given."""
     present = await Lists.of(tx)
@@ -70,6 +86,7 @@ async def add(tx: Tx, lists: Sequence[Tried[ListCreate]]) -> Changed[ListRead]:
     scope="todos:write",
     raises=(InvalidInput, NotFound, NotOwner, Conflict, VersionConflict),
     batch=True,
+    verbs=("change",),
 )
 async def update(tx: Tx, lists: Sequence[Tried[ListUpdate]]) -> Changed[ListRead]:
     """Rename, recolour, reorder or archive lists. Archived lists and their todos are hidden until asked for."""
@@ -124,6 +141,7 @@ def _apply(present: Lists, patch: Patch) -> bool:
     raises=(InvalidInput, NotFound, NotOwner, Conflict, VersionConflict, ConfirmationRequired),
     destructive=True,
     batch=True,
+    verbs=("delete",),
 )
 async def delete(
     tx: Tx, ids: Sequence[Tried[int | str]], removal: ListRemoval, if_version: Sequence[int] | None = None

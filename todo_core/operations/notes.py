@@ -15,7 +15,12 @@ from todo_core.rules.notes import insert_notes, no_room, recorded
 from todo_core.text import json_text
 
 
-@operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner, InvalidInput))
+@operation(
+    effect="reads",
+    scope="todos:read",
+    raises=(NotFound, NotOwner, InvalidInput),
+    verbs=("read",),
+)
 async def list_(tx: Tx, todo_id: int, query: NoteQuery) -> Page[NoteRead]:
     """List the notes on a todo, the newest first, a page at a time."""
     scope = json_text([tx.caller.principal.user_id, "notes", todo_id])
@@ -27,7 +32,13 @@ async def list_(tx: Tx, todo_id: int, query: NoteQuery) -> Page[NoteRead]:
     return Page(row["rows"], row["total"], query.limit, cursor)
 
 
-@operation(effect="changes", scope="todos:write", raises=(NotFound, NotOwner, InvalidInput), idempotent=False)
+@operation(
+    effect="changes",
+    scope="todos:write",
+    raises=(NotFound, NotOwner, InvalidInput),
+    idempotent=False,
+    verbs=("change",),
+)
 async def add(tx: Tx, todo_id: int, text: str) -> Changed[NoteRead]:
     """Add a note to a todo, with who adds it and when. It stays as it is; undo takes it away.
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from todo_core.boundary.agents import told
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.results import Found
 from todo_core.dates import end_of_day, start_of_day
@@ -16,7 +17,11 @@ from todo_core.queries import overview as queries
 from todo_core.text import json_text
 
 
-@operation(effect="reads", scope="todos:read")
+@operation(
+    effect="reads",
+    scope="todos:read",
+    verbs=("read",),
+)
 async def get(tx: Tx) -> Found[Overview]:
     """Now, today's date and weekday in the user's time zone, the profile, lists and tags, and how many todos wait."""
     user = await tx.one(queries.PROFILE)
@@ -39,6 +44,7 @@ async def get(tx: Tx) -> Found[Overview]:
                 "tags": orjson.Fragment(counts["tags"]),
                 **{name: counts[name] for name in ("all_tags", "archived_lists")},
                 "last_change_id": counts["last_change_id"],
+                "mandate": told(tx.caller.principal.agent),
             }
         )
     )

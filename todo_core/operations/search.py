@@ -32,7 +32,12 @@ Asked = dict[str, Any]
 """A word that was looked for: `word`, `follows` and `is_known`, as `queries.search.WORDS` gives them."""
 
 
-@operation(effect="reads", scope="todos:read", raises=(InvalidInput,))
+@operation(
+    effect="reads",
+    scope="todos:read",
+    raises=(InvalidInput,),
+    verbs=("read",),
+)
 async def find(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     """Search todos by words in title, description and notes, the best match first.
 

@@ -17,20 +17,34 @@ from todo_core.rules.naming import tag_ids
 from todo_core.rules.tagging import TagRevision, merge_links, name_holders, revise_tags
 
 
-@operation(effect="reads", scope="todos:read")
+@operation(
+    effect="reads",
+    scope="todos:read",
+    verbs=("read",),
+)
 async def list_(tx: Tx) -> Page[TagRead]:
     """List tags in alphabetical order, each with the number of open todos that have it."""
     row = await tx.one(queries.ALL)
     return Page(row["rows"], row["total"], row["total"], None)
 
 
-@operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
+@operation(
+    effect="reads",
+    scope="todos:read",
+    raises=(NotFound, NotOwner),
+    verbs=("read",),
+)
 async def get(tx: Tx, tag_id: int) -> Found[TagRead]:
     """Read one tag."""
     return Found((await _present(tx, tag_id))["row"])
 
 
-@operation(effect="changes", scope="todos:write", raises=(NotFound, NotOwner, Conflict, VersionConflict))
+@operation(
+    effect="changes",
+    scope="todos:write",
+    raises=(NotFound, NotOwner, Conflict, VersionConflict),
+    verbs=("change",),
+)
 async def rename(tx: Tx, tag_id: int | str, name: str, if_version: Sequence[int] | None = None) -> Changed[TagRead]:
     """Rename a tag: everything that has it shows the new name. To join two tags, merge them."""
     (known_id,) = await tag_ids(tx, [("id", tag_id)])
@@ -44,7 +58,11 @@ async def rename(tx: Tx, tag_id: int | str, name: str, if_version: Sequence[int]
 
 
 @operation(
-    effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner, VersionConflict), destructive=True
+    effect="changes",
+    scope="todos:write",
+    raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
+    destructive=True,
+    verbs=("change", "delete"),
 )
 async def merge(
     tx: Tx, tag_id: int | str, into: int | str, if_version: Sequence[int] | None = None
@@ -60,7 +78,13 @@ async def merge(
     return Changed([Done((await _present(tx, target_id))["row"])], merged.touched)
 
 
-@operation(effect="changes", scope="todos:write", raises=(NotFound, NotOwner, VersionConflict), destructive=True)
+@operation(
+    effect="changes",
+    scope="todos:write",
+    raises=(NotFound, NotOwner, VersionConflict),
+    destructive=True,
+    verbs=("delete",),
+)
 async def delete(tx: Tx, tag_id: int | str, if_version: Sequence[int] | None = None) -> Changed[TagRead]:
     """Delete a tag: it goes from everything that has it. Undo brings it back everywhere."""
     (known_id,) = await tag_ids(tx, [("id", tag_id)])

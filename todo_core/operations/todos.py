@@ -23,6 +23,7 @@ from todo_core.queries import todos as queries
 from todo_core.rules.adding import add_todos
 from todo_core.rules.completing import completion
 from todo_core.rules.finding import find_todos
+from todo_core.rules.mandates import verbs_of_mixed, verbs_of_updates
 from todo_core.rules.mixing import mix as mix_todos
 from todo_core.rules.naming import in_known_list, in_known_lists, with_known_lists
 from todo_core.rules.notes import revise_and_note
@@ -30,7 +31,12 @@ from todo_core.rules.revising import revise
 from todo_core.validation import Tried
 
 
-@operation(effect="reads", scope="todos:read", raises=(InvalidInput,))
+@operation(
+    effect="reads",
+    scope="todos:read",
+    raises=(InvalidInput,),
+    verbs=("read",),
+)
 async def list_(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     """List todos: filtered, ordered, a page at a time, with the true total.
 
@@ -40,7 +46,12 @@ async def list_(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     return await find_todos(tx, await in_known_list(tx, wanted), offset)
 
 
-@operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner))
+@operation(
+    effect="reads",
+    scope="todos:read",
+    raises=(NotFound, NotOwner),
+    verbs=("read",),
+)
 async def get(tx: Tx, todo_id: int) -> Found[TodoDetail]:
     """Read one todo, with all its fields and its newest notes.
 
@@ -53,7 +64,12 @@ async def get(tx: Tx, todo_id: int) -> Found[TodoDetail]:
 
 
 @operation(
-    effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner), idempotent=False, batch=True
+    effect="changes",
+    scope="todos:write",
+    raises=(InvalidInput, NotFound, NotOwner),
+    idempotent=False,
+    batch=True,
+    verbs=("add",),
 )
 async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]]) -> Changed[TodoWritten]:
     """Add todos, in order. The server sets id, times and version.
@@ -65,7 +81,11 @@ async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]]) -> Changed[TodoWritten
 
 
 @operation(
-    effect="changes", scope="todos:write", raises=(InvalidInput, NotFound, NotOwner, VersionConflict), batch=True
+    effect="changes",
+    scope="todos:write",
+    raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
+    batch=True,
+    verbs=verbs_of_updates,
 )
 async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoWritten]:
     """Change fields of todos; a field left out stays as it is. Subtasks go along to another list.
@@ -81,6 +101,7 @@ async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoWrit
     raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
     formerly=("todos.complete", True),
     batch=True,
+    verbs=("complete",),
 )
 async def complete(
     tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None, completed_at: str | None = None
@@ -102,6 +123,7 @@ async def complete(
     raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
     formerly=("todos.complete", False),
     batch=True,
+    verbs=("complete",),
 )
 async def reopen(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Set todos open again. It sets and never toggles: a repeat changes nothing.
@@ -117,6 +139,7 @@ async def reopen(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] 
     raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
     idempotent=False,
     batch=True,
+    verbs=("complete",),
 )
 async def skip(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Skip an occurrence of repeating todos: each goes on to its next date and stays open.
@@ -133,6 +156,7 @@ async def skip(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | 
     destructive=True,
     formerly=("todos.delete", True),
     batch=True,
+    verbs=("delete",),
 )
 async def delete(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Move todos to the trash with their subtasks. The trash is emptied after the retention time."""
@@ -147,6 +171,7 @@ async def delete(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] 
     raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
     formerly=("todos.delete", False),
     batch=True,
+    verbs=("change",),
 )
 async def restore(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Restore todos from the trash, with the subtasks that went there with them and the todos above them.
@@ -163,6 +188,7 @@ async def restore(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int]
     destructive=True,
     idempotent=False,
     batch=True,
+    verbs=verbs_of_mixed,
 )
 async def mix(tx: Tx, items: Sequence[Tried[MixedItem]]) -> Changed[TodoWritten]:
     """Add, change, complete, open, trash, restore and skip todos in one request, in its order: one change.

@@ -37,7 +37,7 @@ async def create(tx: Tx, wanted: TokenCreate) -> Changed[TokenCreated]:
     expires_at = None
     if wanted.expires_in_days is not None:
         expires_at = tx.core.clock().astimezone(UTC) + timedelta(days=wanted.expires_in_days)
-    return await _make(
+    made = await _make(
         tx,
         {
             "name": wanted.name,
@@ -46,9 +46,19 @@ async def create(tx: Tx, wanted: TokenCreate) -> Changed[TokenCreated]:
             "made_by": tx.caller.principal.token_id,
         },
     )
+    if wanted.mandate is not None:
+        known_as = str(made.touched[0].id)
+        await tx.rows(agents.MAKE_FOR_TOKEN, known_as=known_as, name=wanted.name, **wanted.mandate.model_dump())
+    return made
 
 
-@operation(effect="reads", scope="profile", raises=(NotForApps,), for_apps=False)
+@operation(
+    effect="reads",
+    scope="profile",
+    raises=(NotForApps,),
+    for_apps=False,
+    verbs=("read",),
+)
 async def list_(tx: Tx) -> Page[TokenRead]:
     """List API tokens, revoked and expired ones too, oldest first."""
     row = await tx.one(queries.ALL)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
+from todo_core.boundary import agents
 from todo_core.boundary.authentication import LAST_MOMENT
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.results import Changed, Found
@@ -22,13 +23,21 @@ from todo_core.rules.profiles import revise_profile
 from todo_core.text import json_text
 
 
-@operation(effect="reads", scope="profile")
+@operation(
+    effect="reads",
+    scope="profile",
+    verbs=("read",),
+)
 async def get(tx: Tx) -> Found[ProfileRead]:
     """Read your profile: name, e-mail, time zone, locale, first day of the week, default list."""
     return Found((await tx.one(queries.ONE))["row"])
 
 
-@operation(effect="reads", scope=None)
+@operation(
+    effect="reads",
+    scope=None,
+    verbs=(),
+)
 async def capabilities(tx: Tx) -> Found[Capabilities]:
     """Read what your token may do: its scopes, when it expires, and what this server takes and keeps. Any token may."""
     principal, settings, rate = tx.caller.principal, tx.core.settings, tx.core.limits.rate
@@ -50,12 +59,18 @@ async def capabilities(tx: Tx) -> Found[Capabilities]:
         "kind": kind if principal.token_id is None else "api_token",
         "scopes": [scope for scope in ALL_SCOPES if scope in principal.scopes],
         "expires_at": None if expires_at is None else f"{expires_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "mandate": agents.told(principal.agent),
         "limits": bounds,
     }
     return Found(json_text(told))
 
 
-@operation(effect="changes", scope="profile", raises=(NotFound, NotOwner, VersionConflict))
+@operation(
+    effect="changes",
+    scope="profile",
+    raises=(NotFound, NotOwner, VersionConflict),
+    verbs=("change",),
+)
 async def update(tx: Tx, patch: ProfilePatch, if_version: Sequence[int] | None = None) -> Changed[ProfileWritten]:
     """Change your profile: display name, time zone, locale, first day of the week, default list.
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     FromClause,
+    Integer,
     Text,
     and_,
     any_,
@@ -26,7 +27,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, insert
 from sqlalchemy.types import TypeEngine
 
 from todo_core.models.agents import PATCHABLE, Agent, AgentRead
-from todo_core.models.changes import Change
+from todo_core.models.changes import Change, ChangedRow
+from todo_core.models.fields import MAX_ID
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 MOST_PROGRAMS: Final = 200
@@ -40,7 +42,7 @@ _me = parameter("user_id", BigInteger())
 _id = parameter("id", BigInteger())
 _kind, _known_as, _name = (parameter(name, Text()) for name in ("kind", "known_as", "name"))
 _last_use_is_old = _table.c.last_used_at <= func.now() - timedelta(minutes=1)
-_KNOWN: Final = ("id", "version")
+_KNOWN: Final = ("id", "version", "verbs", "mode", "rows_per_day")
 """What a process keeps of an agent."""
 
 
@@ -157,7 +159,13 @@ def _revise(**values: Any) -> Statement:
 
 
 _given = parameter("given", ARRAY(Text))
-_types: dict[str, TypeEngine[Any]] = {"name": Text(), "until": DateTime(timezone=True)}
+_types: dict[str, TypeEngine[Any]] = {
+    "name": Text(),
+    "verbs": ARRAY(Text),
+    "mode": Text(),
+    "rows_per_day": Integer(),
+    "until": DateTime(timezone=True),
+}
 REVISE = _revise(
     **{
         name: case((literal(name) == any_(_given), parameter(name, _types[name])), else_=_stored.c[name])
@@ -166,7 +174,8 @@ REVISE = _revise(
 )
 """Set the fields of the agent with an `id` that are in `given` to their values; the others keep theirs.
 
-Values: `name`, `until`. Columns: its `version` before, its `AgentRead` before, and after or null if nothing changed.
+Values: `name`, `verbs`, `mode`, `rows_per_day`, `until`. Columns: its `version` before, its `AgentRead` before, and
+after or null if nothing changed.
 """
 
 BLOCK = _revise(blocked_at=func.coalesce(_stored.c.blocked_at, func.statement_timestamp()))
@@ -174,6 +183,42 @@ BLOCK = _revise(blocked_at=func.coalesce(_stored.c.blocked_at, func.statement_ti
 
 UNBLOCK = _revise(blocked_at=null())
 """Let the agent with an `id` in again. Columns: as in `REVISE`."""
+
+_made_of_token = insert(_table).values(
+    user_id=_me,
+    kind=literal_column("'token'"),
+    known_as=_known_as,
+    name=_name,
+    **{name: parameter(name, _types[name]) for name in ("verbs", "mode", "rows_per_day")},
+)
+MAKE_FOR_TOKEN = Statement(_made_of_token)
+"""Make the agent of a new API token, which is `known_as` its id, with a `name` and a mandate: `verbs`, `mode` and
+`rows_per_day`."""
+
+_touched = ChangedRow.__table__.alias("touched")  # type: ignore[attr-defined]
+_lately = _change.alias("lately")
+_is_of_change = and_(_touched.c.user_id == _change.c.user_id, _touched.c.change_id == _change.c.id)
+_day_began = (
+    select(_lately.c.id)
+    .where(mine(_lately), _lately.c.at > func.statement_timestamp() - timedelta(days=1))
+    .order_by(_lately.c.at, _lately.c.id)
+    .limit(literal_column("1"))
+    .scalar_subquery()
+)
+# A query of its own, for row-level security asks no index for what COALESCE returns.
+_first_of_day = select(func.coalesce(_day_began, literal_column(str(MAX_ID)))).scalar_subquery()
+ROWS_OF_DAY = Statement(
+    select(func.count())
+    .select_from(_change.join(_touched, _is_of_change))
+    .where(
+        mine(Change),
+        _change.c.agent_id == _id,
+        _change.c.id >= _first_of_day,
+        _change.c.at > func.statement_timestamp() - timedelta(days=1),
+    )
+)
+"""Count the rows that the agent with an `id` changed in the last 24 hours. Reads `ix_changes_at`, `ix_changes_agent_id`
+and `pk_change_entries`."""
 
 HAND_ON = Statement(
     update(_table)

@@ -10,11 +10,17 @@
 -- Columns:
 --   id bigint
 --   version integer
+--   verbs text[]
+--   mode text
+--   rows_per_day integer
 --   last_use_is_old boolean
 
 SELECT
     agents.id,
     agents.version,
+    agents.verbs,
+    agents.mode,
+    agents.rows_per_day,
     agents.last_used_at <= now() - make_interval(secs=>60.0) AS last_use_is_old
 FROM agents
 WHERE agents.user_id = $1::BIGINT AND agents.kind = $2::VARCHAR AND agents.known_as = $3::VARCHAR

@@ -11,6 +11,9 @@
 -- Columns:
 --   id bigint
 --   version integer
+--   verbs text[]
+--   mode text
+--   rows_per_day integer
 
 INSERT INTO agents (user_id, kind, known_as, name)
 SELECT
@@ -42,4 +45,4 @@ SELECT
     END AS name
 ON CONFLICT (user_id, kind, known_as) DO UPDATE
 SET last_used_at = now()
-RETURNING agents.id, agents.version
+RETURNING agents.id, agents.version, agents.verbs, agents.mode, agents.rows_per_day

@@ -26,6 +26,9 @@ SELECT (
                     AND made.id > agents.counted_through
             ) AS changes,
             (to_json(timezone('UTC', agents.blocked_at)) #>> '{}') || 'Z' AS blocked_at,
+            agents.verbs AS verbs,
+            agents.mode AS mode,
+            agents.rows_per_day AS rows_per_day,
             (to_json(timezone('UTC', agents.until)) #>> '{}') || 'Z' AS until,
             agents.version AS version
     ) AS shaped

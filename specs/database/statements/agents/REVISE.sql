@@ -1,13 +1,17 @@
 -- Set the fields of the agent with an `id` that are in `given` to their values; the others keep theirs.
 --
--- Values: `name`, `until`. Columns: its `version` before, its `AgentRead` before, and after or null if nothing changed.
+-- Values: `name`, `verbs`, `mode`, `rows_per_day`, `until`. Columns: its `version` before, its `AgentRead` before, and
+-- after or null if nothing changed.
 --
 -- Parameters:
 --   $1 user_id bigint
 --   $2 id bigint
 --   $3 given text[]
 --   $4 name character varying
---   $5 until timestamp with time zone
+--   $5 verbs text[]
+--   $6 mode character varying
+--   $7 rows_per_day integer
+--   $8 until timestamp with time zone
 --
 -- Columns:
 --   version integer
@@ -41,8 +45,13 @@ WITH
         UPDATE agents
         SET
             name=CASE WHEN ('name' = ANY ($3::TEXT[])) THEN $4::VARCHAR ELSE stored.name END,
+            verbs=CASE WHEN ('verbs' = ANY ($3::TEXT[])) THEN $5::TEXT[] ELSE stored.verbs END,
+            mode=CASE WHEN ('mode' = ANY ($3::TEXT[])) THEN $6::VARCHAR ELSE stored.mode END,
+            rows_per_day=CASE
+                WHEN ('rows_per_day' = ANY ($3::TEXT[])) THEN $7::INTEGER ELSE stored.rows_per_day
+            END,
             until=CASE
-                WHEN ('until' = ANY ($3::TEXT[])) THEN $5::TIMESTAMP WITH TIME ZONE
+                WHEN ('until' = ANY ($3::TEXT[])) THEN $8::TIMESTAMP WITH TIME ZONE
                 ELSE stored.until
             END,
             updated_at=statement_timestamp(),
@@ -53,11 +62,19 @@ WITH
             AND agents.id = stored.id
             AND (
                 CASE WHEN ('name' = ANY ($3::TEXT[])) THEN $4::VARCHAR ELSE stored.name END,
+                CASE WHEN ('verbs' = ANY ($3::TEXT[])) THEN $5::TEXT[] ELSE stored.verbs END,
+                CASE WHEN ('mode' = ANY ($3::TEXT[])) THEN $6::VARCHAR ELSE stored.mode END,
                 CASE
-                    WHEN ('until' = ANY ($3::TEXT[])) THEN $5::TIMESTAMP WITH TIME ZONE
+                    WHEN ('rows_per_day' = ANY ($3::TEXT[])) THEN $7::INTEGER
+                    ELSE stored.rows_per_day
+                END,
+                CASE
+                    WHEN ('until' = ANY ($3::TEXT[])) THEN $8::TIMESTAMP WITH TIME ZONE
                     ELSE stored.until
                 END
-            ) IS DISTINCT FROM (stored.name, stored.until)
+            ) IS DISTINCT FROM (
+                stored.name, stored.verbs, stored.mode, stored.rows_per_day, stored.until
+            )
         RETURNING
             agents.id,
             agents.user_id,
@@ -97,6 +114,9 @@ SELECT
                         AND made.id > stored.counted_through
                 ) AS changes,
                 (to_json(timezone('UTC', stored.blocked_at)) #>> '{}') || 'Z' AS blocked_at,
+                stored.verbs AS verbs,
+                stored.mode AS mode,
+                stored.rows_per_day AS rows_per_day,
                 (to_json(timezone('UTC', stored.until)) #>> '{}') || 'Z' AS until,
                 stored.version AS version
         ) AS shaped
@@ -124,6 +144,9 @@ SELECT
                             AND made.id > revised.counted_through
                     ) AS changes,
                     (to_json(timezone('UTC', revised.blocked_at)) #>> '{}') || 'Z' AS blocked_at,
+                    revised.verbs AS verbs,
+                    revised.mode AS mode,
+                    revised.rows_per_day AS rows_per_day,
                     (to_json(timezone('UTC', revised.until)) #>> '{}') || 'Z' AS until,
                     revised.version AS version
             ) AS shaped

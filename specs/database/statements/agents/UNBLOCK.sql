@@ -79,6 +79,9 @@ SELECT
                         AND made.id > stored.counted_through
                 ) AS changes,
                 (to_json(timezone('UTC', stored.blocked_at)) #>> '{}') || 'Z' AS blocked_at,
+                stored.verbs AS verbs,
+                stored.mode AS mode,
+                stored.rows_per_day AS rows_per_day,
                 (to_json(timezone('UTC', stored.until)) #>> '{}') || 'Z' AS until,
                 stored.version AS version
         ) AS shaped
@@ -106,6 +109,9 @@ SELECT
                             AND made.id > revised.counted_through
                     ) AS changes,
                     (to_json(timezone('UTC', revised.blocked_at)) #>> '{}') || 'Z' AS blocked_at,
+                    revised.verbs AS verbs,
+                    revised.mode AS mode,
+                    revised.rows_per_day AS rows_per_day,
                     (to_json(timezone('UTC', revised.until)) #>> '{}') || 'Z' AS until,
                     revised.version AS version
             ) AS shaped
