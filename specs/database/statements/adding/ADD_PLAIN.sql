@@ -1,20 +1,23 @@
 -- Make and record todos as `ADD_RECORDED` does that have no parents, subtasks, tags, dates and chosen places.
 --
 -- `items`: a JSON array of objects with `n`, `title`, `description`, `priority`, `list_id`, `key` and `source`.
--- `now`, `operation`, `via`, `client` and `token_id`: as in `ADD_RECORDED`.
+-- `now`, `compared`, `operation`, `via`, `client` and `token_id`: as in `ADD_RECORDED`.
 --
 -- Parameters:
 --   $1 user_id bigint
---   $2 items jsonb
---   $3 now timestamp with time zone
---   $4 operation character varying
---   $5 via character varying
---   $6 client character varying
---   $7 token_id bigint
+--   $2 compared boolean
+--   $3 items jsonb
+--   $4 now timestamp with time zone
+--   $5 operation character varying
+--   $6 via character varying
+--   $7 client character varying
+--   $8 token_id bigint
 --
 -- Columns:
 --   id bigint
 --   after json
+--   alike_key bigint
+--   alike bigint[]
 --   change_id bigint
 --   is_followed boolean
 
@@ -38,7 +41,7 @@ WITH
                 given.list_id AS list_id,
                 given.key AS key,
                 given.source AS source
-            FROM jsonb_to_recordset($2::JSONB) AS given(
+            FROM jsonb_to_recordset($3::JSONB) AS given(
                 n INTEGER,
                 title TEXT,
                 description TEXT,
@@ -105,8 +108,8 @@ WITH
             item.key AS key,
             item.source AS source,
             defaults.language AS language,
-            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS created_at,
-            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS updated_at
+            coalesce($4::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS created_at,
+            coalesce($4::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS updated_at
         FROM item
         JOIN defaults ON true
         RETURNING
@@ -131,6 +134,8 @@ WITH
             todos.language,
             todos.words,
             todos.title_key,
+            todos.alike_key,
+            todos.same_key,
             todos.place,
             todos.chosen_place,
             todos.key,
@@ -170,6 +175,37 @@ WITH
                         added.version AS version
                 ) AS shaped
             ) AS after,
+            added.alike_key AS alike_key,
+            CASE
+                WHEN $2::BOOLEAN
+                THEN array_cat(
+                    array(
+                        (
+                            SELECT there.id
+                            FROM todos AS there
+                            WHERE
+                                there.user_id = $1::BIGINT
+                                AND there.deleted_at IS NULL
+                                AND there.completed_at IS NULL
+                                AND there.alike_key = added.alike_key
+                                AND there.same_key = added.same_key
+                            LIMIT 8
+                        )
+                    ),
+                    array(
+                        (
+                            SELECT there.id
+                            FROM todos AS there
+                            WHERE
+                                there.user_id = $1::BIGINT
+                                AND there.deleted_at IS NULL
+                                AND there.completed_at IS NULL
+                                AND there.alike_key = added.alike_key
+                            LIMIT 8
+                        )
+                    )
+                )
+            END AS alike,
             added.list_id AS list_id,
             row_number() OVER (ORDER BY item.n) AS number
         FROM added
@@ -178,7 +214,7 @@ WITH
     recorded AS (
         INSERT INTO changes (user_id, at, operation, via, client, token_id)
         VALUES (
-            $1::BIGINT, statement_timestamp(), $4::VARCHAR, $5::VARCHAR, $6::VARCHAR, $7::BIGINT
+            $1::BIGINT, statement_timestamp(), $5::VARCHAR, $6::VARCHAR, $7::VARCHAR, $8::BIGINT
         )
         RETURNING changes.id
     ),
@@ -200,6 +236,8 @@ WITH
 SELECT
     written.id,
     written.after,
+    written.alike_key,
+    written.alike,
     recorded.id AS change_id,
     (
         SELECT CASE

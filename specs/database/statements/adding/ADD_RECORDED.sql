@@ -1,20 +1,23 @@
 -- Make todos as `ADD` does, at least one, and record them as a change, for which `RECORD` would be one trip more.
 --
--- `items` and `now`: as in `ADD`. `operation`, `via`, `client` and `token_id`: as in `RECORD`.
+-- `items`, `now` and `compared`: as in `ADD`. `operation`, `via`, `client` and `token_id`: as in `RECORD`.
 -- Columns: as in `ADD`, the id of the change, `change_id`, and whether some process listens, `is_followed`.
 --
 -- Parameters:
 --   $1 user_id bigint
 --   $2 items jsonb
---   $3 now timestamp with time zone
---   $4 operation character varying
---   $5 via character varying
---   $6 client character varying
---   $7 token_id bigint
+--   $3 compared boolean
+--   $4 now timestamp with time zone
+--   $5 operation character varying
+--   $6 via character varying
+--   $7 client character varying
+--   $8 token_id bigint
 --
 -- Columns:
 --   id bigint
 --   after json
+--   alike_key bigint
+--   alike bigint[]
 --   change_id bigint
 --   is_followed boolean
 
@@ -156,8 +159,8 @@ WITH
             item.key AS key,
             item.source AS source,
             defaults.language AS language,
-            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS created_at,
-            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS updated_at,
+            coalesce($4::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS created_at,
+            coalesce($4::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS updated_at,
             coalesce(item.parent_id, parent.id) AS parent_id,
             item.start AS start,
             item.due_date AS due_date,
@@ -190,6 +193,8 @@ WITH
             todos.language,
             todos.words,
             todos.title_key,
+            todos.alike_key,
+            todos.same_key,
             todos.place,
             todos.chosen_place,
             todos.key,
@@ -281,6 +286,37 @@ WITH
                         added.version AS version
                 ) AS shaped
             ) AS after,
+            added.alike_key AS alike_key,
+            CASE
+                WHEN $3::BOOLEAN
+                THEN array_cat(
+                    array(
+                        (
+                            SELECT there.id
+                            FROM todos AS there
+                            WHERE
+                                there.user_id = $1::BIGINT
+                                AND there.deleted_at IS NULL
+                                AND there.completed_at IS NULL
+                                AND there.alike_key = added.alike_key
+                                AND there.same_key = added.same_key
+                            LIMIT 8
+                        )
+                    ),
+                    array(
+                        (
+                            SELECT there.id
+                            FROM todos AS there
+                            WHERE
+                                there.user_id = $1::BIGINT
+                                AND there.deleted_at IS NULL
+                                AND there.completed_at IS NULL
+                                AND there.alike_key = added.alike_key
+                            LIMIT 8
+                        )
+                    )
+                )
+            END AS alike,
             added.list_id AS list_id,
             row_number() OVER (ORDER BY item.n) AS number
         FROM added
@@ -289,7 +325,7 @@ WITH
     recorded AS (
         INSERT INTO changes (user_id, at, operation, via, client, token_id)
         VALUES (
-            $1::BIGINT, statement_timestamp(), $4::VARCHAR, $5::VARCHAR, $6::VARCHAR, $7::BIGINT
+            $1::BIGINT, statement_timestamp(), $5::VARCHAR, $6::VARCHAR, $7::VARCHAR, $8::BIGINT
         )
         RETURNING changes.id
     ),
@@ -311,6 +347,8 @@ WITH
 SELECT
     written.id,
     written.after,
+    written.alike_key,
+    written.alike,
     recorded.id AS change_id,
     (
         SELECT CASE
