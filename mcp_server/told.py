@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from mcp_server.tool_results import dates, todo
+from mcp_server.tool_results import dates, similar, todo
 from todo_core.boundary.results import Done
 from todo_core.text import json_text
 
@@ -27,7 +27,7 @@ _FOLLOWS: Final = frozenset(
     {"version", "created_at", "updated_at", "all_subtasks", "open_subtasks", "done_subtasks", "open_todos"}
 )
 """Fields that change by themselves."""
-_BESIDE: Final = frozenset({"id", "title", "subtasks_changed", "next", "existing", "todos_shown_otherwise"})
+_BESIDE: Final = frozenset({"id", "title", "subtasks_changed", "next", "existing", "similar", "todos_shown_otherwise"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,8 @@ def of_todo(item: Done) -> Json:
         else:
             short |= _changes_of_todo(orjson.loads(item.before), row, item.told)
         short |= _named(item.told, "new_tags")
+        if row["similar"]:
+            short["similar"] = similar(row["similar"])
     if row["subtasks_changed"]:
         short["subtasks"] = row["subtasks_changed"]
     if (following := row["next"]) is not None:

@@ -7,6 +7,7 @@ person would not see is escaped: texts from before the rules of `todo_core.text`
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Final, Literal
 
@@ -61,7 +62,7 @@ CHANGES_SCHEMA: Final = {
     "properties": {"changes": _OBJECTS, "since": _INTEGER, "before": _INTEGER, "has_more": {"type": "boolean"}},
     "required": ["changes"],
 }
-_IMPLIED: Final = ("is_completed", "subtasks_changed", "next", "existing")
+_IMPLIED: Final = ("is_completed", "subtasks_changed", "next", "existing", "similar")
 """Fields of a todo that others imply, or that only writes have (`mcp_server.told`)."""
 _WHERE_ANY: Final = ("tags", "all_subtasks", "open_subtasks", "done_subtasks", "note_count", "parent_id")
 """Fields that a short form of a todo has where they say something."""
@@ -111,7 +112,14 @@ def describe(error: TodoError) -> dict[str, Any]:
         refused["field"] = _INDEX.sub(r"[\1]", refused["field"])
     if "current" in content:
         content["current"] = _current(content["current"])
+    if "similar" in content:
+        content["similar"] = similar(content["similar"])
     return content
+
+
+def similar(todos: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return todos that look the same as a new one, each in fewer than 20 tokens besides its title."""
+    return [{name: one[name] for name in ("id", "title", "list")} for one in todos]
 
 
 def _current(row: dict[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ _TODO: Final[Json] = {
     "note_count": 1,
     "version": 1,
 }
-_WRITTEN: Final[Json] = {**_TODO, "subtasks_changed": 0, "next": None, "existing": False}
+_WRITTEN: Final[Json] = {**_TODO, "subtasks_changed": 0, "next": None, "existing": False, "similar": []}
 _LIST: Final[Json] = {
     "id": 3,
     "name": "Papers",
@@ -257,7 +257,9 @@ EXAMPLES: Final[dict[str, Any]] = {
     "TodoRead": _TODO,
     "TodoDetail": {**_TODO, "notes": [_NOTE]},
     "TodoWritten": _WRITTEN,
+    "SimilarTodo": {"id": 12, "title": "Renew passport", "list_id": 1, "list": "Inbox"},
     "TodoCreate": _NEW_TODO,
+    "NewTodo": _NEW_TODO,
     "TodoPatch": _PATCH,
     "TodoUpdate": {"id": 7, "if_version": 1, **_PATCH},
     "TodoPage": _page(_TODO),

@@ -20,6 +20,7 @@ from todo_core.identity.scopes import Scope
 from todo_core.models.agents import Part
 from todo_core.models.changes import Entity
 from todo_core.models.fields import Output, only_required
+from todo_core.models.todos import SimilarTodo
 
 Json = dict[str, Any]
 
@@ -87,6 +88,7 @@ class Problem(Output):
     more_errors: Annotated[int, Field(description="How many more fields are refused than are listed.")]
     current: Annotated[dict[str, Any], Field(description="The row as it is now, as a GET of it shows it.")]
     existing_id: Annotated[int, Field(description="Id of the list or tag that has the name.")]
+    similar: Annotated[list[SimilarTodo], Field(description="Open todos that look the same as the new one.")]
     required_scope: Annotated[Scope, Field(description="The scope that the token lacks.")]
     mandate: Annotated[Part, Field(description="The part of the agent's mandate that is in the way.")]
     retry_after: Annotated[int, Field(description="Seconds to wait.")]

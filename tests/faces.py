@@ -92,7 +92,7 @@ class Listed:
 class Face(Protocol):
     """The same todos, whatever the transport."""
 
-    async def add(self, *todos: Json, key: str | None = None) -> Written: ...
+    async def add(self, *todos: Json, key: str | None = None, if_similar: str | None = None) -> Written: ...
     async def list(self, **wanted: Any) -> Listed: ...
     async def update(self, *todos: Json, key: str | None = None) -> Written: ...
     async def complete(self, *ids: int, completed: bool = True, key: str | None = None) -> Written: ...
@@ -200,8 +200,9 @@ class RestFace:
     async def delete_tag(self, tag_id: int, key: str | None = None) -> Written:
         return await self._write_one("DELETE", f"/tags/{tag_id}", key)
 
-    async def add(self, *todos: Json, key: str | None = None) -> Written:
-        return await self._write("/todos/batch", key, {"action": "add", "todos": list(todos)})
+    async def add(self, *todos: Json, key: str | None = None, if_similar: str | None = None) -> Written:
+        chosen = {} if if_similar is None else {"if_similar": if_similar}
+        return await self._write("/todos/batch", key, {"action": "add", "todos": list(todos)} | chosen)
 
     async def list(self, **wanted: Any) -> Listed:
         told = (await self._send("GET", "/todos", params=wanted)).json()
@@ -342,8 +343,9 @@ class McpFace:
     async def delete_tag(self, tag_id: int, key: str | None = None) -> Written:
         return await self._write_one("update_tag", key, id=tag_id, action="delete")
 
-    async def add(self, *todos: Json, key: str | None = None) -> Written:
-        return await self._write("add_todos", key, todos=list(todos))
+    async def add(self, *todos: Json, key: str | None = None, if_similar: str | None = None) -> Written:
+        chosen = {} if if_similar is None else {"if_similar": if_similar}
+        return await self._write("add_todos", key, todos=list(todos), **chosen)
 
     async def list(self, **wanted: Any) -> Listed:
         told = await self.call("list_todos", detail="full", **wanted)

@@ -15,6 +15,7 @@
     ├── NotFound 404
     ├── Conflict 409
     │   ├── VersionConflict 412
+    │   ├── SimilarExists
     │   ├── UndoRefused
     │   ├── ConfirmationRequired
     │   └── RequestInProgress
@@ -302,6 +303,15 @@ class VersionConflict(Conflict):
 
     code = "version_conflict"
     status = 412
+
+
+class SimilarExists(Conflict):
+    """An open todo looks the same; nothing was added.
+
+    Use one of those in `similar`, or add this one beside them with `if_similar: add`.
+    """
+
+    code = "similar_exists"
 
 
 class UndoRefused(Conflict):

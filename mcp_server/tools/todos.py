@@ -21,7 +21,7 @@ from todo_core.boundary.results import Done
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.dues import DUE_WORDS, REPEAT_WORDS, DueText, RepeatText
 from todo_core.models.fields import MAX_BATCH, Limit
-from todo_core.models.todos import TodoCreate, TodoFilter, TodoIds
+from todo_core.models.todos import IfSimilar, TodoCreate, TodoFilter, TodoIds, if_similar_too
 from todo_core.operations import search
 from todo_core.operations import todos as operations
 from todo_core.validation import Tried
@@ -62,8 +62,9 @@ class NewTodo(TodoCreate):
 async def add_todos(
     me: Me,
     todos: Annotated[list[Tried[NewTodo]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 new todos.")],
+    if_similar: IfSimilar = "add",
 ) -> CallToolResult:
-    changed = await me.perform(operations.add, todos)
+    changed = await me.perform(operations.add, todos, **if_similar_too(if_similar))
     return written(changed, told.of_todo, Items.of("todos", todos), makes=True)
 
 

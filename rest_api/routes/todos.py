@@ -19,6 +19,7 @@ from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.fields import MAX_BATCH, Input, Offset
 from todo_core.models.mixed import CompletedAt, MixedItem
 from todo_core.models.todos import (
+    IfSimilar,
     TodoCreate,
     TodoDetail,
     TodoFilter,
@@ -28,6 +29,7 @@ from todo_core.models.todos import (
     TodoRead,
     TodoUpdate,
     TodoWritten,
+    if_similar_too,
 )
 from todo_core.operations import todos
 from todo_core.validation import Tried
@@ -62,11 +64,18 @@ class Completion(Input):
         return {} if self.completed_at is None else {"completed_at": self.completed_at}
 
 
+class NewTodo(TodoCreate):
+    """A new todo, and what to do if one looks the same."""
+
+    if_similar: Annotated[IfSimilar, Field(exclude=True)] = "add"  # no part of the todo, nor of its fingerprint
+
+
 class AddBatch(Input):
     """Add todos."""
 
     action: Literal["add"]
     todos: Annotated[list[Tried[TodoCreate]], Field(min_length=1, max_length=MAX_BATCH)]
+    if_similar: IfSimilar = "add"
 
 
 class UpdateBatch(Input):
@@ -98,6 +107,7 @@ class MixedBatch(Input):
 
     action: Literal["mix"]
     items: Annotated[list[Tried[MixedItem]], Field(min_length=1, max_length=MAX_BATCH)]
+    if_similar: IfSimilar = "add"
 
 
 Batch = Annotated[AddBatch | UpdateBatch | CompleteBatch | IdsBatch | MixedBatch, Field(discriminator="action")]
@@ -116,10 +126,11 @@ class TodoPage(PageRead[TodoRead]):
     summary="Add a todo",
     also=(200,),
     words="Add a todo. The server sets id, times and version.\n\nA `due` is resolved where the user is, and the answer "
-    "says to what. A `key` that a todo has already makes nothing: the answer is 200 with that todo.",
+    "says to what. A `key` that a todo has already makes nothing: the answer is 200 with that todo. So it is with "
+    '`if_similar` "return" where an open todo looks the same; `similar` names up to three of these.',
 )
-async def add_todo(me: MeOnce, todo: TodoCreate) -> Response:
-    added = await me.perform(todos.add, [todo])
+async def add_todo(me: MeOnce, todo: NewTodo) -> Response:
+    added = await me.perform(todos.add, [todo], **if_similar_too(todo.if_similar))
     done = added.one()
     status = 200 if done.beside.get("existing") else 201
     return responses.written(added, status, {"Location": f"/api/v1/todos/{responses.row_id(done.row)}"})
@@ -230,7 +241,7 @@ async def restore_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) ->
 async def batch_todos(me: MeOnce, batch: Annotated[Batch, Body()]) -> Response:
     match batch:
         case AddBatch():
-            changed = await me.perform(todos.add, batch.todos)
+            changed = await me.perform(todos.add, batch.todos, **if_similar_too(batch.if_similar))
         case UpdateBatch():
             changed = await me.perform(todos.update, batch.todos)
         case CompleteBatch():
@@ -242,5 +253,5 @@ async def batch_todos(me: MeOnce, batch: Annotated[Batch, Body()]) -> Response:
         case IdsBatch():
             changed = await me.perform(_BY_IDS[batch.action], batch.ids)
         case MixedBatch():
-            changed = await me.perform(todos.mix, batch.items)
+            changed = await me.perform(todos.mix, batch.items, **if_similar_too(batch.if_similar))
     return responses.batch(changed)

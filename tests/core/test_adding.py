@@ -32,7 +32,10 @@ _LISTS: Final = ("list_id", "list_before", "list_after")
 
 
 def _shown(row: str | None) -> Any:
-    return None if row is None else {name: value for name, value in orjson.loads(row).items() if name not in _OWN}
+    if row is None:
+        return None
+    shown = {name: value for name, value in orjson.loads(row).items() if name not in _OWN}
+    return shown | ({"similar": [one["title"] for one in shown["similar"]]} if "similar" in shown else {})
 
 
 async def _added(caller: Caller, admin: asyncpg.Connection, items: list[dict[str, Any]], *, alone: bool) -> Any:
@@ -122,7 +125,7 @@ async def test_what_is_plain_and_alone_is_added_and_recorded_by_one_statement(
     await ann.perform(todos.add, [TodoCreate(title="one"), TodoCreate(title="two", key="a key")])
     plain = [*ran]
     ran.clear()
-    await ann.perform(todos.add, [TodoCreate(title="one"), TodoCreate(title="two", parent_index=0)])
+    await ann.perform(todos.add, [TodoCreate(title="above"), TodoCreate(title="below", parent_index=0)])
 
     assert plain == [ADD_PLAIN]
     assert ran == [ADD_RECORDED]

@@ -304,6 +304,8 @@ async def test_definers_functions_have_a_fixed_search_path_and_none_is_everybody
         "index_note": ["todo_app"],
         **{name: ["todo_app", "todo_search"] for name in MAKE_WORDS},
         "todos_with_words": ["todo_app"],
+        "telling_words": ["todo_app"],
+        "likeness_keys": ["todo_app"],
     }
     assert {row["proname"]: (row["owner"], row["mighty"]) for row in functions if row["prosecdef"]} == {
         "belong_to_another": ("todo_probe", False),

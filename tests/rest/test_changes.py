@@ -31,8 +31,8 @@ async def test_a_change_has_whole_rows_and_names_client_and_token(http: httpx2.A
     assert (entry["entity"], entry["id"]) == ("todo", response.json()["id"])
     assert (entry["before"]["title"], entry["before"]["version"]) == ("a", 1)
     told = response.json()
-    beside = ("subtasks_changed", "next", "existing")
-    assert [told.pop(name) for name in beside] == [0, None, False]  # are told of the write, not of the row
+    beside = ("subtasks_changed", "next", "existing", "similar")
+    assert [told.pop(name) for name in beside] == [0, None, False, []]  # are told of the write, not of the row
     assert entry["after"] == told
 
 

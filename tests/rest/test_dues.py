@@ -204,6 +204,6 @@ async def test_an_object_that_says_no_due_or_repeat_is_refused_by_its_field(http
             assert "passwd" not in answer.text
     batch = await http.post(f"{TODOS}/batch", json={"action": "add", "todos": [{"title": "c", "due": {"date": "x"}}]})
     assert batch.json()["results"][0]["error"]["errors"][0]["field"] == "due.date"
-    told = {"next": None, "subtasks_changed": 0, "existing": False}  # what a write tells beside the row
+    told = {"next": None, "subtasks_changed": 0, "existing": False, "similar": []}  # what a write tells beside the row
     assert (await http.get(where)).json() | told == row | {"notes": []}
     assert (await http.get(TODOS)).json()["total"] == 1

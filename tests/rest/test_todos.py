@@ -22,7 +22,8 @@ async def test_adding_answers_201_with_the_row_its_address_its_version_and_the_c
     assert made.headers["content-type"] == "application/json"
     assert (await http.get(f"/api/v1/changes/{made.headers['change-id']}")).json()["operation"] == "todos.add"
     assert row == row | {"title": "a", "description": None, "priority": "high", "is_completed": False, "version": 1}
-    assert (row.pop("subtasks_changed"), row.pop("next"), row.pop("existing")) == (0, None, False)
+    beside = [row.pop(name) for name in ("subtasks_changed", "next", "existing", "similar")]
+    assert beside == [0, None, False, []]
     read = await http.get(made.headers["location"])
     expected = (200, row | {"notes": []}, made.headers["etag"])
     assert (read.status_code, read.json(), read.headers["etag"]) == expected
@@ -54,7 +55,7 @@ async def test_deleting_answers_204_without_a_body_and_restoring_brings_the_row_
     assert (restored.status_code, version_of(restored)) == (200, 3)
     row = restored.json()
     assert (row["deleted_at"], row.pop("subtasks_changed"), row.pop("next")) == (None, 0, None)
-    assert row.pop("existing") is False
+    assert (row.pop("existing"), row.pop("similar")) == (False, [])
     read = await http.get(todo)
     assert (read.json(), read.headers["etag"]) == (row | {"notes": []}, restored.headers["etag"])
 

@@ -159,10 +159,12 @@ async def _decode(reply: dict[str, Any]) -> Changed[Any]:
 def _done(stored: dict[str, Any]) -> Done:
     """Make a result from what `_encode` stored: `row` has the fields beside the row too, and `beside` names them.
 
-    What a version before stored has neither `before` nor `told`.
+    What a version before stored has neither `before` nor `told`, and of todos no `similar`.
     """
     row, before = stored["row"], stored.get("before")
     beside = {name: row.pop(name) for name in stored.get("beside", _BESIDE_TODOS) if name in row}
+    if "existing" in beside:
+        beside.setdefault("similar", [])
     return Done(
         json_text(row),
         stored["changed"],

@@ -134,6 +134,7 @@ class Todo(SQLModel, table=True):
         Index("ix_todos_place", "user_id", "list_id", "place", postgresql_where=text("parent_id IS NULL")),
         Index("ix_todos_parent", "user_id", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
         Index("ix_todos_words", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index("ix_todos_open_alike", "user_id", "alike_key", "same_key", postgresql_where=_OPEN),
         Index("ix_todos_follows", "user_id", "follows_id", postgresql_where=text("follows_id IS NOT NULL")),
         Index("ix_todos_completed", "user_id", "completed_at", postgresql_where=text("completed_at IS NOT NULL")),
         Index("uq_todos_key", "user_id", "key", unique=True, postgresql_where=text("key IS NOT NULL")),
@@ -171,6 +172,11 @@ class Todo(SQLModel, table=True):
     (`docs/decisions/0037-words.md`)."""
     title_key: str = TableField(sa_type=Text)
     """Its place in the order by title: the title without case and accents. The same trigger writes it."""
+    alike_key: int = TableField(sa_type=BigInteger)
+    """A hash that titles share which may look the same. The same trigger writes it
+    (`docs/decisions/0060-looking-the-same.md`)."""
+    same_key: int = TableField(sa_type=BigInteger)
+    """A hash of the telling words of its title, whatever their order; by the same trigger."""
     place: int = TableField(sa_column=Column(BigInteger, nullable=False, server_default=_BEHIND))
     """Its place among its siblings, lower ones first: its id with a gap behind it, until it is moved."""
     chosen_place: int | None = TableField(sa_type=BigInteger)
@@ -188,8 +194,8 @@ TodoIds = Annotated[
     list[Tried[Id]],
     Field(min_length=1, max_length=MAX_BATCH, description=f"Ids of 1–{MAX_BATCH} todos; results keep this order."),
 ]
-Title = Annotated[str, Name(min_length=1, max_length=200), Field(description="Its title, 1–200 characters.")]
-Description = Annotated[str, Lines(max_length=1000), Field(description="Details, up to 1000 characters.")]
+Title = Annotated[str, Name(min_length=1, max_length=200), Field(description="Its title.")]
+Description = Annotated[str, Lines(max_length=1000), Field(description="Details.")]
 End = Literal["first", "last"]
 BeforeTodo = Annotated[TodoId, Field(description="Right before this sibling.")]
 AfterTodo = Annotated[TodoId, Field(description="Right after this sibling.")]
@@ -200,7 +206,18 @@ ChosenPriority = Annotated[Priority, Field(description="How much it matters.")]
 TodoKey = Annotated[str, Key(min_length=1, max_length=200)]
 KEY_WORDS = "Its id elsewhere, of a mail or an issue: with a known key nothing is made, `existing` is that todo."
 SourceLink = Annotated[str, Link(min_length=1, max_length=2000)]
-SOURCE_WORDS = "A link (http, https) to where it comes from."
+SOURCE_WORDS = "A link to where it comes from."
+
+
+IfSimilar = Annotated[
+    Literal["add", "return", "refuse"],
+    Field(description="If an open todo looks the same."),
+]
+
+
+def if_similar_too(if_similar: IfSimilar) -> dict[str, Any]:
+    """Return an argument of an addition; none by default, for the version before computes a fingerprint without it."""
+    return {} if if_similar == "add" else {"if_similar": if_similar}
 
 
 def _is_left_out(value: object) -> bool:
@@ -212,13 +229,13 @@ class TodoCreate(Input):
     """A new todo. The server sets everything that is not here."""
 
     title: Title
-    description: Annotated[Description | None, Field(description="Details, up to 1000 characters.")] = None
+    description: Annotated[Description | None, Field(description="Details.")] = None
     priority: ChosenPriority = "medium"
     list_id: Annotated[ListId | None, Field(description="Its list; left out: the default list.")] = None
     parent_id: Annotated[TodoId | None, Field(description="The todo it is a subtask of.")] = None
     parent_index: Annotated[
         Annotated[int, Field(ge=0, le=MAX_BATCH - 1)] | None,
-        Field(description="Or the item of this call that is its parent, counted from 0."),
+        Field(description="Or its parent's place in this call, from 0."),
     ] = None
     parent_key: Annotated[TodoKey | None, Field(description="Or its parent's `key`.", exclude_if=_is_left_out)] = None
     start: Annotated[StartText | None, Field(description=START_WORDS, exclude_if=_is_left_out)] = None
@@ -242,7 +259,7 @@ class TodoPatch(TypedDict, total=False):
     __pydantic_config__ = STRICT  # type: ignore[misc]  # how pydantic configures a TypedDict
 
     title: Title
-    description: Annotated[Description | None, Field(description="Details, up to 1000 characters.")]
+    description: Annotated[Description | None, Field(description="Details.")]
     priority: ChosenPriority
     is_completed: Annotated[bool, Field(description="Set done or open.")]
     list_id: Annotated[ListId, Field(description="Move it there, with its subtasks.")]
@@ -378,9 +395,24 @@ class TodoDetail(TodoRead):
     notes: Annotated[list[NoteRead], Field(description="The newest three notes on it, the newest first.")]
 
 
+class SimilarTodo(Output):
+    """An open todo that looks the same as a new one."""
+
+    id: Annotated[int, Field(description="Its id.")]
+    title: Annotated[str, Field(description="Its title.")]
+    list_id: Annotated[int, Field(description="Its list.")]
+    list: Annotated[str, Field(description="The name of that.")]
+
+
 class TodoWritten(TodoRead):
     """A todo as a write left it, and what went along with it."""
 
     subtasks_changed: Annotated[int, Field(description="Subtasks that went along: completed, trashed, moved, …")]
     next: Annotated[TodoRead | None, Field(description="The next occurrence, made by completing a repeating todo.")]
-    existing: Annotated[bool, Field(description="Whether it had the key of what was to be added: nothing was made.")]
+    existing: Annotated[
+        bool,
+        Field(description="Whether it had the key of what was to be added, or looked the same: nothing was made."),
+    ]
+    similar: Annotated[
+        list[SimilarTodo], Field(description="Of a new one: up to three open todos that look the same, the best first.")
+    ]

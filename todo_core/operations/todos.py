@@ -15,10 +15,19 @@ from todo_core.errors import (
     InvalidInput,
     NotFound,
     NotOwner,
+    SimilarExists,
     VersionConflict,
 )
 from todo_core.models.mixed import MixedItem
-from todo_core.models.todos import TodoCreate, TodoDetail, TodoFilter, TodoRead, TodoUpdate, TodoWritten
+from todo_core.models.todos import (
+    IfSimilar,
+    TodoCreate,
+    TodoDetail,
+    TodoFilter,
+    TodoRead,
+    TodoUpdate,
+    TodoWritten,
+)
 from todo_core.queries import todos as queries
 from todo_core.rules.adding import add_todos
 from todo_core.rules.completing import completion
@@ -66,18 +75,18 @@ async def get(tx: Tx, todo_id: int) -> Found[TodoDetail]:
 @operation(
     effect="changes",
     scope="todos:write",
-    raises=(InvalidInput, NotFound, NotOwner),
+    raises=(InvalidInput, NotFound, NotOwner, SimilarExists),
     idempotent=False,
     batch=True,
     verbs=("add",),
 )
-async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]]) -> Changed[TodoWritten]:
+async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]], if_similar: IfSimilar = "add") -> Changed[TodoWritten]:
     """Add todos, in order. The server sets id, times and version.
 
     A `due` is resolved where the user is, and the answer says to what. A subtask names its parent by id, or by its
-    place in this request.
+    place in this request. Where open todos look the same, the answer names them; `if_similar` says what else to do.
     """
-    return await add_todos(tx, await in_known_lists(tx, todos), alone=True)
+    return await add_todos(tx, await in_known_lists(tx, todos), alone=True, if_similar=if_similar)
 
 
 @operation(
@@ -184,16 +193,16 @@ async def restore(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int]
 @operation(
     effect="changes",
     scope="todos:write",
-    raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
+    raises=(InvalidInput, NotFound, NotOwner, VersionConflict, SimilarExists),
     destructive=True,
     idempotent=False,
     batch=True,
     verbs=verbs_of_mixed,
 )
-async def mix(tx: Tx, items: Sequence[Tried[MixedItem]]) -> Changed[TodoWritten]:
+async def mix(tx: Tx, items: Sequence[Tried[MixedItem]], if_similar: IfSimilar = "add") -> Changed[TodoWritten]:
     """Add, change, complete, open, trash, restore and skip todos in one request, in its order: one change.
 
     Each item finds what those before it have left, and may name a todo by the `key` that one of them gives it. A
-    refused item leaves the others alone.
+    refused item leaves the others alone. `if_similar` holds for what is added, as in an addition.
     """
-    return await mix_todos(tx, items)
+    return await mix_todos(tx, items, if_similar)

@@ -35,6 +35,7 @@ from todo_core.models.tags import TodoTag
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
 from todo_core.queries.changes import change_of, entries_of_new
+from todo_core.queries.likeness import alike_to
 from todo_core.queries.shapes import NO_JSON_ITEMS, Subtasks, read, tag_names
 from todo_core.storage import locks
 from todo_core.storage.statements import Statement, mine, parameter
@@ -163,7 +164,9 @@ def _read(item: CTE, added: CTE, *, plain: bool) -> Select[Any]:
     else:
         subtasks = Subtasks(open=item.c.subtasks, live=item.c.subtasks)
         after = read(added, tags=tag_names(item.c.tag_ids), subtasks=subtasks)
-    return select(added.c.id, after.label("after")).select_from(added.join(item, item.c.id == added.c.id))
+    alike = case((parameter("compared", Boolean()), alike_to(added.c))).label("alike")
+    rows = select(added.c.id, after.label("after"), added.c.alike_key, alike)
+    return rows.select_from(added.join(item, item.c.id == added.c.id))
 
 
 def _add(*, plain: bool = False, recorded: bool = False) -> Select[Any]:
@@ -186,7 +189,8 @@ def _add(*, plain: bool = False, recorded: bool = False) -> Select[Any]:
     change = change_of(_me)
     entries = entries_of_new("todo", written, _me, change)
     is_followed = select(locks.is_followed()).scalar_subquery().label("is_followed")  # asked once, not for each row
-    answer = select(written.c.id, written.c.after, change.c.id.label("change_id"), is_followed)
+    told = (written.c[name] for name in ("id", "after", "alike_key", "alike"))
+    answer = select(*told, change.c.id.label("change_id"), is_followed)
     both = written.join(change, literal_column("true"))
     return answer.select_from(both).order_by(written.c.number).add_cte(entries)
 
@@ -199,14 +203,17 @@ ADD = Statement(_add())
 whose next occurrence this is; `place` is its place among its siblings, or null: at the end that `comes_first` says,
 or, if that is null too, the profile; no todo has its `key`; `tag_ids` are ids of live tags; `subtasks` is how many
 todos of the request are right below. `now`: the moment to set, which all statements of a request share; null for that
-of this one.
-Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`.
+of this one. `compared`: whether to look for what looks the same.
+Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`; `alike_key`, which titles share that may
+look the same; `alike`, ids of open todos with it that were there before, null where none are looked for. For these it
+reads `ix_todos_open_alike`.
 """
 
 ADD_RECORDED = Statement(_add(recorded=True))
 """Make todos as `ADD` does, at least one, and record them as a change, for which `RECORD` would be one trip more.
 
-`items` and `now`: as in `ADD`. `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in `RECORD`.
+`items`, `now` and `compared`: as in `ADD`. `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in
+`RECORD`.
 Columns: as in `ADD`, the id of the change, `change_id`, and whether some process listens, `is_followed`.
 """
 
@@ -214,5 +221,5 @@ ADD_PLAIN = Statement(_add(plain=True, recorded=True))
 """Make and record todos as `ADD_RECORDED` does that have no parents, subtasks, tags, dates and chosen places.
 
 `items`: a JSON array of objects with `n`, `title`, `description`, `priority`, `list_id`, `key` and `source`.
-`now`, `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in `ADD_RECORDED`.
+`now`, `compared`, `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in `ADD_RECORDED`.
 """

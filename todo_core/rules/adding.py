@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,22 +10,33 @@ from todo_core.boundary.batches import Batch
 from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done, Recorded
-from todo_core.errors import FieldError, InvalidInput, TodoError
-from todo_core.models.todos import MAX_DEPTH, PRIORITIES, TodoCreate, TodoWritten
+from todo_core.errors import FieldError, InvalidInput, SimilarExists, TodoError
+from todo_core.models.todos import MAX_DEPTH, PRIORITIES, IfSimilar, TodoCreate, TodoWritten
 from todo_core.queries import todos as queries
 from todo_core.rules.families import Family, list_of_subtask, too_deep
+from todo_core.rules.likeness import Likeness, Looks
 from todo_core.rules.lists import Lists
 from todo_core.rules.order import Order
 from todo_core.rules.schedules import Calendar
 from todo_core.rules.spots import TARGETS, siblings_of, target_of
 from todo_core.rules.starts import date_columns
 from todo_core.rules.tagging import ensure_tags, told_of_tags
-from todo_core.rules.writing import WrittenRow, existing, insert_and_record, insert_todos, inserted, touched
+from todo_core.rules.writing import (
+    WrittenRow,
+    existing,
+    insert_and_record,
+    insert_todos,
+    inserted,
+    read_todos,
+    touched,
+)
 
 _DATES: Final = ("start", "due", "repeat")
 
 
-async def add_todos(tx: Tx, todos: Sequence[TodoCreate | TodoError], *, alone: bool = False) -> Changed[TodoWritten]:
+async def add_todos(
+    tx: Tx, todos: Sequence[TodoCreate | TodoError], *, alone: bool = False, if_similar: IfSimilar | None = None
+) -> Changed[TodoWritten]:
     """Make todos, in order. A refused item leaves the others alone, but for its subtasks in the request.
 
     An item with the key of a todo, be that done, in the trash or of an earlier item, makes nothing: that is its result.
@@ -35,33 +46,36 @@ async def add_todos(tx: Tx, todos: Sequence[TodoCreate | TodoError], *, alone: b
         todos: The todos.
         alone: Whether this is all that the transaction does. Then one statement does it and records it, unless tags are
             made, too.
+        if_similar: What to do where an open todo looks the same, one of an earlier item, too; None does not look.
     """
     items = Batch(todos)
-    request = await _Request.load(tx, items.accepted)
+    request = await _Request.load(tx, items, if_similar)
     batch = await items.numbered().each_in_turns(request.accept)
+    await request.read_returned(tx)
     new = [*{todo.number: todo for todo in batch.accepted if isinstance(todo, _New)}.values()]
     tag_ids, tags_made = await ensure_tags(tx, {todo.number: todo.tags for todo in new if todo.tags})
     items_of_new = [todo.as_item(tag_ids.get(todo.number, [])) for todo in new]
+    compared = if_similar == "add"
     if alone and not tags_made and tx.origin is not None and len([*chunks(new)]) == 1:
-        rows = await insert_and_record(tx, items_of_new, tx.origin)
+        rows = await insert_and_record(tx, items_of_new, tx.origin, compared=compared)
         recorded = Recorded(rows[0]["change_id"], rows[0]["is_followed"])
     else:
-        rows, recorded = await insert_todos(tx, items_of_new), None
+        rows, recorded = await insert_todos(tx, items_of_new, compared=compared), None
+    made = {todo.number: row for todo, row in zip(new, rows, strict=True)}
+    similar = await request.similar_to(tx, new, made) if compared else {}
+    await request.name_similar(tx, made)
     told = {todo.number: request.told_of(todo) | told_of_tags(todo.tags, tags_made) for todo in new}
-    results = _results(batch, {todo.number: row for todo, row in zip(new, rows, strict=True)}, told)
-    return Changed(results, [*tags_made, *await touched(rows)], recorded=recorded)
+    done = {number: inserted(row, told[number], similar.get(number, ())) for number, row in made.items()}
+    return Changed(_results(batch, done), [*tags_made, *await touched(rows)], recorded=recorded)
 
 
-def _results(
-    batch: Batch[_New | _Existing], rows: Mapping[int, WrittenRow], facts: Mapping[int, Mapping[str, Any]]
-) -> list[Done | TodoError]:
+def _results(batch: Batch[_New | _Existing], made: Mapping[int, Done]) -> list[Done | TodoError]:
     """Return a result for each item.
 
     Args:
-        batch: What became of each: a todo that is new, for every further item with its key once more, or one that was
-            there.
-        rows: What was inserted, by the numbers of the items.
-        facts: Further facts of each, as `Done.told` has them, by the same numbers.
+        batch: What became of each: a todo that is new, for every further item with its key or that looks the same once
+            more, or one that was there.
+        made: The results of new todos, by the numbers of the items.
     """
     told: set[int] = set()
     results: list[Done] = []
@@ -69,10 +83,10 @@ def _results(
         if isinstance(item, _Existing):
             results.append(existing(item.row))
         elif item.number in told:
-            results.append(existing(rows[item.number]["after"]))
+            results.append(existing(made[item.number].row))
         else:
             told.add(item.number)
-            results.append(inserted(rows[item.number], facts[item.number]))
+            results.append(made[item.number])
     return batch.answer(results)
 
 
@@ -92,13 +106,13 @@ class _New:
         return self.columns | {"n": self.number, "tag_ids": tag_ids}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Existing:
-    """A todo that has the key of an item."""
+    """A todo that has the key of an item, or looks the same and is returned instead."""
 
     id: int
     row: str
-    """Its read shape as JSON."""
+    """Its read shape as JSON; of one that looks the same it is read afterwards."""
 
 
 class _Request:
@@ -111,6 +125,9 @@ class _Request:
         calendar: Calendar | None,
         order: Order | None,
         keyed: Mapping[str, _New | _Existing],
+        *,
+        likeness: Likeness | None,
+        if_similar: IfSimilar | None,
     ) -> None:
         self._family = family
         self._order = order
@@ -118,15 +135,29 @@ class _Request:
         self._calendar = calendar
         self._keyed = {**keyed}
         """The todos that have a key of the request, those of accepted items too."""
+        self._likeness = likeness
+        """What looks the same as items, where that is decided before they are made."""
+        self._if_similar = if_similar
         self._accepted: dict[int, _New | _Existing] = {}
+        self._looks: dict[int, Looks] = {}
+        """How new todos look, by the numbers of their items."""
+        self._returned: list[_Existing] = []
+        """Todos that look the same as an item and are its result."""
+        self._refused: list[tuple[SimilarExists, Sequence[Looks]]] = []
+        """The refusals of items, each with what looks the same."""
 
     @classmethod
-    async def load(cls, tx: Tx, todos: Sequence[TodoCreate]) -> _Request:
-        """Load what the todos refer to, and nothing for those that refer to nothing."""
+    async def load(cls, tx: Tx, items: Batch[TodoCreate], if_similar: IfSimilar | None) -> _Request:
+        """Load what the items refer to, and nothing for those that refer to nothing."""
+        todos = items.accepted
         keyed = await _keyed(tx, [key for todo in todos for key in (todo.key, todo.parent_key) if key is not None])
+        likeness = None
+        if if_similar in ("return", "refuse"):
+            likeness = await Likeness.before(tx, {number: todo.title for number, todo in items.numbered().accepted})
         parents = [todo.parent_id for todo in todos if todo.parent_id is not None]
         if any(todo.parent_index is not None or todo.parent_key is not None for todo in todos):
             parents += [todo.id for todo in keyed.values()]
+            parents += likeness.ids if likeness is not None else ()
         lists = [todo.list_id for todo in todos if todo.list_id is not None]
         neighbours = [one for todo in todos for one in (todo.before, todo.after) if one is not None]
         is_dated = any(getattr(todo, name) is not None for todo in todos for name in _DATES)
@@ -136,7 +167,49 @@ class _Request:
             await Calendar.of(tx) if is_dated else None,
             await Order.of(tx, {}, neighbours, len(todos)) if neighbours else None,
             keyed,
+            likeness=likeness,
+            if_similar=if_similar,
         )
+
+    async def read_returned(self, tx: Tx) -> None:
+        """Read the todos that are the results of items which look the same."""
+        if self._returned:
+            rows = await read_todos(tx, [todo.id for todo in self._returned])
+            for todo in self._returned:
+                todo.row = rows[todo.id]["row"]
+
+    async def similar_to(
+        self, tx: Tx, new: Iterable[_New], made: Mapping[int, WrittenRow]
+    ) -> dict[int, Sequence[Mapping[str, Any]]]:
+        """Return what looks the same as new todos, earlier ones of the request too, by the numbers of their items.
+
+        Args:
+            tx: The transaction.
+            new: The new todos, in order.
+            made: What was inserted, by the numbers of the items.
+        """
+        likeness = await Likeness.after(tx, made)
+        similar: dict[int, Sequence[Mapping[str, Any]]] = {}
+        for todo in new:
+            looks = self._looks_of(todo.number, todo.columns)
+            if found := likeness.find(looks):
+                similar[todo.number] = likeness.named(found)
+            likeness.accept(looks)
+        return similar
+
+    async def name_similar(self, tx: Tx, made: Mapping[int, WrittenRow]) -> None:
+        """Have each refusal say what looks the same as its item.
+
+        Args:
+            tx: The transaction.
+            made: What was inserted, by the numbers of the items.
+        """
+        if self._refused:
+            assert self._likeness is not None  # it was asked for them
+            earlier = {-1 - one.id for _, found in self._refused for one in found if one.id < 0}
+            await self._likeness.made(tx, {number: made[number] for number in earlier})
+            for error, found in self._refused:
+                error.extra["similar"] = self._likeness.named(found)
 
     def told_of(self, todo: _New) -> dict[str, Any]:
         """Return the name of the list that a new todo goes to, where the request names lists."""
@@ -154,11 +227,50 @@ class _Request:
         number, todo = item
         accepted = self._keyed.get(todo.key) if todo.key is not None else None
         if accepted is None:
-            accepted = await self._new(number, todo)
+            accepted = await self._new_or_similar(number, todo)
             if todo.key is not None:
                 self._keyed[todo.key] = accepted
         self._accepted[number] = accepted
         return accepted
+
+    async def _new_or_similar(self, number: int, todo: TodoCreate) -> _New | _Existing:
+        """Return the new todo of an item, or the open one that looks the same and is to be returned instead.
+
+        Raises:
+            SimilarExists: One looks the same, and the item is to be refused then.
+            TodoError: The item is refused.
+        """
+        if self._likeness is None:
+            return await self._new(number, todo)
+        looks = self._looks_of(number, self._place(todo)[0])
+        if found := self._likeness.find(looks):
+            if self._if_similar == "refuse":
+                self._refused.append((error := SimilarExists(), found))
+                raise error
+            if found[0].id < 0:
+                return self._accepted[-1 - found[0].id]
+            self._returned.append(one := _Existing(found[0].id, ""))
+            return one
+        new = await self._new(number, todo)
+        self._likeness.accept(looks)
+        return new
+
+    def _looks_of(self, number: int, columns: Mapping[str, Any]) -> Looks:
+        """Return what is below what, of a new todo: its title is read by the database.
+
+        Args:
+            number: The number of its item.
+            columns: Its `parent_id` or `parent_n`, if it has one.
+        """
+        looks = Looks(-1 - number, None)
+        if (parent_n := columns.get("parent_n")) is not None:
+            above = self._looks[parent_n]
+            looks = Looks(-1 - number, above.id, above.id if above.root is None else above.root)
+        elif (parent_id := columns.get("parent_id")) is not None:
+            assert self._family is not None  # loaded wherever there is such a parent
+            looks = Looks(-1 - number, parent_id, self._family.root(parent_id))
+        self._looks[number] = looks
+        return looks
 
     async def _new(self, number: int, todo: TodoCreate) -> _New:
         """Return the new todo of an item.

@@ -18,7 +18,7 @@ from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.errors import FieldError, InvalidInput, NotFound, TodoError
 from todo_core.models.mixed import MixedAdd, MixedComplete, MixedUpdate, MixedVerb
-from todo_core.models.todos import TodoWritten
+from todo_core.models.todos import IfSimilar, TodoWritten
 from todo_core.queries import todos as queries
 from todo_core.rules.adding import add_todos
 from todo_core.rules.completing import completion
@@ -39,7 +39,7 @@ _SETS: Final[dict[str, Mapping[str, Any]]] = {
 """What each action sets, in the fields of a patch (`revise`)."""
 
 
-async def mix(tx: Tx, items: Sequence[Tried[_Item]]) -> Changed[TodoWritten]:
+async def mix(tx: Tx, items: Sequence[Tried[_Item]], if_similar: IfSimilar = "add") -> Changed[TodoWritten]:
     """Apply each item to what the items before it have left. A refused one leaves the others alone.
 
     A result has its todo as the item left it: a later item may have changed it again.
@@ -48,18 +48,20 @@ async def mix(tx: Tx, items: Sequence[Tried[_Item]]) -> Changed[TodoWritten]:
     touched: list[Touched] = []
     batch: Batch[_Item] = Batch(items)
     for run in _runs(batch.each(_meant).items):
-        changed = await _apply(tx, run, results)
+        changed = await _apply(tx, run, results, if_similar)
         results += changed.results
         touched += changed.touched
     return Changed(results, once_each(touched))
 
 
-async def _apply(tx: Tx, run: Sequence[_Item | TodoError], results: Sequence[Done | TodoError]) -> Changed[TodoWritten]:
+async def _apply(
+    tx: Tx, run: Sequence[_Item | TodoError], results: Sequence[Done | TodoError], if_similar: IfSimilar
+) -> Changed[TodoWritten]:
     """Apply items that are written together, after those that have the results."""
     batch: Batch[_Item] = Batch(run)
     if any(isinstance(item, MixedAdd) for item in run):
         new = batch.each(lambda item: _new(item, results))
-        added = await add_todos(tx, new.items)
+        added = await add_todos(tx, new.items, if_similar=if_similar)
         return replace(added, results=[*map(_as_sent, run, new.items, added.results)])
     keys = [item["key"] for item in batch.accepted if not isinstance(item, MixedAdd) and "key" in item]
     ids = {row["key"]: row["id"] for row in await tx.rows(queries.KEYED, keys=keys)} if keys else {}

@@ -29,7 +29,7 @@ AT_ONCE: Final = 200
 
 WrittenRow = Row | dict[str, Any]
 """A todo that was inserted or updated: a row of PostgreSQL, or the same by names."""
-_ALONE: Final[dict[str, Any]] = {"subtasks_changed": 0, "next": None, "existing": False}
+_ALONE: Final[dict[str, Any]] = {"subtasks_changed": 0, "next": None, "existing": False, "similar": []}
 """What an answer says beside a todo that nothing changed with."""
 _PLAIN: Final = {*adding.PLAIN, "tag_ids"}
 """Names of what a plain todo may have: no tags, too."""
@@ -37,13 +37,14 @@ _ABSENT: Final[WrittenRow] = {"id": None, "version": None, "before": None, "afte
 """What takes the place of a todo that is not there."""
 
 
-async def insert_todos(tx: Tx, items: Sequence[Mapping[str, Any]]) -> Sequence[WrittenRow]:
+async def insert_todos(tx: Tx, items: Sequence[Mapping[str, Any]], *, compared: bool = False) -> Sequence[WrittenRow]:
     """Insert todos; return a row for each, in order: its `id`, and its read shape in `after`.
 
     Args:
         tx: The transaction.
         items: The columns of each, in the order of its number `n`, its tags in `tag_ids`, and its parent in
             `parent_id`, or in `parent_n` if that is an earlier one of the items.
+        compared: Whether to look for what may look the same: then `alike` has ids, and `alike_key` is shared.
     """
     parts = [*chunks(items)]
     now = await tx.value(revising.NOW) if len(parts) > 1 else None
@@ -52,19 +53,22 @@ async def insert_todos(tx: Tx, items: Sequence[Mapping[str, Any]]) -> Sequence[W
     rows: list[WrittenRow] = []
     for chunk in parts:
         placed = [_below(item, ids) | {"subtasks": subtasks[item["n"]]} for item in chunk]
-        added = await tx.rows(adding.ADD, items=json_text(placed), now=now)
+        added = await tx.rows(adding.ADD, items=json_text(placed), now=now, compared=compared)
         ids |= {item["n"]: row["id"] for item, row in zip(chunk, added, strict=True)}
         rows += added
     return rows
 
 
-async def insert_and_record(tx: Tx, items: Sequence[Mapping[str, Any]], origin: Origin) -> Sequence[WrittenRow]:
+async def insert_and_record(
+    tx: Tx, items: Sequence[Mapping[str, Any]], origin: Origin, *, compared: bool = False
+) -> Sequence[WrittenRow]:
     """Insert todos as `insert_todos` does, at least one and no more than one statement takes, and record the change.
 
     Args:
         tx: The transaction, which changes nothing else.
         items: As `insert_todos` takes them.
         origin: Where the change comes from.
+        compared: As `insert_todos` takes it.
 
     Returns:
         The rows; each has the id of the change in `change_id`, and whether some process listens in `is_followed`.
@@ -73,7 +77,7 @@ async def insert_and_record(tx: Tx, items: Sequence[Mapping[str, Any]], origin: 
     is_plain = all(_is_plain(item) for item in items)
     statement = adding.ADD_PLAIN if is_plain else adding.ADD_RECORDED
     placed = items if is_plain else [{**item, "subtasks": subtasks[item["n"]]} for item in items]
-    return await tx.rows(statement, items=json_text(placed), now=None, **origin.parameters())
+    return await tx.rows(statement, items=json_text(placed), now=None, compared=compared, **origin.parameters())
 
 
 def _is_plain(item: Mapping[str, Any]) -> bool:
@@ -198,18 +202,19 @@ def updated(
     return Done(after, True, beside, before=before, told=told)
 
 
-def inserted(row: WrittenRow, told: Mapping[str, Any]) -> Done:
+def inserted(row: WrittenRow, told: Mapping[str, Any], similar: Sequence[Mapping[str, Any]] = ()) -> Done:
     """Return the result of a todo that was inserted.
 
     Args:
         row: Its row.
         told: Further facts, as `Done` has them.
+        similar: Open todos that look the same, as `SimilarTodo`.
     """
-    return Done(row["after"], beside=_ALONE, told=told)
+    return Done(row["after"], beside=_ALONE | {"similar": [*similar]} if similar else _ALONE, told=told)
 
 
 def existing(row: str) -> Done:
-    """Return the result of an item that made nothing, for a todo has its key.
+    """Return the result of an item that made nothing, for a todo has its key, or looks the same.
 
     Args:
         row: The todo's read shape.

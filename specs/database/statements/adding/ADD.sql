@@ -5,17 +5,22 @@
 -- whose next occurrence this is; `place` is its place among its siblings, or null: at the end that `comes_first` says,
 -- or, if that is null too, the profile; no todo has its `key`; `tag_ids` are ids of live tags; `subtasks` is how many
 -- todos of the request are right below. `now`: the moment to set, which all statements of a request share; null for that
--- of this one.
--- Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`.
+-- of this one. `compared`: whether to look for what looks the same.
+-- Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`; `alike_key`, which titles share that may
+-- look the same; `alike`, ids of open todos with it that were there before, null where none are looked for. For these it
+-- reads `ix_todos_open_alike`.
 --
 -- Parameters:
 --   $1 user_id bigint
 --   $2 items jsonb
---   $3 now timestamp with time zone
+--   $3 compared boolean
+--   $4 now timestamp with time zone
 --
 -- Columns:
 --   id bigint
 --   after json
+--   alike_key bigint
+--   alike bigint[]
 
 WITH
     item AS MATERIALIZED (
@@ -155,8 +160,8 @@ WITH
             item.key AS key,
             item.source AS source,
             defaults.language AS language,
-            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS created_at,
-            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS updated_at,
+            coalesce($4::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS created_at,
+            coalesce($4::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS updated_at,
             coalesce(item.parent_id, parent.id) AS parent_id,
             item.start AS start,
             item.due_date AS due_date,
@@ -189,6 +194,8 @@ WITH
             todos.language,
             todos.words,
             todos.title_key,
+            todos.alike_key,
+            todos.same_key,
             todos.place,
             todos.chosen_place,
             todos.key,
@@ -274,7 +281,38 @@ SELECT
                 added.note_count AS note_count,
                 added.version AS version
         ) AS shaped
-    ) AS after
+    ) AS after,
+    added.alike_key,
+    CASE
+        WHEN $3::BOOLEAN
+        THEN array_cat(
+            array(
+                (
+                    SELECT there.id
+                    FROM todos AS there
+                    WHERE
+                        there.user_id = $1::BIGINT
+                        AND there.deleted_at IS NULL
+                        AND there.completed_at IS NULL
+                        AND there.alike_key = added.alike_key
+                        AND there.same_key = added.same_key
+                    LIMIT 8
+                )
+            ),
+            array(
+                (
+                    SELECT there.id
+                    FROM todos AS there
+                    WHERE
+                        there.user_id = $1::BIGINT
+                        AND there.deleted_at IS NULL
+                        AND there.completed_at IS NULL
+                        AND there.alike_key = added.alike_key
+                    LIMIT 8
+                )
+            )
+        )
+    END AS alike
 FROM added
 JOIN item ON added.id = item.id
 ORDER BY item.n

@@ -1,22 +1,25 @@
 -- Make and record todos as `ADD_RECORDED` does that have no parents, subtasks, tags, dates and chosen places.
 --
 -- `items`: a JSON array of objects with `n`, `title`, `description`, `priority`, `list_id`, `key` and `source`.
--- `now`, `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in `ADD_RECORDED`.
+-- `now`, `compared`, `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in `ADD_RECORDED`.
 --
 -- Parameters:
 --   $1 user_id bigint
---   $2 items jsonb
---   $3 now timestamp with time zone
---   $4 operation character varying
---   $5 via character varying
---   $6 client character varying
---   $7 token_id bigint
---   $8 agent_id bigint
---   $9 request_id character varying
+--   $2 compared boolean
+--   $3 items jsonb
+--   $4 now timestamp with time zone
+--   $5 operation character varying
+--   $6 via character varying
+--   $7 client character varying
+--   $8 token_id bigint
+--   $9 agent_id bigint
+--   $10 request_id character varying
 --
 -- Columns:
 --   id bigint
 --   after json
+--   alike_key bigint
+--   alike bigint[]
 --   change_id bigint
 --   is_followed boolean
 
@@ -40,7 +43,7 @@ WITH
                 given.list_id AS list_id,
                 given.key AS key,
                 given.source AS source
-            FROM jsonb_to_recordset($2::JSONB) AS given(
+            FROM jsonb_to_recordset($3::JSONB) AS given(
                 n INTEGER,
                 title TEXT,
                 description TEXT,
@@ -107,8 +110,8 @@ WITH
             item.key AS key,
             item.source AS source,
             defaults.language AS language,
-            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS created_at,
-            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS updated_at
+            coalesce($4::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS created_at,
+            coalesce($4::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS updated_at
         FROM item
         JOIN defaults ON true
         RETURNING
@@ -133,6 +136,8 @@ WITH
             todos.language,
             todos.words,
             todos.title_key,
+            todos.alike_key,
+            todos.same_key,
             todos.place,
             todos.chosen_place,
             todos.key,
@@ -172,6 +177,37 @@ WITH
                         added.version AS version
                 ) AS shaped
             ) AS after,
+            added.alike_key AS alike_key,
+            CASE
+                WHEN $2::BOOLEAN
+                THEN array_cat(
+                    array(
+                        (
+                            SELECT there.id
+                            FROM todos AS there
+                            WHERE
+                                there.user_id = $1::BIGINT
+                                AND there.deleted_at IS NULL
+                                AND there.completed_at IS NULL
+                                AND there.alike_key = added.alike_key
+                                AND there.same_key = added.same_key
+                            LIMIT 8
+                        )
+                    ),
+                    array(
+                        (
+                            SELECT there.id
+                            FROM todos AS there
+                            WHERE
+                                there.user_id = $1::BIGINT
+                                AND there.deleted_at IS NULL
+                                AND there.completed_at IS NULL
+                                AND there.alike_key = added.alike_key
+                            LIMIT 8
+                        )
+                    )
+                )
+            END AS alike,
             added.list_id AS list_id,
             row_number() OVER (ORDER BY item.n) AS number
         FROM added
@@ -182,12 +218,12 @@ WITH
         VALUES (
             $1::BIGINT,
             statement_timestamp(),
-            $4::VARCHAR,
             $5::VARCHAR,
             $6::VARCHAR,
-            $7::BIGINT,
+            $7::VARCHAR,
             $8::BIGINT,
-            $9::VARCHAR
+            $9::BIGINT,
+            $10::VARCHAR
         )
         RETURNING changes.id
     ),
@@ -209,6 +245,8 @@ WITH
 SELECT
     written.id,
     written.after,
+    written.alike_key,
+    written.alike,
     recorded.id AS change_id,
     (
         SELECT CASE

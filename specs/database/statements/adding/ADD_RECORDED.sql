@@ -1,22 +1,26 @@
 -- Make todos as `ADD` does, at least one, and record them as a change, for which `RECORD` would be one trip more.
 --
--- `items` and `now`: as in `ADD`. `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in `RECORD`.
+-- `items`, `now` and `compared`: as in `ADD`. `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in
+-- `RECORD`.
 -- Columns: as in `ADD`, the id of the change, `change_id`, and whether some process listens, `is_followed`.
 --
 -- Parameters:
 --   $1 user_id bigint
 --   $2 items jsonb
---   $3 now timestamp with time zone
---   $4 operation character varying
---   $5 via character varying
---   $6 client character varying
---   $7 token_id bigint
---   $8 agent_id bigint
---   $9 request_id character varying
+--   $3 compared boolean
+--   $4 now timestamp with time zone
+--   $5 operation character varying
+--   $6 via character varying
+--   $7 client character varying
+--   $8 token_id bigint
+--   $9 agent_id bigint
+--   $10 request_id character varying
 --
 -- Columns:
 --   id bigint
 --   after json
+--   alike_key bigint
+--   alike bigint[]
 --   change_id bigint
 --   is_followed boolean
 
@@ -158,8 +162,8 @@ WITH
             item.key AS key,
             item.source AS source,
             defaults.language AS language,
-            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS created_at,
-            coalesce($3::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS updated_at,
+            coalesce($4::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS created_at,
+            coalesce($4::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS updated_at,
             coalesce(item.parent_id, parent.id) AS parent_id,
             item.start AS start,
             item.due_date AS due_date,
@@ -192,6 +196,8 @@ WITH
             todos.language,
             todos.words,
             todos.title_key,
+            todos.alike_key,
+            todos.same_key,
             todos.place,
             todos.chosen_place,
             todos.key,
@@ -283,6 +289,37 @@ WITH
                         added.version AS version
                 ) AS shaped
             ) AS after,
+            added.alike_key AS alike_key,
+            CASE
+                WHEN $3::BOOLEAN
+                THEN array_cat(
+                    array(
+                        (
+                            SELECT there.id
+                            FROM todos AS there
+                            WHERE
+                                there.user_id = $1::BIGINT
+                                AND there.deleted_at IS NULL
+                                AND there.completed_at IS NULL
+                                AND there.alike_key = added.alike_key
+                                AND there.same_key = added.same_key
+                            LIMIT 8
+                        )
+                    ),
+                    array(
+                        (
+                            SELECT there.id
+                            FROM todos AS there
+                            WHERE
+                                there.user_id = $1::BIGINT
+                                AND there.deleted_at IS NULL
+                                AND there.completed_at IS NULL
+                                AND there.alike_key = added.alike_key
+                            LIMIT 8
+                        )
+                    )
+                )
+            END AS alike,
             added.list_id AS list_id,
             row_number() OVER (ORDER BY item.n) AS number
         FROM added
@@ -293,12 +330,12 @@ WITH
         VALUES (
             $1::BIGINT,
             statement_timestamp(),
-            $4::VARCHAR,
             $5::VARCHAR,
             $6::VARCHAR,
-            $7::BIGINT,
+            $7::VARCHAR,
             $8::BIGINT,
-            $9::VARCHAR
+            $9::BIGINT,
+            $10::VARCHAR
         )
         RETURNING changes.id
     ),
@@ -320,6 +357,8 @@ WITH
 SELECT
     written.id,
     written.after,
+    written.alike_key,
+    written.alike,
     recorded.id AS change_id,
     (
         SELECT CASE

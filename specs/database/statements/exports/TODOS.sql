@@ -109,6 +109,8 @@ FROM (
         todos.language AS language,
         todos.words AS words,
         todos.title_key AS title_key,
+        todos.alike_key AS alike_key,
+        todos.same_key AS same_key,
         todos.place AS place,
         todos.chosen_place AS chosen_place,
         todos.key AS key,

@@ -36,6 +36,8 @@ WITH released AS (
         todos.language,
         todos.words,
         todos.title_key,
+        todos.alike_key,
+        todos.same_key,
         todos.place,
         todos.chosen_place,
         todos.key,
