@@ -22,11 +22,22 @@ from todo_core.validation import refuse
 
 @asynccontextmanager
 async def acting_for(
-    settings: Settings, database_url: str, user: str, role: UserRole | None = None
+    settings: Settings, database_url: str, user: str, role: UserRole | None = None, *, make: bool = True
 ) -> AsyncIterator[Caller]:
-    """Yield a caller for a local user; make the user if new. With `role`, store it as the user's."""
+    """Yield a caller for a local user. With `role`, store it as the user's.
+
+    Args:
+        settings: The configuration.
+        database_url: The database.
+        user: The user's name.
+        role: The role to store; None leaves the stored one.
+        make: Whether to make a user who is new: not for what only reads, or ends something.
+
+    Raises:
+        InvalidInput: There is no such user, and none is to be made.
+    """
     async with Core.open(settings, database_url) as core:
-        yield Caller(core, await core.identity.local(user, role), "cli")
+        yield Caller(core, await core.identity.local(user, role, make=make), "cli")
 
 
 @asynccontextmanager

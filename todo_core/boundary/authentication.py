@@ -19,7 +19,7 @@ from cachetools import TTLCache
 
 from todo_core.boundary.limits import Limits
 from todo_core.boundary.lookups import Lookups
-from todo_core.errors import InvalidInput, Suspended, Unauthenticated, Unavailable
+from todo_core.errors import FieldError, InvalidInput, Suspended, Unauthenticated, Unavailable
 from todo_core.identity import api_tokens
 from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, UserRole
 from todo_core.identity.jwts import MAX_SUBJECT_LENGTH, Claims, EndedError, RefusedError, Verifier
@@ -33,6 +33,9 @@ CACHED_FOR: Final = 60.0
 LAST_MOMENT: Final = 253_402_300_799.0
 """The end of the year 9999, in seconds since the epoch: a token that ends later ends then."""
 
+_FACTS: Final = ("role", "issued_at", "ends_at", "email", "name")
+"""What may be told of a user."""
+_NO_LOCAL_USER: Final = "is nobody here yet; `todo-mcp token create --user NAME` makes a local user"
 _log = structlog.get_logger()
 
 
@@ -134,19 +137,22 @@ class Identity:
         for key in [key for key, (cached, _) in self._principals.items() if cached == principal]:
             self._principals.pop(key, None)
 
-    async def local(self, name: str, role: UserRole | None = None) -> Principal:
-        """Return the principal of a local user (ID6), made if new, with every scope of its role.
+    async def local(self, name: str, role: UserRole | None = None, *, make: bool = True) -> Principal:
+        """Return the principal of a local user (ID6), with every scope of its role.
 
         Args:
             name: The user's name, 1 to 255 printable characters.
             role: The role to store; None leaves the stored one.
+            make: Whether to make a user who is new.
 
         Raises:
-            InvalidInput: No user can have this name.
+            InvalidInput: No user can have this name; or there is no such user, and none is to be made.
         """
         if not 1 <= len(name) <= MAX_SUBJECT_LENGTH or not name.isprintable():
             raise InvalidInput("A user's name has 1 to 255 printable characters.")
         scopes = frozenset(ALL_SCOPES) if role == "admin" else USER_SCOPES
+        if not make and await retried(lambda: self._known(*_as_told(LOCAL_ISSUER, name))) is None:
+            raise InvalidInput(errors=[FieldError("user", _NO_LOCAL_USER, code="not_found")])
         user_id, _ = await self._sign_in(LOCAL_ISSUER, name, role=role)
         return Principal(user_id, scopes)
 
@@ -226,8 +232,7 @@ class Identity:
             Suspended: The user was deleted for good, and this is a ban (`TODO_DELETION_IS_FINAL`).
             Unavailable: PostgreSQL cannot be reached, or the user was deleted in this moment.
         """
-        who = {"issuer": issuer, "subject": subject}
-        told = {"role": role, "issued_at": issued_at, "ends_at": ends_at, "email": email, "name": name}
+        who, told = _as_told(issuer, subject, role=role, issued_at=issued_at, ends_at=ends_at, email=email, name=name)
         # Most have been here and have no news; they wait for nobody's writes.
         user = await retried(lambda: self._known(who, told))
         if user is None or user["has_news"]:
@@ -258,6 +263,11 @@ class Identity:
             if user is None:  # deleted in this moment: whoever tries again begins anew, or is told why not
                 raise Unavailable
         return user
+
+
+def _as_told(issuer: str, subject: str, **told: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return who somebody is and what is told of them, as the statements take it; what is not told is null."""
+    return {"issuer": issuer, "subject": subject}, dict.fromkeys(_FACTS) | told
 
 
 def _told(claims: Claims) -> dict[str, Any]:
