@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from rest_api import documents, health, refusals
+from rest_api import calendar, documents, health, refusals
 from rest_api.contract import document
 from rest_api.routes import (
     accounts,
     analytics,
+    calendars,
     changes,
     events,
     exports,
@@ -28,7 +29,22 @@ from rest_api.routes import (
 from todo_core import __version__
 
 FEATURES: Final = (
-    *(todos, notes, lists, tags, search, changes, events, overview, analytics, users, exports, tokens, accounts),
+    *(
+        todos,
+        notes,
+        lists,
+        tags,
+        search,
+        changes,
+        events,
+        overview,
+        analytics,
+        users,
+        exports,
+        tokens,
+        calendars,
+        accounts,
+    ),
 )
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -63,6 +79,8 @@ def create_app(lifespan: Lifespan | None = None, *, with_features: bool = True) 
     refusals.install(app)
     for feature in FEATURES if with_features else ():
         feature.routes.serve(app, "/api/v1")
+    if with_features:
+        calendar.serve(app)
     documents.serve(app)
     health.serve(app)
     return app

@@ -47,6 +47,7 @@ _TAGS: Final = {
     "users": "The user's own profile.",
     "export": "Everything, to take along.",
     "tokens": "API tokens for scripts and agents.",
+    "calendars": "Secret addresses at which calendar programs read what is due.",
     "admin": "Accounts, for admins.",
     "health": "Whether the process lives, and can serve.",
 }

@@ -18,6 +18,7 @@ import anyio
 import typer
 from typer.main import get_command
 
+from todo_app.calendar_commands import commands as calendar_commands
 from todo_app.measuring import otel_settings
 from todo_app.output import say, say_json
 from todo_app.running import AsJson, fail, load, with_database
@@ -37,6 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(token_commands, name="token")
+app.add_typer(calendar_commands, name="calendar")
 app.add_typer(user_commands, name="user")
 
 

@@ -14,8 +14,9 @@ from todo_core.boundary.results import Changed
 from todo_core.core import Core
 from todo_core.identity.issuers import UserRole
 from todo_core.identity.scopes import ALL_SCOPES, Scope
+from todo_core.models.calendars import CalendarCreate, Shows
 from todo_core.models.tokens import TokenCreate, TokenCreated
-from todo_core.operations import tokens
+from todo_core.operations import calendars, tokens
 from todo_core.settings import Settings
 from todo_core.validation import refuse
 
@@ -73,6 +74,28 @@ async def create_token(me: Caller, name: str, scopes: Sequence[Scope], days: int
     except ValidationError as error:
         raise refuse(error) from None
     return _shown(await me.perform(tokens.create, token))
+
+
+async def create_calendar(me: Caller, name: str, list_id: int | None, shows: Shows) -> dict[str, object]:
+    """Make a calendar address and return its row, with the address itself under `address`.
+
+    Args:
+        me: The local user.
+        name: What the address is for.
+        list_id: The list to show; None for all.
+        shows: What todos are there.
+
+    Raises:
+        InvalidInput: The name is not accepted.
+        NotFound, NotOwner: The user has no such list.
+    """
+    try:
+        wanted = CalendarCreate(name=name, list_id=list_id, shows=shows)
+    except ValidationError as error:
+        raise refuse(error) from None
+    made = await me.perform(calendars.create, wanted)
+    row: dict[str, object] = orjson.loads(made.one().json)
+    return row | {"address": f"{me.core.settings.public_url or ''}/calendar/{made.secret}.ics"}
 
 
 async def rotate_token(me: Caller, token_id: int) -> dict[str, object]:

@@ -41,6 +41,10 @@ COMMANDS = [
     ("watch",),
     ("token",),
     ("token", "create"),
+    ("calendar",),
+    ("calendar", "create"),
+    ("calendar", "list"),
+    ("calendar", "revoke"),
     ("token", "list"),
     ("token", "rotate"),
     ("token", "revoke"),
@@ -301,7 +305,7 @@ def test_it_serves_as_a_login_that_owns_nothing(program: Program) -> None:
         execute(
             program,
             f"CREATE ROLE {login} LOGIN NOINHERIT PASSWORD '{login}'",
-            f"GRANT todo_app, todo_janitor, todo_admin, todo_sign_in TO {login}",
+            f"GRANT todo_app, todo_janitor, todo_admin, todo_sign_in, todo_calendar, todo_leaving TO {login}",
         )
     )
     parts = urlsplit(program.settings["TODO_DATABASE_URL"])

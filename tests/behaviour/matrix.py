@@ -14,8 +14,9 @@ from tests.faces import FaceName, call
 from tests.streams import streaming
 from todo_core.boundary.operation import OPERATIONS
 
-Answer = Literal["not_owner", "own", "insufficient_scope"]
-"""A stranger is refused as `not_owner`, is told of nothing but their own rows, or would have to be an admin."""
+Answer = Literal["not_owner", "own", "insufficient_scope", "not_for_apps"]
+"""A stranger is refused as `not_owner`, is told of nothing but their own rows, would have to be an admin, or a person
+without an API token."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,13 @@ class Target:
     user: int
     todo: int
     token: int
+    calendar: int
     change: int
     list: int
     tag: int
 
 
-NOTHING: Final = Target(user=0, todo=2**62, token=2**62, change=2**62, list=2**62, tag=2**62)
+NOTHING: Final = Target(user=0, todo=2**62, token=2**62, calendar=2**62, change=2**62, list=2**62, tag=2**62)
 """Rows of nobody's."""
 
 Fill = Callable[[Target, Target], Any]
@@ -300,6 +302,13 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
     "tokens.list": Attempts("own", {"GET /tokens": [_nothing]}),
     "tokens.rotate": Attempts("not_owner", {"POST /tokens/{token_id}/rotate": [_nothing]}),
     "tokens.revoke": Attempts("not_owner", {"DELETE /tokens/{token_id}": [_nothing]}),
+    "calendars.create": Attempts(
+        "not_for_apps", {"POST /calendars": [_sent(name="x"), lambda at, _: {"name": "x", "list_id": at.list}]}
+    ),
+    "calendars.list": Attempts("own", {"GET /calendars": [_nothing]}),
+    "calendars.revoke": Attempts("not_owner", {"DELETE /calendars/{calendar_id}": [_nothing]}),
+    "users.prepare_deletion": Attempts("not_for_apps", {"DELETE /users/me": [_nothing]}),
+    "users.delete": Attempts("not_for_apps", {"DELETE /users/me": [_sent_in_url(code="x")]}),
     "users.get": Attempts("own", {"GET /users/me": [_nothing]}),
     "users.capabilities": Attempts("own", {"GET /users/me/capabilities": [_nothing]}),
     "users.update": Attempts(
@@ -356,7 +365,14 @@ class Cell:
             return await call(http, self.transport, self.address, told)
         method, path = self.address.split(" ")
         of = own if self.request.at_own else at
-        ids = {"todo_id": of.todo, "list_id": of.list, "tag_id": of.tag, "token_id": of.token, "change_id": of.change}
+        ids = {
+            "todo_id": of.todo,
+            "list_id": of.list,
+            "tag_id": of.tag,
+            "token_id": of.token,
+            "calendar_id": of.calendar,
+            "change_id": of.change,
+        }
         path = "/api/v1" + path.format(user_id=of.user, **ids)
         if path.endswith("/events"):
             return await _beginning(http, path, told or {})

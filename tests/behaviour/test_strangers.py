@@ -20,10 +20,11 @@ from tests.tables import each
 from todo_app.application import Application
 from todo_core.boundary.operation import OPERATIONS, Caller
 from todo_core.identity.scopes import ALL_SCOPES, Scope
+from todo_core.models.calendars import CalendarCreate
 from todo_core.models.lists import ListCreate
 from todo_core.models.todos import TodoCreate
 from todo_core.models.tokens import TokenCreate
-from todo_core.operations import lists, notes, todos, tokens, users
+from todo_core.operations import calendars, lists, notes, todos, tokens, users
 
 pytestmark = pytest.mark.requirement("OW1")
 
@@ -49,9 +50,14 @@ async def rows_of(owner: Caller, words: str) -> Target:
     (todo,) = (one.id for one in made.touched if one.entity == "todo")
     await owner.perform(notes.add, todo, words)
     token = await owner.perform(tokens.create, TokenCreate(name=words))
+    calendar = await owner.perform(calendars.create, CalendarCreate(name=words))
     await owner.perform(users.update, {"display_name": words, "default_list_id": kept})
     assert made.change_id is not None
-    ids = {one.entity: one.id for one in (*made.touched, *token.touched) if one.entity != "tag" or words in one.after}
+    ids = {
+        one.entity: one.id
+        for one in (*made.touched, *token.touched, *calendar.touched)
+        if one.entity != "tag" or words in one.after
+    }
     return Target(owner.principal.user_id, change=made.change_id, list=kept, **ids)
 
 

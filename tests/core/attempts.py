@@ -11,6 +11,7 @@ from tests.core.support import row_of, told
 from todo_core.boundary.operation import OPERATIONS, Caller, Operation
 from todo_core.boundary.results import Changed, Found
 from todo_core.models.accounts import AccountQuery
+from todo_core.models.calendars import CalendarCreate
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.exports import ExportQuery
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
@@ -21,6 +22,7 @@ from todo_core.models.tokens import TokenCreate
 from todo_core.operations import (
     accounts,
     analytics,
+    calendars,
     changes,
     events,
     exports,
@@ -69,6 +71,7 @@ class Rows:
     merged_tag: int
     """It is no more: everything that had it has `tag`."""
     token: int
+    calendar: int
     changes: tuple[int, ...]
     """Every change there was, one after the other."""
     user: int
@@ -110,6 +113,7 @@ class Rows:
         await perform(todos.delete, [trashed])
         await perform(lists.delete, [emptied], ListRemoval(todos="trash"))
         token = await perform(tokens.create, TokenCreate(name=MARK))
+        calendar = await perform(calendars.create, CalendarCreate(name=MARK, list_id=kept))
         await perform(users.update, {"display_name": MARK, "default_list_id": kept})
         return cls(
             opened,
@@ -121,6 +125,7 @@ class Rows:
             tag,
             merged,
             row_of(token)["id"],
+            row_of(calendar)["id"],
             tuple(recorded),
             somebody.principal.user_id,
         )
@@ -232,6 +237,12 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     "tokens.list": [lambda me, _, __: me.perform(tokens.list_)],
     "tokens.rotate": [lambda me, its, _: me.perform(tokens.rotate, its.token)],
     "tokens.revoke": [lambda me, its, _: me.perform(tokens.revoke, its.token)],
+    "calendars.create": [
+        lambda me, _, __: me.perform(calendars.create, CalendarCreate(name="mine")),
+        lambda me, its, _: me.perform(calendars.create, CalendarCreate(name="mine", list_id=its.list)),
+    ],
+    "calendars.list": [lambda me, _, __: me.perform(calendars.list_)],
+    "calendars.revoke": [lambda me, its, _: me.perform(calendars.revoke, its.calendar)],
     "changes.list": [
         lambda me, _, __: me.perform(changes.list_, ChangeFilter()),
         lambda me, _, __: me.perform(changes.list_, ChangeFilter(since=0)),
@@ -247,9 +258,9 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     "changes.get": [lambda me, its, _: me.perform(changes.get, its.changes[0])],
     "changes.undo": [
         (lambda me, its, _, n=n: me.perform(changes.undo, its.changes[n]))  # type: ignore[misc]
-        for n in range(-11, 0)
+        for n in range(-12, 0)
     ],
-    "changes.undo_several": [lambda me, its, _: me.perform(changes.undo_several, its.changes[-11:])],
+    "changes.undo_several": [lambda me, its, _: me.perform(changes.undo_several, its.changes[-12:])],
     "users.get": [lambda me, _, __: me.perform(users.get)],
     "users.capabilities": [lambda me, _, __: me.perform(users.capabilities)],
     "users.update": [
@@ -258,6 +269,8 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         lambda me, _, __: me.perform(users.update, {"time_zone": "Asia/Tokyo"}),
         lambda me, its, _: me.perform(users.update, {"default_list_id": its.list}),
     ],
+    "users.prepare_deletion": [lambda me, _, __: me.perform(users.prepare_deletion)],
+    "users.delete": [lambda me, _, __: me.perform(users.delete, "no code")],
     "analytics.streaks": [lambda me, _, __: me.perform(analytics.streaks)],
     "analytics.summary": [lambda me, _, __: me.perform(analytics.summary)],
     "analytics.weekly_report": [

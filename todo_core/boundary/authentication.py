@@ -77,6 +77,8 @@ class Identity:
         self._lookups = Lookups(database, limits)
         self._principals: TTLCache[bytes, tuple[Principal, float]] = TTLCache(10_000, CACHED_FOR)
         """By SHA-256 of the token: the principal, and when the token expires, in seconds since the epoch."""
+        self._ended: TTLCache[bytes, None] = TTLCache(10_000, CACHED_FOR)
+        """By SHA-256, tokens whose user or API token is gone from the database."""
 
     async def ready(self) -> None:
         """Return once the keys of every issuer are known.
@@ -117,6 +119,9 @@ class Identity:
             _log.info("token_refused", reason="no token")
             raise Unauthenticated
         key = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        if key in self._ended:
+            _log.info("token_refused", reason="user or api token gone")
+            raise Unauthenticated(presented=True)
         cached = self._principals.get(key)
         if cached is not None and cached[1] > self._clock().timestamp():
             return cached[0]
@@ -133,9 +138,21 @@ class Identity:
         return principal
 
     def forget(self, principal: Principal) -> None:
-        """Drop a principal from the cache, because its user or API token is gone from the database."""
+        """Drop a principal from the cache."""
         for key in [key for key, (cached, _) in self._principals.items() if cached == principal]:
             self._principals.pop(key, None)
+
+    def end(self, user_id: int, token_id: int | None = None) -> None:
+        """Drop the principals of a user, or of an API token, that is gone from the database.
+
+        Their tokens are refused for as long as they would have been cached: a session that is still good would else
+        make the account anew that was deleted, before its client hears of it. Where deletion is final it cannot.
+        """
+        for key, (cached, _) in list(self._principals.items()):
+            if cached.user_id == user_id and (token_id is None or cached.token_id == token_id):
+                self._principals.pop(key, None)
+                if not self._settings.deletion_is_final:
+                    self._ended[key] = None
 
     async def local(self, name: str, role: UserRole | None = None, *, make: bool = True) -> Principal:
         """Return the principal of a local user (ID6), with every scope of its role.

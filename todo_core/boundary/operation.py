@@ -23,7 +23,14 @@ from todo_core.boundary.authentication import Principal
 from todo_core.boundary.limits import TellBudget
 from todo_core.boundary.recording import Origin, record
 from todo_core.boundary.results import Changed
-from todo_core.errors import Conflict, InsufficientScope, NotForApps, Suspended, TodoError, Unauthenticated
+from todo_core.errors import (
+    Conflict,
+    InsufficientScope,
+    NotForApps,
+    Suspended,
+    TodoError,
+    Unauthenticated,
+)
 from todo_core.identity.scopes import Scope
 from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, Executor, Role, Row, Transaction, retried
 from todo_core.storage.statements import Statement
@@ -39,6 +46,7 @@ SUSPENDED: Final = "TD403"
 NO_ADMIN: Final = "TD4AD"
 """SQLSTATEs that `require_active` raises."""
 
+_NOT_FOR_TOKENS: Final = "An API token cannot do this."
 _log = structlog.get_logger()
 
 
@@ -58,6 +66,8 @@ class Operation(Generic[P, R]):
     """Whether a repetition changes nothing more, even without an idempotency key."""
     for_apps: bool
     """Whether an app that acts for the user, with an OAuth access token, may run it."""
+    for_tokens: bool
+    """Whether an API token may run it."""
     batch: str | None
     """The name of its first parameter, where that takes a sequence of items."""
     formerly: tuple[str, bool] | None = None
@@ -118,6 +128,7 @@ def operation(
     destructive: bool = False,
     idempotent: bool = True,
     for_apps: bool = True,
+    for_tokens: bool = True,
     batch: bool = False,
     formerly: tuple[str, bool] | None = None,
     weight: int = 1,
@@ -132,6 +143,7 @@ def operation(
         destructive: Whether it takes something away.
         idempotent: Whether a repetition changes nothing more.
         for_apps: Whether an app that acts for the user may run it.
+        for_tokens: Whether an API token may run it.
         formerly: The operation and the flag that versions before decision 21 ran in its place.
         batch: Whether its first argument is a sequence of items, of which each counts for the rate limit.
         weight: What a call takes from the rate limit, where it is no batch.
@@ -143,7 +155,19 @@ def operation(
         _, *parameters = inspect.signature(run).parameters
         items = parameters[0] if batch else None
         declared = Operation(
-            run, name, effect, scope, raises, destructive, idempotent, for_apps, items, formerly, weight, snapshot
+            run,
+            name,
+            effect,
+            scope,
+            raises,
+            destructive,
+            idempotent,
+            for_apps,
+            for_tokens,
+            items,
+            formerly,
+            weight,
+            snapshot,
         )
         OPERATIONS[name] = declared
         return declared
@@ -271,7 +295,7 @@ class Caller:
 
         Raises:
             InsufficientScope: The token does not allow it.
-            NotForApps: It is not for an app that acts for the user.
+            NotForApps: It is not for an app that acts for the user, or not for an API token.
             TooManyRequests: The user's rate limit is reached, or the user has too many requests at once.
             Unauthenticated: The token was revoked or has expired, or the user is gone.
             Suspended: The user is suspended.
@@ -293,6 +317,9 @@ class Caller:
             raise InsufficientScope(operation.scope)
         if self.principal.is_delegated and not operation.for_apps:
             raise NotForApps
+        if self.principal.token_id is not None and not operation.for_tokens:
+            await self._require_active()  # one that was revoked is told so
+            raise NotForApps(_NOT_FOR_TOKENS)
         key = None if self.dry_run else self.idempotency_key
         with self.core.running.alone(user_id, key):
             async with self.core.places.one_of(user_id):
@@ -303,7 +330,10 @@ class Caller:
                     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
                         raise Conflict from error
                     raise
-        self.core.activity.seen(user_id)
+        if isinstance(answer, Changed) and answer.gone is not None:
+            self.core.forget(answer.gone)
+        if not (isinstance(answer, Changed) and answer.gone == user_id):
+            self.core.activity.seen(user_id)
         return answer
 
     async def check(self) -> None:
@@ -315,8 +345,13 @@ class Caller:
             Suspended: The user is suspended.
             Unavailable: The database cannot be reached.
         """
-        user_id, token_id = self.principal.user_id, self.principal.token_id
         await self.count()
+        await self._require_active()
+        self.core.activity.seen(self.principal.user_id)
+
+    async def _require_active(self) -> None:
+        """Ask PostgreSQL whether the caller may act. Raises as `check` does, but for the rate limit."""
+        user_id, token_id = self.principal.user_id, self.principal.token_id
         try:
             async with (
                 self.core.places.one_of(user_id),
@@ -326,7 +361,6 @@ class Caller:
         except asyncpg.PostgresError as error:
             self._refuse(error.sqlstate)
             raise
-        self.core.activity.seen(user_id)
 
     async def count(self, cost: int = 1) -> None:
         """Take from the user's budget what a request costs, also one that is refused before an operation, or runs none.
@@ -342,7 +376,7 @@ class Caller:
         """Raise what `require_active` meant."""
         if sqlstate == GONE:
             _log.info("token_refused", reason="api token revoked or expired, or user gone")
-            self.core.identity.forget(self.principal)
+            self.core.identity.end(self.principal.user_id, self.principal.token_id)
             raise Unauthenticated(presented=True) from None
         if sqlstate == SUSPENDED:
             raise Suspended from None

@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 from todo_core.models import (
     accounts,
     analytics,
+    calendars,
     changes,
     exports,
     installation,
@@ -24,6 +25,7 @@ __all__ = [
     "METADATA",
     "accounts",
     "analytics",
+    "calendars",
     "changes",
     "exports",
     "installation",

@@ -121,7 +121,7 @@ class IdempotencyKey(SQLModel, table=True):
     created_at: datetime = TableField(sa_column=instant_column(now=True, index=True))
 
 
-Entity = Literal["todo", "list", "tag", "note", "token", "user", "account"]
+Entity = Literal["todo", "list", "tag", "note", "token", "calendar", "user", "account"]
 """The kinds of rows that a change can touch."""
 OWN_ACCOUNT: Final = "own account"
 """Stands beside the kinds of rows for one account: what an admin did to it, its person may see."""

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Generic, Literal, TypeVar
 from pydantic import Field, RootModel
 
 from todo_core.models.accounts import AccountRead
+from todo_core.models.calendars import CalendarRead
 from todo_core.models.fields import Output, Shape, only_required
 from todo_core.models.lists import ListRecorded
 from todo_core.models.notes import NoteRecorded
@@ -70,6 +71,12 @@ class TokenRecord(TokenRead):
     model_config = PARTLY
 
 
+class CalendarRecord(CalendarRead):
+    """A calendar address as the record of changes has it."""
+
+    model_config = PARTLY
+
+
 class ProfileRecord(ProfileRead):
     """A profile as the record of changes has it: what the user chose."""
 
@@ -117,6 +124,10 @@ class TokenEntry(Entry[Literal["token"], TokenRecord]):
     """An API token that a change touched."""
 
 
+class CalendarEntry(Entry[Literal["calendar"], CalendarRecord]):
+    """A calendar address that a change touched."""
+
+
 class ProfileEntry(Entry[Literal["user"], ProfileRecord]):
     """A profile that a change touched."""
 
@@ -126,7 +137,7 @@ class AccountEntry(Entry[Literal["account"], AccountRecord]):
 
 
 _AnyEntry = Annotated[
-    TodoEntry | ListEntry | TagEntry | NoteEntry | TokenEntry | ProfileEntry | AccountEntry,
+    TodoEntry | ListEntry | TagEntry | NoteEntry | TokenEntry | CalendarEntry | ProfileEntry | AccountEntry,
     Field(discriminator="entity"),
 ]
 

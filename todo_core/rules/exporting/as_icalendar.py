@@ -27,7 +27,7 @@ PRIORITIES: Final = {"urgent": 1, "high": 3, "medium": 5, "low": 9}
 """RFC 5545 section 3.8.1.9: 1 to 4 are high, 5 is medium, 6 to 9 are low."""
 HEAD: Final = ("BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:-//todo-mcp//{__version__}//EN")
 END: Final = ("END:VCALENDAR",)
-_UNTIL: Final = re.compile(r"(?<=UNTIL=)[0-9]{8}(T[0-9]{6})?")
+_STORED_UNTIL: Final = re.compile(r"(?<=UNTIL=)[0-9]{8}(T[0-9]{6})?")
 """A local day or time, as rules are stored."""
 
 
@@ -78,13 +78,9 @@ def vtodo(todo: Mapping[str, Any], told: Told, place: int) -> Iterator[str]:
     """Yield the lines of a todo (`ExportedTodo`); `place` is its place in the file, in the order by hand."""
     yield "BEGIN:VTODO"
     yield from described(todo, told)
-    yield f"PRIORITY:{PRIORITIES[todo['priority']]}"
+    yield from standing(todo)
     if todo["parent_id"] is not None:
         yield f"RELATED-TO:{told.uid(todo['parent_id'])}"
-    yield f"STATUS:{'COMPLETED' if todo['completed_at'] else 'NEEDS-ACTION'}"
-    if todo["completed_at"]:
-        yield dated("COMPLETED", _moment(todo["completed_at"]))
-        yield "PERCENT-COMPLETE:100"
     yield from _dates(todo, told.zone)
     yield f"X-APPLE-SORT-ORDER:{place}"
     yield f"X-TODO-MCP-LIST:{escaped(told.lists[todo['list_id']])}"
@@ -105,6 +101,15 @@ def described(todo: Mapping[str, Any], told: Told) -> Iterator[str]:
         yield f"CATEGORIES:{','.join(map(escaped, todo['tags']))}"
     if todo["source"]:
         yield f"URL:{todo['source']}"
+
+
+def standing(todo: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how important a todo is, and whether it is done, as lines."""
+    yield f"PRIORITY:{PRIORITIES[todo['priority']]}"
+    yield f"STATUS:{'COMPLETED' if todo['completed_at'] else 'NEEDS-ACTION'}"
+    if todo["completed_at"]:
+        yield dated("COMPLETED", _moment(todo["completed_at"]))
+        yield "PERCENT-COMPLETE:100"
 
 
 def _dates(todo: Mapping[str, Any], zone: ZoneInfo) -> Iterator[str]:
@@ -146,7 +151,7 @@ def _like(day: date, due: date, zone: ZoneInfo) -> date:
 
 def rule_of(rule: str, due: date, zone: ZoneInfo) -> str:
     """Return a rule whose UNTIL is of the kind of DTSTART (section 3.3.10); stored it is a local day or time."""
-    return _UNTIL.sub(lambda until: value_of(_until(until[0], due, zone)), rule)
+    return _STORED_UNTIL.sub(lambda until: value_of(_until(until[0], due, zone)), rule)
 
 
 def _until(stored: str, due: date, zone: ZoneInfo) -> date:
