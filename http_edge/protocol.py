@@ -23,6 +23,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Final, Literal
 
 import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from http_edge import heads, problems
@@ -227,7 +228,23 @@ class LimitedProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Note which request is answered."""
         self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, self._until_cancelled(cycle, app))
+
+    def _until_cancelled(self, cycle: RequestResponseCycle, app: ASGIApp) -> Any:
+        """Return an application whose answer may be cut off: uvicorn, when it stops, cancels what outlasts its grace.
+
+        It would take that for a fault of the application.
+        """
+
+        async def run(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await app(scope, receive, send)
+            except asyncio.CancelledError:
+                _log.info("answer_cut_off")
+                cycle.disconnected = True
+                self.transport.abort()
+
+        return run
 
     def on_response_complete(self) -> None:
         """Watch a client that has to take the rest before its connection is closed."""

@@ -45,7 +45,7 @@ def _touched(change: dict[str, Any]) -> frozenset[str]:
     """
     addresses = {_CHANGES}
     for entry in change["entries"]:
-        if entry["entity"] in ("token", "agent", "account"):
+        if entry["entity"] in ("token", "agent", "calendar", "account"):
             continue
         addresses.add(_OVERVIEW)
         states = [state for state in (entry["before"], entry["after"]) if state is not None]

@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from rest_api import documents, health, refusals
+from rest_api import calendar, documents, health, refusals
 from rest_api.contract import document
 from rest_api.routes import (
     accounts,
     agents,
     analytics,
+    calendars,
     changes,
     events,
     exports,
@@ -43,6 +44,7 @@ FEATURES: Final = (
         exports,
         tokens,
         agents,
+        calendars,
         accounts,
     ),
 )
@@ -79,6 +81,8 @@ def create_app(lifespan: Lifespan | None = None, *, with_features: bool = True) 
     refusals.install(app)
     for feature in FEATURES if with_features else ():
         feature.routes.serve(app, "/api/v1")
+    if with_features:
+        calendar.serve(app)
     documents.serve(app)
     health.serve(app)
     return app

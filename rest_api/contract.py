@@ -48,6 +48,7 @@ _TAGS: Final = {
     "export": "Everything, to take along.",
     "tokens": "API tokens for scripts and agents.",
     "agents": "Who acts for the user: seen, named, blocked.",
+    "calendars": "Secret addresses at which calendar programs read what is due.",
     "admin": "Accounts, for admins.",
     "health": "Whether the process lives, and can serve.",
 }

@@ -100,6 +100,26 @@ _AGENT: Final[Json] = {
     "until": None,
     "version": 1,
 }
+_CALENDAR: Final[Json] = {
+    "id": 5,
+    "name": "Phone",
+    "hint": "Qx7_",
+    "list_id": 3,
+    "shows": "events",
+    "created_at": "2026-11-27T10:15:00Z",
+    "last_used_at": None,
+    "revoked_at": None,
+}
+_HELD: Final[Json] = {
+    "todos": 120,
+    "trashed_todos": 4,
+    "lists": 5,
+    "tags": 12,
+    "notes": 8,
+    "changes": 431,
+    "tokens": 2,
+    "calendars": 1,
+}
 _TOKEN: Final[Json] = {
     "id": 2,
     "name": "Laptop",
@@ -157,6 +177,7 @@ _RECORDS: Final[dict[str, Json]] = {
     "Note": {**_NOTE, "is_deleted": False},
     "Token": _TOKEN,
     "Agent": _AGENT,
+    "Calendar": _CALENDAR,
     "Profile": {name: _PROFILE[name] for name in (*PATCHABLE, "version")},
     "Account": {"suspended_at": _LATER},
 }
@@ -398,6 +419,12 @@ EXAMPLES: Final[dict[str, Any]] = {
     "TokenCreate": {"name": "Laptop", "scopes": ["todos:read"], "expires_in_days": 30, "mandate": None},
     "TokenCreated": {**_TOKEN, "token": "todo_…"},
     "TokenPage": _page(_TOKEN),
+    "CalendarRead": _CALENDAR,
+    "CalendarCreate": {"name": "Phone", "list_id": 3, "shows": "events"},
+    "CalendarCreated": {**_CALENDAR, "address": "https://todo.example.com/calendar/….ics"},
+    "CalendarPage": _page(_CALENDAR),
+    "Held": _HELD,
+    "Leaving": {"is_deleted": False, "code": "1795953600.3f9c41d7", "expires_at": _LATER, "held": _HELD},
     "AccountRead": _ACCOUNT,
     "AccountPage": _page(_ACCOUNT),
     "Problem": _PROBLEM,
@@ -407,7 +434,7 @@ EXAMPLES: Final[dict[str, Any]] = {
 """By the name of the schema."""
 
 PARAMETERS: Final[dict[str, Any]] = {
-    **{f"{kind}_id": 7 for kind in ("todo", "list", "tag", "change", "token", "agent", "user", "parent")},
+    **{f"{kind}_id": 7 for kind in ("todo", "list", "tag", "change", "token", "calendar", "agent", "user", "parent")},
     "idempotency-key": "0b6a7c1e-add-7",
     "dry-run": "true",
     "if-match": '"3.9f2c41d7"',
@@ -445,6 +472,7 @@ PARAMETERS: Final[dict[str, Any]] = {
     "agent": 4,
     "entity": "todo",
     "entity_id": 7,
+    "code": "1795953600.3f9c41d7",
     "rows": False,
     "wait": 30,
     "after": 100,

@@ -19,6 +19,7 @@ import typer
 from typer.main import get_command
 
 from todo_app.agent_commands import commands as agent_commands
+from todo_app.calendar_commands import commands as calendar_commands
 from todo_app.measuring import otel_settings
 from todo_app.output import say, say_json
 from todo_app.running import AsJson, fail, load, with_database
@@ -38,6 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(token_commands, name="token")
+app.add_typer(calendar_commands, name="calendar")
 app.add_typer(user_commands, name="user")
 app.add_typer(agent_commands, name="agent")
 
@@ -261,22 +263,23 @@ def restore(
 @app.command()
 def export(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", resolve_path=True, help="A new file. Default: standard output.")
+        str | None, typer.Argument(metavar="[FILE]", help="A new file. Default, and -: standard output.")
     ] = None,
     form: Annotated[Literal["json", "csv", "ics"], typer.Option("--format", help="json has everything.")] = "json",
     history: Annotated[bool, typer.Option("--history", help="With the record of changes; json alone.")] = False,
-    user: Annotated[str | None, typer.Option(help="Local user; made if new. Default: TODO_USER.")] = None,
+    user: Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")] = None,
 ) -> None:
     """Export a local user's todos with all that belongs to them, as of one moment."""
     from todo_app import moving
     from todo_core.models.exports import ExportQuery
 
-    if file is not None and os.path.lexists(file):
+    target = None if file in (None, "-") else Path(file).resolve()
+    if target is not None and os.path.lexists(target):
         raise typer.BadParameter("is there already; name a new file", param_hint="FILE")
     query = ExportQuery(format=form, history=history)
 
     async def work(settings: Settings, url: str) -> int:
-        return await moving.export(settings, url, user or settings.user, query, file)
+        return await moving.export(settings, url, user or settings.user, query, target)
 
     say(f"{with_database(work, load()):,} todos", apart=True)
 

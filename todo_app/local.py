@@ -15,19 +15,31 @@ from todo_core.core import Core
 from todo_core.identity.issuers import UserRole
 from todo_core.identity.scopes import ALL_SCOPES, Scope
 from todo_core.models.agents import Mandate
+from todo_core.models.calendars import CalendarCreate, Shows
 from todo_core.models.tokens import TokenCreate, TokenCreated
-from todo_core.operations import tokens
+from todo_core.operations import calendars, tokens
 from todo_core.settings import Settings
 from todo_core.validation import refuse
 
 
 @asynccontextmanager
 async def acting_for(
-    settings: Settings, database_url: str, user: str, role: UserRole | None = None
+    settings: Settings, database_url: str, user: str, role: UserRole | None = None, *, make: bool = True
 ) -> AsyncIterator[Caller]:
-    """Yield a caller for a local user; make the user if new. With `role`, store it as the user's."""
+    """Yield a caller for a local user. With `role`, store it as the user's.
+
+    Args:
+        settings: The configuration.
+        database_url: The database.
+        user: The user's name.
+        role: The role to store; None leaves the stored one.
+        make: Whether to make a user who is new: not for what only reads, or ends something.
+
+    Raises:
+        InvalidInput: There is no such user, and none is to be made.
+    """
     async with Core.open(settings, database_url) as core:
-        yield Caller(core, await core.identity.local(user, role), "cli")
+        yield Caller(core, await core.identity.local(user, role, make=make), "cli")
 
 
 @asynccontextmanager
@@ -68,6 +80,28 @@ async def create_token(
     except ValidationError as error:
         raise refuse(error) from None
     return _shown(await me.perform(tokens.create, token))
+
+
+async def create_calendar(me: Caller, name: str, list_id: int | None, shows: Shows) -> dict[str, object]:
+    """Make a calendar address and return its row, with the address itself under `address`.
+
+    Args:
+        me: The local user.
+        name: What the address is for.
+        list_id: The list to show; None for all.
+        shows: What todos are there.
+
+    Raises:
+        InvalidInput: The name is not accepted.
+        NotFound, NotOwner: The user has no such list.
+    """
+    try:
+        wanted = CalendarCreate(name=name, list_id=list_id, shows=shows)
+    except ValidationError as error:
+        raise refuse(error) from None
+    made = await me.perform(calendars.create, wanted)
+    row: dict[str, object] = orjson.loads(made.one().json)
+    return row | {"address": f"{me.core.settings.public_url or ''}/calendar/{made.secret}.ics"}
 
 
 async def rotate_token(me: Caller, token_id: int) -> dict[str, object]:

@@ -31,7 +31,7 @@ async def export(settings: Settings, url: str, user: str, query: ExportQuery, fi
     from todo_core.operations import exports
 
     with Console(stderr=True).status("Exporting"):  # shows nothing where no terminal is
-        async with acting_for(settings, url, user) as me:
+        async with acting_for(settings, url, user, make=False) as me:
             with closing(await me.perform(exports.make, query)) as made:
                 try:
                     _copy(made, file)

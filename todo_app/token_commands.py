@@ -79,7 +79,7 @@ def token_list(
     from todo_core.operations import tokens
 
     async def work(settings: Settings, url: str) -> list[dict[str, Any]]:
-        async with acting_for(settings, url, user or settings.user) as me:
+        async with acting_for(settings, url, user or settings.user, make=False) as me:
             rows: list[dict[str, Any]] = json.loads((await me.perform(tokens.list_)).json)
             return rows
 
@@ -102,7 +102,7 @@ def token_rotate(
     from todo_app.local import acting_for, rotate_token
 
     async def work(settings: Settings, url: str) -> dict[str, object]:
-        async with acting_for(settings, url, user or settings.user) as me:
+        async with acting_for(settings, url, user or settings.user, make=False) as me:
             return await rotate_token(me, token_id)
 
     made = with_database(work, load())
@@ -122,7 +122,7 @@ def token_revoke(
     from todo_core.operations import tokens
 
     async def work(settings: Settings, url: str) -> bool:
-        async with acting_for(settings, url, user or settings.user) as me:
+        async with acting_for(settings, url, user or settings.user, make=False) as me:
             return (await me.perform(tokens.revoke, token_id)).one().changed
 
     say("revoked" if with_database(work, load()) else "was revoked already")

@@ -90,8 +90,22 @@ def _changes(operation: Operation[[int], Changed[AccountRead]], user_id: int) ->
 
 
 @commands.command("delete")
-def user_delete(user_id: UserId, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
-    """Delete an account with everything in it, for good."""
+def user_delete(
+    user_id: Annotated[int | None, typer.Argument(help="Id, as `user list` shows it.", min=1, max=2**63 - 1)] = None,
+    user: Annotated[str | None, typer.Option(help="A local user, by name, in place of an id.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete an account with everything in it, for good: by its id, or a local user by name."""
+    if (user_id is None) == (user is None):
+        raise typer.BadParameter("takes an id, or --user NAME", param_hint="USER_ID")
+    if user is None:
+        _delete_as_operator(user_id or 0, yes=yes)
+    else:
+        _delete_local(user, yes=yes)
+    say("deleted")
+
+
+def _delete_as_operator(user_id: int, *, yes: bool) -> None:
     from todo_core.operations import accounts
 
     if not yes:
@@ -101,4 +115,20 @@ def user_delete(user_id: UserId, yes: Annotated[bool, typer.Option("--yes", help
         (await me.perform(accounts.delete, user_id)).one()
 
     _operate(work)
-    say("deleted")
+
+
+def _delete_local(user: str, *, yes: bool) -> None:
+    """Delete a local user as that user: nobody else is asked."""
+    from todo_app.local import acting_for
+    from todo_core.operations import users
+
+    async def work(settings: Settings, url: str) -> None:
+        async with acting_for(settings, url, user, make=False) as me:
+            told = json.loads((await me.perform(users.prepare_deletion)).json)
+            if not yes:
+                held = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in told["held"].items() if count)
+                typer.confirm(f"Delete this user with {held or 'nothing'}? This cannot be undone", abort=True)
+                told = json.loads((await me.perform(users.prepare_deletion)).json)  # thinking it over takes time
+            await me.perform(users.delete, told["code"])
+
+    with_database(work, load())

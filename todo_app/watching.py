@@ -18,7 +18,7 @@ _NAMED: Final = 3
 async def watch(settings: Settings, database_url: str, *, as_json: bool) -> int:
     """Print each change from now on, and return an exit code once nothing more is told: the user may not read it."""
     form: Form[dict[str, Any]] = Form(rows=False, make=lambda change: change)
-    async with acting_for(settings, database_url, settings.user) as me:
+    async with acting_for(settings, database_url, settings.user, make=False) as me:
         position = await me.perform(events.follow)
         with me.core.live.following(me, position, form) as follower:
             say("Watching. Ctrl+C ends it.", apart=True)

@@ -60,6 +60,8 @@ class Core:
     """Those of each person's requests."""
     writing: Places = field(default_factory=lambda: Places(WRITING))
     """Those of each person's writes, which have one of `places`, too."""
+    reading_calendars: Places = field(default_factory=lambda: Places(1))
+    """Those of each person's calendar addresses, which take none of the person's own."""
     running: Running = field(default_factory=Running)
     """The idempotency keys of running requests."""
     exporting: Places = field(default_factory=lambda: Places(1))
@@ -70,6 +72,14 @@ class Core:
     """The thread that writes rows of exports for other programs, which takes long: one, as with `comparing`."""
     comparing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     """The thread that compares words: several would take turns with the event loop, which then waits for each."""
+
+    def forget(self, user_id: int) -> None:
+        """Forget a user whose account was deleted, and end what they follow. PostgreSQL refuses other processes."""
+        self.identity.end(user_id)
+        self.activity.forget(user_id)
+        self.limits.forget(user_id)
+        self.customs.pop(user_id, None)
+        self.live.gone(user_id)
 
     @classmethod
     @asynccontextmanager

@@ -214,7 +214,7 @@ class InsufficientScope(Forbidden):
 class NotForApps(Forbidden):
     """An app that acts for a person cannot do this.
 
-    Do it as the person, signed in at the web UI, or with an API token.
+    Do it as the person, signed in at the web UI; where no token may, on the command line.
     """
 
     code = "not_for_apps"

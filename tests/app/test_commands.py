@@ -41,6 +41,10 @@ COMMANDS = [
     ("watch",),
     ("token",),
     ("token", "create"),
+    ("calendar",),
+    ("calendar", "create"),
+    ("calendar", "list"),
+    ("calendar", "revoke"),
     ("token", "list"),
     ("token", "rotate"),
     ("token", "revoke"),
@@ -333,7 +337,7 @@ def test_it_serves_as_a_login_that_owns_nothing(program: Program) -> None:
         execute(
             program,
             f"CREATE ROLE {login} LOGIN NOINHERIT PASSWORD '{login}'",
-            f"GRANT todo_app, todo_janitor, todo_admin, todo_sign_in TO {login}",
+            f"GRANT todo_app, todo_janitor, todo_admin, todo_sign_in, todo_calendar, todo_leaving TO {login}",
         )
     )
     parts = urlsplit(program.settings["TODO_DATABASE_URL"])
@@ -473,6 +477,8 @@ def test_on_the_next_schema_there_is_nothing_to_do(program: Program) -> None:
 async def test_who_can_serve_does_so_whatever_keeps_it_from_migrating_further(
     tmp_path: Path, fresh_database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if len(SCHEMA_STEPS) == 1:
+        pytest.skip("the newest schema has one step, so nothing is left to do for who can serve")
     login = f"crowded_{uuid4().hex[:12]}"
     parts = urlsplit(fresh_database_url)
     url = urlunsplit(parts._replace(netloc=f"{login}:{login}@{parts.netloc.rpartition('@')[2]}"))

@@ -320,3 +320,28 @@ async def test_connections_without_a_token_leave_places_and_descriptors_for_othe
             async with connected_from("127.0.0.2", port_of(poor)) as bob:
                 bob.transport.write(asked.replace(b"127.0.0.1:8000", f"127.0.0.1:{port_of(poor)}".encode()))
                 assert (await bob.answer()).status == 200
+
+
+async def test_an_answer_that_outlasts_the_grace_of_a_stop_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    """As uvicorn does, when it stops: it cancels what still runs, such as a slow download."""
+
+    class Patient(Impatient):
+        reader_seconds = PATIENCE
+
+    async def pieces(scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            await send({"type": "http.response.body", "body": bytes(MIB), "more_body": True})
+
+    with no_fault_here(caplog):
+        async with edge(pieces, Patient) as here, with_small_buffers(here.port) as wire:
+            wire.transport.pause_reading()  # type: ignore[attr-defined]
+            wire.transport.write(get("/"))
+            async with asyncio.timeout(PATIENCE):
+                while not any(connection.flow.write_paused for connection in here.state.connections):  # type: ignore[attr-defined]
+                    await moment()
+            (task,) = here.state.tasks
+            task.cancel()
+
+            assert await here.is_empty()

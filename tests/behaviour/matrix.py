@@ -27,12 +27,15 @@ class Target:
     todo: int
     token: int
     agent: int
+    calendar: int
     change: int
     list: int
     tag: int
 
 
-NOTHING: Final = Target(user=0, todo=2**62, token=2**62, agent=2**62, change=2**62, list=2**62, tag=2**62)
+NOTHING: Final = Target(
+    user=0, todo=2**62, token=2**62, agent=2**62, calendar=2**62, change=2**62, list=2**62, tag=2**62
+)
 """Rows of nobody's."""
 
 Fill = Callable[[Target, Target], Any]
@@ -307,6 +310,13 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
     "agents.update": Attempts("not_for_agents", {"PATCH /agents/{agent_id}": [_sent(name="stolen")]}),
     "agents.block": Attempts("not_for_agents", {"POST /agents/{agent_id}/block": [_nothing]}),
     "agents.unblock": Attempts("not_for_agents", {"POST /agents/{agent_id}/unblock": [_nothing]}),
+    "calendars.create": Attempts(
+        "not_for_agents", {"POST /calendars": [_sent(name="x"), lambda at, _: {"name": "x", "list_id": at.list}]}
+    ),
+    "calendars.list": Attempts("own", {"GET /calendars": [_nothing]}),
+    "calendars.revoke": Attempts("not_owner", {"DELETE /calendars/{calendar_id}": [_nothing]}),
+    "users.prepare_deletion": Attempts("not_for_agents", {"DELETE /users/me": [_nothing]}),
+    "users.delete": Attempts("not_for_agents", {"DELETE /users/me": [_sent_in_url(code="x")]}),
     "users.get": Attempts("own", {"GET /users/me": [_nothing]}),
     "users.capabilities": Attempts("own", {"GET /users/me/capabilities": [_nothing]}),
     "users.update": Attempts(
@@ -363,8 +373,15 @@ class Cell:
             return await call(http, self.transport, self.address, told)
         method, path = self.address.split(" ")
         of = own if self.request.at_own else at
-        ids = {"todo_id": of.todo, "list_id": of.list, "tag_id": of.tag, "token_id": of.token, "change_id": of.change}
-        ids["agent_id"] = of.agent
+        ids = {
+            "todo_id": of.todo,
+            "list_id": of.list,
+            "tag_id": of.tag,
+            "token_id": of.token,
+            "agent_id": of.agent,
+            "calendar_id": of.calendar,
+            "change_id": of.change,
+        }
         path = "/api/v1" + path.format(user_id=of.user, **ids)
         if path.endswith("/events"):
             return await _beginning(http, path, told or {})

@@ -309,11 +309,16 @@ async def _(_http: httpx2.AsyncClient) -> Attempt:
     return Attempt(more={"json": {"locale": "de-AT"}})
 
 
-async def somebody(http: httpx2.AsyncClient) -> int:
-    """The account of somebody who has just signed in for the first time."""
+def signed_in() -> dict[str, dict[str, str]]:
+    """What a request of a person has beside, with a session token, who has just signed in for the first time."""
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": f"user-{uuid4().hex}", "email": "somebody@example.com"}
     token = jwt.encode(claims | {"exp": datetime.now(UTC) + timedelta(hours=1)}, JWT_SECRET, "HS256")
-    found: int = (await http.get("/api/v1/users/me", headers={"Authorization": f"Bearer {token}"})).json()["id"]
+    return {"headers": {"Authorization": f"Bearer {token}"}}
+
+
+async def somebody(http: httpx2.AsyncClient) -> int:
+    """The account of somebody who has just signed in for the first time."""
+    found: int = (await http.get("/api/v1/users/me", **signed_in())).json()["id"]
     return found
 
 
@@ -352,6 +357,24 @@ async def _(http: httpx2.AsyncClient) -> Attempt:
     agent, person = await with_agent(http)
     await http.post(f"/api/v1/agents/{agent}/block", headers=person)
     return Attempt({"agent_id": agent}, {"headers": person})
+
+
+@drives("delete_account_of_mine")
+async def _(_http: httpx2.AsyncClient) -> Attempt:
+    return Attempt(more=signed_in())
+
+
+@drives("create_calendar")
+async def _(_http: httpx2.AsyncClient) -> Attempt:
+    return Attempt(more={"json": {"name": "a"}, **signed_in()})
+
+
+@drives("list_calendars")
+@drives("revoke_calendar")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    person = signed_in()
+    made = await http.post("/api/v1/calendars", json={"name": "a"}, **person)
+    return Attempt({"calendar_id": made.json()["id"]}, person)
 
 
 @drives("list_accounts")

@@ -12,6 +12,7 @@ from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.operation import OPERATIONS, Caller, Operation
 from todo_core.boundary.results import Changed, Found
 from todo_core.models.accounts import AccountQuery
+from todo_core.models.calendars import CalendarCreate
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.exports import ExportQuery
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
@@ -23,6 +24,7 @@ from todo_core.operations import (
     accounts,
     agents,
     analytics,
+    calendars,
     changes,
     events,
     exports,
@@ -72,6 +74,7 @@ class Rows:
     """It is no more: everything that had it has `tag`."""
     token: int
     agent: int
+    calendar: int
     changes: tuple[int, ...]
     """Every change there was, one after the other."""
     user: int
@@ -116,6 +119,7 @@ class Rows:
         agent = await somebody.core.agents.find(somebody.principal.user_id, AgentKey.of_program("test", MARK), None)
         assert agent is not None
         await somebody.perform(agents.update, agent.id, {"name": f"{MARK} too"})
+        calendar = await perform(calendars.create, CalendarCreate(name=MARK, list_id=kept))
         await perform(users.update, {"display_name": MARK, "default_list_id": kept})
         return cls(
             opened,
@@ -128,6 +132,7 @@ class Rows:
             merged,
             row_of(token)["id"],
             agent.id,
+            row_of(calendar)["id"],
             tuple(recorded),
             somebody.principal.user_id,
         )
@@ -244,6 +249,12 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     "agents.update": [lambda me, its, _: me.perform(agents.update, its.agent, {"name": "stolen"})],
     "agents.unblock": [lambda me, its, _: me.perform(agents.unblock, its.agent)],
     "agents.block": [lambda me, its, _: me.perform(agents.block, its.agent)],
+    "calendars.create": [
+        lambda me, _, __: me.perform(calendars.create, CalendarCreate(name="mine")),
+        lambda me, its, _: me.perform(calendars.create, CalendarCreate(name="mine", list_id=its.list)),
+    ],
+    "calendars.list": [lambda me, _, __: me.perform(calendars.list_)],
+    "calendars.revoke": [lambda me, its, _: me.perform(calendars.revoke, its.calendar)],
     "changes.list": [
         lambda me, _, __: me.perform(changes.list_, ChangeFilter()),
         lambda me, its, _: me.perform(changes.list_, ChangeFilter(agent=its.agent)),
@@ -261,9 +272,9 @@ ATTEMPTS: dict[str, list[Attempt]] = {
     "changes.get": [lambda me, its, _: me.perform(changes.get, its.changes[0])],
     "changes.undo": [
         (lambda me, its, _, n=n: me.perform(changes.undo, its.changes[n]))  # type: ignore[misc]
-        for n in range(-11, 0)
+        for n in range(-12, 0)
     ],
-    "changes.undo_several": [lambda me, its, _: me.perform(changes.undo_several, its.changes[-11:])],
+    "changes.undo_several": [lambda me, its, _: me.perform(changes.undo_several, its.changes[-12:])],
     "users.get": [lambda me, _, __: me.perform(users.get)],
     "users.capabilities": [lambda me, _, __: me.perform(users.capabilities)],
     "users.update": [
@@ -272,6 +283,8 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         lambda me, _, __: me.perform(users.update, {"time_zone": "Asia/Tokyo"}),
         lambda me, its, _: me.perform(users.update, {"default_list_id": its.list}),
     ],
+    "users.prepare_deletion": [lambda me, _, __: me.perform(users.prepare_deletion)],
+    "users.delete": [lambda me, _, __: me.perform(users.delete, "no code")],
     "analytics.streaks": [lambda me, _, __: me.perform(analytics.streaks)],
     "analytics.summary": [lambda me, _, __: me.perform(analytics.summary)],
     "analytics.weekly_report": [

@@ -81,7 +81,8 @@ async def owners_database_url(postgres_url: str) -> AsyncIterator[str]:
             # Roles belong to the cluster, and here another database's superuser made them. What their maker
             # would have, this owner gets; in PostgreSQL 15 the right to make roles is enough.
             for role in await admin.fetch(
-                "SELECT rolname FROM pg_roles WHERE rolname ~ '^todo_(app|admin|probe|janitor|search|sign_in)$'"
+                "SELECT rolname FROM pg_roles"
+                " WHERE rolname ~ '^todo_(app|admin|calendar|leaving|probe|janitor|search|sign_in)$'"
             ):
                 await admin.execute(f"GRANT {role['rolname']} TO {name} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
         parts = urlsplit(with_database(postgres_url, name))

@@ -7,7 +7,10 @@ import pytest
 
 from todo_core.models import METADATA
 
-ROLES = ["todo_admin", "todo_app", "todo_janitor", "todo_probe", "todo_search", "todo_sign_in"]
+ROLES = [
+    *("todo_admin", "todo_app", "todo_calendar", "todo_janitor", "todo_leaving", "todo_probe", "todo_search"),
+    "todo_sign_in",
+]
 PROFILE = (
     "time_zone",
     "display_name",
@@ -26,6 +29,11 @@ token says, which only signing in writes.
 """
 SIGNED_IN = ("role", "email", "display_name", "updated_at", "version", "role_until", "role_issued_at")
 """What signing in may write of its user, in the same order."""
+IN_CALENDARS = (
+    *("id", "user_id", "title", "description", "priority", "completed_at", "deleted_at", "created_at", "updated_at"),
+    *("list_id", "due_at", "repeat", "follows_id", "due_date", "due_time", "start"),
+)
+"""What a calendar address may show of a todo, in the order of the table."""
 OWNED = sorted(name for name, table in METADATA.tables.items() if "user_id" in table.c)
 
 
@@ -94,6 +102,7 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
         ("todo_app", "agents", "INSERT SELECT UPDATE"),
         ("todo_app", "alembic_version", "SELECT"),
         ("todo_app", "api_tokens", "INSERT SELECT UPDATE"),
+        ("todo_app", "calendars", "INSERT SELECT UPDATE"),
         ("todo_app", "change_entries", "INSERT SELECT"),
         ("todo_app", "changes", "INSERT SELECT"),
         ("todo_app", "idempotency_keys", "INSERT SELECT UPDATE"),
@@ -112,6 +121,7 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
         ("todo_janitor", "lists", "DELETE"),
         ("todo_janitor", "tags", "DELETE"),
         ("todo_janitor", "todos", "DELETE"),
+        ("todo_leaving", "users", "DELETE"),
     ]
     assert [tuple(row) for row in columns] == [
         ("todo_admin", "api_tokens", "id SELECT, user_id SELECT, expires_at SELECT, revoked_at SELECT"),
@@ -121,14 +131,31 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
         ("todo_admin", "users", "suspended_at UPDATE"),
         ("todo_app", "users", ", ".join(f"{name} UPDATE" for name in PROFILE)),
         ("todo_app", "write_probe", "written_at UPDATE"),
+        (
+            "todo_calendar",
+            "calendars",
+            "id SELECT, user_id SELECT, hash SELECT, list_id SELECT, shows SELECT, last_used_at SELECT,"
+            " revoked_at SELECT, last_used_at UPDATE",
+        ),
+        (
+            "todo_calendar",
+            "lists",
+            "id SELECT, user_id SELECT, name SELECT, deleted_at SELECT, archived_at SELECT",
+        ),
+        ("todo_calendar", "todos", ", ".join(f"{name} SELECT" for name in IN_CALENDARS)),
+        ("todo_calendar", "users", "id SELECT, time_zone SELECT, suspended_at SELECT"),
         ("todo_janitor", "changes", "id SELECT, user_id SELECT, at SELECT"),
         ("todo_janitor", "idempotency_keys", "created_at SELECT"),
         ("todo_janitor", "lists", "id SELECT, deleted_at SELECT"),
         ("todo_janitor", "tags", "id SELECT, deleted_at SELECT"),
         ("todo_janitor", "todos", "id SELECT, deleted_at SELECT"),
         ("todo_janitor", "users", "id SELECT, changes_deleted_through SELECT, changes_deleted_through UPDATE"),
+        ("todo_leaving", "deleted_accounts", "hash INSERT"),
+        ("todo_leaving", "installation", "cursor_key SELECT"),
+        ("todo_leaving", "users", "id SELECT, issuer SELECT, subject SELECT"),
         ("todo_probe", "agents", "id SELECT, user_id SELECT"),
         ("todo_probe", "api_tokens", "id SELECT, user_id SELECT"),
+        ("todo_probe", "calendars", "id SELECT, user_id SELECT"),
         ("todo_probe", "changes", "id SELECT, user_id SELECT"),
         ("todo_probe", "lists", "id SELECT, user_id SELECT"),
         ("todo_probe", "tags", "id SELECT, user_id SELECT"),
@@ -296,6 +323,7 @@ async def test_definers_functions_have_a_fixed_search_path_and_none_is_everybody
 
     assert {row["proname"]: row["callers"] for row in functions} == {
         "belong_to_another": ["todo_app"],
+        "calendars_of_others": ["todo_app"],
         "language_of": ["todo_app"],
         "latest_change": ["todo_app"],
         "make_inbox": ["todo_app"],
@@ -309,6 +337,7 @@ async def test_definers_functions_have_a_fixed_search_path_and_none_is_everybody
     }
     assert {row["proname"]: (row["owner"], row["mighty"]) for row in functions if row["prosecdef"]} == {
         "belong_to_another": ("todo_probe", False),
+        "calendars_of_others": ("todo_probe", False),
         "todos_with_words": ("todo_search", False),
     }
     assert {row["config"] for row in functions if row["prosecdef"]} == {"search_path=pg_catalog, pg_temp"}

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 import pytest
-from icalendar import Calendar
+from icalendar import Calendar, Todo
 
 from tests.core.furnished import exported, furnish
 from tests.core.support import row_of
@@ -16,7 +16,7 @@ from tests.tables import each
 from todo_core.boundary.operation import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos
-from todo_core.rules.exporting import as_csv
+from todo_core.rules.exporting import as_csv, content_lines
 
 pytestmark = pytest.mark.requirement("LT4")
 
@@ -138,3 +138,16 @@ async def test_uids_are_those_of_this_installation_and_stay(ann: Caller) -> None
 
     assert uids[0] == uids[1]
     assert uids[0].endswith(".todo-mcp")
+
+
+FOLDED: Final = ("x" * 300, "ü" * 150, "x" + "😀" * 80, "a,b;c\\d\ne" * 30, "\\n", "", "x" * 67, "x" * 68, "ends in \\")
+
+
+@each("text", FOLDED)
+def test_long_lines_are_folded_between_characters_and_read_as_they_were(text: str) -> None:
+    content = content_lines.folded(["BEGIN:VTODO", f"SUMMARY:{content_lines.escaped(text)}", "END:VTODO"])
+
+    assert max(map(len, content.split(b"\r\n"))) <= 75
+    for line in content.split(b"\r\n"):
+        line.decode()
+    assert str(Todo.from_ical(content)["summary"]) == text

@@ -34,10 +34,11 @@ from tests.migrations import NEXT, change, copy_with_example
 from todo_core.boundary.operation import Caller
 from todo_core.errors import Suspended
 from todo_core.models import METADATA
+from todo_core.models.calendars import CalendarCreate
 from todo_core.models.lists import ListQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
-from todo_core.operations import accounts, changes, lists, notes, todos, tokens, users
+from todo_core.operations import accounts, calendars, changes, lists, notes, todos, tokens, users
 from todo_core.schema import SCHEMA_STEPS, SchemaError
 from todo_core.schema.migrate import BASE, MIGRATIONS, migrate, revisions
 from todo_core.schema.state import current
@@ -193,6 +194,7 @@ async def fill(url: str, another_core: CoreOpener, ann: Caller) -> Caller:
         )
         await me.perform(notes.add, row_of(added)["id"], "kept")
         await me.perform(tokens.create, TokenCreate(name="kept"))
+        await me.perform(calendars.create, CalendarCreate(name="kept"))
         undone = await me.perform(todos.add, [TodoCreate(title="not kept")])
         assert undone.change_id is not None
         await me.perform(changes.undo, undone.change_id)

@@ -200,7 +200,11 @@ async def test_an_app_is_refused_tokens_and_accounts_whatever_its_scopes(
 ) -> None:
     app = replace(ada, principal=replace(ada.principal, is_delegated=True))
 
-    assert known.for_apps == (known.name.partition(".")[0] not in ("tokens", "accounts", "agents"))
+    persons = ("calendars.create", "users.prepare_deletion", "users.delete")
+    assert known.for_apps == (
+        known.name.partition(".")[0] not in ("tokens", "calendars", "accounts", "agents") and known.name not in persons
+    )
+    assert known.for_agents == (known.name.partition(".")[0] != "agents" and known.name not in persons)
     assert known.for_apps != (NotForApps in known.raises)
     if not known.for_apps:
         with on_the_wire() as wire, pytest.raises(NotForApps):
@@ -228,7 +232,7 @@ def test_no_flag_turns_an_operation_into_its_opposite(known: Operation[..., Any]
 def test_what_takes_something_away_is_destructive_and_what_gives_it_back_is_not() -> None:
     taking = (
         "todos.delete todos.mix lists.delete tags.merge tags.delete changes.undo changes.undo_several"
-        " tokens.rotate tokens.revoke agents.block accounts.suspend accounts.delete"
+        " tokens.rotate tokens.revoke agents.block calendars.revoke users.delete accounts.suspend accounts.delete"
     )
 
     assert {known.name for known in OPERATIONS.values() if known.destructive} == {*taking.split()}

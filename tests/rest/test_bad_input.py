@@ -33,13 +33,14 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /undo": {"change_ids": [2**62]},
     "POST /tokens": {"name": "a"},
     "PATCH /agents/{agent_id}": {"name": "b"},
+    "POST /calendars": {"name": "a"},
     "PATCH /users/me": {"display_name": "b"},
 }
 """What each route with a body accepts."""
 
 NO_TODOS = {"PATCH /lists/{list_id}", "PATCH /tags/{tag_id}", "POST /tags/{tag_id}/merge", "POST /undo"}
-NO_TODOS |= {"PATCH /agents/{agent_id}"}
-"""Routes of these whose row is no todo: under a todo's id there may be none, or somebody's."""
+NO_TODOS |= {"PATCH /agents/{agent_id}", "POST /calendars"}
+"""Routes of these whose row is no todo: under a todo's id there may be none, or somebody's; or that are a person's."""
 
 QUERIES: dict[str, dict[str, str]] = {"GET /search": {"text": "a"}}
 """What a route needs in its query string."""

@@ -8,9 +8,9 @@ from typing import Any, Final
 import asyncpg
 
 from todo_app.doctor.findings import Finding
-from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, JANITOR_ROLE, SIGN_IN_ROLE
+from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, CALENDAR_ROLE, JANITOR_ROLE, LEAVING_ROLE, SIGN_IN_ROLE
 
-SERVED: Final = (APP_ROLE, JANITOR_ROLE, ADMIN_ROLE, SIGN_IN_ROLE)
+SERVED: Final = (APP_ROLE, JANITOR_ROLE, ADMIN_ROLE, SIGN_IN_ROLE, CALENDAR_ROLE, LEAVING_ROLE)
 """Roles that the server takes on."""
 ROLES: Final = (*SERVED, "todo_probe", "todo_search")
 """All our roles. The owner of the tables takes on each: migrations make functions that the last two own."""

@@ -20,7 +20,7 @@ from cachetools import TTLCache
 from todo_core.boundary.agents import Agent, AgentKey
 from todo_core.boundary.limits import Limits
 from todo_core.boundary.lookups import Lookups
-from todo_core.errors import InvalidInput, Suspended, Unauthenticated, Unavailable
+from todo_core.errors import FieldError, InvalidInput, Suspended, Unauthenticated, Unavailable
 from todo_core.identity import api_tokens
 from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, UserRole
 from todo_core.identity.jwts import MAX_SUBJECT_LENGTH, Claims, EndedError, RefusedError, Verifier
@@ -34,6 +34,9 @@ CACHED_FOR: Final = 60.0
 LAST_MOMENT: Final = 253_402_300_799.0
 """The end of the year 9999, in seconds since the epoch: a token that ends later ends then."""
 
+_FACTS: Final = ("role", "issued_at", "ends_at", "email", "name")
+"""What may be told of a user."""
+_NO_LOCAL_USER: Final = "is nobody here yet; `todo-mcp token create --user NAME` makes a local user"
 _log = structlog.get_logger()
 
 
@@ -81,6 +84,8 @@ class Identity:
         self._lookups = Lookups(database, limits)
         self._principals: TTLCache[bytes, tuple[Principal, float]] = TTLCache(10_000, CACHED_FOR)
         """By SHA-256 of the token: the principal, and when the token expires, in seconds since the epoch."""
+        self._ended: TTLCache[bytes, None] = TTLCache(10_000, CACHED_FOR)
+        """By SHA-256, tokens whose user or API token is gone from the database."""
 
     async def ready(self) -> None:
         """Return once the keys of every issuer are known.
@@ -121,6 +126,9 @@ class Identity:
             _log.info("token_refused", reason="no token")
             raise Unauthenticated
         key = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        if key in self._ended:
+            _log.info("token_refused", reason="user or api token gone")
+            raise Unauthenticated(presented=True)
         cached = self._principals.get(key)
         if cached is not None and cached[1] > self._clock().timestamp():
             return cached[0]
@@ -137,22 +145,37 @@ class Identity:
         return principal
 
     def forget(self, principal: Principal) -> None:
-        """Drop a principal from the cache, because its user or API token is gone from the database."""
+        """Drop a principal from the cache."""
         for key in [key for key, (cached, _) in self._principals.items() if cached == principal]:
             self._principals.pop(key, None)
 
-    async def local(self, name: str, role: UserRole | None = None) -> Principal:
-        """Return the principal of a local user (ID6), made if new, with every scope of its role.
+    def end(self, user_id: int, token_id: int | None = None) -> None:
+        """Drop the principals of a user, or of an API token, that is gone from the database.
+
+        Their tokens are refused for as long as they would have been cached: a session that is still good would else
+        make the account anew that was deleted, before its client hears of it. Where deletion is final it cannot.
+        """
+        for key, (cached, _) in list(self._principals.items()):
+            if cached.user_id == user_id and (token_id is None or cached.token_id == token_id):
+                self._principals.pop(key, None)
+                if not self._settings.deletion_is_final:
+                    self._ended[key] = None
+
+    async def local(self, name: str, role: UserRole | None = None, *, make: bool = True) -> Principal:
+        """Return the principal of a local user (ID6), with every scope of its role.
 
         Args:
             name: The user's name, 1 to 255 printable characters.
             role: The role to store; None leaves the stored one.
+            make: Whether to make a user who is new.
 
         Raises:
-            InvalidInput: No user can have this name.
+            InvalidInput: No user can have this name; or there is no such user, and none is to be made.
         """
         if not 1 <= len(name) <= MAX_SUBJECT_LENGTH or not name.isprintable():
             raise InvalidInput("A user's name has 1 to 255 printable characters.")
+        if not make and await retried(lambda: self._known(*_as_told(LOCAL_ISSUER, name))) is None:
+            raise InvalidInput(errors=[FieldError("user", _NO_LOCAL_USER, code="not_found")])
         of_admins: frozenset[Scope] = frozenset({"admin"}) if role == "admin" else frozenset()
         user_id, _ = await self._sign_in(LOCAL_ISSUER, name, role=role)
         return Principal(user_id, USER_SCOPES | of_admins)
@@ -236,8 +259,7 @@ class Identity:
             Suspended: The user was deleted for good, and this is a ban (`TODO_DELETION_IS_FINAL`).
             Unavailable: PostgreSQL cannot be reached, or the user was deleted in this moment.
         """
-        who = {"issuer": issuer, "subject": subject}
-        told = {"role": role, "issued_at": issued_at, "ends_at": ends_at, "email": email, "name": name}
+        who, told = _as_told(issuer, subject, role=role, issued_at=issued_at, ends_at=ends_at, email=email, name=name)
         # Most have been here and have no news; they wait for nobody's writes.
         user = await retried(lambda: self._known(who, told))
         if user is None or user["has_news"]:
@@ -268,6 +290,11 @@ class Identity:
             if user is None:  # deleted in this moment: whoever tries again begins anew, or is told why not
                 raise Unavailable
         return user
+
+
+def _as_told(issuer: str, subject: str, **told: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return who somebody is and what is told of them, as the statements take it; what is not told is null."""
+    return {"issuer": issuer, "subject": subject}, dict.fromkeys(_FACTS) | told
 
 
 def _told(claims: Claims) -> dict[str, Any]:

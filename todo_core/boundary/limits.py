@@ -111,6 +111,10 @@ class Limits:
             tell(refusals.budget._replace(reset=seconds))
         raise TooManyRequests(seconds)
 
+    def forget(self, user_id: int) -> None:
+        """Forget what was refused a user who is gone."""
+        self._refusals.pop(user_id, None)
+
     async def require_login(self, address: str | None) -> None:
         """Refuse an address that sent too many wrong tokens, once another one was found wrong.
 

@@ -401,7 +401,10 @@ class Caller:
                     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
                         raise Conflict from error
                     raise
-        self.core.activity.seen(user_id)
+        if isinstance(answer, Changed) and answer.gone is not None:
+            self.core.forget(answer.gone)
+        if not (isinstance(answer, Changed) and answer.gone == user_id):
+            self.core.activity.seen(user_id)
         return answer
 
     def _writes(self, operation: Operation[..., Any]) -> bool:
@@ -493,7 +496,7 @@ class Caller:
         """Raise what `require_active` meant."""
         if sqlstate == GONE:
             _log.info("token_refused", reason="api token revoked or expired, or user gone")
-            self.core.identity.forget(self.principal)
+            self.core.identity.end(self.principal.user_id, self.principal.token_id)
             raise Unauthenticated(presented=True) from None
         if sqlstate == SUSPENDED:
             raise Suspended from None

@@ -129,6 +129,8 @@ class Changed(Generic[Shape]):
     """A new API token: shown in the first answer only, never stored."""
     recorded: Recorded | None = None
     """The change, where the operation has recorded it itself (`Tx.origin`)."""
+    gone: int | None = None
+    """The user whose account was deleted, with everything that is known of them."""
     change_id: int | None = None
     """Names the change for `undo`; None when nothing changed."""
     replayed: bool = field(default=False, compare=False)

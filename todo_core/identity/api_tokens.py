@@ -36,12 +36,22 @@ def is_well_formed(text: str) -> bool:
 
 def digest(token: str) -> bytes:
     """Return the SHA-256 of the token's text, 32 bytes: the only form in which a token is stored."""
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def hint(token: str) -> str:
     """Return the prefix and four characters more, by which people tell tokens apart in a list."""
     return token[: len(PREFIX) + 4]
+
+
+def generate_calendar() -> str:
+    """Return a new secret of a calendar address, with 256 random bits. It has no prefix: it is no token."""
+    return secrets.token_urlsafe(32)
+
+
+def hint_of_calendar(secret: str) -> str:
+    """Return the first characters of a calendar address's secret, by which people tell addresses apart."""
+    return secret[:4]
 
 
 def _checksum(body: str) -> str:

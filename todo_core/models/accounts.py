@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from sqlalchemy import Column, LargeBinary
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
@@ -46,3 +46,34 @@ class AccountRead(Output):
     done_todos: Annotated[int, Field(description="Completed todos.")]
     trashed_todos: Annotated[int, Field(description="Todos in the trash.")]
     live_tokens: Annotated[int, Field(description="API tokens that work.")]
+
+
+class Held(Output):
+    """What is in an account, of which nothing is left once it is deleted."""
+
+    todos: Annotated[int, Field(description="Todos, done ones too.")]
+    trashed_todos: Annotated[int, Field(description="Todos in the trash.")]
+    lists: Annotated[int, Field(description="Lists, deleted ones too that are not purged.")]
+    tags: Annotated[int, Field(description="Tags.")]
+    notes: Annotated[int, Field(description="Notes on todos.")]
+    changes: Annotated[int, Field(description="Changes in the history.")]
+    tokens: Annotated[int, Field(description="API tokens, revoked ones too.")]
+    calendars: Annotated[int, Field(description="Calendar addresses, revoked ones too.")]
+
+
+class LeavingQuery(Input):
+    """Whether this is the second step."""
+
+    code: Annotated[
+        Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")] | None,
+        Field(description="`code` of the first step, within a minute. Left out: only tell what would go."),
+    ] = None
+
+
+class Leaving(Output):
+    """An account that is to be deleted, or was."""
+
+    is_deleted: Annotated[bool, Field(description="Whether it is deleted now.")]
+    code: Annotated[str | None, Field(description="Send it within a minute to delete the account; null: it is done.")]
+    expires_at: Annotated[datetime | None, Field(description="Until when the code is good.")]
+    held: Annotated[Held, Field(description="What is in it.")]

@@ -128,7 +128,7 @@ class IdempotencyKey(SQLModel, table=True):
     """Whose it is: an agent's, or 0 for the person's own; null for one that an older version kept: anybody's."""
 
 
-Entity = Literal["todo", "list", "tag", "note", "token", "agent", "user", "account"]
+Entity = Literal["todo", "list", "tag", "note", "token", "calendar", "agent", "user", "account"]
 """The kinds of rows that a change can touch."""
 OWN_ACCOUNT: Final = "own account"
 """Stands beside the kinds of rows for one account: what an admin did to it, its person may see."""

@@ -8,6 +8,7 @@ from pydantic import Field, RootModel
 
 from todo_core.models.accounts import AccountRead
 from todo_core.models.agents import AgentRead
+from todo_core.models.calendars import CalendarRead
 from todo_core.models.fields import Output, Shape, only_required
 from todo_core.models.lists import ListRecorded
 from todo_core.models.notes import NoteRecorded
@@ -77,6 +78,12 @@ class AgentRecord(AgentRead):
     model_config = PARTLY
 
 
+class CalendarRecord(CalendarRead):
+    """A calendar address as the record of changes has it."""
+
+    model_config = PARTLY
+
+
 class ProfileRecord(ProfileRead):
     """A profile as the record of changes has it: what the user chose."""
 
@@ -128,6 +135,10 @@ class AgentEntry(Entry[Literal["agent"], AgentRecord]):
     """An agent that a change touched."""
 
 
+class CalendarEntry(Entry[Literal["calendar"], CalendarRecord]):
+    """A calendar address that a change touched."""
+
+
 class ProfileEntry(Entry[Literal["user"], ProfileRecord]):
     """A profile that a change touched."""
 
@@ -137,7 +148,15 @@ class AccountEntry(Entry[Literal["account"], AccountRecord]):
 
 
 _AnyEntry = Annotated[
-    TodoEntry | ListEntry | TagEntry | NoteEntry | TokenEntry | AgentEntry | ProfileEntry | AccountEntry,
+    TodoEntry
+    | ListEntry
+    | TagEntry
+    | NoteEntry
+    | TokenEntry
+    | CalendarEntry
+    | AgentEntry
+    | ProfileEntry
+    | AccountEntry,
     Field(discriminator="entity"),
 ]
 

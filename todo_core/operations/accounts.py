@@ -16,6 +16,7 @@ from todo_core.boundary.results import Changed, Done, Found, Page, Touched
 from todo_core.errors import Conflict, NotForApps, NotFound
 from todo_core.models.accounts import AccountQuery, AccountRead
 from todo_core.queries import accounts as queries
+from todo_core.rules.leaving import delete_account
 from todo_core.text import json_text
 
 _NO_ACCOUNT: Final = "There is no such account."
@@ -105,10 +106,11 @@ async def delete(tx: Tx, user_id: int) -> Changed[AccountRead]:
     With `TODO_DELETION_IS_FINAL`, whoever it was is not let in again.
     """
     before = _recorded(await _read_other(tx, user_id))
-    if await tx.row(queries.DELETE, id=user_id, final=tx.core.settings.deletion_is_final) is None:
-        # Another admin was faster.
+    if not await delete_account(tx, user_id):
+        # Another admin was faster, or the person.
         raise NotFound(_NO_ACCOUNT)
-    return Changed([Done(before)], [Touched("account", user_id, before, json_text({"is_deleted": True}))])
+    touched = [Touched("account", user_id, before, json_text({"is_deleted": True}))]
+    return Changed([Done(before)], touched, gone=user_id)
 
 
 async def _read(tx: Tx, user_id: int) -> str:

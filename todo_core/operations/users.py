@@ -10,15 +10,17 @@ import orjson
 from todo_core.boundary import agents
 from todo_core.boundary.authentication import LAST_MOMENT
 from todo_core.boundary.operation import Tx, operation
-from todo_core.boundary.results import Changed, Found
-from todo_core.errors import NotFound, NotOwner, VersionConflict
+from todo_core.boundary.results import Changed, Done, Found
+from todo_core.errors import Conflict, InvalidInput, NotForAgents, NotForApps, NotFound, NotOwner, VersionConflict
 from todo_core.identity.scopes import ALL_SCOPES
+from todo_core.models.accounts import Leaving
 from todo_core.models.fields import MAX_BATCH, MAX_PAGE
 from todo_core.models.users import Capabilities, ProfilePatch, ProfileRead, ProfileWritten
-from todo_core.queries import tokens
+from todo_core.queries import accounts, tokens
 from todo_core.queries import users as queries
 from todo_core.queries.idempotency import LIFETIME
 from todo_core.rules.completing import LOOK_BACK
+from todo_core.rules.leaving import Codes, delete_account
 from todo_core.rules.profiles import revise_profile
 from todo_core.text import json_text
 
@@ -81,3 +83,35 @@ async def update(tx: Tx, patch: ProfilePatch, if_version: Sequence[int] | None =
         if present["version"] not in if_version:
             raise VersionConflict(extra={"current": present})
     return await revise_profile(tx, patch)
+
+
+@operation(effect="reads", scope="profile", raises=(NotForApps, NotForAgents), for_apps=False, for_agents=False)
+async def prepare_deletion(tx: Tx) -> Found[Leaving]:
+    """Tell what would go if you deleted your account, with a code that deletes it, for a minute. Nothing changes."""
+    row = await tx.one(accounts.HELD)
+    code, expires_at = Codes(tx.core.secret, tx.core.clock()).make(row["known_as"])
+    told = {"is_deleted": False, "code": code, "expires_at": f"{expires_at:%Y-%m-%dT%H:%M:%SZ}"}
+    return Found(json_text(told | {"held": orjson.loads(row["row"])}))
+
+
+@operation(
+    effect="changes",
+    scope="profile",
+    raises=(NotForApps, NotForAgents, Conflict, InvalidInput),
+    destructive=True,
+    for_apps=False,
+    for_agents=False,
+)
+async def delete(tx: Tx, code: str) -> Changed[Leaving]:
+    """Delete your account with everything in it, for good. Nobody can undo it. All that you are signed in with ends.
+
+    With `TODO_DELETION_IS_FINAL` you are not let in again.
+    """
+    row = await tx.one(accounts.HELD)
+    Codes(tx.core.secret, tx.core.clock()).require(code, row["known_as"])
+    told = {"is_deleted": True, "code": None, "expires_at": None, "held": orjson.loads(row["row"])}
+    if not tx.caller.dry_run:
+        await tx.rows(accounts.LEAVE)
+        if not await delete_account(tx, tx.caller.principal.user_id):
+            raise Conflict("This account cannot be deleted.")  # the command line's own
+    return Changed([Done(json_text(told))], gone=None if tx.caller.dry_run else tx.caller.principal.user_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -17,6 +17,7 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    not_,
     or_,
     select,
     true,
@@ -25,8 +26,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from todo_core.identity.issuers import OPERATOR_ISSUER
-from todo_core.models.accounts import AccountRead, DeletedAccount
+from todo_core.models.accounts import AccountRead, DeletedAccount, Held
+from todo_core.models.calendars import Calendar
+from todo_core.models.changes import Change
 from todo_core.models.installation import Installation
+from todo_core.models.lists import TodoList
+from todo_core.models.notes import Note
+from todo_core.models.tags import Tag
 from todo_core.models.todos import Todo
 from todo_core.models.tokens import ApiToken
 from todo_core.models.users import User
@@ -41,6 +47,14 @@ _todo = Todo.__table__  # type: ignore[attr-defined]
 _token = ApiToken.__table__  # type: ignore[attr-defined]
 _deleted_account = DeletedAccount.__table__  # type: ignore[attr-defined]
 _installation = Installation.__table__  # type: ignore[attr-defined]
+_HELD: Final[dict[str, Any]] = {
+    "lists": TodoList.__table__,  # type: ignore[attr-defined]
+    "tags": Tag.__table__,  # type: ignore[attr-defined]
+    "notes": Note.__table__,  # type: ignore[attr-defined]
+    "changes": Change.__table__,  # type: ignore[attr-defined]
+    "calendars": Calendar.__table__,  # type: ignore[attr-defined]
+}
+"""Tables with rows of a person, besides todos and API tokens, by what they are called."""
 _people = _user.c.issuer != OPERATOR_ISSUER
 """Not the command line's own account: nobody sees it, suspends it or deletes it."""
 _is_it = and_(_people, _user.c.id == parameter("id", BigInteger()))
@@ -135,10 +149,38 @@ _kept = (
     .cte("kept")
 )
 DELETE = Statement(select(_deleted.c.id).add_cte(_kept))
-"""Delete the account with an `id`, and by foreign keys all that is in it.
+"""Delete the account with an `id`, and by foreign keys all that is in it: as `todo_admin`, or, their own, as
+`todo_leaving`.
 
 `final`: whether to keep a keyed hash of its issuer and subject, by which it is not let in again.
 """
+
+LEAVE = Statement(select(func.set_config("role", literal_column("'todo_leaving'"), True)))
+"""Go on in this transaction as `todo_leaving`, which may delete the user's own account and do nothing else."""
+
+_mine = {table: table.c.user_id == parameter("user_id", BigInteger()) for table in (*_HELD.values(), _todo, _token)}
+
+
+def _held(table: Any, *conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    """Return how many rows of a table the user has."""
+    return select(func.count()).select_from(table).where(_mine[table], *conditions).scalar_subquery()
+
+
+_is_trashed = _todo.c.deleted_at.is_not(None)
+_myself = _user.c.id == parameter("user_id", BigInteger())
+_counts: dict[str, ColumnElement[int]] = {
+    "todos": _held(_todo, not_(_is_trashed)),
+    "trashed_todos": _held(_todo, _is_trashed),
+    "tokens": _held(_token),
+    **{name: _held(table) for name, table in _HELD.items()},
+}
+HELD = Statement(
+    select(
+        json_object(Held, _user.c, **_counts).label("row"),
+        func.encode(account_hash(_user.c.issuer, _user.c.subject), literal_column("'hex'")).label("known_as"),
+    ).where(_myself)
+)
+"""Count what is in the user's own account, as `Held`; and the keyed hash of issuer and subject, in hex."""
 
 _account = parameter("account", BigInteger())
 ACT_FOR = Statement(

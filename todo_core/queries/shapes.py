@@ -120,7 +120,12 @@ def subtasks_by_lookup(source: FromClause, ids: ColumnElement[Any]) -> Subtasks:
     return Subtasks(looked_up(counted.c.open), looked_up(counted.c.live))
 
 
-def _due(source: FromClause, zone: ColumnElement[Any] | None) -> ColumnElement[Any]:
+def priority_word(source: FromClause) -> ColumnElement[Any]:
+    """Return the word for the priority of a todo."""
+    return _PRIORITY_WORDS[source.c.priority]
+
+
+def due_read(source: FromClause, zone: ColumnElement[Any] | None) -> ColumnElement[Any]:
     """Return the due where the user is, or null. Without a `zone`, the user's row is looked up if there is a due."""
     day, at = source.c.due_date, source.c.due_at
     time = cast(source.c.due_time, Text)
@@ -180,9 +185,9 @@ def read(
     """
     below = _subtasks_of(source) if subtasks is None else subtasks
     fields = {
-        "priority": _PRIORITY_WORDS[source.c.priority],
+        "priority": priority_word(source),
         "is_completed": source.c.completed_at.is_not(None),
-        "due": _due(source, zone),
+        "due": due_read(source, zone),
         "all_subtasks": below.live,
         "open_subtasks": below.open,
         "done_subtasks": below.live - below.open,
@@ -201,5 +206,5 @@ def exported(source: FromClause, zone: ColumnElement[Any]) -> ColumnElement[Any]
         source: Columns of the todo.
         zone: The user's time zone.
     """
-    fields = {"priority": _PRIORITY_WORDS[source.c.priority], "due": _due(source, zone)}
+    fields = {"priority": priority_word(source), "due": due_read(source, zone)}
     return json_object(ExportedTodo, source.c, tags=tag_names(links_of(source)), **fields)

@@ -11,7 +11,7 @@ from todo_core.models.changes import OWN_ACCOUNT, Entity
 _COVERED: Final[dict[Scope, tuple[str, ...]]] = {"todos:read": ("todo", "list", "tag", "note"), "profile": ("user",)}
 """Kinds of rows, by the scope that covers them."""
 _COVERED_FOR_PEOPLE: Final[dict[Scope, tuple[str, ...]]] = {
-    "profile": ("token", "agent", OWN_ACCOUNT),
+    "profile": ("token", "agent", "calendar", OWN_ACCOUNT),
     "admin": ("account",),
 }
 """The same, of rows that no app may see, as no app may run the operations that change them."""

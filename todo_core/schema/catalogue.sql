@@ -7,7 +7,10 @@
 
 WITH ours AS (
     SELECT oid FROM pg_roles
-    WHERE rolname IN ('todo_admin', 'todo_app', 'todo_janitor', 'todo_probe', 'todo_search', 'todo_sign_in')
+    WHERE rolname IN (
+        'todo_admin', 'todo_app', 'todo_calendar', 'todo_janitor', 'todo_leaving', 'todo_probe', 'todo_search',
+        'todo_sign_in'
+    )
 ),
 migrations AS (
     SELECT relowner AS owner FROM pg_class WHERE oid = 'public.alembic_version'::regclass

@@ -49,7 +49,10 @@ WHERE polname = $1 AND relnamespace = 'public'::regnamespace
 _IS_VALID: Final = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass($1::text) AND indisvalid)"
 
 _NO_PRIVILEGE: Final = "42501"
-_ROLES: Final = ("todo_app", "todo_janitor", "todo_admin", "todo_sign_in", "todo_probe", "todo_search")
+_ROLES: Final = (
+    *("todo_app", "todo_janitor", "todo_admin", "todo_sign_in", "todo_calendar", "todo_leaving"),
+    *("todo_probe", "todo_search"),
+)
 """All roles of ours, with which each installation on a server works."""
 _OF_A_ROW: Final = ("22", "23", "P0")
 """Classes of SQLSTATEs for which a row is to blame: its data, a constraint, an exception that a trigger raised."""

@@ -35,7 +35,13 @@ ADMIN_ROLE: Final = "todo_admin"
 SIGN_IN_ROLE: Final = "todo_sign_in"
 """Role of signing in. It alone makes users and writes their roles, each time those of the one that a token names."""
 
-Role = Literal["todo_app", "todo_janitor", "todo_admin", "todo_sign_in"]
+CALENDAR_ROLE: Final = "todo_calendar"
+"""Role of calendar addresses. It sees what the one address shows whose hash it names, and can write no todo."""
+
+LEAVING_ROLE: Final = "todo_leaving"
+"""Role in which a person's own account is deleted, within a transaction that begins as `todo_app`."""
+
+Role = Literal["todo_app", "todo_janitor", "todo_admin", "todo_sign_in", "todo_calendar"]
 
 RETRYABLE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 """Errors after which the same transaction may succeed: it met another one, or (the last) a migration."""

@@ -53,6 +53,11 @@ class Activity(Background):
         self._waiting[user_id] = now
         self._wake.set()
 
+    def forget(self, user_id: int) -> None:
+        """Forget a user who is gone."""
+        self._day_ends.pop(user_id, None)
+        self._waiting.pop(user_id, None)
+
     def moved(self, user_id: int) -> None:
         """Forget which day is stored: the user's time zone changed, and with it perhaps the date."""
         self._day_ends.pop(user_id, None)
@@ -66,7 +71,7 @@ class Activity(Background):
                 _log.warning("activity_lost", count=len(self._waiting), error=type(error).__name__)
                 self._waiting.clear()
                 return
-            del self._waiting[user_id]
+            self._waiting.pop(user_id, None)
 
     async def _store(self, user_id: int, at: datetime) -> datetime:
         """Store the user's day at a moment, and return when that day ends."""

@@ -16,6 +16,7 @@ import structlog
 from todo_core.boundary.operation import ENDED, Caller
 from todo_core.boundary.results import Position, Recorded
 from todo_core.errors import HistoryDeleted, Unavailable
+from todo_core.models.fields import MAX_ID
 from todo_core.queries.events import LATEST_OF_EACH
 from todo_core.settings import Settings
 from todo_core.storage.database import Acting, Database
@@ -158,6 +159,16 @@ class Hub:
         self._hear(user_id, recorded.id)
         if recorded.is_followed:
             self._announcer.announce(user_id, recorded.id)
+
+    def gone(self, user_id: int) -> None:
+        """End whoever follows the changes of a user who is gone, here and in other processes.
+
+        These are told of a change that there is not: they look for it, and are refused.
+        """
+        if (person := self._people.get(user_id)) is not None:
+            for view in person.views.values():
+                _end(view.followers)
+        self._announcer.announce(user_id, MAX_ID)
 
     def _require_place(self, user_id: int) -> None:
         if self._is_closed:

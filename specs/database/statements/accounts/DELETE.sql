@@ -1,4 +1,5 @@
--- Delete the account with an `id`, and by foreign keys all that is in it.
+-- Delete the account with an `id`, and by foreign keys all that is in it: as `todo_admin`, or, their own, as
+-- `todo_leaving`.
 --
 -- `final`: whether to keep a keyed hash of its issuer and subject, by which it is not let in again.
 --

@@ -1,0 +1,77 @@
+"""`todo-mcp calendar`: calendar addresses of local users."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+import typer
+
+from todo_app.output import say, say_json
+from todo_app.running import AsJson, load, with_database
+from todo_core.settings import Settings
+
+commands = typer.Typer(help="Calendar addresses of local users.", no_args_is_help=True)
+
+User = Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")]
+
+
+@commands.command("create")
+def calendar_create(
+    user: User = None,
+    name: Annotated[str, typer.Option(help="What the address is for.")] = "command line",
+    list_id: Annotated[
+        int | None, typer.Option("--list", help="Id of the list to show. Default: all.", min=1, max=2**63 - 1)
+    ] = None,
+    shows: Annotated[Literal["events", "todos"], typer.Option(help="What todos are there.")] = "events",
+    as_json: AsJson = False,
+) -> None:
+    """Make an address for calendar programs and print it, the only time it is shown. Who has it reads along."""
+    from todo_app.local import acting_for, create_calendar
+
+    async def work(settings: Settings, url: str) -> dict[str, object]:
+        async with acting_for(settings, url, user or settings.user, make=False) as me:
+            return await create_calendar(me, name, list_id, shows)
+
+    made = with_database(work, load())
+    if as_json:
+        say_json(made)
+    else:
+        say(made["address"])
+
+
+@commands.command("list")
+def calendar_list(user: User = None, as_json: AsJson = False) -> None:
+    """List a user's calendar addresses."""
+    from todo_app.local import acting_for
+    from todo_core.operations import calendars
+
+    async def work(settings: Settings, url: str) -> list[dict[str, Any]]:
+        async with acting_for(settings, url, user or settings.user, make=False) as me:
+            rows: list[dict[str, Any]] = json.loads((await me.perform(calendars.list_)).json)
+            return rows
+
+    rows = with_database(work, load())
+    if as_json:
+        say_json(rows)
+        return
+    for row in rows:
+        shown = row["shows"] if row["list_id"] is None else f"{row['shows']} of list {row['list_id']}"
+        state = "revoked" if row["revoked_at"] else f"used {(row['last_used_at'] or 'never')[:10]}"
+        say(row["id"], f"{row['hint']}…", row["name"], shown, state)
+
+
+@commands.command("revoke")
+def calendar_revoke(
+    calendar_id: Annotated[int, typer.Argument(help="Id, as `calendar list` shows it.", min=1, max=2**63 - 1)],
+    user: User = None,
+) -> None:
+    """Revoke a calendar address; nothing is there any more, at once."""
+    from todo_app.local import acting_for
+    from todo_core.operations import calendars
+
+    async def work(settings: Settings, url: str) -> bool:
+        async with acting_for(settings, url, user or settings.user, make=False) as me:
+            return (await me.perform(calendars.revoke, calendar_id)).one().changed
+
+    say("revoked" if with_database(work, load()) else "was revoked already")
