@@ -16,6 +16,7 @@ from rest_api.routes import (
     changes,
     events,
     exports,
+    imports,
     lists,
     notes,
     overview,
@@ -28,7 +29,22 @@ from rest_api.routes import (
 from todo_core import __version__
 
 FEATURES: Final = (
-    *(todos, notes, lists, tags, search, changes, events, overview, analytics, users, exports, tokens, accounts),
+    *(
+        todos,
+        notes,
+        lists,
+        tags,
+        search,
+        changes,
+        events,
+        overview,
+        analytics,
+        users,
+        exports,
+        imports,
+        tokens,
+        accounts,
+    ),
 )
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

@@ -13,6 +13,7 @@ from todo_core.boundary.results import Changed, Found
 from todo_core.models.accounts import AccountQuery
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.exports import ExportQuery
+from todo_core.models.imports import ImportFile, ImportQuery
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.mixed import MixedAdd
 from todo_core.models.notes import NoteQuery
@@ -24,6 +25,7 @@ from todo_core.operations import (
     changes,
     events,
     exports,
+    imports,
     lists,
     notes,
     search,
@@ -32,6 +34,8 @@ from todo_core.operations import (
     tokens,
     users,
 )
+from todo_core.rules.exporting.reading import installation
+from todo_core.text import json_text
 
 MARK = "words of hers"
 SHARED = "shared"
@@ -269,6 +273,25 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         lambda me, _, __: exported(me, ExportQuery(history=True)),
         lambda me, _, __: exported(me, ExportQuery(format="csv")),
         lambda me, _, __: exported(me, ExportQuery(format="ics")),
+    ],
+    "imports.make": [
+        lambda me, its, _: me.perform(
+            imports.make,
+            ImportQuery(),
+            ImportFile(
+                json_text(
+                    {
+                        "format": "todo-mcp",
+                        "version": 1,
+                        "origin": installation(me.core.secret),
+                        "todos": [
+                            {"id": its.open, "title": "x"},
+                            {"id": 1, "title": "x", "parent_id": its.open, "key": "shared"},
+                        ],
+                    }
+                ).encode()
+            ),
+        ),
     ],
     "overview.get": [lambda me, _, __: me.perform(OPERATIONS["overview.get"])],
 }

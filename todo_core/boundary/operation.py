@@ -2,8 +2,8 @@
 
 An operation is a plain async function that takes a `Tx`. `Caller.perform` runs it; what is true
 of every operation happens there and nowhere else, in this order: rate limit, scope, no other request under its
-key, a place of its user's, begin, idempotent replay, the operation, change record, the stored reply, commit, and word
-of it to whoever follows the changes. The commit happens before the answer leaves.
+key, a place of its user's, long work on what was sent, begin, idempotent replay, the operation, change record, the
+stored reply, commit, and word of it to whoever follows the changes. The commit happens before the answer leaves.
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ class Operation(Generic[P, R]):
     """What a call takes from the rate limit at least."""
     snapshot: bool = False
     """Whether all that it reads is of one moment, in one transaction."""
+    first: Callable[..., Awaitable[None]] | None = None
+    """What is done before the transaction, with the caller and the arguments: long work on what was sent."""
 
     @property
     def is_batch(self) -> bool:
@@ -122,6 +124,7 @@ def operation(
     formerly: tuple[str, bool] | None = None,
     weight: int = 1,
     snapshot: bool = False,
+    first: Callable[..., Awaitable[None]] | None = None,
 ) -> Callable[[Callable[Concatenate[Tx, P], Awaitable[R]]], Operation[P, R]]:
     """Declare an operation; its name is `<module>.<function>`, without the underscore of one named like a built-in.
 
@@ -136,6 +139,8 @@ def operation(
         batch: Whether its first argument is a sequence of items, of which each counts for the rate limit.
         weight: What a call takes from the rate limit, where it is no batch.
         snapshot: Whether one that reads does so in one transaction, as of one moment, and can `Tx.stream`.
+        first: What is done before the transaction, with the caller and the arguments of the operation, for who may run
+            it and is within the rate limit. It leaves what it makes in the arguments.
     """
 
     def declare(run: Callable[Concatenate[Tx, P], Awaitable[R]]) -> Operation[P, R]:
@@ -143,7 +148,8 @@ def operation(
         _, *parameters = inspect.signature(run).parameters
         items = parameters[0] if batch else None
         declared = Operation(
-            run, name, effect, scope, raises, destructive, idempotent, for_apps, items, formerly, weight, snapshot
+            *(run, name, effect, scope, raises, destructive, idempotent, for_apps, items, formerly, weight, snapshot),
+            first,
         )
         OPERATIONS[name] = declared
         return declared
@@ -296,6 +302,8 @@ class Caller:
         key = None if self.dry_run else self.idempotency_key
         with self.core.running.alone(user_id, key):
             async with self.core.places.one_of(user_id):
+                if operation.first is not None:
+                    await operation.first(self, *args, **kwargs)
                 try:
                     answer = await retried(lambda: self._attempt(operation, *args, **kwargs))
                 except asyncpg.PostgresError as error:

@@ -6,7 +6,6 @@ no VTIMEZONE is needed. Escaping, folding and line ends are those of the library
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -20,7 +19,7 @@ from todo_core import __version__
 from todo_core.boundary.operation import Tx
 from todo_core.dates import start_of_day
 from todo_core.rules.exporting.file import ExportFile
-from todo_core.rules.exporting.reading import Owner, list_names, todos_of
+from todo_core.rules.exporting.reading import Owner, installation, list_names, todos_of
 
 PRIORITIES: Final = {"urgent": 1, "high": 3, "medium": 5, "low": 9}
 """RFC 5545 section 3.8.1.9: 1 to 4 are high, 5 is medium, 6 to 9 are low."""
@@ -40,7 +39,7 @@ async def write(tx: Tx, file: ExportFile, owner: Owner) -> None:
     calendar.add("prodid", f"-//todo-mcp//{__version__}//EN")
     calendar.add("version", "2.0")
     file.write(calendar.to_ical().removesuffix(_END))
-    told = _Told(names, owner.zone, hashlib.blake2b(tx.core.secret, digest_size=8, person=b"uid").hexdigest())
+    told = _Told(names, owner.zone, installation(tx.core.secret))
     async for todos in todos_of(tx, owner):
         live = [todo for todo in todos if todo["deleted_at"] is None]
         file.write(await to_thread.run_sync(_components, live, file.todos, told, limiter=tx.core.formatting))
@@ -61,7 +60,7 @@ class _Told:
 
     def uid(self, todo_id: int) -> str:
         """Return what names a todo in every export."""
-        return f"todo-{todo_id}@{self.installation}.todo-mcp"
+        return f"todo-{todo_id}@{self.installation}"
 
 
 def _components(todos: Sequence[Mapping[str, Any]], already: int, told: _Told) -> bytes:
