@@ -7,10 +7,37 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from http_edge.exchange import Exchange
-from http_edge.problems import CodedBody
+from http_edge.exchange import BYTES_OF_ONE, Exchange
+from http_edge.problems import CodedBody, FileRefused
 
 MAX_BODY_BYTES: Final = 256 * 1024
+
+
+MOST_OF_A_FILE: Final = 5 * 1024 * 1024
+"""Bytes of a body that is a file, with what is around it."""
+_WEIGHED: Final = 50
+"""What reading a file costs at most, however large it is: as much as the largest batch."""
+
+
+async def read_file(request: Request) -> bytes:
+    """Return the whole body of a request that sends a file, up to `MOST_OF_A_FILE`.
+
+    Raises:
+        CodedBody, HTTPException, ClientDisconnect: As `read_body`.
+    """
+    _require_plain(request)
+    exchange, received = Exchange.of(request.scope), bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        exchange.body_size = min(len(received), _WEIGHED * BYTES_OF_ONE)
+        if len(received) > MOST_OF_A_FILE:
+            raise FileRefused(413, "The file is larger than 5 MiB.", "Split it, or use `todo-mcp import`.")
+    return bytes(received)
+
+
+def _require_plain(request: Request) -> None:
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise CodedBody
 
 
 async def read_body(request: Request) -> bytes:
@@ -21,8 +48,7 @@ async def read_body(request: Request) -> bytes:
         HTTPException: It is larger than `MAX_BODY_BYTES` (413).
         ClientDisconnect: The client went before it was here.
     """
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise CodedBody
+    _require_plain(request)
     exchange, received = Exchange.of(request.scope), bytearray()
     async for chunk in request.stream():
         received += chunk

@@ -82,6 +82,21 @@ class CodedBody(HTTPException):
         super().__init__(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, headers={"Accept-Encoding": "identity"})
 
 
+class FileRefused(HTTPException):
+    """The refusal of a file by HTTP, which has other bounds than another body."""
+
+    def __init__(self, status: int, detail: str, next_step: str) -> None:
+        """Say what is wrong.
+
+        Args:
+            status: One of HTTP's refusals, 413 or 415.
+            detail: What is wrong, and nothing of the file.
+            next_step: What to do.
+        """
+        super().__init__(status)
+        self.told = {"detail": detail, "next_step": next_step}
+
+
 def of_error(error: TodoError) -> dict[str, Any]:
     """Describe a refusal of the core."""
     told = error.as_dict()
@@ -140,6 +155,8 @@ def response_to(error: TodoError | HTTPException) -> Response:
         kinds = " or ".join("JSON" if kind == "application/json" else kind for kind in error.offered)
         step = f"Send `Accept: {error.offered[0]}`, or no Accept."
         problem |= {"detail": f"The answer would be {kinds}.", "next_step": step}
+    elif isinstance(error, FileRefused):
+        problem |= error.told
     return respond(problem, dict(error.headers or {}))
 
 

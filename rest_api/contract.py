@@ -46,6 +46,7 @@ _TAGS: Final = {
     "analytics": "Streaks, a summary, and the report of a week.",
     "users": "The user's own profile.",
     "export": "Everything, to take along.",
+    "import": "Everything, brought along.",
     "tokens": "API tokens for scripts and agents.",
     "agents": "Who acts for the user: seen, named, blocked.",
     "calendars": "Secret addresses at which calendar programs read what is due.",

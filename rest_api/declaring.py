@@ -52,6 +52,7 @@ EVERY_WRITE_REFUSAL: Final = (Conflict, RequestInProgress, IdempotencyKeyReused)
 EXPOSED: Final[dict[str, list[str]]] = {}
 """Routes of each operation, by its name; the parity test reads it."""
 
+_FILE_PROBLEMS: Final = ("body_too_large", "content_coding_not_supported", "unsupported_media_type")
 _BODY_PROBLEMS: Final = ("malformed_json", "body_too_large", "content_coding_not_supported", "unsupported_media_type")
 
 
@@ -82,6 +83,7 @@ class Routes:
         by_item: bool = False,
         other_types: Mapping[str, str] | None = None,
         is_file: bool = False,
+        takes: Mapping[str, str] | None = None,
         stream: type[Response] | None = None,
     ) -> Callable[[Handler], Handler]:
         """Declare a route for an operation, or for several of which the body chooses one.
@@ -99,17 +101,11 @@ class Routes:
             by_item: Whether the answer of a batch carries what the operations themselves refuse, item by item.
             other_types: Media types that a success may have instead of JSON, each with what it shows.
             is_file: Whether a success is a file to keep, with a name.
+            takes: Media types of a file that is the body, which the handler reads itself, each with what it has.
             stream: What a success is that has no end, instead of a shape; its media type is in `other_types`.
         """
         served = [operations] if isinstance(operations, Operation) else operations
-        own = set() if by_item else {refusal for operation in served for refusal in operation.raises}
-        refusals: set[type[TodoError]] = {*EVERY_REFUSAL} | own - {ConfirmationRequired}
-        if not any(operation.scope for operation in served):
-            refusals -= {InsufficientScope}
-        if not any(operation.for_agents for operation in served):
-            refusals -= {OutsideMandate}
-        if any(operation.effect == "changes" for operation in served):
-            refusals |= {*EVERY_WRITE_REFUSAL}
+        refusals = _refusals(served, by_item=by_item)
         for operation in served:
             EXPOSED.setdefault(operation.name, []).append(f"{method} {self._prefix}{path.replace(':member', '')}")
 
@@ -117,6 +113,7 @@ class Routes:
             codes = {refusal.code for refusal in refusals}
             codes |= {"not_acceptable"} if shape is not None or stream is not None else set()
             codes |= {*_BODY_PROBLEMS} if takes_body(path, handler) else set()
+            codes |= {*_FILE_PROBLEMS} if takes else set()
             responses = _successes(method, shape, (status, *also), is_kept=stream is None)
             responses |= problems(codes, method)
             if is_file:
@@ -140,12 +137,43 @@ class Routes:
                 "operation_id": handler.__name__,
                 "tags": [self._tag],
             }
+            if takes:
+                options["openapi_extra"]["requestBody"] = {
+                    "required": True,
+                    "content": {kind: {"schema": _file(kind, text)} for kind, text in takes.items()},
+                }
             if stream is not None:
                 options["response_class"] = stream
             self._declared.append((self._prefix + path, handler, options))
             return handler
 
         return declare
+
+
+def _refusals(served: Sequence[Operation[..., Any]], *, by_item: bool) -> set[type[TodoError]]:
+    """Return what a request is refused with that runs one of some operations.
+
+    Args:
+        served: The operations.
+        by_item: Whether the answer carries what they refuse themselves, item by item.
+    """
+    own = set() if by_item else {refusal for operation in served for refusal in operation.raises}
+    refusals: set[type[TodoError]] = {*EVERY_REFUSAL} | own - {ConfirmationRequired}
+    if not any(operation.scope for operation in served):
+        refusals -= {InsufficientScope}
+    if not any(operation.for_agents for operation in served):
+        refusals -= {OutsideMandate}
+    if any(operation.effect == "changes" for operation in served):
+        refusals |= {*EVERY_WRITE_REFUSAL}
+    return refusals
+
+
+def _file(kind: str, text: str) -> dict[str, Any]:
+    """Return the schema of a file as the body, or as the only part of a form."""
+    file = {"type": "string", "format": "binary", "description": text}
+    if kind != "multipart/form-data":
+        return file
+    return {"type": "object", "properties": {"file": file}, "required": ["file"], "description": text}
 
 
 def _successes(method: str, shape: Any, statuses: Sequence[int], *, is_kept: bool) -> dict[int | str, dict[str, Any]]:

@@ -240,6 +240,12 @@ def batch(changed: Changed[Any]) -> Response:
     return Response(orjson.dumps(body), headers=change_headers(changed), media_type=JSON)
 
 
+def imported(changed: Changed[Any]) -> Response:
+    """Return what an import did (`ImportWritten`)."""
+    body = changed.one().as_dict() | {"change_id": changed.change_id}
+    return Response(orjson.dumps(body), headers=change_headers(changed), media_type=JSON)
+
+
 def undone(changed: Changed[Any]) -> Response:
     """Return the results of an undo (`UndoneRead`)."""
     results = [

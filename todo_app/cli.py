@@ -284,6 +284,39 @@ def export(
     say(f"{with_database(work, load()):,} todos", apart=True)
 
 
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, resolve_path=True, help="A file.")
+    ],
+    form: Annotated[
+        Literal["json", "ics", "todoist", "microsoft", "google", "ticktick"] | None,
+        typer.Option("--format", help="Default: it is found."),
+    ] = None,
+    into: Annotated[
+        str | None, typer.Option("--list", help="List of todos that name none; made if new. Default: the default list.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="Local user; made if new. Default: TODO_USER.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Import the todos of FILE for a local user: first shows what becomes of it, then asks."""
+    from pydantic import ValidationError
+
+    from todo_app import moving
+    from todo_core.models.imports import ImportQuery
+    from todo_core.validation import refuse
+
+    try:
+        query = ImportQuery(format=form, list=into)
+    except ValidationError as error:
+        raise refuse(error) from None
+
+    async def work(settings: Settings, url: str) -> int:
+        return await moving.import_(settings, url, user or settings.user, query, file, yes=yes)
+
+    raise SystemExit(with_database(work, load()))
+
+
 def _with_backup(
     doing: str, work: Callable[[Settings, str, Path, Callable[[str], None]], Awaitable[Content]], file: Path
 ) -> None:

@@ -70,6 +70,10 @@ class Core:
     """Those who make an export: each keeps a connection meanwhile."""
     formatting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     """The thread that writes rows of exports for other programs, which takes long: one, as with `comparing`."""
+    importing: Places = field(default_factory=lambda: Places(1))
+    """Those of each person's imports, from the first byte of the file on."""
+    reading_imports: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    """The process that reads a file to import, which may take a core."""
     comparing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     """The thread that compares words: several would take turns with the event loop, which then waits for each."""
 

@@ -221,6 +221,43 @@ def escaped(text: str, *, several_lines: bool = False) -> str:
     return _BREAK.sub(lambda found: _spelled(found[0]), text)
 
 
+_TRIES: Final = 5
+"""How often a text is cleaned: what is taken out may leave something next to each other that no text may contain."""
+
+
+def cleaned(text: str, *, several_lines: bool = False) -> str:
+    """Return a text from elsewhere, which nobody can be asked to correct, as it is kept, without what it may not have.
+
+    Args:
+        text: The text.
+        several_lines: Leave line breaks; else they are spaces.
+    """
+    keep = lines if several_lines else line
+    if not several_lines:
+        text = " ".join(_BREAK.split(text.strip()))
+    for _ in range(_TRIES):
+        try:
+            return keep(text)
+        except ValueError:
+            text = _without_hidden(text)
+    return keep("".join(one for one in text if one.isalnum() or one in " \n.,;:!?-()'\""))
+
+
+def _without_hidden(text: str) -> str:
+    """Return a text without what is refused in it, and without marks where there are too many."""
+    end, parts = 0, []
+    for found in _hidden(text):
+        if found.lastindex is not None:
+            parts.append(text[end : found.start()])
+            end = found.end()
+    kept, marks = [], 0
+    for one in "".join([*parts, text[end:]]):
+        marks = marks + 1 if unicodedata.combining(one) else 0
+        if marks <= MOST_MARKS:
+            kept.append(one)
+    return "".join(kept)
+
+
 def _spelled(text: str) -> str:
     return text.encode("unicode_escape").decode()
 

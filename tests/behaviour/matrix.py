@@ -337,6 +337,20 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
         "own",
         {"GET /export": [_sent_in_url(history="true"), _sent_in_url(format="csv"), _sent_in_url(format="ics")]},
     ),
+    "imports.make": Attempts(
+        "own",
+        {
+            "POST /import": [
+                lambda at, _: {
+                    "format": "todo-mcp",
+                    "version": 1,
+                    "profile": {"default_list_id": at.list},
+                    "lists": [{"id": at.list, "name": "x"}],
+                    "todos": [{"id": at.todo, "title": "x", "list_id": at.list, "key": "shared"}],
+                }
+            ]
+        },
+    ),
     "accounts.list": Attempts("insufficient_scope", {"GET /admin/users": [_nothing]}),
     "accounts.get": Attempts("insufficient_scope", {"GET /admin/users/{user_id}": [_nothing]}),
     "accounts.suspend": Attempts("insufficient_scope", {"POST /admin/users/{user_id}/suspend": [_nothing]}),

@@ -293,6 +293,12 @@ async def _(http: httpx2.AsyncClient) -> Attempt:
     return Attempt(more={"params": {"history": "true"}})
 
 
+@drives("import_todos")
+async def _(_http: httpx2.AsyncClient) -> Attempt:
+    content = f"TYPE,CONTENT,DURATION\ntask,{uuid4().hex} @a,30\n"
+    return Attempt(more={"content": content.encode(), "headers": {"Content-Type": "text/csv"}})
+
+
 @drives("get_profile")
 async def _(http: httpx2.AsyncClient) -> Attempt:
     await http.patch("/api/v1/users/me", json={"display_name": "Ann", "week_start": "saturday"})

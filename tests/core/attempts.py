@@ -15,6 +15,7 @@ from todo_core.models.accounts import AccountQuery
 from todo_core.models.calendars import CalendarCreate
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.exports import ExportQuery
+from todo_core.models.imports import ImportFile, ImportQuery
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.mixed import MixedAdd
 from todo_core.models.notes import NoteQuery
@@ -28,6 +29,7 @@ from todo_core.operations import (
     changes,
     events,
     exports,
+    imports,
     lists,
     notes,
     search,
@@ -36,6 +38,8 @@ from todo_core.operations import (
     tokens,
     users,
 )
+from todo_core.rules.exporting.reading import installation
+from todo_core.text import json_text
 
 MARK = "words of hers"
 SHARED = "shared"
@@ -296,6 +300,25 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         lambda me, _, __: exported(me, ExportQuery(history=True)),
         lambda me, _, __: exported(me, ExportQuery(format="csv")),
         lambda me, _, __: exported(me, ExportQuery(format="ics")),
+    ],
+    "imports.make": [
+        lambda me, its, _: me.perform(
+            imports.make,
+            ImportQuery(),
+            ImportFile(
+                json_text(
+                    {
+                        "format": "todo-mcp",
+                        "version": 1,
+                        "origin": installation(me.core.secret),
+                        "todos": [
+                            {"id": its.open, "title": "x"},
+                            {"id": 1, "title": "x", "parent_id": its.open, "key": "shared"},
+                        ],
+                    }
+                ).encode()
+            ),
+        ),
     ],
     "overview.get": [lambda me, _, __: me.perform(OPERATIONS["overview.get"])],
 }

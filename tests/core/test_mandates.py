@@ -16,6 +16,7 @@ from tests.tables import each
 from todo_core.boundary.operation import OPERATIONS, Caller
 from todo_core.errors import OutsideMandate, TodoError
 from todo_core.models.agents import VERBS, Mandate
+from todo_core.models.imports import ImportFile, ImportQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import agents, changes, overview, todos, tokens, users
@@ -47,18 +48,19 @@ async def bound(person: Caller, script: Caller, **mandate: Any) -> None:
 MATRIX: Final = {
     "read": "todos.list todos.get lists.list lists.get tags.list tags.get notes.list search.find overview.get"
     " exports.make events.follow analytics.streaks analytics.summary analytics.weekly_report analytics.report"
-    " changes.list changes.get users.get tokens.list",
+    " changes.list changes.get users.get tokens.list calendars.list",
     "add": "todos.add lists.add",
     "complete": "todos.complete todos.reopen todos.skip",
     "change": "todos.restore notes.add lists.update tags.rename users.update",
     "delete": "todos.delete lists.delete tags.delete",
     "change delete": "tags.merge",
+    "add change": "imports.make",
     "add complete change delete": "changes.undo changes.undo_several",
 }
 """By the verbs that an operation needs, the operations; what several verbs may do is below."""
 BY_ITEM: Final = {"todos.update", "todos.mix"}
 ANY: Final = {"users.capabilities"}
-ONLY_UNBOUNDED: Final = {"tokens.create", "tokens.rotate", "tokens.revoke"}
+ONLY_UNBOUNDED: Final = {"tokens.create", "tokens.rotate", "tokens.revoke", "calendars.revoke"}
 
 
 def test_every_operation_has_its_verbs() -> None:
@@ -96,6 +98,7 @@ async def _answer(script: Caller, name: str) -> set[str | None]:
         "todos.restore": ([1],),
         "todos.delete": ([1],),
         "tags.merge": (1, 2),
+        "imports.make": (ImportQuery(), ImportFile(b"nothing")),
         "changes.undo": (1,),
         "tokens.create": (TokenCreate(name="a"),),
     }

@@ -238,7 +238,7 @@ def test_what_takes_something_away_is_destructive_and_what_gives_it_back_is_not(
     assert {known.name for known in OPERATIONS.values() if known.destructive} == {*taking.split()}
 
 
-HEAVY = {"exports.make": 50}
+HEAVY = {"exports.make": 50, "imports.make": 50}
 """Requests that an operation counts as which takes no items, where that is not one."""
 
 

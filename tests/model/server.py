@@ -12,6 +12,8 @@ from uuid import uuid4
 
 import httpx2
 
+from tests.core.furnished import exported
+from tests.core.imported import read_here, standard
 from tests.faces import ADDRESS, http_client
 from tests.model.dates import Json
 from tests.model.model import State
@@ -21,6 +23,8 @@ from tests.model.wire import read
 from tests.support import token_of
 from todo_app.application import build
 from todo_core.boundary.operation import Caller
+from todo_core.models.imports import ImportQuery
+from todo_core.operations import imports
 from todo_core.settings import Settings
 
 START: Final = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -34,6 +38,7 @@ class Server:
     def __init__(self, settings: Settings, database_url: str) -> None:
         self.now = START
         self._runner = asyncio.Runner()
+        self._callers: dict[str, Caller] = {}
         self._stop = asyncio.Event()
         unlimited = settings.model_copy(update={"rate_limit": "off"})
         self._app = build(unlimited, database_url, ADDRESS, clock=lambda: self.now)
@@ -62,10 +67,21 @@ class Server:
         self.run(stop())
         self._runner.close()
 
+    async def _caller(self, name: str) -> Caller:
+        core = self._app.core
+        return Caller(core, await core.identity.local(f"{name}-{uuid4().hex}"), "test")
+
+    async def require_round_trip(self, name: str) -> None:
+        """Hold the export of a person to what it is once somebody who has nothing has imported it."""
+        me, other = self._callers[name], await self._caller("else")
+        file = read_here(await exported(me))
+        said = (await other.perform(imports.make, ImportQuery(), file)).one().as_dict()
+        assert said["remarks"] == []
+        assert await standard(other) == await standard(me)
+
     async def new_person(self, name: str) -> tuple[Person, httpx2.AsyncClient]:
         """Somebody whom nobody knows, and a client with a token of theirs."""
-        core = self._app.core
-        caller = Caller(core, await core.identity.local(f"{name}-{uuid4().hex}"), "test")
+        caller = self._callers[name] = await self._caller(name)
         http = http_client(self._app, await token_of(caller))
         profile = Profile(caller.principal.user_id, None, "UTC", "en", "monday", None, "last", 1)
         inbox = await _inbox(http)

@@ -54,6 +54,11 @@ class Domain(Ground):
 
     steps: ClassVar[int] = 0
 
+    def teardown(self) -> None:
+        super().teardown()
+        if self.is_agreed and self.people:
+            self.server.run(self.server.require_round_trip("ann"))
+
     @invariant()
     def count(self) -> None:
         type(self).steps += 1

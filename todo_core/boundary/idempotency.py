@@ -20,6 +20,7 @@ from pydantic_core import to_json
 from todo_core.boundary.results import Changed, Done
 from todo_core.boundary.turns import in_turns
 from todo_core.errors import FieldError, IdempotencyKeyReused, RequestInProgress, TodoError
+from todo_core.models.imports import ImportFile
 from todo_core.queries import idempotency as queries
 from todo_core.storage import locks
 from todo_core.storage.database import Transaction
@@ -69,9 +70,11 @@ def fingerprint(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any]) 
 
 
 def _describe(value: object) -> object:
-    """Return what stands for a refused item of a batch in a fingerprint."""
+    """Return what stands for a refused item of a batch in a fingerprint, or for a file."""
     if isinstance(value, TodoError):
         return value.as_dict()
+    if isinstance(value, ImportFile):
+        return value.digest
     raise TypeError(f"{type(value).__name__} cannot be part of a request")
 
 

@@ -2,9 +2,9 @@
 
 An operation is a plain async function that takes a `Tx`. `Caller.perform` runs it; what is true
 of every operation happens there and nowhere else, in this order: rate limit, scope, no other request under its
-key, a place of its user's, the agent that acts and whether this is for agents, begin, idempotent replay, the
-operation, change record, the stored reply, commit, and word of it to whoever follows the changes. The commit happens
-before the answer leaves.
+key, a place of its user's, the agent that acts and whether this is for agents, long work on what was sent, begin,
+idempotent replay, the operation, change record, the stored reply, commit, and word of it to whoever follows the
+changes. The commit happens before the answer leaves.
 """
 
 from __future__ import annotations
@@ -91,6 +91,8 @@ class Operation(Generic[P, R]):
     """Whether an agent may run it, or the person alone."""
     verbs: Verbs = None
     """What an agent must be allowed to do; see `operation`."""
+    first: Callable[..., Awaitable[None]] | None = None
+    """What is done before the transaction, with the caller and the arguments: long work on what was sent."""
 
     @property
     def is_batch(self) -> bool:
@@ -157,6 +159,7 @@ def operation(
     formerly: tuple[str, bool] | None = None,
     weight: int = 1,
     snapshot: bool = False,
+    first: Callable[..., Awaitable[None]] | None = None,
 ) -> Callable[[Callable[Concatenate[Tx, P], Awaitable[R]]], Operation[P, R]]:
     """Declare an operation; its name is `<module>.<function>`, without the underscore of one named like a built-in.
 
@@ -174,6 +177,8 @@ def operation(
         batch: Whether its first argument is a sequence of items, of which each counts for the rate limit.
         weight: What a call takes from the rate limit, where it is no batch.
         snapshot: Whether one that reads does so in one transaction, as of one moment, and can `Tx.stream`.
+        first: What is done before the transaction, with the caller and the arguments of the operation, for who may run
+            it and is within the rate limit. It leaves what it makes in the arguments.
     """
 
     def declare(run: Callable[Concatenate[Tx, P], Awaitable[R]]) -> Operation[P, R]:
@@ -195,6 +200,7 @@ def operation(
             snapshot,
             for_agents,
             verbs,
+            first,
         )
         OPERATIONS[name] = declared
         return declared
@@ -387,15 +393,18 @@ class Caller:
         if self.principal.is_delegated and not operation.for_apps:
             raise NotForApps
         key = None if self.dry_run else self.idempotency_key
+
+        def require(agent: Agent) -> None:
+            if operation.for_agents:
+                agent.require(operation.needed(args), is_write=self._writes(operation))
+
         with self.core.running.alone(user_id, self.agent_key, key):
             async with self.core.places.one_of(user_id):
                 try:
-                    answer = await self._as_agent(
-                        lambda me: me._attempt(operation, *args, **kwargs),
-                        (lambda agent: agent.require(operation.needed(args), is_write=self._writes(operation)))
-                        if operation.for_agents
-                        else None,
-                    )
+                    if operation.first is not None:
+                        await self._as_agent(Caller._begin, require)
+                        await operation.first(self, *args, **kwargs)
+                    answer = await self._as_agent(lambda me: me._attempt(operation, *args, **kwargs), require)
                 except asyncpg.PostgresError as error:
                     self._refuse(error.sqlstate)
                     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
@@ -466,21 +475,22 @@ class Caller:
             AgentBlocked: The agent is blocked, or its time is over.
             Unavailable: The database cannot be reached.
         """
-        user_id, token_id = self.principal.user_id, self.principal.token_id
+        user_id = self.principal.user_id
         await self.count()
-
-        async def begin(me: Caller) -> Acting | None:
-            async with self.core.database.begin(user_id=user_id, token_id=token_id, agent=me.acting, read_only=True):
-                return me.acting
-
         try:
             async with self.core.places.one_of(user_id):
-                agent = await self._as_agent(begin)
+                agent = await self._as_agent(Caller._begin)
         except asyncpg.PostgresError as error:
             self._refuse(error.sqlstate)
             raise
         self.core.activity.seen(user_id)
         return agent
+
+    async def _begin(self) -> Acting | None:
+        """Let PostgreSQL say whether the caller may act, and return the agent, if it is one."""
+        user_id, token_id = self.principal.user_id, self.principal.token_id
+        async with self.core.database.begin(user_id=user_id, token_id=token_id, agent=self.acting, read_only=True):
+            return self.acting
 
     async def count(self, cost: int = 1) -> None:
         """Take from the user's budget what a request costs, also one that is refused before an operation, or runs none.
@@ -511,8 +521,8 @@ class Caller:
         user_id, token_id, role = self.principal.user_id, self.principal.token_id, operation.role
         agent = self.acting
         if not operation.for_agents and self.agent_key is not None:
-            async with self.core.database.begin(user_id=user_id, token_id=token_id, agent=agent, read_only=True):
-                raise NotForAgents  # and not one that may not act at all
+            await self._begin()  # one that may not act at all is told so
+            raise NotForAgents
         if operation.snapshot:
             begin = self.core.database.begin(
                 user_id=user_id, token_id=token_id, agent=agent, role=role, read_only=True, snapshot=True

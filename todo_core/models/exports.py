@@ -119,6 +119,7 @@ class Export(Output):
     format: Annotated[Literal["todo-mcp"], Field(description="Tells this kind of file from others.")]
     version: Annotated[Literal[1], Field(description="Goes up when older readers would misread a file.")]
     exported_at: Annotated[datetime, Field(description="When it was made.")]
+    origin: Annotated[str, Field(description="Names the server whose ids these are, to whoever imports them.")]
     profile: Annotated[ProfileRead | None, Field(description="The profile; null without the scope `profile`.")]
     lists: Annotated[list[ExportedList], Field(description="Every list.")]
     tags: Annotated[list[ExportedTag], Field(description="Every tag.")]

@@ -164,8 +164,13 @@ def _put_back() -> Select[Any]:
         .table_valued(*(column(name, kind) for name, kind in fields.items()))
         .render_derived(name="item", with_types=True)
     )
-    noted = _noted()
-    rows = select(_me.label("user_id"), *(item.c[name] for name in fields)).join(noted, noted.c.id == item.c.todo_id)
+    given = select(item).cte("given").prefix_with("MATERIALIZED", dialect="postgresql")
+    # One value for each todo, not a join: PostgreSQL has no statistics of the notes.
+    more = select(func.count()).where(given.c.todo_id == _todo.c.id).correlate(_todo).scalar_subquery()
+    counted = update(_todo).values(note_count=_todo.c.note_count + more)
+    counted = counted.where(mine(Todo), _todo.c.id == any_(_ids), _todo.c.note_count + more <= _MOST)
+    noted = counted.returning(_todo.c.id).cte("noted")
+    rows = select(_me.label("user_id"), *(given.c[name] for name in fields)).join(noted, noted.c.id == given.c.todo_id)
     added = insert(_table).from_select(["user_id", *fields], rows).returning(_table).cte("added")
     return select(
         added.c.id,
@@ -178,5 +183,5 @@ def _put_back() -> Select[Any]:
 PUT_BACK = Statement(_put_back())
 """Add notes again that an undo took away, in the trash too: those for which their todo is there and has room.
 
-`items`: a JSON array of `NoteRecorded`, each of another todo. `ids`: the ids of these todos. Columns: as in `REMOVE`.
+`items`: a JSON array of `NoteRecorded`. `ids`: the ids of their todos. Columns: as in `REMOVE`.
 """

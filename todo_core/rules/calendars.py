@@ -20,7 +20,8 @@ from todo_core.identity import api_tokens
 from todo_core.models.calendars import Shows
 from todo_core.queries import calendars as queries
 from todo_core.rules.exporting.as_calendar import Shown, calendar_of
-from todo_core.rules.exporting.as_icalendar import Told, installation_of
+from todo_core.rules.exporting.as_icalendar import Told
+from todo_core.rules.exporting.reading import installation
 from todo_core.storage.database import CALENDAR_ROLE, Row, Transaction, retried
 
 PAST: Final = timedelta(days=365)
@@ -88,7 +89,7 @@ async def _content(core: Core, digest: bytes) -> bytes | None:
             until=now + FUTURE,
         )
     shown = Shown(
-        Told(lists, zone, installation_of(core.secret)),
+        Told(lists, zone, installation(core.secret)),
         found["list_name"] or _ALL,
         cast("Shows", found["shows"]),
         now.astimezone(zone).replace(tzinfo=None),

@@ -90,6 +90,16 @@ class Lists:
         """The lists that are not written yet, in the order in which they were added."""
         return [state for state in self._now.values() if state.id < 0]
 
+    @property
+    def live(self) -> list[ListState]:
+        """The lists that are not deleted."""
+        return [state for state in self._now.values() if not state.is_deleted]
+
+    @property
+    def next_id(self) -> int:
+        """The id, negative, that a list which is not written yet can have."""
+        return -1 - len(self._now)
+
     def is_live(self, list_id: int) -> bool:
         """Return whether the user has a list, and it is not deleted."""
         return list_id in self._now and not self._now[list_id].is_deleted
@@ -135,7 +145,7 @@ class Lists:
             Conflict: Its name is another list's.
         """
         state = ListState(
-            id=-1 - len(self._now),
+            id=self.next_id,
             name=wanted.name,
             name_key=name_key(wanted.name),
             colour=wanted.color,

@@ -6,7 +6,6 @@ no VTIMEZONE is needed.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from todo_core.boundary.operation import Tx
 from todo_core.dates import start_of_day
 from todo_core.rules.exporting.content_lines import dated, escaped, folded, value_of
 from todo_core.rules.exporting.file import ExportFile
-from todo_core.rules.exporting.reading import Owner, list_names, todos_of
+from todo_core.rules.exporting.reading import Owner, installation, list_names, todos_of
 
 PRIORITIES: Final = {"urgent": 1, "high": 3, "medium": 5, "low": 9}
 """RFC 5545 section 3.8.1.9: 1 to 4 are high, 5 is medium, 6 to 9 are low."""
@@ -41,7 +40,7 @@ async def write(tx: Tx, file: ExportFile, owner: Owner) -> None:
     """
     names = await list_names(tx)
     file.write(folded(HEAD))
-    told = Told(names, owner.zone, installation_of(tx.core.secret))
+    told = Told(names, owner.zone, installation(tx.core.secret))
     async for todos in todos_of(tx, owner):
         live = [todo for todo in todos if todo["deleted_at"] is None]
         file.write(await to_thread.run_sync(_components, live, file.todos, told, limiter=tx.core.formatting))
@@ -62,12 +61,7 @@ class Told:
 
     def uid(self, todo_id: int) -> str:
         """Return what names a todo in every export."""
-        return f"todo-{todo_id}@{self.installation}.todo-mcp"
-
-
-def installation_of(secret: bytes) -> str:
-    """Return what `Told.installation` is where the installation's secret is known, and says nothing of it."""
-    return hashlib.blake2b(secret, digest_size=8, person=b"uid").hexdigest()
+        return f"todo-{todo_id}@{self.installation}"
 
 
 def _components(todos: Sequence[Mapping[str, Any]], already: int, told: Told) -> bytes:

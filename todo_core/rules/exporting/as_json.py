@@ -9,7 +9,7 @@ from todo_core.boundary.operation import Tx
 from todo_core.models.exports import FORMAT, VERSION
 from todo_core.queries import exports as queries
 from todo_core.rules.exporting.file import ExportFile
-from todo_core.rules.exporting.reading import Owner, rows_of
+from todo_core.rules.exporting.reading import Owner, installation, rows_of
 from todo_core.rules.showing import shown_to
 
 _SMALL: Final = 20
@@ -27,6 +27,7 @@ async def write(tx: Tx, file: ExportFile, owner: Owner, *, history: bool) -> Non
     """
     file.write(f'{{"format":"{FORMAT}","version":{VERSION},"exported_at":'.encode())
     file.write(f'"{owner.now:%Y-%m-%dT%H:%M:%S.%fZ}"'.encode(), is_content=False)
+    file.write(f',"origin":"{installation(tx.core.secret)}"'.encode())
     file.write(f',"profile":{owner.profile if tx.caller.may("profile") else "null"}'.encode())
     await _array(file, "lists", rows_of(tx, queries.LISTS))
     await _array(file, "tags", rows_of(tx, queries.TAGS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,6 +40,15 @@ class Owner:
     def zone(self) -> ZoneInfo:
         """The time zone."""
         return ZoneInfo(self.time_zone)
+
+
+def installation(secret: bytes) -> str:
+    """Return what names an installation in what it exports; another one has another (RFC 7986, section 5.3).
+
+    Args:
+        secret: The installation's.
+    """
+    return f"{hashlib.blake2b(secret, digest_size=8, person=b'uid').hexdigest()}.todo-mcp"
 
 
 def rows_of(tx: Tx, statement: Statement, *, size: int = SIZE, **given: Any) -> AsyncIterator[list[str]]:

@@ -12,7 +12,13 @@ from todo_core.models.lists import ListRead
 from todo_core.queries import lists as queries
 from todo_core.rules.lists import Lists, ListState, rows_of
 from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
+from todo_core.storage.database import Row
 from todo_core.text import name_key
+
+
+def was_there(entry: Row) -> bool:
+    """Return whether a list was there before a change, as the record has it, deleted or not."""
+    return entry["before"] is not None
 
 
 async def revert(tx: Tx, entries: Entries) -> Changed[ListRead]:

@@ -8,6 +8,7 @@ from todo_core.errors import UndoRefused
 from todo_core.models.notes import NoteRead
 from todo_core.queries import notes as queries
 from todo_core.rules.reverting.entries import Entries
+from todo_core.storage.database import Row
 from todo_core.text import json_text
 
 
@@ -17,18 +18,18 @@ async def revert(tx: Tx, entries: Entries) -> Changed[NoteRead]:
     Raises:
         UndoRefused: A note is gone with its todo, or the todo has no room for it any more.
     """
-    added = [entry for entry in entries if not entry.after["is_deleted"]]
-    removed = [entry for entry in entries if entry.after["is_deleted"]]
-    rows = []
-    if added:
-        rows += await tx.rows(queries.REMOVE, ids=[entry.id for entry in added])
-    if removed:
-        todo_ids = [entry.after["todo_id"] for entry in removed]
-        rows += await tx.rows(queries.PUT_BACK, items=json_text([entry.after for entry in removed]), ids=todo_ids)
-    by_id = {row["id"]: row for row in rows}
-    for entry in entries:
-        if entry.id not in by_id:
-            raise UndoRefused.in_the_way("note", entry.id)
-    in_order = [by_id[entry.id] for entry in entries]
+    in_order: list[Row] = []
+    async for chunk in entries.drain():
+        added = [entry.id for entry in chunk if not entry.after["is_deleted"]]
+        removed = [entry.after for entry in chunk if entry.after["is_deleted"]]
+        rows = await tx.rows(queries.REMOVE, ids=added) if added else []
+        if removed:
+            todo_ids = [note["todo_id"] for note in removed]
+            rows += await tx.rows(queries.PUT_BACK, items=json_text(removed), ids=todo_ids)
+        by_id = {row["id"]: row for row in rows}
+        for entry in chunk:
+            if entry.id not in by_id:
+                raise UndoRefused.in_the_way("note", entry.id)
+        in_order += [by_id[entry.id] for entry in chunk]
     touched = [Touched("note", row["id"], row["before"], row["after"]) for row in in_order]
     return Changed([Done(row["row"]) for row in in_order], touched)

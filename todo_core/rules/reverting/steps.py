@@ -31,10 +31,11 @@ class Step:
 
 
 STEPS: Final = (
-    Step("list", "todos:write", lists.revert),
+    Step("list", "todos:write", lists.revert, lists.was_there),
     Step("tag", "todos:write", tags.revert_changed, tags.stays),
     Step("note", "todos:write", notes.revert),
     Step("todo", "todos:write", todos.revert),
+    Step("list", "todos:write", lists.revert),
     Step("tag", "todos:write", tags.revert_changed, tags.was_there),
     Step("tag", "todos:write", tags.revert_made),
     Step("user", "profile", users.revert),

@@ -1,6 +1,6 @@
 -- Add notes again that an undo took away, in the trash too: those for which their todo is there and has room.
 --
--- `items`: a JSON array of `NoteRecorded`, each of another todo. `ids`: the ids of these todos. Columns: as in `REMOVE`.
+-- `items`: a JSON array of `NoteRecorded`. `ids`: the ids of their todos. Columns: as in `REMOVE`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -14,19 +14,8 @@
 --   after json
 
 WITH
-    noted AS (
-        UPDATE todos
-        SET note_count=(todos.note_count + 1)
-        WHERE
-            todos.user_id = $1::BIGINT
-            AND todos.id = ANY ($3::BIGINT[])
-            AND todos.note_count < 1000
-        RETURNING todos.id
-    ),
-    added AS (
-        INSERT INTO notes (user_id, id, todo_id, text, author, created_at)
+    given AS MATERIALIZED (
         SELECT
-            $1::BIGINT AS user_id,
             item.id AS id,
             item.todo_id AS todo_id,
             item.text AS text,
@@ -35,7 +24,33 @@ WITH
         FROM jsonb_to_recordset($2::JSONB) AS item(
             id BIGINT, todo_id BIGINT, text TEXT, author TEXT, created_at TIMESTAMP WITH TIME ZONE
         )
-        JOIN noted ON noted.id = item.todo_id
+    ),
+    noted AS (
+        UPDATE todos
+        SET note_count=(
+            todos.note_count + (
+                SELECT count(*) AS count_1 FROM given WHERE todos.id = given.todo_id
+            )
+        )
+        WHERE
+            todos.user_id = $1::BIGINT
+            AND todos.id = ANY ($3::BIGINT[])
+            AND todos.note_count + (
+                SELECT count(*) AS count_1 FROM given WHERE todos.id = given.todo_id
+            ) <= 1000
+        RETURNING todos.id
+    ),
+    added AS (
+        INSERT INTO notes (user_id, id, todo_id, text, author, created_at)
+        SELECT
+            $1::BIGINT AS user_id,
+            given.id AS id,
+            given.todo_id AS todo_id,
+            given.text AS text,
+            given.author AS author,
+            given.created_at AS created_at
+        FROM given
+        JOIN noted ON noted.id = given.todo_id
         RETURNING
             notes.user_id,
             notes.id,

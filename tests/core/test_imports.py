@@ -1,0 +1,86 @@
+"""Imports: what is exported goes back in without loss, once, as one change."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from tests.core.furnished import exported, furnish
+from tests.core.imported import import_, standard
+from todo_core.boundary.operation import Caller
+from todo_core.models.lists import ListCreate, ListQuery
+from todo_core.models.todos import TodoCreate
+from todo_core.operations import changes, lists, todos, users
+
+pytestmark = pytest.mark.requirement("LT4")
+
+
+async def test_an_export_goes_into_an_empty_account_without_loss(ann: Caller, bob: Caller) -> None:
+    await furnish(ann)
+    inbox = orjson.loads((await ann.perform(lists.list_, ListQuery())).json)[0]
+    await ann.perform(lists.update, [{"id": inbox["id"], "name": "Start", "color": "green"}])
+    await ann.perform(lists.add, [ListCreate(name="Inbox", position=1)])
+    second = (await ann.perform(lists.add, [ListCreate(name="Second", color="red", position=1)])).one().as_dict()
+    await ann.perform(users.update, {"default_list_id": second["id"], "new_todos": "first"})
+
+    said = await import_(bob, await exported(ann))
+
+    assert said["remarks"] == []
+    assert (said["format"], said["profile"], said["existing"], said["left_out"]) == ("json", True, 0, 0)
+    assert await standard(bob) == await standard(ann)
+
+
+async def test_it_is_one_change_with_one_undo_and_the_same_file_again_adds_nothing(ann: Caller, bob: Caller) -> None:
+    await furnish(ann)
+    empty = await standard(bob)
+    file = await exported(ann)
+    said = await import_(bob, file)
+    full = await standard(bob)
+
+    again = await import_(bob, file)
+    assert (again["todos"], again["notes"], again["lists"], again["tags"], again["change_id"]) == (0, 0, 0, 0, None)
+    assert (again["existing"], again["existing_in_trash"]) == (said["todos"], said["trashed"])
+    undone = await bob.perform(changes.undo, said["change_id"])
+    after = await standard(bob)
+    assert {name: after[name] for name in ("profile", "tags", "notes")} == {
+        name: empty[name] for name in ("profile", "tags", "notes")
+    }
+    assert [row["name"] for row in after["lists"] if row["deleted_at"] is None] == ["Inbox"]
+    assert all(row["deleted_at"] for row in after["todos"].values())
+    assert undone.change_id is not None
+    await bob.perform(changes.undo, undone.change_id)
+    assert await standard(bob) == full
+
+
+async def test_an_import_where_it_was_exported_adds_what_is_gone(ann: Caller) -> None:
+    await furnish(ann)
+    before = await standard(ann)
+
+    for form in ("json", "ics"):
+        said = await import_(ann, await exported(ann, form))  # type: ignore[arg-type]  # it is one
+        assert (said["todos"], said["change_id"]) == (0, None), form
+    assert await standard(ann) == before
+
+
+async def test_a_todo_may_be_below_what_follows_it(ann: Caller, bob: Caller) -> None:
+    """Its next occurrence is above it: neither can be written before the other, with all that they name."""
+    first = (await ann.perform(todos.add, [TodoCreate(title="a", due="2026-12-04", repeat="daily")])).one().as_dict()
+    done = (await ann.perform(todos.complete, [first["id"]])).one().beside
+    await ann.perform(todos.update, [{"id": first["id"], "parent_id": done["next"]["id"]}])
+
+    said = await import_(bob, await exported(ann))
+
+    assert said["remarks"] == []
+    assert await standard(bob) == await standard(ann)
+
+
+async def test_very_many_lists_and_levels_keep_nobody_waiting(ann: Caller) -> None:
+    count = 2_000
+    lists_of_file = [{"id": n, "name": f"list {n}"} for n in range(count)]
+    chain = [{"id": n, "title": "x", "list_id": n, "parent_id": n + 1} for n in range(count)]
+    file = {"format": "todo-mcp", "version": 1, "lists": lists_of_file, "todos": chain}
+
+    said = await import_(ann, orjson.dumps(file))
+
+    assert (said["todos"], said["lists"]) == (count, 500)
+    assert said["summary"][0]["field"] == "parent"
