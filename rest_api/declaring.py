@@ -24,14 +24,17 @@ from todo_core.errors import (
     IdempotencyKeyReused,
     InsufficientScope,
     InvalidInput,
+    NotForAgents,
     OutsideMandate,
     RequestInProgress,
     Suspended,
     TodoError,
+    TooManyProposals,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
+from todo_core.models.proposals import ProposalRead
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -102,14 +105,8 @@ class Routes:
             stream: What a success is that has no end, instead of a shape; its media type is in `other_types`.
         """
         served = [operations] if isinstance(operations, Operation) else operations
-        own = set() if by_item else {refusal for operation in served for refusal in operation.raises}
-        refusals: set[type[TodoError]] = {*EVERY_REFUSAL} | own - {ConfirmationRequired}
-        if not any(operation.scope for operation in served):
-            refusals -= {InsufficientScope}
-        if not any(operation.for_agents for operation in served):
-            refusals -= {OutsideMandate}
-        if any(operation.effect == "changes" for operation in served):
-            refusals |= {*EVERY_WRITE_REFUSAL}
+        is_proposable = any(operation.effect == "changes" and operation.proposable for operation in served)
+        refusals = _refusals(served, by_item=by_item) | ({TooManyProposals} if is_proposable else set())
         for operation in served:
             EXPOSED.setdefault(operation.name, []).append(f"{method} {self._prefix}{path.replace(':member', '')}")
 
@@ -118,6 +115,8 @@ class Routes:
             codes |= {"not_acceptable"} if shape is not None or stream is not None else set()
             codes |= {*_BODY_PROBLEMS} if takes_body(path, handler) else set()
             responses = _successes(method, shape, (status, *also), is_kept=stream is None)
+            if is_proposable:
+                responses |= _successes(method, ProposalRead, (202,), is_kept=True)
             responses |= problems(codes, method)
             if is_file:
                 responses[status]["headers"] |= headers.of_file()
@@ -146,6 +145,27 @@ class Routes:
             return handler
 
         return declare
+
+
+def _refusals(served: Sequence[Operation[..., Any]], *, by_item: bool) -> set[type[TodoError]]:
+    """Return what operations refuse over REST.
+
+    Args:
+        served: The operations.
+        by_item: Whether the answer of a batch carries what they themselves refuse, item by item.
+    """
+    own = set() if by_item else {refusal for operation in served for refusal in operation.raises}
+    refusals: set[type[TodoError]] = {*EVERY_REFUSAL} | own - {ConfirmationRequired}
+    if not any(operation.scope for operation in served):
+        refusals -= {InsufficientScope}
+    if not any(operation.for_agents for operation in served):
+        refusals -= {OutsideMandate}
+    writing = [operation for operation in served if operation.effect == "changes"]
+    if writing:
+        refusals |= {*EVERY_WRITE_REFUSAL}
+    if any(not operation.for_agents for operation in writing):
+        refusals |= {NotForAgents}
+    return refusals
 
 
 def _successes(method: str, shape: Any, statuses: Sequence[int], *, is_kept: bool) -> dict[int | str, dict[str, Any]]:

@@ -38,6 +38,7 @@ COMMANDS = [
     ("backup",),
     ("restore",),
     ("export",),
+    ("review",),
     ("watch",),
     ("token",),
     ("token", "create"),
@@ -124,6 +125,7 @@ def test_help_names_every_command_there_is(offline: Program) -> None:
             (("restore", "/dev"), "is a directory"),
             (("export", "/dev/full"), "FILE: is there already; name a new file"),
             (("export", "--format", "xml"), "--format"),
+            (("review",), "review asks a person, on a terminal"),
             (("restore", "missing"), "does not exist"),
         ],
         6,
@@ -665,7 +667,7 @@ def test_purge_deletes_what_was_in_the_trash_too_long_and_nothing_else(
         )
         assert http.delete(f"/api/v1/todos/{trashed}").status_code == 204
 
-        nothing = {"todos": 0, "lists": 0, "tags": 0, "answers": 0, "changes": 0}
+        nothing = {"todos": 0, "lists": 0, "tags": 0, "answers": 0, "proposals": 0, "changes": 0}
         assert json.loads(served_program.answer("purge")) == nothing
         assert json.loads(served_program.configured(TODO_TRASH_DAYS="0").answer("purge"))["todos"] == 1
 

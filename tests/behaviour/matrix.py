@@ -30,9 +30,12 @@ class Target:
     change: int
     list: int
     tag: int
+    proposal: int = 0
 
 
-NOTHING: Final = Target(user=0, todo=2**62, token=2**62, agent=2**62, change=2**62, list=2**62, tag=2**62)
+NOTHING: Final = Target(
+    user=0, todo=2**62, token=2**62, agent=2**62, change=2**62, list=2**62, tag=2**62, proposal=2**62
+)
 """Rows of nobody's."""
 
 Fill = Callable[[Target, Target], Any]
@@ -290,6 +293,18 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
         {"POST /undo": [lambda at, _: {"change_ids": [at.change]}]},
         [lambda at, _: {"change_ids": [at.change]}],
     ),
+    "reviews.get": Attempts("not_for_agents", {"GET /review": [_nothing]}),
+    "reviews.mark": Attempts("not_for_agents", {"POST /review": [_sent(through=1)]}),
+    "proposals.list": Attempts("own", {"GET /proposals": [_nothing, _sent_in_url(status="any")]}),
+    "proposals.get": Attempts("not_owner", {"GET /proposals/{proposal_id}": [_nothing]}),
+    "proposals.approve": Attempts("not_for_agents", {"POST /proposals/{proposal_id}/approve": [_nothing]}),
+    "proposals.approve_several": Attempts(
+        "not_for_agents", {"POST /proposals/approve": [lambda at, _: {"ids": [at.proposal]}]}
+    ),
+    "proposals.reject": Attempts("not_for_agents", {"POST /proposals/{proposal_id}/reject": [_nothing]}),
+    "proposals.reject_several": Attempts(
+        "not_for_agents", {"POST /proposals/reject": [lambda at, _: {"ids": [at.proposal]}]}
+    ),
     "events.follow": Attempts("own", {"GET /events": [_nothing, lambda _, __: Query(since=0)]}),
     "overview.get": Attempts("own", {"GET /overview": [_nothing]}, [_sent()]),
     "analytics.streaks": Attempts("own", {"GET /analytics/streaks": [_nothing]}),
@@ -364,7 +379,7 @@ class Cell:
         method, path = self.address.split(" ")
         of = own if self.request.at_own else at
         ids = {"todo_id": of.todo, "list_id": of.list, "tag_id": of.tag, "token_id": of.token, "change_id": of.change}
-        ids["agent_id"] = of.agent
+        ids |= {"agent_id": of.agent, "proposal_id": of.proposal}
         path = "/api/v1" + path.format(user_id=of.user, **ids)
         if path.endswith("/events"):
             return await _beginning(http, path, told or {})

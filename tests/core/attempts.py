@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from tests.core.support import row_of, told
+from tests.core.support import proposing, row_of, told
 from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.operation import OPERATIONS, Caller, Operation
 from todo_core.boundary.results import Changed, Found
@@ -17,6 +17,7 @@ from todo_core.models.exports import ExportQuery
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.mixed import MixedAdd
 from todo_core.models.notes import NoteQuery
+from todo_core.models.proposals import ProposalQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import (
@@ -28,6 +29,8 @@ from todo_core.operations import (
     exports,
     lists,
     notes,
+    proposals,
+    reviews,
     search,
     tags,
     todos,
@@ -72,6 +75,7 @@ class Rows:
     """It is no more: everything that had it has `tag`."""
     token: int
     agent: int
+    proposal: int
     changes: tuple[int, ...]
     """Every change there was, one after the other."""
     user: int
@@ -116,6 +120,7 @@ class Rows:
         agent = await somebody.core.agents.find(somebody.principal.user_id, AgentKey.of_program("test", MARK), None)
         assert agent is not None
         await somebody.perform(agents.update, agent.id, {"name": f"{MARK} too"})
+        proposed = await (await proposing(somebody)).perform(todos.complete, [opened])
         await perform(users.update, {"display_name": MARK, "default_list_id": kept})
         return cls(
             opened,
@@ -128,6 +133,7 @@ class Rows:
             merged,
             row_of(token)["id"],
             agent.id,
+            proposed.proposal_id or 0,
             tuple(recorded),
             somebody.principal.user_id,
         )
@@ -254,6 +260,17 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         lambda me, _, __: me.perform(changes.list_, ChangeFilter(entity="list", when="last hour")),
         lambda me, _, __: me.perform(changes.list_, ChangeFilter(entity="list", since=0)),
     ],
+    "proposals.list": [
+        lambda me, _, __: me.perform(proposals.list_, ProposalQuery(status="any")),
+        lambda me, _, __: me.perform(proposals.list_, ProposalQuery(agent_id=2**40)),
+    ],
+    "reviews.get": [lambda me, _, __: me.perform(reviews.get)],
+    "reviews.mark": [lambda me, _, __: me.perform(reviews.mark, 1)],
+    "proposals.get": [lambda me, its, _: me.perform(proposals.get, its.proposal)],
+    "proposals.reject": [lambda me, its, _: me.perform(proposals.reject, its.proposal, "stolen")],
+    "proposals.reject_several": [lambda me, its, _: me.perform(proposals.reject_several, [its.proposal])],
+    "proposals.approve": [lambda me, its, _: me.perform(proposals.approve, its.proposal)],
+    "proposals.approve_several": [lambda me, its, _: me.perform(proposals.approve_several, [its.proposal])],
     "events.follow": [
         lambda me, _, __: me.perform(events.follow),
         lambda me, its, _: me.perform(events.follow, its.changes[0]),

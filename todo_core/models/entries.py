@@ -77,6 +77,22 @@ class AgentRecord(AgentRead):
     model_config = PARTLY
 
 
+ProposalStatus = Literal["waiting", "approved", "rejected", "expired"]
+
+
+class ProposalRecord(Output):
+    """A proposal as the record of changes has it: what became of it, and nothing of its rows."""
+
+    model_config = PARTLY
+
+    id: Annotated[int, Field(description="Id.")]
+    agent_id: Annotated[int, Field(description="The agent that proposed it.")]
+    operation: Annotated[str, Field(description="What would be done.")]
+    status: Annotated[ProposalStatus, Field(description="What became of it.")]
+    note: Annotated[str | None, Field(description="The person's words with the decision.")]
+    change_id: Annotated[int | None, Field(description="The change that was made of it.")]
+
+
 class ProfileRecord(ProfileRead):
     """A profile as the record of changes has it: what the user chose."""
 
@@ -128,6 +144,10 @@ class AgentEntry(Entry[Literal["agent"], AgentRecord]):
     """An agent that a change touched."""
 
 
+class ProposalEntry(Entry[Literal["proposal"], ProposalRecord]):
+    """A proposal that was made, or rejected."""
+
+
 class ProfileEntry(Entry[Literal["user"], ProfileRecord]):
     """A profile that a change touched."""
 
@@ -137,7 +157,15 @@ class AccountEntry(Entry[Literal["account"], AccountRecord]):
 
 
 _AnyEntry = Annotated[
-    TodoEntry | ListEntry | TagEntry | NoteEntry | TokenEntry | AgentEntry | ProfileEntry | AccountEntry,
+    TodoEntry
+    | ListEntry
+    | TagEntry
+    | NoteEntry
+    | TokenEntry
+    | AgentEntry
+    | ProposalEntry
+    | ProfileEntry
+    | AccountEntry,
     Field(discriminator="entity"),
 ]
 

@@ -67,6 +67,7 @@ async def capabilities(tx: Tx) -> Found[Capabilities]:
 
 @operation(
     effect="changes",
+    proposable=False,
     scope="profile",
     raises=(NotFound, NotOwner, VersionConflict),
     verbs=("change",),
