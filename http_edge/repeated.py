@@ -13,7 +13,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 _SINGLE: Final = frozenset(
     {
-        *(b"content-type", b"dry-run", b"idempotency-key", b"if-match", b"origin"),
+        *(b"content-type", b"dry-run", b"idempotency-key", b"if-match", b"origin", b"proposal-reason"),
         *(b"last-event-id", b"mcp-method", b"mcp-name", b"mcp-protocol-version", b"mcp-session-id"),
     }
 )

@@ -17,6 +17,7 @@ from mcp_server.spelling import Nulls, Spelling
 from todo_core.boundary.operation import Caller, Operation
 from todo_core.errors import ConfirmationRequired
 from todo_core.models.fields import STRICT
+from todo_core.models.proposals import MAX_REASON, Reason
 from todo_core.validation import refuse, refuse_crowd
 
 _LARGEST: Final = 2**53
@@ -71,6 +72,30 @@ class Confirming(Writing):
         if not self.confirm:
             return caller
         return replace(caller, confirmed_count=self.count, confirmed_by=caller.confirmed_by or "by the agent")
+
+
+_REASON: Final = create_model("Proposing", __config__=STRICT, reason=(Reason | None, None))
+"""What writing tools take besides from an agent that proposes."""
+
+
+def with_reason(caller: Caller, given: dict[str, Any]) -> tuple[Caller, dict[str, Any]]:
+    """Return a caller that proposes with the reason that it gives, and the other arguments of its call.
+
+    Raises:
+        InvalidInput: The reason is no text, or too long.
+    """
+    said = {name: value for name, value in given.items() if name == "reason"}
+    try:
+        reason = _REASON.model_validate(said).reason  # type: ignore[attr-defined]  # pydantic makes the field
+    except ValidationError as error:
+        raise refuse(error, _REASON) from None
+    return replace(caller, reason=reason), {name: value for name, value in given.items() if name != "reason"}
+
+
+def and_reason(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a tool's arguments with the reason that an agent can give."""
+    reason = {"type": "string", "maxLength": MAX_REASON, "description": "Why, for the person who approves it."}
+    return schema | {"properties": schema["properties"] | {"reason": reason}}
 
 
 def shared_by(operation: Operation[..., Any]) -> type[Shared]:

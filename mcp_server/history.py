@@ -33,7 +33,8 @@ def told_of_change(change: Json, detail: Detail, most_rows: int = ROWS, most_byt
         most_rows: How many of its rows are told.
         most_bytes: How long these are together. Where there are more, `rows_cursor` leads to them.
     """
-    short = {name: change[name] for name in ("id", "at", "operation", "via", "client", "undoes", "undone_by")}
+    names = ("id", "at", "operation", "via", "client", "proposal_id", "approved_by", "undoes", "undone_by")
+    short = {name: change[name] for name in names}
     short["agent"] = change["agent_id"]
     if detail == "full":
         short["request_id"] = change["request_id"]
@@ -78,6 +79,9 @@ def _difference(entry: Json, detail: Detail) -> Json:
     """
     before, after = entry["before"], entry["after"]
     row: Json = {entry["entity"]: entry["id"]}
+    if entry["entity"] == "proposal":
+        told_of = {name: after[name] for name in ("operation", "status", "note")}
+        return row | {name: value for name, value in told_of.items() if value is not None}
     if entry["entity"] == "note":
         row |= {"todo": after["todo_id"], "title": entry["title"], "text": _brief(after["text"], detail)}
         if before is None:

@@ -130,7 +130,7 @@ class TodoServer(Server[Any]):
     async def _list_tools(self, context: Context, _: object) -> ListToolsResult:
         """List the tools that the caller's token allows (ID4), if the caller may act at all."""
         caller = await self._checked(context)
-        allowed = [tool.listed for tool in self._tools.values() if caller.may(tool.operation.scope)]
+        allowed = [tool.listed_for(caller) for tool in self._tools.values() if tool.is_for(caller)]
         return ListToolsResult(tools=allowed)
 
     async def _call_tool(self, context: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
@@ -242,5 +242,4 @@ class TodoServer(Server[Any]):
         exchange = self._exchange(context)
         async with refusals.as_rpc_errors(context.method, exchange, refusals.EVERY):
             caller = exchange.require_caller()
-            await caller.check()
-        return caller
+            return await caller.check()

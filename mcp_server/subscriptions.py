@@ -45,7 +45,7 @@ def _touched(change: dict[str, Any]) -> frozenset[str]:
     """
     addresses = {_CHANGES}
     for entry in change["entries"]:
-        if entry["entity"] in ("token", "agent", "calendar", "account"):
+        if entry["entity"] in ("token", "agent", "calendar", "proposal", "account"):
             continue
         addresses.add(_OVERVIEW)
         states = [state for state in (entry["before"], entry["after"]) if state is not None]
@@ -104,7 +104,7 @@ async def listen(
     if caller.may(events.follow.scope):
         position = await caller.perform(events.follow)
     else:  # clients open a stream by themselves, before they ask for anything
-        position = Position(0, 0, (), await caller.check())
+        position = Position(0, 0, (), (await caller.check()).acting)
     readable = []
     for uri in wanted:
         with suppress(*_NOT_THERE):

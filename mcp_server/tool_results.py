@@ -84,6 +84,10 @@ _DECLINED: Final = {
     "retryable": False,
     "next_step": "Ask the person what to do instead.",
 }
+WAITS: Final = (
+    "This waits for the person's approval; nothing has changed. Go on with something else; list_changes tells."
+)
+"""What is said of a proposal that was kept."""
 OBJECT_SCHEMA: Final = {"type": "object"}
 _INDEX: Final = re.compile(r"\.([0-9]+)(?=\.|$)", re.ASCII)
 """An index in the path of a field."""
@@ -235,10 +239,12 @@ def _notes(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def change_facts(changed: Changed[Any]) -> dict[str, Any]:
-    """Return what every write says: the change to undo, and whether it is a replay or a dry run."""
+    """Return what every write says: the change to undo, and whether it is a replay, a dry run or a proposal."""
     facts: dict[str, Any] = {} if changed.change_id is None else {"change_id": changed.change_id}
     if changed.replayed:
         facts["replayed"] = True
-    if changed.dry_run:
+    if changed.proposal_id is not None:
+        facts |= {"proposal_id": changed.proposal_id, "next_step": WAITS}
+    elif changed.dry_run:
         facts["dry_run"] = True
     return facts

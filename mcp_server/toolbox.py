@@ -9,6 +9,7 @@ from typing import Any, Final
 from mcp_types import CallToolResult, ToolAnnotations
 from mcp_types import Tool as ListedTool
 
+from mcp_server import arguments
 from mcp_server.arguments import Arguments, shared_by
 from todo_core.boundary.operation import Caller, Operation
 
@@ -35,8 +36,26 @@ class Tool:
             InvalidInput: With each refused argument.
             TodoError: Whatever the operation raises.
         """
+        if self._writes:
+            caller, given = arguments.with_reason(caller, given)
         shared, own = self.arguments.read(given)
         return await self.handler(shared.on_behalf_of(caller), **own)
+
+    def is_for(self, caller: Caller) -> bool:
+        """Return whether a caller may use the tool: its token allows it, and one that proposes could propose it."""
+        return caller.may(self.operation.scope) and not (
+            caller.proposes and self._writes and not self.operation.proposable
+        )
+
+    def listed_for(self, caller: Caller) -> ListedTool:
+        """Return how the tool is listed for a caller: one that proposes can say why."""
+        if not (caller.proposes and self._writes):
+            return self.listed
+        return self.listed.model_copy(update={"input_schema": arguments.and_reason(self.listed.input_schema)})
+
+    @property
+    def _writes(self) -> bool:
+        return self.operation.effect == "changes"
 
 
 class Toolbox:
@@ -66,12 +85,12 @@ class Toolbox:
         first = served[0]
 
         def declare(handler: Handler) -> Handler:
-            arguments = Arguments(handler, shared_by(first))
+            taken = Arguments(handler, shared_by(first))
             listed = ListedTool(
                 name=handler.__name__,
                 title=title,
                 description=words or " ".join(first.words.split()),
-                input_schema=arguments.schema,
+                input_schema=taken.schema,
                 output_schema=answer,
                 annotations=ToolAnnotations(
                     title=title,
@@ -81,7 +100,7 @@ class Toolbox:
                     open_world_hint=False,
                 ),
             )
-            self.tools.append(Tool(listed, first, arguments, handler))
+            self.tools.append(Tool(listed, first, taken, handler))
             EXPOSED.update((operation.name, listed.name) for operation in served)
             return handler
 

@@ -2,14 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import unquote
 
 from fastapi import Depends, Header, Request
-from pydantic import StringConstraints
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 
 from http_edge.credentials import authenticate
 from rest_api.conditions import IfNoneMatch
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.operation import Caller, Operation
+from todo_core.boundary.results import Changed
+from todo_core.errors import FieldError, InvalidInput
+from todo_core.models.proposals import Reason
+from todo_core.validation import refuse
+
+_REASON: Final[TypeAdapter[str]] = TypeAdapter(Reason)
+
+
+class ProposedInsteadError(Exception):
+    """Leaves a route whose request was not performed: it was kept as a proposal, which waits for the person."""
+
+    def __init__(self, changed: Changed[Any]) -> None:
+        super().__init__()
+        self.changed = changed
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer(Caller):
+    """An agent that changes something. No route goes on where that was proposed instead."""
+
+    async def perform(self, operation: Operation[Any, Any], *args: Any, **kwargs: Any) -> Any:
+        """Run an operation as `Caller.perform` does.
+
+        Raises:
+            ProposedInsteadError: It was kept as a proposal.
+        """
+        answer = await Caller.perform(self, operation, *args, **kwargs)
+        if isinstance(answer, Changed) and answer.proposal_id is not None:
+            raise ProposedInsteadError(answer)
+        return answer
 
 
 async def current_caller(request: Request) -> Caller:
@@ -40,9 +73,32 @@ async def caller_once(
         Literal["true", "false"],
         Header(description="true: answer as if it were done, and change nothing."),
     ] = "false",
+    proposal_reason: Annotated[
+        Annotated[str, StringConstraints(max_length=6000)] | None,
+        Header(description="Of an agent that proposes: why, up to 500 characters; percent-encoded where not ASCII."),
+    ] = None,
 ) -> Caller:
     """Return the caller of a request that changes something, at most once under its key."""
-    return me.once(idempotency_key, dry_run=dry_run == "true")
+    once = me.once(idempotency_key, dry_run=dry_run == "true")
+    if me.agent_key is None:  # the person
+        return once
+    fields = {field.name: getattr(once, field.name) for field in dataclass_fields(once)}
+    return _Writer(**fields | {"reason": None if proposal_reason is None else _said(proposal_reason)})
+
+
+def _said(header: str) -> str:
+    """Return the text in a header.
+
+    Raises:
+        InvalidInput: It is too long, or no text.
+    """
+    try:
+        return _REASON.validate_python(unquote(header, errors="strict"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        if isinstance(error, ValidationError):
+            raise refuse(error, whole="proposal-reason") from None
+        message = "must be UTF-8, percent-encoded"
+        raise InvalidInput(errors=[FieldError("proposal-reason", message)]) from None
 
 
 MeOnce = Annotated[Caller, Depends(caller_once)]

@@ -42,6 +42,8 @@ _TAGS: Final = {
     "tags": "Names that todos share across lists.",
     "search": "Todos by their words.",
     "changes": "Who changed what and when, and undo.",
+    "proposals": "What agents would do, which waits for the person's approval.",
+    "review": "What agents did since the person last looked.",
     "overview": "The date where the user is, and how many todos wait.",
     "analytics": "Streaks, a summary, and the report of a week.",
     "users": "The user's own profile.",

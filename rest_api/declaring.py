@@ -24,14 +24,17 @@ from todo_core.errors import (
     IdempotencyKeyReused,
     InsufficientScope,
     InvalidInput,
+    NotForAgents,
     OutsideMandate,
     RequestInProgress,
     Suspended,
     TodoError,
+    TooManyProposals,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
+from todo_core.models.proposals import ProposalRead
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -105,7 +108,8 @@ class Routes:
             stream: What a success is that has no end, instead of a shape; its media type is in `other_types`.
         """
         served = [operations] if isinstance(operations, Operation) else operations
-        refusals = _refusals(served, by_item=by_item)
+        is_proposable = any(operation.effect == "changes" and operation.proposable for operation in served)
+        refusals = _refusals(served, by_item=by_item) | ({TooManyProposals} if is_proposable else set())
         for operation in served:
             EXPOSED.setdefault(operation.name, []).append(f"{method} {self._prefix}{path.replace(':member', '')}")
 
@@ -115,6 +119,8 @@ class Routes:
             codes |= {*_BODY_PROBLEMS} if takes_body(path, handler) else set()
             codes |= {*_FILE_PROBLEMS} if takes else set()
             responses = _successes(method, shape, (status, *also), is_kept=stream is None)
+            if is_proposable:
+                responses |= _successes(method, ProposalRead, (202,), is_kept=True)
             responses |= problems(codes, method)
             if is_file:
                 responses[status]["headers"] |= headers.of_file()
@@ -163,8 +169,11 @@ def _refusals(served: Sequence[Operation[..., Any]], *, by_item: bool) -> set[ty
         refusals -= {InsufficientScope}
     if not any(operation.for_agents for operation in served):
         refusals -= {OutsideMandate}
-    if any(operation.effect == "changes" for operation in served):
+    writing = [operation for operation in served if operation.effect == "changes"]
+    if writing:
         refusals |= {*EVERY_WRITE_REFUSAL}
+    if any(not operation.for_agents for operation in writing):
+        refusals |= {NotForAgents}
     return refusals
 
 

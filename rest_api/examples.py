@@ -179,6 +179,14 @@ _RECORDS: Final[dict[str, Json]] = {
     "Token": _TOKEN,
     "Agent": _AGENT,
     "Calendar": _CALENDAR,
+    "Proposal": {
+        "id": 5,
+        "agent_id": 4,
+        "operation": "todos.add",
+        "status": "rejected",
+        "note": "Not this year.",
+        "change_id": None,
+    },
     "Profile": {name: _PROFILE[name] for name in (*PATCHABLE, "version")},
     "Account": {"suspended_at": _LATER},
 }
@@ -221,12 +229,48 @@ _CHANGE: Final[Json] = {
     "token_id": 2,
     "agent_id": 4,
     "request_id": "0b6a7c1e0f3d2a4c0000000000000007",
+    "proposal_id": None,
+    "approved_by": None,
     "undoes": None,
     "undoes_also": [],
     "undone_by": None,
     "entries": [_ENTRIES["Todo"]],
     "more_entries": 0,
     "next_entry": None,
+}
+_PROPOSAL: Final[Json] = {
+    "id": 5,
+    "agent_id": 4,
+    "operation": "todos.add",
+    "status": "waiting",
+    "agent_says": "It was in the letter from the town hall.",
+    "said_at": _AT,
+    "said_in": "Europe/Berlin",
+    "via": "mcp:add_todos",
+    "client": "Claude",
+    "expires_at": "2026-12-04T16:03:22.480113Z",
+    "decided_at": None,
+    "decided_by": None,
+    "note": None,
+    "change_id": None,
+    "entries": [_ENTRIES["Todo"]],
+    "more_entries": 0,
+}
+_DONE: Final[Json] = {"operation": "todos.add", "changes": 1}
+_REVIEW: Final[Json] = {
+    "reviewed_through": 11,
+    "through": 12,
+    "agents": [
+        {
+            "agent_id": 4,
+            "name": "Claude",
+            "waiting": 1,
+            "done": [_DONE],
+            "changes": [_CHANGE],
+            "more_changes": 0,
+        }
+    ],
+    "more_agents": 0,
 }
 _IN_EXPORTS: Final = {"List": "lists", "Tag": "tags", "Todo": "todos", "Note": "notes"}
 _EXPORTED: Final[dict[str, Json]] = {
@@ -327,6 +371,17 @@ EXAMPLES: Final[dict[str, Any]] = {
     "SearchRead": {**_page(_TODO), "near": None},
     "ChangeRead": _CHANGE,
     "ChangeFeed": {"items": [_CHANGE], "page_size": 50, "has_more": False, "next_cursor": None, "since": 12},
+    "DoneCount": _DONE,
+    "AgentReview": _REVIEW["agents"][0],
+    "ReviewRead": _REVIEW,
+    "ReviewMark": {"through": 12},
+    "ProposalRead": _PROPOSAL,
+    "ProposalPage": {"items": [_PROPOSAL], "page_size": 50, "has_more": False, "next_cursor": None, "since": None},
+    "ProposalNote": {"note": "Thank you."},
+    "ProposalSet": {"ids": [5, 6], "note": "Thank you."},
+    "DecidedRead": {"results": [{"item": _PROPOSAL, "error": None}]},
+    "Decided": {"item": _PROPOSAL, "error": None},
+    "ProposalDifference": {"entity": "todo", "id": 7, "title": "Renew the passport", "message": "was changed since"},
     "ChangeSet": {"change_ids": [12, 11]},
     "UndoConflict": {
         "change_id": 11,
@@ -455,9 +510,13 @@ EXAMPLES: Final[dict[str, Any]] = {
 """By the name of the schema."""
 
 PARAMETERS: Final[dict[str, Any]] = {
-    **{f"{kind}_id": 7 for kind in ("todo", "list", "tag", "change", "token", "calendar", "agent", "user", "parent")},
+    **{
+        f"{kind}_id": 7
+        for kind in ("todo", "list", "tag", "change", "token", "calendar", "agent", "proposal", "user", "parent")
+    },
     "idempotency-key": "0b6a7c1e-add-7",
     "dry-run": "true",
+    "proposal-reason": "It was in the letter.",
     "if-match": '"3.9f2c41d7"',
     "if-none-match": '"3.9f2c41d7"',
     "status": "open",
@@ -500,6 +559,7 @@ PARAMETERS: Final[dict[str, Any]] = {
     "wait": 30,
     "after": 100,
     "admin.status": "suspended",
+    "proposals.status": "waiting",
     "admin.cursor": 7,
 }
 """By the name of the parameter; with a tag before it, for the operations of that tag."""

@@ -94,7 +94,7 @@ def of_success(method: str, status: int, shape: Any, *, is_page: bool = False, i
     elif method != "GET":
         has_version = isinstance(shape, type) and issubclass(shape, BaseModel) and "version" in shape.model_fields
         names += [*_WRITTEN, *(["ETag"] if has_version else [])]
-    if status == HTTPStatus.CREATED:
+    if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
         names.append("Location")
     return common() | _refer(names)
 

@@ -19,6 +19,7 @@ from todo_core.errors import ConfirmationRequired, FieldCode, Forbidden, Invalid
 from todo_core.identity.scopes import Scope
 from todo_core.models.agents import Part
 from todo_core.models.changes import Entity
+from todo_core.models.entries import ProposalStatus
 from todo_core.models.fields import Output, only_required
 from todo_core.models.todos import SimilarTodo
 
@@ -70,6 +71,15 @@ class UndoConflict(Output):
     id: Annotated[int, Field(description="Its id.")]
 
 
+class ProposalDifference(Output):
+    """A row to which a proposal would do something else by now than was shown."""
+
+    entity: Annotated[Entity, Field(description="What kind of row.")]
+    id: Annotated[int | None, Field(description="Its id; null for one that would be made.")]
+    title: Annotated[str | None, Field(description="What it is called.")]
+    message: Annotated[str, Field(description="What is different, to be read after the title.")]
+
+
 class Problem(Output):
     """RFC 9457 problem details. Which of the facts are there follows from `error_code`."""
 
@@ -97,6 +107,12 @@ class Problem(Output):
     blocked_by: Annotated[int | None, Field(description="The later change that is in the way of an undo.")]
     entity: Annotated[Entity, Field(description="What kind of row is in the way.")]
     id: Annotated[int, Field(description="Its id.")]
+    proposal_status: Annotated[ProposalStatus, Field(description="What became of the proposal already.")]
+    differences: Annotated[
+        list[ProposalDifference], Field(description="Rows to which a proposal would do something else by now.")
+    ]
+    more_differences: Annotated[int, Field(description="How many more such rows there are.")]
+    refused_as: Annotated[str, Field(description="The `error_code` with which a proposal is refused by now.")]
     conflicts: Annotated[list[UndoConflict], Field(description="Each of several changes that cannot be undone.")]
 
 

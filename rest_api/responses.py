@@ -228,6 +228,14 @@ def change_headers(changed: Changed[Any]) -> dict[str, str]:
     return headers
 
 
+def proposed(changed: Changed[Any]) -> Response:
+    """Return the answer to a request that was kept as a proposal (`ProposalRead`): it waits for the person."""
+    headers = {"Location": f"/api/v1/proposals/{changed.proposal_id}"}
+    if changed.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return Response(changed.proposal, 202, headers, media_type=JSON)
+
+
 def batch(changed: Changed[Any]) -> Response:
     """Return the results of a batch (`BatchRead`), one for each item, in the order of the request."""
     results = [

@@ -317,6 +317,19 @@ def import_(
     raise SystemExit(with_database(work, load()))
 
 
+@app.command()
+def review(user: Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")] = None) -> None:
+    """Show what a local user's agents did and propose, and ask about each proposal; on a terminal alone."""
+    from todo_app import reviewing
+
+    reviewing.require_terminal()
+
+    async def work(settings: Settings, url: str) -> None:
+        await reviewing.review(settings, url, user or settings.user)
+
+    with_database(work, load())
+
+
 def _with_backup(
     doing: str, work: Callable[[Settings, str, Path, Callable[[str], None]], Awaitable[Content]], file: Path
 ) -> None:

@@ -18,6 +18,9 @@
     │   ├── SimilarExists
     │   ├── UndoRefused
     │   ├── ConfirmationRequired
+    │   ├── TooManyProposals
+    │   ├── ProposalDecided
+    │   ├── ProposalStale
     │   └── RequestInProgress
     ├── HistoryDeleted 410
     ├── TooManyRequests 429
@@ -349,6 +352,33 @@ class ConfirmationRequired(Conflict):
         """Todos that would go to the trash."""
         self.recent = recent
         """Those that the agent moved there in the last minutes."""
+
+
+class TooManyProposals(Conflict):
+    """As many proposals wait as an agent may have; this one was not kept.
+
+    Wait until the person has decided on some of them.
+    """
+
+    code = "too_many_proposals"
+
+
+class ProposalDecided(Conflict):
+    """This proposal does not wait any more: somebody decided on it, or it expired.
+
+    Read it: its `status` says which. The agent may propose it again.
+    """
+
+    code = "proposal_decided"
+
+
+class ProposalStale(Conflict):
+    """This proposal would do something else now than was shown; nothing was changed.
+
+    Reject it, with a note if you like; the agent may propose it again as things are now.
+    """
+
+    code = "proposal_stale"
 
 
 class HistoryDeleted(TodoError):

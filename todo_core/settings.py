@@ -185,7 +185,12 @@ class Settings(BaseSettings):
     time_zone: Annotated[str, AfterValidator(known_time_zone)] = Field(
         default="UTC", description="IANA time zone given to a new user."
     )
-    trash_days: int = Field(default=30, ge=0, le=3650, description="Days a todo stays in the trash before a purge.")
+    trash_days: int = Field(
+        default=30,
+        ge=0,
+        le=3650,
+        description="Days a todo stays in the trash before a purge, and a proposal after it was decided or expired.",
+    )
     history_days: int | None = Field(
         default=None, ge=1, le=36500, description="Days a change stays in the record before a purge. Unset: for ever."
     )

@@ -31,10 +31,19 @@ class Target:
     change: int
     list: int
     tag: int
+    proposal: int = 0
 
 
 NOTHING: Final = Target(
-    user=0, todo=2**62, token=2**62, agent=2**62, calendar=2**62, change=2**62, list=2**62, tag=2**62
+    user=0,
+    todo=2**62,
+    token=2**62,
+    agent=2**62,
+    calendar=2**62,
+    proposal=2**62,
+    change=2**62,
+    list=2**62,
+    tag=2**62,
 )
 """Rows of nobody's."""
 
@@ -293,6 +302,18 @@ ATTEMPTS: Final[dict[str, Attempts]] = {
         {"POST /undo": [lambda at, _: {"change_ids": [at.change]}]},
         [lambda at, _: {"change_ids": [at.change]}],
     ),
+    "reviews.get": Attempts("not_for_agents", {"GET /review": [_nothing]}),
+    "reviews.mark": Attempts("not_for_agents", {"POST /review": [_sent(through=1)]}),
+    "proposals.list": Attempts("own", {"GET /proposals": [_nothing, _sent_in_url(status="any")]}),
+    "proposals.get": Attempts("not_owner", {"GET /proposals/{proposal_id}": [_nothing]}),
+    "proposals.approve": Attempts("not_for_agents", {"POST /proposals/{proposal_id}/approve": [_nothing]}),
+    "proposals.approve_several": Attempts(
+        "not_for_agents", {"POST /proposals/approve": [lambda at, _: {"ids": [at.proposal]}]}
+    ),
+    "proposals.reject": Attempts("not_for_agents", {"POST /proposals/{proposal_id}/reject": [_nothing]}),
+    "proposals.reject_several": Attempts(
+        "not_for_agents", {"POST /proposals/reject": [lambda at, _: {"ids": [at.proposal]}]}
+    ),
     "events.follow": Attempts("own", {"GET /events": [_nothing, lambda _, __: Query(since=0)]}),
     "overview.get": Attempts("own", {"GET /overview": [_nothing]}, [_sent()]),
     "analytics.streaks": Attempts("own", {"GET /analytics/streaks": [_nothing]}),
@@ -393,6 +414,7 @@ class Cell:
             "tag_id": of.tag,
             "token_id": of.token,
             "agent_id": of.agent,
+            "proposal_id": of.proposal,
             "calendar_id": of.calendar,
             "change_id": of.change,
         }

@@ -17,11 +17,15 @@ from jsonschema import Draft202012Validator, FormatChecker
 from rest_api.live import EVENTS
 from tests.contract import markdown
 from tests.contract.test_rest_endpoints import COMMON, ENDPOINTS, declared
+from tests.core.support import proposing
 from tests.faces import http_client
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.tables import each
 from todo_app.application import Application
 from todo_core.boundary.operation import Caller
+from todo_core.core import Core
+from todo_core.models.todos import TodoCreate
+from todo_core.operations import todos
 
 FORMATS: Final = FormatChecker(formats=())
 USUAL: Final = {"cache-control": "private, no-cache"}
@@ -381,6 +385,50 @@ async def _(http: httpx2.AsyncClient) -> Attempt:
     person = signed_in()
     made = await http.post("/api/v1/calendars", json={"name": "a"}, **person)
     return Attempt({"calendar_id": made.json()["id"]}, person)
+
+
+async def proposed(http: httpx2.AsyncClient) -> tuple[int, dict[str, str]]:
+    """A proposal to somebody, and the headers of a request of that person's own."""
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": f"user-{uuid4().hex}"}
+    session = jwt.encode(claims | {"exp": datetime.now(UTC) + timedelta(hours=1)}, JWT_SECRET, "HS256")
+    core: Core = http._transport.app.core  # type: ignore[attr-defined]  # the application that it is a client of
+    agent = await proposing(Caller(core, await core.identity.authenticate(session), "rest"))
+    kept = await agent.perform(todos.add, [TodoCreate(title="a", due="tomorrow", repeat="every day")])
+    assert kept.proposal_id is not None
+    return kept.proposal_id, {"Authorization": f"Bearer {session}"}
+
+
+@drives("mark_review")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    _proposal, person = await proposed(http)
+    return Attempt(more={"headers": person, "json": {"through": 1}})
+
+
+@drives("get_review")
+@drives("list_proposals")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    _proposal, person = await proposed(http)
+    return Attempt(more={"headers": person})
+
+
+@drives("get_proposal")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    proposal, person = await proposed(http)
+    return Attempt({"proposal_id": proposal}, {"headers": person})
+
+
+@drives("approve_proposal")
+@drives("reject_proposal")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    proposal, person = await proposed(http)
+    return Attempt({"proposal_id": proposal}, {"headers": person, "json": {"note": "Thanks."}})
+
+
+@drives("approve_proposals")
+@drives("reject_proposals")
+async def _(http: httpx2.AsyncClient) -> Attempt:
+    proposal, person = await proposed(http)
+    return Attempt(more={"headers": person, "json": {"ids": [proposal, 2**62]}})
 
 
 @drives("list_accounts")

@@ -30,6 +30,7 @@ from todo_core.errors import (
     OutsideMandate,
     RequestInProgress,
     Suspended,
+    TooManyProposals,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
@@ -64,7 +65,7 @@ EVERY: Final = (
     TooManyRequests,
     Unavailable,
 )
-EVERY_WRITE: Final = (Conflict, IdempotencyKeyReused, RequestInProgress)
+EVERY_WRITE: Final = (Conflict, IdempotencyKeyReused, RequestInProgress, TooManyProposals)
 MODERN: Final[FaceName] = "mcp-2026"
 LEGACY: Final[FaceName] = "mcp-2025"
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from tests.core.support import row_of, told
+from tests.core.support import proposing, row_of, told
 from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.operation import OPERATIONS, Caller, Operation
 from todo_core.boundary.results import Changed, Found
@@ -19,6 +19,7 @@ from todo_core.models.imports import ImportFile, ImportQuery
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.mixed import MixedAdd
 from todo_core.models.notes import NoteQuery
+from todo_core.models.proposals import ProposalQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import (
@@ -32,6 +33,8 @@ from todo_core.operations import (
     imports,
     lists,
     notes,
+    proposals,
+    reviews,
     search,
     tags,
     todos,
@@ -79,6 +82,7 @@ class Rows:
     token: int
     agent: int
     calendar: int
+    proposal: int
     changes: tuple[int, ...]
     """Every change there was, one after the other."""
     user: int
@@ -124,6 +128,7 @@ class Rows:
         assert agent is not None
         await somebody.perform(agents.update, agent.id, {"name": f"{MARK} too"})
         calendar = await perform(calendars.create, CalendarCreate(name=MARK, list_id=kept))
+        proposed = await (await proposing(somebody)).perform(todos.complete, [opened])
         await perform(users.update, {"display_name": MARK, "default_list_id": kept})
         return cls(
             opened,
@@ -137,6 +142,7 @@ class Rows:
             row_of(token)["id"],
             agent.id,
             row_of(calendar)["id"],
+            proposed.proposal_id or 0,
             tuple(recorded),
             somebody.principal.user_id,
         )
@@ -269,6 +275,17 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         lambda me, _, __: me.perform(changes.list_, ChangeFilter(entity="list", when="last hour")),
         lambda me, _, __: me.perform(changes.list_, ChangeFilter(entity="list", since=0)),
     ],
+    "proposals.list": [
+        lambda me, _, __: me.perform(proposals.list_, ProposalQuery(status="any")),
+        lambda me, _, __: me.perform(proposals.list_, ProposalQuery(agent_id=2**40)),
+    ],
+    "reviews.get": [lambda me, _, __: me.perform(reviews.get)],
+    "reviews.mark": [lambda me, _, __: me.perform(reviews.mark, 1)],
+    "proposals.get": [lambda me, its, _: me.perform(proposals.get, its.proposal)],
+    "proposals.reject": [lambda me, its, _: me.perform(proposals.reject, its.proposal, "stolen")],
+    "proposals.reject_several": [lambda me, its, _: me.perform(proposals.reject_several, [its.proposal])],
+    "proposals.approve": [lambda me, its, _: me.perform(proposals.approve, its.proposal)],
+    "proposals.approve_several": [lambda me, its, _: me.perform(proposals.approve_several, [its.proposal])],
     "events.follow": [
         lambda me, _, __: me.perform(events.follow),
         lambda me, its, _: me.perform(events.follow, its.changes[0]),

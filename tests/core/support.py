@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from sqlalchemy import BigInteger, select
 
 from tests.pauses import moment
 from todo_core import operations
+from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.operation import OPERATIONS, Caller, Operation, operation
 from todo_core.boundary.results import Changed, Done
 from todo_core.core import Core
@@ -179,6 +180,18 @@ def as_operation(
     OPERATIONS.clear()
     OPERATIONS.update(known)
     return declared
+
+
+async def proposing(me: Caller, name: str = "Claude", **more: Any) -> Caller:
+    """An agent of somebody's, made if it is new, which proposes."""
+    key, user_id = AgentKey.of_program("test", name), me.principal.user_id
+    agent = await me.core.agents.find(user_id, key, name)
+    assert agent is not None
+    async with me.core.database.begin(user_id=user_id) as transaction:
+        made = f"UPDATE agents SET mode = 'propose', version = version + 1 WHERE id = {agent.id}"  # noqa: S608
+        await transaction.fetch(made)
+    me.core.agents.forget(user_id, key)
+    return replace(me, principal=replace(me.principal, agent_key=key), via="mcp:test", client=name, **more)
 
 
 def told(changed: Changed[Any]) -> list[Mapping[str, Any]]:

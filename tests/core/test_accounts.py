@@ -24,6 +24,7 @@ from tests.core.support import (
     connected,
     everything_of,
     on_the_wire,
+    proposing,
     row_of,
     titles_of,
     told,
@@ -110,6 +111,7 @@ async def fill(somebody: Caller) -> int:
     token = await token_of(somebody, "todos:read")
     await (await Caller.authenticated(somebody.core, "rest", token=token)).check()
     await somebody.perform(calendars.create, CalendarCreate(name="private"))
+    await (await proposing(somebody)).perform(todos.complete, [ids[3]])
     return ids[5]
 
 

@@ -26,6 +26,7 @@ from tests.core.support import (
     codes,
     connected,
     everything_of,
+    proposing,
     row_of,
     titles_of,
 )
@@ -198,7 +199,7 @@ async def fill(url: str, another_core: CoreOpener, ann: Caller) -> Caller:
         undone = await me.perform(todos.add, [TodoCreate(title="not kept")])
         assert undone.change_id is not None
         await me.perform(changes.undo, undone.change_id)
-        await replace(me, via="mcp:list_todos", client="kept").check()
+        await (await proposing(me, "kept")).perform(todos.add, [TodoCreate(title="kept, too")])
     return me
 
 

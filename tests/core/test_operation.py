@@ -200,11 +200,11 @@ async def test_an_app_is_refused_tokens_and_accounts_whatever_its_scopes(
 ) -> None:
     app = replace(ada, principal=replace(ada.principal, is_delegated=True))
 
-    persons = ("calendars.create", "users.prepare_deletion", "users.delete")
-    assert known.for_apps == (
-        known.name.partition(".")[0] not in ("tokens", "calendars", "accounts", "agents") and known.name not in persons
-    )
-    assert known.for_agents == (known.name.partition(".")[0] != "agents" and known.name not in persons)
+    kept_from_apps = known.name.partition(".")[0] in ("tokens", "calendars", "accounts", "agents", "reviews")
+    decides = known.name.startswith(("proposals.approve", "proposals.reject"))
+    persons = known.name in ("calendars.create", "users.prepare_deletion", "users.delete")
+    assert known.for_apps != (kept_from_apps or decides or persons)
+    assert known.for_agents != (known.name.partition(".")[0] in ("agents", "reviews") or decides or persons)
     assert known.for_apps != (NotForApps in known.raises)
     if not known.for_apps:
         with on_the_wire() as wire, pytest.raises(NotForApps):
@@ -233,12 +233,13 @@ def test_what_takes_something_away_is_destructive_and_what_gives_it_back_is_not(
     taking = (
         "todos.delete todos.mix lists.delete tags.merge tags.delete changes.undo changes.undo_several"
         " tokens.rotate tokens.revoke agents.block calendars.revoke users.delete accounts.suspend accounts.delete"
+        " proposals.approve proposals.approve_several"
     )
 
     assert {known.name for known in OPERATIONS.values() if known.destructive} == {*taking.split()}
 
 
-HEAVY = {"exports.make": 50, "imports.make": 50}
+HEAVY = {"exports.make": 50, "imports.make": 50, "reviews.get": 5}
 """Requests that an operation counts as which takes no items, where that is not one."""
 
 
@@ -247,6 +248,7 @@ HEAVY = {"exports.make": 50, "imports.make": 50}
 def test_a_batch_is_what_takes_a_list_of_items(known: Operation[..., Any]) -> None:
     batches = {f"todos.{verb}" for verb in ("add", "update", "complete", "reopen", "delete", "restore", "skip", "mix")}
     batches |= {f"lists.{verb}" for verb in ("add", "update", "delete")} | {"changes.undo_several"}
+    batches |= {"proposals.approve_several", "proposals.reject_several"}
 
     assert known.is_batch == (known.name in batches)
     alone = HEAVY.get(known.name, 1)

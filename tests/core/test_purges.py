@@ -21,6 +21,7 @@ from tests.core.support import (
     connected,
     everything_of,
     on_the_wire,
+    proposing,
     titles_of,
     told,
     until,
@@ -33,7 +34,7 @@ from todo_core.errors import HistoryDeleted, NotFound, UndoRefused
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListCreate, ListRemoval
 from todo_core.models.todos import TodoCreate
-from todo_core.operations import changes, lists, tags, todos
+from todo_core.operations import changes, lists, proposals, tags, todos
 from todo_core.queries import purges as queries
 from todo_core.upkeep import purges
 
@@ -137,7 +138,10 @@ async def test_much_of_every_kind_goes_in_short_transactions(ann: Caller, admin:
         purged = await ann.core.purges.purge(lambda so_far: seen.append({**so_far}))
 
     assert await left_of(ann, admin) == NOTHING
-    assert {kind: count >= 5 for kind, count in purged.items()} == dict.fromkeys(purged, True) | {"changes": False}
+    assert {kind: count >= 5 for kind, count in purged.items()} == dict.fromkeys(purged, True) | {
+        "changes": False,
+        "proposals": False,
+    }
     for table in ("todos", "lists", "tags"):
         assert wire.sent.count(getattr(queries, table.upper()).sql) >= 3
     assert seen[-1] == purged
@@ -157,6 +161,25 @@ async def test_a_server_whose_time_is_up_goes_on_after_a_pause(
 
     assert await left_of(ann, admin) == NOTHING
     assert all(sum(entry[kind] for kind in ("todos", "lists", "tags")) <= 2 for entry in entries)
+
+
+@pytest.mark.requirement("SA6")
+async def test_a_proposal_goes_once_it_was_over_for_as_long_as_trash_is_kept(
+    ann: Caller, admin: asyncpg.Connection
+) -> None:
+    agent = await proposing(ann)
+    made = [await agent.perform(todos.add, [TodoCreate(title="x")]) for _ in range(4)]
+    waiting, rejected, late, old = (one.proposal_id for one in made)
+    await ann.perform(proposals.reject, rejected)
+    await admin.execute(
+        "UPDATE proposals SET expires_at = now() - $2::interval WHERE id = $1", late, timedelta(days=29)
+    )
+    await admin.execute("UPDATE proposals SET expires_at = now() - $2::interval WHERE id = $1", old, timedelta(days=31))
+
+    assert (await ann.core.purges.purge())["proposals"] >= 1
+
+    left = await admin.fetch("SELECT id FROM proposals WHERE user_id = $1 ORDER BY id", ann.principal.user_id)
+    assert [row["id"] for row in left] == [waiting, rejected, late]
 
 
 @pytest.mark.requirement("TD7", "OP4")

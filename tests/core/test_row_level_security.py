@@ -189,10 +189,10 @@ async def test_without_both_walls_these_tests_would_notice(
 
     leaks = set(await what_leaked(bob, ann, admin, without_own_checks_of_rows))
 
-    changed = {"todos", "notes", "lists", "tags", "todo_tags", "api_tokens", "agents"}
+    changed = {"todos", "notes", "lists", "tags", "todo_tags", "api_tokens", "agents", "proposals"}
     read = (
         "todos.list todos.get notes.list lists.list lists.get tags.list tags.get changes.list changes.get tokens.list"
-        " agents.list agents.get"
+        " agents.list agents.get proposals.list proposals.get"
         " overview.get exports.make"
     )
     written = (

@@ -45,6 +45,41 @@ def test_a_tag_that_500_todos_have_is_renamed_and_the_rename_is_undone(ann: Pers
     assert agent.calls == 14
 
 
+@pytest.mark.requirement("SA6", "SA3")
+def test_a_proposal_is_rejected_with_a_note_proposed_again_approved_and_undone(ann: Person) -> None:
+    agent = ann.agent()
+    agent.does("What is there?", [call("get_overview")], "Nothing.")
+    ann.stage.query(
+        "UPDATE agents SET mode = 'propose', version = agents.version + 1 FROM users"
+        " WHERE users.id = agents.user_id AND subject = $1 RETURNING agents.id",
+        ann.subject,
+    )
+    first = agent.does(
+        "Buy milk.",
+        [call("add_todos", todos=[{"title": "Milk", "due": "tomorrow"}], reason="You asked for it.")],
+        "It waits for you.",
+    )
+    waiting = ann.send("GET", "/proposals", None)["items"]
+    assert [one["agent_says"] for one in waiting] == ["You asked for it."]
+    assert ann.todos() == []
+    ann.send("POST", f"/proposals/{waiting[0]['id']}/reject", {"note": "Oat milk, please."})
+    second = agent.does(
+        "And?",
+        [call("list_changes", limit=1)],
+        [call("add_todos", todos=[{"title": "Oat milk", "due": "tomorrow"}])],
+        "It waits for you again.",
+    )
+    assert second.answers[0]["changes"][0]["rows"][0]["note"] == "Oat milk, please."
+    approved = ann.send("POST", f"/proposals/{second.answers[1]['proposal_id']}/approve", {})
+    assert ann.todos() == [{"title": "Oat milk"}]
+    assert ann.writes()[-1] == ("assistant", "add_todos")
+    ann.send("POST", f"/changes/{approved['change_id']}/undo", None)
+
+    assert ann.todos("trashed") == [{"title": "Oat milk", "trashed": True}]
+    assert first.answers[0]["results"][0].keys().isdisjoint({"id"})
+    assert agent.calls == 4
+
+
 @pytest.mark.requirement("SA2", "SA3", "MC4")
 def test_an_undo_names_the_later_change_in_its_way_which_is_undone_first(ann: Person) -> None:
     laptop, phone = ann.agent("laptop"), ann.agent("phone")

@@ -7,7 +7,7 @@ from typing import Final
 from tests.model import comparing
 from todo_core.boundary.operation import OPERATIONS
 
-OUTSIDE: Final = ("accounts", "agents", "calendars", "tokens", "users.delete", "imports")
+OUTSIDE: Final = ("accounts", "agents", "calendars", "proposals", "reviews", "tokens", "users.delete", "imports")
 """Who may call, and not what they have; and what each example ends with: what it has made goes out and in again."""
 
 

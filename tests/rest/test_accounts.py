@@ -309,7 +309,7 @@ async def test_who_is_no_admin_is_refused_with_a_challenge(
 
     assert problem(response, 403, "insufficient_scope")["required_scope"] == "admin"
     assert response.headers["www-authenticate"] == 'Bearer error="insufficient_scope"'
-    assert str(ann.principal.user_id) not in response.text
+    assert str(ann.principal.user_id) not in response.text.replace('"status":403', "")
     assert (await ann.perform(todos.add, [TodoCreate(title="still here")])).change_id is not None
 
 

@@ -97,7 +97,7 @@ async def test_a_trailing_slash_is_not_redirected(http: httpx2.AsyncClient, path
         ("DELETE", "/api/v1/tokens", {"GET", "POST"}),
         ("POST", "/api/v1/changes", {"GET"}),
         ("DELETE", "/api/v1/overview", {"GET"}),
-        ("PUT", "/api/v1/users/me", {"GET", "PATCH"}),
+        ("PUT", "/api/v1/users/me", {"DELETE", "GET", "PATCH"}),
         ("POST", "/api/v1/admin/users", {"GET"}),
         ("PATCH", "/api/v1/admin/users/1", {"GET", "DELETE"}),
         ("GET", "/api/v1/admin/users/1/suspend", {"POST"}),

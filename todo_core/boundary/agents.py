@@ -102,7 +102,7 @@ class Agent:
 
         Args:
             verbs: What is to be done; None for what only an agent may do that is bounded in nothing.
-            is_write: Whether it is to change something now.
+            is_write: Whether it is to change something that cannot be proposed.
 
         Raises:
             OutsideMandate: With the part of the mandate that is in the way.
@@ -116,7 +116,7 @@ class Agent:
             may = ", ".join(verb for verb in VERBS if verb in (self.verbs or ()))
             raise OutsideMandate("verbs", f"This agent may only {may}, and this needs {', '.join(missing)}.")
         if is_write and self.mode == "propose":
-            raise OutsideMandate("mode", "This agent may only propose changes, and nothing takes proposals yet.")
+            raise OutsideMandate("mode", "This agent may only propose changes, and this cannot be proposed.")
 
     def require_rows(self, used: int, more: int) -> None:
         """Refuse to change more rows than in 24 hours are allowed.

@@ -148,7 +148,10 @@ async def _encode(result: Changed[Any]) -> str:
         }
         async for item in in_turns(result.results)
     ]
-    return json_text({"change_id": result.change_id, "results": results, "more_results": result.more_results})
+    answer: dict[str, Any] = {"change_id": result.change_id, "results": results, "more_results": result.more_results}
+    if result.proposal_id is not None:
+        answer |= {"proposal_id": result.proposal_id, "proposal": orjson.Fragment(result.proposal or "null")}
+    return json_text(answer)
 
 
 async def _decode(reply: dict[str, Any]) -> Changed[Any]:
@@ -156,7 +159,16 @@ async def _decode(reply: dict[str, Any]) -> Changed[Any]:
         _refusal(item["error"]) if "error" in item else _done(item) async for item in in_turns(reply["results"])
     ]
     more = reply.get("more_results", 0)  # answers that an older version stored have no such field
-    return Changed(results, more_results=more, change_id=reply["change_id"], replayed=True)
+    proposal_id, proposal = reply.get("proposal_id"), reply.get("proposal")
+    return Changed(
+        results,
+        more_results=more,
+        change_id=reply["change_id"],
+        replayed=True,
+        dry_run=proposal_id is not None,
+        proposal_id=proposal_id,
+        proposal=None if proposal is None else json_text(proposal),
+    )
 
 
 def _done(stored: dict[str, Any]) -> Done:

@@ -3,8 +3,8 @@
 An operation is a plain async function that takes a `Tx`. `Caller.perform` runs it; what is true
 of every operation happens there and nowhere else, in this order: rate limit, scope, no other request under its
 key, a place of its user's, the agent that acts and whether this is for agents, long work on what was sent, begin,
-idempotent replay, the operation, change record, the stored reply, commit, and word of it to whoever follows the
-changes. The commit happens before the answer leaves.
+idempotent replay, the operation (or, for an agent that proposes, its rehearsal and the proposal), change record, the
+stored reply, commit, and word of it to whoever follows the changes. The commit happens before the answer leaves.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, TypeVar, cast
 
 import asyncpg
 import structlog
 
-from todo_core.boundary import idempotency
+from todo_core.boundary import idempotency, proposing
 from todo_core.boundary.agents import Agent, AgentKey
 from todo_core.boundary.authentication import Principal
 from todo_core.boundary.limits import TellBudget
 from todo_core.boundary.recording import Origin, record
-from todo_core.boundary.results import Changed
+from todo_core.boundary.results import Changed, Recorded
 from todo_core.errors import (
     AgentBlocked,
     Conflict,
@@ -89,6 +91,8 @@ class Operation(Generic[P, R]):
     """Whether all that it reads is of one moment, in one transaction."""
     for_agents: bool = True
     """Whether an agent may run it, or the person alone."""
+    proposable: bool = True
+    """Whether an agent that proposes may propose it, where it changes something."""
     verbs: Verbs = None
     """What an agent must be allowed to do; see `operation`."""
     first: Callable[..., Awaitable[None]] | None = None
@@ -142,7 +146,15 @@ class Operation(Generic[P, R]):
 
 
 OPERATIONS: Final[dict[str, Operation[..., Any]]] = {}
-"""Every operation by name; the tests walk it."""
+"""Every operation by name, of the modules that are loaded; the tests walk it."""
+
+
+def operation_named(name: str) -> Operation[..., Any] | None:
+    """Return an operation by its name, also of a module that nothing has loaded yet; None if there is none."""
+    if name not in OPERATIONS and (module := name.partition(".")[0]).isidentifier():
+        with suppress(ModuleNotFoundError):
+            import_module(f"todo_core.operations.{module}")
+    return OPERATIONS.get(name)
 
 
 def operation(
@@ -160,6 +172,7 @@ def operation(
     weight: int = 1,
     snapshot: bool = False,
     first: Callable[..., Awaitable[None]] | None = None,
+    proposable: bool = True,
 ) -> Callable[[Callable[Concatenate[Tx, P], Awaitable[R]]], Operation[P, R]]:
     """Declare an operation; its name is `<module>.<function>`, without the underscore of one named like a built-in.
 
@@ -179,6 +192,7 @@ def operation(
         snapshot: Whether one that reads does so in one transaction, as of one moment, and can `Tx.stream`.
         first: What is done before the transaction, with the caller and the arguments of the operation, for who may run
             it and is within the rate limit. It leaves what it makes in the arguments.
+        proposable: Whether an agent that proposes may propose it, where it changes something.
     """
 
     def declare(run: Callable[Concatenate[Tx, P], Awaitable[R]]) -> Operation[P, R]:
@@ -199,6 +213,7 @@ def operation(
             weight,
             snapshot,
             for_agents,
+            proposable,
             verbs,
             first,
         )
@@ -226,6 +241,12 @@ class Tx(Executor):
     def core(self) -> Core:
         return self.caller.core
 
+    @property
+    def said_at(self) -> datetime:
+        """The moment in which the request was said: now, but for one that waited for a person's approval."""
+        said_at = self.caller.said_at
+        return self.core.clock() if said_at is None else said_at
+
     async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
         return await self._executor.rows(statement, **given)
 
@@ -233,6 +254,15 @@ class Tx(Executor):
         """Run a statement with one column of JSON and yield its rows in chunks; see `Transaction.stream`."""
         assert isinstance(self._executor, Transaction)  # of an operation with `snapshot`
         return self._executor.stream(statement, size=size, **given)
+
+    def as_called_by(self, caller: Caller) -> Tx:
+        """Return the same transaction for what another caller called; what that changes is not recorded by itself."""
+        return replace(self, caller=caller, origin=None)
+
+    async def record(self, changed: Changed[Any], origin: Origin) -> Recorded | None:
+        """Record a change of its own, beside that of the operation; None if it changed nothing."""
+        assert isinstance(self._executor, Transaction)  # a read has none
+        return await record(self._executor, changed, origin)
 
     def part(self) -> AbstractAsyncContextManager[None]:
         """Return what runs a part of a write: if that is refused, only what it has written is gone."""
@@ -261,6 +291,10 @@ class Caller:
     """How many todos the person agreed to move to the trash; None for any number."""
     confirmed_by: str | None = None
     """How the person's word came, for the record: `in a form`, or `by the agent`, which says so."""
+    reason: str | None = None
+    """Why an agent proposes what it calls, in its words."""
+    said_at: datetime | None = None
+    """When the request was said, whose words are read by it; None for now. See `rules.schedules.Calendar`."""
     tell_budget: TellBudget | None = None
     """Is told what each operation leaves of the user's rate limit."""
     weigh: Callable[[], int] | None = None
@@ -324,6 +358,16 @@ class Caller:
             tell_change=tell_change,
             tell_agent=tell_agent,
         )
+
+    @property
+    def agent_id(self) -> int | None:
+        """The agent that calls, once it was found; None for the person."""
+        return None if self.principal.agent is None else self.principal.agent.id
+
+    @property
+    def proposes(self) -> bool:
+        """Whether what it writes waits for the person's approval; known once the agent was found."""
+        return self.principal.agent is not None and self.principal.agent.mode == "propose"
 
     @property
     def agent_key(self) -> AgentKey | None:
@@ -417,8 +461,8 @@ class Caller:
         return answer
 
     def _writes(self, operation: Operation[..., Any]) -> bool:
-        """Return whether an operation would change something."""
-        return operation.effect == "changes" and not self.dry_run
+        """Return whether an operation would change something, and nobody could propose that."""
+        return operation.effect == "changes" and not self.dry_run and not operation.proposable
 
     async def _as_agent(
         self, attempt: Callable[[Caller], Awaitable[R]], require: Callable[[Agent], None] | None = None
@@ -465,8 +509,8 @@ class Caller:
         agent = await self.core.agents.find(user_id, key, self.client)
         return replace(agent, mode="propose") if agent is not None and self._only_proposes else agent
 
-    async def check(self) -> Acting | None:
-        """Ask whether the caller may act at all, where no operation would; return the agent, if it is one.
+    async def check(self) -> Caller:
+        """Ask whether the caller may act at all, where no operation would; return it, with the agent if it is one.
 
         Raises:
             TooManyRequests: The user's rate limit is reached, or the user has too many requests at once.
@@ -479,18 +523,18 @@ class Caller:
         await self.count()
         try:
             async with self.core.places.one_of(user_id):
-                agent = await self._as_agent(Caller._begin)
+                me = await self._as_agent(Caller._begin)
         except asyncpg.PostgresError as error:
             self._refuse(error.sqlstate)
             raise
         self.core.activity.seen(user_id)
-        return agent
+        return me
 
-    async def _begin(self) -> Acting | None:
-        """Let PostgreSQL say whether the caller may act, and return the agent, if it is one."""
+    async def _begin(self) -> Caller:
+        """Let PostgreSQL say whether the caller may act, and return the caller."""
         user_id, token_id = self.principal.user_id, self.principal.token_id
         async with self.core.database.begin(user_id=user_id, token_id=token_id, agent=self.acting, read_only=True):
-            return self.acting
+            return self
 
     async def count(self, cost: int = 1) -> None:
         """Take from the user's budget what a request costs, also one that is refused before an operation, or runs none.
@@ -536,15 +580,14 @@ class Caller:
             raise Unavailable
         if self.dry_run:
             return await self._rehearse(operation, *args, **kwargs)
-        return await self._write(operation, *args, **kwargs)
+        return await self._change(operation, *args, **kwargs)
 
-    async def _write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation that changes something in one transaction, with its record and its stored answer."""
+    async def _change(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation that changes something, or propose it, in one transaction, with its record and answer."""
         user_id, token_id, agent = self.principal.user_id, self.principal.token_id, self.acting
-        agent_id = None if agent is None else agent.agent_id
         key = None
         if self.idempotency_key is not None:
-            key = idempotency.Key(self.idempotency_key, agent_id or idempotency.NOBODY)
+            key = idempotency.Key(self.idempotency_key, self.agent_id or idempotency.NOBODY)
         begin = self.core.database.begin(
             user_id=user_id, token_id=token_id, agent=agent, role=operation.role, lock=key is None
         )
@@ -555,15 +598,11 @@ class Caller:
                 kept = await idempotency.claim(transaction, self.core.secret, key, fingerprint)
                 if kept is not None:
                     return kept  # type: ignore[return-value]  # what an operation that changes returns
-            via = self.via if self.confirmed_by is None else f"{self.via} (confirmed {self.confirmed_by})"
-            used = await self._rows_of_day(transaction)
-            origin = Origin(operation.name, via, self.client, token_id, agent_id, self.request_id)
-            result = await operation.run(Tx(self, transaction, origin), *args, **kwargs)
-            assert isinstance(result, Changed)  # what an operation that changes returns
-            if self.principal.agent is not None:
-                self.principal.agent.require_rows(used, len(result.touched))
-            recorded = await record(transaction, result, origin)
-            result.change_id = None if recorded is None else recorded.id
+            result: Changed[Any]
+            if self.proposes:
+                result, recorded = await proposing.propose(transaction, self, operation, args, kwargs)
+            else:
+                result, recorded = await self._write(transaction, operation, *args, **kwargs)
             if key is not None:
                 await idempotency.keep(transaction, key, fingerprint, result)
         if recorded is not None:
@@ -571,8 +610,27 @@ class Caller:
             if self.tell_change is not None:
                 self.tell_change(recorded.id)
             if self.core.hooks.changed is not None:
-                self.core.hooks.changed(operation.name, self.via)
-        return result
+                self.core.hooks.changed(operation.name if result.proposal_id is None else proposing.PROPOSED, self.via)
+        return result  # type: ignore[return-value]  # what an operation that changes returns
+
+    async def _write(
+        self, transaction: Transaction, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> tuple[Changed[Any], Recorded | None]:
+        """Run an operation and record what it changed; return its answer, and the change."""
+        via = self.via if self.confirmed_by is None else f"{self.via} (confirmed {self.confirmed_by})"
+        origin = Origin(operation.name, via, self.client, self.principal.token_id, self.agent_id, self.request_id)
+        used = await self._rows_of_day(transaction)
+        result = await operation.run(Tx(self, transaction, origin), *args, **kwargs)
+        assert isinstance(result, Changed)  # what an operation that changes returns
+        if self.principal.agent is not None:
+            self.principal.agent.require_rows(used, len(result.touched))
+        recorded = await record(transaction, result, origin)
+        result.change_id = None if recorded is None else recorded.id
+        return result, recorded
+
+    def within(self, transaction: Executor) -> Tx:
+        """Return what an operation works with that this caller runs within a transaction, and nothing records."""
+        return Tx(self, transaction)
 
     async def _rows_of_day(self, transaction: Transaction) -> int:
         """Count the rows that the agent changed in the last 24 hours, if that is bounded.

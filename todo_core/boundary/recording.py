@@ -31,6 +31,10 @@ class Origin:
     """The agent, if it was one."""
     request_id: str | None
     """The id of the request, if there is one."""
+    proposal_id: int | None = None
+    """The proposal that was performed, if it was one."""
+    approved_by: str | None = None
+    """How the person approved it."""
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of `queries.changes.change_of`."""
@@ -57,12 +61,15 @@ async def record(transaction: Transaction, changed: Changed[Any], origin: Origin
     if changed.recorded is not None or not changed.touched:
         return changed.recorded
     first, *further = chunks(changed.touched)
-    facts = origin.parameters() | columns(first)
+    facts: dict[str, Any] = origin.parameters() | columns(first)
+    statement = queries.RECORD
     if changed.undoes:
-        undone = {"undoes": changed.undoes[0], "all_undone": [*changed.undoes]}
-        row = await transaction.one(queries.RECORD_UNDO, **facts, **undone)
-    else:
-        row = await transaction.one(queries.RECORD, **facts)
+        facts |= {"undoes": changed.undoes[0], "all_undone": [*changed.undoes]}
+        statement = queries.RECORD_UNDO
+    if origin.proposal_id is not None:
+        facts |= {"proposal_id": origin.proposal_id, "approved_by": origin.approved_by}
+        statement = queries.RECORD_APPROVED_UNDO if changed.undoes else queries.RECORD_APPROVED
+    row = await transaction.one(statement, **facts)
     already = len(first)
     for rows in further:
         await transaction.rows(queries.RECORD_MORE, id=row["id"], already=already, **columns(rows))

@@ -137,6 +137,10 @@ class Changed(Generic[Shape]):
     """Whether this is the stored answer to an earlier request with the same idempotency key."""
     dry_run: bool = False
     """Whether the transaction was rolled back, so that nothing changed."""
+    proposal_id: int | None = None
+    """The proposal that was kept in its place, which waits for a person's approval: nothing changed so far."""
+    proposal: str | None = None
+    """The same as JSON of its read shape, as it was when it was made."""
 
     def one(self) -> Done:
         """Return the result of a request with a single item.

@@ -59,6 +59,10 @@ class Change(SQLModel, table=True):
     """The agent that made it; null for the person, and for what an older version recorded."""
     request_id: str | None = TableField(sa_type=Text)
     """The id of the request, as its answer and the log have it."""
+    proposal_id: int | None = TableField(sa_type=BigInteger)
+    """The proposal that was performed by it. The purge may have deleted that."""
+    approved_by: str | None = TableField(sa_type=Text)
+    """How the person approved the proposal: the transport, and the client if it names itself."""
 
 
 class UndoneChange(SQLModel, table=True):
@@ -128,7 +132,7 @@ class IdempotencyKey(SQLModel, table=True):
     """Whose it is: an agent's, or 0 for the person's own; null for one that an older version kept: anybody's."""
 
 
-Entity = Literal["todo", "list", "tag", "note", "token", "calendar", "agent", "user", "account"]
+Entity = Literal["todo", "list", "tag", "note", "token", "calendar", "agent", "proposal", "user", "account"]
 """The kinds of rows that a change can touch."""
 OWN_ACCOUNT: Final = "own account"
 """Stands beside the kinds of rows for one account: what an admin did to it, its person may see."""
@@ -200,6 +204,10 @@ class ChangeRead(Output):
     token_id: Annotated[int | None, Field(description="Which API token, if one was used.")]
     agent_id: Annotated[int | None, Field(description="Which agent; null for the person.")]
     request_id: Annotated[str | None, Field(description="The id of the request, as `X-Request-Id` told it.")]
+    proposal_id: Annotated[int | None, Field(description="The proposal that was performed by it, if it was one.")]
+    approved_by: Annotated[
+        str | None, Field(description="How the person approved the proposal: through which transport.")
+    ]
     undoes: Annotated[int | None, Field(description="The change that this one reverted, of several the latest.")]
     undoes_also: Annotated[list[int], Field(description="The others that it reverted with it, the latest first.")]
     undone_by: Annotated[int | None, Field(description="The change that reverted this one.")]

@@ -84,6 +84,22 @@ class CalendarRecord(CalendarRead):
     model_config = PARTLY
 
 
+ProposalStatus = Literal["waiting", "approved", "rejected", "expired"]
+
+
+class ProposalRecord(Output):
+    """A proposal as the record of changes has it: what became of it, and nothing of its rows."""
+
+    model_config = PARTLY
+
+    id: Annotated[int, Field(description="Id.")]
+    agent_id: Annotated[int, Field(description="The agent that proposed it.")]
+    operation: Annotated[str, Field(description="What would be done.")]
+    status: Annotated[ProposalStatus, Field(description="What became of it.")]
+    note: Annotated[str | None, Field(description="The person's words with the decision.")]
+    change_id: Annotated[int | None, Field(description="The change that was made of it.")]
+
+
 class ProfileRecord(ProfileRead):
     """A profile as the record of changes has it: what the user chose."""
 
@@ -139,6 +155,10 @@ class CalendarEntry(Entry[Literal["calendar"], CalendarRecord]):
     """A calendar address that a change touched."""
 
 
+class ProposalEntry(Entry[Literal["proposal"], ProposalRecord]):
+    """A proposal that was made, or rejected."""
+
+
 class ProfileEntry(Entry[Literal["user"], ProfileRecord]):
     """A profile that a change touched."""
 
@@ -155,6 +175,7 @@ _AnyEntry = Annotated[
     | TokenEntry
     | CalendarEntry
     | AgentEntry
+    | ProposalEntry
     | ProfileEntry
     | AccountEntry,
     Field(discriminator="entity"),

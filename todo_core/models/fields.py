@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import PydanticKnownError
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, Integer, func
 from sqlmodel import SQLModel
@@ -29,8 +38,24 @@ MAX_BATCH = 50
 MAX_PAGE = 200
 """Rows on one page."""
 
+CALLED: Final[dict[str, bool]] = {"called": True}
+"""The context in which a call is read that was written down (`boundary.calls`)."""
+
+
+def _as_called(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """Return a field's value; in a call that was written down it may be in the form that faces made of it."""
+    return value if info.context is CALLED and isinstance(value, str | list) else handler(value)
+
+
+AsCalled: Final = WrapValidator(_as_called)
+"""Lets a name pass where operations take one in the place of an id, and several versions in the place of one: clients
+send neither in these shapes, but faces hand them on, and so does a call that was written down."""
+
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
-Version = Annotated[int, Field(ge=1, le=2**31 - 1, description="The version you saw; refused if somebody was faster.")]
+Version = Annotated[
+    Annotated[int, Field(ge=1, le=2**31 - 1, description="The version you saw; refused if somebody was faster.")],
+    AsCalled,
+]
 Limit = Annotated[int, Field(ge=1, le=MAX_PAGE)]
 Offset = Annotated[int, Field(ge=0, le=10_000_000, description="Rows to skip; a cursor is faster.")]
 Cursor = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]

@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 
 from todo_core.models.fields import (
     STRICT,
+    AsCalled,
     Id,
     Input,
     Name,
@@ -60,7 +61,7 @@ class TodoList(SQLModel, table=True):
     """The position as it was chosen, where it was given another since to make room."""
 
 
-ListId = Annotated[Id, Field(description="Id of the list.")]
+ListId = Annotated[Annotated[Id, Field(description="Id of the list.")], AsCalled]
 ListName = Annotated[
     str,
     Name(min_length=1, max_length=100),

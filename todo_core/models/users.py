@@ -68,6 +68,8 @@ class User(SQLModel, table=True):
     updated_at: datetime = TableField(sa_column=instant_column(now=True))
     version: int = TableField(sa_column=version_column())
     default_list_id: int | None = TableField(sa_type=BigInteger)
+    reviewed_through: int = TableField(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
+    """The last change up to which the person has reviewed what agents did."""
     changes_deleted_through: int = TableField(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
     """The latest change that the purge deleted; 0 while all are kept."""
     role_until: datetime | None = TableField(sa_column=instant_column(nullable=True))

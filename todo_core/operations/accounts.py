@@ -36,7 +36,14 @@ async def get(tx: Tx, user_id: int) -> Found[AccountRead]:
     return Found(await _read(tx, user_id))
 
 
-@operation(effect="changes", scope="admin", raises=(NotForApps, NotFound, Conflict), destructive=True, for_apps=False)
+@operation(
+    effect="changes",
+    proposable=False,
+    scope="admin",
+    raises=(NotForApps, NotFound, Conflict),
+    destructive=True,
+    for_apps=False,
+)
 async def suspend(tx: Tx, user_id: int) -> Changed[AccountRead]:
     """Suspend an account: every request of its user is refused, at once and everywhere."""
     return await _set_suspended(tx, user_id, True)
@@ -44,6 +51,7 @@ async def suspend(tx: Tx, user_id: int) -> Changed[AccountRead]:
 
 @operation(
     effect="changes",
+    proposable=False,
     scope="admin",
     raises=(NotForApps, NotFound, Conflict),
     for_apps=False,
@@ -99,7 +107,14 @@ async def _tell(tx: Tx, entry: Touched) -> None:
         )
 
 
-@operation(effect="changes", scope="admin", raises=(NotForApps, NotFound, Conflict), destructive=True, for_apps=False)
+@operation(
+    effect="changes",
+    proposable=False,
+    scope="admin",
+    raises=(NotForApps, NotFound, Conflict),
+    destructive=True,
+    for_apps=False,
+)
 async def delete(tx: Tx, user_id: int) -> Changed[AccountRead]:
     """Delete an account with everything in it, for good. It cannot be undone.
 

@@ -41,6 +41,7 @@ async def get(tx: Tx, agent_id: int) -> Found[AgentRead]:
 
 @operation(
     effect="changes",
+    proposable=False,
     scope="profile",
     raises=(NotForApps, NotForAgents, NotFound, NotOwner, VersionConflict),
     for_apps=False,
@@ -59,6 +60,7 @@ async def update(
 
 @operation(
     effect="changes",
+    proposable=False,
     scope="profile",
     raises=(NotForApps, NotForAgents, NotFound, NotOwner),
     destructive=True,
@@ -72,6 +74,7 @@ async def block(tx: Tx, agent_id: int) -> Changed[AgentRead]:
 
 @operation(
     effect="changes",
+    proposable=False,
     scope="profile",
     raises=(NotForApps, NotForAgents, NotFound, NotOwner),
     for_apps=False,

@@ -18,6 +18,7 @@ from todo_core.rules.lists import Lists
     idempotent=False,
     for_apps=False,
     for_agents=False,
+    proposable=False,
 )
 async def create(tx: Tx, wanted: CalendarCreate) -> Changed[CalendarCreated]:
     """Make a calendar address, at which calendar programs read what is due. It is in this answer and never shown again.
@@ -46,7 +47,14 @@ async def list_(tx: Tx) -> Page[CalendarRead]:
     return Page(row["rows"], row["total"], row["total"], None)
 
 
-@operation(effect="changes", scope="profile", raises=(NotForApps, NotFound, NotOwner), destructive=True, for_apps=False)
+@operation(
+    effect="changes",
+    scope="profile",
+    raises=(NotForApps, NotFound, NotOwner),
+    destructive=True,
+    for_apps=False,
+    proposable=False,
+)
 async def revoke(tx: Tx, calendar_id: int) -> Changed[CalendarRead]:
     """Revoke a calendar address. Nothing is at it any more, at once, for good. A repeat changes nothing."""
     row = await tx.row(queries.REVOKE, id=calendar_id)

@@ -12,7 +12,13 @@ from todo_core.rules.importing.reading import read
 
 
 @operation(
-    effect="changes", scope="todos:write", raises=(InvalidInput,), weight=MAX_BATCH, first=read, verbs=("add", "change")
+    effect="changes",
+    scope="todos:write",
+    raises=(InvalidInput,),
+    weight=MAX_BATCH,
+    first=read,
+    verbs=("add", "change"),
+    proposable=False,
 )
 async def make(tx: Tx, query: ImportQuery, file: ImportFile) -> Changed[ImportRead]:
     """Import the todos of a file, with their lists, tags and notes, as one change. What is here already stays as it is.

@@ -122,7 +122,7 @@ async def complete(
     """
     done: dict[str, Any] = {"is_completed": True} | condition(if_version)
     if completed_at is not None:
-        done["completed_at"] = completion(completed_at, tx.core.clock())
+        done["completed_at"] = completion(completed_at, tx.said_at)
     return await revise(tx, same_for_each(ids, done))
 
 

@@ -27,7 +27,14 @@ from todo_core.storage.database import Row
 _DO_INSTEAD: Final = "do it signed in, or with `todo-mcp token rotate`."
 
 
-@operation(effect="changes", scope="profile", raises=(InsufficientScope, NotForApps), idempotent=False, for_apps=False)
+@operation(
+    effect="changes",
+    proposable=False,
+    scope="profile",
+    raises=(InsufficientScope, NotForApps),
+    idempotent=False,
+    for_apps=False,
+)
 async def create(tx: Tx, wanted: TokenCreate) -> Changed[TokenCreated]:
     """Make an API token. The token is in this answer and never shown again.
 
@@ -67,6 +74,7 @@ async def list_(tx: Tx) -> Page[TokenRead]:
 
 @operation(
     effect="changes",
+    proposable=False,
     scope="profile",
     raises=(InsufficientScope, NotForApps, NotFound, NotOwner, Conflict),
     destructive=True,
@@ -97,7 +105,14 @@ async def rotate(tx: Tx, token_id: int) -> Changed[TokenCreated]:
     return Changed(made.results, [*made.touched, *revoked], secret=made.secret)
 
 
-@operation(effect="changes", scope="profile", raises=(NotForApps, NotFound, NotOwner), destructive=True, for_apps=False)
+@operation(
+    effect="changes",
+    proposable=False,
+    scope="profile",
+    raises=(NotForApps, NotFound, NotOwner),
+    destructive=True,
+    for_apps=False,
+)
 async def revoke(tx: Tx, token_id: int) -> Changed[TokenRead]:
     """Revoke an API token and every token that was made with it. They stop working at once, everywhere, for good.
 

@@ -69,6 +69,7 @@ async def capabilities(tx: Tx) -> Found[Capabilities]:
 
 @operation(
     effect="changes",
+    proposable=False,
     scope="profile",
     raises=(NotFound, NotOwner, VersionConflict),
     verbs=("change",),
@@ -101,6 +102,7 @@ async def prepare_deletion(tx: Tx) -> Found[Leaving]:
     destructive=True,
     for_apps=False,
     for_agents=False,
+    proposable=False,
 )
 async def delete(tx: Tx, code: str) -> Changed[Leaving]:
     """Delete your account with everything in it, for good. Nobody can undo it. All that you are signed in with ends.

@@ -213,12 +213,13 @@ ROWS_OF_DAY = Statement(
     .where(
         mine(Change),
         _change.c.agent_id == _id,
+        _touched.c.entity != literal_column("'proposal'"),
         _change.c.id >= _first_of_day,
         _change.c.at > func.statement_timestamp() - timedelta(days=1),
     )
 )
-"""Count the rows that the agent with an `id` changed in the last 24 hours. Reads `ix_changes_at`, `ix_changes_agent_id`
-and `pk_change_entries`."""
+"""Count the rows that the agent with an `id` changed in the last 24 hours, without what it proposed. Reads
+`ix_changes_at`, `ix_changes_agent_id` and `pk_change_entries`."""
 
 HAND_ON = Statement(
     update(_table)

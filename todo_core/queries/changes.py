@@ -112,13 +112,18 @@ def _list_of(entity: ColumnElement[str], entity_id: ColumnElement[int], state: A
     )
 
 
-def change_of(user_id: ColumnElement[int], *, undoes: bool = False) -> CTE:
+def change_of(user_id: ColumnElement[int], *, undoes: bool = False, approved: bool = False) -> CTE:
     """Return the step that inserts a change of a user, without its entries; see `RECORD`.
 
     Args:
         user_id: Whose change.
         undoes: Whether it reverts others, as in `RECORD_UNDO`.
+        approved: Whether it was proposed, as in `RECORD_APPROVED`.
     """
+    of_proposal = {
+        "proposal_id": parameter("proposal_id", BigInteger()),
+        "approved_by": parameter("approved_by", Text()),
+    }
     inserted = insert(_change).values(
         user_id=user_id,
         operation=parameter("operation", Text()),
@@ -128,19 +133,21 @@ def change_of(user_id: ColumnElement[int], *, undoes: bool = False) -> CTE:
         agent_id=parameter("agent_id", BigInteger()),
         request_id=parameter("request_id", Text()),
         **({"undoes": parameter("undoes", BigInteger())} if undoes else {}),
+        **(of_proposal if approved else {}),
         at=func.statement_timestamp(),
     )
     return inserted.returning(_change.c.id).cte("recorded")
 
 
-def recorded_for(user_id: ColumnElement[int], *, undoes: bool = False) -> Select[Any]:
+def recorded_for(user_id: ColumnElement[int], *, undoes: bool = False, approved: bool = False) -> Select[Any]:
     """Return what records a change of a user, with the rows that it touched; see `RECORD`.
 
     Args:
         user_id: Whose change.
         undoes: Whether it reverts others, as in `RECORD_UNDO`.
+        approved: Whether it was proposed, as in `RECORD_APPROVED`.
     """
-    recorded = change_of(user_id, undoes=undoes)
+    recorded = change_of(user_id, undoes=undoes, approved=approved)
     ctes = [_entries(user_id, recorded.c.id, literal_column("0"), recorded).cte("entries")]
     if undoes:
         reverted = func.unnest(parameter("all_undone", ARRAY(BigInteger()))).label("change_id")
@@ -187,6 +194,20 @@ RECORD_UNDO = Statement(recorded_for(_me, undoes=True))
 
 `operation`, `via`, `client`, `token_id`, `agent_id`, `request_id`, `entities`, `entity_ids`, `befores` and `afters`: as
 there. `pk_undone_changes` is in the way of undoing one twice.
+"""
+
+RECORD_APPROVED = Statement(recorded_for(_me, approved=True))
+"""Record a change as `RECORD` does, which was proposed: `proposal_id`, and how the person approved it, `approved_by`.
+
+`operation`, `via`, `client`, `token_id`, `agent_id`, `request_id`, `entities`, `entity_ids`, `befores` and `afters`: as
+there.
+"""
+
+RECORD_APPROVED_UNDO = Statement(recorded_for(_me, undoes=True, approved=True))
+"""Record a change as `RECORD_UNDO` does, which was proposed: `proposal_id` and `approved_by`, as in `RECORD_APPROVED`.
+
+`undoes`, `all_undone`, `operation`, `via`, `client`, `token_id`, `agent_id`, `request_id`, `entities`, `entity_ids`,
+`befores` and `afters`: as there.
 """
 
 RECORD_MORE = Statement(_entries(_me, _id, parameter("already", BigInteger())))

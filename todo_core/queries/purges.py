@@ -1,7 +1,7 @@
 """What nobody can reach any more, deleted for good, in SQL, as `todo_janitor`.
 
-Its row-level security shows only what is in the trash, deleted lists and tags, expired answers, and changes older than
-a day.
+Its row-level security shows only what is in the trash, deleted lists and tags, expired answers, proposals that do not
+wait any more, and changes older than a day.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.changes import Change, IdempotencyKey
 from todo_core.models.lists import TodoList
+from todo_core.models.proposals import Proposal
 from todo_core.models.tags import Tag
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
@@ -39,6 +40,7 @@ _list = TodoList.__table__  # type: ignore[attr-defined]
 _tag = Tag.__table__  # type: ignore[attr-defined]
 _answer = IdempotencyKey.__table__  # type: ignore[attr-defined]
 _change = Change.__table__  # type: ignore[attr-defined]
+_proposal = Proposal.__table__  # type: ignore[attr-defined]
 _user = User.__table__  # type: ignore[attr-defined]
 _INSTANT = DateTime(timezone=True)
 _LOCK: Final = tuple(literal_column(str(number), Integer) for number in locks.PURGES)
@@ -112,6 +114,21 @@ ANSWERS = Statement(
 `since`: where the chunk before ended, so that none passes by what the others have deleted.
 Columns: how many (`count`), and the moment of the `last`. Reads `ix_idempotency_keys_created_at`.
 """
+
+_over = (
+    select(_proposal.c.user_id, _proposal.c.id)
+    .where(func.least(_proposal.c.decided_at, _proposal.c.expires_at) < _before)
+    .limit(parameter("chunk", Integer()))
+    .cte("over")
+)
+_decided = (
+    delete(_proposal)
+    .where(_proposal.c.user_id == _over.c.user_id, _proposal.c.id == _over.c.id)
+    .returning(_proposal.c.id)
+    .cte("decided")
+)
+PROPOSALS = Statement(select(func.count().label("count")).select_from(_decided))
+"""Delete proposals that were decided, or expired, before the moment `before`, at most `chunk`, and count them."""
 
 _first = (
     select(_change.c.user_id, _change.c.id, _change.c.at)

@@ -65,7 +65,7 @@ async def _apply(
         return replace(added, results=[*map(_as_sent, run, new.items, added.results)])
     keys = [item["key"] for item in batch.accepted if not isinstance(item, MixedAdd) and "key" in item]
     ids = {row["key"]: row["id"] for row in await tx.rows(queries.KEYED, keys=keys)} if keys else {}
-    now = tx.core.clock()
+    now = tx.said_at
     return await revise_and_note(tx, batch.each(lambda item: _patch(item, ids, now)))
 
 

@@ -175,7 +175,7 @@ class _Request:
         """Apply a patch and its cascade in memory, so that later patches of the request see the result."""
         if "parent_id" in columns:
             self.family.change(todo_id, {"parent_id": columns["parent_id"]})
-        today = None if self.calendar is None else self.calendar.at(columns.get("completed_at")).today
+        today = None if self.calendar is None else self.calendar.at(columns.get("completed_at")).wall_clock.date()
         following = await cascade(self.family, todo_id, columns, today)
         await self._change([(todo_id, columns), *following], cause=todo_id)
 

@@ -36,12 +36,18 @@ _READ_AS_DATE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The present moment, the user's time zone, and what their dates are read by."""
+    """The present moment, when words were said, the user's time zone, and what else dates are read by.
+
+    The two moments are one, but for a request that waited for a person's approval: its `tomorrow` is the day after it
+    was said, and a series goes on after the moment in which an occurrence of it is done.
+    """
 
     now: datetime
     zone: ZoneInfo
     week_start: str = "monday"
     locale: str = "en"
+    said_at: datetime | None = None
+    """When the words were said that are read; None for now."""
 
     @classmethod
     async def of(cls, tx: Tx) -> Calendar:
@@ -63,7 +69,7 @@ class Calendar:
     @classmethod
     def _with(cls, tx: Tx, customs: tuple[str, str, str]) -> Calendar:
         zone, week_start, locale = customs
-        return cls(tx.core.clock(), ZoneInfo(zone), week_start, locale)
+        return cls(tx.core.clock(), ZoneInfo(zone), week_start, locale, tx.caller.said_at)
 
     def is_of(self, row: Row) -> bool:
         """Return whether the calendar has the time zone, the first day of the week and the locale of a row."""
@@ -75,9 +81,14 @@ class Calendar:
         return Habits(FIRST_DAYS[self.week_start], uses_24_hours(self.locale))
 
     @property
+    def said(self) -> datetime:
+        """The moment in which the words were said that are read."""
+        return self.now if self.said_at is None else self.said_at
+
+    @property
     def today(self) -> date:
-        """The date where the user is."""
-        return self.now.astimezone(self.zone).date()
+        """The date where the user was when the words were said."""
+        return self.said.astimezone(self.zone).date()
 
     @property
     def tomorrow(self) -> datetime:
@@ -86,7 +97,7 @@ class Calendar:
 
     @property
     def wall_clock(self) -> datetime:
-        """The local time where the user is, without a zone."""
+        """The local time where the user is now, without a zone."""
         return self.now.astimezone(self.zone).replace(tzinfo=None)
 
     def bound(self, field: str, text: str) -> datetime:
@@ -119,7 +130,7 @@ class Calendar:
     def _bound(self, read: Callable[..., datetime], text: str, field: str) -> datetime:
         if (moment := moment_in(text)) is not None:
             return moment
-        return read(text, self.now, self.zone, self.habits, looks_back=not field.startswith("due_"))
+        return read(text, self.said, self.zone, self.habits, looks_back=not field.startswith("due_"))
 
     def due(self, given: str | Mapping[str, Any], present: When | None = None) -> When:
         """Return the deadline that a text or an object names.
@@ -147,7 +158,7 @@ class Calendar:
             InvalidInput: It is not clear when that is.
         """
         try:
-            return dates.read(text, self.now, self.zone, self.habits, present=present)
+            return dates.read(text, self.said, self.zone, self.habits, present=present)
         except UnclearDate as error:
             is_repeat = not error.readings and self._repeats(text)
             message = _READ_AS_REPEAT.format(field=field) if is_repeat else str(error)
@@ -168,7 +179,7 @@ class Calendar:
             InvalidInput: It is not clear how that repeats.
         """
         start = self.today if due is None else self.local(due)
-        now = None if said and _day_of(start) != self.today else self.wall_clock
+        now = None if said and _day_of(start) != self.today else self.said.astimezone(self.zone).replace(tzinfo=None)
         try:
             week_start = FIRST_DAYS[self.week_start]
             return recurrence.read(text, start, self.zone, week_start, now=now, from_today=due is None)
@@ -189,7 +200,7 @@ class Calendar:
     def _is_date(self, text: str) -> bool:
         """Return whether a text names a date, or several that it may mean."""
         try:
-            dates.read(text, self.now, self.zone, self.habits)
+            dates.read(text, self.said, self.zone, self.habits)
         except UnclearDate as error:
             return bool(error.readings)
         return True

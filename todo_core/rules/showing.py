@@ -8,7 +8,10 @@ from todo_core.boundary.operation import Caller
 from todo_core.identity.scopes import Scope
 from todo_core.models.changes import OWN_ACCOUNT, Entity
 
-_COVERED: Final[dict[Scope, tuple[str, ...]]] = {"todos:read": ("todo", "list", "tag", "note"), "profile": ("user",)}
+_COVERED: Final[dict[Scope, tuple[str, ...]]] = {
+    "todos:read": ("todo", "list", "tag", "note", "proposal"),
+    "profile": ("user",),
+}
 """Kinds of rows, by the scope that covers them."""
 _COVERED_FOR_PEOPLE: Final[dict[Scope, tuple[str, ...]]] = {
     "profile": ("token", "agent", "calendar", OWN_ACCOUNT),

@@ -179,6 +179,13 @@ class Transaction(Executor):
             raise
         await self._connection.execute("RELEASE SAVEPOINT part")
 
+    @asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator[None]:
+        """Run a part of the transaction for what it returns alone: what it has written is gone at its end."""
+        await self._connection.execute("SAVEPOINT rehearsal")
+        yield
+        await self._connection.execute("ROLLBACK TO SAVEPOINT rehearsal; RELEASE SAVEPOINT rehearsal")
+
     def _spanned(self, sql: str) -> AbstractContextManager[object]:
         """Return the block around a statement, for whoever traces (`Hooks.statement`)."""
         return nullcontext() if self._span is None else self._span(sql)
@@ -382,6 +389,7 @@ class Database:
             who = (user_id, token_id, *(agent or (None, None)))
             begin += f" SELECT require_active({', '.join('NULL' if one is None else str(int(one)) for one in who)});"
         if not read_only:
+            begin += "" if agent is None else f" SET LOCAL app.agent = '{int(agent.agent_id)}';"
             # A write finds its rows by id: planning it anew each time costs more than running it.
             begin += " SET LOCAL plan_cache_mode = force_generic_plan;"
         if lock:

@@ -1,4 +1,4 @@
-"""Delete for good what nobody can reach any more: old trash, deleted lists and tags, expired answers for retries.
+"""Delete for good what nobody needs any more: old trash, deleted lists and tags, answers for retries, old proposals.
 
 Purges run as `todo_janitor`. Row-level security shows this role nothing else but changes older than a day, so that a
 mistake here cannot delete a todo outside the trash. The change record stays, unless `TODO_HISTORY_DAYS` ends it.
@@ -37,6 +37,8 @@ START_SECONDS: Final = 300
 """Most seconds until its first turn. It waits for a random part of them: servers are often started together."""
 CHUNK: Final = 5_000
 """Answers that one transaction deletes: it takes about a tenth of a second."""
+PROPOSALS: Final = 500
+"""Proposals that one transaction deletes."""
 CHANGES: Final = 1_000
 """Changes that one transaction deletes, each with the rows of its record."""
 FOUND: Final = 100_000
@@ -141,7 +143,7 @@ class Purges:
             _BusyError: Another process has the lock.
             Unavailable: The database cannot be reached.
         """
-        purged = dict.fromkeys([*(kind.name for kind in _KINDS), "answers", "changes"], 0)
+        purged = dict.fromkeys([*(kind.name for kind in _KINDS), "answers", "proposals", "changes"], 0)
         async with aclosing(self._chunks(lock)) as chunks:
             async for name, count in chunks:
                 purged[name] += count
@@ -167,6 +169,10 @@ class Purges:
         while count >= CHUNK:
             count, since = await self._delete(lock, queries.ANSWERS, since=since, chunk=CHUNK)
             yield "answers", count
+        count = PROPOSALS
+        while count >= PROPOSALS:
+            (count,) = await self._delete(lock, queries.PROPOSALS, before=before, chunk=PROPOSALS)
+            yield "proposals", count
         if self._history is not None:
             before, last, is_last = await self._read(queries.BEFORE, age=self._history), 0, False
             while not is_last:

@@ -128,7 +128,7 @@ class Person:
     token: str
     stage: Stage
 
-    def send(self, method: str, path: str, body: Json) -> Json:
+    def send(self, method: str, path: str, body: Json | None) -> Json:
         """A request of the person's own, over REST."""
         url, headers = f"{self.stage.url}/api/v1{path}", {"Authorization": f"Bearer {self.token}"}
         answer: Json = httpx2.request(method, url, json=body, headers=headers).raise_for_status().json()

@@ -90,7 +90,7 @@ async def _reverted(tx: Tx, change_id: int, done: Sequence[int]) -> Changed[Any]
         raise UndoRefused("It is undone already.", extra={"undone_by": undone_by})
     if not is_possible:
         raise UndoRefused(
-            "A change to an API token, an agent or an account cannot be undone; make the change you want."
+            "A change to an API token, an agent, an account or a proposal cannot be undone; make the change you want."
         )
     try:
         return await revert(tx, entries)

@@ -30,6 +30,7 @@ WITH page AS (
         users.updated_at AS updated_at,
         users.version AS version,
         users.default_list_id AS default_list_id,
+        users.reviewed_through AS reviewed_through,
         users.changes_deleted_through AS changes_deleted_through,
         users.role_until AS role_until,
         users.role_issued_at AS role_issued_at,

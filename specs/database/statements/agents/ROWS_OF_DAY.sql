@@ -1,5 +1,5 @@
--- Count the rows that the agent with an `id` changed in the last 24 hours. Reads `ix_changes_at`, `ix_changes_agent_id`
--- and `pk_change_entries`.
+-- Count the rows that the agent with an `id` changed in the last 24 hours, without what it proposed. Reads
+-- `ix_changes_at`, `ix_changes_agent_id` and `pk_change_entries`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -15,6 +15,7 @@ JOIN change_entries AS touched
 WHERE
     changes.user_id = $1::BIGINT
     AND changes.agent_id = $2::BIGINT
+    AND touched.entity != 'proposal'
     AND changes.id >= (
         SELECT coalesce(
             (

@@ -1,4 +1,5 @@
--- Count the todos that an agent moved to the trash in the last `MINUTES` unasked, but for what was undone.
+-- Count the todos that an agent moved to the trash in the last `MINUTES` unasked, but for what was undone, or approved
+-- as a proposal.
 --
 -- `token_id`: the agent's API token; null for those without one, which are counted together: apps, and local processes.
 -- Reads `pk_changes`, `pk_change_entries` and `pk_undone_changes`.
@@ -12,7 +13,12 @@
 
 SELECT count(*) AS count_1
 FROM (
-    SELECT changes.id AS id, changes.at AS at, changes.via AS via, changes.token_id AS token_id
+    SELECT
+        changes.id AS id,
+        changes.at AS at,
+        changes.via AS via,
+        changes.token_id AS token_id,
+        changes.proposal_id AS proposal_id
     FROM changes
     WHERE changes.user_id = $1::BIGINT
     ORDER BY changes.id DESC
@@ -23,6 +29,7 @@ WHERE
     change_entries.user_id = $1::BIGINT
     AND latest.at > statement_timestamp() - interval '10 minutes'
     AND latest.token_id IS NOT DISTINCT FROM $2::BIGINT
+    AND latest.proposal_id IS NULL
     AND latest.via LIKE 'mcp:%'
     AND latest.via NOT LIKE '%confirmed%'
     AND change_entries.entity = 'todo'

@@ -88,6 +88,8 @@ FROM (
                     counted.token_id AS token_id,
                     counted.agent_id AS agent_id,
                     counted.request_id AS request_id,
+                    counted.proposal_id AS proposal_id,
+                    counted.approved_by AS approved_by,
                     counted.undoes AS undoes,
                     CASE
                         WHEN (counted.undoes IS NOT NULL)
@@ -455,6 +457,8 @@ FROM (
             wanted.undoes AS undoes,
             wanted.agent_id AS agent_id,
             wanted.request_id AS request_id,
+            wanted.proposal_id AS proposal_id,
+            wanted.approved_by AS approved_by,
             wanted.entries AS entries,
             sum(least(wanted.entries, 100)) OVER (ORDER BY wanted.id DESC) - least(
                 wanted.entries, 100
@@ -473,6 +477,8 @@ FROM (
                 touched.undoes AS undoes,
                 touched.agent_id AS agent_id,
                 touched.request_id AS request_id,
+                touched.proposal_id AS proposal_id,
+                touched.approved_by AS approved_by,
                 coalesce(
                     (
                         SELECT max(change_entries.number) AS max_1
@@ -561,7 +567,9 @@ FROM (
                     changes.token_id AS token_id,
                     changes.undoes AS undoes,
                     changes.agent_id AS agent_id,
-                    changes.request_id AS request_id
+                    changes.request_id AS request_id,
+                    changes.proposal_id AS proposal_id,
+                    changes.approved_by AS approved_by
                 FROM changes
                 WHERE changes.user_id = $1::BIGINT AND changes.id = touching.change_id
                 LIMIT ALL

@@ -71,6 +71,8 @@ SELECT (
             changes.token_id AS token_id,
             changes.agent_id AS agent_id,
             changes.request_id AS request_id,
+            changes.proposal_id AS proposal_id,
+            changes.approved_by AS approved_by,
             changes.undoes AS undoes,
             CASE
                 WHEN (changes.undoes IS NOT NULL)
