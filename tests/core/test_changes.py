@@ -71,6 +71,8 @@ async def test_a_change_is_recorded_with_who_when_how_before_and_after(ann: Call
         "client": "claude-code/2.1",
         "token_id": principal.token_id,
         "request_id": None,
+        "proposal_id": None,
+        "approved_by": None,
         "undoes": None,
         "undoes_also": [],
         "undone_by": None,

@@ -353,7 +353,8 @@ Work = Callable[[Caller, list[int]], Awaitable[Any]]
 COSTS: dict[str, tuple[int, Work]] = {
     "a list page": (1, lambda me, _: me.perform(todos.list_, TodoFilter(limit=50))),
     "a lookup": (1, lambda me, ids: me.perform(todos.get, ids[0])),
-    "an add": (4, lambda me, ids: me.perform(todos.add, [TodoCreate(title="t")] * len(ids))),
+    "an add": (4, lambda me, ids: me.perform(todos.add, [TodoCreate(title=f"t {id_}") for id_ in ids])),
+    "an add of what is there": (5, lambda me, ids: me.perform(todos.add, [TodoCreate(title="todo 0")] * len(ids))),
     "an update": (4, lambda me, ids: me.perform(todos.update, [{"id": one, "title": "new"} for one in ids])),
     "a completion": (6, lambda me, ids: me.perform(todos.complete, ids)),
     "a deletion": (6, lambda me, ids: me.perform(todos.delete, ids)),

@@ -24,7 +24,9 @@ WITHOUT_USER: Final = {
     "pk_tags": _BY_ID,
     "pk_api_tokens": _BY_ID,
     "pk_agents": _BY_ID,
+    "pk_calendars": _BY_ID,
     "uq_api_tokens_hash": "a token is looked up before its user is known",
+    "uq_calendars_hash": "an address is looked up before its user is known",
 }
 """Unique keys of users' tables without `user_id`, and why."""
 GROWING: Final = {"changes", "change_entries", "idempotency_keys"}

@@ -44,24 +44,24 @@ _OLD_FIND: Final = "SELECT count(*) FROM idempotency_keys WHERE user_id = $1 AND
 async def test_the_version_before_serves_beside_this_one(empty_database_url: str, another_core: CoreOpener) -> None:
     url = empty_database_url
     await populated(url, BEFORE)
-    await migrate(url, FIRST)
-    async with another_core(url) as core, connected(url) as admin:
+    await migrate(url, finish=True)
+    async with another_core(url) as core:
         ann = Caller(core, await core.identity.local("ann"), "test")
         script = await Caller.authenticated(core, "rest", token=await token_of(ann))
         user_id, token_id = script.principal.user_id, script.principal.token_id
         await script.once("new").perform(todos.add, [TodoCreate(title="a")])
+        (latest, *_) = orjson.loads((await ann.perform(changes.list_, ChangeFilter())).json)
+        (agent,) = orjson.loads((await ann.perform(agents.list_)).json)
+        assert (latest["agent_id"], agent["changes"]) == (agent["id"], 1)
+
+    await migrate(url, FIRST)
+    async with connected(url) as admin:
         async with acting_as(admin, "todo_app", user_id):
             assert await admin.fetchval("SELECT require_active($1, $2)", user_id, token_id) == user_id
             made = await admin.fetchval(_OLD_CHANGE, user_id)
             assert await admin.fetchval("SELECT latest_change($1, $2)", user_id, token_id) == made
             await admin.execute(_OLD_KEEP, user_id)
             assert await admin.fetchval(_OLD_FIND, user_id, "new") == 1
-
-        (latest, *_) = orjson.loads((await ann.perform(changes.list_, ChangeFilter())).json) or [None]
-        assert latest is not None
-        (agent,) = orjson.loads((await ann.perform(agents.list_)).json)
-        assert latest["agent_id"] == agent["id"]
-        assert agent["changes"] == 1
         for column, narrowed, free in NARROWED:
             await admin.execute(f"UPDATE agents SET {column} = {narrowed}")  # noqa: S608  # of the list above
             async with acting_as(admin, "todo_app", user_id):
@@ -72,7 +72,6 @@ async def test_the_version_before_serves_beside_this_one(empty_database_url: str
 
         await migrate(url, FINISHED)
         assert await admin.fetchval(_OF_TWO) == 0
-        await script.perform(todos.add, [TodoCreate(title="b")])
         await migrate(url, FIRST)
         assert await admin.fetchval(_OF_TWO) == 2
         async with acting_as(admin, "todo_app", user_id):
@@ -82,10 +81,11 @@ async def test_the_version_before_serves_beside_this_one(empty_database_url: str
 async def test_a_way_down_tells_what_it_forgets(empty_database_url: str, another_core: CoreOpener) -> None:
     url = empty_database_url
     await populated(url, BEFORE)
-    await migrate(url, FIRST)
+    await migrate(url, finish=True)
     async with another_core(url) as core:
         ann = Caller(core, await core.identity.local("ann"), "test")
         await add(replace(ann, via="mcp:add_todos", client="x"), "a")
+    await migrate(url, FIRST)
 
     assert await losses(url, BEFORE, FIRST) == [
         "agents, and what each may do (1)",

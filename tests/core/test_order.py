@@ -127,9 +127,9 @@ async def test_adding_looks_at_no_sibling_and_a_move_costs_the_same_however_many
     with on_the_wire() as wire:
         await add(ann, "a")
     alone = len(wire.sent)
-    await add(ann, *("x" * 50))
+    await add(ann, *(f"x {n}" for n in range(50)))
     with on_the_wire() as wire:
-        ids = await add(ann, *("y" * 49), "z")
+        ids = await add(ann, *(f"y {n}" for n in range(49)), "z")
     assert len(wire.sent) == alone
 
     counts = []

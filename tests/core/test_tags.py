@@ -49,7 +49,7 @@ async def test_tags_of_a_batch_cost_a_constant_number_of_statements(ann: Caller)
     counts = []
 
     for many in (1, 50):
-        new = [TodoCreate(title="x", tags=[f"{many} {n} {m}" for m in range(3)]) for n in range(many)]
+        new = [TodoCreate(title=f"x {many} {n}", tags=[f"{many} {n} {m}" for m in range(3)]) for n in range(many)]
         with on_the_wire() as wire:
             added = await ann.perform(todos.add, new)
         counts.append(len(wire.sent))

@@ -236,6 +236,8 @@ async def test_the_record_has_the_profile_before_and_after(ann: Caller, hers: Pr
         "token_id": None,
         "agent_id": None,
         "request_id": None,
+        "proposal_id": None,
+        "approved_by": None,
         "undoes": None,
         "undoes_also": [],
         "undone_by": None,

@@ -23,7 +23,7 @@ from todo_core.storage.database import Acting, Database, Row, retried
 CACHED_FOR: Final = 60.0
 """Seconds for which an agent is remembered; then its use is stored again."""
 RETRIED_AFTER: Final = 1.0
-"""Seconds after which a new agent is stored that could not be."""
+"""Seconds for which a new agent that could not be stored reads without another try."""
 _LONGEST: Final = 500
 """Most characters of what a client or program calls itself that are kept as they are; of a longer one its hash is."""
 _VERSION: Final = re.compile(r"[/ ]v?[0-9].*$", re.DOTALL)
@@ -156,15 +156,16 @@ class Agents:
         self._unmade: TTLCache[tuple[int, Kind, str], None] = TTLCache(10_000, RETRIED_AFTER)
         """Those that are new, and could not be stored a moment ago."""
 
-    async def find(self, user_id: int, key: AgentKey, told: str | None) -> Agent | None:
-        """Return an agent of a person, made if it is new; None if it is new and the database takes no writes.
+    async def find(self, user_id: int, key: AgentKey, told: str | None, *, to_write: bool = True) -> Agent | None:
+        """Return an agent of a person, made if it is new; None if it is new and cannot be stored now.
 
-        Then nobody has blocked it, and it can only read.
+        Then nobody has blocked it, and it can only read. One that only reads waits for nobody's writes.
 
         Args:
             user_id: The person.
             key: What tells it from the others.
             told: How the client names itself, which says more than its id.
+            to_write: Whether it is about to change something.
 
         Raises:
             Unavailable: The database cannot be reached.
@@ -172,9 +173,9 @@ class Agents:
         """
         name = (user_id, key.kind, key.known_as)
         known = self._known.get(name)
-        if known is not None or name in self._unmade:
+        if known is not None or (name in self._unmade and not to_write):
             return known
-        found = await self._found(user_id, key, told)
+        found = await self._found(user_id, key, told, to_write=to_write)
         if found is None:
             self._unmade[name] = None
         else:
@@ -185,7 +186,7 @@ class Agents:
         """Find an agent anew the next time: it has changed."""
         self._known.pop((user_id, key.kind, key.known_as), None)
 
-    async def _found(self, user_id: int, key: AgentKey, told: str | None) -> Agent | None:
+    async def _found(self, user_id: int, key: AgentKey, told: str | None, *, to_write: bool) -> Agent | None:
         names = {"kind": key.kind, "known_as": key.known_as}
 
         async def find() -> Row | None:
@@ -203,8 +204,9 @@ class Agents:
 
         row = await retried(find)
         if row is None:
-            with suppress(Unavailable):
-                return Agent.of(await retried(make))
+            if to_write or self._database.has_room_for_writes:
+                with suppress(Unavailable):
+                    return Agent.of(await retried(make))
             return None
         if row["last_use_is_old"] and self._database.has_room_for_writes:
             with suppress(Unavailable):  # it may still read

@@ -442,13 +442,16 @@ class Caller:
             if operation.for_agents:
                 agent.require(operation.needed(args), is_write=self._writes(operation))
 
+        changes = operation.effect == "changes"
         with self.core.running.alone(user_id, self.agent_key, key):
             async with self.core.places.one_of(user_id):
                 try:
                     if operation.first is not None:
-                        await self._as_agent(Caller._begin, require)
+                        await self._as_agent(Caller._begin, require, to_write=changes)
                         await operation.first(self, *args, **kwargs)
-                    answer = await self._as_agent(lambda me: me._attempt(operation, *args, **kwargs), require)
+                    answer = await self._as_agent(
+                        lambda me: me._attempt(operation, *args, **kwargs), require, to_write=changes
+                    )
                 except asyncpg.PostgresError as error:
                     self._refuse(error.sqlstate)
                     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
@@ -465,7 +468,11 @@ class Caller:
         return operation.effect == "changes" and not self.dry_run and not operation.proposable
 
     async def _as_agent(
-        self, attempt: Callable[[Caller], Awaitable[R]], require: Callable[[Agent], None] | None = None
+        self,
+        attempt: Callable[[Caller], Awaitable[R]],
+        require: Callable[[Agent], None] | None = None,
+        *,
+        to_write: bool = False,
     ) -> R:
         """Run an attempt as the agent that acts, or as the person; again, if PostgreSQL knows the agent otherwise.
 
@@ -473,12 +480,13 @@ class Caller:
             attempt: Is told who acts.
             require: Refuses an agent with `OutsideMandate`. What a process remembers refuses nobody: the person may
                 have allowed more since.
+            to_write: Whether it is to change something.
         """
         key, user_id = self.agent_key, self.principal.user_id
         if key is None:
             return await retried(lambda: attempt(self))
         for last in range(ATTEMPTS):
-            agent = await self._known(user_id, key, require)
+            agent = await self._known(user_id, key, require, to_write)
             if agent is not None and self.tell_agent is not None:
                 self.tell_agent(agent.id)
             me = replace(self, principal=replace(self.principal, agent=agent))
@@ -490,23 +498,25 @@ class Caller:
                 self.core.agents.forget(user_id, key)
         raise AssertionError("unreachable")  # pragma: no cover
 
-    async def _known(self, user_id: int, key: AgentKey, require: Callable[[Agent], None] | None) -> Agent | None:
+    async def _known(
+        self, user_id: int, key: AgentKey, require: Callable[[Agent], None] | None, to_write: bool
+    ) -> Agent | None:
         """Return the agent that acts, as it is remembered if that refuses nothing."""
-        agent = await self._found(user_id, key)
+        agent = await self._found(user_id, key, to_write)
         if agent is None or require is None:
             return agent
         try:
             require(agent)
         except OutsideMandate:
             self.core.agents.forget(user_id, key)
-            agent = await self._found(user_id, key)
+            agent = await self._found(user_id, key, to_write)
             if agent is not None:
                 require(agent)
         return agent
 
-    async def _found(self, user_id: int, key: AgentKey) -> Agent | None:
+    async def _found(self, user_id: int, key: AgentKey, to_write: bool) -> Agent | None:
         """Return the agent that acts, with what its token makes of its mandate."""
-        agent = await self.core.agents.find(user_id, key, self.client)
+        agent = await self.core.agents.find(user_id, key, self.client, to_write=to_write)
         return replace(agent, mode="propose") if agent is not None and self._only_proposes else agent
 
     async def check(self) -> Caller:

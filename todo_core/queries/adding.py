@@ -205,8 +205,8 @@ or, if that is null too, the profile; no todo has its `key`; `tag_ids` are ids o
 todos of the request are right below. `now`: the moment to set, which all statements of a request share; null for that
 of this one. `compared`: whether to look for what looks the same.
 Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`; `alike_key`, which titles share that may
-look the same; `alike`, ids of open todos with it that were there before, null where none are looked for. For these it
-reads `ix_todos_open_alike`.
+look the same; `alike`, ids as JSON of open todos with it that were there before, null where none are looked for. For
+these it reads `ix_todos_open_alike`.
 """
 
 ADD_RECORDED = Statement(_add(recorded=True))

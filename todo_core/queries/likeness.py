@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, ColumnElement, Integer, Text, any_, column, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -20,8 +20,10 @@ _MOST: Final[ColumnElement[int]] = literal_column("8")
 """Most todos that are looked at for one; of those with the same words, and of all together."""
 
 
-def alike_to(new: Columns) -> ColumnElement[list[int]]:
+def alike_to(new: Columns) -> ColumnElement[Any]:
     """Return the ids of open todos that may look the same as a new one, some of them twice: those with its `alike_key`.
+
+    As JSON: of an array of `bigint` asyncpg asks PostgreSQL what it is, once for each connection.
 
     Those with its `same_key` come first, for of the others there may be more than are looked at. Without an order: the
     planner might take it from another index than `ix_todos_open_alike`.
@@ -40,7 +42,7 @@ def alike_to(new: Columns) -> ColumnElement[list[int]]:
     both: ColumnElement[list[int]] = func.array_cat(
         func.array(same.scalar_subquery(), type_=_IDS), func.array(alike.scalar_subquery(), type_=_IDS), type_=_IDS
     )
-    return both
+    return func.to_json(both)
 
 
 LOOKS = Statement(
@@ -85,5 +87,5 @@ ALIKE = Statement(select(_asked.c.n, _asked.c.words, _asked.c.alike_key, alike_t
 """Look for open todos that may look the same as new ones with `titles`.
 
 Columns: `n`, the place of the title, from 1; the telling `words` of the title; `alike_key`, which titles share that may
-look the same; `alike`, ids, some of them twice. Reads `ix_todos_open_alike`.
+look the same; `alike`, ids as JSON, some of them twice. Reads `ix_todos_open_alike`.
 """

@@ -11,10 +11,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import orjson
+
 from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
 from todo_core.queries import likeness as queries
 from todo_core.rules.writing import WrittenRow
+from todo_core.storage.database import Row
 
 SHOWN: Final = 3
 """Most todos that are named as looking the same as one."""
@@ -157,7 +160,7 @@ class Likeness:
         """
         rows = await tx.rows(queries.ALIKE, titles=[*titles.values()]) if titles else []
         numbers = [*titles]
-        asked = {numbers[row["n"] - 1]: _Asked(row["alike_key"], row["words"], {*row["alike"]}) for row in rows}
+        asked = {numbers[row["n"] - 1]: _Asked(row["alike_key"], row["words"], _alike(row)) for row in rows}
         there, named = await _looks(tx, (todo_id for one in asked.values() for todo_id in one.alike))
         return cls(asked, there, named)
 
@@ -170,13 +173,16 @@ class Likeness:
             rows: What was inserted (`compared`), by the numbers of the items.
         """
         common = Counter(row["alike_key"] for row in rows.values())
-        matter = {number: row for number, row in rows.items() if row["alike"] or common[row["alike_key"]] > 1}
-        looks, named = await _looks(tx, (todo_id for row in matter.values() for todo_id in (row["id"], *row["alike"])))
+        alike = {number: _alike(row) for number, row in rows.items()}
+        matter = {number: row for number, row in rows.items() if alike[number] or common[row["alike_key"]] > 1}
+        looks, named = await _looks(
+            tx, (todo_id for number, row in matter.items() for todo_id in (row["id"], *alike[number]))
+        )
         asked: dict[int, _Asked] = {}
         for number, row in matter.items():
             item = looks.pop(row["id"], None)
             if item is not None:  # in an archived list nothing is compared
-                asked[number] = _Asked(row["alike_key"], item.words, {*row["alike"]})
+                asked[number] = _Asked(row["alike_key"], item.words, alike[number])
                 named[-1 - number] = named.pop(row["id"])
         return cls(asked, looks, named)
 
@@ -212,6 +218,11 @@ class Likeness:
     def named(self, looks: Iterable[Looks]) -> list[Mapping[str, Any]]:
         """Return how todos are named, as `SimilarTodo`."""
         return [self._named[one.id] for one in looks if one.id in self._named]
+
+
+def _alike(row: Row | WrittenRow) -> set[int]:
+    """Return the ids of what may look the same as the item of a row of `ALIKE` or of what was inserted."""
+    return {*orjson.loads(row["alike"])}
 
 
 async def _looks(tx: Tx, ids: Iterable[int]) -> tuple[dict[int, Looks], dict[int, Mapping[str, Any]]]:

@@ -7,8 +7,8 @@
 -- todos of the request are right below. `now`: the moment to set, which all statements of a request share; null for that
 -- of this one. `compared`: whether to look for what looks the same.
 -- Columns: a row for each item, in order: its `id`, and `after`, its `TodoRead`; `alike_key`, which titles share that may
--- look the same; `alike`, ids of open todos with it that were there before, null where none are looked for. For these it
--- reads `ix_todos_open_alike`.
+-- look the same; `alike`, ids as JSON of open todos with it that were there before, null where none are looked for. For
+-- these it reads `ix_todos_open_alike`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -20,7 +20,7 @@
 --   id bigint
 --   after json
 --   alike_key bigint
---   alike bigint[]
+--   alike json
 
 WITH
     item AS MATERIALIZED (
@@ -285,30 +285,32 @@ SELECT
     added.alike_key,
     CASE
         WHEN $3::BOOLEAN
-        THEN array_cat(
-            array(
-                (
-                    SELECT there.id
-                    FROM todos AS there
-                    WHERE
-                        there.user_id = $1::BIGINT
-                        AND there.deleted_at IS NULL
-                        AND there.completed_at IS NULL
-                        AND there.alike_key = added.alike_key
-                        AND there.same_key = added.same_key
-                    LIMIT 8
-                )
-            ),
-            array(
-                (
-                    SELECT there.id
-                    FROM todos AS there
-                    WHERE
-                        there.user_id = $1::BIGINT
-                        AND there.deleted_at IS NULL
-                        AND there.completed_at IS NULL
-                        AND there.alike_key = added.alike_key
-                    LIMIT 8
+        THEN to_json(
+            array_cat(
+                array(
+                    (
+                        SELECT there.id
+                        FROM todos AS there
+                        WHERE
+                            there.user_id = $1::BIGINT
+                            AND there.deleted_at IS NULL
+                            AND there.completed_at IS NULL
+                            AND there.alike_key = added.alike_key
+                            AND there.same_key = added.same_key
+                        LIMIT 8
+                    )
+                ),
+                array(
+                    (
+                        SELECT there.id
+                        FROM todos AS there
+                        WHERE
+                            there.user_id = $1::BIGINT
+                            AND there.deleted_at IS NULL
+                            AND there.completed_at IS NULL
+                            AND there.alike_key = added.alike_key
+                        LIMIT 8
+                    )
                 )
             )
         )

@@ -20,7 +20,7 @@
 --   id bigint
 --   after json
 --   alike_key bigint
---   alike bigint[]
+--   alike json
 --   change_id bigint
 --   is_followed boolean
 
@@ -292,30 +292,32 @@ WITH
             added.alike_key AS alike_key,
             CASE
                 WHEN $3::BOOLEAN
-                THEN array_cat(
-                    array(
-                        (
-                            SELECT there.id
-                            FROM todos AS there
-                            WHERE
-                                there.user_id = $1::BIGINT
-                                AND there.deleted_at IS NULL
-                                AND there.completed_at IS NULL
-                                AND there.alike_key = added.alike_key
-                                AND there.same_key = added.same_key
-                            LIMIT 8
-                        )
-                    ),
-                    array(
-                        (
-                            SELECT there.id
-                            FROM todos AS there
-                            WHERE
-                                there.user_id = $1::BIGINT
-                                AND there.deleted_at IS NULL
-                                AND there.completed_at IS NULL
-                                AND there.alike_key = added.alike_key
-                            LIMIT 8
+                THEN to_json(
+                    array_cat(
+                        array(
+                            (
+                                SELECT there.id
+                                FROM todos AS there
+                                WHERE
+                                    there.user_id = $1::BIGINT
+                                    AND there.deleted_at IS NULL
+                                    AND there.completed_at IS NULL
+                                    AND there.alike_key = added.alike_key
+                                    AND there.same_key = added.same_key
+                                LIMIT 8
+                            )
+                        ),
+                        array(
+                            (
+                                SELECT there.id
+                                FROM todos AS there
+                                WHERE
+                                    there.user_id = $1::BIGINT
+                                    AND there.deleted_at IS NULL
+                                    AND there.completed_at IS NULL
+                                    AND there.alike_key = added.alike_key
+                                LIMIT 8
+                            )
                         )
                     )
                 )

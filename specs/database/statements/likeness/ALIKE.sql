@@ -1,7 +1,7 @@
 -- Look for open todos that may look the same as new ones with `titles`.
 --
 -- Columns: `n`, the place of the title, from 1; the telling `words` of the title; `alike_key`, which titles share that may
--- look the same; `alike`, ids, some of them twice. Reads `ix_todos_open_alike`.
+-- look the same; `alike`, ids as JSON, some of them twice. Reads `ix_todos_open_alike`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -11,36 +11,38 @@
 --   n integer
 --   words text[]
 --   alike_key bigint
---   alike bigint[]
+--   alike json
 
 SELECT
     asked.n,
     asked.words,
     asked.alike_key,
-    array_cat(
-        array(
-            (
-                SELECT there.id
-                FROM todos AS there
-                WHERE
-                    there.user_id = $1::BIGINT
-                    AND there.deleted_at IS NULL
-                    AND there.completed_at IS NULL
-                    AND there.alike_key = asked.alike_key
-                    AND there.same_key = asked.same_key
-                LIMIT 8
-            )
-        ),
-        array(
-            (
-                SELECT there.id
-                FROM todos AS there
-                WHERE
-                    there.user_id = $1::BIGINT
-                    AND there.deleted_at IS NULL
-                    AND there.completed_at IS NULL
-                    AND there.alike_key = asked.alike_key
-                LIMIT 8
+    to_json(
+        array_cat(
+            array(
+                (
+                    SELECT there.id
+                    FROM todos AS there
+                    WHERE
+                        there.user_id = $1::BIGINT
+                        AND there.deleted_at IS NULL
+                        AND there.completed_at IS NULL
+                        AND there.alike_key = asked.alike_key
+                        AND there.same_key = asked.same_key
+                    LIMIT 8
+                )
+            ),
+            array(
+                (
+                    SELECT there.id
+                    FROM todos AS there
+                    WHERE
+                        there.user_id = $1::BIGINT
+                        AND there.deleted_at IS NULL
+                        AND there.completed_at IS NULL
+                        AND there.alike_key = asked.alike_key
+                    LIMIT 8
+                )
             )
         )
     ) AS alike
