@@ -20,7 +20,7 @@ import typer
 from bench.database import embedded, execute, named
 from bench.servers import environment, running_process, until_answering
 from todo_app.embedded import free_port
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import tokens

@@ -69,7 +69,8 @@ FROM generate_series(1, $1::int) i, generate_series(1, {TAGS_EACH}) n,
 _TODOS: Final = f"""
 WITH made AS (
     INSERT INTO todos (id, user_id, title, description, priority, completed_at, deleted_at, created_at, updated_at,
-        version, list_id, parent_id, due_date, due_time, due_at, language, words, title_key, place)
+        version, list_id, parent_id, due_date, due_time, due_at, language, words, title_key, place,
+        alike_key, same_key)
     SELECT i + 1, owner, title, description, priority, completed, deleted, created,
         greatest(created, completed, deleted), 1 + (completed IS NOT NULL)::int + (deleted IS NOT NULL)::int,
         (owner - 1) * {len(LISTS)} + (ARRAY[1, 1, 1, 2, 1, 3, 1, 2, 1, 4, 1, 2, 3, 1, 2, 1])[1 + place % 16],
@@ -77,7 +78,7 @@ WITH made AS (
         due::date, CASE WHEN NOT by_day THEN due::time END,
         CASE WHEN by_day THEN due::date + interval '1 day' - interval '1 microsecond' ELSE due END AT TIME ZONE 'UTC',
         'english', search_document(owner, 'english', title, description), normal_form(title),
-        (i + 1) << 20
+        (i + 1) << 20, keys.alike, keys.same
     FROM (
         SELECT i, owner, place, parent, created,
             ($4::text[])[1 + floor(random() * array_length($4, 1))::int] || ' '
@@ -106,7 +107,7 @@ WITH made AS (
                 SELECT $7::timestamptz - interval '730 days' * (1 - i::float8 / $6::bigint) - interval '1 minute'
             ) AS age (created)
         OFFSET 0
-    ) AS thought_of
+    ) AS thought_of, LATERAL likeness_keys(title) AS keys
     RETURNING user_id, id
 )
 INSERT INTO todo_tags (user_id, todo_id, tag_id)

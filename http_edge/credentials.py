@@ -9,7 +9,7 @@ from starlette.requests import Request
 from http_edge.exchange import Exchange
 from http_edge.repeated import only, require_single
 from http_edge.strangers import Strangers
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.text import told_name
 

@@ -10,8 +10,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from http_edge import problems
+from todo_core.boundary.caller import Caller
 from todo_core.boundary.counters import Budget
-from todo_core.boundary.operation import Caller
 from todo_core.errors import TodoError, TooManyRequests, Unauthenticated
 
 Refusal = TypeVar("Refusal", bound=Exception)

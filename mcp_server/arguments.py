@@ -14,7 +14,8 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, WithJsonSchema, create_model
 
 from mcp_server.spelling import Nulls, Spelling
-from todo_core.boundary.operation import Caller, Operation
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import Operation
 from todo_core.errors import ConfirmationRequired
 from todo_core.models.fields import STRICT
 from todo_core.models.proposals import MAX_REASON, Reason

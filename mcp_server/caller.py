@@ -8,7 +8,7 @@ from mcp.server import ServerRequestContext
 from starlette.requests import Request
 
 from http_edge.credentials import client_name
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 
 Context = ServerRequestContext[object, Request]
 """A request to the server; over HTTP it has the HTTP request, over a pipe none."""

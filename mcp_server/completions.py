@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mcp_server.prompts import PROMPTS
 from mcp_server.resources import KINDS, SUGGESTED, labelled_id
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.todos import SearchText
 

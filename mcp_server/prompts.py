@@ -13,7 +13,8 @@ from mcp_types import GetPromptResult, PromptArgument, PromptMessage, TextConten
 from mcp_types import Prompt as ListedPrompt
 from pydantic import Field, ValidationError
 
-from todo_core.boundary.operation import Caller, Operation
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import Operation
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.fields import Input, Lines
 from todo_core.operations import analytics, overview, todos

@@ -16,7 +16,8 @@ from mcp import UriTemplate
 from mcp_types import Resource, ResourceTemplate
 
 from mcp_server.tool_results import as_shown
-from todo_core.boundary.operation import Caller, Operation
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import Operation
 from todo_core.boundary.results import Page
 from todo_core.errors import FieldError, InvalidInput, NotFound
 from todo_core.models.changes import ChangeFilter

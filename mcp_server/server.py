@@ -37,7 +37,7 @@ from mcp_server import completions, confirmation, prompts, refusals, resources, 
 from mcp_server.caller import Context, named, through
 from mcp_server.toolbox import Tool
 from mcp_server.tools import analytics, changes, lists, overview, search, tags, todos, users
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import ConfirmationRequired, FieldError, InvalidInput, TodoError
 from todo_core.settings import ConfigurationError
 

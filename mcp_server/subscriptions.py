@@ -17,7 +17,7 @@ from mcp_types import SubscriptionFilter, SubscriptionsListenRequestParams, Subs
 from mcp_server import resources
 from mcp_server.caller import Context
 from mcp_server.sdk import Updates
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.boundary.results import Position
 from todo_core.errors import FieldError, Forbidden, InvalidInput, NotFound, TodoError
 from todo_core.operations import events

@@ -11,7 +11,8 @@ from mcp_types import Tool as ListedTool
 
 from mcp_server import arguments
 from mcp_server.arguments import Arguments, shared_by
-from todo_core.boundary.operation import Caller, Operation
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import Operation
 
 Handler = Callable[..., Awaitable[CallToolResult]]
 

@@ -12,7 +12,8 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 
 from http_edge.credentials import authenticate
 from rest_api.conditions import IfNoneMatch
-from todo_core.boundary.operation import Caller, Operation
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import Operation
 from todo_core.boundary.results import Changed
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.proposals import Reason

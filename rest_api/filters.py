@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import orjson
 
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.operations import tags
 from todo_core.text import name_key

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from http_edge.exchange import Exchange
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import TodoError
 from todo_core.operations import events
 from todo_core.upkeep.live.follower import Follower, OverError

@@ -27,7 +27,7 @@ import structlog
 
 if TYPE_CHECKING:
     from todo_app.application import Application
-    from todo_core.boundary.operation import Caller
+    from todo_core.boundary.caller import Caller
     from todo_core.core import Core
     from todo_core.settings import Settings
 
@@ -246,7 +246,7 @@ def core(app: Application) -> Core:
 @pytest.fixture
 def new_user(core: Core) -> Callable[[], Awaitable[Caller]]:
     """Makes a user that no other test knows."""
-    from todo_core.boundary.operation import Caller
+    from todo_core.boundary.caller import Caller
 
     async def make() -> Caller:
         return Caller(core, await core.identity.local(f"user-{uuid4().hex}"), "test")
@@ -269,6 +269,6 @@ async def bob(new_user: Callable[[], Awaitable[Caller]]) -> Caller:
 @pytest.fixture
 async def ada(core: Core) -> Caller:
     """An admin."""
-    from todo_core.boundary.operation import Caller
+    from todo_core.boundary.caller import Caller
 
     return Caller(core, await core.identity.local(f"admin-{uuid4().hex}", "admin"), "test")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.identity.scopes import Scope
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import tokens

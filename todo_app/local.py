@@ -9,7 +9,7 @@ from dataclasses import replace
 import orjson
 from pydantic import ValidationError
 
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.boundary.results import Changed
 from todo_core.core import Core
 from todo_core.identity.issuers import UserRole

@@ -18,7 +18,7 @@ from todo_app.output import say
 from todo_app.running import fail
 
 if TYPE_CHECKING:
-    from todo_core.boundary.operation import Caller
+    from todo_core.boundary.caller import Caller
     from todo_core.settings import Settings
 
 Json = dict[str, Any]

@@ -13,7 +13,8 @@ from todo_app.running import AsJson, load, with_database
 from todo_core.settings import Settings
 
 if TYPE_CHECKING:
-    from todo_core.boundary.operation import Caller, Operation
+    from todo_core.boundary.caller import Caller
+    from todo_core.boundary.operation import Operation
     from todo_core.boundary.results import Changed
     from todo_core.models.accounts import AccountRead
 

@@ -25,7 +25,7 @@ from bench.fairness.kinds import KINDS, ROWS, Account, random_texts
 from bench.load import Client
 from bench.servers import ROOT, environment, running_process, until_answering
 from todo_app.embedded import free_port
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.models.lists import ListCreate, ListRemoval
 from todo_core.models.todos import TodoCreate

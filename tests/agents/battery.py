@@ -23,7 +23,7 @@ from tests.faces import Json, call, http_client
 from tests.mcp.tokens import tokens
 from tests.support import token_of
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 
 NOW: Final = datetime(2026, 12, 2, 10, 0, tzinfo=UTC)
 """A Wednesday, at which every task happens; people are in UTC unless a task moves them."""

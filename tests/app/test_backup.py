@@ -31,7 +31,7 @@ from todo_app.backups.backup import back_up
 from todo_app.backups.restore import restore
 from todo_app.doctor import examine
 from todo_app.embedded import opened
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.models import METADATA
 from todo_core.models.tokens import TokenCreate

@@ -12,7 +12,7 @@ import pytest
 from tests.app.postgres import own_postgres
 from tests.core.support import on_the_wire, titles_of
 from tests.support import MovableClock
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.errors import Unavailable
 from todo_core.queries import installation as queries

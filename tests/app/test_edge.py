@@ -28,7 +28,7 @@ from tests.pauses import moment
 from tests.redis import running_redis
 from tests.support import token_of
 from todo_app.application import Application, build
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.settings import Settings
 
 pytestmark = pytest.mark.requirement("RS5")

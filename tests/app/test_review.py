@@ -15,7 +15,7 @@ import pytest
 
 from tests.app.program import TODO_MCP, Program
 from tests.core.support import proposing
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import todos

@@ -11,7 +11,7 @@ from tests.behaviour.clock import NOW, ZONE, app_at
 from tests.faces import FACES, Face, FaceName, face
 from tests.support import token_of
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.settings import Settings
 
 _GENERATIONS = tuple(name for name in FACES if name != "rest")

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from tests.faces import Json, Written
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.lists import ListQuery
 from todo_core.models.todos import TodoFilter
 from todo_core.operations import lists, tags, todos

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from tests.faces import ADDRESS, FaceName, call, http_client, refused
 from tests.support import MISTAKE, token_of
 from todo_app.application import build
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.settings import Settings
 

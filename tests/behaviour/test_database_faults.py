@@ -20,7 +20,7 @@ from tests.exhaustive import crossed
 from tests.faces import ADDRESS, FACES, FaceName, call, http_client, refused
 from tests.support import MovableClock, token_of
 from todo_app.application import Application, build
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.schema.migrate import migrate
 from todo_core.settings import Settings

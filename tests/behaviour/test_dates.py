@@ -11,7 +11,7 @@ from tests.behaviour.clock import ZONE, due_in
 from tests.behaviour.rows import item_of, todo_of
 from tests.faces import Face, Json, RefusedError
 from tests.tables import each
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 
 pytestmark = pytest.mark.requirement("TD10")
 

@@ -10,7 +10,7 @@ import pytest
 from tests.behaviour.rows import lists_of, tags_of
 from tests.core.support import connected, everything_of
 from tests.faces import Face, Json, Profile, RefusedError, Written
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.changes import ChangeFilter
 from todo_core.operations import changes
 

@@ -9,7 +9,7 @@ import pytest
 from tests.faces import Face, FaceName, face
 from tests.support import token_of
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import tokens, users
 

@@ -11,7 +11,7 @@ from tests.behaviour.rows import item_of, todo_of, todos_of
 from tests.behaviour.support import refusal
 from tests.faces import Face, Json, Written
 from tests.texts import HOSTILE
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 
 pytestmark = pytest.mark.requirement("TD15")
 

@@ -10,7 +10,7 @@ import pytest
 from tests.behaviour.rows import item_of, todos_of
 from tests.behaviour.support import refusal, titles
 from tests.faces import Face, Json, Written
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 
 pytestmark = pytest.mark.requirement("TD17")
 

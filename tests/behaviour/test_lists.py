@@ -7,7 +7,7 @@ import pytest
 from tests.behaviour.rows import item_of, lists_of, todo_of, todos_of
 from tests.behaviour.support import refusal
 from tests.faces import Face, Json
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 
 pytestmark = pytest.mark.requirement("LT1")
 

@@ -16,7 +16,8 @@ from tests.support import token_of
 from tests.tables import each
 from todo_app.application import Application
 from todo_core.boundary.agents import AgentKey
-from todo_core.boundary.operation import OPERATIONS, Caller
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import OPERATIONS
 from todo_core.identity.scopes import USER_SCOPES
 from todo_core.models.agents import VERBS
 from todo_core.operations import agents

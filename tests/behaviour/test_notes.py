@@ -8,7 +8,7 @@ import pytest
 from tests.behaviour.rows import item_of, todo_of
 from tests.faces import Face, FaceName, Json
 from tests.texts import HOSTILE
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.notes import NoteQuery
 from todo_core.models.todos import TodoFilter
 from todo_core.operations import notes, todos

@@ -13,7 +13,7 @@ from tests.behaviour.support import titles
 from tests.faces import ADDRESS, Face, FaceName, face
 from tests.support import token_of
 from todo_app.application import build
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.settings import Settings
 
 pytestmark = pytest.mark.requirement("TD19")

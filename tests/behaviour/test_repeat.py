@@ -7,7 +7,7 @@ import pytest
 from tests.behaviour.clock import due_in
 from tests.behaviour.rows import along, item_of, todo_of, todos_of
 from tests.faces import Face, Json, RefusedError, Written
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 
 pytestmark = pytest.mark.requirement("TD11")
 

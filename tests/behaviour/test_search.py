@@ -8,7 +8,7 @@ from tests.behaviour.rows import todo_of
 from tests.behaviour.support import titles
 from tests.faces import Face, Json, McpFace, RefusedError, RestFace
 from tests.tables import each
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 
 pytestmark = pytest.mark.requirement("TD12")
 

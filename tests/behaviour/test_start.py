@@ -16,7 +16,7 @@ from tests.behaviour.support import refusal
 from tests.faces import Face, FaceName, Json, Written, face
 from tests.support import token_of
 from tests.tables import each
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.operations import changes
 from todo_core.settings import Settings
 

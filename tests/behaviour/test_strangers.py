@@ -19,7 +19,8 @@ from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.tables import each
 from todo_app.application import Application
 from todo_core.boundary.agents import AgentKey
-from todo_core.boundary.operation import OPERATIONS, Caller
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import OPERATIONS
 from todo_core.identity.scopes import ALL_SCOPES, Scope
 from todo_core.models.calendars import CalendarCreate
 from todo_core.models.lists import ListCreate

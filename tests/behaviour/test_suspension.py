@@ -16,7 +16,7 @@ from tests.faces import FACES, FaceName, Json, call, http_client, rpc, turned_aw
 from tests.rest.problems import problem
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import accounts, tokens
 

@@ -14,7 +14,8 @@ from tests.core.support import connected
 from tests.faces import Face, FaceName, Written, face
 from tests.support import bearing, token_of
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller, Operation
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import Operation
 from todo_core.boundary.results import Changed
 
 

@@ -22,7 +22,7 @@ from tests.faces import http_client
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.tables import each
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos

@@ -20,7 +20,8 @@ from tests.faces import FaceName, call, http_client, rpc
 from tests.support import token_of
 from tests.tables import each
 from todo_app.application import Application
-from todo_core.boundary.operation import OPERATIONS, Caller, Operation
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import OPERATIONS, Operation
 from todo_core.errors import (
     AgentBlocked,
     Conflict,

@@ -9,7 +9,8 @@ from typing import Any
 
 from tests.core.support import proposing, row_of, told
 from todo_core.boundary.agents import AgentKey
-from todo_core.boundary.operation import OPERATIONS, Caller, Operation
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import OPERATIONS, Operation
 from todo_core.boundary.results import Changed, Found
 from todo_core.models.accounts import AccountQuery
 from todo_core.models.calendars import CalendarCreate

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.core.home import Home
     from tests.core.support import CoreOpener
-    from todo_core.boundary.operation import Caller
+    from todo_core.boundary.caller import Caller
     from todo_core.core import Core
     from todo_core.settings import Settings
 

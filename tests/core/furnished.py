@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Final
 
 from tests.core.support import told
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.exports import ExportFormat, ExportQuery
 from todo_core.models.lists import ListCreate, ListRemoval
 from todo_core.models.todos import TodoCreate

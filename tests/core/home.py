@@ -9,7 +9,8 @@ from typing import Any, Final
 import orjson
 
 from tests.core.support import told
-from todo_core.boundary.operation import Caller, Operation
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import Operation
 from todo_core.boundary.results import Changed
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, todos

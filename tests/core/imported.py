@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import orjson
 
 from tests.core.furnished import exported
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.imports import ImportFile, ImportFormat, ImportQuery
 from todo_core.operations import imports
 from todo_core.rules.importing import formats

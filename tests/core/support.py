@@ -21,7 +21,8 @@ from sqlalchemy import BigInteger, select
 from tests.pauses import moment
 from todo_core import operations
 from todo_core.boundary.agents import AgentKey
-from todo_core.boundary.operation import OPERATIONS, Caller, Operation, operation
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import OPERATIONS, Operation, operation
 from todo_core.boundary.results import Changed, Done
 from todo_core.core import Core
 from todo_core.errors import TodoError

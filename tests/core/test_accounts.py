@@ -32,7 +32,8 @@ from tests.core.support import (
 )
 from tests.keys import compact, secret_pair
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
-from todo_core.boundary.operation import OPERATIONS, Caller
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import OPERATIONS
 from todo_core.boundary.results import Page
 from todo_core.core import Core
 from todo_core.errors import (

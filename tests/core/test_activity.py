@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from tests.core.support import CoreOpener, add, on_the_wire, only_connection_taken
 from tests.pauses import moment
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import Suspended
 from todo_core.models.users import ProfilePatch
 from todo_core.operations import overview, users

@@ -10,7 +10,7 @@ import pytest
 
 from tests.core.support import row_of, told
 from tests.tables import each
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.lists import ListCreate, ListQuery
 from todo_core.models.mixed import MixedAdd
 from todo_core.models.todos import TodoCreate, TodoFilter

@@ -17,7 +17,8 @@ from tests.core.support import CoreOpener, add, as_operation, everything_of, row
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.tables import each
 from todo_core.boundary.agents import AgentKey
-from todo_core.boundary.operation import Caller, Operation
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import Operation
 from todo_core.boundary.results import Changed
 from todo_core.core import Core
 from todo_core.errors import AgentBlocked, NotForAgents, NotFound, Unauthenticated, VersionConflict

@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from tests.core.support import CoreOpener, on_the_wire
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import InvalidInput
 from todo_core.models.analytics import Report, Streaks, Summary, WeeklyReport
 from todo_core.models.todos import PRIORITIES

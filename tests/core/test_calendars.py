@@ -12,7 +12,7 @@ from icalendar import Calendar
 
 from tests.core.home import SATURDAY, Home
 from tests.core.support import CoreOpener, acting_as, row_of, told
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import NotFound, NotOwner, TooManyRequests
 from todo_core.identity import api_tokens
 from todo_core.models.calendars import CalendarCreate, Shows

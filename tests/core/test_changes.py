@@ -14,8 +14,8 @@ import pytest
 
 from tests.core.support import add, codes, row_of, titles_of, told
 from tests.support import token_of
+from todo_core.boundary.caller import Caller
 from todo_core.boundary.chunks import CHUNK
-from todo_core.boundary.operation import Caller
 from todo_core.errors import NotFound, NotOwner, UndoRefused
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListCreate, ListRemoval

@@ -27,7 +27,8 @@ from tests.core.support import (
     until,
     with_server_settings,
 )
-from todo_core.boundary.operation import Caller, Tx
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.errors import RequestInProgress, TodoError, Unavailable
 from todo_core.models.changes import ChangeFilter

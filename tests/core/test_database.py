@@ -28,7 +28,8 @@ from tests.core.support import (
 )
 from tests.tables import each
 from todo_core import connection_strings
-from todo_core.boundary.operation import OPERATIONS, Caller, Tx
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import OPERATIONS, Tx
 from todo_core.errors import Conflict, Unavailable
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, todos, tokens

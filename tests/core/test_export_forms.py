@@ -13,7 +13,7 @@ from icalendar import Calendar, Todo
 from tests.core.furnished import exported, furnish
 from tests.core.support import row_of
 from tests.tables import each
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos
 from todo_core.rules.exporting import as_csv, content_lines

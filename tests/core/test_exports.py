@@ -15,7 +15,8 @@ import pytest
 
 from tests.core.furnished import FORMATS, exported, furnish
 from tests.core.support import CoreOpener
-from todo_core.boundary.operation import Caller, Tx
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import Tx
 from todo_core.errors import InvalidInput, TooManyRequests, Unavailable
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.exports import Export, ExportFormat, ExportQuery

@@ -18,7 +18,8 @@ import pytest
 from tests.core.support import CoreOpener, acting_as, add, as_operation, codes, row_of, until
 from tests.pauses import longest_pause, longest_work
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
-from todo_core.boundary.operation import Caller, Tx
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import Tx
 from todo_core.boundary.places import AT_ONCE, WAITING, WRITING
 from todo_core.boundary.results import Changed
 from todo_core.boundary.turns import SLICE, in_turns

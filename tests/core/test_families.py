@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from tests.core.support import add, codes, connected, everything_of, on_the_wire, row_of, told, until
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.todos import MAX_DEPTH, TodoCreate, TodoFilter
 from todo_core.operations import changes, lists, todos

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from tests.core.support import CoreOpener, add, connected
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import HistoryDeleted, InsufficientScope, NotFound, UndoRefused
 from todo_core.identity.scopes import ALL_SCOPES, Scope
 from todo_core.models.changes import ChangeFilter

@@ -13,8 +13,9 @@ import orjson
 import pytest
 
 from tests.core.support import CoreOpener, add, as_operation, codes, everything_of, row_of, titles_of, told
+from todo_core.boundary.caller import Caller
 from todo_core.boundary.idempotency import fingerprint
-from todo_core.boundary.operation import Caller, Tx
+from todo_core.boundary.operation import Tx
 from todo_core.boundary.places import AT_ONCE, WAITING
 from todo_core.boundary.results import Changed, Done
 from todo_core.errors import Conflict, IdempotencyKeyReused, InvalidInput, NotFound, RequestInProgress

@@ -17,7 +17,7 @@ from tests.core.furnished import exported
 from tests.core.import_files import FILES, ICS, MICROSOFT, TODOIST, calendar, vtodo
 from tests.core.imported import import_, read_here
 from tests.core.support import CoreOpener
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import InvalidInput
 from todo_core.models.imports import ImportFile, ImportQuery
 from todo_core.operations import imports, users

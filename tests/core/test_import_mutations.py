@@ -12,7 +12,7 @@ import pytest
 from tests.core.import_files import FILES
 from tests.core.imported import import_, read_here, standard
 from tests.core.support import CoreOpener
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import InvalidInput
 from todo_core.models.imports import ImportQuery
 from todo_core.operations import imports

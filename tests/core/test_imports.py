@@ -7,7 +7,7 @@ import pytest
 
 from tests.core.furnished import exported, furnish
 from tests.core.imported import import_, standard
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.lists import ListCreate, ListQuery
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import changes, lists, todos, users

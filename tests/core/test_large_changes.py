@@ -13,7 +13,8 @@ import pytest
 from tests.core.support import CoreOpener, connected, row_of, told
 from tests.core.visits import counted
 from todo_core.boundary import chunks
-from todo_core.boundary.operation import OPERATIONS, Caller
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import OPERATIONS
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, lists, tags, todos, users

@@ -14,7 +14,7 @@ import pytest
 from tests.core.support import CoreOpener, acting_as, row_of, told
 from tests.pauses import moment
 from tests.support import bearing, token_of
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.errors import InvalidInput, NotForAgents, NotForApps, Suspended, Unauthenticated
 from todo_core.models.calendars import CalendarCreate

@@ -12,7 +12,7 @@ import pytest
 from tests.core.likeness_pairs import OTHERS, SAME
 from tests.core.support import acting_as, connected, told
 from tests.tables import each
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos
 from todo_core.queries.likeness import ALIKE

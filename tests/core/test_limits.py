@@ -29,9 +29,9 @@ from tests.pauses import moment
 from tests.redis import RedisServer, running_redis
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_core.boundary import counters
+from todo_core.boundary.caller import Caller
 from todo_core.boundary.counters import Budget, Window
 from todo_core.boundary.limits import RESTRAINT, Limits, TellBudget
-from todo_core.boundary.operation import Caller
 from todo_core.boundary.places import WAITING
 from todo_core.errors import TooManyRequests, Unauthenticated
 from todo_core.identity.api_tokens import digest, generate

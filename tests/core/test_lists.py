@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from tests.core.support import add, codes, everything_of, on_the_wire, row_of, told
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import Conflict
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter

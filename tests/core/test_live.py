@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from tests.core.support import CoreOpener, add, until
 from tests.pauses import moment
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.errors import HistoryDeleted, TodoError, TooManyRequests, Unavailable
 from todo_core.models.changes import ChangeFilter

@@ -11,7 +11,8 @@ import asyncpg
 import pytest
 
 from tests.core.support import CoreOpener, as_operation, connected, row_of, titles_of, until
-from todo_core.boundary.operation import Caller, Tx
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed
 from todo_core.errors import RequestInProgress
 from todo_core.models.todos import TodoCreate

@@ -13,7 +13,8 @@ from tests.core.support import CoreOpener, add, everything_of, row_of
 from tests.core.test_agents import agents_of, by_token
 from tests.support import token_of
 from tests.tables import each
-from todo_core.boundary.operation import OPERATIONS, Caller
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import OPERATIONS
 from todo_core.errors import OutsideMandate, TodoError
 from todo_core.models.agents import VERBS, Mandate
 from todo_core.models.imports import ImportFile, ImportQuery

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from tests.core.support import CoreOpener, acting_as, add, connected, titles_of
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.lists import ListUpdate
 from todo_core.models.todos import TodoUpdate
 from todo_core.operations import changes, lists, todos

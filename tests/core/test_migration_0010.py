@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from tests.core.support import CoreOpener, acting_as, connected, row_of
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos
 from todo_core.schema.losses import losses

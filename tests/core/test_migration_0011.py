@@ -12,7 +12,7 @@ import pytest
 
 from tests.core import test_migration_0010
 from tests.core.support import CoreOpener, acting_as, connected, row_of, titles_of
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoFilter, TodoUpdate
 from todo_core.operations import changes, todos
 from todo_core.schema.losses import losses

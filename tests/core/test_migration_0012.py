@@ -11,7 +11,7 @@ from tests.core.support import CoreOpener, acting_as, connected
 from tests.core.test_migration_0008 import new_finds
 from tests.core.test_migrations import catalogue, walls
 from tests.core.test_rolling_steps import killed_before
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import Unavailable
 from todo_core.schema.migrate import migrate
 from todo_core.schema.state import current

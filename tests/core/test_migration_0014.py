@@ -12,7 +12,7 @@ import pytest
 from tests.core.support import CoreOpener, acting_as, add, connected
 from tests.core.test_migration_0010 import populated
 from tests.support import token_of
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import agents, changes, todos

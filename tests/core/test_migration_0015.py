@@ -9,7 +9,7 @@ import pytest
 from tests.core.support import CoreOpener, acting_as, connected, told
 from tests.core.test_migrations import catalogue, walls
 from tests.core.test_rolling_steps import killed_before
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import Unavailable
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.core.support import CoreOpener, acting_as, connected
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.calendars import CalendarCreate
 from todo_core.operations import calendars
 from todo_core.rules import calendars as reading

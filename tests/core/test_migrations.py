@@ -32,7 +32,7 @@ from tests.core.support import (
 )
 from tests.databases import with_database
 from tests.migrations import NEXT, change, copy_with_example
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import Suspended
 from todo_core.models import METADATA
 from todo_core.models.calendars import CalendarCreate

@@ -11,7 +11,7 @@ import pytest
 
 from tests.core.support import acting_as, add
 from tests.core.test_words import found, near
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, notes, search, todos, users
 

@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from tests.core.support import acting_as, add, row_of, told
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.boundary.results import Changed
 from todo_core.errors import InvalidInput, NotFound, UndoRefused
 from todo_core.models.notes import NoteQuery

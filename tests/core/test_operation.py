@@ -16,8 +16,9 @@ from tests.core.support import CoreOpener, add, as_operation, everything_of, on_
 from tests.support import token_of
 from tests.tables import each
 from todo_core.boundary.authentication import Principal
+from todo_core.boundary.caller import Caller
 from todo_core.boundary.counters import Budget
-from todo_core.boundary.operation import OPERATIONS, Caller, Operation, Tx
+from todo_core.boundary.operation import OPERATIONS, Operation, Tx
 from todo_core.boundary.results import Changed, Done
 from todo_core.core import Core
 from todo_core.errors import Conflict, InsufficientScope, NotForApps, TodoError, TooManyRequests, Unauthenticated

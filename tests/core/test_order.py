@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from tests.core.support import add, codes, connected, on_the_wire, titles_of
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.todos import TodoCreate, TodoFilter, TodoUpdate
 from todo_core.operations import changes, todos

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from tests.core.support import CoreOpener, add
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import overview, todos
 

@@ -20,7 +20,8 @@ import orjson
 import pytest
 
 from tests.core.support import acting_as, add, connected
-from todo_core.boundary.operation import OPERATIONS, Caller
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import OPERATIONS
 from todo_core.errors import UndoRefused
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval

@@ -14,7 +14,8 @@ from tests.core.home import Home
 from tests.core.support import proposing, told
 from todo_core.boundary import calls
 from todo_core.boundary.agents import AgentKey
-from todo_core.boundary.operation import OPERATIONS, Caller, Operation
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import OPERATIONS, Operation
 from todo_core.boundary.results import Changed
 from todo_core.errors import (
     InvalidInput,

@@ -28,7 +28,7 @@ from tests.core.support import (
     with_server_settings,
 )
 from tests.pauses import moment
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.errors import HistoryDeleted, NotFound, UndoRefused
 from todo_core.models.changes import ChangeFilter

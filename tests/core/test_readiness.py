@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from tests.core.support import CoreOpener, connected, on_the_wire, only_connection_taken, titles_of
 from tests.support import MovableClock
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.errors import Unavailable
 from todo_core.models.todos import TodoFilter

@@ -26,7 +26,7 @@ from tests.core.test_migrations import catalogue, walls
 from tests.databases import with_database
 from tests.migrations import BACKFILL, FINISH, NEXT, change, copy_with_example
 from tests.tables import each
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import Unavailable
 from todo_core.operations import todos
 from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS, SchemaError

@@ -37,7 +37,8 @@ from tests.core.support import (
     without_own_checks,
 )
 from tests.exhaustive import crossed
-from todo_core.boundary.operation import OPERATIONS, Caller, Tx
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import OPERATIONS, Tx
 from todo_core.boundary.results import Changed, Position
 from todo_core.errors import InsufficientScope, TodoError
 from todo_core.identity.scopes import ALL_SCOPES

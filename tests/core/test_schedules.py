@@ -17,7 +17,7 @@ import pytest
 from tests.core import test_dates, test_recurrence
 from tests.core.support import CoreOpener, row_of, titles_of
 from tests.tables import each
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import InvalidInput
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import todos, users

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from tests.core.support import CoreOpener, acting_as, add, on_the_wire
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoFilter
 from todo_core.operations import search, todos, users
 

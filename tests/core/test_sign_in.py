@@ -26,7 +26,7 @@ from tests.core.support import (
 )
 from tests.keys import compact, secret_pair
 from tests.support import token_of
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.errors import InsufficientScope, InvalidInput, Suspended, Unauthenticated, Unavailable
 from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from tests.core.support import told
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import analytics, search, todos
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from tests.core.support import codes, everything_of, on_the_wire, told
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import changes, tags, todos
 

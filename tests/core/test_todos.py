@@ -11,7 +11,7 @@ import pytest
 
 from tests.core.support import add, codes, row_of, titles_of, told
 from tests.tables import each
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import FieldError, InvalidInput, NotFound, NotOwner
 from todo_core.models.todos import Direction, Sort, Status, TodoCreate, TodoFilter
 from todo_core.operations import todos

@@ -23,7 +23,7 @@ from tests.core.support import (
     until,
 )
 from tests.support import token_of
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.errors import Conflict, InsufficientScope, NotOwner, TodoError, Unauthenticated, UndoRefused
 from todo_core.identity.scopes import Scope

@@ -24,7 +24,7 @@ from tests.core.support import (
 )
 from tests.support import token_of
 from todo_core.boundary.authentication import Identity
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.errors import InsufficientScope, NotFound, NotOwner, Unauthenticated, UndoRefused
 from todo_core.identity.api_tokens import digest, generate, hint, is_well_formed, looks_like

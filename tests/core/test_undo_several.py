@@ -10,7 +10,7 @@ import pytest
 
 from tests.core.support import add, codes, titles_of
 from tests.core.test_changes import change_of, todos_of
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.errors import ConfirmationRequired, InsufficientScope, UndoRefused
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import changes, todos, tokens, users

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tests.core.support import acting_as, add, codes, everything_of, on_the_wire, row_of
 from tests.tables import each
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.boundary.results import Changed
 from todo_core.errors import IdempotencyKeyReused, InsufficientScope, NotOwner, UndoRefused, VersionConflict
 from todo_core.models.lists import ListCreate

@@ -17,7 +17,7 @@ import pytest
 from tests.core.found_words import KINDS, STEMS
 from tests.core.support import acting_as, add
 from tests.pauses import longest_pause
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.boundary.results import Near
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import search, todos, users

@@ -22,7 +22,7 @@ from tests.interop.installing import node_project
 from tests.serving import served
 from tests.support import token_of
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]

@@ -11,7 +11,7 @@ import pytest
 from tests.faces import FaceName, McpFace, face, http_client
 from tests.support import token_of
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 
 GENERATIONS: list[FaceName] = [name for name in get_args(FaceName) if name != "rest"]
 

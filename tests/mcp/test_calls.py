@@ -14,7 +14,8 @@ from tests.faces import FaceName, Json, McpFace, RefusedError, call, http_client
 from tests.support import token_of
 from tests.tables import each
 from todo_app.application import Application
-from todo_core.boundary.operation import OPERATIONS, Caller
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import OPERATIONS
 
 pytestmark = pytest.mark.requirement("MC3")
 

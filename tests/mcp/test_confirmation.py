@@ -17,7 +17,7 @@ from mcp_server.server import TodoServer
 from tests.faces import McpFace, RefusedError, face, http_client, rpc
 from tests.support import token_of
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos as operations
 

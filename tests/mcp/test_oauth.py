@@ -27,7 +27,8 @@ from tests.mcp.authorization_server import AuthorizationServer, Person, serving
 from tests.support import token_of
 from tests.tables import each
 from todo_app.application import Application, build
-from todo_core.boundary.operation import OPERATIONS, Caller
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import OPERATIONS
 from todo_core.identity.jwts import LEEWAY
 from todo_core.settings import Settings
 

@@ -19,7 +19,7 @@ from tests.mcp.support import refused_request
 from tests.mcp.tokens import tokens
 from tests.support import token_of
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 
 pytestmark = pytest.mark.requirement("MC6")
 

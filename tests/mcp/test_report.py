@@ -8,7 +8,7 @@ import pytest
 
 from tests.faces import McpFace, RefusedError
 from tests.mcp.tokens import tokens
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.lists import ListCreate
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import lists, todos

@@ -17,7 +17,7 @@ from tests.mcp.support import refused_request
 from tests.support import token_of
 from tests.tables import each
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.operations import accounts
 
 pytestmark = pytest.mark.requirement("MC6")

@@ -14,7 +14,8 @@ from mcp_server.caller import Me
 from mcp_server.toolbox import EXPOSED, Toolbox
 from tests.faces import Json, McpFace
 from tests.mcp.tokens import tokens
-from todo_core.boundary.operation import OPERATIONS, Caller, Operation, Tx
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import OPERATIONS, Operation, Tx
 from todo_core.boundary.results import Changed
 from todo_core.errors import ConfirmationRequired, InvalidInput
 from todo_core.models.fields import Input

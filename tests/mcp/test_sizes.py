@@ -14,7 +14,7 @@ import pytest
 
 from tests.core.support import connected
 from tests.faces import Json, McpFace
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 
 pytestmark = [pytest.mark.requirement("MC1", "SA8"), pytest.mark.exhaustive]
 

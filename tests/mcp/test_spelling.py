@@ -11,7 +11,7 @@ import pytest
 from mcp_server.server import TodoServer
 from tests.faces import FaceName, Json, McpFace, call, refused
 from tests.tables import each
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.settings import ConfigurationError
 
 pytestmark = pytest.mark.requirement("MC9")

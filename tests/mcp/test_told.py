@@ -11,7 +11,7 @@ from tests.core.support import connected
 from tests.faces import Json, McpFace, RefusedError
 from tests.mcp.tokens import tokens
 from tests.tables import each
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 
 pytestmark = pytest.mark.requirement("MC1", "MC4")
 

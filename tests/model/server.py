@@ -22,7 +22,7 @@ from tests.model.rows import Entity, Profile, TodoList
 from tests.model.wire import read
 from tests.support import token_of
 from todo_app.application import build
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.imports import ImportQuery
 from todo_core.operations import imports
 from todo_core.settings import Settings

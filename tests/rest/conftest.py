@@ -11,7 +11,7 @@ from tests.faces import ADDRESS, http_client
 from tests.rest.support import ORIGIN
 from tests.support import token_of
 from todo_app.application import Application, build
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.settings import Settings
 
 

@@ -15,7 +15,7 @@ from tests.faces import FaceName, Json, call, http_client, rpc
 from tests.rest.problems import fields, problem
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import todos, tokens

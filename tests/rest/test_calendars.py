@@ -17,7 +17,7 @@ from tests.support import AUDIENCE, ISSUER, JWT_SECRET
 from todo_app import logs
 from todo_app.application import Application, Watch, build
 from todo_app.measuring.traces import Traces
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.calendars import CalendarCreate
 from todo_core.operations import calendars
 from todo_core.settings import Settings

@@ -14,7 +14,7 @@ from tests.faces import ADDRESS, http_client
 from tests.rest.problems import problem
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_app.application import Application, build
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.identity.scopes import ALL_SCOPES
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import tokens

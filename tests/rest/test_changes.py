@@ -9,7 +9,7 @@ from tests.faces import http_client
 from tests.rest.problems import problem
 from tests.support import token_of
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.fields import MAX_BATCH, MAX_PAGE
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos

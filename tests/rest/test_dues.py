@@ -9,7 +9,7 @@ import pytest
 
 from tests.rest.entity_tags import version_of
 from tests.rest.problems import problem
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.operations import users
 
 pytestmark = pytest.mark.requirement("TD10", "TD11", "RS1")

@@ -20,7 +20,7 @@ from tests.streams import Stream, streaming
 from tests.support import token_of
 from tests.tables import each
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.upkeep.live import hub
 
 pytestmark = pytest.mark.requirement("SA5", "RS2")

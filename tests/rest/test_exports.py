@@ -14,7 +14,7 @@ from starlette.types import Message
 from tests.rest.problems import problem
 from tests.support import token_of
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.exports import Export
 
 pytestmark = pytest.mark.requirement("LT4", "RS2")

@@ -18,7 +18,7 @@ from tests.rest.support import ORIGIN
 from tests.support import MISTAKE, token_of
 from tests.tables import each
 from todo_app.application import Application, build
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.settings import Settings
 

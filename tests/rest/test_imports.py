@@ -9,7 +9,7 @@ import pytest
 from tests.core.import_files import FILES, TODOIST
 from tests.rest.problems import fields, problem
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 
 pytestmark = pytest.mark.requirement("LT4", "RS2")
 

@@ -14,7 +14,7 @@ from tests.faces import ADDRESS, http_client
 from tests.rest.problems import problem
 from tests.support import MovableClock, token_of
 from todo_app.application import build
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.settings import Settings
 from todo_core.upkeep.readiness import READY_FOR

@@ -16,7 +16,7 @@ from tests.redis import running_redis
 from tests.rest.problems import problem
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_app.application import Application, build
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoFilter
 from todo_core.operations import todos as operations
 from todo_core.settings import ConfigurationError, Settings

@@ -18,8 +18,8 @@ from tests.faces import ADDRESS, FACES, FaceName, Json, call, http_client, refus
 from tests.rest.problems import fields, problem
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_app.application import Application, build
+from todo_core.boundary.caller import Caller
 from todo_core.boundary.limits import RESTRAINT
-from todo_core.boundary.operation import Caller
 from todo_core.boundary.places import AT_ONCE, WAITING
 from todo_core.errors import MOST_LISTED
 from todo_core.settings import Settings

@@ -12,7 +12,7 @@ from tests.faces import BASE, Json, http_client, rpc
 from tests.rest.problems import fields, problem
 from tests.support import token_of
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 
 pytestmark = pytest.mark.requirement("RS1", "RS3", "RS7")
 

@@ -12,7 +12,7 @@ from tests.faces import FACES, FaceName, call, http_client
 from tests.rest.problems import problem
 from tests.support import bearing, token_of
 from todo_app.application import Application
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 
 KEY: Final = {"Idempotency-Key": "k"}
 BEFORE: Final[dict[str, list[tuple[str, str, Any]]]] = {

@@ -24,7 +24,8 @@ from todo_core.queries import users
 from todo_core.text import json_text
 
 if TYPE_CHECKING:
-    from todo_core.boundary.operation import Caller, Operation
+    from todo_core.boundary.caller import Caller
+    from todo_core.boundary.operation import Operation
     from todo_core.boundary.results import Recorded
     from todo_core.storage.database import Transaction
 

@@ -10,8 +10,9 @@ import orjson
 
 from todo_core.boundary import calls
 from todo_core.boundary.agents import Agent
+from todo_core.boundary.caller import Caller
 from todo_core.boundary.effects import Effect, differences, effects_of
-from todo_core.boundary.operation import Caller, Tx, operation_named
+from todo_core.boundary.operation import Tx, operation_named
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.proposing import recorded
 from todo_core.boundary.recording import Origin

@@ -9,7 +9,8 @@ from typing import Any, Final
 import orjson
 
 from todo_core.boundary.batches import Batch, Patch
-from todo_core.boundary.operation import Caller, Tx
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.errors import FieldError, InvalidInput, TodoError
 from todo_core.models.notes import MAX_NOTES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.identity.scopes import Scope
 from todo_core.models.changes import OWN_ACCOUNT, Entity
 

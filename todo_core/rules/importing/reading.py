@@ -12,7 +12,7 @@ import orjson
 import structlog
 from anyio import fail_after, to_thread
 
-from todo_core.boundary.operation import Caller
+from todo_core.boundary.caller import Caller
 from todo_core.boundary.turns import in_turns
 from todo_core.errors import FieldError, InvalidInput, TooManyRequests, Unavailable
 from todo_core.models.imports import ImportFile, ImportQuery

@@ -8,7 +8,7 @@ from typing import Generic, NamedTuple
 
 import asyncpg
 
-from todo_core.boundary.operation import ENDED, Caller
+from todo_core.boundary.caller import ENDED, Caller
 from todo_core.upkeep.live.view import Event, Page, Told, View
 
 
