@@ -9,8 +9,12 @@ import pytest
 
 from tests.behaviour.rows import item_of, todos_of
 from tests.behaviour.support import refusal, titles
-from tests.faces import Face, Json, Written
+from tests.faces import Face, FaceName, Json, Written, face
+from tests.support import token_of
+from todo_app.application import Application
 from todo_core.boundary.caller import Caller
+from todo_core.models.todos import TodoCreate
+from todo_core.operations import todos
 
 pytestmark = pytest.mark.requirement("TD17")
 
@@ -176,3 +180,15 @@ async def test_what_is_no_choice_is_refused(me: Face) -> None:
     refused = await refusal(me.add(MILK, if_similar="skip"))
     assert refused["code"] == "invalid_input"
     assert refused["errors"][0]["allowed"] == ["add", "return", "refuse"]
+
+
+@pytest.mark.requirement("ID4")
+async def test_who_may_only_add_learns_of_no_other_todo(face_name: FaceName, app: Application, ann: Caller) -> None:
+    await ann.perform(todos.add, [TodoCreate(title="a secret plan")])
+    async with face(face_name, app, await token_of(ann, "todos:write")) as writer:
+        added = await writer.add({"title": "a secret plan"})
+        assert similar(added) == [[]]
+        for choice in ("return", "refuse"):
+            refused = await refusal(writer.add({"title": "a secret plan"}, if_similar=choice))
+            assert refused["errors"][0]["field"] == "if_similar"
+            assert "secret" not in str(refused)

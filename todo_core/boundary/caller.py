@@ -193,6 +193,12 @@ class Caller:
         return scope is None or scope in scopes or (scope == "todos:write" and self._only_proposes)
 
     @property
+    def may_read(self) -> bool:
+        """Return whether token and mandate allow to read todos."""
+        agent = self.principal.agent
+        return self.may("todos:read") and (agent is None or agent.verbs is None or "read" in agent.verbs)
+
+    @property
     def _only_proposes(self) -> bool:
         """Return whether the token lets an agent propose, and not write."""
         scopes = self.principal.scopes

@@ -47,7 +47,15 @@ async def add_todos(
         alone: Whether this is all that the transaction does. Then one statement does it and records it, unless tags are
             made, too.
         if_similar: What to do where an open todo looks the same, one of an earlier item, too; None does not look.
+
+    Raises:
+        InvalidInput: Something else than adding depends on todos that the caller may not read.
     """
+    if not tx.caller.may_read and if_similar is not None:
+        if if_similar != "add":
+            message = "goes by todos that you may not read; leave it out, or get the right to read them"
+            raise InvalidInput(errors=[FieldError("if_similar", message, code="conflicting")])
+        if_similar = None  # who may only add learns of no other todo
     items = Batch(todos)
     request = await _Request.load(tx, items, if_similar)
     batch = await items.numbered().each_in_turns(request.accept)
