@@ -19,7 +19,15 @@ from mcp_server.caller import Context
 from mcp_server.sdk import Updates
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.results import Position
-from todo_core.errors import FieldError, Forbidden, InvalidInput, NotFound, TodoError
+from todo_core.errors import (
+    FieldError,
+    Forbidden,
+    InsufficientScope,
+    InvalidInput,
+    NotFound,
+    OutsideMandate,
+    TodoError,
+)
 from todo_core.operations import events
 from todo_core.upkeep.live.follower import Follower, OverError
 from todo_core.upkeep.live.view import Form
@@ -101,9 +109,9 @@ async def listen(
     """
     wanted = list(dict.fromkeys(params.notifications.resource_subscriptions or ()))
     _require_few(len(wanted))
-    if caller.may(events.follow.scope):
+    try:
         position = await caller.perform(events.follow)
-    else:  # clients open a stream by themselves, before they ask for anything
+    except (InsufficientScope, OutsideMandate):  # clients open a stream by themselves, before they ask for anything
         position = Position(0, 0, (), (await caller.check()).acting)
     readable = []
     for uri in wanted:

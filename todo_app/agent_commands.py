@@ -28,7 +28,7 @@ def _perform(user: str | None, work: Callable[[Caller], Awaitable[Any]]) -> Any:
     async def run(settings: Settings, url: str) -> Any:
         from todo_app.local import acting_for
 
-        async with acting_for(settings, url, user or settings.user) as me:
+        async with acting_for(settings, url, user or settings.user, make=False) as me:
             return await work(me)
 
     return with_database(run, load())

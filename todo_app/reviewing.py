@@ -45,7 +45,7 @@ async def review(settings: Settings, url: str, user: str) -> None:
     """Show what a local user's agents did, then each proposal that waits, and do what the person answers."""
     from todo_app.local import acting_for
 
-    async with acting_for(settings, url, user) as me:
+    async with acting_for(settings, url, user, make=False) as me:
         await _tell_what_was_done(me)
         waiting, names = await _waiting(me), await _lists(me)
         say(f"{len(waiting)} proposals wait" if len(waiting) != 1 else "1 proposal waits")

@@ -81,6 +81,7 @@ class Core:
         """Forget a user whose account was deleted, and end what they follow. PostgreSQL refuses other processes."""
         self.identity.end(user_id)
         self.activity.forget(user_id)
+        self.agents.forget_user(user_id)
         self.limits.forget(user_id)
         self.customs.pop(user_id, None)
         self.live.gone(user_id)

@@ -274,7 +274,9 @@ async def test_old_and_new_code_serve_one_database_through_a_migration_without_a
         before = await stack.enter_async_context(served(old))
         end_old = load.start(tasks, before, "old")
         await anyio.sleep(1)
-        assert (await run(new, "migrate")).startswith(f"{ROLLED} (up to date; `todo-mcp migrate --finish`")
+        then = ")" if ROLLED == FINISHED else "; `todo-mcp migrate --finish`"
+        rolled = f"{ROLLED} (up to date{then}"
+        assert (await run(new, "migrate")).startswith(rolled)
         after = await stack.enter_async_context(served(new))
         end_new = load.start(tasks, after, "new")
         await anyio.sleep(3)
@@ -292,6 +294,8 @@ async def test_old_and_new_code_serve_one_database_through_a_migration_without_a
     print(load.answers, f"slowest {load.slowest:.2f} s")
     assert load.slowest < SLOWEST
 
+    if ROLLED == FINISHED:
+        return  # without a last step the version before may serve on
     assert "use a newer one" in sentence(await to_thread.run_sync(old.run, "serve"), 1)
     assert (await to_thread.run_sync(old.run, "migrate", "--check")).returncode == 1
 
@@ -344,6 +348,8 @@ def test_a_migration_that_is_killed_in_its_backfill_goes_on_where_it_was(version
 
 @pytest.mark.exhaustive
 def test_the_embedded_database_is_finished_once_nobody_else_uses_it(old_code: Path, new_code: Path) -> None:
+    if ROLLED == FINISHED:
+        pytest.skip("the newest schema has one step, so nothing is left to finish")
     with short_folder() as folder:
         old, new = programs(folder, {"TODO_DATA_DIR": str(folder / "data")}, old_code, new_code)
         with old.serve() as serving:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import orjson
 import pytest
 
 from tests.core.furnished import exported, furnish
 from tests.core.imported import import_, standard
 from todo_core.boundary.caller import Caller
+from todo_core.errors import InvalidInput
+from todo_core.models.imports import MAX_ITEMS
 from todo_core.models.lists import ListCreate, ListQuery
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import changes, lists, todos, users
@@ -84,3 +88,45 @@ async def test_very_many_lists_and_levels_keep_nobody_waiting(ann: Caller) -> No
 
     assert (said["todos"], said["lists"]) == (count, 500)
     assert said["summary"][0]["field"] == "parent"
+
+
+async def test_very_many_tags_are_refused_and_a_very_long_text_is_left_out(ann: Caller) -> None:
+    file = {"format": "todo-mcp", "version": 1, "tags": [{"name": f"tag {n}"} for n in range(MAX_ITEMS + 1)]}
+    with pytest.raises(InvalidInput) as refused:
+        await import_(ann, orjson.dumps(file))
+    assert "split it" in refused.value.errors[0].message
+
+    rows = [{"id": 1, "list_id": 1, "title": "a\u200b" * 150_000}, {"id": 2, "list_id": 1, "title": "b"}]
+    long = {"format": "todo-mcp", "version": 1, "lists": [{"id": 1, "name": "x"}], "todos": rows}
+    said = await import_(ann, orjson.dumps(long))
+    assert (said["todos"], said["left_out"]) == (1, 1)
+
+
+async def test_a_value_of_a_wrong_kind_leaves_out_its_todo_alone(ann: Caller) -> None:
+    wrong: list[dict[str, object]] = [
+        {"title": 5},
+        {"title": ["x"]},
+        {"title": "a", "description": 5},
+        {"title": "a", "source": True},
+        {"title": "a", "key": ["a"]},
+    ]
+    kept = [
+        {"title": "kept", "key": "a\u0000"},
+        {"title": "kept", "parent_id": "\u0000"},
+        {"title": "kept", "id": 10**30},
+        {"title": "kept", "id": -1},
+    ]
+    rows = [{"id": n, "list_id": 1} | row for n, row in enumerate([*wrong, *kept], 1)]
+    file = {"format": "todo-mcp", "version": 1, "origin": "here\u0000", "todos": rows}
+    lists_of_file = {"lists": [{"id": 1, "name": 5}], "notes": [{"todo_id": [], "text": "a"}]}
+
+    said = await import_(ann, json.dumps(file | lists_of_file).encode())
+
+    assert (said["todos"], said["left_out"]) == (len(kept), len(wrong) + 1)
+
+
+@pytest.mark.parametrize("order", ["1e999", "nan"])
+async def test_an_order_that_is_no_number_leaves_out_its_todo_alone(ann: Caller, order: str) -> None:
+    todo = "BEGIN:VTODO\r\nSUMMARY:{}\r\nX-APPLE-SORT-ORDER:{}\r\nEND:VTODO\r\n"
+    said = await import_(ann, (todo.format("a", order) + todo.format("b", "1")).encode())
+    assert (said["todos"], said["left_out"]) == (1, 1)

@@ -610,7 +610,7 @@ async def test_an_address_with_too_many_wrong_tokens_looks_up_one_new_one_at_a_t
             assert told == ["rate_limited"] * 8  # those for which no turn is left
             tasks.start_soon(send, known, "192.0.2.1")
             tasks.start_soon(send, elsewhere, "192.0.2.2")
-            await until(admin, f"SELECT ({WAIT_FOR_TOKENS}) = 3")
+            await until(admin, f"SELECT ({WAIT_FOR_TOKENS}) >= 3")
     assert sorted(told) == ["passed"] * 3 + ["rate_limited"] * (8 + WAITING)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import asyncpg
@@ -15,7 +16,7 @@ from tests.support import token_of
 from tests.tables import each
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.operation import OPERATIONS
-from todo_core.errors import OutsideMandate, TodoError
+from todo_core.errors import Conflict, OutsideMandate, TodoError
 from todo_core.models.agents import VERBS, Mandate
 from todo_core.models.imports import ImportFile, ImportQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
@@ -242,3 +243,34 @@ async def test_an_agent_is_told_its_mandate_in_a_line(ann: Caller) -> None:
     for who, told in ((script, line), (ann, None), (await by_token(ann), None)):
         for operation in (overview.get, users.capabilities):
             assert orjson.loads((await who.perform(operation)).json)["mandate"] == told
+
+
+async def test_who_may_not_read_is_shown_no_row_in_a_refusal(ann: Caller) -> None:
+    """By a version that is wrong an agent would read every todo, and change nothing."""
+    (secret,) = await add(ann, "a secret plan")
+    script = await bounded(ann)
+    await bound(ann, script, verbs=["complete"])
+    refused = await script.perform(todos.complete, [secret], [99])
+    (result,) = refused.results
+    assert isinstance(result, TodoError)
+    assert (result.code, "current" in result.extra) == ("version_conflict", False)
+    whole = await ann.perform(todos.complete, [secret], [99])
+    assert isinstance(whole.results[0], TodoError)
+    assert "current" in whole.results[0].extra
+
+
+async def test_who_has_an_end_makes_no_token_without_one(ann: Caller) -> None:
+    script = await bounded(ann)
+    await bound(ann, script, until=datetime(2199, 1, 1, tzinfo=UTC))
+    with pytest.raises(OutsideMandate):
+        await script.perform(tokens.create, TokenCreate(name="for ever"))
+
+
+async def test_an_agent_takes_over_no_other(ann: Caller) -> None:
+    """The new secret of another's token would make it that agent."""
+    other = row_of(await ann.perform(tokens.create, TokenCreate(name="another")))["id"]
+    script = await Caller.authenticated(ann.core, "rest", token=await token_of(ann))
+    with pytest.raises(Conflict, match="those it made"):
+        await script.perform(tokens.rotate, other)
+    own = row_of(await script.perform(tokens.create, TokenCreate(name="its own")))["id"]
+    assert (await script.perform(tokens.rotate, own)).secret is not None

@@ -92,7 +92,7 @@ async def test_who_was_an_admin_before_is_one_for_a_day_and_local_admins_have_no
 
         await admin.execute("UPDATE users SET role_until = now()")
         assert [await is_admin(admin, who) for who in ("boss", "ann", "ada")] == [False, False, True]
-        await migrate(url, finish=True)
+        await migrate(url, FINISHED)
         assert [await is_admin(admin, who) for who in ("boss", "ann", "ada")] == [False, False, True]
 
 

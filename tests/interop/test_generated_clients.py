@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -180,9 +181,12 @@ def test_openapi_python_client(serving: Serving, token: str, tmp_path_factory: p
         "none",
         "--output-path",
         str(folder / "todo_client"),
-        "--fail-on-warning",
     ]
-    _run([generator, "generate", *generated], folder, PATH=f"{python.parent}:{os.environ['PATH']}")
+    command = " ".join([shlex.quote(word) for word in (generator, "generate", *generated)])
+    told = _run(["bash", "-c", f"{command} 2>&1"], folder, PATH=f"{python.parent}:{os.environ['PATH']}")
+    # A file as it is, of several media types, it leaves out of its client.
+    left_out = {line for line in told.splitlines() if "WARNING" in line}
+    assert left_out == {"WARNING parsing POST /api/v1/import within import_."}, told
     assert _walked(python, "openapi_python_client", folder, serving, token) == EXPECTED
 
 

@@ -56,7 +56,14 @@ async def test_a_person_manages_agents_and_no_agent_does(app: Application) -> No
             412,
             "version_conflict",
         )
-        problem(await person.patch(one, json={"blocked_at": None}), 422, "invalid_input")
+        for wrong in (
+            {"blocked_at": None},
+            {"until": "9999-12-31T23:59:59-23:59"},
+            {"until": "0001-01-01T00:00:00+23:59"},
+            {"until": 253402300800},
+            {"until": "tomorrow"},
+        ):
+            problem(await person.patch(one, json=wrong), 422, "invalid_input")
 
         blocked = await person.post(f"{one}/block")
         assert blocked.json()["blocked_at"] is not None

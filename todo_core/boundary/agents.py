@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from cachetools import TTLCache
@@ -80,6 +81,8 @@ class Agent:
     mode: Mode = "act"
     rows_per_day: int | None = None
     """How many rows it may change in 24 hours; None for any number."""
+    until: datetime | None = None
+    """When it ends; None for never."""
 
     @property
     def acting(self) -> Acting:
@@ -90,12 +93,12 @@ class Agent:
     def of(cls, row: Row) -> Agent:
         """Return the agent of a row of `queries.FIND` or `queries.MAKE`."""
         verbs = None if row["verbs"] is None else frozenset(row["verbs"])
-        return cls(row["id"], row["version"], verbs, row["mode"], row["rows_per_day"])
+        return cls(row["id"], row["version"], verbs, row["mode"], row["rows_per_day"], row["until"])
 
     @property
     def is_bounded(self) -> bool:
         """Return whether there is anything that it may not do."""
-        return self.verbs is not None or self.mode != "act" or self.rows_per_day is not None
+        return self != Agent(self.id, self.version)
 
     def require(self, verbs: Collection[Verb] | None, *, is_write: bool) -> None:
         """Refuse what the mandate does not allow.
@@ -138,7 +141,8 @@ def told(agent: Agent | None) -> str | None:
     may = "everything" if agent.verbs is None else ", ".join(verb for verb in VERBS if verb in agent.verbs)
     bound = "" if agent.rows_per_day is None else f"; at most {agent.rows_per_day} rows in 24 hours"
     mode = "" if agent.mode == "act" else "; what it writes is only proposed"
-    return f"This agent may: {may}{bound}{mode}. Only the person can change that."
+    end = "" if agent.until is None else f"; until {agent.until:%Y-%m-%dT%H:%MZ}"
+    return f"This agent may: {may}{bound}{mode}{end}. Only the person can change that."
 
 
 class Agents:
@@ -181,6 +185,12 @@ class Agents:
         else:
             self._known[name] = found
         return found
+
+    def forget_user(self, user_id: int) -> None:
+        """Forget the agents of a person whose account was deleted."""
+        for known in (self._known, self._unmade):
+            for name in [name for name in known if name[0] == user_id]:
+                known.pop(name, None)
 
     def forget(self, user_id: int, key: AgentKey) -> None:
         """Find an agent anew the next time: it has changed."""

@@ -59,7 +59,7 @@ class Principal:
     agent_key: AgentKey | None = None
     """Who acts with this token for the user, wherever it is presented; None of the user's own."""
     agent: Agent | None = field(default=None, compare=False)
-    """The agent that acts, once it was found (`Caller.known`)."""
+    """The agent that acts, once it was found (`Caller.perform`)."""
 
 
 class Identity:

@@ -33,6 +33,7 @@ from todo_core.errors import (
     NotForApps,
     OutsideMandate,
     Suspended,
+    TodoError,
     Unauthenticated,
     Unavailable,
 )
@@ -191,6 +192,11 @@ class Caller:
         if scope == "todos:propose":
             return "todos:write" in scopes or scope in scopes
         return scope is None or scope in scopes or (scope == "todos:write" and self._only_proposes)
+
+    @property
+    def is_person(self) -> bool:
+        """Return whether nobody acts for the person; an agent that could not be stored yet is none either."""
+        return self.agent_key is None
 
     @property
     def may_read(self) -> bool:
@@ -370,6 +376,20 @@ class Caller:
             raise Unavailable from None
 
     async def _attempt(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation as the agent that acts, or as the person. Who may not read is shown no row in a refusal."""
+        if self.may_read:
+            return await self._run(operation, *args, **kwargs)
+        try:
+            answer = await self._run(operation, *args, **kwargs)
+        except TodoError as error:
+            error.extra.pop("current", None)
+            raise
+        for result in answer.results if isinstance(answer, Changed) else ():
+            if isinstance(result, TodoError):
+                result.extra.pop("current", None)
+        return answer
+
+    async def _run(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         user_id, token_id, role = self.principal.user_id, self.principal.token_id, operation.role
         agent = self.acting
         if not operation.for_agents and self.agent_key is not None:
@@ -427,7 +447,7 @@ class Caller:
         """Run an operation and record what it changed; return its answer, and the change."""
         via = self.via if self.confirmed_by is None else f"{self.via} (confirmed {self.confirmed_by})"
         origin = Origin(operation.name, via, self.client, self.principal.token_id, self.agent_id, self.request_id)
-        used = await self._rows_of_day(transaction)
+        used = await self.rows_of_day(transaction)
         result = await operation.run(Tx(self, transaction, origin), *args, **kwargs)
         assert isinstance(result, Changed)  # what an operation that changes returns
         if self.principal.agent is not None:
@@ -440,7 +460,7 @@ class Caller:
         """Return what an operation works with that this caller runs within a transaction, and nothing records."""
         return Tx(self, transaction)
 
-    async def _rows_of_day(self, transaction: Transaction) -> int:
+    async def rows_of_day(self, transaction: Transaction) -> int:
         """Count the rows that the agent changed in the last 24 hours, if that is bounded.
 
         No other write of the person's comes between this and the commit.
@@ -463,7 +483,7 @@ class Caller:
         result: Changed[Any] | None = None
         with suppress(_RehearsedError):
             async with self.core.writing.one_of(self.principal.user_id), begin as transaction:
-                used = await self._rows_of_day(transaction)
+                used = await self.rows_of_day(transaction)
                 result = cast("Changed[Any]", await operation.run(Tx(self, transaction), *args, **kwargs))
                 if self.principal.agent is not None:
                     self.principal.agent.require_rows(used, len(result.touched))

@@ -62,6 +62,7 @@ async def propose(
     arguments = calls.read(operation, call)
     now = caller.core.clock()
     rehearsing = replace(caller, dry_run=True, said_at=now)
+    used = await caller.rows_of_day(transaction)
     async with transaction.rehearsal():
         result = await operation.run(rehearsing.within(transaction), **arguments)
         assert isinstance(result, Changed)  # what an operation that changes returns
@@ -71,6 +72,8 @@ async def propose(
     if not result.touched:
         return answer, None
     principal = caller.principal
+    if principal.agent is not None:
+        principal.agent.require_rows(used, len(result.touched))
     if await transaction.value(queries.WAITING, agent_id=caller.agent_id, now=now) >= MAX_WAITING:
         raise TooManyProposals
     proposal_id = await transaction.value(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, get_args
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -107,6 +107,24 @@ class Mandate(Input):
     rows_per_day: Annotated[_RowsPerDay | None, Field(description=_ROWS_WORDS)] = None
 
 
+def _text(value: object) -> object:
+    """Refuse a number: seconds since when, nobody has said."""
+    if not isinstance(value, str | datetime):
+        raise ValueError("must be a date-time such as 2027-01-31T17:00:00Z")  # noqa: TRY004  # what pydantic reports
+    return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    """Return a moment in UTC, where PostgreSQL and Python have its year."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be in the years 1 to 9999 in UTC") from None
+
+
+_Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text), AfterValidator(_in_utc)]
+
+
 class AgentPatch(TypedDict, total=False):
     """A change of an agent: a field left out stays as it is; `null` takes a bound away."""
 
@@ -117,7 +135,7 @@ class AgentPatch(TypedDict, total=False):
     mode: Annotated[Mode, Field(description=_MODE_WORDS)]
     rows_per_day: Annotated[_RowsPerDay | None, Field(description=_ROWS_WORDS)]
     until: Annotated[
-        Annotated[AwareDatetime, Field(strict=False)] | None,
+        _Moment | None,
         Field(description="From then on it is as if blocked; null for never."),
     ]
 

@@ -33,7 +33,7 @@ async def list_(tx: Tx, query: ProposalQuery) -> Feed[ProposalRead]:
 
     An agent sees its own, without the rows, which it was shown when it proposed them.
     """
-    mine = tx.caller.agent_id
+    mine = None if tx.caller.is_person else tx.caller.agent_id or 0  # 0: new, and could not be stored
     if mine is not None and query.agent_id not in (None, mine):
         return Feed("[]", query.limit, False, None, None)
     row = await tx.one(
@@ -51,7 +51,7 @@ async def list_(tx: Tx, query: ProposalQuery) -> Feed[ProposalRead]:
 @operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner), verbs=("read",))
 async def get(tx: Tx, proposal_id: int) -> Found[ProposalRead]:
     """Read one proposal: the rows that it would touch, before and after, and what became of it."""
-    mine = tx.caller.agent_id
+    mine = None if tx.caller.is_person else tx.caller.agent_id or 0  # 0: new, and could not be stored
     row = await tx.row(queries.ONE, id=proposal_id, agent_id=mine, with_rows=int(mine is None), now=tx.core.clock())
     if row is None:
         raise (await missing(tx, "proposal", [proposal_id]))[proposal_id]

@@ -86,7 +86,7 @@ async def rotate(tx: Tx, token_id: int) -> Changed[TokenCreated]:
 
     The new token is in this answer and never shown again. A token cannot do so to itself: whoever finds it
     could keep its user from ending it. Nor to one that it comes from, with which it ends.
-    Whoever uses it stays the same agent.
+    Whoever uses it stays the same agent: so an agent rotates no token but those it made.
     """
     me = tx.caller.principal.token_id
     if token_id == me:
@@ -96,6 +96,8 @@ async def rotate(tx: Tx, token_id: int) -> Changed[TokenCreated]:
         raise (await missing(tx, "token", [token_id]))[token_id]
     if not old["is_live"]:
         raise Conflict("This token is revoked or has expired; make a new one.")
+    if not tx.caller.is_person and old["made_by"] != me:
+        raise Conflict(f"An agent can rotate no token but those it made: {_DO_INSTEAD}")
     heir = {name: old[name] for name in ("name", "scopes", "expires_at")}
     made = await _make(tx, heir | {"made_by": old["made_by"] if me is None else me})
     await tx.rows(agents.HAND_ON, old=str(token_id), new=str(made.touched[0].id))

@@ -11,7 +11,16 @@ from todo_core.boundary import agents
 from todo_core.boundary.authentication import LAST_MOMENT
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.results import Changed, Done, Found
-from todo_core.errors import Conflict, InvalidInput, NotForAgents, NotForApps, NotFound, NotOwner, VersionConflict
+from todo_core.errors import (
+    Conflict,
+    InvalidInput,
+    NotForAgents,
+    NotForApps,
+    NotFound,
+    NotOwner,
+    Unauthenticated,
+    VersionConflict,
+)
 from todo_core.identity.scopes import ALL_SCOPES
 from todo_core.models.accounts import Leaving
 from todo_core.models.fields import MAX_BATCH, MAX_PAGE
@@ -22,6 +31,7 @@ from todo_core.queries.idempotency import LIFETIME
 from todo_core.rules.completing import LOOK_BACK
 from todo_core.rules.leaving import Codes, delete_account
 from todo_core.rules.profiles import revise_profile
+from todo_core.storage.database import Row
 from todo_core.text import json_text
 
 
@@ -89,7 +99,7 @@ async def update(tx: Tx, patch: ProfilePatch, if_version: Sequence[int] | None =
 @operation(effect="reads", scope="profile", raises=(NotForApps, NotForAgents), for_apps=False, for_agents=False)
 async def prepare_deletion(tx: Tx) -> Found[Leaving]:
     """Tell what would go if you deleted your account, with a code that deletes it, for a minute. Nothing changes."""
-    row = await tx.one(accounts.HELD)
+    row = await _held(tx)
     code, expires_at = Codes(tx.core.secret, tx.core.clock()).make(row["known_as"])
     told = {"is_deleted": False, "code": code, "expires_at": f"{expires_at:%Y-%m-%dT%H:%M:%SZ}"}
     return Found(json_text(told | {"held": orjson.loads(row["row"])}))
@@ -109,7 +119,7 @@ async def delete(tx: Tx, code: str) -> Changed[Leaving]:
 
     With `TODO_DELETION_IS_FINAL` you are not let in again.
     """
-    row = await tx.one(accounts.HELD)
+    row = await _held(tx)
     Codes(tx.core.secret, tx.core.clock()).require(code, row["known_as"])
     told = {"is_deleted": True, "code": None, "expires_at": None, "held": orjson.loads(row["row"])}
     if not tx.caller.dry_run:
@@ -117,3 +127,15 @@ async def delete(tx: Tx, code: str) -> Changed[Leaving]:
         if not await delete_account(tx, tx.caller.principal.user_id):
             raise Conflict("This account cannot be deleted.")  # the command line's own
     return Changed([Done(json_text(told))], gone=None if tx.caller.dry_run else tx.caller.principal.user_id)
+
+
+async def _held(tx: Tx) -> Row:
+    """Return what the account has.
+
+    Raises:
+        Unauthenticated: It was deleted while this request waited.
+    """
+    row = await tx.row(accounts.HELD)
+    if row is None:
+        raise Unauthenticated(presented=True)
+    return row

@@ -42,7 +42,7 @@ _me = parameter("user_id", BigInteger())
 _id = parameter("id", BigInteger())
 _kind, _known_as, _name = (parameter(name, Text()) for name in ("kind", "known_as", "name"))
 _last_use_is_old = _table.c.last_used_at <= func.now() - timedelta(minutes=1)
-_KNOWN: Final = ("id", "version", "verbs", "mode", "rows_per_day")
+_KNOWN: Final = ("id", "version", "verbs", "mode", "rows_per_day", "until")
 """What a process keeps of an agent."""
 
 

@@ -31,7 +31,7 @@ _ALIKE: Final = 50
 class Names:
     """The live lists, or tags, of a person, by name."""
 
-    def __init__(self, kind: str, names: Mapping[int, str]) -> None:
+    def __init__(self, kind: str, names: Mapping[int, str], *, may_list: bool = True) -> None:
         """Take the names of rows.
 
         Args:
@@ -39,6 +39,7 @@ class Names:
             names: The names by id, in the order in which a refusal lists them.
         """
         self._kind = kind
+        self._may_list = may_list
         self._names = names
         self._ids = {name_key(name): row_id for row_id, name in names.items()}
         self._refused: set[str] = set()
@@ -49,12 +50,13 @@ class Names:
         """Load the names of all lists, archived ones too."""
         rows = [row for row in await tx.rows(list_queries.STATE) if not row["is_deleted"]]
         in_order = sorted(rows, key=lambda row: (row["is_archived"], row["position"], row["id"]))
-        return cls("list", {row["id"]: row["name"] for row in in_order})
+        return cls("list", {row["id"]: row["name"] for row in in_order}, may_list=tx.caller.may_read)
 
     @classmethod
     async def of_tags(cls, tx: Tx) -> Names:
         """Load the names of all tags."""
-        return cls("tag", {row["id"]: row["name"] for row in orjson.loads((await tx.one(tag_queries.ALL))["rows"])})
+        rows = orjson.loads((await tx.one(tag_queries.ALL))["rows"])
+        return cls("tag", {row["id"]: row["name"] for row in rows}, may_list=tx.caller.may_read)
 
     def id_of(self, ref: int | str, field: str) -> int:
         """Return the id that a name or an id stands for.
@@ -87,6 +89,8 @@ class Names:
         if name_key(ref) in self._refused:
             return InvalidInput(errors=[FieldError(field, f"is no {self._kind} of yours, as before", code="not_found")])
         self._refused.add(name_key(ref))
+        if not self._may_list:
+            return InvalidInput(errors=[FieldError(field, f"is no {self._kind} of yours", code="not_found")])
         keys = process.extract(name_key(ref), [*self._ids], scorer=fuzz.WRatio, limit=_NEAREST, score_cutoff=_ALIKE)
         nearest = [self._names[self._ids[key]] for key, *_ in keys]
         others = [name for name in self._names.values() if name not in nearest]

@@ -32,7 +32,7 @@ async def review(tx: Tx) -> str:
 async def _agent(tx: Tx, row: Row, since: int) -> dict[str, Any]:
     """Return what one agent did, as `AgentReview`, with its latest changes."""
     asked = {"shown": shown_to(tx.caller), "rows": False, "made_from": None, "made_until": None, "client": None}
-    page = await tx.one(history.LATEST, before=MAX_ID, limit=MOST_CHANGES, agent=row["id"], **asked)
+    page = await tx.one(history.LATEST_OF_AGENT, before=MAX_ID, limit=MOST_CHANGES, agent=row["id"], **asked)
     changes = [change for change in orjson.loads(page["rows"]) if change["id"] > since]
     return {
         "agent_id": row["id"],

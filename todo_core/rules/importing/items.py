@@ -1,6 +1,6 @@
 """What every format yields: todos, lists, tags and a profile, as the file has them, and what is lost on the way.
 
-Plain values, so that they pass from the process that reads a file as JSON. Nothing here is checked: `planning` does.
+Plain values, so that they pass from the process that reads a file as JSON. Nothing here is checked: `adding` does.
 """
 
 from __future__ import annotations

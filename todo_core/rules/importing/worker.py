@@ -13,11 +13,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from itertools import chain
-from typing import Any
+from typing import Any, Final
+
+from pydantic import TypeAdapter
 
 from todo_core.rules.importing import formats
 from todo_core.rules.importing.formats.texts import decoded
-from todo_core.rules.importing.items import Item, LeftOut, Part, UnreadableError
+from todo_core.rules.importing.items import PARTS, Item, LeftOut, ListItem, Part, TagItem, UnreadableError
+
+_SHAPES: Final[dict[type[Any], TypeAdapter[Any]]] = {kind: TypeAdapter(kind) for kind in PARTS.values()}
+LARGEST: Final = 262_144
+"""Most characters of the texts of an item: cleaning longer ones would keep the event loop busy."""
 
 
 def main(name: str, most_items: int, megabytes: int, seconds: int) -> None:
@@ -49,14 +55,51 @@ def _up_to(most_items: int, parts: Iterable[Part]) -> Iterator[Part]:
     """Yield parts.
 
     Raises:
-        UnreadableError: They have too many items.
+        UnreadableError: They have too many items, or too many lists and tags.
     """
-    count = 0
-    for part in parts:
-        count += isinstance(part, Item | LeftOut)
-        if count > most_items:
+    items = others = 0
+    for part in map(_sound, parts):
+        items += isinstance(part, Item | LeftOut)
+        others += isinstance(part, ListItem | TagItem)
+        if items > most_items:
             raise UnreadableError(f"has more than {most_items:,} items; split it")
-        yield part
+        if others > most_items:
+            raise UnreadableError(f"has more than {most_items:,} lists and tags; split it")
+        if isinstance(part, Item) and _size(part) > LARGEST:
+            yield LeftOut.of(part.at, "size", "Its texts are longer than 256 KiB.")
+        else:
+            yield part
+
+
+def _sound(part: Part) -> Part:
+    """Return a part without NUL, which PostgreSQL keeps in no text; left out, if a value has not the kind it must have.
+
+    Files of ours and of others are JSON in which anything may stand where a text should.
+    """
+    values = _without_nul(asdict(part))
+    try:
+        line = json.dumps(values, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+        sound: Part = _SHAPES[type(part)].validate_json(line, strict=True)
+    except ValueError:
+        return LeftOut.of(getattr(part, "at", type(part).__name__), "value", "It has a value of a wrong kind.")
+    return sound
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, list):
+        return [_without_nul(one) for one in value]
+    if isinstance(value, dict):
+        return {_without_nul(name): _without_nul(one) for name, one in value.items()}
+    return value
+
+
+def _size(item: Item) -> int:
+    """Return how many characters the texts of an item have together; each tag and note counts as one at least."""
+    texts = (item.title, item.description or "", item.key or "", item.source or "", *item.tags)
+    notes = [len(str(note.get("text"))) + len(str(note.get("author"))) for note in item.notes]
+    return sum(map(len, texts)) + len(item.tags) + sum(notes) + len(notes)
 
 
 def _bound(megabytes: int, seconds: int) -> None:

@@ -13,6 +13,7 @@
 --   verbs text[]
 --   mode text
 --   rows_per_day integer
+--   until timestamp with time zone
 --   last_use_is_old boolean
 
 SELECT
@@ -21,6 +22,7 @@ SELECT
     agents.verbs,
     agents.mode,
     agents.rows_per_day,
+    agents.until,
     agents.last_used_at <= now() - make_interval(secs=>60.0) AS last_use_is_old
 FROM agents
 WHERE agents.user_id = $1::BIGINT AND agents.kind = $2::VARCHAR AND agents.known_as = $3::VARCHAR

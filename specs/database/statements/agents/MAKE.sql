@@ -14,6 +14,7 @@
 --   verbs text[]
 --   mode text
 --   rows_per_day integer
+--   until timestamp with time zone
 
 INSERT INTO agents (user_id, kind, known_as, name)
 SELECT
@@ -45,4 +46,4 @@ SELECT
     END AS name
 ON CONFLICT (user_id, kind, known_as) DO UPDATE
 SET last_used_at = now()
-RETURNING agents.id, agents.version, agents.verbs, agents.mode, agents.rows_per_day
+RETURNING agents.id, agents.version, agents.verbs, agents.mode, agents.rows_per_day, agents.until

@@ -2,6 +2,11 @@ import createClient from "openapi-fetch";
 import type { paths } from "./generated/schema.js";
 import { NO_LIST, authorization, firstField, url, walk } from "./walk.js";
 
+/** What a person is answered: a proposal (202) is an answer to agents that only propose. */
+function done<T>(data: T | undefined): Exclude<T, { agent_says: string | null }> {
+  return data as Exclude<T, { agent_says: string | null }>;
+}
+
 const api = createClient<paths>({ baseUrl: url, headers: authorization });
 
 void walk({
@@ -12,9 +17,9 @@ void walk({
   async add(title, key) {
     const { data, response } = await api.POST("/api/v1/todos", {
       params: { header: { "idempotency-key": key } },
-      body: { title, priority: "medium", tags: [] },
+      body: { title, priority: "medium", tags: [], if_similar: "add" },
     });
-    return { data: data!, etag: response.headers.get("ETag")! };
+    return { data: done(data), etag: response.headers.get("ETag")! };
   },
   async rename(id, title, etag) {
     const { data, error } = await api.PATCH("/api/v1/todos/{todo_id}", {
@@ -24,7 +29,7 @@ void walk({
     if (error) {
       return { code: error.error_code, current: String(error.current?.title) };
     }
-    return { data };
+    return { data: done(data) };
   },
   async postpone(id, due) {
     const { error } = await api.PATCH("/api/v1/todos/{todo_id}", {
@@ -37,17 +42,17 @@ void walk({
     const { data, response } = await api.PATCH("/api/v1/todos/{todo_id}/complete", {
       params: { path: { todo_id: id } },
     });
-    return { data: data!, change: response.headers.get("Change-Id")! };
+    return { data: done(data), change: response.headers.get("Change-Id")! };
   },
   async batch(title) {
     const { data } = await api.POST("/api/v1/todos/batch", {
-      body: { action: "add", todos: [{ title, priority: "medium", tags: [] }, { title, list_id: NO_LIST, priority: "medium", tags: [] }] },
+      body: { action: "add", if_similar: "add", todos: [{ title, priority: "medium", tags: [] }, { title, list_id: NO_LIST, priority: "medium", tags: [] }] },
     });
-    return data!.results.map((result) => result.item?.title ?? result.error!.error_code);
+    return done(data).results.map((result) => result.item?.title ?? result.error!.error_code);
   },
   async undo(change) {
     const { data } = await api.POST("/api/v1/changes/{change_id}/undo", { params: { path: { change_id: change } } });
-    return data!.results.map((row) => [row.entity, row.entity === "todo" ? row.item.title : ""]);
+    return done(data).results.map((row) => [row.entity, row.entity === "todo" ? row.item.title : ""]);
   },
   async changes(since) {
     const { data } = await api.GET("/api/v1/changes", { params: { query: { since } } });

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from todo_core.models.fields import MAX_ID
 from todo_core.rules.importing.formats.texts import Digests, each, members
 from todo_core.rules.importing.items import Item, ListItem, Part, ProfileItem, Remark, TagItem, UnreadableError
 
@@ -41,12 +42,12 @@ def parse(content: Any) -> Iterator[Part]:
     notes: defaultdict[Any, list[dict[str, Any]]] = defaultdict(list)
     for _, note in members(content.get("notes"), "notes"):
         if isinstance(note, dict) and isinstance(note.get("text"), str):
-            notes[note.get("todo_id")].append({name: note.get(name) for name in ("text", "author", "created_at")})
+            notes[str(note.get("todo_id"))].append({name: note.get(name) for name in ("text", "author", "created_at")})
     origin, digests = content.get("origin"), Digests("todo-mcp")
     refs = {part.ref for part in lists if isinstance(part, ListItem)}
 
     def todo(at: str, row: Any) -> Iterable[Part]:
-        item = _todo(at, row, origin if isinstance(origin, str) else None, notes.get(row["id"], []))
+        item = _todo(at, row, origin if isinstance(origin, str) else None, notes.get(str(row["id"]), []))
         item.key = item.key or digests.key(row["id"], row.get("created_at"), item.title)
         if item.list_ref not in refs:
             item.list_ref = None
@@ -68,7 +69,7 @@ def _todo(at: str, row: Any, origin: str | None, notes: list[dict[str, Any]]) ->
     fields = {name: row[name] for name in _AS_THEY_ARE if row.get(name) is not None}
     item = Item(at, str(row["id"]), **fields)
     item.key = row.get("key")
-    if origin is not None and isinstance(row["id"], int):
+    if origin is not None and type(row["id"]) is int and 0 < row["id"] <= MAX_ID:
         item.own_id, item.origin = row["id"], origin
         item.key = item.key or f"todo-{row['id']}@{origin}"
     item.list_ref = str(row["list_id"])
