@@ -15,6 +15,7 @@ from todo_core.models.imports import MAX_ITEMS
 from todo_core.models.lists import ListCreate, ListQuery
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import changes, lists, todos, users
+from todo_core.rules.importing import adding
 
 pytestmark = pytest.mark.requirement("LT4")
 
@@ -130,3 +131,13 @@ async def test_an_order_that_is_no_number_leaves_out_its_todo_alone(ann: Caller,
     todo = "BEGIN:VTODO\r\nSUMMARY:{}\r\nX-APPLE-SORT-ORDER:{}\r\nEND:VTODO\r\n"
     said = await import_(ann, (todo.format("a", order) + todo.format("b", "1")).encode())
     assert (said["todos"], said["left_out"]) == (1, 1)
+
+
+async def test_a_file_brings_no_more_different_tags_than_a_request_can_make(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adding, "MOST_TAGS", 3)
+    todo = "BEGIN:VTODO\r\nSUMMARY:{0}\r\nCATEGORIES:{0} one,{0} two\r\nEND:VTODO\r\n"
+    said = await import_(ann, (todo.format("a") + todo.format("b") + todo.format("a")).encode())
+    assert (said["todos"], said["tags"]) == (3, 3)
+    assert [remark["field"] for remark in said["remarks"]] == ["tags"]

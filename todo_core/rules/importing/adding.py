@@ -28,8 +28,10 @@ from todo_core.rules.profiles import revise_profile
 from todo_core.rules.schedules import Calendar
 from todo_core.rules.tagging import ensure_tags
 from todo_core.storage.database import Row
-from todo_core.text import json_text
+from todo_core.text import json_text, name_key
 
+MOST_TAGS: Final = 5_000
+"""Different tags of a file. Of more, finding and making them takes longer than a request may."""
 _PROFILE: Final[TypeAdapter[Any]] = TypeAdapter(ProfilePatch)
 
 
@@ -185,7 +187,7 @@ async def _nodes(
 
 async def _tags(tx: Tx, nodes: Sequence[Node], parts: Sequence[Any]) -> tuple[dict[int, list[int]], list[Touched]]:
     """Find and make tags; return their ids by the ids of the todos, and those that are new."""
-    by_itself = [name for part in _of(parts, TagItem) if (name := tag_name(part.name)) is not None]
+    by_itself = _bounded(nodes, [name for part in _of(parts, TagItem) if (name := tag_name(part.name)) is not None])
     named: dict[int, Sequence[str]] = {-1 - number: [name] for number, name in enumerate(by_itself)}
     named |= {node.id: node.tags for node in nodes if node.tags}
     ids: dict[int, list[int]] = {}
@@ -195,6 +197,33 @@ async def _tags(tx: Tx, nodes: Sequence[Node], parts: Sequence[Any]) -> tuple[di
         ids |= found
         made += new
     return ids, made
+
+
+def _bounded(nodes: Sequence[Node], by_itself: Sequence[str]) -> list[str]:
+    """Leave at most `MOST_TAGS` different tags to a file, and tell of todos that lose some.
+
+    Args:
+        nodes: The todos.
+        by_itself: Names of tags that no todo of the file need have.
+
+    Returns:
+        Those by themselves that are left.
+    """
+    kept: set[str] = set()
+
+    def keeps(name: str) -> bool:
+        key = name_key(name)
+        if key not in kept and len(kept) < MOST_TAGS:
+            kept.add(key)
+        return key in kept
+
+    alone = [name for name in by_itself if keeps(name)]
+    for node in nodes:
+        tags = [name for name in node.tags if keeps(name)]
+        if len(tags) < len(node.tags):
+            node.tags = tags
+            node.item.lost("tags", f"A file brings at most {MOST_TAGS:,} different tags.")
+    return alone
 
 
 async def _number(tx: Tx, nodes: Sequence[Node], *, comes_first: bool) -> None:
