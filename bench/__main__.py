@@ -12,17 +12,18 @@ import platformdirs
 import typer
 from rich.console import Console
 
-from bench import extras, load, rounds, servers, targets
+from bench import extras, load, picture, rounds, servers, targets
 from bench.comparison import command as comparison
 from bench.comparison.intervals import FEWEST
 from bench.contests import NAMES, contests
 from bench.database import Database, seeded
+from bench.growth import growth
 from bench.plan import FULL, QUICK
 from bench.report import FILE, Report
 from bench.servers import Servers
 
-_PAGES, _STDIO, _SIZES = "pages", "stdio", "sizes"
-_NAMES = (*NAMES, _PAGES, _STDIO, _SIZES)
+_PAGES, _GROWTH, _STDIO, _SIZES = "pages", "growth", "stdio", "sizes"
+_NAMES = (*NAMES, _PAGES, _GROWTH, _STDIO, _SIZES)
 _QUICK_ALONE_SECONDS = 0.1
 
 
@@ -87,6 +88,7 @@ def main(
     if write and not quick and not only:
         report.write()
         console.print(f"Written to {FILE.name}.")
+        console.print(picture.draw(report))
     if report.results.failures():
         raise SystemExit(1)
 
@@ -103,6 +105,9 @@ def _measure(report: Report, wanted: set[str], database: Database, ports: Server
     report.targets += targets.of_contests(report.contests, report.results)
     if _PAGES in wanted:
         report.targets += targets.of_pages(extras.pages(ports.ours, database, 20 if quick else 100))
+    if _GROWTH in wanted:
+        report.growth = growth(ports.ours, database, 5 if quick else 100)
+        report.targets += targets.of_growth(report.growth)
     if _SIZES in wanted:
         _, actor, *_ = database.actors()
         report.targets += targets.of_sizes(extras.sizes(ports.ours, actor))

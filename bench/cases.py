@@ -16,10 +16,11 @@ from bench.wire import Request
 
 FLOOR: Final = "floor"
 TUTORIAL: Final = "tutorial"
+FASTIFY: Final = "Fastify and pg"
 OURS: Final = "ours, API token"
 OURS_JWT: Final = "ours, EdDSA JWT"
 
-_EVERYBODY: Final = (FLOOR, TUTORIAL, OURS, OURS_JWT)
+_EVERYBODY: Final = (FLOOR, TUTORIAL, FASTIFY, OURS, OURS_JWT)
 _FLOOR_AND_OURS: Final = (FLOOR, OURS)
 
 Asks = Callable[[Actor], Sequence[Request]]

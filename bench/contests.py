@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from bench import limit, wire, workloads
-from bench.cases import CASES, FLOOR, OURS, OURS_JWT, TUTORIAL, Case, Promise
+from bench.cases import CASES, FASTIFY, FLOOR, OURS, OURS_JWT, TUTORIAL, Case, Promise
 from bench.database import Actor, Database
 from bench.load import Measured
 from bench.servers import Servers
@@ -16,6 +16,7 @@ from bench.workloads import ADD_TODOS, LIST_TODOS, Workload
 
 LIMIT: Final = "pgbench"
 ECHO: Final = "bare echo"
+FASTMCP: Final = "fastmcp's echo"
 MCP: Final = "mcp"
 NAMES: Final = (*(case.name for case in CASES), MCP)
 
@@ -52,14 +53,18 @@ def contests(servers: Servers, database: Database) -> list[Contest]:
 
 
 def _rest(case: Case, servers: Servers, database: Database, actors: Sequence[Actor]) -> Contest:
-    callers = {
+    callers: dict[str, tuple[int, wire.Identify]] = {
         FLOOR: (servers.floor, wire.by_number),
         TUTORIAL: (servers.tutorial, wire.by_secret),
         OURS: (servers.ours, wire.by_token),
         OURS_JWT: (servers.ours, wire.by_jwt),
     }
+    if servers.fastify is not None:
+        callers[FASTIFY] = (servers.fastify, wire.by_secret)
     entries = [
-        _entry(name, workloads.rest(*callers[name], actors, case.asks, case.is_right)) for name in case.contestants
+        _entry(name, workloads.rest(*callers[name], actors, case.asks, case.is_right))
+        for name in case.contestants
+        if name in callers
     ]
     if case.beside is not None:
         entries.append(_entry(case.beside.name, workloads.rest(*callers[OURS], actors, case.beside.asks)))
@@ -70,8 +75,9 @@ def _rest(case: Case, servers: Servers, database: Database, actors: Sequence[Act
 
 
 def _mcp(servers: Servers, actors: Sequence[Actor]) -> Contest:
+    echoes = {ECHO: servers.echo, FASTMCP: servers.fastmcp}
     entries = (
-        _entry(ECHO, workloads.echo(servers.echo, actors)),
+        *(_entry(name, workloads.echo(port, actors)) for name, port in echoes.items() if port is not None),
         _entry(LIST_TODOS, workloads.list_todos(servers.ours, actors)),
         _entry(ADD_TODOS, workloads.add_todos(servers.ours, actors)),
     )

@@ -18,11 +18,13 @@ from bench import limit, load
 from bench.cases import FLOOR, TUTORIAL
 from bench.contests import ECHO, Contest
 from bench.extras import BYTES_PER_TOKEN
+from bench.growth import Growth
 from bench.plan import CONNECTIONS, POOL_SIZE, Size
 from bench.rounds import Results
 from bench.targets import Target
 
 FILE: Final = Path(__file__).with_name("RESULTS.md")
+PICTURE: Final = FILE.with_suffix(".svg")
 RATIOS_ONLY: Final = (
     "The figures are ratios within one run on one machine: contestants took turns, and a ratio is the median of the"
     " rounds' own ratios. Absolute numbers are shown small; they say more about the machine than about the software."
@@ -41,6 +43,7 @@ class Report:
     contests: Sequence[Contest] = ()
     results: Results = field(default_factory=Results)
     targets: list[Target] = field(default_factory=list)
+    growth: Growth | None = None
 
     def show(self, console: Console) -> None:
         """Print the tables."""
@@ -63,6 +66,7 @@ class Report:
         parts = [
             "# Results of `python -m bench`",
             RATIOS_ONLY,
+            f"![Ratios, cost against size, and what each trick saves]({PICTURE.name})",
             "\n".join(f"- {name}: {what}" for name, what in self._circumstances()),
         ]
         for title, head, rows in self._tables():
@@ -98,6 +102,9 @@ class Report:
                 (t.promise, t.bound_text, t.value_text, "reached" if t.reached else "NOT reached") for t in self.targets
             ]
             yield "Targets", ("What", "Target", "Measured", ""), list(rows)
+        if self.growth is not None:
+            head = ("Read", "", *(f"{size:,} todos" for size in self.growth.sizes), "most / fewest")
+            yield "Cost against size: ms on 1 connection, the median", head, [*self._growth_rows(self.growth)]
         if not self.results.busy:
             return
         yield "Ratios of requests per second", _RATIO_HEAD, [*self._ratio_rows()]
@@ -112,6 +119,10 @@ class Report:
                 ratios = f"{self.results.ratio(case, entry.name, base):.2f}"
                 tutorial = f"{self.results.ratio(case, entry.name, TUTORIAL):.2f}" if has_tutorial else ""
                 yield case, entry.name, ratios, f"{least:.2f}–{most:.2f}", tutorial
+
+    def _growth_rows(self, growth: Growth) -> Iterable[Sequence[str]]:
+        for read, seconds in growth.seconds.items():
+            yield read, "", *(f"{one * 1e3:.2f}" for one in seconds), f"{growth.ratio(read):.2f}"
 
     def _absolute_rows(self) -> Iterable[Sequence[str]]:
         for contest in self.contests:
@@ -134,9 +145,12 @@ _CONTESTANTS: Final = f"""\
 - floor: Starlette, a raw asyncpg pool, orjson; the same SQL shapes; no login, no row-level security, no checks.
 - tutorial: FastAPI, PyJWT on every request, a SQLModel session with relationships, `SET LOCAL ROLE`, `set_config`,
   `response_model`.
+- Fastify and pg: by hand in Node, with a JWT on every request, row-level security in a transaction, the floor's SQL
+  prepared by name, and schemas for what comes and goes (`bench/apps/fastify`).
 - ours: `todo-mcp serve`, through REST with an API token and with an EdDSA JWT; rate limits are counted, every write
   has its change record.
-- bare echo: the MCP SDK's server with one tool that returns its argument; ours with an API token. All over Streamable
+- bare echo: the MCP SDK's server with one tool that returns its argument; fastmcp's echo: the same with fastmcp; ours
+  with an API token. All over Streamable
   HTTP, protocol 2026-07-28, JSON answers.
 - pgbench: the floor's SQL on {POOL_SIZE} connections, with no server in front; on 1 connection for the latencies.
 - Tokens of a model are counted as bytes / {BYTES_PER_TOKEN}."""

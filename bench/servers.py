@@ -10,11 +10,12 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from urllib.error import HTTPError, URLError
 
-from bench import keys
+from bench import fastify, keys
 from bench.plan import AUDIENCE, ISSUER, POOL_SIZE
 from todo_app.embedded import free_port
 
@@ -28,8 +29,12 @@ class Servers:
 
     floor: int
     tutorial: int
+    fastify: int | None
+    """None where there is no npm."""
     ours: int
     echo: int
+    fastmcp: int | None
+    """None where fastmcp is not installed."""
 
 
 @contextmanager
@@ -38,22 +43,35 @@ def running(database_url: str, folder: Path) -> Iterator[Servers]:
     with ExitStack() as stack:
         key_set = stack.enter_context(keys.served())
 
-        def start(name: str, command: list[str], port: int, probe: str) -> int:
+        def start(name: str, command: list[str], port: int, probe: str, **more: str) -> int:
             log = stack.enter_context((folder / f"{name}.log").open("wb"))
-            env = environment(database_url) | {"TODO_JWKS_URL": key_set}
-            process = stack.enter_context(running_process([sys.executable, *command], env, folder, log.fileno()))
+            env = environment(database_url) | {"TODO_JWKS_URL": key_set} | more
+            process = stack.enter_context(running_process(command, env, folder, log.fileno()))
             until_answering(process, f"http://127.0.0.1:{port}{probe}", Path(log.name))
             return port
 
         def theirs(name: str) -> int:
             port = free_port()
             options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-            command = ["-m", "uvicorn", f"bench.apps.{name}:app", "--host", "127.0.0.1", "--port", str(port), *options]
-            return start(name, command, port, "/none")
+            server = ["-m", "uvicorn", f"bench.apps.{name}:app", "--host", "127.0.0.1", "--port", str(port)]
+            return start(name, [sys.executable, *server, *options], port, "/none")
+
+        def in_node() -> int | None:
+            if not fastify.is_there():
+                return None
+            port = free_port()
+            return start("fastify", fastify.install(folder), port, "/none", **fastify.environment(database_url, port))
 
         port = free_port()
-        ours = start("ours", ["-m", "todo_app", "serve", "--port", str(port)], port, "/readyz")
-        yield Servers(theirs("floor"), theirs("tutorial"), ours, theirs("echo"))
+        serve = [sys.executable, "-m", "todo_app", "serve", "--port", str(port)]
+        yield Servers(
+            floor=theirs("floor"),
+            tutorial=theirs("tutorial"),
+            fastify=in_node(),
+            ours=start("ours", serve, port, "/readyz"),
+            echo=theirs("echo"),
+            fastmcp=theirs("fastmcp_echo") if find_spec("fastmcp") else None,
+        )
 
 
 def environment(database_url: str | None = None, code: Path = ROOT) -> dict[str, str]:

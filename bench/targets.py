@@ -8,6 +8,7 @@ from typing import Final
 
 from bench.contests import Contest
 from bench.extras import Pages, Sizes, Starts
+from bench.growth import Growth
 from bench.rounds import Results
 
 _TIMES: Final = " \N{MULTIPLICATION SIGN}"
@@ -57,6 +58,18 @@ _MEASURES: Final = {"rate": "requests per second", "time": "p50 on 1 connection"
 def of_pages(pages: Pages) -> list[Target]:
     """The promise of deep pages."""
     return [Target(f"Page {pages.last_page:,} by cursor against page 2", 1.3, pages.ratio, at_most=True)]
+
+
+def of_growth(growth: Growth) -> list[Target]:
+    """The promises of what a person with many todos waits for."""
+    bounds = {"page": 1.5, "overview": 2, "search": 5, "week": 10}
+    few, *_, many = growth.sizes
+    return [
+        Target(
+            f"{read}: a person with {many:,} todos against one with {few:,}", bound, growth.ratio(read), at_most=True
+        )
+        for read, bound in bounds.items()
+    ]
 
 
 def of_starts(starts: Starts) -> list[Target]:
