@@ -301,6 +301,7 @@ main()
         yield replace(running, printed=serving.printed)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("OW1")
 async def test_connections_without_a_token_leave_places_and_descriptors_for_others(poor: Serving) -> None:
     """Four hundred, of which the server had descriptors for a quarter: the next one of anybody was reset."""

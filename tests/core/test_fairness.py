@@ -299,6 +299,7 @@ async def test_changes_of_very_many_rows_and_their_undo_keep_nobody_waiting(
     assert {name: seconds for name, seconds in longest.items() if seconds > 4 * SLICE} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("OW6", "TD19")
 async def test_a_list_by_filters_that_nobody_asked_for_before_keeps_nobody_waiting(ann: Caller, served: Core) -> None:
     """Each took 12 ms to compile, and there are tens of thousands: one account kept the event loop busy within its

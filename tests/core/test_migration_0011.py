@@ -18,7 +18,7 @@ from todo_core.operations import changes, todos
 from todo_core.schema.losses import losses
 from todo_core.schema.migrate import migrate
 
-pytestmark = pytest.mark.requirement("DB3", "TD13")
+pytestmark = [pytest.mark.requirement("DB3", "TD13"), pytest.mark.slow]
 
 BEFORE, FIRST, FINISHED = "0010_finish", "0011", "0011_finish"
 LATER: Final = date(2199, 1, 1)

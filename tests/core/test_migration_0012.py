@@ -16,7 +16,7 @@ from todo_core.errors import Unavailable
 from todo_core.schema.migrate import migrate
 from todo_core.schema.state import current
 
-pytestmark = pytest.mark.requirement("DB3", "TD12", "TD16")
+pytestmark = [pytest.mark.requirement("DB3", "TD12", "TD16"), pytest.mark.slow]
 
 BEFORE, FIRST, ROLLED, FINISHED = "0011_finish", "0012", "0012_backfill", "0012_finish"
 NOTES: Final = ("Crème brûlée", "PROJ-1234 fix", "Running shoes", "支持中文吗")
@@ -97,7 +97,6 @@ async def test_the_new_version_does_not_serve_before_all_words_are_there(
             await core.readiness.require()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("every", [24, pytest.param(1, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("way", ["up", "down"])
 async def test_after_a_kill_at_any_statement_the_next_run_goes_on(

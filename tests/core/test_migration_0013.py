@@ -12,7 +12,7 @@ from tests.core.test_migration_0010 import populated
 from todo_core.schema.losses import losses
 from todo_core.schema.migrate import migrate
 
-pytestmark = pytest.mark.requirement("DB3", "SA3", "SA7")
+pytestmark = [pytest.mark.requirement("DB3", "SA3", "SA7"), pytest.mark.slow]
 
 BEFORE, FIRST, BACKFILLED, FINISHED = "0012_finish", "0013", "0013_backfill", "0013_finish"
 # What the version before does, as `todo_app`.

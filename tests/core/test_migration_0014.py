@@ -19,7 +19,7 @@ from todo_core.operations import agents, changes, todos
 from todo_core.schema.losses import losses
 from todo_core.schema.migrate import migrate
 
-pytestmark = pytest.mark.requirement("DB3", "ID8")
+pytestmark = [pytest.mark.requirement("DB3", "ID8"), pytest.mark.slow]
 
 BEFORE, FIRST, FINISHED = "0013_finish", "0014", "0014_finish"
 # What the version before does, as `todo_app`.

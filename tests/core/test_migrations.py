@@ -47,7 +47,7 @@ from todo_core.schema.versions import Kind, place
 from todo_core.storage.dsn import connection_options
 from todo_core.storage.statements import Statement
 
-pytestmark = pytest.mark.requirement("DB3")
+pytestmark = [pytest.mark.requirement("DB3"), pytest.mark.slow]
 
 REVISIONS = revisions()
 """Oldest first."""
@@ -399,7 +399,6 @@ async def test_tables_made_from_the_models_equal_the_migrated_ones_in_every_name
 # --- several at once, and beside readers -------------------------------------------------------
 
 
-@pytest.mark.slow
 async def test_four_processes_may_migrate_an_empty_database_at_once(empty_database_url: str, tmp_path: Path) -> None:
     program = Program(tmp_path, {"TODO_DATABASE_URL": empty_database_url})
 

@@ -37,7 +37,7 @@ from todo_core.schema.steps import Pace
 from todo_core.schema.turns import APPLICATION, turn
 from todo_core.schema.versions import goal, is_newer, is_up_to_date, place, serves, standing
 
-pytestmark = pytest.mark.requirement("DB3", "OP9")
+pytestmark = [pytest.mark.requirement("DB3", "OP9"), pytest.mark.slow]
 
 NEWEST = SCHEMA_STEPS[-1]
 _PEOPLE = """
@@ -291,7 +291,6 @@ class Told(list[str]):
             self.enough.set()
 
 
-@pytest.mark.slow
 async def test_a_step_without_its_lock_tries_again_tells_whom_it_waits_for_and_keeps_nobody_waiting(
     fresh_database_url: str, folder: Path
 ) -> None:
@@ -338,7 +337,6 @@ async def test_patience_ends_with_a_line_and_the_next_run_goes_on(fresh_database
     assert await current(fresh_database_url) == BACKFILL
 
 
-@pytest.mark.slow
 async def test_who_can_serve_does_not_wait_long_for_a_lock(fresh_database_url: str, folder: Path) -> None:
     async with long_report(fresh_database_url):
         with anyio.fail_after(30), pytest.raises(SchemaError, match=f"{NEXT} got no lock within 5 s"):
@@ -353,7 +351,6 @@ async def test_a_statement_that_would_hold_everybody_up_is_ended(fresh_database_
     assert await current(fresh_database_url) == NEWEST
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rows", [20_000, pytest.param(1_000_000, marks=pytest.mark.exhaustive)])
 async def test_no_reader_or_writer_waits_for_a_second(
     rows: int, fresh_database_url: str, folder: Path, another_core: CoreOpener, ann: Caller
@@ -398,7 +395,6 @@ async def test_no_reader_or_writer_waits_for_a_second(
     assert {kind for kind, seconds in waits.items() if max(seconds) >= 1} == set()
 
 
-@pytest.mark.slow
 async def test_an_index_that_waits_for_an_old_transaction_tells_of_it_and_no_timeout_ends_the_build(
     fresh_database_url: str, folder: Path
 ) -> None:
@@ -584,7 +580,6 @@ def killed_before(number: int) -> Iterator[Killer]:
         yield killer
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.exhaustive)])
 async def test_after_a_kill_at_any_statement_the_next_run_goes_on(
     every: int, fresh_database_url: str, folder: Path
@@ -674,7 +669,6 @@ async def test_who_looks_is_never_interrupted_which_would_end_the_right(
             await mine.work(lambda: anyio.sleep(number / 50_000))  # noqa: B023  # it has run when the next is made
 
 
-@pytest.mark.slow
 async def test_a_look_that_hangs_keeps_nobody_from_ending() -> None:
     async def always() -> bool:
         return True
@@ -726,7 +720,6 @@ _RECORDED = "SELECT count(*) FROM change_entries WHERE after ->> 'title' = 'kept
 _BEFORE_THOSE_THAT_ROLL = "0004"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("every", "ways"),
     [

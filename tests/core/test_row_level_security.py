@@ -182,6 +182,7 @@ def without_own_checks_of_rows(sql: str) -> str:
     return re.sub(r"\b\w+\.user_id = (\$\d+::BIGINT|me\.user_id)", r"\1 IS NOT NULL", sql)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("OW2")
 async def test_without_both_walls_these_tests_would_notice(
     unwalled: tuple[Caller, Caller, asyncpg.Connection],
@@ -224,6 +225,7 @@ async def test_without_both_walls_each_of_the_quiet_operations_would_be_noticed(
         assert leak in await what_leaked(him, her, admin, without_own_checks_of_rows, [name]), name
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("OW2")
 async def test_without_both_walls_of_users_these_tests_would_notice(
     unwalled: tuple[Caller, Caller, asyncpg.Connection],
@@ -236,6 +238,7 @@ async def test_without_both_walls_of_users_these_tests_would_notice(
     assert {"users.get crashed", "users.update crashed", "overview.get crashed", "todos.update crashed"} <= leaks
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("OW2")
 @pytest.mark.parametrize(
     ("table", "leak"), [("todos", "counted"), ("tags", "counted"), ("lists", "lists.list told")], ids=str
