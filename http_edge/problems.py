@@ -51,7 +51,10 @@ def describe(status: int, code: str, detail: str, *, retryable: bool = False, **
 
 
 MALFORMED_REQUEST: Final = describe(
-    400, "malformed_request", "This is not an HTTP request.", next_step="Send HTTP/1.1 as RFC 9112 has it."
+    400,
+    "malformed_request",
+    "This is not an HTTP request.",
+    next_step="Send HTTP/1.1 as RFC 9112 has it, and percent-encode what is not ASCII in the address.",
 )
 """The problem of bytes that are refused before there is a request."""
 CODED_BODY: Final = describe(

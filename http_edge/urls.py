@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+from urllib.parse import unquote_to_bytes
 
 from pydantic import BaseModel, create_model, field_validator
 from pydantic_core import PydanticKnownError
@@ -65,13 +66,19 @@ def values(given: QueryParams, model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def unclear(given: QueryParams, model: type[BaseModel]) -> list[FieldError]:
+def unclear(query: bytes, given: QueryParams, model: type[BaseModel]) -> list[FieldError]:
     """Return what is wrong with names of a query string that servers read differently.
 
-    That is one that is there twice and takes one value, and one in brackets (`priority[]=low`, as PHP and Rails have
-    it), where the model knows it without.
+    That is one that is there twice and takes one value, one in brackets (`priority[]=low`, as PHP and Rails have it),
+    where the model knows it without, and one with a value that is not in UTF-8 (RFC 3986 §2.5), which would be looked
+    for with other characters in it.
+
+    Args:
+        query: The query string, as it came.
+        given: What it has by name.
+        model: What it fills.
     """
-    refused = []
+    refused = [] if _is_utf8(query) else [FieldError(name, _OTHER_CODING) for name in given if _is_broken(given, name)]
     for name in given:
         known = _without_brackets(name, model)
         if known is not None:
@@ -80,6 +87,23 @@ def unclear(given: QueryParams, model: type[BaseModel]) -> list[FieldError]:
         elif name in model.model_fields and name not in _lists(model) and len(given.getlist(name)) > 1:
             refused.append(FieldError(name, "must not be sent more than once", code="repeated"))
     return refused
+
+
+_OTHER_CODING: Final = "must be in UTF-8, percent-encoded"
+_REPLACEMENT: Final = "\ufffd"
+"""What stands for bytes that could not be read."""
+
+
+def _is_utf8(query: bytes) -> bool:
+    try:
+        unquote_to_bytes(query).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_broken(given: QueryParams, name: str) -> bool:
+    return any(_REPLACEMENT in text for text in (name, *given.getlist(name)))
 
 
 def _without_brackets(name: str, model: type[BaseModel]) -> str | None:

@@ -12,6 +12,7 @@ may go when FastAPI's own way costs a request little (https://github.com/fastapi
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
@@ -193,7 +194,7 @@ class _Call:
         for field, where in self._fields:
             value = _given(field, where, request, body)
             if where == "query":
-                refused += unclear(request.query_params, _model(field))
+                refused += unclear(request.scope["query_string"], request.query_params, _model(field))
             if value is _MISSING:
                 arguments[field.name] = field.default
                 if field.field_info.is_required():
@@ -263,7 +264,9 @@ async def _json_body(request: Request) -> object:
     if kind is None or (kind[1] and not is_patch):
         raise HTTPException(415, headers={"Accept-Patch": f"{MERGE_PATCH}, {_JSON}"} if is_patch else None)
     try:
-        return strict_json(body)
+        return strict_json(
+            body.removeprefix(BOM_UTF8)
+        )  # RFC 8259 §8.1: what Windows programs begin with may be ignored
     except RepeatedNameError as error:
         raise InvalidInput(
             errors=[FieldError(path_of([error.name]), "is there twice; send it once", code="repeated")]

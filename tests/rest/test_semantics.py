@@ -189,6 +189,8 @@ async def test_accept_alone_chooses_the_picture(http: httpx2.AsyncClient) -> Non
         ("tags=a,b", {"tags": "send `tags` once for each tag"}),
         ("tags=one&tags=one,two", {"tags": "send `tags` once for each tag"}),
         ("nothing[]=1", {"nothing??": "is not a known field"}),
+        ("text=%E4pfel", {"text": "must be in UTF-8, percent-encoded"}),  # in Latin-1
+        ("limit=5&tags=%c3%28", {"tags": "must be in UTF-8"}),
     ],
 )
 async def test_a_query_that_servers_read_differently_is_refused_by_name(
@@ -201,7 +203,7 @@ async def test_a_query_that_servers_read_differently_is_refused_by_name(
     assert {error["field"] for error in refused["errors"]} == told.keys()
     for error in refused["errors"]:
         assert told[error["field"]] in error["message"]
-    for fine in ("priority=low&priority=high", "tags=one&tags=two", "tags=A,%20b"):
+    for fine in ("priority=low&priority=high", "tags=one&tags=two", "tags=A,%20b", "text=%C3%A4", "text=%EF%BF%BD"):
         assert (await http.get(f"{API}/todos?{fine}")).status_code == 200
 
 
@@ -217,6 +219,10 @@ async def test_a_body_says_what_it_is_and_names_nothing_twice(http: httpx2.Async
         assert status == 200 or "application/merge-patch+json" in answer.headers["accept-patch"]
     merge = {"content-type": "application/merge-patch+json"}
     problem(await http.post(f"{API}/todos", content=b'{"title":"b"}', headers=merge), 415, "unsupported_media_type")
+
+    begun = "\ufeff".encode()  # as PowerShell and others begin files in UTF-8 (RFC 8259 §8.1)
+    assert (await http.patch(todo, content=begun + b'{"title":"b"}', headers=merge)).json()["title"] == "b"
+    problem(await http.patch(todo, content=begun + begun + b"{}", headers=merge), 400, "malformed_json")
 
     for body, name in (
         (b'{"title":"a","title":"a"}', "title"),
