@@ -11,13 +11,13 @@ from starlette.types import ASGIApp
 
 _SENT: Final = (
     *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id", "Dry-Run"),
-    *("Last-Event-ID", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name"),
+    *("Proposal-Reason", "Last-Event-ID", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name"),
     *("Prefer", "traceparent", "tracestate", "baggage"),  # which a page's tracing adds to every request (W3C)
 )
 """Headers that a page of an allowed origin may send."""
 _READ: Final = (
     *("ETag", "Location", "Change-Id", "Idempotent-Replayed", "Dry-Run", "Retry-After", "X-Request-Id", "Link"),
-    *("RateLimit", "RateLimit-Policy", "WWW-Authenticate"),
+    *("RateLimit", "RateLimit-Policy", "WWW-Authenticate", "Proposal-Id", "Proposal-Expires", "Content-Disposition"),
 )
 """Headers that it may read."""
 _LABEL: Final = "[a-z0-9-]+"
@@ -50,6 +50,9 @@ def let_in(origins: Origins, app: ASGIApp) -> ASGIApp:
         allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
         allow_headers=_SENT,
         expose_headers=_READ,
+        # A page of theirs may call a server on the person's own machine, for which some browsers ask
+        # (Access-Control-Request-Private-Network).
+        allow_private_network=True,
         # No cookie means anything here, so no browser need send one (`allow_credentials` stays off).
         max_age=600,
     )

@@ -1,6 +1,7 @@
 """Read the arguments of a tool: strictly, by a schema that costs a model few tokens.
 
-An unknown argument is an error that lists the known ones, also where it is null. A null under a known name means "not
+An unknown argument is an error that lists the known ones, also where it is null; but for a few that programs add by
+themselves. A null under a known name means "not
 given". Types are exact, but for other spellings of the same value (`mcp_server.spelling`).
 """
 
@@ -25,6 +26,10 @@ _LARGEST: Final = 2**53
 """Bounds from here on are in no schema: JavaScript rounds them (RFC 8259 §6). They hold all the same."""
 _FAR: Final = 2**31 - 1
 """Bounds from here on are enforced and not advertised: nobody meets them."""
+_OF_CLIENTS: Final = frozenset({"_meta", "task_progress", "toolCallId"})
+"""What programs put beside the arguments that a model chose, so that it cannot leave them out when they are refused:
+Cline (https://github.com/cline/cline/issues/10426), n8n (https://github.com/n8n-io/n8n/issues/21500), and
+ruby-mcp-client."""
 _UNSAID: Final = ("additionalProperties", "title")
 """What no schema says: google-genai ≥ 1.74 fails on the first
 (https://github.com/googleapis/python-genai/issues/2393), and nobody needs the second."""
@@ -139,6 +144,8 @@ class Arguments:
         Raises:
             InvalidInput: With each refused argument.
         """
+        if not _OF_CLIENTS.isdisjoint(given):
+            given = {name: value for name, value in given.items() if name not in _OF_CLIENTS}
         refuse_crowd(given, self._all)
         try:
             spelling = Spelling()

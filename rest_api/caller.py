@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import fields as dataclass_fields
-from typing import Annotated, Any, Final, Literal
+from dataclasses import replace
+from typing import Annotated, Final, Literal
 from urllib.parse import unquote
 
 from fastapi import Depends, Header, Request
@@ -13,37 +12,11 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 from http_edge.credentials import authenticate
 from rest_api.conditions import IfNoneMatch
 from todo_core.boundary.caller import Caller
-from todo_core.boundary.operation import Operation
-from todo_core.boundary.results import Changed
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.proposals import Reason
 from todo_core.validation import refuse
 
 _REASON: Final[TypeAdapter[str]] = TypeAdapter(Reason)
-
-
-class ProposedInsteadError(Exception):
-    """Leaves a route whose request was not performed: it was kept as a proposal, which waits for the person."""
-
-    def __init__(self, changed: Changed[Any]) -> None:
-        super().__init__()
-        self.changed = changed
-
-
-@dataclass(frozen=True, slots=True)
-class _Writer(Caller):
-    """An agent that changes something. No route goes on where that was proposed instead."""
-
-    async def perform(self, operation: Operation[Any, Any], *args: Any, **kwargs: Any) -> Any:
-        """Run an operation as `Caller.perform` does.
-
-        Raises:
-            ProposedInsteadError: It was kept as a proposal.
-        """
-        answer = await Caller.perform(self, operation, *args, **kwargs)
-        if isinstance(answer, Changed) and answer.proposal_id is not None:
-            raise ProposedInsteadError(answer)
-        return answer
 
 
 async def current_caller(request: Request) -> Caller:
@@ -81,10 +54,9 @@ async def caller_once(
 ) -> Caller:
     """Return the caller of a request that changes something, at most once under its key."""
     once = me.once(idempotency_key, dry_run=dry_run == "true")
-    if me.agent_key is None:  # the person
+    if me.agent_key is None or proposal_reason is None:  # of a person, it is nobody's reason
         return once
-    fields = {field.name: getattr(once, field.name) for field in dataclass_fields(once)}
-    return _Writer(**fields | {"reason": None if proposal_reason is None else _said(proposal_reason)})
+    return replace(once, reason=_said(proposal_reason))
 
 
 def _said(header: str) -> str:

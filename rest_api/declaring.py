@@ -34,7 +34,6 @@ from todo_core.errors import (
     Unauthenticated,
     Unavailable,
 )
-from todo_core.models.proposals import ProposalRead
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -120,7 +119,7 @@ class Routes:
             codes |= {*_FILE_PROBLEMS} if takes else set()
             responses = _successes(method, shape, (status, *also), is_kept=stream is None)
             if is_proposable:
-                responses |= _successes(method, ProposalRead, (202,), is_kept=True)
+                responses[HTTPStatus.ACCEPTED.value] = _proposed(shape)
             responses |= problems(codes, method)
             if is_file:
                 responses[status]["headers"] |= headers.of_file()
@@ -175,6 +174,14 @@ def _refusals(served: Sequence[Operation[..., Any]], *, by_item: bool) -> set[ty
     if any(not operation.for_agents for operation in writing):
         refusals |= {NotForAgents}
     return refusals
+
+
+def _proposed(shape: Any) -> dict[str, Any]:
+    """Return the response of a write that was kept as a proposal: with the body of the success, if that has one."""
+    return {
+        "description": "It waits for the person's approval. The body is that of a dry run.",
+        "headers": headers.of_proposal(shape),
+    } | ({} if shape is None else {"model": shape})
 
 
 def _file(kind: str, text: str) -> dict[str, Any]:

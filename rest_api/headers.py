@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 _TEXT: Final = {"type": "string", "maxLength": 1000}
 _TRUE: Final = {"type": "string", "enum": ["true"]}
+_MOMENT: Final = {"type": "string", "format": "date-time"}
 
 
 def _header(description: str, example: str | int, schema: dict[str, Any] = _TEXT) -> dict[str, Any]:
@@ -33,12 +34,16 @@ COMPONENTS: Final[dict[str, dict[str, Any]]] = {
     "RateLimit": _header("What is left of it: 1,199, more in 13 seconds.", '"user";r=1199;t=13'),
     "ETag": _header("What `If-Match` and `If-None-Match` take.", '"3.9f2c41d7"'),
     "Link": _header("The address of the next page, where there is one.", '<?limit=50&cursor=abc>; rel="next"'),
-    "Location": _header("Where the new row is.", "/api/v1/todos/7"),
+    "Location": _header("Where the new row is, or the proposal.", "/api/v1/todos/7"),
     "Content-Disposition": _header("A name for the file.", 'attachment; filename="todos-2026-11-29.json"'),
     "Change-Id": _header("Names the change for undo, if anything changed.", 12, {"type": "integer", "minimum": 1}),
     "Idempotent-Replayed": _header("This is the first answer to the same `Idempotency-Key` again.", "true", _TRUE),
     "X-Accel-Buffering": _header("A proxy is to keep nothing back of a stream.", "no"),
     "Dry-Run": _header("Nothing of it happened.", "true", _TRUE),
+    "Proposal-Id": _header(
+        "Nothing of it happened: it waits for the person's approval.", 5, {"type": "integer", "minimum": 1}
+    ),
+    "Proposal-Expires": _header("Until when it waits.", "2026-12-04T16:03:22.480113Z", _MOMENT),
     "Retry-After": _header("Seconds to wait.", 1, {"type": "integer", "minimum": 1}),
     "WWW-Authenticate": _header("What a token must be like (RFC 6750).", 'Bearer error="invalid_token"'),
     "Accept-Patch": _header("What a PATCH takes.", "application/merge-patch+json, application/json"),
@@ -94,9 +99,19 @@ def of_success(method: str, status: int, shape: Any, *, is_page: bool = False, i
     elif method != "GET":
         has_version = isinstance(shape, type) and issubclass(shape, BaseModel) and "version" in shape.model_fields
         names += [*_WRITTEN, *(["ETag"] if has_version else [])]
-    if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
+    if status == HTTPStatus.CREATED:
         names.append("Location")
     return common() | _refer(names)
+
+
+def of_proposal(shape: Any) -> dict[str, Any]:
+    """Return the headers of a write that was kept as a proposal.
+
+    Args:
+        shape: The model of the body; None where there is no body.
+    """
+    names = ("Location", "Proposal-Id", "Proposal-Expires", "Idempotent-Replayed")
+    return common() | _refer([*(["Content-Encoding"] if shape is not None else []), *names])
 
 
 def of_file() -> dict[str, Any]:

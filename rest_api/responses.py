@@ -214,26 +214,43 @@ def written(
         tag: Whether the row has versions, and so an entity tag.
     """
     done = changed.one()
-    all_headers = change_headers(changed) | ({"ETag": etag(done.row)} if tag else {}) | (headers or {})
-    return Response(done.json, status, all_headers, media_type=JSON)
+    own = ({"ETag": etag(done.row)} if tag else {}) | (headers or {})
+    return _answer(changed, done.json, status, own)
+
+
+def gone(changed: Changed[Any]) -> Response:
+    """Return the result of a write with a single item of which there is nothing to show."""
+    changed.one()
+    return _answer(changed, None, 204)
+
+
+def _answer(
+    changed: Changed[Any], body: str | bytes | None, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """Return the answer to a write, or to one that was kept as a proposal: the same body, with 202.
+
+    Args:
+        changed: The result of the operation.
+        body: What the write answers; None where it answers nothing.
+        status: The status of a success.
+        headers: Those of the row, which a proposal has none of so far: its address and entity tag.
+    """
+    if changed.proposal is not None:
+        status, headers = 202, {"Location": f"/api/v1/proposals/{changed.proposal.id}"}
+    all_headers = change_headers(changed) | (headers or {})
+    return Response(body, status, all_headers, media_type=None if body is None else JSON)
 
 
 def change_headers(changed: Changed[Any]) -> dict[str, str]:
-    """Return the headers of every write: the change to undo, and whether it is a replay or a dry run."""
+    """Return the headers of every write: the change to undo, and whether it is a replay, a proposal or a dry run."""
     headers = {} if changed.change_id is None else {"Change-Id": str(changed.change_id)}
     if changed.replayed:
         headers["Idempotent-Replayed"] = "true"
-    if changed.dry_run:
+    if changed.proposal is not None:
+        headers |= {"Proposal-Id": str(changed.proposal.id), "Proposal-Expires": changed.proposal.expires_at}
+    elif changed.dry_run:
         headers["Dry-Run"] = "true"
     return headers
-
-
-def proposed(changed: Changed[Any]) -> Response:
-    """Return the answer to a request that was kept as a proposal (`ProposalRead`): it waits for the person."""
-    headers = {"Location": f"/api/v1/proposals/{changed.proposal_id}"}
-    if changed.replayed:
-        headers["Idempotent-Replayed"] = "true"
-    return Response(changed.proposal, 202, headers, media_type=JSON)
 
 
 def batch(changed: Changed[Any]) -> Response:
@@ -245,13 +262,13 @@ def batch(changed: Changed[Any]) -> Response:
         for item in changed.results
     ]
     body = {"change_id": changed.change_id, "results": results}
-    return Response(orjson.dumps(body), headers=change_headers(changed), media_type=JSON)
+    return _answer(changed, orjson.dumps(body))
 
 
 def imported(changed: Changed[Any]) -> Response:
     """Return what an import did (`ImportWritten`)."""
     body = changed.one().as_dict() | {"change_id": changed.change_id}
-    return Response(orjson.dumps(body), headers=change_headers(changed), media_type=JSON)
+    return _answer(changed, orjson.dumps(body))
 
 
 def undone(changed: Changed[Any]) -> Response:
@@ -262,4 +279,4 @@ def undone(changed: Changed[Any]) -> Response:
         if isinstance(row, Done)  # an undo is refused as a whole
     ]
     body = {"change_id": changed.change_id, "results": results, "more_results": changed.more_results}
-    return Response(orjson.dumps(body), headers=change_headers(changed), media_type=JSON)
+    return _answer(changed, orjson.dumps(body))

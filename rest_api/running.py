@@ -37,8 +37,6 @@ from http_edge.exchange import Exchange
 from http_edge.negotiation import require_acceptable
 from http_edge.problems import response_to
 from http_edge.urls import from_text, unclear, values
-from rest_api.caller import ProposedInsteadError
-from rest_api.responses import proposed
 from todo_core.errors import FieldError, InvalidInput, TodoError
 from todo_core.text import RepeatedNameError, strict_json
 from todo_core.validation import field_errors, known_fields, path_of, refuse_crowd
@@ -97,8 +95,6 @@ class DirectRoute(APIRoute):
             if len(self._media_types) > 1:
                 require_acceptable(accept, [str(response.media_type)])
             response = self._finished(response, request)
-        except ProposedInsteadError as kept:
-            response = self._finished(proposed(kept.changed), request)
         except (TodoError, HTTPException) as error:
             response = response_to(await Exchange.of(scope).counted(error))
         except ClientDisconnect as gone:  # before its body was here: nobody waits for an answer

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from todo_core.boundary.caller import Caller
 from todo_core.identity.scopes import Scope
+from todo_core.models.agents import Mandate
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import tokens
 
@@ -39,9 +41,10 @@ async def bearing(caller: Caller, token: str) -> Caller:
     return await Caller.authenticated(caller.core, caller.via, token=token)
 
 
-async def token_of(caller: Caller, *scopes: Scope) -> str:
-    """Make an API token of a user; by default with every scope that the user has."""
-    wanted = TokenCreate(name="test", scopes=list(scopes) or sorted(caller.principal.scopes))
+async def token_of(caller: Caller, *scopes: Scope, mandate: dict[str, Any] | None = None) -> str:
+    """Make an API token of a user; by default with every scope that the user has, and no mandate."""
+    bounds = None if mandate is None else Mandate(**mandate)
+    wanted = TokenCreate(name="test", scopes=list(scopes) or sorted(caller.principal.scopes), mandate=bounds)
     made = await caller.perform(tokens.create, wanted)
     assert made.secret is not None
     return made.secret

@@ -37,7 +37,7 @@ class ListEdit(ListPatch, total=False):
     operations.add,
     title="Add lists",
     answer=LISTS_SCHEMA,
-    words="Make a new list, or several: create one where you need a list for what belongs together, such as a holiday.",
+    words="Make a new list, or several: create or start one, such as a project or a holiday.",
 )
 async def add_lists(
     me: Me,
@@ -71,7 +71,8 @@ def _with_version(item: Done) -> told.Json:
     operations.delete,
     title="Delete lists",
     answer=LISTS_SCHEMA,
-    words="Delete or drop a list, throw it away with all that is in it, or after moving that to another list.",
+    words="Delete, drop or remove a list that I don't need any more, throw it away with everything in it, or "
+    "after moving that to another list.",
 )
 async def delete_lists(
     me: Me,

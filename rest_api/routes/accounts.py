@@ -47,6 +47,4 @@ async def reactivate_account(me: MeOnce, user_id: PathId) -> Response:
 
 @routes.expose(accounts.delete, "DELETE", "/{user_id}", shape=None, status=204, summary="Delete an account for good")
 async def delete_account(me: MeOnce, user_id: PathId) -> Response:
-    deleted = await me.perform(accounts.delete, user_id)
-    deleted.one()
-    return Response(status_code=204, headers=responses.change_headers(deleted))
+    return responses.gone(await me.perform(accounts.delete, user_id))

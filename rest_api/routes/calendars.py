@@ -44,6 +44,4 @@ async def list_calendars(me: Me) -> Response:
     calendars.revoke, "DELETE", "/{calendar_id}", shape=None, status=204, summary="Revoke a calendar address"
 )
 async def revoke_calendar(me: MeOnce, calendar_id: Annotated[CalendarId, BeforeValidator(digits)]) -> Response:
-    revoked = await me.perform(calendars.revoke, calendar_id)
-    revoked.one()
-    return Response(status_code=204, headers=responses.change_headers(revoked))
+    return responses.gone(await me.perform(calendars.revoke, calendar_id))

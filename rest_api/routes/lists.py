@@ -81,6 +81,4 @@ async def update_list(
 async def delete_list(
     me: MeOnce, list_id: PathId, removal: Annotated[ListRemoval, Query()], if_match: IfMatch = None
 ) -> Response:
-    deleted = await me.perform(lists.delete, [list_id], removal, **condition(versions(if_match)))
-    deleted.one()
-    return Response(status_code=204, headers=responses.change_headers(deleted))
+    return responses.gone(await me.perform(lists.delete, [list_id], removal, **condition(versions(if_match))))

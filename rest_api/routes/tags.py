@@ -48,6 +48,4 @@ async def merge_tag(me: MeOnce, tag_id: PathId, merge: TagMerge, if_match: IfMat
 
 @routes.expose(tags.delete, "DELETE", "/{tag_id}", shape=None, status=204, summary="Delete a tag")
 async def delete_tag(me: MeOnce, tag_id: PathId, if_match: IfMatch = None) -> Response:
-    deleted = await me.perform(tags.delete, tag_id, **condition(versions(if_match)))
-    deleted.one()
-    return Response(status_code=204, headers=responses.change_headers(deleted))
+    return responses.gone(await me.perform(tags.delete, tag_id, **condition(versions(if_match))))

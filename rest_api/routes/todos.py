@@ -179,9 +179,7 @@ async def update_todo(
     words="Move a todo to the trash with its subtasks. The trash is emptied after the retention time.",
 )
 async def delete_todo(me: MeOnce, todo_id: PathId, if_match: IfMatch = None) -> Response:
-    deleted = await me.perform(todos.delete, [todo_id], if_version=versions(if_match))
-    deleted.one()
-    return Response(status_code=204, headers=responses.change_headers(deleted))
+    return responses.gone(await me.perform(todos.delete, [todo_id], if_version=versions(if_match)))
 
 
 @routes.expose(

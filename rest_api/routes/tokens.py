@@ -54,6 +54,4 @@ async def rotate_token(me: MeOnce, token_id: Annotated[TokenId, BeforeValidator(
 
 @routes.expose(tokens.revoke, "DELETE", "/{token_id}", shape=None, status=204, summary="Revoke an API token")
 async def revoke_token(me: MeOnce, token_id: Annotated[TokenId, BeforeValidator(digits)]) -> Response:
-    revoked = await me.perform(tokens.revoke, token_id)
-    revoked.one()
-    return Response(status_code=204, headers=responses.change_headers(revoked))
+    return responses.gone(await me.perform(tokens.revoke, token_id))

@@ -43,6 +43,8 @@ class Task:
     oracle: Script
     wrong: Mapping[str, Script]
     """Scripts that must not pass, by what is wrong with them."""
+    mandate: Json | None = None
+    """What the agent may do; None for everything that the person may."""
     end: Json = field(default_factory=dict)
     """What must be otherwise at the end (`state.wrong`)."""
     answer: Sequence[str] | None = None
@@ -101,7 +103,7 @@ class Stage:
         """Make a person, and with another token than that of the agent what the task begins with."""
         subject = f"agents-{uuid4().hex}"
         caller = Caller(self.app.core, await self.app.core.identity.local(subject), "test")
-        token, others = await token_of(caller), await token_of(caller)
+        token, others = await token_of(caller, mandate=task.mandate), await token_of(caller)
         await self.play(task.seed, others)
         return Person(task, subject, token, await state.read(self.database, subject))
 
@@ -163,8 +165,8 @@ def _ids(answer: Any, title: str = "") -> Iterator[tuple[str, int]]:
             yield title, answer["id"]
         if "change_id" in answer:
             yield "change", answer["change_id"]
-        for change in answer.get("changes", ())[:1]:
-            yield "change", change["id"]
+        for number, change in enumerate(answer.get("changes", ())):
+            yield f"change {number + 1}" if number else "change", change["id"]
         for value in answer.values():
             yield from _ids(value, title)
 

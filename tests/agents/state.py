@@ -9,8 +9,8 @@ from typing import Any, Final
 import asyncpg
 
 State = dict[str, list[dict[str, Any]]]
-"""Rows by kind: `todos`, `lists`, `tags`, one `profile`; and in `order` siblings, and the lists, as they stand by hand:
-names by id. Of a row, only what is not empty."""
+"""Rows by kind: `todos`, `lists`, `tags`, `proposals` that wait, one `profile`; and in `order` siblings, and the lists,
+as they stand by hand: names by id. Of a row, only what is not empty."""
 
 READ: Final = """
 WITH person AS (SELECT * FROM users WHERE subject = $1),
@@ -37,6 +37,9 @@ SELECT json_build_object(
     ) ORDER BY position, lists.id) FROM lists JOIN person ON person.id = lists.user_id),
     'tags', (SELECT json_agg(json_build_object('name', name, 'deleted', tags.deleted_at IS NOT NULL) ORDER BY name)
              FROM tags JOIN person ON person.id = tags.user_id),
+    'proposals', (SELECT json_agg(json_build_object(
+        'operation', operation, 'rows', ARRAY(SELECT shown_row ->> 'title' FROM json_array_elements(shown) AS shown_row)
+    ) ORDER BY proposals.id) FROM proposals JOIN person ON person.id = proposals.user_id WHERE decision IS NULL),
     'profile', (SELECT json_agg(json_build_object(
         'display_name', display_name, 'time_zone', time_zone, 'locale', locale, 'week_start', week_start,
         'new_todos', new_todos, 'default_list', (SELECT name FROM lists WHERE lists.id = default_list_id)
@@ -48,7 +51,7 @@ SELECT json_build_object(
     ) AS groups)
 )
 """
-_NAMES: Final = {"todos": "title", "lists": "name", "tags": "name"}
+_NAMES: Final = {"todos": "title", "lists": "name", "tags": "name", "proposals": "operation"}
 
 
 async def read(database: asyncpg.Connection[Any], subject: str) -> State:

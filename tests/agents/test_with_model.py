@@ -19,7 +19,7 @@ from todo_core.settings import Settings
 KEY: Final = "OPENAI_API_KEY"
 MODEL: Final = os.environ.get("TODO_TEST_MODEL", "gpt-5-mini")
 MOST_WRONG: Final = 8
-"""Of forty tasks. What a model does varies from run to run: the report is for people, this for what is broken."""
+"""Of forty-seven tasks. What a model does varies from run to run: the report is for people, this for what is broken."""
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(

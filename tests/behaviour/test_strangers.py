@@ -63,9 +63,10 @@ async def rows_of(owner: Caller, words: str) -> Target:
         if one.entity != "tag" or words in one.after
     }
     proposed = await (await proposing(owner)).perform(todos.complete, [todo])
+    assert proposed.proposal is not None
     return Target(
         owner.principal.user_id,
-        proposal=proposed.proposal_id or 0,
+        proposal=proposed.proposal.id,
         agent=agent.id,
         change=made.change_id,
         list=kept,

@@ -74,8 +74,8 @@ class Endpoints:
             if rows:
                 yield f"- **{title}**:\n\n{_indented(COLUMNS + ''.join(rows))}"
         if "requestBody" in operation:
-            schema = operation["requestBody"]["content"]["application/json"]["schema"]
-            yield from self._body("Body Schema", schema, before, incoming=True)
+            first, *_ = operation["requestBody"]["content"].values()
+            yield from self._body("Body Schema", first["schema"], before, incoming=True)
 
     def _response(self, operation: Schema, before: Mapping[str, str]) -> Iterator[str]:
         """Yield the items of the answers."""

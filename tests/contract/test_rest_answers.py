@@ -394,8 +394,8 @@ async def proposed(http: httpx2.AsyncClient) -> tuple[int, dict[str, str]]:
     core: Core = http._transport.app.core  # type: ignore[attr-defined]  # the application that it is a client of
     agent = await proposing(Caller(core, await core.identity.authenticate(session), "rest"))
     kept = await agent.perform(todos.add, [TodoCreate(title="a", due="tomorrow", repeat="every day")])
-    assert kept.proposal_id is not None
-    return kept.proposal_id, {"Authorization": f"Bearer {session}"}
+    assert kept.proposal is not None
+    return kept.proposal.id, {"Authorization": f"Bearer {session}"}
 
 
 @drives("mark_review")

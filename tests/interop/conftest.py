@@ -21,6 +21,14 @@ def typescript(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def typescript_2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the TypeScript SDK of 2026, the AI SDK and mcp-remote, and the bridge that drives each."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("Node and npm are not installed (Debian: apt-get install nodejs npm)")
+    return node_project("typescript_2", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
 def python_1_27(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment with mcp 1.27."""
     return python_environment("python_1_27", tmp_path_factory)

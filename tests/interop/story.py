@@ -49,6 +49,15 @@ class Bridge:
     def call(self, tool: str, **arguments: Any) -> Json:
         return self._ask(tool, arguments)
 
+    def listen(self, *uris: str) -> Json:
+        """Follow resources; answers which of them the server tells of."""
+        return self._ask("listen", {"resourceSubscriptions": uris})
+
+    def heard(self) -> list[str]:
+        """Wait until one of them has changed, and say which did."""
+        told: Any = self._ask("heard", {})
+        return list(told)
+
 
 @contextmanager
 def bridge(command: list[str], program: Program, folder: Path) -> Iterator[Bridge]:

@@ -72,6 +72,33 @@ def test_the_python_client_of_the_last_generation(
         tell(client)
 
 
+@pytest.mark.exhaustive
+@pytest.mark.requirement("MC2")
+@pytest.mark.parametrize("name", ["v2", "ai-sdk", "mcp-remote"])
+def test_clients_of_2026(typescript_2: Path, program: Program, serving: Serving, name: str) -> None:
+    mine = program.configured(TODO_USER=f"typescript-2-{name}")
+    _, url, token = _target("http", mine, serving)
+    with bridge(["node", "bridge.mjs", name, url, token], mine, typescript_2) as client:
+        tell(client)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.requirement("MC7")
+def test_the_typescript_client_hears_what_another_changes(
+    typescript_2: Path, program: Program, serving: Serving
+) -> None:
+    mine = program.configured(TODO_USER="typescript-2-listens")
+    _, url, token = _target("http", mine, serving)
+    with bridge(["node", "bridge.mjs", "v2", url, token], mine, typescript_2) as client:
+        assert client.about["protocol"] == "2026-07-28"
+        honored = client.listen("todo://changes", "todo://todos/9007199254740991")
+        assert honored == {"resourceSubscriptions": ["todo://changes"]}
+        with serving.http() as other:
+            header = {"Authorization": f"Bearer {token}"}
+            assert other.post("/api/v1/todos", json={"title": "a"}, headers=header).status_code == 201
+        assert client.heard() == ["todo://changes"]
+
+
 class Inspector:
     """MCP Inspector's command line: a process for each request."""
 

@@ -199,6 +199,20 @@ async def test_an_unknown_argument_is_refused_with_the_allowed_ones(me: McpFace,
     assert set(problem.get("allowed", ())) == listed[tool].input_schema["properties"].keys()
 
 
+@pytest.mark.requirement("MC9")
+async def test_what_programs_add_to_every_call_is_passed_over_and_nothing_else(me: McpFace) -> None:
+    added: dict[str, object] = {"_meta": {"progressToken": 1}, "task_progress": "- [ ] milk", "toolCallId": "call_1"}
+
+    made = await me.call("add_todos", todos=[{"title": "milk"}], **added)
+    listed = await me.call("list_todos", **added)
+    inside = await refusal(me, "add_todos", todos=[{"title": "milk", "task_progress": ""}])
+    told = await refusal(me, "list_todos", **added, sessionId="1")
+
+    assert [todo["id"] for todo in listed["todos"]] == [made["results"][0]["id"]]
+    assert [problem["field"] for problem in inside["errors"]] == ["todos[0].task_progress"]
+    assert [problem["field"] for problem in told["errors"]] == ["sessionId"]
+
+
 @pytest.mark.requirement("MC4")
 async def test_an_unknown_tool_is_refused_with_the_known_ones(me: McpFace) -> None:
     told = await refusal(me, "drop_todos", ids=[1])

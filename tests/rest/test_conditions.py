@@ -28,6 +28,7 @@ async def send(http: httpx2.AsyncClient, todo: str, write: Write, if_match: str)
     "if_match",
     [
         *("{tag}", '"1"', ' "1" ', "*", '"7", "1"', '"7", {tag}', '"1.00000000"'),
+        *("1", "7, 1", "1.00000000"),  # as clients send it that read it in a row, or take tags apart
         *("W/{tag}", 'W/"1"', '"1-gzip"', '"1--gzip"', '"1;br"', 'W/"1-zstd"', '"7", W/{tag}'),  # as proxies make them
     ],
 )
@@ -54,7 +55,12 @@ async def test_the_version_one_saw_or_any_lets_the_write_through(
         '"1-GZIP"',
         '"-gzip"',
         'w/"1"',
-        "1",
+        "2",
+        '1"',
+        '"1',
+        "1-gzip",
+        "W/1",
+        "v1",
         '"x"',
         '"01"',
         '"9999999999999999999"',

@@ -43,11 +43,19 @@ OTHERS: Final = (
 MAY_SEND: Final = (
     *("authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "x-request-id", "dry-run"),
     *("mcp-protocol-version", "mcp-method", "mcp-name", "prefer", "traceparent", "tracestate", "baggage"),
+    *("proposal-reason", "last-event-id"),
 )
 MAY_READ: Final = {
     *("etag", "location", "change-id", "idempotent-replayed", "dry-run", "retry-after", "x-request-id"),
-    *("ratelimit", "ratelimit-policy", "www-authenticate", "link"),
+    *("ratelimit", "ratelimit-policy", "www-authenticate", "link", "proposal-id", "proposal-expires"),
+    "content-disposition",
 }
+FOR_NO_PAGE: Final = {
+    *("cache-control", "x-content-type-options", "referrer-policy", "cross-origin-resource-policy", "vary"),
+    *("content-security-policy", "strict-transport-security", "content-encoding", "x-accel-buffering"),
+    *("accept-patch", "accept-encoding"),
+}
+"""Headers of answers that a browser reads itself, or lets every page read, or that say how the server is to be used."""
 
 
 def names(header: str) -> set[str]:
@@ -80,7 +88,22 @@ async def test_what_it_may_read_is_there_to_be_read(public: httpx2.AsyncClient) 
     read |= (await public.post("/api/v1/todos", json={"title": "a"}, headers=rehearsal)).headers.keys()
     read |= (await public.get("/api/v1/todos", headers=key | {"Authorization": ""})).headers.keys()
 
-    assert read >= MAY_READ - {"retry-after", "link"}
+    others = {"retry-after", "link", "proposal-id", "proposal-expires", "content-disposition"}
+    assert read >= MAY_READ - others
+
+
+def test_pages_may_send_and_read_all_that_the_contract_names(public_app: Application) -> None:
+    document = public_app.api.openapi()
+    sent = {
+        given["name"].lower()
+        for methods in document["paths"].values()
+        for declared in methods.values()
+        for given in declared.get("parameters", ())
+        if given["in"] == "header"
+    }
+
+    assert sent <= {*MAY_SEND}
+    assert {name.lower() for name in document["components"]["headers"]} - FOR_NO_PAGE == MAY_READ
 
 
 @each(*combinations(answer=ANSWERS, origin=OTHERS))
@@ -130,6 +153,19 @@ async def test_a_preflight_allows_our_methods_and_headers(public_app: Applicatio
             assert names(preflight.headers["access-control-allow-headers"]) >= {*MAY_SEND}
             assert "access-control-allow-credentials" not in preflight.headers
             assert int(preflight.headers["access-control-max-age"]) <= 600
+
+
+async def test_pages_that_may_call_may_do_so_on_a_private_network_and_no_others(public: httpx2.AsyncClient) -> None:
+    """Chromium asks so where a page from the internet calls a server on the person's own machine."""
+    asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Private-Network": "true"}
+
+    allowed, refused = [
+        await public.options("/api/v1/todos", headers=asked | {"Origin": origin}) for origin in (ORIGIN, OTHERS[0])
+    ]
+
+    assert (allowed.status_code, allowed.headers["access-control-allow-private-network"]) == (200, "true")
+    assert refused.status_code == 400
+    check_that_it_may_not_read(refused)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 from pydantic_core import to_json
 
-from todo_core.boundary.results import Changed, Done
+from todo_core.boundary.results import Changed, Done, Proposed
 from todo_core.boundary.turns import in_turns
 from todo_core.errors import FieldError, IdempotencyKeyReused, RequestInProgress, TodoError
 from todo_core.models.imports import ImportFile
@@ -149,8 +149,8 @@ async def _encode(result: Changed[Any]) -> str:
         async for item in in_turns(result.results)
     ]
     answer: dict[str, Any] = {"change_id": result.change_id, "results": results, "more_results": result.more_results}
-    if result.proposal_id is not None:
-        answer |= {"proposal_id": result.proposal_id, "proposal": orjson.Fragment(result.proposal or "null")}
+    if result.proposal is not None:
+        answer["proposal"] = result.proposal._asdict()
     return json_text(answer)
 
 
@@ -159,15 +159,14 @@ async def _decode(reply: dict[str, Any]) -> Changed[Any]:
         _refusal(item["error"]) if "error" in item else _done(item) async for item in in_turns(reply["results"])
     ]
     more = reply.get("more_results", 0)  # answers that an older version stored have no such field
-    proposal_id, proposal = reply.get("proposal_id"), reply.get("proposal")
+    proposal = reply.get("proposal")
     return Changed(
         results,
         more_results=more,
         change_id=reply["change_id"],
         replayed=True,
-        dry_run=proposal_id is not None,
-        proposal_id=proposal_id,
-        proposal=None if proposal is None else json_text(proposal),
+        dry_run=proposal is not None,
+        proposal=None if proposal is None else Proposed(proposal["id"], proposal["expires_at"]),
     )
 
 

@@ -16,7 +16,7 @@ import orjson
 from todo_core.boundary import calls
 from todo_core.boundary.effects import effects_of
 from todo_core.boundary.recording import Origin, record
-from todo_core.boundary.results import Changed, Touched
+from todo_core.boundary.results import Changed, Proposed, Touched
 from todo_core.errors import TooManyProposals
 from todo_core.models.proposals import MAX_WAITING, RECORDED, SHOWN
 from todo_core.queries import proposals as queries
@@ -92,10 +92,11 @@ async def propose(
         token_id=principal.token_id,
         expires_at=now + LIFETIME,
     )
-    row = (await transaction.one(queries.ONE, id=proposal_id, agent_id=None, with_rows=1, now=now))["row"]
+    row = (await transaction.one(queries.ONE, id=proposal_id, agent_id=None, with_rows=0, now=now))["row"]
     kept: Changed[Any] = Changed([], [Touched("proposal", proposal_id, None, recorded(row))])
     origin = Origin(PROPOSED, caller.via, caller.client, principal.token_id, caller.agent_id, caller.request_id)
-    return replace(answer, proposal_id=proposal_id, proposal=row), await record(transaction, kept, origin)
+    proposal = Proposed(proposal_id, orjson.loads(row)["expires_at"])
+    return replace(answer, proposal=proposal), await record(transaction, kept, origin)
 
 
 def recorded(row: str) -> str:

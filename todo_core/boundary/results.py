@@ -114,6 +114,14 @@ class Recorded(NamedTuple):
     """Whether some process listens for changes."""
 
 
+class Proposed(NamedTuple):
+    """A proposal that was kept in the place of a write."""
+
+    id: int
+    expires_at: str
+    """Until when it waits: the moment as rows have it."""
+
+
 @dataclass(slots=True)
 class Changed(Generic[Shape]):
     """The results of a write: one for each item, in the order of the request."""
@@ -137,10 +145,8 @@ class Changed(Generic[Shape]):
     """Whether this is the stored answer to an earlier request with the same idempotency key."""
     dry_run: bool = False
     """Whether the transaction was rolled back, so that nothing changed."""
-    proposal_id: int | None = None
+    proposal: Proposed | None = None
     """The proposal that was kept in its place, which waits for a person's approval: nothing changed so far."""
-    proposal: str | None = None
-    """The same as JSON of its read shape, as it was when it was made."""
 
     def one(self) -> Done:
         """Return the result of a request with a single item.

@@ -9,9 +9,10 @@ from typing import Any
 import todo_client
 from todo_client import AddBatch, BatchTodosRequest, ChangesApi, DueInput, TodoCreate, TodoPatch, TodosApi
 
-url, token = sys.argv[1:]
+url, token, proposing = sys.argv[1:]
 client = todo_client.ApiClient(todo_client.Configuration(host=url, access_token=token))
 todos, changes_api = TodosApi(client), ChangesApi(client)
+agent = TodosApi(todo_client.ApiClient(todo_client.Configuration(host=url, access_token=proposing)))
 
 
 def update(todo_id: int, patch: TodoPatch, etag: str | None = None) -> Any:
@@ -39,6 +40,9 @@ items = [TodoCreate(title="Book a flight"), TodoCreate(title="Book a flight", li
 batch = todos.batch_todos(BatchTodosRequest(AddBatch(action="add", todos=items)))
 changes = changes_api.list_changes(since=0)
 undone = changes_api.undo_change(int(header(completed, "change-id")))
+proposed = agent.add_todo_with_http_info(TodoCreate(title="Sign the form"))
+discarded = agent.delete_todo_with_http_info(todo_id)
+waiting = [one.status_code == 202 and int(header(one, "proposal-id")) > 0 for one in (proposed, discarded)]
 rows = [(change.operation, entry.actual_instance) for change in changes.items for entry in change.entries]
 print(
     json.dumps(
@@ -52,6 +56,7 @@ print(
             "batch": [result.item.title if result.item else result.error.error_code for result in batch.results],
             "changes": [[name, entry.after.title if entry.entity == "todo" else ""] for name, entry in rows][-4:],
             "undone": [[row.entity, row.item.title] for row in (one.actual_instance for one in undone.results)],
+            "proposed": [proposed.data.title, *waiting],
         }
     )
 )

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from io import BytesIO
 from typing import Any
 
 from todo_client import AuthenticatedClient
 from todo_client.api.changes import list_changes, undo_change
-from todo_client.api.todos import add_todo, batch_todos, complete_todo, list_todos, update_todo
+from todo_client.api.import_ import import_todos
+from todo_client.api.todos import add_todo, batch_todos, complete_todo, delete_todo, list_todos, update_todo
 from todo_client.models import AddBatch, ListTodosPriorityItem, Problem, TodoCreate, TodoEntry, TodoPatch, TodoUndone
+from todo_client.types import File
 
-url, token = sys.argv[1:]
+url, token, proposing = sys.argv[1:]
 client = AuthenticatedClient(base_url=url, token=token)
+agent = AuthenticatedClient(base_url=url, token=proposing)
 
 
 def rename(todo_id: int, title: str, etag: str) -> Any:
@@ -33,6 +37,11 @@ items = [TodoCreate(title="Book a flight"), TodoCreate(title="Book a flight", li
 batch = batch_todos.sync(client=client, body=AddBatch(action="add", todos=items))
 changes = list_changes.sync(client=client, since=0)
 undone = undo_change.sync(int(completed.headers["Change-Id"]), client=client)
+proposed = add_todo.sync_detailed(client=agent, body=TodoCreate(title="Sign the form"))
+discarded = delete_todo.sync_detailed(todo_id, client=agent)
+waiting = [one.status_code == 202 and int(one.headers["Proposal-Id"]) > 0 for one in (proposed, discarded)]
+imported = import_todos.sync(client=client, body=File(payload=BytesIO(b"TYPE,CONTENT\ntask,Pack\n")))
+assert imported.todos == 1, imported
 rows = [(change.operation, entry) for change in changes.items for entry in change.entries]
 print(
     json.dumps(
@@ -46,6 +55,7 @@ print(
             "batch": [result.item.title if result.item else result.error.error_code.value for result in batch.results],
             "changes": [[name, entry.after.title if isinstance(entry, TodoEntry) else ""] for name, entry in rows][-4:],
             "undone": [[row.entity, row.item.title if isinstance(row, TodoUndone) else ""] for row in undone.results],
+            "proposed": [proposed.parsed.title, *waiting],
         }
     )
 )

@@ -16,6 +16,8 @@ export interface Client {
   batch(title: string): Promise<string[]>;
   /** What kinds of rows went back, and their titles. */
   undo(change: number): Promise<[string, string][]>;
+  /** As an agent that proposes, add a todo and delete another: the title that is answered, and whether both wait. */
+  propose(title: string, id: number): Promise<[string, boolean, boolean]>;
   /** Of the changes after one, the operation and the title of each row. */
   changes(since: number): Promise<[string, string][]>;
 }
@@ -38,6 +40,7 @@ export async function walk(client: Client): Promise<void> {
   const changes = await client.changes(0);
   const last = Number(completed.change ?? 0);
   const undone = last ? await client.undo(last) : [];
+  const proposed = await client.propose("Sign the form", added.data.id);
   console.log(
     JSON.stringify({
       again: again.data.id === added.data.id,
@@ -49,12 +52,19 @@ export async function walk(client: Client): Promise<void> {
       batch,
       changes: changes.slice(-4),
       undone,
+      proposed,
     }),
   );
 }
 
-export const [url, token] = process.argv.slice(2) as [string, string];
+export const [url, token, proposing] = process.argv.slice(2) as [string, string, string];
 export const authorization = { Authorization: `Bearer ${token}` };
+export const authorizationToPropose = { Authorization: `Bearer ${proposing}` };
+
+/** Whether the person is to approve it first. */
+export function waits(status: number, headers: Headers): boolean {
+  return status === 202 && Number(headers.get("Proposal-Id")) > 0;
+}
 
 /** The `field` of the first refused field with its code, as an application would look up its own words for it. */
 export function firstField(errors: { field: string; code: string }[] | undefined): string | undefined {

@@ -1,8 +1,10 @@
+import { createClient } from "./generated/client/index.js";
 import { client } from "./generated/client.gen.js";
 import * as api from "./generated/sdk.gen.js";
-import { NO_LIST, authorization, firstField, url, walk } from "./walk.js";
+import { NO_LIST, authorization, authorizationToPropose, firstField, url, waits, walk } from "./walk.js";
 
 client.setConfig({ baseUrl: url, headers: authorization });
+const agent = createClient({ baseUrl: url, headers: authorizationToPropose });
 
 void walk({
   async titles(priority) {
@@ -39,6 +41,12 @@ void walk({
   async undo(change) {
     const { data } = await api.undoChange({ path: { change_id: change }, throwOnError: true });
     return data.results.map((row) => [row.entity, row.entity === "todo" ? row.item.title : ""]);
+  },
+  async propose(title, id) {
+    const added = await api.addTodo({ client: agent, body: { title }, throwOnError: true });
+    const deleted = await api.deleteTodo({ client: agent, path: { todo_id: id }, throwOnError: true });
+    const [one, other] = [added.response, deleted.response];
+    return [added.data.title, waits(one.status, one.headers), waits(other.status, other.headers)];
   },
   async changes(since) {
     const { data } = await api.listChanges({ query: { since }, throwOnError: true });

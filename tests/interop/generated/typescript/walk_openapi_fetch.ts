@@ -1,13 +1,9 @@
 import createClient from "openapi-fetch";
 import type { paths } from "./generated/schema.js";
-import { NO_LIST, authorization, firstField, url, walk } from "./walk.js";
-
-/** What a person is answered: a proposal (202) is an answer to agents that only propose. */
-function done<T>(data: T | undefined): Exclude<T, { agent_says: string | null }> {
-  return data as Exclude<T, { agent_says: string | null }>;
-}
+import { NO_LIST, authorization, authorizationToPropose, firstField, url, waits, walk } from "./walk.js";
 
 const api = createClient<paths>({ baseUrl: url, headers: authorization });
+const agent = createClient<paths>({ baseUrl: url, headers: authorizationToPropose });
 
 void walk({
   async titles(priority) {
@@ -19,7 +15,7 @@ void walk({
       params: { header: { "idempotency-key": key } },
       body: { title, priority: "medium", tags: [], if_similar: "add" },
     });
-    return { data: done(data), etag: response.headers.get("ETag")! };
+    return { data: data!, etag: response.headers.get("ETag")! };
   },
   async rename(id, title, etag) {
     const { data, error } = await api.PATCH("/api/v1/todos/{todo_id}", {
@@ -29,7 +25,7 @@ void walk({
     if (error) {
       return { code: error.error_code, current: String(error.current?.title) };
     }
-    return { data: done(data) };
+    return { data: data! };
   },
   async postpone(id, due) {
     const { error } = await api.PATCH("/api/v1/todos/{todo_id}", {
@@ -42,17 +38,23 @@ void walk({
     const { data, response } = await api.PATCH("/api/v1/todos/{todo_id}/complete", {
       params: { path: { todo_id: id } },
     });
-    return { data: done(data), change: response.headers.get("Change-Id")! };
+    return { data: data!, change: response.headers.get("Change-Id")! };
   },
   async batch(title) {
     const { data } = await api.POST("/api/v1/todos/batch", {
       body: { action: "add", if_similar: "add", todos: [{ title, priority: "medium", tags: [] }, { title, list_id: NO_LIST, priority: "medium", tags: [] }] },
     });
-    return done(data).results.map((result) => result.item?.title ?? result.error!.error_code);
+    return data!.results.map((result) => result.item?.title ?? result.error!.error_code);
   },
   async undo(change) {
     const { data } = await api.POST("/api/v1/changes/{change_id}/undo", { params: { path: { change_id: change } } });
-    return done(data).results.map((row) => [row.entity, row.entity === "todo" ? row.item.title : ""]);
+    return data!.results.map((row) => [row.entity, row.entity === "todo" ? row.item.title : ""]);
+  },
+  async propose(title, id) {
+    const added = await agent.POST("/api/v1/todos", { body: { title, priority: "medium", tags: [], if_similar: "add" } });
+    const deleted = await agent.DELETE("/api/v1/todos/{todo_id}", { params: { path: { todo_id: id } } });
+    const [one, other] = [added.response, deleted.response];
+    return [added.data!.title, waits(one.status, one.headers), waits(other.status, other.headers)];
   },
   async changes(since) {
     const { data } = await api.GET("/api/v1/changes", { params: { query: { since } } });

@@ -1,8 +1,9 @@
 import * as api from "./generated/api.js";
 import * as zod from "./generated/zod.js";
-import { NO_LIST, authorization, firstField, walk } from "./walk.js";
+import { NO_LIST, authorization, authorizationToPropose, firstField, waits, walk } from "./walk.js";
 
 const options = { headers: authorization };
+const asAgent = { headers: authorizationToPropose };
 
 void walk({
   async titles(priority) {
@@ -40,6 +41,12 @@ void walk({
     if (status !== 200) throw new Error(String(status));
     zod.undoChangeResponse.parse(data);
     return data.results.map((row) => [row.entity, row.entity === "todo" ? row.item.title : ""]);
+  },
+  async propose(title, id) {
+    const added = await api.addTodo({ title }, undefined, asAgent);
+    if (added.status !== 202) throw new Error(String(added.status));
+    const deleted = await api.deleteTodo(id, undefined, asAgent);
+    return [added.data.title, waits(added.status, added.headers), waits(deleted.status, deleted.headers)];
   },
   async changes(since) {
     const { data, status } = await api.listChanges({ since }, undefined, options);

@@ -1,9 +1,10 @@
 import { ChangesApi, Configuration, ProblemFromJSON, ResponseError, TodosApi } from "./generated/index.js";
-import { NO_LIST, firstField, token, url, walk, type Refusal } from "./walk.js";
+import { NO_LIST, firstField, proposing, token, url, waits, walk, type Refusal } from "./walk.js";
 
 const configuration = new Configuration({ basePath: url, accessToken: token });
 const todos = new TodosApi(configuration);
 const changes = new ChangesApi(configuration);
+const agent = new TodosApi(new Configuration({ basePath: url, accessToken: proposing }));
 
 async function refusal(error: unknown): Promise<Refusal> {
   if (!(error instanceof ResponseError)) throw error;
@@ -45,6 +46,12 @@ void walk({
   async undo(change) {
     const answer = await changes.undoChange({ changeId: change });
     return answer.results.map((row) => [row.entity, row.entity === "todo" ? row.item.title : ""]);
+  },
+  async propose(title, id) {
+    const added = await agent.addTodoRaw({ todoCreate: { title } });
+    const deleted = await agent.deleteTodoRaw({ todoId: id });
+    const { title: told } = await added.value();
+    return [told, waits(added.raw.status, added.raw.headers), waits(deleted.raw.status, deleted.raw.headers)];
   },
   async changes(since) {
     const answer = await changes.listChanges({ since });
