@@ -154,7 +154,10 @@ async def test_a_moment_that_repeats_is_by_the_clocks_of_its_owner(ann: Caller) 
     ]
 
 
-@each("key", ["Europe/Berlin", "America/New_York", "Africa/Casablanca", "Asia/Kolkata", "Australia/Lord_Howe", "Europe/Dublin"])
+@each(
+    "key",
+    ["Europe/Berlin", "America/New_York", "Africa/Casablanca", "Asia/Kolkata", "Australia/Lord_Howe", "Europe/Dublin"],
+)
 def test_a_zone_is_told_as_it_is(key: str) -> None:
     lines = zones.vtimezone(key, 2026)
     told = Timezone.from_ical("\r\n".join(lines)).to_tz(lookup_tzid=False)
