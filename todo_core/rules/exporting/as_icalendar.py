@@ -149,7 +149,7 @@ def _like(day: date, due: date, zone: ZoneInfo) -> date:
 
 
 def rule_of(rule: str, due: date, zone: ZoneInfo) -> str:
-    """Return a rule with UNTIL as DTSTART needs it (section 3.3.10): of a moment in UTC. It is stored as a local one."""
+    """Return a rule with UNTIL as DTSTART needs it (section 3.3.10): of a moment in UTC. Stored it is a local one."""
     return _STORED_UNTIL.sub(lambda until: value_of(_until(until[0], due, zone)), rule)
 
 
