@@ -52,7 +52,7 @@ async def authenticate(request: Request, core: Core, via: str) -> Caller:
         via,
         token=token,
         address=client[0] if client else None,
-        client=client_name(_text(only(headers, b"user-agent"))),
+        client=client_name(_name(only(headers, b"user-agent"))),
         tell_budget=exchange.spent,
         weigh=exchange.weigh,
         tell_operation=exchange.began,
@@ -66,3 +66,11 @@ async def authenticate(request: Request, core: Core, via: str) -> Caller:
 
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin1")
+
+
+def _name(value: bytes | None) -> str | None:
+    """Return a header that people read: many send UTF-8, which RFC 9110 §5.5 leaves undefined; others ISO 8859-1."""
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return _text(value)

@@ -23,7 +23,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Final, Literal
 
 import structlog
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from http_edge import heads, problems
@@ -199,16 +199,19 @@ class LimitedProtocol(HttpToolsProtocol):
         self._count(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
-        """Refuse a request whose host, target or end is in doubt (RFC 9112 §3.2, §6.1); else hand it on."""
+        """Refuse a request whose version, host, target or end is in doubt (RFC 9112 §3.2, §6.1); else hand it on."""
         version = self.parser.get_http_version()
         host = self._hosts[0] if len(self._hosts) == 1 else None
         target = heads.origin_form(self.url, self.parser.get_method(), host)
-        if len(self._hosts) > 1 or (host is None and version == "1.1") or target is None:
+        is_known = version in ("1.0", "1.1")
+        if not is_known or len(self._hosts) > 1 or (host is None and version == "1.1") or target is None:
             self._stop(problems.MALFORMED_REQUEST)
         elif self._codings and (problem := heads.problem_of_codings(self._codings, version)) is not None:
             self._stop(problem)
         else:
             self.url = target
+        if version == "1.0":
+            self.expect_100_continue = False  # which did not exist (RFC 9110 §10.1.1)
         self._phase, self._understood_bytes = "body", self._understood_bytes + 1
         super().on_headers_complete()
 
@@ -238,7 +241,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
         async def run(scope: Scope, receive: Receive, send: Send) -> None:
             try:
-                await app(scope, receive, send)
+                knows_chunks = scope["http_version"] != "1.0"
+                await app(scope, receive, send if knows_chunks else _without_chunks(cycle, send))
             except asyncio.CancelledError:
                 _log.info("answer_cut_off")
                 cycle.disconnected = True
@@ -362,6 +366,27 @@ class LimitedProtocol(HttpToolsProtocol):
     def _tell(self, kind: str) -> None:
         for teller in self.tellers:
             teller(kind)
+
+
+def _without_chunks(cycle: RequestResponseCycle, send: Send) -> Send:
+    """Return a `send` whose answers end with the connection where they do not say how long they are.
+
+    A client of HTTP/1.0 knows no chunks and would take their lengths for a part of the body (RFC 9112 §6.1, §6.3).
+    uvicorn closes its connections after each answer.
+    """
+
+    ends_with_connection = False
+
+    async def sent(message: Message) -> None:
+        nonlocal ends_with_connection
+        if message["type"] == "http.response.start":
+            ends_with_connection = all(name.lower() != b"content-length" for name, _ in message["headers"])
+            cycle.chunked_encoding = False if ends_with_connection else None
+        elif ends_with_connection:
+            cycle.expected_content_length = len(message.get("body", b""))
+        await send(message)
+
+    return sent
 
 
 def _leave_nothing(transport: asyncio.Transport) -> None:

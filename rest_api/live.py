@@ -93,8 +93,9 @@ class EventStream(Response):
             piece = b"".join(event.told for event in told) or _COMMENT
 
 
-async def wait_for_change(request: Request, caller: Caller, since: int, seconds: int) -> None:
-    """Return once something follows a change, after so many seconds, or when the client has gone.
+async def wait_for_change(request: Request, caller: Caller, since: int, seconds: int) -> int:
+    """Return after which change to read on, once something follows it, after so many seconds, or when the client has
+    gone: `since`, or the newest change where that is beyond it.
 
     Args:
         request: The request, whose body is read or empty.
@@ -108,7 +109,7 @@ async def wait_for_change(request: Request, caller: Caller, since: int, seconds:
     """
     position = await caller.perform(events.follow, since)
     if position.since < position.newest:
-        return
+        return position.since
     began = perf_counter()
     with caller.core.live.following(caller, position, AS_EVENT) as follower:
         gone = asyncio.create_task(_end_with_client(request.receive, follower))
@@ -118,6 +119,7 @@ async def wait_for_change(request: Request, caller: Caller, since: int, seconds:
         finally:
             gone.cancel()
             Exchange.of(request.scope).waited += perf_counter() - began
+    return position.since
 
 
 async def _end_with_client(receive: Receive, follower: Follower[bytes]) -> None:

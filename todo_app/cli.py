@@ -239,10 +239,17 @@ def doctor() -> None:
 
 
 @app.command()
-def backup(file: Annotated[Path, typer.Argument(metavar="FILE", resolve_path=True, help="A new file.")]) -> None:
+def backup(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", allow_dash=True, resolve_path=True, help="A new file; not standard output."),
+    ],
+) -> None:
     """Write everybody's rows into FILE, a backup in pg_dump's custom format. Programs serve meanwhile."""
     from todo_app.backups.backup import back_up
 
+    if str(file) == "-":
+        raise typer.BadParameter("a backup is read back before it counts; name a file", param_hint="FILE")
     if os.path.lexists(file):
         raise typer.BadParameter("is there already; name a new file", param_hint="FILE")
     _with_backup("Backing up", back_up, file)

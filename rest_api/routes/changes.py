@@ -52,7 +52,8 @@ async def list_changes(request: Request, me: Me, query: Annotated[ChangeListing,
         if narrowing := [name for name in _NARROWING if getattr(query, name) is not None]:
             message = f"waits for any change; leave out {narrowing[0]}, or wait"
             raise InvalidInput(errors=[FieldError("wait", message, code="conflicting")])
-        await wait_for_change(request, me, query.since, query.wait)
+        since = await wait_for_change(request, me, query.since, query.wait)
+        query = query.model_copy(update={"since": since})
     found = await me.perform(changes.list_, query, "rows" if query.rows else "titles")
     return responses.feed(found, way="before" if query.since is None else "since")
 

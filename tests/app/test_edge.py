@@ -153,10 +153,10 @@ def get(path: str = "/healthz", *headers: str, version: str = "1.1") -> bytes:
     return "\r\n".join([f"GET {path} HTTP/{version}", "Host: 127.0.0.1:8000", *headers, "", ""]).encode()
 
 
-def post(path: str, token: str, *headers: str) -> bytes:
+def post(path: str, token: str, *headers: str, version: str = "1.1") -> bytes:
     """The head of a request with a JSON body."""
     sent = [f"Authorization: Bearer {token}", "Content-Type: application/json", "Accept: */*", *headers]
-    return get(path, *sent).replace(b"GET", b"POST", 1)
+    return get(path, *sent, version=version).replace(b"GET", b"POST", 1)
 
 
 def unfinished(*headers: str) -> bytes:
@@ -525,6 +525,28 @@ async def test_what_is_no_http_is_a_400_problem(serving: Serving, said: bytes) -
             answer = await wire.answer()
             answer.problem(400, json.loads(answer.body)["error_code"])
             assert await wire.is_gone()
+
+
+async def test_a_client_of_http_1_0_gets_no_chunks(serving: Serving) -> None:
+    """RFC 9112 §6.1: what has no length ends with the connection; that is of streams, for a chunk has its length."""
+    head = get("/api/v1/events", f"Authorization: Bearer {serving.token}", version="1.0")
+    async with connected(port_of(serving)) as wire:
+        await wire.send(head)
+        answer = await wire.answer()
+        assert (answer.status, answer.headers["connection"], "content-length" in answer.headers) == (
+            200,
+            "close",
+            False,
+        )
+        await wire._until(lambda: wire.got.endswith(b"\n\n"))
+        assert wire.got.startswith(b"retry: ")
+    async with connected(port_of(serving)) as wire:
+        await wire.send(
+            post("/api/v1/todos", serving.token, "Content-Length: 13", "Expect: 100-continue", version="1.0")
+        )
+        await wire.send(b'{"title":"a"}')
+        assert (await wire.answer()).status == 201, "and nothing before it"
+        assert await wire.is_gone()
 
 
 @pytest.mark.parametrize(

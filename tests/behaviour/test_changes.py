@@ -145,6 +145,16 @@ async def test_at_the_end_since_stays_where_it_is_and_later_sees_what_comes(me: 
 
 
 @pytest.mark.requirement("SA4")
+async def test_a_since_beyond_the_newest_change_is_the_newest(me: Face) -> None:
+    """As of a database that was restored from a backup: what comes after it has lower numbers than it had before."""
+    last = (await me.add({"title": "a"})).change_id
+    assert await me.changes_since(2**63 - 1, 50) == ([], last)
+    new = await me.add({"title": "b"})
+    changes, since = await me.changes_since(last, 50)
+    assert ([change["id"] for change in changes], since) == ([new.change_id], new.change_id)
+
+
+@pytest.mark.requirement("SA4")
 async def test_without_since_the_latest_come_first(me: Face) -> None:
     made = [(await me.add({"title": str(n)})).change for n in range(3)]
 

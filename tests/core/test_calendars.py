@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from dateutil.rrule import rrulestr
 from icalendar import Calendar
 
 from tests.core.home import SATURDAY, Home
@@ -112,6 +113,25 @@ async def test_a_series_has_a_rule_and_exceptions(home: Home, shows: Shows) -> N
     assert [line.dts[0].dt for line in series["exdate"]] == [first + timedelta(days=1), first + timedelta(days=2)]
     assert sorted("rrule" in part for part in found["done before"]) == [False, True]
     assert "rrule" not in found["after"][0]
+
+
+async def test_a_series_of_moments_stays_at_its_hour_when_the_clocks_change(home: Home) -> None:
+    me = home.me
+    (row,) = told(await me.perform(todos.add, [TodoCreate(title="x", due="2027-03-26 09:00", repeat="every day")]))
+    await me.perform(todos.update, [{"id": row["id"], "due": "2027-03-27T10:00:00Z"}])
+
+    calendar = await shown(me, await made(me))
+    assert [str(zone["tzid"]) for zone in calendar.walk("VTIMEZONE")] == ["Europe/Berlin"]
+    series, exception = calendar.walk("VEVENT")
+    begin = series.decoded("dtstart")
+    zone = begin.tzinfo
+    assert begin == datetime(2027, 3, 26, 8, tzinfo=UTC)
+    assert exception.decoded("recurrence-id") == begin
+    assert exception.decoded("dtstart") == datetime(2027, 3, 27, 10, tzinfo=UTC)
+    left_out = [moment.dt for moment in series["exdate"].dts]
+    assert left_out == [datetime(2027, 3, 27, 9, tzinfo=zone)]
+    rule = rrulestr(series["rrule"].to_ical().decode(), dtstart=begin)
+    assert [moment.astimezone(UTC).hour for moment in rule[:4]] == [8, 8, 7, 7]
 
 
 async def test_an_address_shows_its_list_or_all_that_are_not_archived(ann: Caller, bob: Caller) -> None:

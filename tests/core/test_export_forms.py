@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import pytest
-from icalendar import Calendar, Todo
+from dateutil.rrule import rrulestr
+from icalendar import Calendar, Timezone, Todo
 
 from tests.core.furnished import exported, furnish
 from tests.core.support import row_of
@@ -16,7 +18,7 @@ from tests.tables import each
 from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos
-from todo_core.rules.exporting import as_csv, content_lines
+from todo_core.rules.exporting import as_csv, content_lines, zones
 
 pytestmark = pytest.mark.requirement("LT4")
 
@@ -130,6 +132,48 @@ async def test_todos_are_vtodos(ann: Caller) -> None:
     assert len({str(todo["uid"]) for todo in found.values()}) == len(found)
     places = [int(found[title]["x-apple-sort-order"]) for title in ("series", "moment", "after")]
     assert places == sorted(places)
+
+
+async def test_a_moment_that_repeats_is_by_the_clocks_of_its_owner(ann: Caller) -> None:
+    """In UTC it would be at 10:15 from the end of March on, and on a Thursday where it is Friday."""
+    await furnish(ann)  # somebody in Berlin
+    new = TodoCreate(title="early", due="2027-03-19 00:15", repeat="every friday until 2027-12-31")
+    todo_id = row_of(await ann.perform(todos.add, [new]))["id"]
+    await ann.perform(todos.update, [{"id": todo_id, "due": "2027-03-18T23:15:00Z"}])
+
+    calendar = Calendar.from_ical(await exported(ann, "ics"))
+
+    (zone,) = calendar.walk("VTIMEZONE")
+    (todo,) = (todo for todo in calendar.walk("VTODO") if str(todo["summary"]) == "early")
+    assert str(zone["tzid"]) == todo["dtstart"].params["TZID"] == todo["due"].params["TZID"] == "Europe/Berlin"
+    assert todo["rrule"].to_ical() == b"FREQ=WEEKLY;UNTIL=20271231T225959Z;BYDAY=FR"
+    rule = rrulestr(todo["rrule"].to_ical().decode(), dtstart=todo.decoded("dtstart"))
+    found = [moment.astimezone(UTC) for moment in rule[:3]]
+    assert found == [datetime(2027, 3, day, hour, 15, tzinfo=UTC) for day, hour in ((18, 23), (25, 23))] + [
+        datetime(2027, 4, 1, 22, 15, tzinfo=UTC)
+    ]
+
+
+@each(
+    "key",
+    ["Europe/Berlin", "America/New_York", "Africa/Casablanca", "Asia/Kolkata", "Australia/Lord_Howe", "Europe/Dublin"],
+)
+def test_a_zone_is_told_as_it_is(key: str) -> None:
+    lines = zones.vtimezone(key, 2026)
+    told = Timezone.from_ical("\r\n".join(lines)).to_tz(lookup_tzid=False)
+    zone = ZoneInfo(key)
+
+    moment, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC)
+    while moment < end:
+        assert moment.astimezone(told).utcoffset() == moment.astimezone(zone).utcoffset(), moment
+        moment += timedelta(minutes=30)
+
+
+def test_utc_needs_no_zone() -> None:
+    assert zones.vtimezone("UTC", 2026) == ()
+    moment = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    assert content_lines.dated("DUE", moment) == "DUE;TZID=Europe/Berlin:20261025T023000"
+    assert content_lines.dated("DUE", moment.replace(fold=1)) == "DUE:20261025T013000Z", "the second of two"
 
 
 async def test_uids_are_those_of_this_installation_and_stay(ann: Caller) -> None:

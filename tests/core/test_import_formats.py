@@ -17,6 +17,7 @@ from tests.core.furnished import exported
 from tests.core.import_files import FILES, ICS, MICROSOFT, TODOIST, calendar, vtodo
 from tests.core.imported import import_, read_here
 from tests.core.support import CoreOpener
+from tests.tables import each
 from todo_core.boundary.caller import Caller
 from todo_core.errors import InvalidInput
 from todo_core.models.imports import ImportFile, ImportQuery
@@ -365,3 +366,14 @@ def test_a_task_of_graph_is_no_list() -> None:
     file = read_here(tasks)
     assert file.parts is not None
     assert file.parts[0] == "microsoft"
+
+
+ZONES: Final = ("Europe/Berlin", "EUROPE/BERLIN", "W. Europe Standard Time", "W. EUROPE STANDARD TIME")
+
+
+@each("name", ZONES)
+def test_a_zone_is_known_in_any_case(name: str) -> None:
+    file = read_here(calendar(vtodo("SUMMARY:a", f"DUE;TZID={name}:20261224T173000")).encode())
+    assert file.parts is not None
+    (item,) = file.parts[1]
+    assert (item.due, item.remarks) == ({"local": "2026-12-24T17:30:00", "zone": "Europe/Berlin"}, [])

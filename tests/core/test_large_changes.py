@@ -10,14 +10,16 @@ from uuid import uuid4
 import orjson
 import pytest
 
+from tests.core.imported import read_here
 from tests.core.support import CoreOpener, connected, row_of, told
 from tests.core.visits import counted
 from todo_core.boundary import chunks
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.operation import OPERATIONS
+from todo_core.models.imports import ImportQuery
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
-from todo_core.operations import changes, lists, tags, todos, users
+from todo_core.operations import changes, imports, lists, tags, todos, users
 from todo_core.rules import writing
 
 # --- in chunks, and at once --------------------------------------------------------------------
@@ -169,8 +171,9 @@ MOST_SECONDS: Final = 60.0
 class Many:
     """A person with very many todos in one list, all tagged, half of them subtasks of the first one."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, rows: int) -> None:
         self.caller = caller
+        self.rows = rows
 
     async def ids(self) -> tuple[int, int, dict[str, int]]:
         """The list, the todo with the subtasks, and the tags by name."""
@@ -206,7 +209,7 @@ async def person(
             await admin.execute(_SEED.format(user=caller.principal.user_id, rows=rows))
             if request.param:
                 await admin.execute("ANALYZE")
-            return Many(caller)
+            return Many(caller, rows)
 
         yield make
 
@@ -266,12 +269,21 @@ async def _wait_for_a_start(many: Many) -> None:
         await many.caller.perform(OPERATIONS[name])
 
 
+async def _bring_tags(many: Many) -> None:
+    """As many as there are todos; the second time all are known."""
+    named = [{"name": f"new {n}"} for n in range(many.rows)]
+    for _ in range(2):
+        file = read_here(orjson.dumps({"format": "todo-mcp", "version": 1, "tags": named}))
+        await many.caller.perform(imports.make, ImportQuery(), file)
+
+
 @pytest.mark.slow
 @pytest.mark.requirement("SA3", "DB4")
 @pytest.mark.parametrize(
     "work",
     [
         _delete_the_list,
+        _bring_tags,
         _merge_the_tag,
         _count_tags,
         _wait_for_a_start,

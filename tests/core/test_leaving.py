@@ -221,3 +221,23 @@ async def test_an_export_that_is_fetched_does_not_outlive_it(ann: Caller) -> Non
     await ann.perform(users.delete, await code_of(ann))
     file.close()
     assert not len(ann.core.exporting)
+
+
+@pytest.mark.slow
+async def test_who_has_very_much_may_leave_too(
+    ann: Caller, another_core: CoreOpener, admin: asyncpg.Connection
+) -> None:
+    """More than one statement may delete in the usual time."""
+    user_id = ann.principal.user_id
+    await admin.execute(
+        "WITH recorded AS (INSERT INTO changes (user_id, operation, via)"
+        " SELECT $1, 'todos.add', 'test' FROM generate_series(1, 40000) RETURNING id)"
+        " INSERT INTO change_entries (user_id, change_id, number, entity, entity_id, after)"
+        " SELECT $1, id, 1, 'todo', 1, '{}' FROM recorded",
+        user_id,
+    )
+    async with another_core(database_timeout="0.2") as core:
+        me = replace(ann, core=core)
+        code = orjson.loads((await me.perform(users.prepare_deletion)).json)["code"]
+        await me.perform(users.delete, code)
+    assert await admin.fetchval("SELECT count(*) FROM users WHERE id = $1", user_id) == 0

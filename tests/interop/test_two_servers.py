@@ -68,7 +68,11 @@ async def test_a_rate_limit_is_counted_once_for_all_processes(limited: Cluster) 
         told = await statuses(http, 2 * LIMIT)
 
     assert sum(told.values()) == told[200] + told[429] == 2 * LIMIT
-    assert LIMIT - 4 <= told[200] <= LIMIT  # an answer of Redis that is late is asked for again, and counts twice
+    # The command that made the token took one. Where Redis answers late, a process counts by itself (decision 11).
+    if any("redis_failed" in server.log for server in limited.servers):
+        assert told[200] >= LIMIT - 1
+    else:
+        assert told[200] == LIMIT - 1
 
 
 @pytest.mark.requirement("ID3")

@@ -37,6 +37,15 @@ async def test_a_change_has_whole_rows_and_names_client_and_token(http: httpx2.A
 
 
 @pytest.mark.requirement("SA2")
+@pytest.mark.parametrize("coding", ["utf-8", "latin-1"])
+async def test_a_client_is_named_as_it_names_itself(http: httpx2.AsyncClient, todo: str, coding: str) -> None:
+    sent = [(b"User-Agent", "Änns Gerät".encode(coding))]
+    response = await http.patch(todo, json={"title": "b"}, headers=sent)
+    change = (await http.get(f"/api/v1/changes/{response.headers['change-id']}")).json()
+    assert change["client"] == "Änns Gerät"
+
+
+@pytest.mark.requirement("SA2")
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 async def test_nobody_can_edit_the_record(http: httpx2.AsyncClient, todo: str, method: str) -> None:
     change = (await http.get("/api/v1/changes")).json()["items"][0]

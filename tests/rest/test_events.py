@@ -194,6 +194,18 @@ async def test_a_request_that_waited_for_nothing_is_answered_as_if_it_had_not_wa
     assert (waited.status_code, waited.json(), waited.headers["etag"]) == (200, plain.json(), plain.headers["etag"])
 
 
+async def test_who_waits_beyond_the_newest_change_is_told_of_the_next_one(
+    http: httpx2.AsyncClient, ann: Caller, app: Application
+) -> None:
+    waiting = asyncio.create_task(http.get("/api/v1/changes", params={"since": 2**62, "wait": 30}))
+    await somebody_follows(app, ann)
+    await add(ann, "waited for")
+    with anyio.fail_after(5):
+        told = (await waiting).json()
+    (change,) = told["items"]
+    assert told["since"] == change["id"] < 2**62
+
+
 async def test_who_stops_waiting_leaves_at_once(
     app: Application, http: httpx2.AsyncClient, token: str, ann: Caller
 ) -> None:

@@ -220,6 +220,11 @@ class Tx(Executor):
         assert isinstance(self._executor, Transaction)  # of an operation with `snapshot`
         return self._executor.stream(statement, size=size, **given)
 
+    async def allow(self, seconds: int) -> None:
+        """Let each further statement take so long; see `Transaction.allow`."""
+        assert isinstance(self._executor, Transaction)  # a read has none
+        await self._executor.allow(seconds)
+
     def as_called_by(self, caller: Caller) -> Tx:
         """Return the same transaction for what another caller called; what that changes is not recorded by itself."""
         return replace(self, caller=caller, origin=None)

@@ -66,7 +66,9 @@ async def list_(tx: Tx, query: ChangeFilter, form: EntryForm = "rows") -> Feed[C
     if query.since < row["deleted_through"]:
         newest = await tx.value(queries.NEWEST, shown=shown)
         raise HistoryDeleted(max(newest or 0, row["deleted_through"]))
-    last = row["highest"] if row["highest"] is not None else query.since
+    # Nothing is between the user's newest change and a higher number, be that of another user or made up.
+    newest = max(row["newest"] or 0, row["deleted_through"])
+    last = row["highest"] if row["highest"] is not None else min(query.since, newest)
     if row["more"]:
         return Feed(row["rows"], query.limit, True, str(last), last)
     behind_hidden = row["behind_hidden"]

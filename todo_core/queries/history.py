@@ -319,7 +319,7 @@ def _page(newest_first: bool, of: Of = "all") -> Statement:
     page = rows.where(
         counted.c.already < literal_column(str(FULL)), counted.c.place <= parameter("limit", Integer())
     ).subquery("page")
-    told = [] if newest_first else [_behind_hidden(page).label("behind_hidden")]
+    told = [] if newest_first else [_behind_hidden(page).label("behind_hidden"), _newest_of_all().label("newest")]
     return Statement(
         select(
             *told,
@@ -335,6 +335,12 @@ def _page(newest_first: bool, of: Of = "all") -> Statement:
     )
 
 
+def _newest_of_all() -> ColumnElement[int]:
+    """Return the id of the user's newest change, whatever rows it touched; null if there is none."""
+    newest = _change.alias("newest")
+    return select(func.max(newest.c.id)).where(mine(newest)).scalar_subquery()
+
+
 def _behind_hidden(page: Any) -> ColumnElement[int]:
     """Return the user's newest change if `HIDDEN` changes follow a page, or `since` where it is empty; else null."""
     hidden = _change.alias("hidden")
@@ -343,8 +349,7 @@ def _behind_hidden(page: Any) -> ColumnElement[int]:
     start = case((last.is_(None), parameter("since", BigInteger())), else_=last)
     following = select(hidden.c.id).where(mine(hidden), hidden.c.id > start).order_by(hidden.c.id)
     nth = following.offset(literal_column(str(HIDDEN - 1))).limit(literal_column("1")).correlate(page)
-    newest = select(func.max(hidden.c.id)).where(mine(hidden))
-    return case((nth.exists(), newest.scalar_subquery()))
+    return case((nth.exists(), _newest_of_all()))
 
 
 LATEST = _page(newest_first=True)
@@ -364,7 +369,8 @@ SINCE = _page(newest_first=False)
 """Read the changes after the change `since` in the order of commits, at most `limit`, as in `LATEST`. `shown`, `rows`,
 `made_from`, `made_until`, `client`, `agent` and the columns: as there; `more` tells whether there are later ones.
 `behind_hidden`: the user's newest change, if many follow the page; where there is no `more`, these are changes that are
-not asked for, or of which the caller may see nothing."""
+not asked for, or of which the caller may see nothing. `newest`: the user's newest change, whatever it is; null if there
+is none."""
 
 LATEST_OF_AGENT = _page(newest_first=True, of="agent")
 """Read of the latest changes before the change `before` those of the `agent`. `limit`, `shown`, `rows`, `made_from`,

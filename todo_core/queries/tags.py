@@ -79,7 +79,6 @@ _named = (
     .table_valued(column("name", Text), column("name_key", Text))
     .render_derived(name="named", with_types=True)
 )
-_keys = func.array(select(_named.c.name_key).scalar_subquery(), type_=ARRAY(Text))
 _made = (
     upsert(_table)
     .from_select(["user_id", "name", "name_key"], select(_me, _named.c.name, _named.c.name_key))
@@ -87,11 +86,18 @@ _made = (
     .returning(_table)
     .cte("made")
 )
+# A value for each name, as in `_todo_of_link`: of somebody who is thought to have one tag, all were read for each chunk
+# of names, and each of them compared with all names.
+_same = (
+    select(_table.c.id)
+    .where(mine(Tag), _table.c.deleted_at.is_(None), _table.c.name_key == _named.c.name_key)
+    .correlate(_named)
+    .scalar_subquery()
+)
+_known = select(_named.c.name_key, _same.label("id")).offset(literal_column("0")).subquery("known")
 ENSURE = Statement(
     select(_made.c.name_key, _made.c.id, _read(_made, open_todos=literal(0)).label("made")).union_all(
-        select(_table.c.name_key, _table.c.id, literal_column("NULL::json")).where(
-            mine(Tag), _table.c.deleted_at.is_(None), _table.c.name_key == any_(_keys)
-        )
+        select(_known.c.name_key, _known.c.id, literal_column("NULL::json")).where(_known.c.id.is_not(None))
     )
 )
 """Find live tags by their names, and make those that are not there. Reads `uq_tags_name`.

@@ -11,6 +11,8 @@ from todo_core.boundary.operation import Tx
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.queries import accounts as queries
 
+PATIENCE: Final = 300
+"""Seconds that a deletion may take, which is one statement: nobody is to stay because they have so much."""
 LIFETIME: Final = timedelta(minutes=1)
 """How long a code is good."""
 _NOT_OURS: Final = "is not a code of this account, or a minute has passed; leave it out for a new one"
@@ -23,6 +25,7 @@ async def delete_account(tx: Tx, user_id: int) -> bool:
         tx: The transaction, in a role that may: `todo_admin`, or `todo_leaving` for the user's own.
         user_id: The account.
     """
+    await tx.allow(PATIENCE)
     return await tx.row(queries.DELETE, id=user_id, final=tx.core.settings.deletion_is_final) is not None
 
 

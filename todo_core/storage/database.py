@@ -134,18 +134,25 @@ class Executor(ABC):
 class Transaction(Executor):
     """Runs statements in a transaction that has begun."""
 
-    __slots__ = ("_connection", "_span", "user_id")
+    __slots__ = ("_connection", "_seconds", "_span", "user_id")
 
     def __init__(self, connection: Connection, user_id: int, span: Span | None = None) -> None:
         self._connection = connection
         self._span = span
+        self._seconds: float | None = None
+        """How long the client waits for a statement; None: as for all."""
         self.user_id = user_id
+
+    async def allow(self, seconds: int) -> None:
+        """Let each further statement take so long, whatever the settings say."""
+        await self._connection.execute(f"SET LOCAL statement_timeout = '{seconds}s'")
+        self._seconds = seconds + 1
 
     async def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
         """Run a statement and return its rows; see `Executor.rows`."""
         arguments = statement.arguments(parameters | {"user_id": self.user_id})
         with self._spanned(statement.sql):
-            return await self._connection.fetch(statement.sql, *arguments)
+            return await self._connection.fetch(statement.sql, *arguments, timeout=self._seconds)
 
     async def stream(self, statement: Statement, /, *, size: int, **parameters: Any) -> AsyncIterator[list[str]]:
         """Run a statement with one column of JSON, and yield its rows a chunk at a time, by a cursor of the server.

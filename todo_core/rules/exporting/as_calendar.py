@@ -19,6 +19,7 @@ from todo_core.recurrence.repeat import on_day, time_of
 from todo_core.recurrence.rule import day_of, parse
 from todo_core.rules.exporting.as_icalendar import END, HEAD, Told, described, due_of, rule_of, standing
 from todo_core.rules.exporting.content_lines import dated, escaped, folded
+from todo_core.rules.exporting.zones import vtimezone
 
 REFRESH: Final = "PT1H"
 """How often a calendar program is to look again (ISO 8601)."""
@@ -63,6 +64,7 @@ def _head(shown: Shown) -> Iterator[str]:
     yield f"X-WR-TIMEZONE:{shown.told.zone.key}"
     yield f"REFRESH-INTERVAL;VALUE=DURATION:{REFRESH}"
     yield f"X-PUBLISHED-TTL:{REFRESH}"
+    yield from vtimezone(shown.told.zone.key, shown.now.year)
 
 
 def _components(todo: Mapping[str, Any], shown: Shown) -> Iterator[str]:

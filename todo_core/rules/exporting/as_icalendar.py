@@ -1,7 +1,8 @@
 """Todos for calendar programs: iCalendar (RFC 5545), a VTODO for each that is not in the trash.
 
-A day is a DATE, a wall-clock time is floating (section 3.3.5, form 1), a moment is in UTC: so each is what it was, and
-no VTIMEZONE is needed.
+A day is a DATE, a wall-clock time is floating (section 3.3.5, form 1), a moment is in UTC: so each is what it was. A
+moment that repeats is by the clocks of its owner (form 3): in UTC it would be an hour off once they change, and its
+weekdays might be others.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from todo_core.dates import start_of_day
 from todo_core.rules.exporting.content_lines import dated, escaped, folded, value_of
 from todo_core.rules.exporting.file import ExportFile
 from todo_core.rules.exporting.reading import Owner, installation, list_names, todos_of
+from todo_core.rules.exporting.zones import vtimezone
 
 PRIORITIES: Final = {"urgent": 1, "high": 3, "medium": 5, "low": 9}
 """RFC 5545 section 3.8.1.9: 1 to 4 are high, 5 is medium, 6 to 9 are low."""
@@ -39,7 +41,8 @@ async def write(tx: Tx, file: ExportFile, owner: Owner) -> None:
         owner: Who has them.
     """
     names = await list_names(tx)
-    file.write(folded(HEAD))
+    zone = await to_thread.run_sync(vtimezone, owner.zone.key, tx.core.clock().year, limiter=tx.core.formatting)
+    file.write(folded((*HEAD, *zone)))
     told = Told(names, owner.zone, installation(tx.core.secret))
     async for todos in todos_of(tx, owner):
         live = [todo for todo in todos if todo["deleted_at"] is None]
@@ -114,6 +117,8 @@ def _dates(todo: Mapping[str, Any], zone: ZoneInfo) -> Iterator[str]:
     """
     start = None if todo["start"] is None else date.fromisoformat(todo["start"])
     due = None if todo["due"] is None else due_of(todo["due"])
+    if todo["repeat"] is not None and isinstance(due, datetime) and due.tzinfo is not None:
+        due = due.astimezone(zone)
     if due is None:
         begin = start
     elif todo["repeat"] is not None:
@@ -144,7 +149,7 @@ def _like(day: date, due: date, zone: ZoneInfo) -> date:
 
 
 def rule_of(rule: str, due: date, zone: ZoneInfo) -> str:
-    """Return a rule whose UNTIL is of the kind of DTSTART (section 3.3.10); stored it is a local day or time."""
+    """Return a rule with UNTIL as DTSTART needs it (section 3.3.10): of a moment in UTC. Stored it is a local one."""
     return _STORED_UNTIL.sub(lambda until: value_of(_until(until[0], due, zone)), rule)
 
 
@@ -153,7 +158,7 @@ def _until(stored: str, due: date, zone: ZoneInfo) -> date:
     if not isinstance(due, datetime):
         return day
     last = datetime.combine(day, time.fromisoformat(stored[9:]) if len(stored) > 8 else time(23, 59, 59))
-    return last if due.tzinfo is None else last.replace(tzinfo=zone)
+    return last if due.tzinfo is None else last.replace(tzinfo=zone).astimezone(UTC)
 
 
 def _moment(text: str) -> datetime:

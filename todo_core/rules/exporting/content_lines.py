@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 _MOST: Final = 75
 """Octets of a line, without its end."""
@@ -20,16 +21,24 @@ def escaped(text: str) -> str:
 
 
 def value_of(moment: date) -> str:
-    """Return a day, a local time without a zone, or a moment with one, as DATE or DATE-TIME (section 3.3.4, 3.3.5)."""
+    """Return a day, a local time without a zone, or a moment in UTC, as DATE or DATE-TIME (section 3.3.4, 3.3.5)."""
     if not isinstance(moment, datetime):
         return f"{moment:%Y%m%d}"
     return f"{moment:%Y%m%dT%H%M%S}" if moment.tzinfo is None else f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
 def dated(name: str, moment: date) -> str:
-    """Return a property whose value is a day or a time, with its parameter."""
-    kind = "" if isinstance(moment, datetime) else ";VALUE=DATE"
-    return f"{name}{kind}:{value_of(moment)}"
+    """Return a property whose value is a day or a time, with its parameter.
+
+    A moment in a zone of the IANA is written by the clocks there, which a calendar has to define (`zones.vtimezone`).
+    """
+    if not isinstance(moment, datetime):
+        return f"{name};VALUE=DATE:{value_of(moment)}"
+    zone = moment.tzinfo
+    # Of an hour that the clocks have twice, the first is meant where only a zone is said (section 3.3.5).
+    if not isinstance(zone, ZoneInfo) or zone.key == "UTC" or moment.fold:
+        return f"{name}:{value_of(moment)}"
+    return f"{name};TZID={zone.key}:{value_of(moment.replace(tzinfo=None))}"
 
 
 def folded(lines: Iterable[str]) -> bytes:

@@ -31,7 +31,7 @@ from todo_core.storage.database import Row
 from todo_core.text import json_text, name_key
 
 MOST_TAGS: Final = 5_000
-"""Different tags of a file. Of more, finding and making them takes longer than a request may."""
+"""Different tags of a file; more than one per todo are hardly meant."""
 _PROFILE: Final[TypeAdapter[Any]] = TypeAdapter(ProfilePatch)
 
 

@@ -11,8 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from todo_core.rules.importing.items import LeftOut, Part, Remark, UnreadableError
 
@@ -187,15 +188,22 @@ def day(text: Any) -> str | None:
 
 
 def known_zone(name: str | None) -> str | None:
-    """Return a time zone that is known here by its IANA name, or by that of Windows; None for any other."""
+    """Return a time zone that is known here by its IANA name, or by that of Windows, in any case; None for others."""
     if not name:
         return None
     try:
         return ZoneInfo(name).key
     except (*_TROUBLE, OSError):
-        from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
+        return _zones().get(name.casefold())
 
-        return WINDOWS_TO_OLSON.get(name)
+
+@cache
+def _zones() -> Mapping[str, str]:
+    """Return the IANA names of zones by these, and by those of Windows, case folded."""
+    from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
+
+    known = WINDOWS_TO_OLSON | {zone: zone for zone in available_timezones()}
+    return {name.casefold(): zone for name, zone in known.items()}
 
 
 class Digests:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar, Final
+from zoneinfo import ZoneInfo
 
 import icalendar
 from icalendar.cal.component_factory import ComponentFactory
@@ -282,7 +283,9 @@ def _date(item: Item, todo: icalendar.Todo, name: str) -> dict[str, Any] | None:
         return None
     zone = str(values[0].params.get("TZID", "")) or None
     known = known_zone(zone)
-    if zone is not None and isinstance(value, datetime) and value.tzinfo is None:
+    if known is not None and isinstance(value, datetime) and value.tzinfo is None:
+        value = value.replace(tzinfo=ZoneInfo(known))  # of a zone that the library knows by another spelling alone
+    elif zone is not None and isinstance(value, datetime) and value.tzinfo is None:
         item.changed(name.lower(), "Its time zone is not known; the time is that of your clock.")
     return _as_due(value, {"zone": known})
 
