@@ -377,3 +377,12 @@ def test_a_zone_is_known_in_any_case(name: str) -> None:
     assert file.parts is not None
     (item,) = file.parts[1]
     assert (item.due, item.remarks) == ({"local": "2026-12-24T17:30:00", "zone": "Europe/Berlin"}, [])
+
+
+def test_a_zone_with_an_endless_name_spoils_its_todo_alone() -> None:
+    """It is looked for as a file, whose name may not be that long."""
+    wrong = vtodo("SUMMARY:a", f"DUE;TZID={'T' * 3000}:20261224T173000")
+    file = read_here(calendar(wrong, vtodo("SUMMARY:b")).encode())
+    assert file.parts is not None
+    left_out, item = file.parts[1]
+    assert (left_out.remark.kind, item.title) == ("left_out", "b")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 
+import anyio
 import orjson
 import pytest
 
 from tests.core.furnished import exported, furnish
 from tests.core.imported import import_, standard
+from tests.pauses import moment
 from todo_core.boundary.caller import Caller
-from todo_core.errors import InvalidInput
-from todo_core.models.imports import MAX_ITEMS
+from todo_core.errors import InvalidInput, TooManyRequests
+from todo_core.models.imports import MAX_ITEMS, ImportFile, ImportQuery
 from todo_core.models.lists import ListCreate, ListQuery
 from todo_core.models.todos import TodoCreate
-from todo_core.operations import changes, lists, todos, users
-from todo_core.rules.importing import adding
+from todo_core.operations import changes, imports, lists, todos, users
+from todo_core.rules.importing import adding, reading
 
 pytestmark = pytest.mark.requirement("LT4")
 
@@ -141,3 +143,27 @@ async def test_a_file_brings_no_more_different_tags_than_a_request_can_make(
     said = await import_(ann, (todo.format("a") + todo.format("b") + todo.format("a")).encode())
     assert (said["todos"], said["tags"]) == (3, 3)
     assert [remark["field"] for remark in said["remarks"]] == ["tags"]
+
+
+async def test_who_waits_in_vain_for_others_comes_back_in_turn(
+    ann: Caller, bob: Caller, ada: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_PATIENCE", 1.0)
+    told: list[tuple[int, int | None]] = []
+
+    async def refused(number: int, me: Caller) -> None:
+        with pytest.raises(TooManyRequests) as error:
+            await me.perform(imports.make, ImportQuery(), ImportFile(b"BEGIN:VTODO\r\nSUMMARY:a\r\nEND:VTODO"))
+        told.append((number, error.value.retry_after))
+
+    ann.core.reading_imports.acquire_on_behalf_of_nowait("somebody")
+    try:
+        async with anyio.create_task_group() as group:
+            for number, me in enumerate((ann, bob, ada)):
+                group.start_soon(refused, number, me)
+                while ann.core.reading_imports.statistics().tasks_waiting <= number:
+                    await moment()
+    finally:
+        ann.core.reading_imports.release_on_behalf_of("somebody")
+
+    assert sorted(told) == [(0, 5), (1, 10), (2, 15)]

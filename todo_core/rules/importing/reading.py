@@ -29,6 +29,10 @@ _PATIENCE: Final = 5.0
 """Seconds for which a file waits for another one to be read."""
 _CROWDED: Final = "Others import at this moment."
 _RETRY_AFTER: Final = 5
+"""Seconds after which to come back for each file that waits longer: were it the same for all, they would come back at
+once, each time, and each time it counts."""
+_LAST: Final = 24
+"""How many files that wait longer are counted at most."""
 _TOO_LONG: Final = getattr(signal, "SIGXCPU", 0)
 """What ends a process that takes more of a processor than it may; 0 where nothing does (Windows)."""
 _WORKER: Final = "todo_core.rules.importing.worker"
@@ -46,11 +50,12 @@ async def read(caller: Caller, query: ImportQuery, file: ImportFile) -> None:
     if file.parts is not None:
         return
     reading = caller.core.reading_imports
+    ahead = min(reading.statistics().tasks_waiting, _LAST)
     try:
         with fail_after(_PATIENCE):
             await reading.acquire()
     except TimeoutError:
-        raise TooManyRequests(_RETRY_AFTER, _CROWDED) from None
+        raise TooManyRequests(_RETRY_AFTER * (ahead + 1), _CROWDED) from None
     try:
         lines = await to_thread.run_sync(_lines, query.format or "", file)
     finally:

@@ -1,7 +1,8 @@
 -- Read the changes after the change `since` in the order of commits, at most `limit`, as in `LATEST`. `shown`, `rows`,
 -- `made_from`, `made_until`, `client`, `agent` and the columns: as there; `more` tells whether there are later ones.
 -- `behind_hidden`: the user's newest change, if many follow the page; where there is no `more`, these are changes that are
--- not asked for, or of which the caller may see nothing.
+-- not asked for, or of which the caller may see nothing. `newest`: the user's newest change, whatever it is; null if there
+-- is none.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -16,6 +17,7 @@
 --
 -- Columns:
 --   behind_hidden bigint
+--   newest bigint
 --   rows json
 --   lowest bigint
 --   highest bigint
@@ -39,9 +41,12 @@ SELECT
             )
         )
         THEN (
-            SELECT max(hidden.id) AS max_1 FROM changes AS hidden WHERE hidden.user_id = $1::BIGINT
+            SELECT max(newest.id) AS max_1 FROM changes AS newest WHERE newest.user_id = $1::BIGINT
         )
     END AS behind_hidden,
+    (
+        SELECT max(newest.id) AS max_2 FROM changes AS newest WHERE newest.user_id = $1::BIGINT
+    ) AS newest,
     coalesce(json_agg(page.row ORDER BY page.id), '[]'::json) AS rows,
     min(page.id) AS lowest,
     max(page.id) AS highest,
@@ -456,7 +461,7 @@ FROM (
                 changes.approved_by AS approved_by,
                 coalesce(
                     (
-                        SELECT max(change_entries.number) AS max_2
+                        SELECT max(change_entries.number) AS max_3
                         FROM change_entries
                         WHERE
                             change_entries.user_id = changes.user_id

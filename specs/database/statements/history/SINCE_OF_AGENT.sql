@@ -15,6 +15,7 @@
 --
 -- Columns:
 --   behind_hidden bigint
+--   newest bigint
 --   rows json
 --   lowest bigint
 --   highest bigint
@@ -38,9 +39,12 @@ SELECT
             )
         )
         THEN (
-            SELECT max(hidden.id) AS max_1 FROM changes AS hidden WHERE hidden.user_id = $1::BIGINT
+            SELECT max(newest.id) AS max_1 FROM changes AS newest WHERE newest.user_id = $1::BIGINT
         )
     END AS behind_hidden,
+    (
+        SELECT max(newest.id) AS max_2 FROM changes AS newest WHERE newest.user_id = $1::BIGINT
+    ) AS newest,
     coalesce(json_agg(page.row ORDER BY page.id), '[]'::json) AS rows,
     min(page.id) AS lowest,
     max(page.id) AS highest,
@@ -455,7 +459,7 @@ FROM (
                 changes.approved_by AS approved_by,
                 coalesce(
                     (
-                        SELECT max(change_entries.number) AS max_2
+                        SELECT max(change_entries.number) AS max_3
                         FROM change_entries
                         WHERE
                             change_entries.user_id = changes.user_id

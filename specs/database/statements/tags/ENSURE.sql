@@ -43,16 +43,20 @@ SELECT
     ) AS made
 FROM made
 UNION ALL
-SELECT tags.name_key, tags.id, NULL::json
-FROM tags
-WHERE
-    tags.user_id = $1::BIGINT
-    AND tags.deleted_at IS NULL
-    AND tags.name_key = ANY (
-        array(
-            (
-                SELECT named.name_key
-                FROM jsonb_to_recordset($2::JSONB) AS named(name TEXT, name_key TEXT)
-            )
-        )
-    )
+SELECT known.name_key, known.id, NULL::json
+FROM (
+    SELECT
+        named.name_key AS name_key,
+        (
+            SELECT tags.id
+            FROM tags
+            WHERE
+                tags.user_id = $1::BIGINT
+                AND tags.deleted_at IS NULL
+                AND tags.name_key = named.name_key
+        ) AS id
+    FROM jsonb_to_recordset($2::JSONB) AS named(name TEXT, name_key TEXT)
+    LIMIT ALL
+    OFFSET 0
+) AS known
+WHERE known.id IS NOT NULL

@@ -29,8 +29,9 @@ _LARGEST_CELL: Final = 256 * 1024
 """Characters of a cell of a table; of a larger one the row is left out."""
 _LONGEST_KEY: Final = 200
 _NOT_READ: Final = "cannot be read"
-_TROUBLE: Final = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
-"""What reading a part of a file may raise that is otherwise than its format says."""
+_TROUBLE: Final = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError, OSError)
+"""What reading a part of a file may raise that is otherwise than its format says; the name of a time zone is looked for
+as a file (OSError)."""
 
 
 def decoded(content: bytes) -> tuple[str, list[Remark]]:
@@ -169,7 +170,7 @@ def moment(text: Any, zone: str | None = "UTC") -> str | None:
                 return None
             when = when.replace(tzinfo=ZoneInfo(zone))
         return when.astimezone(UTC).isoformat()
-    except (*_TROUBLE, OSError):
+    except _TROUBLE:
         return None
 
 
@@ -193,7 +194,7 @@ def known_zone(name: str | None) -> str | None:
         return None
     try:
         return ZoneInfo(name).key
-    except (*_TROUBLE, OSError):
+    except _TROUBLE:
         return _zones().get(name.casefold())
 
 
