@@ -16,10 +16,11 @@ from todo_core.errors import FieldError, InvalidInput
 
 FORM: Final = "multipart/form-data"
 TYPES: Final = {
-    "application/octet-stream": "A file of any format.",
     FORM: "A file of any format, as a part named `file`.",
+    "application/octet-stream": "A file of any format.",
 }
-"""Media types of a request with a file, each with what it may have."""
+"""Media types of a request with a file, each with what it may have. The form comes first: of a later one,
+openapi-generator makes no client that compiles."""
 _OWN_TYPES: Final = frozenset({"application/json", "text/calendar", "text/csv", "text/plain"})
 """Those of files themselves, which are taken, too. The contract does not name them: of a body of several types that is
 no JSON, generators make no client (decision 45)."""

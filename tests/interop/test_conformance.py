@@ -38,7 +38,7 @@ PASSED: Final = {
     "2025-06-18": _LEGACY | {"tools-list": 2},
     "2025-11-25": _LEGACY | {"tools-list": 3, "dns-rebinding-protection": 2},
     "2026-07-28": {
-        "server-stateless": 23,
+        "server-stateless": 26,
         "tools-list": 4,
         "resources-list": 2,
         "prompts-list": 2,

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import todo_client
-from todo_client import AddBatch, BatchTodosRequest, ChangesApi, DueInput, TodoCreate, TodoPatch, TodosApi
+from todo_client import AddBatch, BatchTodosRequest, ChangesApi, DueInput, NewTodo, TodoCreate, TodoPatch, TodosApi
 
 url, token, proposing = sys.argv[1:]
 client = todo_client.ApiClient(todo_client.Configuration(host=url, access_token=token))
@@ -28,8 +28,8 @@ def header(response: Any, name: str) -> str:
     return {key.lower(): value for key, value in response.headers.items()}[name]
 
 
-added = todos.add_todo_with_http_info(TodoCreate(title="Renew the passport"), idempotency_key="a-key")
-again = todos.add_todo(TodoCreate(title="Renew the passport"), idempotency_key="a-key")
+added = todos.add_todo_with_http_info(NewTodo(title="Renew the passport"), idempotency_key="a-key")
+again = todos.add_todo(NewTodo(title="Renew the passport"), idempotency_key="a-key")
 todo_id, etag = added.data.id, header(added, "etag")
 renamed = update(todo_id, TodoPatch(title="Renew both passports"), etag)
 stale = update(todo_id, TodoPatch(title="Renew none"), etag)
@@ -40,7 +40,7 @@ items = [TodoCreate(title="Book a flight"), TodoCreate(title="Book a flight", li
 batch = todos.batch_todos(BatchTodosRequest(AddBatch(action="add", todos=items)))
 changes = changes_api.list_changes(since=0)
 undone = changes_api.undo_change(int(header(completed, "change-id")))
-proposed = agent.add_todo_with_http_info(TodoCreate(title="Sign the form"))
+proposed = agent.add_todo_with_http_info(NewTodo(title="Sign the form"))
 discarded = agent.delete_todo_with_http_info(todo_id)
 waiting = [one.status_code == 202 and int(header(one, "proposal-id")) > 0 for one in (proposed, discarded)]
 rows = [(change.operation, entry.actual_instance) for change in changes.items for entry in change.entries]

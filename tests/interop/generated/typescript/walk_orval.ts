@@ -18,12 +18,12 @@ void walk({
   },
   async rename(id, title, etag) {
     const { data, status } = await api.updateTodo(id, { title }, { "if-match": etag }, options);
-    if (status === 200) return { data: zod.updateTodoResponse.parse(data) };
+    if (status === 200 || status === 202) return { data: zod.updateTodoResponse.parse(data) };
     return { code: data.error_code, current: String(data.current?.["title"]) };
   },
   async postpone(id, due) {
     const { data, status } = await api.updateTodo(id, { due }, undefined, options);
-    if (status === 200) throw new Error("it is clear");
+    if (status === 200 || status === 202) throw new Error("it is clear");
     return { code: data.error_code, field: firstField(data.errors) };
   },
   async complete(id) {

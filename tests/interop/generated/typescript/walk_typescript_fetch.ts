@@ -17,7 +17,7 @@ void walk({
     return (await todos.listTodos({ priority })).items.map((todo) => todo.title);
   },
   async add(title, key) {
-    const answer = await todos.addTodoRaw({ todoCreate: { title }, idempotencyKey: key });
+    const answer = await todos.addTodoRaw({ newTodo: { title }, idempotencyKey: key });
     return { data: await answer.value(), etag: answer.raw.headers.get("ETag")! };
   },
   async rename(id, title, etag) {
@@ -48,7 +48,7 @@ void walk({
     return answer.results.map((row) => [row.entity, row.entity === "todo" ? row.item.title : ""]);
   },
   async propose(title, id) {
-    const added = await agent.addTodoRaw({ todoCreate: { title } });
+    const added = await agent.addTodoRaw({ newTodo: { title } });
     const deleted = await agent.deleteTodoRaw({ todoId: id });
     const { title: told } = await added.value();
     return [told, waits(added.raw.status, added.raw.headers), waits(deleted.raw.status, deleted.raw.headers)];
