@@ -104,7 +104,6 @@ class Core:
             ConfigurationError: The database is not migrated.
         """
         database = Database(settings, url, hooks=hooks)
-        await database.open()
         try:
             secret = await _secret(database)
             activity = Activity(database, clock)
