@@ -52,7 +52,7 @@ class McpEndpoint:
             origins: Those whose pages may call.
             metadata_url: Where OAuth clients learn how to get a token, if they can (RFC 9728).
         """
-        self._transport = Transport(server, PATH)
+        self._transport = Transport(server)
         self._metadata_url = metadata_url
         self._origins = origins
 

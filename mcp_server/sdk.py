@@ -30,6 +30,7 @@ from mcp import stdio_server
 from mcp.server import Server
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated, ServerEvent
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.message import SessionMessage
@@ -43,7 +44,7 @@ from mcp_types import (
 )
 from pydantic import ValidationError
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from http_edge.bodies import MAX_BODY_BYTES
 
@@ -227,27 +228,21 @@ class _Bus(InMemorySubscriptionBus):
 class Transport:
     """The SDK's Streamable HTTP without sessions, for requests whose body is here and whose caller is known."""
 
-    def __init__(self, server: Server[Any], path: str) -> None:
-        """Serve `server` at `path`.
-
-        Args:
-            server: The server.
-            path: The address.
-        """
-        self._server = server
-        self._path = path
-        self._app: ASGIApp = server.streamable_http_app(
-            streamable_http_path=path,
+    def __init__(self, server: Server[Any]) -> None:
+        """Serve `server`."""
+        # Its application around this has a router of its own, and layers that serve nobody here.
+        self._sessions = StreamableHTTPSessionManager(
+            server,
             json_response=True,
-            stateless_http=True,
+            stateless=True,
             max_request_body_size=MAX_BODY_BYTES,
             # The application has looked at Host, in whatever case; the SDK takes exact values and logs what was sent.
-            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+            security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         )
 
     def run(self) -> AbstractAsyncContextManager[None]:
         """Return what must be entered before the first request and left after the last."""
-        return self._server.session_manager.run()
+        return self._sessions.run()
 
     async def serve(
         self,
@@ -273,13 +268,8 @@ class Transport:
         headers = [(name, value) for name, value in scope["headers"] if name not in (b"origin", b"accept")]
         # It is settled who takes what. The SDK refuses clients that do not say it, or take events alone (not reported).
         headers.append((b"accept", f"{JSON}, {EVENTS}".encode()))
-        address = scope.get("root_path", "") + self._path  # also of a request to the address with a slash behind it
         answer = _Answer(scope, body, receive, send, refusal, as_event=as_event)
-        await self._app(
-            {**scope, "headers": headers, "path": address, "raw_path": address.encode()},
-            _replay(body, receive),
-            answer.send,
-        )
+        await self._sessions.handle_request({**scope, "headers": headers}, _replay(body, receive), answer.send)
 
 
 def rpc_error(message: str, status: int, headers: dict[str, str] | None = None, **more: Any) -> Response:

@@ -10,10 +10,10 @@ import typer
 
 from todo_app.output import say, say_json
 from todo_app.running import AsJson, load, with_database
-from todo_core.settings import Settings
 
 if TYPE_CHECKING:
     from todo_core.boundary.caller import Caller
+    from todo_core.settings import Settings
 
 commands = typer.Typer(help="Agents that act for a local user, and what each may do.", no_args_is_help=True)
 

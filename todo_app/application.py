@@ -16,7 +16,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -34,6 +34,7 @@ from mcp_server.sdk import OpenMessage
 from mcp_server.server import TodoServer
 from rest_api.app import RestApi, create_app
 from rest_api.running import DirectRoute
+from todo_app.routing import Routes
 from todo_core import __version__
 from todo_core.core import Core, utc_now
 from todo_core.errors import TodoError
@@ -144,7 +145,7 @@ class Application:
         settings: Settings,
         api: RestApi,
         hosts: Sequence[str],
-        mcp: Sequence[BaseRoute] = (),
+        mcp: Sequence[Route] = (),
         watch: Watch = NOTHING,
     ) -> None:
         """Put the layers around each other.
@@ -161,7 +162,7 @@ class Application:
         self._hosts = frozenset(host.lower().encode() for host in hosts)
         direct = [*mcp, *(route for route in api.routes if isinstance(route, DirectRoute))]
         self.routes: Final = [*direct, *(route for route in api.routes if not isinstance(route, DirectRoute))]
-        self._router = Router(direct, redirect_slashes=False, default=self._serve_anybody)
+        self._router = Routes(direct, default=self._serve_anybody)
         origins = Origins(settings.cors_origins)
         self._for_pages = let_in(origins, self._route) if origins else self._route
         self._compressing = GZipMiddleware(self._let_in, minimum_size=_COMPRESSED, compresslevel=_LEVEL)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from todo_app.output import say, say_json
 from todo_app.running import AsJson, load, with_database
-from todo_core.settings import Settings
+
+if TYPE_CHECKING:
+    from todo_core.settings import Settings
 
 commands = typer.Typer(help="Calendar addresses of local users.", no_args_is_help=True)
 

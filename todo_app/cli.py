@@ -20,15 +20,15 @@ from typer.main import get_command
 
 from todo_app.agent_commands import commands as agent_commands
 from todo_app.calendar_commands import commands as calendar_commands
-from todo_app.measuring import otel_settings
 from todo_app.output import say, say_json
-from todo_app.running import AsJson, fail, load, with_database
+from todo_app.running import AsJson, fail, load, loading, with_database
 from todo_app.token_commands import commands as token_commands
 from todo_app.user_commands import commands as user_commands
-from todo_core.settings import ENV_FILE, ConfigurationError, Settings
+from todo_core import ENV_FILE
 
 if TYPE_CHECKING:
     from todo_app.backups.archive import Content
+    from todo_core.settings import Settings
 
 app = typer.Typer(
     name="todo-mcp",
@@ -69,7 +69,11 @@ def options(
 ) -> None:
     """Take the options of every command."""
     if context.invoked_subcommand != "serve":  # which checks it, and alone makes traces
+        from todo_app.measuring import otel_settings
+        from todo_core.storage.statements import put_off_compiling
+
         otel_settings.forget_what_imports_read()
+        put_off_compiling()
 
 
 def _command_line() -> Any:
@@ -87,26 +91,37 @@ def _command_line() -> Any:
 
 def main() -> None:
     """Run the command line. Print a mistake of the person as one line, without a traceback."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that `finally` blocks run
+    try:
+        _command_line()()
+    except Exception as error:
+        ending = _ending(error)
+        if ending is None:
+            raise
+        fail(*ending)
+
+
+def _ending(error: Exception) -> tuple[str, int] | None:
+    """Return what to say of an error of the person or of the database, and the exit code; None of one of ours."""
     import asyncpg
 
     from todo_app.backups import BackupError
     from todo_core.errors import InvalidInput, TodoError
     from todo_core.schema import SchemaError
+    from todo_core.settings import ConfigurationError
     from todo_core.storage.faults import cause
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that `finally` blocks run
-    try:
-        _command_line()()
-    except ConfigurationError as error:
-        fail(str(error), 2)
-    except TodoError as error:
+    if isinstance(error, ConfigurationError):
+        return str(error), 2
+    if isinstance(error, TodoError):
         code = 2 if isinstance(error, InvalidInput) else 1
         fields = "".join(f" {wrong.field} {wrong.message}." for wrong in error.errors)
-        fail(f"{error.detail}{fields or ' ' + error.next_step}", code)
-    except (SchemaError, BackupError) as error:
-        fail(str(error), 1)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        fail(f"The database cannot be used ({cause(error)}); check TODO_DATABASE_URL.", 1)
+        return f"{error.detail}{fields or ' ' + error.next_step}", code
+    if isinstance(error, SchemaError | BackupError):
+        return str(error), 1
+    if isinstance(error, OSError | asyncpg.PostgresError | asyncpg.InterfaceError):
+        return f"The database cannot be used ({cause(error)}); check TODO_DATABASE_URL.", 1
+    return None
 
 
 @app.command()
@@ -117,6 +132,8 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
 ) -> None:
     """Serve REST, MCP and API docs on one port; PostgreSQL starts by itself if none is configured."""
+    from todo_app.measuring import otel_settings
+
     otel_settings.check()  # before what reads these variables while it is imported
     from todo_app import serve as server
     from todo_app.application import Address
@@ -124,6 +141,7 @@ def serve(
     from todo_app.measuring.exporting import exporting
     from todo_app.migrating import bring_up, tell
     from todo_app.waiting import wait_for
+    from todo_core.settings import ConfigurationError
 
     if only not in (None, "rest", "mcp"):
         raise typer.BadParameter("takes rest or mcp", param_hint="--only")
@@ -157,8 +175,9 @@ def serve(
 @app.command()
 def stdio() -> None:
     """Serve MCP on standard input and output, for the local user TODO_USER (Claude Desktop and the like)."""
-    from todo_app.migrating import tell
-    from todo_app.stdio import serve_stdio
+    with loading():
+        from todo_app.migrating import tell
+        from todo_app.stdio import serve_stdio
 
     settings = load()
 

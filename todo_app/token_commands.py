@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from todo_app.output import say, say_json
 from todo_app.running import AsJson, load, with_database
-from todo_core.identity.issuers import UserRole
 from todo_core.identity.scopes import ALL_SCOPES
-from todo_core.settings import Settings
+
+if TYPE_CHECKING:
+    from todo_core.identity.issuers import UserRole
+    from todo_core.settings import Settings
 
 commands = typer.Typer(help="API tokens of local users.", no_args_is_help=True)
 

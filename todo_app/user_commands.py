@@ -10,13 +10,13 @@ import typer
 
 from todo_app.output import say, say_json
 from todo_app.running import AsJson, load, with_database
-from todo_core.settings import Settings
 
 if TYPE_CHECKING:
     from todo_core.boundary.caller import Caller
     from todo_core.boundary.operation import Operation
     from todo_core.boundary.results import Changed
     from todo_core.models.accounts import AccountRead
+    from todo_core.settings import Settings
 
 commands = typer.Typer(
     help="Accounts: who they are and how much they hold, nothing of what is in it.", no_args_is_help=True

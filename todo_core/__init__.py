@@ -6,3 +6,5 @@ of the operations in `todo_core.operations`.
 
 __version__ = "0.1.0"
 """Of the package, the REST API's contract and the MCP server. The build reads it from here, too."""
+ENV_FILE = "TODO_ENV_FILE"
+"""Environment variable that names a file of more settings; the option `--env-file` sets it."""

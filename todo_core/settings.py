@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from todo_core import connection_strings
+from todo_core import ENV_FILE, connection_strings
 from todo_core.identity.issuers import (
     RESERVED,
     Algorithm,
@@ -45,9 +45,6 @@ _ORIGIN: Final = re.compile(
     re.ASCII,
 )
 """Origins as browsers and hybrid apps send them (RFC 6454 §6.2). A wildcard is one label, below two at least."""
-ENV_FILE: Final = "TODO_ENV_FILE"
-"""Environment variable that names a file of more settings; the option `--env-file` sets it."""
-
 List = Annotated[tuple[str, ...], NoDecode]
 """Comma-separated in the environment."""
 

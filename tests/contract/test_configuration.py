@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 from tests.contract import markdown
 from tests.contract.project import ROOT, product_files, strings
-from todo_core.settings import ENV_FILE, Settings
+from todo_core import ENV_FILE
+from todo_core.settings import Settings
 
 pytestmark = pytest.mark.requirement("OP2")
 

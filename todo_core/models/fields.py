@@ -126,6 +126,9 @@ class Input(BaseModel):
 class Output(BaseModel):
     """An output shape. No field has a default: every answer has every field. Later versions may add some."""
 
+    # Few are ever validated: those of REST, whose contract is made of them.
+    model_config = ConfigDict(defer_build=True)
+
 
 def only_required(*names: str) -> ConfigDict:
     """Return the configuration of an output shape of which only these fields are always there."""

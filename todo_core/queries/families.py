@@ -57,7 +57,7 @@ def _climbing(start: CTE) -> CTE:
 
 _relatives = union(select(_upwards().c.id), select(_downwards().c.id))
 _relatives_ids = func.array(_relatives.scalar_subquery(), type_=ARRAY(BigInteger))
-FAMILY = Statement(
+_members = (
     select(
         _table.c.id,
         _table.c.parent_id,
@@ -68,16 +68,19 @@ FAMILY = Statement(
         _table.c.place,
         _table.c.repeat.is_not(None).label("repeats"),
         _table.c.follows_id,
-        read(_table, subtasks=subtasks_by_lookup(_table, _relatives_ids)).label("row"),
     )
     .where(mine(Todo), _table.c.id.in_(_relatives))
     .order_by(_table.c.id)
 )
+FAMILY = Statement(_members.add_columns(read(_table, subtasks=subtasks_by_lookup(_table, _relatives_ids)).label("row")))
 """Read the todos with `ids`, their parents and their subtasks at every level, those in the trash too.
 
 Columns: `repeats`, whether it repeats; `follows_id`, the occurrence that it came after; `row`, its `TodoRead`. Reads
 `uq_todos_user_id_id` and `ix_todos_parent`.
 """
+
+RELATIVES = Statement(_members)
+"""Read the same todos as `FAMILY` without `row`, which is half of the cost. `ids`: as there."""
 
 
 _ids = parameter("ids", ARRAY(BigInteger))

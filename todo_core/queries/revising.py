@@ -7,6 +7,7 @@ So `REVISE`, which joins steps, is for a few hundred todos at most. `WRITE` join
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -71,6 +72,10 @@ _FLAGS: Final = {"completed_at": "is_completed", "deleted_at": "is_deleted"}
 """Columns that a patch sets to now or to null by a flag, or by their names, as an undo does."""
 
 _PATCHABLE: Final = (*_KINDS, *_FLAGS)
+_OF_FAMILIES: Final = frozenset({"parent_id", *_FLAGS})
+"""Columns that decide how many subtasks another todo has."""
+_TEXTS: Final = ("title", "description", "priority", "source")
+"""Columns of a todo that concern no other row."""
 
 
 def _patches() -> CTE:
@@ -117,18 +122,18 @@ def _lock(patches: CTE) -> CTE:
     )
 
 
-def _patch(stored: CTE, now: ColumnElement[Any]) -> CTE:
+def _patch(stored: CTE, now: ColumnElement[Any], names: Collection[str], *, has_tags: bool) -> CTE:
     """Step 3: apply each patch to its todo's columns, unless it names versions and none is the todo's."""
-    columns = {name: _set_by_name(stored, name, kind) for name, kind in _KINDS.items()}
-    columns |= {name: _set_by_flag(stored, name, flag, now) for name, flag in _FLAGS.items()}
+    columns = {name: _set_by_name(stored, name, kind) for name, kind in _KINDS.items() if name in names}
+    columns |= {name: _set_by_flag(stored, name, flag, now) for name, flag in _FLAGS.items() if name in names}
     tag_ids = func.translate(stored.c.patch["tag_ids"].astext, "[]", "{}").cast(ARRAY(BigInteger))
+    if has_tags:
+        columns |= {"tag_ids": case((stored.c.patch.has_key("tag_ids"), tag_ids), else_=stored.c.tag_ids)}
+    unchanged = {"stored_tag_ids": stored.c.tag_ids} | {
+        name: stored.c[name] for name in ("tag_ids", *sorted(_OF_FAMILIES))
+    }
     return (
-        select(
-            stored.c.id,
-            stored.c.tag_ids.label("stored_tag_ids"),
-            case((stored.c.patch.has_key("tag_ids"), tag_ids), else_=stored.c.tag_ids).label("tag_ids"),
-            *(value.label(name) for name, value in columns.items()),
-        )
+        select(stored.c.id, *(value.label(name) for name, value in (unchanged | columns).items()))
         .where(or_(stored.c.if_version.is_(None), stored.c.if_version.contains(func.to_jsonb(stored.c.version))))
         .cte("patched")
     )
@@ -154,20 +159,19 @@ def _set_by_flag(stored: CTE, name: str, flag: str, now: ColumnElement[Any]) -> 
     )
 
 
-def _update(patched: CTE, now: ColumnElement[Any]) -> Update:
+def _update(patched: CTE, now: ColumnElement[Any], names: Sequence[str], *, has_tags: bool) -> Update:
     """Step 4: write the todos that become different, each with one version more."""
-    before, after = (tuple_(*(source.c[name] for name in _PATCHABLE)) for source in (_table, patched))
+    before, after = (tuple_(*(source.c[name] for name in names)) for source in (_table, patched))
+    differs = before.is_distinct_from(after)
+    if has_tags:
+        differs = or_(differs, patched.c.tag_ids != patched.c.stored_tag_ids)
     return (
         update(_table)
         .values(
-            {name: patched.c[name] for name in _PATCHABLE}
+            {name: patched.c[name] for name in names}
             | {"language": LANGUAGE, "version": _table.c.version + 1, "updated_at": now}
         )
-        .where(
-            mine(Todo),
-            _table.c.id == patched.c.id,
-            or_(before.is_distinct_from(after), patched.c.tag_ids != patched.c.stored_tag_ids),
-        )
+        .where(mine(Todo), _table.c.id == patched.c.id, differs)
     )
 
 
@@ -205,14 +209,20 @@ def _counts(rows: FromClause) -> Select[int, int]:
     return select(counts.open.label("open"), counts.live.label("live"))
 
 
-def _revise() -> Select[Any]:
-    """Step 7: read each todo before and after, in the order of the patches."""
+def _revise(names: Sequence[str] = _PATCHABLE, *, has_tags: bool = False) -> Select[Any]:
+    """Step 7: read each todo before and after, in the order of the patches.
+
+    Args:
+        names: The columns that patches may set. PostgreSQL sets up whatever a statement has, each time.
+        has_tags: Whether they may set tags, too.
+    """
     patches, now = _patches(), func.statement_timestamp()
     stored = _lock(patches)
-    patched = _patch(stored, now)
-    revised = _update(patched, now).returning(_table).cte("revised")
-    after = read(revised, tags=tag_names(patched.c.tag_ids), subtasks=_subtasks(revised, patched))
-    return (
+    patched = _patch(stored, now, names, has_tags=has_tags)
+    revised = _update(patched, now, names, has_tags=has_tags).returning(_table).cte("revised")
+    below = None if _OF_FAMILIES.isdisjoint(names) else _subtasks(revised, patched)
+    after = read(revised, tags=tag_names(patched.c.tag_ids), subtasks=below)
+    rows = (
         select(
             stored.c.id,
             stored.c.version,
@@ -225,11 +235,11 @@ def _revise() -> Select[Any]:
             .outerjoin(revised, revised.c.id == stored.c.id)
         )
         .order_by(patches.c.n)
-        .add_cte(_unlink_tags(patched), _link_tags(patched))
     )
+    return rows.add_cte(_unlink_tags(patched), _link_tags(patched)) if has_tags else rows
 
 
-REVISE = Statement(_revise())
+REVISE = Statement(_revise(has_tags=True))
 """Apply each patch to its todo, and to no other. A todo that stays the same keeps its version.
 
 `items`: a JSON array of patches, at most one for each todo. A patch has the `id` of its todo, may have `if_version`,
@@ -241,11 +251,30 @@ Columns: a row for each patch, in order. `id`, `version` and `before` (`TodoRead
 """
 
 
+REVISE_TEXTS = Statement(_revise(_TEXTS))
+"""Apply patches as `REVISE` does, that set nothing but `title`, `description`, `priority` and `source`.
+
+`items`, `ids` and `trash_too`: as there. Columns: as there.
+"""
+
+REVISE_FLAGS = Statement(_revise([*_FLAGS]))
+"""Apply patches as `REVISE` does, that set nothing but `is_completed`, `completed_at`, `is_deleted` and `deleted_at`.
+
+`items`, `ids` and `trash_too`: as there. Columns: as there.
+"""
+
+FOR_FIELDS: Final = (
+    (frozenset(_TEXTS), REVISE_TEXTS),
+    (frozenset({*_FLAGS, *_FLAGS.values()}), REVISE_FLAGS),
+)
+"""What patches may set for a statement that does less than `REVISE`, besides their `id` and `if_version`."""
+
+
 def _write() -> Select[Any]:
     """Step 7, in place of reading the todos: return the ids of those that are there, and of those that differ now."""
     stored = _lock(_patches())
-    patched = _patch(stored, _NOW)
-    revised = _update(patched, _NOW).returning(_table.c.id).cte("revised")
+    patched = _patch(stored, _NOW, _PATCHABLE, has_tags=True)
+    revised = _update(patched, _NOW, _PATCHABLE, has_tags=True).returning(_table.c.id).cte("revised")
     ids = (_ids_of(stored).label("found"), _ids_of(revised).label("changed"))
     return select(*ids).add_cte(_unlink_tags(patched), _link_tags(patched))
 

@@ -32,7 +32,9 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, REAL
+from sqlmodel import col
 
+from todo_core.models.changes import Change
 from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import Sort, Todo
@@ -165,6 +167,10 @@ _found = select(_matches.c.id, _matches.c.rank).cte("found").prefix_with("MATERI
 """The todos that have the words of `text`, with how well they match."""
 
 
+_NEWEST: Final = select(func.max(col(Change.id))).where(mine(Change)).scalar_subquery()
+"""The id of the user's newest change. Reads `pk_changes`."""
+
+
 _customs = select(_user.c.time_zone, _user.c.week_start, _user.c.locale).where(_is_me)
 _here = _customs.cte("here").prefix_with("MATERIALIZED", dialect="postgresql")
 """The user's time zone, and what dates are read by: looked up once, however many rows have a due."""
@@ -209,8 +215,11 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
     moments, from `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`,
     `created_before`, `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 
-    Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
-    next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
+    `known_change`, `known_total`: where that is the user's newest change, that is the total, and nothing is counted.
+
+    Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `newest_change`, the id of the
+    user's newest change; `more`, whether there is a next page; `key` and `id` of the last row, for the cursor;
+    `time_zone`, `week_start` and `locale`, the user's.
     """
     return _page(conditions.difference(CONDITIONS), sort, descending, after).under(filters(status, conditions))
 
@@ -228,7 +237,11 @@ def _page(conditions: frozenset[str], sort: Sort, descending: bool, after: bool)
     return Statement(
         select(
             func.coalesce(page_rows, literal_column("'[]'::json")).label("rows"),
-            total.scalar_subquery().label("total"),
+            case(
+                (parameter("known_change", BigInteger()) == _NEWEST, parameter("known_total", BigInteger())),
+                else_=total.scalar_subquery(),
+            ).label("total"),
+            _NEWEST.label("newest_change"),
             (func.count() > limit).label("more"),
             cast(func.array_agg(found.c.key, type_=ARRAY(found.c.key.type))[limit], Text).label("key"),
             func.array_agg(found.c.id, type_=ARRAY(BigInteger))[limit].label("id"),

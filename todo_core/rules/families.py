@@ -40,8 +40,8 @@ class Member:
     repeats: bool
     follows_id: int | None
     """The occurrence that it came after."""
-    row: str
-    """Its read shape as JSON."""
+    row: str = ""
+    """Its read shape as JSON; empty where the family was loaded without."""
 
     @property
     def is_open(self) -> bool:
@@ -61,16 +61,18 @@ class Family:
         self._before: dict[int, Member] = {}
 
     @classmethod
-    async def of(cls, tx: Tx, ids: Iterable[int]) -> Family:
+    async def of(cls, tx: Tx, ids: Iterable[int], *, with_rows: bool = False) -> Family:
         """Load the families of todos.
 
         Args:
             tx: The transaction.
             ids: The todos; those that do not exist, or are another user's, are refused by `get`.
+            with_rows: Whether read shapes are needed, too.
         """
         named = set(ids)
         family = cls()
-        async for row in in_turns(await tx.rows(queries.FAMILY, ids=sorted(named)) if named else []):
+        statement = queries.FAMILY if with_rows else queries.RELATIVES
+        async for row in in_turns(await tx.rows(statement, ids=sorted(named)) if named else []):
             family._add(Member(**row))
         family._before = dict(family._members)
         family._absent = await missing(tx, "todo", sorted(named - family._members.keys()))

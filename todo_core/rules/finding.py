@@ -12,6 +12,7 @@ from todo_core.models.todos import PRIORITIES, Sort, Status, TodoFilter, TodoRea
 from todo_core.queries import search
 from todo_core.queries import todos as queries
 from todo_core.queries.wanted import HAVING
+from todo_core.rules import totals
 from todo_core.rules.schedules import Calendar
 from todo_core.storage.database import Row
 from todo_core.text import json_text, name_key
@@ -121,7 +122,10 @@ async def _page(
     """
     sort, descending = order
     statement = queries.page(status, frozenset(conditions), sort, descending, "after_id" in place)
-    return await tx.one(statement, **_values(conditions), **place)
+    key, now = totals.key_of(tx, status, conditions), place["now"]
+    row = await tx.one(statement, **_values(conditions), **place, **totals.known(tx, key, now))
+    totals.remember(tx, key, conditions, row, now)
+    return row
 
 
 def _values(conditions: dict[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,8 @@ _DATES: Final = frozenset({"start", "due", "repeat", "skip"})
 _TAGS: Final = frozenset({"tags", "add_tags", "remove_tags"})
 _MOVES: Final = frozenset({"list_id", "parent_id", *TARGETS})
 _FLAGS: Final = frozenset({"is_completed", "is_deleted"})
+_WITHOUT_ROWS: Final = frozenset({"id", "completed_at", *_FLAGS, *_MOVES})
+"""Fields for which nobody has to know what a todo shows, unless it repeats."""
 
 
 async def revise(tx: Tx, patches: Batch[Patch]) -> Changed[TodoWritten]:
@@ -128,7 +130,10 @@ class _Request:
     async def load(cls, tx: Tx, patches: Sequence[Patch]) -> _Request:
         """Load what the patches refer to, and nothing else."""
         fields = frozenset[str]().union(*patches)
-        family = await Family.of(tx, [*_ids_in(patches, "id"), *_ids_in(patches, "parent_id")])
+        named = [*_ids_in(patches, "id"), *_ids_in(patches, "parent_id")]
+        family = await Family.of(tx, named, with_rows=not fields <= _WITHOUT_ROWS)
+        if family.repeats and "is_completed" in fields and fields <= _WITHOUT_ROWS:  # the next one is made of its row
+            family = await Family.of(tx, named, with_rows=True)
         needs_lists = "list_id" in fields or any(patch.get("is_deleted") is False for patch in patches)
         lists = await Lists.of(tx, _ids_in(patches, "list_id")) if needs_lists else None
         needs_calendar = bool(fields & _DATES) or ("is_completed" in fields and family.repeats)
@@ -147,7 +152,7 @@ class _Request:
         if self.order is not None:
             self.order.begin(patch["id"])
         member = self.family.get(patch["id"], trash_too="is_deleted" in patch)
-        row = orjson.loads(member.row)
+        row = orjson.loads(member.row or "{}")
         if member.version not in accepted_versions(patch, member.version):
             raise VersionConflict(extra={"current": row})
         columns = _plain_columns(patch) | {name: patch[name] for name in _FLAGS & patch.keys()}

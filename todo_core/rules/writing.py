@@ -33,6 +33,7 @@ _ALONE: Final[dict[str, Any]] = {"subtasks_changed": 0, "next": None, "existing"
 """What an answer says beside a todo that nothing changed with."""
 _PLAIN: Final = {*adding.PLAIN, "tag_ids"}
 """Names of what a plain todo may have: no tags, too."""
+_OF_EVERY_PATCH: Final = frozenset({"id", "if_version"})
 _ABSENT: Final[WrittenRow] = {"id": None, "version": None, "before": None, "after": None}
 """What takes the place of a todo that is not there."""
 
@@ -116,7 +117,9 @@ async def update_todos(
     if now is not None or len(patches) > AT_ONCE:
         return await _update_many(tx, patches, trash_too=trash_too, now=now or await tx.value(revising.NOW))
     ids = [patch["id"] for patch in patches]
-    return await tx.rows(revising.REVISE, items=json_text(patches), ids=ids, trash_too=trash_too)
+    fields = frozenset[str]().union(*patches) - _OF_EVERY_PATCH
+    statement = next((least for taken, least in revising.FOR_FIELDS if fields <= taken), revising.REVISE)
+    return await tx.rows(statement, items=json_text(patches), ids=ids, trash_too=trash_too)
 
 
 async def _update_many(tx: Tx, patches: Sequence[Patch], *, trash_too: bool, now: datetime) -> Sequence[WrittenRow]:

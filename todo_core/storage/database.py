@@ -1,4 +1,4 @@
-"""Run statements on PostgreSQL: the connection pool, transactions, and reads without one.
+"""Run statements on PostgreSQL: transactions, and reads without one.
 
 Every transaction acts as one role for one user, and uses only `SET LOCAL`
 (`docs/decisions/0003-roles-and-row-level-security.md`).
@@ -6,10 +6,11 @@ Every transaction acts as one role for one user, and uses only `SET LOCAL`
 
 from __future__ import annotations
 
+import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import anyio
@@ -21,6 +22,7 @@ from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage import locks
 from todo_core.storage.dsn import application_name, connection_options, is_behind_pooler
 from todo_core.storage.faults import MISSING, NO_WRITES, RAISED, READ_ONLY, is_fault, log_fault
+from todo_core.storage.pool import Connection, Pool
 from todo_core.storage.statements import Statement
 
 APP_ROLE: Final = "todo_app"
@@ -61,12 +63,14 @@ FOR_READS: Final = 2
 _OF_A_STATEMENT: Final = 0.5
 """How much of the time of a statement it may wait for one lock (`lock_timeout`)."""
 
+_GRACE: Final = 0.5
+"""Seconds that an answer may come later than the server's own limit allows; then the server counts as gone."""
+
 _EXPIRE_EVERY: Final = 1.0
 """Seconds between two times that a refused write has every connection made anew."""
 
 Result = TypeVar("Result")
 Row = asyncpg.Record
-Connection = asyncpg.pool.PoolConnectionProxy
 
 
 async def retried(transaction: Callable[[], Awaitable[Result]]) -> Result:
@@ -256,8 +260,6 @@ class Database:
             hooks: What is called around statements.
         """
         self._span = hooks.statement
-        self._asking = 0
-        """How many want a connection and have none yet."""
         self.behind_pooler = is_behind_pooler(settings, url)
         self.doubts: set[str] = set()
         """SQLSTATEs, of `NO_WRITES` and `MISSING`, that requests have met and nothing has disproved since: faults that
@@ -279,22 +281,17 @@ class Database:
         self._expired_at = -_EXPIRE_EVERY
         """When a refused write had every connection made anew, by the monotonic clock."""
         taken = connection_options(url)
-        self._pool = asyncpg.create_pool(
-            **taken | {"timeout": min(taken["timeout"], settings.database_timeout)},
-            min_size=0,
-            max_size=settings.database_pool_size,
-            max_queries=50_000 if reuse else 1,
-            max_inactive_connection_lifetime=300,
-            statement_cache_size=0 if self.behind_pooler else PREPARED,
-            command_timeout=settings.database_timeout + 1,
-            init=None if self.behind_pooler else _require_app_role,
-            reset=_reset_nothing,
-            server_settings={"application_name": application_name(url)} | ({} if self.behind_pooler else session),
+        options = taken | {
+            "timeout": min(taken["timeout"], settings.database_timeout),
+            "statement_cache_size": 0 if self.behind_pooler else PREPARED,
+            "server_settings": {"application_name": application_name(url)} | ({} if self.behind_pooler else session),
+        }
+        self._pool = Pool(
+            lambda: _connected(options, role=None if self.behind_pooler else APP_ROLE),
+            size=settings.database_pool_size,
+            patience=settings.database_timeout,
+            limit=settings.database_timeout + _GRACE,
         )
-
-    async def open(self) -> None:
-        """Start the pool. The first statement makes the first connection."""
-        await self._pool
 
     async def close(self) -> None:
         """Wait up to five seconds for running transactions, then close every connection."""
@@ -306,14 +303,13 @@ class Database:
     @property
     def is_connected(self) -> bool:
         """Return whether the pool has a connection, in use or not."""
-        return self._pool.get_size() > 0
+        return self._pool.idle + self._pool.lent > 0
 
     @property
     def connections(self) -> Connections:
         """Count the connections of the pool, and who waits for one."""
-        idle = self._pool.get_idle_size()
-        waiting = self._asking + self._writers.waiting
-        return Connections(self._pool.get_size() - idle, idle, self._pool.get_max_size(), waiting)
+        pool = self._pool
+        return Connections(pool.lent, pool.idle, pool.size, pool.waiting + self._writers.waiting)
 
     @property
     def has_room_for_writes(self) -> bool:
@@ -336,20 +332,20 @@ class Database:
             asyncpg.PostgresError: PostgreSQL refused the statement.
         """
         try:
-            connection = await self._acquire()
+            connection = await self._pool.acquire()
             try:
                 if self._span is None:
                     return await connection.fetch(sql, *arguments)
                 with self._span(sql):
                     return await connection.fetch(sql, *arguments)
-            except TimeoutError:
-                await self._give_up(connection)
+            except asyncio.CancelledError:
+                await _settle(connection, "SELECT 1")
                 raise
             finally:
-                await self._pool.release(connection)
+                self._pool.release(connection)
         except RAISED as error:
             if is_fault(error):
-                await self._met(error, is_request=True)
+                self._met(error, is_request=True)
                 raise Unavailable from error
             raise
 
@@ -403,44 +399,31 @@ class Database:
             begin += f" SELECT pg_advisory_xact_lock({locks.of_writes(user_id)});"
         try:
             async with nullcontext() if read_only else self._writers:
-                connection = await self._acquire()
+                connection = await self._pool.acquire()
                 try:
-                    if self._span is None:
-                        await connection.execute(begin)
-                        yield Transaction(connection, user_id)
-                        await connection.execute("COMMIT")
-                    else:
-                        with self._span("BEGIN"):
-                            await connection.execute(begin)
-                        yield Transaction(connection, user_id, self._span)
-                        with self._span("COMMIT"):
-                            await connection.execute("COMMIT")
+                    await self._send(connection, "BEGIN", begin)
+                    yield Transaction(connection, user_id, self._span)
+                    await self._send(connection, "COMMIT", "COMMIT")
+                    if not self._reuse:
+                        await connection.close(timeout=self._timeout)
                 except BaseException as error:
                     await self._abandon(connection, error)
                     raise
                 finally:
-                    with anyio.CancelScope(shield=True):
-                        await self._pool.release(connection)
+                    self._pool.release(connection)
         except RAISED as error:
             if is_fault(error, read_only=read_only):
                 if not starting:
-                    await self._met(error, is_request=not upkeep)
+                    self._met(error, is_request=not upkeep)
                 raise Unavailable from error
             raise
 
-    async def _acquire(self) -> Connection:
-        """Return a connection of the pool.
+    async def _send(self, connection: Connection, name: str, sql: str) -> None:
+        """Run SQL that begins or ends a transaction, for whoever traces by a name."""
+        with nullcontext() if self._span is None else self._span(name):
+            await connection.execute(sql)
 
-        Raises:
-            TimeoutError: None became free in time.
-        """
-        self._asking += 1
-        try:
-            return await self._pool.acquire(timeout=self._timeout)
-        finally:
-            self._asking -= 1
-
-    async def _met(self, error: BaseException, *, is_request: bool) -> None:
+    def _met(self, error: BaseException, *, is_request: bool) -> None:
         """Log a fault, and remember it if a request met it and a look at the database does not show it.
 
         A connection that takes no writes may have stayed with a server that is a standby by now, or may have begun
@@ -453,25 +436,14 @@ class Database:
             self.doubts.add(state)
         if state == READ_ONLY and (now := time.monotonic()) - self._expired_at > _EXPIRE_EVERY:
             self._expired_at = now
-            await self._pool.expire_connections()
+            self._pool.expire()
 
     async def _abandon(self, connection: Connection, error: BaseException) -> None:
-        """End a transaction that failed, by a ROLLBACK only if the connection answers and is needed again."""
-        if isinstance(error, TimeoutError):
-            await self._give_up(connection)
-        elif self._reuse and getattr(error, "sqlstate", None) != READ_ONLY:
-            await _roll_back(connection)
+        """End a transaction that failed, by a ROLLBACK only if the connection is needed again."""
+        if self._reuse and getattr(error, "sqlstate", None) != READ_ONLY:
+            await _settle(connection, "ROLLBACK")
         else:
             connection.terminate()
-
-    async def _give_up(self, connection: Connection) -> None:
-        """Close a connection that does not answer: a ROLLBACK, or a polite good-bye, would hang with it.
-
-        What silenced it (a failed-over server, a proxy or a NAT that forgot it) has often silenced the others, so each
-        idle one is made anew when it is next needed, instead of costing another request its time.
-        """
-        connection.terminate()
-        await self._pool.expire_connections()
 
 
 class _Writers:
@@ -507,27 +479,45 @@ class _Writers:
         self._free.release()
 
 
-async def _roll_back(connection: Connection) -> None:
-    """Roll back, so that the next transaction can use the connection; close it if that fails within a second."""
+async def _settle(connection: Connection, sql: str) -> None:
+    """Let a connection come to rest for whoever uses it next; close it if that takes more than a second.
+
+    Args:
+        connection: The connection. A statement may run on it that nobody waits for: asyncpg has told the server so, and
+            waits for its word before anything else is sent.
+        sql: What is sent then.
+    """
+    if connection.is_closed():
+        return
     with anyio.CancelScope(shield=True):
         try:
-            await connection.execute("ROLLBACK", timeout=1)
+            await connection.execute(sql, timeout=1)
+        except asyncpg.QueryCanceledError:
+            pass  # the word to cancel came late, and met this; the pool looks whether a transaction is open
         except Exception:
-            with suppress(Exception):
-                connection.terminate()
+            connection.terminate()
 
 
-async def _require_app_role(connection: asyncpg.Connection[Any]) -> None:
-    """Refuse a connection that does not act as `todo_app`.
+async def _connected(options: Mapping[str, Any], role: str | None) -> Connection:
+    """Open a connection.
 
     A pooler that is configured to ignore start-up parameters would let us serve as the owner of the tables.
 
+    Args:
+        options: How, as asyncpg takes it.
+        role: What its settings make it act as; None where each transaction chooses.
+
     Raises:
-        ConfigurationError: The connection is not `todo_app`.
+        ConfigurationError: It acts as another role.
+        Exception: Whatever asyncpg raises.
     """
-    if await connection.fetchval("SELECT current_user") != APP_ROLE:
+    connection: Connection = await asyncpg.connect(**options, connection_class=Connection)
+    try:
+        acting = None if role is None else await connection.fetchval("SELECT current_user")
+    except BaseException:
+        connection.terminate()
+        raise
+    if acting != role:
+        connection.terminate()
         raise ConfigurationError(BEHIND_A_POOLER)
-
-
-async def _reset_nothing(connection: asyncpg.Connection[Any]) -> None:
-    """Leave the connection as it is, instead of asyncpg's reset: every setting was `SET LOCAL`, and is gone."""
+    return connection

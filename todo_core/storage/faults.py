@@ -12,6 +12,14 @@ from typing import Final
 import asyncpg
 import structlog
 
+
+class MisuseError(Exception):
+    """asyncpg refuses to send a statement over a connection that is open: a mistake of ours.
+
+    It has the same class for a wrong number of arguments as for a connection that is closed.
+    """
+
+
 RAISED: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError)
 """All that asyncpg raises; `is_fault` says which of it is a fault of the database."""
 

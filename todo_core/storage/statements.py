@@ -66,6 +66,20 @@ CONDITIONS_TO_COME: Final[ColumnElement[bool]] = literal_column(_HOLE, Boolean()
 """Stands in an expression for conditions that `Statement.under` puts there."""
 
 
+_is_put_off = False
+"""Whether statements are compiled when they are first needed."""
+
+
+def put_off_compiling() -> None:
+    """Compile statements that are made from now on when they are first needed.
+
+    It is for programs of one person, who waits for the start: most need few of the statements. In a server the first
+    request of each kind would keep all others waiting for some milliseconds.
+    """
+    global _is_put_off  # noqa: PLW0603
+    _is_put_off = True
+
+
 class Statement:
     """A SQLAlchemy expression, compiled once.
 
@@ -73,10 +87,21 @@ class Statement:
     package and becomes part of the text: never build a statement from what a caller sent.
     """
 
-    __slots__ = ("autocommit_sql", "parameters", "sql")
+    __slots__ = ("_expression", "autocommit_sql", "parameters", "sql")
 
     def __init__(self, expression: ClauseElement) -> None:
-        self._set(*_compiled(expression))
+        if _is_put_off:
+            self._expression = expression
+        else:
+            self._set(*_compiled(expression))
+
+    def __getattr__(self, name: str) -> Any:
+        """Compile the expression, if it is not yet: Python asks here for what has no value."""
+        if name not in ("autocommit_sql", "parameters", "sql"):
+            raise AttributeError(name)
+        self._set(*_compiled(self._expression))
+        del self._expression
+        return getattr(self, name)
 
     def _set(self, sql: str, parameters: Sequence[str]) -> None:
         self.sql = sql

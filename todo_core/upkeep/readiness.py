@@ -67,7 +67,6 @@ class Readiness:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Answer as long as the block lasts; at its end, cancel a look that is under way."""
-        await self._own.open()
         try:
             yield
         finally:

@@ -1,0 +1,323 @@
+"""A connection of the pool comes back or is closed, whatever happens to whoever has it (OP4)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy import BigInteger, Integer, func, select
+
+from tests.core.support import CoreOpener, as_operation, titles_of, until
+from tests.pauses import moment
+from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import Tx
+from todo_core.errors import Unavailable
+from todo_core.storage.database import Database
+from todo_core.storage.dsn import connection_options
+from todo_core.storage.faults import MisuseError
+from todo_core.storage.pool import Connection, Pool
+from todo_core.storage.statements import Statement, parameter
+
+pytestmark = pytest.mark.requirement("OP4")
+
+SIZE = 4
+PATIENCE = 10.0
+LIMIT = 0.2
+OPEN = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{name}'"
+
+
+class Lender:
+    """Pools of one test, and what PostgreSQL knows of their connections."""
+
+    def __init__(self, url: str, admin: asyncpg.Connection) -> None:
+        self.name = f"pool-{uuid4().hex[:12]}"
+        self.fails = 0
+        """How many connections are refused before one is opened."""
+        self.opened = 0
+        self._options = connection_options(url) | {"server_settings": {"application_name": self.name}}
+        self._admin = admin
+        self._pools: list[Pool] = []
+
+    def pool(self, size: int = SIZE, patience: float = PATIENCE, limit: float = PATIENCE) -> Pool:
+        self._pools.append(Pool(self.connect, size=size, patience=patience, limit=limit))
+        return self._pools[-1]
+
+    async def connect(self) -> Connection:
+        if self.fails:
+            self.fails -= 1
+            await asyncio.sleep(0)
+            raise ConnectionRefusedError
+        self.opened += 1
+        connection: Connection = await asyncpg.connect(**self._options, connection_class=Connection)
+        return connection
+
+    async def are_open(self, count: int) -> None:
+        await until(self._admin, f"SELECT ({OPEN.format(name=self.name)}) = {count}")
+
+    async def end_all(self) -> None:
+        """What runs on a connection that was closed goes on, until PostgreSQL has its answer."""
+        await self._admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = $1", self.name
+        )
+
+    def terminate(self) -> None:
+        for pool in self._pools:
+            pool.terminate()
+
+
+@pytest.fixture
+async def lender(database_url: str, admin: asyncpg.Connection) -> AsyncIterator[Lender]:
+    lender = Lender(database_url, admin)
+    yield lender
+    lender.terminate()
+    await lender.end_all()
+
+
+async def broken_off(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def all_wait(pool: Pool, count: int) -> None:
+    while pool.waiting < count:
+        await moment()
+
+
+_ASK = Statement(select(parameter("number", Integer()), parameter("user_id", BigInteger())))
+_OURS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'todo-mcp'"
+
+
+async def _ask(database: Database, user_id: int, number: int) -> None:
+    """Ask for a number, in a transaction or without one: nobody gets the answer of another."""
+    if number % 2:
+        answer = await database.read(user_id=user_id, token_id=None).one(_ASK, number=number)
+    else:
+        async with database.begin(user_id=user_id) as transaction:
+            answer = await transaction.one(_ASK, number=number)
+    assert answer[0] == number
+
+
+@pytest.mark.parametrize("uses", [2_000, pytest.param(10_000, marks=pytest.mark.slow)])
+async def test_of_requests_of_which_a_third_is_broken_off_nothing_is_left(
+    uses: int, ann: Caller, another_core: CoreOpener, admin: asyncpg.Connection
+) -> None:
+    """Connections are killed meanwhile."""
+    chance, me = Random(20), ann.principal.user_id  # noqa: S311  # chance that is the same each time
+    told = {"answered": 0, "unavailable": 0, "broken off": 0}
+
+    async with another_core(database_pool_size=SIZE, rate_limit="off") as core:
+        database, before = core.database, {row["pid"] for row in await admin.fetch(_OURS)}
+
+        async def request(number: int) -> None:
+            task = asyncio.create_task(_ask(database, me, number))
+            if number % 3 == 0:
+                for _ in range(chance.randrange(12)):
+                    await asyncio.sleep(0)
+                task.cancel()
+            try:
+                await task
+                told["answered"] += 1
+            except asyncio.CancelledError:
+                told["broken off"] += 1
+            except Unavailable:
+                told["unavailable"] += 1
+
+        for first in range(0, uses, 100):
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(first, first + 100):
+                    tasks.create_task(request(number))
+            if first % 500 == 0:
+                await admin.execute(f"SELECT pg_terminate_backend(pid) FROM ({_OURS}) AS ours LIMIT 2")  # noqa: S608
+
+        connections = database.connections
+        assert (connections.in_use, connections.waiting) == (0, 0)
+        assert connections.idle <= SIZE
+        assert database.has_room_for_writes
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(1, 5 * SIZE):
+                tasks.create_task(_ask(database, me, number))
+        assert len({row["pid"] for row in await admin.fetch(_OURS)} - before) <= SIZE
+
+    assert told["broken off"] > uses // 5
+    assert told["answered"] > uses // 2
+    assert told["unavailable"] < uses // 50
+
+
+async def test_what_is_given_to_somebody_who_goes_in_that_moment_goes_on_to_the_next(lender: Lender) -> None:
+    pool = lender.pool(size=1)
+    connection = await pool.acquire()
+    first, second = [asyncio.create_task(pool.acquire()) for _ in range(2)]
+    await all_wait(pool, 2)
+
+    pool.release(connection)
+    await broken_off(first)
+
+    assert await second is connection
+    pool.release(connection)
+    assert (pool.idle, pool.lent, pool.waiting, lender.opened) == (1, 0, 0, 1)
+
+
+async def test_who_goes_while_waiting_is_passed_over(lender: Lender) -> None:
+    pool = lender.pool(size=1)
+    connection = await pool.acquire()
+    first, second = [asyncio.create_task(pool.acquire()) for _ in range(2)]
+    await all_wait(pool, 2)
+
+    await broken_off(first)
+    pool.release(connection)
+
+    assert await second is connection
+    assert (pool.lent, pool.waiting, lender.opened) == (1, 0, 1)
+
+
+async def test_who_waits_opens_a_connection_where_another_could_not(lender: Lender) -> None:
+    pool, lender.fails = lender.pool(size=1), 1
+    first, second = [asyncio.create_task(pool.acquire()) for _ in range(2)]
+
+    with pytest.raises(ConnectionRefusedError):
+        await first
+    pool.release(await second)
+
+    assert (pool.idle, pool.lent, pool.waiting) == (1, 0, 0)
+
+
+async def test_a_full_pool_keeps_nobody_waiting_beyond_the_time(lender: Lender) -> None:
+    pool = lender.pool(size=1, patience=0.05)
+    connection = await pool.acquire()
+
+    with pytest.raises(TimeoutError):
+        await pool.acquire()
+
+    assert pool.waiting == 0
+    pool.release(connection)
+    assert await pool.acquire() is connection
+
+
+async def test_a_connection_that_is_not_as_it_was_is_not_lent_again(lender: Lender, admin: asyncpg.Connection) -> None:
+    pool = lender.pool(size=1)
+
+    async def begin(connection: Connection) -> None:
+        await connection.execute("BEGIN")
+
+    async def break_off(connection: Connection) -> None:
+        task = asyncio.create_task(connection.fetch("SELECT pg_sleep(60)"))
+        await until(admin, f"{OPEN.format(name=lender.name)} AND state = 'active'".replace("count(*)", "count(*) = 1"))
+        await broken_off(task)
+
+    async def lose(connection: Connection) -> None:
+        await admin.execute("SELECT pg_terminate_backend($1, 5000)", connection.get_server_pid())
+        while not connection.is_closed():
+            await moment()
+
+    async def expire(_: Connection) -> None:
+        pool.expire()
+
+    spoils: list[Callable[[Connection], Awaitable[None]]] = [begin, break_off, lose, expire]
+    for spoil in spoils:
+        connection = await pool.acquire()
+        await spoil(connection)
+        pool.release(connection)
+        assert (pool.idle, pool.lent) == (0, 0), spoil
+    assert lender.opened == len(spoils)
+
+
+async def test_a_read_that_is_broken_off_ends_in_the_database_and_keeps_its_connection(
+    ann: Caller, another_core: CoreOpener, admin: asyncpg.Connection
+) -> None:
+    user = parameter("user_id", BigInteger())
+    sleep = Statement(select(func.pg_sleep(60), func.pg_backend_pid(), user))
+    alive = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)%'"
+    async with another_core(database_pool_size=1) as core:
+        reader = core.database.read(user_id=ann.principal.user_id, token_id=None)
+        look = Statement(select(func.pg_backend_pid(), user))
+        pid = await reader.value(look)
+        task = asyncio.create_task(reader.rows(sleep))
+        await until(admin, f"SELECT {pid} IN ({alive} AND pid <> pg_backend_pid())")
+
+        await broken_off(task)
+
+        assert await reader.value(look) == pid
+        assert core.database.connections.in_use == 0
+
+
+async def test_a_server_that_does_not_answer_costs_its_connection_and_those_that_are_idle(lender: Lender) -> None:
+    pool = lender.pool(limit=LIMIT)
+    silent, spare = await pool.acquire(), await pool.acquire()
+    pool.release(spare)
+
+    with pytest.raises(asyncpg.ConnectionDoesNotExistError):
+        await silent.fetch("SELECT pg_sleep(60)")
+    pool.release(silent)
+
+    assert (pool.idle, pool.lent) == (0, 0)
+    another = await pool.acquire()
+    assert [*(await another.fetch("SELECT 1"))[0]] == [1]
+    pool.release(another)
+
+
+async def test_one_that_is_lent_for_long_and_waits_for_no_answer_is_left_alone(lender: Lender) -> None:
+    pool = lender.pool(limit=LIMIT)
+    connection = await pool.acquire()
+    await connection.execute("SELECT 1")
+    await asyncio.sleep(LIMIT + 0.6)  # the clock is what is tested
+
+    assert not connection.is_closed()
+    pool.release(connection)
+    assert pool.idle == 1
+
+
+async def test_closing_waits_for_what_is_used_and_lends_nothing_more(lender: Lender) -> None:
+    pool = lender.pool(size=2)
+    used, idle = await pool.acquire(), await pool.acquire()
+    pool.release(idle)
+    closing = asyncio.create_task(pool.close())
+    await asyncio.sleep(0)
+
+    with pytest.raises(ConnectionError):
+        await pool.acquire()
+    assert not closing.done()
+    pool.release(used)
+    await closing
+
+    await lender.are_open(0)
+
+
+async def test_who_waits_when_it_closes_has_the_connection_that_comes_back(lender: Lender) -> None:
+    pool = lender.pool(size=1)
+    connection = await pool.acquire()
+    waiting = asyncio.create_task(pool.acquire())
+    await all_wait(pool, 1)
+    closing = asyncio.create_task(pool.close())
+    await asyncio.sleep(0)
+
+    pool.release(connection)
+    pool.release(await waiting)
+    await closing
+
+    await lender.are_open(0)
+
+
+@pytest.mark.requirement("OP8")
+@pytest.mark.parametrize("effect", ["reads", "changes"])
+async def test_a_wrong_number_of_arguments_is_a_mistake_of_ours_and_no_outage(
+    effect: Any, ann: Caller, another_core: CoreOpener
+) -> None:
+    wrong = Statement(select(parameter("number", Integer()), parameter("user_id", BigInteger())))
+    assert wrong.sql
+    wrong.parameters = ("user_id",)
+
+    async def ask(tx: Tx) -> Any:
+        return await tx.row(wrong)
+
+    async with another_core(database_pool_size=1) as core:
+        me = replace(ann, core=core)
+        with pytest.raises(MisuseError, match="expects"):
+            await me.perform(as_operation(ask, effect=effect))
+        assert await titles_of(me) == []

@@ -1,0 +1,33 @@
+"""A statement is compiled at once, or when it is first needed: it is the same."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import BigInteger, Text, select
+
+from todo_core.storage import statements
+from todo_core.storage.statements import Statement, parameter
+
+
+def test_what_is_put_off_is_compiled_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+    compile_ = statements._compiled
+
+    def counted(expression: object) -> object:
+        compiled.append(expression)
+        return compile_(expression)  # type: ignore[arg-type]
+
+    expression = select(parameter("user_id", BigInteger()), parameter("text", Text()))
+    at_once = Statement(expression)
+    monkeypatch.setattr(statements, "_compiled", counted)
+    monkeypatch.setattr(statements, "_is_put_off", True)
+    later = [Statement(expression) for _ in range(3)]
+    assert compiled == []
+
+    for statement, first in zip(later, ("sql", "parameters", "autocommit_sql"), strict=True):
+        assert getattr(statement, first) == getattr(at_once, first)
+        for name in ("sql", "parameters", "autocommit_sql"):
+            assert getattr(statement, name) == getattr(at_once, name)
+    assert compiled == [expression] * 3
+    with pytest.raises(AttributeError):
+        _ = at_once.nothing  # type: ignore[attr-defined]

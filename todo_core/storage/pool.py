@@ -1,0 +1,296 @@
+"""Keep connections to PostgreSQL, and lend each to one after another.
+
+asyncpg has a pool of its own. For each use it makes a proxy, a future and two timers, and gives the connection back
+within a task: a sixth of what a look-up costs (decision 19). Here an idle connection comes from a list and goes back to
+it, and one timer looks after all of them.
+
+A connection comes back, or it is closed: it is never lent while it is in a transaction, while it waits for a server
+that may be gone, or while a statement that nobody waits for runs on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+
+from todo_core.storage.faults import MisuseError
+
+IDLE_SECONDS: Final = 300.0
+"""How long a connection stays open that nobody uses: a database that sleeps when nobody asks can fall asleep."""
+_LOOKS: Final = 0.5
+"""Most seconds between two looks at those who wait and at the connections; there are at least four in a patience."""
+_GOOD_BYE: Final = 1.0
+"""Seconds that a server may take to answer that a connection ends."""
+
+
+class Connection(asyncpg.Connection):
+    """A connection of a pool. It knows since when it waits for the server."""
+
+    since: float = 0.0
+    """When its latest statement was sent, or when it was given back, by the monotonic clock."""
+    waits: bool = False
+    """Whether a statement was sent that the server has not answered; also if nobody wants the answer any more."""
+    generation: int = 0
+    """That of the pool when it was opened."""
+
+    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:  # noqa: ASYNC109  # theirs
+        """Run SQL as asyncpg does.
+
+        Raises:
+            MisuseError: asyncpg refuses to send it.
+        """
+        with _Question(self):
+            return await super().execute(query, *args, timeout=timeout)
+
+    async def fetch(self, query: str, *args: object, **options: Any) -> list[asyncpg.Record]:  # type: ignore[override]
+        """Run a statement as asyncpg does, and return its rows. Raises as `execute` does."""
+        with _Question(self):
+            return await super().fetch(query, *args, **options)
+
+
+class _Question:
+    """Keeps what a connection knows of a statement while it runs."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.since, self._connection.waits = monotonic(), True
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is None or isinstance(error, asyncpg.PostgresError):
+            self._connection.waits = False
+        elif isinstance(error, asyncpg.InterfaceError) and not self._connection.is_closed():
+            self._connection.waits = False  # nothing was sent
+            if not isinstance(error, ValueError):
+                raise MisuseError(str(error)) from error
+
+
+class _Turn(NamedTuple):
+    """Somebody who waits for a connection."""
+
+    given: asyncio.Future[Connection | None]
+    """Gets a connection, or None: then there is room for another one."""
+    until: float
+    """How long it waits, by the monotonic clock."""
+
+
+class Pool:
+    """Connections of one kind, opened when they are needed. The one used last is lent first."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Connection]],
+        *,
+        size: int,
+        patience: float,
+        limit: float,
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            connect: Opens a connection, with the role and the settings that all of them have.
+            size: Most connections.
+            patience: Seconds that somebody waits for one at most, until it is open.
+            limit: Seconds that an answer of the server may take; then it counts as gone.
+        """
+        self._connect = connect
+        self._patience = patience
+        self._pause = min(_LOOKS, patience / 4)
+        self._limit = limit
+        self.size: Final = size
+        self._idle: list[Connection] = []
+        self._lent: set[Connection] = set()
+        self._opening = 0
+        self._queue: deque[_Turn] = deque()
+        """Those who wait, who came first first."""
+        self._generation = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_closing = False
+        self._all_back = asyncio.Event()
+
+    @property
+    def lent(self) -> int:
+        """Return how many connections are used."""
+        return len(self._lent)
+
+    @property
+    def idle(self) -> int:
+        """Return how many connections are open that nobody uses."""
+        return sum(not connection.is_closed() for connection in self._idle)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many want a connection and have none yet."""
+        return self._opening + sum(not turn.given.done() for turn in self._queue)
+
+    async def acquire(self) -> Connection:
+        """Return a connection, which `release` gives back.
+
+        Raises:
+            TimeoutError: None was free, or open, in time.
+            ConnectionError: The pool is closed, or is about to be.
+            Exception: Whatever `connect` raises.
+        """
+        if self._is_closing:
+            raise ConnectionError("the pool is closed")
+        connection = self._take()
+        return await self._wait() if connection is None else connection
+
+    def release(self, connection: Connection) -> None:
+        """Take a connection back; close it where it cannot be lent again."""
+        self._lent.discard(connection)
+        if not self._is_good(connection) or connection.waits or connection.is_in_transaction():
+            connection.terminate()
+            self._tell_of_room()
+        elif (given := self._next()) is not None:
+            self._lent.add(connection)
+            given.set_result(connection)
+        else:
+            connection.since = monotonic()
+            self._idle.append(connection)
+        self._see_whether_all_are_back()
+
+    def expire(self) -> None:
+        """Close every connection that is open now, once nobody uses it."""
+        self._generation += 1
+        while self._idle:
+            self._idle.pop().terminate()
+
+    async def close(self) -> None:
+        """Lend nothing more; once every connection is back, close them all."""
+        self._is_closing = True
+        self._see_whether_all_are_back()
+        await self._all_back.wait()
+        self._stop_looking()
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                await connection.close(timeout=_GOOD_BYE)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                connection.terminate()
+
+    def terminate(self) -> None:
+        """Lend nothing more, and close all connections at once, also those that are used."""
+        self._is_closing = True
+        self._stop_looking()
+        for connection in [*self._idle, *self._lent]:
+            connection.terminate()
+        self._idle.clear()
+
+    # --- who waits
+
+    def _take(self) -> Connection | None:
+        """Lend an idle connection, if there is one."""
+        while self._idle:
+            connection = self._idle.pop()
+            if self._is_good(connection):
+                self._lent.add(connection)
+                return connection
+            connection.terminate()
+        return None
+
+    def _is_good(self, connection: Connection) -> bool:
+        return connection.generation == self._generation and not connection.is_closed()
+
+    async def _wait(self) -> Connection:
+        """Lend a connection as soon as there is one, or room for one."""
+        until = monotonic() + self._patience
+        while (connection := self._take()) is None:
+            if len(self._lent) + self._opening < self.size:
+                return await self._open(until)
+            turn = _Turn(asyncio.get_running_loop().create_future(), until)
+            self._queue.append(turn)
+            try:
+                given = await turn.given
+            except asyncio.CancelledError:
+                self._give_up(turn)
+                raise
+            if given is not None:
+                return given
+            if self._is_closing:
+                raise ConnectionError("the pool is closed")
+        return connection
+
+    async def _open(self, until: float) -> Connection:
+        """Open a connection and lend it, if it is open by a moment of the monotonic clock."""
+        self._opening += 1
+        if self._timer is None:
+            self._look()
+        try:
+            generation = self._generation
+            async with asyncio.timeout(until - monotonic()):
+                connection = await self._connect()
+        except BaseException:
+            self._opening -= 1
+            self._tell_of_room()
+            self._see_whether_all_are_back()
+            raise
+        self._opening -= 1
+        connection.generation = generation
+        self._lent.add(connection)
+        return connection
+
+    def _give_up(self, turn: _Turn) -> None:
+        """Wait no longer. What was given in the same moment goes on to the next."""
+        if turn in self._queue:
+            self._queue.remove(turn)
+        elif not turn.given.cancelled() and turn.given.exception() is None:
+            if (connection := turn.given.result()) is None:
+                self._tell_of_room()
+            else:
+                self.release(connection)
+
+    def _next(self) -> asyncio.Future[Connection | None] | None:
+        """Return what whoever has waited longest waits for; None if nobody does."""
+        while self._queue:
+            given = self._queue.popleft().given
+            if not given.done():
+                return given
+        return None
+
+    def _tell_of_room(self) -> None:
+        """Let whoever has waited longest open a connection."""
+        if (given := self._next()) is not None:
+            given.set_result(None)
+
+    def _see_whether_all_are_back(self) -> None:
+        if self._is_closing and not self._lent and not self._opening:
+            self._all_back.set()
+
+    # --- time
+
+    def _look(self) -> None:
+        """Refuse who has waited too long; close what was not used for long, and what waits for a server that is silent.
+
+        What silenced it (a failed-over server, a proxy or a NAT that forgot it) has often silenced the others, so each
+        idle one is opened anew when it is next needed, instead of costing another request its time.
+        """
+        now = monotonic()
+        while self._queue and self._queue[0].until < now:
+            given = self._queue.popleft().given
+            if not given.done():
+                given.set_exception(TimeoutError())
+        silent = [connection for connection in self._lent if connection.waits and now - connection.since > self._limit]
+        for connection in silent:
+            connection.terminate()
+        if silent:
+            self.expire()
+        while self._idle and (self._idle[0].is_closed() or now - self._idle[0].since > IDLE_SECONDS):
+            self._idle.pop(0).terminate()
+        if self._idle or self._lent or self._opening:
+            self._timer = asyncio.get_running_loop().call_later(self._pause, self._look)
+        else:
+            self._timer = None
+
+    def _stop_looking(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
