@@ -74,8 +74,9 @@ class Endpoints:
             if rows:
                 yield f"- **{title}**:\n\n{_indented(COLUMNS + ''.join(rows))}"
         if "requestBody" in operation:
-            first, *_ = operation["requestBody"]["content"].values()
-            yield from self._body("Body Schema", first["schema"], before, incoming=True)
+            content = operation["requestBody"]["content"]
+            (kind,) = {"application/json", "application/octet-stream"} & content.keys()
+            yield from self._body("Body Schema", content[kind]["schema"], before, incoming=True)
 
     def _response(self, operation: Schema, before: Mapping[str, str]) -> Iterator[str]:
         """Yield the items of the answers."""
