@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 from uuid import uuid4
 
+import asyncpg
 import orjson
 import pytest
 
@@ -171,9 +172,10 @@ MOST_SECONDS: Final = 60.0
 class Many:
     """A person with very many todos in one list, all tagged, half of them subtasks of the first one."""
 
-    def __init__(self, caller: Caller, rows: int) -> None:
+    def __init__(self, caller: Caller, rows: int, admin: asyncpg.Connection) -> None:
         self.caller = caller
         self.rows = rows
+        self.admin = admin
 
     async def ids(self) -> tuple[int, int, dict[str, int]]:
         """The list, the todo with the subtasks, and the tags by name."""
@@ -209,7 +211,7 @@ async def person(
             await admin.execute(_SEED.format(user=caller.principal.user_id, rows=rows))
             if request.param:
                 await admin.execute("ANALYZE")
-            return Many(caller, rows)
+            return Many(caller, rows, admin)
 
         yield make
 
@@ -270,11 +272,19 @@ async def _wait_for_a_start(many: Many) -> None:
 
 
 async def _bring_tags(many: Many) -> None:
-    """As many as there are todos; the second time all are known."""
+    """As many as there are todos, where people have one on average; the second time all are known."""
+    await many.admin.execute(
+        "WITH other AS (INSERT INTO users (issuer, subject)"
+        " SELECT 'others', gen_random_uuid() FROM generate_series(1, 1000) RETURNING id)"
+        " INSERT INTO tags (user_id, name, name_key) SELECT id, 'one', 'one' FROM other"
+    )
+    await many.admin.execute("ANALYZE tags")
+    core = many.caller.core
+    me = Caller(core, await core.identity.local(f"user-{uuid4().hex}"), "test")
     named = [{"name": f"new {n}"} for n in range(many.rows)]
     for _ in range(2):
         file = read_here(orjson.dumps({"format": "todo-mcp", "version": 1, "tags": named}))
-        await many.caller.perform(imports.make, ImportQuery(), file)
+        await me.perform(imports.make, ImportQuery(), file)
 
 
 @pytest.mark.slow
