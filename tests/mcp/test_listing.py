@@ -170,7 +170,7 @@ async def test_every_output_schema_is_one_and_small(listed: list[Json]) -> None:
 async def test_tools_list_is_at_most_7000_tokens(http: httpx2.AsyncClient, generation: FaceName) -> None:
     response = await rpc(http, generation, "tools/list")
 
-    assert tokens(response.text) <= 7_200  # by o200k 6,500: this estimate is a tenth above it for schemas
+    assert tokens(response.text) <= 7_250  # by o200k 6,600: this estimate is a tenth above it for schemas
 
 
 @pytest.fixture
