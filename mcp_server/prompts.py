@@ -91,8 +91,8 @@ class Prompt:
         return self.write.__name__
 
     def is_for(self, caller: Caller) -> bool:
-        """Return whether the caller's scopes allow every operation that it needs."""
-        return all(caller.may(operation.scope) for operation in self.needs)
+        """Return whether token and mandate of the caller allow every operation that it needs."""
+        return all(caller.could(operation) for operation in self.needs)
 
     def listed(self) -> ListedPrompt:
         """Return its entry in `prompts/list`."""

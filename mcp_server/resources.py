@@ -66,8 +66,8 @@ class Kind:
         return "{" in self.uri
 
     def is_for(self, caller: Caller) -> bool:
-        """Return whether the caller's scopes allow to read it."""
-        return caller.may(self.operation.scope)
+        """Return whether token and mandate of the caller allow to read it."""
+        return caller.could(self.operation)
 
     def listed(self) -> Resource:
         """Return its entry in `resources/list`."""

@@ -128,7 +128,7 @@ class TodoServer(Server[Any]):
         return exchange
 
     async def _list_tools(self, context: Context, _: object) -> ListToolsResult:
-        """List the tools that the caller's token allows (ID4), if the caller may act at all."""
+        """List the tools that token and mandate of the caller allow (ID4), if the caller may act at all."""
         caller = await self._checked(context)
         allowed = [tool.listed_for(caller) for tool in self._tools.values() if tool.is_for(caller)]
         return ListToolsResult(tools=allowed)
@@ -178,7 +178,7 @@ class TodoServer(Server[Any]):
             return tool_results.crash()
 
     async def _list_prompts(self, context: Context, _: object) -> ListPromptsResult:
-        """List the prompts of which the caller's token allows every step."""
+        """List the prompts of which token and mandate of the caller allow every step."""
         caller = await self._checked(context)
         return ListPromptsResult(prompts=[kind.listed() for kind in prompts.PROMPTS.values() if kind.is_for(caller)])
 
@@ -189,13 +189,13 @@ class TodoServer(Server[Any]):
             return await prompts.write(exchange.require_caller(), params.name, params.arguments or {})
 
     async def _list_resources(self, context: Context, _: object) -> ListResourcesResult:
-        """List what the caller's token allows to read at an address of its own."""
+        """List what token and mandate of the caller allow to read at an address of its own."""
         caller = await self._checked(context)
         found = [kind.listed() for kind in resources.KINDS if not kind.is_template and kind.is_for(caller)]
         return ListResourcesResult(resources=found)
 
     async def _list_resource_templates(self, context: Context, _: object) -> ListResourceTemplatesResult:
-        """List what the caller's token allows to read at an address with an id."""
+        """List what token and mandate of the caller allow to read at an address with an id."""
         caller = await self._checked(context)
         found = [kind.listed_template() for kind in resources.KINDS if kind.is_template and kind.is_for(caller)]
         return ListResourceTemplatesResult(resource_templates=found)

@@ -25,8 +25,8 @@ class Tool:
     """A tool: how it is listed, what it takes, and the handler that answers."""
 
     listed: ListedTool
-    operation: Operation[..., Any]
-    """What it does; of several the first, which has the scope of them all."""
+    operations: Sequence[Operation[..., Any]]
+    """What it does; all have one scope."""
     arguments: Arguments
     handler: Handler
 
@@ -43,10 +43,12 @@ class Tool:
         return await self.handler(shared.on_behalf_of(caller), **own)
 
     def is_for(self, caller: Caller) -> bool:
-        """Return whether a caller may use the tool: its token allows it, and one that proposes could propose it."""
-        return caller.may(self.operation.scope) and not (
-            caller.proposes and self._writes and not self.operation.proposable
-        )
+        """Return whether a caller may use the tool for anything, by its token and its mandate.
+
+        What is left out is refused all the same. But a model that is shown a tool calls it, and one that is refused
+        tries others for the same end.
+        """
+        return any(caller.could(operation) for operation in self.operations)
 
     def listed_for(self, caller: Caller) -> ListedTool:
         """Return how the tool is listed for a caller: one that proposes can say why."""
@@ -56,7 +58,7 @@ class Tool:
 
     @property
     def _writes(self) -> bool:
-        return self.operation.effect == "changes"
+        return self.operations[0].effect == "changes"
 
 
 class Toolbox:
@@ -101,7 +103,7 @@ class Toolbox:
                     open_world_hint=False,
                 ),
             )
-            self.tools.append(Tool(listed, first, taken, handler))
+            self.tools.append(Tool(listed, served, taken, handler))
             EXPOSED.update((operation.name, listed.name) for operation in served)
             return handler
 

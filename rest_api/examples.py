@@ -120,6 +120,8 @@ _HELD: Final[Json] = {
     "changes": 431,
     "tokens": 2,
     "calendars": 1,
+    "agents": 3,
+    "proposals": 2,
 }
 _TOKEN: Final[Json] = {
     "id": 2,
@@ -209,6 +211,13 @@ _ENTRIES: Final[dict[str, Json]] = {
         "after": row,
     }
     for kind, row in _RECORDS.items()
+}
+_CONFLICT: Final = {
+    "change_id": 11,
+    "message": "A later change is in the way.",
+    "entity": "todo",
+    "id": 7,
+    "blocked_by": 12,
 }
 _UNDONE: Final[dict[str, Json]] = {
     kind: {"entity": _entity(kind), "item": row, "changed": True}
@@ -382,15 +391,10 @@ EXAMPLES: Final[dict[str, Any]] = {
     "DecidedRead": {"results": [{"item": _PROPOSAL, "error": None}]},
     "Decided": {"item": _PROPOSAL, "error": None},
     "ProposalDifference": {"entity": "todo", "id": 7, "title": "Renew the passport", "message": "was changed since"},
-    "ChangeSet": {"change_ids": [12, 11]},
-    "UndoConflict": {
-        "change_id": 11,
-        "message": "A later change is in the way.",
-        "entity": "todo",
-        "id": 7,
-        "blocked_by": 12,
-    },
+    "ChangeSet": {"agent": 4, "when": "this morning", "skip_conflicts": True},
+    "UndoConflict": _CONFLICT,
     "UndoneRead": {"change_id": 13, "results": [_UNDONE["Todo"]], "more_results": 0},
+    "UndoneSetRead": {"change_id": 13, "results": [_UNDONE["Todo"]], "more_results": 0, "skipped": [_CONFLICT]},
     "Overview": {
         "now": _AT[:19] + "Z",
         "today": "2026-11-27",

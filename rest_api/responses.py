@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from http_edge import problems
 from http_edge.entity_tags import of_bytes
-from rest_api.refusals import Problem
+from rest_api.refusals import Problem, UndoConflict
 from todo_core.boundary.results import Changed, Done, Feed, Near, Page
 from todo_core.errors import TodoError
 from todo_core.models.entries import Kind
@@ -114,6 +114,18 @@ class UndoneRead(Output):
     results: Annotated[list[UndoneRow], Field(description="One for each row.")]
     more_results: Annotated[
         int, Field(description="How many rows more were put back; `GET /changes/{change_id}` has them.")
+    ]
+
+
+class UndoneSetRead(UndoneRead):
+    """What an undo of several changes did."""
+
+    skipped: Annotated[
+        list[UndoConflict],
+        Field(
+            description="Changes that were left as they are, the latest first: with `skip_conflicts` those that cannot "
+            "be undone; of an agent or a time those that no undo is for, such as a new API token."
+        ),
     ]
 
 
@@ -271,12 +283,14 @@ def imported(changed: Changed[Any]) -> Response:
     return _answer(changed, orjson.dumps(body))
 
 
-def undone(changed: Changed[Any]) -> Response:
-    """Return the results of an undo (`UndoneRead`)."""
+def undone(changed: Changed[Any], *, of_several: bool = False) -> Response:
+    """Return the results of an undo (`UndoneRead`); of several `UndoneSetRead`."""
     results = [
         {"entity": row.entity, "item": orjson.Fragment(row.json), "changed": row.changed}
         for row in changed.results
         if isinstance(row, Done)  # an undo is refused as a whole
     ]
-    body = {"change_id": changed.change_id, "results": results, "more_results": changed.more_results}
+    body: dict[str, Any] = {"change_id": changed.change_id, "results": results, "more_results": changed.more_results}
+    if of_several:
+        body["skipped"] = [*changed.skipped]
     return _answer(changed, orjson.dumps(body))

@@ -26,13 +26,11 @@ Json = dict[str, Any]
 _ONLY_A_TERMINAL: Final = "review asks a person, on a terminal; it takes no answers from a pipe or a file"
 _BOOKKEEPING: Final = frozenset(
     {"id", "version", "created_at", "updated_at", "all_subtasks", "open_subtasks", "done_subtasks", "is_completed"}
-    | {"note_count", "open_todos", "place", "position"}
+    | {"note_count", "open_todos", "place"}
 )
-"""Fields of a row that follow from others."""
+"""Fields of a row that follow from others, or are told in other words."""
 _TITLES: Final = 5
 """Rows of a change that are named."""
-_SHORTENED: Final = 200
-"""Characters of a text in a line."""
 
 
 def require_terminal() -> None:
@@ -150,7 +148,10 @@ def _minute(moment: str) -> str:
 
 
 def _row(entry: Json, lists: Mapping[Any, str]) -> Iterator[object]:
-    """Yield what happens to a row: what it is called, and the fields that change."""
+    """Yield what happens to a row: what it is called, and the fields that change, each with its old and new value.
+
+    What a person approves is all that they were shown, so nothing is shortened.
+    """
     name = entry["title"] if entry["title"] is not None else entry["id"]
     before, after = entry["before"], entry["after"]
     yield f"{'+' if before is None else '~'} {entry['entity']} {name}"
@@ -161,16 +162,32 @@ def _row(entry: Json, lists: Mapping[Any, str]) -> Iterator[object]:
         is_list = field == "list_id"
         old, new = (lists.get(one, str(one)) if is_list else one for one in (was.get(field), value))
         label = "list" if is_list else field
-        yield f"{label}: {_value(new)}" if before is None else f"{label}: {_value(old)} → {_value(new)}"
+        told_old, told_new = _value(old), _value(new)
+        if told_old == told_new:  # they differ in what the words leave out
+            told_old, told_new = (orjson.dumps(one).decode() for one in (old, new))
+        yield f"{label}: {told_new}" if before is None else f"{label}: {told_old} → {told_new}"
+    yield from _beside(was, after)
+
+
+def _beside(before: Json, after: Json) -> Iterator[str]:
+    """Yield what happens to a row that no field of its own says: where it goes, and what goes from sight with it."""
+    was, is_now = (state.get("place") for state in (before, after))
+    is_among_the_same = all(before.get(name) == after.get(name) for name in ("list_id", "parent_id"))
+    if was and is_now and was["number"] != is_now["number"] and is_among_the_same:
+        yield f"moved {'up' if is_now['number'] < was['number'] else 'down'} among its neighbours"
+    goes = any(after.get(name) and not before.get(name) for name in ("is_deleted", "archived_at"))
+    if before and goes and after.get("open_todos") is not None:
+        yield f"it has {after['open_todos']:,} open todos"
 
 
 def _value(value: Any) -> str:
-    """Return a value in words: a due as its date and time, a repeat as it is said, a long text cut."""
+    """Return a value in words: a due as its date and time, a repeat as it is said, the tag that one goes into."""
     if value is None or value == []:
         return "none"
     if isinstance(value, dict):
         if "date" in value:
             return " ".join(filter(None, (value["date"], value.get("time"))))
+        if "into" in value:
+            return f"into tag {value['into']}, which {len(value['todos']):,} todos get"
         return str(value.get("words", orjson.dumps(value).decode()))
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= _SHORTENED else f"{text[:_SHORTENED]}…"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -107,6 +107,7 @@ class TodoError(Exception):
         *,
         errors: Sequence[FieldError] = (),
         extra: Mapping[str, Any] | None = None,
+        next_step: str | None = None,
     ) -> None:
         """Refuse a request.
 
@@ -114,8 +115,11 @@ class TodoError(Exception):
             detail: What went wrong, instead of `message`.
             errors: What is wrong with which field.
             extra: Facts about the caller's own data that help the next call, such as the current row.
+            next_step: What the caller does next, instead of what the class says.
         """
         self.detail = detail or self.message
+        if next_step is not None:
+            self.next_step = next_step  # type: ignore[misc]  # here it is another for some rows
         self.errors = tuple(errors)
         self.extra = dict(extra or {})
         super().__init__(self.detail)

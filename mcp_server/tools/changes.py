@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
@@ -15,8 +16,9 @@ from mcp_server.told import Items
 from mcp_server.tool_results import CHANGES_SCHEMA, WRITE_SCHEMA, Detail
 from mcp_server.toolbox import Toolbox
 from mcp_server.writing import written
-from todo_core.errors import FieldError, InvalidInput
-from todo_core.models.changes import ChangeFilter, ChangeId, ChangesSince, ClientPart
+from todo_core.boundary.results import Changed
+from todo_core.errors import FieldError, InvalidInput, UndoRefused
+from todo_core.models.changes import ChangeFilter, ChangeId, ChangesSince, ClientPart, UndoChoice
 from todo_core.models.fields import Id, Input, Limit, Line
 from todo_core.models.todos import Bound
 from todo_core.operations import changes as operations
@@ -103,29 +105,49 @@ async def _further_rows(me: Me, filters: History) -> CallToolResult:
     (operations.undo, operations.undo_several),
     title="Undo changes",
     answer=WRITE_SCHEMA,
-    words="Undo a change: revert or take back what was wrong or not meant, a batch as one, several as one, and "
-    "put it back as it was before. What it made goes to the trash. It is refused, with the reason, when a"
-    " later change is in the way. An undo can be undone.",
+    words="Undo a change: revert or take back what was wrong or not meant, a batch or several of yours as one, and put"
+    " it back as it was before. What it made goes to the trash. A later change in the way refuses it. An undo can be"
+    " undone.",
 )
 async def undo(
     me: Me,
-    change_id: ChangeId | None = None,
+    change_id: Annotated[Id | None, Field(description="As the write told it.")] = None,
     change_ids: Annotated[
         list[Id] | None, Field(min_length=1, max_length=MOST_AT_ONCE, description="Or several, 1–20.")
     ] = None,
+    when: Annotated[Annotated[Bound, _Plain] | None, Field(description="Or of a time.")] = None,
+    skip_conflicts: Annotated[bool, Field(description="Undo the others.")] = False,
 ) -> CallToolResult:
-    if change_id is not None and change_ids is None:
-        undone = await me.perform(operations.undo, change_id)
-    elif change_ids is not None and change_id is None:
-        undone = await me.perform(operations.undo_several, change_ids)
-    elif change_id is None:
-        raise InvalidInput(errors=[FieldError("change_id", "is required, or change_ids", code="required")])
-    else:
-        message = "cannot be given together with change_id; leave one of them out"
-        raise InvalidInput(errors=[FieldError("change_ids", message, code="conflicting")])
+    others = {"change_ids": change_ids, "when": when, "skip_conflicts": skip_conflicts or None}
+    if change_id is not None:
+        if given := [name for name, value in others.items() if value is not None]:
+            message = "cannot be given together with change_id; leave one of them out"
+            raise InvalidInput(errors=[FieldError(given[0], message, code="conflicting")])
+        return _told(await me.perform(operations.undo, change_id))
+    if change_ids is None and when is None:
+        raise InvalidInput(errors=[FieldError("change_id", "is required, or change_ids, or when", code="required")])
+    said = {name: value for name, value in others.items() if name != "change_ids" and value is not None}
+    choice = (UndoChoice(**said),) if said else ()  # left out, as by versions before: their keys are found
+    try:
+        return _told(await me.perform(operations.undo_several, change_ids or [], *choice))
+    except UndoRefused as refused:
+        refused.extra |= _first("conflicts", refused.extra.get("conflicts", ()))
+        raise
+
+
+def _told(undone: Changed[Any]) -> CallToolResult:
+    """Return what an undo did, as much of it as a model can tell a person of."""
     shown = replace(undone, results=undone.results[: history.ROWS])
     more = len(undone.results) + undone.more_results - len(shown.results)
     answer = written(shown, told.of_undone, Items.of("results", [None] * len(shown.results)))
-    if answer.structured_content is not None and more:
-        return tool_results.payload(answer.structured_content | {"more_results": more})
+    facts = ({"more_results": more} if more else {}) | _first("skipped", undone.skipped)
+    if answer.structured_content is not None and facts:
+        return tool_results.payload(answer.structured_content | facts)
     return answer
+
+
+def _first(name: str, changes: Sequence[Any]) -> dict[str, Any]:
+    """Return the first of the changes that were not undone, and how many more there are; nothing for none."""
+    facts: dict[str, Any] = {name: [*changes[:MOST_AT_ONCE]]} if changes else {}
+    more = len(changes) - MOST_AT_ONCE
+    return facts | ({f"more_{name}": more} if more > 0 else {})

@@ -12,7 +12,7 @@ from rest_api import responses
 from rest_api.caller import Me, MeOnce
 from rest_api.declaring import Routes
 from rest_api.live import wait_for_change
-from rest_api.responses import FeedRead, UndoneRead
+from rest_api.responses import FeedRead, UndoneRead, UndoneSetRead
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.changes import ChangeFilter, ChangeId, ChangePart, ChangeRead, ChangeSet, EntryRows
 from todo_core.operations import changes
@@ -75,6 +75,8 @@ async def undo_change(me: MeOnce, change_id: PathId) -> Response:
     return responses.undone(await me.perform(changes.undo, change_id))
 
 
-@routes.expose(changes.undo_several, "POST", "/undo", shape=UndoneRead, summary="Undo changes")
+@routes.expose(changes.undo_several, "POST", "/undo", shape=UndoneSetRead, summary="Undo changes")
 async def undo_changes(me: MeOnce, which: ChangeSet) -> Response:
-    return responses.undone(await me.perform(changes.undo_several, which.change_ids))
+    ids = which.change_ids or []
+    choice = () if which.choice is None else (which.choice,)  # left out, as by versions before: their keys are found
+    return responses.undone(await me.perform(changes.undo_several, ids, *choice), of_several=True)

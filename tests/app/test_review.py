@@ -15,6 +15,7 @@ import pytest
 
 from tests.app.program import TODO_MCP, Program
 from tests.core.support import proposing
+from todo_app.reviewing import told
 from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.models.todos import TodoCreate, TodoFilter
@@ -93,6 +94,35 @@ def test_each_proposal_is_shown_and_the_person_answers(
     assert "the agent says:" in terminal.shown
     assert "\x1b[2J" not in terminal.shown
     assert "todo milk" in terminal.shown
+
+
+def test_all_that_would_change_is_shown() -> None:
+    """Long texts whole, where a todo goes, and how many todos go from sight with a tag."""
+    place = {"number": 5, "after": None, "before": None}
+    todo = {"id": 1, "title": "milk", "list_id": 7, "parent_id": None, "description": None}
+    changed = todo | {"description": "x" * 3000 + "end", "due": {"date": "2026-12-01", "time": None, "kind": "day"}}
+    tag = {"id": 2, "name": "shop", "is_deleted": False, "open_todos": 3}
+    proposal = {
+        "id": 9,
+        "agent_id": 4,
+        "client": None,
+        "via": "mcp:update_todos",
+        "operation": "todos.update",
+        "said_at": "2026-11-29T10:00:00Z",
+        "expires_at": "2026-12-06T10:00:00Z",
+        "agent_says": None,
+        "entries": [
+            {"entity": "todo", "id": 1, "title": "milk", "before": todo | {"place": place, "due": None}}
+            | {"after": changed | {"place": place | {"number": 2}}},
+            {"entity": "tag", "id": 2, "title": "shop", "before": tag, "after": tag | {"is_deleted": True}},
+        ],
+        "more_entries": 0,
+    }
+
+    shown = "\n".join(" ".join(map(str, line)) for line in told(proposal, {7: "Work"}))
+
+    for text in ("x" * 3000 + "end", "moved up among its neighbours", "it has 3 open todos", "due: none → 2026-12-01"):
+        assert text in shown
 
 
 def test_nothing_that_is_piped_in_answers(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.tables import each
 from todo_app.application import Application
 from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.caller import Caller
-from todo_core.boundary.operation import OPERATIONS
+from todo_core.boundary.operation import OPERATIONS, ByItem
 from todo_core.identity.scopes import USER_SCOPES
 from todo_core.models.agents import VERBS
 from todo_core.operations import agents
@@ -40,7 +40,7 @@ def without(cell: Cell) -> dict[str, Any]:
     needed = OPERATIONS[cell.operation].verbs
     if needed is None:
         return {"rows_per_day": 1_000}
-    if callable(needed):
+    if isinstance(needed, ByItem):
         return {"verbs": ["read"]}
     return {"verbs": [verb for verb in VERBS if verb != needed[-1]]}
 
@@ -48,7 +48,7 @@ def without(cell: Cell) -> dict[str, Any]:
 def only(cell: Cell) -> dict[str, Any]:
     """A mandate that has what a request needs, and no more where that can be told."""
     needed = OPERATIONS[cell.operation].verbs
-    return {"verbs": None if needed is None or callable(needed) else [*needed]}
+    return {"verbs": None if needed is None or isinstance(needed, ByItem) else [*needed]}
 
 
 def told(cell: Cell, response: httpx2.Response) -> list[str]:

@@ -13,6 +13,7 @@ from tests.support import token_of
 from tests.tables import each
 from todo_app.application import Application
 from todo_core.boundary.caller import Caller
+from todo_core.operations import proposals
 
 pytestmark = pytest.mark.requirement("RS4", "RS6", "SA6")
 
@@ -54,7 +55,10 @@ async def test_each_is_answered_as_declared_also_again(
         http_client(app, await token_of(ann)) as person,
         http_client(app, await token_of(ann, "todos:read", "todos:propose")) as agent,
     ):
-        attempt = WHOLE if name == "batch_todos" else await PREPARED[name](person)
+        if name == "undo_changes":
+            attempt = Attempt(more={"json": {"change_ids": [await _approved(ann, agent)]}})
+        else:
+            attempt = WHOLE if name == "batch_todos" else await PREPARED[name](person)
         headers = attempt.more.get("headers", {}) | {"Idempotency-Key": name}
         address, more = path.format(**attempt.path), attempt.more | {"headers": headers}
         since = await _changes(person)
@@ -77,6 +81,14 @@ async def test_each_is_answered_as_declared_also_again(
     told = ("location", "proposal-id", "proposal-expires", "content-type")
     assert again.content == first.content
     assert [again.headers.get(header) for header in told] == [first.headers.get(header) for header in told]
+
+
+async def _approved(person: Caller, agent: httpx2.AsyncClient) -> int:
+    """A change of the agent's own, which alone it may take back with others: one that the person approved."""
+    kept = await agent.post("/api/v1/todos", json={"title": "a"})
+    approved = await person.perform(proposals.approve, int(kept.headers["proposal-id"]))
+    assert approved.change_id is not None
+    return approved.change_id
 
 
 async def _changes(http: httpx2.AsyncClient) -> dict[str, int]:

@@ -143,7 +143,7 @@ class Rows:
             row_of(token)["id"],
             agent.id,
             row_of(calendar)["id"],
-            proposed.proposal_id or 0,
+            proposed.proposal.id if proposed.proposal else 0,
             tuple(recorded),
             somebody.principal.user_id,
         )

@@ -13,7 +13,7 @@ import jwt
 import orjson
 import pytest
 
-from tests.core.support import CoreOpener, add, as_operation, everything_of, row_of
+from tests.core.support import CoreOpener, add, as_operation, everything_of, row_of, with_server_settings
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.tables import each
 from todo_core.boundary.agents import AgentKey
@@ -225,6 +225,19 @@ async def test_programs_that_choose_new_names_are_one_more(ann: Caller, admin: a
     (others,) = [row for row in await agents_of(ann) if row["known_as"] == "others"]
     assert (others["name"], others["changes"]) == ("other programs", 2)
     assert len(await agents_of(ann)) == MOST_PROGRAMS + 1
+
+
+async def test_a_block_of_all_other_programs_holds_where_nothing_can_be_written(
+    ann: Caller, admin: asyncpg.Connection, another_core: CoreOpener, database_url: str
+) -> None:
+    await admin.execute(
+        "INSERT INTO agents (user_id, kind, known_as, name, blocked_at) VALUES ($1, 'program', 'others', 'x', now())",
+        ann.principal.user_id,
+    )
+    readonly = with_server_settings(database_url, default_transaction_read_only="on")
+    async with another_core(readonly) as core:
+        with pytest.raises(AgentBlocked):
+            await replace(ann, core=core, via="mcp:list_todos", client="a new one").perform(todos.list_, TodoFilter())
 
 
 async def test_a_rotated_token_is_the_same_agent(ann: Caller) -> None:

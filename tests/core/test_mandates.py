@@ -166,7 +166,7 @@ async def test_an_agent_that_proposes_changes_nothing_and_may_try(ann: Caller, a
     before = await everything_of(admin, ann.principal.user_id)
 
     kept = await script.perform(todos.add, [TodoCreate(title="a")])
-    assert (kept.proposal_id is None, kept.change_id, kept.dry_run) == (False, None, True)
+    assert (kept.proposal is None, kept.change_id, kept.dry_run) == (False, None, True)
     with pytest.raises(OutsideMandate) as refused:
         await script.perform(users.update, {"display_name": "x"})
     assert refused.value.extra == {"mandate": "mode"}
@@ -210,7 +210,7 @@ async def test_a_token_that_may_propose_asks_for_what_writing_is_for_and_writes_
 
     assert script.may("todos:write")
     assert not replace(ann, principal=replace(ann.principal, scopes=script.principal.scopes)).may("todos:write")
-    assert (await script.perform(todos.add, [TodoCreate(title="a")])).proposal_id is not None
+    assert (await script.perform(todos.add, [TodoCreate(title="a")])).proposal is not None
     both = await Caller.authenticated(ann.core, "rest", token=await token_of(ann, "todos:write", "todos:propose"))
     await add(both, "a")
 

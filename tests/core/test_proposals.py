@@ -278,17 +278,17 @@ async def test_a_proposal_is_kept_whole_and_only_so_many_wait(home: Home, monkey
         with pytest.raises(OutsideMandate):
             await agent.perform(operation, argument)
     same = await agent.perform(todos.update, [{"id": milk, "title": "milk"}])
-    assert (same.dry_run, same.proposal_id) == (True, None)
+    assert (same.dry_run, same.proposal) == (True, None)
     tried = await agent.once(None, dry_run=True).perform(todos.complete, [milk])
-    assert (tried.dry_run, tried.proposal_id) == (True, None)
+    assert (tried.dry_run, tried.proposal) == (True, None)
     keyed = agent.once("a key")
     first, again = [await keyed.perform(todos.complete, [milk]) for _ in range(2)]
-    assert first.proposal_id == again.proposal_id
+    assert first.proposal == again.proposal
     assert (again.replayed, again.dry_run, again.change_id) == (True, True, None)
     monkeypatch.setattr("todo_core.boundary.proposing.MAX_WAITING", 1)
     with pytest.raises(TooManyProposals):
         await agent.perform(todos.delete, [milk])
-    await home.me.perform(proposals.reject, first.proposal_id)
+    await home.me.perform(proposals.reject, first.proposal.id)
     await proposed(agent, todos.delete, [milk])
 
 

@@ -169,7 +169,7 @@ async def test_a_proposal_goes_once_it_was_over_for_as_long_as_trash_is_kept(
 ) -> None:
     agent = await proposing(ann)
     made = [await agent.perform(todos.add, [TodoCreate(title="x")]) for _ in range(4)]
-    waiting, rejected, late, old = (one.proposal_id for one in made)
+    waiting, rejected, late, old = (one.proposal.id for one in made)
     await ann.perform(proposals.reject, rejected)
     await admin.execute(
         "UPDATE proposals SET expires_at = now() - $2::interval WHERE id = $1", late, timedelta(days=29)

@@ -55,8 +55,8 @@ async def test_of_two_at_once_one_is_refused_and_each_change_is_undone_once(ann:
 async def test_what_goes_to_the_trash_by_all_of_them_is_asked_about(ann: Caller) -> None:
     """Only what is there before and in the trash afterwards counts."""
     agent = replace(ann, via="mcp:undo", confirmed=False)
-    ids = await made(ann, *"abcdefghijklm")
-    gone = await ann.perform(todos.delete, [row["id"] for row in await todos_of(ann)][:2])
+    ids = await made(agent, *"abcdefghijklm")
+    gone = await replace(agent, confirmed=True).perform(todos.delete, [row["id"] for row in await todos_of(ann)][:2])
     assert gone.change_id is not None
 
     with pytest.raises(UndoRefused):  # two are in the trash by a change that stays

@@ -87,6 +87,19 @@ async def test_a_revoked_token_is_refused_at_once_by_every_process(cluster: Clus
         assert await statuses(http, 24) == {401: 24}
 
 
+@pytest.mark.requirement("ID8")
+async def test_a_blocked_agent_is_refused_at_once_by_every_process_and_let_in_again(cluster: Cluster) -> None:
+    (token,) = cluster.tokens("abe")
+    program = cluster.servers[0].program
+    async with cluster.client(token) as http:
+        assert await statuses(http, 24) == {200: 24}  # every process knows it now
+        (own,) = json.loads(program.answer("agent", "list", "--user", "abe", "--json"))
+        for word, status in (("block", 403), ("unblock", 200)):
+            await asyncio.to_thread(program.answer, "agent", word, str(own["id"]), "--user", "abe")
+
+            assert await statuses(http, 24) == {status: 24}
+
+
 @pytest.mark.requirement("SA1")
 async def test_fifty_requests_under_one_key_make_one_todo_wherever_they_arrive(cluster: Cluster) -> None:
     (token,) = cluster.tokens("cy")

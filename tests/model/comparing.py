@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
@@ -61,7 +62,7 @@ class Write:
     request: Request
     answer: Answer
     outcome: Outcome
-    undoes: tuple[int, ...]
+    undoes: Sequence[int]
     """The changes that it undoes, the latest first."""
 
     @property

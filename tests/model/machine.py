@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import count
 from typing import Any
@@ -16,7 +16,8 @@ from tests.faces import FaceName
 from tests.model.comparing import Comparison, Write, same
 from tests.model.dates import Json
 from tests.model.model import Refused, State, Writing
-from tests.model.people import Person
+from tests.model.people import Outcome, Person
+from tests.model.proposals import Mandate, Proposal, effects, require_whole
 from tests.model.rows import Entity, Row, Todo
 from tests.model.server import START, Recorded, Server
 from tests.model.strategies import GONE, NO_SUCH_ID, STRANGE, UNKNOWN
@@ -48,6 +49,10 @@ class Ground(RuleBasedStateMachine):
         self.server.now = START
         self.people: dict[str, Person] = {}
         self.https: dict[str, httpx2.AsyncClient] = {}
+        self.helpers: dict[str, httpx2.AsyncClient] = {}
+        self.mandates = dict.fromkeys(("ann", "bob"), Mandate())
+        self.waiting: list[tuple[str, Proposal]] = []
+        """Proposals, with whose they are."""
         self.kept: list[Kept] = []
         self.is_agreed = True
         """Whether the product and the model agreed until now."""
@@ -56,7 +61,8 @@ class Ground(RuleBasedStateMachine):
 
     def meet(self) -> None:
         for name in ("ann", "bob"):
-            self.people[name], self.https[name] = self.server.run(self.server.new_person(name))
+            person, http, helper = self.server.run(self.server.new_person(name))
+            self.people[name], self.https[name], self.helpers[name] = person, http, helper
 
     def teardown(self) -> None:
         for name in self.people if self.is_agreed else ():
@@ -112,35 +118,102 @@ class Ground(RuleBasedStateMachine):
 
     # --- writing ----------------------------------------------------------------------------------
 
-    def write(self, who: str, how: How, request: Request, run: Run, *, undoes: tuple[int, ...] = ()) -> None:
+    def write(self, who: str, how: How, request: Request, run: Run, *, undoes: Sequence[int] = ()) -> None:
         """Do it, have the model do it, and compare answers and records."""
         self.is_agreed = False
-        person, http = self.people[who], self.https[who]
+        person, http = self.people[who], (self.helpers if how.by_helper else self.https)[who]
+        mandate = self.mandates[who] if how.by_helper else Mandate()
         key = f"key-{len(self.kept)}-{next(self._moments)}" if how.has_key else None
         answer = self.server.run(send(http, request, how, key))
         note(f"{who} {how}: {request} -> {answer}")
         record = None if answer.change_id is None else self.server.run(read(http, f"/changes/{answer.change_id}"))
+        w = self._writing(who, record)
+        proposes = mandate.proposes and not how.dry_run
+        w.is_confirmed = how.face == "rest" or how.dry_run or proposes
+        w.trashed_lately = person.trashed_lately(by_helper=how.by_helper)
+        try:
+            mandate.require(request, is_dry=how.dry_run)
+            state, outcome = person.try_out(w, run)
+            require_whole(outcome, is_proposed=proposes)
+        except Refused as refused:
+            same("refusal", (answer.code, answer.change_id, answer.proposal_id), (refused.code, None, None))
+        else:
+            if proposes:
+                said = Proposal(0, how, request, run, undoes, self.server.now, effects(state, outcome))  # type: ignore[arg-type]
+                self._kept(who, said, answer, outcome)
+            else:
+                self._compare(Write(person, how, request, answer, outcome, undoes), state, record)
+            if key is not None and answer.code is None and not how.dry_run:
+                self.kept.append(Kept(who, how, key, request, answer))
+        self.is_agreed = True
+
+    def _writing(self, who: str, record: Json | None) -> Writing:
+        """A write that begins, with what is known of it by its record."""
         recorded = Recorded(record)
-        w = Writing(
-            person.state.copy(),
+        return Writing(
+            self.people[who].state.copy(),
             next(self._moments),
             self.server.now,
             recorded.new_id,
             lambda entity, row_id: self._code(who, entity, row_id),
             recorded.position_of,
             recorded.place_of,
-            is_confirmed=how.face == "rest" or how.dry_run,
-            trashed_lately=person.trashed_lately,
         )
-        try:
-            state, outcome = person.try_out(w, run)
-        except Refused as refused:
-            same("refusal", (answer.code, answer.change_id), (refused.code, None))
+
+    # --- proposals --------------------------------------------------------------------------------
+
+    def _kept(self, who: str, said: Proposal, answer: Answer, outcome: Outcome) -> None:
+        """What would change something waits, and has changed nothing."""
+        same("refusal", (answer.code, answer.change_id), (None, None))
+        same("is kept", answer.proposal_id is not None, bool(outcome.entries))
+        if answer.proposal_id is not None:
+            self.waiting.append((who, replace(said, id=answer.proposal_id)))
+
+    def decide(self, number: int, *, approve: bool) -> None:
+        """A person approves or rejects a proposal: approved, it does what was shown, or nothing."""
+        self.is_agreed = False
+        who, said = self.waiting[number % len(self.waiting)]
+        person = self.people[who]
+        code, change_id = self.server.run(self.server.decide(who, said.id, approve=approve))
+        note(f"{who} decides, approve {approve}: {said.request} -> {code} {change_id}")
+        record = None if change_id is None else self.server.run(read(self.https[who], f"/changes/{change_id}"))
+        if not approve:
+            same("rejected", code, None)
+            self.waiting.remove((who, said))
+        elif self._is_stale(who, said):
+            same("stale", code, "proposal_stale")
         else:
-            self._compare(Write(person, how, request, answer, outcome, undoes), state, record)
-            if key is not None and answer.code is None and not how.dry_run:
-                self.kept.append(Kept(who, how, key, request, answer))
+            same("approved", code, None)
+            self._performed(who, said, Answer(None, [], change_id), record)
+        assert len(person.changes) == len({*person.changes})
         self.is_agreed = True
+
+    def _is_stale(self, who: str, said: Proposal) -> bool:
+        w = self._writing(who, None)
+        w.said = said.said_at
+        try:
+            self.mandates[who].require(said.request, is_dry=True)
+            state, outcome = self.people[who].try_out(w, said.run)
+        except Refused:
+            return True
+        is_refused = any(isinstance(one, Refused) for one in outcome.results)
+        return is_refused or effects(state, outcome) != said.effects
+
+    def _performed(self, who: str, said: Proposal, answer: Answer, record: Json | None) -> None:
+        """The change is the agent's, by what it called, and one; the person has approved it."""
+        person = self.people[who]
+        w = self._writing(who, record)
+        w.said = said.said_at
+        if isinstance(said.undoes, list):
+            said.undoes.clear()
+        state, outcome = person.try_out(w, said.run)
+        person.state = state
+        assert record is not None
+        same("approved", (record["proposal_id"], record["approved_by"]), (said.id, "test"))
+        write = Write(person, said.how, said.request, answer, outcome, said.undoes)
+        self.compare.record(write, record)
+        person.of_helper.add(record["id"])
+        self.waiting.remove((who, said))
 
     def _compare(self, write: Write, state: State, record: Json | None) -> None:
         if write.how.dry_run:
@@ -152,7 +225,9 @@ class Ground(RuleBasedStateMachine):
             )
             self.compare.record(write, record)
             if write.how.face != "rest" and write.answer.change_id is not None:
-                write.person.by_agents.add(write.answer.change_id)
+                write.person.through_mcp.add(write.answer.change_id)
+            if write.how.by_helper and write.answer.change_id is not None:
+                write.person.of_helper.add(write.answer.change_id)
         self.compare.answer(write)
 
     def _code(self, who: str, entity: Entity, row_id: int) -> str:

@@ -136,6 +136,8 @@ class Writing:
     """The position of a list after the write; None where the record has none."""
     place_of: Callable[[int], Fraction | None]
     """The place that a todo was moved to; None where the record has none."""
+    said: datetime | None = None
+    """When it was said, if it was proposed then; None for now."""
     is_confirmed: bool = True
     trashed_lately: int = 0
     """Todos that agents of the person moved to the trash, unasked, and that no undo brought back."""
@@ -153,6 +155,10 @@ class Writing:
     """The todo that went last to where several go."""
     swept: set[int] = field(default_factory=set)
     """Todos that moved with all the others of their list."""
+
+    def wall_said(self) -> datetime:
+        """What the clock showed when it was said, where the person is now."""
+        return (self.said or self.now).astimezone(self.state.zone).replace(tzinfo=None)
 
     def put(self, todo_id: int, **fields: Any) -> None:
         self.state.todos[todo_id] = replace(self.state.todos[todo_id], **fields)

@@ -41,13 +41,14 @@ class Person:
     changes: dict[int, Change] = field(default_factory=dict)
     recent: int = 0
     """The todo that a write changed last."""
-    by_agents: set[int] = field(default_factory=set)
-    """The changes that came through MCP."""
+    through_mcp: set[int] = field(default_factory=set)
+    """The changes that came through MCP, but for those that the person approved."""
+    of_helper: set[int] = field(default_factory=set)
+    """The changes of the agent that has a mandate."""
 
-    @property
-    def trashed_lately(self) -> int:
-        """How many todos agents moved to the trash, but for what was undone."""
-        changes = (self.changes[one] for one in self.by_agents)
+    def trashed_lately(self, *, by_helper: bool) -> int:
+        """How many todos an agent moved to the trash, but for what was undone."""
+        changes = (self.changes[one] for one in self.through_mcp if (one in self.of_helper) == by_helper)
         entries = [entry for change in changes if change.undone_by is None for entry in change.entries]
         return sum(
             isinstance(one.before, Todo)

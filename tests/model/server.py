@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -18,17 +19,20 @@ from tests.faces import ADDRESS, http_client
 from tests.model.dates import Json
 from tests.model.model import State
 from tests.model.people import Person
+from tests.model.proposals import EVERY, Mandate
 from tests.model.rows import Entity, Profile, TodoList
 from tests.model.wire import read
 from tests.support import token_of
 from todo_app.application import build
 from todo_core.boundary.caller import Caller
+from todo_core.errors import TodoError
 from todo_core.models.imports import ImportQuery
-from todo_core.operations import imports
+from todo_core.operations import agents, imports, proposals
 from todo_core.settings import Settings
 
 START: Final = datetime(2026, 11, 21, 10, tzinfo=UTC)
 """The present in the beginning. No clock of a zone that the machine uses changes in the months around it."""
+MODES: Final = {False: "act", True: "propose"}
 T = TypeVar("T")
 
 
@@ -39,6 +43,8 @@ class Server:
         self.now = START
         self._runner = asyncio.Runner()
         self._callers: dict[str, Caller] = {}
+        self._helpers: dict[str, int] = {}
+        """The agents that have mandates, by whose they are."""
         self._stop = asyncio.Event()
         unlimited = settings.model_copy(update={"rate_limit": "off"})
         self._app = build(unlimited, database_url, ADDRESS, clock=lambda: self.now)
@@ -79,13 +85,30 @@ class Server:
         assert said["remarks"] == []
         assert await standard(other) == await standard(me)
 
-    async def new_person(self, name: str) -> tuple[Person, httpx2.AsyncClient]:
-        """Somebody whom nobody knows, and a client with a token of theirs."""
+    async def bound(self, name: str, mandate: Mandate) -> None:
+        """Have somebody change what their helper may do."""
+        wanted = {"verbs": None if mandate.verbs == EVERY else ["read", *sorted(mandate.verbs)]}
+        me = self._callers[name]
+        await me.perform(agents.update, self._helpers[name], wanted | {"mode": MODES[mandate.proposes]})
+
+    async def decide(self, name: str, proposal_id: int, *, approve: bool) -> tuple[str | None, int | None]:
+        """Have somebody decide on a proposal: the code of the refusal, and the change."""
+        operation = proposals.approve if approve else proposals.reject
+        try:
+            decided = await self._callers[name].perform(operation, proposal_id)
+        except TodoError as refused:
+            return refused.code, None
+        return None, decided.change_id
+
+    async def new_person(self, name: str) -> tuple[Person, httpx2.AsyncClient, httpx2.AsyncClient]:
+        """Somebody whom nobody knows, a client with a token of theirs, and one of an agent that gets a mandate."""
         caller = self._callers[name] = await self._caller(name)
-        http = http_client(self._app, await token_of(caller))
+        http, helper = [http_client(self._app, await token_of(caller)) for _ in range(2)]
+        await read(helper, "/overview")
+        self._helpers[name] = max(row["id"] for row in json.loads((await caller.perform(agents.list_)).json))
         profile = Profile(caller.principal.user_id, None, "UTC", "en", "monday", None, "last", 1)
         inbox = await _inbox(http)
-        return Person(name, State(profile, {inbox.id: inbox}, (inbox.id,))), http
+        return Person(name, State(profile, {inbox.id: inbox}, (inbox.id,))), http, helper
 
 
 async def _inbox(http: httpx2.AsyncClient) -> TodoList:

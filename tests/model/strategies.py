@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.faces import FACES
 from tests.model.dates import RULES, Due, Often, When
 from tests.model.model import name_key
+from tests.model.proposals import Mandate
 from tests.model.wire import How
 
 LIVE: Final = 8
@@ -32,6 +33,7 @@ HOW = st.sampled_from(
         *_PLAIN * 8,
         *(How(how.face, how.is_single, has_key=True) for how in _PLAIN),
         *(How(how.face, how.is_single, dry_run=True) for how in _PLAIN),
+        *(How(how.face, how.is_single, by_helper=True) for how in _PLAIN * 3),
     ]
 )
 
@@ -236,6 +238,18 @@ def as_sent(value: Any, how: How) -> Any:
     return [as_sent(item, how) for item in value] if isinstance(value, list) else value
 
 
+MANDATE = st.sampled_from(
+    (
+        *(Mandate(proposes=True),) * 4,
+        Mandate(),
+        Mandate(frozenset({"add", "complete"})),
+        Mandate(frozenset({"change"}), proposes=True),
+        Mandate(frozenset({"change", "delete"})),
+    )
+)
+"""What an agent may do from then on."""
+PROPOSED = st.sampled_from(("add", "update", "complete", "complete", "delete", "archive", "delete_tag"))
+MEANWHILE = st.sampled_from(("nothing", "nothing", "rename", "tag another", "wait", "forbid"))
 _VERB = st.sampled_from(("reopen", "delete", "restore", "skip"))
 MIXED = st.lists(
     st.one_of(

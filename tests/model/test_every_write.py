@@ -8,7 +8,8 @@ from tests.model import comparing
 from todo_core.boundary.operation import OPERATIONS
 
 OUTSIDE: Final = ("accounts", "agents", "calendars", "proposals", "reviews", "tokens", "users.delete", "imports")
-"""Who may call, and not what they have; and what each example ends with: what it has made goes out and in again."""
+"""Who may call, and not what they have (what an agent may do, and what it proposes, the machine knows by itself); and
+what each example ends with: what it has made goes out and in again."""
 
 
 def test_every_write_of_the_domain_is_in_the_model() -> None:

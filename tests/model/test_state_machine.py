@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar, Final
@@ -20,6 +20,7 @@ from tests.model import undo as model_undo
 from tests.model.dates import Json, When
 from tests.model.machine import Ground
 from tests.model.model import Refused, Result, Writing
+from tests.model.proposals import Mandate
 from tests.model.rows import Todo
 from tests.model.server import START, Server
 from tests.model.strategies import FACE, IDS, PEOPLE, ROW, SEEN, WAY, Way
@@ -281,20 +282,82 @@ class Domain(Ground):
 
         self._write(way, "undo", {"change_id": change_id}, run, undoes=(change_id,))
 
-    @rule(way=WAY, numbers=st.lists(st.one_of(st.integers(0, 2), ROW), min_size=1, max_size=4))
-    def undo_several(self, way: Way, numbers: list[int]) -> None:
+    @rule(
+        way=WAY,
+        numbers=st.lists(st.one_of(st.integers(0, 2), ROW), min_size=1, max_size=4),
+        skips=st.sampled_from(({}, {}, {"skip_conflicts": True})),
+    )
+    def undo_several(self, way: Way, numbers: list[int], skips: Json) -> None:
         who = way[0]
         ids = [*dict.fromkeys(self.change_id(who, number) for number in numbers)]
         known = self.people[who].changes
+        undone: list[int] = []
 
         def run(w: Writing) -> None:
             absent = [change_id for change_id in sorted(ids, reverse=True) if change_id not in known]
             if absent:
                 raise Refused(w.code_of("change", absent[0]))
-            model_undo.undo_all(w, [known[change_id] for change_id in ids])
+            if any((one in self.people[who].of_helper) != way[1].by_helper for one in ids):
+                raise Refused("invalid_input")
+            undone.clear()
+            undone.extend(one.id for one in model_undo.undo_all(w, [known[one] for one in ids], skips=bool(skips)))
 
-        latest_first = tuple(sorted(ids, reverse=True))
-        self._write(way, "undo_several", {"change_ids": ids}, run, undoes=latest_first)
+        self._write(way, "undo_several", {"change_ids": ids} | skips, run, undoes=undone)
+
+    # --- what an agent may do, and what it proposes -----------------------------------------------
+
+    @rule(who=PEOPLE, mandate=strategies.MANDATE)
+    def bound(self, who: str, mandate: Mandate) -> None:
+        self._bound(who, mandate)
+
+    def _bound(self, who: str, mandate: Mandate) -> None:
+        if self.mandates[who] != mandate:
+            self.mandates[who] = mandate
+            self.server.run(self.server.bound(who, mandate))
+
+    @precondition(lambda self: self.waiting)
+    @rule(number=ROW, approve=st.sampled_from((True, True, True, False)))
+    def decide_on_a_proposal(self, number: int, approve: bool) -> None:
+        self.decide(-1 - number, approve=approve)
+
+    @rule(number=ROW, face=FACE, what=strategies.PROPOSED, meanwhile=strategies.MEANWHILE)
+    def propose(self, number: int, face: FaceName, what: str, meanwhile: str) -> None:
+        """An agent proposes; something happens, or nothing, and the person approves."""
+        way, kept = ("ann", How(face, by_helper=True)), len(self.waiting)
+        self._bound("ann", Mandate(proposes=True))
+        (todo_id,) = self._ids(way, [number], lambda todo: todo.is_open)
+        self._propose(way, what, todo_id, number)
+        self._meanwhile(meanwhile, todo_id)
+        if len(self.waiting) > kept:
+            self.decide(-1, approve=True)
+
+    def _propose(self, way: Way, what: str, todo_id: int, number: int) -> None:
+        if what == "add":
+            todos: list[Json] = [{"title": "gamma", "due": strategies.TOMORROW, "tags": ["red"]}]
+            self._write(way, "add", {"todos": todos}, lambda w: model_todos.add(w, todos))
+        elif what == "update":
+            self._send_update(way, [{"id": todo_id, "title": "omega", "due": strategies.TOMORROW}])
+        elif what == "archive":
+            lists = [{"id": self.list_id(way[0], number), "is_archived": True}]
+            self._write(way, "update_lists", {"lists": lists}, lambda w: _each(lists, w.update_list))
+        elif what == "delete_tag":
+            tag_id = self.tag_id(way[0], number)
+            self._write(way, "delete_tag", {"id": tag_id}, lambda w: w.delete_tag(tag_id))
+        else:
+            run = {"complete": _completing(True), "delete": model_todos.delete}[what]
+            self._by_ids(way, what, [todo_id], None, run)
+
+    def _meanwhile(self, what: str, todo_id: int) -> None:
+        me: Way = ("ann", How())
+        if what == "rename":
+            self._send_update(me, [{"id": todo_id, "title": "delta"}])
+        elif what == "tag another":
+            others = [one.id for one in self.people["ann"].state.todos.values() if one.is_open and one.id != todo_id]
+            self._send_update(me, [{"id": one, "add_tags": ["red", "blue"]} for one in others[:1]] or [{"id": todo_id}])
+        elif what == "wait":
+            self.wait(1)
+        elif what == "forbid":
+            self._bound("ann", Mandate(frozenset({"add"}), proposes=True))
 
     @precondition(lambda self: self.kept)
     @rule(number=ROW, how=strategies.HOW, is_same=st.booleans())
@@ -310,7 +373,7 @@ class Domain(Ground):
         self.server.now = min(self.server.now + timedelta(days=days), START + LONGEST_WAIT)
 
     def _write(
-        self, way: Way, kind: str, arguments: Json, run: Callable[[Writing], Any], *, undoes: tuple[int, ...] = ()
+        self, way: Way, kind: str, arguments: Json, run: Callable[[Writing], Any], *, undoes: Sequence[int] = ()
     ) -> None:
         self.write(*way, Request(kind, strategies.as_sent(arguments, way[1])), run, undoes=undoes)
 

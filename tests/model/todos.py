@@ -242,7 +242,7 @@ def _counted(results: list[Result]) -> list[Result]:
 def _dates(w: Writing, todo: Todo | None, item: Json) -> tuple[Due | None, Repeat | None]:
     """What `due` and `repeat` of a request make of a todo's; `item` has them as `When` and `Often`."""
     due, repeat = (None, None) if todo is None else (todo.due, todo.repeat)
-    wall = w.now.astimezone(w.state.zone).replace(tzinfo=None)
+    wall = w.wall_said()
     if "due" in item:
         given: Any = item["due"]
         due = given and given.due(wall, w.state.zone, due)
@@ -271,7 +271,7 @@ def _start(w: Writing, todo: Todo | None, item: Json, due: Due | None) -> date |
     start, zone = None if todo is None else todo.start, w.state.zone
     if "start" in item:
         given: When | None = item["start"]
-        named = given and given.due(w.now.astimezone(zone).replace(tzinfo=None), zone, None)
+        named = given and given.due(w.wall_said(), zone, None)
         if given is not None and (named is None or named.wall or named.moment):
             raise Refused("invalid_input")
         start = named and named.on

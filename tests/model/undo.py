@@ -6,7 +6,7 @@ goes to the trash. Nothing may come out of it that no write allows.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from tests.model.model import Refused, Writing, name_key
@@ -39,47 +39,96 @@ def undo(w: Writing, change: Change) -> None:
     w.ask(sum(_goes_to_trash(entry) for entry in change.entries if entry.entity == "todo"))
 
 
-def undo_all(w: Writing, changes: list[Change]) -> None:
-    """Undo changes, the latest first, each on what the later ones have left; all, or none.
+def undo_all(w: Writing, changes: list[Change], *, skips: bool = False) -> list[Change]:
+    """Undo changes, the latest first, each on what the later ones have left; all, or none, or those that can be.
 
-    A row that several of them touched has a version for each, and goes from before the first to after the last.
+    Return those that were undone, the latest first.
+
+    Those that follow each other and have no row in common go at once, at one moment. A row that several of them touched
+    has a version for each, and goes from before the first to after the last.
     """
-    is_refused = False
-    retagged: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-    seen: set[int] = set()
-    for part, change in enumerate(sorted(changes, key=lambda one: one.id, reverse=True)):
-        left = w.state.copy()
+    going = _Going(w)
+    standing = sorted((one for one in changes if one.undone_by is None), key=lambda one: one.id, reverse=True)
+    for run in _runs(standing):
+        going.undo(run)
+    if len(going.done) < len(changes) and not skips:
+        raise Refused(_IN_THE_WAY)
+    w.retagged |= {todo_id: names for todo_id, names in going.retagged.items() if names[0] != names[1]}
+    w.ask(_gone(going.done))
+    return going.done
+
+
+def _runs(changes: list[Change]) -> list[list[Change]]:
+    """Changes that go at once: of todos that stay where they are, or of notes."""
+    runs: list[list[Change]] = []
+    for change in changes:
+        kinds = _kinds(change)
+        before = runs[-1] if runs else []
+        rows = {(entry.entity, entry.after.id) for one in before for entry in one.entries}
+        is_apart = rows.isdisjoint((entry.entity, entry.after.id) for entry in change.entries)
+        if before and kinds is not None and kinds == _kinds(before[0]) and is_apart:
+            before.append(change)
+        else:
+            runs.append([change])
+    return runs
+
+
+def _kinds(change: Change) -> str | None:
+    if all(entry.entity == "note" for entry in change.entries):
+        return "notes"
+    plain = all(
+        entry.before is None or (isinstance(entry.before, Todo) and entry.before.chosen == entry.after.chosen)  # type: ignore[union-attr]
+        for entry in change.entries
+        if entry.entity in ("todo", "tag")
+    )
+    return "todos" if plain and all(entry.entity in ("todo", "tag") for entry in change.entries) else None
+
+
+@dataclass(slots=True)
+class _Going:
+    """An undo of several, as far as it has come."""
+
+    w: Writing
+    parts: int = 0
+    done: list[Change] = field(default_factory=list)
+    retagged: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+    seen: set[int] = field(default_factory=set)
+
+    def undo(self, run: list[Change]) -> None:
+        """Undo changes at once; where that is refused, one half after the other, and one that is alone not at all."""
+        w, left = self.w, self.w.state.copy()
         step = replace(
             w,
             state=w.state.copy(),
-            moment=w.moment + 3 * part,
+            moment=w.moment + 3 * self.parts,
             is_confirmed=True,
             retagged={},
             merged={},
             unmerged={},
         )
+        self.parts += 1
+        together = Change(run[0].id, "", [entry for change in run for entry in change.entries])
         try:
-            undo(step, change)
+            undo(step, together)
         except Refused as refused:
             if refused.code != _IN_THE_WAY:
                 raise
-            is_refused = True
-            continue
+            half = len(run) // 2
+            for part in (run[:half], run[half:]) if half else ():
+                self.undo(part)
+            return
         for entry in differences(left, step):
             replace_row(step.state, entry)
             if entry.entity == "tag":
                 tag_id = entry.after.id
                 w.merged.pop(tag_id, None)
                 w.merged |= {} if entry.merged is None else {tag_id: entry.merged}
-                w.unmerged |= {} if entry.unmerged is None or tag_id in seen else {tag_id: entry.unmerged}
-                seen.add(tag_id)
+                w.unmerged |= {} if entry.unmerged is None or tag_id in self.seen else {tag_id: entry.unmerged}
+                self.seen.add(tag_id)
         for todo_id, (names, after) in step.retagged.items():
-            retagged[todo_id] = (retagged.get(todo_id, (names, after))[0], after)
+            self.retagged[todo_id] = (self.retagged.get(todo_id, (names, after))[0], after)
         w.state = step.state
-    if is_refused:
-        raise Refused(_IN_THE_WAY)
-    w.retagged |= {todo_id: names for todo_id, names in retagged.items() if names[0] != names[1]}
-    w.ask(_gone(changes))
+        self.done += run
 
 
 def _gone(changes: list[Change]) -> int:

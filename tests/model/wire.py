@@ -21,9 +21,11 @@ class How:
     """Over REST, by the route of one item, where there is only one."""
     has_key: bool = False
     dry_run: bool = False
+    by_helper: bool = False
+    """By an agent of its own, which has a mandate."""
 
     def __str__(self) -> str:
-        flags = {"single": self.is_single, "key": self.has_key, "dry run": self.dry_run}
+        flags = {"single": self.is_single, "key": self.has_key, "dry run": self.dry_run, "helper": self.by_helper}
         return ", ".join((self.face, *(name for name, is_set in flags.items() if is_set)))
 
 
@@ -64,6 +66,8 @@ class Answer:
     change_id: int | None = None
     is_replayed: bool = False
     is_rehearsed: bool = False
+    proposal_id: int | None = None
+    """The proposal that was kept in place of it."""
 
     def __str__(self) -> str:
         told = self.code or ", ".join(map(str, self.items))
@@ -179,6 +183,8 @@ def _of_response(response: httpx2.Response, request: Request) -> Answer:
         assert told["status"] == response.status_code
         assert response.status_code < 500, told
         return Answer(told["error_code"], [])
+    if response.status_code == 202:
+        return Answer(None, [], proposal_id=int(response.headers["proposal-id"]))
     change_id = response.headers.get("change-id")
     if "results" in told:
         items = [
@@ -221,7 +227,8 @@ async def _over_mcp(http: httpx2.AsyncClient, request: Request, how: How, key: s
         else Item(one.get("id"), is_changed=not one.get("unchanged", False), told=one)
         for one in (told.get("all", {}) | one if "error" not in one else one for one in results)
     ]
-    return Answer(None, items, told.get("change_id"), told.get("replayed", False), told.get("dry_run", False))
+    flags = told.get("replayed", False), told.get("dry_run", False)
+    return Answer(None, items, told.get("change_id"), *flags, told.get("proposal_id"))
 
 
 async def tool(http: httpx2.AsyncClient, face: FaceName, name: str, arguments: Json) -> tuple[bool, Json]:

@@ -204,6 +204,16 @@ class Caller:
         agent = self.principal.agent
         return self.may("todos:read") and (agent is None or agent.verbs is None or "read" in agent.verbs)
 
+    def could(self, operation: Operation[..., Any]) -> bool:
+        """Return whether token and mandate allow some call of an operation; the mandate once the agent was found."""
+        agent = self.principal.agent
+        if not self.may(operation.scope):
+            return False
+        if agent is None:
+            return True
+        is_refused = agent.mode == "propose" and self._writes(operation)
+        return operation.is_within(agent.verbs) and not is_refused
+
     @property
     def _only_proposes(self) -> bool:
         """Return whether the token lets an agent propose, and not write."""

@@ -27,7 +27,7 @@ async def confirm(tx: Tx, count: int) -> None:
     """
     if not count or not is_needed(tx) or (tx.caller.confirmed and tx.caller.confirmed_count == count):
         return
-    recent = await tx.value(queries.TRASHED, token_id=tx.caller.principal.token_id)
+    recent = await tx.value(queries.TRASHED, agent_id=tx.caller.agent_id)
     if count + recent > UNASKED:
         raise ConfirmationRequired(count, recent)
 

@@ -15,6 +15,8 @@ import orjson
 
 from todo_core.boundary.results import Touched
 from todo_core.boundary.turns import in_turns
+from todo_core.queries import proposals as queries
+from todo_core.storage.database import Executor
 
 _COUNTED: Final = frozenset(
     {
@@ -46,7 +48,7 @@ class Effect(NamedTuple):
     version: int | None
     """That of the row before; None for a new one, and for what has none."""
     becomes: str
-    """A digest of what the row is after."""
+    """A digest of what the row is after; behind a dot one of the todos that it concerns without changing them."""
 
 
 class Difference(NamedTuple):
@@ -88,6 +90,8 @@ def differences(
             found.append(Difference(*key, titles.get(key), "would be changed, too"))
         elif before.version != effect.version:
             found.append(Difference(*key, titles.get(key), "was changed since"))
+        elif before.becomes != effect.becomes and _row_of(before) == _row_of(effect):
+            found.append(Difference(*key, titles.get(key), "would be taken from other todos than was shown"))
         elif before.becomes != effect.becomes:
             found.append(Difference(*key, titles.get(key), "would become something else"))
     found += [Difference(*key, titles.get(key), "would not be changed any more") for key in was]
@@ -95,9 +99,20 @@ def differences(
     return found
 
 
-async def effects_of(rows: Sequence[Touched]) -> list[Effect]:
-    """Return what a write does to each of its rows, in its order."""
+def _row_of(effect: Effect) -> str:
+    return effect.becomes.partition(".")[0]
+
+
+async def effects_of(transaction: Executor, rows: Sequence[Touched]) -> list[Effect]:
+    """Return what a write does to each of its rows, in its order.
+
+    Args:
+        transaction: Tells which todos are concerned that no row is of: those of a tag that is deleted, and of a list
+            that is archived.
+        rows: The rows.
+    """
     states = [(row, orjson.loads(row.after)) async for row in in_turns(rows)]
+    concerned = await _concerned(transaction, states)
     made = (row for row in rows if row.before is None)
     new: dict[tuple[str, int], str] = {(row.entity, row.id): f"new {n}" for n, row in enumerate(made)}
     later = _later(states)
@@ -107,9 +122,30 @@ async def effects_of(rows: Sequence[Touched]) -> list[Effect]:
         is_later = row.id in later if before is None else _goes_on(row.entity, before, after)
         shown = _plain(after, new, is_new=before is None, is_later=is_later)
         digest = hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+        digest += concerned.get((row.entity, row.id), "")
         version = None if before is None else _shown(before).get("version", before.get("version"))
         effects.append(Effect(row.entity, None if before is None else row.id, version, digest))
     return effects
+
+
+async def _concerned(
+    transaction: Executor, states: Sequence[tuple[Touched, dict[str, Any]]]
+) -> dict[tuple[str, int], str]:
+    """Return for each tag that is deleted and each list that is archived what tells its todos, by kind and id."""
+    going = {row.id: row.entity for row, after in states if _takes_todos_along(row, after)}
+    if not going:
+        return {}
+    tags, lists = ([row_id for row_id, kind in going.items() if kind == wanted] for wanted in ("tag", "list"))
+    found = await transaction.rows(queries.CONCERNED, tags=tags, lists=lists)
+    return {(row["entity"], row["id"]): f".{row['todos']}" for row in found}
+
+
+def _takes_todos_along(row: Touched, after: Mapping[str, Any]) -> bool:
+    """Return whether a write takes a row from sight that todos are under, and none of these is a row of the write."""
+    if row.before is None or row.entity not in ("tag", "list"):
+        return False
+    name = "deleted" if row.entity == "tag" else "is_archived"
+    return bool(after.get(name)) and not orjson.loads(row.before).get(name)
 
 
 def _later(states: Sequence[tuple[Touched, dict[str, Any]]]) -> set[int]:

@@ -149,6 +149,10 @@ async def _encode(result: Changed[Any]) -> str:
         async for item in in_turns(result.results)
     ]
     answer: dict[str, Any] = {"change_id": result.change_id, "results": results, "more_results": result.more_results}
+    if result.skipped:
+        answer["skipped"] = [*result.skipped]
+    if result.dry_run:
+        answer["dry_run"] = True
     if result.proposal is not None:
         answer["proposal"] = result.proposal._asdict()
     return json_text(answer)
@@ -163,9 +167,11 @@ async def _decode(reply: dict[str, Any]) -> Changed[Any]:
     return Changed(
         results,
         more_results=more,
+        skipped=reply.get("skipped", ()),
         change_id=reply["change_id"],
         replayed=True,
-        dry_run=proposal is not None,
+        # A proposal, and what was called to be proposed and would change nothing; older versions stored no `dry_run`.
+        dry_run=reply.get("dry_run", proposal is not None),
         proposal=None if proposal is None else Proposed(proposal["id"], proposal["expires_at"]),
     )
 

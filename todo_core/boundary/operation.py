@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, Literal, NamedTuple, ParamSpec, TypeVar
 
 from todo_core.boundary import idempotency
 from todo_core.boundary.recording import Origin, record
@@ -30,8 +30,18 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Verbs = tuple[Verb, ...] | Callable[..., Collection[Verb]] | None
-"""What an agent must be allowed to do, or what tells that of the first argument of an operation."""
+
+class ByItem(NamedTuple):
+    """What an agent must be allowed to do for an operation whose items say what that is."""
+
+    of: Callable[..., Collection[Verb]]
+    """Tells it of the first argument of the operation."""
+    among: tuple[Verb, ...]
+    """What it may be: one of these is enough for some call."""
+
+
+Verbs = tuple[Verb, ...] | ByItem | None
+"""What an agent must be allowed to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +93,18 @@ class Operation(Generic[P, R]):
         Args:
             args: The positional arguments, without the transaction.
         """
-        return self.verbs(*args[:1]) if callable(self.verbs) else self.verbs
+        return self.verbs.of(*args[:1]) if isinstance(self.verbs, ByItem) else self.verbs
+
+    def is_within(self, verbs: Collection[Verb] | None) -> bool:
+        """Return whether an agent that may do these, or everything, may make some call."""
+        if verbs is None or self.verbs is None:
+            return verbs is None
+        if isinstance(self.verbs, ByItem):
+            return any(verb in verbs for verb in self.verbs.among)
+        return all(verb in verbs for verb in self.verbs)
 
     def cost(self, args: Sequence[Any], kwargs: Mapping[str, Any] = MappingProxyType({})) -> int:
-        """Count what a call takes from the rate limit: one for each item of a batch, else its weight.
+        """Count what a call takes from the rate limit: one for each item of a batch; its weight where it names none.
 
         Args:
             args: The positional arguments, without the transaction.
@@ -95,7 +113,7 @@ class Operation(Generic[P, R]):
         if self.batch is None:
             return self.weight
         items = args[0] if args else kwargs.get(self.batch, ())
-        return max(len(items), 1)
+        return len(items) or self.weight
 
     def fingerprint(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
         """Return what makes two requests under an idempotency key the same.
@@ -153,11 +171,10 @@ def operation(
         idempotent: Whether a repetition changes nothing more.
         for_apps: Whether an app that acts for the user may run it.
         for_agents: Whether an agent may run it; False for the person alone.
-        verbs: What an agent must be allowed to do, or what tells that of the first argument. None for what only an
-            agent may do that is bounded in nothing.
+        verbs: What an agent must be allowed to do. None for what only an agent may do that is bounded in nothing.
         formerly: The operation and the flag that versions before decision 21 ran in its place.
         batch: Whether its first argument is a sequence of items, of which each counts for the rate limit.
-        weight: What a call takes from the rate limit, where it is no batch.
+        weight: What a call takes from the rate limit, where it is no batch, or a batch that names no items.
         snapshot: Whether one that reads does so in one transaction, as of one moment, and can `Tx.stream`.
         first: What is done before the transaction, with the caller and the arguments of the operation, for who may run
             it and is within the rate limit. It leaves what it makes in the arguments.

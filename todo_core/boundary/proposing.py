@@ -68,6 +68,7 @@ async def propose(
         assert isinstance(result, Changed)  # what an operation that changes returns
         calls.require_accepted(operation, result.results)
         shown = await preview(transaction, result.touched)
+        effects = await effects_of(transaction, result.touched)
     answer = replace(result, secret=None, dry_run=True)
     if not result.touched:
         return answer, None
@@ -84,7 +85,7 @@ async def propose(
         now=now,
         said_in=await transaction.value(users.ZONE),
         shown=shown,
-        effects=json_text([[*effect] for effect in await effects_of(result.touched)]),
+        effects=json_text([[*effect] for effect in effects]),
         rows=len(result.touched),
         reason=caller.reason,
         via=caller.via,

@@ -131,6 +131,9 @@ class Changed(Generic[Shape]):
     """Every row that changed, also those that follow from an item: they make the change record."""
     undoes: Sequence[int] = ()
     """The ids of the changes that this one reverts, the latest first."""
+    skipped: Sequence[Mapping[str, Any]] = ()
+    """Changes that an undo of several left as they are, the latest first: `change_id`, `message`, and what is in the
+    way, as `conflicts` of a refusal have it."""
     more_results: int = 0
     """How many results are left out, for an answer that nobody could bound otherwise: an undo of very many rows."""
     secret: str | None = None

@@ -59,6 +59,8 @@ class Held(Output):
     changes: Annotated[int, Field(description="Changes in the history.")]
     tokens: Annotated[int, Field(description="API tokens, revoked ones too.")]
     calendars: Annotated[int, Field(description="Calendar addresses, revoked ones too.")]
+    agents: Annotated[int, Field(description="Agents, and what each may do.")]
+    proposals: Annotated[int, Field(description="Proposals of agents, decided ones too.")]
 
 
 class LeavingQuery(Input):

@@ -166,17 +166,43 @@ class ChangeFilter(Input):
     ] = None
 
 
-class ChangeSet(Input):
-    """Changes to undo together."""
+class UndoChoice(Input):
+    """Which changes to undo together, besides or in place of their ids; each part narrows the others."""
+
+    agent: Annotated[Id | None, Field(description="Those of the agent with this id.")] = None
+    when: Annotated[
+        Bound | None, Field(description="Those of a time: this morning, last hour, since yesterday, until monday.")
+    ] = None
+    made_after: Annotated[Bound | None, Field(description="Those made then or later.")] = None
+    made_before: Annotated[Bound | None, Field(description="Those made before it; of a day, by its end.")] = None
+    skip_conflicts: Annotated[
+        bool, Field(description="Whether to undo the others where some cannot be undone, instead of none.")
+    ] = False
+
+    @property
+    def selects(self) -> bool:
+        """Whether it says which changes, and not only how."""
+        return any(value is not None for value in (self.agent, self.when, self.made_after, self.made_before))
+
+
+class ChangeSet(UndoChoice):
+    """Changes to undo together: those with some ids, of an agent, of a time, or of these together."""
 
     change_ids: Annotated[
-        list[Id],
+        list[Id] | None,
         Field(
             min_length=1,
             max_length=MAX_BATCH,
             description=f"Ids of 1–{MAX_BATCH} changes; in whatever order, the latest is undone first.",
         ),
-    ]
+    ] = None
+
+    @property
+    def choice(self) -> UndoChoice | None:
+        """What it says besides ids; None where that is nothing."""
+        names = self.model_fields_set - {"change_ids"}
+        said = {name: value for name in sorted(names) if (value := getattr(self, name)) not in (None, False)}
+        return UndoChoice(**said) if said else None
 
 
 EntryForm = Literal["rows", "titles"]

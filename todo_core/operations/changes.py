@@ -16,11 +16,12 @@ from todo_core.errors import (
     NotOwner,
     UndoRefused,
 )
-from todo_core.models.changes import ChangeFilter, ChangeRead, Entity, EntryForm
+from todo_core.models.changes import ChangeFilter, ChangeRead, Entity, EntryForm, UndoChoice
 from todo_core.models.fields import MAX_ID
 from todo_core.queries import history as queries
 from todo_core.rules.history import time_of
-from todo_core.rules.reverting.undoing import absence, undo_all, undo_one
+from todo_core.rules.reverting.choosing import absence
+from todo_core.rules.reverting.undoing import undo_all, undo_one
 from todo_core.rules.showing import shown_of, shown_to
 from todo_core.storage.statements import Statement
 
@@ -102,7 +103,7 @@ async def get(tx: Tx, change_id: int, after: int = 0, form: EntryForm = "rows") 
     """
     row = await tx.row(queries.ONE, id=change_id, after=after, shown=shown_to(tx.caller), rows=form == "rows")
     if row is None:
-        raise await absence(tx, change_id)
+        raise (await absence(tx, [change_id]))[change_id]
     return Found(row["row"])
 
 
@@ -125,18 +126,23 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
 @operation(
     effect="changes",
     scope="todos:write",
-    raises=(NotFound, NotOwner, UndoRefused, ConfirmationRequired),
+    raises=(NotFound, NotOwner, UndoRefused, ConfirmationRequired, InvalidInput),
     destructive=True,
     batch=True,
+    weight=50,
     verbs=("add", "complete", "change", "delete"),
 )
-async def undo_several(tx: Tx, change_ids: Sequence[int]) -> Changed[Any]:
-    """Revert several changes as one, the latest first: all of them, or none.
+async def undo_several(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None = None) -> Changed[Any]:
+    """Revert several changes as one, the latest first: by ids, of an agent, of a time, or of these together.
 
-    It is refused, with each change that cannot be undone and what is in its way (`conflicts`), when there is one; the
-    undo of several is one change, so it can be undone as one.
+    All of them, or none: it is refused, with each change that cannot be undone and what is in its way (`conflicts`),
+    when there is one. With `skip_conflicts` the others are undone, and `skipped` names these. The undo of several is
+    one change, so it can be undone as one. An agent takes back sets of its own changes only.
     """
+    if not change_ids and (choice is None or not choice.selects):
+        message = "is required, or agent, when, made_after or made_before"
+        raise InvalidInput(errors=[FieldError("change_ids", message, code="required")])
     if repeated := [n for n, change_id in enumerate(change_ids) if change_id in change_ids[:n]]:
         message = "names a change that is there already; leave it out"
         raise InvalidInput(errors=[FieldError(f"change_ids.{n}", message, code="repeated") for n in repeated])
-    return await undo_all(tx, change_ids)
+    return await undo_all(tx, change_ids, choice)

@@ -7,7 +7,7 @@ from typing import Any
 
 from todo_core.boundary.batches import condition, once_each, same_for_each
 from todo_core.boundary.confirmation import confirm
-from todo_core.boundary.operation import Tx, operation
+from todo_core.boundary.operation import ByItem, Tx, operation
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Found, Page
 from todo_core.errors import (
@@ -94,7 +94,7 @@ async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]], if_similar: IfSimilar 
     scope="todos:write",
     raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
     batch=True,
-    verbs=verbs_of_updates,
+    verbs=ByItem(verbs_of_updates, ("complete", "change")),
 )
 async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoWritten]:
     """Change fields of todos; a field left out stays as it is. Subtasks go along to another list.
@@ -197,7 +197,7 @@ async def restore(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int]
     destructive=True,
     idempotent=False,
     batch=True,
-    verbs=verbs_of_mixed,
+    verbs=ByItem(verbs_of_mixed, ("add", "complete", "change", "delete")),
 )
 async def mix(tx: Tx, items: Sequence[Tried[MixedItem]], if_similar: IfSimilar = "add") -> Changed[TodoWritten]:
     """Add, change, complete, open, trash, restore and skip todos in one request, in its order: one change.

@@ -27,11 +27,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from todo_core.identity.issuers import OPERATOR_ISSUER
 from todo_core.models.accounts import AccountRead, DeletedAccount, Held
+from todo_core.models.agents import Agent
 from todo_core.models.calendars import Calendar
 from todo_core.models.changes import Change
 from todo_core.models.installation import Installation
 from todo_core.models.lists import TodoList
 from todo_core.models.notes import Note
+from todo_core.models.proposals import Proposal
 from todo_core.models.tags import Tag
 from todo_core.models.todos import Todo
 from todo_core.models.tokens import ApiToken
@@ -53,6 +55,8 @@ _HELD: Final[dict[str, Any]] = {
     "notes": Note.__table__,  # type: ignore[attr-defined]
     "changes": Change.__table__,  # type: ignore[attr-defined]
     "calendars": Calendar.__table__,  # type: ignore[attr-defined]
+    "agents": Agent.__table__,  # type: ignore[attr-defined]
+    "proposals": Proposal.__table__,  # type: ignore[attr-defined]
 }
 """Tables with rows of a person, besides todos and API tokens, by what they are called."""
 _people = _user.c.issuer != OPERATOR_ISSUER

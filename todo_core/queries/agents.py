@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     null,
+    or_,
     select,
     tuple_,
     update,
@@ -68,12 +69,21 @@ def _read(source: FromClause) -> ColumnElement[Any]:
     return json_object(AgentRead, source.c, changes=source.c.changes + _since_counted(source.c))
 
 
+_OTHERS: Final[ColumnElement[str]] = literal_column("'others'")
+"""What the programs are known as that are not told apart. No single one is known by a word without a space."""
+_is_itself = _table.c.known_as == _known_as
 FIND = Statement(
-    select(*(_table.c[name] for name in _KNOWN), _last_use_is_old.label("last_use_is_old")).where(
-        mine(Agent), _table.c.kind == _kind, _table.c.known_as == _known_as
+    select(*(_table.c[name] for name in _KNOWN), _last_use_is_old.label("last_use_is_old"))
+    .where(
+        mine(Agent),
+        _table.c.kind == _kind,
+        or_(_is_itself, and_(_kind == literal_column("'program'"), _table.c.known_as == _OTHERS)),
     )
+    .order_by(_is_itself.desc())
+    .limit(literal_column("1"))
 )
-"""Find the agent of a `kind` that is `known_as` something, by `uq_agents_user_id_kind_known_as`.
+"""Find the agent of a `kind` that is `known_as` something, by `uq_agents_user_id_kind_known_as`; of a program that has
+none the one of all others, if there are so many that it is there.
 
 `last_use_is_old` tells whether its last use was stored more than a minute ago.
 """
@@ -86,7 +96,7 @@ _is_one_too_many = and_(
 _new = select(
     _me.label("user_id"),
     _kind.label("kind"),
-    case((_is_one_too_many, literal_column("'others'")), else_=_known_as).label("known_as"),
+    case((_is_one_too_many, _OTHERS), else_=_known_as).label("known_as"),
     case((_is_one_too_many, literal_column("'other programs'")), else_=_name).label("name"),
 )
 MAKE = Statement(

@@ -18,7 +18,7 @@ _change = Change.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _row = ChangedRow.__table__  # type: ignore[attr-defined]
 _undone = UndoneChange.__table__  # type: ignore[attr-defined]
 _latest = (
-    select(_change.c.id, _change.c.at, _change.c.via, _change.c.token_id, _change.c.proposal_id)
+    select(_change.c.id, _change.c.at, _change.c.via, _change.c.agent_id, _change.c.proposal_id)
     .where(mine(Change))
     .order_by(_change.c.id.desc())
     .limit(literal_column(str(LOOK_BACK)))
@@ -31,7 +31,7 @@ TRASHED = Statement(
     .where(
         mine(_row),
         _latest.c.at > func.statement_timestamp() - literal_column(f"interval '{MINUTES} minutes'"),
-        _latest.c.token_id.is_not_distinct_from(parameter("token_id", BigInteger())),
+        _latest.c.agent_id == parameter("agent_id", BigInteger()),
         _latest.c.proposal_id.is_(None),
         _latest.c.via.like(literal_column("'mcp:%'")),
         _latest.c.via.not_like(literal_column("'%confirmed%'")),
@@ -45,6 +45,6 @@ TRASHED = Statement(
 """Count the todos that an agent moved to the trash in the last `MINUTES` unasked, but for what was undone, or approved
 as a proposal.
 
-`token_id`: the agent's API token; null for those without one, which are counted together: apps, and local processes.
+`agent_id`: the agent.
 Reads `pk_changes`, `pk_change_entries` and `pk_undone_changes`.
 """

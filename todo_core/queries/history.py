@@ -226,7 +226,7 @@ _agent = parameter("agent", BigInteger())
 _entity, _entity_id = parameter("entity", Text()), parameter("entity_id", BigInteger())
 
 
-def _first_at(moment: ColumnElement[Any], otherwise: int) -> ColumnElement[int]:
+def first_at(moment: ColumnElement[Any], otherwise: int) -> ColumnElement[int]:
     """Return the id of the first change from a moment on, above all if there is none; `otherwise` for no moment."""
     made = _change.alias("made")
     first = select(made.c.id).where(mine(made), made.c.at >= moment).order_by(made.c.at, made.c.id)
@@ -239,7 +239,7 @@ def _first_at(moment: ColumnElement[Any], otherwise: int) -> ColumnElement[int]:
 def _is_between(change_id: Any, newest_first: bool) -> ColumnElement[bool]:
     """Return the condition that a change is on this side of the cursor, and was made in the time that is asked for."""
     is_on = change_id < _before if newest_first else change_id > _since
-    return and_(is_on, change_id >= _first_at(_made_from, 0), change_id < _first_at(_made_until, MAX_ID))
+    return and_(is_on, change_id >= first_at(_made_from, 0), change_id < first_at(_made_until, MAX_ID))
 
 
 def _is_wanted(change: Any) -> ColumnElement[bool]:

@@ -13,25 +13,31 @@ from sqlalchemy import (
     and_,
     any_,
     case,
+    cast,
     false,
     func,
     insert,
     literal_column,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, aggregate_order_by
 
 from todo_core.models.agents import Agent
 from todo_core.models.proposals import Proposal, ProposalRead
+from todo_core.models.tags import TodoTag
 from todo_core.models.todos import Todo
+from todo_core.models.tokens import ApiToken
 from todo_core.queries.shapes import NO_JSON_ITEMS
 from todo_core.storage.statements import Columns, Statement, json_object, mine, parameter
 
 _proposal = Proposal.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _agent = Agent.__table__  # type: ignore[attr-defined]
 _todo = Todo.__table__  # type: ignore[attr-defined]
+_link = TodoTag.__table__  # type: ignore[attr-defined]
+_token = ApiToken.__table__  # type: ignore[attr-defined]
 _me = parameter("user_id", BigInteger())
 _id = parameter("id", BigInteger())
 _now = parameter("now", DateTime(timezone=True))
@@ -148,6 +154,14 @@ ONE = Statement(
 
 _by_agent = _agent.c.user_id == _proposal.c.user_id, _agent.c.id == _proposal.c.agent_id
 _agents_own = select(_agent).where(mine(_agent), *_by_agent).correlate(_proposal)
+_agents_kind = _agents_own.with_only_columns(_agent.c.kind).scalar_subquery()
+_known_as = _agents_own.with_only_columns(_agent.c.known_as).scalar_subquery()
+_agents_token = select(_token.c.id).where(
+    mine(_token),
+    cast(_token.c.id, Text()) == _known_as,
+    _token.c.revoked_at.is_(None),
+    func.coalesce(_token.c.expires_at > _now, true()),
+)
 TO_DECIDE = Statement(
     select(
         _agents_own.with_only_columns(_agent.c.version).scalar_subquery().label("agent_version"),
@@ -159,6 +173,7 @@ TO_DECIDE = Statement(
         )
         .scalar_subquery()
         .label("is_agent_out"),
+        and_(_agents_kind == literal_column("'token'"), ~_agents_token.exists()).label("is_token_gone"),
         _proposal.c.id,
         _proposal.c.agent_id,
         _proposal.c.operation,
@@ -176,8 +191,8 @@ TO_DECIDE = Statement(
     .with_for_update()
 )
 """Lock the proposal with an `id` and read it: its columns, its `status` at the moment `now`, and `row`, its
-`ProposalRead`; of its agent the version, the mode and the rest of its mandate, and whether it is blocked or its time
-over (`is_agent_out`)."""
+`ProposalRead`; of its agent the version, the mode and the rest of its mandate, whether it is blocked or its time over
+(`is_agent_out`), and whether it is of an API token that was revoked or has expired (`is_token_gone`)."""
 
 _decided = (
     update(_proposal)
@@ -203,3 +218,27 @@ TITLES = Statement(
     select(_todo.c.id, _todo.c.title).where(mine(Todo), _todo.c.id == any_(parameter("ids", ARRAY(BigInteger()))))
 )
 """Read the titles of the todos with `ids`. Reads `uq_todos_user_id_id`."""
+
+
+def _digest(todo_id: ColumnElement[int]) -> ColumnElement[str]:
+    """Return a digest of the ids of todos in a group."""
+    text = cast(todo_id, Text())
+    return func.md5(func.string_agg(text, aggregate_order_by(literal_column("','"), todo_id)))
+
+
+_tags, _lists = (parameter(name, ARRAY(BigInteger())) for name in ("tags", "lists"))
+CONCERNED = Statement(
+    select(literal_column("'tag'").label("entity"), _link.c.tag_id.label("id"), _digest(_link.c.todo_id).label("todos"))
+    .select_from(_link.join(_todo, and_(mine(Todo), _todo.c.id == _link.c.todo_id, _todo.c.deleted_at.is_(None))))
+    .where(mine(TodoTag), _link.c.tag_id == any_(_tags))
+    .group_by(_link.c.tag_id)
+    .union_all(
+        select(literal_column("'list'"), _todo.c.list_id, _digest(_todo.c.id))
+        .where(mine(Todo), _todo.c.deleted_at.is_(None), _todo.c.list_id == any_(_lists))
+        .group_by(_todo.c.list_id)
+    )
+)
+"""Read a digest of the ids of the todos outside the trash that have one of the `tags`, or are in one of the `lists`.
+
+Columns: `entity` and `id` of the tag or list, and `todos`; no row for one without todos. Reads `ix_todo_tags_tag`.
+"""

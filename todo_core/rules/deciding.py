@@ -109,6 +109,8 @@ async def _performed(tx: Tx, proposal: Row) -> Changed[Any]:
     operation = operation_named(proposal["operation"])
     if operation is None or not operation.proposable:
         raise ProposalStale("This version of the server does not know any more what was proposed; nothing was changed.")
+    if proposal["is_token_gone"]:
+        raise ProposalStale("The token of the agent that proposed it was revoked or has expired; nothing was changed.")
     if proposal["is_agent_out"]:
         raise ProposalStale("The agent that proposed it is blocked, or its time is over; nothing was changed.")
     agent = _proposer(proposal)
@@ -153,7 +155,7 @@ def _refused(refused: TodoError) -> ProposalStale:
 async def _require_same(tx: Tx, proposal: Row, result: Changed[Any]) -> None:
     """Refuse a proposal that did something else than was shown."""
     then = [Effect(*effect) for effect in orjson.loads(proposal["effects"])]
-    now = await effects_of(result.touched)
+    now = await effects_of(tx, result.touched)
     if then == now:
         return
     found = differences(then, now, _titles(orjson.loads(proposal["row"])["entries"], result.touched))

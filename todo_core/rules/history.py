@@ -11,7 +11,7 @@ from typing import Final
 from todo_core.boundary.operation import Tx
 from todo_core.dates import UnclearDate
 from todo_core.errors import FieldError, InvalidInput
-from todo_core.models.changes import ChangeFilter
+from todo_core.models.changes import ChangeFilter, UndoChoice
 from todo_core.rules.schedules import Calendar
 
 _SINCE: Final = re.compile(r"(?:since|from|after)\s+", re.IGNORECASE)
@@ -29,8 +29,8 @@ class Time:
     """Exclusive."""
 
 
-async def time_of(tx: Tx, query: ChangeFilter) -> Time:
-    """Return the time that a filter is about.
+async def time_of(tx: Tx, query: ChangeFilter | UndoChoice) -> Time:
+    """Return the time that a filter, or a set to undo, is about.
 
     Raises:
         InvalidInput: It is not clear when that is, or two fields say it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -47,20 +47,22 @@ API tokens, agents and accounts cannot be reverted: a revoked token must never w
 anew, and of a deleted account nothing is kept.
 """
 
-
-def can_revert(entries: Entries) -> bool:
-    """Return whether there is a step for every row of a change."""
-    return entries.entities <= {step.entity for step in STEPS}
+ENTITIES: Final = frozenset(step.entity for step in STEPS)
+"""The kinds of rows that can be reverted."""
 
 
-def require_scopes(tx: Tx, entries: Entries) -> None:
+def require_scopes(tx: Tx, entities: Collection[str]) -> None:
     """Refuse who may not take every step of an undo.
+
+    Args:
+        tx: The transaction.
+        entities: The kinds of rows that it reverts.
 
     Raises:
         InsufficientScope: The token does not allow a step.
     """
     for step in STEPS:
-        if step.entity in entries.entities and not tx.caller.may(step.scope):
+        if step.entity in entities and not tx.caller.may(step.scope):
             raise InsufficientScope(step.scope)
 
 

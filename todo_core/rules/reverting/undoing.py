@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from todo_core.boundary import confirmation
 from todo_core.boundary.operation import Tx
-from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Done
 from todo_core.boundary.turns import in_turns
-from todo_core.errors import FieldError, NotFound, NotOwner, TodoError, UndoRefused
+from todo_core.errors import UndoRefused
+from todo_core.models.changes import UndoChoice
 from todo_core.models.fields import MAX_PAGE
 from todo_core.queries import changes as queries
-from todo_core.queries import history, reverting
+from todo_core.queries import history, reverting, undoing
+from todo_core.rules.reverting.choosing import NOT_UNDONE, absence, choose
 from todo_core.rules.reverting.entries import Entries
-from todo_core.rules.reverting.steps import can_revert, require_scopes, revert
+from todo_core.rules.reverting.runs import runs_of
+from todo_core.rules.reverting.steps import ENTITIES, require_scopes, revert
 from todo_core.rules.showing import shown_to
 from todo_core.rules.touching import once_each
+
+_ALL_OR_OTHERS: Final = "Undo what is in their way with them, or send `skip_conflicts: true` to undo the others alone."
 
 
 async def undo_one(tx: Tx, change_id: int) -> Changed[Any]:
@@ -30,43 +34,71 @@ async def undo_one(tx: Tx, change_id: int) -> Changed[Any]:
         InsufficientScope: The token does not allow a step.
         ConfirmationRequired: It moves many todos to the trash, and nobody agreed.
     """
-    return await _checked(tx, await _reverted(tx, change_id, ()), [change_id])
+    return await _checked(tx, await _reverted(tx, change_id), [change_id])
 
 
-async def undo_all(tx: Tx, change_ids: Sequence[int]) -> Changed[Any]:
-    """Revert changes one after the other, the latest first, so that each finds what the later ones have left.
+async def undo_all(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None = None) -> Changed[Any]:
+    """Revert changes, the latest first, so that each finds what the later ones have left.
 
     Each is tried, and leaves nothing behind if it cannot be undone: so the refusal names all that cannot.
 
     Args:
         tx: The transaction.
-        change_ids: The changes, each once.
+        change_ids: The changes, each once; none for all that are chosen.
+        choice: Of whom and when they are, and whether those that cannot be undone are left out.
 
     Raises:
         NotFound, NotOwner: With each that the caller does not have.
+        InvalidInput: They are too many, or an agent names changes of others.
         UndoRefused: With each that cannot be undone, and what is in its way (`conflicts`).
         InsufficientScope, ConfirmationRequired: As for `undo_one`.
     """
-    done: list[int] = []
-    parts: list[Changed[Any]] = []
-    absent: dict[int, TodoError] = {}
-    conflicts: list[dict[str, Any]] = []
-    for change_id in sorted(change_ids, reverse=True):
+    chosen = await choose(tx, change_ids, choice)
+    require_scopes(tx, {entity for change in chosen.changes for entity in change.entities})
+    progress = _Reverting(tx)
+    for run in await runs_of(tx, chosen.changes):
+        await progress.revert(run)
+    conflicts = _latest_first([*chosen.conflicts, *progress.conflicts])
+    if conflicts and not (choice is not None and choice.skip_conflicts):
+        number = len(chosen.changes) + len(chosen.conflicts)
+        detail = f"{len(conflicts)} of these {number} changes cannot be undone; nothing was changed."
+        raise UndoRefused(detail, extra={"conflicts": conflicts}, next_step=_ALL_OR_OTHERS)
+    touched = once_each(row for part in progress.parts for row in part.touched)
+    undone = await _checked(tx, Changed(await _once_each(progress.parts), touched), progress.done)
+    return replace(undone, skipped=_latest_first([*conflicts, *chosen.left]))
+
+
+def _latest_first(changes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(changes, key=lambda change: -change["change_id"])
+
+
+@dataclass(slots=True)
+class _Reverting:
+    """An undo of several, as far as it has come."""
+
+    tx: Tx
+    done: list[int] = field(default_factory=list)
+    """The changes that were reverted, the latest first."""
+    parts: list[Changed[Any]] = field(default_factory=list)
+    """What that did, in its order."""
+    conflicts: list[dict[str, Any]] = field(default_factory=list)
+    """The changes that cannot be reverted, and what is in the way of each."""
+
+    async def revert(self, run: Sequence[int]) -> None:
+        """Revert a run of changes; where it is refused, its halves, the later one first."""
         try:
-            async with tx.part():
-                parts.append(await _reverted(tx, change_id, done))
-            done.append(change_id)
-        except (NotFound, NotOwner) as error:
-            absent[change_id] = error
+            async with self.tx.part():
+                part = await revert(self.tx, Entries(await self.tx.rows(undoing.ENTRIES, ids=[*run])))
         except UndoRefused as refused:
-            conflicts.append({"change_id": change_id, "message": refused.detail, **refused.extra})
-    if absent:
-        raise _all_absent(change_ids, absent)
-    if conflicts:
-        detail = f"{len(conflicts)} of these {len(change_ids)} changes cannot be undone; nothing was changed."
-        raise UndoRefused(detail, extra={"conflicts": conflicts})
-    touched = once_each(row for part in parts for row in part.touched)
-    return await _checked(tx, Changed(await _once_each(parts), touched), done)
+            if len(run) > 1:
+                await self.revert(run[: len(run) // 2])
+                await self.revert(run[len(run) // 2 :])
+            else:
+                known = await _with_cause(self.tx, run[0], refused, self.done)
+                self.conflicts.append({"change_id": run[0], "message": known.detail, **known.extra})
+        else:
+            self.parts.append(part)
+            self.done += run
 
 
 async def _checked(tx: Tx, reverted: Changed[Any], change_ids: Sequence[int]) -> Changed[Any]:
@@ -77,49 +109,30 @@ async def _checked(tx: Tx, reverted: Changed[Any], change_ids: Sequence[int]) ->
     return replace(reverted, results=reverted.results[:MAX_PAGE], more_results=more, undoes=change_ids)
 
 
-async def _reverted(tx: Tx, change_id: int, done: Sequence[int]) -> Changed[Any]:
-    """Revert a change, after the later ones that the same request has reverted."""
+async def _reverted(tx: Tx, change_id: int) -> Changed[Any]:
+    """Revert a change."""
     entries = Entries(await tx.rows(reverting.ENTRIES, id=change_id))
     if not entries:
-        raise await absence(tx, change_id)
-    is_possible, shown = can_revert(entries), shown_to(tx.caller)
+        raise (await absence(tx, [change_id]))[change_id]
+    is_possible, shown = entries.entities <= ENTITIES, shown_to(tx.caller)
     if not is_possible and not await tx.rows(history.ONE, id=change_id, after=0, shown=shown, rows=False):
-        raise await absence(tx, change_id)
-    require_scopes(tx, entries)
+        raise (await absence(tx, [change_id]))[change_id]
+    require_scopes(tx, entries.entities)
     if (undone_by := entries.undone_by) is not None:
         raise UndoRefused("It is undone already.", extra={"undone_by": undone_by})
     if not is_possible:
-        raise UndoRefused(
-            "A change to an API token, an agent, an account or a proposal cannot be undone; make the change you want."
-        )
+        raise UndoRefused(NOT_UNDONE, next_step="Make the change you want directly.")
     try:
         return await revert(tx, entries)
     except UndoRefused as refused:
-        entity, entity_id = refused.extra["entity"], refused.extra["id"]
-        blocked_by = await tx.value(
-            queries.BLOCKING, id=change_id, entity=entity, entity_id=entity_id, reverted=[*done]
-        )
-        raise UndoRefused(refused.detail, extra=refused.extra | {"blocked_by": blocked_by}) from None
+        raise await _with_cause(tx, change_id, refused, ()) from None
 
 
-async def absence(tx: Tx, change_id: int) -> TodoError:
-    """Return the error for a change that the user does not have."""
-    error = (await missing(tx, "change", [change_id]))[change_id]
-    days = tx.core.settings.history_days
-    if isinstance(error, NotFound) and days is not None:
-        return NotFound(f"There is no such change, or not any more: changes are kept for {days} days.")
-    return error
-
-
-def _all_absent(change_ids: Sequence[int], absent: dict[int, TodoError]) -> TodoError:
-    """Return the error for several changes that the user does not have, with the place of each in the request."""
-    first = next(iter(absent.values()))
-    errors = [
-        FieldError(f"change_ids.{n}", "is no change of yours", code="not_found")
-        for n, change_id in enumerate(change_ids)
-        if change_id in absent
-    ]
-    return type(first)(first.detail, errors=errors)
+async def _with_cause(tx: Tx, change_id: int, refused: UndoRefused, done: Sequence[int]) -> UndoRefused:
+    """Return the refusal of a change with the later one that is in its way, which is none of those reverted with it."""
+    row = {"entity": refused.extra["entity"], "entity_id": refused.extra["id"]}
+    blocked_by = await tx.value(queries.BLOCKING, id=change_id, **row, reverted=[*done])
+    return UndoRefused(refused.detail, extra=refused.extra | {"blocked_by": blocked_by})
 
 
 async def _once_each(parts: Iterable[Changed[Any]]) -> list[Done]:

@@ -33,7 +33,13 @@ SELECT
                 ) AS tokens,
                 (
                     SELECT count(*) AS count_8 FROM calendars WHERE calendars.user_id = $1::BIGINT
-                ) AS calendars
+                ) AS calendars,
+                (
+                    SELECT count(*) AS count_9 FROM agents WHERE agents.user_id = $1::BIGINT
+                ) AS agents,
+                (
+                    SELECT count(*) AS count_10 FROM proposals WHERE proposals.user_id = $1::BIGINT
+                ) AS proposals
         ) AS shaped
     ) AS row,
     encode(

@@ -1,12 +1,12 @@
 -- Count the todos that an agent moved to the trash in the last `MINUTES` unasked, but for what was undone, or approved
 -- as a proposal.
 --
--- `token_id`: the agent's API token; null for those without one, which are counted together: apps, and local processes.
+-- `agent_id`: the agent.
 -- Reads `pk_changes`, `pk_change_entries` and `pk_undone_changes`.
 --
 -- Parameters:
 --   $1 user_id bigint
---   $2 token_id bigint
+--   $2 agent_id bigint
 --
 -- Columns:
 --   count_1 bigint
@@ -17,7 +17,7 @@ FROM (
         changes.id AS id,
         changes.at AS at,
         changes.via AS via,
-        changes.token_id AS token_id,
+        changes.agent_id AS agent_id,
         changes.proposal_id AS proposal_id
     FROM changes
     WHERE changes.user_id = $1::BIGINT
@@ -28,7 +28,7 @@ JOIN change_entries ON change_entries.change_id = latest.id
 WHERE
     change_entries.user_id = $1::BIGINT
     AND latest.at > statement_timestamp() - interval '10 minutes'
-    AND latest.token_id IS NOT DISTINCT FROM $2::BIGINT
+    AND latest.agent_id = $2::BIGINT
     AND latest.proposal_id IS NULL
     AND latest.via LIKE 'mcp:%'
     AND latest.via NOT LIKE '%confirmed%'

@@ -1,6 +1,6 @@
 -- Lock the proposal with an `id` and read it: its columns, its `status` at the moment `now`, and `row`, its
--- `ProposalRead`; of its agent the version, the mode and the rest of its mandate, and whether it is blocked or its time
--- over (`is_agent_out`).
+-- `ProposalRead`; of its agent the version, the mode and the rest of its mandate, whether it is blocked or its time over
+-- (`is_agent_out`), and whether it is of an API token that was revoked or has expired (`is_token_gone`).
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -13,6 +13,7 @@
 --   agent_verbs text[]
 --   agent_rows_per_day integer
 --   is_agent_out boolean
+--   is_token_gone boolean
 --   id bigint
 --   agent_id bigint
 --   operation text
@@ -68,6 +69,32 @@ SELECT
             AND agents.user_id = proposals.user_id
             AND agents.id = proposals.agent_id
     ) AS is_agent_out,
+    (
+        SELECT agents.kind
+        FROM agents
+        WHERE
+            agents.user_id = $1::BIGINT
+            AND agents.user_id = proposals.user_id
+            AND agents.id = proposals.agent_id
+    ) = 'token'
+    AND NOT (
+        EXISTS (
+            SELECT api_tokens.id
+            FROM api_tokens
+            WHERE
+                api_tokens.user_id = $1::BIGINT
+                AND CAST(api_tokens.id AS TEXT) = (
+                    SELECT agents.known_as
+                    FROM agents
+                    WHERE
+                        agents.user_id = $1::BIGINT
+                        AND agents.user_id = proposals.user_id
+                        AND agents.id = proposals.agent_id
+                )
+                AND api_tokens.revoked_at IS NULL
+                AND coalesce(api_tokens.expires_at > $2::TIMESTAMP WITH TIME ZONE, true)
+        )
+    ) AS is_token_gone,
     proposals.id,
     proposals.agent_id,
     proposals.operation,

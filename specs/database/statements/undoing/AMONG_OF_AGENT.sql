@@ -1,0 +1,109 @@
+-- Read of the changes that `AMONG` reads those of the `agent`. `most`, `made_from`, `made_until`, `ids`, `shown` and
+-- the columns: as there. Reads `ix_changes_agent_id`, too.
+--
+-- Parameters:
+--   $1 shown text[]
+--   $2 user_id bigint
+--   $3 made_from timestamp with time zone
+--   $4 made_until timestamp with time zone
+--   $5 ids bigint[]
+--   $6 agent bigint
+--   $7 most integer
+--
+-- Columns:
+--   id bigint
+--   agent_id bigint
+--   undone_by bigint
+--   undid bigint[]
+--   entities text[]
+--   is_seen boolean
+
+SELECT
+    changes.id,
+    changes.agent_id,
+    (
+        SELECT undone_changes.undone_by
+        FROM undone_changes
+        WHERE undone_changes.user_id = changes.user_id AND undone_changes.change_id = changes.id
+    ) AS undone_by,
+    array(
+        (
+            SELECT undid.change_id
+            FROM undone_changes AS undid
+            WHERE undid.user_id = changes.user_id AND undid.undone_by = changes.id
+        )
+    ) AS undid,
+    array(
+        (
+            SELECT DISTINCT change_entries.entity
+            FROM change_entries
+            WHERE change_entries.user_id = changes.user_id AND change_entries.change_id = changes.id
+        )
+    ) AS entities,
+    EXISTS (
+        SELECT 1
+        FROM change_entries AS touched
+        WHERE
+            touched.user_id = changes.user_id
+            AND touched.change_id = changes.id
+            AND (
+                touched.entity = ANY ($1::TEXT[])
+                    AND (
+                        touched.entity != 'account'
+                        OR touched.entity_id = $2::BIGINT
+                        OR (
+                            SELECT admin.role = 'admin'
+                            AND (
+                                admin.role_until > now()
+                                OR admin.issuer IN ('urn:todo-mcp:local', 'urn:todo-mcp:operator')
+                            ) AS anon_1
+                            FROM users AS admin
+                            WHERE admin.id = $2::BIGINT
+                        )
+                    )
+                OR touched.entity = 'account'
+                    AND touched.entity_id = $2::BIGINT
+                    AND 'own account' = ANY ($1::TEXT[])
+            )
+        LIMIT ALL
+        OFFSET 0
+    ) AS is_seen
+FROM changes
+WHERE
+    changes.user_id = $2::BIGINT
+    AND changes.id >= CASE
+        WHEN ($3::TIMESTAMP WITH TIME ZONE IS NULL) THEN 0
+        ELSE (
+            SELECT coalesce(
+                (
+                    SELECT made.id
+                    FROM changes AS made
+                    WHERE made.user_id = $2::BIGINT AND made.at >= $3::TIMESTAMP WITH TIME ZONE
+                    ORDER BY made.at, made.id
+                    LIMIT 1
+                ),
+                9223372036854775807
+            ) AS coalesce_1
+        )
+    END
+    AND changes.id < CASE
+        WHEN ($4::TIMESTAMP WITH TIME ZONE IS NULL) THEN 9223372036854775807
+        ELSE (
+            SELECT coalesce(
+                (
+                    SELECT made.id
+                    FROM changes AS made
+                    WHERE made.user_id = $2::BIGINT AND made.at >= $4::TIMESTAMP WITH TIME ZONE
+                    ORDER BY made.at, made.id
+                    LIMIT 1
+                ),
+                9223372036854775807
+            ) AS coalesce_2
+        )
+    END
+    AND ($3::TIMESTAMP WITH TIME ZONE IS NULL OR changes.at >= $3::TIMESTAMP WITH TIME ZONE)
+    AND ($4::TIMESTAMP WITH TIME ZONE IS NULL OR changes.at < $4::TIMESTAMP WITH TIME ZONE)
+    AND ($5::BIGINT[] IS NULL OR changes.id = ANY ($5::BIGINT[]))
+    AND changes.agent_id = $6::BIGINT
+ORDER BY changes.id DESC
+LIMIT $7::INTEGER

@@ -1,0 +1,243 @@
+"""A set of changes is taken back at once: of an agent, of a time, with some ids, or of these together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.core.support import add, on_the_wire, titles_of
+from tests.core.test_changes import change_of
+from tests.core.test_undo_several import made
+from tests.tables import each
+from todo_core.boundary.agents import AgentKey
+from todo_core.boundary.caller import Caller
+from todo_core.errors import ConfirmationRequired, InvalidInput, UndoRefused
+from todo_core.models.changes import UndoChoice
+from todo_core.models.todos import TodoCreate
+from todo_core.models.tokens import TokenCreate
+from todo_core.operations import changes, tags, todos, tokens
+from todo_core.rules.reverting import choosing, runs
+from todo_core.rules.reverting.choosing import Past
+
+pytestmark = pytest.mark.requirement("SA3", "SA7")
+
+
+def acting(me: Caller, name: str, via: str = "mcp:test") -> Caller:
+    """An agent of somebody's."""
+    key = AgentKey.of_program("test", name)
+    return replace(me, principal=replace(me.principal, agent_key=key), via=via, client=name, confirmed_count=None)
+
+
+async def number_of(agent: Caller) -> int:
+    """The id of an agent."""
+    found = await agent.core.agents.find(agent.principal.user_id, agent.agent_key, agent.client)  # type: ignore[arg-type]
+    assert found is not None
+    return found.id
+
+
+async def moment_of(me: Caller, change_id: int | None) -> datetime:
+    return datetime.fromisoformat((await change_of(me, change_id))["at"])
+
+
+def after(at: datetime) -> str:
+    """What means the time after a moment."""
+    return (at + timedelta(microseconds=1)).isoformat()
+
+
+async def test_a_morning_of_one_of_three_agents_is_taken_back_and_nothing_else(ann: Caller) -> None:
+    mail, phone, desk = (acting(ann, name) for name in ("mail", "phone", "desk"))
+    (kept,) = await add(ann, "kept")
+    old = (await mail.perform(todos.add, [TodoCreate(title="of the evening before")])).change_id
+    begin = after(await moment_of(ann, old))
+    (row,) = (await mail.perform(todos.add, [TodoCreate(title="spam", tags=["mail"])])).results
+    spam = row.as_dict()["id"]  # type: ignore[union-attr]
+    await phone.perform(todos.add, [TodoCreate(title="call")])
+    await mail.perform(todos.update, [{"id": spam, "title": "more spam"}])
+    await desk.perform(todos.update, [{"id": kept, "priority": "high"}])
+    await mail.perform(todos.complete, [kept])
+    which = UndoChoice(agent=await number_of(mail), made_after=begin)
+
+    tried = await ann.once(None, dry_run=True).perform(changes.undo_several, [], which)
+    assert (len(tried.results), tried.change_id) == (3, None)
+    undone = await ann.perform(changes.undo_several, [], which)
+
+    assert await titles_of(ann) == ["kept", "of the evening before", "call"]
+    told = await change_of(ann, undone.change_id)
+    assert (len(told["undoes_also"]) + 1, told["agent_id"]) == (3, None)
+    assert orjson.loads((await ann.perform(tags.list_)).json) == []
+    again = await ann.perform(changes.undo_several, [], which)
+    assert (again.change_id, again.results) == (None, [])
+    await ann.perform(changes.undo, undone.change_id)
+    assert await titles_of(ann) == ["of the evening before", "more spam", "call"]
+
+
+async def test_what_is_in_the_way_is_named_and_the_others_go_if_that_is_asked_for(ann: Caller) -> None:
+    agent = acting(ann, "mail")
+    first, second, third = [(await add(agent, title))[0] for title in "abc"]
+    for todo_id in (first, second, third):
+        await agent.perform(todos.update, [{"id": todo_id, "priority": "high"}])
+    later = (await ann.perform(todos.update, [{"id": second, "title": "B"}])).change_id
+    everything = UndoChoice(agent=await number_of(agent))
+
+    with pytest.raises(UndoRefused) as refused:
+        await ann.perform(changes.undo_several, [], everything)
+    conflicts = refused.value.extra["conflicts"]
+    assert [(one["id"], one["blocked_by"]) for one in conflicts] == [(second, later)] * 2
+    assert "skip_conflicts" in refused.value.next_step
+    key = ann.once("skip")
+    undone, replayed = [
+        await key.perform(changes.undo_several, [], everything.model_copy(update={"skip_conflicts": True}))
+        for _ in range(2)
+    ]
+
+    assert [*undone.skipped] == [*replayed.skipped] == conflicts
+    assert replayed.replayed
+    assert await titles_of(ann) == ["B"]
+    await ann.perform(changes.undo, undone.change_id)
+    assert sorted(await titles_of(ann)) == ["B", "a", "c"]
+
+
+async def test_an_agent_takes_back_sets_of_its_own_changes_and_others_one_by_one(ann: Caller) -> None:
+    mail, phone = acting(ann, "mail"), acting(ann, "phone", "rest")
+    (theirs,), (own,) = await made(phone, "theirs"), await made(mail, "own")
+
+    for ids, choice, field in (
+        ([own, theirs], None, "change_ids.1"),
+        ([theirs], None, "change_ids.0"),
+        ([], UndoChoice(agent=await number_of(phone)), "agent"),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            await mail.perform(changes.undo_several, ids, choice)
+        assert [one.field for one in refused.value.errors] == [field]
+    await mail.perform(changes.undo_several, [], UndoChoice(when="last hour"))
+    assert await titles_of(ann) == ["theirs"]
+    await mail.perform(changes.undo, theirs)
+    assert await titles_of(ann) == []
+
+
+@pytest.mark.requirement("MC8")
+async def test_deletes_are_counted_by_agent(ann: Caller) -> None:
+    """Two programs of one person, neither with an API token, have a number each."""
+    mail, phone = (replace(acting(ann, name), confirmed=False) for name in ("mail", "phone"))
+    ids = [(await add(ann, f"todo {n}"))[0] for n in range(12)]
+    for agent, part in ((mail, ids[:6]), (phone, ids[6:])):
+        await agent.perform(todos.delete, part)
+
+    last = await add(ann, *(f"more {n}" for n in range(5)))
+    with pytest.raises(ConfirmationRequired) as asked:
+        await phone.perform(todos.delete, last)
+    assert (asked.value.count, asked.value.recent) == (5, 6)
+
+
+async def test_what_no_undo_is_for_stands_and_is_named_and_a_proposal_is_not(ann: Caller) -> None:
+    since = (await ann.perform(todos.add, [TodoCreate(title="a")])).change_id
+    begin = after(await moment_of(ann, since))
+    token = (await ann.perform(tokens.create, TokenCreate(name="token"))).change_id
+    await ann.perform(todos.add, [TodoCreate(title="b")])
+
+    undone = await ann.perform(changes.undo_several, [], UndoChoice(made_after=begin))
+
+    assert [one["change_id"] for one in undone.skipped] == [token]
+    assert await titles_of(ann) == ["a"]
+
+
+async def test_parts_narrow_each_other_and_ids_alone_say_what_is_undone_already(ann: Caller) -> None:
+    mail, phone = acting(ann, "mail"), acting(ann, "phone")
+    (first, second), (third,) = await made(mail, "a", "b"), await made(phone, "c")
+
+    await ann.perform(changes.undo_several, [first, third], UndoChoice(agent=await number_of(mail)))
+
+    assert await titles_of(ann) == ["b", "c"]
+    with pytest.raises(UndoRefused) as refused:
+        await ann.perform(changes.undo_several, [first, second])
+    assert [one["change_id"] for one in refused.value.extra["conflicts"]] == [first]
+    with pytest.raises(InvalidInput, match="lacks"):
+        await ann.perform(changes.undo_several, [], UndoChoice(skip_conflicts=True))
+
+
+async def test_so_many_at_once_and_no_more(ann: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    await made(ann, *"abc")
+    for name, most in (("MOST", 2), ("MOST_AMONG", 2)):
+        with monkeypatch.context() as patch:
+            patch.setattr(choosing, name, most)
+            with pytest.raises(InvalidInput) as refused:
+                await ann.perform(changes.undo_several, [], UndoChoice(when="last hour"))
+        assert [(one.field, one.code) for one in refused.value.errors] == [("when", "too_large")]
+    assert len(await titles_of(ann)) == 3
+
+
+PASTS: dict[str, tuple[list[tuple[int, list[int]]], list[int | None]]] = {
+    # Changes and what each undid, oldest first; those that are reverted, None where one is in doubt.
+    "a change and its undo": ([(1, []), (2, [1])], []),
+    "the undo of an undo": ([(1, []), (2, [1]), (3, [2])], [3]),
+    "the undo of an older change": ([(2, [1])], [2]),
+    "the undo of an older undo": ([(3, [2])], [3]),
+    "an older change, undone and done again": ([(2, [1]), (3, [2])], []),
+    "an undo of several": ([(1, []), (2, []), (3, [2, 1])], []),
+    "an undo of an older one and one of these": ([(2, []), (3, [2, 1])], [None]),
+}
+
+
+@each("name", [*PASTS])
+def test_of_a_change_and_its_undo_neither_is_reverted(name: str) -> None:
+    told, expected = PASTS[name]
+    undone_by = {one: change_id for change_id, undid in told for one in undid}
+    past = [Past(n, None, undone_by.get(n), tuple(undid), frozenset({"todo"}), True) for n, undid in told]
+
+    chosen = choosing._standing(past[::-1])
+
+    found: list[int | None] = [change.id for change in chosen.changes]
+    assert found + [None for _ in chosen.conflicts] == expected
+
+
+def touched(*rows: str) -> list[dict[str, Any]]:
+    """Rows of an outline: kind and id, with + for a new one and > for one that was moved."""
+    return [
+        {"entity": row.strip("+>").split()[0], "id": int(row.strip("+>").split()[1]), "is_new": "+" in row}
+        | {"is_moved": ">" in row}
+        for row in rows
+    ]
+
+
+RUNS: dict[str, tuple[list[list[str]], list[int]]] = {
+    # The rows of each change, the latest first; how many changes each run has.
+    "apart": ([["todo 1"], ["todo 2", "tag 1+"], ["todo 3+"]], [3]),
+    "the same row": ([["todo 1"], ["todo 2"], ["todo 1"]], [2, 1]),
+    "a tag renamed": ([["todo 1"], ["tag 1"], ["todo 2"]], [1, 1, 1]),
+    "a list": ([["todo 1"], ["list 1+"], ["list 2+"], ["todo 2"]], [1, 1, 1, 1]),
+    "moved": ([["todo 1>"], ["todo 2>"], ["todo 3"]], [1, 1, 1]),
+    "notes": ([["note 1+"], ["note 2+"], ["todo 1"]], [2, 1]),
+    "the profile": ([["user 1"], ["todo 1"]], [1, 1]),
+}
+
+
+@each("name", [*RUNS])
+def test_changes_go_at_once_that_have_no_row_in_common(name: str) -> None:
+    outlines, expected = RUNS[name]
+
+    divided = runs._divided((-n, touched(*rows)) for n, rows in enumerate(outlines))
+
+    assert [len(run) for run in divided] == expected
+
+
+async def test_many_changes_take_few_statements(ann: Caller) -> None:
+    ids = await made(ann, *(f"todo {n}" for n in range(40)))
+
+    with on_the_wire() as wire:
+        await ann.perform(changes.undo_several, ids)
+
+    assert len(wire.sent) < 40
+    assert await titles_of(ann) == []
+
+
+async def test_an_absent_change_is_looked_for_among_changes(ann: Caller) -> None:
+    (there,) = await made(ann, "a")
+    for operation, ids in ((changes.undo, there + 10**6), (changes.undo_several, [there, there + 10**6])):
+        with pytest.raises(Exception, match="no such item") as refused:
+            await ann.perform(operation, ids)
+        assert "change" in refused.value.next_step  # type: ignore[attr-defined]
+        assert "trash" not in refused.value.next_step  # type: ignore[attr-defined]

@@ -1,0 +1,119 @@
+"""The changes that an undo of several may take back, in SQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Integer,
+    Select,
+    Text,
+    and_,
+    any_,
+    func,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from todo_core.models.changes import Change, ChangedRow, UndoneChange
+from todo_core.models.fields import MAX_ID
+from todo_core.queries.history import first_at, shows_something
+from todo_core.storage.statements import Statement, mine, parameter
+
+_change = Change.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_row = ChangedRow.__table__  # type: ignore[attr-defined]
+_undone = UndoneChange.__table__  # type: ignore[attr-defined]
+_ids = parameter("ids", ARRAY(BigInteger()))
+_agent = parameter("agent", BigInteger())
+_made_from, _made_until = (parameter(name, DateTime(timezone=True)) for name in ("made_from", "made_until"))
+
+
+def _read(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the query of changes that meet conditions, the latest first."""
+    undid = _undone.alias("undid")
+    undone_by = select(_undone.c.undone_by).where(
+        _undone.c.user_id == _change.c.user_id, _undone.c.change_id == _change.c.id
+    )
+    reverted = select(undid.c.change_id).where(undid.c.user_id == _change.c.user_id, undid.c.undone_by == _change.c.id)
+    kinds = (
+        select(_row.c.entity).distinct().where(_row.c.user_id == _change.c.user_id, _row.c.change_id == _change.c.id)
+    )
+    return (
+        select(
+            _change.c.id,
+            _change.c.agent_id,
+            undone_by.correlate(_change).scalar_subquery().label("undone_by"),
+            func.array(reverted.correlate(_change).scalar_subquery(), type_=ARRAY(BigInteger())).label("undid"),
+            func.array(kinds.correlate(_change).scalar_subquery(), type_=ARRAY(Text())).label("entities"),
+            shows_something(_change).label("is_seen"),
+        )
+        .where(mine(Change), *conditions)
+        .order_by(_change.c.id.desc())
+    )
+
+
+def _among(*conditions: ColumnElement[bool]) -> Statement:
+    """Return what reads the changes of a time, and of further conditions. A clock that was set back tells other times
+    than the ids do."""
+    in_time = and_(
+        _change.c.id >= first_at(_made_from, 0),
+        _change.c.id < first_at(_made_until, MAX_ID),
+        or_(_made_from.is_(None), _change.c.at >= _made_from),
+        or_(_made_until.is_(None), _change.c.at < _made_until),
+        or_(_ids.is_(None), _change.c.id == any_(_ids)),
+    )
+    return Statement(_read(in_time, *conditions).limit(parameter("most", Integer())))
+
+
+NAMED = Statement(_read(_change.c.id == any_(_ids)))
+"""Read the changes with `ids`, the latest first, those that the user has.
+
+Columns: `id`, `agent_id`; `undone_by`, the change that reverted it, or null; `undid`, an array of the changes that
+it reverted; `entities`, an array of the kinds of its rows; `is_seen`, whether the caller may see one of these. `shown`:
+the kinds that the caller may see. Reads `pk_changes`, `pk_undone_changes`, `ix_undone_changes_by` and
+`pk_change_entries`.
+"""
+
+AMONG = _among()
+"""Read the changes of a time, the latest first, at most `most`: made from `made_from` on and before `made_until`, null
+for no bound; with `ids` only those of these, if it is not null. `shown` and the columns: as in `NAMED`. Reads
+`ix_changes_at`, too."""
+
+AMONG_OF_AGENT = _among(_change.c.agent_id == _agent)
+"""Read of the changes that `AMONG` reads those of the `agent`. `most`, `made_from`, `made_until`, `ids`, `shown` and
+the columns: as there. Reads `ix_changes_agent_id`, too."""
+
+_place_before, _place_after = (state.op("->>")(literal_column("'place'")) for state in (_row.c.before, _row.c.after))
+
+OUTLINE = Statement(
+    select(
+        _row.c.change_id,
+        _row.c.entity,
+        _row.c.entity_id.label("id"),
+        _row.c.before.is_(None).label("is_new"),
+        and_(_place_before.is_not(None), _place_before.is_distinct_from(_place_after)).label("is_moved"),
+    )
+    .where(mine(_row), _row.c.change_id == any_(_ids))
+    .order_by(_row.c.change_id.desc(), _row.c.number)
+)
+"""Read which rows the changes `ids` touched, the latest change first.
+
+Columns: `change_id`, `entity` and `id`; `is_new`, whether the change made the row; `is_moved`, whether it gave it
+another place among its siblings. Reads `pk_change_entries`.
+"""
+
+ENTRIES = Statement(
+    select(_row.c.entity, _row.c.entity_id.label("id"), _row.c.before, _row.c.after)
+    .where(mine(_row), _row.c.change_id == any_(_ids))
+    .order_by(_row.c.change_id.desc(), _row.c.number)
+)
+"""Read the rows that the changes `ids` touched, the latest change first, each in its order.
+
+Columns: `entity` and `id`; `before` and `after`, JSON, `before` null for a row that the change made. Reads
+`pk_change_entries`.
+"""

@@ -1,0 +1,220 @@
+"""Choose the changes that an undo of several takes back: those with some ids, of an agent, of a time, or of these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from todo_core.boundary.operation import Tx
+from todo_core.boundary.ownership import missing
+from todo_core.errors import FieldError, InvalidInput, NotFound, TodoError
+from todo_core.models.changes import UndoChoice
+from todo_core.queries import undoing as queries
+from todo_core.rules.history import Time, time_of
+from todo_core.rules.reverting.steps import ENTITIES
+from todo_core.rules.showing import shown_to
+from todo_core.storage.database import Row
+
+MOST: Final = 1_000
+"""Changes that one undo takes back."""
+MOST_AMONG: Final = 5_000
+"""Changes among which these are chosen, undone ones too."""
+NOT_UNDONE: Final = "A change to an API token, an agent, an account or a proposal cannot be undone."
+_MIXED: Final = "It undid some of these changes, and others, too; undo it by itself first."
+_CHANGES: Final = "List the changes to find the one you mean; each write returned its own as `change_id`."
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A change, as far as an undo looks at it before it reads its rows."""
+
+    id: int
+    agent_id: int | None
+    undone_by: int | None
+    undid: tuple[int, ...]
+    """The changes that it reverted."""
+    entities: frozenset[str]
+    """The kinds of its rows."""
+    is_seen: bool
+    """Whether the caller may see one of its rows."""
+
+    @classmethod
+    def of(cls, row: Row) -> Past:
+        """Return the change of a row of `queries.NAMED` or `queries.AMONG`."""
+        undid, entities = tuple(row["undid"]), frozenset(row["entities"])
+        return cls(row["id"], row["agent_id"], row["undone_by"], undid, entities, row["is_seen"])
+
+    @property
+    def can_be_reverted(self) -> bool:
+        """Whether there is a step for each of its rows."""
+        return self.entities <= ENTITIES
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What an undo of several begins with."""
+
+    changes: list[Past]
+    """The changes to revert, the latest first."""
+    conflicts: list[dict[str, Any]]
+    """Those that cannot be reverted, whatever the rows are like, as `UndoRefused` names them."""
+    left: list[dict[str, Any]]
+    """Those that stand, and that no undo is for, where nobody named them: they are in nobody's way."""
+
+
+async def choose(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None) -> Chosen:
+    """Return the changes to revert.
+
+    Args:
+        tx: The transaction.
+        change_ids: The ids; none for all.
+        choice: Of whom and when they are; None for any.
+
+    Raises:
+        NotFound, NotOwner: With each that the caller does not have.
+        InvalidInput: They are too many, or an agent names changes of others; it is not clear when they are.
+    """
+    if change_ids:
+        named = await _named(tx, change_ids)
+        if choice is None or not choice.selects:
+            return _as_named(named)
+    assert choice is not None  # else there are ids
+    among = [Past.of(row) for row in await _among(tx, change_ids, choice)]
+    if change_ids:
+        return _as_named(among)
+    chosen = _standing(among)
+    if len(chosen.changes) > MOST:
+        message = f"means {len(chosen.changes):,} changes, and one undo takes back {MOST:,}; narrow it down"
+        raise _too_many(choice, message)
+    return chosen
+
+
+async def _named(tx: Tx, change_ids: Sequence[int]) -> list[Past]:
+    """Return changes by id; see `choose` for what is raised."""
+    rows = await tx.rows(queries.NAMED, ids=[*change_ids], shown=shown_to(tx.caller))
+    found = {row["id"]: Past.of(row) for row in rows}
+    hidden = [one.id for one in found.values() if not one.can_be_reverted and not one.is_seen]
+    absent = [change_id for change_id in change_ids if change_id not in found or change_id in hidden]
+    if absent:
+        raise await _all_absent(tx, change_ids, absent)
+    me = tx.caller.agent_id
+    others = [n for n, change_id in enumerate(change_ids) if me is not None and found[change_id].agent_id != me]
+    if others:
+        message = "is another's change; an agent undoes sets of its own, and others one by one with change_id"
+        raise InvalidInput(errors=[FieldError(f"change_ids.{n}", message, code="not_possible") for n in others])
+    return [found[change_id] for change_id in sorted(found, reverse=True)]
+
+
+async def _among(tx: Tx, change_ids: Sequence[int], choice: UndoChoice) -> list[Row]:
+    """Read the changes of whom and when a choice says; of an agent's only its own."""
+    me = tx.caller.agent_id
+    if me is not None and choice.agent not in (None, me):
+        message = "is another agent; an agent undoes sets of its own changes, and others one by one with change_id"
+        raise InvalidInput(errors=[FieldError("agent", message, code="not_possible")])
+    agent = choice.agent if me is None else me
+    time: Time = await time_of(tx, choice)
+    rows = await tx.rows(
+        queries.AMONG if agent is None else queries.AMONG_OF_AGENT,
+        ids=[*change_ids] or None,
+        shown=shown_to(tx.caller),
+        agent=agent,
+        made_from=time.begin,
+        made_until=time.end,
+        most=MOST_AMONG + 1,
+    )
+    if len(rows) > MOST_AMONG:
+        raise _too_many(choice, f"means more than {MOST_AMONG:,} changes; narrow it down")
+    return rows
+
+
+def _as_named(changes: Sequence[Past]) -> Chosen:
+    """Return changes that somebody named: of each that cannot be reverted it is told why."""
+    chosen = Chosen([], [], [])
+    for change in changes:
+        if change.undone_by is not None:
+            chosen.conflicts.append(_conflict(change, "It is undone already.", undone_by=change.undone_by))
+        elif not change.can_be_reverted:
+            chosen.conflicts.append(_conflict(change, NOT_UNDONE))
+        else:
+            chosen.changes.append(change)
+    return chosen
+
+
+def _standing(changes: Sequence[Past]) -> Chosen:
+    """Return those of the changes of a time, or of an agent, that are to be reverted, so that all is as before them.
+
+    Of a change and its undo neither is; nor are proposals, of which nothing came.
+
+    Args:
+        changes: All of them, the latest first.
+    """
+    net = _net(changes)
+    chosen = Chosen([], [], [])
+    for change in changes:
+        if change.undone_by is not None or net[change.id] is False:
+            continue
+        if not change.can_be_reverted:
+            if change.is_seen and change.entities != {"proposal"}:
+                chosen.left.append(_conflict(change, NOT_UNDONE))
+        elif net[change.id] is None:
+            chosen.conflicts.append(_conflict(change, _MIXED))
+        else:
+            chosen.changes.append(change)
+    return chosen
+
+
+def _net(changes: Sequence[Past]) -> Mapping[int, bool | None]:
+    """Return of each change whether something is left of it that reverting it takes back; None if of a part of it.
+
+    An undo of a change that is among these brings back what was before them: nothing is left. An undo of an older one
+    is to be reverted like any change, and the undo of an undo is like the change itself.
+
+    Args:
+        changes: All that are looked at, the latest first.
+    """
+    net: dict[int, bool | None] = {}
+    for change in reversed(changes):
+        if not change.undid:
+            net[change.id] = True
+            continue
+        left = {_opposite(net[one]) if one in net else True for one in change.undid}
+        net[change.id] = left.pop() if len(left) == 1 else None
+    return net
+
+
+def _opposite(net: bool | None) -> bool | None:
+    return None if net is None else not net
+
+
+def _conflict(change: Past, message: str, **facts: Any) -> dict[str, Any]:
+    return {"change_id": change.id, "message": message, **facts}
+
+
+def _too_many(choice: UndoChoice, message: str) -> InvalidInput:
+    """Return the refusal of a choice that means too many changes, at the first of its parts."""
+    parts = ("when", "made_after", "made_before", "agent")
+    field = next(name for name in parts if getattr(choice, name) is not None)
+    return InvalidInput(errors=[FieldError(field, message, code="too_large")])
+
+
+async def absence(tx: Tx, change_ids: Sequence[int]) -> dict[int, TodoError]:
+    """Return the error for each change that the user does not have."""
+    errors = await missing(tx, "change", change_ids)
+    days = tx.core.settings.history_days
+    gone = None if days is None else f"There is no such change, or not any more: changes are kept for {days} days."
+    return {
+        change_id: type(error)(gone if isinstance(error, NotFound) else None, next_step=_CHANGES)
+        for change_id, error in errors.items()
+    }
+
+
+async def _all_absent(tx: Tx, change_ids: Sequence[int], absent: Sequence[int]) -> TodoError:
+    """Return the error for several changes that the user does not have, with the place of each in the request."""
+    first = (await absence(tx, absent))[max(absent)]
+    errors = [
+        FieldError(f"change_ids.{n}", "is no change of yours", code="not_found")
+        for n, change_id in enumerate(change_ids)
+        if change_id in absent
+    ]
+    return type(first)(first.detail, errors=errors, next_step=first.next_step)
