@@ -55,8 +55,8 @@ class History(Input):
     (operations.list_, operations.get),
     title="List changes",
     answer=CHANGES_SCHEMA,
-    words="The history, what happened while I was away, latest first: what did the agent or the person do, who "
-    "moved, changed or deleted it and when, and what it was before.",
+    words="History, what happened while I was away, latest first: what did the agent or the person do, who moved, "
+    "changed or deleted it and when, and what it was before.",
 )
 async def list_changes(me: Me, filters: History) -> CallToolResult:
     if filters.rows_cursor is not None:
@@ -103,9 +103,9 @@ async def _further_rows(me: Me, filters: History) -> CallToolResult:
     (operations.undo, operations.undo_several),
     title="Undo changes",
     answer=WRITE_SCHEMA,
-    words="Undo a change: revert or take back what was wrong or not meant, a batch as one, several as one, and "
-    "put it back as it was before. What it made goes to the trash. It is refused, with the reason, when a"
-    " later change is in the way. An undo can be undone.",
+    words="Undo a change: revert or take back what was wrong or not meant, a batch or several as one, and put it "
+    "back as it was before. What it made goes to the trash. Refused, with the reason, when a later change is "
+    "in the way. An undo can be undone.",
 )
 async def undo(
     me: Me,
