@@ -243,8 +243,8 @@ def change_facts(changed: Changed[Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {} if changed.change_id is None else {"change_id": changed.change_id}
     if changed.replayed:
         facts["replayed"] = True
-    if changed.proposal is not None:
-        facts |= {"proposal_id": changed.proposal.id, "next_step": WAITS}
+    if changed.proposal_id is not None:
+        facts |= {"proposal_id": changed.proposal_id, "next_step": WAITS}
     elif changed.dry_run:
         facts["dry_run"] = True
     return facts

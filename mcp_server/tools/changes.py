@@ -57,8 +57,8 @@ class History(Input):
     (operations.list_, operations.get),
     title="List changes",
     answer=CHANGES_SCHEMA,
-    words="The history, what happened while I was away, latest first: what did the agent or the person do, who "
-    "moved, changed or deleted it and when, and what it was before.",
+    words="History, what happened while I was away, latest first: what did the agent or the person do, who moved, "
+    "changed or deleted it and when, and what it was before.",
 )
 async def list_changes(me: Me, filters: History) -> CallToolResult:
     if filters.rows_cursor is not None:

@@ -71,8 +71,8 @@ def _with_version(item: Done) -> told.Json:
     operations.delete,
     title="Delete lists",
     answer=LISTS_SCHEMA,
-    words="Delete, drop or remove a list that I don't need any more, throw it away with everything in it, or "
-    "after moving that to another list.",
+    words="Delete, drop or remove a list that I don't need any more, throw it away with everything in it, or move "
+    "that to another list.",
 )
 async def delete_lists(
     me: Me,

@@ -40,8 +40,8 @@ FETCH_SCHEMA: Final = {
     operations.find,
     title="Search",
     answer=SEARCH_SCHEMA,
-    words="Find or look up the one about something: where I mentioned it or wrote it down, by its words, done "
-    "or not. `list_todos` with text has filters.",
+    words="Find or look up the one about something: where I mentioned it or wrote it down, by its words, done or "
+    "not. `list_todos` has filters.",
 )
 async def search(me: Me, query: SearchText) -> CallToolResult:
     page = await me.perform(operations.find, TodoFilter(text=query, status="all", archived="include", limit=20))

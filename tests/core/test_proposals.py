@@ -42,8 +42,8 @@ async def proposed(agent: Caller, operation: Operation[..., Any], *args: Any, **
     answer: Changed[Any] = await agent.perform(operation, *args, **kwargs)
     assert answer.dry_run
     assert answer.change_id is None
-    assert answer.proposal is not None
-    return answer.proposal.id
+    assert answer.proposal_id is not None
+    return answer.proposal_id
 
 
 async def read(me: Caller, proposal_id: int) -> dict[str, Any]:

@@ -448,7 +448,7 @@ class Caller:
             if self.tell_change is not None:
                 self.tell_change(recorded.id)
             if self.core.hooks.changed is not None:
-                self.core.hooks.changed(operation.name if result.proposal is None else proposing.PROPOSED, self.via)
+                self.core.hooks.changed(operation.name if result.proposal_id is None else proposing.PROPOSED, self.via)
         return result  # type: ignore[return-value]  # what an operation that changes returns
 
     async def _write(

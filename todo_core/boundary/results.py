@@ -151,6 +151,11 @@ class Changed(Generic[Shape]):
     proposal: Proposed | None = None
     """The proposal that was kept in its place, which waits for a person's approval: nothing changed so far."""
 
+    @property
+    def proposal_id(self) -> int | None:
+        """Return the id of the proposal, if it was kept as one."""
+        return None if self.proposal is None else self.proposal.id
+
     def one(self) -> Done:
         """Return the result of a request with a single item.
 
