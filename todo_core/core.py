@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 from anyio import CapacityLimiter
@@ -56,6 +56,8 @@ class Core:
     customs: LRUCache[int, tuple[str, str, str]] = field(default_factory=lambda: LRUCache(10_000))
     """By user id, the last known time zone, first day of the week and locale. They may have changed since: compare them
     with the row that is read, and read again with the row's if they differ (`rules.finding`)."""
+    totals: LRUCache[tuple[int, str, str], Any] = field(default_factory=lambda: LRUCache(10_000))
+    """The last known totals of long lists (`rules.totals`)."""
     places: Places = field(default_factory=Places)
     """Those of each person's requests."""
     writing: Places = field(default_factory=lambda: Places(WRITING))

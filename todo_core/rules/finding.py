@@ -12,6 +12,7 @@ from todo_core.models.todos import PRIORITIES, Sort, Status, TodoFilter, TodoRea
 from todo_core.queries import search
 from todo_core.queries import todos as queries
 from todo_core.queries.wanted import HAVING
+from todo_core.rules import totals
 from todo_core.rules.schedules import Calendar
 from todo_core.storage.database import Row
 from todo_core.text import json_text, name_key
@@ -120,8 +121,13 @@ async def _page(
         place: Where the page begins, and its size.
     """
     sort, descending = order
-    statement = queries.page(status, frozenset(conditions), sort, descending, "after_id" in place)
-    return await tx.one(statement, **_values(conditions), **place)
+    key, now = totals.key_of(tx, status, conditions), place["now"]
+    known = totals.known(tx, key, now)
+    asked = frozenset(conditions) | ({"knows_total"} if known else frozenset())
+    statement = queries.page(status, asked, sort, descending, "after_id" in place)
+    row = await tx.one(statement, **_values(conditions), **place, **known)
+    totals.remember(tx, key, conditions, row, now)
+    return row
 
 
 def _values(conditions: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 -- Args:
 --     status: One of `Status`.
 --     conditions: Names of `CONDITIONS` and `STARTS`; `text` for a search; `shows_notes` for rows with their newest
---         notes.
+--         notes; `knows_total` where the total may be known.
 --     sort: What to order by; `match` only with `text`.
 --     descending: In which direction.
 --     after: Whether the page begins after the last row of another one.
@@ -14,8 +14,12 @@
 -- moments, from `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`,
 -- `created_before`, `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 --
+-- Where the total may be known, `known_change` and `known_total`: if the first is the user's newest change, the second
+-- is the total, and nothing is counted.
+--
 -- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
--- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's.
+-- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
+-- where the total may be known, `newest_change`, the id of the user's newest change.
 --
 -- Parameters:
 --   $1 limit integer

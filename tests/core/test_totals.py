@@ -1,0 +1,116 @@
+"""The total of a long list is remembered, and it is the true one whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.core.support import CoreOpener, add, proposing
+from todo_core.boundary.caller import Caller
+from todo_core.models.lists import ListCreate, ListRemoval
+from todo_core.models.todos import TodoCreate, TodoFilter
+from todo_core.operations import changes, lists, todos, users
+from todo_core.rules import totals
+
+FILTERS = ({}, {"status": "done"}, {"status": "all"}, {"priority": ["high"]}, {"tags": ["home"]}, {"text": "first"})
+
+
+@pytest.fixture(autouse=True)
+def all_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(totals, "LEAST", 1)
+
+
+async def total(me: Caller, **wanted: Any) -> int:
+    return (await me.perform(todos.list_, TodoFilter(limit=1, **wanted))).total
+
+
+async def counted(me: Caller, **wanted: Any) -> int:
+    """The same by a process that remembers nothing."""
+    me.core.totals.clear()
+    return await total(me, **wanted)
+
+
+async def test_nothing_is_counted_while_nothing_changes_and_anything_that_changes_is(ann: Caller) -> None:
+    await add(ann, "first", "second")
+    assert [await total(ann), await total(ann)] == [2, 2]  # it is a long one; its newest change is this
+    (key,) = (key for key in ann.core.totals if key[0] == ann.principal.user_id)
+    ann.core.totals[key] = replace(ann.core.totals[key], number=77)
+
+    assert [await total(ann), await total(ann, sort="title")] == [77, 77]
+    await add(ann, "third")
+    assert await total(ann) == 3
+
+
+async def test_after_every_kind_of_write_by_whichever_process_the_totals_are_true(
+    ann: Caller, another_core: CoreOpener
+) -> None:
+    async with another_core() as core:
+        other = replace(ann, core=core)
+        one, two, three = await add(ann, "first", "second", "third")
+        work = (await ann.perform(lists.add, [ListCreate(name="Work")])).one().as_dict()["id"]
+        high = TodoCreate(title="high", priority="high", tags=["home"], list_id=work)
+        writes: list[Callable[[], Awaitable[Any]]] = [
+            lambda: other.perform(todos.add, [high]),
+            lambda: other.perform(todos.complete, [one]),
+            lambda: other.perform(todos.update, [{"id": two, "priority": "high", "tags": ["home"]}]),
+            lambda: other.perform(todos.delete, [three]),
+            lambda: other.perform(todos.restore, [three]),
+            lambda: other.perform(lists.update, [{"id": work, "is_archived": True}]),
+            lambda: other.perform(lists.update, [{"id": work, "is_archived": False}]),
+            lambda: other.perform(lists.delete, [work], ListRemoval(todos="trash")),
+            lambda: undo(other),
+            lambda: other.once("key").perform(todos.add, [TodoCreate(title="once")]),
+            lambda: other.once("key").perform(todos.add, [TodoCreate(title="once")]),
+        ]
+        for write in writes:
+            before = [await total(ann, **wanted) for wanted in FILTERS * 2]
+            await write()
+            mine = [await total(ann, **wanted) for wanted in FILTERS]
+            assert mine == [await counted(other, **wanted) for wanted in FILTERS], before
+
+
+async def undo(me: Caller) -> None:
+    newest = (await me.perform(changes.list_, changes.ChangeFilter())).since
+    await me.perform(changes.undo, newest)
+
+
+async def test_what_starts_tomorrow_counts_from_midnight_where_the_person_is(
+    ann: Caller, another_core: CoreOpener
+) -> None:
+    clock = [datetime(2026, 11, 28, 12, tzinfo=UTC)]
+    async with another_core(clock=lambda: clock[0]) as core:
+        me = replace(ann, core=core)
+        await me.perform(users.update, {"time_zone": "Pacific/Auckland"})  # 13 hours ahead
+        await me.perform(todos.add, [TodoCreate(title="now"), TodoCreate(title="later", start="2026-11-30")])
+        told = []
+        for hours in (0, 22, 1, -1, 24):  # midnight there is at 11 in UTC
+            clock[0] += timedelta(hours=hours)
+            told.append(await total(me))
+
+    assert told == [1, 1, 2, 1, 2]
+
+
+async def test_who_sees_a_part_is_never_told_the_total_of_all(ann: Caller) -> None:
+    await add(ann, "first", "second")
+    await total(ann)
+    agent = await proposing(ann)
+    agent = replace(agent, core=ann.core)
+    ann.core.totals.clear()
+
+    assert await total(agent) == 2
+    assert not [key for key in ann.core.totals if key[0] == ann.principal.user_id]
+
+
+async def test_the_trash_and_what_is_overdue_are_counted_each_time(ann: Caller) -> None:
+    (one,) = await add(ann, "first")
+    await ann.perform(todos.delete, [one])
+    ann.core.totals.clear()
+
+    assert await total(ann, status="trashed") == 1
+    assert await total(ann, overdue=True) == 0
+    assert await total(ann, status="all", text="first") == 0
+    assert not ann.core.totals
