@@ -23,6 +23,7 @@ SHAPES: Final[dict[Callable[..., Statement], dict[str, tuple[Any, ...]]]] = {
     todos.page: {
         "plainest": ("open", frozenset(), "created", True, False),
         "fullest": ("open", _FILTERS | {"shows_notes"}, "due", False, True),
+        "of_known_total": ("open", frozenset({"knows_total"}), "created", True, False),
         "search_plainest": ("open", frozenset({"text"}), "match", True, False),
         "search_fullest": ("open", _FILTERS | {"text"}, "match", True, True),
     },

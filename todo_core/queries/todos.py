@@ -146,8 +146,8 @@ CONDITIONS: Final[dict[str, ColumnElement[bool]]] = (
 """Filters of a page, by name. `page` tells the parameters that they take."""
 STARTS: Final = {"started": STARTED, "not_started": NOT_STARTED}
 """The same, of those that begin with a step of their own: they are part of what is compiled."""
-_OTHERS: Final = {"text", "shows_notes"}
-"""What else a page may be made for: a search, and rows with their newest notes."""
+_OTHERS: Final = {"text", "shows_notes", "knows_total"}
+"""What else a page may be made for: a search, rows with their newest notes, and a total that may be known."""
 _STATUS: Final[dict[str, ColumnElement[bool]]] = {
     "open": and_(_table.c.deleted_at.is_(None), _table.c.completed_at.is_(None)),
     "done": and_(_table.c.deleted_at.is_(None), _table.c.completed_at.is_not(None)),
@@ -204,7 +204,7 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
     Args:
         status: One of `Status`.
         conditions: Names of `CONDITIONS` and `STARTS`; `text` for a search; `shows_notes` for rows with their newest
-            notes.
+            notes; `knows_total` where the total may be known.
         sort: What to order by; `match` only with `text`.
         descending: In which direction.
         after: Whether the page begins after the last row of another one.
@@ -215,11 +215,12 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
     moments, from `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`,
     `created_before`, `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 
-    `known_change`, `known_total`: where that is the user's newest change, that is the total, and nothing is counted.
+    Where the total may be known, `known_change` and `known_total`: if the first is the user's newest change, the second
+    is the total, and nothing is counted.
 
-    Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `newest_change`, the id of the
-    user's newest change; `more`, whether there is a next page; `key` and `id` of the last row, for the cursor;
-    `time_zone`, `week_start` and `locale`, the user's.
+    Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
+    next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
+    where the total may be known, `newest_change`, the id of the user's newest change.
     """
     return _page(conditions.difference(CONDITIONS), sort, descending, after).under(filters(status, conditions))
 
@@ -232,22 +233,26 @@ def _page(conditions: frozenset[str], sort: Sort, descending: bool, after: bool)
     order = _Order(_sort_key(sort, descending), descending, after)
     row = read(_table, zone=_here.c.time_zone, notes="shows_notes" in conditions).label("row")
     total, rows = read_page(matching, order, row)
+    counted = total.scalar_subquery()
     found, limit = rows.subquery("page"), parameter("limit", Integer())
     page_rows = func.array_to_json(func.array_agg(found.c.row, type_=ARRAY(JSON))[1:limit])
     return Statement(
         select(
             func.coalesce(page_rows, literal_column("'[]'::json")).label("rows"),
-            case(
-                (parameter("known_change", BigInteger()) == _NEWEST, parameter("known_total", BigInteger())),
-                else_=total.scalar_subquery(),
-            ).label("total"),
-            _NEWEST.label("newest_change"),
+            *(_known_or(counted) if "knows_total" in conditions else [counted.label("total")]),
             (func.count() > limit).label("more"),
             cast(func.array_agg(found.c.key, type_=ARRAY(found.c.key.type))[limit], Text).label("key"),
             func.array_agg(found.c.id, type_=ARRAY(BigInteger))[limit].label("id"),
             *(select(custom).scalar_subquery().label(custom.key) for custom in _here.c),
         ).select_from(found)
     )
+
+
+def _known_or(counted: ColumnElement[int]) -> list[ColumnElement[Any]]:
+    """Return the total, which is counted unless the user's newest change is the one that is known, and that change."""
+    is_known = parameter("known_change", BigInteger()) == _NEWEST
+    total = case((is_known, parameter("known_total", BigInteger())), else_=counted)
+    return [total.label("total"), _NEWEST.label("newest_change")]
 
 
 def matches(conditions: frozenset[str]) -> ColumnElement[bool]:

@@ -121,9 +121,11 @@ async def _page(
         place: Where the page begins, and its size.
     """
     sort, descending = order
-    statement = queries.page(status, frozenset(conditions), sort, descending, "after_id" in place)
     key, now = totals.key_of(tx, status, conditions), place["now"]
-    row = await tx.one(statement, **_values(conditions), **place, **totals.known(tx, key, now))
+    known = totals.known(tx, key, now)
+    asked = frozenset(conditions) | ({"knows_total"} if known else frozenset())
+    statement = queries.page(status, asked, sort, descending, "after_id" in place)
+    row = await tx.one(statement, **_values(conditions), **place, **known)
     totals.remember(tx, key, conditions, row, now)
     return row
 

@@ -37,7 +37,7 @@ class Total:
 
     number: int
     change_id: int
-    """The newest change of the person at that time."""
+    """The newest change of the person at that time; 0 where nobody has asked for it yet."""
     since: datetime
     until: datetime
 
@@ -51,20 +51,27 @@ def key_of(tx: Tx, status: str, conditions: Mapping[str, Any]) -> Key | None:
     return principal.user_id, status, repr(sorted(conditions.items()))
 
 
-def known(tx: Tx, key: Key | None, now: datetime) -> dict[str, int | None]:
-    """Return the parameters of `queries.todos.page` that say what is known: nulls where nothing is."""
+def known(tx: Tx, key: Key | None, now: datetime) -> dict[str, int]:
+    """Return the parameters of `queries.todos.page` that say what is known; none of a list that is not a long one."""
     total = None if key is None else tx.core.totals.get(key)
-    if total is None or not total.since <= now < total.until:
-        return {"known_change": None, "known_total": None}
-    return {"known_change": total.change_id, "known_total": total.number}
+    if total is None:
+        return {}
+    is_present = total.since <= now < total.until
+    return {"known_change": total.change_id if is_present else 0, "known_total": total.number}
 
 
 def remember(tx: Tx, key: Key | None, conditions: Mapping[str, Any], row: Row, now: datetime) -> None:
-    """Remember the total of a page, if its list is a long one and its person has changed something ever."""
-    if key is None or row["total"] < LEAST or row["newest_change"] is None:
+    """Remember the total of a page, if its list is a long one.
+
+    The newest change is asked for from the second page on: whoever has no long lists pays nothing.
+    """
+    if key is None:
+        return
+    if row["total"] < LEAST:
+        tx.core.totals.pop(key, None)
         return
     until = _NEVER
     if conditions.keys() & _OF_A_DAY:
         zone = ZoneInfo(row["time_zone"])
         until = start_of_day(now.astimezone(zone).date() + timedelta(days=1), zone)
-    tx.core.totals[key] = Total(row["total"], row["newest_change"], now, until)
+    tx.core.totals[key] = Total(row["total"], row.get("newest_change") or 0, now, until)

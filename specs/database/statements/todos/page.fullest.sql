@@ -3,7 +3,7 @@
 -- Args:
 --     status: One of `Status`.
 --     conditions: Names of `CONDITIONS` and `STARTS`; `text` for a search; `shows_notes` for rows with their newest
---         notes.
+--         notes; `knows_total` where the total may be known.
 --     sort: What to order by; `match` only with `text`.
 --     descending: In which direction.
 --     after: Whether the page begins after the last row of another one.
@@ -14,40 +14,38 @@
 -- moments, from `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`,
 -- `created_before`, `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 --
--- `known_change`, `known_total`: where that is the user's newest change, that is the total, and nothing is counted.
+-- Where the total may be known, `known_change` and `known_total`: if the first is the user's newest change, the second
+-- is the total, and nothing is counted.
 --
--- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `newest_change`, the id of the
--- user's newest change; `more`, whether there is a next page; `key` and `id` of the last row, for the cursor;
--- `time_zone`, `week_start` and `locale`, the user's.
+-- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
+-- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
+-- where the total may be known, `newest_change`, the id of the user's newest change.
 --
 -- Parameters:
 --   $1 limit integer
---   $2 known_change bigint
---   $3 user_id bigint
---   $4 known_total bigint
---   $5 now timestamp with time zone
---   $6 after_key character varying
---   $7 after_id bigint
---   $8 offset integer
---   $9 completed_after timestamp with time zone
---   $10 completed_before timestamp with time zone
---   $11 created_after timestamp with time zone
---   $12 created_before timestamp with time zone
---   $13 due_after timestamp with time zone
---   $14 due_before timestamp with time zone
---   $15 ids bigint[]
---   $16 key character varying
---   $17 list_id bigint
---   $18 parent_id bigint
---   $19 priority smallint[]
---   $20 tags text[]
---   $21 updated_after timestamp with time zone
---   $22 updated_before timestamp with time zone
+--   $2 user_id bigint
+--   $3 now timestamp with time zone
+--   $4 after_key character varying
+--   $5 after_id bigint
+--   $6 offset integer
+--   $7 completed_after timestamp with time zone
+--   $8 completed_before timestamp with time zone
+--   $9 created_after timestamp with time zone
+--   $10 created_before timestamp with time zone
+--   $11 due_after timestamp with time zone
+--   $12 due_before timestamp with time zone
+--   $13 ids bigint[]
+--   $14 key character varying
+--   $15 list_id bigint
+--   $16 parent_id bigint
+--   $17 priority smallint[]
+--   $18 tags text[]
+--   $19 updated_after timestamp with time zone
+--   $20 updated_before timestamp with time zone
 --
 -- Columns:
 --   rows json
 --   total bigint
---   newest_change bigint
 --   more boolean
 --   key text
 --   id bigint
@@ -63,15 +61,15 @@ WITH RECURSIVE
                     SELECT todos.id
                     FROM todos
                     WHERE
-                        todos.user_id = $3::BIGINT
+                        todos.user_id = $2::BIGINT
                         AND todos.deleted_at IS NULL
                         AND todos.completed_at IS NULL
                         AND todos.start > (
                             SELECT CAST(
-                                timezone(users.time_zone, $5::TIMESTAMP WITH TIME ZONE) AS DATE
+                                timezone(users.time_zone, $3::TIMESTAMP WITH TIME ZONE) AS DATE
                             ) AS timezone_1
                             FROM users
-                            WHERE users.id = $3::BIGINT
+                            WHERE users.id = $2::BIGINT
                         )
                 )
             ) AS ids,
@@ -83,7 +81,7 @@ WITH RECURSIVE
                     SELECT below.id
                     FROM todos AS below
                     WHERE
-                        below.user_id = $3::BIGINT
+                        below.user_id = $2::BIGINT
                         AND below.deleted_at IS NULL
                         AND below.completed_at IS NULL
                         AND below.parent_id = ANY (later.ids)
@@ -96,198 +94,181 @@ WITH RECURSIVE
     here AS MATERIALIZED (
         SELECT users.time_zone AS time_zone, users.week_start AS week_start, users.locale AS locale
         FROM users
-        WHERE users.id = $3::BIGINT
+        WHERE users.id = $2::BIGINT
     )
 SELECT
     coalesce(array_to_json((array_agg(page.row))[1:$1::INTEGER]), '[]'::json) AS rows,
-    CASE
-        WHEN (
-            $2::BIGINT = (
-                SELECT max(changes.id) AS max_1 FROM changes WHERE changes.user_id = $3::BIGINT
-            )
-        )
-        THEN $4::BIGINT
-        ELSE (
-            SELECT count(*) AS count_1
-            FROM todos
-            WHERE
-                todos.user_id = $3::BIGINT
-                AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
-                AND (
-                    NOT (
-                        todos.list_id != ALL (
-                            array(
-                                (
-                                    SELECT lists.id
-                                    FROM lists
-                                    WHERE
-                                        lists.user_id = $3::BIGINT
-                                        AND lists.archived_at IS NOT NULL
-                                )
-                            )
-                        )
-                    )
-                )
-                AND (todos.completed_at >= $9::TIMESTAMP WITH TIME ZONE)
-                AND (todos.completed_at < $10::TIMESTAMP WITH TIME ZONE)
-                AND (todos.created_at >= $11::TIMESTAMP WITH TIME ZONE)
-                AND (todos.created_at < $12::TIMESTAMP WITH TIME ZONE)
-                AND (
-                    $13::TIMESTAMP WITH TIME ZONE <= CASE
-                        WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-                    END
-                    AND todos.due_at IS NOT NULL
-                )
-                AND (
-                    $14::TIMESTAMP WITH TIME ZONE > CASE
-                        WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-                    END
-                )
-                AND (todos.due_at IS NOT NULL)
-                AND (
-                    todos.list_id != (
-                        SELECT lists.id
-                        FROM lists
-                        WHERE lists.user_id = $3::BIGINT AND lists.is_inbox
-                    )
-                )
-                AND (
-                    coalesce(
-                        (
-                            SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
-                            FROM todos AS child
-                            WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
-                        ),
-                        false
-                    )
-                )
-                AND (
-                    coalesce(
-                        (
-                            SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
-                            FROM todo_tags
-                            JOIN tags ON tags.user_id = $3::BIGINT AND tags.id = todo_tags.tag_id
-                            WHERE todo_tags.user_id = $3::BIGINT AND todo_tags.todo_id = todos.id
-                        ),
-                        false
-                    )
-                )
-                AND (todos.id = ANY ($15::BIGINT[]))
-                AND (todos.key = $16::VARCHAR)
-                AND (todos.list_id = $17::BIGINT)
-                AND (todos.due_at IS NULL)
-                AND (
-                    todos.list_id = (
-                        SELECT lists.id
-                        FROM lists
-                        WHERE lists.user_id = $3::BIGINT AND lists.is_inbox
-                    )
-                )
-                AND (
-                    NOT coalesce(
-                        (
-                            SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
-                            FROM todos AS child
-                            WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
-                        ),
-                        false
-                    )
-                )
-                AND (
-                    NOT coalesce(
-                        (
-                            SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
-                            FROM todo_tags
-                            JOIN tags ON tags.user_id = $3::BIGINT AND tags.id = todo_tags.tag_id
-                            WHERE todo_tags.user_id = $3::BIGINT AND todo_tags.todo_id = todos.id
-                        ),
-                        false
-                    )
-                )
-                AND (todos.repeat IS NULL)
-                AND (
-                    $5::TIMESTAMP WITH TIME ZONE > CASE
-                        WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
-                    END
-                    AND todos.completed_at IS NULL
-                )
-                AND (todos.parent_id = $18::BIGINT)
-                AND (todos.priority = ANY ($19::SMALLINT[]))
-                AND (todos.repeat IS NOT NULL)
-                AND (
-                    todos.id IN (
-                        SELECT todo_tags.todo_id
-                        FROM todo_tags
-                        WHERE
-                            todo_tags.user_id = $3::BIGINT
-                            AND todo_tags.tag_id IN (
-                                SELECT tags.id
-                                FROM tags
-                                WHERE
-                                    tags.user_id = $3::BIGINT
-                                    AND tags.name_key = ANY ($20::TEXT[])
-                                    AND tags.deleted_at IS NULL
-                            )
-                    )
-                    AND (
-                        (
-                            SELECT jsonb_object_agg(with_all.todo_id, true) AS jsonb_object_agg_1
-                            FROM (
-                                SELECT todo_tags.todo_id AS todo_id
-                                FROM todo_tags
-                                WHERE
-                                    todo_tags.user_id = $3::BIGINT
-                                    AND todo_tags.tag_id IN (
-                                        SELECT tags.id
-                                        FROM tags
-                                        WHERE
-                                            tags.user_id = $3::BIGINT
-                                            AND tags.name_key = ANY ($20::TEXT[])
-                                            AND tags.deleted_at IS NULL
-                                    )
-                                GROUP BY todo_tags.todo_id
-                                HAVING count(*) = cardinality($20::TEXT[])
-                            ) AS with_all
-                        ) ? CAST(todos.id AS TEXT)
-                    )
-                )
-                AND (
-                    todos.id IN (
-                        SELECT todo_tags.todo_id
-                        FROM todo_tags
-                        WHERE
-                            todo_tags.user_id = $3::BIGINT
-                            AND todo_tags.tag_id IN (
-                                SELECT tags.id
-                                FROM tags
-                                WHERE
-                                    tags.user_id = $3::BIGINT
-                                    AND tags.name_key = ANY ($20::TEXT[])
-                                    AND tags.deleted_at IS NULL
-                            )
-                    )
-                )
-                AND (todos.parent_id IS NULL)
-                AND (
+    (
+        SELECT count(*) AS count_1
+        FROM todos
+        WHERE
+            todos.user_id = $2::BIGINT
+            AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
+            AND (
+                NOT (
                     todos.list_id != ALL (
                         array(
                             (
                                 SELECT lists.id
                                 FROM lists
-                                WHERE lists.user_id = $3::BIGINT AND lists.archived_at IS NOT NULL
+                                WHERE lists.user_id = $2::BIGINT AND lists.archived_at IS NOT NULL
                             )
                         )
                     )
                 )
-                AND (todos.updated_at >= $21::TIMESTAMP WITH TIME ZONE)
-                AND (todos.updated_at < $22::TIMESTAMP WITH TIME ZONE)
-                AND todos.id = ANY (array((SELECT unnest(later.ids) AS unnest_1 FROM later)))
-                AND (todos.id NOT IN (SELECT unnest(later.ids) AS unnest_1 FROM later))
-        )
-    END AS total,
-    (
-        SELECT max(changes.id) AS max_1 FROM changes WHERE changes.user_id = $3::BIGINT
-    ) AS newest_change,
+            )
+            AND (todos.completed_at >= $7::TIMESTAMP WITH TIME ZONE)
+            AND (todos.completed_at < $8::TIMESTAMP WITH TIME ZONE)
+            AND (todos.created_at >= $9::TIMESTAMP WITH TIME ZONE)
+            AND (todos.created_at < $10::TIMESTAMP WITH TIME ZONE)
+            AND (
+                $11::TIMESTAMP WITH TIME ZONE <= CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+                AND todos.due_at IS NOT NULL
+            )
+            AND (
+                $12::TIMESTAMP WITH TIME ZONE > CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+            )
+            AND (todos.due_at IS NOT NULL)
+            AND (
+                todos.list_id != (
+                    SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
+                )
+            )
+            AND (
+                coalesce(
+                    (
+                        SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
+                        FROM todos AS child
+                        WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (
+                coalesce(
+                    (
+                        SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
+                        FROM todo_tags
+                        JOIN tags ON tags.user_id = $2::BIGINT AND tags.id = todo_tags.tag_id
+                        WHERE todo_tags.user_id = $2::BIGINT AND todo_tags.todo_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (todos.id = ANY ($13::BIGINT[]))
+            AND (todos.key = $14::VARCHAR)
+            AND (todos.list_id = $15::BIGINT)
+            AND (todos.due_at IS NULL)
+            AND (
+                todos.list_id = (
+                    SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
+                )
+            )
+            AND (
+                NOT coalesce(
+                    (
+                        SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
+                        FROM todos AS child
+                        WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (
+                NOT coalesce(
+                    (
+                        SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
+                        FROM todo_tags
+                        JOIN tags ON tags.user_id = $2::BIGINT AND tags.id = todo_tags.tag_id
+                        WHERE todo_tags.user_id = $2::BIGINT AND todo_tags.todo_id = todos.id
+                    ),
+                    false
+                )
+            )
+            AND (todos.repeat IS NULL)
+            AND (
+                $3::TIMESTAMP WITH TIME ZONE > CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+                AND todos.completed_at IS NULL
+            )
+            AND (todos.parent_id = $16::BIGINT)
+            AND (todos.priority = ANY ($17::SMALLINT[]))
+            AND (todos.repeat IS NOT NULL)
+            AND (
+                todos.id IN (
+                    SELECT todo_tags.todo_id
+                    FROM todo_tags
+                    WHERE
+                        todo_tags.user_id = $2::BIGINT
+                        AND todo_tags.tag_id IN (
+                            SELECT tags.id
+                            FROM tags
+                            WHERE
+                                tags.user_id = $2::BIGINT
+                                AND tags.name_key = ANY ($18::TEXT[])
+                                AND tags.deleted_at IS NULL
+                        )
+                )
+                AND (
+                    (
+                        SELECT jsonb_object_agg(with_all.todo_id, true) AS jsonb_object_agg_1
+                        FROM (
+                            SELECT todo_tags.todo_id AS todo_id
+                            FROM todo_tags
+                            WHERE
+                                todo_tags.user_id = $2::BIGINT
+                                AND todo_tags.tag_id IN (
+                                    SELECT tags.id
+                                    FROM tags
+                                    WHERE
+                                        tags.user_id = $2::BIGINT
+                                        AND tags.name_key = ANY ($18::TEXT[])
+                                        AND tags.deleted_at IS NULL
+                                )
+                            GROUP BY todo_tags.todo_id
+                            HAVING count(*) = cardinality($18::TEXT[])
+                        ) AS with_all
+                    ) ? CAST(todos.id AS TEXT)
+                )
+            )
+            AND (
+                todos.id IN (
+                    SELECT todo_tags.todo_id
+                    FROM todo_tags
+                    WHERE
+                        todo_tags.user_id = $2::BIGINT
+                        AND todo_tags.tag_id IN (
+                            SELECT tags.id
+                            FROM tags
+                            WHERE
+                                tags.user_id = $2::BIGINT
+                                AND tags.name_key = ANY ($18::TEXT[])
+                                AND tags.deleted_at IS NULL
+                        )
+                )
+            )
+            AND (todos.parent_id IS NULL)
+            AND (
+                todos.list_id != ALL (
+                    array(
+                        (
+                            SELECT lists.id
+                            FROM lists
+                            WHERE lists.user_id = $2::BIGINT AND lists.archived_at IS NOT NULL
+                        )
+                    )
+                )
+            )
+            AND (todos.updated_at >= $19::TIMESTAMP WITH TIME ZONE)
+            AND (todos.updated_at < $20::TIMESTAMP WITH TIME ZONE)
+            AND todos.id = ANY (array((SELECT unnest(later.ids) AS unnest_1 FROM later)))
+            AND (todos.id NOT IN (SELECT unnest(later.ids) AS unnest_1 FROM later))
+    ) AS total,
     count(*) > $1::INTEGER AS more,
     CAST((array_agg(page.key))[$1::INTEGER] AS TEXT) AS key,
     (array_agg(page.id))[$1::INTEGER] AS id,
@@ -314,12 +295,12 @@ FROM (
                                 SELECT tags.name
                                 FROM tags
                                 WHERE
-                                    tags.user_id = $3::BIGINT
+                                    tags.user_id = $2::BIGINT
                                     AND tags.id IN (
                                         SELECT todo_tags.tag_id
                                         FROM todo_tags
                                         WHERE
-                                            todo_tags.user_id = $3::BIGINT
+                                            todo_tags.user_id = $2::BIGINT
                                             AND todo_tags.todo_id = todos.id
                                     )
                                     AND tags.deleted_at IS NULL
@@ -398,7 +379,7 @@ FROM (
                                     ) AS shaped
                                 ) AS row
                                 FROM notes
-                                WHERE notes.user_id = $3::BIGINT AND notes.todo_id = todos.id
+                                WHERE notes.user_id = $2::BIGINT AND notes.todo_id = todos.id
                                 ORDER BY notes.id DESC
                                 LIMIT 3
                             ) AS newest
@@ -412,14 +393,14 @@ FROM (
                         ) AS open,
                         count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
                     FROM todos AS child
-                    WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
+                    WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
                 ) AS subtasks
             ) AS shaped
         ) AS row
     FROM todos
     JOIN here ON true
     WHERE
-        todos.user_id = $3::BIGINT
+        todos.user_id = $2::BIGINT
         AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
         AND (
             NOT (
@@ -428,31 +409,31 @@ FROM (
                         (
                             SELECT lists.id
                             FROM lists
-                            WHERE lists.user_id = $3::BIGINT AND lists.archived_at IS NOT NULL
+                            WHERE lists.user_id = $2::BIGINT AND lists.archived_at IS NOT NULL
                         )
                     )
                 )
             )
         )
-        AND (todos.completed_at >= $9::TIMESTAMP WITH TIME ZONE)
-        AND (todos.completed_at < $10::TIMESTAMP WITH TIME ZONE)
-        AND (todos.created_at >= $11::TIMESTAMP WITH TIME ZONE)
-        AND (todos.created_at < $12::TIMESTAMP WITH TIME ZONE)
+        AND (todos.completed_at >= $7::TIMESTAMP WITH TIME ZONE)
+        AND (todos.completed_at < $8::TIMESTAMP WITH TIME ZONE)
+        AND (todos.created_at >= $9::TIMESTAMP WITH TIME ZONE)
+        AND (todos.created_at < $10::TIMESTAMP WITH TIME ZONE)
         AND (
-            $13::TIMESTAMP WITH TIME ZONE <= CASE
+            $11::TIMESTAMP WITH TIME ZONE <= CASE
                 WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
             END
             AND todos.due_at IS NOT NULL
         )
         AND (
-            $14::TIMESTAMP WITH TIME ZONE > CASE
+            $12::TIMESTAMP WITH TIME ZONE > CASE
                 WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
             END
         )
         AND (todos.due_at IS NOT NULL)
         AND (
             todos.list_id != (
-                SELECT lists.id FROM lists WHERE lists.user_id = $3::BIGINT AND lists.is_inbox
+                SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
             )
         )
         AND (
@@ -460,7 +441,7 @@ FROM (
                 (
                     SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
                     FROM todos AS child
-                    WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
+                    WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
                 ),
                 false
             )
@@ -470,19 +451,19 @@ FROM (
                 (
                     SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
                     FROM todo_tags
-                    JOIN tags ON tags.user_id = $3::BIGINT AND tags.id = todo_tags.tag_id
-                    WHERE todo_tags.user_id = $3::BIGINT AND todo_tags.todo_id = todos.id
+                    JOIN tags ON tags.user_id = $2::BIGINT AND tags.id = todo_tags.tag_id
+                    WHERE todo_tags.user_id = $2::BIGINT AND todo_tags.todo_id = todos.id
                 ),
                 false
             )
         )
-        AND (todos.id = ANY ($15::BIGINT[]))
-        AND (todos.key = $16::VARCHAR)
-        AND (todos.list_id = $17::BIGINT)
+        AND (todos.id = ANY ($13::BIGINT[]))
+        AND (todos.key = $14::VARCHAR)
+        AND (todos.list_id = $15::BIGINT)
         AND (todos.due_at IS NULL)
         AND (
             todos.list_id = (
-                SELECT lists.id FROM lists WHERE lists.user_id = $3::BIGINT AND lists.is_inbox
+                SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
             )
         )
         AND (
@@ -490,7 +471,7 @@ FROM (
                 (
                     SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
                     FROM todos AS child
-                    WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
+                    WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
                 ),
                 false
             )
@@ -500,34 +481,34 @@ FROM (
                 (
                     SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
                     FROM todo_tags
-                    JOIN tags ON tags.user_id = $3::BIGINT AND tags.id = todo_tags.tag_id
-                    WHERE todo_tags.user_id = $3::BIGINT AND todo_tags.todo_id = todos.id
+                    JOIN tags ON tags.user_id = $2::BIGINT AND tags.id = todo_tags.tag_id
+                    WHERE todo_tags.user_id = $2::BIGINT AND todo_tags.todo_id = todos.id
                 ),
                 false
             )
         )
         AND (todos.repeat IS NULL)
         AND (
-            $5::TIMESTAMP WITH TIME ZONE > CASE
+            $3::TIMESTAMP WITH TIME ZONE > CASE
                 WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
             END
             AND todos.completed_at IS NULL
         )
-        AND (todos.parent_id = $18::BIGINT)
-        AND (todos.priority = ANY ($19::SMALLINT[]))
+        AND (todos.parent_id = $16::BIGINT)
+        AND (todos.priority = ANY ($17::SMALLINT[]))
         AND (todos.repeat IS NOT NULL)
         AND (
             todos.id IN (
                 SELECT todo_tags.todo_id
                 FROM todo_tags
                 WHERE
-                    todo_tags.user_id = $3::BIGINT
+                    todo_tags.user_id = $2::BIGINT
                     AND todo_tags.tag_id IN (
                         SELECT tags.id
                         FROM tags
                         WHERE
-                            tags.user_id = $3::BIGINT
-                            AND tags.name_key = ANY ($20::TEXT[])
+                            tags.user_id = $2::BIGINT
+                            AND tags.name_key = ANY ($18::TEXT[])
                             AND tags.deleted_at IS NULL
                     )
             )
@@ -538,17 +519,17 @@ FROM (
                         SELECT todo_tags.todo_id AS todo_id
                         FROM todo_tags
                         WHERE
-                            todo_tags.user_id = $3::BIGINT
+                            todo_tags.user_id = $2::BIGINT
                             AND todo_tags.tag_id IN (
                                 SELECT tags.id
                                 FROM tags
                                 WHERE
-                                    tags.user_id = $3::BIGINT
-                                    AND tags.name_key = ANY ($20::TEXT[])
+                                    tags.user_id = $2::BIGINT
+                                    AND tags.name_key = ANY ($18::TEXT[])
                                     AND tags.deleted_at IS NULL
                             )
                         GROUP BY todo_tags.todo_id
-                        HAVING count(*) = cardinality($20::TEXT[])
+                        HAVING count(*) = cardinality($18::TEXT[])
                     ) AS with_all
                 ) ? CAST(todos.id AS TEXT)
             )
@@ -558,13 +539,13 @@ FROM (
                 SELECT todo_tags.todo_id
                 FROM todo_tags
                 WHERE
-                    todo_tags.user_id = $3::BIGINT
+                    todo_tags.user_id = $2::BIGINT
                     AND todo_tags.tag_id IN (
                         SELECT tags.id
                         FROM tags
                         WHERE
-                            tags.user_id = $3::BIGINT
-                            AND tags.name_key = ANY ($20::TEXT[])
+                            tags.user_id = $2::BIGINT
+                            AND tags.name_key = ANY ($18::TEXT[])
                             AND tags.deleted_at IS NULL
                     )
             )
@@ -576,22 +557,22 @@ FROM (
                     (
                         SELECT lists.id
                         FROM lists
-                        WHERE lists.user_id = $3::BIGINT AND lists.archived_at IS NOT NULL
+                        WHERE lists.user_id = $2::BIGINT AND lists.archived_at IS NOT NULL
                     )
                 )
             )
         )
-        AND (todos.updated_at >= $21::TIMESTAMP WITH TIME ZONE)
-        AND (todos.updated_at < $22::TIMESTAMP WITH TIME ZONE)
+        AND (todos.updated_at >= $19::TIMESTAMP WITH TIME ZONE)
+        AND (todos.updated_at < $20::TIMESTAMP WITH TIME ZONE)
         AND todos.id = ANY (array((SELECT unnest(later.ids) AS unnest_1 FROM later)))
         AND (todos.id NOT IN (SELECT unnest(later.ids) AS unnest_1 FROM later))
         AND (
             CASE WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at END,
             todos.id
-        ) > (CAST($6::VARCHAR AS TIMESTAMP WITH TIME ZONE), $7::BIGINT)
+        ) > (CAST($4::VARCHAR AS TIMESTAMP WITH TIME ZONE), $5::BIGINT)
     ORDER BY
         CASE WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at END ASC,
         todos.id ASC
     LIMIT $1::INTEGER + 1
-    OFFSET $8::INTEGER
+    OFFSET $6::INTEGER
 ) AS page

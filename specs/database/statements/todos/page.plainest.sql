@@ -3,7 +3,7 @@
 -- Args:
 --     status: One of `Status`.
 --     conditions: Names of `CONDITIONS` and `STARTS`; `text` for a search; `shows_notes` for rows with their newest
---         notes.
+--         notes; `knows_total` where the total may be known.
 --     sort: What to order by; `match` only with `text`.
 --     descending: In which direction.
 --     after: Whether the page begins after the last row of another one.
@@ -14,23 +14,21 @@
 -- moments, from `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`,
 -- `created_before`, `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 --
--- `known_change`, `known_total`: where that is the user's newest change, that is the total, and nothing is counted.
+-- Where the total may be known, `known_change` and `known_total`: if the first is the user's newest change, the second
+-- is the total, and nothing is counted.
 --
--- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `newest_change`, the id of the
--- user's newest change; `more`, whether there is a next page; `key` and `id` of the last row, for the cursor;
--- `time_zone`, `week_start` and `locale`, the user's.
+-- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
+-- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
+-- where the total may be known, `newest_change`, the id of the user's newest change.
 --
 -- Parameters:
 --   $1 limit integer
---   $2 known_change bigint
---   $3 user_id bigint
---   $4 known_total bigint
---   $5 offset integer
+--   $2 user_id bigint
+--   $3 offset integer
 --
 -- Columns:
 --   rows json
 --   total bigint
---   newest_change bigint
 --   more boolean
 --   key text
 --   id bigint
@@ -41,28 +39,17 @@
 WITH here AS MATERIALIZED (
     SELECT users.time_zone AS time_zone, users.week_start AS week_start, users.locale AS locale
     FROM users
-    WHERE users.id = $3::BIGINT
+    WHERE users.id = $2::BIGINT
 )
 SELECT
     coalesce(array_to_json((array_agg(page.row))[1:$1::INTEGER]), '[]'::json) AS rows,
-    CASE
-        WHEN (
-            $2::BIGINT = (
-                SELECT max(changes.id) AS max_1 FROM changes WHERE changes.user_id = $3::BIGINT
-            )
-        )
-        THEN $4::BIGINT
-        ELSE (
-            SELECT count(*) AS count_1
-            FROM todos
-            WHERE
-                todos.user_id = $3::BIGINT
-                AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
-        )
-    END AS total,
     (
-        SELECT max(changes.id) AS max_1 FROM changes WHERE changes.user_id = $3::BIGINT
-    ) AS newest_change,
+        SELECT count(*) AS count_1
+        FROM todos
+        WHERE
+            todos.user_id = $2::BIGINT
+            AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
+    ) AS total,
     count(*) > $1::INTEGER AS more,
     CAST((array_agg(page.key))[$1::INTEGER] AS TEXT) AS key,
     (array_agg(page.id))[$1::INTEGER] AS id,
@@ -89,12 +76,12 @@ FROM (
                                 SELECT tags.name
                                 FROM tags
                                 WHERE
-                                    tags.user_id = $3::BIGINT
+                                    tags.user_id = $2::BIGINT
                                     AND tags.id IN (
                                         SELECT todo_tags.tag_id
                                         FROM todo_tags
                                         WHERE
-                                            todo_tags.user_id = $3::BIGINT
+                                            todo_tags.user_id = $2::BIGINT
                                             AND todo_tags.todo_id = todos.id
                                     )
                                     AND tags.deleted_at IS NULL
@@ -161,14 +148,14 @@ FROM (
                         ) AS open,
                         count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
                     FROM todos AS child
-                    WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
+                    WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
                 ) AS subtasks
             ) AS shaped
         ) AS row
     FROM todos
     JOIN here ON true
-    WHERE todos.user_id = $3::BIGINT AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
+    WHERE todos.user_id = $2::BIGINT AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
     ORDER BY todos.created_at DESC, todos.id DESC
     LIMIT $1::INTEGER + 1
-    OFFSET $5::INTEGER
+    OFFSET $3::INTEGER
 ) AS page

@@ -3,7 +3,7 @@
 -- Args:
 --     status: One of `Status`.
 --     conditions: Names of `CONDITIONS` and `STARTS`; `text` for a search; `shows_notes` for rows with their newest
---         notes.
+--         notes; `knows_total` where the total may be known.
 --     sort: What to order by; `match` only with `text`.
 --     descending: In which direction.
 --     after: Whether the page begins after the last row of another one.
@@ -14,41 +14,39 @@
 -- moments, from `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`,
 -- `created_before`, `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 --
--- `known_change`, `known_total`: where that is the user's newest change, that is the total, and nothing is counted.
+-- Where the total may be known, `known_change` and `known_total`: if the first is the user's newest change, the second
+-- is the total, and nothing is counted.
 --
--- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `newest_change`, the id of the
--- user's newest change; `more`, whether there is a next page; `key` and `id` of the last row, for the cursor;
--- `time_zone`, `week_start` and `locale`, the user's.
+-- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
+-- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
+-- where the total may be known, `newest_change`, the id of the user's newest change.
 --
 -- Parameters:
 --   $1 limit integer
---   $2 known_change bigint
+--   $2 text character varying
 --   $3 user_id bigint
---   $4 known_total bigint
---   $5 text character varying
---   $6 now timestamp with time zone
---   $7 after_key character varying
---   $8 after_id bigint
---   $9 offset integer
---   $10 completed_after timestamp with time zone
---   $11 completed_before timestamp with time zone
---   $12 created_after timestamp with time zone
---   $13 created_before timestamp with time zone
---   $14 due_after timestamp with time zone
---   $15 due_before timestamp with time zone
---   $16 ids bigint[]
---   $17 key character varying
---   $18 list_id bigint
---   $19 parent_id bigint
---   $20 priority smallint[]
---   $21 tags text[]
---   $22 updated_after timestamp with time zone
---   $23 updated_before timestamp with time zone
+--   $4 now timestamp with time zone
+--   $5 after_key character varying
+--   $6 after_id bigint
+--   $7 offset integer
+--   $8 completed_after timestamp with time zone
+--   $9 completed_before timestamp with time zone
+--   $10 created_after timestamp with time zone
+--   $11 created_before timestamp with time zone
+--   $12 due_after timestamp with time zone
+--   $13 due_before timestamp with time zone
+--   $14 ids bigint[]
+--   $15 key character varying
+--   $16 list_id bigint
+--   $17 parent_id bigint
+--   $18 priority smallint[]
+--   $19 tags text[]
+--   $20 updated_after timestamp with time zone
+--   $21 updated_before timestamp with time zone
 --
 -- Columns:
 --   rows json
 --   total bigint
---   newest_change bigint
 --   more boolean
 --   key text
 --   id bigint
@@ -60,7 +58,7 @@ WITH RECURSIVE
     found AS MATERIALIZED (
         SELECT matches.id AS id, matches.rank AS rank
         FROM todos_with_words(
-            $5::VARCHAR,
+            $2::VARCHAR,
             (
                 SELECT language_of(users.locale) AS language_of_1
                 FROM users
@@ -80,7 +78,7 @@ WITH RECURSIVE
                         AND todos.completed_at IS NULL
                         AND todos.start > (
                             SELECT CAST(
-                                timezone(users.time_zone, $6::TIMESTAMP WITH TIME ZONE) AS DATE
+                                timezone(users.time_zone, $4::TIMESTAMP WITH TIME ZONE) AS DATE
                             ) AS timezone_1
                             FROM users
                             WHERE users.id = $3::BIGINT
@@ -125,18 +123,18 @@ WITH RECURSIVE
                     )
                 )
             )
-            AND (todos.completed_at >= $10::TIMESTAMP WITH TIME ZONE)
-            AND (todos.completed_at < $11::TIMESTAMP WITH TIME ZONE)
-            AND (todos.created_at >= $12::TIMESTAMP WITH TIME ZONE)
-            AND (todos.created_at < $13::TIMESTAMP WITH TIME ZONE)
+            AND (todos.completed_at >= $8::TIMESTAMP WITH TIME ZONE)
+            AND (todos.completed_at < $9::TIMESTAMP WITH TIME ZONE)
+            AND (todos.created_at >= $10::TIMESTAMP WITH TIME ZONE)
+            AND (todos.created_at < $11::TIMESTAMP WITH TIME ZONE)
             AND (
-                $14::TIMESTAMP WITH TIME ZONE <= CASE
+                $12::TIMESTAMP WITH TIME ZONE <= CASE
                     WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
                 END
                 AND todos.due_at IS NOT NULL
             )
             AND (
-                $15::TIMESTAMP WITH TIME ZONE > CASE
+                $13::TIMESTAMP WITH TIME ZONE > CASE
                     WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
                 END
             )
@@ -167,9 +165,9 @@ WITH RECURSIVE
                     false
                 )
             )
-            AND (todos.id = ANY ($16::BIGINT[]))
-            AND (todos.key = $17::VARCHAR)
-            AND (todos.list_id = $18::BIGINT)
+            AND (todos.id = ANY ($14::BIGINT[]))
+            AND (todos.key = $15::VARCHAR)
+            AND (todos.list_id = $16::BIGINT)
             AND (todos.due_at IS NULL)
             AND (
                 todos.list_id = (
@@ -199,13 +197,13 @@ WITH RECURSIVE
             )
             AND (todos.repeat IS NULL)
             AND (
-                $6::TIMESTAMP WITH TIME ZONE > CASE
+                $4::TIMESTAMP WITH TIME ZONE > CASE
                     WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
                 END
                 AND todos.completed_at IS NULL
             )
-            AND (todos.parent_id = $19::BIGINT)
-            AND (todos.priority = ANY ($20::SMALLINT[]))
+            AND (todos.parent_id = $17::BIGINT)
+            AND (todos.priority = ANY ($18::SMALLINT[]))
             AND (todos.repeat IS NOT NULL)
             AND (
                 todos.id IN (
@@ -218,7 +216,7 @@ WITH RECURSIVE
                             FROM tags
                             WHERE
                                 tags.user_id = $3::BIGINT
-                                AND tags.name_key = ANY ($21::TEXT[])
+                                AND tags.name_key = ANY ($19::TEXT[])
                                 AND tags.deleted_at IS NULL
                         )
                 )
@@ -235,11 +233,11 @@ WITH RECURSIVE
                                     FROM tags
                                     WHERE
                                         tags.user_id = $3::BIGINT
-                                        AND tags.name_key = ANY ($21::TEXT[])
+                                        AND tags.name_key = ANY ($19::TEXT[])
                                         AND tags.deleted_at IS NULL
                                 )
                             GROUP BY todo_tags.todo_id
-                            HAVING count(*) = cardinality($21::TEXT[])
+                            HAVING count(*) = cardinality($19::TEXT[])
                         ) AS with_all
                     ) ? CAST(todos.id AS TEXT)
                 )
@@ -255,7 +253,7 @@ WITH RECURSIVE
                             FROM tags
                             WHERE
                                 tags.user_id = $3::BIGINT
-                                AND tags.name_key = ANY ($21::TEXT[])
+                                AND tags.name_key = ANY ($19::TEXT[])
                                 AND tags.deleted_at IS NULL
                         )
                 )
@@ -272,8 +270,8 @@ WITH RECURSIVE
                     )
                 )
             )
-            AND (todos.updated_at >= $22::TIMESTAMP WITH TIME ZONE)
-            AND (todos.updated_at < $23::TIMESTAMP WITH TIME ZONE)
+            AND (todos.updated_at >= $20::TIMESTAMP WITH TIME ZONE)
+            AND (todos.updated_at < $21::TIMESTAMP WITH TIME ZONE)
             AND todos.id = ANY (array((SELECT unnest(later.ids) AS unnest_1 FROM later)))
             AND (todos.id NOT IN (SELECT unnest(later.ids) AS unnest_1 FROM later))
     ),
@@ -284,18 +282,7 @@ WITH RECURSIVE
     )
 SELECT
     coalesce(array_to_json((array_agg(page.row))[1:$1::INTEGER]), '[]'::json) AS rows,
-    CASE
-        WHEN (
-            $2::BIGINT = (
-                SELECT max(changes.id) AS max_1 FROM changes WHERE changes.user_id = $3::BIGINT
-            )
-        )
-        THEN $4::BIGINT
-        ELSE (SELECT count(*) AS count_1 FROM hit)
-    END AS total,
-    (
-        SELECT max(changes.id) AS max_1 FROM changes WHERE changes.user_id = $3::BIGINT
-    ) AS newest_change,
+    (SELECT count(*) AS count_1 FROM hit) AS total,
     count(*) > $1::INTEGER AS more,
     CAST((array_agg(page.key))[$1::INTEGER] AS TEXT) AS key,
     (array_agg(page.id))[$1::INTEGER] AS id,
@@ -401,10 +388,10 @@ FROM (
     FROM (
         SELECT hit.id AS id, hit.key AS key
         FROM hit
-        WHERE (hit.key, hit.id) < (CAST($7::VARCHAR AS REAL), $8::BIGINT)
+        WHERE (hit.key, hit.id) < (CAST($5::VARCHAR AS REAL), $6::BIGINT)
         ORDER BY hit.key DESC, hit.id DESC
         LIMIT $1::INTEGER + 1
-        OFFSET $9::INTEGER
+        OFFSET $7::INTEGER
     ) AS chosen
     JOIN todos ON todos.user_id = $3::BIGINT AND todos.id = chosen.id
     JOIN here ON true

@@ -3,7 +3,7 @@
 -- Args:
 --     status: One of `Status`.
 --     conditions: Names of `CONDITIONS` and `STARTS`; `text` for a search; `shows_notes` for rows with their newest
---         notes.
+--         notes; `knows_total` where the total may be known.
 --     sort: What to order by; `match` only with `text`.
 --     descending: In which direction.
 --     after: Whether the page begins after the last row of another one.
@@ -14,24 +14,22 @@
 -- moments, from `due_after`, `created_after`, `updated_after`, `completed_after` until before `due_before`,
 -- `created_before`, `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 --
--- `known_change`, `known_total`: where that is the user's newest change, that is the total, and nothing is counted.
+-- Where the total may be known, `known_change` and `known_total`: if the first is the user's newest change, the second
+-- is the total, and nothing is counted.
 --
--- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `newest_change`, the id of the
--- user's newest change; `more`, whether there is a next page; `key` and `id` of the last row, for the cursor;
--- `time_zone`, `week_start` and `locale`, the user's.
+-- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
+-- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
+-- where the total may be known, `newest_change`, the id of the user's newest change.
 --
 -- Parameters:
 --   $1 limit integer
---   $2 known_change bigint
+--   $2 text character varying
 --   $3 user_id bigint
---   $4 known_total bigint
---   $5 text character varying
---   $6 offset integer
+--   $4 offset integer
 --
 -- Columns:
 --   rows json
 --   total bigint
---   newest_change bigint
 --   more boolean
 --   key text
 --   id bigint
@@ -43,7 +41,7 @@ WITH
     found AS MATERIALIZED (
         SELECT matches.id AS id, matches.rank AS rank
         FROM todos_with_words(
-            $5::VARCHAR,
+            $2::VARCHAR,
             (
                 SELECT language_of(users.locale) AS language_of_1
                 FROM users
@@ -66,18 +64,7 @@ WITH
     )
 SELECT
     coalesce(array_to_json((array_agg(page.row))[1:$1::INTEGER]), '[]'::json) AS rows,
-    CASE
-        WHEN (
-            $2::BIGINT = (
-                SELECT max(changes.id) AS max_1 FROM changes WHERE changes.user_id = $3::BIGINT
-            )
-        )
-        THEN $4::BIGINT
-        ELSE (SELECT count(*) AS count_1 FROM hit)
-    END AS total,
-    (
-        SELECT max(changes.id) AS max_1 FROM changes WHERE changes.user_id = $3::BIGINT
-    ) AS newest_change,
+    (SELECT count(*) AS count_1 FROM hit) AS total,
     count(*) > $1::INTEGER AS more,
     CAST((array_agg(page.key))[$1::INTEGER] AS TEXT) AS key,
     (array_agg(page.id))[$1::INTEGER] AS id,
@@ -185,7 +172,7 @@ FROM (
         FROM hit
         ORDER BY hit.key DESC, hit.id DESC
         LIMIT $1::INTEGER + 1
-        OFFSET $6::INTEGER
+        OFFSET $4::INTEGER
     ) AS chosen
     JOIN todos ON todos.user_id = $3::BIGINT AND todos.id = chosen.id
     JOIN here ON true
