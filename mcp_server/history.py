@@ -79,6 +79,8 @@ def _difference(entry: Json, detail: Detail) -> Json:
     """
     before, after = entry["before"], entry["after"]
     row: Json = {entry["entity"]: entry["id"]}
+    if after is None:  # it went to a list that this agent does not see
+        return row | {"title": before["title"] if "title" in before else entry["title"], "left": True}
     if entry["entity"] == "proposal":
         told_of = {name: after[name] for name in ("operation", "status", "note")}
         return row | {name: value for name, value in told_of.items() if value is not None}

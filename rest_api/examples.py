@@ -98,6 +98,8 @@ _AGENT: Final[Json] = {
     "verbs": None,
     "mode": "act",
     "rows_per_day": None,
+    "lists": None,
+    "own_lists": True,
     "until": None,
     "version": 1,
 }
@@ -474,7 +476,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     **_EXPORTED,
     "AgentRead": _AGENT,
     "AgentPatch": {"name": "Claude at work", "verbs": ["read", "add"], "rows_per_day": 100},
-    "Mandate": {"verbs": ["read", "add"], "mode": "act", "rows_per_day": None},
+    "Mandate": {"verbs": ["read", "add"], "mode": "act", "rows_per_day": None, "lists": None, "own_lists": True},
     "AgentPage": _page(_AGENT),
     "ImportWritten": {
         "format": "todoist",

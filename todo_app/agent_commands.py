@@ -70,11 +70,21 @@ def agent_mandate(
     until: Annotated[
         str | None, typer.Option(help="As if blocked from then on: 2026-12-24T18:00+01:00, or never.")
     ] = None,
+    lists: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--list", help="Name or id; repeat for more. own: those that it makes, or none to name. all: all."
+        ),
+    ] = None,
+    own_lists: Annotated[
+        bool | None, typer.Option("--own-lists/--no-own-lists", help="Whether it sees the lists that it makes, too.")
+    ] = None,
     user: User = None,
 ) -> None:
     """Change what an agent may do; what is not named stays."""
     from pydantic import TypeAdapter, ValidationError
 
+    from todo_app.local import named_lists
     from todo_core.models.agents import AgentPatch
     from todo_core.operations import agents
     from todo_core.validation import refuse
@@ -89,12 +99,16 @@ def agent_mandate(
         wanted["rows_per_day"] = None if rows_per_day == "any" else wanted["rows_per_day"]
     if until is not None:
         wanted["until"] = None if until == "never" else until
-    try:
-        patch: Any = TypeAdapter(AgentPatch).validate_python(wanted)
-    except ValidationError as error:
-        raise refuse(error) from None
+    if own_lists is not None:
+        wanted["own_lists"] = own_lists
 
     async def work(me: Caller) -> bool:
+        if lists is not None:
+            wanted["lists"] = await named_lists(me, lists)
+        try:
+            patch: Any = TypeAdapter(AgentPatch).validate_python(wanted)
+        except ValidationError as error:
+            raise refuse(error) from None
         return (await me.perform(agents.update, agent_id, patch)).one().changed
 
     say("changed" if _perform(user, work) else "was so already")
@@ -105,10 +119,18 @@ def _state(row: dict[str, Any]) -> str:
     if row["blocked_at"]:
         return f"blocked {row['blocked_at'][:10]}"
     bounds = [] if row["verbs"] is None else [", ".join(row["verbs"])]
+    bounds += [] if row["lists"] is None else [_lists(row)]
     bounds += ["proposes"] if row["mode"] == "propose" else []
     bounds += [] if row["rows_per_day"] is None else [f"{row['rows_per_day']} rows a day"]
     bounds += [f"until {row['until'][:16].replace('T', ' ')}"] if row["until"] else []
     return "; ".join(bounds) or "active"
+
+
+def _lists(row: dict[str, Any]) -> str:
+    """Return which lists an agent may see."""
+    named = ", ".join(str(list_id) for list_id in row["lists"])
+    own = "its own" if row["own_lists"] else ""
+    return f"lists {' and '.join(part for part in (named, own) if part)}"
 
 
 @commands.command("show")

@@ -16,8 +16,10 @@ from todo_core.identity.issuers import UserRole
 from todo_core.identity.scopes import ALL_SCOPES, Scope
 from todo_core.models.agents import Mandate
 from todo_core.models.calendars import CalendarCreate, Shows
+from todo_core.models.lists import ListQuery
 from todo_core.models.tokens import TokenCreate, TokenCreated
-from todo_core.operations import calendars, tokens
+from todo_core.operations import calendars, lists, tokens
+from todo_core.rules.naming import Names
 from todo_core.settings import Settings
 from todo_core.validation import refuse
 
@@ -80,6 +82,23 @@ async def create_token(
     except ValidationError as error:
         raise refuse(error) from None
     return _shown(await me.perform(tokens.create, token))
+
+
+async def named_lists(me: Caller, names: Sequence[str]) -> list[int] | None:
+    """Return the ids of lists for a mandate, each by its name or its id; None for `all`, and none for `own`.
+
+    Args:
+        me: The local user.
+        names: What the command line has. `all` and `own` stand alone, and a list of that name goes by its id.
+
+    Raises:
+        InvalidInput: There is no list of a name.
+    """
+    if [*names] in (["all"], ["own"]):
+        return None if names[0] == "all" else []
+    rows = orjson.loads((await me.perform(lists.list_, ListQuery(archived="include"))).json)
+    known = Names("list", {row["id"]: row["name"] for row in rows})
+    return [known.id_of(name, "list") for name in names]
 
 
 async def create_calendar(me: Caller, name: str, list_id: int | None, shows: Shows) -> dict[str, object]:

@@ -39,19 +39,33 @@ def token_create(
     ] = None,
     propose: Annotated[bool, typer.Option("--propose", help="What it writes is only proposed.")] = False,
     rows_per_day: Annotated[int | None, typer.Option(help="Rows that it may change in 24 hours.")] = None,
+    lists: Annotated[
+        list[str] | None,
+        typer.Option("--list", help="Name or id; repeat for more. own: only those that it makes. Default: all."),
+    ] = None,
+    own_lists: Annotated[
+        bool, typer.Option("--own-lists/--no-own-lists", help="Whether it sees the lists that it makes, too.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Make an API token and print it, the only time it is shown. With the scope admin, the user becomes an admin."""
-    from todo_app.local import acting_for, create_token
+    from todo_app.local import acting_for, create_token, named_lists
 
     days = _days(expires)
-    mandate = {"verbs": verb, "mode": "propose" if propose else "act", "rows_per_day": rows_per_day}
+    mandate: dict[str, object] = {
+        "verbs": verb,
+        "mode": "propose" if propose else "act",
+        "rows_per_day": rows_per_day,
+        "own_lists": own_lists,
+    }
     if any(name not in ALL_SCOPES for name in scope):
         raise typer.BadParameter("takes " + ", ".join(ALL_SCOPES), param_hint="--scope")
 
     async def work(settings: Settings, url: str) -> dict[str, object]:
         role: UserRole | None = "admin" if "admin" in scope else None
         async with acting_for(settings, url, user or settings.user, role) as me:
+            if lists is not None:
+                mandate["lists"] = await named_lists(me, lists)
             return await create_token(me, name, scope, days, mandate)  # type: ignore[arg-type]  # checked above
 
     made = with_database(work, load())

@@ -258,7 +258,7 @@ class OutsideMandate(Forbidden):
         """Refuse an agent.
 
         Args:
-            part: The part of its mandate that is in the way: `verbs`, `mode` or `rows_per_day`.
+            part: The part of its mandate that is in the way: `verbs`, `mode`, `rows_per_day` or `lists`.
             detail: What it may, and what was asked.
         """
         super().__init__(detail, extra={"mandate": part})

@@ -329,6 +329,14 @@ def test_an_agent_is_listed_shown_and_blocked(program: Program) -> None:
         assert http.delete("/api/v1/todos/1").json()["mandate"] == "verbs"
         assert program.answer("agent", "mandate", agent, "--verb", "all", "--rows-per-day", "any").strip() == "changed"
         assert program.run("agent", "mandate", agent, "--verb", "destroy").returncode == 2
+        assert program.answer("agent", "mandate", agent, "--list", "inbox", "--no-own-lists").strip() == "changed"
+        inbox = http.get("/api/v1/lists").json()["items"][0]["id"]
+        assert f"lists {inbox}" in program.answer("agent", "list")
+        assert http.post("/api/v1/lists", json={"name": "More"}).json()["mandate"] == "lists"
+        assert program.answer("agent", "mandate", agent, "--list", "all").strip() == "changed"
+        assert program.run("agent", "mandate", agent, "--list", "no such list").returncode == 2
+        own = program.answer("token", "create", "--list", "own").strip()
+        assert http.get("/api/v1/lists", headers={"Authorization": f"Bearer {own}"}).json()["total"] == 0
         bounded = program.answer("token", "create", "--verb", "add", "--propose").strip()
         kept = http.post("/api/v1/todos", json={"title": "a"}, headers={"Authorization": f"Bearer {bounded}"})
         assert (kept.status_code, kept.json()["title"]) == (202, "a")
@@ -341,7 +349,8 @@ def test_it_serves_as_a_login_that_owns_nothing(program: Program) -> None:
         execute(
             program,
             f"CREATE ROLE {login} LOGIN NOINHERIT PASSWORD '{login}'",
-            f"GRANT todo_app, todo_janitor, todo_admin, todo_sign_in, todo_calendar, todo_leaving TO {login}",
+            "GRANT todo_app, todo_agent, todo_janitor, todo_admin, todo_sign_in, todo_calendar, todo_leaving"
+            f" TO {login}",
         )
     )
     parts = urlsplit(program.settings["TODO_DATABASE_URL"])

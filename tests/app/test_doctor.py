@@ -636,7 +636,7 @@ async def test_a_login_that_may_not_take_on_the_role_is_named(doctor: Doctor, ad
     async with broken(admin, make, "REVOKE ALL ON alembic_version FROM stranger; DROP ROLE stranger"):
         failures = await doctor.failures()
 
-    served = ("todo_app", "todo_janitor", "todo_admin", "todo_sign_in", "todo_calendar", "todo_leaving")
+    served = ("todo_app", "todo_agent", "todo_janitor", "todo_admin", "todo_sign_in", "todo_calendar", "todo_leaving")
     assert [failure.split("; ")[0] for failure in failures] == [f"role {role}: cannot be taken on" for role in served]
 
 

@@ -17,7 +17,10 @@ from tests.contract.project import ROOT
 from tests.databases import with_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.requirement("DB1", "OP6")]
-ROLES = "todo_app, todo_janitor, todo_admin, todo_sign_in, todo_calendar, todo_leaving, todo_probe, todo_search"
+ROLES = (
+    "todo_app, todo_agent, todo_janitor, todo_admin, todo_sign_in, todo_calendar, todo_leaving, todo_probe,"
+    " todo_search, todo_tagger"
+)
 
 
 @pytest.fixture
@@ -68,14 +71,14 @@ async def test_a_second_owner_is_told_what_to_have_granted_and_neither_reads_the
     owner = await asyncpg.connect(as_role(server, "todo_owner", "todo"))
     await owner.execute(f"GRANT {ROLES} TO other_owner WITH ADMIN OPTION")
     await owner.execute(
-        "GRANT todo_app, todo_janitor, todo_admin, todo_sign_in, todo_calendar, todo_leaving TO todo_login"
+        "GRANT todo_app, todo_agent, todo_janitor, todo_admin, todo_sign_in, todo_calendar, todo_leaving TO todo_login"
     )
     await owner.close()
     second.answer("migrate")
     second.answer("doctor")
     owner = await asyncpg.connect(as_role(server, "other_owner", "other"))
     await owner.execute(
-        "GRANT todo_app, todo_janitor, todo_admin, todo_sign_in, todo_calendar, todo_leaving TO other_login"
+        "GRANT todo_app, todo_agent, todo_janitor, todo_admin, todo_sign_in, todo_calendar, todo_leaving TO other_login"
     )
     await owner.close()
     for login, database, others in (("todo_login", "todo", "other"), ("other_login", "other", "todo")):

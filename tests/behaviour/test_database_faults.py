@@ -194,7 +194,7 @@ async def ground(postgres_url: str, settings: Settings) -> AsyncIterator[Ground]
     url = with_database(postgres_url, names["database"])
     await migrate(url)
     admin = await asyncpg.connect(url)
-    roles = "todo_app, todo_janitor, todo_admin, todo_sign_in, todo_calendar, todo_leaving"
+    roles = "todo_app, todo_agent, todo_janitor, todo_admin, todo_sign_in, todo_calendar, todo_leaving"
     await admin.execute(f"CREATE ROLE {names['login']} LOGIN; GRANT {roles} TO {names['login']}")
     host = urlsplit(url)._replace(netloc=f"{names['login']}@{urlsplit(url).netloc.rpartition('@')[2]}")
     clock = MovableClock()

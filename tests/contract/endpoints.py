@@ -98,7 +98,7 @@ class Endpoints:
 
     def _body(self, title: str, schema: Schema, before: Mapping[str, str], *, incoming: bool) -> Iterator[str]:
         """Yield the item of a body: its shape by name where the contract does so, else its fields."""
-        is_named = [*map(type, markdown.blocks(before.get(title, "")))] == [str]
+        is_named = re.search(r'```json\n\s*"', before.get(title, ""))
         named = self._shapes if is_named else self._shapes - {schema.get("$ref", "").rpartition("/")[2]}
         drawn = shapes.outline(schema, self._definitions, named, incoming=incoming)
         yield f"- **{title}**:\n{_indented(_block(drawn))}\n"

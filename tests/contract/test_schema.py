@@ -90,7 +90,7 @@ async def test_every_field_is_written_down_as_it_is(catalogue: asyncpg.Connectio
 
     written = []
     for field in markdown.table(part(table, "Fields")):
-        words = [word.strip() for word in field["Constraints"].split(", ")]
+        words = [word.strip() for word in re.split(r", (?=(?:[^`]*`[^`]*`)*[^`]*$)", field["Constraints"])]
         standard = next((markdown.code(word) for word in words if word.startswith("default ")), None)
         written.append(
             (

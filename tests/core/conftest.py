@@ -82,7 +82,7 @@ async def owners_database_url(postgres_url: str) -> AsyncIterator[str]:
             # would have, this owner gets; in PostgreSQL 15 the right to make roles is enough.
             for role in await admin.fetch(
                 "SELECT rolname FROM pg_roles"
-                " WHERE rolname ~ '^todo_(app|admin|calendar|leaving|probe|janitor|search|sign_in)$'"
+                " WHERE rolname ~ '^todo_(app|admin|agent|calendar|leaving|probe|janitor|search|sign_in|tagger)$'"
             ):
                 await admin.execute(f"GRANT {role['rolname']} TO {name} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
         parts = urlsplit(with_database(postgres_url, name))

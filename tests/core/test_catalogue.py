@@ -8,8 +8,8 @@ import pytest
 from todo_core.models import METADATA
 
 ROLES = [
-    *("todo_admin", "todo_app", "todo_calendar", "todo_janitor", "todo_leaving", "todo_probe", "todo_search"),
-    "todo_sign_in",
+    *("todo_admin", "todo_agent", "todo_app", "todo_calendar", "todo_janitor", "todo_leaving", "todo_probe"),
+    *("todo_search", "todo_sign_in", "todo_tagger"),
 ]
 PROFILE = (
     "time_zone",
@@ -65,12 +65,14 @@ async def test_our_roles_have_no_powers_and_no_tables(admin: asyncpg.Connection)
         SELECT rolname,
                rolcanlogin OR rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication AS powerful,
                EXISTS (SELECT FROM pg_class WHERE relowner = r.oid) AS owns,
-               EXISTS (SELECT FROM pg_auth_members WHERE member = r.oid) AS member_of_another
+               (SELECT string_agg(roleid::regrole::text, ' ') FROM pg_auth_members WHERE member = r.oid) AS member_of
         FROM pg_roles r WHERE rolname LIKE 'todo\\_%' AND NOT rolcanlogin ORDER BY rolname
         """
     )
 
-    assert [tuple(role) for role in roles] == [(name, False, False, False) for name in ROLES]
+    assert [tuple(role) for role in roles] == [
+        (name, False, False, "todo_app" if name == "todo_agent" else None) for name in ROLES
+    ]
 
 
 @pytest.mark.requirement("OW2", "SA2")
@@ -137,6 +139,7 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
             "proposals",
             ", ".join(f"{name} UPDATE" for name in ("decision", "decided_at", "decided_by", "note", "change_id")),
         ),
+        ("todo_app", "todo_tags", "list_id UPDATE"),
         ("todo_app", "users", ", ".join(f"{name} UPDATE" for name in PROFILE)),
         ("todo_app", "write_probe", "written_at UPDATE"),
         (
@@ -171,7 +174,7 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
         ("todo_probe", "tags", "id SELECT, user_id SELECT"),
         ("todo_probe", "todos", "id SELECT, user_id SELECT"),
         ("todo_search", "notes", "user_id SELECT, todo_id SELECT, words SELECT"),
-        ("todo_search", "todos", "id SELECT, user_id SELECT, words SELECT, note_count SELECT"),
+        ("todo_search", "todos", "id SELECT, user_id SELECT, list_id SELECT, words SELECT, note_count SELECT"),
         ("todo_sign_in", "deleted_accounts", "hash SELECT"),
         ("todo_sign_in", "installation", "cursor_key SELECT"),
         (
@@ -194,6 +197,14 @@ async def test_our_roles_are_granted_what_they_need_and_no_more(admin: asyncpg.C
                 + [f"{name} UPDATE" for name in SIGNED_IN]
             ),
         ),
+        ("todo_tagger", "change_entries", "user_id SELECT, change_id SELECT, entity SELECT, before SELECT"),
+        (
+            "todo_tagger",
+            "tags",
+            "user_id INSERT, name INSERT, name_key INSERT,"
+            " id SELECT, user_id SELECT, name_key SELECT, deleted_at SELECT",
+        ),
+        ("todo_tagger", "todo_tags", "user_id SELECT, tag_id SELECT, list_id SELECT"),
     ]
 
 
@@ -304,6 +315,10 @@ async def test_children_can_point_at_a_row_together_with_its_owner(table: str, a
     assert {"UNIQUE (user_id, id)", "PRIMARY KEY (user_id, id)"} & {row["key"] for row in keys}
 
 
+OF_LISTS = (
+    *("ensure_tags", "fill_link", "link_is_true", "move_links", "own_list", "parent_is_seen", "rows_of_change"),
+)
+"""Functions that mandates on lists need."""
 MAKE_WORDS = (
     "normal_form",
     "without_accents",
@@ -333,6 +348,8 @@ async def test_definers_functions_have_a_fixed_search_path_and_none_is_everybody
 
     assert {row["proname"]: row["callers"] for row in functions} == {
         "belong_to_another": ["todo_app"],
+        **{name: ["todo_app"] for name in OF_LISTS},
+        "in_mandate": ["todo_app", "todo_search"],
         "calendars_of_others": ["todo_app"],
         "language_of": ["todo_app"],
         "latest_change": ["todo_app"],
@@ -348,6 +365,8 @@ async def test_definers_functions_have_a_fixed_search_path_and_none_is_everybody
     assert {row["proname"]: (row["owner"], row["mighty"]) for row in functions if row["prosecdef"]} == {
         "belong_to_another": ("todo_probe", False),
         "calendars_of_others": ("todo_probe", False),
+        "ensure_tags": ("todo_tagger", False),
+        "rows_of_change": ("todo_tagger", False),
         "todos_with_words": ("todo_search", False),
     }
     assert {row["config"] for row in functions if row["prosecdef"]} == {"search_path=pg_catalog, pg_temp"}

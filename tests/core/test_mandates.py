@@ -25,7 +25,14 @@ from todo_core.operations import agents, overview, todos, tokens, users
 
 pytestmark = pytest.mark.requirement("ID9")
 
-EVERYTHING: Final = {"verbs": None, "mode": "act", "rows_per_day": None, "until": None}
+EVERYTHING: Final = {
+    "verbs": None,
+    "mode": "act",
+    "rows_per_day": None,
+    "until": None,
+    "lists": None,
+    "own_lists": True,
+}
 REFUSED: Final = "outside_mandate"
 
 

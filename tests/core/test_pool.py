@@ -29,6 +29,7 @@ pytestmark = pytest.mark.requirement("OP4")
 SIZE = 4
 PATIENCE = 10.0
 LIMIT = 0.2
+ROLE = "todo_app"
 OPEN = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{name}'"
 
 
@@ -48,13 +49,14 @@ class Lender:
         self._pools.append(Pool(self.connect, size=size, patience=patience, limit=limit))
         return self._pools[-1]
 
-    async def connect(self) -> Connection:
+    async def connect(self, role: str) -> Connection:
         if self.fails:
             self.fails -= 1
             await asyncio.sleep(0)
             raise ConnectionRefusedError
         self.opened += 1
-        connection: Connection = await asyncpg.connect(**self._options, connection_class=Connection)
+        options = self._options | {"server_settings": self._options["server_settings"] | {"role": role}}
+        connection: Connection = await asyncpg.connect(**options, connection_class=Connection)
         return connection
 
     async def are_open(self, count: int) -> None:
@@ -152,8 +154,8 @@ async def test_of_requests_of_which_a_third_is_broken_off_nothing_is_left(
 
 async def test_what_is_given_to_somebody_who_goes_in_that_moment_goes_on_to_the_next(lender: Lender) -> None:
     pool = lender.pool(size=1)
-    connection = await pool.acquire()
-    first, second = [asyncio.create_task(pool.acquire()) for _ in range(2)]
+    connection = await pool.acquire(ROLE)
+    first, second = [asyncio.create_task(pool.acquire(ROLE)) for _ in range(2)]
     await all_wait(pool, 2)
 
     pool.release(connection)
@@ -166,8 +168,8 @@ async def test_what_is_given_to_somebody_who_goes_in_that_moment_goes_on_to_the_
 
 async def test_who_goes_while_waiting_is_passed_over(lender: Lender) -> None:
     pool = lender.pool(size=1)
-    connection = await pool.acquire()
-    first, second = [asyncio.create_task(pool.acquire()) for _ in range(2)]
+    connection = await pool.acquire(ROLE)
+    first, second = [asyncio.create_task(pool.acquire(ROLE)) for _ in range(2)]
     await all_wait(pool, 2)
 
     await broken_off(first)
@@ -179,7 +181,7 @@ async def test_who_goes_while_waiting_is_passed_over(lender: Lender) -> None:
 
 async def test_who_waits_opens_a_connection_where_another_could_not(lender: Lender) -> None:
     pool, lender.fails = lender.pool(size=1), 1
-    first, second = [asyncio.create_task(pool.acquire()) for _ in range(2)]
+    first, second = [asyncio.create_task(pool.acquire(ROLE)) for _ in range(2)]
 
     with pytest.raises(ConnectionRefusedError):
         await first
@@ -190,14 +192,14 @@ async def test_who_waits_opens_a_connection_where_another_could_not(lender: Lend
 
 async def test_a_full_pool_keeps_nobody_waiting_beyond_the_time(lender: Lender) -> None:
     pool = lender.pool(size=1, patience=0.05)
-    connection = await pool.acquire()
+    connection = await pool.acquire(ROLE)
 
     with pytest.raises(TimeoutError):
-        await pool.acquire()
+        await pool.acquire(ROLE)
 
     assert pool.waiting == 0
     pool.release(connection)
-    assert await pool.acquire() is connection
+    assert await pool.acquire(ROLE) is connection
 
 
 async def test_a_connection_that_is_not_as_it_was_is_not_lent_again(lender: Lender, admin: asyncpg.Connection) -> None:
@@ -221,7 +223,7 @@ async def test_a_connection_that_is_not_as_it_was_is_not_lent_again(lender: Lend
 
     spoils: list[Callable[[Connection], Awaitable[None]]] = [begin, break_off, lose, expire]
     for spoil in spoils:
-        connection = await pool.acquire()
+        connection = await pool.acquire(ROLE)
         await spoil(connection)
         pool.release(connection)
         assert (pool.idle, pool.lent) == (0, 0), spoil
@@ -249,7 +251,7 @@ async def test_a_read_that_is_broken_off_ends_in_the_database_and_keeps_its_conn
 
 async def test_a_server_that_does_not_answer_costs_its_connection_and_those_that_are_idle(lender: Lender) -> None:
     pool = lender.pool(limit=LIMIT)
-    silent, spare = await pool.acquire(), await pool.acquire()
+    silent, spare = await pool.acquire(ROLE), await pool.acquire(ROLE)
     pool.release(spare)
 
     with pytest.raises(asyncpg.ConnectionDoesNotExistError):
@@ -257,14 +259,14 @@ async def test_a_server_that_does_not_answer_costs_its_connection_and_those_that
     pool.release(silent)
 
     assert (pool.idle, pool.lent) == (0, 0)
-    another = await pool.acquire()
+    another = await pool.acquire(ROLE)
     assert [*(await another.fetch("SELECT 1"))[0]] == [1]
     pool.release(another)
 
 
 async def test_one_that_is_lent_for_long_and_waits_for_no_answer_is_left_alone(lender: Lender) -> None:
     pool = lender.pool(limit=LIMIT)
-    connection = await pool.acquire()
+    connection = await pool.acquire(ROLE)
     await connection.execute("SELECT 1")
     await asyncio.sleep(LIMIT + 0.6)  # the clock is what is tested
 
@@ -275,13 +277,13 @@ async def test_one_that_is_lent_for_long_and_waits_for_no_answer_is_left_alone(l
 
 async def test_closing_waits_for_what_is_used_and_lends_nothing_more(lender: Lender) -> None:
     pool = lender.pool(size=2)
-    used, idle = await pool.acquire(), await pool.acquire()
+    used, idle = await pool.acquire(ROLE), await pool.acquire(ROLE)
     pool.release(idle)
     closing = asyncio.create_task(pool.close())
     await asyncio.sleep(0)
 
     with pytest.raises(ConnectionError):
-        await pool.acquire()
+        await pool.acquire(ROLE)
     assert not closing.done()
     pool.release(used)
     await closing
@@ -291,8 +293,8 @@ async def test_closing_waits_for_what_is_used_and_lends_nothing_more(lender: Len
 
 async def test_who_waits_when_it_closes_has_the_connection_that_comes_back(lender: Lender) -> None:
     pool = lender.pool(size=1)
-    connection = await pool.acquire()
-    waiting = asyncio.create_task(pool.acquire())
+    connection = await pool.acquire(ROLE)
+    waiting = asyncio.create_task(pool.acquire(ROLE))
     await all_wait(pool, 1)
     closing = asyncio.create_task(pool.close())
     await asyncio.sleep(0)
@@ -321,3 +323,31 @@ async def test_a_wrong_number_of_arguments_is_a_mistake_of_ours_and_no_outage(
         with pytest.raises(MisuseError, match="expects"):
             await me.perform(as_operation(ask, effect=effect))
         assert await titles_of(me) == []
+
+
+async def test_connections_of_two_roles_are_as_many_together_as_there_may_be(lender: Lender) -> None:
+    """An idle one of the other role gives way, and who waited longest gets one of its own role."""
+    pool = lender.pool(size=2)
+    for _ in range(2):  # the second time, none is left of the other role
+        both = [await pool.acquire(ROLE) for _ in range(2)]
+        for connection in both:
+            pool.release(connection)
+        other = await pool.acquire("todo_agent")
+        assert [connection.is_closed() for connection in both] == [True, False]
+        assert (pool.lent, pool.idle) == (1, 1)
+        pool.release(other)
+        await lender.are_open(2)
+
+    first, second = await pool.acquire(ROLE), await pool.acquire("todo_agent")
+    assert [await one.fetchval("SELECT current_user") for one in (first, second)] == [ROLE, "todo_agent"]
+    turns = [asyncio.create_task(pool.acquire(role)) for role in ("todo_agent", ROLE)]
+    await all_wait(pool, 2)
+    pool.release(first)  # of another role than whoever is next wants
+    third = await turns[0]
+    assert (first.is_closed(), third.role, turns[1].done()) == (True, "todo_agent", False)
+    pool.release(third)
+    fourth = await turns[1]
+    assert (third.is_closed(), fourth.role) == (True, ROLE)
+    await lender.are_open(2)
+    for connection in (second, fourth):
+        pool.release(connection)

@@ -351,7 +351,7 @@ async def test_no_function_that_runs_as_another_role_tells_of_anothers_rows(
 ) -> None:
     """`todo_app` may call them with whatever it likes."""
     assert [row["proname"] for row in await admin.fetch(DEFINERS)] == [
-        *("belong_to_another", "calendars_of_others", "todos_with_words")
+        *("belong_to_another", "calendars_of_others", "ensure_tags", "rows_of_change", "todos_with_words")
     ]
     (hers,), (his,) = [await add(who, f"secret {MARK}") for who in (ann, bob)]
     her_id = ann.principal.user_id
@@ -390,7 +390,18 @@ async def test_functions_of_triggers_give_nobody_a_right_that_they_lack(
         "SELECT oid::regprocedure::text AS signature FROM pg_proc"
         " WHERE pronamespace = 'public'::regnamespace AND prorettype = 'trigger'::regtype ORDER BY 1"
     )
-    assert [row["signature"] for row in triggers] == ["index_note()", "index_todo()", "make_inbox()"]
+    assert [row["signature"] for row in triggers] == [
+        *(
+            "fill_link()",
+            "index_note()",
+            "index_todo()",
+            "link_is_true()",
+            "make_inbox()",
+            "move_links()",
+            "own_list()",
+        ),
+        "parent_is_seen()",
+    ]
     before = await everything_of(admin, ann.principal.user_id)
     for row in triggers:
         async with acting_as(admin, "todo_app", bob.principal.user_id):
@@ -538,7 +549,7 @@ async def test_nobody_who_serves_requests_can_become_who_sees_every_row(admin: a
         "SELECT taker, taken FROM unnest($1::text[]) AS taker, unnest($2::text[]) AS taken"
         " WHERE taker <> taken AND pg_has_role(taker, taken, 'MEMBER')",
         ["todo_app"],
-        ["todo_search", "todo_probe", "todo_janitor"],
+        ["todo_search", "todo_probe", "todo_janitor", "todo_tagger"],
     )
 
     assert members == []
@@ -552,7 +563,9 @@ LINKS = {
     ),
     "the parent of a todo": "UPDATE todos SET parent_id = $todo WHERE id = $my_todo",
     "the tag of a todo": "INSERT INTO todo_tags (user_id, todo_id, tag_id) VALUES ($me, $my_todo, $tag)",
-    "the todo of a tag": "INSERT INTO todo_tags (user_id, todo_id, tag_id) VALUES ($me, $todo, $my_tag)",
+    "the todo of a tag": (
+        "INSERT INTO todo_tags (user_id, todo_id, tag_id, list_id) VALUES ($me, $todo, $my_tag, $my_list)"
+    ),
     "the default list": "UPDATE users SET default_list_id = $list WHERE id = $me",
 }
 
@@ -617,7 +630,7 @@ async def test_nobody_who_serves_requests_can_edit_the_record(
 ) -> None:
     its = await Rows.of(ann)
 
-    for role in ("todo_app", "todo_admin", "todo_probe", "todo_search"):
+    for role in ("todo_app", "todo_agent", "todo_admin", "todo_probe", "todo_search", "todo_tagger"):
         async with acting_as(admin, role, ann.principal.user_id):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await admin.execute(statement, its.changes[0])

@@ -8,12 +8,22 @@ from typing import Any, Final
 import asyncpg
 
 from todo_app.doctor.findings import Finding
-from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, CALENDAR_ROLE, JANITOR_ROLE, LEAVING_ROLE, SIGN_IN_ROLE
+from todo_core.storage.database import (
+    ADMIN_ROLE,
+    AGENT_ROLE,
+    APP_ROLE,
+    CALENDAR_ROLE,
+    JANITOR_ROLE,
+    LEAVING_ROLE,
+    SIGN_IN_ROLE,
+)
 
-SERVED: Final = (APP_ROLE, JANITOR_ROLE, ADMIN_ROLE, SIGN_IN_ROLE, CALENDAR_ROLE, LEAVING_ROLE)
+SERVED: Final = (APP_ROLE, AGENT_ROLE, JANITOR_ROLE, ADMIN_ROLE, SIGN_IN_ROLE, CALENDAR_ROLE, LEAVING_ROLE)
 """Roles that the server takes on."""
-ROLES: Final = (*SERVED, "todo_probe", "todo_search")
-"""All our roles. The owner of the tables takes on each: migrations make functions that the last two own."""
+ROLES: Final = (*SERVED, "todo_probe", "todo_search", "todo_tagger")
+"""All our roles. The owner of the tables takes on each: migrations make functions that the last three own."""
+_MEMBER_OF: Final = {AGENT_ROLE: [APP_ROLE]}
+"""By role, those of which it is a member; of no others."""
 
 _ROLES: Final = """
 SELECT rolname AS name,
@@ -87,8 +97,11 @@ def _judged(role: str, row: asyncpg.Record) -> tuple[bool, str, str]:
             "has powers or tables of its own; make it NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB"
             " NOREPLICATION, owning nothing",
         )
-    if row["member_of"]:
-        return False, subject, f"has the rights of others; REVOKE {', '.join(row['member_of'])} FROM {role}"
+    expected = _MEMBER_OF.get(role, [])
+    if others := [name for name in row["member_of"] if name not in expected]:
+        return False, subject, f"has the rights of others; REVOKE {', '.join(others)} FROM {role}"
+    if lacking := [name for name in expected if name not in row["member_of"]]:
+        return False, subject, f"lacks the rights of requests; GRANT {', '.join(lacking)} TO {role}"
     if role in SERVED and not row["served_by_login"]:
         return False, subject, f"cannot be taken on; GRANT {role} TO the user of TODO_DATABASE_URL"
     if not row["taken_on_by_owner"]:

@@ -34,7 +34,15 @@ from todo_app.embedded import LOGIN, lives
 from todo_app.embedded.account import Account, name_of_caller
 from todo_app.embedded.files import open_file, replacing
 from todo_core.settings import ConfigurationError
-from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, CALENDAR_ROLE, JANITOR_ROLE, LEAVING_ROLE, SIGN_IN_ROLE
+from todo_core.storage.database import (
+    ADMIN_ROLE,
+    AGENT_ROLE,
+    APP_ROLE,
+    CALENDAR_ROLE,
+    JANITOR_ROLE,
+    LEAVING_ROLE,
+    SIGN_IN_ROLE,
+)
 
 OWNER: Final = "postgres"
 """The superuser, who owns the tables."""
@@ -67,7 +75,8 @@ EXCEPTION WHEN duplicate_object THEN
 END
 $$;
 ALTER ROLE {LOGIN} LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD {{password}};
-GRANT {APP_ROLE}, {JANITOR_ROLE}, {ADMIN_ROLE}, {SIGN_IN_ROLE}, {CALENDAR_ROLE}, {LEAVING_ROLE} TO {LOGIN};
+GRANT {APP_ROLE}, {AGENT_ROLE}, {JANITOR_ROLE}, {ADMIN_ROLE}, {SIGN_IN_ROLE}, {CALENDAR_ROLE}, {LEAVING_ROLE}
+TO {LOGIN};
 """
 
 

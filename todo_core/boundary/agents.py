@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import orjson
 from cachetools import TTLCache
 
 from todo_core.errors import OutsideMandate, Unavailable
@@ -25,6 +26,8 @@ CACHED_FOR: Final = 60.0
 """Seconds for which an agent is remembered; then its use is stored again."""
 RETRIED_AFTER: Final = 1.0
 """Seconds for which a new agent that could not be stored reads without another try."""
+TOLD: Final = 20
+"""Most lists of a mandate that the line names of which an agent learns it."""
 _LONGEST: Final = 500
 """Most characters of what a client or program calls itself that are kept as they are; of a longer one its hash is."""
 _VERSION: Final = re.compile(r"[/ ]v?[0-9].*$", re.DOTALL)
@@ -83,33 +86,42 @@ class Agent:
     """How many rows it may change in 24 hours; None for any number."""
     until: datetime | None = None
     """When it ends; None for never."""
+    lists: frozenset[int] | None = None
+    """Ids of the lists that it may see and change; None for all."""
+    own_lists: bool = True
+    """Whether the lists that it makes are among them."""
 
     @property
     def acting(self) -> Acting:
         """Return what each transaction tells PostgreSQL of it."""
-        return Acting(self.id, self.version)
+        return Acting(self.id, self.version, self.lists is not None)
 
     @classmethod
     def of(cls, row: Row) -> Agent:
         """Return the agent of a row of `queries.FIND` or `queries.MAKE`."""
         verbs = None if row["verbs"] is None else frozenset(row["verbs"])
-        return cls(row["id"], row["version"], verbs, row["mode"], row["rows_per_day"], row["until"])
+        lists = None if row["lists"] is None else frozenset(orjson.loads(row["lists"]))
+        rows_per_day, until, own_lists = (row[name] for name in ("rows_per_day", "until", "own_lists"))
+        return cls(row["id"], row["version"], verbs, row["mode"], rows_per_day, until, lists, own_lists)
 
     @property
     def is_bounded(self) -> bool:
         """Return whether there is anything that it may not do."""
         return self != Agent(self.id, self.version)
 
-    def require(self, verbs: Collection[Verb] | None, *, is_write: bool) -> None:
+    def require(self, verbs: Collection[Verb] | None, *, is_write: bool, within_lists: bool) -> None:
         """Refuse what the mandate does not allow.
 
         Args:
             verbs: What is to be done; None for what only an agent may do that is bounded in nothing.
             is_write: Whether it is to change something that cannot be proposed.
+            within_lists: Whether who may see some lists only may do it.
 
         Raises:
             OutsideMandate: With the part of the mandate that is in the way.
         """
+        if self.lists is not None and not within_lists:
+            raise OutsideMandate("lists", "This agent may see and change some lists only, and this is not about lists.")
         if verbs is None and self.is_bounded:
             raise OutsideMandate("verbs", "This is for agents that may do everything, and this one may not.")
         missing = [
@@ -139,10 +151,20 @@ def told(agent: Agent | None) -> str | None:
     if agent is None or not agent.is_bounded:
         return None
     may = "everything" if agent.verbs is None else ", ".join(verb for verb in VERBS if verb in agent.verbs)
+    within = "" if agent.lists is None else f"; within {_told_lists(agent)}"
     bound = "" if agent.rows_per_day is None else f"; at most {agent.rows_per_day} rows in 24 hours"
     mode = "" if agent.mode == "act" else "; what it writes is only proposed"
     end = "" if agent.until is None else f"; until {agent.until:%Y-%m-%dT%H:%MZ}"
-    return f"This agent may: {may}{bound}{mode}{end}. Only the person can change that."
+    return f"This agent may: {may}{within}{bound}{mode}{end}. Only the person can change that."
+
+
+def _told_lists(agent: Agent) -> str:
+    """Return which lists an agent may see, by their ids: what they are called, it reads of the lists."""
+    ids = [str(list_id) for list_id in sorted(agent.lists or ())]
+    named = "" if not ids else f"the list{'s' if len(ids) > 1 else ''} {', '.join(ids[:TOLD])}"
+    more = f" and {len(ids) - TOLD} more" if len(ids) > TOLD else ""
+    own = " and the lists that it makes" if named else "the lists that it makes"
+    return f"{named}{more}{own if agent.own_lists else ''}"
 
 
 class Agents:

@@ -212,7 +212,13 @@ class Caller:
         if agent is None:
             return True
         is_refused = agent.mode == "propose" and self._writes(operation)
-        return operation.is_within(agent.verbs) and not is_refused
+        is_elsewhere = agent.lists is not None and not operation.within_lists
+        return operation.is_within(agent.verbs) and not is_refused and not is_elsewhere
+
+    @property
+    def has_lists(self) -> bool:
+        """Return whether it is an agent that may see some lists only; known once the agent was found."""
+        return self.principal.agent is not None and self.principal.agent.lists is not None
 
     @property
     def _only_proposes(self) -> bool:
@@ -254,7 +260,9 @@ class Caller:
 
         def require(agent: Agent) -> None:
             if operation.for_agents:
-                agent.require(operation.needed(args), is_write=self._writes(operation))
+                agent.require(
+                    operation.needed(args), is_write=self._writes(operation), within_lists=operation.within_lists
+                )
 
         changes = operation.effect == "changes"
         with self.core.running.alone(user_id, self.agent_key, key):

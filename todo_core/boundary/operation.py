@@ -20,7 +20,7 @@ from todo_core.boundary.results import Changed, Recorded
 from todo_core.errors import TodoError
 from todo_core.identity.scopes import Scope
 from todo_core.models.agents import Verb
-from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, Executor, Role, Row, Transaction
+from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, Acting, Executor, Role, Row, Transaction
 from todo_core.storage.statements import Statement
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class Operation(Generic[P, R]):
     """Whether an agent that proposes may propose it, where it changes something."""
     verbs: Verbs = None
     """What an agent must be allowed to do; see `operation`."""
+    within_lists: bool = False
+    """Whether an agent whose mandate names lists may run it: what it sees and writes belongs to lists."""
     first: Callable[..., Awaitable[None]] | None = None
     """What is done before the transaction, with the caller and the arguments: long work on what was sent."""
 
@@ -154,6 +156,7 @@ def operation(
     for_apps: bool = True,
     for_agents: bool = True,
     verbs: Verbs = None,
+    within_lists: bool = False,
     batch: bool = False,
     formerly: tuple[str, bool] | None = None,
     weight: int = 1,
@@ -172,6 +175,8 @@ def operation(
         for_apps: Whether an app that acts for the user may run it.
         for_agents: Whether an agent may run it; False for the person alone.
         verbs: What an agent must be allowed to do. None for what only an agent may do that is bounded in nothing.
+        within_lists: Whether an agent whose mandate names lists may run it: all that it reads and writes belongs to
+            lists.
         formerly: The operation and the flag that versions before decision 21 ran in its place.
         batch: Whether its first argument is a sequence of items, of which each counts for the rate limit.
         weight: What a call takes from the rate limit, where it is no batch, or a batch that names no items.
@@ -201,6 +206,7 @@ def operation(
             for_agents,
             proposable,
             verbs,
+            within_lists,
             first,
         )
         OPERATIONS[name] = declared
@@ -250,6 +256,11 @@ class Tx(Executor):
         """Record a change of its own, beside that of the operation; None if it changed nothing."""
         assert isinstance(self._executor, Transaction)  # a read has none
         return await record(self._executor, changed, origin)
+
+    def acting_as(self, agent: Acting) -> AbstractAsyncContextManager[None]:
+        """Return what runs a part of a write as an agent, under its mandate; see `Transaction.acting_as`."""
+        assert isinstance(self._executor, Transaction)  # a read has none
+        return self._executor.acting_as(agent)
 
     def part(self) -> AbstractAsyncContextManager[None]:
         """Return what runs a part of a write: if that is refused, only what it has written is gone."""

@@ -13,8 +13,10 @@ from sqlalchemy import (
     Integer,
     Text,
     UniqueConstraint,
+    and_,
     column,
     func,
+    or_,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -41,9 +43,11 @@ Verb = Literal["read", "add", "complete", "change", "delete"]
 VERBS: Final[tuple[Verb, ...]] = get_args(Verb)
 Mode = Literal["act", "propose"]
 """Whether what an agent does is done, or proposed."""
-Part = Literal["verbs", "mode", "rows_per_day"]
+Part = Literal["verbs", "mode", "rows_per_day", "lists"]
 """What of a mandate may keep an agent from something."""
 MAX_ROWS_PER_DAY: Final = 1_000_000
+MAX_LISTS: Final = 200
+"""Lists that a mandate names."""
 MAX_NAME_LENGTH: Final = 200
 """Characters of a name, as a client may have chosen it."""
 
@@ -59,6 +63,10 @@ class Agent(SQLModel, table=True):
         CheckConstraint(column("mode").in_(["act", "propose"]), name="mode"),
         CheckConstraint(func.char_length(column("name")).between(1, MAX_NAME_LENGTH), name="name_length"),
         CheckConstraint(column("rows_per_day") >= 0, name="rows_per_day"),
+        CheckConstraint(
+            or_(column("own_lists"), and_(column("lists").is_not(None), func.cardinality(column("lists")) > 0)),
+            name="own_lists",
+        ),
     )
 
     id: int = TableField(sa_column=id_column())
@@ -85,6 +93,10 @@ class Agent(SQLModel, table=True):
     """How many rows it may change in 24 hours; null for any number."""
     until: datetime | None = TableField(sa_column=instant_column(nullable=True))
     """From then on it is as if blocked."""
+    lists: list[int] | None = TableField(sa_column=Column(ARRAY(BigInteger)))
+    """Ids of the lists that it may see and change; null for all. Some may be gone since."""
+    own_lists: bool = TableField(sa_column_kwargs={"server_default": "true"})
+    """Whether the lists that it makes are among them."""
     updated_at: datetime = TableField(sa_column=instant_column(now=True))
     version: int = TableField(sa_column=version_column())
 
@@ -95,6 +107,9 @@ AgentId = Annotated[Id, Field(description="Id of the agent.")]
 _VERBS_WORDS: Final = "What it may do; null for everything."
 _MODE_WORDS: Final = "act: what it does is done. propose: it is not."
 _ROWS_WORDS: Final = "How many rows it may change in 24 hours; null for any number."
+_LISTS_WORDS: Final = "Ids of the lists that it may see and change; null for all."
+_OWN_WORDS: Final = "Whether the lists that it makes are among them."
+_Lists = Annotated[list[Id], Field(max_length=MAX_LISTS)]
 _Verbs = Annotated[list[Verb], Field(min_length=1, max_length=len(VERBS))]
 _RowsPerDay = Annotated[int, Field(ge=0, le=MAX_ROWS_PER_DAY)]
 
@@ -105,6 +120,9 @@ class Mandate(Input):
     verbs: Annotated[_Verbs | None, Field(description=_VERBS_WORDS)] = None
     mode: Annotated[Mode, Field(description=_MODE_WORDS)] = "act"
     rows_per_day: Annotated[_RowsPerDay | None, Field(description=_ROWS_WORDS)] = None
+    # Left out of the fingerprint of a request where the version before, which does not know them, would have no other.
+    lists: Annotated[_Lists | None, Field(description=_LISTS_WORDS, exclude_if=lambda lists: lists is None)] = None
+    own_lists: Annotated[bool, Field(description=_OWN_WORDS, exclude_if=lambda own: own is True)] = True
 
 
 def _text(value: object) -> object:
@@ -138,6 +156,8 @@ class AgentPatch(TypedDict, total=False):
         _Moment | None,
         Field(description="From then on it is as if blocked; null for never."),
     ]
+    lists: Annotated[_Lists | None, Field(description=_LISTS_WORDS)]
+    own_lists: Annotated[bool, Field(description=_OWN_WORDS)]
 
 
 PATCHABLE: Final = tuple(AgentPatch.__annotations__)
@@ -162,4 +182,6 @@ class AgentRead(Output):
     mode: Annotated[Mode, Field(description=_MODE_WORDS)]
     rows_per_day: Annotated[int | None, Field(description=_ROWS_WORDS)]
     until: Annotated[datetime | None, Field(description="From then on it is as if blocked.")]
+    lists: Annotated[list[int] | None, Field(description=_LISTS_WORDS)]
+    own_lists: Annotated[bool, Field(description=_OWN_WORDS)]
     version: Annotated[int, Field(description="Counts its changes.")]

@@ -7,7 +7,18 @@ from decimal import Decimal
 from typing import Annotated, Literal, Required, get_args
 
 from pydantic import Field
-from sqlalchemy import CheckConstraint, Column, Index, Numeric, Text, UniqueConstraint, column, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Numeric,
+    Text,
+    UniqueConstraint,
+    column,
+    func,
+    text,
+)
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 from typing_extensions import TypedDict
@@ -59,6 +70,12 @@ class TodoList(SQLModel, table=True):
     archived_at: datetime | None = TableField(sa_column=instant_column(nullable=True))
     chosen_position: Decimal | None = TableField(sa_column=Column(Numeric))
     """The position as it was chosen, where it was given another since to make room."""
+    made_by: int | None = TableField(
+        sa_column=Column(
+            BigInteger, server_default=text("coalesce(nullif(current_setting('app.agent', true), ''), '0')::bigint")
+        )
+    )
+    """The agent that made it; 0 for the person, null for what an older version made."""
 
 
 ListId = Annotated[Annotated[Id, Field(description="Id of the list.")], AsCalled]

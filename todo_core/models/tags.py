@@ -59,11 +59,14 @@ class TodoTag(SQLModel, table=True):
             ["user_id", "tag_id"], ["tags.user_id", "tags.id"], name="fk_todo_tags_tag_id", ondelete="CASCADE"
         ),
         Index("ix_todo_tags_tag", "user_id", "tag_id", "todo_id"),
+        Index("ix_todo_tags_tag_list", "user_id", "tag_id", "list_id"),
     )
 
     user_id: int = TableField(sa_column=owner_column(primary_key=True))
     todo_id: int = TableField(sa_type=BigInteger, primary_key=True)
     tag_id: int = TableField(sa_type=BigInteger, primary_key=True)
+    list_id: int = TableField(sa_type=BigInteger)
+    """The todo's list, which a trigger keeps, and fills where a statement does not say it."""
 
 
 MAX_TAGS = 20

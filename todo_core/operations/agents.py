@@ -10,9 +10,10 @@ import orjson
 from todo_core.boundary.operation import Tx, operation
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Done, Found, Page, Touched
-from todo_core.errors import NotForAgents, NotForApps, NotFound, NotOwner, VersionConflict
+from todo_core.errors import InvalidInput, NotForAgents, NotForApps, NotFound, NotOwner, VersionConflict
 from todo_core.models.agents import PATCHABLE, AgentPatch, AgentRead
 from todo_core.queries import agents as queries
+from todo_core.rules.mandates import mandated_lists
 from todo_core.storage.database import Row
 from todo_core.storage.statements import Statement
 
@@ -43,19 +44,31 @@ async def get(tx: Tx, agent_id: int) -> Found[AgentRead]:
     effect="changes",
     proposable=False,
     scope="profile",
-    raises=(NotForApps, NotForAgents, NotFound, NotOwner, VersionConflict),
+    raises=(NotForApps, NotForAgents, NotFound, NotOwner, InvalidInput, VersionConflict),
     for_apps=False,
     for_agents=False,
 )
 async def update(
     tx: Tx, agent_id: int, patch: AgentPatch, if_version: Sequence[int] | None = None
 ) -> Changed[AgentRead]:
-    """Change what an agent is called and until when it may act. What is left out stays.
+    """Change what an agent is called, what it may do and until when. What is left out stays.
 
     It holds at once, for every request that begins, in every process.
     """
     values: dict[str, Any] = {name: patch.get(name) for name in PATCHABLE}
-    return await _revised(tx, queries.REVISE, agent_id, if_version, given=[*patch], **values)
+    given = [*patch]
+    if "lists" in patch or "own_lists" in patch:
+        row = await tx.row(queries.LISTS, id=agent_id)
+        if row is None:
+            raise (await missing(tx, "agent", [agent_id]))[agent_id]
+        known = await mandated_lists(
+            tx,
+            patch.get("lists", None if row["lists"] is None else orjson.loads(row["lists"])),
+            patch.get("own_lists", row["own_lists"] or patch.get("lists") is None),
+        )
+        values |= known
+        given = [*{*given, *known}]
+    return await _revised(tx, queries.REVISE, agent_id, if_version, given=given, **values)
 
 
 @operation(

@@ -15,6 +15,7 @@ from todo_core.text import json_text
     effect="reads",
     scope="todos:read",
     verbs=("read",),
+    within_lists=True,
 )
 async def streaks(tx: Tx) -> Found[Streaks]:
     """Days in a row on which you were here, and on which you completed a todo: up to now, and the most there ever were.
@@ -28,6 +29,7 @@ async def streaks(tx: Tx) -> Found[Streaks]:
     effect="reads",
     scope="todos:read",
     verbs=("read",),
+    within_lists=True,
 )
 async def summary(tx: Tx) -> Found[Summary]:
     """How many todos are open, due today and overdue, how many were completed lately, and how long that took."""
@@ -39,6 +41,7 @@ async def summary(tx: Tx) -> Found[Summary]:
     scope="todos:read",
     raises=(InvalidInput,),
     verbs=("read",),
+    within_lists=True,
 )
 async def weekly_report(tx: Tx, week: str | None = None) -> Found[WeeklyReport]:
     """A week by day, list, tag and priority, against the week before: added, completed, overdue, completion rate.
@@ -54,6 +57,7 @@ async def weekly_report(tx: Tx, week: str | None = None) -> Found[WeeklyReport]:
     scope="todos:read",
     raises=(InvalidInput,),
     verbs=("read",),
+    within_lists=True,
 )
 async def report(tx: Tx, week: str | None = None) -> Found[Report]:
     """How it goes: what waits, streaks of days, and a week against the one before. Zeros are left out."""

@@ -31,6 +31,7 @@ from todo_core.storage.statements import Statement
     scope="todos:read",
     raises=(InvalidInput, HistoryDeleted),
     verbs=("read",),
+    within_lists=True,
 )
 async def list_(tx: Tx, query: ChangeFilter, form: EntryForm = "rows") -> Feed[ChangeRead]:
     """List what changed: by whom, when, before and after, of the rows that your scopes cover.
@@ -95,6 +96,7 @@ def _statements(query: ChangeFilter, entity: Entity | None) -> tuple[Statement, 
     scope="todos:read",
     raises=(NotFound, NotOwner),
     verbs=("read",),
+    within_lists=True,
 )
 async def get(tx: Tx, change_id: int, after: int = 0, form: EntryForm = "rows") -> Found[ChangeRead]:
     """Read one change, with the rows it touched before and after that your scopes cover.
@@ -113,6 +115,7 @@ async def get(tx: Tx, change_id: int, after: int = 0, form: EntryForm = "rows") 
     raises=(NotFound, NotOwner, UndoRefused, ConfirmationRequired),
     destructive=True,
     verbs=("add", "complete", "change", "delete"),
+    within_lists=True,
 )
 async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     """Revert a change, a batch as one. What it made goes to the trash.
@@ -131,6 +134,7 @@ async def undo(tx: Tx, change_id: int) -> Changed[Any]:
     batch=True,
     weight=50,
     verbs=("add", "complete", "change", "delete"),
+    within_lists=True,
 )
 async def undo_several(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None = None) -> Changed[Any]:
     """Revert several changes as one, the latest first: by ids, of an agent, of a time, or of these together.

@@ -14,6 +14,7 @@ from todo_core.rules.showing import shown_to
     scope="todos:read",
     raises=(HistoryDeleted,),
     verbs=("read",),
+    within_lists=True,
 )
 async def follow(tx: Tx, since: int | None = None) -> Position:
     """Follow the changes as they happen: each once, in the order it was committed, nothing missed.

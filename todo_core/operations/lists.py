@@ -38,6 +38,7 @@ from todo_core.validation import Tried
     effect="reads",
     scope="todos:read",
     verbs=("read",),
+    within_lists=True,
 )
 async def list_(tx: Tx, wanted: ListQuery) -> Page[ListRead]:
     """List lists in their order, each with its number of open todos. Archived ones are left out unless asked for."""
@@ -50,6 +51,7 @@ async def list_(tx: Tx, wanted: ListQuery) -> Page[ListRead]:
     scope="todos:read",
     raises=(NotFound, NotOwner),
     verbs=("read",),
+    within_lists=True,
 )
 async def get(tx: Tx, list_id: int) -> Found[ListRead]:
     """Read one list."""
@@ -66,6 +68,7 @@ async def get(tx: Tx, list_id: int) -> Found[ListRead]:
     idempotent=False,
     batch=True,
     verbs=("add",),
+    within_lists=True,
 )
 async def add(tx: Tx, lists: Sequence[Tried[ListCreate]]) -> Changed[ListRead]:
     """Add lists, in order, at the end of the others unless a position is given."""
@@ -87,6 +90,7 @@ async def add(tx: Tx, lists: Sequence[Tried[ListCreate]]) -> Changed[ListRead]:
     raises=(InvalidInput, NotFound, NotOwner, Conflict, VersionConflict),
     batch=True,
     verbs=("change",),
+    within_lists=True,
 )
 async def update(tx: Tx, lists: Sequence[Tried[ListUpdate]]) -> Changed[ListRead]:
     """Rename, recolour, reorder or archive lists. Archived lists and their todos are hidden until asked for."""
@@ -142,6 +146,7 @@ def _apply(present: Lists, patch: Patch) -> bool:
     destructive=True,
     batch=True,
     verbs=("delete",),
+    within_lists=True,
 )
 async def delete(
     tx: Tx, ids: Sequence[Tried[int | str]], removal: ListRemoval, if_version: Sequence[int] | None = None

@@ -20,6 +20,7 @@ from todo_core.text import json_text
     scope="todos:read",
     raises=(NotFound, NotOwner, InvalidInput),
     verbs=("read",),
+    within_lists=True,
 )
 async def list_(tx: Tx, todo_id: int, query: NoteQuery) -> Page[NoteRead]:
     """List the notes on a todo, the newest first, a page at a time."""
@@ -38,6 +39,7 @@ async def list_(tx: Tx, todo_id: int, query: NoteQuery) -> Page[NoteRead]:
     raises=(NotFound, NotOwner, InvalidInput),
     idempotent=False,
     verbs=("change",),
+    within_lists=True,
 )
 async def add(tx: Tx, todo_id: int, text: str) -> Changed[NoteRead]:
     """Add a note to a todo, with who adds it and when. It stays as it is; undo takes it away.

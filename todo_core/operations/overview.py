@@ -21,6 +21,7 @@ from todo_core.text import json_text
     effect="reads",
     scope="todos:read",
     verbs=("read",),
+    within_lists=True,
 )
 async def get(tx: Tx) -> Found[Overview]:
     """Now, today's date and weekday in the user's time zone, the profile, lists and tags, and how many todos wait."""

@@ -27,7 +27,7 @@ from todo_core.rules.deciding import approve_one, reject_one
 _DECISIONS = (NotFound, NotOwner, NotForApps, NotForAgents, ProposalDecided)
 
 
-@operation(effect="reads", scope="todos:read", verbs=("read",))
+@operation(effect="reads", scope="todos:read", verbs=("read",), within_lists=True)
 async def list_(tx: Tx, query: ProposalQuery) -> Feed[ProposalRead]:
     """List proposals, the newest first: what agents would do, which waits for the person, or was decided.
 
@@ -48,7 +48,7 @@ async def list_(tx: Tx, query: ProposalQuery) -> Feed[ProposalRead]:
     return Feed(row["rows"], query.limit, row["more"], str(row["last"]) if row["more"] else None, None)
 
 
-@operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner), verbs=("read",))
+@operation(effect="reads", scope="todos:read", raises=(NotFound, NotOwner), verbs=("read",), within_lists=True)
 async def get(tx: Tx, proposal_id: int) -> Found[ProposalRead]:
     """Read one proposal: the rows that it would touch, before and after, and what became of it."""
     mine = None if tx.caller.is_person else tx.caller.agent_id or 0  # 0: new, and could not be stored

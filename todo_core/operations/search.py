@@ -37,6 +37,7 @@ Asked = dict[str, Any]
     scope="todos:read",
     raises=(InvalidInput,),
     verbs=("read",),
+    within_lists=True,
 )
 async def find(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     """Search todos by words in title, description and notes, the best match first.

@@ -21,6 +21,7 @@ from todo_core.rules.tagging import TagRevision, merge_links, name_holders, revi
     effect="reads",
     scope="todos:read",
     verbs=("read",),
+    within_lists=True,
 )
 async def list_(tx: Tx) -> Page[TagRead]:
     """List tags in alphabetical order, each with the number of open todos that have it."""
@@ -33,6 +34,7 @@ async def list_(tx: Tx) -> Page[TagRead]:
     scope="todos:read",
     raises=(NotFound, NotOwner),
     verbs=("read",),
+    within_lists=True,
 )
 async def get(tx: Tx, tag_id: int) -> Found[TagRead]:
     """Read one tag."""

@@ -45,6 +45,7 @@ from todo_core.validation import Tried
     scope="todos:read",
     raises=(InvalidInput,),
     verbs=("read",),
+    within_lists=True,
 )
 async def list_(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     """List todos: filtered, ordered, a page at a time, with the true total.
@@ -60,6 +61,7 @@ async def list_(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     scope="todos:read",
     raises=(NotFound, NotOwner),
     verbs=("read",),
+    within_lists=True,
 )
 async def get(tx: Tx, todo_id: int) -> Found[TodoDetail]:
     """Read one todo, with all its fields and its newest notes.
@@ -79,6 +81,7 @@ async def get(tx: Tx, todo_id: int) -> Found[TodoDetail]:
     idempotent=False,
     batch=True,
     verbs=("add",),
+    within_lists=True,
 )
 async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]], if_similar: IfSimilar = "add") -> Changed[TodoWritten]:
     """Add todos, in order. The server sets id, times and version.
@@ -95,6 +98,7 @@ async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]], if_similar: IfSimilar 
     raises=(InvalidInput, NotFound, NotOwner, VersionConflict),
     batch=True,
     verbs=ByItem(verbs_of_updates, ("complete", "change")),
+    within_lists=True,
 )
 async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoWritten]:
     """Change fields of todos; a field left out stays as it is. Subtasks go along to another list.
@@ -111,6 +115,7 @@ async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoWrit
     formerly=("todos.complete", True),
     batch=True,
     verbs=("complete",),
+    within_lists=True,
 )
 async def complete(
     tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None, completed_at: str | None = None
@@ -133,6 +138,7 @@ async def complete(
     formerly=("todos.complete", False),
     batch=True,
     verbs=("complete",),
+    within_lists=True,
 )
 async def reopen(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Set todos open again. It sets and never toggles: a repeat changes nothing.
@@ -149,6 +155,7 @@ async def reopen(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] 
     idempotent=False,
     batch=True,
     verbs=("complete",),
+    within_lists=True,
 )
 async def skip(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Skip an occurrence of repeating todos: each goes on to its next date and stays open.
@@ -166,6 +173,7 @@ async def skip(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | 
     formerly=("todos.delete", True),
     batch=True,
     verbs=("delete",),
+    within_lists=True,
 )
 async def delete(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Move todos to the trash with their subtasks. The trash is emptied after the retention time."""
@@ -181,6 +189,7 @@ async def delete(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] 
     formerly=("todos.delete", False),
     batch=True,
     verbs=("change",),
+    within_lists=True,
 )
 async def restore(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Restore todos from the trash, with the subtasks that went there with them and the todos above them.
@@ -198,6 +207,7 @@ async def restore(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int]
     idempotent=False,
     batch=True,
     verbs=ByItem(verbs_of_mixed, ("add", "complete", "change", "delete")),
+    within_lists=True,
 )
 async def mix(tx: Tx, items: Sequence[Tried[MixedItem]], if_similar: IfSimilar = "add") -> Changed[TodoWritten]:
     """Add, change, complete, open, trash, restore and skip todos in one request, in its order: one change.

@@ -12,6 +12,7 @@ from todo_core.boundary.results import Changed, Done, Page, Touched
 from todo_core.errors import (
     Conflict,
     InsufficientScope,
+    InvalidInput,
     NotForApps,
     NotFound,
     NotOwner,
@@ -22,6 +23,7 @@ from todo_core.identity.scopes import Scope
 from todo_core.models.tokens import TokenCreate, TokenCreated, TokenRead
 from todo_core.queries import agents
 from todo_core.queries import tokens as queries
+from todo_core.rules.mandates import mandated_lists
 from todo_core.storage.database import Row
 
 _DO_INSTEAD: Final = "do it signed in, or with `todo-mcp token rotate`."
@@ -31,7 +33,7 @@ _DO_INSTEAD: Final = "do it signed in, or with `todo-mcp token rotate`."
     effect="changes",
     proposable=False,
     scope="profile",
-    raises=(InsufficientScope, NotForApps),
+    raises=(InsufficientScope, NotForApps, NotFound, NotOwner, InvalidInput),
     idempotent=False,
     for_apps=False,
 )
@@ -41,6 +43,9 @@ async def create(tx: Tx, wanted: TokenCreate) -> Changed[TokenCreated]:
     An API token makes none that outlives it: the new one ends with it at the latest, and is revoked with it.
     An app that acts for the user may not: the token would outlive what the app was allowed.
     """
+    bounds = None if wanted.mandate is None else dict(wanted.mandate)
+    if bounds is not None:
+        bounds |= await mandated_lists(tx, bounds["lists"], bounds["own_lists"])
     expires_at = None
     if wanted.expires_in_days is not None:
         expires_at = tx.core.clock().astimezone(UTC) + timedelta(days=wanted.expires_in_days)
@@ -53,9 +58,8 @@ async def create(tx: Tx, wanted: TokenCreate) -> Changed[TokenCreated]:
             "made_by": tx.caller.principal.token_id,
         },
     )
-    if wanted.mandate is not None:
-        known_as = str(made.touched[0].id)
-        await tx.rows(agents.MAKE_FOR_TOKEN, known_as=known_as, name=wanted.name, **wanted.mandate.model_dump())
+    if bounds is not None:
+        await tx.rows(agents.MAKE_FOR_TOKEN, known_as=str(made.touched[0].id), name=wanted.name, **bounds)
     return made
 
 

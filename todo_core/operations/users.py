@@ -49,6 +49,7 @@ async def get(tx: Tx) -> Found[ProfileRead]:
     effect="reads",
     scope=None,
     verbs=(),
+    within_lists=True,
 )
 async def capabilities(tx: Tx) -> Found[Capabilities]:
     """Read what your token may do: its scopes, when it expires, and what this server takes and keeps. Any token may."""

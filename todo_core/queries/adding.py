@@ -123,9 +123,9 @@ def _items(*, plain: bool) -> CTE:
     return select(next_id.label("id"), ordered).cte("item").prefix_with("MATERIALIZED", dialect="postgresql")
 
 
-def _insert(item: CTE, *, plain: bool) -> CTE:
+def _insert(item: CTE, defaults: CTE, *, plain: bool) -> CTE:
     """Step 2: insert the todos. A subtask's parent is one that is there, or an earlier item."""
-    parent, defaults = item.alias("parent"), _defaults()
+    parent = item.alias("parent")
     now = func.coalesce(parameter("now", DateTime(timezone=True)), func.statement_timestamp())
     columns: dict[str, ColumnElement[Any]] = {
         "id": item.c.id,
@@ -150,10 +150,15 @@ def _insert(item: CTE, *, plain: bool) -> CTE:
     return insert(_table).from_select(list(columns), rows).returning(_table).cte("added")
 
 
-def _link_tags(item: CTE) -> CTE:
+def _link_tags(item: CTE, defaults: CTE) -> CTE:
     """Step 3: give the todos their tags."""
-    rows = select(_me.label("user_id"), item.c.id, func.unnest(item.c.tag_ids).label("tag_id"))
-    return insert(_link).from_select(["user_id", "todo_id", "tag_id"], rows).cte("linked")
+    rows = select(
+        _me.label("user_id"),
+        item.c.id,
+        func.unnest(item.c.tag_ids).label("tag_id"),
+        func.coalesce(item.c.list_id, defaults.c.list_id).label("list_id"),
+    ).select_from(item.join(defaults, literal_column("true")))
+    return insert(_link).from_select(["user_id", "todo_id", "tag_id", "list_id"], rows).cte("linked")
 
 
 def _read(item: CTE, added: CTE, *, plain: bool) -> Select[Any]:
@@ -177,11 +182,11 @@ def _add(*, plain: bool = False, recorded: bool = False) -> Select[Any]:
             which costs a single todo more than it does to insert it.
         recorded: Whether it records the change, too.
     """
-    item = _items(plain=plain)
-    added = _insert(item, plain=plain)
+    item, defaults = _items(plain=plain), _defaults()
+    added = _insert(item, defaults, plain=plain)
     rows = _read(item, added, plain=plain)
     if not plain:
-        rows = rows.add_cte(_link_tags(item))
+        rows = rows.add_cte(_link_tags(item, defaults))
     if not recorded:
         return rows.order_by(item.c.n)
     number = func.row_number().over(order_by=item.c.n)
@@ -194,6 +199,13 @@ def _add(*, plain: bool = False, recorded: bool = False) -> Select[Any]:
     both = written.join(change, literal_column("true"))
     return answer.select_from(both).order_by(written.c.number).add_cte(entries)
 
+
+_open_lists = select(_list.c.id).where(mine(TodoList), _list.c.deleted_at.is_(None), _list.c.archived_at.is_(None))
+_seen = _defaults()
+DEFAULT_LIST = Statement(
+    select(_seen.c.list_id, func.array(_open_lists.scalar_subquery(), type_=ARRAY(BigInteger)).label("lists"))
+)
+"""Read the list of todos that name none, null if it is not seen, and all that are seen and not archived (`lists`)."""
 
 ADD = Statement(_add())
 """Make todos, in the order of `n`.

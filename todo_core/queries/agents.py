@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     DateTime,
     FromClause,
@@ -43,7 +44,11 @@ _me = parameter("user_id", BigInteger())
 _id = parameter("id", BigInteger())
 _kind, _known_as, _name = (parameter(name, Text()) for name in ("kind", "known_as", "name"))
 _last_use_is_old = _table.c.last_used_at <= func.now() - timedelta(minutes=1)
-_KNOWN: Final = ("id", "version", "verbs", "mode", "rows_per_day", "until")
+_KNOWN: Final = (
+    *(_table.c[name] for name in ("id", "version", "verbs", "mode", "rows_per_day", "until", "own_lists")),
+    # As JSON: of an array of `bigint` asyncpg asks PostgreSQL what it is, once for each connection.
+    func.to_json(_table.c.lists).label("lists"),
+)
 """What a process keeps of an agent."""
 
 
@@ -73,7 +78,7 @@ _OTHERS: Final[ColumnElement[str]] = literal_column("'others'")
 """What the programs are known as that are not told apart. No single one is known by a word without a space."""
 _is_itself = _table.c.known_as == _known_as
 FIND = Statement(
-    select(*(_table.c[name] for name in _KNOWN), _last_use_is_old.label("last_use_is_old"))
+    select(*_KNOWN, _last_use_is_old.label("last_use_is_old"))
     .where(
         mine(Agent),
         _table.c.kind == _kind,
@@ -106,7 +111,7 @@ MAKE = Statement(
         index_elements=["user_id", "kind", "known_as"],
         set_={"last_used_at": func.now()},
     )
-    .returning(*(_table.c[name] for name in _KNOWN))
+    .returning(*_KNOWN)
 )
 """Make the agent of a `kind` that is `known_as` something, with a `name`; another transaction may have been faster.
 
@@ -138,6 +143,11 @@ ALL = Statement(
 
 ONE = Statement(select(_read(_table).label("row")).where(mine(Agent), _table.c.id == _id))
 """Read the agent with an `id`, as `AgentRead`."""
+
+LISTS = Statement(
+    select(func.to_json(_table.c.lists).label("lists"), _table.c.own_lists).where(mine(Agent), _table.c.id == _id)
+)
+"""Read what the mandate of the agent with an `id` says of lists: `lists` as JSON, and `own_lists`."""
 
 _stored = select(_table).where(mine(Agent), _table.c.id == _id).with_for_update().cte("stored")
 
@@ -175,6 +185,8 @@ _types: dict[str, TypeEngine[Any]] = {
     "mode": Text(),
     "rows_per_day": Integer(),
     "until": DateTime(timezone=True),
+    "lists": ARRAY(BigInteger),
+    "own_lists": Boolean(),
 }
 REVISE = _revise(
     **{
@@ -184,8 +196,8 @@ REVISE = _revise(
 )
 """Set the fields of the agent with an `id` that are in `given` to their values; the others keep theirs.
 
-Values: `name`, `verbs`, `mode`, `rows_per_day`, `until`. Columns: its `version` before, its `AgentRead` before, and
-after or null if nothing changed.
+Values: `name`, `verbs`, `mode`, `rows_per_day`, `until`, `lists`, `own_lists`. Columns: its `version` before, its
+`AgentRead` before, and after or null if nothing changed.
 """
 
 BLOCK = _revise(blocked_at=func.coalesce(_stored.c.blocked_at, func.statement_timestamp()))
@@ -199,11 +211,11 @@ _made_of_token = insert(_table).values(
     kind=literal_column("'token'"),
     known_as=_known_as,
     name=_name,
-    **{name: parameter(name, _types[name]) for name in ("verbs", "mode", "rows_per_day")},
+    **{name: parameter(name, _types[name]) for name in ("verbs", "mode", "rows_per_day", "lists", "own_lists")},
 )
 MAKE_FOR_TOKEN = Statement(_made_of_token)
-"""Make the agent of a new API token, which is `known_as` its id, with a `name` and a mandate: `verbs`, `mode` and
-`rows_per_day`."""
+"""Make the agent of a new API token, which is `known_as` its id, with a `name` and a mandate: `verbs`, `mode`,
+`rows_per_day`, `lists` and `own_lists`."""
 
 _touched = ChangedRow.__table__.alias("touched")  # type: ignore[attr-defined]
 _lately = _change.alias("lately")

@@ -64,6 +64,22 @@ One that still stands comes before one that was itself undone; only the latest `
 """
 
 
+_named = func.unnest(parameter("ids", ARRAY(BigInteger))).table_valued(column("id", BigInteger)).render_derived("named")
+_seen = (
+    select(func.count())
+    .where(
+        mine(_row),
+        _row.c.change_id == _named.c.id,
+        *(func.in_mandate(_row.c[name]) for name in ("list_before", "list_after")),
+    )
+    .correlate_except(_row)
+    .scalar_subquery()
+)
+BEYOND = Statement(select(_named.c.id).where(func.rows_of_change(_named.c.id) > _seen))
+"""Tell an agent that sees some lists only which of the changes `ids` touched something else, too, but for tags that it
+made. Reads `pk_change_entries`."""
+
+
 def _entries(
     user_id: ColumnElement[int],
     change_id: ColumnElement[int],

@@ -142,19 +142,25 @@ The id is made apart: under row-level security no index is asked for what a func
 """
 _also = _undone.alias("also")
 _rows = parameter("rows", Boolean())
+_seen_before = case((func.in_mandate(_row.c.list_before), _row.c.before))
+_seen_after = case((func.in_mandate(_row.c.list_after), _row.c.after))
 entry_row = json_object(
     Entry,
     _row.c,
     id=_row.c.entity_id,
     title=func.coalesce(
-        *(_row.c.after.op("->>")(literal_column(f"'{name}'")) for name in ("title", "name")), _title_now
+        *(_seen_after.op("->>")(literal_column(f"'{name}'")) for name in ("title", "name")), _title_now
     ),
     number=_row.c.number,
-    is_new=_row.c.before.is_(None),
-    before=case((_rows, as_read(_row.c.before, _row.c.entity))),
-    after=case((_rows, as_read(_row.c.after, _row.c.entity))),
+    is_new=_seen_before.is_(None),
+    before=case((_rows, as_read(_seen_before, _row.c.entity))),
+    after=case((_rows, as_read(_seen_after, _row.c.entity))),
 )
-"""A row that a change touched, as `Entry`. `rows`: whether it has the row before and after."""
+"""A row that a change touched, as `Entry`. `rows`: whether it has the row before and after.
+
+To an agent that sees some lists only, a todo that came from another list is new, and one that went to another has no
+`after`.
+"""
 
 
 def undoes_also(change: FromClause) -> ColumnElement[Any]:

@@ -168,6 +168,8 @@ TO_DECIDE = Statement(
         _agents_own.with_only_columns(_agent.c.mode).scalar_subquery().label("agent_mode"),
         _agents_own.with_only_columns(_agent.c.verbs).scalar_subquery().label("agent_verbs"),
         _agents_own.with_only_columns(_agent.c.rows_per_day).scalar_subquery().label("agent_rows_per_day"),
+        _agents_own.with_only_columns(func.to_json(_agent.c.lists)).scalar_subquery().label("agent_lists"),
+        _agents_own.with_only_columns(_agent.c.own_lists).scalar_subquery().label("agent_own_lists"),
         _agents_own.with_only_columns(
             or_(_agent.c.blocked_at.is_not(None), func.coalesce(_agent.c.until <= _now, false()))
         )

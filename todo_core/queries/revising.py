@@ -189,8 +189,8 @@ def _unlink_tags(patched: CTE) -> CTE:
 def _link_tags(patched: CTE) -> CTE:
     """Step 6: give the tags that a todo did not have."""
     tag_id = func.unnest(patched.c.tag_ids).column_valued("tag_id")
-    rows = select(_me, patched.c.id, tag_id).where(tag_id != func.all(patched.c.stored_tag_ids))
-    return insert(_link).from_select(["user_id", "todo_id", "tag_id"], rows).cte("linked")
+    rows = select(_me, patched.c.id, tag_id, patched.c.list_id).where(tag_id != func.all(patched.c.stored_tag_ids))
+    return insert(_link).from_select(["user_id", "todo_id", "tag_id", "list_id"], rows).cte("linked")
 
 
 def _subtasks(revised: CTE, patched: CTE) -> Subtasks:

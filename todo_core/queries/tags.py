@@ -105,7 +105,23 @@ ENSURE = Statement(
 `names`: a JSON array of objects with `name` and `name_key`. Columns: `made`, `TagRead` of a tag that was not there.
 """
 
+_within = (
+    func.ensure_tags(parameter("names", JSONB()))
+    .table_valued(
+        column("name_key", Text), column("id", BigInteger), column("is_known", Boolean), column("is_new", Boolean)
+    )
+    .render_derived(name="known")
+)
+ENSURE_WITHIN = Statement(select(*_within.c))
+"""Find live tags by their names, and make those that are not there, for an agent that sees some lists only.
+
+`names`: as in `ENSURE`. Columns: `is_known`, whether the tag is in one of the agent's lists: any other is told like a
+new one; `is_new`, whether it was made, for the record of changes.
+"""
+
 _ids = parameter("ids", ARRAY(BigInteger))
+ROWS = Statement(select(_table.c.id, _read(_table).label("row")).where(mine(Tag), _table.c.id == any_(_ids)))
+"""Read the tags with `ids`, as `TagRead`."""
 _item = (
     func.jsonb_to_recordset(parameter("items", JSONB()))
     .table_valued(

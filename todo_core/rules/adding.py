@@ -12,6 +12,7 @@ from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done, Recorded
 from todo_core.errors import FieldError, InvalidInput, SimilarExists, TodoError
 from todo_core.models.todos import MAX_DEPTH, PRIORITIES, IfSimilar, TodoCreate, TodoWritten
+from todo_core.queries import adding
 from todo_core.queries import todos as queries
 from todo_core.rules.families import Family, list_of_subtask, too_deep
 from todo_core.rules.likeness import Likeness, Looks
@@ -32,6 +33,7 @@ from todo_core.rules.writing import (
 )
 
 _DATES: Final = ("start", "due", "repeat")
+_SAY_WHERE: Final = ("list_id", "parent_id", "parent_key", "parent_index", "before", "after")
 
 
 async def add_todos(
@@ -57,6 +59,8 @@ async def add_todos(
             raise InvalidInput(errors=[FieldError("if_similar", message, code="conflicting")])
         if_similar = None  # who may only add learns of no other todo
     items = Batch(todos)
+    if tx.caller.has_lists:
+        items = await _within_lists(tx, items)
     request = await _Request.load(tx, items, if_similar)
     batch = await items.numbered().each_in_turns(request.accept)
     await request.read_returned(tx)
@@ -64,7 +68,7 @@ async def add_todos(
     tag_ids, tags_made = await ensure_tags(tx, {todo.number: todo.tags for todo in new if todo.tags})
     items_of_new = [todo.as_item(tag_ids.get(todo.number, [])) for todo in new]
     compared = if_similar == "add"
-    if alone and not tags_made and tx.origin is not None and len([*chunks(new)]) == 1:
+    if alone and not tags_made.touched and tx.origin is not None and len([*chunks(new)]) == 1:
         rows = await insert_and_record(tx, items_of_new, tx.origin, compared=compared)
         recorded = Recorded(rows[0]["change_id"], rows[0]["is_followed"])
     else:
@@ -74,7 +78,33 @@ async def add_todos(
     await request.name_similar(tx, made)
     told = {todo.number: request.told_of(todo) | told_of_tags(todo.tags, tags_made) for todo in new}
     done = {number: inserted(row, told[number], similar.get(number, ())) for number, row in made.items()}
-    return Changed(_results(batch, done), [*tags_made, *await touched(rows)], recorded=recorded)
+    return Changed(_results(batch, done), [*tags_made.touched, *await touched(rows)], recorded=recorded)
+
+
+async def _within_lists(tx: Tx, items: Batch[TodoCreate]) -> Batch[TodoCreate]:
+    """Give todos that name no list the default one, or the only one that the agent sees; refuse them if there are more.
+
+    What says in another way where it belongs is as it was.
+    """
+    if all(_says_where(todo) for todo in items.accepted):
+        return items
+    row = await tx.one(adding.DEFAULT_LIST)
+    default = row["list_id"] if row["list_id"] is not None or len(row["lists"]) != 1 else row["lists"][0]
+
+    def placed(todo: TodoCreate) -> TodoCreate:
+        if _says_where(todo):
+            return todo
+        if default is None:
+            message = "is required: where todos come by default is outside of the lists of this agent"
+            raise InvalidInput(errors=[FieldError("list_id", message, [str(one) for one in row["lists"]], "required")])
+        return todo.model_copy(update={"list_id": default})
+
+    return items.each(placed)
+
+
+def _says_where(todo: TodoCreate) -> bool:
+    """Return whether a new todo names its list, its parent or a neighbour."""
+    return any(getattr(todo, name) is not None for name in _SAY_WHERE)
 
 
 def _results(batch: Batch[_New | _Existing], made: Mapping[int, Done]) -> list[Done | TodoError]:

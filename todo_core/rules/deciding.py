@@ -127,9 +127,10 @@ async def _performed(tx: Tx, proposal: Row) -> Changed[Any]:
     )
     try:
         arguments = calls.read(operation, orjson.loads(proposal["call"]))
-        agent.require(operation.needed([*arguments.values()]), is_write=False)
+        agent.require(operation.needed([*arguments.values()]), is_write=False, within_lists=operation.within_lists)
         used = 0 if agent.rows_per_day is None else await tx.value(agents.ROWS_OF_DAY, id=agent.id)
-        result = await operation.run(tx.as_called_by(proposer), **arguments)
+        async with tx.acting_as(agent.acting):
+            result = await operation.run(tx.as_called_by(proposer), **arguments)
         calls.require_accepted(operation, result.results)
         agent.require_rows(used, len(result.touched))
     except TodoError as refused:
@@ -141,8 +142,15 @@ async def _performed(tx: Tx, proposal: Row) -> Changed[Any]:
 def _proposer(proposal: Row) -> Agent:
     """Return the agent that made a proposal, as operations know it."""
     verbs = None if proposal["agent_verbs"] is None else frozenset(proposal["agent_verbs"])
-    mode, rows_per_day = proposal["agent_mode"], proposal["agent_rows_per_day"]
-    return Agent(proposal["agent_id"], proposal["agent_version"], verbs, mode, rows_per_day)
+    return Agent(
+        proposal["agent_id"],
+        proposal["agent_version"],
+        verbs,
+        proposal["agent_mode"],
+        proposal["agent_rows_per_day"],
+        lists=None if proposal["agent_lists"] is None else frozenset(orjson.loads(proposal["agent_lists"])),
+        own_lists=proposal["agent_own_lists"],
+    )
 
 
 def _refused(refused: TodoError) -> ProposalStale:

@@ -13,7 +13,7 @@ import orjson
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Touched
-from todo_core.errors import Conflict, FieldError, NotFound, TodoError
+from todo_core.errors import Conflict, FieldError, NotFound, OutsideMandate, TodoError
 from todo_core.models.lists import ListCreate
 from todo_core.queries import lists as queries
 from todo_core.rules.positions import STEP, between, spread
@@ -82,8 +82,15 @@ class Lists:
 
     @property
     def inbox(self) -> int:
-        """The id of the inbox."""
-        return next(state.id for state in self._now.values() if state.is_inbox)
+        """The id of the inbox.
+
+        Raises:
+            OutsideMandate: The agent that acts does not see it.
+        """
+        for state in self._now.values():
+            if state.is_inbox:
+                return state.id
+        raise OutsideMandate("lists", "This would come to the inbox, which is outside of the lists of this agent.")
 
     @property
     def new(self) -> list[ListState]:

@@ -79,7 +79,7 @@ async def revise(tx: Tx, patches: Batch[Patch]) -> Changed[TodoWritten]:
         for one in named
     )
     written = [*await touched(rows.values(), moved), *await touched(occurrences.rows.values())]
-    return Changed(batch.answer(results), [*tags_made, *written])
+    return Changed(batch.answer(results), [*tags_made.touched, *written])
 
 
 async def _show_again(tx: Tx, rows: dict[int, WrittenRow], ids: Collection[int]) -> None:

@@ -18,7 +18,18 @@ from todo_core.storage.database import Row
 from todo_core.text import json_text, name_key
 
 
-async def ensure_tags(tx: Tx, names: Mapping[int, Sequence[str]]) -> tuple[dict[int, list[int]], list[Touched]]:
+@dataclass(frozen=True, slots=True)
+class MadeTags:
+    """Tags that a request made."""
+
+    touched: Sequence[Touched]
+    """The tags, for the record of changes."""
+    told: Mapping[str, str]
+    """The names of those that are told to be new, by their form for comparisons: to an agent that sees some lists only,
+    those that are only in others, too."""
+
+
+async def ensure_tags(tx: Tx, names: Mapping[int, Sequence[str]]) -> tuple[dict[int, list[int]], MadeTags]:
     """Find the tags of several todos by name, and make those that do not exist.
 
     Args:
@@ -33,23 +44,34 @@ async def ensure_tags(tx: Tx, names: Mapping[int, Sequence[str]]) -> tuple[dict[
         for name in todos_names:
             spellings.setdefault(name_key(name), name)
     items = [{"name": name, "name_key": key} for key, name in spellings.items()]
-    rows = await tx.rows(queries.ENSURE, names=json_text(items)) if items else []
+    if not items:
+        return {key: [] for key in names}, MadeTags([], {})
+    if tx.caller.has_lists:
+        rows = await tx.rows(queries.ENSURE_WITHIN, names=json_text(items))
+        new = [row["id"] for row in rows if row["is_new"]]
+        made = {row["id"]: row["row"] for row in await tx.rows(queries.ROWS, ids=new)} if new else {}
+        unknown = [row["name_key"] for row in rows if not row["is_known"]]
+    else:
+        rows = await tx.rows(queries.ENSURE, names=json_text(items))
+        made = {row["id"]: row["made"] for row in rows if row["made"] is not None}
+        unknown = [row["name_key"] for row in rows if row["made"] is not None]
     ids = {row["name_key"]: row["id"] for row in rows}
-    made = [Touched("tag", row["id"], None, row["made"]) for row in rows if row["made"] is not None]
-    return {key: sorted({ids[name_key(name)] for name in todos_names}) for key, todos_names in names.items()}, made
+    touched = [Touched("tag", tag_id, None, row) for tag_id, row in made.items()]
+    told = MadeTags(touched, {key: spellings[key] for key in unknown})
+    return {key: sorted({ids[name_key(name)] for name in todos_names}) for key, todos_names in names.items()}, told
 
 
-def told_of_tags(names: Sequence[str] | None, made: Sequence[Touched]) -> dict[str, Any]:
+def told_of_tags(names: Sequence[str] | None, made: MadeTags) -> dict[str, Any]:
     """Return which tags of a todo are new, as `Done.told` has it.
 
     Args:
         names: The names of its tags.
         made: The tags that the request made.
     """
-    if not names or not made:
+    if not names or not made.told:
         return {}
     keys = {name_key(name) for name in names}
-    new = [name for tag in made if name_key(name := orjson.loads(tag.after)["name"]) in keys]
+    new = [name for key, name in made.told.items() if key in keys]
     return {"new_tags": new} if new else {}
 
 

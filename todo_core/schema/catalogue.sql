@@ -8,8 +8,8 @@
 WITH ours AS (
     SELECT oid FROM pg_roles
     WHERE rolname IN (
-        'todo_admin', 'todo_app', 'todo_calendar', 'todo_janitor', 'todo_leaving', 'todo_probe', 'todo_search',
-        'todo_sign_in'
+        'todo_admin', 'todo_agent', 'todo_app', 'todo_calendar', 'todo_janitor', 'todo_leaving', 'todo_probe',
+        'todo_search', 'todo_sign_in', 'todo_tagger'
     )
 ),
 migrations AS (

@@ -50,8 +50,8 @@ _IS_VALID: Final = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_re
 
 _NO_PRIVILEGE: Final = "42501"
 _ROLES: Final = (
-    *("todo_app", "todo_janitor", "todo_admin", "todo_sign_in", "todo_calendar", "todo_leaving"),
-    *("todo_probe", "todo_search"),
+    *("todo_app", "todo_agent", "todo_janitor", "todo_admin", "todo_sign_in", "todo_calendar", "todo_leaving"),
+    *("todo_probe", "todo_search", "todo_tagger"),
 )
 """All roles of ours, with which each installation on a server works."""
 _OF_A_ROW: Final = ("22", "23", "P0")

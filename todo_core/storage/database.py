@@ -16,17 +16,20 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 import anyio
 import asyncpg
 
-from todo_core.errors import TodoError, Unavailable
+from todo_core.errors import OutsideMandate, TodoError, Unavailable
 from todo_core.hooks import NONE, Hooks, Span
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage import locks
 from todo_core.storage.dsn import application_name, connection_options, is_behind_pooler
-from todo_core.storage.faults import MISSING, NO_WRITES, RAISED, READ_ONLY, is_fault, log_fault
+from todo_core.storage.faults import MISSING, NO_WRITES, RAISED, READ_ONLY, is_fault, is_outside_lists, log_fault
 from todo_core.storage.pool import Connection, Pool
 from todo_core.storage.statements import Statement
 
 APP_ROLE: Final = "todo_app"
 """Role of every request. It owns nothing and cannot bypass row-level security."""
+
+AGENT_ROLE: Final = "todo_agent"
+"""Role of requests of an agent whose mandate names lists: `todo_app` with further policies, which show these alone."""
 
 JANITOR_ROLE: Final = "todo_janitor"
 """Role of the purge. It sees only the trash, deleted lists and tags, expired answers, and changes older than a day."""
@@ -43,7 +46,7 @@ CALENDAR_ROLE: Final = "todo_calendar"
 LEAVING_ROLE: Final = "todo_leaving"
 """Role in which a person's own account is deleted, within a transaction that begins as `todo_app`."""
 
-Role = Literal["todo_app", "todo_janitor", "todo_admin", "todo_sign_in", "todo_calendar"]
+Role = Literal["todo_app", "todo_agent", "todo_janitor", "todo_admin", "todo_sign_in", "todo_calendar"]
 
 RETRYABLE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 """Errors after which the same transaction may succeed: it met another one, or (the last) a migration."""
@@ -93,6 +96,8 @@ class Acting(NamedTuple):
 
     agent_id: int
     version: int
+    has_lists: bool = False
+    """Whether its mandate names lists: then it acts as `todo_agent`, and PostgreSQL refuses it in any other role."""
 
 
 class Executor(ABC):
@@ -138,13 +143,17 @@ class Executor(ABC):
 class Transaction(Executor):
     """Runs statements in a transaction that has begun."""
 
-    __slots__ = ("_connection", "_seconds", "_span", "user_id")
+    __slots__ = ("_connection", "_is_bounded", "_seconds", "_span", "user_id")
 
-    def __init__(self, connection: Connection, user_id: int, span: Span | None = None) -> None:
+    def __init__(
+        self, connection: Connection, user_id: int, span: Span | None = None, *, is_bounded: bool = False
+    ) -> None:
         self._connection = connection
         self._span = span
         self._seconds: float | None = None
         """How long the client waits for a statement; None: as for all."""
+        self._is_bounded = is_bounded
+        """Whether it acts as `todo_agent`."""
         self.user_id = user_id
 
     async def allow(self, seconds: int) -> None:
@@ -153,10 +162,36 @@ class Transaction(Executor):
         self._seconds = seconds + 1
 
     async def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
-        """Run a statement and return its rows; see `Executor.rows`."""
+        """Run a statement and return its rows; see `Executor.rows`.
+
+        Raises:
+            OutsideMandate: It would write what is outside of the lists of the agent that acts.
+        """
         arguments = statement.arguments(parameters | {"user_id": self.user_id})
-        with self._spanned(statement.sql):
-            return await self._connection.fetch(statement.sql, *arguments, timeout=self._seconds)
+        try:
+            with self._spanned(statement.sql):
+                return await self._connection.fetch(statement.sql, *arguments, timeout=self._seconds)
+        except asyncpg.PostgresError as error:
+            if self._is_bounded and is_outside_lists(error):
+                raise OutsideMandate("lists", "This is outside of the lists of this agent.") from error
+            raise
+
+    @asynccontextmanager
+    async def acting_as(self, agent: Acting) -> AsyncIterator[None]:
+        """Run a part of the transaction as an agent, under its mandate: that of a call that a person has approved.
+
+        What fails within is to be rolled back, at least to a savepoint before it: so are the role and the settings.
+        """
+        await self._connection.execute(f"SET LOCAL app.agent = '{int(agent.agent_id)}'")
+        if agent.has_lists:
+            who = f"{int(self.user_id)}, NULL, {int(agent.agent_id)}, {int(agent.version)}"
+            await self._connection.execute(f"SET LOCAL ROLE {AGENT_ROLE}; SELECT require_active({who})")
+        self._is_bounded = agent.has_lists
+        try:
+            yield
+        finally:
+            self._is_bounded = False
+        await self._connection.execute(f"SET LOCAL ROLE {APP_ROLE}; SET LOCAL app.agent = ''; SET LOCAL app.lists = ''")
 
     async def stream(self, statement: Statement, /, *, size: int, **parameters: Any) -> AsyncIterator[list[str]]:
         """Run a statement with one column of JSON, and yield its rows a chunk at a time, by a cursor of the server.
@@ -225,15 +260,26 @@ class Reader(Executor):
 
         `statement.autocommit_sql` names its user itself. Where that is not possible, a transaction does.
         """
-        if statement.autocommit_sql is None or self._role != APP_ROLE or self._database.behind_pooler:
+        role = _role_of(self._role, self._agent)
+        if statement.autocommit_sql is None or role not in _BY_CONNECTION or self._database.behind_pooler:
             begin = self._database.begin(
                 user_id=self._user_id, token_id=self._token_id, agent=self._agent, role=self._role, read_only=True
             )
             async with begin as transaction:
                 return await transaction.rows(statement, **parameters)
         arguments = statement.arguments(parameters | {"user_id": self._user_id})
-        agent_id, version = self._agent or (None, None)
-        return await self._database.fetch(statement.autocommit_sql, *arguments, self._token_id, agent_id, version)
+        agent_id, version, _ = self._agent or (None, None, None)
+        sql, who = statement.autocommit_sql, (self._token_id, agent_id, version)
+        return await self._database.fetch(sql, *arguments, *who, role=role)
+
+
+_BY_CONNECTION: Final = frozenset({APP_ROLE, AGENT_ROLE})
+"""Roles as which connections begin. For any other, a transaction changes its role."""
+
+
+def _role_of(role: Role, agent: Acting | None) -> Role:
+    """Return the role in which somebody acts: an agent whose mandate names lists does so as `todo_agent`."""
+    return AGENT_ROLE if role == APP_ROLE and agent is not None and agent.has_lists else role
 
 
 class Connections(NamedTuple):
@@ -263,7 +309,8 @@ class Database:
         self.behind_pooler = is_behind_pooler(settings, url)
         self.doubts: set[str] = set()
         """SQLSTATEs, of `NO_WRITES` and `MISSING`, that requests have met and nothing has disproved since: faults that
-        a look at the database does not show (`upkeep.readiness`). What upkeep meets is not among them."""
+        a look at the database does not show (`upkeep.readiness`). What upkeep meets is not among them,
+        nor what a login lacks that may not act as `todo_agent`: others are served."""
         session = {
             "role": APP_ROLE,
             "timezone": "UTC",
@@ -284,10 +331,16 @@ class Database:
         options = taken | {
             "timeout": min(taken["timeout"], settings.database_timeout),
             "statement_cache_size": 0 if self.behind_pooler else PREPARED,
-            "server_settings": {"application_name": application_name(url)} | ({} if self.behind_pooler else session),
         }
+        named = {"application_name": application_name(url)}
+
+        async def connect(role: str) -> Connection:
+            if self.behind_pooler:
+                return await _connected(options | {"server_settings": named}, role=None)
+            return await _connected(options | {"server_settings": named | session | {"role": role}}, role=role)
+
         self._pool = Pool(
-            lambda: _connected(options, role=None if self.behind_pooler else APP_ROLE),
+            connect,
             size=settings.database_pool_size,
             patience=settings.database_timeout,
             limit=settings.database_timeout + _GRACE,
@@ -324,15 +377,15 @@ class Database:
         """
         return Reader(self, user_id, token_id, agent, role)
 
-    async def fetch(self, sql: str, *arguments: Any) -> list[Row]:
-        """Run one statement in a transaction of its own and return its rows.
+    async def fetch(self, sql: str, *arguments: Any, role: Role = APP_ROLE) -> list[Row]:
+        """Run one statement in a transaction of its own, as one of `_BY_CONNECTION`, and return its rows.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached, or took too long.
             asyncpg.PostgresError: PostgreSQL refused the statement.
         """
         try:
-            connection = await self._pool.acquire()
+            connection = await self._pool.acquire(role)
             try:
                 if self._span is None:
                     return await connection.fetch(sql, *arguments)
@@ -345,7 +398,7 @@ class Database:
                 self._pool.release(connection)
         except RAISED as error:
             if is_fault(error):
-                self._met(error, is_request=True)
+                self._met(error, is_request=role != AGENT_ROLE)
                 raise Unavailable from error
             raise
 
@@ -386,10 +439,12 @@ class Database:
         """
         modes = f"{' ISOLATION LEVEL REPEATABLE READ' if snapshot else ''}{' READ ONLY' if read_only else ''}"
         begin = f"BEGIN{modes}; {self._begin}SET LOCAL app.user_id = '{int(user_id)}';"
-        if role != APP_ROLE:
+        role = _role_of(role, agent)
+        of_pool = role if role in _BY_CONNECTION and not self.behind_pooler else APP_ROLE
+        if role != of_pool:
             begin += f" SET LOCAL ROLE {role};"
         if user_id:
-            who = (user_id, token_id, *(agent or (None, None)))
+            who = (user_id, token_id, *(agent or (None, None))[:2])
             begin += f" SELECT require_active({', '.join('NULL' if one is None else str(int(one)) for one in who)});"
         if not read_only:
             begin += "" if agent is None else f" SET LOCAL app.agent = '{int(agent.agent_id)}';"
@@ -399,10 +454,10 @@ class Database:
             begin += f" SELECT pg_advisory_xact_lock({locks.of_writes(user_id)});"
         try:
             async with nullcontext() if read_only else self._writers:
-                connection = await self._pool.acquire()
+                connection = await self._pool.acquire(of_pool)
                 try:
                     await self._send(connection, "BEGIN", begin)
-                    yield Transaction(connection, user_id, self._span)
+                    yield Transaction(connection, user_id, self._span, is_bounded=role == AGENT_ROLE)
                     await self._send(connection, "COMMIT", "COMMIT")
                     if not self._reuse:
                         await connection.close(timeout=self._timeout)
@@ -414,7 +469,7 @@ class Database:
         except RAISED as error:
             if is_fault(error, read_only=read_only):
                 if not starting:
-                    self._met(error, is_request=not upkeep)
+                    self._met(error, is_request=not upkeep and role != AGENT_ROLE)
                 raise Unavailable from error
             raise
 

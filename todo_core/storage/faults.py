@@ -67,6 +67,9 @@ MISSING: Final = frozenset({"3F000", "42501", "42703", "42704", "42883", "42P01"
 _ROW_POLICY: Final = "ExecWithCheckOptions"
 """The function of PostgreSQL that refuses a row by a policy, with the SQLSTATE of missing grants."""
 
+_OUTSIDE: Final = "TD4LI"
+"""SQLSTATE of our triggers that refuse what an agent writes outside of its lists."""
+
 _SETTING: Final = "call_string_check_hook"
 """The function of PostgreSQL that refuses a value of a setting. All settings are ours: the role is gone."""
 
@@ -97,7 +100,7 @@ def is_fault(error: BaseException, *, read_only: bool = False) -> bool:
         is_ours = isinstance(error, ValueError | TypeError) and not isinstance(error, OSError)  # certificates' are both
         return isinstance(error, RAISED) and not is_ours
     state = error.sqlstate or ""
-    if state == "42501" and error.server_source_function == _ROW_POLICY:
+    if is_outside_lists(error):
         return False
     if state == READ_ONLY and read_only:
         return False
@@ -106,6 +109,11 @@ def is_fault(error: BaseException, *, read_only: bool = False) -> bool:
     if state == "22023":  # from any other function: an argument that a statement cannot use
         return error.server_source_function == _SETTING
     return state in _STATES or state[:2] in _CLASSES
+
+
+def is_outside_lists(error: asyncpg.PostgresError) -> bool:
+    """Return whether a row was refused by a policy, or by a trigger that does what a policy cannot."""
+    return error.sqlstate == _OUTSIDE or (error.sqlstate == "42501" and error.server_source_function == _ROW_POLICY)
 
 
 def _is_generated(error: asyncpg.PostgresError) -> bool:

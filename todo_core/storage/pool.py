@@ -4,6 +4,10 @@ asyncpg has a pool of its own. For each use it makes a proxy, a future and two t
 within a task: a sixth of what a look-up costs (decision 19). Here an idle connection comes from a list and goes back to
 it, and one timer looks after all of them.
 
+A connection begins as a role of PostgreSQL and stays it: each statement is planned anew when a connection changes its
+role, for other policies hold. All roles share one number of connections: where one is to be opened and there is no
+room, an idle one of another role is closed.
+
 A connection comes back, or it is closed: it is never lent while it is in a transaction, while it waits for a server
 that may be gone, or while a statement that nobody waits for runs on it.
 """
@@ -35,6 +39,8 @@ class Connection(asyncpg.Connection):
     """When its latest statement was sent, or when it was given back, by the monotonic clock."""
     waits: bool = False
     """Whether a statement was sent that the server has not answered; also if nobody wants the answer any more."""
+    role: str = ""
+    """The role that it was opened for."""
     generation: int = 0
     """That of the pool when it was opened."""
 
@@ -76,6 +82,8 @@ class _Question:
 class _Turn(NamedTuple):
     """Somebody who waits for a connection."""
 
+    role: str
+    """Of the connection that is wanted."""
     given: asyncio.Future[Connection | None]
     """Gets a connection, or None: then there is room for another one."""
     until: float
@@ -83,11 +91,11 @@ class _Turn(NamedTuple):
 
 
 class Pool:
-    """Connections of one kind, opened when they are needed. The one used last is lent first."""
+    """Connections, opened when they are needed. Of a role, the one used last is lent first."""
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[Connection]],
+        connect: Callable[[str], Awaitable[Connection]],
         *,
         size: int,
         patience: float,
@@ -96,8 +104,8 @@ class Pool:
         """Open nothing yet.
 
         Args:
-            connect: Opens a connection, with the role and the settings that all of them have.
-            size: Most connections.
+            connect: Opens a connection that acts as a role.
+            size: Most connections, of all roles together.
             patience: Seconds that somebody waits for one at most, until it is open.
             limit: Seconds that an answer of the server may take; then it counts as gone.
         """
@@ -131,8 +139,8 @@ class Pool:
         """Return how many want a connection and have none yet."""
         return self._opening + sum(not turn.given.done() for turn in self._queue)
 
-    async def acquire(self) -> Connection:
-        """Return a connection, which `release` gives back.
+    async def acquire(self, role: str) -> Connection:
+        """Return a connection that acts as a role, which `release` gives back.
 
         Raises:
             TimeoutError: None was free, or open, in time.
@@ -141,8 +149,8 @@ class Pool:
         """
         if self._is_closing:
             raise ConnectionError("the pool is closed")
-        connection = self._take()
-        return await self._wait() if connection is None else connection
+        connection = self._take(role)
+        return await self._wait(role) if connection is None else connection
 
     def release(self, connection: Connection) -> None:
         """Take a connection back; close it where it cannot be lent again."""
@@ -150,12 +158,15 @@ class Pool:
         if not self._is_good(connection) or connection.waits or connection.is_in_transaction():
             connection.terminate()
             self._tell_of_room()
-        elif (given := self._next()) is not None:
-            self._lent.add(connection)
-            given.set_result(connection)
-        else:
+        elif (turn := self._next()) is None:
             connection.since = monotonic()
             self._idle.append(connection)
+        elif turn.role == connection.role:
+            self._lent.add(connection)
+            turn.given.set_result(connection)
+        else:
+            connection.terminate()
+            turn.given.set_result(None)
         self._see_whether_all_are_back()
 
     def expire(self) -> None:
@@ -187,10 +198,12 @@ class Pool:
 
     # --- who waits
 
-    def _take(self) -> Connection | None:
-        """Lend an idle connection, if there is one."""
-        while self._idle:
-            connection = self._idle.pop()
+    def _take(self, role: str) -> Connection | None:
+        """Lend an idle connection of a role, if there is one."""
+        for place in range(len(self._idle) - 1, -1, -1):
+            if self._idle[place].role != role:
+                continue
+            connection = self._idle.pop(place)
             if self._is_good(connection):
                 self._lent.add(connection)
                 return connection
@@ -200,13 +213,16 @@ class Pool:
     def _is_good(self, connection: Connection) -> bool:
         return connection.generation == self._generation and not connection.is_closed()
 
-    async def _wait(self) -> Connection:
-        """Lend a connection as soon as there is one, or room for one."""
+    async def _wait(self, role: str) -> Connection:
+        """Lend a connection of a role as soon as there is one, or room for one."""
         until = monotonic() + self._patience
-        while (connection := self._take()) is None:
-            if len(self._lent) + self._opening < self.size:
-                return await self._open(until)
-            turn = _Turn(asyncio.get_running_loop().create_future(), until)
+        while (connection := self._take(role)) is None:
+            used = len(self._lent) + self._opening
+            if used < self.size:
+                if used + len(self._idle) >= self.size:
+                    self._idle.pop(0).terminate()
+                return await self._open(role, until)
+            turn = _Turn(role, asyncio.get_running_loop().create_future(), until)
             self._queue.append(turn)
             try:
                 given = await turn.given
@@ -219,22 +235,22 @@ class Pool:
                 raise ConnectionError("the pool is closed")
         return connection
 
-    async def _open(self, until: float) -> Connection:
-        """Open a connection and lend it, if it is open by a moment of the monotonic clock."""
+    async def _open(self, role: str, until: float) -> Connection:
+        """Open a connection of a role and lend it, if it is open by a moment of the monotonic clock."""
         self._opening += 1
         if self._timer is None:
             self._look()
         try:
             generation = self._generation
             async with asyncio.timeout(until - monotonic()):
-                connection = await self._connect()
+                connection = await self._connect(role)
         except BaseException:
             self._opening -= 1
             self._tell_of_room()
             self._see_whether_all_are_back()
             raise
         self._opening -= 1
-        connection.generation = generation
+        connection.role, connection.generation = role, generation
         self._lent.add(connection)
         return connection
 
@@ -248,18 +264,18 @@ class Pool:
             else:
                 self.release(connection)
 
-    def _next(self) -> asyncio.Future[Connection | None] | None:
-        """Return what whoever has waited longest waits for; None if nobody does."""
+    def _next(self) -> _Turn | None:
+        """Return who has waited longest; None if nobody waits."""
         while self._queue:
-            given = self._queue.popleft().given
-            if not given.done():
-                return given
+            turn = self._queue.popleft()
+            if not turn.given.done():
+                return turn
         return None
 
     def _tell_of_room(self) -> None:
         """Let whoever has waited longest open a connection."""
-        if (given := self._next()) is not None:
-            given.set_result(None)
+        if (turn := self._next()) is not None:
+            turn.given.set_result(None)
 
     def _see_whether_all_are_back(self) -> None:
         if self._is_closing and not self._lent and not self._opening:

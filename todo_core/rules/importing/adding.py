@@ -195,7 +195,7 @@ async def _tags(tx: Tx, nodes: Sequence[Node], parts: Sequence[Any]) -> tuple[di
     for chunk in chunks([*named.items()]):
         found, new = await ensure_tags(tx, dict(chunk))
         ids |= found
-        made += new
+        made += new.touched
     return ids, made
 
 

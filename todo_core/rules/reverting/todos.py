@@ -138,7 +138,7 @@ def _is_due_as_left(present: Mapping[str, Any], recorded: Mapping[str, Any]) -> 
     return (now.on, now.time) == (then.on, then.time) and (now.on is not None or now.at == then.at)
 
 
-async def _patches(tx: Tx, entries: Sequence[Entry]) -> tuple[list[Patch], list[Touched]]:
+async def _patches(tx: Tx, entries: Sequence[Entry]) -> tuple[list[Patch], Sequence[Touched]]:
     """Return the patches of columns that put todos back, and the tags that were made for it."""
     names = {entry.id: entry.before["tags"] for entry in entries if entry.before and entry.changed("tags")}
     tag_ids, made = await ensure_tags(tx, names)
@@ -146,7 +146,7 @@ async def _patches(tx: Tx, entries: Sequence[Entry]) -> tuple[list[Patch], list[
     return [
         _patch(entry, calendar) | ({"tag_ids": tag_ids[entry.id]} if entry.id in tag_ids else {})
         async for entry in in_turns(entries)
-    ], made
+    ], made.touched
 
 
 def _patch(entry: Entry, calendar: Calendar | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from todo_core.boundary import confirmation
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done
 from todo_core.boundary.turns import in_turns
-from todo_core.errors import UndoRefused
+from todo_core.errors import OutsideMandate, UndoRefused
 from todo_core.models.changes import UndoChoice
 from todo_core.models.fields import MAX_PAGE
 from todo_core.queries import changes as queries
@@ -54,6 +54,7 @@ async def undo_all(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None 
         InsufficientScope, ConfirmationRequired: As for `undo_one`.
     """
     chosen = await choose(tx, change_ids, choice)
+    await _require_within_lists(tx, [change.id for change in chosen.changes])
     require_scopes(tx, {entity for change in chosen.changes for entity in change.entities})
     progress = _Reverting(tx)
     for run in await runs_of(tx, chosen.changes):
@@ -101,6 +102,12 @@ class _Reverting:
             self.done += run
 
 
+async def _require_within_lists(tx: Tx, change_ids: Sequence[int]) -> None:
+    """Refuse an agent that sees some lists only an undo of what touched others, too: a part of it would go back."""
+    if tx.caller.has_lists and change_ids and await tx.rows(queries.BEYOND, ids=[*change_ids]):
+        raise OutsideMandate("lists", "The change touched more than what is in the lists of this agent.")
+
+
 async def _checked(tx: Tx, reverted: Changed[Any], change_ids: Sequence[int]) -> Changed[Any]:
     """Return what an undo did, as it is answered, if somebody agreed to what goes to the trash by it."""
     if confirmation.is_needed(tx):
@@ -117,6 +124,7 @@ async def _reverted(tx: Tx, change_id: int) -> Changed[Any]:
     is_possible, shown = entries.entities <= ENTITIES, shown_to(tx.caller)
     if not is_possible and not await tx.rows(history.ONE, id=change_id, after=0, shown=shown, rows=False):
         raise (await absence(tx, [change_id]))[change_id]
+    await _require_within_lists(tx, [change_id])
     require_scopes(tx, entries.entities)
     if (undone_by := entries.undone_by) is not None:
         raise UndoRefused("It is undone already.", extra={"undone_by": undone_by})

@@ -26,6 +26,8 @@ class Credential(NamedTuple):
     """The agent, if it is one."""
     version: int | None
     """What was known of what the agent may do."""
+    has_lists: bool
+    """Whether the agent may see some lists only."""
 
 
 class Follower(Generic[Told]):
@@ -62,8 +64,8 @@ class Follower(Generic[Told]):
     @property
     def credential(self) -> Credential:
         """Return by what it follows."""
-        agent_id, version = self._view.agent or (None, None)
-        return Credential(self._caller.principal.user_id, self._caller.principal.token_id, agent_id, version)
+        principal = self._caller.principal
+        return Credential(principal.user_id, principal.token_id, *(self._view.agent or (None, None, False)))
 
     @property
     def expires_at(self) -> float:

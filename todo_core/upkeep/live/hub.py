@@ -19,7 +19,7 @@ from todo_core.errors import HistoryDeleted, Unavailable
 from todo_core.models.fields import MAX_ID
 from todo_core.queries.events import LATEST_OF_EACH
 from todo_core.settings import Settings
-from todo_core.storage.database import Acting, Database
+from todo_core.storage.database import AGENT_ROLE, APP_ROLE, Acting, Database, Role
 from todo_core.upkeep.live.announcing import Announcer
 from todo_core.upkeep.live.follower import Credential, Follower
 from todo_core.upkeep.live.listening import Listening
@@ -277,15 +277,18 @@ class Hub:
         now = self._clock().timestamp()
         followers = self._followers()
         _end(follower for follower in followers if follower.expires_at <= now)
-        credentials = [*{follower.credential for follower in followers}]
-        for start in range(0, len(credentials), ASKED):
-            await self._look_at(credentials[start : start + ASKED])
+        credentials = {follower.credential for follower in followers}
+        roles: tuple[tuple[Role, bool], ...] = ((APP_ROLE, False), (AGENT_ROLE, True))
+        for role, has_lists in roles:
+            of_role = [one for one in credentials if one.has_lists == has_lists]
+            for start in range(0, len(of_role), ASKED):
+                await self._look_at(of_role[start : start + ASKED], role)
 
-    async def _look_at(self, credentials: Sequence[Credential]) -> None:
-        """Look at what is new for some, and end whoever may not follow any more."""
-        user_ids, token_ids, agent_ids, versions = zip(*credentials, strict=True)
+    async def _look_at(self, credentials: Sequence[Credential], role: Role) -> None:
+        """Look at what is new for some, as the role in which they act, and end whoever may not follow any more."""
+        user_ids, token_ids, agent_ids, versions, _ = zip(*credentials, strict=True)
         try:
-            async with self._database.begin(read_only=True, upkeep=True) as transaction:
+            async with self._database.begin(read_only=True, upkeep=True, role=role) as transaction:
                 rows = await transaction.rows(
                     LATEST_OF_EACH, user_ids=user_ids, token_ids=token_ids, agent_ids=agent_ids, versions=versions
                 )
@@ -297,7 +300,7 @@ class Hub:
                 return
             half = len(credentials) // 2
             for some in (credentials[:half], credentials[half:]):
-                await self._look_at(some)
+                await self._look_at(some, role)
             return
         for user_id, newest in rows:
             person = self._people.get(user_id)

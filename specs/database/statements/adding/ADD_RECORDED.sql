@@ -92,11 +92,6 @@ WITH
             ORDER BY given.n
         ) AS ordered
     ),
-    linked AS (
-        INSERT INTO todo_tags (user_id, todo_id, tag_id)
-        SELECT $1::BIGINT AS user_id, item.id AS id, unnest(item.tag_ids) AS tag_id
-        FROM item
-    ),
     defaults AS MATERIALIZED (
         SELECT
             language_of(users.locale) AS language,
@@ -115,6 +110,16 @@ WITH
             ) AS list_id
         FROM users
         WHERE users.id = $1::BIGINT
+    ),
+    linked AS (
+        INSERT INTO todo_tags (user_id, todo_id, tag_id, list_id)
+        SELECT
+            $1::BIGINT AS user_id,
+            item.id AS id,
+            unnest(item.tag_ids) AS tag_id,
+            coalesce(item.list_id, defaults.list_id) AS list_id
+        FROM item
+        JOIN defaults ON true
     ),
     added AS (
         INSERT INTO todos (

@@ -35,6 +35,8 @@ SELECT
                         agents.mode AS mode,
                         agents.rows_per_day AS rows_per_day,
                         (to_json(timezone('UTC', agents.until)) #>> '{}') || 'Z' AS until,
+                        agents.lists AS lists,
+                        agents.own_lists AS own_lists,
                         agents.version AS version
                 ) AS shaped
             )

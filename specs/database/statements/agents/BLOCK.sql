@@ -26,6 +26,8 @@ WITH
             agents.mode AS mode,
             agents.rows_per_day AS rows_per_day,
             agents.until AS until,
+            agents.lists AS lists,
+            agents.own_lists AS own_lists,
             agents.updated_at AS updated_at,
             agents.version AS version
         FROM agents
@@ -60,6 +62,8 @@ WITH
             agents.mode,
             agents.rows_per_day,
             agents.until,
+            agents.lists,
+            agents.own_lists,
             agents.updated_at,
             agents.version
     )
@@ -88,6 +92,8 @@ SELECT
                 stored.mode AS mode,
                 stored.rows_per_day AS rows_per_day,
                 (to_json(timezone('UTC', stored.until)) #>> '{}') || 'Z' AS until,
+                stored.lists AS lists,
+                stored.own_lists AS own_lists,
                 stored.version AS version
         ) AS shaped
     ) AS before,
@@ -118,6 +124,8 @@ SELECT
                     revised.mode AS mode,
                     revised.rows_per_day AS rows_per_day,
                     (to_json(timezone('UTC', revised.until)) #>> '{}') || 'Z' AS until,
+                    revised.lists AS lists,
+                    revised.own_lists AS own_lists,
                     revised.version AS version
             ) AS shaped
         )

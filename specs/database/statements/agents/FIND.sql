@@ -15,6 +15,8 @@
 --   mode text
 --   rows_per_day integer
 --   until timestamp with time zone
+--   own_lists boolean
+--   lists json
 --   last_use_is_old boolean
 
 SELECT
@@ -24,6 +26,8 @@ SELECT
     agents.mode,
     agents.rows_per_day,
     agents.until,
+    agents.own_lists,
+    to_json(agents.lists) AS lists,
     agents.last_used_at <= now() - make_interval(secs=>60.0) AS last_use_is_old
 FROM agents
 WHERE

@@ -15,6 +15,8 @@
 --   mode text
 --   rows_per_day integer
 --   until timestamp with time zone
+--   own_lists boolean
+--   lists json
 
 INSERT INTO agents (user_id, kind, known_as, name)
 SELECT
@@ -46,4 +48,12 @@ SELECT
     END AS name
 ON CONFLICT (user_id, kind, known_as) DO UPDATE
 SET last_used_at = now()
-RETURNING agents.id, agents.version, agents.verbs, agents.mode, agents.rows_per_day, agents.until
+RETURNING
+    agents.id,
+    agents.version,
+    agents.verbs,
+    agents.mode,
+    agents.rows_per_day,
+    agents.until,
+    agents.own_lists,
+    to_json(agents.lists) AS lists

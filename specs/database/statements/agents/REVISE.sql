@@ -1,7 +1,7 @@
 -- Set the fields of the agent with an `id` that are in `given` to their values; the others keep theirs.
 --
--- Values: `name`, `verbs`, `mode`, `rows_per_day`, `until`. Columns: its `version` before, its `AgentRead` before, and
--- after or null if nothing changed.
+-- Values: `name`, `verbs`, `mode`, `rows_per_day`, `until`, `lists`, `own_lists`. Columns: its `version` before, its
+-- `AgentRead` before, and after or null if nothing changed.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -12,6 +12,8 @@
 --   $6 mode character varying
 --   $7 rows_per_day integer
 --   $8 until timestamp with time zone
+--   $9 lists bigint[]
+--   $10 own_lists boolean
 --
 -- Columns:
 --   version integer
@@ -35,6 +37,8 @@ WITH
             agents.mode AS mode,
             agents.rows_per_day AS rows_per_day,
             agents.until AS until,
+            agents.lists AS lists,
+            agents.own_lists AS own_lists,
             agents.updated_at AS updated_at,
             agents.version AS version
         FROM agents
@@ -54,6 +58,10 @@ WITH
                 WHEN ('until' = ANY ($3::TEXT[])) THEN $8::TIMESTAMP WITH TIME ZONE
                 ELSE stored.until
             END,
+            lists=CASE WHEN ('lists' = ANY ($3::TEXT[])) THEN $9::BIGINT[] ELSE stored.lists END,
+            own_lists=CASE
+                WHEN ('own_lists' = ANY ($3::TEXT[])) THEN $10::BOOLEAN ELSE stored.own_lists
+            END,
             updated_at=statement_timestamp(),
             version=(stored.version + 1)
         FROM stored
@@ -71,9 +79,19 @@ WITH
                 CASE
                     WHEN ('until' = ANY ($3::TEXT[])) THEN $8::TIMESTAMP WITH TIME ZONE
                     ELSE stored.until
+                END,
+                CASE WHEN ('lists' = ANY ($3::TEXT[])) THEN $9::BIGINT[] ELSE stored.lists END,
+                CASE
+                    WHEN ('own_lists' = ANY ($3::TEXT[])) THEN $10::BOOLEAN ELSE stored.own_lists
                 END
             ) IS DISTINCT FROM (
-                stored.name, stored.verbs, stored.mode, stored.rows_per_day, stored.until
+                stored.name,
+                stored.verbs,
+                stored.mode,
+                stored.rows_per_day,
+                stored.until,
+                stored.lists,
+                stored.own_lists
             )
         RETURNING
             agents.id,
@@ -90,6 +108,8 @@ WITH
             agents.mode,
             agents.rows_per_day,
             agents.until,
+            agents.lists,
+            agents.own_lists,
             agents.updated_at,
             agents.version
     )
@@ -118,6 +138,8 @@ SELECT
                 stored.mode AS mode,
                 stored.rows_per_day AS rows_per_day,
                 (to_json(timezone('UTC', stored.until)) #>> '{}') || 'Z' AS until,
+                stored.lists AS lists,
+                stored.own_lists AS own_lists,
                 stored.version AS version
         ) AS shaped
     ) AS before,
@@ -148,6 +170,8 @@ SELECT
                     revised.mode AS mode,
                     revised.rows_per_day AS rows_per_day,
                     (to_json(timezone('UTC', revised.until)) #>> '{}') || 'Z' AS until,
+                    revised.lists AS lists,
+                    revised.own_lists AS own_lists,
                     revised.version AS version
             ) AS shaped
         )

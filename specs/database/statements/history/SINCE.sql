@@ -147,8 +147,14 @@ FROM (
                                             change_entries.entity AS entity,
                                             change_entries.entity_id AS id,
                                             coalesce(
-                                                change_entries.after ->> 'title',
-                                                change_entries.after ->> 'name',
+                                                CASE
+                                                    WHEN in_mandate(change_entries.list_after)
+                                                    THEN change_entries.after
+                                                END ->> 'title',
+                                                CASE
+                                                    WHEN in_mandate(change_entries.list_after)
+                                                    THEN change_entries.after
+                                                END ->> 'name',
                                                 (
                                                     SELECT todo.title
                                                     FROM (
@@ -170,29 +176,59 @@ FROM (
                                                 )
                                             ) AS title,
                                             change_entries.number AS number,
-                                            change_entries.before IS NULL AS is_new,
+                                            CASE
+                                                WHEN in_mandate(change_entries.list_before)
+                                                THEN change_entries.before
+                                            END IS NULL AS is_new,
                                             CASE
                                                 WHEN $3::BOOLEAN
                                                 THEN CASE
-                                                    WHEN (change_entries.before IS NULL)
+                                                    WHEN (
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_before
+                                                            )
+                                                            THEN change_entries.before
+                                                        END IS NULL
+                                                    )
                                                     THEN NULL::json
                                                     WHEN (
                                                         change_entries.entity = 'tag'
                                                         AND (
-                                                            change_entries.before -> 'row'
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_before
+                                                                )
+                                                                THEN change_entries.before
+                                                            END -> 'row'
                                                         ) IS NOT NULL
                                                         AND (
-                                                            change_entries.before -> 'linked'
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_before
+                                                                )
+                                                                THEN change_entries.before
+                                                            END -> 'linked'
                                                         ) IS NOT NULL
                                                     )
                                                     THEN CAST(
                                                         jsonb_set(
                                                             CAST(
-                                                                change_entries.before -> 'row' AS JSONB
+                                                                CASE
+                                                                    WHEN in_mandate(
+                                                                        change_entries.list_before
+                                                                    )
+                                                                    THEN change_entries.before
+                                                                END -> 'row' AS JSONB
                                                             ),
                                                             '{linked}',
                                                             CAST(
-                                                                change_entries.before -> 'linked' AS JSONB
+                                                                CASE
+                                                                    WHEN in_mandate(
+                                                                        change_entries.list_before
+                                                                    )
+                                                                    THEN change_entries.before
+                                                                END -> 'linked' AS JSONB
                                                             )
                                                         ) AS JSON
                                                     )
@@ -202,104 +238,239 @@ FROM (
                                                             OR change_entries.entity = 'tag'
                                                         )
                                                         AND (
-                                                            change_entries.before -> 'row'
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_before
+                                                                )
+                                                                THEN change_entries.before
+                                                            END -> 'row'
                                                         ) IS NOT NULL
                                                     )
-                                                    THEN change_entries.before -> 'row'
+                                                    THEN CASE
+                                                        WHEN in_mandate(change_entries.list_before)
+                                                        THEN change_entries.before
+                                                    END -> 'row'
                                                     WHEN (change_entries.entity = 'list')
                                                     THEN json_build_object(
                                                         'name',
-                                                        change_entries.before -> 'name',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_before
+                                                            )
+                                                            THEN change_entries.before
+                                                        END -> 'name',
                                                         'color',
-                                                        change_entries.before -> 'colour',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_before
+                                                            )
+                                                            THEN change_entries.before
+                                                        END -> 'colour',
                                                         'is_archived',
-                                                        change_entries.before -> 'is_archived',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_before
+                                                            )
+                                                            THEN change_entries.before
+                                                        END -> 'is_archived',
                                                         'is_deleted',
-                                                        change_entries.before -> 'is_deleted',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_before
+                                                            )
+                                                            THEN change_entries.before
+                                                        END -> 'is_deleted',
                                                         'version',
-                                                        change_entries.before -> 'version'
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_before
+                                                            )
+                                                            THEN change_entries.before
+                                                        END -> 'version'
                                                     )
                                                     WHEN (
                                                         change_entries.entity = 'tag'
                                                         AND (
-                                                            change_entries.before -> 'deleted'
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_before
+                                                                )
+                                                                THEN change_entries.before
+                                                            END -> 'deleted'
                                                         ) IS NOT NULL
                                                         AND (
-                                                            change_entries.before -> 'linked'
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_before
+                                                                )
+                                                                THEN change_entries.before
+                                                            END -> 'linked'
                                                         ) IS NOT NULL
                                                     )
                                                     THEN json_build_object(
                                                         'name',
-                                                        change_entries.before -> 'name',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_before
+                                                            )
+                                                            THEN change_entries.before
+                                                        END -> 'name',
                                                         'is_deleted',
-                                                        change_entries.before -> 'deleted',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_before
+                                                            )
+                                                            THEN change_entries.before
+                                                        END -> 'deleted',
                                                         'version',
-                                                        change_entries.before -> 'version',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_before
+                                                            )
+                                                            THEN change_entries.before
+                                                        END -> 'version',
                                                         'linked',
-                                                        change_entries.before -> 'linked'
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_before
+                                                            )
+                                                            THEN change_entries.before
+                                                        END -> 'linked'
                                                     )
                                                     WHEN (
                                                         change_entries.entity = 'tag'
                                                         AND (
-                                                            change_entries.before -> 'deleted'
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_before
+                                                                )
+                                                                THEN change_entries.before
+                                                            END -> 'deleted'
                                                         ) IS NOT NULL
                                                     )
                                                     THEN json_build_object(
                                                         'name',
-                                                        change_entries.before -> 'name',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_before
+                                                            )
+                                                            THEN change_entries.before
+                                                        END -> 'name',
                                                         'is_deleted',
-                                                        change_entries.before -> 'deleted',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_before
+                                                            )
+                                                            THEN change_entries.before
+                                                        END -> 'deleted',
                                                         'version',
-                                                        change_entries.before -> 'version'
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_before
+                                                            )
+                                                            THEN change_entries.before
+                                                        END -> 'version'
                                                     )
                                                     WHEN (
                                                         change_entries.entity = 'account'
                                                         AND (
-                                                            change_entries.before -> 'deleted'
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_before
+                                                                )
+                                                                THEN change_entries.before
+                                                            END -> 'deleted'
                                                         ) IS NOT NULL
                                                     )
                                                     THEN json_build_object(
                                                         'is_deleted',
-                                                        change_entries.before -> 'deleted'
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_before
+                                                            )
+                                                            THEN change_entries.before
+                                                        END -> 'deleted'
                                                     )
                                                     WHEN (
                                                         CAST(
-                                                            change_entries.before AS TEXT
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_before
+                                                                )
+                                                                THEN change_entries.before
+                                                            END AS TEXT
                                                         ) LIKE '%+00:00"%'
                                                     )
                                                     THEN CAST(
                                                         regexp_replace(
-                                                            CAST(change_entries.before AS TEXT),
+                                                            CAST(
+                                                                CASE
+                                                                    WHEN in_mandate(
+                                                                        change_entries.list_before
+                                                                    )
+                                                                    THEN change_entries.before
+                                                                END AS TEXT
+                                                            ),
                                                             '("(at|[a-z]+_at)" ?: ?"[^"]*)[+]00:00"',
                                                             '\1Z"',
                                                             'g'
                                                         ) AS JSON
                                                     )
-                                                    ELSE change_entries.before
+                                                    ELSE CASE
+                                                        WHEN in_mandate(change_entries.list_before)
+                                                        THEN change_entries.before
+                                                    END
                                                 END
                                             END AS before,
                                             CASE
                                                 WHEN $3::BOOLEAN
                                                 THEN CASE
-                                                    WHEN (change_entries.after IS NULL)
+                                                    WHEN (
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_after
+                                                            )
+                                                            THEN change_entries.after
+                                                        END IS NULL
+                                                    )
                                                     THEN NULL::json
                                                     WHEN (
                                                         change_entries.entity = 'tag'
                                                         AND (
-                                                            change_entries.after -> 'row'
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_after
+                                                                )
+                                                                THEN change_entries.after
+                                                            END -> 'row'
                                                         ) IS NOT NULL
                                                         AND (
-                                                            change_entries.after -> 'linked'
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_after
+                                                                )
+                                                                THEN change_entries.after
+                                                            END -> 'linked'
                                                         ) IS NOT NULL
                                                     )
                                                     THEN CAST(
                                                         jsonb_set(
                                                             CAST(
-                                                                change_entries.after -> 'row' AS JSONB
+                                                                CASE
+                                                                    WHEN in_mandate(
+                                                                        change_entries.list_after
+                                                                    )
+                                                                    THEN change_entries.after
+                                                                END -> 'row' AS JSONB
                                                             ),
                                                             '{linked}',
                                                             CAST(
-                                                                change_entries.after -> 'linked' AS JSONB
+                                                                CASE
+                                                                    WHEN in_mandate(
+                                                                        change_entries.list_after
+                                                                    )
+                                                                    THEN change_entries.after
+                                                                END -> 'linked' AS JSONB
                                                             )
                                                         ) AS JSON
                                                     )
@@ -309,80 +480,188 @@ FROM (
                                                             OR change_entries.entity = 'tag'
                                                         )
                                                         AND (
-                                                            change_entries.after -> 'row'
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_after
+                                                                )
+                                                                THEN change_entries.after
+                                                            END -> 'row'
                                                         ) IS NOT NULL
                                                     )
-                                                    THEN change_entries.after -> 'row'
+                                                    THEN CASE
+                                                        WHEN in_mandate(change_entries.list_after)
+                                                        THEN change_entries.after
+                                                    END -> 'row'
                                                     WHEN (change_entries.entity = 'list')
                                                     THEN json_build_object(
                                                         'name',
-                                                        change_entries.after -> 'name',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_after
+                                                            )
+                                                            THEN change_entries.after
+                                                        END -> 'name',
                                                         'color',
-                                                        change_entries.after -> 'colour',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_after
+                                                            )
+                                                            THEN change_entries.after
+                                                        END -> 'colour',
                                                         'is_archived',
-                                                        change_entries.after -> 'is_archived',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_after
+                                                            )
+                                                            THEN change_entries.after
+                                                        END -> 'is_archived',
                                                         'is_deleted',
-                                                        change_entries.after -> 'is_deleted',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_after
+                                                            )
+                                                            THEN change_entries.after
+                                                        END -> 'is_deleted',
                                                         'version',
-                                                        change_entries.after -> 'version'
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_after
+                                                            )
+                                                            THEN change_entries.after
+                                                        END -> 'version'
                                                     )
                                                     WHEN (
                                                         change_entries.entity = 'tag'
                                                         AND (
-                                                            change_entries.after -> 'deleted'
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_after
+                                                                )
+                                                                THEN change_entries.after
+                                                            END -> 'deleted'
                                                         ) IS NOT NULL
                                                         AND (
-                                                            change_entries.after -> 'linked'
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_after
+                                                                )
+                                                                THEN change_entries.after
+                                                            END -> 'linked'
                                                         ) IS NOT NULL
                                                     )
                                                     THEN json_build_object(
                                                         'name',
-                                                        change_entries.after -> 'name',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_after
+                                                            )
+                                                            THEN change_entries.after
+                                                        END -> 'name',
                                                         'is_deleted',
-                                                        change_entries.after -> 'deleted',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_after
+                                                            )
+                                                            THEN change_entries.after
+                                                        END -> 'deleted',
                                                         'version',
-                                                        change_entries.after -> 'version',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_after
+                                                            )
+                                                            THEN change_entries.after
+                                                        END -> 'version',
                                                         'linked',
-                                                        change_entries.after -> 'linked'
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_after
+                                                            )
+                                                            THEN change_entries.after
+                                                        END -> 'linked'
                                                     )
                                                     WHEN (
                                                         change_entries.entity = 'tag'
                                                         AND (
-                                                            change_entries.after -> 'deleted'
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_after
+                                                                )
+                                                                THEN change_entries.after
+                                                            END -> 'deleted'
                                                         ) IS NOT NULL
                                                     )
                                                     THEN json_build_object(
                                                         'name',
-                                                        change_entries.after -> 'name',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_after
+                                                            )
+                                                            THEN change_entries.after
+                                                        END -> 'name',
                                                         'is_deleted',
-                                                        change_entries.after -> 'deleted',
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_after
+                                                            )
+                                                            THEN change_entries.after
+                                                        END -> 'deleted',
                                                         'version',
-                                                        change_entries.after -> 'version'
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_after
+                                                            )
+                                                            THEN change_entries.after
+                                                        END -> 'version'
                                                     )
                                                     WHEN (
                                                         change_entries.entity = 'account'
                                                         AND (
-                                                            change_entries.after -> 'deleted'
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_after
+                                                                )
+                                                                THEN change_entries.after
+                                                            END -> 'deleted'
                                                         ) IS NOT NULL
                                                     )
                                                     THEN json_build_object(
                                                         'is_deleted',
-                                                        change_entries.after -> 'deleted'
+                                                        CASE
+                                                            WHEN in_mandate(
+                                                                change_entries.list_after
+                                                            )
+                                                            THEN change_entries.after
+                                                        END -> 'deleted'
                                                     )
                                                     WHEN (
                                                         CAST(
-                                                            change_entries.after AS TEXT
+                                                            CASE
+                                                                WHEN in_mandate(
+                                                                    change_entries.list_after
+                                                                )
+                                                                THEN change_entries.after
+                                                            END AS TEXT
                                                         ) LIKE '%+00:00"%'
                                                     )
                                                     THEN CAST(
                                                         regexp_replace(
-                                                            CAST(change_entries.after AS TEXT),
+                                                            CAST(
+                                                                CASE
+                                                                    WHEN in_mandate(
+                                                                        change_entries.list_after
+                                                                    )
+                                                                    THEN change_entries.after
+                                                                END AS TEXT
+                                                            ),
                                                             '("(at|[a-z]+_at)" ?: ?"[^"]*)[+]00:00"',
                                                             '\1Z"',
                                                             'g'
                                                         ) AS JSON
                                                     )
-                                                    ELSE change_entries.after
+                                                    ELSE CASE
+                                                        WHEN in_mandate(change_entries.list_after)
+                                                        THEN change_entries.after
+                                                    END
                                                 END
                                             END AS after
                                     ) AS shaped

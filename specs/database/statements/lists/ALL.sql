@@ -59,6 +59,7 @@ FROM (
         lists.is_inbox AS is_inbox,
         lists.archived_at AS archived_at,
         lists.chosen_position AS chosen_position,
+        lists.made_by AS made_by,
         row_number() OVER (ORDER BY lists.position, lists.id) AS place
     FROM lists
     WHERE lists.user_id = $1::BIGINT AND lists.deleted_at IS NULL

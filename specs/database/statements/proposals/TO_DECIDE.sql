@@ -12,6 +12,8 @@
 --   agent_mode text
 --   agent_verbs text[]
 --   agent_rows_per_day integer
+--   agent_lists json
+--   agent_own_lists boolean
 --   is_agent_out boolean
 --   is_token_gone boolean
 --   id bigint
@@ -60,6 +62,22 @@ SELECT
             AND agents.user_id = proposals.user_id
             AND agents.id = proposals.agent_id
     ) AS agent_rows_per_day,
+    (
+        SELECT to_json(agents.lists) AS to_json_1
+        FROM agents
+        WHERE
+            agents.user_id = $1::BIGINT
+            AND agents.user_id = proposals.user_id
+            AND agents.id = proposals.agent_id
+    ) AS agent_lists,
+    (
+        SELECT agents.own_lists
+        FROM agents
+        WHERE
+            agents.user_id = $1::BIGINT
+            AND agents.user_id = proposals.user_id
+            AND agents.id = proposals.agent_id
+    ) AS agent_own_lists,
     (
         SELECT agents.blocked_at IS NOT NULL
         OR coalesce(agents.until <= $2::TIMESTAMP WITH TIME ZONE, false) AS anon_1

@@ -170,8 +170,8 @@ WITH
             AND todo_tags.tag_id != all(patched.tag_ids)
     ),
     linked AS (
-        INSERT INTO todo_tags (user_id, todo_id, tag_id)
-        SELECT $2::BIGINT AS user_id, patched.id AS id, tag_id
+        INSERT INTO todo_tags (user_id, todo_id, tag_id, list_id)
+        SELECT $2::BIGINT AS user_id, patched.id AS id, tag_id, patched.list_id AS list_id
         FROM patched, unnest(patched.tag_ids) AS tag_id
         WHERE tag_id != all(patched.stored_tag_ids)
     ),
