@@ -611,7 +611,7 @@ async def test_an_owner_who_may_not_take_on_the_role_of_a_function_is_named(
     await admin.execute("CREATE ROLE owner LOGIN CREATEROLE")
     await admin.execute("CREATE DATABASE owned OWNER owner")
     if admin.get_server_version().major >= 16:  # what whoever made the roles would have
-        for role in ("app", "admin", "calendar", "janitor", "leaving", "probe", "search", "sign_in"):
+        for role in ("app", "admin", "agent", "calendar", "janitor", "leaving", "probe", "search", "sign_in", "tagger"):
             await admin.execute(f"GRANT todo_{role} TO owner WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
     url = with_database(doctor.url, "owned")
     parts = urlsplit(url)
