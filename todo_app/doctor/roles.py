@@ -104,6 +104,6 @@ def _judged(role: str, row: asyncpg.Record) -> tuple[bool, str, str]:
         return False, subject, f"lacks the rights of requests; GRANT {', '.join(lacking)} TO {role}"
     if role in SERVED and not row["served_by_login"]:
         return False, subject, f"cannot be taken on; GRANT {role} TO the user of TODO_DATABASE_URL"
-    if not row["taken_on_by_owner"]:
+    if role != AGENT_ROLE and not row["taken_on_by_owner"]:
         return False, subject, f"cannot be taken on by migrations; GRANT {role} TO {row['owner']}"
     return True, subject, "owns nothing and cannot bypass row-level security"

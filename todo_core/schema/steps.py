@@ -48,6 +48,10 @@ WHERE polname = $1 AND relnamespace = 'public'::regnamespace
 
 _IS_VALID: Final = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass($1::text) AND indisvalid)"
 
+_IS_AGENT: Final = """
+SELECT coalesce((SELECT pg_has_role(current_user, oid, 'USAGE') FROM pg_roles WHERE rolname = 'todo_agent'), false)
+"""
+
 _NO_PRIVILEGE: Final = "42501"
 _ROLES: Final = (
     *("todo_app", "todo_agent", "todo_janitor", "todo_admin", "todo_sign_in", "todo_calendar", "todo_leaving"),
@@ -307,6 +311,11 @@ async def seeing_all_rows(
 
     async with connection.transaction(readonly=True):
         bound = [table for table in tables if await connection.fetchval("SELECT row_security_active($1::text)", table)]
+        if bound and await connection.fetchval(_IS_AGENT):
+            raise SchemaError(
+                "This login has the rights of todo_agent, whose policies hide all rows from it. REVOKE todo_agent FROM"
+                " it, or, since PostgreSQL 16, GRANT it WITH INHERIT FALSE; then migrate again."
+            )
     access = (
         "FOR SELECT TO CURRENT_USER USING (true)" if only_read else "TO CURRENT_USER USING (true) WITH CHECK (true)"
     )
