@@ -128,7 +128,7 @@ STATES: Final = {
     ),
     "the login is locked": State("28000", "ALTER ROLE {login} NOLOGIN", "ALTER ROLE {login} LOGIN", reconnect=True),
     "the login may not be todo_app": State(
-        "42501", "REVOKE todo_app FROM {login}", "GRANT todo_app TO {login}", reconnect=True
+        "42501", "REVOKE todo_app, todo_agent FROM {login}", "GRANT todo_app, todo_agent TO {login}", reconnect=True
     ),
     "too many connections": State(
         "53300", "ALTER ROLE {login} CONNECTION LIMIT 0", "ALTER ROLE {login} CONNECTION LIMIT -1", reconnect=True

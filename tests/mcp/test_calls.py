@@ -132,7 +132,7 @@ async def test_a_null_where_something_is_required_is_refused_by_name(me: McpFace
         (problem,) = (await refusal(me, tool, **{name: None}))["errors"]
         assert problem == {"field": name, "code": "required", "message": "is required"}
     (problem,) = (await refusal(me, "undo", change_id=None, change_ids=None))["errors"]
-    assert problem == {"field": "change_id", "code": "required", "message": "is required, or change_ids"}
+    assert problem == {"field": "change_id", "code": "required", "message": "is required, or change_ids, or when"}
 
 
 async def test_a_list_sent_as_json_text_is_taken(me: McpFace) -> None:
