@@ -108,11 +108,11 @@ WITH made AS (
             ) AS age (created)
         OFFSET 0
     ) AS thought_of, LATERAL likeness_keys(title) AS keys
-    RETURNING user_id, id
+    RETURNING user_id, id, list_id
 )
-INSERT INTO todo_tags (user_id, todo_id, tag_id)
-SELECT user_id, id, (user_id - 1) * {TAGS_EACH} + 1 + (id + n) % {TAGS_EACH}
-FROM (SELECT user_id, id, random() AS chance FROM made OFFSET 0) AS tagged, generate_series(1, 2) n
+INSERT INTO todo_tags (user_id, todo_id, list_id, tag_id)
+SELECT user_id, id, list_id, (user_id - 1) * {TAGS_EACH} + 1 + (id + n) % {TAGS_EACH}
+FROM (SELECT user_id, id, list_id, random() AS chance FROM made OFFSET 0) AS tagged, generate_series(1, 2) n
 WHERE chance < CASE n WHEN 1 THEN 0.4 ELSE 0.2 END
 """
 

@@ -50,9 +50,9 @@ _CONDITIONS: Final = frozenset({b"if-match", b"if-none-match"})
 
 
 class _Member(StringConvertor):
-    """A member of a collection, `{id:member}`: whatever is not the collection's own `batch`."""
+    """A member of a collection, `{id:member}`: whatever is not an address of the collection's own."""
 
-    regex = r"(?!batch$)[^/]+"
+    regex = r"(?!(?:batch|approve|reject)$)[^/]+"
 
 
 register_url_convertor("member", _Member())

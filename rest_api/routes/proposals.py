@@ -86,7 +86,7 @@ def _decided(changed: Changed[Any]) -> Response:
     return Response(body, headers=responses.change_headers(changed), media_type=responses.JSON)
 
 
-@routes.expose(proposals.get, "GET", "/{proposal_id}", shape=ProposalRead, summary="Read a proposal")
+@routes.expose(proposals.get, "GET", "/{proposal_id:member}", shape=ProposalRead, summary="Read a proposal")
 async def get_proposal(me: Me, proposal_id: PathId) -> Response:
     return Response((await me.perform(proposals.get, proposal_id)).json, media_type=responses.JSON)
 
