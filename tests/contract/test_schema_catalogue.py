@@ -15,7 +15,7 @@ from todo_app.doctor.roles import ROLES
 from todo_core.models import METADATA
 from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS, catalogue
 from todo_core.schema.migrate import migrate
-from todo_core.storage.database import APP_ROLE
+from todo_core.storage.roles import APP_ROLE
 
 pytestmark = pytest.mark.requirement("OP8", "DB3")
 

@@ -17,8 +17,8 @@ from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, lists, todos, users
 from todo_core.queries.adding import ADD, ADD_PLAIN, ADD_RECORDED
 from todo_core.queries.changes import RECORD
-from todo_core.storage.database import Transaction
 from todo_core.storage.statements import Statement
+from todo_core.storage.transactions import Transaction
 
 _ENTRIES: Final = """
 SELECT e.number, e.entity, e.list_before, e.list_after, e.before::text AS before, e.after::text AS after,

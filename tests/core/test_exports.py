@@ -23,7 +23,7 @@ from todo_core.models.exports import Export, ExportFormat, ExportQuery
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import changes, exports, todos, users
 from todo_core.rules.exporting import as_json
-from todo_core.storage.database import Transaction
+from todo_core.storage.transactions import Transaction
 
 pytestmark = pytest.mark.requirement("LT4")
 

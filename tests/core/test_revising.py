@@ -12,8 +12,8 @@ from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos
 from todo_core.queries import revising
-from todo_core.storage.database import Transaction
 from todo_core.storage.statements import Statement
+from todo_core.storage.transactions import Transaction
 from todo_core.text import json_text
 
 MOMENTS = ("updated_at", "completed_at", "deleted_at")

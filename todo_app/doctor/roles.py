@@ -8,7 +8,7 @@ from typing import Any, Final
 import asyncpg
 
 from todo_app.doctor.findings import Finding
-from todo_core.storage.database import (
+from todo_core.storage.roles import (
     ADMIN_ROLE,
     AGENT_ROLE,
     APP_ROLE,

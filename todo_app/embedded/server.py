@@ -34,7 +34,7 @@ from todo_app.embedded import LOGIN, lives
 from todo_app.embedded.account import Account, name_of_caller
 from todo_app.embedded.files import open_file, replacing
 from todo_core.settings import ConfigurationError
-from todo_core.storage.database import (
+from todo_core.storage.roles import (
     ADMIN_ROLE,
     AGENT_ROLE,
     APP_ROLE,

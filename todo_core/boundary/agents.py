@@ -20,7 +20,9 @@ from cachetools import TTLCache
 from todo_core.errors import OutsideMandate, Unavailable
 from todo_core.models.agents import MAX_NAME_LENGTH, VERBS, Kind, Mode, Verb
 from todo_core.queries import agents as queries
-from todo_core.storage.database import Acting, Database, Row, retried
+from todo_core.storage.database import Database, retried
+from todo_core.storage.roles import Acting
+from todo_core.storage.transactions import Row
 
 CACHED_FOR: Final = 60.0
 """Seconds for which an agent is remembered; then its use is stored again."""

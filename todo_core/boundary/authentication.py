@@ -27,7 +27,9 @@ from todo_core.identity.jwts import MAX_SUBJECT_LENGTH, Claims, EndedError, Refu
 from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES, Scope
 from todo_core.queries import sign_in as queries
 from todo_core.settings import Settings
-from todo_core.storage.database import SIGN_IN_ROLE, Database, Row, retried
+from todo_core.storage.database import Database, retried
+from todo_core.storage.roles import SIGN_IN_ROLE
+from todo_core.storage.transactions import Row
 
 CACHED_FOR: Final = 60.0
 """Seconds for which a verified token is cached."""

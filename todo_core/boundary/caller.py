@@ -39,7 +39,9 @@ from todo_core.errors import (
 )
 from todo_core.identity.scopes import Scope
 from todo_core.queries import agents as agent_queries
-from todo_core.storage.database import ATTEMPTS, Acting, Executor, Transaction, retried
+from todo_core.storage.database import ATTEMPTS, retried
+from todo_core.storage.roles import Acting
+from todo_core.storage.transactions import Executor, Transaction
 
 if TYPE_CHECKING:
     from todo_core.core import Core

@@ -16,7 +16,7 @@ import orjson
 from todo_core.boundary.results import Touched
 from todo_core.boundary.turns import in_turns
 from todo_core.queries import proposals as queries
-from todo_core.storage.database import Executor
+from todo_core.storage.transactions import Executor
 
 _COUNTED: Final = frozenset(
     {

@@ -23,7 +23,7 @@ from todo_core.errors import FieldError, IdempotencyKeyReused, RequestInProgress
 from todo_core.models.imports import ImportFile
 from todo_core.queries import idempotency as queries
 from todo_core.storage import locks
-from todo_core.storage.database import Transaction
+from todo_core.storage.transactions import Transaction
 from todo_core.text import json_text
 
 NOBODY: Final = 0

@@ -18,7 +18,8 @@ from todo_core.boundary.places import Places
 from todo_core.identity.jwts import EndedError, RefusedError
 from todo_core.notations import network_of
 from todo_core.queries import sign_in as queries
-from todo_core.storage.database import Database, Row, retried
+from todo_core.storage.database import Database, retried
+from todo_core.storage.transactions import Row
 
 REMEMBERED: Final = 10_000
 """Wrong tokens, and good ones, that a process remembers; by SHA-256, so some 2 MB."""

@@ -20,8 +20,9 @@ from todo_core.boundary.results import Changed, Recorded
 from todo_core.errors import TodoError
 from todo_core.identity.scopes import Scope
 from todo_core.models.agents import Verb
-from todo_core.storage.database import ADMIN_ROLE, APP_ROLE, Acting, Executor, Role, Row, Transaction
+from todo_core.storage.roles import ADMIN_ROLE, APP_ROLE, Acting, Role
 from todo_core.storage.statements import Statement
+from todo_core.storage.transactions import Executor, Row, Transaction
 
 if TYPE_CHECKING:
     from todo_core.boundary.caller import Caller

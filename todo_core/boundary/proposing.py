@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from todo_core.boundary.caller import Caller
     from todo_core.boundary.operation import Operation
     from todo_core.boundary.results import Recorded
-    from todo_core.storage.database import Transaction
+    from todo_core.storage.transactions import Transaction
 
 LIFETIME: Final = timedelta(days=7)
 """How long a proposal waits."""

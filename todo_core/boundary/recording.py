@@ -9,7 +9,7 @@ from typing import Any, Final
 from todo_core.boundary.chunks import chunks
 from todo_core.boundary.results import Changed, Recorded, Touched
 from todo_core.queries import changes as queries
-from todo_core.storage.database import Transaction
+from todo_core.storage.transactions import Transaction
 
 _RECORD_SEPARATOR: Final = "\x1e"
 """Stands between JSON texts (RFC 7464, section 2.2)."""

@@ -14,7 +14,7 @@ import orjson
 from todo_core.errors import TodoError
 from todo_core.models.changes import Entity
 from todo_core.models.fields import Shape
-from todo_core.storage.database import Acting
+from todo_core.storage.roles import Acting
 from todo_core.text import json_text
 
 

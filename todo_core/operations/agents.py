@@ -14,8 +14,8 @@ from todo_core.errors import InvalidInput, NotForAgents, NotForApps, NotFound, N
 from todo_core.models.agents import PATCHABLE, AgentPatch, AgentRead
 from todo_core.queries import agents as queries
 from todo_core.rules.mandates import mandated_lists
-from todo_core.storage.database import Row
 from todo_core.storage.statements import Statement
+from todo_core.storage.transactions import Row
 
 
 @operation(effect="reads", scope="profile", raises=(NotForApps, NotForAgents), for_apps=False, for_agents=False)

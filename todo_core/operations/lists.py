@@ -29,7 +29,7 @@ from todo_core.rules.lists import Lists, recorded, rows_of
 from todo_core.rules.naming import known_lists, list_ids, with_known_lists
 from todo_core.rules.order import fresh_places
 from todo_core.rules.spots import Moved
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 from todo_core.text import json_text, name_key
 from todo_core.validation import Tried
 

@@ -24,7 +24,7 @@ from todo_core.models.tokens import TokenCreate, TokenCreated, TokenRead
 from todo_core.queries import agents
 from todo_core.queries import tokens as queries
 from todo_core.rules.mandates import mandated_lists
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 
 _DO_INSTEAD: Final = "do it signed in, or with `todo-mcp token rotate`."
 

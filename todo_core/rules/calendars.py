@@ -22,7 +22,9 @@ from todo_core.queries import calendars as queries
 from todo_core.rules.exporting.as_calendar import Shown, calendar_of
 from todo_core.rules.exporting.as_icalendar import Told
 from todo_core.rules.exporting.reading import installation
-from todo_core.storage.database import CALENDAR_ROLE, Row, Transaction, retried
+from todo_core.storage.database import retried
+from todo_core.storage.roles import CALENDAR_ROLE
+from todo_core.storage.transactions import Row, Transaction
 
 PAST: Final = timedelta(days=365)
 FUTURE: Final = timedelta(days=731)

@@ -21,7 +21,7 @@ from todo_core.errors import ProposalDecided, ProposalStale, TodoError
 from todo_core.models.proposals import Decision
 from todo_core.queries import agents, users
 from todo_core.queries import proposals as queries
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 
 LISTED: Final = 20
 """Most rows that a refusal names."""

@@ -14,7 +14,7 @@ from todo_core.queries import todos as queries
 from todo_core.queries.wanted import HAVING
 from todo_core.rules import totals
 from todo_core.rules.schedules import Calendar
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 from todo_core.text import json_text, name_key
 
 _BOUNDS: Final = tuple(

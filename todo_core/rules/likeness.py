@@ -17,7 +17,7 @@ from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
 from todo_core.queries import likeness as queries
 from todo_core.rules.writing import WrittenRow
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 
 SHOWN: Final = 3
 """Most todos that are named as looking the same as one."""

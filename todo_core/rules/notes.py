@@ -19,7 +19,7 @@ from todo_core.queries import notes as queries
 from todo_core.rules.revising import revise
 from todo_core.rules.spots import place_of, with_place
 from todo_core.rules.writing import read_todos
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 from todo_core.text import json_text
 
 _NAMELESS: Final = "an agent"

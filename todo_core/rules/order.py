@@ -20,7 +20,7 @@ from todo_core.models.fields import GAP_BITS
 from todo_core.queries import order as queries
 from todo_core.rules.positions import between, spread
 from todo_core.rules.spots import Moved, Siblings, Spot, Target
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 
 _FIRST: Final[Target] = ("place", "first")
 _LAST: Final[Target] = ("place", "last")

@@ -12,7 +12,7 @@ from todo_core.models.reviews import MOST_AGENTS, MOST_CHANGES
 from todo_core.queries import history
 from todo_core.queries import reviews as queries
 from todo_core.rules.showing import shown_to
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 from todo_core.text import json_text
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from todo_core.errors import FieldError, InvalidInput
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 from todo_core.text import json_text
 
 Siblings = tuple[int | None, int | None]

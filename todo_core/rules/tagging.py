@@ -14,7 +14,7 @@ from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.models.tags import TagRead
 from todo_core.queries import tags as queries
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 from todo_core.text import json_text, name_key
 
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from todo_core.boundary.operation import Tx
 from todo_core.dates import start_of_day
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 
 LEAST: Final = 500
 """Todos of a list from which on its total is remembered: fewer are counted in no time."""

@@ -21,7 +21,7 @@ from todo_core.errors import TodoError, VersionConflict
 from todo_core.models.todos import TodoWritten
 from todo_core.queries import adding, revising, todos
 from todo_core.rules.spots import Moved
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 from todo_core.text import json_text
 
 AT_ONCE: Final = 200

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 
 from todo_core.schema import SchemaError
-from todo_core.storage.database import APP_ROLE
 from todo_core.storage.dsn import connection_options
+from todo_core.storage.roles import APP_ROLE
 
 PARTLY_UNDONE: Final = "todo-mcp has partly undone the step to this revision"
 """The comment on the table `alembic_version` from when a step down commits a part of itself until it is done."""

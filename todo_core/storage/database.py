@@ -8,45 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from typing import Any, Final, Literal, NamedTuple, TypeVar
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any, Final, NamedTuple, TypeVar
 
 import anyio
 import asyncpg
 
-from todo_core.errors import OutsideMandate, TodoError, Unavailable
-from todo_core.hooks import NONE, Hooks, Span
+from todo_core.errors import Unavailable
+from todo_core.hooks import NONE, Hooks
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage import locks
 from todo_core.storage.dsn import application_name, connection_options, is_behind_pooler
-from todo_core.storage.faults import MISSING, NO_WRITES, RAISED, READ_ONLY, is_fault, is_outside_lists, log_fault
+from todo_core.storage.faults import MISSING, NO_WRITES, RAISED, READ_ONLY, is_fault, log_fault
 from todo_core.storage.pool import Connection, Pool
+from todo_core.storage.roles import AGENT_ROLE, APP_ROLE, BY_CONNECTION, Acting, Role, role_of
 from todo_core.storage.statements import Statement
-
-APP_ROLE: Final = "todo_app"
-"""Role of every request. It owns nothing and cannot bypass row-level security."""
-
-AGENT_ROLE: Final = "todo_agent"
-"""Role of requests of an agent whose mandate names lists: `todo_app` with further policies, which show these alone."""
-
-JANITOR_ROLE: Final = "todo_janitor"
-"""Role of the purge. It sees only the trash, deleted lists and tags, expired answers, and changes older than a day."""
-
-ADMIN_ROLE: Final = "todo_admin"
-"""Role of operations on accounts. It reads accounts and counts their rows; it cannot read a todo."""
-
-SIGN_IN_ROLE: Final = "todo_sign_in"
-"""Role of signing in. It alone makes users and writes their roles, each time those of the one that a token names."""
-
-CALENDAR_ROLE: Final = "todo_calendar"
-"""Role of calendar addresses. It sees what the one address shows whose hash it names, and can write no todo."""
-
-LEAVING_ROLE: Final = "todo_leaving"
-"""Role in which a person's own account is deleted, within a transaction that begins as `todo_app`."""
-
-Role = Literal["todo_app", "todo_agent", "todo_janitor", "todo_admin", "todo_sign_in", "todo_calendar"]
+from todo_core.storage.transactions import Executor, Row, Transaction
+from todo_core.storage.writers import Writers
 
 RETRYABLE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 """Errors after which the same transaction may succeed: it met another one, or (the last) a migration."""
@@ -73,7 +52,6 @@ _EXPIRE_EVERY: Final = 1.0
 """Seconds between two times that a refused write has every connection made anew."""
 
 Result = TypeVar("Result")
-Row = asyncpg.Record
 
 
 async def retried(transaction: Callable[[], Awaitable[Result]]) -> Result:
@@ -89,156 +67,6 @@ async def retried(transaction: Callable[[], Awaitable[Result]]) -> Result:
             if attempt == ATTEMPTS:
                 raise Unavailable from error
     raise AssertionError("unreachable")  # pragma: no cover
-
-
-class Acting(NamedTuple):
-    """An agent, as a process knows it: PostgreSQL refuses one that has changed since."""
-
-    agent_id: int
-    version: int
-    has_lists: bool = False
-    """Whether its mandate names lists: then it acts as `todo_agent`, and PostgreSQL refuses it in any other role."""
-
-
-class Executor(ABC):
-    """Runs statements as one user; the parameter `user_id` of every statement is that user's id."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    async def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
-        """Run a statement and return its rows.
-
-        Args:
-            statement: What to run.
-            **parameters: Values of the statement's parameters, by name, without `user_id`.
-
-        Raises:
-            KeyError: A parameter has no value.
-            Unavailable: PostgreSQL cannot be reached, or took too long. In a transaction the same is raised as
-                asyncpg has it, and `Database.begin` translates it.
-            asyncpg.PostgresError: PostgreSQL refused the statement.
-        """
-
-    async def row(self, statement: Statement, /, **parameters: Any) -> Row | None:
-        """Run a statement and return its first row; None if there is none. Raises as `rows` does."""
-        rows = await self.rows(statement, **parameters)
-        return rows[0] if rows else None
-
-    async def one(self, statement: Statement, /, **parameters: Any) -> Row:
-        """Run a statement that always gives one row, such as an aggregate or an insert, and return that row.
-
-        Raises:
-            ValueError: There was no row, or there were several. Otherwise as `rows` does.
-        """
-        (row,) = await self.rows(statement, **parameters)
-        return row
-
-    async def value(self, statement: Statement, /, **parameters: Any) -> Any:
-        """Run a statement and return the first column of its first row; None if there is no row."""
-        row = await self.row(statement, **parameters)
-        return None if row is None else row[0]
-
-
-class Transaction(Executor):
-    """Runs statements in a transaction that has begun."""
-
-    __slots__ = ("_connection", "_is_bounded", "_seconds", "_span", "user_id")
-
-    def __init__(
-        self, connection: Connection, user_id: int, span: Span | None = None, *, is_bounded: bool = False
-    ) -> None:
-        self._connection = connection
-        self._span = span
-        self._seconds: float | None = None
-        """How long the client waits for a statement; None: as for all."""
-        self._is_bounded = is_bounded
-        """Whether it acts as `todo_agent`."""
-        self.user_id = user_id
-
-    async def allow(self, seconds: int) -> None:
-        """Let each further statement take so long, whatever the settings say."""
-        await self._connection.execute(f"SET LOCAL statement_timeout = '{seconds}s'")
-        self._seconds = seconds + 1
-
-    async def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
-        """Run a statement and return its rows; see `Executor.rows`.
-
-        Raises:
-            OutsideMandate: It would write what is outside of the lists of the agent that acts.
-        """
-        arguments = statement.arguments(parameters | {"user_id": self.user_id})
-        try:
-            with self._spanned(statement.sql):
-                return await self._connection.fetch(statement.sql, *arguments, timeout=self._seconds)
-        except asyncpg.PostgresError as error:
-            if self._is_bounded and is_outside_lists(error):
-                raise OutsideMandate("lists", "This is outside of the lists of this agent.") from error
-            raise
-
-    @asynccontextmanager
-    async def acting_as(self, agent: Acting) -> AsyncIterator[None]:
-        """Run a part of the transaction as an agent, under its mandate: that of a call that a person has approved.
-
-        What fails within is to be rolled back, at least to a savepoint before it: so are the role and the settings.
-        """
-        await self._connection.execute(f"SET LOCAL app.agent = '{int(agent.agent_id)}'")
-        if agent.has_lists:
-            who = f"{int(self.user_id)}, NULL, {int(agent.agent_id)}, {int(agent.version)}"
-            await self._connection.execute(f"SET LOCAL ROLE {AGENT_ROLE}; SELECT require_active({who})")
-        self._is_bounded = agent.has_lists
-        try:
-            yield
-        finally:
-            self._is_bounded = False
-        await self._connection.execute(f"SET LOCAL ROLE {APP_ROLE}; SET LOCAL app.agent = ''; SET LOCAL app.lists = ''")
-
-    async def stream(self, statement: Statement, /, *, size: int, **parameters: Any) -> AsyncIterator[list[str]]:
-        """Run a statement with one column of JSON, and yield its rows a chunk at a time, by a cursor of the server.
-
-        DECLARE, not a cursor of asyncpg: that needs a prepared statement with a name, which clients behind a
-        transaction pooler would take from each other. One cursor at a time is open.
-
-        Args:
-            statement: What to run.
-            size: Most rows of a chunk.
-            **parameters: Values of the statement's parameters, by name, without `user_id`.
-        """
-        arguments = statement.arguments(parameters | {"user_id": self.user_id})
-        with self._spanned(statement.sql):
-            await self._connection.execute(f"DECLARE streamed NO SCROLL CURSOR FOR {statement.sql}", *arguments)
-        rows = [""] * size
-        while len(rows) == size:
-            with self._spanned(statement.sql):
-                rows = [row[0] for row in await self._connection.fetch(f"FETCH {int(size)} FROM streamed")]
-            yield rows
-        await self._connection.execute("CLOSE streamed")
-
-    @asynccontextmanager
-    async def part(self) -> AsyncIterator[None]:
-        """Run a part of the transaction; if it is refused (`TodoError`), what it has written is gone, and no more."""
-        await self._connection.execute("SAVEPOINT part")
-        try:
-            yield
-        except TodoError:
-            await self._connection.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
-            raise
-        await self._connection.execute("RELEASE SAVEPOINT part")
-
-    @asynccontextmanager
-    async def rehearsal(self) -> AsyncIterator[None]:
-        """Run a part of the transaction for what it returns alone: what it has written is gone at its end."""
-        await self._connection.execute("SAVEPOINT rehearsal")
-        yield
-        await self._connection.execute("ROLLBACK TO SAVEPOINT rehearsal; RELEASE SAVEPOINT rehearsal")
-
-    def _spanned(self, sql: str) -> AbstractContextManager[object]:
-        """Return the block around a statement, for whoever traces (`Hooks.statement`)."""
-        return nullcontext() if self._span is None else self._span(sql)
-
-    async def fetch(self, sql: str) -> list[Row]:
-        """Run SQL about the database itself, such as `schema.catalogue` has it; nothing in it comes from a caller."""
-        return await self._connection.fetch(sql)
 
 
 class Reader(Executor):
@@ -260,8 +88,8 @@ class Reader(Executor):
 
         `statement.autocommit_sql` names its user itself. Where that is not possible, a transaction does.
         """
-        role = _role_of(self._role, self._agent)
-        if statement.autocommit_sql is None or role not in _BY_CONNECTION or self._database.behind_pooler:
+        role = role_of(self._role, self._agent)
+        if statement.autocommit_sql is None or role not in BY_CONNECTION or self._database.behind_pooler:
             begin = self._database.begin(
                 user_id=self._user_id, token_id=self._token_id, agent=self._agent, role=self._role, read_only=True
             )
@@ -271,15 +99,6 @@ class Reader(Executor):
         agent_id, version, _ = self._agent or (None, None, None)
         sql, who = statement.autocommit_sql, (self._token_id, agent_id, version)
         return await self._database.fetch(sql, *arguments, *who, role=role)
-
-
-_BY_CONNECTION: Final = frozenset({APP_ROLE, AGENT_ROLE})
-"""Roles as which connections begin. For any other, a transaction changes its role."""
-
-
-def _role_of(role: Role, agent: Acting | None) -> Role:
-    """Return the role in which somebody acts: an agent whose mandate names lists does so as `todo_agent`."""
-    return AGENT_ROLE if role == APP_ROLE and agent is not None and agent.has_lists else role
 
 
 class Connections(NamedTuple):
@@ -323,7 +142,7 @@ class Database:
         local = session if self.behind_pooler else {}
         self._begin = "".join(f"SET LOCAL {name} = '{value}'; " for name, value in local.items())
         self._timeout = settings.database_timeout
-        self._writers = _Writers(max(settings.database_pool_size - FOR_READS, 1), settings.database_timeout)
+        self._writers = Writers(max(settings.database_pool_size - FOR_READS, 1), settings.database_timeout)
         self._reuse = reuse
         self._expired_at = -_EXPIRE_EVERY
         """When a refused write had every connection made anew, by the monotonic clock."""
@@ -378,7 +197,7 @@ class Database:
         return Reader(self, user_id, token_id, agent, role)
 
     async def fetch(self, sql: str, *arguments: Any, role: Role = APP_ROLE) -> list[Row]:
-        """Run one statement in a transaction of its own, as one of `_BY_CONNECTION`, and return its rows.
+        """Run one statement in a transaction of its own, as one of `BY_CONNECTION`, and return its rows.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached, or took too long.
@@ -439,8 +258,8 @@ class Database:
         """
         modes = f"{' ISOLATION LEVEL REPEATABLE READ' if snapshot else ''}{' READ ONLY' if read_only else ''}"
         begin = f"BEGIN{modes}; {self._begin}SET LOCAL app.user_id = '{int(user_id)}';"
-        role = _role_of(role, agent)
-        of_pool = role if role in _BY_CONNECTION and not self.behind_pooler else APP_ROLE
+        role = role_of(role, agent)
+        of_pool = role if role in BY_CONNECTION and not self.behind_pooler else APP_ROLE
         if role != of_pool:
             begin += f" SET LOCAL ROLE {role};"
         if user_id:
@@ -499,39 +318,6 @@ class Database:
             await _settle(connection, "ROLLBACK")
         else:
             connection.terminate()
-
-
-class _Writers:
-    """The connections that transactions that may write can take, one for each `async with`."""
-
-    def __init__(self, count: int, timeout: float) -> None:
-        self._free = anyio.Semaphore(count)
-        self._timeout = timeout
-
-    @property
-    def are_free(self) -> bool:
-        """Return whether one is left."""
-        return self._free.value > 0
-
-    @property
-    def waiting(self) -> int:
-        """Return how many wait for one."""
-        return self._free.statistics().tasks_waiting
-
-    async def __aenter__(self) -> None:
-        """Take one.
-
-        Raises:
-            TimeoutError: None became free in time.
-        """
-        try:
-            self._free.acquire_nowait()
-        except anyio.WouldBlock:
-            with anyio.fail_after(self._timeout):
-                await self._free.acquire()
-
-    async def __aexit__(self, *_: object) -> None:
-        self._free.release()
 
 
 async def _settle(connection: Connection, sql: str) -> None:

@@ -24,7 +24,8 @@ import structlog
 from todo_core.errors import Unavailable
 from todo_core.hooks import NONE, Hooks
 from todo_core.queries import purges as queries
-from todo_core.storage.database import JANITOR_ROLE, Database
+from todo_core.storage.database import Database
+from todo_core.storage.roles import JANITOR_ROLE
 from todo_core.storage.statements import Statement
 
 TURN_SECONDS: Final = 60

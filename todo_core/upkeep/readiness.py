@@ -22,8 +22,10 @@ from todo_core.queries import installation as queries
 from todo_core.schema import catalogue
 from todo_core.schema.versions import serves
 from todo_core.settings import ConfigurationError, Settings
-from todo_core.storage.database import JANITOR_ROLE, Database, Transaction
+from todo_core.storage.database import Database
 from todo_core.storage.faults import DISK_FULL, MISSING, NO_WRITES, RAISED, log_fault, refuses_connections
+from todo_core.storage.roles import JANITOR_ROLE
+from todo_core.storage.transactions import Transaction
 
 _OF_UPKEEP: Final = frozenset({"INSERT ON activity_days TO todo_app"})
 """Grants of the role of requests that no request needs. Without this one, streaks miss days (`upkeep.activity`)."""

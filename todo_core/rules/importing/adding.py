@@ -27,7 +27,7 @@ from todo_core.rules.importing.texts import notes_of, tag_name, tag_names, text_
 from todo_core.rules.profiles import revise_profile
 from todo_core.rules.schedules import Calendar
 from todo_core.rules.tagging import ensure_tags
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 from todo_core.text import json_text, name_key
 
 MOST_TAGS: Final = 5_000

@@ -17,7 +17,7 @@ from todo_core.rules.importing.dates import past_moment
 from todo_core.rules.importing.items import Item, ListItem
 from todo_core.rules.importing.texts import list_name
 from todo_core.rules.lists import Lists, ListState, recorded
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 from todo_core.text import json_text, name_key
 
 MOST: Final = 500

@@ -14,7 +14,7 @@ from todo_core.queries import undoing as queries
 from todo_core.rules.history import Time, time_of
 from todo_core.rules.reverting.steps import ENTITIES
 from todo_core.rules.showing import shown_to
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 
 MOST: Final = 1_000
 """Changes that one undo takes back."""

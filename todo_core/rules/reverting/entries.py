@@ -12,7 +12,7 @@ from todo_core.boundary.chunks import chunks
 from todo_core.boundary.turns import in_turns
 from todo_core.errors import UndoRefused
 from todo_core.models.changes import Entity
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 
 State = TypeVar("State")
 

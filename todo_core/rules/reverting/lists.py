@@ -12,7 +12,7 @@ from todo_core.models.lists import ListRead
 from todo_core.queries import lists as queries
 from todo_core.rules.lists import Lists, ListState, rows_of
 from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 from todo_core.text import name_key
 
 

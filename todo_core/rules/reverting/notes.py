@@ -8,7 +8,7 @@ from todo_core.errors import UndoRefused
 from todo_core.models.notes import NoteRead
 from todo_core.queries import notes as queries
 from todo_core.rules.reverting.entries import Entries
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 from todo_core.text import json_text
 
 

@@ -16,7 +16,7 @@ from todo_core.boundary.chunks import CHUNK
 from todo_core.boundary.operation import Tx
 from todo_core.queries import undoing as queries
 from todo_core.rules.reverting.choosing import Past
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 
 _NOTES: Final = frozenset({"note"})
 _TODOS: Final = frozenset({"todo", "tag"})

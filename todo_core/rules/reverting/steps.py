@@ -14,7 +14,7 @@ from todo_core.identity.scopes import Scope
 from todo_core.models.changes import Entity
 from todo_core.rules.reverting import lists, notes, tags, todos, users
 from todo_core.rules.reverting.entries import Entries
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 
 
 @dataclass(frozen=True, slots=True)

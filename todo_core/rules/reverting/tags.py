@@ -15,7 +15,7 @@ from todo_core.models.tags import TagRead
 from todo_core.queries import tags as queries
 from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
 from todo_core.rules.tagging import TagRevision, merge_links, name_holders, revise_tags
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 
 
 def was_there(row: Row) -> bool:

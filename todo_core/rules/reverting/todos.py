@@ -25,7 +25,7 @@ from todo_core.rules.schedules import Calendar
 from todo_core.rules.spots import Moved, siblings_of
 from todo_core.rules.tagging import ensure_tags
 from todo_core.rules.writing import read_todos, write_patches
-from todo_core.storage.database import Row
+from todo_core.storage.transactions import Row
 
 _AS_RECORDED: Final = (
     "title",

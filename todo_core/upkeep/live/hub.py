@@ -19,7 +19,8 @@ from todo_core.errors import HistoryDeleted, Unavailable
 from todo_core.models.fields import MAX_ID
 from todo_core.queries.events import LATEST_OF_EACH
 from todo_core.settings import Settings
-from todo_core.storage.database import AGENT_ROLE, APP_ROLE, Acting, Database, Role
+from todo_core.storage.database import Database
+from todo_core.storage.roles import AGENT_ROLE, APP_ROLE, Acting, Role
 from todo_core.upkeep.live.announcing import Announcer
 from todo_core.upkeep.live.follower import Credential, Follower
 from todo_core.upkeep.live.listening import Listening

@@ -11,7 +11,8 @@ import orjson
 
 from todo_core.errors import HistoryDeleted
 from todo_core.queries import history as queries
-from todo_core.storage.database import Acting, Database
+from todo_core.storage.database import Database
+from todo_core.storage.roles import Acting
 
 if TYPE_CHECKING:
     from todo_core.upkeep.live.follower import Follower

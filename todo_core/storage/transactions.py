@@ -1,0 +1,160 @@
+"""Run statements in a transaction that has begun."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from typing import Any
+
+import asyncpg
+
+from todo_core.errors import OutsideMandate, TodoError
+from todo_core.hooks import Span
+from todo_core.storage.faults import is_outside_lists
+from todo_core.storage.pool import Connection
+from todo_core.storage.roles import AGENT_ROLE, APP_ROLE, Acting
+from todo_core.storage.statements import Statement
+
+Row = asyncpg.Record
+
+
+class Executor(ABC):
+    """Runs statements as one user; the parameter `user_id` of every statement is that user's id."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
+        """Run a statement and return its rows.
+
+        Args:
+            statement: What to run.
+            **parameters: Values of the statement's parameters, by name, without `user_id`.
+
+        Raises:
+            KeyError: A parameter has no value.
+            Unavailable: PostgreSQL cannot be reached, or took too long. In a transaction the same is raised as
+                asyncpg has it, and `Database.begin` translates it.
+            asyncpg.PostgresError: PostgreSQL refused the statement.
+        """
+
+    async def row(self, statement: Statement, /, **parameters: Any) -> Row | None:
+        """Run a statement and return its first row; None if there is none. Raises as `rows` does."""
+        rows = await self.rows(statement, **parameters)
+        return rows[0] if rows else None
+
+    async def one(self, statement: Statement, /, **parameters: Any) -> Row:
+        """Run a statement that always gives one row, such as an aggregate or an insert, and return that row.
+
+        Raises:
+            ValueError: There was no row, or there were several. Otherwise as `rows` does.
+        """
+        (row,) = await self.rows(statement, **parameters)
+        return row
+
+    async def value(self, statement: Statement, /, **parameters: Any) -> Any:
+        """Run a statement and return the first column of its first row; None if there is no row."""
+        row = await self.row(statement, **parameters)
+        return None if row is None else row[0]
+
+
+class Transaction(Executor):
+    """Runs statements in a transaction that has begun."""
+
+    __slots__ = ("_connection", "_is_bounded", "_seconds", "_span", "user_id")
+
+    def __init__(
+        self, connection: Connection, user_id: int, span: Span | None = None, *, is_bounded: bool = False
+    ) -> None:
+        self._connection = connection
+        self._span = span
+        self._seconds: float | None = None
+        """How long the client waits for a statement; None: as for all."""
+        self._is_bounded = is_bounded
+        """Whether it acts as `todo_agent`."""
+        self.user_id = user_id
+
+    async def allow(self, seconds: int) -> None:
+        """Let each further statement take so long, whatever the settings say."""
+        await self._connection.execute(f"SET LOCAL statement_timeout = '{seconds}s'")
+        self._seconds = seconds + 1
+
+    async def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
+        """Run a statement and return its rows; see `Executor.rows`.
+
+        Raises:
+            OutsideMandate: It would write what is outside of the lists of the agent that acts.
+        """
+        arguments = statement.arguments(parameters | {"user_id": self.user_id})
+        try:
+            with self._spanned(statement.sql):
+                return await self._connection.fetch(statement.sql, *arguments, timeout=self._seconds)
+        except asyncpg.PostgresError as error:
+            if self._is_bounded and is_outside_lists(error):
+                raise OutsideMandate("lists", "This is outside of the lists of this agent.") from error
+            raise
+
+    @asynccontextmanager
+    async def acting_as(self, agent: Acting) -> AsyncIterator[None]:
+        """Run a part of the transaction as an agent, under its mandate: that of a call that a person has approved.
+
+        What fails within is to be rolled back, at least to a savepoint before it: so are the role and the settings.
+        """
+        await self._connection.execute(f"SET LOCAL app.agent = '{int(agent.agent_id)}'")
+        if agent.has_lists:
+            who = f"{int(self.user_id)}, NULL, {int(agent.agent_id)}, {int(agent.version)}"
+            await self._connection.execute(f"SET LOCAL ROLE {AGENT_ROLE}; SELECT require_active({who})")
+        self._is_bounded = agent.has_lists
+        try:
+            yield
+        finally:
+            self._is_bounded = False
+        await self._connection.execute(f"SET LOCAL ROLE {APP_ROLE}; SET LOCAL app.agent = ''; SET LOCAL app.lists = ''")
+
+    async def stream(self, statement: Statement, /, *, size: int, **parameters: Any) -> AsyncIterator[list[str]]:
+        """Run a statement with one column of JSON, and yield its rows a chunk at a time, by a cursor of the server.
+
+        DECLARE, not a cursor of asyncpg: that needs a prepared statement with a name, which clients behind a
+        transaction pooler would take from each other. One cursor at a time is open.
+
+        Args:
+            statement: What to run.
+            size: Most rows of a chunk.
+            **parameters: Values of the statement's parameters, by name, without `user_id`.
+        """
+        arguments = statement.arguments(parameters | {"user_id": self.user_id})
+        with self._spanned(statement.sql):
+            await self._connection.execute(f"DECLARE streamed NO SCROLL CURSOR FOR {statement.sql}", *arguments)
+        rows = [""] * size
+        while len(rows) == size:
+            with self._spanned(statement.sql):
+                rows = [row[0] for row in await self._connection.fetch(f"FETCH {int(size)} FROM streamed")]
+            yield rows
+        await self._connection.execute("CLOSE streamed")
+
+    @asynccontextmanager
+    async def part(self) -> AsyncIterator[None]:
+        """Run a part of the transaction; if it is refused (`TodoError`), what it has written is gone, and no more."""
+        await self._connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except TodoError:
+            await self._connection.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
+            raise
+        await self._connection.execute("RELEASE SAVEPOINT part")
+
+    @asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator[None]:
+        """Run a part of the transaction for what it returns alone: what it has written is gone at its end."""
+        await self._connection.execute("SAVEPOINT rehearsal")
+        yield
+        await self._connection.execute("ROLLBACK TO SAVEPOINT rehearsal; RELEASE SAVEPOINT rehearsal")
+
+    def _spanned(self, sql: str) -> AbstractContextManager[object]:
+        """Return the block around a statement, for whoever traces (`Hooks.statement`)."""
+        return nullcontext() if self._span is None else self._span(sql)
+
+    async def fetch(self, sql: str) -> list[Row]:
+        """Run SQL about the database itself, such as `schema.catalogue` has it; nothing in it comes from a caller."""
+        return await self._connection.fetch(sql)
