@@ -154,6 +154,7 @@ async def test_a_moment_that_repeats_is_by_the_clocks_of_its_owner(ann: Caller) 
     ]
 
 
+@pytest.mark.slow
 @each(
     "key",
     ["Europe/Berlin", "America/New_York", "Africa/Casablanca", "Asia/Kolkata", "Australia/Lord_Howe", "Europe/Dublin"],

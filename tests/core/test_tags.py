@@ -118,6 +118,7 @@ async def test_a_merge_that_is_done_again_takes_what_was_tagged_meanwhile(ann: C
     assert orjson.loads((await ann.perform(todos.get, new["id"])).json)["tags"] == ["other"]
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("DB4")
 async def test_ten_thousand_todos_are_retagged_by_one_statement(ann: Caller, admin: asyncpg.Connection) -> None:
     await ann.perform(todos.add, [TodoCreate(title="x", tags=["one", "other"])])
