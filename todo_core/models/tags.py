@@ -59,7 +59,7 @@ class TodoTag(SQLModel, table=True):
             ["user_id", "tag_id"], ["tags.user_id", "tags.id"], name="fk_todo_tags_tag_id", ondelete="CASCADE"
         ),
         Index("ix_todo_tags_tag", "user_id", "tag_id", "todo_id"),
-        Index("ix_todo_tags_tag_list", "user_id", "tag_id", "list_id"),
+        Index("ix_todo_tags_list_tag", "user_id", "list_id", "tag_id"),
     )
 
     user_id: int = TableField(sa_column=owner_column(primary_key=True))

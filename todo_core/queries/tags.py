@@ -200,14 +200,19 @@ Reads `ix_todo_tags_tag`.
 
 _merging = func.unnest(_todos).table_valued(column("id", BigInteger)).render_derived("merging")
 # One value for each todo, as in `_todo_of_link`: PostgreSQL 15 read all links of the tag for each chunk otherwise.
-_has_tag: Select[Any] = (
-    select(literal_column("true")).where(mine(TodoTag), _link.c.todo_id == _merging.c.id, _link.c.tag_id == _id)
+_list_of_link: Select[Any] = (
+    select(_link.c.list_id).where(mine(TodoTag), _link.c.todo_id == _merging.c.id, _link.c.tag_id == _id)
 ).correlate(_merging)
+_linked = (
+    select(_merging.c.id, _list_of_link.scalar_subquery().label("list_id"))
+    .offset(literal_column("0"))
+    .subquery("linked")
+)
 _merged = (
     upsert(_link)
     .from_select(
-        ["user_id", "todo_id", "tag_id"],
-        select(_me, _merging.c.id, _into.label("tag_id")).where(_has_tag.scalar_subquery()),
+        ["user_id", "todo_id", "list_id", "tag_id"],
+        select(_me, _linked.c.id, _linked.c.list_id, _into.label("tag_id")).where(_linked.c.list_id.is_not(None)),
     )
     .on_conflict_do_nothing()
     .returning(_link.c.todo_id)

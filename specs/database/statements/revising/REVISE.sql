@@ -171,7 +171,7 @@ WITH
         WHERE
             todo_tags.user_id = $1::BIGINT
             AND todo_tags.todo_id = patched.id
-            AND todo_tags.tag_id = ANY (patched.stored_tag_ids)
+            AND todo_tags.tag_id + 0 = ANY (patched.stored_tag_ids)
             AND todo_tags.tag_id != all(patched.tag_ids)
     ),
     linked AS (
