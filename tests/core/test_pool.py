@@ -306,6 +306,54 @@ async def test_who_waits_when_it_closes_has_the_connection_that_comes_back(lende
     await lender.are_open(0)
 
 
+async def test_who_waits_for_another_role_when_it_closes_is_refused(lender: Lender) -> None:
+    pool = lender.pool(size=1)
+    connection = await pool.acquire(ROLE)
+    waiting = [asyncio.create_task(pool.acquire("todo_agent")) for _ in range(3)]
+    await all_wait(pool, 3)
+    closing = asyncio.create_task(pool.close())
+    await asyncio.sleep(0)
+
+    pool.release(connection)
+    await closing
+
+    async with asyncio.timeout(PATIENCE / 2):
+        refused = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(one) for one in refused] == [ConnectionError] * 3
+    await lender.are_open(0)
+
+
+async def test_what_is_opened_while_all_is_closed_is_closed_when_it_comes_back(lender: Lender) -> None:
+    pool = lender.pool()
+    opening = asyncio.create_task(pool.acquire(ROLE))
+    await asyncio.sleep(0)
+    assert pool.waiting == 1
+
+    pool.terminate()
+    pool.release(await opening)
+
+    assert (pool.idle, pool.lent) == (0, 0)
+    await lender.are_open(0)
+
+
+async def test_room_belongs_to_who_has_waited_and_not_to_who_comes_in_that_moment(lender: Lender) -> None:
+    pool = lender.pool(size=1)
+    connection = await pool.acquire(ROLE)
+    first, second = [asyncio.create_task(pool.acquire("todo_agent")) for _ in range(2)]
+    await all_wait(pool, 2)
+    newcomer = asyncio.create_task(pool.acquire(ROLE))  # it runs before `first` knows
+
+    pool.release(connection)
+
+    served = []
+    for task in (first, second, newcomer):
+        connection = await task
+        served.append(connection.role)
+        pool.release(connection)
+    assert served == ["todo_agent", "todo_agent", ROLE]
+    assert (pool.lent, pool.waiting) == (0, 0)
+
+
 @pytest.mark.requirement("OP8")
 @pytest.mark.parametrize("effect", ["reads", "changes"])
 async def test_a_wrong_number_of_arguments_is_a_mistake_of_ours_and_no_outage(
