@@ -158,7 +158,7 @@ class Pool:
         if not self._is_good(connection) or connection.waits or connection.is_in_transaction():
             connection.terminate()
             self._tell_of_room()
-        elif (turn := self._next()) is None:
+        elif (turn := self._next_for(connection.role)) is None:
             connection.since = monotonic()
             self._idle.append(connection)
         elif turn.role == connection.role:
@@ -276,6 +276,23 @@ class Pool:
             if not turn.given.done():
                 return turn
         return None
+
+    def _next_for(self, role: str) -> _Turn | None:
+        """Return who is to have a connection of a role: of those who want this role who has waited longest.
+
+        Else each would close it and open another, wherever people of two roles wait in turns. Whoever has waited for
+        long, of whatever role, comes first all the same.
+        """
+        long_ago = monotonic() + self._patience - self._pause
+        for turn in self._queue:
+            if turn.given.done():
+                continue
+            if turn.until < long_ago:
+                break
+            if turn.role == role:
+                self._queue.remove(turn)
+                return turn
+        return self._next()
 
     def _tell_of_room(self) -> None:
         """Let whoever has waited longest open a connection."""
