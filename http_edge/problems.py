@@ -22,11 +22,7 @@ from todo_core.errors import InsufficientScope, TodoError, Unauthenticated
 MEDIA_TYPE: Final = "application/problem+json"
 
 _HTTP: Final = {
-    400: (
-        "malformed_json",
-        "The body is not valid JSON.",
-        "Send one JSON value: UTF-8, no byte order mark, no NaN.",
-    ),
+    400: ("malformed_json", "The body is not valid JSON.", "Send one JSON value, in UTF-8, without NaN."),
     403: ("origin_not_allowed", "Pages of this origin may not call this address.", "Add it to TODO_CORS_ORIGINS."),
     404: ("no_such_route", "There is nothing at this address.", "See /docs for every address."),
     405: ("method_not_allowed", "This address does not take this method.", "Use a method that `Allow` lists."),

@@ -260,9 +260,8 @@ async def _json_body(request: Request) -> object:
     if kind is None or (kind[1] and not is_patch):
         raise HTTPException(415, headers={"Accept-Patch": f"{MERGE_PATCH}, {_JSON}"} if is_patch else None)
     try:
-        return strict_json(
-            body.removeprefix(BOM_UTF8)
-        )  # RFC 8259 §8.1: what Windows programs begin with may be ignored
+        # What Windows programs begin with may be ignored (RFC 8259 §8.1).
+        return strict_json(body.removeprefix(BOM_UTF8))
     except RepeatedNameError as error:
         raise InvalidInput(
             errors=[FieldError(path_of([error.name]), "is there twice; send it once", code="repeated")]

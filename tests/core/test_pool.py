@@ -306,6 +306,84 @@ async def test_who_waits_when_it_closes_has_the_connection_that_comes_back(lende
     await lender.are_open(0)
 
 
+async def test_who_waits_for_another_role_when_it_closes_is_refused(lender: Lender) -> None:
+    pool = lender.pool(size=1)
+    connection = await pool.acquire(ROLE)
+    waiting = [asyncio.create_task(pool.acquire("todo_agent")) for _ in range(3)]
+    await all_wait(pool, 3)
+    closing = asyncio.create_task(pool.close())
+    await asyncio.sleep(0)
+
+    pool.release(connection)
+    await closing
+
+    async with asyncio.timeout(PATIENCE / 2):
+        refused = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(one) for one in refused] == [ConnectionError] * 3
+    await lender.are_open(0)
+
+
+async def test_what_is_opened_while_all_is_closed_is_closed_when_it_comes_back(lender: Lender) -> None:
+    pool = lender.pool()
+    opening = asyncio.create_task(pool.acquire(ROLE))
+    await asyncio.sleep(0)
+    assert pool.waiting == 1
+
+    pool.terminate()
+    pool.release(await opening)
+
+    assert (pool.idle, pool.lent) == (0, 0)
+    await lender.are_open(0)
+
+
+async def test_people_of_two_roles_do_not_close_each_others_connections(lender: Lender) -> None:
+    pool = lender.pool(size=2)
+
+    async def use(role: str) -> None:
+        for _ in range(20):
+            connection = await pool.acquire(role)
+            await connection.fetch("SELECT 1")
+            pool.release(connection)
+
+    await asyncio.gather(*(use(role) for _ in range(5) for role in (ROLE, "todo_agent")))
+
+    assert lender.opened < 20  # of 200 uses
+
+
+async def test_who_has_waited_for_long_comes_first_whatever_is_given_back(lender: Lender) -> None:
+    pool = lender.pool(size=1, patience=0.4)
+    connection = await pool.acquire(ROLE)
+    agent = asyncio.create_task(pool.acquire("todo_agent"))
+    await asyncio.sleep(0.2)  # the clock is what is tested: half of the patience
+    same = asyncio.create_task(pool.acquire(ROLE))
+    await asyncio.sleep(0)
+
+    pool.release(connection)
+
+    assert (await agent).role == "todo_agent"
+    assert not same.done()
+    pool.release(await agent)
+    pool.release(await same)
+
+
+async def test_room_belongs_to_who_has_waited_and_not_to_who_comes_in_that_moment(lender: Lender) -> None:
+    pool = lender.pool(size=1)
+    connection = await pool.acquire(ROLE)
+    first, second = [asyncio.create_task(pool.acquire("todo_agent")) for _ in range(2)]
+    await all_wait(pool, 2)
+    newcomer = asyncio.create_task(pool.acquire(ROLE))  # it runs before `first` knows
+
+    pool.release(connection)
+
+    served = []
+    for task in (first, second, newcomer):
+        connection = await task
+        served.append(connection.role)
+        pool.release(connection)
+    assert served == ["todo_agent", "todo_agent", ROLE]
+    assert (pool.lent, pool.waiting) == (0, 0)
+
+
 @pytest.mark.requirement("OP8")
 @pytest.mark.parametrize("effect", ["reads", "changes"])
 async def test_a_wrong_number_of_arguments_is_a_mistake_of_ours_and_no_outage(
@@ -326,7 +404,7 @@ async def test_a_wrong_number_of_arguments_is_a_mistake_of_ours_and_no_outage(
 
 
 async def test_connections_of_two_roles_are_as_many_together_as_there_may_be(lender: Lender) -> None:
-    """An idle one of the other role gives way, and who waited longest gets one of its own role."""
+    """An idle one of the other role gives way, and who waits alone gets one of its own role."""
     pool = lender.pool(size=2)
     for _ in range(2):  # the second time, none is left of the other role
         both = [await pool.acquire(ROLE) for _ in range(2)]
@@ -340,13 +418,15 @@ async def test_connections_of_two_roles_are_as_many_together_as_there_may_be(len
 
     first, second = await pool.acquire(ROLE), await pool.acquire("todo_agent")
     assert [await one.fetchval("SELECT current_user") for one in (first, second)] == [ROLE, "todo_agent"]
-    turns = [asyncio.create_task(pool.acquire(role)) for role in ("todo_agent", ROLE)]
-    await all_wait(pool, 2)
-    pool.release(first)  # of another role than whoever is next wants
-    third = await turns[0]
-    assert (first.is_closed(), third.role, turns[1].done()) == (True, "todo_agent", False)
+    waiting = asyncio.create_task(pool.acquire("todo_agent"))
+    await all_wait(pool, 1)
+    pool.release(first)  # of another role than is wanted
+    third = await waiting
+    assert (first.is_closed(), third.role) == (True, "todo_agent")
+    waiting = asyncio.create_task(pool.acquire(ROLE))
+    await all_wait(pool, 1)
     pool.release(third)
-    fourth = await turns[1]
+    fourth = await waiting
     assert (third.is_closed(), fourth.role) == (True, ROLE)
     await lender.are_open(2)
     for connection in (second, fourth):

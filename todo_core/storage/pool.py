@@ -30,6 +30,7 @@ _LOOKS: Final = 0.5
 """Most seconds between two looks at those who wait and at the connections; there are at least four in a patience."""
 _GOOD_BYE: Final = 1.0
 """Seconds that a server may take to answer that a connection ends."""
+_CLOSED: Final = "the pool is closed"
 
 
 class Connection(asyncpg.Connection):
@@ -85,7 +86,7 @@ class _Turn(NamedTuple):
     role: str
     """Of the connection that is wanted."""
     given: asyncio.Future[Connection | None]
-    """Gets a connection, or None: then there is room for another one."""
+    """Gets a connection, or None: then there is room for another one, which nobody else can take."""
     until: float
     """How long it waits, by the monotonic clock."""
 
@@ -147,8 +148,7 @@ class Pool:
             ConnectionError: The pool is closed, or is about to be.
             Exception: Whatever `connect` raises.
         """
-        if self._is_closing:
-            raise ConnectionError("the pool is closed")
+        self._require_open()
         connection = self._take(role)
         return await self._wait(role) if connection is None else connection
 
@@ -158,7 +158,7 @@ class Pool:
         if not self._is_good(connection) or connection.waits or connection.is_in_transaction():
             connection.terminate()
             self._tell_of_room()
-        elif (turn := self._next()) is None:
+        elif (turn := self._next_for(connection.role)) is None:
             connection.since = monotonic()
             self._idle.append(connection)
         elif turn.role == connection.role:
@@ -166,7 +166,7 @@ class Pool:
             turn.given.set_result(connection)
         else:
             connection.terminate()
-            turn.given.set_result(None)
+            self._give_room(turn)
         self._see_whether_all_are_back()
 
     def expire(self) -> None:
@@ -192,11 +192,15 @@ class Pool:
         """Lend nothing more, and close all connections at once, also those that are used."""
         self._is_closing = True
         self._stop_looking()
-        for connection in [*self._idle, *self._lent]:
+        self.expire()  # also what is being opened now
+        for connection in self._lent:
             connection.terminate()
-        self._idle.clear()
 
     # --- who waits
+
+    def _require_open(self) -> None:
+        if self._is_closing:
+            raise ConnectionError(_CLOSED)
 
     def _take(self, role: str) -> Connection | None:
         """Lend an idle connection of a role, if there is one."""
@@ -216,31 +220,30 @@ class Pool:
     async def _wait(self, role: str) -> Connection:
         """Lend a connection of a role as soon as there is one, or room for one."""
         until = monotonic() + self._patience
-        while (connection := self._take(role)) is None:
-            used = len(self._lent) + self._opening
-            if used < self.size:
-                if used + len(self._idle) >= self.size:
-                    self._idle.pop(0).terminate()
-                return await self._open(role, until)
-            turn = _Turn(role, asyncio.get_running_loop().create_future(), until)
-            self._queue.append(turn)
-            try:
-                given = await turn.given
-            except asyncio.CancelledError:
-                self._give_up(turn)
-                raise
-            if given is not None:
-                return given
-            if self._is_closing:
-                raise ConnectionError("the pool is closed")
-        return connection
+        used = len(self._lent) + self._opening
+        if used < self.size:
+            if used + len(self._idle) >= self.size:
+                self._idle.pop(0).terminate()
+            self._opening += 1
+            return await self._open(role, until)
+        turn = _Turn(role, asyncio.get_running_loop().create_future(), until)
+        self._queue.append(turn)
+        try:
+            given = await turn.given
+        except asyncio.CancelledError:
+            self._give_up(turn)
+            raise
+        return await self._open(role, until) if given is None else given
 
     async def _open(self, role: str, until: float) -> Connection:
-        """Open a connection of a role and lend it, if it is open by a moment of the monotonic clock."""
-        self._opening += 1
-        if self._timer is None:
-            self._look()
+        """Open a connection of a role and lend it, if it is open by a moment of the monotonic clock.
+
+        Its room was counted as `_opening` before.
+        """
         try:
+            self._require_open()
+            if self._timer is None:
+                self._look()
             generation = self._generation
             async with asyncio.timeout(until - monotonic()):
                 connection = await self._connect(role)
@@ -260,7 +263,9 @@ class Pool:
             self._queue.remove(turn)
         elif not turn.given.cancelled() and turn.given.exception() is None:
             if (connection := turn.given.result()) is None:
+                self._opening -= 1
                 self._tell_of_room()
+                self._see_whether_all_are_back()
             else:
                 self.release(connection)
 
@@ -272,13 +277,38 @@ class Pool:
                 return turn
         return None
 
+    def _next_for(self, role: str) -> _Turn | None:
+        """Return who is to have a connection of a role: of those who want this role who has waited longest.
+
+        Else each would close it and open another, wherever people of two roles wait in turns. Whoever has waited for
+        long, of whatever role, comes first all the same.
+        """
+        long_ago = monotonic() + self._patience - self._pause
+        for turn in self._queue:
+            if turn.given.done():
+                continue
+            if turn.until < long_ago:
+                break
+            if turn.role == role:
+                self._queue.remove(turn)
+                return turn
+        return self._next()
+
     def _tell_of_room(self) -> None:
         """Let whoever has waited longest open a connection."""
         if (turn := self._next()) is not None:
-            turn.given.set_result(None)
+            self._give_room(turn)
+
+    def _give_room(self, turn: _Turn) -> None:
+        """Let somebody open a connection. The room is theirs at once: who comes in this moment is behind them."""
+        self._opening += 1
+        turn.given.set_result(None)
 
     def _see_whether_all_are_back(self) -> None:
+        """Once a pool that closes has every connection back, end its closing, and refuse who still waits."""
         if self._is_closing and not self._lent and not self._opening:
+            while (turn := self._next()) is not None:
+                turn.given.set_exception(ConnectionError(_CLOSED))
             self._all_back.set()
 
     # --- time

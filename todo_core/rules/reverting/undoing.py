@@ -22,6 +22,7 @@ from todo_core.rules.reverting.steps import ENTITIES, require_scopes, revert
 from todo_core.rules.showing import shown_to
 from todo_core.rules.touching import once_each
 
+_BEYOND: Final = "The change touched more than what is in the lists of this agent."
 _ALL_OR_OTHERS: Final = "Undo what is in their way with them, or send `skip_conflicts: true` to undo the others alone."
 
 
@@ -51,16 +52,21 @@ async def undo_all(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None 
         NotFound, NotOwner: With each that the caller does not have.
         InvalidInput: They are too many, or an agent names changes of others.
         UndoRefused: With each that cannot be undone, and what is in its way (`conflicts`).
+        OutsideMandate: One touched what the agent that acts does not see, and is not to be left out.
         InsufficientScope, ConfirmationRequired: As for `undo_one`.
     """
     chosen = await choose(tx, change_ids, choice)
-    await _require_within_lists(tx, [change.id for change in chosen.changes])
-    require_scopes(tx, {entity for change in chosen.changes for entity in change.entities})
-    progress = _Reverting(tx)
-    for run in await runs_of(tx, chosen.changes):
+    skips = choice is not None and choice.skip_conflicts
+    beyond = await _beyond_lists(tx, [change.id for change in chosen.changes])
+    if beyond and not skips:
+        raise OutsideMandate("lists", _BEYOND)
+    within = [change for change in chosen.changes if change.id not in beyond]
+    require_scopes(tx, {entity for change in within for entity in change.entities})
+    progress = _Reverting(tx, conflicts=[{"change_id": change_id, "message": _BEYOND} for change_id in beyond])
+    for run in await runs_of(tx, within):
         await progress.revert(run)
     conflicts = _latest_first([*chosen.conflicts, *progress.conflicts])
-    if conflicts and not (choice is not None and choice.skip_conflicts):
+    if conflicts and not skips:
         number = len(chosen.changes) + len(chosen.conflicts)
         detail = f"{len(conflicts)} of these {number} changes cannot be undone; nothing was changed."
         raise UndoRefused(detail, extra={"conflicts": conflicts}, next_step=_ALL_OR_OTHERS)
@@ -102,10 +108,11 @@ class _Reverting:
             self.done += run
 
 
-async def _require_within_lists(tx: Tx, change_ids: Sequence[int]) -> None:
-    """Refuse an agent that sees some lists only an undo of what touched others, too: a part of it would go back."""
-    if tx.caller.has_lists and change_ids and await tx.rows(queries.BEYOND, ids=[*change_ids]):
-        raise OutsideMandate("lists", "The change touched more than what is in the lists of this agent.")
+async def _beyond_lists(tx: Tx, change_ids: Sequence[int]) -> set[int]:
+    """Return which changes touched more than an agent sees that sees some lists only: a part of each would go back."""
+    if not tx.caller.has_lists or not change_ids:
+        return set()
+    return {row["id"] for row in await tx.rows(queries.BEYOND, ids=[*change_ids])}
 
 
 async def _checked(tx: Tx, reverted: Changed[Any], change_ids: Sequence[int]) -> Changed[Any]:
@@ -124,7 +131,8 @@ async def _reverted(tx: Tx, change_id: int) -> Changed[Any]:
     is_possible, shown = entries.entities <= ENTITIES, shown_to(tx.caller)
     if not is_possible and not await tx.rows(history.ONE, id=change_id, after=0, shown=shown, rows=False):
         raise (await absence(tx, [change_id]))[change_id]
-    await _require_within_lists(tx, [change_id])
+    if await _beyond_lists(tx, [change_id]):
+        raise OutsideMandate("lists", _BEYOND)
     require_scopes(tx, entries.entities)
     if (undone_by := entries.undone_by) is not None:
         raise UndoRefused("It is undone already.", extra={"undone_by": undone_by})
