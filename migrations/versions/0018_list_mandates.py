@@ -146,16 +146,16 @@ A name that only other lists use is found without a word of it: `is_known` is wh
 """
 
 ROWS_OF_CHANGE = """
-CREATE OR REPLACE FUNCTION rows_of_change(change bigint) RETURNS bigint
+CREATE OR REPLACE FUNCTION rows_of_change(change bigint, with_new_tags boolean) RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 RETURN (
     SELECT count(*) FROM public.change_entries e
     WHERE e.user_id = nullif(current_setting('app.user_id', true), '')::bigint AND e.change_id = change
-      AND NOT (e.entity = 'tag' AND e.before IS NULL)
+      AND (with_new_tags OR NOT (e.entity = 'tag' AND e.before IS NULL))
 )
 """
-"""How many rows a change of the user touched, hidden ones too, but for tags that it made: by that an agent that sees
-some lists only is kept from undoing a part of it."""
+"""How many rows a change of the user touched, hidden ones too: by that an agent that sees some lists only is kept from
+undoing a part of it (tags that it made aside), and from changing more rows a day than it may."""
 
 REQUIRE_ACTIVE = """
 CREATE OR REPLACE FUNCTION require_active(acting bigint, token bigint, agent bigint, mandate integer) RETURNS bigint
@@ -277,7 +277,7 @@ TRIGGERS = {
 FUNCTIONS = {
     "in_mandate(bigint)": "todo_app, todo_search",
     "ensure_tags(jsonb)": "todo_app",
-    "rows_of_change(bigint)": "todo_app",
+    "rows_of_change(bigint, boolean)": "todo_app",
     **dict.fromkeys(
         (f"{name}()" for name in ("fill_link", "move_links", "own_list", "link_is_true", "parent_is_seen")), "todo_app"
     ),
@@ -292,7 +292,7 @@ WITHIN = (
     ("WHERE t.user_id = %4$s AND (t.words", "WHERE t.user_id = %4$s AND public.in_mandate(t.list_id) AND (t.words"),
 )
 """What of the function that finds todos by words becomes what."""
-OF_TAGGER = ("ensure_tags(jsonb)", "rows_of_change(bigint)")
+OF_TAGGER = ("ensure_tags(jsonb)", "rows_of_change(bigint, boolean)")
 
 
 def upgrade() -> None:

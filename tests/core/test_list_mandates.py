@@ -551,3 +551,26 @@ async def test_a_mandate_names_no_list_of_anothers_and_comes_with_a_token(home: 
     await new_todo(home.person, "hidden", home.home)
     await new_todo(script, "seen")
     assert await titles(script) == ["seen"]
+
+
+# --- rows a day ------------------------------------------------------------------------------------
+
+
+async def test_rows_that_an_agent_does_not_see_count_for_its_day(home: Home) -> None:
+    """Tags that it made, todos of lists that it saw before, and those that are elsewhere by now."""
+    await home.bound(lists=None)
+    await new_todo(home.agent, "hidden", home.home)
+    await home.bound(rows_per_day=5)
+    moved = await new_todo(home.agent, "a", home.work, tags=["new", "newer"])
+    await home.person.perform(todos.update, [{"id": moved, "list_id": home.home}])
+
+    with pytest.raises(OutsideMandate) as refused:
+        await home.agent.perform(todos.add, [TodoCreate(title=title) for title in "bc"])
+    assert refused.value.extra == {"mandate": "rows_per_day"}
+    await home.bound(mode="propose", rows_per_day=5)
+    with pytest.raises(OutsideMandate):
+        await home.agent.perform(todos.add, [TodoCreate(title=title) for title in "bc"])
+    for title in "bc":  # what it proposes counts when it is approved
+        await home.agent.perform(todos.add, [TodoCreate(title=title)])
+    await home.bound(rows_per_day=5)
+    await new_todo(home.agent, "d")

@@ -488,7 +488,8 @@ class Caller:
         agent = self.principal.agent
         if agent is None or agent.rows_per_day is None:
             return 0
-        used: int = await transaction.value(agent_queries.ROWS_OF_DAY, id=agent.id)
+        statement = agent_queries.ROWS_OF_DAY_WITHIN_LISTS if self.has_lists else agent_queries.ROWS_OF_DAY
+        used: int = await transaction.value(statement, id=agent.id)
         return used
 
     async def _rehearse(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -16,12 +16,14 @@ from sqlalchemy import (
     and_,
     any_,
     case,
+    cast,
     func,
     literal,
     literal_column,
     null,
     or_,
     select,
+    true,
     tuple_,
     update,
 )
@@ -242,6 +244,20 @@ ROWS_OF_DAY = Statement(
 )
 """Count the rows that the agent with an `id` changed in the last 24 hours, without what it proposed. Reads
 `ix_changes_at`, `ix_changes_agent_id` and `pk_change_entries`."""
+
+_all_rows = func.coalesce(func.sum(func.rows_of_change(_change.c.id, true())), literal_column("0"))
+ROWS_OF_DAY_WITHIN_LISTS = Statement(
+    select(cast(_all_rows, BigInteger)).where(
+        mine(Change),
+        _change.c.agent_id == _id,
+        _change.c.operation != literal_column("'proposals.add'"),
+        _change.c.id >= _first_of_day,
+        _change.c.at > func.statement_timestamp() - timedelta(days=1),
+    )
+)
+"""Count the same of the agent with an `id` that sees some lists only: rows that it does not see count, too, such as
+tags that it made, and todos that are in other lists by now. Reads `ix_changes_at`, `ix_changes_agent_id` and
+`pk_change_entries`."""
 
 HAND_ON = Statement(
     update(_table)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     case,
     column,
+    false,
     func,
     insert,
     literal_column,
@@ -75,7 +76,7 @@ _seen = (
     .correlate_except(_row)
     .scalar_subquery()
 )
-BEYOND = Statement(select(_named.c.id).where(func.rows_of_change(_named.c.id) > _seen))
+BEYOND = Statement(select(_named.c.id).where(func.rows_of_change(_named.c.id, false()) > _seen))
 """Tell an agent that sees some lists only which of the changes `ids` touched something else, too, but for tags that it
 made. Reads `pk_change_entries`."""
 

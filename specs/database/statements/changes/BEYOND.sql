@@ -10,7 +10,7 @@
 
 SELECT named.id
 FROM unnest($1::BIGINT[]) AS named(id)
-WHERE rows_of_change(named.id) > (
+WHERE rows_of_change(named.id, false) > (
     SELECT count(*) AS count_1
     FROM change_entries
     WHERE
