@@ -431,3 +431,28 @@ async def test_connections_of_two_roles_are_as_many_together_as_there_may_be(len
     await lender.are_open(2)
     for connection in (second, fourth):
         pool.release(connection)
+
+
+# --- several roles -------------------------------------------------------------------------------
+
+
+async def test_who_waits_for_a_connection_of_another_role_has_the_next_room(lender: Lender) -> None:
+    """Also where whoever gave one back asks again at once."""
+    pool = lender.pool(size=1, patience=1.0)
+
+    async def ask_again_and_again() -> None:
+        while True:
+            connection = await pool.acquire(ROLE)
+            try:
+                await connection.fetch("SELECT 1")
+            finally:
+                pool.release(connection)
+
+    busy = asyncio.create_task(ask_again_and_again())
+    while lender.opened == 0:
+        await moment()
+    for _ in range(3):
+        connection = await pool.acquire("todo_agent")
+        assert (await connection.fetch("SELECT current_user"))[0][0] == "todo_agent"
+        pool.release(connection)
+    await broken_off(busy)
