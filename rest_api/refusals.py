@@ -66,6 +66,7 @@ class UndoConflict(Output):
     change_id: Annotated[int, Field(description="The change.")]
     message: Annotated[str, Field(description="Why it cannot be undone.")]
     undone_by: Annotated[int, Field(description="The change that has undone it.")]
+    brought_back_by: Annotated[int, Field(description="The change that brought it back since; undo that one.")]
     blocked_by: Annotated[int | None, Field(description="The later change that is in the way.")]
     entity: Annotated[Entity, Field(description="What kind of row is in the way.")]
     id: Annotated[int, Field(description="Its id.")]

@@ -16,7 +16,7 @@ from tests.tables import each
 from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.caller import Caller
 from todo_core.errors import ConfirmationRequired, InvalidInput, UndoRefused
-from todo_core.models.changes import UndoChoice
+from todo_core.models.changes import ChangeFilter, UndoChoice
 from todo_core.models.todos import TodoCreate
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import changes, tags, todos, tokens
@@ -145,6 +145,23 @@ async def test_what_no_undo_is_for_stands_and_is_named_and_a_proposal_is_not(ann
     assert await titles_of(ann) == ["a"]
 
 
+async def test_what_was_undone_and_brought_back_by_somebody_else_is_named(ann: Caller) -> None:
+    agent = acting(ann, "mail")
+    (todo,) = await add(agent, "a")
+    added = orjson.loads((await ann.perform(changes.list_, ChangeFilter())).json)[0]["id"]
+    which = UndoChoice(agent=await number_of(agent))
+    undone = await ann.perform(changes.undo_several, [], which)
+    brought_back = await ann.perform(changes.undo, undone.change_id)
+    await agent.perform(todos.update, [{"id": todo, "title": "b"}])
+
+    again = await ann.perform(changes.undo_several, [], which)
+    assert [(one["change_id"], one["brought_back_by"]) for one in again.skipped] == [(added, brought_back.change_id)]
+    assert await titles_of(ann) == ["a"]
+    await ann.perform(changes.undo, brought_back.change_id)
+    assert await titles_of(ann) == []
+    assert [*(await ann.perform(changes.undo_several, [], which)).skipped] == []
+
+
 async def test_parts_narrow_each_other_and_ids_alone_say_what_is_undone_already(ann: Caller) -> None:
     mail, phone = acting(ann, "mail"), acting(ann, "phone")
     (first, second), (third,) = await made(mail, "a", "b"), await made(phone, "c")
@@ -186,7 +203,7 @@ PASTS: dict[str, tuple[list[tuple[int, list[int]]], list[int | None]]] = {
 def test_of_a_change_and_its_undo_neither_is_reverted(name: str) -> None:
     told, expected = PASTS[name]
     undone_by = {one: change_id for change_id, undid in told for one in undid}
-    past = [Past(n, None, undone_by.get(n), tuple(undid), frozenset({"todo"}), True) for n, undid in told]
+    past = [Past(n, None, undone_by.get(n), None, tuple(undid), frozenset({"todo"}), True) for n, undid in told]
 
     chosen = choosing._standing(past[::-1])
 

@@ -39,6 +39,19 @@ def _read(*conditions: ColumnElement[bool]) -> Select[Any]:
     undone_by = select(_undone.c.undone_by).where(
         _undone.c.user_id == _change.c.user_id, _undone.c.change_id == _change.c.id
     )
+    again, later = _undone.alias("again"), _undone.alias("later")
+    is_next = and_(again.c.user_id == _undone.c.user_id, again.c.change_id == _undone.c.undone_by)
+    brought_back = (
+        select(again.c.undone_by)
+        .select_from(_undone.join(again, is_next))
+        .where(
+            _undone.c.user_id == _change.c.user_id,
+            _undone.c.change_id == _change.c.id,
+            ~select(later.c.change_id)
+            .where(later.c.user_id == again.c.user_id, later.c.change_id == again.c.undone_by)
+            .exists(),
+        )
+    )
     reverted = select(undid.c.change_id).where(undid.c.user_id == _change.c.user_id, undid.c.undone_by == _change.c.id)
     kinds = (
         select(_row.c.entity).distinct().where(_row.c.user_id == _change.c.user_id, _row.c.change_id == _change.c.id)
@@ -48,6 +61,7 @@ def _read(*conditions: ColumnElement[bool]) -> Select[Any]:
             _change.c.id,
             _change.c.agent_id,
             undone_by.correlate(_change).scalar_subquery().label("undone_by"),
+            brought_back.correlate(_change).scalar_subquery().label("brought_back_by"),
             func.array(reverted.correlate(_change).scalar_subquery(), type_=ARRAY(BigInteger())).label("undid"),
             func.array(kinds.correlate(_change).scalar_subquery(), type_=ARRAY(Text())).label("entities"),
             shows_something(_change).label("is_seen"),
@@ -73,7 +87,8 @@ def _among(*conditions: ColumnElement[bool]) -> Statement:
 NAMED = Statement(_read(_change.c.id == any_(_ids)))
 """Read the changes with `ids`, the latest first, those that the user has.
 
-Columns: `id`, `agent_id`; `undone_by`, the change that reverted it, or null; `undid`, an array of the changes that
+Columns: `id`, `agent_id`; `undone_by`, the change that reverted it, or null; `brought_back_by`, the one that reverted
+that, if it stands; `undid`, an array of the changes that
 it reverted; `entities`, an array of the kinds of its rows; `is_seen`, whether the caller may see one of these. `shown`:
 the kinds that the caller may see. Reads `pk_changes`, `pk_undone_changes`, `ix_undone_changes_by` and
 `pk_change_entries`.

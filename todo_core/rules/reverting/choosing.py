@@ -22,6 +22,7 @@ MOST_AMONG: Final = 5_000
 """Changes among which these are chosen, undone ones too."""
 NOT_UNDONE: Final = "A change to an API token, an agent, an account or a proposal cannot be undone."
 _MIXED: Final = "It undid some of these changes, and others, too; undo it by itself first."
+_AGAIN: Final = "It was undone and stands again; undo the change that brought it back."
 _CHANGES: Final = "List the changes to find the one you mean; each write returned its own as `change_id`."
 
 
@@ -32,6 +33,8 @@ class Past:
     id: int
     agent_id: int | None
     undone_by: int | None
+    brought_back_by: int | None
+    """The change that undid its undo: what it did stands again."""
     undid: tuple[int, ...]
     """The changes that it reverted."""
     entities: frozenset[str]
@@ -43,7 +46,8 @@ class Past:
     def of(cls, row: Row) -> Past:
         """Return the change of a row of `queries.NAMED` or `queries.AMONG`."""
         undid, entities = tuple(row["undid"]), frozenset(row["entities"])
-        return cls(row["id"], row["agent_id"], row["undone_by"], undid, entities, row["is_seen"])
+        undone, again = row["undone_by"], row["brought_back_by"]
+        return cls(row["id"], row["agent_id"], undone, again, undid, entities, row["is_seen"])
 
     @property
     def can_be_reverted(self) -> bool:
@@ -153,6 +157,8 @@ def _standing(changes: Sequence[Past]) -> Chosen:
     chosen = Chosen([], [], [])
     for change in changes:
         if change.undone_by is not None or net[change.id] is False:
+            if change.brought_back_by is not None and change.brought_back_by not in net:
+                chosen.left.append(_conflict(change, _AGAIN, brought_back_by=change.brought_back_by))
             continue
         if not change.can_be_reverted:
             if change.is_seen and change.entities != {"proposal"}:

@@ -14,6 +14,7 @@
 --   id bigint
 --   agent_id bigint
 --   undone_by bigint
+--   brought_back_by bigint
 --   undid bigint[]
 --   entities text[]
 --   is_seen boolean
@@ -26,6 +27,22 @@ SELECT
         FROM undone_changes
         WHERE undone_changes.user_id = changes.user_id AND undone_changes.change_id = changes.id
     ) AS undone_by,
+    (
+        SELECT again.undone_by
+        FROM undone_changes
+        JOIN undone_changes AS again
+            ON again.user_id = undone_changes.user_id AND again.change_id = undone_changes.undone_by
+        WHERE
+            undone_changes.user_id = changes.user_id
+            AND undone_changes.change_id = changes.id
+            AND NOT (
+                EXISTS (
+                    SELECT later.change_id
+                    FROM undone_changes AS later
+                    WHERE later.user_id = again.user_id AND later.change_id = again.undone_by
+                )
+            )
+    ) AS brought_back_by,
     array(
         (
             SELECT undid.change_id

@@ -1,6 +1,7 @@
 -- Read the changes with `ids`, the latest first, those that the user has.
 --
--- Columns: `id`, `agent_id`; `undone_by`, the change that reverted it, or null; `undid`, an array of the changes that
+-- Columns: `id`, `agent_id`; `undone_by`, the change that reverted it, or null; `brought_back_by`, the one that reverted
+-- that, if it stands; `undid`, an array of the changes that
 -- it reverted; `entities`, an array of the kinds of its rows; `is_seen`, whether the caller may see one of these. `shown`:
 -- the kinds that the caller may see. Reads `pk_changes`, `pk_undone_changes`, `ix_undone_changes_by` and
 -- `pk_change_entries`.
@@ -14,6 +15,7 @@
 --   id bigint
 --   agent_id bigint
 --   undone_by bigint
+--   brought_back_by bigint
 --   undid bigint[]
 --   entities text[]
 --   is_seen boolean
@@ -26,6 +28,22 @@ SELECT
         FROM undone_changes
         WHERE undone_changes.user_id = changes.user_id AND undone_changes.change_id = changes.id
     ) AS undone_by,
+    (
+        SELECT again.undone_by
+        FROM undone_changes
+        JOIN undone_changes AS again
+            ON again.user_id = undone_changes.user_id AND again.change_id = undone_changes.undone_by
+        WHERE
+            undone_changes.user_id = changes.user_id
+            AND undone_changes.change_id = changes.id
+            AND NOT (
+                EXISTS (
+                    SELECT later.change_id
+                    FROM undone_changes AS later
+                    WHERE later.user_id = again.user_id AND later.change_id = again.undone_by
+                )
+            )
+    ) AS brought_back_by,
     array(
         (
             SELECT undid.change_id
