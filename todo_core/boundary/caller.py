@@ -9,7 +9,7 @@ stored reply, commit, and word of it to whoever follows the changes. The commit 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -38,6 +38,7 @@ from todo_core.errors import (
     Unavailable,
 )
 from todo_core.identity.scopes import Scope
+from todo_core.models.agents import Verb
 from todo_core.queries import agents as agent_queries
 from todo_core.storage.database import ATTEMPTS, retried
 from todo_core.storage.roles import Acting
@@ -213,9 +214,17 @@ class Caller:
             return False
         if agent is None:
             return True
-        is_refused = agent.mode == "propose" and self._writes(operation)
-        is_elsewhere = agent.lists is not None and not operation.within_lists
-        return operation.is_within(agent.verbs) and not is_refused and not is_elsewhere
+        for verbs in operation.alternatives:
+            try:
+                self._require_mandate(agent, operation, verbs)
+            except OutsideMandate:
+                continue
+            return True
+        return False
+
+    def _require_mandate(self, agent: Agent, operation: Operation[..., Any], verbs: Collection[Verb] | None) -> None:
+        """Refuse an agent a call that needs these verbs with `OutsideMandate`, unless its mandate allows it."""
+        agent.require(verbs, is_write=self._writes(operation), within_lists=operation.within_lists)
 
     @property
     def has_lists(self) -> bool:
@@ -262,9 +271,7 @@ class Caller:
 
         def require(agent: Agent) -> None:
             if operation.for_agents:
-                agent.require(
-                    operation.needed(args), is_write=self._writes(operation), within_lists=operation.within_lists
-                )
+                self._require_mandate(agent, operation, operation.needed(args))
 
         changes = operation.effect == "changes"
         with self.core.running.alone(user_id, self.agent_key, key):

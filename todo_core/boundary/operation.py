@@ -98,13 +98,10 @@ class Operation(Generic[P, R]):
         """
         return self.verbs.of(*args[:1]) if isinstance(self.verbs, ByItem) else self.verbs
 
-    def is_within(self, verbs: Collection[Verb] | None) -> bool:
-        """Return whether an agent that may do these, or everything, may make some call."""
-        if verbs is None or self.verbs is None:
-            return verbs is None
-        if isinstance(self.verbs, ByItem):
-            return any(verb in verbs for verb in self.verbs.among)
-        return all(verb in verbs for verb in self.verbs)
+    @property
+    def alternatives(self) -> Sequence[Collection[Verb] | None]:
+        """Return what different calls need, as `needed` does of each; where items decide, one verb each."""
+        return [(verb,) for verb in self.verbs.among] if isinstance(self.verbs, ByItem) else [self.verbs]
 
     def cost(self, args: Sequence[Any], kwargs: Mapping[str, Any] = MappingProxyType({})) -> int:
         """Count what a call takes from the rate limit: one for each item of a batch; its weight where it names none.
