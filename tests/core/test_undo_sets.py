@@ -178,12 +178,18 @@ async def test_parts_narrow_each_other_and_ids_alone_say_what_is_undone_already(
 
 async def test_so_many_at_once_and_no_more(ann: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     await made(ann, *"abc")
-    for name, most in (("MOST", 2), ("MOST_AMONG", 2)):
+    for name, most in (("MOST", 2), ("MOST_AMONG", 2), ("MOST_ROWS", 2)):
         with monkeypatch.context() as patch:
             patch.setattr(choosing, name, most)
             with pytest.raises(InvalidInput) as refused:
                 await ann.perform(changes.undo_several, [], UndoChoice(when="last hour"))
         assert [(one.field, one.code) for one in refused.value.errors] == [("when", "too_large")]
+    ids = [change["id"] for change in orjson.loads((await ann.perform(changes.list_, ChangeFilter())).json)]
+    with monkeypatch.context() as patch:
+        patch.setattr(choosing, "MOST_ROWS", 2)
+        with pytest.raises(InvalidInput) as refused:
+            await ann.perform(changes.undo_several, ids)
+    assert [(one.field, one.code) for one in refused.value.errors] == [("change_ids", "too_large")]
     assert len(await titles_of(ann)) == 3
 
 

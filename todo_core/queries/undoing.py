@@ -56,6 +56,11 @@ def _read(*conditions: ColumnElement[bool]) -> Select[Any]:
     kinds = (
         select(_row.c.entity).distinct().where(_row.c.user_id == _change.c.user_id, _row.c.change_id == _change.c.id)
     )
+    touched = (
+        select(func.count())
+        .select_from(_row)
+        .where(_row.c.user_id == _change.c.user_id, _row.c.change_id == _change.c.id)
+    )
     return (
         select(
             _change.c.id,
@@ -65,6 +70,7 @@ def _read(*conditions: ColumnElement[bool]) -> Select[Any]:
             func.array(reverted.correlate(_change).scalar_subquery(), type_=ARRAY(BigInteger())).label("undid"),
             func.array(kinds.correlate(_change).scalar_subquery(), type_=ARRAY(Text())).label("entities"),
             shows_something(_change).label("is_seen"),
+            touched.correlate(_change).scalar_subquery().label("rows"),
         )
         .where(mine(Change), *conditions)
         .order_by(_change.c.id.desc())
@@ -88,10 +94,9 @@ NAMED = Statement(_read(_change.c.id == any_(_ids)))
 """Read the changes with `ids`, the latest first, those that the user has.
 
 Columns: `id`, `agent_id`; `undone_by`, the change that reverted it, or null; `brought_back_by`, the one that reverted
-that, if it stands; `undid`, an array of the changes that
-it reverted; `entities`, an array of the kinds of its rows; `is_seen`, whether the caller may see one of these. `shown`:
-the kinds that the caller may see. Reads `pk_changes`, `pk_undone_changes`, `ix_undone_changes_by` and
-`pk_change_entries`.
+that, if it stands; `undid`, an array of the changes that it reverted; `entities`, an array of the kinds of its rows;
+`is_seen`, whether the caller may see one of these; `rows`, how many they are. `shown`: the kinds that the caller may
+see. Reads `pk_changes`, `pk_undone_changes`, `ix_undone_changes_by` and `pk_change_entries`.
 """
 
 AMONG = _among()

@@ -18,6 +18,8 @@ from todo_core.storage.transactions import Row
 
 MOST: Final = 1_000
 """Changes that one undo takes back."""
+MOST_ROWS: Final = 50_000
+"""Rows that several changes touched which one undo takes back. A single change may have touched more."""
 MOST_AMONG: Final = 5_000
 """Changes among which these are chosen, undone ones too."""
 NOT_UNDONE: Final = "A change to an API token, an agent, an account or a proposal cannot be undone."
@@ -41,13 +43,15 @@ class Past:
     """The kinds of its rows."""
     is_seen: bool
     """Whether the caller may see one of its rows."""
+    rows: int = 1
+    """How many rows it touched."""
 
     @classmethod
     def of(cls, row: Row) -> Past:
         """Return the change of a row of `queries.NAMED` or `queries.AMONG`."""
         undid, entities = tuple(row["undid"]), frozenset(row["entities"])
         undone, again = row["undone_by"], row["brought_back_by"]
-        return cls(row["id"], row["agent_id"], undone, again, undid, entities, row["is_seen"])
+        return cls(row["id"], row["agent_id"], undone, again, undid, entities, row["is_seen"], row["rows"])
 
     @property
     def can_be_reverted(self) -> bool:
@@ -79,6 +83,16 @@ async def choose(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None) -
         NotFound, NotOwner: With each that the caller does not have.
         InvalidInput: They are too many, or an agent names changes of others; it is not clear when they are.
     """
+    chosen = await _choose(tx, change_ids, choice)
+    rows = sum(change.rows for change in chosen.changes)
+    if len(chosen.changes) > 1 and rows > MOST_ROWS:
+        message = f"means changes of {rows:,} rows, and one undo takes back {MOST_ROWS:,} of several; narrow it down"
+        raise _too_many(choice, message)
+    return chosen
+
+
+async def _choose(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None) -> Chosen:
+    """Return the changes to revert, however many rows they touched; see `choose`."""
     if change_ids:
         named = await _named(tx, change_ids)
         if choice is None or not choice.selects:
@@ -197,10 +211,10 @@ def _conflict(change: Past, message: str, **facts: Any) -> dict[str, Any]:
     return {"change_id": change.id, "message": message, **facts}
 
 
-def _too_many(choice: UndoChoice, message: str) -> InvalidInput:
-    """Return the refusal of a choice that means too many changes, at the first of its parts."""
+def _too_many(choice: UndoChoice | None, message: str) -> InvalidInput:
+    """Return the refusal of a choice that means too much, at the first of its parts, or at the ids."""
     parts = ("when", "made_after", "made_before", "agent")
-    field = next(name for name in parts if getattr(choice, name) is not None)
+    field = next((name for name in parts if getattr(choice, name, None) is not None), "change_ids")
     return InvalidInput(errors=[FieldError(field, message, code="too_large")])
 
 

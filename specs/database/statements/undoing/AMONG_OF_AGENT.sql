@@ -18,6 +18,7 @@
 --   undid bigint[]
 --   entities text[]
 --   is_seen boolean
+--   rows bigint
 
 SELECT
     changes.id,
@@ -84,7 +85,12 @@ SELECT
             )
         LIMIT ALL
         OFFSET 0
-    ) AS is_seen
+    ) AS is_seen,
+    (
+        SELECT count(*) AS count_1
+        FROM change_entries
+        WHERE change_entries.user_id = changes.user_id AND change_entries.change_id = changes.id
+    ) AS rows
 FROM changes
 WHERE
     changes.user_id = $2::BIGINT

@@ -1,10 +1,9 @@
 -- Read the changes with `ids`, the latest first, those that the user has.
 --
 -- Columns: `id`, `agent_id`; `undone_by`, the change that reverted it, or null; `brought_back_by`, the one that reverted
--- that, if it stands; `undid`, an array of the changes that
--- it reverted; `entities`, an array of the kinds of its rows; `is_seen`, whether the caller may see one of these. `shown`:
--- the kinds that the caller may see. Reads `pk_changes`, `pk_undone_changes`, `ix_undone_changes_by` and
--- `pk_change_entries`.
+-- that, if it stands; `undid`, an array of the changes that it reverted; `entities`, an array of the kinds of its rows;
+-- `is_seen`, whether the caller may see one of these; `rows`, how many they are. `shown`: the kinds that the caller may
+-- see. Reads `pk_changes`, `pk_undone_changes`, `ix_undone_changes_by` and `pk_change_entries`.
 --
 -- Parameters:
 --   $1 shown text[]
@@ -19,6 +18,7 @@
 --   undid bigint[]
 --   entities text[]
 --   is_seen boolean
+--   rows bigint
 
 SELECT
     changes.id,
@@ -85,7 +85,12 @@ SELECT
             )
         LIMIT ALL
         OFFSET 0
-    ) AS is_seen
+    ) AS is_seen,
+    (
+        SELECT count(*) AS count_1
+        FROM change_entries
+        WHERE change_entries.user_id = changes.user_id AND change_entries.change_id = changes.id
+    ) AS rows
 FROM changes
 WHERE changes.user_id = $2::BIGINT AND changes.id = ANY ($3::BIGINT[])
 ORDER BY changes.id DESC
