@@ -17,7 +17,7 @@ from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.caller import Caller
 from todo_core.errors import ConfirmationRequired, InvalidInput, UndoRefused
 from todo_core.models.changes import ChangeFilter, UndoChoice
-from todo_core.models.todos import TodoCreate
+from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import changes, tags, todos, tokens
 from todo_core.rules.reverting import choosing, runs
@@ -160,6 +160,35 @@ async def test_what_was_undone_and_brought_back_by_somebody_else_is_named(ann: C
     await ann.perform(changes.undo, brought_back.change_id)
     assert await titles_of(ann) == []
     assert [*(await ann.perform(changes.undo_several, [], which)).skipped] == []
+
+
+@each("giving_up", ["deleted", "renamed", "merged"])
+async def test_an_undo_of_several_is_undone_also_where_a_name_was_given_twice(ann: Caller, giving_up: str) -> None:
+    """Of two tags that had one name, one after the other, each gets it in its time, there and back."""
+    me = acting(ann, f"mail {giving_up}")
+    await me.perform(todos.add, [TodoCreate(title="n", tags=["q"])])
+    (tag,) = (row["id"] for row in orjson.loads((await me.perform(tags.list_)).json) if row["name"] == "q")
+    if giving_up == "deleted":
+        await me.perform(tags.delete, tag)
+    elif giving_up == "renamed":
+        await me.perform(tags.rename, tag, "other")
+    else:
+        await me.perform(todos.add, [TodoCreate(title="with another", tags=["another"])])
+        rows = orjson.loads((await me.perform(tags.list_)).json)
+        await me.perform(tags.merge, tag, next(row["id"] for row in rows if row["name"] == "another"))
+    await me.perform(todos.add, [TodoCreate(title="m", tags=["q"])])
+
+    async def state() -> list[tuple[str, list[str]]]:
+        page = orjson.loads((await ann.perform(todos.list_, TodoFilter(status="open"))).json)
+        return sorted((row["title"], row["tags"]) for row in page)
+
+    before = await state()
+    undone = await ann.perform(changes.undo_several, [], UndoChoice(agent=await number_of(me)))
+    assert await state() == []
+    redone = await ann.perform(changes.undo, undone.change_id)
+    assert await state() == before
+    await ann.perform(changes.undo, redone.change_id)
+    assert await state() == []
 
 
 async def test_parts_narrow_each_other_and_ids_alone_say_what_is_undone_already(ann: Caller) -> None:

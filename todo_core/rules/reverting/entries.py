@@ -76,6 +76,10 @@ class Entries:
         """The kinds of the rows."""
         return {row["entity"] for row in self._rows}
 
+    def of(self, entity: Entity) -> Iterator[Row]:
+        """Yield the rows of one kind, as the record has them."""
+        return (row for row in self._rows if row["entity"] == entity)
+
     def take(self, entity: Entity, which: Callable[[Row], bool] | None = None) -> Entries:
         """Return the entries of one kind of rows, and let go of them.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -16,6 +16,7 @@ from todo_core.queries import tags as queries
 from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
 from todo_core.rules.tagging import TagRevision, merge_links, name_holders, revise_tags
 from todo_core.storage.transactions import Row
+from todo_core.text import name_key
 
 
 def was_there(row: Row) -> bool:
@@ -28,6 +29,12 @@ def stays(row: Row) -> bool:
     return was_there(row) and not orjson.loads(row["before"])["deleted"]
 
 
+def come_first(entries: Entries) -> Callable[[Row], bool]:
+    """Return which recorded tags go back before the todos: those that stay, and those that have a name of these."""
+    names = {name_key(orjson.loads(row["before"])["name"]) for row in entries.of("tag") if stays(row)}
+    return lambda row: was_there(row) and (stays(row) or name_key(orjson.loads(row["after"])["name"]) in names)
+
+
 async def revert_changed(tx: Tx, entries: Entries) -> Changed[TagRead]:
     """Put tags back as they were before a change that renamed, merged or deleted them.
 
@@ -35,13 +42,37 @@ async def revert_changed(tx: Tx, entries: Entries) -> Changed[TagRead]:
         UndoRefused: A tag changed since, its name is another tag's, or the tag it was merged into is gone.
     """
     present = await _states(tx, entries)
-    revisions: list[TagRevision] = []
+    waiting: dict[int, Entry] = {}
     for entry in entries:
         require_as_left(entry, present.get(entry.id), _is_as_left)
-        revisions.append(await _put_back_links(tx, entry))
-    for tag_id in await name_holders(tx, revisions):
-        raise UndoRefused.in_the_way("tag", tag_id)
-    return await revise_tags(tx, revisions)
+        waiting[entry.id] = entry
+    reverted: Changed[TagRead] = Changed([])
+    while waiting:
+        ready = await _ready(tx, waiting)
+        part = await revise_tags(tx, [await _put_back_links(tx, entry) for entry in ready])
+        reverted = Changed([*reverted.results, *part.results], [*reverted.touched, *part.touched])
+        for entry in ready:
+            del waiting[entry.id]
+    return reverted
+
+
+async def _ready(tx: Tx, waiting: Mapping[int, Entry]) -> list[Entry]:
+    """Return the entries of the tags that wait for none of the others: to give up a name, or to be there again.
+
+    Raises:
+        UndoRefused: A name is that of a tag that keeps it, or two tags are to exchange theirs.
+    """
+    befores = {tag_id: entry.before or {} for tag_id, entry in waiting.items()}  # each was there
+    names = [TagRevision(tag_id, before["name"], before["deleted"]) for tag_id, before in befores.items()]
+    holders = await name_holders(tx, names)
+    ready = [
+        entry
+        for tag_id, entry in waiting.items()
+        if tag_id not in holders and (befores[tag_id].get("linked") or {}).get("into") not in waiting
+    ]
+    if not ready or {*holders.values()} - waiting.keys():
+        raise UndoRefused.in_the_way("tag", next(iter(holders or waiting)))
+    return ready
 
 
 async def revert_made(tx: Tx, entries: Entries) -> Changed[TagRead]:
