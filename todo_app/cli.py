@@ -267,7 +267,7 @@ def backup(
     """Write everybody's rows into FILE, a backup in pg_dump's custom format. Programs serve meanwhile."""
     from todo_app.backups.backup import back_up
 
-    if str(file) == "-":
+    if file.name == "-":
         raise typer.BadParameter("a backup is read back before it counts; name a file", param_hint="FILE")
     if os.path.lexists(file):
         raise typer.BadParameter("is there already; name a new file", param_hint="FILE")

@@ -18,7 +18,7 @@ from tests.databases import with_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.requirement("DB1", "OP6")]
 ROLES = (
-    "todo_app, todo_agent, todo_janitor, todo_admin, todo_sign_in, todo_calendar, todo_leaving, todo_probe,"
+    "todo_app, todo_janitor, todo_admin, todo_sign_in, todo_calendar, todo_leaving, todo_probe,"
     " todo_search, todo_tagger"
 )
 
@@ -65,11 +65,12 @@ async def test_a_second_owner_is_told_what_to_have_granted_and_neither_reads_the
 
     refused = second.run("migrate")
     assert refused.returncode == 1
-    assert f"GRANT {ROLES} TO this login WITH ADMIN OPTION" in refused.stderr
+    assert f"GRANT {ROLES} TO this login WITH ADMIN OPTION; GRANT todo_agent TO this login" in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1
 
     owner = await asyncpg.connect(as_role(server, "todo_owner", "todo"))
     await owner.execute(f"GRANT {ROLES} TO other_owner WITH ADMIN OPTION")
+    await owner.execute("GRANT todo_agent TO other_owner WITH ADMIN OPTION, INHERIT FALSE")
     await owner.execute(
         "GRANT todo_app, todo_agent, todo_janitor, todo_admin, todo_sign_in, todo_calendar, todo_leaving TO todo_login"
     )

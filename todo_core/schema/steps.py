@@ -54,7 +54,7 @@ SELECT coalesce((SELECT pg_has_role(current_user, oid, 'USAGE') FROM pg_roles WH
 
 _NO_PRIVILEGE: Final = "42501"
 _ROLES: Final = (
-    *("todo_app", "todo_agent", "todo_janitor", "todo_admin", "todo_sign_in", "todo_calendar", "todo_leaving"),
+    *("todo_app", "todo_janitor", "todo_admin", "todo_sign_in", "todo_calendar", "todo_leaving"),
     *("todo_probe", "todo_search", "todo_tagger"),
 )
 """All roles of ours, with which each installation on a server works."""
@@ -144,7 +144,8 @@ def make_role(role: str) -> None:
         raise SchemaError(
             f"This login may not make the role {role}, or not take on the one that another installation on this server"
             f" has made. A superuser, or the owner of the other tables, says: GRANT {', '.join(_ROLES)} TO this login"
-            " WITH ADMIN OPTION. Where there are no such roles, the login needs CREATEROLE. Then migrate again."
+            " WITH ADMIN OPTION; GRANT todo_agent TO this login WITH ADMIN OPTION, INHERIT FALSE. Where there are no"
+            " such roles, the login needs CREATEROLE. Then migrate again."
         ) from None
 
 
