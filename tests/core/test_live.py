@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.core.support import CoreOpener, add, until
+from tests.core.test_mandates import bounded
 from tests.pauses import moment
 from todo_core.boundary.caller import Caller
 from todo_core.core import Core
@@ -23,9 +24,10 @@ from todo_core.models.changes import ChangeFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import accounts, changes, events, tokens
 from todo_core.queries.events import CHANNEL
+from todo_core.storage.roles import AGENT_ROLE, Role
 from todo_core.upkeep.live import hub as hubs
 from todo_core.upkeep.live import listening, view
-from todo_core.upkeep.live.follower import Follower, OverError
+from todo_core.upkeep.live.follower import Credential, Follower, OverError
 from todo_core.upkeep.live.view import Form
 
 pytestmark = pytest.mark.requirement("SA5")
@@ -310,6 +312,27 @@ async def test_whoever_cannot_be_looked_at_is_told_nothing_more(
                 await follower.next(10)
         finally:
             await admin.execute("ALTER FUNCTION no_more(bigint, bigint, bigint, integer) RENAME TO latest_change")
+
+
+async def test_who_cannot_be_looked_at_in_one_role_ends_nobody_in_another(
+    quick: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the login lost the role of agents with lists meanwhile."""
+    monkeypatch.setattr(hubs, "BLIND", 0.2)
+    agent = await bounded(quick, lists=[])
+    look_at = hubs.Hub._look_at
+
+    async def fails(self: hubs.Hub, credentials: Sequence[Credential], role: Role) -> None:
+        if role == AGENT_ROLE:
+            raise Unavailable
+        await look_at(self, credentials, role)
+
+    async with following(quick) as of_person, following(await agent.check()) as of_agent:
+        monkeypatch.setattr(hubs.Hub, "_look_at", fails)
+        with pytest.raises(OverError):
+            await of_agent.next(10)
+        await add(quick, "a")
+        assert len(await told(of_person, 1)) == 1
 
 
 async def test_whatever_is_sent_on_the_channel_does_no_harm(ann: Caller, admin: asyncpg.Connection) -> None:

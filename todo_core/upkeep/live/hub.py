@@ -41,6 +41,8 @@ LINGER: Final = 5.0
 BLIND: Final = 60.0
 """Seconds without a look at the rights of those who follow, after which nobody is told anything more: they come back,
 and are let in or not."""
+_ROLES: Final[tuple[Role, ...]] = (APP_ROLE, AGENT_ROLE)
+"""The roles in which somebody may follow."""
 RETRY: Final = 1.0
 """Seconds after which a view is read again that could not be read."""
 FULL_SECONDS: Final = 10
@@ -85,6 +87,8 @@ class Hub:
         self._queue: asyncio.Queue[View[Any]] = asyncio.Queue()
         self._reading = asyncio.Semaphore(READERS)
         self._is_to_look = asyncio.Event()
+        self._looked_at: dict[Role, float] = {}
+        """When those in each role could be looked at last, by the loop's clock."""
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closed = False
         self._resting: asyncio.TimerHandle | None = None
@@ -256,34 +260,41 @@ class Hub:
 
     async def _look_again_and_again(self) -> None:
         """End who may not follow any more, and find what nobody told of, until cancelled."""
-        clock = asyncio.get_running_loop().time
-        looked_at = clock()
+        self._looked_at = dict.fromkeys(_ROLES, asyncio.get_running_loop().time())
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(BEAT if self._listening.is_hearing else POLL):
                     await self._is_to_look.wait()
             self._is_to_look.clear()
-            try:
-                await self._look()
-                looked_at = clock()
-            except Exception as error:
-                if not isinstance(error, Unavailable):
-                    _log.exception("followers_not_looked_at")
-                if clock() - looked_at > BLIND:
-                    _end(self._followers())
+            if not await self._look():
                 await asyncio.sleep(RETRY)
                 self._look_soon()
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        """Look at all who follow; return whether that was possible."""
         now = self._clock().timestamp()
-        followers = self._followers()
-        _end(follower for follower in followers if follower.expires_at <= now)
-        credentials = {follower.credential for follower in followers}
-        roles: tuple[tuple[Role, bool], ...] = ((APP_ROLE, False), (AGENT_ROLE, True))
-        for role, has_lists in roles:
-            of_role = [one for one in credentials if one.has_lists == has_lists]
-            for start in range(0, len(of_role), ASKED):
-                await self._look_at(of_role[start : start + ASKED], role)
+        _end(follower for follower in self._followers() if follower.expires_at <= now)
+        return all([await self._look_as(role) for role in _ROLES])
+
+    async def _look_as(self, role: Role) -> bool:
+        """Look at those who follow in a role, and return whether that was possible.
+
+        Where it was not for long they are ended, and others are not: a right to act as one role may be gone.
+        """
+        time, has_lists = asyncio.get_running_loop().time, role == AGENT_ROLE
+        followers = [one for one in self._followers() if one.credential.has_lists == has_lists]
+        credentials = [*{follower.credential for follower in followers}]
+        try:
+            for start in range(0, len(credentials), ASKED):
+                await self._look_at(credentials[start : start + ASKED], role)
+        except Exception as error:
+            if not isinstance(error, Unavailable):
+                _log.exception("followers_not_looked_at")
+            if time() - self._looked_at[role] > BLIND:
+                _end(followers)
+            return False
+        self._looked_at[role] = time()
+        return True
 
     async def _look_at(self, credentials: Sequence[Credential], role: Role) -> None:
         """Look at what is new for some, as the role in which they act, and end whoever may not follow any more."""
