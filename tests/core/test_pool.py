@@ -433,6 +433,20 @@ async def test_connections_of_two_roles_are_as_many_together_as_there_may_be(len
         pool.release(connection)
 
 
+async def test_who_does_what_takes_long_may_wait_longer_and_nobody_after(lender: Lender) -> None:
+    pool = lender.pool(size=1, limit=LIMIT)
+    connection = await pool.acquire(ROLE)
+    connection.allowed = PATIENCE
+    await connection.fetch("SELECT pg_sleep($1)", 5 * LIMIT)
+    pool.release(connection)
+
+    again = await pool.acquire(ROLE)
+    assert again is connection
+    with pytest.raises(asyncpg.ConnectionDoesNotExistError):
+        await again.fetch("SELECT pg_sleep($1)", PATIENCE)
+    pool.release(again)
+
+
 # --- several roles -------------------------------------------------------------------------------
 
 

@@ -40,6 +40,8 @@ class Connection(asyncpg.Connection):
     """When its latest statement was sent, or when it was given back, by the monotonic clock."""
     waits: bool = False
     """Whether a statement was sent that the server has not answered; also if nobody wants the answer any more."""
+    allowed: float | None = None
+    """Seconds that an answer may take while whoever has it now does what takes long; None: as for all."""
     role: str = ""
     """The role that it was opened for."""
     generation: int = 0
@@ -155,6 +157,7 @@ class Pool:
     def release(self, connection: Connection) -> None:
         """Take a connection back; close it where it cannot be lent again."""
         self._lent.discard(connection)
+        connection.allowed = None
         if not self._is_good(connection) or connection.waits or connection.is_in_transaction():
             connection.terminate()
             self._tell_of_room()
@@ -324,7 +327,11 @@ class Pool:
             given = self._queue.popleft().given
             if not given.done():
                 given.set_exception(TimeoutError())
-        silent = [connection for connection in self._lent if connection.waits and now - connection.since > self._limit]
+        silent = [
+            connection
+            for connection in self._lent
+            if connection.waits and now - connection.since > (connection.allowed or self._limit)
+        ]
         for connection in silent:
             connection.terminate()
         if silent:

@@ -62,15 +62,13 @@ class Executor(ABC):
 class Transaction(Executor):
     """Runs statements in a transaction that has begun."""
 
-    __slots__ = ("_connection", "_is_bounded", "_seconds", "_span", "user_id")
+    __slots__ = ("_connection", "_is_bounded", "_span", "user_id")
 
     def __init__(
         self, connection: Connection, user_id: int, span: Span | None = None, *, is_bounded: bool = False
     ) -> None:
         self._connection = connection
         self._span = span
-        self._seconds: float | None = None
-        """How long the client waits for a statement; None: as for all."""
         self._is_bounded = is_bounded
         """Whether it acts as `todo_agent`."""
         self.user_id = user_id
@@ -78,7 +76,7 @@ class Transaction(Executor):
     async def allow(self, seconds: int) -> None:
         """Let each further statement take so long, whatever the settings say."""
         await self._connection.execute(f"SET LOCAL statement_timeout = '{seconds}s'")
-        self._seconds = seconds + 1
+        self._connection.allowed = seconds + 1.0
 
     async def rows(self, statement: Statement, /, **parameters: Any) -> list[Row]:
         """Run a statement and return its rows; see `Executor.rows`.
@@ -89,7 +87,7 @@ class Transaction(Executor):
         arguments = statement.arguments(parameters | {"user_id": self.user_id})
         try:
             with self._spanned(statement.sql):
-                return await self._connection.fetch(statement.sql, *arguments, timeout=self._seconds)
+                return await self._connection.fetch(statement.sql, *arguments)
         except asyncpg.PostgresError as error:
             if self._is_bounded and is_outside_lists(error):
                 raise OutsideMandate("lists", "This is outside of the lists of this agent.") from error
