@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.core.support import CoreOpener, add, proposing
@@ -76,6 +77,22 @@ async def test_after_every_kind_of_write_by_whichever_process_the_totals_are_tru
 async def undo(me: Caller) -> None:
     newest = (await me.perform(changes.list_, changes.ChangeFilter())).since
     await me.perform(changes.undo, newest)
+
+
+async def test_a_change_that_comes_again_with_another_content_is_not_the_one_that_is_known(
+    ann: Caller, admin: asyncpg.Connection
+) -> None:
+    """As after the database was restored to a moment of the past, while programs serve."""
+    (first,) = await add(ann, "first")
+    (lost,) = await add(ann, "lost")
+    assert [await total(ann), await total(ann)] == [2, 2]
+    newest = await admin.fetchval("SELECT max(id) FROM changes WHERE user_id = $1", ann.principal.user_id)
+    await admin.execute("DELETE FROM todos WHERE id = $1", lost)
+    await admin.execute("DELETE FROM changes WHERE user_id = $1 AND id = $2", ann.principal.user_id, newest)
+    await admin.execute("SELECT setval('changes_id_seq', $1, false)", newest)
+
+    assert (await ann.perform(todos.complete, [first])).change_id == newest
+    assert await total(ann) == 0
 
 
 async def test_what_starts_tomorrow_counts_from_midnight_where_the_person_is(

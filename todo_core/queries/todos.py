@@ -167,8 +167,15 @@ _found = select(_matches.c.id, _matches.c.rank).cte("found").prefix_with("MATERI
 """The todos that have the words of `text`, with how well they match."""
 
 
-_NEWEST: Final = select(func.max(col(Change.id))).where(mine(Change)).scalar_subquery()
-"""The id of the user's newest change. Reads `pk_changes`."""
+_NEWEST: Final = (
+    select(func.concat(col(Change.id), "@", col(Change.at), type_=Text()))
+    .where(mine(Change))
+    .order_by(col(Change.id).desc())
+    .limit(1)
+    .scalar_subquery()
+)
+"""The user's newest change: its id and when it was made, for where a database went back in time, an id comes again.
+Reads `pk_changes`."""
 
 
 _customs = select(_user.c.time_zone, _user.c.week_start, _user.c.locale).where(_is_me)
@@ -220,7 +227,7 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
 
     Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
     next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
-    where the total may be known, `newest_change`, the id of the user's newest change.
+    where the total may be known, `newest_change`, the user's newest change.
     """
     return _page(conditions.difference(CONDITIONS), sort, descending, after).under(filters(status, conditions))
 
@@ -250,7 +257,7 @@ def _page(conditions: frozenset[str], sort: Sort, descending: bool, after: bool)
 
 def _known_or(counted: ColumnElement[int]) -> list[ColumnElement[Any]]:
     """Return the total, which is counted unless the user's newest change is the one that is known, and that change."""
-    is_known = parameter("known_change", BigInteger()) == _NEWEST
+    is_known = parameter("known_change", Text()) == _NEWEST
     total = case((is_known, parameter("known_total", BigInteger())), else_=counted)
     return [total.label("total"), _NEWEST.label("newest_change")]
 

@@ -2,9 +2,10 @@
 
 To count 100,000 todos takes longer than all else that a page needs. Whatever changes how many there are is recorded in
 the transaction that does it, and changes of a person commit in the order of their ids: while the newest is the same,
-so is the total. A page asks for both in one statement, so in one snapshot (`queries.todos.page`). Not so in the trash,
-which a purge empties without a record, and not where a total follows from the present moment; what has started changes
-at midnight.
+so is the total. After a restore to a moment of the past the same id may come again, so a change is the same if it was
+made at the same moment, too. A page asks for both in one statement, so in one snapshot (`queries.todos.page`). Not so
+in the trash, which a purge empties without a record, and not where a total follows from the present moment; what has
+started changes at midnight.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ class Total:
     """What was counted, and until when it holds at most."""
 
     number: int
-    change_id: int
-    """The newest change of the person at that time; 0 where nobody has asked for it yet."""
+    change: str
+    """The newest change of the person at that time, as `queries.todos.page` names it; empty where nobody has asked for
+    it yet."""
     since: datetime
     until: datetime
 
@@ -57,7 +59,7 @@ def known(tx: Tx, key: Key | None, now: datetime) -> dict[str, int]:
     if total is None:
         return {}
     is_present = total.since <= now < total.until
-    return {"known_change": total.change_id if is_present else 0, "known_total": total.number}
+    return {"known_change": total.change if is_present else "", "known_total": total.number}
 
 
 def remember(tx: Tx, key: Key | None, conditions: Mapping[str, Any], row: Row, now: datetime) -> None:
@@ -74,4 +76,4 @@ def remember(tx: Tx, key: Key | None, conditions: Mapping[str, Any], row: Row, n
     if conditions.keys() & _OF_A_DAY:
         zone = ZoneInfo(row["time_zone"])
         until = start_of_day(now.astimezone(zone).date() + timedelta(days=1), zone)
-    tx.core.totals[key] = Total(row["total"], row.get("newest_change") or 0, now, until)
+    tx.core.totals[key] = Total(row["total"], row.get("newest_change") or "", now, until)
