@@ -47,6 +47,7 @@ async def test_a_time_in_words_says_which_changes(me: Face) -> None:
         "last week",
         "since tomorrow",
         "2020-01-01/2020-02-01",
+        "2020-01-01T10:00+01:00[Europe/Berlin]/2020-02-01T10:00+01:00[Europe/Berlin]",
     ):
         assert await me.changes(when=words) == [], words
     assert [one["id"] for one in await me.changes(when="last hour", since=made[0])] == made[1:]

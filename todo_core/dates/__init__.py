@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from todo_core.dates.clock import (
@@ -32,6 +32,7 @@ from todo_core.dates.clock import (
     without_same,
 )
 from todo_core.dates.days import days, is_by_name, is_near, period, spans
+from todo_core.dates.iso import iso_moments, without_tags
 from todo_core.dates.when import When, at_moment, at_wall_clock, end_of_day, in_zone, moments, on_day, start_of_day
 from todo_core.dates.written import UnclearDate, View, day_numbered, require_year
 from todo_core.text import spelled_out, typed
@@ -196,7 +197,8 @@ def _padded(written: re.Match[str]) -> str:
 
 def _readings(phrase: str, said: _Speaker) -> list[When]:
     """Return all that a phrase may mean."""
-    return _iso_moment(phrase, said.zone) or _from_now(phrase, said) or _by_calendar(phrase, said)
+    phrase = without_tags(phrase)
+    return iso_moments(phrase, said.zone) or _from_now(phrase, said) or _by_calendar(phrase, said)
 
 
 def _only_reading(candidates: list[When], said: _Speaker) -> When:
@@ -223,25 +225,6 @@ def _all_day(day_phrase: str, said: _Speaker, present: When | None) -> When:
     if not readings or not all(when.is_day for when in readings):
         raise UnclearDate('Without a time it needs a day, and nothing else. Send the day alone, such as "tomorrow".')
     return _only_reading(readings, said)
-
-
-def _iso_moment(phrase: str, zone: ZoneInfo) -> list[When]:
-    """Read an ISO 8601 date-time, with or without an offset; empty if the phrase is none."""
-    if not re.fullmatch(
-        r"(?:\d{4}-\d\d-\d\d[t ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?|\d{8}t\d{4}(?:\d\d)?) ?(?:z|[+-]\d\d(?::?\d\d)?)?",
-        phrase,
-    ):
-        return []
-    require_year(int(phrase[:4]))
-    try:
-        moment = datetime.fromisoformat(phrase.upper().replace(" ", "T", 1).replace(" ", ""))
-    except ValueError:
-        raise UnclearDate(
-            'There is no such date or time. Check day, time and offset, as in "2027-01-31T17:00+01:00".'
-        ) from None
-    if moment.tzinfo is None:
-        return moments(moment.date(), moment - datetime.combine(moment.date(), time()), zone)
-    return [at_moment(moment, zone)]
 
 
 def _from_now(phrase: str, said: _Speaker) -> list[When]:

@@ -17,7 +17,8 @@ from todo_core.rules.schedules import Calendar
 _SINCE: Final = re.compile(r"(?:since|from|after)\s+", re.IGNORECASE)
 _UNTIL: Final = re.compile(r"(?:until|till|before|up to)\s+", re.IGNORECASE)
 _DURING: Final = re.compile(r"(?:in|within|during|over|for)\s+(?=(?:the\s+)?(?:last|past)\s)", re.IGNORECASE)
-_INTERVAL: Final = re.compile(r"\d{4}-[^/]*/\d{4}-[^/]*")
+_INTERVAL: Final = re.compile(r"(\d{4}-[^/[]*(?:\[[^]]*\])*)/(\d{4}-[^/[]*(?:\[[^]]*\])*)")
+"""The names of zones have slashes, too: `[Europe/Berlin]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,8 @@ def _said(calendar: Calendar, text: str) -> Time:
     Raises:
         InvalidInput: It is not clear when that is.
     """
-    if _INTERVAL.fullmatch(text):
-        first, _, last = text.partition("/")
-        return Time(_bound(calendar.begin, first), _bound(calendar.end, last))
+    if (interval := _INTERVAL.fullmatch(text)) is not None:
+        return Time(_bound(calendar.begin, interval[1]), _bound(calendar.end, interval[2]))
     if (since := _SINCE.match(text)) is not None:
         return Time(_bound(calendar.begin, text[since.end() :]))
     if (until := _UNTIL.match(text)) is not None:
