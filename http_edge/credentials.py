@@ -17,8 +17,12 @@ MAX_CLIENT_LENGTH: Final = 200
 
 
 def bearer_token(authorization: str | None) -> str | None:
-    """Return the token of an `Authorization: Bearer` header (RFC 6750 §2.1), if there is one."""
+    """Return the token of an `Authorization: Bearer` header, if there is one; spaces before it are any number.
+
+    Source: RFC 6750 §2.1, and RFC 9110 §11.4 (`1*SP`).
+    """
     scheme, _, token = (authorization or "").partition(" ")
+    token = token.lstrip(" ")
     return token if scheme.lower() == "bearer" and token else None
 
 

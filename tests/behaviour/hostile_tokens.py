@@ -391,7 +391,7 @@ _SHAPES: Final[dict[str, Make]] = {
     "two tokens with a comma and a space": lambda kit: f"{kit.token()}, {kit.token()}",
     "the scheme again": lambda kit: f"Bearer {kit.token()}",
     "in quotes": lambda kit: f'"{kit.token()}"',
-    "after a space": lambda kit: f" {kit.token()}",
+    "after a tab": lambda kit: f"\t{kit.token()}",
     "before a space": lambda kit: f"{kit.token()} ",
     "before a line's end": lambda kit: f"{kit.token()}\n",
     "before a header": lambda kit: f"{kit.token()}\r\nX-Admin: 1",
@@ -1068,6 +1068,7 @@ def now() -> int:
 
 GOOD: Final[dict[str, Make]] = {
     "as they usually are": lambda kit: kit.token(),
+    "after further spaces": lambda kit: f"  {kit.token()}",
     "without a type": typed(ABSENT),
     "of type JWT": typed("JWT"),
     "of type at+jwt": typed("at+jwt"),
