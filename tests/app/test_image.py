@@ -27,6 +27,7 @@ import yaml
 
 from tests.app.program import free_port, until
 from tests.contract.project import ROOT
+from todo_app.doctor.roles import SERVED
 from todo_core.settings import Settings
 
 pytestmark = pytest.mark.requirement("OP6")
@@ -225,6 +226,10 @@ def test_compose_serves_as_nobody_on_what_cannot_be_written_and_with_settings_th
         "ipam"
     ]
     assert composed["todo-1"]["environment"]["TODO_TRUSTED_PROXIES"] == subnet["config"][0]["subnet"]
+    *_, granted = composed["grant"]["command"]
+    assert granted == f"--command=GRANT {', '.join(SERVED)} TO todo_login"
+    guide = (ROOT / "docs" / "database-login.md").read_text(encoding="utf-8")
+    assert f"\n{granted.removeprefix('--command=')};" in guide
     caddy = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
     assert all(f"{name}:8000" in caddy for name in ("todo-1", "todo-2"))
 
