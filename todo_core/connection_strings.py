@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 _SCHEMES: Final = frozenset({"postgresql", "postgres", "postgresql+asyncpg"})
 _SSL_MODES: Final = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
@@ -76,16 +76,33 @@ def check(url: str) -> None:
         raise ValueError("is not a connection string") from None
     if parts.scheme not in _SCHEMES:
         raise ValueError("must start with postgresql://")
+    if parts.netloc.count("@") > 1:  # what follows the first one is the host, to all programs
+        raise ValueError("has an `@` in the user or the password; write it as %40")
+    if "\0" in unquote(url):
+        raise ValueError("is not a connection string")
     if parts.fragment:
         raise ValueError("has a `#`; write it as %23")
-    if not all(port == "" or (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65536) for port in ports):
-        raise ValueError("is not a connection string: a port must be a number from 1 to 65535")
     options = parse_qsl(parts.query, keep_blank_values=True)
     for place, (name, value) in enumerate(options, start=1):
         _check_parameter(place, name, value)
     given = dict(options)
+    ports += given.get("port", "").split(",")
+    if not all(port == "" or (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65536) for port in ports):
+        raise ValueError("is not a connection string: a port must be a number from 1 to 65535")
+    _check_beside(parts, given)
     if trusts_system(given) and given.get("sslmode", "verify-full") != "verify-full":
         raise ValueError("needs sslmode=verify-full with sslrootcert=system")
+
+
+def _check_beside(parts: SplitResult, given: Mapping[str, str]) -> None:
+    """Refuse a parameter that says anew what stands before the `?`: to libpq it counts, and asyncpg passes it over."""
+    user, _, host = parts.netloc.rpartition("@")
+    name, _, password = user.partition(":")
+    before = {"host": host, "port": host, "user": name, "password": password}
+    before |= dict.fromkeys(("dbname", "database"), parts.path.lstrip("/"))
+    for parameter, value in given.items():
+        if value and before.get(parameter):
+            raise ValueError(f"has the parameter `{parameter}`, and before the `?` the same; write it there alone")
 
 
 def _check_parameter(place: int, name: str, value: str) -> None:

@@ -58,6 +58,8 @@ NEON = "postgresql://me:p%40ss@ep-cool-1-pooler.eu.aws.neon.tech/neondb?sslmode=
         ("postgresql://host/db?gssencmode=disable&sslsni=1&client_encoding=utf8", "postgresql://host/db"),
         ("postgresql://host/db?connect_timeout=5&pgbouncer=true", "postgresql://host/db"),
         ("postgresql://host/db?options=-c%20geqo%3Doff", "postgresql://host/db?options=-c+geqo%3Doff"),
+        ("postgresql://host/?dbname=db", "postgresql://host?dbname=db"),
+        ("postgresql:///db?host=a,b&port=1,", "postgresql:///db?host=a%2Cb&port=1%2C"),
     ],
 )
 def test_a_connection_string_is_taken_as_it_is_pasted(pasted: str, taken: str) -> None:
@@ -73,6 +75,13 @@ def test_a_connection_string_is_taken_as_it_is_pasted(pasted: str, taken: str) -
         ("host=localhost dbname=todos", "must start with postgresql://"),
         ("postgresql://host:port/db", "a port must be a number"),
         ("postgresql://a:5432,b:99999/db", "a port must be a number"),
+        ("postgresql:///db?host=a&port=99999", "a port must be a number"),
+        ("postgresql://host/db?port=5433", "`port`, and before the `?` the same"),
+        ("postgresql://host/db?host=other", "`host`, and before the `?` the same"),
+        ("postgresql://me@host/db?user=other", "`user`, and before the `?` the same"),
+        ("postgresql://host/db?dbname=other", "`dbname`, and before the `?` the same"),
+        ("postgresql://me:hunter2@secret@host/db", "write it as %40"),
+        ("postgresql://host/db%00", "is not a connection string"),
         ("postgresql://[::1/db", "is not a connection string"),
         ("postgresql://me:secret#1@host/db", "write it as %23"),
         ("postgresql://host/db?sslmode=verify", "`sslmode`, which takes allow, disable, prefer"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from todo_core.connection_strings import hosts, trusts_system
 from todo_core.settings import Settings
@@ -49,7 +49,9 @@ def _without(url: str, names: frozenset[str]) -> str:
     parts = urlsplit(url)
     options = parse_qsl(parts.query, keep_blank_values=True)
     query = [(name, value) for name, value in options if name not in names]
-    return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(query)))
+    path = "" if parts.path == "/" else parts.path  # to asyncpg a database without a name
+    # Of a string without a host, as in `postgresql:///todo`, urlunsplit would leave out the slashes.
+    return f"postgresql://{parts.netloc}{path}{'?' if query else ''}{urlencode(query)}"
 
 
 def _timeout(options: Mapping[str, str]) -> float:
