@@ -32,14 +32,13 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, REAL
-from sqlmodel import col
 
-from todo_core.models.changes import Change
 from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import Sort, Todo
 from todo_core.models.users import User
 from todo_core.queries.shapes import read, subtasks_by_lookup
+from todo_core.queries.standing import NEWEST
 from todo_core.queries.starts import NOT_STARTED, STARTED
 from todo_core.queries.wanted import HAVING, PRESSING
 from todo_core.storage import statements
@@ -167,9 +166,14 @@ _found = select(_matches.c.id, _matches.c.rank).cte("found").prefix_with("MATERI
 """The todos that have the words of `text`, with how well they match."""
 
 
-_NEWEST: Final = select(func.max(col(Change.id))).where(mine(Change)).scalar_subquery()
-"""The id of the user's newest change. Reads `pk_changes`."""
-
+NEXT_DUE: Final = (
+    select(_table.c.due_at)
+    .where(mine(Todo), _STATUS["open"], parameter("now", _INSTANT) <= DUE_KEY)
+    .order_by(DUE_KEY)
+    .limit(literal_column("1"))
+    .scalar_subquery()
+)
+"""The moment until which nothing else is overdue; null if nothing is due. Reads `ix_todos_open_due`."""
 
 _customs = select(_user.c.time_zone, _user.c.week_start, _user.c.locale).where(_is_me)
 _here = _customs.cte("here").prefix_with("MATERIALIZED", dialect="postgresql")
@@ -220,7 +224,7 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
 
     Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
     next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
-    where the total may be known, `newest_change`, the id of the user's newest change.
+    where the total may be known, `newest_change`, the user's newest change (`standing.NEWEST`).
     """
     return _page(conditions.difference(CONDITIONS), sort, descending, after).under(filters(status, conditions))
 
@@ -250,9 +254,9 @@ def _page(conditions: frozenset[str], sort: Sort, descending: bool, after: bool)
 
 def _known_or(counted: ColumnElement[int]) -> list[ColumnElement[Any]]:
     """Return the total, which is counted unless the user's newest change is the one that is known, and that change."""
-    is_known = parameter("known_change", BigInteger()) == _NEWEST
+    is_known = parameter("known_change", Text()) == NEWEST
     total = case((is_known, parameter("known_total", BigInteger())), else_=counted)
-    return [total.label("total"), _NEWEST.label("newest_change")]
+    return [total.label("total"), NEWEST.label("newest_change")]
 
 
 def matches(conditions: frozenset[str]) -> ColumnElement[bool]:

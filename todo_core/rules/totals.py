@@ -36,8 +36,8 @@ class Total:
     """What was counted, and until when it holds at most."""
 
     number: int
-    change_id: int
-    """The newest change of the person at that time; 0 where nobody has asked for it yet."""
+    change: str
+    """The newest change of the person at that time (`standing.NEWEST`); empty where nobody has asked for it yet."""
     since: datetime
     until: datetime
 
@@ -57,7 +57,7 @@ def known(tx: Tx, key: Key | None, now: datetime) -> dict[str, int]:
     if total is None:
         return {}
     is_present = total.since <= now < total.until
-    return {"known_change": total.change_id if is_present else 0, "known_total": total.number}
+    return {"known_change": total.change if is_present else "", "known_total": total.number}
 
 
 def remember(tx: Tx, key: Key | None, conditions: Mapping[str, Any], row: Row, now: datetime) -> None:
@@ -74,4 +74,4 @@ def remember(tx: Tx, key: Key | None, conditions: Mapping[str, Any], row: Row, n
     if conditions.keys() & _OF_A_DAY:
         zone = ZoneInfo(row["time_zone"])
         until = start_of_day(now.astimezone(zone).date() + timedelta(days=1), zone)
-    tx.core.totals[key] = Total(row["total"], row.get("newest_change") or 0, now, until)
+    tx.core.totals[key] = Total(row["total"], row.get("newest_change") or "", now, until)

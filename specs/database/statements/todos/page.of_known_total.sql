@@ -19,11 +19,11 @@
 --
 -- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
 -- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
--- where the total may be known, `newest_change`, the id of the user's newest change.
+-- where the total may be known, `newest_change`, the user's newest change (`standing.NEWEST`).
 --
 -- Parameters:
 --   $1 limit integer
---   $2 known_change bigint
+--   $2 known_change character varying
 --   $3 user_id bigint
 --   $4 known_total bigint
 --   $5 offset integer
@@ -31,7 +31,7 @@
 -- Columns:
 --   rows json
 --   total bigint
---   newest_change bigint
+--   newest_change text
 --   more boolean
 --   key text
 --   id bigint
@@ -48,8 +48,19 @@ SELECT
     coalesce(array_to_json((array_agg(page.row))[1:$1::INTEGER]), '[]'::json) AS rows,
     CASE
         WHEN (
-            $2::BIGINT = (
-                SELECT max(changes.id) AS max_1 FROM changes WHERE changes.user_id = $3::BIGINT
+            $2::VARCHAR = coalesce(
+                (
+                    SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS concat_1
+                    FROM changes
+                    WHERE changes.user_id = $3::BIGINT
+                    ORDER BY changes.id DESC
+                    LIMIT 1
+                ),
+                (
+                    SELECT concat(users.changes_deleted_through, '@') AS concat_2
+                    FROM users
+                    WHERE users.id = $3::BIGINT
+                )
             )
         )
         THEN $4::BIGINT
@@ -61,8 +72,19 @@ SELECT
                 AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
         )
     END AS total,
-    (
-        SELECT max(changes.id) AS max_1 FROM changes WHERE changes.user_id = $3::BIGINT
+    coalesce(
+        (
+            SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS concat_1
+            FROM changes
+            WHERE changes.user_id = $3::BIGINT
+            ORDER BY changes.id DESC
+            LIMIT 1
+        ),
+        (
+            SELECT concat(users.changes_deleted_through, '@') AS concat_2
+            FROM users
+            WHERE users.id = $3::BIGINT
+        )
     ) AS newest_change,
     count(*) > $1::INTEGER AS more,
     CAST((array_agg(page.key))[$1::INTEGER] AS TEXT) AS key,
