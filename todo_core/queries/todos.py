@@ -233,7 +233,9 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
 def _page(conditions: frozenset[str], sort: Sort, descending: bool, after: bool) -> Statement:
     """Compile the statement of a page without the conditions that `filters` adds; there are some hundred of it."""
     matching = matches(conditions)
-    read_page = _search if "text" in conditions else _list_in_order
+    read_page = _list_in_order
+    if "text" in conditions:
+        read_page = _best_first if sort == "match" and "knows_total" in conditions else _search
     order = _Order(_sort_key(sort, descending), descending, after)
     row = read(_table, zone=_here.c.time_zone, notes="shows_notes" in conditions).label("row")
     total, rows = read_page(matching, order, row)
@@ -314,10 +316,29 @@ def _list_in_order(
 
 def _search(matching: ColumnElement[bool], order: _Order, row: ColumnElement[Any]) -> tuple[Select[Any], Select[Any]]:
     """Return how many todos match and have the words, and a page of them with each `row`; by one look at the index."""
-    hits = select(_table.c.id, order.key.label("key")).join(_found, _found.c.id == _table.c.id).where(matching)
-    hit = hits.cte("hit")
-    chosen = order.page_of(hit, hit.c.key).subquery("chosen")
-    rows = select(chosen, row)
-    rows = rows.order_by(*order.by(chosen.c.key, chosen.c.id))
-    rows = rows.join(_table, and_(mine(Todo), _table.c.id == chosen.c.id)).join(_here, true())
-    return select(func.count()).select_from(hit), rows
+    hit = _hits(matching, order).cte("hit")
+    return select(func.count()).select_from(hit), _rows_of(order, order.page_of(hit, hit.c.key), row)
+
+
+def _best_first(
+    matching: ColumnElement[bool], order: _Order, row: ColumnElement[Any]
+) -> tuple[Select[Any], Select[Any]]:
+    """Return the same in the order of the match where the total may be known: todos are read until the page is full."""
+    found = select(_found.c.id, _found.c.rank).order_by(*order.by(_found.c.rank, _found.c.id)).subquery("best")
+    # A subquery for each, which PostgreSQL neither makes a join nor asks before it has sorted.
+    matches_too = select(true()).where(_table.c.id == found.c.id, matching).correlate(found).scalar_subquery()
+    chosen = order.page_of(found, found.c.rank, matches_too)
+    return select(func.count()).select_from(_hits(matching, order).subquery("hit")), _rows_of(order, chosen, row)
+
+
+def _hits(matching: ColumnElement[bool], order: _Order) -> Select[Any]:
+    """Select the todos that match and have the words, with the key of the order."""
+    hits = select(_table.c.id, order.key.label("key"))
+    return hits.join(_found, _found.c.id == _table.c.id).where(matching)
+
+
+def _rows_of(order: _Order, page_of: Select[Any], row: ColumnElement[Any]) -> Select[Any]:
+    """Add each `row` to a page of ids and keys."""
+    chosen = page_of.subquery("chosen")
+    rows = select(chosen, row).order_by(*order.by(chosen.c.key, chosen.c.id))
+    return rows.join(_table, and_(mine(Todo), _table.c.id == chosen.c.id)).join(_here, true())
