@@ -100,16 +100,17 @@ async def test_the_time_counts_on_by_itself(ann: Caller, another_core: CoreOpene
         me, other = replace(ann, core=core), replace(ann, core=forgetful)
         await me.perform(users.update, {"time_zone": "Pacific/Auckland"})  # 13 hours ahead
         due = [TodoCreate(title="at 3", due="2027-01-10 03:00"), TodoCreate(title="all day", due="2027-01-10")]
-        await me.perform(todos.add, [*due, TodoCreate(title="later", start="2027-01-11")])
+        starting = [TodoCreate(title=f"from {day}", start=day) for day in ("2027-01-11", "2027-01-14")]
+        await me.perform(todos.add, [*due, *starting])
         seen = []
-        for hours in (0, 1.9, 0.2, -1, 22, -1, 49):
+        for hours in (0, 1.9, 0.2, -1, 22, -1, 49, 24):
             clock[0] += timedelta(hours=hours)
             seen.append(await counts(me))
             assert seen[-1] == await counted_anew(other)
 
     assert [(one[0]["open"], one[0]["overdue"], one[1]["overdue"]) for one in seen] == [
         *[(2, 0, 0), (2, 0, 0), (2, 1, 1), (2, 0, 0)],
-        *[(3, 2, 2), (2, 1, 1), (3, 2, 2)],
+        *[(3, 2, 2), (2, 1, 1), (3, 2, 2), (4, 2, 2)],
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -31,9 +31,7 @@ async def get(tx: Tx) -> Found[Overview]:
     now = tx.core.clock().astimezone(zone)
     start, end = start_of_day(now.date(), zone), end_of_day(now.date(), zone)
     of = ("overview", zone.key, now.date().isoformat())
-    counts = await counted(
-        tx, queries.COUNTS, of, now, start_of_day(now.date() + timedelta(days=1), zone), start=start, end=end
-    )
+    counts = await counted(tx, queries.COUNTS, of, now, start=start, end=end)
     return Found(
         json_text(
             {

@@ -1,15 +1,15 @@
 """Remember what was counted of a person with many todos, for as long as it is so.
 
 To count 100,000 todos takes 50 times as long as all else that an overview needs. What was counted is told again while
-nothing of the person has changed, the trash included (`queries.standing.STANDING`), and neither has the time: until the
-day ends where the person is, and until the next todo is overdue. Nobody is told what was counted for somebody who sees
+nothing of the person has changed, the trash included (`queries.standing.STANDING`), and neither has the time: on the
+same day where the person is, until the next todo is overdue. Nobody is told what was counted for somebody who sees
 more, or less.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from todo_core.boundary.operation import Tx
@@ -19,6 +19,8 @@ from todo_core.storage.transactions import Row
 
 LEAST: Final = 500
 """Todos from which on what was counted is remembered: fewer are counted in no time."""
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 Key = tuple[int, *tuple[str, ...]]
 """Whose todos; and of what, as of which day and where."""
@@ -34,18 +36,16 @@ class Counted:
     """When it ends at the latest."""
 
 
-async def counted(
-    tx: Tx, statement: Statement, of: tuple[str, ...], now: datetime, day_ends: datetime, **parameters: Any
-) -> Row:
+async def counted(tx: Tx, statement: Statement, of: tuple[str, ...], now: datetime, **parameters: Any) -> Row:
     """Return the row of a statement that counts todos, or what it was, if that is how it is.
 
     Args:
         tx: The transaction.
         statement: What counts. Columns of its row beside the counts are `newest` and `trashed`, as of `STANDING`;
-            `counted`, how many todos it looked at; and `next_due`, until when time changes nothing, null for ever.
-        of: What of the parameters and the profile decides what it counts, but for `now`.
+            `counted`, how many todos it looked at; and `next_due`, until when it counts the same that day, null to its
+            end.
+        of: What of the parameters and the profile decides what it counts, but for `now`: above all which day that is.
         now: The present moment, which is the parameter `now` of the statement.
-        day_ends: When today ends where the person is.
         parameters: Its other parameters.
     """
     principal = tx.caller.principal
@@ -61,5 +61,5 @@ async def counted(
     if row["counted"] < LEAST:
         tx.core.counted.pop(key, None)
     else:
-        tx.core.counted[key] = Counted(row, now, min(day_ends, row["next_due"] or day_ends))
+        tx.core.counted[key] = Counted(row, now, row["next_due"] or _NEVER)
     return row

@@ -100,13 +100,11 @@ async def weekly_report(tx: Tx, weeks: UserWeeks, first_day: date) -> Json:
     days = [first_day + _DAY * n for n in range(-7, 8)]
     bounds = [weeks.start(day) for day in days]
     now, middle, end = weeks.calendar.now, bounds[7], bounds[14]
-    today = weeks.calendar.today
     row = await counted(
         tx,
         queries.WEEKS,
-        ("week", weeks.calendar.zone.key, first_day.isoformat(), today.isoformat()),
+        ("week", weeks.calendar.zone.key, first_day.isoformat(), weeks.calendar.today.isoformat()),
         now,
-        weeks.start(today + _DAY),
         bounds=bounds,
         since=bounds[0],
         until=end,
