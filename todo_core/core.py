@@ -58,6 +58,8 @@ class Core:
     with the row that is read, and read again with the row's if they differ (`rules.finding`)."""
     totals: LRUCache[tuple[int, str, str], Any] = field(default_factory=lambda: LRUCache(10_000))
     """The last known totals of long lists (`rules.totals`)."""
+    counted: LRUCache[tuple[Any, ...], Any] = field(default_factory=lambda: LRUCache(1_000))
+    """What was counted of persons with many todos (`rules.counting`), a few kilobytes each."""
     places: Places = field(default_factory=Places)
     """Those of each person's requests."""
     writing: Places = field(default_factory=lambda: Places(WRITING))
@@ -86,6 +88,8 @@ class Core:
         self.agents.forget_user(user_id)
         self.limits.forget(user_id)
         self.customs.pop(user_id, None)
+        for key in [key for key in self.counted if key[0] == user_id]:
+            del self.counted[key]
         self.live.gone(user_id)
 
     @classmethod

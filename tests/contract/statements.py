@@ -25,6 +25,7 @@ SHAPES: Final[dict[Callable[..., Statement], dict[str, tuple[Any, ...]]]] = {
         "fullest": ("open", _FILTERS | {"shows_notes"}, "due", False, True),
         "of_known_total": ("open", frozenset({"knows_total"}), "created", True, False),
         "search_plainest": ("open", frozenset({"text"}), "match", True, False),
+        "search_of_known_total": ("open", frozenset({"text", "knows_total"}), "match", True, True),
         "search_fullest": ("open", _FILTERS | {"text"}, "match", True, True),
     },
     search.nearest: {"plainest": ("open", frozenset()), "fullest": ("open", _FILTERS)},

@@ -10,12 +10,12 @@ import orjson
 import pytest
 
 from tests.core.likeness_pairs import OTHERS, SAME
-from tests.core.support import acting_as, connected, told
+from tests.core.support import acting_as, connected, on_the_wire, told
 from tests.tables import each
 from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos
-from todo_core.queries.likeness import ALIKE
+from todo_core.queries.likeness import ALIKE, LOOKS
 
 pytestmark = pytest.mark.requirement("TD17")
 
@@ -32,6 +32,35 @@ async def test_titles_look_the_same_if_they_are_about_the_same(
     for first, second in (there, back):
         assert first["similar"] == []
         assert [hit["id"] for hit in second["similar"]] == ([first["id"]] if is_same else [])
+
+
+async def test_of_many_equal_titles_the_newest_alone_are_read(ann: Caller) -> None:
+    again = [TodoCreate(title=f"Write the report number {number}") for number in range(50)]
+    for _ in range(8):
+        await ann.perform(todos.add, again)
+
+    with on_the_wire() as wire:
+        await ann.perform(todos.add, again)
+
+    assert wire.sent.count(LOOKS.sql) == 1  # of 450 todos it would be three
+
+
+async def test_older_todos_are_shown_where_the_newest_look_less_the_same_or_are_subtasks_elsewhere(ann: Caller) -> None:
+    async def ids(*new: TodoCreate) -> list[int]:
+        return [row["id"] for row in told(await ann.perform(todos.add, new))]
+
+    async def similar(title: str, parent: int | None = None) -> list[int]:
+        (row,) = told(
+            await ann.once(None, dry_run=True).perform(todos.add, [TodoCreate(title=title, parent_id=parent)])
+        )
+        return [hit["id"] for hit in row["similar"]]
+
+    equal, *soon = await ids(TodoCreate(title="Feed the cats"), *[TodoCreate(title="Feed the cats today")] * 4)
+    here, there = await ids(TodoCreate(title="Spring"), TodoCreate(title="Autumn"))
+    above, *_ = await ids(TodoCreate(title="Wash the car"), *[TodoCreate(title="Wash the car", parent_id=there)] * 4)
+
+    assert await similar("feed the cats!") == [equal, *soon[:1:-1]]
+    assert await similar("wash my car", here) == [above]
 
 
 MANY: Final = 6_000

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
+import orjson
 import pytest
 
-from tests.core.support import CoreOpener, add, proposing
+from tests.core.support import CoreOpener, add, proposing, told
 from todo_core.boundary.caller import Caller
 from todo_core.models.lists import ListCreate, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
@@ -72,6 +73,32 @@ async def test_after_every_kind_of_write_by_whichever_process_the_totals_are_tru
             await write()
             mine = [await total(ann, **wanted) for wanted in FILTERS]
             assert mine == [await counted(other, **wanted) for wanted in FILTERS], before
+
+
+async def walked(me: Caller, **wanted: Any) -> list[Any]:
+    """The ids and the total of each page of a search."""
+    pages, cursor = [], None
+    while cursor is not None or not pages:
+        page = await me.perform(todos.list_, TodoFilter(text="milk", limit=4, cursor=cursor, **wanted))
+        pages.append(([row["id"] for row in orjson.loads(page.json)], page.total))
+        cursor = page.next_cursor
+    return pages
+
+
+@pytest.mark.parametrize("wanted", [{}, {"status": "all", "direction": "asc"}, {"priority": ["high"]}], ids=str)
+async def test_a_search_has_the_same_pages_whether_its_total_is_known_or_not(
+    ann: Caller, wanted: dict[str, Any]
+) -> None:
+    """It stops reading when the page is full, so what does not match must not count."""
+    words = ("Milk", "milk and milk", "More of the milky way", "A glass of milk, half a glass of milk")
+    new = [TodoCreate(title=title, priority=priority) for title in words for priority in ("low", "high", "high")]
+    ids = [row["id"] for row in told(await ann.perform(todos.add, new))]
+    await ann.perform(todos.complete, ids[::5])
+
+    unknown, asked, known = [await walked(ann, **wanted) for _ in range(3)]
+
+    assert unknown == asked == known
+    assert len({one for page, _ in known for one in page}) == known[0][1] > 4
 
 
 async def undo(me: Caller) -> None:

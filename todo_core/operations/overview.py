@@ -14,6 +14,7 @@ from todo_core.dates import end_of_day, start_of_day
 from todo_core.models.overview import Overview
 from todo_core.models.todos import PRIORITIES
 from todo_core.queries import overview as queries
+from todo_core.rules.counting import counted
 from todo_core.text import json_text
 
 
@@ -29,7 +30,8 @@ async def get(tx: Tx) -> Found[Overview]:
     zone = ZoneInfo(user["time_zone"])
     now = tx.core.clock().astimezone(zone)
     start, end = start_of_day(now.date(), zone), end_of_day(now.date(), zone)
-    counts = await tx.one(queries.COUNTS, now=now, start=start, end=end)
+    of = ("overview", zone.key, now.date().isoformat())
+    counts = await counted(tx, queries.COUNTS, of, now, start=start, end=end)
     return Found(
         json_text(
             {

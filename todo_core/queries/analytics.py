@@ -19,6 +19,7 @@ from sqlalchemy import (
     Subquery,
     Text,
     and_,
+    case,
     cast,
     func,
     literal,
@@ -35,8 +36,9 @@ from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
+from todo_core.queries.standing import NEWEST, TRASHED
 from todo_core.queries.starts import STARTED
-from todo_core.queries.todos import DUE_KEY, UNARCHIVED
+from todo_core.queries.todos import DUE_KEY, NEXT_DUE, UNARCHIVED
 from todo_core.storage.statements import Statement, mine, parameter
 
 _todo = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -174,9 +176,10 @@ def _overdue_at(moment: BindParameter[Any]) -> ColumnElement[int]:
 
 def _overdue(name: str, *conditions: ColumnElement[bool]) -> Subquery:
     now, before = _overdue_at(_moment).label("overdue"), _overdue_at(_moment_before).label("overdue_before")
-    return select(now, before).where(*conditions).subquery(name)
+    return select(now, before, func.count().label("counted")).where(*conditions).subquery(name)
 
 
+_happened = select(func.count()).select_from(_event).scalar_subquery()
 _still_open = _overdue("still_open", _OPEN, _moment > DUE_KEY)
 _done_since = _overdue("done_since", _DONE, _todo.c.completed_at >= _moment_before, UNARCHIVED)
 
@@ -199,6 +202,10 @@ WEEKS = Statement(
         ).label("tags"),
         _array(select(_event.c.priority, *_flow).where(_of_the_week).group_by(_event.c.priority)).label("priorities"),
         *((_still_open.c[name] + _done_since.c[name]).label(name) for name in ("overdue", "overdue_before")),
+        (_still_open.c.counted + _done_since.c.counted + _happened).label("counted"),
+        case((_moment >= _now, NEXT_DUE)).label("next_due"),
+        TRASHED.label("trashed"),
+        NEWEST.label("newest"),
     ).select_from(_still_open.join(_done_since, true()))
 )
 """Count what was added and completed in two weeks, by day, and of the second week by list, tag and priority.
@@ -206,5 +213,7 @@ WEEKS = Statement(
 `bounds`: the 15 moments at which the 14 days begin and the last one ends. `since`, `until`: the first and the last of
 them. `moment`, `moment_before`: when to count what is overdue now, and what was a week before. `now`: what has not
 started by then counts for neither.
+`counted`: how many todos and events were looked at; `newest` and `trashed`: as in `standing.STANDING`; `next_due`: when
+the next todo is overdue, if `moment` is now.
 Each event is read by its own index: `ix_todos_live_created`, `ix_todos_trashed`, `ix_todos_completed`.
 """

@@ -14,8 +14,9 @@ from todo_core.models.tags import Tag
 from todo_core.models.todos import PRIORITIES, Todo
 from todo_core.models.users import User
 from todo_core.queries import lists, tags
+from todo_core.queries.standing import NEWEST
 from todo_core.queries.starts import STARTED
-from todo_core.queries.todos import UNARCHIVED
+from todo_core.queries.todos import NEXT_DUE, UNARCHIVED
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _todo = Todo.__table__  # type: ignore[attr-defined]
@@ -84,6 +85,9 @@ COUNTS = Statement(
         func.count().filter(_live, _rows.c.completed_at.between(_start, _end)).label("completed_today"),
         func.count().filter(_live, _rows.c.completed_at.is_not(None)).label("done"),
         func.count().filter(_rows.c.deleted_at.is_not(None)).label("trashed"),
+        func.count().label("counted"),
+        NEXT_DUE.label("next_due"),
+        NEWEST.label("newest"),
         select(func.max(col(Change.id))).where(mine(Change)).scalar_subquery().label("last_change_id"),
         _LISTS.label("lists"),
         _TAGS.label("tags"),
@@ -96,4 +100,5 @@ COUNTS = Statement(
 What has not started counts for `not_started` alone. `start`, `end`: today where the user is, both included. `now`:
 overdue is what was due before; it says what has started. `lists` and `tags` are JSON arrays of `Counted`;
 `all_tags` and `archived_lists` count what may not be among them; `last_change_id` is the `since` of the next changes.
+`counted`: how many todos there are; `newest`: as in `standing.STANDING`; `next_due`: when the next todo is overdue.
 """

@@ -32,14 +32,13 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, REAL
-from sqlmodel import col
 
-from todo_core.models.changes import Change
 from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import Sort, Todo
 from todo_core.models.users import User
 from todo_core.queries.shapes import read, subtasks_by_lookup
+from todo_core.queries.standing import NEWEST
 from todo_core.queries.starts import NOT_STARTED, STARTED
 from todo_core.queries.wanted import HAVING, PRESSING
 from todo_core.storage import statements
@@ -167,16 +166,14 @@ _found = select(_matches.c.id, _matches.c.rank).cte("found").prefix_with("MATERI
 """The todos that have the words of `text`, with how well they match."""
 
 
-_NEWEST: Final = (
-    select(func.concat(col(Change.id), "@", col(Change.at), type_=Text()))
-    .where(mine(Change))
-    .order_by(col(Change.id).desc())
-    .limit(1)
+NEXT_DUE: Final = (
+    select(_table.c.due_at)
+    .where(mine(Todo), _STATUS["open"], parameter("now", _INSTANT) <= DUE_KEY)
+    .order_by(DUE_KEY)
+    .limit(literal_column("1"))
     .scalar_subquery()
 )
-"""The user's newest change: its id and when it was made, for where a database went back in time, an id comes again.
-Reads `pk_changes`."""
-
+"""The moment until which nothing else is overdue; null if nothing is due. Reads `ix_todos_open_due`."""
 
 _customs = select(_user.c.time_zone, _user.c.week_start, _user.c.locale).where(_is_me)
 _here = _customs.cte("here").prefix_with("MATERIALIZED", dialect="postgresql")
@@ -227,7 +224,7 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
 
     Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
     next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
-    where the total may be known, `newest_change`, the user's newest change.
+    where the total may be known, `newest_change`, the user's newest change (`standing.NEWEST`).
     """
     return _page(conditions.difference(CONDITIONS), sort, descending, after).under(filters(status, conditions))
 
@@ -236,7 +233,9 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
 def _page(conditions: frozenset[str], sort: Sort, descending: bool, after: bool) -> Statement:
     """Compile the statement of a page without the conditions that `filters` adds; there are some hundred of it."""
     matching = matches(conditions)
-    read_page = _search if "text" in conditions else _list_in_order
+    read_page = _list_in_order
+    if "text" in conditions:
+        read_page = _best_first if sort == "match" and "knows_total" in conditions else _search
     order = _Order(_sort_key(sort, descending), descending, after)
     row = read(_table, zone=_here.c.time_zone, notes="shows_notes" in conditions).label("row")
     total, rows = read_page(matching, order, row)
@@ -257,9 +256,9 @@ def _page(conditions: frozenset[str], sort: Sort, descending: bool, after: bool)
 
 def _known_or(counted: ColumnElement[int]) -> list[ColumnElement[Any]]:
     """Return the total, which is counted unless the user's newest change is the one that is known, and that change."""
-    is_known = parameter("known_change", Text()) == _NEWEST
+    is_known = parameter("known_change", Text()) == NEWEST
     total = case((is_known, parameter("known_total", BigInteger())), else_=counted)
-    return [total.label("total"), _NEWEST.label("newest_change")]
+    return [total.label("total"), NEWEST.label("newest_change")]
 
 
 def matches(conditions: frozenset[str]) -> ColumnElement[bool]:
@@ -317,10 +316,29 @@ def _list_in_order(
 
 def _search(matching: ColumnElement[bool], order: _Order, row: ColumnElement[Any]) -> tuple[Select[Any], Select[Any]]:
     """Return how many todos match and have the words, and a page of them with each `row`; by one look at the index."""
-    hits = select(_table.c.id, order.key.label("key")).join(_found, _found.c.id == _table.c.id).where(matching)
-    hit = hits.cte("hit")
-    chosen = order.page_of(hit, hit.c.key).subquery("chosen")
-    rows = select(chosen, row)
-    rows = rows.order_by(*order.by(chosen.c.key, chosen.c.id))
-    rows = rows.join(_table, and_(mine(Todo), _table.c.id == chosen.c.id)).join(_here, true())
-    return select(func.count()).select_from(hit), rows
+    hit = _hits(matching, order).cte("hit")
+    return select(func.count()).select_from(hit), _rows_of(order, order.page_of(hit, hit.c.key), row)
+
+
+def _best_first(
+    matching: ColumnElement[bool], order: _Order, row: ColumnElement[Any]
+) -> tuple[Select[Any], Select[Any]]:
+    """Return the same in the order of the match where the total may be known: todos are read until the page is full."""
+    found = select(_found.c.id, _found.c.rank).order_by(*order.by(_found.c.rank, _found.c.id)).subquery("best")
+    # A subquery for each, which PostgreSQL neither makes a join nor asks before it has sorted.
+    matches_too = select(true()).where(_table.c.id == found.c.id, matching).correlate(found).scalar_subquery()
+    chosen = order.page_of(found, found.c.rank, matches_too)
+    return select(func.count()).select_from(_hits(matching, order).subquery("hit")), _rows_of(order, chosen, row)
+
+
+def _hits(matching: ColumnElement[bool], order: _Order) -> Select[Any]:
+    """Select the todos that match and have the words, with the key of the order."""
+    hits = select(_table.c.id, order.key.label("key"))
+    return hits.join(_found, _found.c.id == _table.c.id).where(matching)
+
+
+def _rows_of(order: _Order, page_of: Select[Any], row: ColumnElement[Any]) -> Select[Any]:
+    """Add each `row` to a page of ids and keys."""
+    chosen = page_of.subquery("chosen")
+    rows = select(chosen, row).order_by(*order.by(chosen.c.key, chosen.c.id))
+    return rows.join(_table, and_(mine(Todo), _table.c.id == chosen.c.id)).join(_here, true())

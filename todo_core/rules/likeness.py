@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from heapq import nlargest
 from typing import Any, Final
 
 import orjson
@@ -21,6 +22,8 @@ from todo_core.storage.transactions import Row
 
 SHOWN: Final = 3
 """Most todos that are named as looking the same as one."""
+_NAMING: Final = ("id", "title", "list_id", "list")
+"""The fields of `SimilarTodo`."""
 COMPARED: Final = 20
 """Most items of the same request that one is compared with."""
 TYPED: Final = 6
@@ -60,6 +63,10 @@ class Looks:
     """Of an item: the id of the topmost todo above it; None if there is none."""
     words: Sequence[str] = ()
     """The telling words of its title, in their order."""
+
+    def with_words(self, words: Sequence[str]) -> Looks:
+        """Return the same with words."""
+        return Looks(self.id, self.parent, self.root, words)
 
 
 def same_words(one: Sequence[str], other: Sequence[str]) -> bool:
@@ -107,13 +114,21 @@ def _is_comparable(item: Looks, other: Looks) -> bool:
 
 def _most_alike(item: Looks, others: Iterable[Looks]) -> list[Looks]:
     """Return what looks the same as an item, the most alike first, of those the newest; at most `SHOWN`."""
-    same = [other for other in others if _is_comparable(item, other) and same_words(item.words, other.words)]
-    if len(same) > 1:
+    newest = sorted((other for other in others if _is_comparable(item, other)), key=lambda other: -abs(other.id))
+    equal = [other for other in newest if other.words == item.words]
+    if len(equal) >= SHOWN:
+        return equal[:SHOWN]
+    spelled = {tuple(other.words) for other in newest if other.words != item.words}
+    alike = [words for words in spelled if same_words(item.words, words)]
+    likeness: dict[tuple[str, ...], float] = {}
+    if alike:
         from rapidfuzz import fuzz
 
         title = " ".join(item.words)
-        same.sort(key=lambda other: (-fuzz.ratio(title, " ".join(other.words)), -abs(other.id)))
-    return same[:SHOWN]
+        likeness = {words: fuzz.ratio(title, " ".join(words)) for words in alike}
+    same = [other for other in newest if tuple(other.words) in likeness]
+    same.sort(key=lambda other: -likeness[tuple(other.words)])
+    return [*equal, *same][:SHOWN]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +144,13 @@ class _Asked:
 class Likeness:
     """The open todos that may look the same as items of a request, and the items that were accepted so far."""
 
-    def __init__(
-        self, asked: Mapping[int, _Asked], there: Mapping[int, Looks], named: Mapping[int, Mapping[str, Any]]
-    ) -> None:
+    def __init__(self, asked: Mapping[int, _Asked], there: Mapping[int, Looks], named: Mapping[int, Row]) -> None:
         """Begin with no item accepted.
 
         Args:
             asked: The items that something may look the same as, by their numbers.
             there: How todos look that were there before, by id.
-            named: How todos are named, as `SimilarTodo`, by the ids that `Looks` has.
+            named: Rows that say how todos are named, by the ids that `Looks` has.
         """
         self._asked = asked
         self._there = there
@@ -168,6 +181,8 @@ class Likeness:
     async def after(cls, tx: Tx, rows: Mapping[int, WrittenRow]) -> Likeness:
         """Look for what looks the same as items that were just made.
 
+        The newest todos are read first: if these have the same words, no others are shown.
+
         Args:
             tx: The transaction.
             rows: What was inserted (`compared`), by the numbers of the items.
@@ -175,9 +190,17 @@ class Likeness:
         common = Counter(row["alike_key"] for row in rows.values())
         alike = {number: _alike(row) for number, row in rows.items()}
         matter = {number: row for number, row in rows.items() if alike[number] or common[row["alike_key"]] > 1}
-        looks, named = await _looks(
-            tx, (todo_id for number, row in matter.items() for todo_id in (row["id"], *alike[number]))
-        )
+        newest = {number: nlargest(SHOWN, alike[number]) for number in matter}
+        first = (todo_id for number, row in matter.items() for todo_id in (row["id"], *newest[number]))
+        looks, named = await _looks(tx, first)
+        others: set[int] = set()
+        for number, row in matter.items():
+            if not _is_all_said(looks.get(row["id"]), [looks.get(todo_id) for todo_id in newest[number]]):
+                others |= alike[number]
+        if others := others - looks.keys():
+            more_looks, more_named = await _looks(tx, others)
+            looks |= more_looks
+            named |= more_named
         asked: dict[int, _Asked] = {}
         for number, row in matter.items():
             item = looks.pop(row["id"], None)
@@ -197,13 +220,13 @@ class Likeness:
             return []
         there = [self._there[todo_id] for todo_id in asked.alike if todo_id in self._there]
         earlier = self._earlier[asked.alike_key][:COMPARED]
-        return _most_alike(replace(item, words=asked.words), [*there, *earlier])
+        return _most_alike(item.with_words(asked.words), [*there, *earlier])
 
     def accept(self, item: Looks) -> None:
         """Have later items compared with an item."""
         asked = self._asked.get(-1 - item.id)
         if asked is not None:
-            self._earlier[asked.alike_key].append(replace(item, words=asked.words))
+            self._earlier[asked.alike_key].append(item.with_words(asked.words))
 
     async def made(self, tx: Tx, rows: Mapping[int, WrittenRow]) -> None:
         """Learn how items are named that were made since.
@@ -217,7 +240,20 @@ class Likeness:
 
     def named(self, looks: Iterable[Looks]) -> list[Mapping[str, Any]]:
         """Return how todos are named, as `SimilarTodo`."""
-        return [self._named[one.id] for one in looks if one.id in self._named]
+        rows = (self._named[one.id] for one in looks if one.id in self._named)
+        return [{name: row[name] for name in _NAMING} for row in rows]
+
+
+def _is_all_said(item: Looks | None, newest: Sequence[Looks | None]) -> bool:
+    """Return whether nothing can look more the same as an item than the newest todos that may: all have its words.
+
+    Of subtasks it is not known yet whether they are compared; an item that is None is not.
+    """
+    if item is None:
+        return True
+    return len(newest) == SHOWN and all(
+        one is not None and one.words == item.words and one.parent is item.parent is None for one in newest
+    )
 
 
 def _alike(row: Row | WrittenRow) -> set[int]:
@@ -225,12 +261,14 @@ def _alike(row: Row | WrittenRow) -> set[int]:
     return {*orjson.loads(row["alike"])}
 
 
-async def _looks(tx: Tx, ids: Iterable[int]) -> tuple[dict[int, Looks], dict[int, Mapping[str, Any]]]:
-    """Return how todos look, and how they are named, by id; those in archived lists are left out."""
+async def _looks(tx: Tx, ids: Iterable[int]) -> tuple[dict[int, Looks], dict[int, Row]]:
+    """Return how todos look, and the rows that name them, by id; those in archived lists are left out."""
     looks: dict[int, Looks] = {}
-    named: dict[int, Mapping[str, Any]] = {}
+    named: dict[int, Row] = {}
     for chunk in chunks(sorted({*ids})):
-        for row in await tx.rows(queries.LOOKS, ids=list(chunk)):
-            looks[row["id"]] = Looks(row["id"], row["parent_id"], words=row["words"])
-            named[row["id"]] = {name: row[name] for name in ("id", "title", "list_id", "list")}
+        rows = await tx.rows(queries.LOOKS, ids=list(chunk))
+        words = {row["title"]: row["words"] for row in rows if row["words"] is not None}
+        for row in rows:
+            looks[row["id"]] = Looks(row["id"], row["parent_id"], words=words[row["title"]])
+            named[row["id"]] = row
     return looks, named

@@ -20,6 +20,7 @@ from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.analytics import Streaks
 from todo_core.models.todos import PRIORITIES
 from todo_core.queries import analytics as queries
+from todo_core.rules.counting import counted
 from todo_core.rules.schedules import FIRST_DAYS, Calendar
 
 _DAY: Final = timedelta(days=1)
@@ -99,12 +100,14 @@ async def weekly_report(tx: Tx, weeks: UserWeeks, first_day: date) -> Json:
     days = [first_day + _DAY * n for n in range(-7, 8)]
     bounds = [weeks.start(day) for day in days]
     now, middle, end = weeks.calendar.now, bounds[7], bounds[14]
-    row = await tx.one(
+    row = await counted(
+        tx,
         queries.WEEKS,
+        ("week", weeks.calendar.zone.key, first_day.isoformat(), weeks.calendar.today.isoformat()),
+        now,
         bounds=bounds,
         since=bounds[0],
         until=end,
-        now=now,
         moment=min(end, now),
         moment_before=min(middle, now),
     )

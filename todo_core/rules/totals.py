@@ -24,8 +24,8 @@ LEAST: Final = 500
 """Todos of a list from which on its total is remembered: fewer are counted in no time."""
 _OF_A_DAY: Final = frozenset({"started", "not_started"})
 """Conditions that depend on which day it is."""
-_OF_A_MOMENT: Final = frozenset({"overdue", "text"})
-"""Conditions that depend on the moment, and a search, which finds all anyway."""
+_OF_A_MOMENT: Final = "overdue"
+"""The condition that depends on the moment."""
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 Key = tuple[int, str, str]
@@ -38,8 +38,7 @@ class Total:
 
     number: int
     change: str
-    """The newest change of the person at that time, as `queries.todos.page` names it; empty where nobody has asked for
-    it yet."""
+    """The newest change of the person at that time (`standing.NEWEST`); empty where nobody has asked for it yet."""
     since: datetime
     until: datetime
 
@@ -48,7 +47,7 @@ def key_of(tx: Tx, status: str, conditions: Mapping[str, Any]) -> Key | None:
     """Return what the total of a list is remembered by; None of a list of which it is not."""
     principal = tx.caller.principal
     sees_all = principal.agent is None or not principal.agent.is_bounded
-    if status == "trashed" or not sees_all or conditions.keys() & _OF_A_MOMENT:
+    if status == "trashed" or not sees_all or _OF_A_MOMENT in conditions:
         return None
     return principal.user_id, status, repr(sorted(conditions.items()))
 

@@ -3,6 +3,8 @@
 -- `bounds`: the 15 moments at which the 14 days begin and the last one ends. `since`, `until`: the first and the last of
 -- them. `moment`, `moment_before`: when to count what is overdue now, and what was a week before. `now`: what has not
 -- started by then counts for neither.
+-- `counted`: how many todos and events were looked at; `newest` and `trashed`: as in `standing.STANDING`; `next_due`: when
+-- the next todo is overdue, if `moment` is now.
 -- Each event is read by its own index: `ix_todos_live_created`, `ix_todos_trashed`, `ix_todos_completed`.
 --
 -- Parameters:
@@ -11,8 +13,8 @@
 --   $3 since timestamp with time zone
 --   $4 until timestamp with time zone
 --   $5 moment timestamp with time zone
---   $6 moment_before timestamp with time zone
---   $7 now timestamp with time zone
+--   $6 now timestamp with time zone
+--   $7 moment_before timestamp with time zone
 --
 -- Columns:
 --   days json
@@ -21,6 +23,10 @@
 --   priorities json
 --   overdue bigint
 --   overdue_before bigint
+--   counted bigint
+--   next_due timestamp with time zone
+--   trashed bigint
+--   newest text
 
 WITH RECURSIVE
     event AS (
@@ -79,7 +85,7 @@ WITH RECURSIVE
                         AND todos.completed_at IS NULL
                         AND todos.start > (
                             SELECT CAST(
-                                timezone(users.time_zone, $7::TIMESTAMP WITH TIME ZONE) AS DATE
+                                timezone(users.time_zone, $6::TIMESTAMP WITH TIME ZONE) AS DATE
                             ) AS timezone_1
                             FROM users
                             WHERE users.id = $2::BIGINT
@@ -157,7 +163,45 @@ SELECT
         ) AS found
     ) AS priorities,
     still_open.overdue + done_since.overdue AS overdue,
-    still_open.overdue_before + done_since.overdue_before AS overdue_before
+    still_open.overdue_before + done_since.overdue_before AS overdue_before,
+    still_open.counted + done_since.counted + (SELECT count(*) AS count_1 FROM event) AS counted,
+    CASE
+        WHEN ($5::TIMESTAMP WITH TIME ZONE >= $6::TIMESTAMP WITH TIME ZONE)
+        THEN (
+            SELECT todos.due_at
+            FROM todos
+            WHERE
+                todos.user_id = $2::BIGINT
+                AND todos.deleted_at IS NULL
+                AND todos.completed_at IS NULL
+                AND $6::TIMESTAMP WITH TIME ZONE <= CASE
+                    WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+                END
+            ORDER BY CASE
+                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+            END
+            LIMIT 1
+        )
+    END AS next_due,
+    (
+        SELECT count(*) AS count_2
+        FROM todos
+        WHERE todos.user_id = $2::BIGINT AND todos.deleted_at IS NOT NULL
+    ) AS trashed,
+    coalesce(
+        (
+            SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS concat_1
+            FROM changes
+            WHERE changes.user_id = $2::BIGINT
+            ORDER BY changes.id DESC
+            LIMIT 1
+        ),
+        (
+            SELECT concat(users.changes_deleted_through, '@') AS concat_2
+            FROM users
+            WHERE users.id = $2::BIGINT
+        )
+    ) AS newest
 FROM (
     SELECT
         count(*) FILTER (
@@ -170,12 +214,13 @@ FROM (
         ) AS overdue,
         count(*) FILTER (
             WHERE
-                todos.due_at < $6::TIMESTAMP WITH TIME ZONE
-                AND todos.created_at < $6::TIMESTAMP WITH TIME ZONE
+                todos.due_at < $7::TIMESTAMP WITH TIME ZONE
+                AND todos.created_at < $7::TIMESTAMP WITH TIME ZONE
                 AND (
-                    todos.completed_at IS NULL OR todos.completed_at >= $6::TIMESTAMP WITH TIME ZONE
+                    todos.completed_at IS NULL OR todos.completed_at >= $7::TIMESTAMP WITH TIME ZONE
                 )
-        ) AS overdue_before
+        ) AS overdue_before,
+        count(*) AS counted
     FROM todos
     WHERE
         todos.user_id = $2::BIGINT
@@ -207,17 +252,18 @@ JOIN (
         ) AS overdue,
         count(*) FILTER (
             WHERE
-                todos.due_at < $6::TIMESTAMP WITH TIME ZONE
-                AND todos.created_at < $6::TIMESTAMP WITH TIME ZONE
+                todos.due_at < $7::TIMESTAMP WITH TIME ZONE
+                AND todos.created_at < $7::TIMESTAMP WITH TIME ZONE
                 AND (
-                    todos.completed_at IS NULL OR todos.completed_at >= $6::TIMESTAMP WITH TIME ZONE
+                    todos.completed_at IS NULL OR todos.completed_at >= $7::TIMESTAMP WITH TIME ZONE
                 )
-        ) AS overdue_before
+        ) AS overdue_before,
+        count(*) AS counted
     FROM todos
     WHERE
         todos.user_id = $2::BIGINT
         AND todos.completed_at IS NOT NULL
-        AND todos.completed_at >= $6::TIMESTAMP WITH TIME ZONE
+        AND todos.completed_at >= $7::TIMESTAMP WITH TIME ZONE
         AND todos.list_id != ALL (
             array(
                 (

@@ -1,6 +1,7 @@
 -- Read how the todos with `ids` look; those in archived lists are left out.
 --
--- Columns: `id`, `title`, `parent_id`, `list_id`, `list`, its name, and `words`, the telling ones of the title.
+-- Columns: `id`, `title`, `parent_id`, `list_id`, `list`, its name, and `words`, the telling ones of the title. Of todos
+-- with the same title one alone has them, the others null.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -20,7 +21,10 @@ SELECT
     todos.parent_id,
     todos.list_id,
     lists.name AS list,
-    telling_words(todos.title) AS words
+    CASE
+        WHEN (row_number() OVER (PARTITION BY todos.title COLLATE "C") = 1)
+        THEN telling_words(todos.title)
+    END AS words
 FROM todos
 JOIN lists ON lists.id = todos.list_id
 WHERE

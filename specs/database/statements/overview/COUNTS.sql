@@ -3,6 +3,7 @@
 -- What has not started counts for `not_started` alone. `start`, `end`: today where the user is, both included. `now`:
 -- overdue is what was due before; it says what has started. `lists` and `tags` are JSON arrays of `Counted`;
 -- `all_tags` and `archived_lists` count what may not be among them; `last_change_id` is the `since` of the next changes.
+-- `counted`: how many todos there are; `newest`: as in `standing.STANDING`; `next_due`: when the next todo is overdue.
 --
 -- Parameters:
 --   $1 start timestamp with time zone
@@ -22,6 +23,9 @@
 --   completed_today bigint
 --   done bigint
 --   trashed bigint
+--   counted bigint
+--   next_due timestamp with time zone
+--   newest text
 --   last_change_id bigint
 --   lists json
 --   tags json
@@ -87,6 +91,34 @@ SELECT
     ) AS completed_today,
     count(*) FILTER (WHERE todo.deleted_at IS NULL AND todo.completed_at IS NOT NULL) AS done,
     count(*) FILTER (WHERE todo.deleted_at IS NOT NULL) AS trashed,
+    count(*) AS counted,
+    (
+        SELECT todos.due_at
+        FROM todos
+        WHERE
+            todos.user_id = $4::BIGINT
+            AND todos.deleted_at IS NULL
+            AND todos.completed_at IS NULL
+            AND $3::TIMESTAMP WITH TIME ZONE <= CASE
+                WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at
+            END
+        ORDER BY CASE WHEN (todos.due_at IS NULL) THEN 'infinity'::timestamptz ELSE todos.due_at END
+        LIMIT 1
+    ) AS next_due,
+    coalesce(
+        (
+            SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS concat_1
+            FROM changes
+            WHERE changes.user_id = $4::BIGINT
+            ORDER BY changes.id DESC
+            LIMIT 1
+        ),
+        (
+            SELECT concat(users.changes_deleted_through, '@') AS concat_2
+            FROM users
+            WHERE users.id = $4::BIGINT
+        )
+    ) AS newest,
     (
         SELECT max(changes.id) AS max_1 FROM changes WHERE changes.user_id = $4::BIGINT
     ) AS last_change_id,

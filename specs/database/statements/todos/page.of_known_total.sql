@@ -19,7 +19,7 @@
 --
 -- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
 -- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
--- where the total may be known, `newest_change`, the user's newest change.
+-- where the total may be known, `newest_change`, the user's newest change (`standing.NEWEST`).
 --
 -- Parameters:
 --   $1 limit integer
@@ -48,12 +48,19 @@ SELECT
     coalesce(array_to_json((array_agg(page.row))[1:$1::INTEGER]), '[]'::json) AS rows,
     CASE
         WHEN (
-            $2::VARCHAR = (
-                SELECT concat(changes.id, '@', changes.at) AS concat_1
-                FROM changes
-                WHERE changes.user_id = $3::BIGINT
-                ORDER BY changes.id DESC
-                LIMIT 1
+            $2::VARCHAR = coalesce(
+                (
+                    SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS concat_1
+                    FROM changes
+                    WHERE changes.user_id = $3::BIGINT
+                    ORDER BY changes.id DESC
+                    LIMIT 1
+                ),
+                (
+                    SELECT concat(users.changes_deleted_through, '@') AS concat_2
+                    FROM users
+                    WHERE users.id = $3::BIGINT
+                )
             )
         )
         THEN $4::BIGINT
@@ -65,12 +72,19 @@ SELECT
                 AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
         )
     END AS total,
-    (
-        SELECT concat(changes.id, '@', changes.at) AS concat_1
-        FROM changes
-        WHERE changes.user_id = $3::BIGINT
-        ORDER BY changes.id DESC
-        LIMIT 1
+    coalesce(
+        (
+            SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS concat_1
+            FROM changes
+            WHERE changes.user_id = $3::BIGINT
+            ORDER BY changes.id DESC
+            LIMIT 1
+        ),
+        (
+            SELECT concat(users.changes_deleted_through, '@') AS concat_2
+            FROM users
+            WHERE users.id = $3::BIGINT
+        )
     ) AS newest_change,
     count(*) > $1::INTEGER AS more,
     CAST((array_agg(page.key))[$1::INTEGER] AS TEXT) AS key,

@@ -19,7 +19,7 @@
 --
 -- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
 -- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
--- where the total may be known, `newest_change`, the user's newest change.
+-- where the total may be known, `newest_change`, the user's newest change (`standing.NEWEST`).
 --
 -- Parameters:
 --   $1 limit integer

@@ -1,0 +1,42 @@
+"""Whether what was counted of a person's todos is still so, in SQL."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, func, literal_column, select
+
+from todo_core.models.changes import Change
+from todo_core.models.todos import Todo
+from todo_core.models.users import User
+from todo_core.storage.statements import Statement, mine, parameter
+
+_change = Change.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_user = User.__table__  # type: ignore[attr-defined]
+_todo = Todo.__table__  # type: ignore[attr-defined]
+
+_AT: Final[ColumnElement[str]] = literal_column("'@'")
+_latest = (
+    select(func.concat(_change.c.id, _AT, func.extract("epoch", _change.c.at)))
+    .where(mine(Change))
+    .order_by(_change.c.id.desc())
+    .limit(literal_column("1"))
+)
+_deleted = select(func.concat(_user.c.changes_deleted_through, _AT)).where(
+    _user.c.id == parameter("user_id", BigInteger())
+)
+NEWEST: Final[ColumnElement[str]] = func.coalesce(_latest.scalar_subquery(), _deleted.scalar_subquery())
+"""The user's newest change, as text: its id and its moment; or the last that was deleted, where none is left.
+
+Of a database that was restored to an earlier moment the ids come again, but not the moments. Reads `pk_changes`.
+"""
+TRASHED: Final[ScalarSelect[Any]] = (
+    select(func.count()).select_from(_todo).where(mine(Todo), _todo.c.deleted_at.is_not(None)).scalar_subquery()
+)
+"""How many todos of the user are in the trash. Reads `ix_todos_trashed`."""
+
+STANDING = Statement(select(NEWEST.label("newest"), TRASHED.label("trashed")))
+"""Read what differs after whatever changes how many todos of the user there are, of which kind and with which names.
+
+That is the `newest` change; but a purge of the trash records nothing: of todos that are `trashed` it makes fewer.
+"""
