@@ -13,10 +13,11 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
+from bench.comparison import cpu, intervals
 from bench.database import embedded, execute, named
 from bench.servers import environment, running_process, until_answering
 from todo_app.embedded import free_port
@@ -32,8 +33,10 @@ _STREAMS: Final = 1_000
 _IDLE: Final = 2_000
 _RATE: Final = 100
 """Changes a second, of all persons together."""
-_ROUNDS: Final = 6
-"""Times that writes are measured with followers, and as often without."""
+_ROUNDS: Final = 15
+"""Times that writes are measured with followers and without, each twice, in the order ABBA."""
+_SLICE: Final = 1.0
+"""Seconds of each measurement of writes."""
 _PATIENCE: Final = 60.0
 
 
@@ -75,12 +78,12 @@ class Listening:
             self.news.set()
 
 
-async def _people(url: str) -> list[str]:
-    """Make the persons, and return a token of each."""
+async def _people(url: str, count: int) -> list[str]:
+    """Make so many persons, and return a token of each."""
     await migrate(url)
     secrets = []
     async with Core.open(Settings.load(rate_limit="off"), url) as core:
-        for number in range(PERSONS):
+        for number in range(count):
             person = Caller(core, await core.identity.local(f"person {number}"), "bench")
             made = await person.perform(tokens.create, TokenCreate(name="b", scopes=["todos:read", "todos:write"]))
             secrets.append(str(made.secret))
@@ -175,20 +178,54 @@ async def _delays(port: int, secrets: Sequence[str], streams: list[Listening], s
     return delays
 
 
-async def _writes(port: int, pid: int, token: str, seconds: float) -> float:
-    """Add todos one after another, and return how many of them the server does in a second of its CPU time (Linux)."""
-    async with Writer(port) as writer:
-        count, began, used = 0, time.perf_counter(), _cpu(pid)
-        while time.perf_counter() - began < seconds:
-            await writer.add(token)
-            count += 1
-        return count / (_cpu(pid) - used)
+class Cost(NamedTuple):
+    """What a write took."""
+
+    server: float
+    """Seconds of the server's CPU."""
+    whole: float
+    """The same with PostgreSQL's."""
+    wall: float
+    """Seconds."""
 
 
-def _cpu(pid: int) -> float:
-    """Return the seconds of CPU time that a process has used, which other programs hardly change (Linux)."""
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A server, and somebody who writes there and whom nobody follows."""
+
+    port: int
+    pid: int
+    postmaster: int
+    token: str
+
+    async def writes(self, seconds: float) -> Cost:
+        """Add todos one after another, and return what one of them took."""
+        async with Writer(self.port) as writer:
+            await writer.add(self.token)
+            count, began = 0, time.perf_counter()
+            server, database = cpu.used(self.pid), cpu.used(self.postmaster)
+            while time.perf_counter() - began < seconds:
+                await writer.add(self.token)
+                count += 1
+            of_server = cpu.spent(server, cpu.used(self.pid))
+            whole = of_server + cpu.spent(database, cpu.used(self.postmaster))
+            return Cost(of_server / count, whole / count, (time.perf_counter() - began) / count)
+
+
+async def _loss(followed: Side, alone: Side) -> None:
+    """Tell what is left of the writes of somebody whom nobody follows where many follow others."""
+    pairs: list[tuple[list[Cost], list[Cost]]] = []
+    for _ in range(_ROUNDS):
+        there, here = list[Cost](), list[Cost]()
+        for side, costs in ((followed, there), (alone, here), (alone, here), (followed, there)):
+            costs.append(await side.writes(_SLICE))
+        pairs.append((there, here))
+    print(f"writes of one whom nobody follows, with {_STREAMS:,} followers of others, as a part of those without:")
+    for name in Cost._fields:
+        sums = [[sum(getattr(one, name) for one in costs) for costs in pair] for pair in pairs]
+        of_one = statistics.median(here for _, here in sums) / 2
+        left = intervals.estimate([here / there for there, here in sums])
+        print(f"    by {name}: {left}, of {of_one * 1000:.3f} ms a write")
 
 
 def _resident(pid: int) -> float:
@@ -196,23 +233,17 @@ def _resident(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-async def _measure(port: int, pid: int, secrets: list[str], seconds: float) -> None:
-    await _writes(port, pid, secrets[0], 1)
+async def _measure(side: Side, alone: Side, secrets: list[str], seconds: float) -> None:
+    port, pid = side.port, side.pid
+    for one in (side, alone):
+        await one.writes(1)
     before = _resident(pid)
     async with _following(port, secrets, _IDLE):
         print(f"idle streams: {(_resident(pid) - before) / _IDLE / 1024:.1f} KiB each, of {_IDLE:,}")
     await asyncio.sleep(1)
-    alone, followed = list[float](), list[float]()
-    for _ in range(_ROUNDS):
-        alone.append(await _writes(port, pid, secrets[0], seconds / _ROUNDS))
-        async with _following(port, secrets[1:], _STREAMS):
-            await asyncio.sleep(4)  # until all of them stand where they begin
-            followed.append(await _writes(port, pid, secrets[0], seconds / _ROUNDS))
-        await asyncio.sleep(6)  # until nothing listens any more
-    ratios = [with_them / without for with_them, without in zip(followed, alone, strict=True)]
-    told = ", ".join(f"{one:.3f}" for one in ratios)
-    ratio = statistics.median(ratios)
-    print(f"writes with {_STREAMS:,} followers of others: {ratio:.3f} of those without ({told})")
+    async with _following(port, secrets[1:], _STREAMS):
+        await asyncio.sleep(4)  # until all of them stand where they begin
+        await _loss(side, alone)
     async with _following(port, secrets, _STREAMS) as streams:
         delays = sorted(await _delays(port, secrets, streams, seconds))
         p50, p99 = delays[len(delays) // 2], delays[len(delays) * 99 // 100]
@@ -231,11 +262,16 @@ async def _measure(port: int, pid: int, secrets: list[str], seconds: float) -> N
 def main(seconds: Annotated[float, typer.Option(min=1, help="How long each load lasts.")] = 20) -> None:
     """Measure those who follow."""
     with tempfile.TemporaryDirectory(prefix="todo-mcp-bench-") as name, embedded(Path(name) / "pg") as server:
-        execute(server, "CREATE DATABASE live")
-        url = named(server, "live")
-        secrets = asyncio.run(_people(url))
-        with _serving(url, Path(name)) as (port, pid):
-            asyncio.run(_measure(port, pid, secrets, seconds))
+        postmaster = int((Path(name) / "pg" / "postmaster.pid").read_text().splitlines()[0])
+        with ExitStack() as stack:
+            sides, secrets = list[Side](), list[list[str]]()
+            for database, count in (("live", PERSONS), ("alone", 1)):
+                execute(server, f"CREATE DATABASE {database}")
+                url = named(server, database)
+                secrets.append(asyncio.run(_people(url, count)))
+                port, pid = stack.enter_context(_serving(url, Path(name)))
+                sides.append(Side(port, pid, postmaster, secrets[-1][0]))
+            asyncio.run(_measure(*sides, secrets[0], seconds))
 
 
 if __name__ == "__main__":

@@ -27,10 +27,15 @@ class OwnPostgres:
         self._frozen: list[psutil.Process] = []
         self.url: str = self._server.get_uri()
 
-    def crash(self) -> None:
-        """Every process of it ends at once, as `pg_ctl -m immediate stop` does."""
-        postmaster = psutil.Process(self._server.get_pid())
-        os.kill(postmaster.pid, signal.SIGQUIT)
+    @property
+    def postmaster(self) -> psutil.Process:
+        """Its first process."""
+        return psutil.Process(self._server.get_pid())
+
+    def crash(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """Every process of it ends at once, as `pg_ctl -m immediate stop` does; SIGINT is `-m fast`."""
+        postmaster = self.postmaster
+        os.kill(postmaster.pid, how)
         until(lambda: not _lives(postmaster), 20, "PostgreSQL has stopped")
 
     def start(self) -> None:
@@ -39,7 +44,7 @@ class OwnPostgres:
 
     def freeze(self) -> None:
         """Stop every process of it in its tracks: connections stay open, and nothing answers."""
-        postmaster = psutil.Process(self._server.get_pid())
+        postmaster = self.postmaster
         self._frozen = [postmaster, *postmaster.children(recursive=True)]
         for process in self._frozen:
             with suppress(psutil.NoSuchProcess):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import select
+import shutil
 import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -168,6 +169,37 @@ def test_watch_prints_a_line_for_each_change_wherever_it_is_made(serving: Servin
     (line,) = titles
     _, what, rows, who = line.rstrip("\n").split("  ")
     assert (what, rows.startswith("wat"), who.startswith("rest")) == ("todos.add", True, True)
+
+
+def next_change(lines: Iterable[str]) -> dict[str, str]:
+    """The next change of an event stream, by the names of its fields."""
+    block: dict[str, str] = {}
+    for line in lines:
+        if line.strip():
+            name, _, block[name] = line.rstrip("\n").partition(": ")
+        elif block.get("event") == "change":
+            return block
+        else:
+            block = {}
+    raise AssertionError("the stream has ended")
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed (Debian: apt-get install curl)")
+def test_curl_follows_and_goes_on_where_it_was(serving: Serving) -> None:
+    command = ["curl", "-sN", "--max-time", "20", "-H", f"Authorization: Bearer {serving.token}"]
+    last: list[str] = []
+    for title in ("first", "second"):
+        resumed = ["-H", f"Last-Event-ID: {last[-1]}"] if last else []
+        words = [*command, *resumed, f"{serving.url}{EVENTS}"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as following, serving.http() as http:
+            assert following.stdout is not None
+            assert following.stdout.readline().startswith("retry: ")
+            http.post("/api/v1/todos", json={"title": title})
+            change = next_change(following.stdout)
+            following.terminate()
+        last.append(change["id"])
+        assert title in change["data"]
+    assert int(last[0]) < int(last[1])
 
 
 async def test_when_the_server_stops_every_stream_ends_regularly_and_soon(served_program: Program) -> None:

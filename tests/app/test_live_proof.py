@@ -123,7 +123,7 @@ async def break_everything(program: Program, postgres: OwnPostgres, story: Story
 
 @pytest.mark.parametrize(
     ("changes", "leave_after", "rounds"),
-    [pytest.param(300, 1.0, 2, id="small"), pytest.param(10_000, 4.0, 6, marks=pytest.mark.exhaustive, id="whole")],
+    [pytest.param(300, 1.0, 2, id="small"), pytest.param(10_002, 4.0, 6, marks=pytest.mark.exhaustive, id="whole")],
 )
 async def test_no_change_is_lost_doubled_or_out_of_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: int, leave_after: float, rounds: int
@@ -149,7 +149,7 @@ async def test_no_change_is_lost_doubled_or_out_of_order(
                     with suppress(httpx2.TransportError, KeyError):
                         record = await story.record()
             story.is_over = True
-    assert story.reconnects >= 8
+    assert story.reconnects >= 9 * rounds
     assert len(record) >= story.made == changes // 3 * 3
     for heard in story.heard:
         assert heard == record

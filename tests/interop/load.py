@@ -7,7 +7,7 @@ import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
 import asyncpg
@@ -17,6 +17,31 @@ from tests.faces import call
 
 RETRY_SECONDS = 60.0
 Transport = Literal["rest", "mcp-2026", "mcp-2025"]
+
+
+class Write(NamedTuple):
+    """A write, as each transport has it."""
+
+    tool: str
+    arguments: dict[str, Any]
+    path: str
+    """Of the REST API, to be posted to."""
+    body: dict[str, Any] | None
+
+
+class Ack(NamedTuple):
+    """What a success told."""
+
+    ids: tuple[int, ...]
+    """Of the todos, in the order of the request."""
+    change_id: int
+    replayed: bool
+    """Whether it was done before, under the same key."""
+
+
+def adding(title: str) -> Write:
+    """Return the write that adds one todo."""
+    return Write("add_todos", {"todos": [{"title": title}]}, "/todos", {"title": title})
 
 
 @dataclass
@@ -35,43 +60,64 @@ class Load:
     """Seconds of the slowest answer that was a refusal."""
     stopped: bool = False
 
+    @property
+    def count(self) -> int:
+        """Return how many writes are acknowledged."""
+        return len(self.acknowledged)
+
     async def write_until_stopped(self, name: str, transport: Transport, token: str) -> None:
-        headers = {"Authorization": f"Bearer {token}"}
-        async with httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=30) as http:
+        async with self.client(token) as http:
             number = 0
-            while not self.stopped:
+            while not self.stopped and not self.wrong:
                 number += 1
                 await self._write(http, transport, f"{name}-{number}-{uuid4().hex[:8]}")
 
+    def client(self, token: str) -> httpx2.AsyncClient:
+        """Return a client of one person."""
+        return httpx2.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
     async def _write(self, http: httpx2.AsyncClient, transport: Transport, title: str) -> None:
         self.begun.add(title)
+        if (ack := await self.until_done(http, transport, adding(title), title)) is not None:
+            (self.acknowledged[title],) = ack.ids
+
+    async def until_done(self, http: httpx2.AsyncClient, transport: Transport, write: Write, key: str) -> Ack | None:
+        """Send a write until it is acknowledged, and return what that told; None if somebody was told what is wrong."""
         deadline = time.monotonic() + RETRY_SECONDS
-        while time.monotonic() < deadline:
+        while not self.wrong and time.monotonic() < deadline:
             began = time.monotonic()
-            try:
-                todo_id = await (self._rest(http, title) if transport == "rest" else self._mcp(http, transport, title))
-            except httpx2.TransportError as error:
-                self.told[type(error).__name__] += 1
-                todo_id = None
-            if todo_id is not None:
-                self.acknowledged[title] = todo_id
-                return
+            if (ack := await self._tried(http, transport, write, key)) is not None:
+                return ack
             self.slowest = max(self.slowest, time.monotonic() - began)
             await asyncio.sleep(0.05)
-        self.wrong.append(f"{title} was never acknowledged")
-
-    async def _rest(self, http: httpx2.AsyncClient, title: str) -> int | None:
-        answer = await http.post("/api/v1/todos", json={"title": title}, headers={"Idempotency-Key": title})
-        self.told[f"rest {answer.status_code}"] += 1
-        if answer.status_code == 201:
-            found: int = answer.json()["id"]
-            return found
-        self._refused(answer, "application/problem+json")
+        self.wrong.append(f"{write.tool} {key} was never acknowledged")
         return None
 
-    async def _mcp(self, http: httpx2.AsyncClient, transport: Transport, title: str) -> int | None:
-        arguments = {"todos": [{"title": title}], "idempotency_key": title}
-        answer = await call(http, transport, "add_todos", arguments)
+    async def _tried(self, http: httpx2.AsyncClient, transport: Transport, write: Write, key: str) -> Ack | None:
+        try:
+            return await self.send(http, transport, write, key)
+        except httpx2.TransportError as error:
+            self.told[type(error).__name__] += 1
+            return None
+
+    async def send(self, http: httpx2.AsyncClient, transport: Transport, write: Write, key: str) -> Ack | None:
+        """Send a write once, and return what its success told; None if it was refused."""
+        return await (self._rest(http, write, key) if transport == "rest" else self._mcp(http, transport, write, key))
+
+    async def _rest(self, http: httpx2.AsyncClient, write: Write, key: str) -> Ack | None:
+        answer = await http.post(f"/api/v1{write.path}", json=write.body, headers={"Idempotency-Key": key})
+        self.told[f"rest {answer.status_code}"] += 1
+        if not answer.is_success:
+            self._refused(answer, "application/problem+json")
+            return None
+        told = answer.json()
+        replayed = answer.headers.get("idempotent-replayed") == "true"
+        if "results" not in told:
+            return Ack((told["id"],), int(answer.headers["change-id"]), replayed)
+        return self._accepted([item["item"] for item in told["results"]], told["change_id"], replayed, told)
+
+    async def _mcp(self, http: httpx2.AsyncClient, transport: Transport, write: Write, key: str) -> Ack | None:
+        answer = await call(http, transport, write.tool, write.arguments | {"idempotency_key": key})
         if answer.status_code != 200:
             self.told[f"mcp {answer.status_code}"] += 1
             self._refused(answer, "application/json")
@@ -87,15 +133,24 @@ class Load:
                 self.wrong.append(f"mcp: {told}")
             return None
         self.told["mcp success"] += 1
-        found: int = told["results"][0]["id"]
-        return found
+        items = [None if "error" in item else item for item in told["results"]]
+        return self._accepted(items, told.get("change_id"), told.get("replayed", False), told)
+
+    def _accepted(self, items: list[Any], change_id: int | None, replayed: bool, told: Any) -> Ack | None:
+        """Return what a success told; each of its items must have been taken."""
+        if None in items or change_id is None:
+            self.wrong.append(str(told))
+            return None
+        return Ack(tuple(item["id"] for item in items), change_id, replayed)
 
     def _refused(self, answer: httpx2.Response, media_type: str) -> None:
         """A refusal must say that it is worth trying again, and when."""
         told = answer.json()
+        if "jsonrpc" in told:  # of a whole request at /mcp
+            told = told["error"]["data"]
         if not (
             (answer.status_code == 503 or told.get("error_code") == "request_in_progress")
-            and told["retryable"] is True
+            and told.get("retryable") is True
             and answer.headers.get("retry-after", "").isdigit()
             and answer.headers["content-type"] == media_type
         ):
@@ -116,8 +171,9 @@ class Load:
     async def reached(self, count: int, seconds: float = 60) -> None:
         """Wait until so many writes are acknowledged."""
         deadline = time.monotonic() + seconds
-        while len(self.acknowledged) < count:
-            assert time.monotonic() < deadline, f"{len(self.acknowledged)} of {count} writes: {self.told} {self.wrong}"
+        while self.count < count:
+            is_in_time = time.monotonic() < deadline and not self.wrong
+            assert is_in_time, f"{self.count} of {count} writes: {self.told} {self.wrong[:3]}"
             await asyncio.sleep(0.01)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +69,7 @@ class Pooler:
             default_pool_size = {size}
             max_client_conn = {clients}
             query_wait_timeout = {patience}
+            server_login_retry = 0.1
             """.replace("            ", "")
         )
 
@@ -83,6 +85,11 @@ class Pooler:
                 [PGBOUNCER, str(self._folder / "pgbouncer.ini")], stdout=log, stderr=subprocess.STDOUT, **as_whom
             )
         until(lambda: _answers(self.url), 15, "PgBouncer answers")
+
+    def send(self, what: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(what)
 
     def kill(self) -> None:
         """End it at once, with every connection through it."""
