@@ -17,8 +17,12 @@ MAX_CLIENT_LENGTH: Final = 200
 
 
 def bearer_token(authorization: str | None) -> str | None:
-    """Return the token of an `Authorization: Bearer` header (RFC 6750 §2.1), if there is one."""
-    scheme, _, token = (authorization or "").partition(" ")
+    """Return the token of an `Authorization: Bearer` header (RFC 6750 §2.1), if there is one.
+
+    Between the two is one space or more (RFC 9110 §11.4).
+    """
+    scheme, _, after = (authorization or "").partition(" ")
+    token = after.lstrip(" ")
     return token if scheme.lower() == "bearer" and token else None
 
 

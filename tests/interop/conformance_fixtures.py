@@ -5,7 +5,7 @@ those of the SDK's own server for the suite (`examples/servers/everything-server
 sessions has not: log levels, subscriptions of the older generation, streams that are resumed.
 """
 
-# ruff: noqa: N803, N815  # the suite spells its arguments so, and this is the SDK itself
+# ruff: noqa: N803, N815, PT028  # tools of the SDK, with names of the suite: none of them is a test
 from __future__ import annotations
 
 import base64

@@ -75,8 +75,8 @@ WITH_FIXTURES: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "2025-11-25": (58, _NO_STREAM + _NO_SESSION + _NO_FORM),
     "2026-07-28": (117, ("tools-call-with-progress",)),
 }
-"""Checks that pass with the suite's fixtures, and the scenarios of which one fails: an answer is JSON, so nothing can be
-told or asked of an older client before it, and without sessions there is nothing to set for later."""
+"""Checks that pass with fixtures, and the scenarios of which one fails: an answer is JSON, so nothing is told before it
+or asked of an older client; and without sessions there is nothing to set for later."""
 
 
 class WithToken:
