@@ -17,12 +17,12 @@ MAX_CLIENT_LENGTH: Final = 200
 
 
 def bearer_token(authorization: str | None) -> str | None:
-    """Return the token of an `Authorization: Bearer` header, if there is one; spaces before it are any number.
+    """Return the token of an `Authorization: Bearer` header (RFC 6750 §2.1), if there is one.
 
-    Source: RFC 6750 §2.1, and RFC 9110 §11.4 (`1*SP`).
+    Between the two is one space or more (RFC 9110 §11.4).
     """
-    scheme, _, token = (authorization or "").partition(" ")
-    token = token.lstrip(" ")
+    scheme, _, after = (authorization or "").partition(" ")
+    token = after.lstrip(" ")
     return token if scheme.lower() == "bearer" and token else None
 
 

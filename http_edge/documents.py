@@ -26,7 +26,7 @@ class Document:
         self._body = body
         self._compressed = gzip.compress(body, mtime=0)
         self._media_type = media_type
-        self._headers = {"ETag": tag, "Vary": "Accept-Encoding"} | (headers or {})
+        self._headers = {"ETag": tag} | (headers or {})
 
     async def answer(self, request: Request) -> Response:
         """Return the document, or 304 if the client has it already."""

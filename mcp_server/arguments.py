@@ -33,8 +33,8 @@ ruby-mcp-client."""
 _UNSAID: Final = ("additionalProperties", "title")
 """What no schema says: google-genai ≥ 1.74 fails on the first
 (https://github.com/googleapis/python-genai/issues/2393), and nobody needs the second."""
-_GOES_WITHOUT_SAYING: Final = (("minLength", 1), ("default", False))
-"""What is enforced and not advertised: 250 tokens."""
+_GOES_WITHOUT_SAYING: Final = (("minLength", 1), ("maxLength", 100), ("default", False))
+"""What is enforced and not advertised: 330 tokens. Dates in words are shorter than 100, and names tell it in words."""
 
 
 class Shared(BaseModel):
@@ -201,7 +201,7 @@ def _slim(schema: Any, definitions: dict[str, Any]) -> Any:
 
 
 def _short(schema: Any) -> Any:
-    """Drop that a text has at least one character, that a flag is false by default, and bounds that nobody meets."""
+    """Drop what goes without saying, and bounds that nobody meets."""
     if isinstance(schema, list):
         return [_short(item) for item in schema]
     if not isinstance(schema, dict):

@@ -232,12 +232,13 @@ class Application:
         """Serve a request at an address that is not health's.
 
         Raises:
-            HTTPException: It names another host (421), has a method that there is none of (405), or comes from a page
-                that may not call MCP (403).
+            HTTPException: It names another host (421), has a slash inside of a segment, which no address has (404), a
+                method that there is none of (405), or comes from a page that may not call MCP (403).
             TooManyRequests: The address sent too many without a token.
         """
         try:
             self._require_host(scope)
+            _require_segments(scope)
             await self._router(scope, receive, send)
         except HTTPException:  # before anybody looked at the token
             self._strangers.charge(scope)
@@ -261,6 +262,12 @@ class Application:
         """
         self._strangers.charge(scope)
         await self.api(scope, receive, send)
+
+
+def _require_segments(scope: Scope) -> None:
+    """Refuse an encoded slash (404): it separates nothing (RFC 3986 §2.2), though it does in `path`."""
+    if b"%2f" in scope.get("raw_path", b"").lower():
+        raise HTTPException(404)
 
 
 def build(

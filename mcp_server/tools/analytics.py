@@ -24,8 +24,8 @@ BUSIEST: Final = 5
     operations.report,
     title="Get report",
     answer=OBJECT_SCHEMA,
-    words="A weekly report: how my week went, compared to the one before, by day, list, tag; how long my streak "
-    "of days in a row is; which day was busy; how much waits. Zeros are left out.",
+    words="Weekly report: how my week went, how productive I was, compared with last week, by day, list, tag; how "
+    "long my streak of days in a row is; which day was busy; how much waits. Zeros are left out.",
 )
 async def get_report(me: Me, week: Week = None) -> CallToolResult:
     report = orjson.loads((await me.perform(operations.report, week)).json)

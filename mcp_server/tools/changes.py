@@ -58,7 +58,7 @@ class History(Input):
     title="List changes",
     answer=CHANGES_SCHEMA,
     words="History, what happened while I was away, latest first: what did the agent or the person do, who moved, "
-    "changed or deleted it and when, and what it was before.",
+    "changed or deleted it, by which app, when, and what it was before.",
 )
 async def list_changes(me: Me, filters: History) -> CallToolResult:
     if filters.rows_cursor is not None:
@@ -105,9 +105,9 @@ async def _further_rows(me: Me, filters: History) -> CallToolResult:
     (operations.undo, operations.undo_several),
     title="Undo changes",
     answer=WRITE_SCHEMA,
-    words="Undo a change: revert or take back what was wrong or not meant, a batch or several of yours as one, and put"
-    " it back as it was before. What it made goes to the trash. A later change in the way refuses it. An undo can be"
-    " undone.",
+    words="Undo the last change, or an earlier one: cancel, revert, go back, take back what was wrong or I didn't "
+    "mean, a batch or several of yours as one, and put it back as it was before. What it made goes to the "
+    "trash. A later change in the way refuses it. An undo can be undone.",
 )
 async def undo(
     me: Me,

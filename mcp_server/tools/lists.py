@@ -37,7 +37,8 @@ class ListEdit(ListPatch, total=False):
     operations.add,
     title="Add lists",
     answer=LISTS_SCHEMA,
-    words="Make a new list, or several: create or start one, such as a project or a holiday.",
+    words="Make a new list, or several lists: create, start or set up a separate list for a project, a trip, a "
+    "holiday, books to read.",
 )
 async def add_lists(
     me: Me,
@@ -51,8 +52,8 @@ async def add_lists(
     operations.update,
     title="Update lists",
     answer=LISTS_SCHEMA,
-    words="Rename a list, call it something else, make it another color, move it before others, or archive it: "
-    "hide it, put it away until it is needed.",
+    words="Rename a list, call or name it something else, change its color, move it first or before others, or "
+    "archive it: hide it, put it away until it is needed.",
 )
 async def update_lists(
     me: Me,
@@ -71,8 +72,8 @@ def _with_version(item: Done) -> told.Json:
     operations.delete,
     title="Delete lists",
     answer=LISTS_SCHEMA,
-    words="Delete, drop or remove a list that I don't need any more, throw it away with everything in it, or move "
-    "that to another list.",
+    words="Delete or remove a list that I don't need any more, get rid of it or throw it away with everything in "
+    "it, or keep its todos in another list.",
 )
 async def delete_lists(
     me: Me,

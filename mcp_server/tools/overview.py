@@ -32,8 +32,8 @@ _TOKENS: Final = {"lists": 600, "tags": 450}
     (operations.get, lists.list_, tags.list_),
     title="Get overview",
     answer=OBJECT_SCHEMA,
-    words="An overview: how does my day look, what day and time it is, which lists and tags I have, how many "
-    "todos are open, due today, overdue, done, trashed, the profile.",
+    words="An overview or summary: how does my day look, what day and time it is, which lists and tags I have, how "
+    "many todos are open, due today, overdue, done, trashed, the profile.",
 )
 async def get_overview(
     me: Me,

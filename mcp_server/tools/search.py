@@ -50,7 +50,7 @@ async def search(me: Me, query: SearchText) -> CallToolResult:
     return tool_results.payload({"results": results})
 
 
-@tools.expose(todos.get, title="Fetch", answer=FETCH_SCHEMA, words="Open one result of `search` and read it in full.")
+@tools.expose(todos.get, title="Fetch", answer=FETCH_SCHEMA, words="Open what `search` found: read a result in full.")
 async def fetch(me: Me, id: Annotated[str, Field(description="An `id` of `search`.")]) -> CallToolResult:  # noqa: A002
     todo_id = id_in(id)
     if todo_id is None:

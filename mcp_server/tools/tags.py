@@ -28,7 +28,7 @@ tools = Toolbox()
     (operations.rename, operations.merge, operations.delete),
     title="Update a tag",
     answer=ROW_SCHEMA,
-    words="Rename a tag, merge or combine the tags that mean one thing, or delete a tag everywhere.",
+    words="Rename a tag, merge or combine tags, or delete a tag everywhere.",
 )
 async def update_tag(
     me: Me,

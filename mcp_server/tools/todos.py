@@ -54,10 +54,10 @@ class NewTodo(TodoCreate):
     operations.add,
     title="Add todos",
     answer=WRITE_SCHEMA,
-    words="Add a todo, or several: put a new task on my list, write or note down what I need, want or have to do, "
-    'buy, call or pick up, should remember and must not forget ("remind me to", "don\'t let me forget"), '
-    "schedule it for a day, set a reminder, or split one into steps. Subtasks name their parent by id or "
-    "place in this call, and are in its list.",
+    words="Add a todo, or create several: put a new task on my list, make, write, note or put one down, that I "
+    "need, want or have to do, buy, call or pick up, that has to happen by a day, should remember and must "
+    'not forget ("remind me to", "don\'t let me forget"); schedule it, set a reminder, or split one into '
+    "steps. Subtasks name their parent by id or place, and are in its list.",
 )
 async def add_todos(
     me: Me,
@@ -72,11 +72,12 @@ async def add_todos(
     operations.list_,
     title="List todos",
     answer=PAGE_SCHEMA,
-    words="List my todos, show me what I have to do on or for a day, what is due today or this week, which tasks "
-    "are open, late or left on a list, what I did or finished, everything that is urgent, tagged, overdue or "
-    "repeats, which have no date. The trash, archived lists and what has not started only when asked for. "
-    "Rows leave out what is empty, and priority medium. `showing` has the true total, `next_cursor` the next "
-    "page.",
+    words="List my todos: show, read or give me what is on my list, what I have to do on or for a day, what is due "
+    "today or this week, any deadlines, which tasks are open, late, important or left, how many; what I did "
+    "or get done, have finished or not yet; everything that is urgent, tagged, overdue or repeats, which have "
+    "no date or did not change since. What I deleted (in the trash or bin), archived, or has not started only "
+    "when asked for. Rows leave out what is empty, and priority medium. `showing` has the true total, "
+    "`next_cursor` the next page.",
 )
 async def list_todos(me: Me, listing: TodoListing) -> CallToolResult:
     operation = operations.list_ if listing.text is None else search.find
@@ -101,10 +102,11 @@ async def list_todos(me: Me, listing: TodoListing) -> CallToolResult:
     operations.update,
     title="Update todos",
     answer=WRITE_SCHEMA,
-    words="Change a todo: move, push or reschedule it to another day, postpone it by days or a week, as it is at "
-    "another time, not that; put it into another list, rename it when it should be called something else, "
-    "set a higher or lower priority, make it urgent, tag it, write a note on it, take the date off, remove a "
-    "tag, stop repeating. The rest stays.",
+    words="Change a todo: move, push or reschedule it to another day, postpone or delay it by days or a week, as it "
+    "was moved or is at another time, not that; move it over or put it into another list, or into another "
+    "todo as a step, rename it when it or its title should be called something else, set a higher or lower "
+    "priority, make it urgent, more important or not so any more, tag it, write or add a note on it, change "
+    "its deadline or take the date off, remove a tag, make it repeat or stop repeating. The rest stays.",
 )
 async def update_todos(
     me: Me,
@@ -124,9 +126,9 @@ def _with_version(item: Done) -> told.Json:
     (operations.complete, operations.reopen, operations.skip),
     title="Complete todos",
     answer=WRITE_SCHEMA,
-    words="Complete a todo, tick or check it off, mark it as done: I did it, I have finished, bought or paid it. "
-    "Or open it again, not done after all, or skip it this time. Open subtasks, too. It never toggles. One "
-    "that repeats comes back as a new todo, `next`.",
+    words="Complete a todo, tick, check or cross it off, mark it as done: I did it, I have finished, bought or paid "
+    "it, I'm done with it. Or uncheck or reopen it: open again, not done after all; or skip it this time. "
+    "Open subtasks, too. One that repeats comes back as a new todo, `next`.",
 )
 async def complete_todos(
     me: Me,
@@ -150,9 +152,10 @@ async def complete_todos(
     (operations.delete, operations.restore),
     title="Delete todos",
     answer=WRITE_SCHEMA,
-    words="Delete a todo, or all that are done or old: throw it away, drop, cancel or remove what I don't need any "
-    "more, get rid of it, forget it. It goes to the trash with its subtasks. Or restore: get or bring it "
-    "back out of the trash, emptied after some weeks.",
+    words="Delete a todo, or all todos that are done or old: erase, throw away, put in the bin, scrap, drop, "
+    "cancel, delete, remove or take off my list what I don't need any more, get rid of it, forget it. They go "
+    "to the trash with their subtasks. Or restore, undelete: get or bring back out of the trash, emptied "
+    "after some weeks.",
 )
 async def delete_todos(
     me: Me,

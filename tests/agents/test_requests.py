@@ -55,7 +55,7 @@ def test_the_right_tool_is_among_the_first_three_for_every_golden_request(rankin
 
 def test_the_descriptions_hold_for_requests_that_they_were_not_written_for(ranking: Ranking) -> None:
     assert sum(len(requests["held_out"]) for requests in REQUESTS.values()) == 40
-    assert len(missed(ranking, "held_out")) <= 8
+    assert len(missed(ranking, "held_out")) <= 2
 
 
 @pytest.mark.parametrize("kind", ["golden", "held_out"])

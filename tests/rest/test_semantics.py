@@ -110,6 +110,10 @@ async def test_what_is_large_is_compressed_for_who_takes_it(http: httpx2.AsyncCl
         for given in ("identity", "br", "gzip;q=0", "x-gzip-like"):
             other = await http.get(path, headers={"Accept-Encoding": given})
             assert "content-encoding" not in other.headers
+            kept = await http.get(path, headers={"Accept-Encoding": given, "If-None-Match": other.headers["etag"]})
+            assert kept.status_code == 304
+            for answer in (other, kept):  # as that which would be compressed: a cache has one rule for all of them
+                assert answer.headers["vary"].lower().count("accept-encoding") == 1
     assert "content-encoding" not in (await http.get(f"{API}/lists", headers={"Accept-Encoding": "gzip"})).headers
     written = await http.patch(
         location, json={"title": "b"}, headers={"If-Match": (await http.get(location)).headers["etag"]}
@@ -157,6 +161,26 @@ async def test_below_a_prefix_addresses_lead_back(app: Application, ann: Caller)
             assert (await http.get(urljoin(f"{BASE}/todos/docs", address))).status_code == 200
         assert (await http.get("healthz", headers={"Host": "probe"})).status_code == 200
         assert (await rpc(http, "mcp-2026", "tools/list")).status_code == 200
+
+
+async def test_an_encoded_slash_separates_nothing(http: httpx2.AsyncClient) -> None:
+    """A proxy that lets in by the address sees another one than would be served."""
+    location = (await http.post(f"{API}/todos", json={"title": "a"})).headers["location"]
+    for path in (f"{location}%2Fcomplete", f"{location}%2fcomplete", f"{API}%2Ftodos/1/complete"):
+        problem(await http.patch(path), 404, "no_such_route")
+    assert (await http.get(location)).json()["is_completed"] is False
+    assert (await http.get(f"{API}/t%6Fdos")).status_code == 200
+
+
+async def test_more_than_one_space_may_stand_before_a_token(http: httpx2.AsyncClient) -> None:
+    token = http.headers["authorization"].partition(" ")[2]
+    for given, status in (
+        (f"bearer   {token}", 200),
+        (f"Bearer\t{token}", 401),
+        (f"Bearer {token} x", 401),
+        ("Bearer  ", 401),
+    ):
+        assert (await http.get(f"{API}/todos", headers={"Authorization": given})).status_code == status
 
 
 async def test_accept_alone_chooses_the_picture(http: httpx2.AsyncClient) -> None:
