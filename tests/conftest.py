@@ -10,6 +10,7 @@ Fixtures import the product when they run, not when this file is read: tests tha
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import sys
@@ -99,6 +100,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     """Let each worker begin with other files, so that of all tests it compiles a part, and reads what others have."""
+    gc.disable()  # until `pytest_collection_finish`
     worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
     if worker is None or session.config.args != session.config.getini("testpaths"):
         return
@@ -108,6 +110,12 @@ def pytest_collection(session: pytest.Session) -> None:
     for path in (*files[first:], *files[:first]):
         with suppress(Exception, pytest.skip.Exception):  # which collecting it will tell
             import_module(".".join(path.relative_to(here.parent).with_suffix("").parts))
+
+
+def pytest_collection_finish() -> None:
+    """Have no collection of garbage look at what was imported and collected, for all of it stays."""
+    gc.freeze()
+    gc.enable()
 
 
 # --- what is left out --------------------------------------------------------------------------
