@@ -65,11 +65,16 @@ class Routes:
         self._prefix = prefix
         self._tag = tag
         self._declared: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
+        self._made: dict[str, list[DirectRoute]] = {}
+        """The routes by prefix: they know nothing of an application, and take long to make."""
 
     def serve(self, app: FastAPI, prefix: str) -> None:
         """Add the routes to `app`, below `prefix`."""
-        for path, handler, options in self._declared:
-            app.router.add_api_route(prefix + path, handler, route_class_override=DirectRoute, **options)
+        if prefix not in self._made:
+            self._made[prefix] = [
+                DirectRoute(prefix + path, handler, **options) for path, handler, options in self._declared
+            ]
+        app.router.routes += self._made[prefix]
 
     def expose(
         self,

@@ -10,6 +10,7 @@ Fixtures import the product when they run, not when this file is read: tests tha
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import sys
@@ -37,6 +38,7 @@ _FOLDER = "TODO_TEST_POSTGRES_FOLDER"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-specs", action="store_true", help="Write the snapshots in specs/ anew.")
     parser.addoption("--exhaustive", action="store_true", help="Run exhaustive cases too.")
+    parser.addoption("--of-postgres", action="store_true", help="Leave out what says nothing of another PostgreSQL.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -98,6 +100,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     """Let each worker begin with other files, so that of all tests it compiles a part, and reads what others have."""
+    gc.disable()  # until `pytest_collection_finish`
     worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
     if worker is None or session.config.args != session.config.getini("testpaths"):
         return
@@ -109,11 +112,19 @@ def pytest_collection(session: pytest.Session) -> None:
             import_module(".".join(path.relative_to(here.parent).with_suffix("").parts))
 
 
+def pytest_collection_finish() -> None:
+    """Have no collection of garbage look at what was imported and collected, for all of it stays."""
+    gc.freeze()
+    gc.enable()
+
+
 # --- what is left out --------------------------------------------------------------------------
 
 _LEFT_OUT = pytest.StashKey[dict[str, int]]()
 _MARKERS = ("exhaustive", "slow")
 """Of the tests that are left out unless they are asked for; the first that a test has counts."""
+_ELSEWHERE = "--of-postgres"
+"""Those that it leaves out: tests without a database, and all transports but one of a case."""
 
 
 def _asked_for(config: pytest.Config) -> set[str]:
@@ -139,7 +150,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out[marker] = [item for item in items if item.get_closest_marker(marker)]
             items[:] = [item for item in items if not item.get_closest_marker(marker)]
             config.hook.pytest_deselected(items=left_out[marker])
+    if config.option.of_postgres:
+        left_out[_ELSEWHERE] = [item for item in items if not _is_of_postgres(item)]
+        items[:] = [item for item in items if _is_of_postgres(item)]
+        config.hook.pytest_deselected(items=left_out[_ELSEWHERE])
     config.stash[_LEFT_OUT] = {marker: len(those) for marker, those in left_out.items()}
+
+
+def _is_of_postgres(item: pytest.Item) -> bool:
+    """Return whether a test sends PostgreSQL what no other sends; one that is slow runs nowhere else."""
+    if item.get_closest_marker("slow"):
+        return True
+    return "postgres_url" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("same_statements")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -156,7 +178,9 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say how many tests were left out, and how to run them."""
     for marker, number in config.stash.get(_LEFT_OUT, {}).items():
-        if number:
+        if number and marker == _ELSEWHERE:
+            terminalreporter.write_line(f"{number} tests were left out that say nothing of another PostgreSQL.")
+        elif number:
             terminalreporter.write_line(f"{number} {marker} tests were left out: run them with -m {marker}.")
 
 

@@ -124,6 +124,7 @@ def _run() -> None:
 if __name__ == "__main__":
     for name in _IMPORTED:
         import_module(name)
+    import_module("rest_api.app").create_app()  # its routes are made once a process
     gc.freeze()  # what is shared stays shared: a collection would copy its pages
     _become(_next_program(*(socket.socket(fileno=int(number)) for number in sys.argv[1:])))
     _run()

@@ -18,13 +18,19 @@ _GENERATIONS = tuple(name for name in FACES if name != "rest")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave one generation of MCP to exhaustive runs: which, depends on the case's name alone."""
+    """Leave one generation of MCP to exhaustive runs, and say of REST or the other that it sends the same statements.
+
+    Which, depends on the case's name alone.
+    """
     for item in items:
         params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        if (name := params.get("face_name")) in _GENERATIONS:
-            case = item.name.replace(name, "")
-            if name != _GENERATIONS[crc32(case.encode()) % len(_GENERATIONS)]:
-                item.add_marker("exhaustive")
+        if (name := params.get("face_name")) is None:
+            continue
+        number = crc32(item.name.replace(name, "").encode())
+        if name in _GENERATIONS and name != _GENERATIONS[number % len(_GENERATIONS)]:
+            item.add_marker("exhaustive")
+        elif (name in _GENERATIONS) == bool(number & 2):
+            item.add_marker("same_statements")
 
 
 @pytest.fixture(params=FACES)

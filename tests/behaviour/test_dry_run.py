@@ -74,30 +74,6 @@ WRITES: dict[str, Write] = {
         time_zone="Asia/Tokyo", display_name="new", default_list_id=at.home, key=key
     ),
 }
-EVERY_WRITE = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
-
-
-@EVERY_WRITE
-async def test_a_dry_run_changes_nothing_at_all(
-    me: Face, ann: Caller, rows: Prepared, write: Write, database_url: str
-) -> None:
-    async with connected(database_url) as admin:
-        before = await everything_of(admin, ann.principal.user_id)
-        latest = (await ann.perform(changes.list_, ChangeFilter(limit=1))).json
-
-        told = await write(me.rehearsing(), rows, None)
-        with_key = await write(me.rehearsing(), rows, "key")
-
-        assert told.change_id is with_key.change_id is None
-        after = await everything_of(admin, ann.principal.user_id)
-    # That a token was used is no part of it.
-    for snapshot in (before, after):
-        snapshot.pop("api_tokens")
-    assert after == before
-    assert after["todos"]
-    assert (await ann.perform(changes.list_, ChangeFilter(limit=1))).json == latest
-
-
 VOLATILE = ("updated_at", "created_at", "completed_at", "deleted_at", "archived_at", "id", "version")
 
 
@@ -117,26 +93,34 @@ def _steady(item: Json | None) -> Json | None:
     return steady
 
 
-@EVERY_WRITE
-async def test_a_dry_run_answers_as_the_write_does(me: Face, rows: Prepared, write: Write) -> None:
-    rehearsed = await write(me.rehearsing(), rows, None)
-    done = await write(me, rows, None)
-
-    assert shape(rehearsed) == shape(done)
-    assert done.change_id is not None
-    if isinstance(rehearsed, Written) and isinstance(done, Written):
-        assert (rehearsed.dry_run, done.dry_run) == (True, False)
-
-
-@EVERY_WRITE
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 @pytest.mark.requirement("SA1")
-async def test_the_key_of_a_dry_run_is_free_for_the_write(me: Face, rows: Prepared, write: Write) -> None:
-    await write(me.rehearsing(), rows, "key")
+async def test_a_dry_run_changes_nothing_answers_as_the_write_does_and_leaves_its_key_free(
+    me: Face, ann: Caller, rows: Prepared, write: Write, database_url: str
+) -> None:
+    async with connected(database_url) as admin:
+        before = await everything_of(admin, ann.principal.user_id)
+        latest = (await ann.perform(changes.list_, ChangeFilter(limit=1))).json
+
+        rehearsed = await write(me.rehearsing(), rows, None)
+        with_key = await write(me.rehearsing(), rows, "key")
+
+        after = await everything_of(admin, ann.principal.user_id)
+    # That a token was used is no part of it.
+    for snapshot in (before, after):
+        snapshot.pop("api_tokens")
+    assert after == before
+    assert after["todos"]
+    assert rehearsed.change_id is with_key.change_id is None
+    assert (await ann.perform(changes.list_, ChangeFilter(limit=1))).json == latest
 
     done = await write(me, rows, "key")
 
     assert not done.replayed
     assert done.change_id is not None
+    assert shape(rehearsed) == shape(with_key) == shape(done)
+    if isinstance(rehearsed, Written) and isinstance(done, Written):
+        assert (rehearsed.dry_run, done.dry_run) == (True, False)
     assert (await write(me, rows, "key")).replayed
 
 

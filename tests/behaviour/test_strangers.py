@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -148,16 +149,45 @@ def check_that_it_is_theirs_or_refused(cell: Cell, response: httpx2.Response) ->
         assert not told.keys() & {"current", "title_of", "owner"}
 
 
+@dataclass(frozen=True)
+class Stranger:
+    """Somebody else, with rows of their own."""
+
+    token: str
+    own: Target
+
+
+StrangerOf = Callable[..., Awaitable[Stranger]]
+
+
+@pytest.fixture
+def stranger_of(new_user: NewUser) -> StrangerOf:
+    """Return who asks for a cell: all that only read are one, and each that may write is another one."""
+    reader: list[Stranger] = []
+
+    async def stranger(cell: Cell, words: str, make: NewUser = new_user) -> Stranger:
+        only_reads = OPERATIONS[cell.operation].effect == "reads"
+        if only_reads and reader:
+            return reader[0]
+        who = await make()
+        own = await rows_of(who, words)
+        made = Stranger(await token_of(who), own)
+        if only_reads:
+            reader.append(made)
+        return made
+
+    return stranger
+
+
 @EVERY_CELL
 @pytest.mark.requirement("OW4", "OW5")
 async def test_a_stranger_is_refused_or_sees_only_their_own(
-    cell: Cell, app: Application, new_user: NewUser, target: Target, unchanged: Unchanged
+    cell: Cell, app: Application, stranger_of: StrangerOf, target: Target, unchanged: Unchanged
 ) -> None:
-    bob = await new_user()
-    own = await rows_of(bob, "his own")
+    bob = await stranger_of(cell, "his own")
 
-    async with unchanged(), http_client(app, await token_of(bob)) as http:
-        response = await cell.send(http, target, own)
+    async with unchanged(), http_client(app, bob.token) as http:
+        response = await cell.send(http, target, bob.own)
 
     check_that_it_is_theirs_or_refused(cell, response)
 
@@ -165,13 +195,12 @@ async def test_a_stranger_is_refused_or_sees_only_their_own(
 @EVERY_ADDRESS_OF_A_USER
 @pytest.mark.requirement("OW5")
 async def test_an_admin_is_a_stranger_to_another_users_rows_like_anybody(
-    cell: Cell, app: Application, target: Target, unchanged: Unchanged
+    cell: Cell, app: Application, stranger_of: StrangerOf, target: Target, unchanged: Unchanged
 ) -> None:
-    ada = await new_admin(app)
-    own = await rows_of(ada, "her own")
+    ada = await stranger_of(cell, "her own", lambda: new_admin(app))
 
-    async with unchanged(), http_client(app, await token_of(ada)) as http:
-        response = await cell.send(http, target, own)
+    async with unchanged(), http_client(app, ada.token) as http:
+        response = await cell.send(http, target, ada.own)
 
     check_that_it_is_theirs_or_refused(cell, response)
 

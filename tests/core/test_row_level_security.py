@@ -134,8 +134,7 @@ def test_every_operation_is_attempted() -> None:
 
 
 @pytest.mark.requirement("OW1", "OW2")
-@pytest.mark.parametrize("rewrite", [None, without_own_checks], ids=["both walls", "every WHERE user_id removed"])
-@pytest.mark.parametrize("pooler", ["off", "on"])
+@crossed(rewrite={"both walls": None, "every WHERE user_id removed": without_own_checks}, pooler=["off", "on"])
 async def test_row_level_security_holds_with_and_without_the_operations_own_check(
     pooler: str,
     rewrite: Callable[[str], str] | None,
