@@ -496,7 +496,7 @@ async def test_how_far_a_backfill_is_is_told(
     fresh_database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(fresh_database_url, 2_500)
-    monkeypatch.setattr("todo_core.schema.steps._TELL_SECONDS", 0)
+    monkeypatch.setattr("todo_core.schema.runs._TELL_SECONDS", 0)
     monkeypatch.setattr("todo_core.schema.steps._FIRST_CHUNK", 1_000)
     monkeypatch.setattr("todo_core.schema.steps._CHUNK_SECONDS", 60)
     told: list[str] = []
@@ -515,7 +515,7 @@ async def test_a_chunk_has_as_many_rows_as_are_changed_in_a_tenth_of_a_second(
     """Of 2 ms a row it has 50 at most, whatever the step allows."""
     await fill(fresh_database_url, 150)
     change(folder, BACKFILL, "char_length(title) WHERE", "char_length(title) + length(pg_sleep(0.002)::text) WHERE")
-    monkeypatch.setattr("todo_core.schema.steps._TELL_SECONDS", 0)
+    monkeypatch.setattr("todo_core.schema.runs._TELL_SECONDS", 0)
     monkeypatch.setattr("todo_core.schema.steps._FIRST_CHUNK", 20)
     told: list[str] = []
 

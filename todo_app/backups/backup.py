@@ -16,8 +16,9 @@ from todo_app.backups.archive import Content, inspect
 from todo_app.backups.programs import NEEDS_OWNER, asks_for_tls, dump, dumping, restoring
 from todo_app.doctor import server
 from todo_core.schema.migrate import PATIENCE_SECONDS, patiently
+from todo_core.schema.runs import Run
+from todo_core.schema.seeing import seeing_all_rows
 from todo_core.schema.state import position
-from todo_core.schema.steps import Run, seeing_all_rows
 from todo_core.schema.turns import connect, turn
 from todo_core.settings import Settings
 from todo_core.storage.dsn import is_behind_pooler

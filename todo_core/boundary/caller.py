@@ -5,42 +5,28 @@ of every operation happens there and nowhere else, in this order: rate limit, sc
 key, a place of its user's, the agent that acts and whether this is for agents, long work on what was sent, begin,
 idempotent replay, the operation (or, for an agent that proposes, its rehearsal and the proposal), change record, the
 stored reply, commit, and word of it to whoever follows the changes. The commit happens before the answer leaves.
+Which agent that is finds `acting`; what happens from begin on does `transacting`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import asyncpg
-import structlog
 
-from todo_core.boundary import idempotency, proposing
+from todo_core.boundary import acting, transacting
 from todo_core.boundary.agents import Agent, AgentKey
 from todo_core.boundary.authentication import Principal
 from todo_core.boundary.limits import TellBudget
 from todo_core.boundary.operation import Operation, Tx
-from todo_core.boundary.recording import Origin, record
-from todo_core.boundary.results import Changed, Recorded
-from todo_core.errors import (
-    AgentBlocked,
-    Conflict,
-    InsufficientScope,
-    NotForAgents,
-    NotForApps,
-    OutsideMandate,
-    Suspended,
-    TodoError,
-    Unauthenticated,
-    Unavailable,
-)
+from todo_core.boundary.results import Changed
+from todo_core.errors import Conflict, InsufficientScope, NotForApps, OutsideMandate
 from todo_core.identity.scopes import Scope
 from todo_core.models.agents import Verb
 from todo_core.queries import agents as agent_queries
-from todo_core.storage.database import ATTEMPTS, retried
 from todo_core.storage.roles import Acting
 from todo_core.storage.transactions import Executor, Transaction
 
@@ -49,21 +35,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-GONE: Final = "TD401"
-SUSPENDED: Final = "TD403"
-NO_ADMIN: Final = "TD4AD"
-BLOCKED: Final = "TD4AG"
-CHANGED: Final = "TD4MA"
-"""SQLSTATEs that `require_active` raises; the last where what the caller knows of the agent is not true any more."""
-ENDED: Final = frozenset({GONE, SUSPENDED, BLOCKED, CHANGED})
-"""Those after which nobody is told of further changes without coming back."""
-
-_log = structlog.get_logger()
-
-
-class _RehearsedError(Exception):
-    """Leaves a transaction that is not to be committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +165,11 @@ class Caller:
         scopes = self.principal.scopes
         if scope == "todos:propose":
             return "todos:write" in scopes or scope in scopes
-        return scope is None or scope in scopes or (scope == "todos:write" and self._only_proposes)
+        return scope is None or scope in scopes or (scope == "todos:write" and self.only_proposes)
 
     @property
     def is_person(self) -> bool:
-        """Return whether nobody acts for the person; an agent that could not be stored yet is none either."""
+        """Return whether the person calls; not so for an agent, also for one that could not be stored yet."""
         return self.agent_key is None
 
     @property
@@ -226,13 +197,17 @@ class Caller:
         """Refuse an agent a call that needs these verbs with `OutsideMandate`, unless its mandate allows it."""
         agent.require(verbs, is_write=self._writes(operation), within_lists=operation.within_lists)
 
+    def _writes(self, operation: Operation[..., Any]) -> bool:
+        """Return whether an operation would change something, and nobody could propose that."""
+        return operation.effect == "changes" and not self.dry_run and not operation.proposable
+
     @property
     def has_lists(self) -> bool:
         """Return whether it is an agent that may see some lists only; known once the agent was found."""
         return self.principal.agent is not None and self.principal.agent.lists is not None
 
     @property
-    def _only_proposes(self) -> bool:
+    def only_proposes(self) -> bool:
         """Return whether the token lets an agent propose, and not write."""
         scopes = self.principal.scopes
         return "todos:propose" in scopes and "todos:write" not in scopes and self.agent_key is not None
@@ -278,13 +253,13 @@ class Caller:
             async with self.core.places.one_of(user_id):
                 try:
                     if operation.first is not None:
-                        await self._as_agent(Caller._begin, require, to_write=changes)
+                        await acting.as_who_acts(self, acting.begin, require, to_write=changes)
                         await operation.first(self, *args, **kwargs)
-                    answer = await self._as_agent(
-                        lambda me: me._attempt(operation, *args, **kwargs), require, to_write=changes
+                    answer = await acting.as_who_acts(
+                        self, lambda me: transacting.run(me, operation, *args, **kwargs), require, to_write=changes
                     )
                 except asyncpg.PostgresError as error:
-                    self._refuse(error.sqlstate)
+                    acting.refuse(self, error.sqlstate)
                     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
                         raise Conflict from error
                     raise
@@ -293,62 +268,6 @@ class Caller:
         if not (isinstance(answer, Changed) and answer.gone == user_id):
             self.core.activity.seen(user_id)
         return answer
-
-    def _writes(self, operation: Operation[..., Any]) -> bool:
-        """Return whether an operation would change something, and nobody could propose that."""
-        return operation.effect == "changes" and not self.dry_run and not operation.proposable
-
-    async def _as_agent(
-        self,
-        attempt: Callable[[Caller], Awaitable[R]],
-        require: Callable[[Agent], None] | None = None,
-        *,
-        to_write: bool = False,
-    ) -> R:
-        """Run an attempt as the agent that acts, or as the person; again, if PostgreSQL knows the agent otherwise.
-
-        Args:
-            attempt: Is told who acts.
-            require: Refuses an agent with `OutsideMandate`. What a process remembers refuses nobody: the person may
-                have allowed more since.
-            to_write: Whether it is to change something.
-        """
-        key, user_id = self.agent_key, self.principal.user_id
-        if key is None:
-            return await retried(lambda: attempt(self))
-        for last in range(ATTEMPTS):
-            agent = await self._known(user_id, key, require, to_write)
-            if agent is not None and self.tell_agent is not None:
-                self.tell_agent(agent.id)
-            me = replace(self, principal=replace(self.principal, agent=agent))
-            try:
-                return await retried(lambda: attempt(me))  # noqa: B023  # it is awaited in this round
-            except asyncpg.PostgresError as error:
-                if error.sqlstate != CHANGED or last == ATTEMPTS - 1:
-                    raise
-                self.core.agents.forget(user_id, key)
-        raise AssertionError("unreachable")  # pragma: no cover
-
-    async def _known(
-        self, user_id: int, key: AgentKey, require: Callable[[Agent], None] | None, to_write: bool
-    ) -> Agent | None:
-        """Return the agent that acts, as it is remembered if that refuses nothing."""
-        agent = await self._found(user_id, key, to_write)
-        if agent is None or require is None:
-            return agent
-        try:
-            require(agent)
-        except OutsideMandate:
-            self.core.agents.forget(user_id, key)
-            agent = await self._found(user_id, key, to_write)
-            if agent is not None:
-                require(agent)
-        return agent
-
-    async def _found(self, user_id: int, key: AgentKey, to_write: bool) -> Agent | None:
-        """Return the agent that acts, with what its token makes of its mandate."""
-        agent = await self.core.agents.find(user_id, key, self.client, to_write=to_write)
-        return replace(agent, mode="propose") if agent is not None and self._only_proposes else agent
 
     async def check(self) -> Caller:
         """Ask whether the caller may act at all, where no operation would; return it, with the agent if it is one.
@@ -364,18 +283,12 @@ class Caller:
         await self.count()
         try:
             async with self.core.places.one_of(user_id):
-                me = await self._as_agent(Caller._begin)
+                me = await acting.as_who_acts(self, acting.begin)
         except asyncpg.PostgresError as error:
-            self._refuse(error.sqlstate)
+            acting.refuse(self, error.sqlstate)
             raise
         self.core.activity.seen(user_id)
         return me
-
-    async def _begin(self) -> Caller:
-        """Let PostgreSQL say whether the caller may act, and return the caller."""
-        user_id, token_id = self.principal.user_id, self.principal.token_id
-        async with self.core.database.begin(user_id=user_id, token_id=token_id, agent=self.acting, read_only=True):
-            return self
 
     async def count(self, cost: int = 1) -> None:
         """Take from the user's budget what a request costs, also one that is refused before an operation, or runs none.
@@ -386,102 +299,6 @@ class Caller:
         if self.weigh is not None:
             cost = max(cost, self.weigh())
         await self.core.limits.spend(self.principal.user_id, cost, self.tell_budget)
-
-    def _refuse(self, sqlstate: str | None) -> None:
-        """Raise what `require_active` meant."""
-        if sqlstate == GONE:
-            _log.info("token_refused", reason="api token revoked or expired, or user gone")
-            self.core.identity.end(self.principal.user_id, self.principal.token_id)
-            raise Unauthenticated(presented=True) from None
-        if sqlstate == SUSPENDED:
-            raise Suspended from None
-        if sqlstate == NO_ADMIN:
-            raise InsufficientScope("admin") from None
-        if sqlstate == BLOCKED:
-            raise AgentBlocked from None
-        if sqlstate == CHANGED:  # again and again
-            raise Unavailable from None
-
-    async def _attempt(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation as the agent that acts, or as the person. Who may not read is shown no row in a refusal."""
-        if self.may_read:
-            return await self._run(operation, *args, **kwargs)
-        try:
-            answer = await self._run(operation, *args, **kwargs)
-        except TodoError as error:
-            error.extra.pop("current", None)
-            raise
-        for result in answer.results if isinstance(answer, Changed) else ():
-            if isinstance(result, TodoError):
-                result.extra.pop("current", None)
-        return answer
-
-    async def _run(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        user_id, token_id, role = self.principal.user_id, self.principal.token_id, operation.role
-        agent = self.acting
-        if not operation.for_agents and self.agent_key is not None:
-            await self._begin()  # one that may not act at all is told so
-            raise NotForAgents
-        if operation.snapshot:
-            begin = self.core.database.begin(
-                user_id=user_id, token_id=token_id, agent=agent, role=role, read_only=True, snapshot=True
-            )
-            async with begin as transaction:
-                return await operation.run(Tx(self, transaction), *args, **kwargs)
-        if operation.effect == "reads":
-            reader = self.core.database.read(user_id=user_id, token_id=token_id, agent=agent, role=role)
-            return await operation.run(Tx(self, reader), *args, **kwargs)
-        if agent is None and self.agent_key is not None:  # it is new, and could not be stored: nor can anything else
-            raise Unavailable
-        if self.dry_run:
-            return await self._rehearse(operation, *args, **kwargs)
-        return await self._change(operation, *args, **kwargs)
-
-    async def _change(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation that changes something, or propose it, in one transaction, with its record and answer."""
-        user_id, token_id, agent = self.principal.user_id, self.principal.token_id, self.acting
-        key = None
-        if self.idempotency_key is not None:
-            key = idempotency.Key(self.idempotency_key, self.agent_id or idempotency.NOBODY)
-        begin = self.core.database.begin(
-            user_id=user_id, token_id=token_id, agent=agent, role=operation.role, lock=key is None
-        )
-        async with self.core.writing.one_of(user_id), begin as transaction:
-            fingerprint = b""
-            if key is not None:
-                fingerprint = operation.fingerprint(args, kwargs)
-                kept = await idempotency.claim(transaction, self.core.secret, key, fingerprint)
-                if kept is not None:
-                    return kept  # type: ignore[return-value]  # what an operation that changes returns
-            result: Changed[Any]
-            if self.proposes:
-                result, recorded = await proposing.propose(transaction, self, operation, args, kwargs)
-            else:
-                result, recorded = await self._write(transaction, operation, *args, **kwargs)
-            if key is not None:
-                await idempotency.keep(transaction, key, fingerprint, result)
-        if recorded is not None:
-            self.core.live.changed(user_id, recorded)
-            if self.tell_change is not None:
-                self.tell_change(recorded.id)
-            if self.core.hooks.changed is not None:
-                self.core.hooks.changed(operation.name if result.proposal_id is None else proposing.PROPOSED, self.via)
-        return result  # type: ignore[return-value]  # what an operation that changes returns
-
-    async def _write(
-        self, transaction: Transaction, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs
-    ) -> tuple[Changed[Any], Recorded | None]:
-        """Run an operation and record what it changed; return its answer, and the change."""
-        via = self.via if self.confirmed_by is None else f"{self.via} (confirmed {self.confirmed_by})"
-        origin = Origin(operation.name, via, self.client, self.principal.token_id, self.agent_id, self.request_id)
-        used = await self.rows_of_day(transaction)
-        result = await operation.run(Tx(self, transaction, origin), *args, **kwargs)
-        assert isinstance(result, Changed)  # what an operation that changes returns
-        if self.principal.agent is not None:
-            self.principal.agent.require_rows(used, len(result.touched))
-        recorded = await record(transaction, result, origin)
-        result.change_id = None if recorded is None else recorded.id
-        return result, recorded
 
     def within(self, transaction: Executor) -> Tx:
         """Return what an operation works with that this caller runs within a transaction, and nothing records."""
@@ -498,23 +315,3 @@ class Caller:
         statement = agent_queries.ROWS_OF_DAY_WITHIN_LISTS if self.has_lists else agent_queries.ROWS_OF_DAY
         used: int = await transaction.value(statement, id=agent.id)
         return used
-
-    async def _rehearse(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation for its answer alone: the transaction is rolled back."""
-        begin = self.core.database.begin(
-            user_id=self.principal.user_id,
-            token_id=self.principal.token_id,
-            agent=self.acting,
-            role=operation.role,
-            lock=True,
-        )
-        result: Changed[Any] | None = None
-        with suppress(_RehearsedError):
-            async with self.core.writing.one_of(self.principal.user_id), begin as transaction:
-                used = await self.rows_of_day(transaction)
-                result = cast("Changed[Any]", await operation.run(Tx(self, transaction), *args, **kwargs))
-                if self.principal.agent is not None:
-                    self.principal.agent.require_rows(used, len(result.touched))
-                raise _RehearsedError
-        assert result is not None
-        return replace(result, secret=None, dry_run=True)  # type: ignore[return-value]  # as above

@@ -11,8 +11,8 @@ from todo_core.models.lists import TodoList
 from todo_core.models.notes import Note
 from todo_core.models.tags import Tag
 from todo_core.models.todos import Todo
-from todo_core.queries.history import entry_row, is_shown, operation_of, shows_something, undoes_also
 from todo_core.queries.shapes import exported
+from todo_core.queries.shown import entry_row, is_shown, operation_of, shows_something, undoes_also
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _todo = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it

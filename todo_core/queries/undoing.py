@@ -22,7 +22,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.changes import Change, ChangedRow, UndoneChange
 from todo_core.models.fields import MAX_ID
-from todo_core.queries.history import first_at, shows_something
+from todo_core.queries.history import first_at
+from todo_core.queries.shown import shows_something
 from todo_core.storage.statements import Statement, mine, parameter
 
 _change = Change.__table__  # type: ignore[attr-defined]  # SQLModel sets it

@@ -15,27 +15,21 @@ from todo_core.boundary.batches import Batch, Patch, accepted_versions
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed
 from todo_core.boundary.turns import in_turns
-from todo_core.errors import FieldError, InvalidInput, VersionConflict
-from todo_core.models.tags import MAX_TAGS
-from todo_core.models.todos import MAX_DESCRIPTION, PRIORITIES, TodoWritten
-from todo_core.recurrence import Repeat
+from todo_core.errors import InvalidInput, VersionConflict
+from todo_core.models.todos import TodoWritten
 from todo_core.rules.cascades import Patches, cascade, open_checklist
-from todo_core.rules.dues import due_columns, due_of
 from todo_core.rules.families import Family, Member, list_of_subtask
 from todo_core.rules.lists import Lists
 from todo_core.rules.occurrences import next_occurrences
 from todo_core.rules.order import Order
+from todo_core.rules.patches import PLAIN, TAGS, lengthened, plain_columns, skipped, tag_names
 from todo_core.rules.schedules import Calendar
 from todo_core.rules.spots import TARGETS, Moved, Target, siblings_of, target_of
-from todo_core.rules.starts import date_columns, later_start
+from todo_core.rules.starts import date_columns
 from todo_core.rules.tagging import ensure_tags, told_of_tags
 from todo_core.rules.writing import WrittenRow, read_todos, touched, update_todos, updated, write_patches
-from todo_core.text import name_key
 
-_PLAIN: Final = frozenset({"id", "if_version", "title", "description", "priority", "source"})
-"""Fields that concern no other row, and need nothing but their value."""
 _DATES: Final = frozenset({"start", "due", "repeat", "skip"})
-_TAGS: Final = frozenset({"tags", "add_tags", "remove_tags"})
 _MOVES: Final = frozenset({"list_id", "parent_id", *TARGETS})
 _FLAGS: Final = frozenset({"is_completed", "is_deleted"})
 _WITHOUT_ROWS: Final = frozenset({"id", "completed_at", *_FLAGS, *_MOVES})
@@ -50,8 +44,8 @@ async def revise(tx: Tx, patches: Batch[Patch]) -> Changed[TodoWritten]:
         patches: In the fields of `TodoUpdate`, or `is_deleted`, `skip` or `completed_at`; each todo at most once. One
             with `is_deleted` may name a todo in the trash.
     """
-    if all(patch.keys() <= _PLAIN for patch in patches.accepted):
-        return await write_patches(tx, patches.each(_plain_columns))
+    if all(patch.keys() <= PLAIN for patch in patches.accepted):
+        return await write_patches(tx, patches.each(plain_columns))
     request = await _Request.load(tx, patches.accepted)
     batch = await patches.each_in_turns(request.accept)
     named = batch.accepted
@@ -155,18 +149,18 @@ class _Request:
         row = orjson.loads(member.row or "{}")
         if member.version not in accepted_versions(patch, member.version):
             raise VersionConflict(extra={"current": row})
-        columns = _plain_columns(patch) | {name: patch[name] for name in _FLAGS & patch.keys()}
+        columns = plain_columns(patch) | {name: patch[name] for name in _FLAGS & patch.keys()}
         columns.pop("if_version", None)
         if "completed_at" in patch and member.completed_at is None:
             columns["completed_at"] = patch["completed_at"]
         if "append_description" in patch:
-            columns["description"] = _lengthened(patch, row["description"])
+            columns["description"] = lengthened(patch, row["description"])
         if self.calendar is not None:
-            dates = _skip(self.calendar, row) if "skip" in patch else date_columns(self.calendar, patch, row)
+            dates = skipped(self.calendar, row) if "skip" in patch else date_columns(self.calendar, patch, row)
             if "due_at" in dates:
                 self.family.set_day(member.id, self.calendar.day_in(dates))
             columns |= dates
-        tags = _tag_names(patch, row["tags"]) if _TAGS & patch.keys() else None
+        tags = tag_names(patch, row["tags"]) if TAGS & patch.keys() else None
         columns |= self._place(patch, member)
         await self._move(patch, member, columns)
         await self._apply(member.id, columns)
@@ -342,73 +336,3 @@ def _is_completed(row: WrittenRow | None) -> bool:
 def _ids_in(patches: Sequence[Patch], field: str) -> list[int]:
     """Return the ids that patches have in a field."""
     return [patch[field] for patch in patches if patch.get(field) is not None]
-
-
-def _plain_columns(patch: Patch) -> dict[str, Any]:
-    """Return the plain fields of a patch as they are stored."""
-    columns = {name: patch[name] for name in _PLAIN & patch.keys()}
-    if "priority" in columns:
-        columns["priority"] = PRIORITIES.index(columns["priority"]) + 1
-    if "description" in columns:
-        columns["description"] = columns["description"] or None
-    return columns
-
-
-def _lengthened(patch: Patch, present: str | None) -> str:
-    """Return the description of a todo with what a patch adds to it, on a new line.
-
-    Raises:
-        InvalidInput: It would be too long, or the patch gives the description, too.
-    """
-    if "description" in patch:
-        raise InvalidInput(
-            errors=[FieldError("append_description", "cannot be given together with description", code="conflicting")]
-        )
-    text: str = "\n".join(filter(None, (present, patch["append_description"])))
-    if len(text) > MAX_DESCRIPTION:
-        room = max(MAX_DESCRIPTION - len(present or "") - 1, 0)
-        message = f"makes the description too long: there is room for {room} characters; use add_note"
-        raise InvalidInput(errors=[FieldError("append_description", message, code="too_long")])
-    return text
-
-
-def _skip(calendar: Calendar, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns that move a todo on to its next occurrence.
-
-    Raises:
-        InvalidInput: It does not repeat, is done, or this was the last occurrence.
-    """
-    due = due_of(row)
-    if row["repeat"] is None or due is None or row["is_completed"]:
-        raise InvalidInput(errors=[FieldError("id", "is no open todo that repeats", code="not_possible")])
-    following = calendar.following(Repeat.from_json(row["repeat"]), due)
-    if following is None:
-        raise InvalidInput(
-            errors=[FieldError("id", "is the last occurrence; complete or delete it instead", code="not_possible")]
-        )
-    later = later_start(row, calendar.days_between(due, following.scheduled))
-    return due_columns(calendar.moment(following.scheduled)) | later | {"repeat": following.as_json()}
-
-
-def _tag_names(patch: Patch, present: Sequence[str]) -> list[str]:
-    """Return the names of all tags that a todo has after a patch.
-
-    Args:
-        patch: Replaces the tags (`tags`), then takes some away (`remove_tags`), then adds some (`add_tags`).
-        present: The names of those that it has.
-
-    Raises:
-        InvalidInput: They would be too many.
-    """
-    names: dict[str, str] = {}
-    for name in patch.get("tags", present):
-        names.setdefault(name_key(name), name)  # of two spellings the first counts
-    for name in patch.get("remove_tags", ()):
-        names.pop(name_key(name), None)
-    for name in patch.get("add_tags", ()):
-        names.setdefault(name_key(name), name)
-    if len(names) > MAX_TAGS:
-        raise InvalidInput(
-            errors=[FieldError("add_tags", f"makes more than {MAX_TAGS} tags on one todo", code="too_long")]
-        )
-    return list(names.values())

@@ -11,8 +11,9 @@ from alembic.script import ScriptDirectory
 
 from todo_core.schema import SchemaError
 from todo_core.schema.migrate import BASE, MIGRATIONS, PATIENCE_SECONDS, patiently, revisions
+from todo_core.schema.runs import Run
+from todo_core.schema.seeing import seeing_all_rows
 from todo_core.schema.state import current
-from todo_core.schema.steps import Run, seeing_all_rows
 from todo_core.schema.turns import connect, turn
 
 Losses = dict[str, tuple[str, str]]

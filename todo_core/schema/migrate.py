@@ -20,8 +20,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from todo_core.schema import OF_OTHERS, SchemaError
+from todo_core.schema.runs import LOCK_TIMEOUT, Run
+from todo_core.schema.seeing import drop_policies
 from todo_core.schema.state import Position, current, position
-from todo_core.schema.steps import LOCK_TIMEOUT, Run, drop_policies
 from todo_core.schema.turns import Turn, connect, turn
 from todo_core.schema.versions import Kind, goal, is_newer, place, serves, standing
 

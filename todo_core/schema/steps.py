@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, NoReturn
 
-import anyio
 import asyncpg
 from alembic import op
 from sqlalchemy.exc import DBAPIError
 
 from todo_core.schema import SchemaError
-from todo_core.schema.state import PARTLY_UNDONE, POLICY_OF_A_RUN
+from todo_core.schema.runs import STATEMENT_TIMEOUT, Run
+from todo_core.schema.seeing import seeing_all_rows
+from todo_core.schema.state import PARTLY_UNDONE
 
 CHUNK: Final = 1_000
 """The most rows of a chunk, unless a step says otherwise."""
@@ -28,29 +28,10 @@ _CHUNK_SECONDS: Final = 0.1
 long on a machine that has much else to do as on another, so no number of rows is right for all."""
 LARGEST_CHUNK: Final = 5_000
 """The most rows that a step may ask for."""
-_TELL_SECONDS: Final = 2
-"""Seconds between two lines of progress."""
 _MOST_REFUSED: Final = 20
 """How many rows that cannot be changed are named; after so many, the step is to blame and not the rows."""
 
-_STATEMENT_TIMEOUT: Final = "60s"
-"""How long a chunk may take, or a policy."""
-_DROP_SECONDS: Final = 5
-"""How long to try to drop the policies of a block that failed."""
-LOCK_TIMEOUT: Final = "500ms"
-"""How long to wait for a lock: so long do readers and writers wait that come behind. A writer looks for deadlocks after
-a second, and so never finds one with a chunk, for which it would be chosen to die."""
-
-_POLICIES_LEFT: Final = """
-SELECT polrelid::regclass::text FROM pg_policy JOIN pg_class AS tables ON tables.oid = polrelid
-WHERE polname = $1 AND relnamespace = 'public'::regnamespace
-"""
-
 _IS_VALID: Final = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass($1::text) AND indisvalid)"
-
-_IS_AGENT: Final = """
-SELECT coalesce((SELECT pg_has_role(current_user, oid, 'USAGE') FROM pg_roles WHERE rolname = 'todo_agent'), false)
-"""
 
 _NO_PRIVILEGE: Final = "42501"
 _ROLES: Final = (
@@ -60,51 +41,6 @@ _ROLES: Final = (
 """All roles of ours, with which each installation on a server works."""
 _OF_A_ROW: Final = ("22", "23", "P0")
 """Classes of SQLSTATEs for which a row is to blame: its data, a constraint, an exception that a trigger raised."""
-
-
-class Run:
-    """What the steps of one migration share: how far it is, and how long they may wait."""
-
-    def __init__(
-        self, tell: Callable[[str], None], tell_rows: Callable[[str, int, float], None] = lambda *_: None
-    ) -> None:
-        """Begin with nothing done."""
-        self._tell_rows = tell_rows
-        """Takes the table, the number of rows that a chunk changed, and the share of the table that is behind us."""
-        self.step = ""
-        """The revision whose step runs."""
-        self.is_up = True
-        """Whether the step runs up."""
-        self.rows = 0
-        """Rows that chunks have changed, of all steps."""
-        self.lock_timeout = LOCK_TIMEOUT
-        """How long the next statement waits for a lock."""
-        self.statement_timeout = _STATEMENT_TIMEOUT
-        """How long a statement of the step's own transaction may take."""
-        self.tell = tell
-        """Takes a line for people."""
-        self._told = time.monotonic()
-
-    def bounds(self, statement_timeout: str) -> str:
-        """Return the SQL that bounds the waits of a transaction.
-
-        Who may, looks for deadlocks soon: autovacuum gives way to whoever looks and finds that it is in the way.
-        """
-        return (
-            f"SELECT set_config('lock_timeout', '{self.lock_timeout}', true),"
-            f" set_config('statement_timeout', '{statement_timeout}', true),"
-            " CASE WHEN has_parameter_privilege('deadlock_timeout', 'SET')"
-            " THEN set_config('deadlock_timeout', '200ms', true) END"
-        )
-
-    def changed(self, table: str, rows: int, share: float) -> None:
-        """Count the rows of a chunk; now and then tell of them, and of the share of the table that is behind us."""
-        self.rows += rows
-        self._tell_rows(table, rows, share)
-        if time.monotonic() - self._told >= _TELL_SECONDS:
-            self._told = time.monotonic()
-            self.tell(f"{self.step}: {self.rows:,} rows changed, {share:.0%} of {table} seen.")
-
 
 _MAKE_ROLE: Final = """
 DO $$
@@ -268,7 +204,7 @@ async def _changed(
     """Change the rows with these keys. Return those that cannot be changed, each with the name of its error."""
     try:
         async with connection.transaction():
-            await connection.execute(run.bounds(_STATEMENT_TIMEOUT))
+            await connection.execute(run.bounds(STATEMENT_TIMEOUT))
             await connection.execute(change, keys)
     except asyncpg.PostgresError as error:
         if (error.sqlstate or "")[:2] not in _OF_A_ROW:
@@ -281,74 +217,6 @@ async def _changed(
             refused += await _changed(connection, change, keys[half:], run)
         return refused
     return []
-
-
-@asynccontextmanager
-async def seeing_all_rows(
-    connection: asyncpg.Connection[Any], tables: Sequence[str], run: Run, *, only_read: bool = False
-) -> AsyncIterator[None]:
-    """Let the owner of tables see and change all of their rows, where forced row-level security keeps it from that.
-
-    By a policy, which is made and dropped in a moment: to take FORCE away would hold everybody up for the whole block.
-    A run that is killed leaves the policy behind (`drop_policies`). Only who has the right to migrate may do this, or
-    one process would drop the policy of another.
-
-    Args:
-        connection: Of the owner.
-        tables: The tables.
-        run: Bounds the wait for the lock that a policy needs.
-        only_read: Let the owner see the rows, not change them.
-
-    Raises:
-        asyncpg.LockNotAvailableError: Somebody has a table; the block may have run.
-        asyncpg.UndefinedObjectError: Somebody else has dropped a policy: the block may have seen no rows.
-    """
-
-    async def execute(*statements: str) -> None:
-        async with connection.transaction():
-            await connection.execute(run.bounds(_STATEMENT_TIMEOUT))
-            for statement in statements:
-                await connection.execute(statement)
-
-    async with connection.transaction(readonly=True):
-        bound = [table for table in tables if await connection.fetchval("SELECT row_security_active($1::text)", table)]
-        if bound and await connection.fetchval(_IS_AGENT):
-            raise SchemaError(
-                "This login has the rights of todo_agent, whose policies hide all rows from it. REVOKE todo_agent FROM"
-                " it, or, since PostgreSQL 16, GRANT it WITH INHERIT FALSE; then migrate again."
-            )
-    access = (
-        "FOR SELECT TO CURRENT_USER USING (true)" if only_read else "TO CURRENT_USER USING (true) WITH CHECK (true)"
-    )
-    try:
-        for table in bound:
-            await execute(
-                f"DROP POLICY IF EXISTS {POLICY_OF_A_RUN} ON {table}",
-                f"CREATE POLICY {POLICY_OF_A_RUN} ON {table} {access}",
-            )
-        yield
-        for table in bound:
-            await execute(f"DROP POLICY {POLICY_OF_A_RUN} ON {table}")
-    except BaseException:
-        with anyio.move_on_after(_DROP_SECONDS, shield=True):
-            for table in bound:
-                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                    await execute(f"DROP POLICY IF EXISTS {POLICY_OF_A_RUN} ON {table}")
-        raise
-
-
-async def drop_policies(connection: asyncpg.Connection[Any], run: Run) -> None:
-    """Drop the policies of `seeing_all_rows` that a run left behind that was killed; only who may migrate may do this.
-
-    Raises:
-        asyncpg.LockNotAvailableError: Somebody has a table.
-    """
-    async with connection.transaction(readonly=True):
-        tables = [row[0] for row in await connection.fetch(_POLICIES_LEFT, POLICY_OF_A_RUN)]
-    for table in tables:
-        async with connection.transaction():
-            await connection.execute(run.bounds(_STATEMENT_TIMEOUT))
-            await connection.execute(f"DROP POLICY IF EXISTS {POLICY_OF_A_RUN} ON {table}")
 
 
 def note_whole() -> None:

@@ -8,7 +8,8 @@ from typing import Generic, NamedTuple
 
 import asyncpg
 
-from todo_core.boundary.caller import ENDED, Caller
+from todo_core.boundary.acting import ENDED
+from todo_core.boundary.caller import Caller
 from todo_core.upkeep.live.view import Event, Page, Told, View
 
 

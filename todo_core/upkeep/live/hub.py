@@ -13,7 +13,8 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
-from todo_core.boundary.caller import ENDED, Caller
+from todo_core.boundary.acting import ENDED
+from todo_core.boundary.caller import Caller
 from todo_core.boundary.results import Position, Recorded
 from todo_core.errors import HistoryDeleted, Unavailable
 from todo_core.models.fields import MAX_ID
