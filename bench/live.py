@@ -213,19 +213,27 @@ class Side:
 
 
 async def _loss(followed: Side, alone: Side) -> None:
-    """Tell what is left of the writes of somebody whom nobody follows where many follow others."""
+    """Tell what those who follow others take from the writes of somebody whom nobody follows.
+
+    They cost so much a second, for heartbeats and looks, and not so much a write: of few writes that would be a large
+    part of each.
+    """
     pairs: list[tuple[list[Cost], list[Cost]]] = []
     for _ in range(_ROUNDS):
         there, here = list[Cost](), list[Cost]()
         for side, costs in ((followed, there), (alone, here), (alone, here), (followed, there)):
             costs.append(await side.writes(_SLICE))
         pairs.append((there, here))
-    print(f"writes of one whom nobody follows, with {_STREAMS:,} followers of others, as a part of those without:")
-    for name in Cost._fields:
-        sums = [[sum(getattr(one, name) for one in costs) for costs in pair] for pair in pairs]
-        of_one = statistics.median(here for _, here in sums) / 2
-        left = intervals.estimate([here / there for there, here in sums])
-        print(f"    by {name}: {left}, of {of_one * 1000:.3f} ms a write")
+    sums = [[Cost(*map(sum, zip(*costs, strict=True))) for costs in pair] for pair in pairs]
+    print(f"of what a core could write for others, {_STREAMS:,} followers leave, with {_SLICE:g} s in each turn:")
+    for name in ("server", "whole"):  # who follows takes so much of each second, whatever is written
+        left = intervals.estimate(
+            [1 - (getattr(there, name) - getattr(here, name)) / there.wall for there, here in sums]
+        )
+        print(f"    {left}, by the CPU of {'the server' if name == 'server' else 'it and PostgreSQL'}")
+    paces = intervals.estimate([here.wall / there.wall for there, here in sums])
+    of_one = statistics.median(here.wall / 2 for _, here in sums)
+    print(f"    {paces}, by the pace of one writer, {1000 * of_one:.1f} ms a write")
 
 
 def _resident(pid: int) -> float:

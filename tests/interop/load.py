@@ -59,6 +59,8 @@ class Load:
     slowest: float = 0.0
     """Seconds of the slowest answer that was a refusal."""
     stopped: bool = False
+    patience: float = RETRY_SECONDS
+    """Seconds for which a write is repeated."""
 
     @property
     def count(self) -> int:
@@ -83,7 +85,7 @@ class Load:
 
     async def until_done(self, http: httpx2.AsyncClient, transport: Transport, write: Write, key: str) -> Ack | None:
         """Send a write until it is acknowledged, and return what that told; None if somebody was told what is wrong."""
-        deadline = time.monotonic() + RETRY_SECONDS
+        deadline = time.monotonic() + self.patience
         while not self.wrong and time.monotonic() < deadline:
             began = time.monotonic()
             if (ack := await self._tried(http, transport, write, key)) is not None:

@@ -62,12 +62,12 @@ class Faults:
     async def happen(self) -> None:
         """Let one happen after the other, as writes go on."""
         for number, fault in enumerate(self._schedule):
-            await self._load.reached(self._writes * number // len(self._schedule))
+            await self._load.reached(self._writes * number // len(self._schedule), PATIENCE)
             await asyncio.to_thread(fault, self._there)
             since, before = time.monotonic(), self._load.count
             await self._load.reached(before + 1, 30)
             self.back[fault.__name__].append(time.monotonic() - since)
-        await self._load.reached(self._writes)
+        await self._load.reached(self._writes, 2 * PATIENCE)
 
     def told(self) -> str:
         """Return a line for each kind."""
@@ -84,7 +84,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_whatever_happens(name: str, tmp
     with INSTALLATIONS[name](tmp_path) as there:
         there.start()
         try:
-            load = Ledger(there.url, there.tokens(PEOPLE))
+            load = Ledger(there.url, there.tokens(PEOPLE), patience=2 * PATIENCE)
             faults = Faults(name, there, load)
             began = time.monotonic()
             asyncio.run(load.run(WRITERS, faults.happen()))

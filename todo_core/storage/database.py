@@ -196,8 +196,23 @@ class Database:
         """
         return Reader(self, user_id, token_id, agent, role)
 
-    async def fetch(self, sql: str, *arguments: Any, role: Role = APP_ROLE) -> list[Row]:
+    async def tell(self, statement: Statement, /, **parameters: Any) -> None:
+        """Run a statement that reads no table and that no request needs, in one round trip where that can be.
+
+        Raises:
+            Unavailable: PostgreSQL cannot be reached, or took too long.
+            asyncpg.PostgresError: PostgreSQL refused the statement.
+        """
+        if self.behind_pooler:
+            async with self.begin(read_only=True, upkeep=True) as transaction:
+                await transaction.rows(statement, **parameters)
+        else:
+            await self.fetch(statement.sql, *statement.arguments(parameters), upkeep=True)
+
+    async def fetch(self, sql: str, *arguments: Any, role: Role = APP_ROLE, upkeep: bool = False) -> list[Row]:
         """Run one statement in a transaction of its own, as one of `BY_CONNECTION`, and return its rows.
+
+        `upkeep`: as in `begin`.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached, or took too long.
@@ -217,7 +232,7 @@ class Database:
                 self._pool.release(connection)
         except RAISED as error:
             if is_fault(error):
-                self._met(error, is_request=role != AGENT_ROLE)
+                self._met(error, is_request=not upkeep and role != AGENT_ROLE)
                 raise Unavailable from error
             raise
 

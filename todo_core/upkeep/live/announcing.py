@@ -15,7 +15,7 @@ from todo_core.queries.events import NOTIFY
 from todo_core.storage.database import Database
 from todo_core.upkeep.background import Background
 
-PAUSE: Final = 0.05
+PAUSE: Final = 0.1
 """Seconds between two notifications: what changes meanwhile is told together, of each person the latest."""
 
 _log = structlog.get_logger()
@@ -42,8 +42,7 @@ class Announcer(Background):
         payloads = [f"{user_id}:{change_id}" for user_id, change_id in latest.items()]
         try:
             # Nothing is stored, so it need not wait with those that write.
-            async with self._database.begin(read_only=True, upkeep=True) as transaction:
-                await transaction.rows(NOTIFY, payloads=payloads)
+            await self._database.tell(NOTIFY, payloads=payloads)
             await asyncio.sleep(PAUSE)
         except asyncio.CancelledError:
             self._latest = latest | self._latest

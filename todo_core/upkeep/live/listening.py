@@ -119,8 +119,7 @@ class Listening:
             _DeafError: It hears nothing.
         """
         self._is_proved.clear()
-        async with self._database.begin(read_only=True, upkeep=True) as transaction:
-            await transaction.rows(NOTIFY, payloads=[self._proof])
+        await self._database.tell(NOTIFY, payloads=[self._proof])
         try:
             async with asyncio.timeout(PROOF_SECONDS):
                 await self._is_proved.wait()
