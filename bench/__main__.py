@@ -38,9 +38,7 @@ def main(
     ] = None,
     seconds: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Length of each measurement. Default: 3, quick 0.2; against a commit 2, quick 1."
-        ),
+        typer.Option(min=1, help="Length of each measurement. Default: 3, quick 0.2; against a commit 2, quick 1."),
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help=f"Only this, may be repeated: {', '.join(_NAMES)}.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the seeded database. Default: the cache folder.")] = None,
