@@ -19,7 +19,7 @@ from bench.comparison import sides
 from bench.comparison.report import Comparison
 from bench.comparison.rounds import play, rehearse, tasks
 from bench.comparison.stage import stage
-from bench.plan import COMPARISON, QUICK
+from bench.plan import COMPARISON, QUICK_COMPARISON
 
 ROUNDS: Final = 15
 SECONDS: Final = 2
@@ -74,7 +74,7 @@ def _compare(commit: str, options: Options, console: Console, folder: Path) -> i
     comparison = Comparison(this, that, options.rounds, options.seconds, options.below)
     comparison.introduce(console)
     wanted = [task for task in tasks() if not options.only or task.case in options.only]
-    size, now = QUICK if options.quick else COMPARISON, datetime.now(UTC).replace(microsecond=0)
+    size, now = QUICK_COMPARISON if options.quick else COMPARISON, datetime.now(UTC).replace(microsecond=0)
     with ExitStack() as stack:
         key_set = stack.enter_context(keys.served())
         mine, theirs = (stack.enter_context(stage(side, side.code.parent, key_set)) for side in (this, that))
