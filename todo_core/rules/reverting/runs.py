@@ -1,9 +1,9 @@
 """Divide changes that are undone together into runs: changes that one call of the steps reverts as if they were one.
 
 One after the other each change costs some ten statements; a run costs about as many. What is reverted stays the same:
-a run is of changes that follow each other, and that have no row in common, so that no order among them can show. Where
-it could, a change is reverted by itself: where it named a list, a tag or the profile otherwise, by which the rows of
-others are found, or moved todos, whose places are chosen one after the other.
+the steps take back the changes of todos in memory, the latest first (`Present`), and choose places one after the other
+(`Order`). Changes of notes have no row in common in a run. Alone is what moved a whole list or merged a tag, by which
+rows of others are found, and what is of several kinds.
 """
 
 from __future__ import annotations
@@ -18,8 +18,19 @@ from todo_core.queries import undoing as queries
 from todo_core.rules.reverting.choosing import Past
 from todo_core.storage.transactions import Row
 
-_NOTES: Final = frozenset({"note"})
-_TODOS: Final = frozenset({"todo", "tag"})
+MOVES: Final = 50
+"""Most moves of a run: around each as many siblings are read as there are moves, for they may all have left."""
+_KINDS: Final = {
+    "todos": {("todo", False), ("todo", True), ("tag", True)},
+    "notes": {("note", False), ("note", True)},
+    "lists": {("list", False)},
+    "new lists": {("list", True)},
+    "tags": {("tag", False)},
+    "profile": {("user", False)},
+}
+"""What runs there are: the rows of their changes, and whether they made them."""
+_APART: Final = frozenset({"notes"})
+"""Kinds of runs in which no two changes have a row in common."""
 
 
 async def runs_of(tx: Tx, changes: Sequence[Past]) -> list[list[int]]:
@@ -43,24 +54,30 @@ def _divided(changes: Iterable[tuple[int, Sequence[Row]]]) -> Iterator[list[int]
         changes: The id of each change, and the rows that it touched, as `queries.OUTLINE` has them.
     """
     run: list[int] = []
-    kinds: frozenset[str] | None = None
-    touched: set[tuple[str, int]] = set()
+    together: list[Row] = []
     for change_id, rows in changes:
-        own, names = _kinds(rows), {(row["entity"], row["id"]) for row in rows}
-        fits = own is not None and own == kinds and names.isdisjoint(touched) and len(touched | names) <= CHUNK
-        if run and not fits:
+        if run and not _fit(together, rows):
             yield run
-            run, touched = [], set()
+            run, together = [], []
         run.append(change_id)
-        kinds, touched = own, touched | names
+        together += rows
     if run:
         yield run
 
 
-def _kinds(rows: Sequence[Row]) -> frozenset[str] | None:
-    """Return the kinds of rows that a run of such changes has; None for a change that is reverted by itself."""
-    entities = {row["entity"] for row in rows}
-    if entities and entities <= _NOTES:
-        return _NOTES
-    is_plain = all(not row["is_moved"] and (row["entity"] == "todo" or row["is_new"]) for row in rows)
-    return _TODOS if entities and entities <= _TODOS and is_plain else None
+def _fit(run: Sequence[Row], rows: Sequence[Row]) -> bool:
+    """Return whether a change of these rows is reverted with the changes of a run."""
+    kind = _kind(rows)
+    if kind is None or kind != _kind(run) or len(run) + len(rows) > CHUNK:
+        return False
+    if kind in _APART and not {row["id"] for row in run}.isdisjoint(row["id"] for row in rows):
+        return False
+    return len([row for part in (run, rows) for row in part if row["is_moved"]]) <= MOVES
+
+
+def _kind(rows: Sequence[Row]) -> str | None:
+    """Return what kind of run a change of these rows belongs to; None for a change that is reverted by itself."""
+    kinds = {(row["entity"], row["is_new"]) for row in rows}
+    if not kinds or any(row["is_swept"] or row["is_merged"] for row in rows):
+        return None
+    return next((name for name, among in _KINDS.items() if kinds <= among), None)
