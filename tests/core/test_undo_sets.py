@@ -247,11 +247,11 @@ def test_of_a_change_and_its_undo_neither_is_reverted(name: str) -> None:
 
 
 def touched(*rows: str) -> list[dict[str, Any]]:
-    """Rows of an outline: kind and id, with + for a new one, > for one that was moved, >> with its whole list, and =
-    for a tag that was merged."""
+    """Rows of an outline: kind and id, with + for a new one, > for one that was moved, >> with its whole list, = for a
+    tag that was merged, and - for a list that was deleted."""
     return [
-        {"entity": row.strip("+>=").split()[0], "id": int(row.strip("+>=").split()[1]), "is_new": "+" in row}
-        | {"is_moved": ">" in row, "is_swept": ">>" in row, "is_merged": "=" in row}
+        {"entity": row.strip("+>=-").split()[0], "id": int(row.strip("+>=-").split()[1]), "is_new": "+" in row}
+        | {"is_moved": ">" in row, "is_swept": ">>" in row, "is_merged": "=" in row, "is_gone": "-" in row}
         for row in rows
     ]
 
@@ -262,7 +262,11 @@ RUNS: dict[str, tuple[list[list[str]], list[int]]] = {
     "the same row": ([["todo 1"], ["todo 2"], ["todo 1"]], [3]),
     "a tag renamed": ([["todo 1"], ["tag 1"], ["tag 2"], ["tag 1"], ["todo 2"]], [1, 3, 1]),
     "a tag merged": ([["tag 1"], ["tag 2="], ["tag 1"]], [1, 1, 1]),
-    "lists": ([["todo 1"], ["list 1+"], ["list 2+"], ["list 1"], ["list 2"], ["todo 2"]], [1, 2, 2, 1]),
+    "lists": ([["todo 1"], ["list 1+"], ["list 2+"], ["list 1"], ["list 2"], ["todo 2"]], [1, 2, 1, 2]),
+    "beside": ([["todo 1"], ["list 1"], ["todo 1"], ["list 1"], ["todo 2"]], [3, 2]),
+    "made for it": ([["todo 1+"], ["list 1+"], ["todo 2+"], ["list 2+"]], [2, 2]),
+    "lists deleted": ([["todo 1"], ["list 1-"], ["todo 1"]], [1, 1, 1]),
+    "a tag between": ([["todo 1"], ["list 1"], ["tag 1"], ["list 1"]], [1, 1, 1, 1]),
     "moved": ([["todo 1>"], ["todo 2>"], ["todo 3"]], [3]),
     "moved often": ([[f"todo {n}>"] for n in range(60)], [50, 10]),
     "moved with a list": ([["todo 1>>"], ["todo 2>>"], ["todo 3"]], [1, 1, 1]),

@@ -55,34 +55,57 @@ def undo_all(w: Writing, changes: list[Change], *, skips: bool = False) -> list[
         raise Refused(_IN_THE_WAY)
     w.retagged |= {todo_id: names for todo_id, names in going.retagged.items() if names[0] != names[1]}
     w.ask(_gone(going.done))
-    return going.done
+    return sorted(going.done, key=lambda one: -one.id)
 
 
 def _runs(changes: list[Change]) -> list[list[Change]]:
-    """Changes that go at once: of todos, but for those that moved with their whole list, or of notes."""
-    runs: list[list[Change]] = []
+    """Changes that go at once. Those of todos go on beside those of lists."""
+    ended: list[list[Change]] = []
+    going: list[list[Change]] = [[], []]
     for change in changes:
-        kinds = _kinds(change)
-        before = runs[-1] if runs else []
-        rows = {(entry.entity, entry.after.id) for one in before for entry in one.entries}
-        is_apart = kinds == "todos" or rows.isdisjoint((entry.entity, entry.after.id) for entry in change.entries)
-        if before and kinds is not None and kinds == _kinds(before[0]) and is_apart:
-            before.append(change)
+        kind = _kind(change)
+        place = int(kind in ("lists", "new lists"))
+        if kind in _BESIDE and (not going[0] or _kind(going[0][0]) == "todos"):
+            last = -1 if _fits_in(going[place], change) else place
         else:
-            runs.append([change])
-    return runs
+            last = -1 if not going[1] and _fits_in(going[0], change) else 1
+        for n in range(last + 1):
+            ended.append(going[n])
+            going[n] = []
+        going[place].append(change)
+    return [run for run in (*ended, *going) if run]
 
 
-def _kinds(change: Change) -> str | None:
-    if all(entry.entity == "note" for entry in change.entries):
-        return "notes"
-    plain = all(
-        entry.before is None
-        or (isinstance(entry.before, Todo) and (entry.beside or entry.before.chosen == entry.after.chosen))  # type: ignore[union-attr]
-        for entry in change.entries
-        if entry.entity in ("todo", "tag")
-    )
-    return "todos" if plain and all(entry.entity in ("todo", "tag") for entry in change.entries) else None
+_BESIDE = ("todos", "lists", "new lists")
+
+
+def _fits_in(run: list[Change], change: Change) -> bool:
+    kind = _kind(change)
+    rows = {(entry.entity, entry.after.id) for one in run for entry in one.entries}
+    is_apart = kind != "notes" or rows.isdisjoint((entry.entity, entry.after.id) for entry in change.entries)
+    return not run or (kind is not None and kind == _kind(run[0]) and is_apart)
+
+
+def _kind(change: Change) -> str | None:
+    """Of which kind all rows of a change are; None for one that goes by itself."""
+    kinds = {(entry.entity, entry.before is None) for entry in change.entries}
+    for entry in change.entries:
+        before, after = entry.before, entry.after
+        if isinstance(before, Todo) and isinstance(after, Todo) and not entry.beside and before.chosen != after.chosen:
+            return None
+        if isinstance(before, TodoList) and isinstance(after, TodoList) and before.is_deleted != after.is_deleted:
+            return None
+        if entry.merged is not None or entry.unmerged is not None:
+            return None
+    among = {
+        "todos": {("todo", False), ("todo", True), ("tag", True)},
+        "notes": {("note", False), ("note", True)},
+        "lists": {("list", False)},
+        "new lists": {("list", True)},
+        "tags": {("tag", False)},
+        "profile": {("user", False)},
+    }
+    return next((name for name, those in among.items() if kinds <= those), None)
 
 
 @dataclass(slots=True)

@@ -31,7 +31,11 @@ SELECT rolname AS name,
        EXISTS (SELECT FROM pg_class WHERE relowner = r.oid) AS owns,
        array(SELECT roleid::regrole::text FROM pg_auth_members WHERE member = r.oid ORDER BY 1) AS member_of,
        pg_has_role(current_user, r.oid, {mode}) AS served_by_login,
-       relowner::regrole::text AS owner, pg_has_role(relowner, r.oid, {mode}) AS taken_on_by_owner
+       relowner::regrole::text AS owner, pg_has_role(relowner, r.oid, {mode}) AS taken_on_by_owner,
+       pg_has_role(relowner, r.oid, 'USAGE')
+           AND NOT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE oid = relowner) AS binds_owner,
+       current_setting('server_version_num')::int >= 160000 AS has_options,
+       current_user AS login, pg_has_role(current_user, relowner, 'MEMBER') AS is_owner
 FROM pg_roles r, pg_class c WHERE c.oid = 'public.alembic_version'::regclass AND rolname = ANY ($1::text[])
 """
 
@@ -102,8 +106,27 @@ def _judged(role: str, row: asyncpg.Record) -> tuple[bool, str, str]:
         return False, subject, f"has the rights of others; REVOKE {', '.join(others)} FROM {role}"
     if lacking := [name for name in expected if name not in row["member_of"]]:
         return False, subject, f"lacks the rights of requests; GRANT {', '.join(lacking)} TO {role}"
+    if role == AGENT_ROLE and row["binds_owner"]:
+        return False, subject, f"holds migrations to its policies, for {row['owner']} inherits it; {_unbound(row)}"
+    if role == AGENT_ROLE and not (row["served_by_login"] or row["has_options"]):
+        return False, subject, f"cannot be taken on, so agents with lists are answered 503; {_not_owner(row)}"
     if role in SERVED and not row["served_by_login"]:
         return False, subject, f"cannot be taken on; GRANT {role} TO the user of TODO_DATABASE_URL"
     if role != AGENT_ROLE and not row["taken_on_by_owner"]:
         return False, subject, f"cannot be taken on by migrations; GRANT {role} TO {row['owner']}"
     return True, subject, "owns nothing and cannot bypass row-level security"
+
+
+def _unbound(row: asyncpg.Record) -> str:
+    """Return what ends that the owner of the tables is bound by the policies of agents with lists.
+
+    Before PostgreSQL 16 who is in a role inherits it, and an owner that inherits nothing could not migrate.
+    """
+    if row["has_options"]:
+        return f"GRANT {AGENT_ROLE} TO {row['owner']} WITH INHERIT FALSE, SET TRUE"
+    return f"REVOKE {AGENT_ROLE} FROM {row['owner']}; {_BETTER_LOGIN}"
+
+
+def _not_owner(row: asyncpg.Record) -> str:
+    """Return what lets a login before PostgreSQL 16 take on the role of agents with lists; the owner must not."""
+    return f"GRANT {AGENT_ROLE} TO {row['login']}" if not row["is_owner"] else _BETTER_LOGIN

@@ -112,6 +112,8 @@ _place_before, _place_after = (state.op("->>")(literal_column("'place'")) for st
 _parent_before = _row.c.before.op("->")(literal_column("'parent_id'"))
 _neighbour_before = _row.c.before.op("->")(literal_column("'place'")).op("->")(literal_column("'after'"))
 _links_before, _links_after = (state.op("->")(literal_column("'linked'")) for state in (_row.c.before, _row.c.after))
+_list_before, _list_after = (state.op("->>")(literal_column("'is_deleted'")) for state in (_row.c.before, _row.c.after))
+_is_list = _row.c.entity == literal_column("'list'")
 _is_moved = and_(_place_before.is_not(None), _place_before.is_distinct_from(_place_after))
 
 OUTLINE = Statement(
@@ -123,6 +125,7 @@ OUTLINE = Statement(
         _is_moved.label("is_moved"),
         and_(_is_moved, or_(_parent_before.is_(None), _neighbour_before.is_(None))).label("is_swept"),
         or_(_links_before.is_not(None), _links_after.is_not(None)).label("is_merged"),
+        and_(_is_list, _row.c.before.is_not(None), _list_before.is_distinct_from(_list_after)).label("is_gone"),
     )
     .where(mine(_row), _row.c.change_id == any_(_ids))
     .order_by(_row.c.change_id.desc(), _row.c.number)
@@ -131,7 +134,7 @@ OUTLINE = Statement(
 
 Columns: `change_id`, `entity` and `id`; `is_new`, whether the change made the row; `is_moved`, whether it gave it
 another place among its siblings, and `is_swept`, whether with its whole list; `is_merged`, whether it joined a tag with
-another one, or took them apart. Reads `pk_change_entries`.
+another one, or took them apart; `is_gone`, whether it deleted a list, or brought one back. Reads `pk_change_entries`.
 """
 
 ENTRIES = Statement(

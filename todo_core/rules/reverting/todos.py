@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from todo_core.boundary.batches import Batch, Patch
 from todo_core.boundary.chunks import chunks
@@ -24,6 +24,9 @@ from todo_core.rules.schedules import Calendar
 from todo_core.rules.spots import Moved, siblings_of
 from todo_core.rules.tagging import ensure_tags
 from todo_core.rules.writing import write_patches
+
+_FEW: Final = 50
+"""Todos up to which one statement reads and writes them: the time that it takes grows with the square."""
 
 
 async def revert(tx: Tx, entries: Entries) -> Changed[TodoWritten]:
@@ -52,7 +55,7 @@ async def revert(tx: Tx, entries: Entries) -> Changed[TodoWritten]:
     results: list[Done | TodoError] = []
     touched: list[Touched] = [*tags_made]
     parts = await _keys_in_order([*patches.values()])
-    now = await tx.value(NOW) if len(parts) > 1 else None
+    now = await tx.value(NOW) if len(parts) > 1 or len(patches) > _FEW else None
     for part in parts:
         reverted = await write_patches(tx, Batch(part), trash_too=True, moved=moved, now=now)
         results += reverted.results

@@ -72,7 +72,7 @@ async def undo_all(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None 
         detail = f"{len(conflicts)} of these {number} changes cannot be undone; nothing was changed."
         raise UndoRefused(detail, extra={"conflicts": conflicts}, next_step=_ALL_OR_OTHERS)
     touched = once_each(row for part in progress.parts for row in part.touched)
-    undone = await _checked(tx, Changed(await _once_each(progress.parts), touched), progress.done)
+    undone = await _checked(tx, Changed(await _once_each(progress.parts), touched), sorted(progress.done, reverse=True))
     return replace(undone, skipped=_latest_first([*conflicts, *chosen.left]))
 
 
@@ -86,7 +86,7 @@ class _Reverting:
 
     tx: Tx
     done: list[int] = field(default_factory=list)
-    """The changes that were reverted, the latest first."""
+    """The changes that were reverted."""
     parts: list[Changed[Any]] = field(default_factory=list)
     """What that did, in its order."""
     conflicts: list[dict[str, Any]] = field(default_factory=list)
