@@ -106,27 +106,32 @@ def _judged(role: str, row: asyncpg.Record) -> tuple[bool, str, str]:
         return False, subject, f"has the rights of others; REVOKE {', '.join(others)} FROM {role}"
     if lacking := [name for name in expected if name not in row["member_of"]]:
         return False, subject, f"lacks the rights of requests; GRANT {', '.join(lacking)} TO {role}"
-    if role == AGENT_ROLE and row["binds_owner"]:
-        return False, subject, f"holds migrations to its policies, for {row['owner']} inherits it; {_unbound(row)}"
-    if role == AGENT_ROLE and not (row["served_by_login"] or row["has_options"]):
-        return False, subject, f"cannot be taken on, so agents with lists are answered 503; {_not_owner(row)}"
-    if role in SERVED and not row["served_by_login"]:
-        return False, subject, f"cannot be taken on; GRANT {role} TO the user of TODO_DATABASE_URL"
-    if role != AGENT_ROLE and not row["taken_on_by_owner"]:
-        return False, subject, f"cannot be taken on by migrations; GRANT {role} TO {row['owner']}"
+    fault = _fault_of_agents(row) if role == AGENT_ROLE else _not_taken_on(role, row)
+    if fault is not None:
+        return False, subject, fault
     return True, subject, "owns nothing and cannot bypass row-level security"
 
 
-def _unbound(row: asyncpg.Record) -> str:
-    """Return what ends that the owner of the tables is bound by the policies of agents with lists.
+def _not_taken_on(role: str, row: asyncpg.Record) -> str | None:
+    """Return who cannot take on a role that they need."""
+    if role in SERVED and not row["served_by_login"]:
+        return f"cannot be taken on; GRANT {role} TO the user of TODO_DATABASE_URL"
+    if role != AGENT_ROLE and not row["taken_on_by_owner"]:
+        return f"cannot be taken on by migrations; GRANT {role} TO {row['owner']}"
+    return None
+
+
+def _fault_of_agents(row: asyncpg.Record) -> str | None:
+    """Return what is wrong with the role of agents with lists, which the owner of the tables must not inherit.
 
     Before PostgreSQL 16 who is in a role inherits it, and an owner that inherits nothing could not migrate.
     """
-    if row["has_options"]:
-        return f"GRANT {AGENT_ROLE} TO {row['owner']} WITH INHERIT FALSE, SET TRUE"
-    return f"REVOKE {AGENT_ROLE} FROM {row['owner']}; {_BETTER_LOGIN}"
-
-
-def _not_owner(row: asyncpg.Record) -> str:
-    """Return what lets a login before PostgreSQL 16 take on the role of agents with lists; the owner must not."""
-    return f"GRANT {AGENT_ROLE} TO {row['login']}" if not row["is_owner"] else _BETTER_LOGIN
+    owner, has_options = row["owner"], row["has_options"]
+    if row["binds_owner"]:
+        instead = f"GRANT {AGENT_ROLE} TO {owner} WITH INHERIT FALSE, SET TRUE"
+        mending = instead if has_options else f"REVOKE {AGENT_ROLE} FROM {owner}; {_BETTER_LOGIN}"
+        return f"holds migrations to its policies, for {owner} inherits it; {mending}"
+    if has_options or row["served_by_login"]:
+        return _not_taken_on(AGENT_ROLE, row)
+    mending = _BETTER_LOGIN if row["is_owner"] else f"GRANT {AGENT_ROLE} TO {row['login']}"
+    return f"cannot be taken on, so agents with lists are answered 503; {mending}"
