@@ -618,6 +618,13 @@ async def test_an_owner_who_may_not_take_on_the_role_of_a_function_is_named(
     doctor.url = urlunsplit(parts._replace(netloc="owner@" + parts.netloc.rpartition("@")[2]))
     await migrate(doctor.url)
     assert await doctor.failures() == []
+    if admin.get_server_version().major >= 16:
+        await admin.execute("GRANT todo_agent TO owner WITH INHERIT TRUE")
+        bound = "role todo_agent: holds migrations to its policies, for owner inherits it"
+        mending = "GRANT todo_agent TO owner WITH INHERIT FALSE, SET TRUE"
+        assert await doctor.failures() == [f"{bound}; {mending}"]
+        await admin.execute(mending)
+        assert await doctor.failures() == []
 
     owner = await asyncpg.connect(doctor.url)
     await owner.execute("REVOKE todo_search FROM owner")

@@ -66,7 +66,9 @@ async def standard(me: Caller) -> dict[str, Any]:
         for name, value in content["profile"].items()
         if name not in (*changing, "email", "role", "created_at")
     }
-    profile["default_list_id"] = lists.get(profile["default_list_id"])
+    live = {row["id"] for row in content["lists"] if row["deleted_at"] is None}  # a deleted one means the inbox
+    default = profile["default_list_id"]
+    profile["default_list_id"] = lists[default] if default in live else None
     return {
         "profile": profile,
         "lists": [_without(row, changing + (("created_at",) if row["is_inbox"] else ())) for row in content["lists"]],

@@ -247,10 +247,11 @@ def test_of_a_change_and_its_undo_neither_is_reverted(name: str) -> None:
 
 
 def touched(*rows: str) -> list[dict[str, Any]]:
-    """Rows of an outline: kind and id, with + for a new one and > for one that was moved."""
+    """Rows of an outline: kind and id, with + for a new one, > for one that was moved, >> with its whole list, = for a
+    tag that was merged, and - for a list that was deleted."""
     return [
-        {"entity": row.strip("+>").split()[0], "id": int(row.strip("+>").split()[1]), "is_new": "+" in row}
-        | {"is_moved": ">" in row}
+        {"entity": row.strip("+>=-").split()[0], "id": int(row.strip("+>=-").split()[1]), "is_new": "+" in row}
+        | {"is_moved": ">" in row, "is_swept": ">>" in row, "is_merged": "=" in row, "is_gone": "-" in row}
         for row in rows
     ]
 
@@ -258,17 +259,25 @@ def touched(*rows: str) -> list[dict[str, Any]]:
 RUNS: dict[str, tuple[list[list[str]], list[int]]] = {
     # The rows of each change, the latest first; how many changes each run has.
     "apart": ([["todo 1"], ["todo 2", "tag 1+"], ["todo 3+"]], [3]),
-    "the same row": ([["todo 1"], ["todo 2"], ["todo 1"]], [2, 1]),
-    "a tag renamed": ([["todo 1"], ["tag 1"], ["todo 2"]], [1, 1, 1]),
-    "a list": ([["todo 1"], ["list 1+"], ["list 2+"], ["todo 2"]], [1, 1, 1, 1]),
-    "moved": ([["todo 1>"], ["todo 2>"], ["todo 3"]], [1, 1, 1]),
-    "notes": ([["note 1+"], ["note 2+"], ["todo 1"]], [2, 1]),
-    "the profile": ([["user 1"], ["todo 1"]], [1, 1]),
+    "the same row": ([["todo 1"], ["todo 2"], ["todo 1"]], [3]),
+    "a tag renamed": ([["todo 1"], ["tag 1"], ["tag 2"], ["tag 1"], ["todo 2"]], [1, 3, 1]),
+    "a tag merged": ([["tag 1"], ["tag 2="], ["tag 1"]], [1, 1, 1]),
+    "lists": ([["todo 1"], ["list 1+"], ["list 2+"], ["list 1"], ["list 2"], ["todo 2"]], [1, 2, 1, 2]),
+    "beside": ([["todo 1"], ["list 1"], ["todo 1"], ["list 1"], ["todo 2"]], [3, 2]),
+    "made for it": ([["todo 1+"], ["list 1+"], ["todo 2+"], ["list 2+"]], [2, 2]),
+    "lists deleted": ([["todo 1"], ["list 1-"], ["todo 1"]], [1, 1, 1]),
+    "a tag between": ([["todo 1"], ["list 1"], ["tag 1"], ["list 1"]], [1, 1, 1, 1]),
+    "moved": ([["todo 1>"], ["todo 2>"], ["todo 3"]], [3]),
+    "moved often": ([[f"todo {n}>"] for n in range(60)], [50, 10]),
+    "moved with a list": ([["todo 1>>"], ["todo 2>>"], ["todo 3"]], [1, 1, 1]),
+    "notes": ([["note 1+"], ["note 2+"], ["note 1"], ["todo 1"]], [2, 1, 1]),
+    "the profile": ([["user 1"], ["user 1"], ["todo 1"]], [2, 1]),
+    "many": ([[f"todo {n}" for n in range(150)], [f"todo {n}" for n in range(60)]], [1, 1]),
 }
 
 
 @each("name", [*RUNS])
-def test_changes_go_at_once_that_have_no_row_in_common(name: str) -> None:
+def test_changes_of_one_kind_go_at_once(name: str) -> None:
     outlines, expected = RUNS[name]
 
     divided = runs._divided((-n, touched(*rows)) for n, rows in enumerate(outlines))

@@ -8,35 +8,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
 from tests.model.model import Refused, Writing, name_key
 from tests.model.order import put_back
 from tests.model.people import differences, replace_row
-from tests.model.rows import CHOSEN, Change, Entry, Note, Profile, Row, Tag, Todo, TodoList
+from tests.model.rows import CHOSEN, Change, Entry, Moment, Note, Profile, Row, Tag, Todo, TodoList
 from tests.model.todos import MAX_DEPTH
 
 _IN_THE_WAY = "undo_refused"
 
 
-def undo(w: Writing, change: Change) -> None:
-    if change.undone_by is not None:
+def undo(w: Writing, *changes: Change) -> None:
+    """Undo a change; or several as one, the latest first, each on what the later ones have left."""
+    if any(change.undone_by is not None for change in changes):
         raise Refused(_IN_THE_WAY)
-    _lists(w, [entry for entry in change.entries if entry.entity == "list"])
-    tags = [entry for entry in change.entries if entry.entity == "tag"]
+    entries = [entry for change in changes for entry in change.entries]
+    _lists(w, [entry for entry in entries if entry.entity == "list"])
+    tags = [entry for entry in entries if entry.entity == "tag"]
     going = [entry for entry in tags if not isinstance(entry.before, Tag) or entry.before.is_deleted]
-    for entry in tags:
-        if entry not in going:
-            _tag(w, entry)
-    for entry in change.entries:
+    _tags(w, [entry for entry in tags if entry not in going])
+    for entry in entries:
         if entry.entity == "note":
             _note(w, entry)
-    _todos(w, [entry for entry in change.entries if entry.entity == "todo"])
-    for entry in sorted(going, key=lambda one: one.before is None):
-        _tag(w, entry)
-    for entry in change.entries:
+    _todos(w, [entry for entry in entries if entry.entity == "todo"])
+    _tags(w, sorted(going, key=lambda one: one.before is None))
+    for entry in entries:
         if entry.entity == "user":
             _profile(w, entry)
-    w.ask(sum(_goes_to_trash(entry) for entry in change.entries if entry.entity == "todo"))
+    w.ask(sum(_goes_to_trash(entry) for entry in entries if entry.entity == "todo"))
 
 
 def undo_all(w: Writing, changes: list[Change], *, skips: bool = False) -> list[Change]:
@@ -44,8 +44,8 @@ def undo_all(w: Writing, changes: list[Change], *, skips: bool = False) -> list[
 
     Return those that were undone, the latest first.
 
-    Those that follow each other and have no row in common go at once, at one moment. A row that several of them touched
-    has a version for each, and goes from before the first to after the last.
+    Those that follow each other go at once, at one moment, where that is the same (`_runs`): then a row that several of
+    them touched has one version more, else one for each. In the record it goes from before the first to after the last.
     """
     going = _Going(w)
     standing = sorted((one for one in changes if one.undone_by is None), key=lambda one: one.id, reverse=True)
@@ -55,33 +55,57 @@ def undo_all(w: Writing, changes: list[Change], *, skips: bool = False) -> list[
         raise Refused(_IN_THE_WAY)
     w.retagged |= {todo_id: names for todo_id, names in going.retagged.items() if names[0] != names[1]}
     w.ask(_gone(going.done))
-    return going.done
+    return sorted(going.done, key=lambda one: -one.id)
 
 
 def _runs(changes: list[Change]) -> list[list[Change]]:
-    """Changes that go at once: of todos that stay where they are, or of notes."""
-    runs: list[list[Change]] = []
+    """Changes that go at once. Those of todos go on beside those of lists."""
+    ended: list[list[Change]] = []
+    going: list[list[Change]] = [[], []]
     for change in changes:
-        kinds = _kinds(change)
-        before = runs[-1] if runs else []
-        rows = {(entry.entity, entry.after.id) for one in before for entry in one.entries}
-        is_apart = rows.isdisjoint((entry.entity, entry.after.id) for entry in change.entries)
-        if before and kinds is not None and kinds == _kinds(before[0]) and is_apart:
-            before.append(change)
+        kind = _kind(change)
+        place = int(kind in ("lists", "new lists"))
+        if kind in _BESIDE and (not going[0] or _kind(going[0][0]) == "todos"):
+            last = -1 if _fits_in(going[place], change) else place
         else:
-            runs.append([change])
-    return runs
+            last = -1 if not going[1] and _fits_in(going[0], change) else 1
+        for n in range(last + 1):
+            ended.append(going[n])
+            going[n] = []
+        going[place].append(change)
+    return [run for run in (*ended, *going) if run]
 
 
-def _kinds(change: Change) -> str | None:
-    if all(entry.entity == "note" for entry in change.entries):
-        return "notes"
-    plain = all(
-        entry.before is None or (isinstance(entry.before, Todo) and entry.before.chosen == entry.after.chosen)  # type: ignore[union-attr]
-        for entry in change.entries
-        if entry.entity in ("todo", "tag")
-    )
-    return "todos" if plain and all(entry.entity in ("todo", "tag") for entry in change.entries) else None
+_BESIDE = ("todos", "lists", "new lists")
+
+
+def _fits_in(run: list[Change], change: Change) -> bool:
+    kind = _kind(change)
+    rows = {(entry.entity, entry.after.id) for one in run for entry in one.entries}
+    is_apart = kind != "notes" or rows.isdisjoint((entry.entity, entry.after.id) for entry in change.entries)
+    return not run or (kind is not None and kind == _kind(run[0]) and is_apart)
+
+
+def _kind(change: Change) -> str | None:
+    """Of which kind all rows of a change are; None for one that goes by itself."""
+    kinds = {(entry.entity, entry.before is None) for entry in change.entries}
+    for entry in change.entries:
+        before, after = entry.before, entry.after
+        if isinstance(before, Todo) and isinstance(after, Todo) and not entry.beside and before.chosen != after.chosen:
+            return None
+        if isinstance(before, TodoList) and isinstance(after, TodoList) and before.is_deleted != after.is_deleted:
+            return None
+        if entry.merged is not None or entry.unmerged is not None:
+            return None
+    among = {
+        "todos": {("todo", False), ("todo", True), ("tag", True)},
+        "notes": {("note", False), ("note", True)},
+        "lists": {("list", False)},
+        "new lists": {("list", True)},
+        "tags": {("tag", False)},
+        "profile": {("user", False)},
+    }
+    return next((name for name, those in among.items() if kinds <= those), None)
 
 
 @dataclass(slots=True)
@@ -95,28 +119,24 @@ class _Going:
     seen: set[int] = field(default_factory=set)
 
     def undo(self, run: list[Change]) -> None:
-        """Undo changes at once; where that is refused, one half after the other, and one that is alone not at all."""
+        """Undo changes at once. Where that is refused, those whose todos changed since are left out, or else it is one
+        half after the other, and one that is alone not at all."""
         w, left = self.w, self.w.state.copy()
-        step = replace(
-            w,
-            state=w.state.copy(),
-            moment=w.moment + 3 * self.parts,
-            is_confirmed=True,
-            retagged={},
-            merged={},
-            unmerged={},
-        )
+        step = self._step()
         self.parts += 1
-        together = Change(run[0].id, "", [entry for change in run for entry in change.entries])
         try:
-            undo(step, together)
+            undo(step, *run)
         except Refused as refused:
             if refused.code != _IN_THE_WAY:
                 raise
             half = len(run) // 2
-            for part in (run[:half], run[half:]) if half else ():
-                self.undo(part)
+            if half and 0 < len(as_left := self._as_left(run)) < len(run):
+                self.undo(as_left)
+            elif half and as_left:
+                self.undo(run[:half])
+                self.undo(run[half:])
             return
+        step.retagged = {todo_id: names for todo_id, names in step.retagged.items() if names[0] != names[1]}
         for entry in differences(left, step):
             replace_row(step.state, entry)
             if entry.entity == "tag":
@@ -129,6 +149,26 @@ class _Going:
             self.retagged[todo_id] = (self.retagged.get(todo_id, (names, after))[0], after)
         w.state = step.state
         self.done += run
+
+    def _step(self) -> Writing:
+        moment = self.w.moment + 3 * self.parts
+        nothing: dict[str, Any] = {"retagged": {}, "merged": {}, "unmerged": {}}
+        return replace(self.w, state=self.w.state.copy(), moment=moment, is_confirmed=True, **nothing)
+
+    def _as_left(self, run: list[Change]) -> list[Change]:
+        """Those of several changes whose todos are as they left them, once the later ones of these are undone."""
+        step, found = self._step(), []
+        for change in run:
+            kept = step.state.copy()
+            try:
+                for entry in change.entries:
+                    if entry.entity == "todo":
+                        _put_back_todo(step, entry, None)
+            except Refused:
+                step.state = kept
+            else:
+                found.append(change)
+        return found
 
 
 def _gone(changes: list[Change]) -> int:
@@ -164,13 +204,14 @@ def _lists(w: Writing, entries: list[Entry]) -> None:
             continue
         assert isinstance(before, TodoList)
         others = [other for other in w.state.live_lists() if other.id != one.id]
-        if not before.is_deleted and any(name_key(other.name) == name_key(before.name) for other in others):
-            raise Refused(_IN_THE_WAY)
         w.state.lists[one.id] = replace(before, version=one.version)
         if before.is_deleted:
             w.remove_list(one.id)
         elif one.is_deleted or one.position != before.position:
             _put_back(w, one.id, others)
+    names = [name_key(one.name) for one in w.state.live_lists()]
+    if len(names) > len({*names}):
+        raise Refused(_IN_THE_WAY)
 
 
 def _put_back(w: Writing, list_id: int, others: list[TodoList]) -> None:
@@ -184,29 +225,38 @@ def _put_back(w: Writing, list_id: int, others: list[TodoList]) -> None:
 
 
 def _todos(w: Writing, entries: list[Entry]) -> None:
+    earliest = {entry.after.id: entry for entry in entries}
+    if not earliest.keys() <= w.state.todos.keys():  # one is where the agent sees nothing
+        raise Refused(_IN_THE_WAY)
+    back = {entry.before.key for entry in earliest.values() if isinstance(entry.before, Todo)} - {None}
+    deleted = {todo_id: w.state.todos[todo_id].deleted for todo_id in earliest}
     for entry in entries:
-        if not _is_as_left(w, entry):
-            raise Refused(_IN_THE_WAY)
-    back = {entry.before.key for entry in entries if isinstance(entry.before, Todo)} - {None}
-    for entry in entries:
-        before, todo = entry.before, w.state.todos[entry.after.id]
-        if before is None:
-            w.put(todo.id, deleted=todo.deleted or w.moment)
-            if todo.key in back:
-                w.put(todo.id, key=None)
-            continue
-        assert isinstance(before, Todo)
-        if entry.is_partial:
-            before = replace(todo, list_id=before.list_id, deleted=before.deleted, chosen=before.chosen)
-        w.state.todos[todo.id] = replace(
-            before, version=todo.version, updated=todo.updated, place=todo.place, chosen=todo.chosen
-        )
-        if before.chosen != entry.after.chosen:
-            put_back(w, entry, before.chosen)
-        if entry.tags is not None:
-            w.tag(todo.id, entry.tags)
+        _put_back_todo(w, entry, deleted[entry.after.id])
+        todo = w.state.todos[entry.after.id]
+        if entry.before is None and todo.key in back:
+            w.put(todo.id, key=None)
     if not all(_fits(w, entry.after.id) for entry in entries):
         raise Refused(_IN_THE_WAY)
+
+
+def _put_back_todo(w: Writing, entry: Entry, deleted: Moment | None) -> None:
+    """Put a todo back; one that was made goes to the trash, unless it is there since a moment."""
+    if not _is_as_left(w, entry):
+        raise Refused(_IN_THE_WAY)
+    before, todo = entry.before, w.state.todos[entry.after.id]
+    if before is None:
+        w.put(todo.id, deleted=deleted or w.moment)
+        return
+    assert isinstance(before, Todo)
+    if entry.is_partial:
+        before = replace(todo, list_id=before.list_id, deleted=before.deleted, chosen=before.chosen)
+    w.state.todos[todo.id] = replace(
+        before, version=todo.version, updated=todo.updated, place=todo.place, chosen=todo.chosen
+    )
+    if before.chosen != entry.after.chosen:
+        put_back(w, entry, before.chosen)
+    if entry.tags is not None:
+        w.tag(todo.id, entry.tags)
 
 
 def _content(row: Row) -> Row:
@@ -221,8 +271,10 @@ def _content(row: Row) -> Row:
 
 def _is_as_left(w: Writing, entry: Entry) -> bool:
     """Whether a todo is as a change left it; its place and its tags count where the change was about them."""
-    after, todo = entry.after, w.state.todos[entry.after.id]
+    after, todo = entry.after, w.state.todos.get(entry.after.id)
     assert isinstance(after, Todo)
+    if todo is None:
+        return False
     if isinstance(entry.before, Todo) and entry.before.chosen != after.chosen != todo.chosen:
         return False
     if entry.is_partial:
@@ -261,6 +313,15 @@ def _is_shallow(w: Writing, todo_id: int) -> bool:
     return above <= MAX_DEPTH
 
 
+def _tags(w: Writing, entries: list[Entry]) -> None:
+    """Put tags back, and then see whether each has a name of its own: they may have exchanged them."""
+    for entry in entries:
+        _tag(w, entry)
+    names = [name_key(one.name) for one in w.state.live_tags()]
+    if len(names) > len({*names}):
+        raise Refused(_IN_THE_WAY)
+
+
 def _tag(w: Writing, entry: Entry) -> None:
     """Put a tag back; one that was made goes, if no todo outside the trash has it."""
     before, after, state = entry.before, entry.after, w.state
@@ -282,9 +343,6 @@ def _tag(w: Writing, entry: Entry) -> None:
         if state.tags[into].is_deleted:
             raise Refused(_IN_THE_WAY)
         w.join_tags(tag.id, into)
-    others = [one for one in state.live_tags() if one.id != tag.id]
-    if not before.is_deleted and any(name_key(one.name) == name_key(before.name) for one in others):
-        raise Refused(_IN_THE_WAY)
     state.tags[tag.id] = replace(before, version=tag.version)
 
 

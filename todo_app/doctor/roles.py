@@ -31,7 +31,11 @@ SELECT rolname AS name,
        EXISTS (SELECT FROM pg_class WHERE relowner = r.oid) AS owns,
        array(SELECT roleid::regrole::text FROM pg_auth_members WHERE member = r.oid ORDER BY 1) AS member_of,
        pg_has_role(current_user, r.oid, {mode}) AS served_by_login,
-       relowner::regrole::text AS owner, pg_has_role(relowner, r.oid, {mode}) AS taken_on_by_owner
+       relowner::regrole::text AS owner, pg_has_role(relowner, r.oid, {mode}) AS taken_on_by_owner,
+       pg_has_role(relowner, r.oid, 'USAGE')
+           AND NOT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE oid = relowner) AS binds_owner,
+       current_setting('server_version_num')::int >= 160000 AS has_options,
+       current_user AS login, pg_has_role(current_user, relowner, 'MEMBER') AS is_owner
 FROM pg_roles r, pg_class c WHERE c.oid = 'public.alembic_version'::regclass AND rolname = ANY ($1::text[])
 """
 
@@ -102,8 +106,32 @@ def _judged(role: str, row: asyncpg.Record) -> tuple[bool, str, str]:
         return False, subject, f"has the rights of others; REVOKE {', '.join(others)} FROM {role}"
     if lacking := [name for name in expected if name not in row["member_of"]]:
         return False, subject, f"lacks the rights of requests; GRANT {', '.join(lacking)} TO {role}"
-    if role in SERVED and not row["served_by_login"]:
-        return False, subject, f"cannot be taken on; GRANT {role} TO the user of TODO_DATABASE_URL"
-    if role != AGENT_ROLE and not row["taken_on_by_owner"]:
-        return False, subject, f"cannot be taken on by migrations; GRANT {role} TO {row['owner']}"
+    fault = _fault_of_agents(row) if role == AGENT_ROLE else _not_taken_on(role, row)
+    if fault is not None:
+        return False, subject, fault
     return True, subject, "owns nothing and cannot bypass row-level security"
+
+
+def _not_taken_on(role: str, row: asyncpg.Record) -> str | None:
+    """Return who cannot take on a role that they need."""
+    if role in SERVED and not row["served_by_login"]:
+        return f"cannot be taken on; GRANT {role} TO the user of TODO_DATABASE_URL"
+    if role != AGENT_ROLE and not row["taken_on_by_owner"]:
+        return f"cannot be taken on by migrations; GRANT {role} TO {row['owner']}"
+    return None
+
+
+def _fault_of_agents(row: asyncpg.Record) -> str | None:
+    """Return what is wrong with the role of agents with lists, which the owner of the tables must not inherit.
+
+    Before PostgreSQL 16 who is in a role inherits it, and an owner that inherits nothing could not migrate.
+    """
+    owner, has_options = row["owner"], row["has_options"]
+    if row["binds_owner"]:
+        instead = f"GRANT {AGENT_ROLE} TO {owner} WITH INHERIT FALSE, SET TRUE"
+        mending = instead if has_options else f"REVOKE {AGENT_ROLE} FROM {owner}; {_BETTER_LOGIN}"
+        return f"holds migrations to its policies, for {owner} inherits it; {mending}"
+    if has_options or row["served_by_login"]:
+        return _not_taken_on(AGENT_ROLE, row)
+    mending = _BETTER_LOGIN if row["is_owner"] else f"GRANT {AGENT_ROLE} TO {row['login']}"
+    return f"cannot be taken on, so agents with lists are answered 503; {mending}"

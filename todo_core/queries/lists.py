@@ -183,10 +183,11 @@ RENUMBER = Statement(
 
 RELEASE_NAMES = Statement(
     update(_table)
-    .values(name_key=_table.c.name_key + " " + cast(_table.c.id, Text))
+    .values(name_key=_table.c.name_key + "\n" + cast(_table.c.id, Text))
     .where(mine(TodoList), _table.c.id == any_(_ids))
 )
-"""Make the name keys of the lists with `ids` different from every other, until `REVISE` sets them.
+"""Make the name keys of the lists with `ids` different from every other, until `REVISE` sets them: no name has a line
+break.
 
 `uq_lists_name` checks each row on its own, so two lists can trade names only by way of a third name.
 """

@@ -16,6 +16,7 @@ _undone_by = select(_undo.c.undone_by).where(mine(_undo), _undo.c.change_id == _
 ENTRIES = Statement(
     select(
         _undone_by.label("undone_by"),
+        _row.c.change_id,
         _row.c.entity,
         _row.c.entity_id.label("id"),
         _row.c.before,
@@ -26,8 +27,8 @@ ENTRIES = Statement(
 )
 """Read the rows that the change `id` touched, in its order; no row where there is no such change.
 
-Columns: `entity` and `id`; `before` and `after`, JSON, `before` null for a row that the change made; and in each row
-`undone_by`, the change that reverted it. Reads `pk_change_entries` and `pk_undone_changes`.
+Columns: `change_id`, `entity` and `id`; `before` and `after`, JSON, `before` null for a row that the change made; and
+in each row `undone_by`, the change that reverted it. Reads `pk_change_entries` and `pk_undone_changes`.
 """
 
 _before, _after = (state.op("->>")(literal_column("'deleted_at'")) for state in (_row.c.before, _row.c.after))

@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     any_,
     case,
+    cast,
     column,
     func,
     literal,
@@ -170,6 +171,17 @@ REVISE = Statement(
 
 `items`: a JSON array of objects with `id`, `name`, `name_key` and `deleted`. `ids`: the same ids, for the index.
 Columns: `name`, `version` and `was_deleted` before; `new_version` and `after` are null where nothing changed.
+"""
+
+RELEASE_NAMES = Statement(
+    update(_table)
+    .values(name_key=_table.c.name_key + "\n" + cast(_table.c.id, Text))
+    .where(mine(Tag), _table.c.id == any_(_ids))
+)
+"""Make the name keys of the tags with `ids` different from every other, until `REVISE` sets them: no name has a line
+break.
+
+`uq_tags_name` checks each row on its own, so two tags can exchange names only by way of a third name.
 """
 
 BY_KEYS = Statement(

@@ -110,6 +110,12 @@ AMONG_OF_AGENT = _among(_change.c.agent_id == _agent)
 the columns: as there. Reads `ix_changes_agent_id`, too."""
 
 _place_before, _place_after = (state.op("->>")(literal_column("'place'")) for state in (_row.c.before, _row.c.after))
+_parent_before = _row.c.before.op("->")(literal_column("'parent_id'"))
+_neighbour_before = _row.c.before.op("->")(literal_column("'place'")).op("->")(literal_column("'after'"))
+_links_before, _links_after = (state.op("->")(literal_column("'linked'")) for state in (_row.c.before, _row.c.after))
+_list_before, _list_after = (state.op("->>")(literal_column("'is_deleted'")) for state in (_row.c.before, _row.c.after))
+_is_list = _row.c.entity == literal_column("'list'")
+_is_moved = and_(_place_before.is_not(None), _place_before.is_distinct_from(_place_after))
 
 OUTLINE = Statement(
     select(
@@ -117,7 +123,10 @@ OUTLINE = Statement(
         _row.c.entity,
         _row.c.entity_id.label("id"),
         _row.c.before.is_(None).label("is_new"),
-        and_(_place_before.is_not(None), _place_before.is_distinct_from(_place_after)).label("is_moved"),
+        _is_moved.label("is_moved"),
+        and_(_is_moved, or_(_parent_before.is_(None), _neighbour_before.is_(None))).label("is_swept"),
+        or_(_links_before.is_not(None), _links_after.is_not(None)).label("is_merged"),
+        and_(_is_list, _row.c.before.is_not(None), _list_before.is_distinct_from(_list_after)).label("is_gone"),
     )
     .where(mine(_row), _row.c.change_id == any_(_ids))
     .order_by(_row.c.change_id.desc(), _row.c.number)
@@ -125,16 +134,17 @@ OUTLINE = Statement(
 """Read which rows the changes `ids` touched, the latest change first.
 
 Columns: `change_id`, `entity` and `id`; `is_new`, whether the change made the row; `is_moved`, whether it gave it
-another place among its siblings. Reads `pk_change_entries`.
+another place among its siblings, and `is_swept`, whether with its whole list; `is_merged`, whether it joined a tag with
+another one, or took them apart; `is_gone`, whether it deleted a list, or brought one back. Reads `pk_change_entries`.
 """
 
 ENTRIES = Statement(
-    select(_row.c.entity, _row.c.entity_id.label("id"), _row.c.before, _row.c.after)
+    select(_row.c.change_id, _row.c.entity, _row.c.entity_id.label("id"), _row.c.before, _row.c.after)
     .where(mine(_row), _row.c.change_id == any_(_ids))
     .order_by(_row.c.change_id.desc(), _row.c.number)
 )
 """Read the rows that the changes `ids` touched, the latest change first, each in its order.
 
-Columns: `entity` and `id`; `before` and `after`, JSON, `before` null for a row that the change made. Reads
+Columns: `change_id`, `entity` and `id`; `before` and `after`, JSON, `before` null for a row that the change made. Reads
 `pk_change_entries`.
 """

@@ -173,12 +173,27 @@ class Lists:
         Raises:
             Conflict: Its name is another list's.
         """
+        self._require_free(state)
+        self._now[state.id] = state
+
+    def put_together(self, state: ListState) -> None:
+        """Replace a list, in memory, by one of several that may exchange names: `require_own_name` comes after all."""
+        self._now[state.id] = state
+
+    def require_own_name(self, list_id: int) -> None:
+        """Check that a list has a name of its own.
+
+        Raises:
+            Conflict: It is another list's.
+        """
+        self._require_free(self._now[list_id])
+
+    def _require_free(self, state: ListState) -> None:
         if not state.is_deleted:
             for other in self._others(state.id):
                 if other.name_key == state.name_key:
                     existing = {"existing_id": other.id} if other.id > 0 else {}
                     raise Conflict("There is a list of that name already.", extra=existing)
-        self._now[state.id] = state
 
     def delete(self, list_id: int) -> int:
         """Delete a list, in memory, and return its id.

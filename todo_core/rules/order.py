@@ -277,16 +277,19 @@ class Order:
         for ids in chunks([todo_id for todo_id in changed if todo_id not in self._moved]):
             await self._tx.rows(queries.RENUMBER, ids=list(ids), places=[changed[todo_id] for todo_id in ids])
 
-    async def put_back(self, todo_id: int, siblings: Siblings, was: Mapping[str, Any]) -> None:
-        """Move a todo to where it was, in memory: between the same two, as far as they are still there.
+    async def put_back(self, todos: Sequence[tuple[int, Siblings, Mapping[str, Any]]]) -> None:
+        """Move todos to where they were, in memory, one after the other.
 
         Args:
-            todo_id: The todo.
-            siblings: Among whom it was.
-            was: Its place, as the record has it.
+            todos: Each todo, among whom it was, and its place, as the record has it.
         """
+        await self.learn([], [(siblings, was["number"] + side) for _, siblings, was in todos for side in (-1, 1)])
+        for todo_id, siblings, was in todos:
+            await self._put_back(todo_id, siblings, was)
+
+    async def _put_back(self, todo_id: int, siblings: Siblings, was: Mapping[str, Any]) -> None:
+        """Move a todo between the same two, as far as they are still there."""
         number = was["number"]
-        await self.learn([], [(siblings, number - 1), (siblings, number + 1)])
         low, high = self._still_there(siblings, was["after"]), self._still_there(siblings, was["before"])
         others = {place for other, place in self._among[siblings].items() if other != todo_id}
         place = number

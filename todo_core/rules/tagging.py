@@ -101,6 +101,23 @@ async def name_holders(tx: Tx, revisions: Sequence[TagRevision]) -> dict[int, in
 
 async def revise_tags(tx: Tx, revisions: Sequence[TagRevision]) -> Changed[TagRead]:
     """Write revisions of tags, whose names must be free. One that changes nothing leaves the version as it is."""
+    return await _revised(tx, revisions)
+
+
+async def exchange_names(tx: Tx, revisions: Sequence[TagRevision], changing: Sequence[int]) -> Changed[TagRead]:
+    """Write revisions of tags that may have names of each other so far.
+
+    Args:
+        tx: The transaction.
+        revisions: How they are to become.
+        changing: The ids of those that are different so far.
+    """
+    for chunk in chunks(changing):
+        await tx.rows(queries.RELEASE_NAMES, ids=list(chunk))
+    return await _revised(tx, revisions)
+
+
+async def _revised(tx: Tx, revisions: Sequence[TagRevision]) -> Changed[TagRead]:
     rows: dict[int, Row] = {}
     for chunk in chunks(revisions):
         items = json_text([revision.as_item() for revision in chunk])

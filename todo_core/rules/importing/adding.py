@@ -67,7 +67,7 @@ async def import_file(tx: Tx, query: ImportQuery, file: ImportFile) -> Changed[I
     tag_ids, tag_rows = await _tags(tx, nodes, parts)
     todo_rows = await _add_todos(tx, ordered, tag_ids, now, file)
     note_rows = await _add_notes(tx, nodes, now)
-    if default_list in lists.ids:
+    if default_list in lists.ids and lists.ids[default_list] not in lists.deleted:
         revised = await revise_profile(tx, {"default_list_id": lists.ids[default_list]})
         profile = _merged(profile, revised.touched)
     async for remark in in_turns(_remarks(parts)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, TypeVar
 
 import orjson
@@ -26,12 +27,14 @@ class Entry:
     before: dict[str, Any] | None
     """None for a row that the change made."""
     after: dict[str, Any]
+    change_id: int = 0
+    """The change, which tells the entries of several apart."""
 
     @classmethod
     def of(cls, row: Row) -> Entry:
         """Parse a row of `queries.reverting.ENTRIES`."""
         before = None if row["before"] is None else orjson.loads(row["before"])
-        return cls(row["entity"], row["id"], before, orjson.loads(row["after"]))
+        return cls(row["entity"], row["id"], before, orjson.loads(row["after"]), row["change_id"])
 
     def changed(self, field: str) -> bool:
         """Return whether the change set a field of a row that was there to another value.
@@ -62,8 +65,13 @@ class Entries:
 
     @property
     def ids(self) -> list[int]:
-        """The ids of the rows."""
-        return [row["id"] for row in self._rows]
+        """The ids of the rows, each once."""
+        return [*dict.fromkeys(row["id"] for row in self._rows)]
+
+    @property
+    def by_change(self) -> Iterator[list[Entry]]:
+        """The entries of each change, in their order."""
+        return ([*entries] for _, entries in groupby(self, lambda entry: entry.change_id))
 
     @property
     def undone_by(self) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -22,7 +23,7 @@ def was_there(entry: Row) -> bool:
 
 
 async def revert(tx: Tx, entries: Entries) -> Changed[ListRead]:
-    """Put lists back as they were before a change. One that the change made is deleted, if it is empty.
+    """Put lists back as they were before a change, or several, the latest first. One that it made is deleted, if empty.
 
     Raises:
         UndoRefused: A list changed since, its name is another list's, or it has todos in it.
@@ -33,18 +34,30 @@ async def revert(tx: Tx, entries: Entries) -> Changed[ListRead]:
     made = [entry.id for entry in entries if entry.before is None]
     if made and (holds_todos := await tx.value(queries.NONEMPTY, ids=made)):
         raise UndoRefused.in_the_way("list", holds_todos)
-    # All are compared first: a name that one gives back may be another's.
-    present = {entry.id: require_as_left(entry, lists.known(entry.id), _is_as_left) for entry in entries}
-    for entry in entries:
-        try:
-            lists.put(_before(present[entry.id], entry))
-        except Conflict:
-            raise UndoRefused.in_the_way("list", entry.id) from None
-        if entry.before is not None:
-            lists.put_back(entry.id, Decimal(entry.before["position"]), ids)
+    for of_change in entries.by_change:
+        _put_back(lists, of_change)
     touched = await lists.save(tx)
     after = await rows_of(tx, [row.id for row in touched])
     return Changed([Done(after.get(one.id, rows.get(one.id, "")), before=rows.get(one.id)) for one in touched], touched)
+
+
+def _put_back(lists: Lists, entries: Sequence[Entry]) -> None:
+    """Put lists back as they were before one change, in memory.
+
+    Raises:
+        UndoRefused: A list changed since, or its name is another list's.
+    """
+    # All are compared first, and named last: a name that one gives back may be another's.
+    present = {entry.id: require_as_left(entry, lists.known(entry.id), _is_as_left) for entry in entries}
+    for entry in entries:
+        lists.put_together(_before(present[entry.id], entry))
+        if entry.before is not None:
+            lists.put_back(entry.id, Decimal(entry.before["position"]), [*present])
+    for list_id in present:
+        try:
+            lists.require_own_name(list_id)
+        except Conflict:
+            raise UndoRefused.in_the_way("list", list_id) from None
 
 
 def _is_as_left(present: ListState, entry: Entry) -> bool:

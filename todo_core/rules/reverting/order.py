@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,25 +31,27 @@ class PutBack:
     moved: Moved
 
 
-async def put_back(tx: Tx, returns: Mapping[int, Return]) -> dict[int, PutBack]:
-    """Return for each todo where an undo puts it.
+async def put_back(tx: Tx, returns: Sequence[tuple[int, Return]]) -> dict[int, PutBack]:
+    """Return for each todo where an undo puts it, by its id.
 
     Args:
         tx: The transaction.
-        returns: Where each was, by its id.
+        returns: Todos, and where each was; of one that comes several times the last counts.
     """
-    whole = {todo_id: back for todo_id, back in returns.items() if back.siblings is None or "after" not in back.was}
+    whole = {todo_id: back for todo_id, back in returns if back.siblings is None or "after" not in back.was}
     backs = {
         todo_id: PutBack({"place": back.was["number"], "chosen_place": None}, Moved(back.leaves, back.was))
         for todo_id, back in whole.items()
     }
-    single = {todo_id: back for todo_id, back in returns.items() if todo_id not in whole}
+    single = [
+        (todo_id, back.siblings, back.was)
+        for todo_id, back in returns
+        if todo_id not in whole and back.siblings is not None
+    ]
     if not single:
         return backs
-    neighbours = [back.was[side]["id"] for back in single.values() for side in ("after", "before") if back.was[side]]
-    order = await Order.of(tx, dict.fromkeys(single), neighbours)
-    for todo_id, back in single.items():
-        assert back.siblings is not None
-        await order.put_back(todo_id, back.siblings, back.was)
+    neighbours = [was[side]["id"] for _, _, was in single for side in ("after", "before") if was[side]]
+    order = await Order.of(tx, dict.fromkeys(todo_id for todo_id, _, _ in single), neighbours, len(single))
+    await order.put_back(single)
     recorded = order.recorded
-    return backs | {todo_id: PutBack(order.columns(todo_id), recorded[todo_id]) for todo_id in single}
+    return backs | {todo_id: PutBack(order.columns(todo_id), recorded[todo_id]) for todo_id, _, _ in single}

@@ -1,15 +1,19 @@
 """Divide changes that are undone together into runs: changes that one call of the steps reverts as if they were one.
 
 One after the other each change costs some ten statements; a run costs about as many. What is reverted stays the same:
-a run is of changes that follow each other, and that have no row in common, so that no order among them can show. Where
-it could, a change is reverted by itself: where it named a list, a tag or the profile otherwise, by which the rows of
-others are found, or moved todos, whose places are chosen one after the other.
+the steps take back the changes of todos in memory, the latest first (`Present`), and choose places one after the other
+(`Order`). Changes of notes have no row in common in a run. Alone is what moved a whole list or merged a tag, by which
+rows of others are found, and what is of several kinds.
+
+Todos, and lists that are neither deleted nor brought back, do not get into each other's way: each of them has a run
+that goes on while the others come. Todos go first, for a list that was made must be empty before it goes.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from todo_core.boundary.chunks import CHUNK
@@ -18,8 +22,46 @@ from todo_core.queries import undoing as queries
 from todo_core.rules.reverting.choosing import Past
 from todo_core.storage.transactions import Row
 
-_NOTES: Final = frozenset({"note"})
-_TODOS: Final = frozenset({"todo", "tag"})
+MOVES: Final = 50
+"""Most moves of a run: around each as many siblings are read as there are moves, for they may all have left."""
+_KINDS: Final = {
+    "todos": {("todo", False), ("todo", True), ("tag", True)},
+    "notes": {("note", False), ("note", True)},
+    "lists": {("list", False)},
+    "new lists": {("list", True)},
+    "tags": {("tag", False)},
+    "profile": {("user", False)},
+}
+"""What runs there are: the rows of their changes, and whether they made them."""
+_APART: Final = frozenset({"notes"})
+"""Kinds of runs in which no two changes have a row in common."""
+_BESIDE: Final = {"todos": 0, "lists": 1, "new lists": 1}
+"""Kinds that do not get into each other's way, and the order in which their runs end; those that share a place do."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """Changes that go at once."""
+
+    kind: str | None = None
+    ids: list[int] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+    def fits(self, kind: str | None, rows: Sequence[Row]) -> bool:
+        """Return whether a change of this kind, and of these rows, goes with them."""
+        if not self.ids:
+            return True
+        if kind is None or kind != self.kind or len(self.rows) + len(rows) > CHUNK:
+            return False
+        if kind in _APART and not {row["id"] for row in self.rows}.isdisjoint(row["id"] for row in rows):
+            return False
+        return len([row for part in (self.rows, rows) for row in part if row["is_moved"]]) <= MOVES
+
+    def end(self) -> Iterator[list[int]]:
+        """Yield the ids, if there are any, and begin anew."""
+        if self.ids:
+            yield self.ids
+        self.kind, self.ids, self.rows = None, [], []
 
 
 async def runs_of(tx: Tx, changes: Sequence[Past]) -> list[list[int]]:
@@ -42,25 +84,29 @@ def _divided(changes: Iterable[tuple[int, Sequence[Row]]]) -> Iterator[list[int]
     Args:
         changes: The id of each change, and the rows that it touched, as `queries.OUTLINE` has them.
     """
-    run: list[int] = []
-    kinds: frozenset[str] | None = None
-    touched: set[tuple[str, int]] = set()
+    runs = [_Run(), _Run()]
     for change_id, rows in changes:
-        own, names = _kinds(rows), {(row["entity"], row["id"]) for row in rows}
-        fits = own is not None and own == kinds and names.isdisjoint(touched) and len(touched | names) <= CHUNK
-        if run and not fits:
-            yield run
-            run, touched = [], set()
-        run.append(change_id)
-        kinds, touched = own, touched | names
-    if run:
-        yield run
+        kind = _kind(rows)
+        place = _BESIDE.get(kind or "", 0)
+        for run in runs[: _ending(runs, kind, place, rows)]:
+            yield from run.end()
+        runs[place].kind = kind
+        runs[place].ids.append(change_id)
+        runs[place].rows += rows
+    for run in runs:
+        yield from run.end()
 
 
-def _kinds(rows: Sequence[Row]) -> frozenset[str] | None:
-    """Return the kinds of rows that a run of such changes has; None for a change that is reverted by itself."""
-    entities = {row["entity"] for row in rows}
-    if entities and entities <= _NOTES:
-        return _NOTES
-    is_plain = all(not row["is_moved"] and (row["entity"] == "todo" or row["is_new"]) for row in rows)
-    return _TODOS if entities and entities <= _TODOS and is_plain else None
+def _ending(runs: Sequence[_Run], kind: str | None, place: int, rows: Sequence[Row]) -> int:
+    """Return how many runs end before a change of this kind, and of these rows, joins that at a place."""
+    if kind not in _BESIDE or (runs[0].ids and runs[0].kind not in _BESIDE):
+        return 0 if not runs[1].ids and runs[0].fits(kind, rows) else 2
+    return 0 if runs[place].fits(kind, rows) else place + 1
+
+
+def _kind(rows: Sequence[Row]) -> str | None:
+    """Return what kind of run a change of these rows belongs to; None for a change that is reverted by itself."""
+    kinds = {(row["entity"], row["is_new"]) for row in rows}
+    if not kinds or any(row["is_swept"] or row["is_merged"] or row["is_gone"] for row in rows):
+        return None
+    return next((name for name, among in _KINDS.items() if kinds <= among), None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -14,9 +15,18 @@ from todo_core.errors import UndoRefused
 from todo_core.models.tags import TagRead
 from todo_core.queries import tags as queries
 from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
-from todo_core.rules.tagging import TagRevision, merge_links, name_holders, revise_tags
+from todo_core.rules.tagging import TagRevision, exchange_names, merge_links, name_holders, revise_tags
 from todo_core.storage.transactions import Row
 from todo_core.text import name_key
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A tag as it is, deleted or not."""
+
+    name: str
+    is_deleted: bool
+    version: int
 
 
 def was_there(row: Row) -> bool:
@@ -36,43 +46,89 @@ def come_first(entries: Entries) -> Callable[[Row], bool]:
 
 
 async def revert_changed(tx: Tx, entries: Entries) -> Changed[TagRead]:
-    """Put tags back as they were before a change that renamed, merged or deleted them.
+    """Put tags back as they were before a change that renamed, merged or deleted them, or several, the latest first.
+
+    Several have merged none.
 
     Raises:
         UndoRefused: A tag changed since, its name is another tag's, or the tag it was merged into is gone.
     """
     present = await _states(tx, entries)
+    changes = [*entries.by_change]
+    if len(changes) > 1:
+        return await _revert_in_memory(tx, present, changes)
     waiting: dict[int, Entry] = {}
     for entry in entries:
         require_as_left(entry, present.get(entry.id), _is_as_left)
         waiting[entry.id] = entry
     reverted: Changed[TagRead] = Changed([])
     while waiting:
-        ready = await _ready(tx, waiting)
-        part = await revise_tags(tx, [await _put_back_links(tx, entry) for entry in ready])
+        ready, in_circle = await _ready(tx, waiting)
+        revisions = [await _put_back_links(tx, entry) for entry in ready]
+        part = await exchange_names(tx, revisions, [entry.id for entry in ready] if in_circle else [])
         reverted = Changed([*reverted.results, *part.results], [*reverted.touched, *part.touched])
         for entry in ready:
             del waiting[entry.id]
     return reverted
 
 
-async def _ready(tx: Tx, waiting: Mapping[int, Entry]) -> list[Entry]:
-    """Return the entries of the tags that wait for none of the others: to give up a name, or to be there again.
+async def _revert_in_memory(
+    tx: Tx, present: Mapping[int, _State], changes: Sequence[Sequence[Entry]]
+) -> Changed[TagRead]:
+    """Put tags back as they were before several changes, each on what the later ones have left."""
+    now = {**present}
+    names = {name_key((entry.before or {})["name"]) for entries in changes for entry in entries}
+    holders = {row["name_key"]: row["id"] for row in await tx.rows(queries.BY_KEYS, keys=sorted(names))}
+    for entries in changes:
+        for entry in entries:
+            state = require_as_left(entry, now.get(entry.id), _is_as_left)
+            if holders.get(name_key(state.name)) == entry.id:
+                del holders[name_key(state.name)]
+        for entry in entries:
+            before = entry.before or {}
+            now[entry.id] = replace(now[entry.id], name=before["name"], is_deleted=before["deleted"])
+            holder = entry.id if before["deleted"] else holders.setdefault(name_key(before["name"]), entry.id)
+            if holder != entry.id:
+                raise UndoRefused.in_the_way("tag", entry.id)
+    revisions = [TagRevision(tag_id, state.name, state.is_deleted) for tag_id, state in now.items()]
+    changing = [tag_id for tag_id, state in now.items() if state != present[tag_id]]
+    return await exchange_names(tx, revisions, changing)
+
+
+async def _ready(tx: Tx, waiting: Mapping[int, Entry]) -> tuple[list[Entry], bool]:
+    """Return the entries of the tags that wait for none of the others: to give up a name, or to be there again; where
+    there is none, of some that exchange their names, and whether it is these.
 
     Raises:
-        UndoRefused: A name is that of a tag that keeps it, or two tags are to exchange theirs.
+        UndoRefused: A name is that of a tag that keeps it, or tags wait for each other in another way.
     """
     befores = {tag_id: entry.before or {} for tag_id, entry in waiting.items()}  # each was there
     names = [TagRevision(tag_id, before["name"], before["deleted"]) for tag_id, before in befores.items()]
     holders = await name_holders(tx, names)
-    ready = [
-        entry
-        for tag_id, entry in waiting.items()
-        if tag_id not in holders and (befores[tag_id].get("linked") or {}).get("into") not in waiting
-    ]
-    if not ready or {*holders.values()} - waiting.keys():
-        raise UndoRefused.in_the_way("tag", next(iter(holders or waiting)))
-    return ready
+    if {*holders.values()} - waiting.keys():
+        raise UndoRefused.in_the_way("tag", next(tag_id for tag_id, other in holders.items() if other not in waiting))
+    free = [tag_id for tag_id in waiting if (befores[tag_id].get("linked") or {}).get("into") not in waiting]
+    if ready := [tag_id for tag_id in free if tag_id not in holders]:
+        return [waiting[tag_id] for tag_id in ready], False
+    circle = _circle(holders)
+    if not circle or not {*circle} <= {*free}:
+        raise UndoRefused.in_the_way("tag", next(iter(waiting)))
+    return [waiting[tag_id] for tag_id in circle], True
+
+
+def _circle(holders: Mapping[int, int]) -> list[int]:
+    """Return tags of which each is to have the name of the next, and the last that of the first; or none.
+
+    Args:
+        holders: Of tags the one that has the name which each is to have.
+    """
+    for start in holders:
+        line = [start]
+        while (other := holders.get(line[-1])) is not None and other not in line:
+            line.append(other)
+        if other is not None:
+            return line[line.index(other) :]
+    return []
 
 
 async def revert_made(tx: Tx, entries: Entries) -> Changed[TagRead]:
@@ -80,22 +136,23 @@ async def revert_made(tx: Tx, entries: Entries) -> Changed[TagRead]:
     present = await _states(tx, entries)
     used = {row["id"] for row in await tx.rows(queries.USED, ids=entries.ids)}
     revisions = [
-        TagRevision(entry.id, state["name"], deleted=True)
+        TagRevision(entry.id, state.name, deleted=True)
         for entry in entries
         if (state := present.get(entry.id)) is not None
-        and state["version"] == entry.after["version"]
+        and state.version == entry.after["version"]
         and entry.id not in used
     ]
     return await revise_tags(tx, revisions)
 
 
-async def _states(tx: Tx, entries: Entries) -> dict[int, Row]:
+async def _states(tx: Tx, entries: Entries) -> dict[int, _State]:
     """Return the tags as they are now, deleted or not, by id."""
-    return {row["id"]: row for row in await tx.rows(queries.STATE, ids=entries.ids)}
+    rows = await tx.rows(queries.STATE, ids=entries.ids)
+    return {row["id"]: _State(row["name"], row["is_deleted"], row["version"]) for row in rows}
 
 
-def _is_as_left(present: Row, entry: Entry) -> bool:
-    return (present["name"], present["is_deleted"]) == (entry.after["name"], entry.after["deleted"])
+def _is_as_left(present: _State, entry: Entry) -> bool:
+    return (present.name, present.is_deleted) == (entry.after["name"], entry.after["deleted"])
 
 
 async def _put_back_links(tx: Tx, entry: Entry) -> TagRevision:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import orjson
-
 from todo_core.boundary.batches import Batch, Patch
 from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
@@ -18,59 +16,64 @@ from todo_core.models.todos import PRIORITIES, TodoWritten
 from todo_core.queries import families
 from todo_core.queries.revising import NOW
 from todo_core.rules.dues import due_columns, due_of
-from todo_core.rules.reverting.earlier import as_meant, is_earlier
-from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
+from todo_core.rules.reverting.earlier import as_meant
+from todo_core.rules.reverting.entries import Entries, Entry
 from todo_core.rules.reverting.order import Return, put_back
+from todo_core.rules.reverting.present import AS_RECORDED, Present
 from todo_core.rules.schedules import Calendar
 from todo_core.rules.spots import Moved, siblings_of
 from todo_core.rules.tagging import ensure_tags
-from todo_core.rules.writing import read_todos, write_patches
-from todo_core.storage.transactions import Row
+from todo_core.rules.writing import write_patches
 
-_AS_RECORDED: Final = (
-    "title",
-    "description",
-    "list_id",
-    "parent_id",
-    "start",
-    "repeat",
-    "completed_at",
-    "deleted_at",
-    "key",
-    "source",
-)
-"""Fields that are stored as the change record has them."""
+_FEW: Final = 50
+"""Todos up to which one statement reads and writes them: the time that it takes grows with the square."""
 
 
 async def revert(tx: Tx, entries: Entries) -> Changed[TodoWritten]:
-    """Put todos back as they were before a change. One that the change made goes to the trash.
+    """Put todos back as they were before a change, or before several. One that a change made goes to the trash.
+
+    Args:
+        tx: The transaction.
+        entries: What was done to them, the latest first; of one and the same todo at most `CHUNK`, all in one chunk.
 
     Raises:
         UndoRefused: A todo changed since, is gone, or does not fit its family or its list any more.
     """
-    patches: list[Patch] = []
+    patches: dict[int, Patch] = {}
     tags_made: list[Touched] = []
     moved: dict[int, Moved] = {}
     async for recorded in entries.drain():
         chunk = [as_meant(entry) async for entry in in_turns(recorded)]
-        await _require_as_left(tx, chunk)
-        chunk_patches, made = await _patches(tx, chunk)
-        places = await put_back(tx, {entry.id: _return(entry) for entry in chunk if entry.changed("place")})
-        patches += [
-            {**patch, **places[patch["id"]].columns} if patch["id"] in places else patch for patch in chunk_patches
-        ]
+        present = await Present.of(tx, chunk)
+        async for entry in in_turns(chunk):
+            present.take_back(entry)
+        made = await _put_back(tx, chunk, patches)
+        places = await put_back(tx, [(entry.id, _return(entry)) for entry in chunk if entry.changed("place")])
+        patches |= {todo_id: {**patches[todo_id], **place.columns} for todo_id, place in places.items()}
         moved |= {todo_id: place.moved for todo_id, place in places.items()}
         tags_made += made
     results: list[Done | TodoError] = []
     touched: list[Touched] = [*tags_made]
-    parts = await _keys_in_order(patches)
-    now = await tx.value(NOW) if len(parts) > 1 else None
+    parts = await _keys_in_order([*patches.values()])
+    now = await tx.value(NOW) if len(parts) > 1 or len(patches) > _FEW else None
     for part in parts:
         reverted = await write_patches(tx, Batch(part), trash_too=True, moved=moved, now=now)
         results += reverted.results
         touched += reverted.touched
-    await _check_fit(tx, patches)
+    await _check_fit(tx, [*patches.values()])
     return Changed(results, touched)
+
+
+async def changed_since(tx: Tx, changes: Mapping[int, Sequence[Entry]]) -> dict[int, UndoRefused]:
+    """Return which changes of several cannot be taken back, for their todos are not as they left them.
+
+    Args:
+        tx: The transaction.
+        changes: What each did to todos, by its id, the latest first.
+    """
+    meant = {change_id: [as_meant(entry) for entry in entries] for change_id, entries in changes.items()}
+    present = await Present.of(tx, (entry for entries in meant.values() for entry in entries))
+    return present.in_the_way(meant)
 
 
 async def _keys_in_order(patches: Sequence[Patch]) -> list[list[Patch]]:
@@ -95,58 +98,20 @@ def _return(entry: Entry) -> Return:
     return Return(siblings, before["place"], entry.after["place"])
 
 
-async def _require_as_left(tx: Tx, entries: Sequence[Entry]) -> None:
-    """Check that todos are as a change left them.
+async def _put_back(tx: Tx, entries: Sequence[Entry], patches: dict[int, Patch]) -> Sequence[Touched]:
+    """Add to the patches of columns, by the ids of todos, what puts todos back; return the tags that were made for it.
 
-    Raises:
-        UndoRefused: One is not.
+    Of several changes of one todo the earliest counts, which comes last.
     """
-    rows = await read_todos(tx, [entry.id for entry in entries])
-    async for entry in in_turns(entries):
-        row = rows.get(entry.id)
-        require_as_left(entry, None if row is None else _present(row), _is_as_left)
-
-
-def _present(row: Row) -> dict[str, Any]:
-    """Return a todo as it is now, with its place."""
-    present: dict[str, Any] = orjson.loads(row["row"])
-    return present | {"place": {"number": row["place"]}}
-
-
-def _is_as_left(present: Mapping[str, Any], entry: Entry) -> bool:
-    """Return whether a todo is as a change left it, even if it was different in between.
-
-    Its tags may have other names by now, so they count only where the change was about them. So does its place, which
-    the record has of such changes only.
-    """
-    if "due" in entry.after and not _is_due_as_left(present, entry.after):
-        return False
-    names = (*_AS_RECORDED, "priority", "place", *(("tags",) if entry.changed("tags") else ()))
-    return all(present[name] == entry.after[name] for name in names if name in entry.after)
-
-
-def _is_due_as_left(present: Mapping[str, Any], recorded: Mapping[str, Any]) -> bool:
-    """Return whether a todo has the due that was recorded, whatever the time zone that the user was in.
-
-    What was recorded as a moment, and became a wall-clock time, may be it by either.
-    """
-    now, then = due_of(present), due_of(recorded)
-    if now is None or then is None:
-        return now is then
-    if is_earlier(recorded) and now.at == then.at:
-        return True
-    return (now.on, now.time) == (then.on, then.time) and (now.on is not None or now.at == then.at)
-
-
-async def _patches(tx: Tx, entries: Sequence[Entry]) -> tuple[list[Patch], Sequence[Touched]]:
-    """Return the patches of columns that put todos back, and the tags that were made for it."""
-    names = {entry.id: entry.before["tags"] for entry in entries if entry.before and entry.changed("tags")}
+    names = {n: entry.before["tags"] for n, entry in enumerate(entries) if entry.before and entry.changed("tags")}
     tag_ids, made = await ensure_tags(tx, names)
     calendar = await Calendar.of(tx) if any(entry.changed("due") for entry in entries) else None
-    return [
-        _patch(entry, calendar) | ({"tag_ids": tag_ids[entry.id]} if entry.id in tag_ids else {})
-        async for entry in in_turns(entries)
-    ], made.touched
+    async for n, entry in in_turns(enumerate(entries)):
+        patch = {**patches.get(entry.id, {}), **_patch(entry, calendar)}
+        if "is_deleted" in patch:
+            patch.pop("deleted_at", None)  # whatever later changes did to it, it was not there before
+        patches[entry.id] = patch | ({"tag_ids": tag_ids[n]} if n in tag_ids else {})
+    return made.touched
 
 
 def _patch(entry: Entry, calendar: Calendar | None) -> dict[str, Any]:
@@ -158,7 +123,7 @@ def _patch(entry: Entry, calendar: Calendar | None) -> dict[str, Any]:
     """
     if entry.before is None:
         return {"id": entry.id, "is_deleted": True} | ({"key": key} if (key := entry.after.get("key")) else {})
-    columns = {"id": entry.id} | {name: entry.before[name] for name in _AS_RECORDED if entry.changed(name)}
+    columns = {"id": entry.id} | {name: entry.before[name] for name in AS_RECORDED if entry.changed(name)}
     if entry.changed("priority"):
         columns["priority"] = PRIORITIES.index(entry.before["priority"]) + 1
     if entry.changed("due"):

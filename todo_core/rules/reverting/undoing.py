@@ -16,9 +16,10 @@ from todo_core.models.fields import MAX_PAGE
 from todo_core.queries import changes as queries
 from todo_core.queries import history, reverting, undoing
 from todo_core.rules.reverting.choosing import NOT_UNDONE, absence, choose
-from todo_core.rules.reverting.entries import Entries
+from todo_core.rules.reverting.entries import Entries, Entry
 from todo_core.rules.reverting.runs import runs_of
 from todo_core.rules.reverting.steps import ENTITIES, require_scopes, revert
+from todo_core.rules.reverting.todos import changed_since
 from todo_core.rules.showing import shown_to
 from todo_core.rules.touching import once_each
 
@@ -71,7 +72,7 @@ async def undo_all(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None 
         detail = f"{len(conflicts)} of these {number} changes cannot be undone; nothing was changed."
         raise UndoRefused(detail, extra={"conflicts": conflicts}, next_step=_ALL_OR_OTHERS)
     touched = once_each(row for part in progress.parts for row in part.touched)
-    undone = await _checked(tx, Changed(await _once_each(progress.parts), touched), progress.done)
+    undone = await _checked(tx, Changed(await _once_each(progress.parts), touched), sorted(progress.done, reverse=True))
     return replace(undone, skipped=_latest_first([*conflicts, *chosen.left]))
 
 
@@ -85,27 +86,45 @@ class _Reverting:
 
     tx: Tx
     done: list[int] = field(default_factory=list)
-    """The changes that were reverted, the latest first."""
+    """The changes that were reverted."""
     parts: list[Changed[Any]] = field(default_factory=list)
     """What that did, in its order."""
     conflicts: list[dict[str, Any]] = field(default_factory=list)
     """The changes that cannot be reverted, and what is in the way of each."""
 
     async def revert(self, run: Sequence[int]) -> None:
-        """Revert a run of changes; where it is refused, its halves, the later one first."""
+        """Revert a run of changes. Where that is refused, those whose todos changed since are left out, or else its
+        halves are reverted, the later one first."""
         try:
             async with self.tx.part():
                 part = await revert(self.tx, Entries(await self.tx.rows(undoing.ENTRIES, ids=[*run])))
         except UndoRefused as refused:
-            if len(run) > 1:
+            if len(run) == 1:
+                await self._name(run[0], refused)
+            elif not await self._revert_as_left(run):
                 await self.revert(run[: len(run) // 2])
                 await self.revert(run[len(run) // 2 :])
-            else:
-                known = await _with_cause(self.tx, run[0], refused, self.done)
-                self.conflicts.append({"change_id": run[0], "message": known.detail, **known.extra})
         else:
             self.parts.append(part)
             self.done += run
+
+    async def _revert_as_left(self, run: Sequence[int]) -> bool:
+        """Revert those changes of a run whose todos are as they left them; nothing, where that are all of them."""
+        changes: dict[int, list[Entry]] = {change_id: [] for change_id in run}
+        async for row in in_turns(await self.tx.rows(undoing.ENTRIES, ids=[*run])):
+            if row["entity"] == "todo":
+                changes[row["change_id"]].append(Entry.of(row))
+        refusals = await changed_since(self.tx, changes)
+        if refusals and (others := [change_id for change_id in run if change_id not in refusals]):
+            await self.revert(others)
+        for change_id, refused in refusals.items():
+            await self._name(change_id, refused)
+        return bool(refusals)
+
+    async def _name(self, change_id: int, refused: UndoRefused) -> None:
+        """Add a change to those that cannot be reverted."""
+        known = await _with_cause(self.tx, change_id, refused, self.done)
+        self.conflicts.append({"change_id": change_id, "message": known.detail, **known.extra})
 
 
 async def _beyond_lists(tx: Tx, change_ids: Sequence[int]) -> set[int]:

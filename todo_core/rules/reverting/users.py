@@ -12,24 +12,33 @@ from todo_core.boundary.results import Changed
 from todo_core.errors import TodoError, UndoRefused
 from todo_core.models.users import PATCHABLE, ProfilePatch, ProfileWritten
 from todo_core.queries import users as queries
+from todo_core.rules.lists import Lists
 from todo_core.rules.profiles import revise_profile
 from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
 
 
 async def revert(tx: Tx, entries: Entries) -> Changed[ProfileWritten]:
-    """Put back what a change of the profile changed.
+    """Put back what a change of the profile changed, or several, the latest first.
 
     Raises:
         UndoRefused: It changed since, or the default list is gone.
     """
-    (entry,) = entries
-    assert entry.before is not None  # no change makes a profile
-    require_as_left(entry, orjson.loads((await tx.one(queries.ONE))["row"]), _is_as_left)
-    patch = cast("ProfilePatch", {name: entry.before[name] for name in PATCHABLE if _is_changed(entry, name)})
+    present = orjson.loads((await tx.one(queries.ONE))["row"])
+    back: dict[str, Any] = {}
+    lists = await Lists.of(tx) if len(entries) > 1 else None
+    for entry in entries:
+        require_as_left(entry, present, _is_as_left)
+        assert entry.before is not None  # no change makes a profile
+        before = {name: entry.before.get(name) for name in PATCHABLE if _is_changed(entry, name)}
+        list_id = before.get("default_list_id")
+        if lists is not None and list_id is not None and not lists.is_live(list_id):
+            raise UndoRefused.in_the_way("user", entry.id)
+        back, present = back | before, present | before
+    patch = cast("ProfilePatch", back)
     try:
         return await revise_profile(tx, patch)
     except TodoError:
-        raise UndoRefused.in_the_way("user", entry.id) from None
+        raise UndoRefused.in_the_way("user", entries.ids[0]) from None
 
 
 def _is_as_left(present: Mapping[str, Any], entry: Entry) -> bool:

@@ -1,4 +1,5 @@
--- Make the name keys of the lists with `ids` different from every other, until `REVISE` sets them.
+-- Make the name keys of the lists with `ids` different from every other, until `REVISE` sets them: no name has a line
+-- break.
 --
 -- `uq_lists_name` checks each row on its own, so two lists can trade names only by way of a third name.
 --
@@ -7,5 +8,6 @@
 --   $2 ids bigint[]
 
 UPDATE lists
-SET name_key=(lists.name_key || ' ' || CAST(lists.id AS TEXT))
+SET name_key=(lists.name_key || '
+' || CAST(lists.id AS TEXT))
 WHERE lists.user_id = $1::BIGINT AND lists.id = ANY ($2::BIGINT[])

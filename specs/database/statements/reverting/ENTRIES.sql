@@ -1,7 +1,7 @@
 -- Read the rows that the change `id` touched, in its order; no row where there is no such change.
 --
--- Columns: `entity` and `id`; `before` and `after`, JSON, `before` null for a row that the change made; and in each row
--- `undone_by`, the change that reverted it. Reads `pk_change_entries` and `pk_undone_changes`.
+-- Columns: `change_id`, `entity` and `id`; `before` and `after`, JSON, `before` null for a row that the change made; and
+-- in each row `undone_by`, the change that reverted it. Reads `pk_change_entries` and `pk_undone_changes`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -9,6 +9,7 @@
 --
 -- Columns:
 --   undone_by bigint
+--   change_id bigint
 --   entity text
 --   id bigint
 --   before json
@@ -20,6 +21,7 @@ SELECT
         FROM undone_changes
         WHERE undone_changes.user_id = $1::BIGINT AND undone_changes.change_id = $2::BIGINT
     ) AS undone_by,
+    change_entries.change_id,
     change_entries.entity,
     change_entries.entity_id AS id,
     change_entries.before,

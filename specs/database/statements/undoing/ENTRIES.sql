@@ -1,6 +1,6 @@
 -- Read the rows that the changes `ids` touched, the latest change first, each in its order.
 --
--- Columns: `entity` and `id`; `before` and `after`, JSON, `before` null for a row that the change made. Reads
+-- Columns: `change_id`, `entity` and `id`; `before` and `after`, JSON, `before` null for a row that the change made. Reads
 -- `pk_change_entries`.
 --
 -- Parameters:
@@ -8,12 +8,14 @@
 --   $2 ids bigint[]
 --
 -- Columns:
+--   change_id bigint
 --   entity text
 --   id bigint
 --   before json
 --   after json
 
 SELECT
+    change_entries.change_id,
     change_entries.entity,
     change_entries.entity_id AS id,
     change_entries.before,

@@ -1,0 +1,104 @@
+"""Todos while changes are taken back in memory, the latest first: each must find them as it left them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from todo_core.boundary.operation import Tx
+from todo_core.errors import UndoRefused
+from todo_core.rules.dues import due_of
+from todo_core.rules.reverting.earlier import is_earlier
+from todo_core.rules.reverting.entries import Entry, require_as_left
+from todo_core.rules.writing import read_todos
+from todo_core.storage.transactions import Row
+
+AS_RECORDED: Final = (
+    "title",
+    "description",
+    "list_id",
+    "parent_id",
+    "start",
+    "repeat",
+    "completed_at",
+    "deleted_at",
+    "key",
+    "source",
+)
+"""Fields that are stored as the change record has them."""
+_PUT_BACK: Final = (*AS_RECORDED, "priority", "due", "tags")
+
+
+class Present:
+    """Todos as they are now, and then as what was taken back so far leaves them."""
+
+    def __init__(self, rows: Mapping[int, dict[str, Any]]) -> None:
+        self._rows = {**rows}
+
+    @classmethod
+    async def of(cls, tx: Tx, entries: Iterable[Entry]) -> Present:
+        """Read the todos of entries."""
+        ids = [*dict.fromkeys(entry.id for entry in entries)]
+        return cls({todo_id: _present(row) for todo_id, row in (await read_todos(tx, ids)).items()})
+
+    def take_back(self, entry: Entry) -> None:
+        """Put a todo back as it was before a change.
+
+        Raises:
+            UndoRefused: It is not as the change left it, or is gone.
+        """
+        row = require_as_left(entry, self._rows.get(entry.id), _is_as_left)
+        before = entry.before or {}
+        self._rows[entry.id] = row | {name: before[name] for name in _PUT_BACK if entry.changed(name)}
+        if entry.changed("place"):
+            self._rows[entry.id]["place"] = {"number": before["place"]["number"]}
+
+    def in_the_way(self, changes: Mapping[int, Sequence[Entry]]) -> dict[int, UndoRefused]:
+        """Return the changes that cannot be taken back as they are, with the refusal of each; take back all others.
+
+        Args:
+            changes: What each did to todos, by its id, the latest first.
+        """
+        refusals: dict[int, UndoRefused] = {}
+        for change_id, entries in changes.items():
+            left = {entry.id: self._rows[entry.id] for entry in entries if entry.id in self._rows}
+            try:
+                for entry in entries:
+                    self.take_back(entry)
+            except UndoRefused as refused:
+                self._rows |= left
+                refusals[change_id] = refused
+        return refusals
+
+
+def _present(row: Row) -> dict[str, Any]:
+    """Return a todo as it is now, with its place."""
+    present: dict[str, Any] = orjson.loads(row["row"])
+    return present | {"place": {"number": row["place"]}}
+
+
+def _is_as_left(present: Mapping[str, Any], entry: Entry) -> bool:
+    """Return whether a todo is as a change left it, even if it was different in between.
+
+    Its tags may have other names by now, so they count only where the change was about them. So does its place, which
+    the record has of such changes only.
+    """
+    if "due" in entry.after and not _is_due_as_left(present, entry.after):
+        return False
+    names = (*AS_RECORDED, "priority", "place", *(("tags",) if entry.changed("tags") else ()))
+    return all(present[name] == entry.after[name] for name in names if name in entry.after)
+
+
+def _is_due_as_left(present: Mapping[str, Any], recorded: Mapping[str, Any]) -> bool:
+    """Return whether a todo has the due that was recorded, whatever the time zone that the user was in.
+
+    What was recorded as a moment, and became a wall-clock time, may be it by either.
+    """
+    now, then = due_of(present), due_of(recorded)
+    if now is None or then is None:
+        return now is then
+    if is_earlier(recorded) and now.at == then.at:
+        return True
+    return (now.on, now.time) == (then.on, then.time) and (now.on is not None or now.at == then.at)
