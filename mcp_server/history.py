@@ -52,7 +52,7 @@ def told_of_change(change: Json, detail: Detail, most_rows: int = ROWS, most_byt
 
 
 def _behind(change: Json, shown: int) -> int:
-    """Return the number of the entry after which the rows are that are not shown; 0 where some are before them."""
+    """Return the number of the entry after which to read on; 0 where some before the shown ones are left out, too."""
     entries, following = change["entries"], change["next_entry"]
     if following == 0 or (following is not None and shown == len(entries)):
         return int(following)

@@ -16,7 +16,7 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -97,10 +97,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByFile(config, log)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection(session: pytest.Session) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Have no collection of garbage look at what is imported and collected, for all of it stays."""
+    gc.disable()
+    try:
+        _import_apart(session)
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _import_apart(session: pytest.Session) -> None:
     """Let each worker begin with other files, so that of all tests it compiles a part, and reads what others have."""
-    gc.disable()  # until `pytest_collection_finish`
     worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
     if worker is None or session.config.args != session.config.getini("testpaths"):
         return
@@ -110,12 +120,6 @@ def pytest_collection(session: pytest.Session) -> None:
     for path in (*files[first:], *files[:first]):
         with suppress(Exception, pytest.skip.Exception):  # which collecting it will tell
             import_module(".".join(path.relative_to(here.parent).with_suffix("").parts))
-
-
-def pytest_collection_finish() -> None:
-    """Have no collection of garbage look at what was imported and collected, for all of it stays."""
-    gc.freeze()
-    gc.enable()
 
 
 # --- what is left out --------------------------------------------------------------------------

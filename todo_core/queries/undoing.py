@@ -79,8 +79,10 @@ def _read(*conditions: ColumnElement[bool]) -> Select[Any]:
 
 
 def _among(*conditions: ColumnElement[bool]) -> Statement:
-    """Return what reads the changes of a time, and of further conditions. A clock that was set back tells other times
-    than the ids do."""
+    """Return the statement that reads the changes of a time that meet conditions.
+
+    The ids of a time are found by an index; a clock that was set back may have given some of them other times.
+    """
     in_time = and_(
         _change.c.id >= first_at(_made_from, 0),
         _change.c.id < first_at(_made_until, MAX_ID),

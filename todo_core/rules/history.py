@@ -23,7 +23,7 @@ _INTERVAL: Final = re.compile(r"(\d{4}-[^/[]*(?:\[[^]]*\])*)/(\d{4}-[^/[]*(?:\[[
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """A part of time, in UTC; None for no bound."""
+    """A span of time, in UTC; None for no bound on that side."""
 
     begin: datetime | None = None
     end: datetime | None = None
