@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import stat
@@ -256,6 +257,10 @@ async def test_what_is_no_whole_backup_changes_nothing(cluster: OwnPostgres, fol
         }:
             wrong.append(name)
     assert {name: heard[name] for name in wrong} == {}
+
+    os.mkfifo(folder / "pipe")  # as `restore <(gpg --decrypt …)` has it
+    with pytest.raises(BackupError, match="read twice"):
+        await restore(Settings.load(), target.owner, folder / "pipe", ignore)
 
     file.write_bytes(good)
     done = Program(folder / "program", {"TODO_DATABASE_URL": target.owner}).run("restore", str(file))

@@ -48,6 +48,7 @@ _OTHERWISE: Final = re.compile(rb"unsupported version|does not support compressi
 _FOREIGN: Final = (
     "FILE is no backup of todo-mcp: it is not what `todo-mcp backup`, or `pg_dump --format=custom`, writes."
 )
+_NO_FILE: Final = "FILE must be a file on a disk: it is read twice. Write what comes through a pipe to one first."
 _DAMAGED: Final = "FILE is cut or damaged. Take another backup."
 _UNKNOWN: Final = (
     "pg_restore cannot read FILE, of a newer pg_dump or in another compression. Put the programs of the PostgreSQL that"
@@ -128,9 +129,7 @@ async def read(program: Path, file: Path) -> AsyncIterator[AsyncIterator[Rows | 
     Raises:
         BackupError: It is none, or is not whole; known for certain at the end of the block.
     """
-    with file.open("rb") as opened:
-        if _FIRST.match(opened.read(11)) is None:
-            raise BackupError(_FOREIGN)
+    _require_archive(file)
     words = ("--data-only", "--schema=public", "--file=-", str(file))
     with tempfile.TemporaryFile() as said:
         async with await anyio.open_process(
@@ -142,6 +141,19 @@ async def read(program: Path, file: Path) -> AsyncIterator[AsyncIterator[Rows | 
         if code:
             said.seek(0)
             raise BackupError(_UNKNOWN if _OTHERWISE.search(said.read(_LONGEST_LINE)) else _DAMAGED)
+
+
+def _require_archive(file: Path) -> None:
+    """Refuse what does not begin as a backup does.
+
+    Raises:
+        BackupError: It does not, or is no file.
+    """
+    if not file.is_file():  # to open a pipe waits for whoever writes to it
+        raise BackupError(_NO_FILE)
+    with file.open("rb") as opened:
+        if _FIRST.match(opened.read(11)) is None:
+            raise BackupError(_FOREIGN)
 
 
 class _Text:
