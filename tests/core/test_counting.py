@@ -133,9 +133,9 @@ async def test_a_database_that_was_restored_to_an_earlier_moment_is_counted_anew
 
 async def test_who_sees_a_part_is_told_of_it_alone(ann: Caller) -> None:
     work = await new_list(ann, "Work")
-    await new_todo(ann, "hidden")
-    await new_todo(ann, "shown", work)
     agent = await bounded(ann, lists=[work])
+    await new_todo(ann, "hidden")
+    await new_todo(ann, "shown", work)  # the newest change of both
 
     assert [(await counts(who))[0]["open"] for who in (ann, agent, ann, agent)] == [2, 1, 2, 1]
 
