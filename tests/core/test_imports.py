@@ -14,7 +14,7 @@ from tests.pauses import moment
 from todo_core.boundary.caller import Caller
 from todo_core.errors import InvalidInput, TooManyRequests
 from todo_core.models.imports import MAX_ITEMS, ImportFile, ImportQuery
-from todo_core.models.lists import ListCreate, ListQuery
+from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import changes, imports, lists, todos, users
 from todo_core.rules.importing import adding, reading
@@ -34,6 +34,17 @@ async def test_an_export_goes_into_an_empty_account_without_loss(ann: Caller, bo
 
     assert said["remarks"] == []
     assert (said["format"], said["profile"], said["existing"], said["left_out"]) == ("json", True, 0, 0)
+    assert await standard(bob) == await standard(ann)
+
+
+async def test_a_default_list_that_was_deleted_keeps_no_export_from_going_in(ann: Caller, bob: Caller) -> None:
+    gone = (await ann.perform(lists.add, [ListCreate(name="Gone")])).one().as_dict()["id"]
+    await ann.perform(users.update, {"default_list_id": gone})
+    await ann.perform(lists.delete, [gone], ListRemoval(todos="trash"))
+
+    said = await import_(bob, await exported(ann))
+
+    assert said["profile"]
     assert await standard(bob) == await standard(ann)
 
 
