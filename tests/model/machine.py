@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
 from itertools import count
 from typing import Any
 
@@ -16,11 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine
 from tests.faces import FaceName
 from tests.model.comparing import Comparison, Write, same
 from tests.model.dates import Json
-from tests.model.lists import Sight
 from tests.model.model import Refused, State, Writing
 from tests.model.people import Outcome, Person
 from tests.model.proposals import Mandate, Proposal, effects, require_whole
-from tests.model.rows import Change, Entity, Entry, Row, Todo
+from tests.model.rows import Entity, Row, Todo
 from tests.model.server import START, Recorded, Server
 from tests.model.strategies import GONE, NO_SUCH_ID, STRANGE, UNKNOWN
 from tests.model.wire import Answer, How, Request, read, send, tool
@@ -51,12 +49,7 @@ class Ground(RuleBasedStateMachine):
         self.server.now = START
         self.people: dict[str, Person] = {}
         self.https: dict[str, httpx2.AsyncClient] = {}
-        self.clients: dict[tuple[str, str], httpx2.AsyncClient] = {}
-        """By whose they are, and for which agent (`How.agent`)."""
-        self.sights: dict[str, Sight] = {}
-        """What the agents see that see some lists only."""
-        self.made: dict[str, frozenset[int]] = dict.fromkeys(("ann", "bob"), frozenset())
-        """The lists that these made."""
+        self.helpers: dict[str, httpx2.AsyncClient] = {}
         self.mandates = dict.fromkeys(("ann", "bob"), Mandate())
         self.waiting: list[tuple[str, Proposal]] = []
         """Proposals, with whose they are."""
@@ -68,24 +61,12 @@ class Ground(RuleBasedStateMachine):
 
     def meet(self) -> None:
         for name in ("ann", "bob"):
-            self.people[name], clients = self.server.run(self.server.new_person(name))
-            self.clients |= {(name, agent): http for agent, http in clients.items()}
-            self.https[name] = clients["agent"]
-            self.show(name, [self.people[name].state.inbox])
-
-    def show(self, name: str, lists: list[int]) -> None:
-        """Have somebody's agent see these lists, those that it made, and no other."""
-        self.sights[name] = Sight(frozenset(lists) | self.made[name])
-        self.server.run(self.server.shown(name, lists))
-
-    def _shown_of(self, who: str, agent: str, change: Change) -> list[Entry]:
-        """The rows of a change that an agent is shown."""
-        return self.sights[who].entries(self.people[who].state, change) if agent == "reader" else change.entries
+            person, http, helper = self.server.run(self.server.new_person(name))
+            self.people[name], self.https[name], self.helpers[name] = person, http, helper
 
     def teardown(self) -> None:
         for name in self.people if self.is_agreed else ():
             self.look_around(name, "rest")
-            self.look_around(name, "rest", "reader")
 
     def some(self, holds: Callable[[Todo], bool]) -> bool:
         """Whether there is such a todo."""
@@ -140,9 +121,8 @@ class Ground(RuleBasedStateMachine):
     def write(self, who: str, how: How, request: Request, run: Run, *, undoes: Sequence[int] = ()) -> None:
         """Do it, have the model do it, and compare answers and records."""
         self.is_agreed = False
-        person, http = self.people[who], self.clients[who, how.agent]
+        person, http = self.people[who], (self.helpers if how.by_helper else self.https)[who]
         mandate = self.mandates[who] if how.by_helper else Mandate()
-        run = self.sights[who].writing(request.kind, run) if how.by_reader else run
         key = f"key-{len(self.kept)}-{next(self._moments)}" if how.has_key else None
         answer = self.server.run(send(http, request, how, key))
         note(f"{who} {how}: {request} -> {answer}")
@@ -150,7 +130,7 @@ class Ground(RuleBasedStateMachine):
         w = self._writing(who, record)
         proposes = mandate.proposes and not how.dry_run
         w.is_confirmed = how.face == "rest" or how.dry_run or proposes
-        w.trashed_lately = person.trashed_lately(how.agent, partial(self._shown_of, who, how.agent))
+        w.trashed_lately = person.trashed_lately(by_helper=how.by_helper)
         try:
             mandate.require(request, is_dry=how.dry_run)
             state, outcome = person.try_out(w, run)
@@ -232,7 +212,7 @@ class Ground(RuleBasedStateMachine):
         same("approved", (record["proposal_id"], record["approved_by"]), (said.id, "test"))
         write = Write(person, said.how, said.request, answer, outcome, said.undoes)
         self.compare.record(write, record)
-        person.made_by[record["id"]] = said.how.agent
+        person.of_helper.add(record["id"])
         self.waiting.remove((who, said))
 
     def _compare(self, write: Write, state: State, record: Json | None) -> None:
@@ -246,20 +226,9 @@ class Ground(RuleBasedStateMachine):
             self.compare.record(write, record)
             if write.how.face != "rest" and write.answer.change_id is not None:
                 write.person.through_mcp.add(write.answer.change_id)
-            if write.answer.change_id is not None:
-                write.person.made_by[write.answer.change_id] = write.how.agent
-        if write.how.by_reader:
-            self._see_what_it_made(write)
-            write = replace(write, person=self.sights[write.person.name].person(write.person))
+            if write.how.by_helper and write.answer.change_id is not None:
+                write.person.of_helper.add(write.answer.change_id)
         self.compare.answer(write)
-
-    def _see_what_it_made(self, write: Write) -> None:
-        """Have an agent that sees some lists see those that it has made."""
-        who = write.person.name
-        made = {entry.after.id for entry in write.outcome.entries if entry.entity == "list" and entry.before is None}
-        if not write.how.dry_run:
-            self.made[who] |= made
-            self.sights[who] = Sight(self.sights[who].lists | made)
 
     def _code(self, who: str, entity: Entity, row_id: int) -> str:
         """Why somebody does not have a row."""
@@ -270,7 +239,7 @@ class Ground(RuleBasedStateMachine):
     def repeat(self, kept: Kept) -> None:
         """The same request under the same key gets the first answer, and changes nothing."""
         self.is_agreed = False
-        answer = self.server.run(send(self.clients[kept.who, kept.how.agent], kept.request, kept.how, kept.key))
+        answer = self.server.run(send(self.https[kept.who], kept.request, kept.how, kept.key))
         note(f"{kept.who} again {kept.how} {kept.request} -> {answer}")
         assert answer.is_replayed
         assert (answer.code, answer.items, answer.change_id) == (None, kept.answer.items, kept.answer.change_id)
@@ -286,15 +255,10 @@ class Ground(RuleBasedStateMachine):
 
     # --- reading ----------------------------------------------------------------------------------
 
-    def _reader(self, who: str, agent: str) -> tuple[Person, httpx2.AsyncClient]:
-        """Somebody as an agent of theirs sees them, and its client."""
-        person = self.people[who]
-        return self.sights[who].person(person) if agent == "reader" else person, self.clients[who, agent]
-
-    def find(self, who: str, face: FaceName, wanted: Json, limit: int, agent: str = "agent") -> None:
+    def find(self, who: str, face: FaceName, wanted: Json, limit: int) -> None:
         """Read every page of a filter, and compare ids, order, total and rows."""
         self.is_agreed = False
-        person, http = self._reader(who, agent)
+        person, http = self.people[who], self.https[who]
         query = {name: value.isoformat() if isinstance(value, date) else value for name, value in wanted.items()}
         expected = person.find(wanted, self.server.now)
         found: list[int] = []
@@ -302,7 +266,7 @@ class Ground(RuleBasedStateMachine):
         while True:
             rows, total, next_cursor = self.server.run(_page(http, face, query | cursor | {"limit": limit}))
             found += [row["id"] for row in rows]
-            note(f"{who} {agent} {face} finds {query} -> {found} of {total}, expected {expected}")
+            note(f"{who} {face} finds {query} -> {found} of {total}, expected {expected}")
             same("total", total, len(expected))
             for row in rows:
                 (self.compare.row if face == "rest" else self.compare.brief)(person, row)
@@ -313,23 +277,11 @@ class Ground(RuleBasedStateMachine):
         same("order", found, expected)
         self.is_agreed = True
 
-    def search(self, who: str, face: FaceName, word: str, agent: str) -> None:
-        """Look for a word: what has it in its title is found, and nothing that is not there for the agent."""
+    def get_one(self, who: str, todo_id: int) -> None:
         self.is_agreed = False
-        person, http = self._reader(who, agent)
-        rows, total, _ = self.server.run(_page(http, face, {"text": word, "status": "all", "limit": 200}))
-        note(f"{who} {agent} {face} searches {word} -> {rows}")
-        same("total", total, len(rows))
-        wanted: Json = {"status": "all"}
-        there = [one for one in person.find(wanted, self.server.now) if person.state.todos[one].title == word]
-        assert {*there} <= {row["id"] for row in rows} <= {*person.state.todos}
-        self.is_agreed = True
-
-    def get_one(self, who: str, todo_id: int, agent: str = "agent") -> None:
-        self.is_agreed = False
-        person, http = self._reader(who, agent)
+        person = self.people[who]
         todo = person.state.todos.get(todo_id)
-        told = self.server.run(read(http, f"/todos/{todo_id}"))
+        told = self.server.run(read(self.https[who], f"/todos/{todo_id}"))
         if todo is not None and todo.is_live:
             assert "notes" in told
             self.compare.row(person, told)
@@ -337,12 +289,12 @@ class Ground(RuleBasedStateMachine):
             same("refusal", told, self._code(who, "todo", todo_id))
         self.is_agreed = True
 
-    def look_around(self, who: str, face: FaceName, agent: str = "agent") -> None:
-        """Compare everything that somebody has, or that an agent sees of it, and that it is as it must always be."""
-        person, http = self._reader(who, agent)
+    def look_around(self, who: str, face: FaceName) -> None:
+        """Compare everything that somebody has, and that it is as it must always be."""
+        person, http = self.people[who], self.https[who]
         for status in ("all", "trashed"):
-            self.find(who, face, {"status": status, "archived": "include"}, 200, agent)
-        self.find(who, face, {"started": False, "archived": "include"}, 200, agent)
+            self.find(who, face, {"status": status, "archived": "include"}, 200)
+        self.find(who, face, {"started": False, "archived": "include"}, 200)
         self.is_agreed = False
         lists = self.server.run(read(http, "/lists", archived="include"))["items"]
         for expected, told in zip(person.lists("include"), lists, strict=True):
@@ -355,22 +307,8 @@ class Ground(RuleBasedStateMachine):
                 told = self.server.run(read(http, f"/todos/{todo_id}/notes"))
                 same("number of notes", told["total"], len(told["items"]))
                 self.compare.notes(person, todo_id, told["items"])
-        self._look_at_changes(person, http, self.sights[who] if agent == "reader" else None)
-        self.compare.families(self.people[who])
+        self.compare.families(person)
         self.is_agreed = True
-
-    def _look_at_changes(self, person: Person, http: httpx2.AsyncClient, sight: Sight | None) -> None:
-        """The latest changes are those that somebody may see, each with the rows that they may see."""
-        full = self.people[person.name]
-        told = self.server.run(read(http, "/changes", limit=50))["items"]
-        shown = {one["id"]: {(entry["entity"], entry["id"]) for entry in one["entries"]} for one in told}
-        for change_id, rows in shown.items():
-            if (change := full.changes.get(change_id)) is not None:
-                entries = self._shown_of(person.name, "agent" if sight is None else "reader", change)
-                same(f"rows of change {change_id}", rows, {(one.entity, one.after.id) for one in entries})
-        if sight is not None:
-            told = self.server.run(read(http, "/overview"))
-            same("open in the overview", told["open"], len(person.find({"status": "open"}, self.server.now)))
 
 
 def _split(rows: dict[int, Any], is_live: Callable[[Any], bool]) -> tuple[list[int], list[int]]:

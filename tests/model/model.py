@@ -73,8 +73,7 @@ class State:
 
     @property
     def inbox(self) -> int:
-        """The list that everybody has; 0 where an agent does not see it."""
-        return next((one.id for one in self.lists.values() if one.is_inbox), 0)
+        return next(one.id for one in self.lists.values() if one.is_inbox)
 
     def live_lists(self) -> list[TodoList]:
         """In their order."""
@@ -108,7 +107,7 @@ class State:
     def above(self, todo_id: int) -> Iterator[Todo]:
         """The parent, its parent, and so on."""
         parent_id = self.todos[todo_id].parent_id
-        while parent_id is not None and parent_id in self.todos:
+        while parent_id is not None:
             yield self.todos[parent_id]
             parent_id = self.todos[parent_id].parent_id
 
@@ -156,10 +155,6 @@ class Writing:
     """The todo that went last to where several go."""
     swept: set[int] = field(default_factory=set)
     """Todos that moved with all the others of their list."""
-    hidden_tags: dict[str, Tag] = field(default_factory=dict)
-    """Tags of which an agent that sees some lists only learns nothing, by the form of their names for comparisons."""
-    hidden_names: frozenset[str] = frozenset()
-    """The names of lists that such an agent does not see, in the same form."""
 
     def wall_said(self) -> datetime:
         """What the clock showed when it was said, where the person is now."""
@@ -195,14 +190,7 @@ class Writing:
     def default_list(self) -> int:
         """The list of a todo for which none was named: the one chosen in the profile, or the inbox."""
         chosen = self.state.lists.get(self.state.profile.default_list_id or 0)
-        if chosen and not chosen.is_deleted and not chosen.is_archived:
-            return chosen.id
-        if self.state.inbox:
-            return self.state.inbox
-        shown = [one.id for one in self.state.live_lists() if not one.is_archived]
-        if len(shown) != 1:
-            raise Refused("invalid_input")
-        return shown[0]
+        return chosen.id if chosen and not chosen.is_deleted and not chosen.is_archived else self.state.inbox
 
     def ensure_tags(self, names: Iterable[str]) -> set[int]:
         """The ids of tags; those that were not there are made."""
@@ -210,7 +198,7 @@ class Writing:
         found = set()
         for name in names:
             if name_key(name) not in present:
-                made = self.hidden_tags.get(name_key(name)) or Tag(self.new_id("tag", name), name)
+                made = Tag(self.new_id("tag", name), name)
                 self.state.tags[made.id] = made
                 present[name_key(name)] = made.id
             found.add(present[name_key(name)])
@@ -251,8 +239,7 @@ class Writing:
         return one.id
 
     def _require_free(self, name: str, list_id: int | None) -> None:
-        others = {name_key(one.name) for one in self.state.live_lists() if one.id != list_id}
-        if name_key(name) in others | self.hidden_names:
+        if any(one.id != list_id and name_key(one.name) == name_key(name) for one in self.state.live_lists()):
             raise Refused("conflict")
 
     def _place(self, list_id: int, place: int | None) -> None:

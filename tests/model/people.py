@@ -43,13 +43,13 @@ class Person:
     """The todo that a write changed last."""
     through_mcp: set[int] = field(default_factory=set)
     """The changes that came through MCP, but for those that the person approved."""
-    made_by: dict[int, str] = field(default_factory=dict)
-    """The agents of the changes (`How.agent`)."""
+    of_helper: set[int] = field(default_factory=set)
+    """The changes of the agent that has a mandate."""
 
-    def trashed_lately(self, agent: str, shown: Callable[[Change], list[Entry]]) -> int:
-        """How many todos an agent moved to the trash, but for what was undone, of the rows that it is shown."""
-        changes = (self.changes[one] for one in self.through_mcp if self.made_by[one] == agent)
-        entries = [entry for change in changes if change.undone_by is None for entry in shown(change)]
+    def trashed_lately(self, *, by_helper: bool) -> int:
+        """How many todos an agent moved to the trash, but for what was undone."""
+        changes = (self.changes[one] for one in self.through_mcp if (one in self.of_helper) == by_helper)
+        entries = [entry for change in changes if change.undone_by is None for entry in change.entries]
         return sum(
             isinstance(one.before, Todo)
             and isinstance(one.after, Todo)

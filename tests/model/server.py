@@ -43,8 +43,8 @@ class Server:
         self.now = START
         self._runner = asyncio.Runner()
         self._callers: dict[str, Caller] = {}
-        self._agents: dict[tuple[str, str], int] = {}
-        """The agents that have mandates, by whose they are and which (`How.agent`)."""
+        self._helpers: dict[str, int] = {}
+        """The agents that have mandates, by whose they are."""
         self._stop = asyncio.Event()
         unlimited = settings.model_copy(update={"rate_limit": "off"})
         self._app = build(unlimited, database_url, ADDRESS, clock=lambda: self.now)
@@ -89,11 +89,7 @@ class Server:
         """Have somebody change what their helper may do."""
         wanted = {"verbs": None if mandate.verbs == EVERY else ["read", *sorted(mandate.verbs)]}
         me = self._callers[name]
-        await me.perform(agents.update, self._agents[name, "helper"], wanted | {"mode": MODES[mandate.proposes]})
-
-    async def shown(self, name: str, lists: list[int]) -> None:
-        """Have somebody change which lists the other agent sees."""
-        await self._callers[name].perform(agents.update, self._agents[name, "reader"], {"lists": lists})
+        await me.perform(agents.update, self._helpers[name], wanted | {"mode": MODES[mandate.proposes]})
 
     async def decide(self, name: str, proposal_id: int, *, approve: bool) -> tuple[str | None, int | None]:
         """Have somebody decide on a proposal: the code of the refusal, and the change."""
@@ -104,17 +100,15 @@ class Server:
             return refused.code, None
         return None, decided.change_id
 
-    async def new_person(self, name: str) -> tuple[Person, dict[str, httpx2.AsyncClient]]:
-        """Somebody whom nobody knows, and a client with a token for each of their agents."""
+    async def new_person(self, name: str) -> tuple[Person, httpx2.AsyncClient, httpx2.AsyncClient]:
+        """Somebody whom nobody knows, a client with a token of theirs, and one of an agent that gets a mandate."""
         caller = self._callers[name] = await self._caller(name)
-        clients = {agent: http_client(self._app, await token_of(caller)) for agent in ("agent", "helper", "reader")}
-        for agent in ("helper", "reader"):
-            await read(clients[agent], "/overview")
-            rows = json.loads((await caller.perform(agents.list_)).json)
-            self._agents[name, agent] = max(row["id"] for row in rows)
+        http, helper = [http_client(self._app, await token_of(caller)) for _ in range(2)]
+        await read(helper, "/overview")
+        self._helpers[name] = max(row["id"] for row in json.loads((await caller.perform(agents.list_)).json))
         profile = Profile(caller.principal.user_id, None, "UTC", "en", "monday", None, "last", 1)
-        inbox = await _inbox(clients["agent"])
-        return Person(name, State(profile, {inbox.id: inbox}, (inbox.id,))), clients
+        inbox = await _inbox(http)
+        return Person(name, State(profile, {inbox.id: inbox}, (inbox.id,))), http, helper
 
 
 async def _inbox(http: httpx2.AsyncClient) -> TodoList:

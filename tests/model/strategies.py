@@ -24,10 +24,7 @@ UNKNOWN: Final = 11
 """In place of an id: no row at all."""
 NO_SUCH_ID: Final = 2**50
 
-AGENT = st.sampled_from(("agent", "reader"))
-"""Who reads: one that sees everything, or one that sees some lists only."""
 PEOPLE = st.sampled_from((*("ann",) * 6, "bob"))
-READER = st.tuples(PEOPLE, AGENT)
 FACE = st.sampled_from(FACES)
 ROW = st.sampled_from((*(*range(LIVE), GONE) * 3, STRANGE, UNKNOWN))
 _PLAIN = [How(), How(is_single=True), How("mcp-2026"), How("mcp-2025")]
@@ -37,7 +34,6 @@ HOW = st.sampled_from(
         *(How(how.face, how.is_single, has_key=True) for how in _PLAIN),
         *(How(how.face, how.is_single, dry_run=True) for how in _PLAIN),
         *(How(how.face, how.is_single, by_helper=True) for how in _PLAIN * 3),
-        *(How(how.face, how.is_single, by_reader=True) for how in _PLAIN * 3),
     ]
 )
 

@@ -21,7 +21,7 @@ from tests.model.dates import Json, When
 from tests.model.machine import Ground
 from tests.model.model import Refused, Result, Writing
 from tests.model.proposals import Mandate
-from tests.model.rows import Change, Todo
+from tests.model.rows import Todo
 from tests.model.server import START, Server
 from tests.model.strategies import FACE, IDS, PEOPLE, ROW, SEEN, WAY, Way
 from tests.model.wire import How, Request, nulled
@@ -82,9 +82,7 @@ class Domain(Ground):
     @precondition(lambda self: len(self.people["ann"].state.todos) < MOST_TODOS)
     @rule(way=WAY, items=st.lists(strategies.NEW_TODO, min_size=1, max_size=3))
     def add(self, way: Way, items: list[Json]) -> None:
-        left_out = {"key"} if way[1].by_reader else set[str]()  # a key of a todo that it does not see is a conflict
-        named = [self.named(way[0], item) for item in items]
-        todos = [{name: value for name, value in item.items() if name not in left_out} for item in named]
+        todos = [self.named(way[0], item) for item in items]
         self._write(way, "add", {"todos": todos}, lambda w: model_todos.add(w, todos))
 
     @rule(way=WAY, number=ROW, change=strategies.CHANGE, seen=SEEN)
@@ -232,13 +230,13 @@ class Domain(Ground):
     @precondition(lambda self: len(self.people["ann"].state.live_lists()) < MOST_LISTS)
     @rule(way=WAY, items=st.lists(strategies.NEW_LIST, min_size=1, max_size=2))
     def add_lists(self, way: Way, items: list[Json]) -> None:
-        lists = items[:1] if way[1].face == "rest" or way[1].by_reader else items
+        lists = items[:1] if way[1].face == "rest" else items
         self._write(way, "add_lists", {"lists": lists}, lambda w: _each(lists, w.add_list))
 
     @rule(way=WAY, numbers=st.lists(ROW, min_size=1, max_size=2), change=strategies.LIST_CHANGE, seen=SEEN)
     def change_lists(self, way: Way, numbers: list[int], change: Json, seen: int | None) -> None:
         who, how = way
-        ids = [self.list_id(who, number) for number in numbers[: 1 if how.face == "rest" or how.by_reader else None]]
+        ids = [self.list_id(who, number) for number in numbers[: 1 if how.face == "rest" else None]]
         if "afterwards" in change:
             self._delete_lists(way, ids, *change["afterwards"])
         else:
@@ -280,8 +278,6 @@ class Domain(Ground):
             change = self.people[who].changes.get(change_id)
             if change is None:
                 raise Refused(w.code_of("change", change_id))
-            if way[1].by_reader:
-                change = self.sights[who].change(self.people[who].state, change)
             model_undo.undo(w, change)
 
         self._write(way, "undo", {"change_id": change_id}, run, undoes=(change_id,))
@@ -301,34 +297,12 @@ class Domain(Ground):
             absent = [change_id for change_id in sorted(ids, reverse=True) if change_id not in known]
             if absent:
                 raise Refused(w.code_of("change", absent[0]))
-            meant = [known[one] for one in ids]
-            if way[1].by_reader:
-                meant = self._shown(who, ids, skips=bool(skips))
-            if any(self.people[who].made_by[one] != way[1].agent for one in ids):
+            if any((one in self.people[who].of_helper) != way[1].by_helper for one in ids):
                 raise Refused("invalid_input")
             undone.clear()
-            undone.extend(one.id for one in model_undo.undo_all(w, meant, skips=bool(skips)))
+            undone.extend(one.id for one in model_undo.undo_all(w, [known[one] for one in ids], skips=bool(skips)))
 
         self._write(way, "undo_several", {"change_ids": ids} | skips, run, undoes=undone)
-
-    def _shown(self, who: str, ids: list[int], *, skips: bool) -> list[Change]:
-        """Changes as an agent undoes them that sees some lists only."""
-        sight, person = self.sights[who], self.people[who]
-        for one in sorted(ids, reverse=True):
-            if person.made_by[one] != "reader" and not sight.entries(person.state, person.changes[one]):
-                raise Refused("not_found")
-        if any(person.made_by[one] != "reader" for one in ids):
-            raise Refused("invalid_input")
-        shown = []
-        for one in ids:
-            try:
-                sight.require(person.state, person.changes[one])
-            except Refused:
-                if not skips:
-                    raise
-            else:
-                shown.append(replace(person.changes[one], entries=sight.entries(person.state, person.changes[one])))
-        return shown
 
     # --- what an agent may do, and what it proposes -----------------------------------------------
 
@@ -405,29 +379,17 @@ class Domain(Ground):
 
     # --- reading ----------------------------------------------------------------------------------
 
-    @rule(
-        reader=strategies.READER, face=FACE, wanted=strategies.FILTER, order=strategies.ORDER, limit=st.integers(3, 9)
-    )
-    def find_todos(self, reader: tuple[str, str], face: FaceName, wanted: Json, order: Json, limit: int) -> None:
-        who, agent = reader
-        self.find(who, face, self.named(who, wanted) | order, limit, agent)
+    @rule(who=PEOPLE, face=FACE, wanted=strategies.FILTER, order=strategies.ORDER, limit=st.integers(3, 9))
+    def find_todos(self, who: str, face: FaceName, wanted: Json, order: Json, limit: int) -> None:
+        self.find(who, face, self.named(who, wanted) | order, limit)
 
-    @rule(who=PEOPLE, face=FACE, agent=strategies.AGENT)
-    def look(self, who: str, face: FaceName, agent: str) -> None:
-        self.look_around(who, face, agent)
+    @rule(who=PEOPLE, face=FACE)
+    def look(self, who: str, face: FaceName) -> None:
+        self.look_around(who, face)
 
-    @rule(who=PEOPLE, number=ROW, agent=strategies.AGENT)
-    def get(self, who: str, number: int, agent: str) -> None:
-        self.get_one(who, self.todo_id(who, number), agent)
-
-    @rule(who=PEOPLE, face=FACE, word=strategies.TITLE, agent=strategies.AGENT)
-    def search_for(self, who: str, face: FaceName, word: str, agent: str) -> None:
-        self.search(who, face, word, agent)
-
-    @rule(who=PEOPLE, numbers=st.lists(st.integers(0, 3), min_size=1, max_size=2))
-    def show_lists(self, who: str, numbers: list[int]) -> None:
-        """The agent that sees some lists only sees others from then on, none of which is deleted."""
-        self.show(who, [*dict.fromkeys(self.list_id(who, number) for number in numbers)])
+    @rule(who=PEOPLE, number=ROW)
+    def get(self, who: str, number: int) -> None:
+        self.get_one(who, self.todo_id(who, number))
 
 
 def _completing(completed: bool) -> ByIds:

@@ -62,9 +62,8 @@ def add(w: Writing, items: Sequence[Json]) -> list[Result]:
             if parent_id is not None or place not in made:
                 raise Refused("invalid_input")
             parent_id = made[place]
-        if parent_id is None:
-            list_id = item.get("list_id") or w.default_list()
-        else:
+        list_id = item.get("list_id") or w.default_list()
+        if parent_id is not None:
             list_id = _place_below(w, parent_id, item.get("list_id"))
         todo = Todo(w.new_id("todo", item["title"]), item["title"], list_id, w.moment, w.moment)
         w.state.todos[todo.id] = todo
@@ -353,8 +352,6 @@ def restore(w: Writing, ids: Sequence[int], if_version: int | None = None) -> li
                 _set_completed(w, returned.id, False, done)
         top = [w.state.todos[todo.id], *w.state.above(todo.id)][-1]
         home = w.state.inbox if w.state.lists[top.list_id].is_deleted else top.list_id
-        if not home:
-            raise Refused("outside_mandate")
         if (todo.list_id, top.list_id) != (home, home):
             for relative in [top, *w.state.below(top.id)]:
                 w.put(relative.id, list_id=home)

@@ -23,16 +23,9 @@ class How:
     dry_run: bool = False
     by_helper: bool = False
     """By an agent of its own, which has a mandate."""
-    by_reader: bool = False
-    """By another one, whose mandate names lists."""
-
-    @property
-    def agent(self) -> str:
-        """Which agent of the person's it is."""
-        return "helper" if self.by_helper else "reader" if self.by_reader else "agent"
 
     def __str__(self) -> str:
-        flags = {"single": self.is_single, "key": self.has_key, "dry run": self.dry_run, self.agent: True}
+        flags = {"single": self.is_single, "key": self.has_key, "dry run": self.dry_run, "helper": self.by_helper}
         return ", ".join((self.face, *(name for name, is_set in flags.items() if is_set)))
 
 
