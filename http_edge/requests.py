@@ -41,9 +41,9 @@ _PAGE: Final = (
 """The page of the API loads its own script and style, and asks its own server."""
 _PRIVATE: Final = (b"cache-control", b"private, no-cache")
 """What a person's todos are is nobody else's to keep, and is asked anew each time (RFC 9111 §5.2.2)."""
-_CODED: Final = (b"vary", b"Accept-Encoding")
-"""Of what is compressed for who takes it, the answer as it is depends on that header, too, and so does a 304
-(RFC 9110 §12.5.5, §15.4.5). Said of every answer, for it is known only in the end which one is large."""
+_CODED: Final = b"Accept-Encoding"
+"""What every answer varies by: what is compressed for who takes it, what is small as it is, and a 304 (RFC 9110 §12.5.5,
+§15.4.5). Said of every answer, for it is known only in the end which one is large."""
 _PROCESS: Final = os.urandom(8).hex().encode()
 _count = itertools.count()
 _METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -140,16 +140,18 @@ class RequestContext:
 
     def _dressed(self, headers: Iterable[Header], path: str, exchange: Exchange) -> list[Header]:
         """Return the answer's headers, and those that every answer has."""
-        dressed = [*headers, *(self._page if path == _DOCS else self._headers)]
-        is_kept = is_coded = False
-        for name, value in headers:
-            is_kept |= name == b"cache-control"
-            is_coded |= name == b"vary" and b"accept-encoding" in value.lower()
-        if not is_kept:
+        dressed = [header for header in headers if header[0] != b"vary"]
+        dressed += self._page if path == _DOCS else self._headers
+        dressed.append((b"vary", _varying(value for name, value in headers if name == b"vary")))
+        if all(name != b"cache-control" for name, _ in headers):
             dressed.append(_PRIVATE)
-        if not is_coded:
-            dressed.append(_CODED)
         return dressed + exchange.headers()
+
+
+def _varying(values: Iterable[bytes]) -> bytes:
+    """Return the one value of `Vary` that says what these say, and `_CODED`: some proxies read the first line only."""
+    names = [name.strip() for value in (*values, _CODED) for name in value.split(b",")]
+    return b", ".join({name.lower(): name for name in names}.values())
 
 
 def _route(scope: Scope) -> str | None:

@@ -157,7 +157,7 @@ def test_an_error_of_the_database_is_logged_without_what_it_quotes(logged: Progr
     (crash,) = (line for line in logs(serving.stderr) if line["event"] == "request_crashed")
     (fault, *_) = crash["exception"]
     assert (fault["exc_type"], fault["sqlstate"]) == ("DivisionByZeroError", "22012")
-    assert any(frame["name"] == "_attempt" for frame in fault["frames"])
+    assert any(frame["name"] == "_change" for frame in fault["frames"])
     assert PLANTED not in serving.stderr
 
 

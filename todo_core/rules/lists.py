@@ -52,11 +52,11 @@ class ListState:
     def as_item(self) -> dict[str, Any]:
         """Return the list as the statements take it."""
         positions = {name: getattr(self, name) for name in ("position", "chosen_position")}
-        return asdict(self) | {name: None if value is None else str(value) for name, value in positions.items()}
+        return asdict(self) | {name: None if value is None else f"{value:f}" for name, value in positions.items()}
 
     def as_recorded(self) -> dict[str, Any]:
         """Return what the change record keeps of the list for undo."""
-        item = self.as_item() | {"position": str(self.chosen)}
+        item = self.as_item() | {"position": f"{self.chosen:f}"}
         return {name: item[name] for name in RECORDED}
 
 

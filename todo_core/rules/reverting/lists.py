@@ -62,7 +62,10 @@ def _put_back(lists: Lists, entries: Sequence[Entry]) -> None:
 
 def _is_as_left(present: ListState, entry: Entry) -> bool:
     """Return whether a list is as a change left it; a version that was raised since alone does not count."""
-    return all(entry.after[name] == value for name, value in present.as_recorded().items() if name != "version")
+    if Decimal(entry.after["position"]) != present.chosen:  # as text it may have an exponent
+        return False
+    apart = ("position", "version")
+    return all(entry.after[name] == value for name, value in present.as_recorded().items() if name not in apart)
 
 
 def _before(present: ListState, entry: Entry) -> ListState:
