@@ -42,8 +42,9 @@ _PAGE: Final = (
 _PRIVATE: Final = (b"cache-control", b"private, no-cache")
 """What a person's todos are is nobody else's to keep, and is asked anew each time (RFC 9111 §5.2.2)."""
 _CODED: Final = b"Accept-Encoding"
-"""What every answer varies by: what is compressed for who takes it, what is small as it is, and a 304 (RFC 9110 §12.5.5,
-§15.4.5). Said of every answer, for it is known only in the end which one is large."""
+"""What every answer varies by: what is compressed for who takes it, what is small as it is, and a 304.
+
+Source: RFC 9110 §12.5.5, §15.4.5. Said of every answer, for it is known only in the end which one is large."""
 _PROCESS: Final = os.urandom(8).hex().encode()
 _count = itertools.count()
 _METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})

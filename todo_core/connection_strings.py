@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -85,6 +86,7 @@ def check(url: str) -> None:
     options = parse_qsl(parts.query, keep_blank_values=True)
     for place, (name, value) in enumerate(options, start=1):
         _check_parameter(place, name, value)
+    _require_once([name for name, _ in options])
     given = dict(options)
     ports += given.get("port", "").split(",")
     if not all(port == "" or (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65536) for port in ports):
@@ -92,6 +94,14 @@ def check(url: str) -> None:
     _check_beside(parts, given)
     if trusts_system(given) and given.get("sslmode", "verify-full") != "verify-full":
         raise ValueError("needs sslmode=verify-full with sslrootcert=system")
+
+
+def _require_once(names: Sequence[str]) -> None:
+    """Refuse a parameter that stands twice, under whichever name: which of them counts differs by program."""
+    times = Counter({"database": "dbname"}.get(name, name) for name in names)
+    for name, number in times.items():
+        if number > 1:
+            raise ValueError(f"has the parameter `{name}` {number} times; write it once")
 
 
 def _check_beside(parts: SplitResult, given: Mapping[str, str]) -> None:
@@ -102,7 +112,9 @@ def _check_beside(parts: SplitResult, given: Mapping[str, str]) -> None:
     before |= dict.fromkeys(("dbname", "database"), parts.path.lstrip("/"))
     for parameter, value in given.items():
         if value and before.get(parameter):
-            raise ValueError(f"has the parameter `{parameter}`, and before the `?` the same; write it there alone")
+            raise ValueError(
+                f"has the parameter `{parameter}`, which belongs before the `?` here; write it there alone"
+            )
 
 
 def _check_parameter(place: int, name: str, value: str) -> None:

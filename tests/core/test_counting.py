@@ -149,3 +149,19 @@ async def test_an_account_that_is_deleted_leaves_nothing_behind(ann: Caller) -> 
     ann.core.forget(ann.principal.user_id)
 
     assert not ann.core.counted.keys() & set(mine)
+
+
+async def test_what_was_written_by_a_clock_that_is_ahead_is_counted_again(
+    ann: Caller, another_core: CoreOpener
+) -> None:
+    """A todo that was completed a moment ahead of the process's clock was overdue until then."""
+    clock = [datetime.now(UTC) - timedelta(minutes=1)]
+    async with another_core(clock=lambda: clock[0]) as core, another_core(clock=lambda: clock[0]) as forgetful:
+        me, other = replace(ann, core=core), replace(ann, core=forgetful)
+        late = [TodoCreate(title=title, due="yesterday") for title in ("done", "overdue")]
+        await ann.perform(todos.complete, [told(await ann.perform(todos.add, late))[0]["id"]])
+
+        early = await counts(me)
+        clock[0] = datetime.now(UTC) + timedelta(seconds=1)
+
+        assert await counts(me) == await counted_anew(other) != early

@@ -15,7 +15,7 @@ from tests.tables import each
 from todo_core.boundary.caller import Caller
 from todo_core.errors import UndoRefused
 from todo_core.models.changes import UndoChoice
-from todo_core.models.lists import ListCreate, ListQuery
+from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, lists, notes, tags, todos, users
 
@@ -223,6 +223,22 @@ async def test_what_came_between_is_named_and_nothing_else(ann: Caller) -> None:
     assert await change_of(ann, ids[0]) | {"undone_by": None} == await change_of(ann, ids[0])
 
 
+async def test_what_lies_between_need_not_fit(ann: Caller) -> None:
+    """A todo was made in a list, and moved out of it before somebody deleted the list."""
+    gone = await new_list(ann, "Gone")
+    made = await ann.perform(todos.add, [TodoCreate(title="one", list_id=gone)])
+    (inbox,) = (row for row in orjson.loads((await ann.perform(lists.list_, ListQuery())).json) if row["is_inbox"])
+    moved = await ann.perform(todos.update, [{"id": row_of(made)["id"], "list_id": inbox["id"]}])
+    await ann.perform(lists.delete, [gone], ListRemoval(todos="trash"))
+    with pytest.raises(UndoRefused):
+        await ann.perform(changes.undo, moved.change_id)
+
+    await ann.perform(changes.undo_several, [made.change_id, moved.change_id])
+
+    assert await titles_of(ann) == []
+    assert await titles_of(ann, status="trashed") == ["one"]
+
+
 # --- names that change hands -----------------------------------------------------------------------
 
 
@@ -258,3 +274,37 @@ async def test_names_that_were_exchanged_go_back_and_forth(kind: str, number: in
     assert await state() == exchanged
     await ann.perform(changes.undo, redone.change_id)
     assert await state() == before
+
+
+@each("kind", ["tags", "lists"])
+@each("goes", [0, 1])
+async def test_a_name_of_what_goes_and_comes_back_changes_hands_back_and_forth(
+    kind: str, goes: int, ann: Caller
+) -> None:
+    """Whichever of the two was made first, as the unique index looks at one row after the other."""
+    names = [f"{kind} {letter}{goes}" for letter in "ab"]
+    if kind == "tags":
+        await ann.perform(todos.add, [TodoCreate(title="tagged", tags=names)])
+        known = await tag_ids(ann)
+        ids = [known[name] for name in names]
+    else:
+        ids = [await new_list(ann, name) for name in names]
+    gone, other, name = ids[goes], ids[1 - goes], names[goes]
+
+    async def state() -> dict[str, int]:
+        read: Any = ann.perform(tags.list_) if kind == "tags" else ann.perform(lists.list_, ListQuery())
+        return {row["name"]: row["id"] for row in orjson.loads((await read).json) if row["id"] in ids}
+
+    if kind == "tags":
+        made = [await ann.perform(tags.delete, gone), await ann.perform(tags.rename, other, name)]
+    else:
+        made = [await ann.perform(lists.delete, [gone], ListRemoval(todos="trash"))]
+        made.append(await ann.perform(lists.update, [{"id": other, "name": name}]))
+    assert await state() == {name: other}
+
+    undone = await ann.perform(changes.undo_several, [change.change_id for change in made])
+    assert await state() == dict(zip(names, ids, strict=True))
+    redone = await ann.perform(changes.undo, undone.change_id)
+    assert await state() == {name: other}
+    await ann.perform(changes.undo, redone.change_id)
+    assert await state() == dict(zip(names, ids, strict=True))

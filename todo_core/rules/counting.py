@@ -3,7 +3,8 @@
 To count 100,000 todos takes 50 times as long as all else that an overview needs. What was counted is told again while
 nothing of the person has changed, the trash included (`queries.standing.STANDING`), and neither has the time: on the
 same day where the person is, until the next todo is overdue. Nobody is told what was counted for somebody who sees
-more, or less.
+more, or less. Moments of rows are PostgreSQL's: where its clock is ahead, what was written just now is not there yet to
+this process, and what it counts then is not remembered.
 """
 
 from __future__ import annotations
@@ -58,8 +59,13 @@ async def counted(tx: Tx, statement: Statement, of: tuple[str, ...], now: dateti
         if (standing["newest"], standing["trashed"]) == (known.row["newest"], known.row["trashed"]):
             return known.row
     row = await tx.one(statement, now=now, **parameters)
-    if row["counted"] < LEAST:
+    if row["counted"] < LEAST or _moment(row["newest"]) > now.timestamp():
         tx.core.counted.pop(key, None)
     else:
         tx.core.counted[key] = Counted(row, now, row["next_due"] or _NEVER)
     return row
+
+
+def _moment(newest: str) -> float:
+    """Return when a change was made that `standing.NEWEST` names, in seconds since 1970; 0 where it was deleted."""
+    return float(newest.partition("@")[2] or 0)

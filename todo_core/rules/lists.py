@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from math import ceil, floor
@@ -270,8 +270,7 @@ class Lists:
         await self._renumber(tx, [state for state in different if state.id not in ids])
         if not changed:
             return []
-        renamed = [state for state in changed if state.name_key != self._before[state.id].name_key]
-        if {self._before[state.id].name_key for state in renamed} & {state.name_key for state in changed}:
+        if self._given_up(changed) & {state.name_key for state in changed if not state.is_deleted}:
             # The unique index checks row by row: names that change hands must be given up first.
             await tx.rows(queries.RELEASE_NAMES, ids=ids)
         before = {state.id: self._before[state.id] for state in changed}
@@ -279,6 +278,15 @@ class Lists:
         await tx.rows(queries.REVISE, items=json_text([state.as_item() for state in changed]), ids=ids)
         after = await recorded(tx, {state.id: replace(state, version=state.version + 1) for state in changed})
         return [Touched("list", list_id, shown_before[list_id], after[list_id]) for list_id in ids]
+
+    def _given_up(self, changed: Iterable[ListState]) -> set[str]:
+        """Return the keys of the names that lists had and have no more: they got other names, or go."""
+        pairs = [(self._before[state.id], state) for state in changed]
+        return {
+            before.name_key
+            for before, after in pairs
+            if not before.is_deleted and (after.is_deleted or after.name_key != before.name_key)
+        }
 
     async def _renumber(self, tx: Tx, lists: Sequence[ListState]) -> None:
         """Write the positions of lists that made room: that is no change of theirs."""

@@ -1,11 +1,11 @@
 """Remember how many todos a long list has, for as long as nothing of its person has changed.
 
-To count 100,000 todos takes longer than all else that a page needs. Whatever changes how many there are is recorded in
-the transaction that does it, and changes of a person commit in the order of their ids: while the newest is the same,
+To count 100,000 todos takes longer than all else that a page needs. Whatever a person changes is recorded in the
+transaction that does it, and changes of a person commit in the order of their ids: while the newest is the same,
 so is the total. After a restore to a moment of the past the same id may come again, so a change is the same if it was
 made at the same moment, too. A page asks for both in one statement, so in one snapshot (`queries.todos.page`). Not so
 in the trash, which a purge empties without a record, and not where a total follows from the present moment; what has
-started changes at midnight.
+started changes at midnight. Nor is a backfill of the schema recorded (docs/changing-the-schema.md).
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Divide changes that are undone together into runs: changes that one call of the steps reverts as if they were one.
 
-One after the other each change costs some ten statements; a run costs about as many. What is reverted stays the same:
-the steps take back the changes of todos in memory, the latest first (`Present`), and choose places one after the other
-(`Order`). Changes of notes have no row in common in a run. Alone is what moved a whole list or merged a tag, by which
-rows of others are found, and what is of several kinds.
+One after the other each change costs some ten statements; a run costs about as many. What comes out stays the same
+where each change could be undone by itself; what lies between is not checked. The steps take back the changes of todos
+in memory, the latest first (`Present`), and choose places one after the other (`Order`). Changes of notes have no row
+in common in a run. Alone is what moved a whole list or merged a tag, by which rows of others are found, and what is of
+several kinds.
 
 Todos, and lists that are neither deleted nor brought back, do not get into each other's way: each of them has a run
 that goes on while the others come. Todos go first, for a list that was made must be empty before it goes.
