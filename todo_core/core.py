@@ -88,8 +88,9 @@ class Core:
         self.agents.forget_user(user_id)
         self.limits.forget(user_id)
         self.customs.pop(user_id, None)
-        for key in [key for key in self.counted if key[0] == user_id]:
-            del self.counted[key]
+        for remembered in (self.totals, self.counted):
+            for key in [key for key in remembered if key[0] == user_id]:
+                del remembered[key]
         self.live.gone(user_id)
 
     @classmethod

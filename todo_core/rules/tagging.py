@@ -101,7 +101,14 @@ async def name_holders(tx: Tx, revisions: Sequence[TagRevision]) -> dict[int, in
 
 async def revise_tags(tx: Tx, revisions: Sequence[TagRevision]) -> Changed[TagRead]:
     """Write revisions of tags, whose names must be free. One that changes nothing leaves the version as it is."""
-    return await _revised(tx, revisions)
+    rows: dict[int, Row] = {}
+    for chunk in chunks(revisions):
+        items = json_text([revision.as_item() for revision in chunk])
+        ids = [revision.id for revision in chunk]
+        rows |= {row["id"]: row for row in await tx.rows(queries.REVISE, items=items, ids=ids)}
+    pairs = [(revision, rows[revision.id]) for revision in revisions]
+    results = [Done.of(row["before"], row["after"]) for _, row in pairs]
+    return Changed(results, [_touched(revision, row) for revision, row in pairs if row["after"] is not None])
 
 
 async def exchange_names(tx: Tx, revisions: Sequence[TagRevision], changing: Sequence[int]) -> Changed[TagRead]:
@@ -114,18 +121,7 @@ async def exchange_names(tx: Tx, revisions: Sequence[TagRevision], changing: Seq
     """
     for chunk in chunks(changing):
         await tx.rows(queries.RELEASE_NAMES, ids=list(chunk))
-    return await _revised(tx, revisions)
-
-
-async def _revised(tx: Tx, revisions: Sequence[TagRevision]) -> Changed[TagRead]:
-    rows: dict[int, Row] = {}
-    for chunk in chunks(revisions):
-        items = json_text([revision.as_item() for revision in chunk])
-        ids = [revision.id for revision in chunk]
-        rows |= {row["id"]: row for row in await tx.rows(queries.REVISE, items=items, ids=ids)}
-    pairs = [(revision, rows[revision.id]) for revision in revisions]
-    results = [Done.of(row["before"], row["after"]) for _, row in pairs]
-    return Changed(results, [_touched(revision, row) for revision, row in pairs if row["after"] is not None])
+    return await revise_tags(tx, revisions)
 
 
 def _touched(revision: TagRevision, row: Row) -> Touched:
