@@ -6,11 +6,11 @@ Code of two neighbouring versions serves while they run (`docs/decisions/0023-mi
 
 from typing import Final
 
-SCHEMA_STEPS: Final = ("0018", "0018_backfill", "0018_finish")
+SCHEMA_STEPS: Final = ("0019",)
 """The revisions of the newest schema, in their order. A test compares them with `migrations/versions/`."""
 
-SCHEMA_REVISION: Final = SCHEMA_STEPS[1]
-"""The first revision that this code serves on: an agent with a mandate on lists sees no link that lacks its list."""
+SCHEMA_REVISION: Final = SCHEMA_STEPS[0]
+"""The first revision that this code serves on."""
 
 OF_OTHERS: Final = (
     "The database has tables, and none of them is ours. Check TODO_DATABASE_URL; if it is the right one,"
