@@ -16,6 +16,7 @@ COPY rest_api rest_api
 COPY mcp_server mcp_server
 COPY todo_app todo_app
 COPY migrations migrations
+COPY specs/api/openapi.json specs/api/
 RUN /build/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /build/bin/python -m pip --python /opt/todo-mcp/bin/python install --no-cache-dir --no-deps --no-index \
         --find-links /wheels todo-mcp

@@ -62,7 +62,7 @@ class RestApi(FastAPI):
     """FastAPI, with the contract that our routes make."""
 
     def openapi(self) -> dict[str, Any]:
-        """Return the contract."""
+        """Return the contract that the routes make."""
         if self.openapi_schema is None:
             self.openapi_schema = document(self)
         return self.openapi_schema
@@ -89,6 +89,6 @@ def create_app(lifespan: Lifespan | None = None, *, with_features: bool = True) 
         feature.routes.serve(app, "/api/v1")
     if with_features:
         calendar.serve(app)
-    documents.serve(app)
+    documents.serve(app, documents.committed if with_features else app.openapi)
     health.serve(app)
     return app

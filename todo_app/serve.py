@@ -141,7 +141,6 @@ def application() -> Application:
     built = build(settings, settings.database_url.get_secret_value(), address, only, watch=watch, streams=streams)
     LimitedProtocol.end_streams = built.end_streams
     drain_on_sigterm(settings.drain, lambda: health.leave(built.api))
-    built.api.openapi()  # a second or two, which the first who asks for it would take from everybody
     # What the program is made of stays: to look through it for garbage, again and again, keeps everybody waiting.
     gc.collect()
     gc.freeze()

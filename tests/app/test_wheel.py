@@ -67,6 +67,7 @@ def test_the_wheel_installs_our_packages_and_no_folder_of_another_name(wheel: Pa
     assert {name.rpartition("/")[2] for name in names if "migrations/versions/" in name} == {
         path.name for path in (ROOT / "migrations" / "versions").glob("*.py")
     }
+    assert "rest_api/openapi.json" in names
 
 
 @pytest.mark.requirement("OP1", "DB3")

@@ -32,10 +32,10 @@ def compare(request: pytest.FixtureRequest) -> Compare:
     """Compares a snapshot with what it shows; with `--update-specs` it is written instead."""
     update: bool = request.config.getoption("--update-specs")
 
-    def check(path: Path, shown: Any) -> None:
+    def check(path: Path, shown: Any, *, sort: bool = True) -> None:
         text = shown
         if not isinstance(shown, str):
-            text = json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+            text = json.dumps(shown, indent=2, sort_keys=sort, ensure_ascii=False) + "\n"
         if update:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")

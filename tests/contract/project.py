@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SPECS: Final = ROOT / "specs"
@@ -16,8 +16,9 @@ TOOLS: Final = frozenset(path.stem for path in (SPECS / "mcp" / "tools").glob("*
 PACKAGES: Final = ("todo_core", "http_edge", "rest_api", "mcp_server", "todo_app")
 """What a wheel installs."""
 
-Compare = Callable[[Path, Any], None]
-"""Holds a snapshot to what it shows: the fixture `compare`."""
+Compare = Callable[..., None]
+"""Holds the file of a snapshot to what it shows, which is JSON with sorted keys but for `sort=False`, or text: the
+fixture `compare`."""
 
 
 def product_files() -> list[Path]:

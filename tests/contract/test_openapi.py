@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,11 +27,15 @@ _OF_TYPE = {
 _ANY = {"examples", "description", "type", "enum", "const", "default", "anyOf", "oneOf", "discriminator", "$ref"}
 
 
-async def test_the_committed_document_equals_the_running_application(app: Application, compare: Compare) -> None:
-    async with http_client(app, None) as http:
-        served = (await http.get("/api/v1/openapi.json")).json()
+def test_the_committed_document_is_the_one_that_the_routes_make(openapi: dict[str, Any], compare: Compare) -> None:
+    compare(SPECS / "api" / "openapi.json", openapi, sort=False)  # pages and generators show it in this order
 
-    compare(SPECS / "api" / "openapi.json", served)
+
+async def test_the_committed_document_is_served(app: Application) -> None:
+    async with http_client(app, None) as http:
+        served = (await http.get("/api/v1/openapi.json")).text
+
+    assert json.dumps(json.loads(served)) == json.dumps(json.loads((SPECS / "api" / "openapi.json").read_bytes()))
 
 
 def test_it_is_openapi_3_1(openapi: dict[str, Any]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import urljoin
 
 import httpx2
 import pytest
 
+from rest_api import documents
 from rest_api.app import create_app
 from tests.faces import http_client
 from todo_app.application import Application
@@ -42,13 +44,17 @@ async def test_whoever_has_a_document_is_not_sent_it_again(nobody: httpx2.AsyncC
     assert (other.status_code, other.content) == (200, first.content)
 
 
-async def test_the_contract_is_serialized_once() -> None:
-    api = create_app()
-    async with http_client(api, None) as http:  # type: ignore[arg-type]
+async def test_the_contract_is_serialized_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with http_client(create_app(), None) as http:  # type: ignore[arg-type]
         first = (await http.get(CONTRACT)).content
-        api.openapi().clear()
+        monkeypatch.setattr(documents, "_IN_THE_REPOSITORY", Path("/nowhere"))
 
         assert (await http.get(CONTRACT)).content == first
+
+
+async def test_a_server_of_health_alone_has_a_contract_of_health_alone() -> None:
+    async with http_client(create_app(with_features=False), None) as http:  # type: ignore[arg-type]
+        assert (await http.get(CONTRACT)).json()["paths"].keys() == {"/healthz", "/readyz"}
 
 
 async def test_the_page_works_without_any_other_server(nobody: httpx2.AsyncClient) -> None:
