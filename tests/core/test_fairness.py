@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import product
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import anyio
 import asyncpg
@@ -28,7 +28,10 @@ from todo_core.errors import TooManyRequests, Unavailable
 from todo_core.models.lists import ListCreate, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, lists, overview, search, todos
+from todo_core.queries.todos import page
+from todo_core.storage import statements
 from todo_core.storage.database import FOR_READS, PREPARED
+from todo_core.storage.statements import OFTEN
 
 pytestmark = pytest.mark.requirement("OW6")
 
@@ -351,20 +354,46 @@ async def test_a_work_that_waits_anyway_does_not_wait_longer() -> None:
 # --- prepared statements -----------------------------------------------------------------------
 
 
-async def test_no_variety_of_filters_fills_the_memory_of_a_connection_and_what_is_used_often_stays_prepared(
+_FLAGS: Final = (
+    *("priority", "due_after", "due_before", "created_after", "updated_before", "overdue", "top_level", "tags"),
+)
+_VALUES: Final[dict[str, Any]] = {"priority": ["low"], "overdue": True, "top_level": True, "tags": ["a"]}
+SHAPES: Final = [
+    TodoFilter(**{name: _VALUES.get(name, "today") for n, name in enumerate(_FLAGS) if shape >> n & 1})
+    for shape in range(2 ** len(_FLAGS))
+]
+_KEPT: Final = "SELECT statement, generic_plans + custom_plans AS runs FROM pg_prepared_statements"
+
+
+async def test_a_connection_keeps_no_plan_of_filters_that_are_asked_for_once_in_a_while(
     ann: Caller, another_core: CoreOpener
 ) -> None:
-    flags = ("priority", "due_after", "due_before", "created_after", "updated_before", "overdue", "top_level", "tags")
-    values: dict[str, Any] = {"priority": ["low"], "overdue": True, "top_level": True, "tags": ["a"]}
+    page.cache_clear()  # and how often a statement was used
     async with another_core(database_pool_size=1, rate_limit="off") as core:
         me = replace(ann, core=core)
         (todo,) = await add(me, "often")
-        for shape in range(2 ** len(flags)):
-            chosen = {name: values.get(name, "today") for n, name in enumerate(flags) if shape >> n & 1}
-            await me.perform(todos.list_, TodoFilter(**chosen))
+        for shape in SHAPES:
+            await me.perform(todos.list_, shape)
             await me.perform(todos.get, todo)
+        for _ in range(2 * OFTEN):
+            await me.perform(todos.list_, SHAPES[-1])
         async with core.database.begin() as transaction:
-            prepared = await transaction.fetch("SELECT generic_plans + custom_plans FROM pg_prepared_statements")
+            kept = {row["statement"]: row["runs"] for row in await transaction.fetch(_KEPT)}
 
-    assert 100 < len(prepared) <= PREPARED
-    assert max(runs for (runs,) in prepared) >= 2 ** len(flags)
+    pages = [runs for statement, runs in kept.items() if "AS more" in statement]
+    assert pages == [OFTEN + 1]
+    assert max(kept.values()) >= len(SHAPES)
+
+
+async def test_no_variety_of_filters_that_are_asked_for_often_fills_the_memory_of_a_connection(
+    ann: Caller, another_core: CoreOpener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "OFTEN", 0)
+    async with another_core(database_pool_size=1, rate_limit="off") as core:
+        me = replace(ann, core=core)
+        for shape in SHAPES:
+            await me.perform(todos.list_, shape)
+        async with core.database.begin() as transaction:
+            kept = await transaction.fetch(_KEPT)
+
+    assert 100 < len(kept) <= PREPARED

@@ -98,7 +98,7 @@ class Reader(Executor):
         arguments = statement.arguments(parameters | {"user_id": self._user_id})
         agent_id, version, _ = self._agent or (None, None, None)
         sql, who = statement.autocommit_sql, (self._token_id, agent_id, version)
-        return await self._database.fetch(sql, *arguments, *who, role=role)
+        return await self._database.fetch(sql, *arguments, *who, role=role, keep=statement.use())
 
 
 class Connections(NamedTuple):
@@ -209,10 +209,12 @@ class Database:
         else:
             await self.fetch(statement.sql, *statement.arguments(parameters), upkeep=True)
 
-    async def fetch(self, sql: str, *arguments: Any, role: Role = APP_ROLE, upkeep: bool = False) -> list[Row]:
+    async def fetch(
+        self, sql: str, *arguments: Any, role: Role = APP_ROLE, upkeep: bool = False, keep: bool = True
+    ) -> list[Row]:
         """Run one statement in a transaction of its own, as one of `BY_CONNECTION`, and return its rows.
 
-        `upkeep`: as in `begin`.
+        `upkeep`: as in `begin`. `keep`: whether the connection keeps the statement prepared.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached, or took too long.
@@ -222,9 +224,9 @@ class Database:
             connection = await self._pool.acquire(role)
             try:
                 if self._span is None:
-                    return await connection.fetch(sql, *arguments)
+                    return await connection.ask(sql, arguments, keep=keep)
                 with self._span(sql):
-                    return await connection.fetch(sql, *arguments)
+                    return await connection.ask(sql, arguments, keep=keep)
             except asyncio.CancelledError:
                 await _settle(connection, "SELECT 1")
                 raise

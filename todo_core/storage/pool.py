@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
@@ -60,6 +60,15 @@ class Connection(asyncpg.Connection):
         """Run a statement as asyncpg does, and return its rows. Raises as `execute` does."""
         with _Question(self):
             return await super().fetch(query, *args, **options)
+
+    async def ask(self, query: str, arguments: Sequence[object], *, keep: bool) -> list[asyncpg.Record]:
+        """Run a statement as `fetch` does; unless it is to be kept, PostgreSQL forgets its plan with the next one."""
+        if keep:
+            return await self.fetch(query, *arguments)
+        with _Question(self):
+            # The statement without a name (PostgreSQL's protocol, "Extended Query"), which the next one replaces.
+            statement = await self.prepare(query, name="")
+            return await statement.fetch(*arguments)
 
 
 class _Question:

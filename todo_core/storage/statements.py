@@ -66,6 +66,10 @@ CONDITIONS_TO_COME: Final[ColumnElement[bool]] = literal_column(_HOLE, Boolean()
 """Stands in an expression for conditions that `Statement.under` puts there."""
 
 
+OFTEN: Final = 16
+"""Uses after which a statement with conditions of a caller's choice is one that is asked for often: two for each
+connection of a pool of usual size."""
+
 _is_put_off = False
 """Whether statements are compiled when they are first needed."""
 
@@ -87,9 +91,10 @@ class Statement:
     package and becomes part of the text: never build a statement from what a caller sent.
     """
 
-    __slots__ = ("_expression", "autocommit_sql", "parameters", "sql")
+    __slots__ = ("_expression", "_uses", "autocommit_sql", "parameters", "sql")
 
     def __init__(self, expression: ClauseElement) -> None:
+        self._uses = OFTEN
         if _is_put_off:
             self._expression = expression
         else:
@@ -124,8 +129,16 @@ class Statement:
         parameters = {name: n for n, name in enumerate(self.parameters, 1)}
         texts = [f"({condition.renumbered(parameters)})" for condition in conditions]
         filled = object.__new__(type(self))
+        filled._uses = 0
         filled._set(self.sql.replace(_HOLE, " AND ".join(texts) or "true"), [*parameters])
         return filled
+
+    def use(self) -> bool:
+        """Count a use, and return whether connections keep the statement prepared: of those of `under`, what is asked
+        for often. Most of them are asked for once in a while, and each connection would hold a plan of each.
+        """
+        self._uses += 1
+        return self._uses > OFTEN
 
     def arguments(self, given: Mapping[str, Any]) -> list[Any]:
         """Return the values in the order of the placeholders; further names are ignored.

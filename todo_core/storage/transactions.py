@@ -87,7 +87,7 @@ class Transaction(Executor):
         arguments = statement.arguments(parameters | {"user_id": self.user_id})
         try:
             with self._spanned(statement.sql):
-                return await self._connection.fetch(statement.sql, *arguments)
+                return await self._connection.ask(statement.sql, arguments, keep=statement.use())
         except asyncpg.PostgresError as error:
             if self._is_bounded and is_outside_lists(error):
                 raise OutsideMandate("lists", "This is outside of the lists of this agent.") from error
