@@ -57,7 +57,7 @@ async def as_who_acts(
         agent = await _allowed(caller, key, require, to_write)
         if agent is not None and caller.tell_agent is not None:
             caller.tell_agent(agent.id)
-        me = replace(caller, principal=replace(caller.principal, agent=agent))
+        me = caller if caller.agent is agent else replace(caller, agent=agent)
         try:
             return await retried(lambda: attempt(me))  # noqa: B023  # it is awaited in this round
         except asyncpg.PostgresError as error:

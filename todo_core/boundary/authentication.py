@@ -17,7 +17,7 @@ from typing import Any, Final
 import structlog
 from cachetools import TTLCache
 
-from todo_core.boundary.agents import Agent, AgentKey
+from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.limits import Limits
 from todo_core.boundary.lookups import Lookups
 from todo_core.errors import FieldError, InvalidInput, Suspended, Unauthenticated, Unavailable
@@ -60,8 +60,6 @@ class Principal:
     """Who vouches for the user."""
     agent_key: AgentKey | None = None
     """Who acts with this token for the user, wherever it is presented; None of the user's own."""
-    agent: Agent | None = field(default=None, compare=False)
-    """The agent that acts, once it was found (`Caller.perform`)."""
 
 
 class Identity:

@@ -60,6 +60,8 @@ class Caller:
     """How the person's word came, for the record: `in a form`, or `by the agent`, which says so."""
     reason: str | None = None
     """Why an agent proposes what it calls, in its words."""
+    agent: Agent | None = None
+    """The agent that acts, once it was found (`perform`); None for the person."""
     said_at: datetime | None = None
     """When the request was said, whose words are read by it; None for now. See `rules.schedules.Calendar`."""
     tell_budget: TellBudget | None = None
@@ -129,12 +131,12 @@ class Caller:
     @property
     def agent_id(self) -> int | None:
         """The agent that calls, once it was found; None for the person."""
-        return None if self.principal.agent is None else self.principal.agent.id
+        return None if self.agent is None else self.agent.id
 
     @property
     def proposes(self) -> bool:
         """Whether what it writes waits for the person's approval; known once the agent was found."""
-        return self.principal.agent is not None and self.principal.agent.mode == "propose"
+        return self.agent is not None and self.agent.mode == "propose"
 
     @property
     def agent_key(self) -> AgentKey | None:
@@ -150,7 +152,7 @@ class Caller:
     @property
     def acting(self) -> Acting | None:
         """Return what PostgreSQL is told of the agent; None for the person."""
-        agent = self.principal.agent
+        agent = self.agent
         return None if agent is None else agent.acting
 
     def once(self, key: str | None, *, dry_run: bool = False) -> Caller:
@@ -175,12 +177,12 @@ class Caller:
     @property
     def may_read(self) -> bool:
         """Return whether token and mandate allow to read todos."""
-        agent = self.principal.agent
+        agent = self.agent
         return self.may("todos:read") and (agent is None or agent.verbs is None or "read" in agent.verbs)
 
     def could(self, operation: Operation[..., Any]) -> bool:
         """Return whether token and mandate allow some call of an operation; the mandate once the agent was found."""
-        agent = self.principal.agent
+        agent = self.agent
         if not self.may(operation.scope):
             return False
         if agent is None:
@@ -204,7 +206,7 @@ class Caller:
     @property
     def has_lists(self) -> bool:
         """Return whether it is an agent that may see some lists only; known once the agent was found."""
-        return self.principal.agent is not None and self.principal.agent.lists is not None
+        return self.agent is not None and self.agent.lists is not None
 
     @property
     def only_proposes(self) -> bool:
@@ -309,7 +311,7 @@ class Caller:
 
         No other write of the person's comes between this and the commit.
         """
-        agent = self.principal.agent
+        agent = self.agent
         if agent is None or agent.rows_per_day is None:
             return 0
         statement = agent_queries.ROWS_OF_DAY_WITHIN_LISTS if self.has_lists else agent_queries.ROWS_OF_DAY

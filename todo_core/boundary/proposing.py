@@ -73,8 +73,8 @@ async def propose(
     if not result.touched:
         return answer, None
     principal = caller.principal
-    if principal.agent is not None:
-        principal.agent.require_rows(used, len(result.touched))
+    if caller.agent is not None:
+        caller.agent.require_rows(used, len(result.touched))
     if await transaction.value(queries.WAITING, agent_id=caller.agent_id, now=now) >= MAX_WAITING:
         raise TooManyProposals
     proposal_id = await transaction.value(

@@ -148,7 +148,7 @@ async def _held_to_rows(
     used = await caller.rows_of_day(transaction)
     result = await operation.run(Tx(caller, transaction, origin), *args, **kwargs)
     assert isinstance(result, Changed)  # what an operation that changes returns
-    agent = caller.principal.agent
+    agent = caller.agent
     if agent is not None:
         agent.require_rows(used, len(result.touched))
     return result

@@ -47,7 +47,7 @@ async def get(tx: Tx) -> Found[Overview]:
                 "tags": orjson.Fragment(counts["tags"]),
                 **{name: counts[name] for name in ("all_tags", "archived_lists")},
                 "last_change_id": counts["last_change_id"],
-                "mandate": told(tx.caller.principal.agent),
+                "mandate": told(tx.caller.agent),
             }
         )
     )

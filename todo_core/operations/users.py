@@ -72,7 +72,7 @@ async def capabilities(tx: Tx) -> Found[Capabilities]:
         "kind": kind if principal.token_id is None else "api_token",
         "scopes": [scope for scope in ALL_SCOPES if scope in principal.scopes],
         "expires_at": None if expires_at is None else f"{expires_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "mandate": agents.told(principal.agent),
+        "mandate": agents.told(tx.caller.agent),
         "limits": bounds,
     }
     return Found(json_text(told))

@@ -49,10 +49,10 @@ async def counted(tx: Tx, statement: Statement, of: tuple[str, ...], now: dateti
         now: The present moment, which is the parameter `now` of the statement.
         parameters: Its other parameters.
     """
-    principal = tx.caller.principal
-    if principal.agent is not None and principal.agent.is_bounded:
+    agent = tx.caller.agent
+    if agent is not None and agent.is_bounded:
         return await tx.one(statement, now=now, **parameters)
-    key: Key = (principal.user_id, *of)
+    key: Key = (tx.caller.principal.user_id, *of)
     known: Counted | None = tx.core.counted.get(key)
     if known is not None and known.since <= now < known.until:
         standing = await tx.one(STANDING)

@@ -116,7 +116,8 @@ async def _performed(tx: Tx, proposal: Row) -> Changed[Any]:
     agent = _proposer(proposal)
     proposer = replace(
         tx.caller,
-        principal=replace(tx.caller.principal, token_id=proposal["token_id"], agent=agent),
+        principal=replace(tx.caller.principal, token_id=proposal["token_id"]),
+        agent=agent,
         via=proposal["via"],
         client=proposal["client"],
         idempotency_key=None,

@@ -45,11 +45,11 @@ class Total:
 
 def key_of(tx: Tx, status: str, conditions: Mapping[str, Any]) -> Key | None:
     """Return what the total of a list is remembered by; None of a list of which it is not."""
-    principal = tx.caller.principal
-    sees_all = principal.agent is None or not principal.agent.is_bounded
+    agent = tx.caller.agent
+    sees_all = agent is None or not agent.is_bounded
     if status == "trashed" or not sees_all or _OF_A_MOMENT in conditions:
         return None
-    return principal.user_id, status, repr(sorted(conditions.items()))
+    return tx.caller.principal.user_id, status, repr(sorted(conditions.items()))
 
 
 def known(tx: Tx, key: Key | None, now: datetime) -> dict[str, int]:
