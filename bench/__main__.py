@@ -24,7 +24,7 @@ from bench.servers import Servers
 
 _PAGES, _GROWTH, _STDIO, _SIZES = "pages", "growth", "stdio", "sizes"
 _NAMES = (*NAMES, _PAGES, _GROWTH, _STDIO, _SIZES)
-_QUICK_SECONDS, _QUICK_ALONE_SECONDS = 0.2, 0.1
+_QUICK_SECONDS, _QUICK_ALONE_SECONDS = 0.1, 0.05
 """With many connections and with one: enough to see that each contestant serves, and that its answers are right."""
 
 
@@ -38,7 +38,7 @@ def main(
     ] = None,
     seconds: Annotated[
         int | None,
-        typer.Option(min=1, help="Length of each measurement. Default: 3, quick 0.2; against a commit 2, quick 1."),
+        typer.Option(min=1, help="Length of each measurement. Default: 3, quick 0.1; against a commit 2, quick 0.5."),
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help=f"Only this, may be repeated: {', '.join(_NAMES)}.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the seeded database. Default: the cache folder.")] = None,
@@ -68,7 +68,7 @@ def main(
         options = comparison.Options(
             only=only or (),
             rounds=rounds_ or (FEWEST if quick else comparison.ROUNDS),
-            seconds=seconds or (1 if quick else comparison.SECONDS),
+            seconds=seconds or (comparison.QUICK_SECONDS if quick else comparison.SECONDS),
             below=below,
             minutes=minutes,
             quick=quick,
@@ -76,7 +76,7 @@ def main(
         raise SystemExit(comparison.compare(against, options, console))
     _known(only, _NAMES)
     if load.WRK is None:
-        console.print(f"[bold red]Load comes from {load.NAME}.[/]")
+        console.print(f"[bold red]Load comes from {load.FALLBACK}.[/]")
     wanted = set(only or _NAMES)
     folder = data or Path(platformdirs.user_cache_dir("todo-mcp-bench"))
     with seeded(folder, QUICK if quick else FULL) as database:

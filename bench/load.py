@@ -21,7 +21,7 @@ import httptools
 
 _SCRIPT: Final = Path(__file__).with_name("load.lua")
 WRK: Final = shutil.which("wrk")
-NAME: Final = "wrk" if WRK else "the Python fallback (install wrk: the numbers below are the generator's as much)"
+FALLBACK: Final = "the Python fallback (install wrk: the numbers below are the generator's as much)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,13 @@ class Measured:
 
 class WrongAnswer(SystemExit):
     """A server does not do what it is measured for; where nobody catches it, the program ends."""
+
+
+def name(seconds: float) -> str:
+    """Return, for people, what sends the requests of a measurement that long."""
+    if WRK is None:
+        return FALLBACK
+    return "wrk" if seconds == int(seconds) else "Python, since wrk takes whole seconds"
 
 
 def run(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Measured:

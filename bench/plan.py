@@ -50,5 +50,5 @@ class Size:
 FULL: Final = Size("full", users=10_000, todos=1_000_000, actors=256)
 COMPARISON: Final = Size("comparison", users=401, todos=40_000, actors=256)
 QUICK: Final = Size("quick", users=201, todos=20_000, actors=100)
-QUICK_COMPARISON: Final = Size("quick comparison", users=61, todos=5_000, actors=60)
+QUICK_COMPARISON: Final = Size("quick comparison", users=CONNECTIONS + 1, todos=3_300, actors=CONNECTIONS)
 """Each side writes it through its API, which takes longer than the rounds if it is much."""

@@ -90,7 +90,8 @@ class Report:
         yield (
             "Load",
             (
-                f"{load.NAME}, {CONNECTIONS} connections, then 1; requests of {self.size.actors} users in turn;"
+                f"{load.name(self.seconds)}, {CONNECTIONS} connections, then 1;"
+                f" requests of {self.size.actors} users in turn;"
                 f" {self.rounds} rounds of {self.seconds:g} s each, in rotating order"
             ),
         )

@@ -16,7 +16,7 @@ from bench.load import Measured, WrongAnswer
 LIST_TODOS: Final = "list_todos, 25 rows"
 ADD_TODOS: Final = "add_todos, one"
 _NEW: Final = {"todos": [{"title": "Buy milk and bread", "description": "2 l"}]}
-_SAMPLE: Final = 100
+_SAMPLE: Final = 32
 
 
 @dataclass(frozen=True, slots=True)

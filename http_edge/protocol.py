@@ -1,23 +1,19 @@
 """Limit what uvicorn's HTTP/1.1 protocol takes, how long it waits, and for how many.
 
-A request must arrive whole and in time, and its head must be small: uvicorn takes 20,000 headers,
-takes trailers for headers, and waits for ever. What breaks a limit is refused before the
-application sees it; an answer that is being sent is finished first. Nor does uvicorn end with a client that
-does not take its answer, or with one more connection than there are descriptors.
+A request must arrive whole and in time, and its head must be small: uvicorn takes 20,000 headers, takes trailers for
+headers, and waits for ever. What breaks a limit is refused before the application sees it; an answer that is being sent
+is finished first. Nor does uvicorn end with one more connection than there are descriptors, or with a client that does
+not take its answer (`readers.py`).
 
 `uvicorn.protocols.http.httptools_impl` is not documented. It is subclassed all the same, because nothing public counts
 and times what comes before there is a request: of uvicorn's settings one bounds the time between two requests, and one
 the head where the other parser reads it (https://github.com/Kludex/uvicorn/issues/157, closed). `pyproject.toml`
-bounds the version (`docs/decisions/0013-limits-in-the-protocol.md`). It may go when uvicorn has deadlines and limits of
-its own.
+bounds the version (decision 13). It may go when uvicorn has deadlines and limits of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
-import sys
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, Literal
@@ -26,7 +22,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from http_edge import heads, problems
+from http_edge import heads, problems, readers
 from http_edge.origins import Origins, readable_by
 from http_edge.places import Places, descriptors
 from http_edge.repeated import only
@@ -48,10 +44,6 @@ HEAD_SECONDS: Final = 10.0
 """Seconds until the head has arrived, from the start of the connection or of the request."""
 BODY_SECONDS: Final = 30.0
 """Seconds until the body has arrived, from the end of the head."""
-READER_SECONDS: Final = 30.0
-"""Seconds in which a client takes `MIN_TAKEN_BYTES` of an answer that waits for it."""
-MIN_TAKEN_BYTES: Final = 64 * 1024
-"""Bytes that keep a client connected that takes its answer slowly: one byte now and then would, otherwise."""
 
 _log = structlog.get_logger()
 
@@ -61,7 +53,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     head_seconds = HEAD_SECONDS
     body_seconds = BODY_SECONDS
-    reader_seconds = READER_SECONDS
+    reader_seconds = readers.SECONDS
     places: ClassVar[Places] = Places(descriptors())
     """Those of the process: its descriptors are shared by every connection."""
     end_streams: ClassVar[Callable[[], None]] = staticmethod(lambda: None)
@@ -75,19 +67,15 @@ class LimitedProtocol(HttpToolsProtocol):
     """What was taken of `places`; None where nothing was left."""
     _answering: RequestResponseCycle | None = None
     """The request that is answered. uvicorn's `cycle` is the latest that came: of pipelined ones, another."""
-    _reader: asyncio.TimerHandle | None = None
-    """The timer of a client for which a part of an answer waits."""
-    _waiting_bytes = 0
-    """Bytes that waited for the client when that timer was set."""
+    _reader: readers.Reader
     _phase: Phase = "between"
     _deadline: asyncio.TimerHandle | None = None
     """The timer of the present phase; None while nothing is waited for."""
     _head_bytes = 0
     """Bytes of the request's address, headers and trailers."""
     _hosts: tuple[bytes, ...] = ()
-    """Values of the request's Host headers."""
     _codings: tuple[bytes, ...] = ()
-    """Those of its Transfer-Encoding headers."""
+    """Values of the request's headers Host and Transfer-Encoding."""
     _unreadable_bytes = 0
     """Bytes since the last callback of the parser."""
     _understood_bytes = 0
@@ -104,6 +92,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the time for the first request's head; cut the client off if no place is left."""
         super().connection_made(transport)
+        self._reader = readers.Reader(transport, self.loop, self.reader_seconds, self.tellers)
         self._place = self.places.take(self.client[0] if self.client else None)
         if self._place is None:
             _log.info("connection_refused")
@@ -123,7 +112,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timers, give the place back, and tell whoever writes an answer that nobody reads it."""
         self._allow(None)
-        self._leave_reader()
+        self._reader.leave()
         if self._place is not None:
             self.places.leave(self._place)
         if self._answering is not None and not self._answering.response_complete:
@@ -257,51 +246,24 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.close()
         super().on_response_complete()
         if self.transport.is_closing():
-            self._watch_reader()
+            self._reader.watch()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection, once the client has taken everything."""
         super().timeout_keep_alive_handler()
-        self._watch_reader()
+        self._reader.watch()
 
     def pause_writing(self) -> None:
         """Keep the application from writing more, and watch the client that does not take what there is."""
         super().pause_writing()
-        self._watch_reader()
+        self._reader.watch()
 
     def resume_writing(self) -> None:
         """Let the application write more."""
         super().resume_writing()
-        self._leave_reader()
+        self._reader.leave()
         if self.transport.is_closing():
-            self._watch_reader()
-
-    def _watch_reader(self) -> None:
-        """Cut the client off unless it takes enough of what waits for it, if anything does.
-
-        Nothing is written meanwhile. Of a connection that is gone nothing waits.
-        """
-        if self._reader is None and self.transport.get_write_buffer_size():
-            self._waiting_bytes = _unread(self.transport)
-            self._reader = self.loop.call_later(self.reader_seconds, self._look_at_reader)
-
-    def _leave_reader(self) -> None:
-        if self._reader is not None:
-            self._reader.cancel()
-            self._reader = None
-
-    def _look_at_reader(self) -> None:
-        self._reader = None
-        if not self.transport.get_write_buffer_size():
-            return
-        waiting = _unread(self.transport)
-        if self._waiting_bytes - waiting >= MIN_TAKEN_BYTES:
-            self._watch_reader()
-        else:
-            _log.info("reader_cut_off", waiting_bytes=waiting)
-            self._tell("reader_cut_off")
-            _leave_nothing(self.transport)
-            self.transport.abort()
+            self._reader.watch()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # ours is the same for every request
         """Refuse a request that the parser cannot read."""
@@ -349,7 +311,7 @@ class LimitedProtocol(HttpToolsProtocol):
             # It answers the request whose body is refused: the application sees that the client is gone.
             answering.disconnected = True
         self.transport.close()
-        self._watch_reader()
+        self._reader.watch()
 
     def _send(self, problem: dict[str, Any]) -> None:
         """Write an answer with a problem (RFC 9457), past uvicorn."""
@@ -364,8 +326,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
 
     def _tell(self, kind: str) -> None:
-        for teller in self.tellers:
-            teller(kind)
+        for tell in self.tellers:
+            tell(kind)
 
 
 def _without_chunks(cycle: RequestResponseCycle, send: Send) -> Send:
@@ -374,7 +336,6 @@ def _without_chunks(cycle: RequestResponseCycle, send: Send) -> Send:
     A client of HTTP/1.0 knows no chunks and would take their lengths for a part of the body (RFC 9112 §6.1, §6.3).
     uvicorn closes its connections after each answer.
     """
-
     ends_with_connection = False
 
     async def sent(message: Message) -> None:
@@ -387,29 +348,3 @@ def _without_chunks(cycle: RequestResponseCycle, send: Send) -> Send:
         await send(message)
 
     return sent
-
-
-def _leave_nothing(transport: asyncio.Transport) -> None:
-    """Have the system drop what it keeps for the client, too, once the connection ends.
-
-    It would go on to offer that for minutes, up to 4 MB of each connection, which no descriptor bounds any more.
-    """
-    lingers = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingers)
-
-
-def _unread(transport: asyncio.Transport) -> int:
-    """Return how many bytes wait for the client: in this process, and in the system's queue where it is shown (Linux).
-
-    Without the queue, a client seems to take nothing until a third of the system's buffer is free, which may be a
-    megabyte.
-    """
-    waiting = transport.get_write_buffer_size()
-    if sys.platform == "linux":
-        from fcntl import ioctl
-        from termios import TIOCOUTQ
-
-        queued = bytearray(4)
-        ioctl(transport.get_extra_info("socket").fileno(), TIOCOUTQ, queued)
-        waiting += int.from_bytes(queued, sys.byteorder)
-    return waiting

@@ -70,8 +70,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 # --- workers -----------------------------------------------------------------------------------
 
+_LONG = ("test_pooler", "test_live_proof", "test_backup", "test_wheel", "test_generated_clients", "test_papers")
 _FIRST = ("interop", "model", "app")
-"""Folders with files that take long: begun last, one worker would still run them when the other has ended."""
+"""Files that take long, and folders with such: begun last, a worker would still run them when others have ended."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -147,7 +148,7 @@ def _asks_for_exhaustive_cases(config: pytest.Config) -> bool:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what takes long and was not asked for; begin with long files."""
-    items.sort(key=lambda item: item.path.parent.name not in _FIRST)
+    items.sort(key=lambda item: (item.path.stem not in _LONG, item.path.parent.name not in _FIRST))
     left_out: dict[str, list[pytest.Item]] = {}
     for marker in _MARKERS:
         if marker not in _asked_for(config):

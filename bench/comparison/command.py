@@ -23,6 +23,7 @@ from bench.plan import COMPARISON, QUICK_COMPARISON
 
 ROUNDS: Final = 15
 SECONDS: Final = 2
+QUICK_SECONDS: Final = 0.5
 BELOW: Final = 0.97
 MINUTES: Final = 60
 NAMES: Final = tuple(dict.fromkeys(task.case for task in tasks()))
@@ -42,7 +43,7 @@ class Options:
     only: Sequence[str] = ()
     """Cases; none means all."""
     rounds: int = ROUNDS
-    seconds: int = SECONDS
+    seconds: float = SECONDS
     below: float = BELOW
     """A case fails when its whole interval is below this."""
     minutes: float = MINUTES

@@ -28,7 +28,7 @@ class Comparison:
     this: Side
     that: Side
     rounds: int
-    seconds: int
+    seconds: float
     below: float
     refused: dict[str, str] = field(default_factory=dict)
     """By the task's name, why the commit could not do it."""
@@ -48,7 +48,7 @@ class Comparison:
             if more := sorted(one.packages() - other.packages()):
                 console.print(f"only {one.name} has: {', '.join(more)}", highlight=False, soft_wrap=True)
         if load.WRK is None:
-            console.print(f"[bold red]Load comes from {load.NAME}.[/]")
+            console.print(f"[bold red]Load comes from {load.FALLBACK}.[/]")
 
     def show(self, console: Console) -> None:
         """Print the table."""
@@ -73,8 +73,9 @@ class Comparison:
             console.print(f"{task}: left out, the commit cannot do it. {why}", markup=False, soft_wrap=True)
         console.print(
             f"Medians, and their {CONFIDENCE:.0%} intervals by order statistics. Each round began with new servers and"
-            f" the same content; who came first took turns. Load: {load.NAME}, {CONNECTIONS} connections,"
-            f" {self.seconds} s. A case fails when its whole interval of requests per second is below {self.below:g}.",
+            f" the same content; who came first took turns. Load: {load.name(self.seconds)},"
+            f" {CONNECTIONS} connections, {self.seconds:g} s."
+            f" A case fails when its whole interval of requests per second is below {self.below:g}.",
             style="dim",
         )
 

@@ -24,8 +24,8 @@ from bench.load import WrongAnswer
 from bench.plan import CONNECTIONS
 from bench.workloads import ADD_TODOS, LIST_TODOS, Workload
 
-_SLICE_SECONDS: Final = 1
-"""How long one side is measured before it is the other one's turn."""
+_TURN_SECONDS: Final = 1
+"""How long one side is measured at most before it is the other one's turn."""
 _SETTLE_SECONDS: Final = 3.0
 _PAUSE_SECONDS: Final = 0.1
 _QUIET_SHARE: Final = 0.1
@@ -106,21 +106,22 @@ def rehearse(this: Stage, that: Stage, wanted: Sequence[Task]) -> dict[str, str]
     return refused
 
 
-def play(this: Stage, that: Stage, wanted: Sequence[Task], rounds: int, seconds: int) -> Iterator[tuple[str, Pair]]:
+def play(this: Stage, that: Stage, wanted: Sequence[Task], rounds: int, seconds: float) -> Iterator[tuple[str, Pair]]:
     """Measure every task in every round, and yield its name with what both sides did.
 
-    The sides change every second in the order ABBA, or BAAB in every other round: what else the machine does in the
-    meantime hits both.
+    The sides change every second, or sooner if less is measured, in the order ABBA, or BAAB in every other round: what
+    else the machine does in the meantime hits both.
     """
+    turn_seconds = min(_TURN_SECONDS, seconds)
     with Progress(transient=True) as progress:
         bar = progress.add_task("", total=rounds * len(wanted))
         for turn in range(rounds):
             with _both(this, that) as (mine, theirs):
                 for number, task in enumerate(wanted):
                     progress.update(bar, description=f"Round {turn + 1} of {rounds}, {task.name}")
-                    runs = _Run(mine, task, this.actors), _Run(theirs, task, that.actors)
-                    for second in range(seconds):
-                        is_swapped = (turn + number + second) % 2 == 1
+                    runs = _Run(mine, task, this.actors, turn_seconds), _Run(theirs, task, that.actors, turn_seconds)
+                    for change in range(round(seconds / turn_seconds)):
+                        is_swapped = (turn + number + change) % 2 == 1
                         for run in reversed(runs) if is_swapped else runs:
                             run.go_on()
                     yield task.name, Pair(*(run.outcome() for run in runs))
@@ -129,24 +130,27 @@ def play(this: Stage, that: Stage, wanted: Sequence[Task], rounds: int, seconds:
 
 @contextmanager
 def _both(this: Stage, that: Stage) -> Iterator[tuple[Server, Server]]:
-    with this.serving() as mine, that.serving() as theirs:
+    with this.started() as mine, that.started() as theirs:
+        for server in (mine, theirs):
+            server.until_ready()
         yield mine, theirs
 
 
 class _Run:
     """One side at one task in one round."""
 
-    def __init__(self, server: Server, task: Task, actors: Sequence[Actor]) -> None:
-        self._server, self._workload = server, task.asked(server.port, actors)
-        warmed = self._workload.measure(CONNECTIONS, _SLICE_SECONDS)
+    def __init__(self, server: Server, task: Task, actors: Sequence[Actor], seconds: float) -> None:
+        self._server, self._seconds = server, seconds
+        self._workload = task.asked(server.port, actors)
+        warmed = self._workload.measure(CONNECTIONS, seconds)
         self._next, self._failed = warmed.sent, warmed.failed
         self._rates: list[float] = []
         self._sent, self._server_cpu, self._postgres_cpu = 0, 0.0, 0.0
 
     def go_on(self) -> None:
-        """Measure for one more second; what was sent before is not sent again: done already, it would be less work."""
+        """Measure once more; what was sent before is not sent again: done already, it would be less work."""
         server, postgres = self._settled()
-        measured = self._workload.measure(CONNECTIONS, _SLICE_SECONDS, first=self._next)
+        measured = self._workload.measure(CONNECTIONS, self._seconds, first=self._next)
         server_after, postgres_after = self._settled()
         self._next += measured.sent
         self._failed += measured.failed
@@ -163,7 +167,7 @@ class _Run:
         """
         rate = statistics.mean(self._rates)
         if rate == 0:
-            raise WrongAnswer(f"Nothing was answered within {_SLICE_SECONDS} s; {self._failed} requests failed.")
+            raise WrongAnswer(f"Nothing was answered within {self._seconds} s; {self._failed} requests failed.")
         return Outcome(rate, self._server_cpu / self._sent, self._postgres_cpu / self._sent, self._failed)
 
     def _settled(self) -> tuple[cpu.Used, cpu.Used]:

@@ -72,14 +72,14 @@ def copy_commit(project: Path, revision: str, target: Path) -> None:
 
 
 def _installed(name: str, what: str, code: Path) -> Side:
-    """Install the packages of the project's lock file, as far as the side's own requirements allow."""
+    """Install the packages of the project's lock file that serve, as far as the side's own requirements allow."""
     if (ROOT / _LOCK).exists():
         shutil.copy2(ROOT / _LOCK, code / _LOCK)
     uv = os.environ.get("UV") or shutil.which("uv")  # `uv run` tells where uv is
     if uv is None:
         raise SystemExit("uv is not to be found; `pip install uv` brings it.")
     env = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")}
-    _run([uv, "sync", "--quiet", "--python", sys.executable], code, env)
+    _run([uv, "sync", "--quiet", "--no-dev", "--python", sys.executable], code, env)
     return Side(name, what, code, code / ".venv" / "bin" / "todo-mcp")
 
 

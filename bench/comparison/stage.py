@@ -23,12 +23,25 @@ _SERVED: Final = "todo_served"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A side that serves."""
+    """A side that serves, or will in a moment."""
 
     port: int
-    pid: int
+    process: subprocess.Popen[bytes]
     postmaster: int
     """The first process of its PostgreSQL."""
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def until_ready(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            SystemExit: It ended, or took too long.
+        """
+        until_answering(self.process, f"http://127.0.0.1:{self.port}/readyz", self.log)
 
 
 @dataclass(slots=True)
@@ -59,31 +72,31 @@ class Stage:
             )
         if migrated.returncode != 0:
             raise SystemExit(f"{self.side.name}: todo-mcp migrate failed:\n{self._log.read_text()}")
-        with self._serving(_WRITTEN) as server:
+        with self._started(_WRITTEN) as server:
+            server.until_ready()
             self.actors = content.write(server.port, size, now)
         execute(named(self.postgres, _WRITTEN), "VACUUM (ANALYZE)")
 
     @contextmanager
-    def serving(self) -> Iterator[Server]:
-        """A server that has just started, on a database as it was written."""
+    def started(self) -> Iterator[Server]:
+        """A server that is starting, on a database as it was written."""
         execute(
             self.postgres,
             f"DROP DATABASE IF EXISTS {_SERVED} WITH (FORCE)",
             f"CREATE DATABASE {_SERVED} TEMPLATE {_WRITTEN} STRATEGY file_copy",
         )
-        with self._serving(_SERVED) as server:
+        with self._started(_SERVED) as server:
             yield server
 
     @contextmanager
-    def _serving(self, database: str) -> Iterator[Server]:
+    def _started(self, database: str) -> Iterator[Server]:
         port = free_port()
         command = [str(self.side.program), "serve", "--port", str(port)]
         with (
             self._log.open("ab") as log,
             running_process(command, self._environment(database), self.folder, log.fileno()) as process,
         ):
-            until_answering(process, f"http://127.0.0.1:{port}/readyz", self._log)
-            yield Server(port, process.pid, self.postmaster)
+            yield Server(port, process, self.postmaster, self._log)
 
     @property
     def _log(self) -> Path:

@@ -17,7 +17,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from http_edge.places import MOST_DESCRIPTORS, Places, descriptors
-from http_edge.protocol import MIN_TAKEN_BYTES, LimitedProtocol
+from http_edge.protocol import LimitedProtocol
+from http_edge.readers import MIN_TAKEN_BYTES
 from tests.app.program import Program, Serving
 from tests.app.test_edge import (
     KIB,

@@ -163,7 +163,8 @@ def test_every_task_is_done_on_what_is_written_through_the_api(tmp_path: Path) -
 
     with keys.served() as key_set, stage(here, tmp_path, key_set) as own:
         own.write(Size("test", users=3, todos=200, actors=2), datetime.now(UTC).replace(microsecond=0))
-        with own.serving() as server:
+        with own.started() as server:
+            server.until_ready()
             for task in tasks():
                 task.asked(server.port, own.actors).check(task.name)
 

@@ -19,6 +19,7 @@ from tests.app.program import free_port, until
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 LOGIN = "todo_login"
+_TEMPLATE = "todo_migrated"
 
 
 async def make_database(server: OwnPostgres) -> str:
@@ -30,6 +31,21 @@ async def make_database(server: OwnPostgres) -> str:
     direct = server.url.replace("//postgres:@/postgres", f"//{LOGIN}@/todo")
     assert LOGIN in direct
     return direct
+
+
+async def keep_as_template(server: OwnPostgres) -> None:
+    """Keep the database `todo`, as it is, for copies of it."""
+    connection = await asyncpg.connect(server.url)
+    await connection.execute(f"ALTER DATABASE todo RENAME TO {_TEMPLATE}")
+    await connection.close()
+
+
+async def copy_template(server: OwnPostgres) -> None:
+    """Make the database `todo` anew, as it was when it was kept."""
+    connection = await asyncpg.connect(server.url)
+    await connection.execute("DROP DATABASE IF EXISTS todo WITH (FORCE)")
+    await connection.execute(f"CREATE DATABASE todo OWNER {LOGIN} TEMPLATE {_TEMPLATE} STRATEGY file_copy")
+    await connection.close()
 
 
 class Pooler:

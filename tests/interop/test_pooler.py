@@ -11,16 +11,17 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import asyncpg
 import httpx2
 import pytest
 
-from tests.app.postgres import own_postgres
+from tests.app.postgres import OwnPostgres, own_postgres
 from tests.app.program import Program, free_port, logs, sentence, until
 from tests.exhaustive import crossed
 from tests.faces import call
-from tests.interop.pooler import LOGIN, PGBOUNCER, make_database, pgbouncer
+from tests.interop.pooler import LOGIN, PGBOUNCER, copy_template, keep_as_template, make_database, pgbouncer
 from tests.migrations import FINISH, copy_with_example
 from todo_core.schema.migrate import migrate
 from todo_core.schema.state import current
@@ -29,6 +30,13 @@ pytestmark = pytest.mark.slow
 
 USERS = 12
 ROUNDS = 8
+
+
+class Migrated(NamedTuple):
+    """A server, and the URL of its database `todo` past the pooler."""
+
+    server: OwnPostgres
+    direct: str
 
 
 @pytest.fixture
@@ -43,18 +51,27 @@ def limits() -> dict[str, int]:
     return {}
 
 
-@pytest.fixture
-def pooled(tmp_path: Path, ignored: str, limits: dict[str, int]) -> Iterator[Program]:
-    """The program on a database of an ordinary login role, behind the pooler."""
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Migrated]:
+    """A PostgreSQL with a migrated database of an ordinary login role, which each test has a copy of."""
     if PGBOUNCER is None:
         pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
     with own_postgres() as server:
         direct = asyncio.run(make_database(server))
-        folder = Path(server.url.rpartition("host=")[2]).parent
-        with pgbouncer(folder, server.url, ignored=ignored, **limits) as through:
-            Program(tmp_path, {"TODO_DATABASE_URL": direct}).answer("migrate")
-            settings = {"TODO_DATABASE_URL": through, "TODO_DATABASE_POOLER": "on", "TODO_DATABASE_LISTEN_URL": direct}
-            yield Program(tmp_path, settings)
+        Program(tmp_path_factory.mktemp("migrating"), {"TODO_DATABASE_URL": direct}).answer("migrate")
+        asyncio.run(keep_as_template(server))
+        yield Migrated(server, direct)
+
+
+@pytest.fixture
+def pooled(migrated: Migrated, tmp_path: Path, ignored: str, limits: dict[str, int]) -> Iterator[Program]:
+    """The program on a database of an ordinary login role, behind the pooler."""
+    server, direct = migrated
+    asyncio.run(copy_template(server))
+    folder = Path(server.url.rpartition("host=")[2]).parent
+    with pgbouncer(folder, server.url, ignored=ignored, **limits) as through:
+        settings = {"TODO_DATABASE_URL": through, "TODO_DATABASE_POOLER": "on", "TODO_DATABASE_LISTEN_URL": direct}
+        yield Program(tmp_path, settings)
 
 
 @pytest.mark.requirement("DB1", "OP2", "OP8", "OW2")

@@ -11,8 +11,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import anyio
 import asyncpg
-from alembic import command
 from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext, MigrationStep
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, event
@@ -64,8 +65,18 @@ def revisions(folder: Path = MIGRATIONS) -> tuple[str, ...]:
     Raises:
         SchemaError: The steps cannot be read, or do not follow each other.
     """
+    return _read(folder)[1]
+
+
+def _read(folder: Path) -> tuple[ScriptDirectory, tuple[str, ...]]:
+    """Return the steps in a folder as Alembic has them, and their revisions, oldest first.
+
+    Raises:
+        SchemaError: The steps cannot be read, or do not follow each other.
+    """
     with _told_in_a_line("The steps of the schema cannot be read"):
-        return tuple(reversed([script.revision for script in ScriptDirectory(str(folder)).walk_revisions()]))
+        scripts = ScriptDirectory(str(folder))
+        return scripts, tuple(reversed([script.revision for script in scripts.walk_revisions()]))
 
 
 @contextmanager
@@ -122,7 +133,8 @@ async def migrate(
         here = await position(url)
         if here.is_others:
             _refuse_or_adopt(here, adopt=adopt)
-        path = _path(revisions(folder), here, to, finish=finish)
+        scripts, steps = _read(folder)
+        path = _path(steps, here, to, finish=finish)
         present, run = here.revision, Run(tell, tell_rows)
 
         def seconds() -> float:
@@ -133,7 +145,7 @@ async def migrate(
             return
         async with _connected(url, run) as connection:
             for leg in path:
-                await _take(_Step(connection, folder, leg, run), mine, seconds())
+                await _take(_Step(connection, scripts, leg, run), mine, seconds())
                 present = leg.revision
 
 
@@ -197,10 +209,9 @@ def _path(steps: tuple[str, ...], here: Position, to: str | None, *, finish: boo
 class _Step:
     """The way to the next revision, up or down."""
 
-    def __init__(self, connection: AsyncConnection, folder: Path, leg: _Leg, run: Run) -> None:
-        self._connection = connection
+    def __init__(self, connection: AsyncConnection, scripts: ScriptDirectory, leg: _Leg, run: Run) -> None:
+        self._connection, self._scripts = connection, scripts
         self._config = Config()
-        self._config.set_main_option("script_location", str(folder).replace("%", "%%"))
         self._config.attributes |= {"run": run, "repeated": leg.revision if leg.is_repeated else None}
         self._is_up = leg.is_up
         self.revision = leg.revision
@@ -225,8 +236,21 @@ class _Step:
 
     def _go(self, connection: Connection) -> None:
         self._config.attributes["connection"] = connection
-        with _told_in_a_line(f"The step to {self.revision} was not taken"):
-            (command.upgrade if self._is_up else command.downgrade)(self._config, self.revision)
+        environment = EnvironmentContext(self._config, self._scripts, fn=self._way, destination_rev=self.revision)
+        with _told_in_a_line(f"The step to {self.revision} was not taken"), environment:
+            self._scripts.run_env()
+
+    def _way(self, present: str | tuple[str, ...], _: MigrationContext) -> list[MigrationStep]:
+        """Return what leads from the present revision to this one, as `alembic.command` does.
+
+        Its `upgrade` and `downgrade` would read the files of all steps again for each: half of what a migration takes.
+        """
+        scripts, steps = self._scripts, self._scripts.revision_map
+        if self._is_up:
+            up = [*scripts.iterate_revisions(self.revision, present, implicit_base=True)]
+            return [MigrationStep.upgrade_from_script(steps, script) for script in reversed(up)]
+        down = scripts.iterate_revisions(present, self.revision, select_for_downgrade=True)
+        return [MigrationStep.downgrade_from_script(steps, script) for script in down]
 
 
 def _statement_timeout(revision: str) -> str:
