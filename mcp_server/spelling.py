@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from todo_core.text import strict_json
+from todo_core.text.json_text import strict_json
 
 Path = tuple[str | int, ...]
 """The names and indices that lead to a value."""

@@ -13,7 +13,7 @@ import orjson
 
 from mcp_server.tool_results import dates, similar, todo
 from todo_core.boundary.results import Done
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 Json = dict[str, Any]
 Tell = Callable[[Done], Json]

@@ -38,7 +38,7 @@ from http_edge.negotiation import require_acceptable
 from http_edge.problems import response_to
 from http_edge.urls import from_text, unclear, values
 from todo_core.errors import FieldError, InvalidInput, TodoError
-from todo_core.text import RepeatedNameError, strict_json
+from todo_core.text.json_text import RepeatedNameError, strict_json
 from todo_core.validation import field_errors, known_fields, path_of, refuse_crowd
 
 _MISSING: Final = object()

@@ -38,7 +38,7 @@ from todo_core.identity.issuers import (
     secure_url,
 )
 from todo_core.notations import LARGEST_COST, known_time_zone, parse_limit, parse_networks
-from todo_core.text import strict_json
+from todo_core.text.json_text import strict_json
 
 _ORIGIN: Final = re.compile(
     r"(?!(?:about|blob|data|file|ftp|javascript|wss?):)[a-z][a-z0-9+.-]*://[^\s/?#@*,]+|https?://\*\.[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?",

@@ -43,7 +43,7 @@ from todo_core.operations import (
     users,
 )
 from todo_core.rules.exporting.reading import installation
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 MARK = "words of hers"
 SHARED = "shared"

@@ -22,7 +22,7 @@ from todo_core.errors import Conflict, IdempotencyKeyReused, InvalidInput, NotFo
 from todo_core.models.todos import TodoCreate, TodoUpdate
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import changes, todos, tokens
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 from todo_core.validation import refuse
 
 pytestmark = pytest.mark.requirement("SA1")

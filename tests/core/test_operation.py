@@ -26,7 +26,7 @@ from todo_core.models.todos import Todo, TodoCreate, TodoFilter
 from todo_core.operations import todos, tokens
 from todo_core.storage.database import ATTEMPTS
 from todo_core.storage.statements import Statement, parameter
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 _SETTINGS = [
     func.current_setting(name, True).label(name.replace(".", "_"))

@@ -14,7 +14,7 @@ from todo_core.operations import todos
 from todo_core.queries import revising
 from todo_core.storage.statements import Statement
 from todo_core.storage.transactions import Transaction
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 MOMENTS = ("updated_at", "completed_at", "deleted_at")
 

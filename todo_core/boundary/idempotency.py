@@ -24,7 +24,7 @@ from todo_core.models.imports import ImportFile
 from todo_core.queries import idempotency as queries
 from todo_core.storage import locks
 from todo_core.storage.transactions import Transaction
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 NOBODY: Final = 0
 """Stands in the place of an agent's id for the person."""

@@ -21,7 +21,7 @@ from todo_core.errors import TooManyProposals
 from todo_core.models.proposals import MAX_WAITING, RECORDED, SHOWN
 from todo_core.queries import proposals as queries
 from todo_core.queries import users
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 if TYPE_CHECKING:
     from todo_core.boundary.caller import Caller

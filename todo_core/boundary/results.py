@@ -15,7 +15,7 @@ from todo_core.errors import TodoError
 from todo_core.models.changes import Entity
 from todo_core.models.fields import Shape
 from todo_core.storage.roles import Acting
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 
 @dataclass(frozen=True, slots=True)

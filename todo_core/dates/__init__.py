@@ -31,11 +31,12 @@ from todo_core.dates.clock import (
     without_all_day,
     without_same,
 )
-from todo_core.dates.days import days, is_by_name, is_near, period, spans
+from todo_core.dates.days import days, is_by_name, is_near, spans
 from todo_core.dates.iso import iso_moments, without_tags
+from todo_core.dates.periods import period
 from todo_core.dates.when import When, at_moment, at_wall_clock, end_of_day, in_zone, moments, on_day, start_of_day
 from todo_core.dates.written import UnclearDate, View, day_numbered, require_year
-from todo_core.text import spelled_out, typed
+from todo_core.text.phrases import spelled_out, typed
 
 __all__ = [
     "Habits",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from todo_core.dates.days import NUMBER, number
+from todo_core.dates.units import NUMBER, number
 from todo_core.dates.written import UnclearDate
 
 WallTimes = tuple[timedelta, ...]

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from todo_core.errors import Unavailable
 from todo_core.identity.issuers import Algorithm, is_loopback
-from todo_core.text import strict_json
+from todo_core.text.json_text import strict_json
 
 FRESH: Final = 300.0
 """Seconds after which a key set is fetched again, in the background."""

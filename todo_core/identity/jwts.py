@@ -19,7 +19,8 @@ import jwt
 from todo_core.identity.issuers import Issuer, UserRole
 from todo_core.identity.jwks import KeySource, NoSuchKeyError, RemoteKeys, SharedSecret
 from todo_core.identity.scopes import ALL_SCOPES, Scope
-from todo_core.text import RepeatedNameError, is_storable, strict_json, told_name
+from todo_core.text import is_storable, told_name
+from todo_core.text.json_text import RepeatedNameError, strict_json
 
 LEEWAY: Final = timedelta(seconds=30)
 """How far the issuer's clock may differ from ours."""

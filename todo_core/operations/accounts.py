@@ -17,7 +17,7 @@ from todo_core.errors import Conflict, NotForApps, NotFound
 from todo_core.models.accounts import AccountQuery, AccountRead
 from todo_core.queries import accounts as queries
 from todo_core.rules.leaving import delete_account
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 _NO_ACCOUNT: Final = "There is no such account."
 

@@ -8,7 +8,7 @@ from todo_core.errors import InvalidInput
 from todo_core.models.analytics import Report, Streaks, Summary, WeeklyReport
 from todo_core.rules import reporting
 from todo_core.rules.reporting import UserWeeks
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 
 @operation(

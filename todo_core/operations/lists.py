@@ -30,7 +30,8 @@ from todo_core.rules.naming import known_lists, list_ids, with_known_lists
 from todo_core.rules.order import fresh_places
 from todo_core.rules.spots import Moved
 from todo_core.storage.transactions import Row
-from todo_core.text import json_text, name_key
+from todo_core.text import name_key
+from todo_core.text.json_text import json_text
 from todo_core.validation import Tried
 
 

@@ -12,7 +12,7 @@ from todo_core.models.fields import MAX_ID
 from todo_core.models.notes import NoteQuery, NoteRead
 from todo_core.queries import notes as queries
 from todo_core.rules.notes import insert_notes, no_room, recorded
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 
 @operation(

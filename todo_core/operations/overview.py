@@ -15,7 +15,7 @@ from todo_core.models.overview import Overview
 from todo_core.models.todos import PRIORITIES
 from todo_core.queries import overview as queries
 from todo_core.rules.counting import counted
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 
 @operation(

@@ -32,7 +32,7 @@ from todo_core.rules.completing import LOOK_BACK
 from todo_core.rules.leaving import Codes, delete_account
 from todo_core.rules.profiles import revise_profile
 from todo_core.storage.transactions import Row
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 
 @operation(

@@ -23,7 +23,7 @@ from todo_core.recurrence.rule import Rule, UnclearRepeat, checked, day_of, made
 from todo_core.recurrence.tails import SURE_CLOCK, ended, last_of, time_of_day, without_tails
 from todo_core.recurrence.vocabulary import UNIT_LETTERS, UNITS, number_of, weekday_of
 from todo_core.recurrence.wording import is_week_start_felt
-from todo_core.text import spelled_out, typed
+from todo_core.text.phrases import spelled_out, typed
 
 _AFTER_NUMBER: Final = re.compile(rf"(?<=\d) ?({'|'.join((*UNIT_LETTERS, *UNITS))})(s?)\b", re.ASCII)
 _FIRST_DATE: Final = re.compile(

@@ -15,7 +15,8 @@ from todo_core.queries.wanted import HAVING
 from todo_core.rules import totals
 from todo_core.rules.schedules import Calendar
 from todo_core.storage.transactions import Row
-from todo_core.text import json_text, name_key
+from todo_core.text import name_key
+from todo_core.text.json_text import json_text
 
 _BOUNDS: Final = tuple(
     f"{field}_{side}" for field in ("due", "created", "updated", "completed") for side in ("after", "before")

@@ -17,7 +17,8 @@ from todo_core.errors import Conflict, FieldError, NotFound, OutsideMandate, Tod
 from todo_core.models.lists import ListCreate
 from todo_core.queries import lists as queries
 from todo_core.rules.positions import STEP, between, spread
-from todo_core.text import json_text, name_key
+from todo_core.text import name_key
+from todo_core.text.json_text import json_text
 
 RECORDED: Final = ("name", "colour", "position", "is_archived", "is_deleted", "version")
 """What the change record keeps of a list for undo, beside the row that is shown."""

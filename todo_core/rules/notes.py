@@ -20,7 +20,7 @@ from todo_core.rules.revising import revise
 from todo_core.rules.spots import place_of, with_place
 from todo_core.rules.writing import read_todos
 from todo_core.storage.transactions import Row
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 _NAMELESS: Final = "an agent"
 """The author of a note whom neither its client nor its token names."""

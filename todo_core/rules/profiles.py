@@ -17,7 +17,7 @@ from todo_core.models.users import PATCHABLE, ProfilePatch, ProfileWritten
 from todo_core.queries import users as queries
 from todo_core.rules.lists import Lists
 from todo_core.rules.naming import list_ids
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 
 async def revise_profile(tx: Tx, patch: ProfilePatch) -> Changed[ProfileWritten]:

@@ -13,7 +13,7 @@ from todo_core.queries import history
 from todo_core.queries import reviews as queries
 from todo_core.rules.showing import shown_to
 from todo_core.storage.transactions import Row
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 
 async def review(tx: Tx) -> str:

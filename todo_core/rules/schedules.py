@@ -18,7 +18,7 @@ from todo_core.queries import users as queries
 from todo_core.recurrence import Repeat, UnclearRepeat
 from todo_core.rules.dues import Local, due_columns, due_of, exact_due, exact_repeat, is_present
 from todo_core.storage.transactions import Row
-from todo_core.text import typed
+from todo_core.text.phrases import typed
 
 FIRST_DAYS: Final = {"monday": 0, "sunday": 6, "saturday": 5}
 """Number of the day with which a week begins, 0 for Monday."""

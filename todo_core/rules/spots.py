@@ -10,7 +10,7 @@ import orjson
 
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.storage.transactions import Row
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 Siblings = tuple[int | None, int | None]
 """Whose place is compared: those of a list, or those below a parent; the other one is None."""

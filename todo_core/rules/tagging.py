@@ -15,7 +15,8 @@ from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.models.tags import TagRead
 from todo_core.queries import tags as queries
 from todo_core.storage.transactions import Row
-from todo_core.text import json_text, name_key
+from todo_core.text import name_key
+from todo_core.text.json_text import json_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from todo_core.models.todos import TodoWritten
 from todo_core.queries import adding, revising, todos
 from todo_core.rules.spots import Moved
 from todo_core.storage.transactions import Row
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 AT_ONCE: Final = 200
 """Most todos that are updated and read by one statement: `queries.revising` says why not more."""

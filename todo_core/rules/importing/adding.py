@@ -28,7 +28,8 @@ from todo_core.rules.profiles import revise_profile
 from todo_core.rules.schedules import Calendar
 from todo_core.rules.tagging import ensure_tags
 from todo_core.storage.transactions import Row
-from todo_core.text import json_text, name_key
+from todo_core.text import name_key
+from todo_core.text.json_text import json_text
 
 MOST_TAGS: Final = 5_000
 """Different tags of a file; more than one per todo are hardly meant."""

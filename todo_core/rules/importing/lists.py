@@ -18,7 +18,8 @@ from todo_core.rules.importing.items import Item, ListItem
 from todo_core.rules.importing.texts import list_name
 from todo_core.rules.lists import Lists, ListState, recorded
 from todo_core.storage.transactions import Row
-from todo_core.text import json_text, name_key
+from todo_core.text import name_key
+from todo_core.text.json_text import json_text
 
 MOST: Final = 500
 """Lists that one import makes: each is compared with all others."""

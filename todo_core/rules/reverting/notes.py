@@ -9,7 +9,7 @@ from todo_core.models.notes import NoteRead
 from todo_core.queries import notes as queries
 from todo_core.rules.reverting.entries import Entries
 from todo_core.storage.transactions import Row
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 
 async def revert(tx: Tx, entries: Entries) -> Changed[NoteRead]:

@@ -1,19 +1,15 @@
-"""Say which text may come in, show what may not, fold names for comparison, and parse JSON strictly.
+"""Say which text may come in, show what may not, and fold names for comparison.
 
 Why just these characters is told in `docs/decisions/0027-text-that-comes-in.md`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
-
-import orjson
 
 MOST_UNSEEN: Final = 3
 """Characters in a row that show nothing. Emoji need two (selector, joiner), no script needs more than three."""
@@ -280,85 +276,9 @@ def is_storable(text: str) -> bool:
     return not re.search(r"[\x00\ud800-\udfff]", text)
 
 
-_LONG: Final = {
-    "nxt": "next",
-    "wk": "week",
-    "mth": "month",
-    "qtr": "quarter",
-    "yr": "year",
-    "wkday": "weekday",
-    "wkend": "weekend",
-    "wknd": "weekend",
-}
-"""What people write for words of dates and repeats, and the words."""
-_SHORT: Final = re.compile(rf"(?<![a-z])({'|'.join(_LONG)})(s?)(?![a-z])")
-_HOUR: Final = re.compile(
-    r"(?<=[a-z\d] )(?<!every )(?<!for )(?<!last )(?<!past )(?<!previous )(?<!next )(?<!coming )"
-    r"(\d\d?)h(\d\d)?(?= |$)"
-)
-"""An hour as it is written where the clock has 24, but no span of time."""
-_HALF_DAY: Final = re.compile(r"(?<=\d)([ap])(?![\w.])")
-_TYPED = str.maketrans({"\u2018": "'", "\u2019": "'"} | {chr(dash): "-" for dash in range(0x2010, 0x2016)})
-
-
-def typed(text: str) -> str:
-    """Return a phrase with single plain spaces, hyphens and apostrophes, in whatever form phones or models write them.
-
-    Spaces are all that Unicode has (U+00A0 and U+202F before `pm`, say); hyphens and dashes are U+2010 to U+2015.
-    """
-    return " ".join(text.translate(_TYPED).split())
-
-
-def spelled_out(phrase: str) -> str:
-    """Return a phrase in lower case with `nxt`, `wk` and the like as words, `9a` as `9am`, `9h30` as `09:30`."""
-    phrase = _HALF_DAY.sub(r"\1m", _SHORT.sub(lambda match: _LONG[match[1]] + match[2], phrase))
-    if phrase.startswith(("in ", "+", "-")):
-        return phrase
-    return _HOUR.sub(lambda match: f"{match[1]:0>2}:{match[2] or '00'}", phrase)
-
-
 def name_key(name: str) -> str:
     """Fold a name, so that spellings that differ in case or compatibility variants are equal.
 
     Source: Unicode Standard, section 3.13, compatibility caseless matching; here with NFKC instead of NFKD.
     """
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-
-
-class RepeatedNameError(ValueError):
-    """An object has a name twice, and parsers differ in which one counts (RFC 8259, section 4)."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__("names something twice")
-        self.name = name
-        """As it was sent."""
-
-
-def strict_json(raw: bytes) -> Any:
-    """Parse JSON (RFC 8259); refuse what two parsers may read differently.
-
-    Raises:
-        RepeatedNameError: An object has one name twice.
-        ValueError: It is not JSON, has NaN or Infinity, or nests too deep.
-    """
-    try:
-        return json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise ValueError("nests too deep") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        counts = Counter(name for name, _ in pairs)
-        raise RepeatedNameError(next(name for name, count in counts.items() if count > 1))
-    return members
-
-
-def _refuse_constant(_: str) -> None:
-    raise ValueError("has NaN or Infinity")
-
-
-def json_text(value: object) -> str:
-    """Return compact JSON, for a `jsonb` parameter."""
-    return orjson.dumps(value).decode()
