@@ -70,7 +70,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 # --- workers -----------------------------------------------------------------------------------
 
-_LONG = ("test_pooler", "test_live_proof", "test_backup", "test_wheel", "test_generated_clients", "test_papers")
+_LONG = (
+    "test_rolling_steps",
+    "test_pooler",
+    "test_live_proof",
+    "test_backup",
+    "test_wheel",
+    "test_generated_clients",
+    "test_papers",
+)
 _FIRST = ("interop", "model", "app")
 """Files that take long, and folders with such: begun last, a worker would still run them when others have ended."""
 
