@@ -77,6 +77,14 @@ class Installation:
         """How often the server has started the embedded PostgreSQL again."""
         return self.log.count("it was started again")
 
+    @property
+    def postgres_starts(self) -> int:
+        """How often the embedded PostgreSQL has begun to take connections, by its log; 0 of any other."""
+        if self.postgres is not None:
+            return 0
+        logs = Path(self.program.environment["TODO_DATA_DIR"]).glob("postgres/logs/*.log")
+        return sum(log.read_text(errors="replace").count("ready to accept connections") for log in logs)
+
     def kill(self) -> None:
         """End the server and its workers at once."""
         assert self.serving is not None
@@ -195,9 +203,12 @@ def _kill(processes: list[psutil.Process]) -> None:
 def backend_killed(there: Installation) -> None:
     """PostgreSQL ends all others then, for what they share may be damaged, and recovers by itself."""
     backends = [one for one in there.postmaster().children() if "[local]" in " ".join(one.cmdline())]
+    starts = there.postgres_starts
     _kill(backends[:1])
     if there.postgres is not None:
         there.await_postgres()
+    else:
+        until(lambda: there.postgres_starts > starts, PATIENCE, "PostgreSQL has recovered")
 
 
 def backends_terminated(there: Installation) -> None:
