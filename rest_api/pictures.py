@@ -43,9 +43,8 @@ _DARK: Final = {
     "good": "#62d39c",
     "bad": "#ff8b7b",
 }
-_STYLE: Final = (
-    f"@media (prefers-color-scheme: dark) {{ {' '.join(f'.{k} {{ fill: {v} }}' for k, v in _DARK.items())} }}"
-)
+_IN_THE_DARK: Final = " ".join(f".{name} {{ fill: {colour} }}" for name, colour in _DARK.items())
+_STYLE: Final = f"@media (prefers-color-scheme: dark) {{ {_IN_THE_DARK} }}"
 
 _Json = Mapping[str, Any]
 
@@ -77,15 +76,16 @@ def weekly_report(report: _Json) -> bytes:
 
 
 def _tiles(svg: Element, report: _Json) -> None:
-    """Draw the four totals, each with its change since the week before."""
+    """Draw the four totals, each with its change since the week before, in green where that is good."""
+    better_if_more = {"added": 0, "completed": 1, "overdue": -1, "completion_rate": 1}
     before, difference = report["week_before"], report["difference"]
     step = (_WIDTH - 2 * _MARGIN) / 4
-    for place, (name, better) in enumerate((("added", 0), ("completed", 1), ("overdue", -1), ("completion_rate", 1))):
+    for place, (name, sign) in enumerate(better_if_more.items()):
         x = _MARGIN + step * place
-        change = (difference[name] or 0) * better
-        colour = "good" if change > 0 else "bad" if change < 0 else "quiet"
+        gain = (difference[name] or 0) * sign
+        colour = "good" if gain > 0 else "bad" if gain < 0 else "quiet"
         is_rate = name == "completion_rate"
-        show = _percent if is_rate else _tile
+        show = _percent if is_rate else _total
         _text(svg, "quiet", x, 116, "Completion rate" if is_rate else name.capitalize())
         _text(svg, "ink", x, 150, show(report[name]), size=32, weight=600)
         _text(svg, colour, x, 174, _change(difference[name], before[name], is_rate=is_rate))
@@ -198,7 +198,7 @@ def _in_words(report: _Json) -> str:
     )
 
 
-def _tile(value: int) -> str:
+def _total(value: int) -> str:
     """Return a total in at most six characters."""
     return _short(value, exact_below=100_000)
 
@@ -222,8 +222,8 @@ def _change(difference: float | None, before: float | None, *, is_rate: bool) ->
     if before is None:
         return ""
     size = abs(round((difference or 0) * 100)) if is_rate else abs(round(difference or 0))
-    was = f"was {_percent(before) if is_rate else _tile(round(before))}"
+    was = f"was {_percent(before) if is_rate else _total(round(before))}"
     if not size or difference is None:
         return was
     points = f" point{'' if size == 1 else 's'}" if is_rate else ""
-    return f"{'+' if difference > 0 else MINUS}{_tile(size)}{points}, {was}"
+    return f"{'+' if difference > 0 else MINUS}{_total(size)}{points}, {was}"

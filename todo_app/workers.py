@@ -25,15 +25,22 @@ _log = structlog.get_logger()
 class Workers(Multiprocess):
     """The parent of the workers. It starts a worker again that has ended, whatever ended it.
 
-    uvicorn takes a worker that fails to start for a sign that all would, ends the others, and then itself with exit
-    code 0. That is right while none has ever served: the configuration is wrong. Later it is the database that is away.
+    When a worker fails to start, uvicorn ends the others, and then itself with exit code 0. Here that ends all only as
+    long as no worker has ever served: then the configuration is wrong. Later it is the database that is away.
     """
 
     def __init__(self, config: Config, sockets: list[socket], tell_ended: Callable[[], None]) -> None:
+        """Start no worker yet.
+
+        Args:
+            config: uvicorn's.
+            sockets: Those that all workers accept connections from.
+            tell_ended: Is called for each worker that has ended and is started again.
+        """
         super().__init__(config, sockets)
         self._tell_ended = tell_ended
         self.has_failed = False
-        """Whether it ended because no worker could start."""
+        """Whether the parent ends because no worker could start."""
         self._has_served = False
         self._serving: set[Process] = set()
         self._failed = 0
@@ -61,7 +68,7 @@ class Workers(Multiprocess):
                 self._has_ended(place, process)
 
     def _lives(self, process: Process) -> bool:
-        """Return whether a worker runs and answers, or is new."""
+        """Return whether a worker runs and answers; one that is new need not answer yet."""
         is_new = process in self._silent_until
         has_started = _answer(process, 0.1 if is_new else self.config.timeout_worker_healthcheck)
         if has_started is None:
@@ -74,6 +81,7 @@ class Workers(Multiprocess):
         return True
 
     def _has_ended(self, place: int, process: Process) -> None:
+        """Start a worker again that has ended, now or after a pause; end all if none has ever served."""
         self._silent_until.pop(process, None)
         self._serving.discard(process)
         if process.exitcode != STARTUP_FAILURE:
@@ -91,6 +99,7 @@ class Workers(Multiprocess):
         self._start_in_time(place)
 
     def _start_in_time(self, place: int) -> None:
+        """Start a worker in the place of one that has ended, if its pause is over."""
         if time.monotonic() >= self._not_before[place]:
             del self._not_before[place]
             process = self.processes[place] = Process(self.config, self.sockets)

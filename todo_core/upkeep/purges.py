@@ -36,14 +36,14 @@ INTERVAL_SECONDS: Final = 3600
 """Seconds until its next turn, if nothing is left."""
 START_SECONDS: Final = 300
 """Most seconds until its first turn. It waits for a random part of them: servers are often started together."""
-CHUNK: Final = 5_000
-"""Answers that one transaction deletes: it takes about a tenth of a second."""
+ANSWERS: Final = 5_000
+"""Answers for retries that one transaction deletes: it takes about a tenth of a second."""
 PROPOSALS: Final = 500
 """Proposals that one transaction deletes."""
 CHANGES: Final = 1_000
 """Changes that one transaction deletes, each with the rows of its record."""
 FOUND: Final = 100_000
-"""Most rows that are looked for at once, for many transactions: each search passes by what was deleted before."""
+"""Most ids that one search returns, enough for many transactions: each reads again past all that was deleted before."""
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -166,9 +166,9 @@ class Purges:
                 for start in range(0, len(ids), kind.chunk):
                     chunk = ids[start : start + kind.chunk]
                     yield kind.name, await self._delete_ids(lock, kind.delete, chunk, before)
-        since, count = _LONG_AGO, CHUNK
-        while count >= CHUNK:
-            count, since = await self._delete(lock, queries.ANSWERS, since=since, chunk=CHUNK)
+        since, count = _LONG_AGO, ANSWERS
+        while count >= ANSWERS:  # fewer are the last
+            count, since = await self._delete(lock, queries.ANSWERS, since=since, chunk=ANSWERS)
             yield "answers", count
         count = PROPOSALS
         while count >= PROPOSALS:
