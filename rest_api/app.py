@@ -89,6 +89,6 @@ def create_app(lifespan: Lifespan | None = None, *, with_features: bool = True) 
         feature.routes.serve(app, "/api/v1")
     if with_features:
         calendar.serve(app)
-    documents.serve(app, documents.committed if with_features else app.openapi)
+    documents.serve(app, is_whole=with_features)
     health.serve(app)
     return app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -54,29 +53,32 @@ _START: Final = """SwaggerUIBundle({
 """
 
 
-def committed() -> dict[str, Any]:
+@cache  # a process is served below one prefix
+def committed(prefix: str = "") -> Document:
     """Return the contract as `specs/api/` has it, which tests hold to the routes.
 
     To make it of them takes a second of each worker's start, and 27 MB that it would keep: every shape is built for it.
+
+    Args:
+        prefix: Below which the server is reached (`root_path`).
     """
     file = _IN_A_WHEEL if _IN_A_WHEEL.is_file() else _IN_THE_REPOSITORY
-    contract: dict[str, Any] = orjson.loads(file.read_bytes())
-    return contract
+    return _below(prefix, orjson.loads(file.read_bytes()))
 
 
-def serve(app: FastAPI, contract: Callable[[], dict[str, Any]]) -> None:
+def _below(prefix: str, contract: dict[str, Any]) -> Document:
+    servers = [{**server, "url": prefix or server["url"]} for server in contract["servers"]]
+    return Document(orjson.dumps({**contract, "servers": servers}), "application/json")
+
+
+def serve(app: FastAPI, *, is_whole: bool) -> None:
     """Add the contract and the page to an application.
 
     Args:
         app: The application.
-        contract: Returns the OpenAPI document.
+        is_whole: Whether it has all routes of the contract; else that is made of those which it has.
     """
-
-    @cache  # a process is served below one prefix
-    def made(prefix: str) -> Document:
-        schema = contract()
-        servers = [{**server, "url": prefix or server["url"]} for server in schema["servers"]]
-        return Document(orjson.dumps({**schema, "servers": servers}), "application/json")
+    made = committed if is_whole else cache(lambda prefix: _below(prefix, app.openapi()))
 
     async def answer(request: Request) -> Response:
         return await made(request.scope.get("root_path", "")).answer(request)

@@ -20,7 +20,7 @@ import uvicorn
 from http_edge.origins import Origins
 from http_edge.places import Places, descriptors, raise_descriptors
 from http_edge.protocol import LimitedProtocol
-from rest_api import health
+from rest_api import documents, health
 from todo_app import logs
 from todo_app.application import Address, Application, Only, Watch, build
 from todo_app.draining import drain_on_sigterm
@@ -141,6 +141,7 @@ def application() -> Application:
     built = build(settings, settings.database_url.get_secret_value(), address, only, watch=watch, streams=streams)
     LimitedProtocol.end_streams = built.end_streams
     drain_on_sigterm(settings.drain, lambda: health.leave(built.api))
+    documents.committed()  # else the first who asks for it takes a twentieth of a second from everybody
     # What the program is made of stays: to look through it for garbage, again and again, keeps everybody waiting.
     gc.collect()
     gc.freeze()

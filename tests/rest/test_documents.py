@@ -45,6 +45,7 @@ async def test_whoever_has_a_document_is_not_sent_it_again(nobody: httpx2.AsyncC
 
 
 async def test_the_contract_is_serialized_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    documents.committed.cache_clear()
     async with http_client(create_app(), None) as http:  # type: ignore[arg-type]
         first = (await http.get(CONTRACT)).content
         monkeypatch.setattr(documents, "_IN_THE_REPOSITORY", Path("/nowhere"))

@@ -15,6 +15,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationStep
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
@@ -84,7 +85,7 @@ def _told_in_a_line(what: str) -> Iterator[None]:
     """Raise what Alembic refuses as an error that says what could not be done, and why."""
     try:
         yield
-    except CommandError as error:
+    except (CommandError, RevisionError) as error:
         why = " ".join(str(error).split()).rstrip(".")
         raise SchemaError(
             f"{what}: Alembic says '{why}'. Compare the table alembic_version with migrations/versions/."

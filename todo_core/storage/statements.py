@@ -68,7 +68,8 @@ CONDITIONS_TO_COME: Final[ColumnElement[bool]] = literal_column(_HOLE, Boolean()
 
 OFTEN: Final = 16
 """Uses after which a statement with conditions of a caller's choice is one that is asked for often: two for each
-connection of a pool of usual size."""
+connection of a pool of usual size. Whoever makes such statements forgets those of which there are too many, and how
+often they were used (`queries.todos.page`)."""
 
 _is_put_off = False
 """Whether statements are compiled when they are first needed."""
