@@ -22,11 +22,15 @@ _RETRY_AFTER: Final = 1
 
 
 class Entrance:
-    """The one turnstile of a process. Nothing is kept of whoever has no request inside."""
+    """The turnstiles of a process: strangers keep nobody waiting who is known, not even at a turnstile.
+
+    Nothing is kept of whoever has no request inside.
+    """
 
     def __init__(self) -> None:
         """Begin with nobody inside."""
-        self._turnstile = Turnstile()
+        self._people = Turnstile()
+        self._strangers = Turnstile()
         self._inside: Counter[int] = Counter()
         """By user id, the requests that have come and have no answer yet; those that wait to come in, too."""
 
@@ -39,7 +43,7 @@ class Entrance:
             TooManyRequests: Too many of theirs wait already.
         """
         self._inside[user_id] += 1
-        if self._inside[user_id] > AT_ONCE and not await self._turnstile.pass_through(user_id):
+        if self._inside[user_id] > AT_ONCE and not await self._people.pass_through(user_id):
             raise TooManyRequests(_RETRY_AFTER, "You have more requests at once than are served at once.")
 
     async def bring(self, user_id: int, weight: int) -> None:
@@ -50,7 +54,7 @@ class Entrance:
             weight: How many small requests it counts as.
         """
         if weight > _LARGE:
-            await self._turnstile.pass_through(user_id, weight * _PAUSE_OF_ONE)
+            await self._people.pass_through(user_id, weight * _PAUSE_OF_ONE)
 
     def go(self, user_id: int) -> None:
         """Note that a request of a person has its answer."""
@@ -60,4 +64,4 @@ class Entrance:
 
     async def go_unknown(self, address: str) -> bool:
         """Wait until the answer to somebody at an address may leave whom nobody knows; False where too many wait."""
-        return await self._turnstile.pass_through(address)
+        return await self._strangers.pass_through(address)

@@ -11,7 +11,7 @@ PAUSE: Final = 0.004
 WAITING: Final = 64
 """Who may wait of one address or one person: no browser has so many requests at once."""
 WAITING_IN_ALL: Final = 1024
-"""Who may wait in all: unless they have long work to do, the last of them passes after four seconds."""
+"""Who may wait at one turnstile: unless they have long work to do, the last of them passes after four seconds."""
 
 
 class _Turn(NamedTuple):

@@ -134,10 +134,10 @@ async def test_large_bodies_are_parsed_one_after_another_and_small_ones_at_once(
 CLOSED = 2.0
 
 
-async def close(application: Application) -> float:
+async def close(door: Turnstile) -> float:
     """Let nobody pass for two seconds: somebody else has long work to do. Return when they began."""
     began = perf_counter()
-    await application.api.state.entrance.bring(0, round(CLOSED * 1000))
+    await door.pass_through("somebody else", CLOSED)
     return began
 
 
@@ -159,7 +159,7 @@ async def test_answers_to_strangers_wait_for_their_turn_and_who_is_known_does_no
     ):
         for path in ("/api/v1/overview", "/api/v1/openapi.json"):  # which is made once
             assert (await me.get(path)).status_code == 200
-        began = await close(guarded)
+        began = await close(guarded.api.state.entrance._strangers)
         paths = ["/api/v1/overview", "/nothing", "/api/v1/openapi.json"]
         strangers = [asyncio.create_task(http.get(path)) for http in (nobody, wrong) for path in paths]
         strangers.append(asyncio.create_task(rpc(wrong, "mcp-2026", "tools/list")))
@@ -195,7 +195,7 @@ async def test_beyond_eight_requests_of_a_person_wait_and_nobody_elses(
             return (await asked).status_code
 
         assert [await ask(http), await ask(other)] == [200, 200]
-        began = await close(guarded)
+        began = await close(guarded.api.state.entrance._people)
         requests = [asyncio.create_task(ask(http)) for _ in range(AT_ONCE + 5)]
         await asyncio.wait(requests, timeout=CLOSED / 2)
 
