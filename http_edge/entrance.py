@@ -15,8 +15,8 @@ AT_ONCE: Final = 8
 """Requests of a person that come in without waiting, as those of a page that asks for everything at once."""
 _LARGE: Final = 4
 """How many small requests as large a body is that waits before it is parsed: more than 32 KiB."""
-_PAUSE_OF_ONE: Final = 0.001
-"""Seconds that others have for each of these: to parse as much takes up to half of it."""
+_PAUSE_OF_ONE: Final = 0.0005
+"""Seconds that pass for each of these before the next is parsed: to parse as much takes about half of it."""
 _RETRY_AFTER: Final = 1
 """Seconds after which to try again: those who wait are let in within them."""
 
