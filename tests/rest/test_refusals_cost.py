@@ -356,9 +356,9 @@ def raw(http: httpx2.AsyncClient, path: str, body: Json, headers: Json | None = 
     return send
 
 
-def raw_call(http: httpx2.AsyncClient, face: FaceName, arguments: Json) -> Send:
-    """Return what calls `add_todos` with arguments that are made once."""
-    body, headers = message(face, "tools/call", {"name": "add_todos", "arguments": arguments})
+def raw_call(http: httpx2.AsyncClient, face: FaceName, arguments: Json, tool: str = "add_todos") -> Send:
+    """Return what calls a tool with arguments that are made once."""
+    body, headers = message(face, "tools/call", {"name": tool, "arguments": arguments})
     return raw(http, "/mcp", body, headers)
 
 
@@ -395,3 +395,29 @@ async def test_to_refuse_240_kilobytes_costs_no_more_than_to_accept_ten_small_re
     accepted = await cpu(ten)
     assert await cpu(refuse) <= accepted
     assert await cpu(refuse_items) <= accepted
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("add_todos", {"todos": [{}] * 60_000}),
+        ("complete_todos", {"ids": ["a"] * 50_000}),
+        ("complete_todos", {"ids": [*range(1, 35_000)]}),
+        ("update_todos", {"todos": [{"ids": ["1"] * 45_000}]}),
+        ("list_todos", {"tags": ["a"] * 50_000}),
+    ],
+)
+async def test_to_refuse_a_long_list_over_mcp_costs_no_more_than_to_accept_ten_small_requests(
+    http: httpx2.AsyncClient, tool: str, arguments: Json
+) -> None:
+    """Each item was read by its schema, in up to a third of a second, before the list was found too long."""
+    accept = raw_call(http, "mcp-2026", {"todos": [{"title": "a", "description": "d" * 1900}]})
+    refuse = raw_call(http, "mcp-2026", arguments, tool)
+    (told,) = refused(await refuse())["errors"]
+    assert told["message"].startswith("must have at most")
+
+    async def ten() -> None:
+        for _ in range(10):
+            await accept()
+
+    assert await cpu(refuse) <= await cpu(ten)
