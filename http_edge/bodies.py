@@ -7,6 +7,7 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from http_edge.entrance import Entrance
 from http_edge.exchange import BYTES_OF_ONE, Exchange
 from http_edge.problems import CodedBody, FileRefused
 
@@ -43,6 +44,8 @@ def _require_plain(request: Request) -> None:
 async def read_body(request: Request) -> bytes:
     """Return the whole body. What was read of it costs (`Exchange.weigh`), also where it is refused or never ends.
 
+    It is for a request whose caller is known. A large body waits for its turn: to parse it is long work.
+
     Raises:
         CodedBody: It is compressed (415).
         HTTPException: It is larger than `MAX_BODY_BYTES` (413).
@@ -55,4 +58,6 @@ async def read_body(request: Request) -> bytes:
         exchange.body_size = len(received)
         if len(received) > MAX_BODY_BYTES:
             raise HTTPException(413)
+    entrance: Entrance = request.app.state.entrance
+    await entrance.bring(exchange.require_caller().principal.user_id, exchange.weigh())
     return bytes(received)

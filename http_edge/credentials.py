@@ -6,6 +6,7 @@ from typing import Final
 
 from starlette.requests import Request
 
+from http_edge.entrance import Entrance
 from http_edge.exchange import Exchange
 from http_edge.repeated import only, require_single
 from http_edge.strangers import Strangers
@@ -35,14 +36,15 @@ async def authenticate(request: Request, core: Core, via: str) -> Caller:
     """Return whoever sends a request, and keep them in its exchange. Nothing of its body is read.
 
     Args:
-        request: The request; `state.strangers` of its application counts those without a token.
+        request: The request; `state.strangers` of its application counts those without a token, `state.entrance` lets
+            the others in.
         core: The core.
         via: The transport.
 
     Raises:
         Unauthenticated: There is no token, or it is not accepted.
         TooManyRequests: The address sent too many without one, or too many wrong ones, or the user goes on beyond the
-            rate limit.
+            rate limit, or has very many requests at once.
         Unavailable: The token cannot be checked right now.
         InvalidInput: It is accepted, and the request has a header twice that may be there once.
     """
@@ -64,6 +66,8 @@ async def authenticate(request: Request, core: Core, via: str) -> Caller:
         tell_agent=exchange.acts,
         request_id=exchange.request_id,
     )
+    entrance: Entrance = request.app.state.entrance
+    await entrance.come_in(exchange.caller.principal.user_id)
     require_single(headers)
     return exchange.caller
 

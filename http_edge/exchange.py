@@ -41,7 +41,7 @@ class Exchange:
     is_head: bool = False
     """Whether the client takes the headers of the answer alone."""
     waited: float = 0.0
-    """Seconds for which the request waited because the client asked for it."""
+    """Seconds for which the request waited because its client asked for it, or for its turn (`http_edge.turnstile`)."""
     refusal: TodoError | None = None
     """What a handler of MCP was refused and HTTP may have to answer itself: who calls may not."""
     asked: str | None = None

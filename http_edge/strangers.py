@@ -32,7 +32,12 @@ class Strangers:
         """
         if self._window is None:
             return
-        client = scope.get("client")
-        passed, budget = self._window.hit(network_of(client[0] if client else ""), 1)
+        passed, budget = self._window.hit(address_of(scope), 1)
         if not passed:
             raise TooManyRequests(budget.reset)
+
+
+def address_of(scope: Scope) -> str:
+    """Return where a request comes from, as it is counted: an IPv4 address or a /64; the same for all who have none."""
+    client = scope.get("client")
+    return network_of(client[0] if client else "")

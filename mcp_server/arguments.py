@@ -90,12 +90,14 @@ def with_reason(caller: Caller, given: dict[str, Any]) -> tuple[Caller, dict[str
     Raises:
         InvalidInput: The reason is no text, or too long.
     """
-    said = {name: value for name, value in given.items() if name == "reason"}
+    if "reason" not in given:
+        return replace(caller, reason=None), given
+    given = {**given}
     try:
-        reason = _REASON.model_validate(said).reason  # type: ignore[attr-defined]  # pydantic makes the field
+        reason = _REASON.model_validate({"reason": given.pop("reason")}).reason  # type: ignore[attr-defined]  # pydantic makes the field
     except ValidationError as error:
         raise refuse(error, _REASON) from None
-    return replace(caller, reason=reason), {name: value for name, value in given.items() if name != "reason"}
+    return replace(caller, reason=reason), given
 
 
 def and_reason(schema: dict[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,8 @@ class Spelling:
         if kind == "integer":
             return whole(value)
         if kind == "array" and isinstance(value, list):
+            if len(value) > schema["maxItems"]:  # it is refused, whatever is in it
+                return value
             return [self.read(item, schema["items"], (*path, number)) for number, item in enumerate(value)]
         if kind == "object" and isinstance(value, dict):
             return self._read_object(value, schema["properties"], path)

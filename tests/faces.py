@@ -454,6 +454,19 @@ async def rpc(
     client: str = "wire",
 ) -> httpx2.Response:
     """One MCP request as it is on the wire, for what the SDK's client would not send."""
+    body, sent = message(name, method, params, capabilities=capabilities, client=client)
+    return await http.post("/mcp", content=json.dumps(body).encode(), headers=sent | (headers or {}))
+
+
+def message(
+    name: FaceName,
+    method: str,
+    params: Json | None = None,
+    *,
+    capabilities: Json | None = None,
+    client: str = "wire",
+) -> tuple[Json, Json]:
+    """The body of an MCP request, and its headers."""
     version = _VERSIONS[name]
     sent = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
     sent["mcp-protocol-version"] = version
@@ -468,8 +481,7 @@ async def rpc(
             "io.modelcontextprotocol/clientInfo": {"name": client, "version": "1"},
             "io.modelcontextprotocol/clientCapabilities": capabilities or {},
         }
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-    return await http.post("/mcp", content=body.encode(), headers=sent | (headers or {}))
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}, sent
 
 
 async def call(http: httpx2.AsyncClient, name: FaceName, tool: str, arguments: Json) -> httpx2.Response:

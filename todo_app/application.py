@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from time import perf_counter
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -21,12 +22,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from http_edge import problems
+from http_edge.entrance import Entrance
 from http_edge.exchange import Exchange
 from http_edge.negotiation import takes_gzip
 from http_edge.origins import Origins, let_in
 from http_edge.repeated import only
 from http_edge.requests import HEALTH, RequestContext, Watcher, path_below
-from http_edge.strangers import Strangers
+from http_edge.strangers import Strangers, address_of
 from mcp_server import metadata
 from mcp_server.http import PATH as MCP_PATH
 from mcp_server.http import McpEndpoint
@@ -137,7 +139,7 @@ class Application:
     look-up.
 
     MCP and the routes look at the caller's token first. What looks at none counts for the address that it comes from,
-    except what whoever watches the service asks for.
+    except what whoever watches the service asks for. Answers to those without an accepted token leave one at a time.
     """
 
     def __init__(
@@ -159,6 +161,7 @@ class Application:
         """
         self.api = api
         self._strangers = api.state.strangers = Strangers(settings.address_limit)
+        self._entrance = api.state.entrance = Entrance()
         self._hosts = frozenset(host.lower().encode() for host in hosts)
         direct = [*mcp, *(route for route in api.routes if isinstance(route, DirectRoute))]
         self.routes: Final = [*direct, *(route for route in api.routes if not isinstance(route, DirectRoute))]
@@ -203,7 +206,29 @@ class Application:
         # The layer for pages answers a preflight by itself: it must not for a host that is not ours.
         is_for_pages = self._is_our_host(scope) and not path_below(scope).startswith(_OPEN)
         app = self._for_pages if is_for_pages else self._route
-        await app(scope, receive, send)
+        exchange = Exchange.of(scope)
+        try:
+            await app(scope, receive, send if path_below(scope) in HEALTH else self._in_turn(scope, send))
+        finally:
+            if exchange.caller is not None:
+                self._entrance.go(exchange.caller.principal.user_id)
+
+    def _in_turn(self, scope: Scope, send: Send) -> Send:
+        """Return a `send` that holds an answer back until it is its turn, if nobody knows whom it is for.
+
+        Where too many wait already it leaves at once, and its connection ends.
+        """
+        exchange = Exchange.of(scope)
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start" and exchange.caller is None:
+                came = perf_counter()
+                if not await self._entrance.go_unknown(address_of(scope)):
+                    message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+                exchange.waited += perf_counter() - came
+            await send(message)
+
+        return sent
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self.api

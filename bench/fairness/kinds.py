@@ -90,14 +90,19 @@ KINDS: Final[dict[str, Kind]] = {
             )
         ],
     ),
+    "parallel-calls": Kind(
+        60, lambda one: [wire.call("list_todos", {}, one.port, [f"Authorization: Bearer {one.token}"])]
+    ),
     "filters": Kind(4, _filters),
     "big-changes": Kind(20, lambda one: [one.ask("GET", "/changes?limit=200")]),
     "strangers": Kind(
-        20,
+        100,
         lambda one: [
             one.ask_as_stranger("POST", "/todos", {f"{n:x}": 1 for n in range(27_000)}),
             replace(one, token=api_tokens.generate()).ask("GET", "/overview"),
             one.ask_as_stranger("GET", "/openapi.json"),
+            one.ask_as_stranger("OPTIONS", "/nothing"),
+            one.ask_as_stranger("GET", "/overview").replace(b"Host: ", b"Host: not-", 1),
         ],
         addresses=20,
     ),

@@ -59,7 +59,10 @@ class Load:
             writer.write(request.replace(b"{id}", self._change_id.encode(), 1))
             answer = _Answer()
             while not answer.complete:
-                data = await reader.read(262_144)
+                try:
+                    data = await reader.read(262_144)
+                except ConnectionError:
+                    data = b""
                 if not data:  # the server closes what asks too much
                     reader, writer = await asyncio.open_connection("127.0.0.1", self._account.port, local_addr=here)
                     break

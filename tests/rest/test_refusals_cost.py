@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from time import process_time
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 
 from http_edge.bodies import MAX_BODY_BYTES
 from http_edge.exchange import BYTES_OF_ONE
-from tests.faces import ADDRESS, FACES, FaceName, Json, call, http_client, refused, rpc
+from tests.faces import ADDRESS, FACES, FaceName, Json, call, http_client, message, refused, rpc
 from tests.rest.problems import fields, problem
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from todo_app.application import Application, build
@@ -320,8 +319,13 @@ async def test_of_very_many_requests_at_once_some_are_told_to_come_again(
         told = [problem(answer, 429, "rate_limited") for answer in answers if answer not in served]
         assert {answer.headers.get("retry-after") for answer in answers if answer not in served} == {"1"}
     else:
-        served = [answer for answer in answers if not answer.json()["result"].get("isError")]
-        told = [refused(answer) for answer in answers if answer not in served]
+        read = [answer for answer in answers if answer.status_code == 200]
+        served = [answer for answer in read if not answer.json()["result"].get("isError")]
+        unread = [answer for answer in answers if answer not in read]
+        assert {(answer.status_code, answer.headers.get("retry-after")) for answer in unread} <= {(429, "1")}
+        told = [refused(answer) for answer in read if answer not in served]
+        told += [answer.json()["error"]["data"] for answer in unread]
+    assert told
     assert len(served) >= AT_ONCE + WAITING
     assert {(one["retryable"], one["retry_after"]) for one in told} == {(True, 1)}
 
@@ -339,36 +343,81 @@ async def cpu(work: Callable[[], Awaitable[Any]]) -> float:
     return min(times)
 
 
-@asynccontextmanager
-async def raw(http: httpx2.AsyncClient, path: str, body: Json) -> AsyncIterator[Callable[[], Awaitable[int]]]:
-    """Sends a body that is made once: what counts is what the server does with it."""
-    content, kind = compact(body), {"Content-Type": "application/json"}
-
-    async def send() -> int:
-        return (await http.post(path, content=content, headers=kind)).status_code
-
-    yield send
+Send = Callable[[], Awaitable[httpx2.Response]]
 
 
+def raw(http: httpx2.AsyncClient, path: str, body: Json, headers: Json | None = None) -> Send:
+    """Return what sends a body that is made once: what counts is what the server does with it."""
+    content, kind = compact(body), {"content-type": "application/json"} | (headers or {})
+
+    async def send() -> httpx2.Response:
+        return await http.post(path, content=content, headers=kind)
+
+    return send
+
+
+def raw_call(http: httpx2.AsyncClient, face: FaceName, arguments: Json, tool: str = "add_todos") -> Send:
+    """Return what calls a tool with arguments that are made once."""
+    body, headers = message(face, "tools/call", {"name": tool, "arguments": arguments})
+    return raw(http, "/mcp", body, headers)
+
+
+@pytest.mark.parametrize("face", FACES)
 async def test_to_refuse_240_kilobytes_costs_no_more_than_to_accept_ten_small_requests(
-    http: httpx2.AsyncClient,
+    http: httpx2.AsyncClient, face: FaceName
 ) -> None:
     small = {"title": "a", "description": "d" * 900, "tags": [f"{number}{'t' * 45}" for number in range(20)]}
-    large, batch = unknown(27_500), {"action": "add", "todos": [unknown(550)] * 50}
     assert len(compact(small)) > 1900
-    assert len(compact(large)) > 240_000
-    assert len(compact(batch)) > 200_000
-    async with (
-        raw(http, "/api/v1/todos", small) as accept,
-        raw(http, "/api/v1/todos", large) as refuse,
-        raw(http, "/api/v1/todos/batch", batch) as refuse_items,
-    ):
-        assert [await accept(), await refuse(), await refuse_items()] == [201, 422, 200]
+    items = [unknown(550)] * 50
+    if face == "rest":
+        accept, refuse, refuse_items = (
+            raw(http, path, body)
+            for path, body in [
+                ("/api/v1/todos", small),
+                ("/api/v1/todos", unknown(27_500)),
+                ("/api/v1/todos/batch", {"action": "add", "todos": items}),
+            ]
+        )
+    else:
+        accept, refuse, refuse_items = (
+            raw_call(http, face, arguments) for arguments in [{"todos": [small]}, unknown(27_000), {"todos": items}]
+        )
+    told = [await accept(), await refuse(), await refuse_items()]
+    assert [answer.status_code for answer in told] == ([201, 422, 200] if face == "rest" else [200] * 3)
+    assert [len(answer.request.content) > 200_000 for answer in told] == [False, True, True]
+    if face != "rest":
+        assert [bool(answer.json()["result"].get("isError")) for answer in told] == [False, True, True]
 
-        async def ten() -> None:
-            for _ in range(10):
-                await accept()
+    async def ten() -> None:
+        for _ in range(10):
+            await accept()
 
-        accepted = await cpu(ten)
-        assert await cpu(refuse) <= accepted
-        assert await cpu(refuse_items) <= accepted
+    accepted = await cpu(ten)
+    assert await cpu(refuse) <= accepted
+    assert await cpu(refuse_items) <= accepted
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("add_todos", {"todos": [{}] * 60_000}),
+        ("complete_todos", {"ids": ["a"] * 50_000}),
+        ("complete_todos", {"ids": [*range(1, 35_000)]}),
+        ("update_todos", {"todos": [{"ids": ["1"] * 45_000}]}),
+        ("list_todos", {"tags": ["a"] * 50_000}),
+    ],
+)
+async def test_to_refuse_a_long_list_over_mcp_costs_no_more_than_to_accept_ten_small_requests(
+    http: httpx2.AsyncClient, tool: str, arguments: Json
+) -> None:
+    """Each item was read by its schema, in up to a third of a second, before the list was found too long."""
+    accept = raw_call(http, "mcp-2026", {"todos": [{"title": "a", "description": "d" * 1900}]})
+    refuse = raw_call(http, "mcp-2026", arguments, tool)
+    (told,) = refused(await refuse())["errors"]
+    assert told["message"].startswith("must have at most")
+
+    async def ten() -> None:
+        for _ in range(10):
+            await accept()
+
+    assert await cpu(refuse) <= await cpu(ten)

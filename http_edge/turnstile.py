@@ -1,0 +1,79 @@
+"""Let pass one at a time, a moment apart, and each in turn, however many come with them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final, NamedTuple
+
+PAUSE: Final = 0.004
+"""Seconds between two that pass: to refuse a request takes about a tenth of that, to read a tool call up to a half."""
+WAITING: Final = 64
+"""Who may wait of one address or one person: no browser has so many requests at once."""
+WAITING_IN_ALL: Final = 1024
+"""Who may wait at one turnstile: unless they have long work to do, the last of them passes after four seconds."""
+
+
+class _Turn(NamedTuple):
+    """One that waits."""
+
+    comes: asyncio.Future[None]
+    pause: float
+
+
+class Turnstile:
+    """Lets whoever passes do so a moment after whoever passed before. Nobody waits who comes alone.
+
+    A client that sends its next request once it was answered sends no more than are let through. Addresses and people
+    have turns, so none of them waits longer because another comes with many. Nothing is kept of whom nobody waits of.
+
+    An address is a text, a person a user id.
+    """
+
+    def __init__(self) -> None:
+        """Stand open."""
+        self._opens_at = 0.0
+        """When the next may pass, by the clock of the event loop."""
+        self._queues: dict[str | int, deque[_Turn]] = {}
+        """By address or person, those who wait, the first come first; in the order in which they have turns."""
+        self._count = 0
+        """How many wait."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def pass_through(self, whose: str | int, pause: float = PAUSE) -> bool:
+        """Wait until it is one's turn, and return True; return False at once where too many wait already.
+
+        Args:
+            whose: The address or the person.
+            pause: Seconds for which nobody passes afterwards: twice what there is to do takes.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._count and loop.time() >= self._opens_at:
+            self._opens_at = loop.time() + pause
+            return True
+        queue = self._queues.get(whose)
+        if self._count >= WAITING_IN_ALL or (queue is not None and len(queue) >= WAITING):
+            return False
+        if queue is None:
+            queue = self._queues[whose] = deque()
+        turn = _Turn(loop.create_future(), pause)
+        queue.append(turn)
+        self._count += 1
+        if self._timer is None:
+            self._timer = loop.call_at(self._opens_at, self._open)
+        await turn.comes
+        return True
+
+    def _open(self) -> None:
+        """Let the next one pass, and come back for the one after."""
+        loop = asyncio.get_running_loop()
+        whose = next(iter(self._queues))
+        queue = self._queues.pop(whose)
+        turn = queue.popleft()
+        self._count -= 1
+        if queue:  # after everybody else
+            self._queues[whose] = queue
+        if not turn.comes.done():  # else its request was given up
+            turn.comes.set_result(None)
+        self._opens_at = loop.time() + turn.pause
+        self._timer = loop.call_at(self._opens_at, self._open) if self._count else None

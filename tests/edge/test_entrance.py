@@ -1,0 +1,206 @@
+"""Who comes with very much, or is known to nobody, passes one at a time; everybody else as they like."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from time import perf_counter
+
+import httpx2
+import pytest
+
+from http_edge import turnstile
+from http_edge.entrance import AT_ONCE, Entrance
+from http_edge.turnstile import PAUSE, WAITING, Turnstile
+from tests.faces import ADDRESS, FACES, FaceName, http_client, rpc
+from tests.pauses import moment
+from tests.support import token_of
+from todo_app.application import Application, build
+from todo_core.boundary.caller import Caller
+from todo_core.errors import TooManyRequests
+from todo_core.identity import api_tokens
+from todo_core.settings import Settings
+
+pytestmark = pytest.mark.requirement("OW6")
+
+
+# --- the turnstile -----------------------------------------------------------------------------
+
+
+async def test_who_comes_alone_passes_at_once() -> None:
+    door = Turnstile()
+
+    for _ in range(3):
+        began = perf_counter()
+        assert await door.pass_through("a")
+        assert perf_counter() - began < PAUSE
+        await asyncio.sleep(2 * PAUSE)
+
+
+async def test_those_who_come_together_pass_one_after_another() -> None:
+    door, began = Turnstile(), perf_counter()
+
+    assert all(await asyncio.gather(*(door.pass_through("a") for _ in range(10))))
+
+    assert perf_counter() - began >= 9 * PAUSE
+
+
+async def test_after_long_work_nobody_passes_for_longer() -> None:
+    door, began = Turnstile(), perf_counter()
+
+    await door.pass_through("a", 10 * PAUSE)
+    await door.pass_through("b")
+
+    assert perf_counter() - began >= 10 * PAUSE
+
+
+async def test_nobody_waits_because_another_came_with_many() -> None:
+    door, passed = Turnstile(), list[str]()
+
+    async def come(name: str) -> None:
+        await door.pass_through(name)
+        passed.append(name)
+
+    await asyncio.gather(*(come("many") for _ in range(20)), come("one"), come("two"))
+
+    assert sorted(passed[:4]) == ["many", "many", "one", "two"]
+    assert len(passed) == 22
+
+
+async def test_of_too_many_the_rest_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    door = Turnstile()
+    passed = await asyncio.gather(*(door.pass_through("a") for _ in range(WAITING + 5)))
+    assert passed == [True] * (WAITING + 1) + [False] * 4
+
+    monkeypatch.setattr(turnstile, "WAITING_IN_ALL", 3)
+    passed = await asyncio.gather(*(door.pass_through(str(number)) for number in range(5)))
+    assert passed == [True] * 4 + [False] or passed == [True] * 3 + [False] * 2
+
+
+async def test_who_gives_up_keeps_nobody_from_passing() -> None:
+    door = Turnstile()
+    await door.pass_through("a")
+    waiting = [asyncio.create_task(door.pass_through(name)) for name in ("b", "c")]
+    await moment()
+    waiting[0].cancel()
+
+    async with asyncio.timeout(5):
+        assert await waiting[1]
+
+
+# --- a person ----------------------------------------------------------------------------------
+
+
+async def test_a_person_comes_with_eight_at_once_and_with_more_in_turn() -> None:
+    entrance, began = Entrance(), perf_counter()
+    for _ in range(AT_ONCE):
+        await entrance.come_in(1)
+    assert perf_counter() - began < PAUSE
+
+    await asyncio.gather(*(entrance.come_in(1) for _ in range(10)))
+    assert perf_counter() - began >= 9 * PAUSE
+
+    began = perf_counter()
+    await entrance.come_in(2)
+    assert perf_counter() - began < PAUSE
+
+    for user_id in [1] * (AT_ONCE + 10) + [2]:
+        entrance.go(user_id)
+    assert entrance._inside == {}
+
+
+async def test_a_person_with_very_many_is_told_to_come_again() -> None:
+    entrance = Entrance()
+
+    outcome = await asyncio.gather(*(entrance.come_in(1) for _ in range(AT_ONCE + WAITING + 5)), return_exceptions=True)
+
+    refused = [one for one in outcome if isinstance(one, TooManyRequests)]
+    assert len(refused) == 4
+    assert {one.retry_after for one in refused} == {1}
+
+
+async def test_large_bodies_are_parsed_one_after_another_and_small_ones_at_once() -> None:
+    entrance, began = Entrance(), perf_counter()
+    await asyncio.gather(*(entrance.bring(1, 4) for _ in range(10)))
+    assert perf_counter() - began < PAUSE
+
+    await asyncio.gather(*(entrance.bring(user_id, 30) for user_id in (1, 2, 3)))
+    assert perf_counter() - began >= 2 * 0.015
+
+
+# --- the application ---------------------------------------------------------------------------
+
+
+CLOSED = 2.0
+
+
+async def close(door: Turnstile) -> float:
+    """Let nobody pass for two seconds: somebody else has long work to do. Return when they began."""
+    began = perf_counter()
+    await door.pass_through("somebody else", CLOSED)
+    return began
+
+
+@pytest.fixture
+async def guarded(database_url: str) -> AsyncIterator[Application]:
+    """The application as it is by default."""
+    application = build(Settings.load(), database_url, ADDRESS)
+    async with application.running():
+        yield application
+
+
+async def test_answers_to_strangers_wait_for_their_turn_and_who_is_known_does_not(
+    guarded: Application, ann: Caller
+) -> None:
+    async with (
+        http_client(guarded, await token_of(ann)) as me,
+        http_client(guarded, None) as nobody,
+        http_client(guarded, api_tokens.generate()) as wrong,
+    ):
+        for path in ("/api/v1/overview", "/api/v1/openapi.json"):  # which is made once
+            assert (await me.get(path)).status_code == 200
+        began = await close(guarded.api.state.entrance._strangers)
+        paths = ["/api/v1/overview", "/nothing", "/api/v1/openapi.json"]
+        strangers = [asyncio.create_task(http.get(path)) for http in (nobody, wrong) for path in paths]
+        strangers.append(asyncio.create_task(rpc(wrong, "mcp-2026", "tools/list")))
+        strangers.append(asyncio.create_task(nobody.get("/docs", headers={"Host": "evil.test"})))
+        for path in ("/api/v1/overview", "/healthz", "/readyz"):
+            assert (await me.get(path)).status_code == 200
+        await asyncio.wait(strangers, timeout=CLOSED / 4)
+
+        assert perf_counter() - began < CLOSED, "the machine is too slow to tell"
+        assert not any(task.done() for task in strangers)
+        answers = await asyncio.gather(*strangers)
+
+    assert [answer.status_code for answer in answers] == [401, 404, 200, 401, 404, 200, 401, 421]
+
+
+async def test_a_stranger_with_very_many_at_once_is_answered_and_cut_off(guarded: Application) -> None:
+    async with http_client(guarded, None) as http:
+        answers = await asyncio.gather(*(http.get("/api/v1/overview") for _ in range(WAITING + 20)))
+
+    assert {answer.status_code for answer in answers} == {401}
+    cut = [answer for answer in answers if answer.headers.get("connection") == "close"]
+    assert 1 <= len(cut) <= 19
+
+
+@pytest.mark.parametrize("face", FACES)
+async def test_beyond_eight_requests_of_a_person_wait_and_nobody_elses(
+    guarded: Application, ann: Caller, bob: Caller, face: FaceName
+) -> None:
+    async with http_client(guarded, await token_of(ann)) as http, http_client(guarded, await token_of(bob)) as other:
+
+        async def ask(http: httpx2.AsyncClient) -> int:
+            asked = http.get("/api/v1/overview") if face == "rest" else rpc(http, face, "tools/list")
+            return (await asked).status_code
+
+        assert [await ask(http), await ask(other)] == [200, 200]
+        began = await close(guarded.api.state.entrance._people)
+        requests = [asyncio.create_task(ask(http)) for _ in range(AT_ONCE + 5)]
+        await asyncio.wait(requests, timeout=CLOSED / 2)
+
+        assert perf_counter() - began < CLOSED, "the machine is too slow to tell"
+        assert [task.done() for task in requests] == [True] * AT_ONCE + [False] * 5
+        assert await ask(other) == 200
+        assert await asyncio.gather(*requests) == [200] * (AT_ONCE + 5)
+    assert guarded.api.state.entrance._inside == {}
