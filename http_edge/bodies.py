@@ -59,5 +59,5 @@ async def read_body(request: Request) -> bytes:
         if len(received) > MAX_BODY_BYTES:
             raise HTTPException(413)
     entrance: Entrance = request.app.state.entrance
-    await entrance.bring(exchange.require_caller().principal.user_id, exchange.weigh())
+    await entrance.bring(exchange)
     return bytes(received)

@@ -66,8 +66,9 @@ async def authenticate(request: Request, core: Core, via: str) -> Caller:
         tell_agent=exchange.acts,
         request_id=exchange.request_id,
     )
+    exchange.is_known = True
     entrance: Entrance = request.app.state.entrance
-    await entrance.come_in(exchange.caller.principal.user_id)
+    await entrance.come_in(exchange)
     require_single(headers)
     return exchange.caller
 

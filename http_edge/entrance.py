@@ -1,18 +1,21 @@
 """Let nobody have the process to themselves: those whom nobody knows, or one person with very much at once.
 
-Everybody else comes and goes as they like (`docs/decisions/0068-one-at-a-time.md`).
+Everybody else comes and goes as they like (`docs/decisions/0068-at-the-entrance.md`).
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final
 
+from http_edge.exchange import Exchange
 from http_edge.turnstile import Turnstile
+from todo_core.boundary.places import Places
 from todo_core.errors import TooManyRequests
 
 AT_ONCE: Final = 8
-"""Requests of a person that come in without waiting, as those of a page that asks for everything at once."""
+"""Requests of a person that are read at the same time, as those of a page that asks for everything at once."""
+WAITING: Final = 64
+"""Requests of a person that wait to be read."""
 _LARGE: Final = 4
 """How many small requests as large a body is that waits before it is parsed: more than 32 KiB."""
 _PAUSE_OF_ONE: Final = 0.0005
@@ -22,46 +25,50 @@ _RETRY_AFTER: Final = 1
 
 
 class Entrance:
-    """The turnstiles of a process: strangers keep nobody waiting who is known, not even at a turnstile.
-
-    Nothing is kept of whoever has no request inside.
-    """
+    """Where requests come into a process. Nothing is kept of whoever has none inside."""
 
     def __init__(self) -> None:
         """Begin with nobody inside."""
-        self._people = Turnstile()
-        self._strangers = Turnstile()
-        self._inside: Counter[int] = Counter()
-        """By user id, the requests that have come and have no answer yet; those that wait to come in, too."""
+        self._places = Places(AT_ONCE, WAITING)
+        self._bodies = Turnstile()
+        self._refused = Turnstile()
+        """Whoever is refused comes again at once."""
 
-    async def come_in(self, user_id: int) -> None:
-        """Let a request of a person in: at once, or, where `AT_ONCE` of theirs are inside, when it is its turn.
-
-        Whoever calls it calls `go` in the end, whatever becomes of this.
+    async def come_in(self, exchange: Exchange) -> None:
+        """Let in a request whose caller was found, when one of the person's places is free; it has it until `go`.
 
         Raises:
-            TooManyRequests: Too many of theirs wait already.
+            TooManyRequests: Too many of theirs wait already, or this one has waited for too long.
         """
-        self._inside[user_id] += 1
-        if self._inside[user_id] > AT_ONCE and not await self._people.pass_through(user_id):
-            raise TooManyRequests(_RETRY_AFTER, "You have more requests at once than are served at once.")
+        user_id = exchange.require_caller().principal.user_id
+        if not self._places.take(user_id):
+            try:
+                await self._places.wait(user_id)
+            except TooManyRequests:
+                await self._refused.pass_through(user_id)
+                raise
+        exchange.is_inside = True
 
-    async def bring(self, user_id: int, weight: int) -> None:
-        """Let a body be parsed: at once if it is small, else when it is its turn.
+    def go(self, exchange: Exchange) -> None:
+        """Give up the place of a request, if it has one: its answer begins, or it waits because its client wants it."""
+        if exchange.is_inside:
+            exchange.is_inside = False
+            self._places.leave(exchange.require_caller().principal.user_id)
+
+    async def bring(self, exchange: Exchange) -> None:
+        """Let the body of a request be parsed: at once if it is small, else when it is its turn.
+
+        Raises:
+            TooManyRequests: Too many large ones of the person wait already.
+        """
+        weight, user_id = exchange.weigh(), exchange.require_caller().principal.user_id
+        if weight > _LARGE and not await self._bodies.pass_through(user_id, weight * _PAUSE_OF_ONE):
+            raise TooManyRequests(_RETRY_AFTER, "You have more large requests at once than are read in turn.")
+
+    async def refuse(self, address: str) -> bool:
+        """Wait until the answer to somebody whom nobody knows may leave; return False where too many wait.
 
         Args:
-            user_id: Whose request it is.
-            weight: How many small requests it counts as.
+            address: Where they are.
         """
-        if weight > _LARGE:
-            await self._people.pass_through(user_id, weight * _PAUSE_OF_ONE)
-
-    def go(self, user_id: int) -> None:
-        """Note that a request of a person has its answer."""
-        self._inside[user_id] -= 1
-        if not self._inside[user_id]:
-            del self._inside[user_id]
-
-    async def go_unknown(self, address: str) -> bool:
-        """Wait until the answer to somebody at an address may leave whom nobody knows; False where too many wait."""
-        return await self._strangers.pass_through(address)
+        return await self._refused.pass_through(address)

@@ -36,6 +36,10 @@ class Exchange:
     """What is left of the caller's rate limit, once an operation took from it: the answer's headers tell."""
     caller: Caller | None = None
     """Who calls, once the token was accepted. The handlers of MCP learn it here: only the SDK can call them."""
+    is_known: bool = False
+    """Whether whoever asks was let in: by a token, or by the secret of a calendar address."""
+    is_inside: bool = False
+    """Whether the request has one of its caller's places (`http_edge.entrance`)."""
     body_size: int = 0
     """Bytes of the request's body that were read."""
     is_head: bool = False

@@ -25,7 +25,8 @@ class Turnstile:
     """Lets whoever passes do so a moment after whoever passed before. Nobody waits who comes alone.
 
     A client that sends its next request once it was answered sends no more than are let through. Addresses and people
-    have turns, so none of them waits longer because another comes with many. Nothing is kept of whom nobody waits of.
+    have turns, so none of them waits longer because another comes with many. Nothing is kept of whoever
+    has none there.
 
     An address is a text, a person a user id.
     """
@@ -61,19 +62,42 @@ class Turnstile:
         self._count += 1
         if self._timer is None:
             self._timer = loop.call_at(self._opens_at, self._open)
-        await turn.comes
+        try:
+            await turn.comes
+        except asyncio.CancelledError:
+            self._give_up(whose, turn)
+            raise
         return True
+
+    def _give_up(self, whose: str | int, turn: _Turn) -> None:
+        """Wait no longer, if it was not one's turn in the same moment."""
+        queue = self._queues.get(whose)
+        if queue is None or turn not in queue:
+            return
+        queue.remove(turn)
+        self._count -= 1
+        if not queue:
+            del self._queues[whose]
 
     def _open(self) -> None:
         """Let the next one pass, and come back for the one after."""
-        loop = asyncio.get_running_loop()
-        whose = next(iter(self._queues))
-        queue = self._queues.pop(whose)
-        turn = queue.popleft()
-        self._count -= 1
-        if queue:  # after everybody else
-            self._queues[whose] = queue
-        if not turn.comes.done():  # else its request was given up
-            turn.comes.set_result(None)
+        loop, self._timer = asyncio.get_running_loop(), None
+        if (turn := self._next()) is None:
+            return
+        turn.comes.set_result(None)
         self._opens_at = loop.time() + turn.pause
-        self._timer = loop.call_at(self._opens_at, self._open) if self._count else None
+        if self._count:
+            self._timer = loop.call_at(self._opens_at, self._open)
+
+    def _next(self) -> _Turn | None:
+        """Return the turn of whoever still waits and is next; None where nobody does."""
+        while self._queues:
+            whose = next(iter(self._queues))
+            queue = self._queues.pop(whose)
+            turn = queue.popleft()
+            self._count -= 1
+            if queue:  # after everybody else
+                self._queues[whose] = queue
+            if not turn.comes.done():
+                return turn
+        return None

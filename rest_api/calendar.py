@@ -14,8 +14,10 @@ PATH = "/calendar/{secret}.ics"
 async def calendar(request: Request) -> Response:
     """Answer with what is at a calendar address."""
     client = request.scope.get("client")
-    Exchange.of(request.scope).began(calendars.NAME)
+    exchange = Exchange.of(request.scope)
+    exchange.began(calendars.NAME)
     content = await calendars.read(request.app.state.core, request.path_params["secret"], client[0] if client else None)
+    exchange.is_known = True
     headers = {"ETag": of_bytes(content), "Content-Disposition": 'inline; filename="todos.ics"'}
     if matches(", ".join(request.headers.getlist("if-none-match")), headers["ETag"]):
         return Response(status_code=304, headers=headers)

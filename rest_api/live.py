@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from http_edge.entrance import Entrance
 from http_edge.exchange import Exchange
 from todo_core.boundary.caller import Caller
 from todo_core.errors import TodoError
@@ -110,15 +111,17 @@ async def wait_for_change(request: Request, caller: Caller, since: int, seconds:
     position = await caller.perform(events.follow, since)
     if position.since < position.newest:
         return position.since
-    began = perf_counter()
+    began, exchange = perf_counter(), Exchange.of(request.scope)
     with caller.core.live.following(caller, position, AS_EVENT) as follower:
+        entrance: Entrance = request.app.state.entrance
+        entrance.go(exchange)
         gone = asyncio.create_task(_end_with_client(request.receive, follower))
         try:
             with suppress(OverError):
                 await follower.next(seconds)
         finally:
             gone.cancel()
-            Exchange.of(request.scope).waited += perf_counter() - began
+            exchange.waited += perf_counter() - began
     return position.since
 
 

@@ -210,22 +210,24 @@ class Application:
         try:
             await app(scope, receive, send if path_below(scope) in HEALTH else self._in_turn(scope, send))
         finally:
-            if exchange.caller is not None:
-                self._entrance.go(exchange.caller.principal.user_id)
+            self._entrance.go(exchange)
 
     def _in_turn(self, scope: Scope, send: Send) -> Send:
-        """Return a `send` that holds an answer back until it is its turn, if nobody knows whom it is for.
+        """Return a `send` that gives up the request's place when its answer begins.
 
-        Where too many wait already it leaves at once, and its connection ends.
+        It holds an answer back until it is its turn, if nobody knows whom it is for; where too many wait already it
+        leaves at once, and its connection ends.
         """
         exchange = Exchange.of(scope)
 
         async def sent(message: Message) -> None:
-            if message["type"] == "http.response.start" and exchange.caller is None:
-                came = perf_counter()
-                if not await self._entrance.go_unknown(address_of(scope)):
-                    message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
-                exchange.waited += perf_counter() - came
+            if message["type"] == "http.response.start":
+                self._entrance.go(exchange)
+                if not exchange.is_known:
+                    came = perf_counter()
+                    if not await self._entrance.refuse(address_of(scope)):
+                        message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+                    exchange.waited += perf_counter() - came
             await send(message)
 
         return sent

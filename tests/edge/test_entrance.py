@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from time import perf_counter
 
 import httpx2
@@ -11,6 +12,8 @@ import pytest
 
 from http_edge import turnstile
 from http_edge.entrance import AT_ONCE, Entrance
+from http_edge.entrance import WAITING as IN_LINE
+from http_edge.exchange import BYTES_OF_ONE, Exchange
 from http_edge.turnstile import PAUSE, WAITING, Turnstile
 from tests.faces import ADDRESS, FACES, FaceName, http_client, rpc
 from tests.pauses import moment
@@ -19,6 +22,8 @@ from todo_app.application import Application, build
 from todo_core.boundary.caller import Caller
 from todo_core.errors import TooManyRequests
 from todo_core.identity import api_tokens
+from todo_core.models.calendars import CalendarCreate
+from todo_core.operations import calendars
 from todo_core.settings import Settings
 
 pytestmark = pytest.mark.requirement("OW6")
@@ -88,44 +93,91 @@ async def test_who_gives_up_keeps_nobody_from_passing() -> None:
         assert await waiting[1]
 
 
+async def test_whoever_gave_up_has_no_seat_and_no_pause() -> None:
+    door = Turnstile()
+    await door.pass_through("a")
+    given_up = [asyncio.create_task(door.pass_through("a", 10.0)) for _ in range(WAITING)]
+    await moment()
+    for task in given_up:
+        task.cancel()
+    await asyncio.wait(given_up)
+
+    async with asyncio.timeout(5):
+        assert await door.pass_through("a")
+
+
 # --- a person ----------------------------------------------------------------------------------
 
 
-async def test_a_person_comes_with_eight_at_once_and_with_more_in_turn() -> None:
+def exchange_of(caller: Caller) -> Exchange:
+    return Exchange(caller=caller)
+
+
+async def test_a_person_has_eight_requests_inside_and_the_others_follow_as_those_leave(
+    ann: Caller, bob: Caller
+) -> None:
+    entrance, inside = Entrance(), [exchange_of(ann) for _ in range(AT_ONCE)]
+    for exchange in inside:
+        await entrance.come_in(exchange)
+    late = [exchange_of(ann) for _ in range(2)]
+    waiting = [asyncio.create_task(entrance.come_in(exchange)) for exchange in late]
+    await entrance.come_in(other := exchange_of(bob))
+    await moment()
+    assert not any(task.done() for task in waiting)
+
+    entrance.go(inside[0])
+    entrance.go(inside[0])  # it has left already
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    await moment()
+    assert [task.done() for task in waiting] == [True, False]
+
+    for exchange in [*inside, late[0]]:
+        entrance.go(exchange)
+    await waiting[1]
+    for exchange in [late[1], other]:
+        entrance.go(exchange)
+    assert len(entrance._places) == 0
+
+
+async def test_a_person_with_very_many_is_told_to_come_again_one_after_another(ann: Caller) -> None:
+    entrance, began, times = Entrance(), perf_counter(), list[float]()
+
+    async def come() -> None:
+        with suppress(TooManyRequests):
+            await entrance.come_in(exchange_of(ann))
+            return
+        times.append(perf_counter() - began)
+
+    tasks = [asyncio.create_task(come()) for _ in range(AT_ONCE + IN_LINE + 10)]
+    while len(times) < 10:
+        await moment()
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+    assert len(times) == 10
+    assert max(times) >= 9 * PAUSE
+
+
+async def test_large_bodies_are_parsed_one_after_another_and_small_ones_at_once(ann: Caller) -> None:
+    def bodies(weight: int, count: int) -> list[Exchange]:
+        return [Exchange(caller=ann, body_size=weight * BYTES_OF_ONE) for _ in range(count)]
+
     entrance, began = Entrance(), perf_counter()
-    for _ in range(AT_ONCE):
-        await entrance.come_in(1)
+    await asyncio.gather(*(entrance.bring(exchange) for exchange in bodies(4, 10)))
     assert perf_counter() - began < PAUSE
 
-    await asyncio.gather(*(entrance.come_in(1) for _ in range(10)))
-    assert perf_counter() - began >= 9 * PAUSE
-
-    began = perf_counter()
-    await entrance.come_in(2)
-    assert perf_counter() - began < PAUSE
-
-    for user_id in [1] * (AT_ONCE + 10) + [2]:
-        entrance.go(user_id)
-    assert entrance._inside == {}
-
-
-async def test_a_person_with_very_many_is_told_to_come_again() -> None:
-    entrance = Entrance()
-
-    outcome = await asyncio.gather(*(entrance.come_in(1) for _ in range(AT_ONCE + WAITING + 5)), return_exceptions=True)
-
-    refused = [one for one in outcome if isinstance(one, TooManyRequests)]
-    assert len(refused) == 4
-    assert {one.retry_after for one in refused} == {1}
-
-
-async def test_large_bodies_are_parsed_one_after_another_and_small_ones_at_once() -> None:
-    entrance, began = Entrance(), perf_counter()
-    await asyncio.gather(*(entrance.bring(1, 4) for _ in range(10)))
-    assert perf_counter() - began < PAUSE
-
-    await asyncio.gather(*(entrance.bring(user_id, 30) for user_id in (1, 2, 3)))
+    await asyncio.gather(*(entrance.bring(exchange) for exchange in bodies(30, 3)))
     assert perf_counter() - began >= 2 * 0.015
+
+
+async def test_of_too_many_large_bodies_the_rest_are_refused_and_not_parsed(ann: Caller) -> None:
+    entrance = Entrance()
+    bodies = [Exchange(caller=ann, body_size=5 * BYTES_OF_ONE) for _ in range(WAITING + 5)]
+
+    outcome = await asyncio.gather(*(entrance.bring(exchange) for exchange in bodies), return_exceptions=True)
+
+    assert [isinstance(one, TooManyRequests) for one in outcome] == [False] * (WAITING + 1) + [True] * 4
 
 
 # --- the application ---------------------------------------------------------------------------
@@ -159,7 +211,7 @@ async def test_answers_to_strangers_wait_for_their_turn_and_who_is_known_does_no
     ):
         for path in ("/api/v1/overview", "/api/v1/openapi.json"):  # which is made once
             assert (await me.get(path)).status_code == 200
-        began = await close(guarded.api.state.entrance._strangers)
+        began = await close(guarded.api.state.entrance._refused)
         paths = ["/api/v1/overview", "/nothing", "/api/v1/openapi.json"]
         strangers = [asyncio.create_task(http.get(path)) for http in (nobody, wrong) for path in paths]
         strangers.append(asyncio.create_task(rpc(wrong, "mcp-2026", "tools/list")))
@@ -185,22 +237,48 @@ async def test_a_stranger_with_very_many_at_once_is_answered_and_cut_off(guarded
 
 
 @pytest.mark.parametrize("face", FACES)
-async def test_beyond_eight_requests_of_a_person_wait_and_nobody_elses(
+async def test_beyond_eight_requests_of_a_person_wait_unread_and_nobody_elses(
     guarded: Application, ann: Caller, bob: Caller, face: FaceName
 ) -> None:
+    entrance: Entrance = guarded.api.state.entrance
+    inside = [exchange_of(ann) for _ in range(AT_ONCE)]
     async with http_client(guarded, await token_of(ann)) as http, http_client(guarded, await token_of(bob)) as other:
 
         async def ask(http: httpx2.AsyncClient) -> int:
             asked = http.get("/api/v1/overview") if face == "rest" else rpc(http, face, "tools/list")
             return (await asked).status_code
 
-        assert [await ask(http), await ask(other)] == [200, 200]
-        began = await close(guarded.api.state.entrance._people)
-        requests = [asyncio.create_task(ask(http)) for _ in range(AT_ONCE + 5)]
-        await asyncio.wait(requests, timeout=CLOSED / 2)
-
-        assert perf_counter() - began < CLOSED, "the machine is too slow to tell"
-        assert [task.done() for task in requests] == [True] * AT_ONCE + [False] * 5
+        for exchange in inside:
+            await entrance.come_in(exchange)
+        requests = [asyncio.create_task(ask(http)) for _ in range(5)]
         assert await ask(other) == 200
-        assert await asyncio.gather(*requests) == [200] * (AT_ONCE + 5)
-    assert guarded.api.state.entrance._inside == {}
+        assert not any(task.done() for task in requests)
+
+        for exchange in inside:
+            entrance.go(exchange)
+        assert await asyncio.gather(*requests) == [200] * 5
+    assert len(entrance._places) == 0
+
+
+@pytest.mark.requirement("SA5")
+async def test_whoever_follows_has_no_place(guarded: Application, ann: Caller) -> None:
+    entrance: Entrance = guarded.api.state.entrance
+    async with http_client(guarded, await token_of(ann)) as http:
+        waiting = [asyncio.create_task(http.get("/api/v1/changes?since=1000000000&wait=30")) for _ in range(AT_ONCE)]
+        async with asyncio.timeout(20):
+            while guarded.core.live.followers < AT_ONCE:
+                await moment()
+
+        assert (await http.get("/api/v1/overview")).status_code == 200
+        assert len(entrance._places) == 0
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+
+
+async def test_a_calendar_program_is_no_stranger(guarded: Application, ann: Caller) -> None:
+    secret = (await ann.perform(calendars.create, CalendarCreate(name="mine"))).secret
+    async with http_client(guarded, None) as program:
+        began = await close(guarded.api.state.entrance._refused)
+        assert (await program.get(f"/calendar/{secret}.ics")).status_code == 200
+        assert perf_counter() - began < CLOSED / 2

@@ -35,13 +35,15 @@ class Places:
     A person is named by an id; what else is to be kept from crowding, such as an address, by a text.
     """
 
-    def __init__(self, at_once: int = AT_ONCE) -> None:
+    def __init__(self, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
         """Begin with nobody inside.
 
         Args:
             at_once: How many requests of a person can be inside.
+            waiting: How many of a person can wait.
         """
         self._at_once = at_once
+        self._waiting = waiting
         self._inside: dict[int | str, int] = {}
         """By user id, how many requests are inside."""
         self._queues: dict[int | str, deque[asyncio.Future[None]]] = {}
@@ -74,7 +76,7 @@ class Places:
             TooManyRequests: Too many wait already, or it takes too long.
         """
         queue = self._queues.setdefault(user_id, deque())
-        if len(queue) >= WAITING:
+        if len(queue) >= self._waiting:
             raise TooManyRequests(_RETRY_AFTER, _CROWDED)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.append(turn)
