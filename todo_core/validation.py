@@ -158,13 +158,14 @@ def shapes_by_tag(kind: Any) -> dict[Any, Any]:
     return {tag: shape for shape in get_args(union) for tag in get_args(get_type_hints(shape)[name])}
 
 
-def refuse_crowd(given: object, kind: Any, *, whole: str = "body") -> None:
+def refuse_crowd(given: object, kind: Any, *, whole: str = "body", within: Sequence[str] = ()) -> None:
     """Refuse an object with more unknown fields than are listed, before pydantic makes an error of each.
 
     Args:
         given: What was sent.
         kind: The model, the typed dictionary, or a union of such, that it is to be; anything else lets all pass.
         whole: Name for the object as a whole.
+        within: Where it is, as in the location of pydantic's errors.
 
     Raises:
         InvalidInput: With the first unknown fields, and how many more there are.
@@ -175,7 +176,7 @@ def refuse_crowd(given: object, kind: Any, *, whole: str = "body") -> None:
     unknown = len(given) - len(given.keys() & names)
     if names and unknown > MOST_LISTED:
         first = islice((name for name in given if name not in names), MOST_LISTED)
-        listed = [{"type": "extra_forbidden", "loc": (name,)} for name in first]
+        listed = [{"type": "extra_forbidden", "loc": (*within, name)} for name in first]
         errors = field_errors(listed, known=known_fields(kind), whole=whole)
         raise InvalidInput(errors=errors, unlisted=unknown - len(listed))
 
