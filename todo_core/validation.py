@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_type_hints
 
@@ -130,7 +131,12 @@ def known_fields(kind: Any) -> list[str]:
     """Return the field names of a model or a typed dictionary; empty for other types."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return list(kind.model_fields)
-    return list(get_type_hints(kind)) if isinstance(kind, type) else []
+    return list(_hints(kind)) if isinstance(kind, type) else []
+
+
+@cache  # it takes a millisecond, and a batch may have fifty items to refuse
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def refuse(error: ValidationError, kind: Any = None, *, whole: str = "body") -> InvalidInput:
@@ -155,7 +161,7 @@ def shapes_by_tag(kind: Any) -> dict[Any, Any]:
     name = next((name for name in names if isinstance(name, str)), None)
     if name is None:
         return {}
-    return {tag: shape for shape in get_args(union) for tag in get_args(get_type_hints(shape)[name])}
+    return {tag: shape for shape in get_args(union) for tag in get_args(_hints(shape)[name])}
 
 
 def refuse_crowd(given: object, kind: Any, *, whole: str = "body", within: Sequence[str] = ()) -> None:

@@ -454,3 +454,23 @@ async def test_to_refuse_very_many_fields_deeper_inside_costs_no_more_than_to_ac
             await accept()
 
     assert await cpu(refuse) <= await cpu(ten)
+
+
+@pytest.mark.parametrize("action", ["add", "update", "mix"])
+@pytest.mark.parametrize("count", [50, 60_000])
+async def test_to_refuse_each_item_of_a_batch_costs_no_more_than_to_accept_ten_small_requests(
+    http: httpx2.AsyncClient, action: str, count: int
+) -> None:
+    """To find the names of the fields anew for each item took up to an eighth of a second."""
+    name = "items" if action == "mix" else "todos"
+    accept = raw(http, "/api/v1/todos", SMALL)
+    refuse = raw(http, "/api/v1/todos/batch", {"action": action, name: [{}] * count})
+    if count > 50:
+        (told,) = problem(await refuse(), 422, "invalid_input")["errors"]
+        assert (told["field"], told["message"]) == (name, "must have at most 50 items")
+
+    async def ten() -> None:
+        for _ in range(10):
+            await accept()
+
+    assert await cpu(refuse) <= await cpu(ten)
