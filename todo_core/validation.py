@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_type_hints
 
@@ -130,7 +131,12 @@ def known_fields(kind: Any) -> list[str]:
     """Return the field names of a model or a typed dictionary; empty for other types."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return list(kind.model_fields)
-    return list(get_type_hints(kind)) if isinstance(kind, type) else []
+    return list(_hints(kind)) if isinstance(kind, type) else []
+
+
+@cache  # it takes a millisecond, and a batch may have fifty items to refuse
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def refuse(error: ValidationError, kind: Any = None, *, whole: str = "body") -> InvalidInput:
@@ -155,16 +161,17 @@ def shapes_by_tag(kind: Any) -> dict[Any, Any]:
     name = next((name for name in names if isinstance(name, str)), None)
     if name is None:
         return {}
-    return {tag: shape for shape in get_args(union) for tag in get_args(get_type_hints(shape)[name])}
+    return {tag: shape for shape in get_args(union) for tag in get_args(_hints(shape)[name])}
 
 
-def refuse_crowd(given: object, kind: Any, *, whole: str = "body") -> None:
+def refuse_crowd(given: object, kind: Any, *, whole: str = "body", within: Sequence[str] = ()) -> None:
     """Refuse an object with more unknown fields than are listed, before pydantic makes an error of each.
 
     Args:
         given: What was sent.
         kind: The model, the typed dictionary, or a union of such, that it is to be; anything else lets all pass.
         whole: Name for the object as a whole.
+        within: Where it is, as in the location of pydantic's errors.
 
     Raises:
         InvalidInput: With the first unknown fields, and how many more there are.
@@ -175,7 +182,7 @@ def refuse_crowd(given: object, kind: Any, *, whole: str = "body") -> None:
     unknown = len(given) - len(given.keys() & names)
     if names and unknown > MOST_LISTED:
         first = islice((name for name in given if name not in names), MOST_LISTED)
-        listed = [{"type": "extra_forbidden", "loc": (name,)} for name in first]
+        listed = [{"type": "extra_forbidden", "loc": (*within, name)} for name in first]
         errors = field_errors(listed, known=known_fields(kind), whole=whole)
         raise InvalidInput(errors=errors, unlisted=unknown - len(listed))
 

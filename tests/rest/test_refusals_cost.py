@@ -28,6 +28,8 @@ pytestmark = pytest.mark.requirement("OW6", "RS3", "MC4")
 CROWD = 22_000
 """Unknown fields that fit into a request, however it is spaced."""
 MCP: tuple[FaceName, ...] = ("mcp-2026", "mcp-2025")
+SMALL = {"title": "a", "description": "d" * 900, "tags": [f"{number}{'t' * 45}" for number in range(20)]}
+"""A todo of 2 kB."""
 QUOTA = 50
 
 
@@ -366,21 +368,20 @@ def raw_call(http: httpx2.AsyncClient, face: FaceName, arguments: Json, tool: st
 async def test_to_refuse_240_kilobytes_costs_no_more_than_to_accept_ten_small_requests(
     http: httpx2.AsyncClient, face: FaceName
 ) -> None:
-    small = {"title": "a", "description": "d" * 900, "tags": [f"{number}{'t' * 45}" for number in range(20)]}
-    assert len(compact(small)) > 1900
+    assert len(compact(SMALL)) > 1900
     items = [unknown(550)] * 50
     if face == "rest":
         accept, refuse, refuse_items = (
             raw(http, path, body)
             for path, body in [
-                ("/api/v1/todos", small),
+                ("/api/v1/todos", SMALL),
                 ("/api/v1/todos", unknown(27_500)),
                 ("/api/v1/todos/batch", {"action": "add", "todos": items}),
             ]
         )
     else:
         accept, refuse, refuse_items = (
-            raw_call(http, face, arguments) for arguments in [{"todos": [small]}, unknown(27_000), {"todos": items}]
+            raw_call(http, face, arguments) for arguments in [{"todos": [SMALL]}, unknown(27_000), {"todos": items}]
         )
     told = [await accept(), await refuse(), await refuse_items()]
     assert [answer.status_code for answer in told] == ([201, 422, 200] if face == "rest" else [200] * 3)
@@ -411,10 +412,62 @@ async def test_to_refuse_a_long_list_over_mcp_costs_no_more_than_to_accept_ten_s
     http: httpx2.AsyncClient, tool: str, arguments: Json
 ) -> None:
     """Each item was read by its schema, in up to a third of a second, before the list was found too long."""
-    accept = raw_call(http, "mcp-2026", {"todos": [{"title": "a", "description": "d" * 1900}]})
+    accept = raw_call(http, "mcp-2026", {"todos": [SMALL]})
     refuse = raw_call(http, "mcp-2026", arguments, tool)
     (told,) = refused(await refuse())["errors"]
     assert told["message"].startswith("must have at most")
+
+    async def ten() -> None:
+        for _ in range(10):
+            await accept()
+
+    assert await cpu(refuse) <= await cpu(ten)
+
+
+@pytest.mark.parametrize("name", ["due", "repeat"])
+@pytest.mark.parametrize("is_batch", [False, True])
+async def test_to_refuse_very_many_fields_deeper_inside_costs_no_more_than_to_accept_ten_small_requests(
+    http: httpx2.AsyncClient, name: str, is_batch: bool
+) -> None:
+    """pydantic made an error of each, in a quarter of a second."""
+
+    def sending(count: int) -> Send:
+        crowd = {f"{number:x}": 1 for number in range(count)} | ({"rule": "FREQ=DAILY"} if name == "repeat" else {})
+        todo = {"title": "a", name: crowd}
+        if is_batch:
+            return raw(http, "/api/v1/todos/batch", {"action": "add", "todos": [todo]})
+        return raw(http, "/api/v1/todos", todo)
+
+    async def told(count: int) -> Json:
+        answer = (await sending(count)()).json()
+        error: Json = answer["results"][0]["error"] if is_batch else answer
+        return error
+
+    few, many = await told(MOST_LISTED), await told(CROWD)
+    assert many["errors"] == few["errors"]
+    assert fields(many) == [f"{name}.{number:x}" for number in range(MOST_LISTED)]
+    assert ("more_errors" not in few, many["more_errors"]) == (True, CROWD - MOST_LISTED)
+    accept, refuse = raw(http, "/api/v1/todos", SMALL), sending(CROWD)
+
+    async def ten() -> None:
+        for _ in range(10):
+            await accept()
+
+    assert await cpu(refuse) <= await cpu(ten)
+
+
+@pytest.mark.parametrize("action", ["add", "update", "mix"])
+@pytest.mark.parametrize("count", [50, 60_000])
+async def test_to_refuse_each_item_of_a_batch_costs_no_more_than_to_accept_ten_small_requests(
+    http: httpx2.AsyncClient, action: str, count: int
+) -> None:
+    """To find the names of the fields anew for each item took up to an eighth of a second."""
+    name = "items" if action == "mix" else "todos"
+    accept = raw(http, "/api/v1/todos", SMALL)
+    refuse = raw(http, "/api/v1/todos/batch", {"action": action, name: [{}] * count})
+    if count > 50:
+        (told,) = problem(await refuse(), 422, "invalid_input")["errors"]
+        assert (told["field"], told["message"]) == (name, "must have at most 50 items")
 
     async def ten() -> None:
         for _ in range(10):

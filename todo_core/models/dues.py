@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Required
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo
 from typing_extensions import TypeAliasType, TypedDict
 
 from todo_core.models.fields import STRICT, Line, Output
-from todo_core.validation import AS_OBJECT, AS_TEXT
+from todo_core.validation import AS_OBJECT, AS_TEXT, refuse_crowd
 
 DueKind = Literal["day", "time", "moment"]
 """A day and a wall-clock time follow the person to another time zone; a moment stays what it is."""
@@ -71,11 +71,21 @@ def _form(value: Any) -> str:
     return AS_OBJECT if isinstance(value, dict) else AS_TEXT
 
 
+def _without_crowd(kind: Any) -> BeforeValidator:
+    """Return what refuses very many unknown fields before pydantic makes an error of each."""
+
+    def check(value: Any, info: ValidationInfo) -> Any:
+        refuse_crowd(value, kind, within=(str(info.field_name), AS_OBJECT))
+        return value
+
+    return BeforeValidator(check)
+
+
 # Named, so that a generated client has a type for them whose name no other schema changes.
 DueInput = TypeAliasType(
     "DueInput",
     Annotated[
-        Annotated[DueText, Tag(AS_TEXT)] | Annotated[DueExact, Tag(AS_OBJECT)],
+        Annotated[DueText, Tag(AS_TEXT)] | Annotated[DueExact, _without_crowd(DueExact), Tag(AS_OBJECT)],
         Discriminator(_form),
         Field(description="When a todo is due: as said, or exactly."),
     ],
@@ -83,7 +93,7 @@ DueInput = TypeAliasType(
 RepeatInput = TypeAliasType(
     "RepeatInput",
     Annotated[
-        Annotated[RepeatText, Tag(AS_TEXT)] | Annotated[RepeatExact, Tag(AS_OBJECT)],
+        Annotated[RepeatText, Tag(AS_TEXT)] | Annotated[RepeatExact, _without_crowd(RepeatExact), Tag(AS_OBJECT)],
         Discriminator(_form),
         Field(description="How a todo repeats: as said, or as a rule."),
     ],
