@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import count
 from typing import Any
 
@@ -26,6 +26,8 @@ from tests.model.wire import Answer, How, Request, read, send, tool
 
 MOST_PARTS = 10
 """Parts of a mixed batch, each with moments of its own."""
+WAITS = timedelta(days=7)
+"""How long a proposal waits for its person."""
 Run = Callable[[Writing], Any]
 
 
@@ -186,7 +188,10 @@ class Ground(RuleBasedStateMachine):
         code, change_id = self.server.run(self.server.decide(who, said.id, approve=approve))
         note(f"{who} decides, approve {approve}: {said.request} -> {code} {change_id}")
         record = None if change_id is None else self.server.run(read(self.https[who], f"/changes/{change_id}"))
-        if not approve:
+        if said.said_at + WAITS <= self.server.now:
+            same("expired", code, "proposal_decided")
+            self.waiting.remove((who, said))
+        elif not approve:
             same("rejected", code, None)
             self.waiting.remove((who, said))
         elif self._is_stale(who, said):
