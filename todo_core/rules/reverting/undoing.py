@@ -172,14 +172,11 @@ async def _reverted(tx: Tx, change_id: int) -> Changed[Any]:
 async def _with_cause(tx: Tx, change_id: int, refused: UndoRefused, done: Sequence[int]) -> UndoRefused:
     """Return the refusal of a change with the later one that is in its way, which is none of those reverted with it."""
     rows = refused.others or [(refused.extra["entity"], refused.extra["id"])]
-    blocked_by = await tx.value(
-        queries.BLOCKING,
-        id=change_id,
-        entities=[entity for entity, _ in rows],
-        entity_ids=[row_id for _, row_id in rows],
-        tagged=[*refused.tagged],
-        reverted=[*done],
-    )
+    question = {"entities": [entity for entity, _ in rows], "entity_ids": [row_id for _, row_id in rows]}
+    question |= {"id": change_id, "tagged": [*refused.tagged]}
+    blocked_by = await tx.value(queries.BLOCKING, **question, reverted=[*done])
+    if blocked_by is None and done:  # what is in the way came back by one of these
+        blocked_by = await tx.value(queries.BLOCKING, **question, reverted=[])
     return UndoRefused(refused.detail, extra=refused.extra | {"blocked_by": blocked_by})
 
 
