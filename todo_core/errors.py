@@ -328,11 +328,26 @@ class UndoRefused(Conflict):
     """
 
     code = "undo_refused"
+    others: Sequence[tuple[str, int]] = ()
+    """Rows, by kind and id, of which a later change is in the way, where it need not be one of the row's own."""
+    tagged: Sequence[int] = ()
+    """Todos of whose tags, renamed or merged or deleted, a later change is in the way."""
 
     @classmethod
-    def in_the_way(cls, entity: str, row_id: int) -> UndoRefused:
-        """Return the error for a row that was changed again since, or to which the old values cannot return."""
-        return cls("A later change is in the way.", extra={"entity": entity, "id": row_id})
+    def in_the_way(
+        cls, entity: str, row_id: int, others: Sequence[tuple[str, int]] = (), tagged: Sequence[int] = ()
+    ) -> UndoRefused:
+        """Return the error for a row that was changed again since, or to which the old values cannot return.
+
+        Args:
+            entity: What kind of row it is.
+            row_id: Its id.
+            others: As in the error's field.
+            tagged: As in the error's field.
+        """
+        error = cls("A later change is in the way.", extra={"entity": entity, "id": row_id})
+        error.others, error.tagged = others, tagged
+        return error
 
 
 class ConfirmationRequired(Conflict):

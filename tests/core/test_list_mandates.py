@@ -198,6 +198,25 @@ async def test_without_the_policies_the_attempts_would_be_noticed(
     assert {"todos changed", "lists changed"} <= leaks
 
 
+async def test_a_search_that_forgets_the_mandate_would_be_noticed(
+    home: Home, fresh_database_url: str, another_core: CoreOpener
+) -> None:
+    """What it finds of hidden lists shows in the ids of the function, which reads past the policies."""
+    forgets = "CREATE OR REPLACE FUNCTION in_mandate(list bigint) RETURNS boolean LANGUAGE sql STABLE RETURN true"
+    found: list[int] = []
+    async with another_core(fresh_database_url) as core, connected(fresh_database_url) as admin:
+        ann = replace(home.person, core=core, principal=await core.identity.local("ann"))
+        its = await Rows.of(ann)
+        for planted in (False, True):
+            if planted:
+                await admin.execute(forgets)
+            async with acting_as(admin, "todo_agent", its.user):
+                found.append(await admin.fetchval("SELECT count(*) FROM todos_with_words($1, 'english')", MARK))
+
+    assert found[0] == 0
+    assert found[1] > 0
+
+
 @each(
     "sql",
     [

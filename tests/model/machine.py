@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import count
 from typing import Any
 
@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 from tests.faces import FaceName
 from tests.model.comparing import Comparison, Write, same
 from tests.model.dates import Json
+from tests.model.lists import Lists, is_shown, sight
 from tests.model.model import Refused, State, Writing
 from tests.model.people import Outcome, Person
 from tests.model.proposals import Mandate, Proposal, effects, require_whole
@@ -25,6 +26,8 @@ from tests.model.wire import Answer, How, Request, read, send, tool
 
 MOST_PARTS = 10
 """Parts of a mixed batch, each with moments of its own."""
+WAITS = timedelta(days=7)
+"""How long a proposal waits for its person."""
 Run = Callable[[Writing], Any]
 
 
@@ -67,6 +70,7 @@ class Ground(RuleBasedStateMachine):
     def teardown(self) -> None:
         for name in self.people if self.is_agreed else ():
             self.look_around(name, "rest")
+            self.look_around(name, "rest", by_helper=True)
 
     def some(self, holds: Callable[[Todo], bool]) -> bool:
         """Whether there is such a todo."""
@@ -123,14 +127,16 @@ class Ground(RuleBasedStateMachine):
         self.is_agreed = False
         person, http = self.people[who], (self.helpers if how.by_helper else self.https)[who]
         mandate = self.mandates[who] if how.by_helper else Mandate()
+        lists = self.sight(who) if how.by_helper else None
         key = f"key-{len(self.kept)}-{next(self._moments)}" if how.has_key else None
         answer = self.server.run(send(http, request, how, key))
         note(f"{who} {how}: {request} -> {answer}")
-        record = None if answer.change_id is None else self.server.run(read(http, f"/changes/{answer.change_id}"))
-        w = self._writing(who, record)
+        change_id = answer.change_id
+        record = None if change_id is None else self.server.run(read(self.https[who], f"/changes/{change_id}"))
+        w = self._writing(who, record, lists)
         proposes = mandate.proposes and not how.dry_run
         w.is_confirmed = how.face == "rest" or how.dry_run or proposes
-        w.trashed_lately = person.trashed_lately(by_helper=how.by_helper)
+        w.trashed_lately = person.trashed_lately(by_helper=how.by_helper, lists=lists)
         try:
             mandate.require(request, is_dry=how.dry_run)
             state, outcome = person.try_out(w, run)
@@ -142,15 +148,19 @@ class Ground(RuleBasedStateMachine):
                 said = Proposal(0, how, request, run, undoes, self.server.now, effects(state, outcome))  # type: ignore[arg-type]
                 self._kept(who, said, answer, outcome)
             else:
-                self._compare(Write(person, how, request, answer, outcome, undoes), state, record)
+                self._compare(who, Write(person, how, request, answer, outcome, undoes), state, record)
             if key is not None and answer.code is None and not how.dry_run:
                 self.kept.append(Kept(who, how, key, request, answer))
         self.is_agreed = True
 
-    def _writing(self, who: str, record: Json | None) -> Writing:
-        """A write that begins, with what is known of it by its record."""
+    def sight(self, who: str) -> Lists | None:
+        """The lists that somebody's helper sees; None for all."""
+        return self.mandates[who].sees(frozenset(self.people[who].made_by_helper))
+
+    def _writing(self, who: str, record: Json | None, lists: Lists | None = None) -> Writing:
+        """A write that begins, with what is known of it by its record, of an agent that sees `lists`, or all."""
         recorded = Recorded(record)
-        return Writing(
+        w = Writing(
             self.people[who].state.copy(),
             next(self._moments),
             self.server.now,
@@ -159,6 +169,7 @@ class Ground(RuleBasedStateMachine):
             recorded.position_of,
             recorded.place_of,
         )
+        return w if lists is None else sight(w, lists)
 
     # --- proposals --------------------------------------------------------------------------------
 
@@ -177,7 +188,10 @@ class Ground(RuleBasedStateMachine):
         code, change_id = self.server.run(self.server.decide(who, said.id, approve=approve))
         note(f"{who} decides, approve {approve}: {said.request} -> {code} {change_id}")
         record = None if change_id is None else self.server.run(read(self.https[who], f"/changes/{change_id}"))
-        if not approve:
+        if said.said_at + WAITS <= self.server.now:
+            same("expired", code, "proposal_decided")
+            self.waiting.remove((who, said))
+        elif not approve:
             same("rejected", code, None)
             self.waiting.remove((who, said))
         elif self._is_stale(who, said):
@@ -189,7 +203,7 @@ class Ground(RuleBasedStateMachine):
         self.is_agreed = True
 
     def _is_stale(self, who: str, said: Proposal) -> bool:
-        w = self._writing(who, None)
+        w = self._writing(who, None, self.sight(who))
         w.said = said.said_at
         try:
             self.mandates[who].require(said.request, is_dry=True)
@@ -202,7 +216,7 @@ class Ground(RuleBasedStateMachine):
     def _performed(self, who: str, said: Proposal, answer: Answer, record: Json | None) -> None:
         """The change is the agent's, by what it called, and one; the person has approved it."""
         person = self.people[who]
-        w = self._writing(who, record)
+        w = self._writing(who, record, self.sight(who))
         w.said = said.said_at
         if isinstance(said.undoes, list):
             said.undoes.clear()
@@ -213,9 +227,10 @@ class Ground(RuleBasedStateMachine):
         write = Write(person, said.how, said.request, answer, outcome, said.undoes)
         self.compare.record(write, record)
         person.of_helper.add(record["id"])
+        self._lists_made(person, outcome)
         self.waiting.remove((who, said))
 
-    def _compare(self, write: Write, state: State, record: Json | None) -> None:
+    def _compare(self, who: str, write: Write, state: State, record: Json | None) -> None:
         if write.how.dry_run:
             same("change of a dry run", write.answer.change_id, None)
         else:
@@ -228,7 +243,21 @@ class Ground(RuleBasedStateMachine):
                 write.person.through_mcp.add(write.answer.change_id)
             if write.how.by_helper and write.answer.change_id is not None:
                 write.person.of_helper.add(write.answer.change_id)
-        self.compare.answer(write)
+                self._lists_made(write.person, write.outcome)
+                self._told_of(who, write.answer.change_id, write.outcome)
+        lists = self.sight(who) if write.how.by_helper else None
+        self.compare.answer(replace(write, person=write.person.seen_by(lists)))
+
+    def _lists_made(self, person: Person, outcome: Outcome) -> None:
+        person.made_by_helper |= {one.after.id for one in outcome.entries if one.entity == "list" and not one.before}
+
+    def _told_of(self, who: str, change_id: int, outcome: Outcome) -> None:
+        """An agent that sees some lists only is told of the rows in these."""
+        if (lists := self.sight(who)) is not None:
+            told = self.server.run(read(self.helpers[who], f"/changes/{change_id}"))["entries"]
+            state = self.people[who].state
+            shown = [(one.entity, one.after.id) for one in outcome.entries if is_shown(one, state, lists)]
+            same("rows that the agent is told of", sorted((one["entity"], one["id"]) for one in told), sorted(shown))
 
     def _code(self, who: str, entity: Entity, row_id: int) -> str:
         """Why somebody does not have a row."""
@@ -255,10 +284,15 @@ class Ground(RuleBasedStateMachine):
 
     # --- reading ----------------------------------------------------------------------------------
 
-    def find(self, who: str, face: FaceName, wanted: Json, limit: int) -> None:
+    def _reader(self, who: str, *, by_helper: bool) -> tuple[Person, httpx2.AsyncClient]:
+        """Whoever reads, a person or their helper: what they have, as far as they see it, and their client."""
+        person = self.people[who]
+        return (person.seen_by(self.sight(who)), self.helpers[who]) if by_helper else (person, self.https[who])
+
+    def find(self, who: str, face: FaceName, wanted: Json, limit: int, *, by_helper: bool = False) -> None:
         """Read every page of a filter, and compare ids, order, total and rows."""
         self.is_agreed = False
-        person, http = self.people[who], self.https[who]
+        person, http = self._reader(who, by_helper=by_helper)
         query = {name: value.isoformat() if isinstance(value, date) else value for name, value in wanted.items()}
         expected = person.find(wanted, self.server.now)
         found: list[int] = []
@@ -277,11 +311,11 @@ class Ground(RuleBasedStateMachine):
         same("order", found, expected)
         self.is_agreed = True
 
-    def get_one(self, who: str, todo_id: int) -> None:
+    def get_one(self, who: str, todo_id: int, *, by_helper: bool = False) -> None:
         self.is_agreed = False
-        person = self.people[who]
+        person, http = self._reader(who, by_helper=by_helper)
         todo = person.state.todos.get(todo_id)
-        told = self.server.run(read(self.https[who], f"/todos/{todo_id}"))
+        told = self.server.run(read(http, f"/todos/{todo_id}"))
         if todo is not None and todo.is_live:
             assert "notes" in told
             self.compare.row(person, told)
@@ -289,18 +323,21 @@ class Ground(RuleBasedStateMachine):
             same("refusal", told, self._code(who, "todo", todo_id))
         self.is_agreed = True
 
-    def look_around(self, who: str, face: FaceName) -> None:
+    def look_around(self, who: str, face: FaceName, *, by_helper: bool = False) -> None:
         """Compare everything that somebody has, and that it is as it must always be."""
-        person, http = self.people[who], self.https[who]
+        person, http = self._reader(who, by_helper=by_helper)
         for status in ("all", "trashed"):
-            self.find(who, face, {"status": status, "archived": "include"}, 200)
-        self.find(who, face, {"started": False, "archived": "include"}, 200)
+            self.find(who, face, {"status": status, "archived": "include"}, 200, by_helper=by_helper)
+        self.find(who, face, {"started": False, "archived": "include"}, 200, by_helper=by_helper)
         self.is_agreed = False
         lists = self.server.run(read(http, "/lists", archived="include"))["items"]
+        same("lists", [row["id"] for row in lists], [row["id"] for row in person.lists("include")])
         for expected, told in zip(person.lists("include"), lists, strict=True):
             self.compare.shape(expected, told)
             assert (told["archived_at"] is not None) == person.state.lists[told["id"]].is_archived
-        for expected, told in zip(person.tags(), self.server.run(read(http, "/tags"))["items"], strict=True):
+        tags = self.server.run(read(http, "/tags"))["items"]
+        same("tags", [row["id"] for row in tags], [row["id"] for row in person.tags()])
+        for expected, told in zip(person.tags(), tags, strict=True):
             self.compare.shape(expected, told)
         for todo_id in dict.fromkeys(one.todo_id for one in person.state.notes.values()):
             if person.state.todos[todo_id].is_live:

@@ -7,7 +7,7 @@ know, the ids of new rows, the positions of lists and the moments of writes, it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
@@ -73,7 +73,8 @@ class State:
 
     @property
     def inbox(self) -> int:
-        return next(one.id for one in self.lists.values() if one.is_inbox)
+        """Its id; 0 where it is not seen."""
+        return next((one.id for one in self.lists.values() if one.is_inbox), 0)
 
     def live_lists(self) -> list[TodoList]:
         """In their order."""
@@ -83,8 +84,11 @@ class State:
         """In alphabetical order."""
         return sorted((one for one in self.tags.values() if not one.is_deleted), key=lambda one: name_key(one.name))
 
-    def tags_of(self, todo_id: int) -> tuple[str, ...]:
-        return tuple(tag.name for tag in self.live_tags() if (todo_id, tag.id) in self.links)
+    def tags_of(self, todo_id: int, gone: Collection[int] = ()) -> tuple[str, ...]:
+        """The names of its tags, of deleted ones those with the ids `gone`."""
+        named = sorted(self.tags.values(), key=lambda one: name_key(one.name))
+        shown = (tag for tag in named if not tag.is_deleted or tag.id in gone)
+        return tuple(tag.name for tag in shown if (todo_id, tag.id) in self.links)
 
     def notes_on(self, todo_id: int) -> list[str]:
         """The texts of the notes on a todo, the newest first."""
@@ -153,6 +157,12 @@ class Writing:
     """The todos whose turn is still to come, with where they go."""
     latest: dict[tuple[Siblings, Target], int] = field(default_factory=dict)
     """The todo that went last to where several go."""
+    shown: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """The tags of todos as they were before an undo that changes tags, too."""
+    hidden: State | None = None
+    """What an agent does not see whose mandate names lists; None for whoever sees all."""
+    sees: frozenset[int] = frozenset()
+    """The lists that such an agent sees."""
     swept: set[int] = field(default_factory=set)
     """Todos that moved with all the others of their list."""
 
@@ -190,13 +200,23 @@ class Writing:
     def default_list(self) -> int:
         """The list of a todo for which none was named: the one chosen in the profile, or the inbox."""
         chosen = self.state.lists.get(self.state.profile.default_list_id or 0)
-        return chosen.id if chosen and not chosen.is_deleted and not chosen.is_archived else self.state.inbox
+        if chosen and not chosen.is_deleted and not chosen.is_archived:
+            return chosen.id
+        open_lists = [one.id for one in self.state.live_lists() if not one.is_archived]
+        if not self.state.inbox and len(open_lists) != 1:
+            raise Refused("invalid_input")
+        return self.state.inbox or open_lists[0]
 
     def ensure_tags(self, names: Iterable[str]) -> set[int]:
         """The ids of tags; those that were not there are made."""
+        unseen = {name_key(one.name): one for one in self.hidden.live_tags()} if self.hidden else {}
         present = {name_key(one.name): one.id for one in self.state.live_tags()}
         found = set()
         for name in names:
+            if name_key(name) in unseen and name_key(name) not in present:
+                known = unseen[name_key(name)]
+                self.state.tags[known.id] = known
+                present[name_key(name)] = known.id
             if name_key(name) not in present:
                 made = Tag(self.new_id("tag", name), name)
                 self.state.tags[made.id] = made
@@ -239,7 +259,8 @@ class Writing:
         return one.id
 
     def _require_free(self, name: str, list_id: int | None) -> None:
-        if any(one.id != list_id and name_key(one.name) == name_key(name) for one in self.state.live_lists()):
+        others = [*self.state.live_lists(), *(self.hidden.live_lists() if self.hidden else ())]
+        if any(one.id != list_id and name_key(one.name) == name_key(name) for one in others):
             raise Refused("conflict")
 
     def _place(self, list_id: int, place: int | None) -> None:

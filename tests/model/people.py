@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.model.dates import Json, start_of
+from tests.model.lists import Lists, is_shown, joined, seen
 from tests.model.model import Done, State, Writing, name_key
 from tests.model.order import beside
 from tests.model.rows import Change, Entity, Entry, Todo
@@ -43,15 +44,22 @@ class Person:
     """The todo that a write changed last."""
     through_mcp: set[int] = field(default_factory=set)
     """The changes that came through MCP, but for those that the person approved."""
+    made_by_helper: set[int] = field(default_factory=set)
+    """The lists that this agent made."""
     of_helper: set[int] = field(default_factory=set)
     """The changes of the agent that has a mandate."""
 
-    def trashed_lately(self, *, by_helper: bool) -> int:
-        """How many todos an agent moved to the trash, but for what was undone."""
+    def seen_by(self, lists: Lists | None) -> Person:
+        """What an agent sees that sees these lists; None for all."""
+        return self if lists is None else replace(self, state=seen(self.state, lists))
+
+    def trashed_lately(self, *, by_helper: bool, lists: Lists | None) -> int:
+        """How many todos an agent moved to the trash, but for what was undone, and what it does not see."""
         changes = (self.changes[one] for one in self.through_mcp if (one in self.of_helper) == by_helper)
         entries = [entry for change in changes if change.undone_by is None for entry in change.entries]
         return sum(
-            isinstance(one.before, Todo)
+            (lists is None or is_shown(one, self.state, lists))
+            and isinstance(one.before, Todo)
             and isinstance(one.after, Todo)
             and one.before.is_live
             and not one.after.is_live
@@ -78,7 +86,10 @@ class Person:
 
     def try_out(self, w: Writing, run: Callable[[Writing], Any]) -> tuple[State, Outcome]:
         """What a write would do: the state it would leave, and its outcome; `self` stays as it is."""
+        rest = w.hidden
         results = run(w) or []
+        if rest is not None:
+            w.state = joined(w.state, rest)
         entries = list(differences(self.state, w))
         for entry in entries:
             replace_row(w.state, entry)

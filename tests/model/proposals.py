@@ -35,6 +35,8 @@ NEEDED: Final[dict[str, set[str]]] = {
     "profile": {"change"},
 }
 """What an agent must be allowed to do for a write; updates and mixed batches say it by their items."""
+OF_ALL_LISTS: Final = ("rename_tag", "merge_tag", "delete_tag", "profile")
+"""Writes that are not about lists."""
 _OF_ACTIONS: Final = {
     "add": "add",
     "complete": "complete",
@@ -50,11 +52,23 @@ class Mandate:
 
     verbs: frozenset[str] = EVERY
     proposes: bool = False
+    lists: frozenset[int] | None = None
+    """The lists that it names; None for all."""
+    own_lists: bool = True
+    """Whether it sees those that it makes, too."""
 
     def require(self, request: Request, *, is_dry: bool) -> None:
         """Refuse what it does not allow."""
         if not needed(request) <= self.verbs or (request.kind == "profile" and self.proposes and not is_dry):
             raise Refused("outside_mandate")
+        if self.lists is not None and request.kind in OF_ALL_LISTS:
+            raise Refused("outside_mandate")
+        if request.kind == "add_lists" and not self.own_lists:
+            raise Refused("outside_mandate")
+
+    def sees(self, own: frozenset[int]) -> frozenset[int] | None:
+        """The lists that it shows to an agent that has made those of `own`; None for all."""
+        return None if self.lists is None else self.lists | (own if self.own_lists else frozenset())
 
 
 def needed(request: Request) -> set[str]:

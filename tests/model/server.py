@@ -87,7 +87,8 @@ class Server:
 
     async def bound(self, name: str, mandate: Mandate) -> None:
         """Have somebody change what their helper may do."""
-        wanted = {"verbs": None if mandate.verbs == EVERY else ["read", *sorted(mandate.verbs)]}
+        wanted: Json = {"verbs": None if mandate.verbs == EVERY else ["read", *sorted(mandate.verbs)]}
+        wanted |= {"lists": None if mandate.lists is None else sorted(mandate.lists), "own_lists": mandate.own_lists}
         me = self._callers[name]
         await me.perform(agents.update, self._helpers[name], wanted | {"mode": MODES[mandate.proposes]})
 

@@ -18,10 +18,11 @@ from tests.model import strategies
 from tests.model import todos as model_todos
 from tests.model import undo as model_undo
 from tests.model.dates import Json, When
+from tests.model.lists import is_shown
 from tests.model.machine import Ground
 from tests.model.model import Refused, Result, Writing
 from tests.model.proposals import Mandate
-from tests.model.rows import Todo
+from tests.model.rows import Change, Todo
 from tests.model.server import START, Server
 from tests.model.strategies import FACE, IDS, PEOPLE, ROW, SEEN, WAY, Way
 from tests.model.wire import How, Request, nulled
@@ -82,7 +83,9 @@ class Domain(Ground):
     @precondition(lambda self: len(self.people["ann"].state.todos) < MOST_TODOS)
     @rule(way=WAY, items=st.lists(strategies.NEW_TODO, min_size=1, max_size=3))
     def add(self, way: Way, items: list[Json]) -> None:
-        todos = [self.named(way[0], item) for item in items]
+        self._add(way, [self.named(way[0], item) for item in items])
+
+    def _add(self, way: Way, todos: list[Json]) -> None:
         self._write(way, "add", {"todos": todos}, lambda w: model_todos.add(w, todos))
 
     @rule(way=WAY, number=ROW, change=strategies.CHANGE, seen=SEEN)
@@ -271,13 +274,17 @@ class Domain(Ground):
 
     @rule(way=WAY, number=st.one_of(st.just(0), ROW))
     def undo(self, way: Way, number: int) -> None:
+        self._undo(way, self.change_id(way[0], number))
+
+    def _undo(self, way: Way, change_id: int) -> None:
         who = way[0]
-        change_id = self.change_id(who, number)
 
         def run(w: Writing) -> None:
             change = self.people[who].changes.get(change_id)
             if change is None:
                 raise Refused(w.code_of("change", change_id))
+            if way[1].by_helper and not self._is_told(who, change):
+                raise Refused("not_found")
             model_undo.undo(w, change)
 
         self._write(way, "undo", {"change_id": change_id}, run, undoes=(change_id,))
@@ -297,6 +304,9 @@ class Domain(Ground):
             absent = [change_id for change_id in sorted(ids, reverse=True) if change_id not in known]
             if absent:
                 raise Refused(w.code_of("change", absent[0]))
+            own = self.people[who].of_helper
+            if way[1].by_helper and not all(one in own or self._is_told(who, known[one]) for one in ids):
+                raise Refused("not_found")
             if any((one in self.people[who].of_helper) != way[1].by_helper for one in ids):
                 raise Refused("invalid_input")
             undone.clear()
@@ -304,7 +314,19 @@ class Domain(Ground):
 
         self._write(way, "undo_several", {"change_ids": ids} | skips, run, undoes=undone)
 
+    def _is_told(self, who: str, change: Change) -> bool:
+        """Whether somebody's helper sees a row of a change."""
+        lists, state = self.sight(who), self.people[who].state
+        return lists is None or any(is_shown(entry, state, lists) for entry in change.entries)
+
     # --- what an agent may do, and what it proposes -----------------------------------------------
+
+    @rule(who=PEOPLE, mandate=strategies.MANDATE, numbers=st.sets(ROW, max_size=2), own=st.booleans())
+    def bound_to_lists(self, who: str, mandate: Mandate, numbers: set[int], own: bool) -> None:
+        """From now on the agent sees some lists, those that it makes among them or not."""
+        live = self.people[who].state.order
+        lists = frozenset(live[number % len(live)] for number in numbers)
+        self._bound(who, replace(mandate, lists=lists, own_lists=own or not lists))
 
     @rule(who=PEOPLE, mandate=strategies.MANDATE)
     def bound(self, who: str, mandate: Mandate) -> None:
@@ -314,6 +336,44 @@ class Domain(Ground):
         if self.mandates[who] != mandate:
             self.mandates[who] = mandate
             self.server.run(self.server.bound(who, mandate))
+
+    @rule(number=ROW, face=FACE, own=st.booleans(), what=strategies.WITHIN)
+    def work_within_lists(self, number: int, face: FaceName, own: bool, what: str) -> None:
+        """An agent that sees one list does something at its border, and looks at what it sees."""
+        me, way = ("ann", How()), ("ann", How(face, by_helper=True))
+        state = self.people["ann"].state
+        here = state.order[number % len(state.order)]
+        self._bound("ann", Mandate(lists=frozenset({here}), own_lists=own, proposes=what == "propose"))
+        inside, outside = self._at_border(here)
+        if what == "undo of both":
+            self._send_update(me, [{"id": one, "title": f"{number} at once"} for one in (*inside, *outside)])
+            self._undo(way, self.change_id("ann", 0))
+        elif what == "undo of a move" and inside:
+            self._send_update(me, [{"id": one, "list_id": self._elsewhere(here)} for one in inside])
+            self._undo(way, self.change_id("ann", 0))
+        elif what == "tag of others":
+            self._send_update(me, [{"id": one, "add_tags": ["unseen"]} for one in outside] or [{"id": number}])
+            self._add(way, [{"title": "gamma", "list_id": here, "tags": ["Unseen"]}])
+        elif what == "list":
+            self._write(way, "add_lists", {"lists": [{"name": "Own"}]}, lambda w: _each([{"name": "Own"}], w.add_list))
+        elif what == "propose" and inside:
+            self._send_update(way, [{"id": one, "title": "omega"} for one in inside])
+            self._bound("ann", Mandate(proposes=True, lists=frozenset({self._elsewhere(here)})))
+            if self.waiting:
+                self.decide(-1, approve=True)
+        else:
+            self._add(way, [{"title": "gamma"}])
+            self._send_update(way, [{"id": one, "title": "omega"} for one in outside] or [{"id": number}])
+        self.look_around("ann", "rest", by_helper=True)
+
+    def _at_border(self, here: int) -> tuple[list[int], list[int]]:
+        """An open todo of a list, and one of another; none where there is none."""
+        todos = [one for one in self.people["ann"].near_first().values() if one.is_open]
+        return [t.id for t in todos if t.list_id == here][:1], [t.id for t in todos if t.list_id != here][:1]
+
+    def _elsewhere(self, here: int) -> int:
+        """Another list, if there is one."""
+        return next((one for one in self.people["ann"].state.order if one != here), here)
 
     @precondition(lambda self: self.waiting)
     @rule(number=ROW, approve=st.sampled_from((True, True, True, False)))
@@ -390,6 +450,12 @@ class Domain(Ground):
     @rule(who=PEOPLE, number=ROW)
     def get(self, who: str, number: int) -> None:
         self.get_one(who, self.todo_id(who, number))
+
+    @rule(who=PEOPLE, face=FACE, wanted=strategies.FILTER, order=strategies.ORDER, number=ROW)
+    def read_as_helper(self, who: str, face: FaceName, wanted: Json, order: Json, number: int) -> None:
+        self.find(who, face, self.named(who, wanted) | order, 5, by_helper=True)
+        self.get_one(who, self.todo_id(who, number), by_helper=True)
+        self.look_around(who, face, by_helper=True)
 
 
 def _completing(completed: bool) -> ByIds:

@@ -91,6 +91,8 @@ def add(w: Writing, items: Sequence[Json]) -> list[Result]:
 
 def _with_key(w: Writing, key: str | None) -> int | None:
     """The todo that has a key, wherever it is."""
+    if key is not None and w.hidden and any(todo.key == key for todo in w.hidden.todos.values()):
+        raise Refused("conflict")
     return next((todo.id for todo in w.state.todos.values() if key is not None and todo.key == key), None)
 
 

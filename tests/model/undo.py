@@ -6,11 +6,13 @@ goes to the trash. Nothing may come out of it that no write allows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from tests.model.model import Refused, Writing, name_key
+from tests.model.lists import beyond, joined
+from tests.model.model import Refused, State, Writing, name_key
 from tests.model.order import put_back
 from tests.model.people import differences, replace_row
 from tests.model.rows import CHOSEN, Change, Entry, Moment, Note, Profile, Row, Tag, Todo, TodoList
@@ -19,20 +21,52 @@ from tests.model.todos import MAX_DEPTH
 _IN_THE_WAY = "undo_refused"
 
 
-def undo(w: Writing, *changes: Change) -> None:
-    """Undo a change; or several as one, the latest first, each on what the later ones have left."""
+def undo(w: Writing, change: Change) -> None:
+    """Undo a change."""
+    begin = w.state.copy()
+    _revert(w, change)
+    _settle(w, begin, [change])
+
+
+def _settle(w: Writing, begin: State, changes: Sequence[Change]) -> None:
+    """Leave no tag that was made and that nothing has, and record tags as they are named before the undo and after."""
+    if w.hidden is None:
+        for tag_id in [*w.state.tags.keys() - begin.tags.keys()]:
+            if not any(w.state.todos[todo].is_live for todo in w.state.has_tag(tag_id)):
+                del w.state.tags[tag_id]
+                w.state.links = frozenset(link for link in w.state.links if link[1] != tag_id)
+    if _changed_tags(changes):
+        gone = {one.id for one in begin.live_tags() if w.state.tags[one.id].is_deleted}
+        w.retagged = {one: (begin.tags_of(one), w.state.tags_of(one, gone)) for one in w.retagged}
+
+
+def _changed_tags(changes: Sequence[Change]) -> list[Entry]:
+    """What changes did to tags that were there."""
+    return [entry for change in changes for entry in change.entries if isinstance(entry.before, Tag)]
+
+
+def _revert(w: Writing, *changes: Change) -> None:
+    """Put the rows of a change back; or of several as one, the latest first, each on what the later ones have left."""
+    if w.hidden is not None and beyond(changes, joined(w.state, w.hidden), w.sees):
+        raise Refused("outside_mandate")
     if any(change.undone_by is not None for change in changes):
         raise Refused(_IN_THE_WAY)
     entries = [entry for change in changes for entry in change.entries]
+    if w.hidden is not None:  # tags that it made stay: they belong to all lists
+        entries = [entry for entry in entries if entry.entity != "tag"]
     _lists(w, [entry for entry in entries if entry.entity == "list"])
     tags = [entry for entry in entries if entry.entity == "tag"]
-    going = [entry for entry in tags if not isinstance(entry.before, Tag) or entry.before.is_deleted]
-    _tags(w, [entry for entry in tags if entry not in going])
+    changed = [entry for entry in tags if entry.before is not None]
+    gone = {one.after.id for one in changed if not _is_deleted(one.before) and _is_deleted(one.after)}
+    todos = [entry.after.id for entry in entries if entry.entity == "todo"]
+    w.shown = {one: w.state.tags_of(one, gone) for one in todos} if changed else {}
+    _tags(w, changed)
     for entry in entries:
         if entry.entity == "note":
             _note(w, entry)
     _todos(w, [entry for entry in entries if entry.entity == "todo"])
-    _tags(w, sorted(going, key=lambda one: one.before is None))
+    w.shown = {}
+    _tags(w, [entry for entry in tags if entry.before is None])
     for entry in entries:
         if entry.entity == "user":
             _profile(w, entry)
@@ -47,13 +81,19 @@ def undo_all(w: Writing, changes: list[Change], *, skips: bool = False) -> list[
     Those that follow each other go at once, at one moment, where that is the same (`_runs`): then a row that several of
     them touched has one version more, else one for each. In the record it goes from before the first to after the last.
     """
-    going = _Going(w)
+    going, begin = _Going(w), w.state.copy()
     standing = sorted((one for one in changes if one.undone_by is None), key=lambda one: one.id, reverse=True)
+    outside = [] if w.hidden is None else beyond(standing, joined(w.state, w.hidden), w.sees)
+    if outside and not skips:
+        raise Refused("outside_mandate")
+    standing = [one for one in standing if one not in outside]
     for run in _runs(standing):
         going.undo(run)
     if len(going.done) < len(changes) and not skips:
         raise Refused(_IN_THE_WAY)
-    w.retagged |= {todo_id: names for todo_id, names in going.retagged.items() if names[0] != names[1]}
+    mixes = bool(_changed_tags(standing))
+    w.retagged |= {todo_id: names for todo_id, names in going.retagged.items() if mixes or names[0] != names[1]}
+    _settle(w, begin, standing)
     w.ask(_gone(going.done))
     return sorted(going.done, key=lambda one: -one.id)
 
@@ -125,7 +165,7 @@ class _Going:
         step = self._step()
         self.parts += 1
         try:
-            undo(step, *run)
+            _revert(step, *run)
         except Refused as refused:
             if refused.code != _IN_THE_WAY:
                 raise
@@ -279,7 +319,7 @@ def _is_as_left(w: Writing, entry: Entry) -> bool:
         return False
     if entry.is_partial:
         return (todo.list_id, todo.deleted) == (after.list_id, after.deleted)
-    if entry.tags is not None and w.state.tags_of(todo.id) != entry.tags_after:
+    if entry.tags is not None and w.shown.get(todo.id, w.state.tags_of(todo.id)) != entry.tags_after:
         return False
     return _content(todo) == _content(after)
 
@@ -322,13 +362,17 @@ def _tags(w: Writing, entries: list[Entry]) -> None:
         raise Refused(_IN_THE_WAY)
 
 
+def _is_deleted(row: Row | None) -> bool:
+    return isinstance(row, Tag) and row.is_deleted
+
+
 def _tag(w: Writing, entry: Entry) -> None:
     """Put a tag back; one that was made goes, if no todo outside the trash has it."""
     before, after, state = entry.before, entry.after, w.state
     tag = state.tags[after.id]
     if before is None:
         is_used = any(state.todos[todo].is_live for todo in state.has_tag(tag.id))
-        if tag.version == after.version and not is_used:
+        if isinstance(after, Tag) and tag.name == after.name and not is_used:
             state.tags[tag.id] = replace(tag, is_deleted=True)
         return
     if _content(tag) != _content(after):

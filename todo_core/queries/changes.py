@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     all_,
     and_,
+    any_,
     case,
     column,
     false,
@@ -22,46 +23,65 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON
 
 from todo_core.models.changes import Change, ChangedRow, Entity, UndoneChange
+from todo_core.models.tags import TodoTag
 from todo_core.storage import locks
 from todo_core.storage.statements import Statement, mine, parameter
 
 _change = Change.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _row = ChangedRow.__table__  # type: ignore[attr-defined]
 _undone = UndoneChange.__table__  # type: ignore[attr-defined]
+_link = TodoTag.__table__  # type: ignore[attr-defined]
 _me = parameter("user_id", BigInteger())
 _id = parameter("id", BigInteger())
 
 LOOK_BACK: Final = 100
 """How many later changes of a row are looked at for the one that keeps an undo from it."""
 
+_given = (
+    func.unnest(parameter("entities", ARRAY(Text())), parameter("entity_ids", ARRAY(BigInteger())))
+    .table_valued(column("entity", Text), column("id", BigInteger))
+    .render_derived("given")
+)
+_tags_of = select(literal_column("'tag'", Text), _link.c.tag_id).where(
+    mine(_link), _link.c.todo_id == any_(parameter("tagged", ARRAY(BigInteger())))
+)
+_in_question = union_all(select(_given.c.entity, _given.c.id), _tags_of).subquery("in_question")
 _touching = (
     select(_row.c.change_id.label("id"))
     .where(
         mine(_row),
-        _row.c.entity == parameter("entity", Text()),
-        _row.c.entity_id == parameter("entity_id", BigInteger()),
+        _row.c.entity == _in_question.c.entity,
+        _row.c.entity_id == _in_question.c.id,
         _row.c.change_id > _id,
         _row.c.change_id != all_(parameter("reverted", ARRAY(BigInteger()))),
     )
     .order_by(_row.c.change_id.desc())
     .limit(literal_column(str(LOOK_BACK)))
-    .subquery("touching")
+    .correlate(_in_question)
+    .lateral("touching")
 )
 _reverts = select(_undone.c.change_id).where(mine(_undone), _undone.c.undone_by == _touching.c.id)
 _stands = and_(
     or_(~_reverts.where(_undone.c.change_id >= _id).exists(), _reverts.where(_undone.c.change_id < _id).exists()),
     ~select(_undone.c.change_id).where(mine(_undone), _undone.c.change_id == _touching.c.id).exists(),
 )
-BLOCKING = Statement(select(func.coalesce(func.max(_touching.c.id).filter(_stands), func.max(_touching.c.id))))
-"""Find the change that keeps the change `id` from being undone: the latest one after it to the same row.
+BLOCKING = Statement(
+    select(func.coalesce(func.max(_touching.c.id).filter(_stands), func.max(_touching.c.id))).select_from(
+        _in_question.join(_touching, true())
+    )
+)
+"""Find the change that keeps the change `id` from being undone: the latest one after it to one of the rows in question.
 
-One that still stands comes before one that was itself undone; only the latest `LOOK_BACK` are looked at. `entity` and
-`entity_id`: the row. `reverted`: later changes that the same request has reverted. Reads `ix_change_entries_entity`,
-`pk_undone_changes` and `ix_undone_changes_by`.
+One that still stands comes before one that was itself undone; only the latest `LOOK_BACK` of a row are looked at.
+`entities` and `entity_ids`: these rows, by kind and id; with them the tags of todos with the ids `tagged`, deleted
+ones, too. `reverted`: later changes that the same request has reverted. Reads `ix_change_entries_entity`,
+`pk_todo_tags`, `pk_undone_changes` and `ix_undone_changes_by`.
 """
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from sqlalchemy import (
     CTE,
     BigInteger,
+    Text,
     and_,
     any_,
     case,
     false,
     func,
     literal,
+    literal_column,
     or_,
     select,
     union,
@@ -104,14 +106,20 @@ _is_no_place = (
     .scalar_subquery()
 )
 _contradicts_parent = case((_child.c.deleted_at.is_(None), _is_no_place), else_=false())
-_odd_in_list = select(_table.c.id).where(_named, _is_in_deleted_list)
-_odd_child = select(_child.c.id).where(mine(_child), _child.c.id == any_(_ids), _contradicts_parent)
-_odd_parent = select(_child.c.parent_id).where(mine(_child), _child.c.parent_id == any_(_ids), _contradicts_parent)
+_odd_in_list = select(
+    _table.c.id, literal_column("'list'", Text).label("entity"), _table.c.list_id.label("other_id")
+).where(_named, _is_in_deleted_list)
+_a_todo = literal_column("'todo'", Text).label("entity")
+_odd_child = select(_child.c.id, _a_todo, _child.c.parent_id.label("other_id"))
+_odd_child = _odd_child.where(mine(_child), _child.c.id == any_(_ids), _contradicts_parent)
+_odd_parent = select(_child.c.parent_id.label("id"), _a_todo, _child.c.id.label("other_id"))
+_odd_parent = _odd_parent.where(mine(_child), _child.c.parent_id == any_(_ids), _contradicts_parent)
 INCONSISTENT = Statement(union_all(_odd_in_list, _odd_child, _odd_parent).limit(1))
 """Find one of the todos with `ids` that contradicts its list, its parent or a subtask.
 
 A live todo is in a live list; it is in its live parent's list and never below a parent in the trash; an open todo is
-never below one that is done. Reads `uq_todos_user_id_id` and `ix_todos_parent`.
+never below one that is done. Columns: `id`; what it contradicts, in `entity` (`list` or `todo`) and `other_id`. Reads
+`uq_todos_user_id_id` and `ix_todos_parent`.
 """
 
 _far = _climbing(_downwards())

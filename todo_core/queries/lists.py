@@ -193,10 +193,15 @@ break.
 """
 
 _held = select(_todo.c.id).where(mine(Todo), _todo.c.list_id == _table.c.id, _todo.c.deleted_at.is_(None))
+_newest = _held.order_by(_todo.c.id.desc()).limit(1).scalar_subquery()
 NONEMPTY = Statement(
-    select(_table.c.id).where(mine(TodoList), _table.c.id == any_(_ids), _held.exists()).order_by(_table.c.id).limit(1)
+    select(_table.c.id, _newest.label("todo_id"))
+    .where(mine(TodoList), _table.c.id == any_(_ids), _held.exists())
+    .order_by(_table.c.id)
+    .limit(1)
 )
-"""Find the first of the lists with `ids` that has todos outside the trash."""
+"""Find the first of the lists with `ids` that has todos outside the trash: its `id`, and the newest of these
+(`todo_id`)."""
 
 HELD = Statement(
     select(

@@ -248,3 +248,15 @@ _using = (
 )
 USED = Statement(select(_table.c.id).where(mine(Tag), _table.c.id == any_(_ids), _using.exists()))
 """Find which of the tags with `ids` are on a todo outside the trash."""
+
+_given = func.unnest(_ids).table_valued(column("id", BigInteger)).render_derived("given")
+_tags_of = select(_link.c.tag_id).where(mine(TodoTag), _link.c.todo_id == _given.c.id).correlate(_given)
+_shown = or_(_table.c.deleted_at.is_(None), _table.c.id == any_(parameter("gone", ARRAY(BigInteger))))
+_names = select(_table.c.name).where(mine(Tag), _table.c.id.in_(_tags_of), _shown).order_by(_table.c.name_key)
+NAMES = Statement(
+    select(_given.c.id, func.array(_names.correlate(_given).scalar_subquery(), type_=ARRAY(Text)).label("names"))
+)
+"""Read the names of the tags of the todos with `ids`, in alphabetical order; of deleted ones those with the ids `gone`.
+
+Columns: `id`, of the todo, and `names`. Reads `pk_todo_tags`.
+"""

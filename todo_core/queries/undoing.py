@@ -140,6 +140,25 @@ another place among its siblings, and `is_swept`, whether with its whole list; `
 another one, or took them apart; `is_gone`, whether it deleted a list, or brought one back. Reads `pk_change_entries`.
 """
 
+_is_tagged = or_(_row.c.entity == literal_column("'todo'"), _row.c.entity == literal_column("'tag'"))
+TAGGED = Statement(
+    select(
+        _row.c.entity,
+        _row.c.entity_id.label("id"),
+        func.bool_or(_row.c.before.is_not(None)).label("was_there"),
+    )
+    .where(
+        mine(_row),
+        _row.c.change_id == any_(_ids),
+        _is_tagged,
+    )
+    .group_by(_row.c.entity, _row.c.entity_id)
+)
+"""Read which todos and tags the changes `ids` touched.
+
+Columns: `entity` and `id`; `was_there`, whether one of these changes found it there. Reads `pk_change_entries`.
+"""
+
 ENTRIES = Statement(
     select(_row.c.change_id, _row.c.entity, _row.c.entity_id.label("id"), _row.c.before, _row.c.after)
     .where(mine(_row), _row.c.change_id == any_(_ids))

@@ -87,6 +87,8 @@ class TagRevision:
     """Which todos a merge gave another tag, and which tag; recorded, so that undo takes it from just these."""
     unlinked: Mapping[str, Any] | None = None
     """From which todos the undo of a merge took a tag; recorded, so that undoing the undo merges again."""
+    into_gone: bool = False
+    """Whether that tag was deleted by then; recorded, so that undoing the undo does not miss it."""
 
     def as_item(self) -> dict[str, Any]:
         """Return the revision as the statement takes it."""
@@ -127,21 +129,23 @@ async def exchange_names(tx: Tx, revisions: Sequence[TagRevision], changing: Seq
 
 def _touched(revision: TagRevision, row: Row) -> Touched:
     """Return what the change record keeps of a tag that was revised."""
-    before = _recorded(row["before"], row["was_deleted"], revision.unlinked)
+    before = _recorded(row["before"], row["was_deleted"], revision.unlinked, into_gone=revision.into_gone)
     after = _recorded(row["after"], revision.deleted, revision.linked)
     return Touched("tag", revision.id, before, after)
 
 
-def _recorded(tag: str, deleted: bool, linked: Mapping[str, Any] | None) -> str:
+def _recorded(tag: str, deleted: bool, linked: Mapping[str, Any] | None, *, into_gone: bool = False) -> str:
     """Return what the change record keeps of a tag: `row`, which is shown, and beside it what undo needs.
 
     Args:
         tag: Its read shape.
         deleted: Whether it is deleted.
         linked: What a merge did, or the undo of one.
+        into_gone: Whether the tag that it was merged into was deleted.
     """
     row = orjson.loads(tag)
     state = {"row": row | {"is_deleted": deleted}, "name": row["name"], "deleted": deleted, "version": row["version"]}
+    state |= {"into_gone": True} if into_gone else {}
     return json_text(state if linked is None else state | {"linked": linked})
 
 

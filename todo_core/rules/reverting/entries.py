@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import orjson
@@ -53,9 +54,15 @@ class Entries:
     of them on the way.
     """
 
-    def __init__(self, rows: list[Row]) -> None:
-        """Take rows of `queries.reverting.ENTRIES`."""
+    def __init__(self, rows: list[Row], names: Mapping[int, Sequence[str]] = MappingProxyType({})) -> None:
+        """Take rows of `queries.reverting.ENTRIES`.
+
+        Args:
+            rows: The rows.
+            names: Of todos the names of their tags as they were before the undo, where that changes tags, too.
+        """
         self._rows = rows
+        self.names = names
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -101,7 +108,7 @@ class Entries:
             is_taken = row["entity"] == entity and (which is None or which(row))
             (taken if is_taken else left).append(row)
         self._rows = left
-        return Entries(taken)
+        return Entries(taken, self.names)
 
     async def drain(self) -> AsyncIterator[list[Entry]]:
         """Parse the entries a chunk at a time, and let go of all with the last."""

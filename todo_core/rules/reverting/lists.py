@@ -32,8 +32,8 @@ async def revert(tx: Tx, entries: Entries) -> Changed[ListRead]:
     ids = entries.ids
     rows = await rows_of(tx, ids)
     made = [entry.id for entry in entries if entry.before is None]
-    if made and (holds_todos := await tx.value(queries.NONEMPTY, ids=made)):
-        raise UndoRefused.in_the_way("list", holds_todos)
+    if made and (held := await tx.row(queries.NONEMPTY, ids=made)):
+        raise UndoRefused.in_the_way("list", held["id"], [("todo", held["todo_id"])])
     for of_change in entries.by_change:
         _put_back(lists, of_change)
     touched = await lists.save(tx)
@@ -56,8 +56,8 @@ def _put_back(lists: Lists, entries: Sequence[Entry]) -> None:
     for list_id in present:
         try:
             lists.require_own_name(list_id)
-        except Conflict:
-            raise UndoRefused.in_the_way("list", list_id) from None
+        except Conflict as taken:
+            raise UndoRefused.in_the_way("list", list_id, [("list", taken.extra["existing_id"])]) from None
 
 
 def _is_as_left(present: ListState, entry: Entry) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -34,14 +35,17 @@ _PUT_BACK: Final = (*AS_RECORDED, "priority", "due", "tags")
 class Present:
     """Todos as they are now, and then as what was taken back so far leaves them."""
 
-    def __init__(self, rows: Mapping[int, dict[str, Any]]) -> None:
-        self._rows = {**rows}
+    def __init__(self, rows: Mapping[int, dict[str, Any]], names: Mapping[int, Sequence[str]]) -> None:
+        self._rows = {todo_id: row | {"tags": names.get(todo_id, row["tags"])} for todo_id, row in rows.items()}
+        self._names = names
 
     @classmethod
-    async def of(cls, tx: Tx, entries: Iterable[Entry]) -> Present:
-        """Read the todos of entries."""
+    async def of(
+        cls, tx: Tx, entries: Iterable[Entry], names: Mapping[int, Sequence[str]] = MappingProxyType({})
+    ) -> Present:
+        """Read the todos of entries; those in `names` have tags of these names."""
         ids = [*dict.fromkeys(entry.id for entry in entries)]
-        return cls({todo_id: _present(row) for todo_id, row in (await read_todos(tx, ids)).items()})
+        return cls({todo_id: _present(row) for todo_id, row in (await read_todos(tx, ids)).items()}, names)
 
     def take_back(self, entry: Entry) -> None:
         """Put a todo back as it was before a change.
@@ -49,7 +53,10 @@ class Present:
         Raises:
             UndoRefused: It is not as the change left it, or is gone.
         """
-        row = require_as_left(entry, self._rows.get(entry.id), _is_as_left)
+        row = self._rows.get(entry.id)
+        if row is not None and is_retagged(entry, self._names) and row["tags"] != entry.after["tags"]:
+            raise UndoRefused.in_the_way("todo", entry.id, [("todo", entry.id)], tagged=[entry.id])
+        row = require_as_left(entry, row, _is_as_left)
         before = entry.before or {}
         self._rows[entry.id] = row | {name: before[name] for name in _PUT_BACK if entry.changed(name)}
         if entry.changed("place"):
@@ -73,6 +80,17 @@ class Present:
         return refusals
 
 
+def is_retagged(entry: Entry, names: Mapping[int, Sequence[str]]) -> bool:
+    """Return whether a change gave a todo other tags; they may have the same names, where it changed tags, too.
+
+    Args:
+        entry: What the change did to the todo.
+        names: As `Entries` has them.
+    """
+    before = entry.before or {}
+    return entry.changed("tags") or (entry.id in names and "tags" in before and "tags" in entry.after)
+
+
 def _present(row: Row) -> dict[str, Any]:
     """Return a todo as it is now, with its place."""
     present: dict[str, Any] = orjson.loads(row["row"])
@@ -80,14 +98,13 @@ def _present(row: Row) -> dict[str, Any]:
 
 
 def _is_as_left(present: Mapping[str, Any], entry: Entry) -> bool:
-    """Return whether a todo is as a change left it, even if it was different in between.
+    """Return whether a todo is as a change left it, even if it was different in between; its tags aside.
 
-    Its tags may have other names by now, so they count only where the change was about them. So does its place, which
-    the record has of such changes only.
+    Its place counts only where the change was about it: the record has it of such changes only.
     """
     if "due" in entry.after and not _is_due_as_left(present, entry.after):
         return False
-    names = (*AS_RECORDED, "priority", "place", *(("tags",) if entry.changed("tags") else ()))
+    names = (*AS_RECORDED, "priority", "place")
     return all(present[name] == entry.after[name] for name in names if name in entry.after)
 
 

@@ -14,6 +14,7 @@ from todo_core.identity.scopes import Scope
 from todo_core.models.changes import Entity
 from todo_core.rules.reverting import lists, notes, tags, todos, users
 from todo_core.rules.reverting.entries import Entries
+from todo_core.rules.reverting.names import name_tags
 from todo_core.storage.transactions import Row
 
 
@@ -26,23 +27,21 @@ class Step:
     scope: Scope
     """What the caller's token must allow."""
     revert: Callable[[Tx, Entries], Awaitable[Changed[Any]]]
-    which: Callable[[Entries], Callable[[Row], bool]] | None = None
-    """Tells, by all rows of the change, which of the kind, as the record has them; None for all that no step before has
-    taken."""
+    which: Callable[[Row], bool] | None = None
+    """Tells which rows of the kind, as the record has them; None for all that no step before has taken."""
 
 
 STEPS: Final = (
-    Step("list", "todos:write", lists.revert, lambda _: lists.was_there),
-    Step("tag", "todos:write", tags.revert_changed, tags.come_first),
+    Step("list", "todos:write", lists.revert, lists.was_there),
+    Step("tag", "todos:write", tags.revert_changed, tags.was_there),
     Step("note", "todos:write", notes.revert),
     Step("todo", "todos:write", todos.revert),
     Step("list", "todos:write", lists.revert),
-    Step("tag", "todos:write", tags.revert_changed, lambda _: tags.was_there),
     Step("tag", "todos:write", tags.revert_made),
     Step("user", "profile", users.revert),
 )
-"""Lists and tags come before the todos that refer to them, notes before the todos that count them, and tags that go,
-for the change made them or brought them back, after the todos that lose them, unless another one needs their name.
+"""Lists and tags come before the todos that refer to them, notes before the todos that count them, and tags that the
+change made after the todos that lose them.
 
 API tokens, agents and accounts cannot be reverted: a revoked token must never work again, what an agent may do is said
 anew, and of a deleted account nothing is kept.
@@ -73,9 +72,10 @@ async def revert(tx: Tx, entries: Entries) -> Changed[Any]:
     Raises:
         UndoRefused: A later change is in the way of a row.
     """
+    await name_tags(tx, entries)
     reverted: Changed[Any] = Changed([])
     for step in STEPS:
-        of_step = entries.take(step.entity, None if step.which is None else step.which(entries))
+        of_step = entries.take(step.entity, step.which)
         if not of_step:
             continue
         part = await step.revert(tx, of_step)

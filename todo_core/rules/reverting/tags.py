@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-import orjson
 
 from todo_core.boundary.chunks import chunks_of_links
 from todo_core.boundary.operation import Tx
@@ -34,17 +32,6 @@ def was_there(row: Row) -> bool:
     return row["before"] is not None
 
 
-def stays(row: Row) -> bool:
-    """Return whether a recorded tag is there once the change is undone."""
-    return was_there(row) and not orjson.loads(row["before"])["deleted"]
-
-
-def come_first(entries: Entries) -> Callable[[Row], bool]:
-    """Return which recorded tags go back before the todos: those that stay, and those that have a name of these."""
-    names = {name_key(orjson.loads(row["before"])["name"]) for row in entries.of("tag") if stays(row)}
-    return lambda row: was_there(row) and (stays(row) or name_key(orjson.loads(row["after"])["name"]) in names)
-
-
 async def revert_changed(tx: Tx, entries: Entries) -> Changed[TagRead]:
     """Put tags back as they were before a change that renamed, merged or deleted them, or several, the latest first.
 
@@ -64,7 +51,7 @@ async def revert_changed(tx: Tx, entries: Entries) -> Changed[TagRead]:
     reverted: Changed[TagRead] = Changed([])
     while waiting:
         ready, in_circle = await _ready(tx, waiting)
-        revisions = [await _put_back_links(tx, entry) for entry in ready]
+        revisions = [await _put_back_links(tx, entry, present) for entry in ready]
         part = await exchange_names(tx, revisions, [entry.id for entry in ready] if in_circle else [])
         reverted = Changed([*reverted.results, *part.results], [*reverted.touched, *part.touched])
         for entry in ready:
@@ -89,7 +76,7 @@ async def _revert_in_memory(
             now[entry.id] = replace(now[entry.id], name=before["name"], is_deleted=before["deleted"])
             holder = entry.id if before["deleted"] else holders.setdefault(name_key(before["name"]), entry.id)
             if holder != entry.id:
-                raise UndoRefused.in_the_way("tag", entry.id)
+                raise UndoRefused.in_the_way("tag", entry.id, [("tag", holder)])
     revisions = [TagRevision(tag_id, state.name, state.is_deleted) for tag_id, state in now.items()]
     changing = [tag_id for tag_id, state in now.items() if state != present[tag_id]]
     return await exchange_names(tx, revisions, changing)
@@ -105,9 +92,11 @@ async def _ready(tx: Tx, waiting: Mapping[int, Entry]) -> tuple[list[Entry], boo
     befores = {tag_id: entry.before or {} for tag_id, entry in waiting.items()}  # each was there
     names = [TagRevision(tag_id, before["name"], before["deleted"]) for tag_id, before in befores.items()]
     holders = await name_holders(tx, names)
-    if {*holders.values()} - waiting.keys():
-        raise UndoRefused.in_the_way("tag", next(tag_id for tag_id, other in holders.items() if other not in waiting))
-    free = [tag_id for tag_id in waiting if (befores[tag_id].get("linked") or {}).get("into") not in waiting]
+    for tag_id, holder in holders.items():
+        if holder not in waiting:
+            raise UndoRefused.in_the_way("tag", tag_id, [("tag", holder)])
+    into = {(before.get("linked") or {}).get("into") for before in befores.values()}
+    free = [tag_id for tag_id in waiting if tag_id not in into or not befores[tag_id]["deleted"]]
     if ready := [tag_id for tag_id in free if tag_id not in holders]:
         return [waiting[tag_id] for tag_id in ready], False
     circle = _circle(holders)
@@ -132,15 +121,13 @@ def _circle(holders: Mapping[int, int]) -> list[int]:
 
 
 async def revert_made(tx: Tx, entries: Entries) -> Changed[TagRead]:
-    """Delete tags that a change made. Those that were changed since, or are on a todo outside the trash, stay."""
+    """Delete tags that a change made. Those that have another name by now, or are on a todo outside the trash, stay."""
     present = await _states(tx, entries)
     used = {row["id"] for row in await tx.rows(queries.USED, ids=entries.ids)}
     revisions = [
         TagRevision(entry.id, state.name, deleted=True)
         for entry in entries
-        if (state := present.get(entry.id)) is not None
-        and state.version == entry.after["version"]
-        and entry.id not in used
+        if (state := present.get(entry.id)) is not None and state.name == entry.after["name"] and entry.id not in used
     ]
     return await revise_tags(tx, revisions)
 
@@ -155,23 +142,31 @@ def _is_as_left(present: _State, entry: Entry) -> bool:
     return (present.name, present.is_deleted) == (entry.after["name"], entry.after["deleted"])
 
 
-async def _put_back_links(tx: Tx, entry: Entry) -> TagRevision:
+async def _put_back_links(tx: Tx, entry: Entry, together: Collection[int]) -> TagRevision:
     """Put a tag's links to todos back as they were before a change, and return what is left to do for the tag.
 
     The undo of a merge takes the other tag from the todos that got it. Undoing that undo merges once more, with all
     todos that have the tag now.
 
+    Args:
+        tx: The transaction.
+        entry: What the change did to the tag.
+        together: The ids of all tags that are put back.
+
     Raises:
-        UndoRefused: The tag it was merged into is gone.
+        UndoRefused: The tag it was merged into is gone, was there when the merge was undone, and is none of these.
     """
     assert entry.before is not None  # a row that was there
     unlinked: Mapping[str, Any] | None = entry.after.get("linked")
     linked: Mapping[str, Any] | None = entry.before.get("linked")
+    into_gone = False
     if unlinked is not None:
+        into_gone = await tx.row(queries.ONE, id=unlinked["into"]) is None
         for chunk in chunks_of_links(unlinked["todos"]):
             await tx.rows(queries.UNLINK, into=unlinked["into"], todos=chunk)
     if linked is not None:
-        if await tx.row(queries.ONE, id=linked["into"]) is None:
+        is_known = entry.before.get("into_gone") or linked["into"] in together
+        if not is_known and await tx.row(queries.ONE, id=linked["into"]) is None:
             raise UndoRefused.in_the_way("tag", linked["into"])
         linked = await merge_links(tx, entry.id, linked["into"])
-    return TagRevision(entry.id, entry.before["name"], entry.before["deleted"], linked, unlinked)
+    return TagRevision(entry.id, entry.before["name"], entry.before["deleted"], linked, unlinked, into_gone)

@@ -19,7 +19,7 @@ from todo_core.rules.dues import due_columns, due_of
 from todo_core.rules.reverting.earlier import as_meant
 from todo_core.rules.reverting.entries import Entries, Entry
 from todo_core.rules.reverting.order import Return, put_back
-from todo_core.rules.reverting.present import AS_RECORDED, Present
+from todo_core.rules.reverting.present import AS_RECORDED, Present, is_retagged
 from todo_core.rules.schedules import Calendar
 from todo_core.rules.spots import Moved, siblings_of
 from todo_core.rules.tagging import ensure_tags
@@ -44,10 +44,10 @@ async def revert(tx: Tx, entries: Entries) -> Changed[TodoWritten]:
     moved: dict[int, Moved] = {}
     async for recorded in entries.drain():
         chunk = [as_meant(entry) async for entry in in_turns(recorded)]
-        present = await Present.of(tx, chunk)
+        present = await Present.of(tx, chunk, entries.names)
         async for entry in in_turns(chunk):
             present.take_back(entry)
-        made = await _put_back(tx, chunk, patches)
+        made = await _put_back(tx, chunk, patches, entries.names)
         places = await put_back(tx, [(entry.id, _return(entry)) for entry in chunk if entry.changed("place")])
         patches |= {todo_id: {**patches[todo_id], **place.columns} for todo_id, place in places.items()}
         moved |= {todo_id: place.moved for todo_id, place in places.items()}
@@ -98,12 +98,15 @@ def _return(entry: Entry) -> Return:
     return Return(siblings, before["place"], entry.after["place"])
 
 
-async def _put_back(tx: Tx, entries: Sequence[Entry], patches: dict[int, Patch]) -> Sequence[Touched]:
+async def _put_back(
+    tx: Tx, entries: Sequence[Entry], patches: dict[int, Patch], shown: Mapping[int, Sequence[str]]
+) -> Sequence[Touched]:
     """Add to the patches of columns, by the ids of todos, what puts todos back; return the tags that were made for it.
 
     Of several changes of one todo the earliest counts, which comes last.
     """
-    names = {n: entry.before["tags"] for n, entry in enumerate(entries) if entry.before and entry.changed("tags")}
+    tagged = [(n, entry.before) for n, entry in enumerate(entries) if is_retagged(entry, shown)]
+    names = {n: before["tags"] for n, before in tagged if before is not None}
     tag_ids, made = await ensure_tags(tx, names)
     calendar = await Calendar.of(tx) if any(entry.changed("due") for entry in entries) else None
     async for n, entry in in_turns(enumerate(entries)):
@@ -141,10 +144,12 @@ async def _check_fit(tx: Tx, patches: Sequence[Patch]) -> None:
         UndoRefused: One does not, or is too deep.
     """
     for chunk in chunks([patch["id"] for patch in patches]):
-        odd = await tx.value(families.INCONSISTENT, ids=list(chunk))
+        odd = await tx.row(families.INCONSISTENT, ids=list(chunk))
         if odd is not None:
-            raise UndoRefused.in_the_way("todo", odd)
+            others = [("todo", odd["id"]), (odd["entity"], odd["other_id"])]
+            raise UndoRefused.in_the_way("todo", odd["id"], others)
     for chunk in chunks([patch["id"] for patch in patches if "parent_id" in patch]):
         too_deep = await tx.value(families.TOO_DEEP, ids=list(chunk))
         if too_deep is not None:
-            raise UndoRefused.in_the_way("todo", too_deep)
+            family = await tx.rows(families.RELATIVES, ids=[too_deep])
+            raise UndoRefused.in_the_way("todo", too_deep, [("todo", row["id"]) for row in family])

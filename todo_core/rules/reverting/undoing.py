@@ -17,6 +17,7 @@ from todo_core.queries import changes as queries
 from todo_core.queries import history, reverting, undoing
 from todo_core.rules.reverting.choosing import NOT_UNDONE, absence, choose
 from todo_core.rules.reverting.entries import Entries, Entry
+from todo_core.rules.reverting.names import names_beside, settle
 from todo_core.rules.reverting.runs import runs_of
 from todo_core.rules.reverting.steps import ENTITIES, require_scopes, revert
 from todo_core.rules.reverting.todos import changed_since
@@ -62,7 +63,9 @@ async def undo_all(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None 
     if beyond and not skips:
         raise OutsideMandate("lists", _BEYOND)
     within = [change for change in chosen.changes if change.id not in beyond]
-    require_scopes(tx, {entity for change in within for entity in change.entities})
+    within_ids, entities = [change.id for change in within], {kind for change in within for kind in change.entities}
+    require_scopes(tx, entities)
+    names = await names_beside(tx, within_ids, entities)
     progress = _Reverting(tx, conflicts=[{"change_id": change_id, "message": _BEYOND} for change_id in beyond])
     for run in await runs_of(tx, within):
         await progress.revert(run)
@@ -72,7 +75,8 @@ async def undo_all(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None 
         detail = f"{len(conflicts)} of these {number} changes cannot be undone; nothing was changed."
         raise UndoRefused(detail, extra={"conflicts": conflicts}, next_step=_ALL_OR_OTHERS)
     touched = once_each(row for part in progress.parts for row in part.touched)
-    undone = await _checked(tx, Changed(await _once_each(progress.parts), touched), sorted(progress.done, reverse=True))
+    whole = await settle(tx, progress.parts, Changed(await _once_each(progress.parts), touched), names)
+    undone = await _checked(tx, whole, sorted(progress.done, reverse=True))
     return replace(undone, skipped=_latest_first([*conflicts, *chosen.left]))
 
 
@@ -157,16 +161,22 @@ async def _reverted(tx: Tx, change_id: int) -> Changed[Any]:
         raise UndoRefused("It is undone already.", extra={"undone_by": undone_by})
     if not is_possible:
         raise UndoRefused(NOT_UNDONE, next_step="Make the change you want directly.")
+    names = await names_beside(tx, [change_id], entries.entities)
     try:
-        return await revert(tx, entries)
+        reverted = await revert(tx, entries)
     except UndoRefused as refused:
         raise await _with_cause(tx, change_id, refused, ()) from None
+    return await settle(tx, [reverted], reverted, names)
 
 
 async def _with_cause(tx: Tx, change_id: int, refused: UndoRefused, done: Sequence[int]) -> UndoRefused:
     """Return the refusal of a change with the later one that is in its way, which is none of those reverted with it."""
-    row = {"entity": refused.extra["entity"], "entity_id": refused.extra["id"]}
-    blocked_by = await tx.value(queries.BLOCKING, id=change_id, **row, reverted=[*done])
+    rows = refused.others or [(refused.extra["entity"], refused.extra["id"])]
+    question = {"entities": [entity for entity, _ in rows], "entity_ids": [row_id for _, row_id in rows]}
+    question |= {"id": change_id, "tagged": [*refused.tagged]}
+    blocked_by = await tx.value(queries.BLOCKING, **question, reverted=[*done])
+    if blocked_by is None and done:  # what is in the way came back by one of these
+        blocked_by = await tx.value(queries.BLOCKING, **question, reverted=[])
     return UndoRefused(refused.detail, extra=refused.extra | {"blocked_by": blocked_by})
 
 

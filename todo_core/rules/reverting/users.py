@@ -32,13 +32,15 @@ async def revert(tx: Tx, entries: Entries) -> Changed[ProfileWritten]:
         before = {name: entry.before.get(name) for name in PATCHABLE if _is_changed(entry, name)}
         list_id = before.get("default_list_id")
         if lists is not None and list_id is not None and not lists.is_live(list_id):
-            raise UndoRefused.in_the_way("user", entry.id)
+            raise UndoRefused.in_the_way("user", entry.id, [("list", list_id)])
         back, present = back | before, present | before
     patch = cast("ProfilePatch", back)
     try:
         return await revise_profile(tx, patch)
     except TodoError:
-        raise UndoRefused.in_the_way("user", entries.ids[0]) from None
+        list_id = back.get("default_list_id")
+        others = [] if list_id is None else [("list", list_id)]
+        raise UndoRefused.in_the_way("user", entries.ids[0], others) from None
 
 
 def _is_as_left(present: Mapping[str, Any], entry: Entry) -> bool:

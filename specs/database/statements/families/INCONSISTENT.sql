@@ -1,7 +1,8 @@
 -- Find one of the todos with `ids` that contradicts its list, its parent or a subtask.
 --
 -- A live todo is in a live list; it is in its live parent's list and never below a parent in the trash; an open todo is
--- never below one that is done. Reads `uq_todos_user_id_id` and `ix_todos_parent`.
+-- never below one that is done. Columns: `id`; what it contradicts, in `entity` (`list` or `todo`) and `other_id`. Reads
+-- `uq_todos_user_id_id` and `ix_todos_parent`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -9,8 +10,10 @@
 --
 -- Columns:
 --   id bigint
+--   entity text
+--   other_id bigint
 
-SELECT todos.id
+SELECT todos.id, 'list' AS entity, todos.list_id AS other_id
 FROM todos
 WHERE
     todos.user_id = $1::BIGINT
@@ -29,7 +32,7 @@ WHERE
         ELSE false
     END
 UNION ALL
-SELECT child.id
+SELECT child.id, 'todo' AS entity, child.parent_id AS other_id
 FROM todos AS child
 WHERE
     child.user_id = $1::BIGINT
@@ -46,7 +49,7 @@ WHERE
         ELSE false
     END
 UNION ALL
-SELECT child.parent_id
+SELECT child.parent_id AS id, 'todo' AS entity, child.id AS other_id
 FROM todos AS child
 WHERE
     child.user_id = $1::BIGINT
