@@ -21,7 +21,7 @@ from todo_core.queries import tags as queries
 from todo_core.queries import undoing
 from todo_core.rules.reverting.entries import Entries
 from todo_core.rules.tagging import TagRevision, revise_tags
-from todo_core.text import json_text
+from todo_core.text.json_text import json_text
 
 Names = Mapping[int, Sequence[str]]
 """The names of the tags of todos, by the ids of these."""
