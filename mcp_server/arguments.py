@@ -59,7 +59,7 @@ class Writing(Shared):
         | None,
         Field(description="Sent twice, it happens once."),
     ] = None
-    dry_run: Annotated[bool, Field(description="Only try: nothing changes.")] = False
+    dry_run: Annotated[bool, Field(description="Only a trial.")] = False
 
     def on_behalf_of(self, caller: Caller) -> Caller:
         return caller.once(self.idempotency_key, dry_run=self.dry_run)
@@ -68,9 +68,9 @@ class Writing(Shared):
 class Confirming(Writing):
     """What a writing tool takes that may need a person's word first (MC8)."""
 
-    confirm: Annotated[bool, Field(description="The person agreed to more than 10.")] = False
+    confirm: Annotated[bool, Field(description="Agreed with your person (over 10).")] = False
     count: Annotated[
-        Annotated[int, Field(ge=1, le=2**31 - 1)] | None, Field(description="With confirm: the count you were told.")
+        Annotated[int, Field(ge=1, le=2**31 - 1)] | None, Field(description="With confirm: count as told.")
     ] = None
 
     def on_behalf_of(self, caller: Caller) -> Caller:
@@ -203,10 +203,17 @@ def _slim(schema: Any, definitions: dict[str, Any]) -> Any:
 
 
 def _short(schema: Any) -> Any:
-    """Drop what goes without saying, and bounds that nobody meets."""
+    """Drop what goes without saying, bounds that nobody meets, patterns, and descriptions of each of several texts.
+
+    What a pattern holds is said in words; a name in a list is described where it stands alone.
+    """
     if isinstance(schema, list):
         return [_short(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     said = {name: item for name, item in schema.items() if (name, item) not in _GOES_WITHOUT_SAYING}
+    if isinstance(said.get("pattern"), str):
+        del said["pattern"]
+    if said.get("type") == "array" and said["items"].get("type") == "string":
+        said["items"] = {name: item for name, item in said["items"].items() if name != "description"}
     return {name: _short(item) for name, item in said.items() if name != "maximum" or item < _FAR}

@@ -24,15 +24,13 @@ _SET_BY: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class TodoEdit(TodoPatch, total=False):
-    """A change to one todo, or the same to several; what is left out stays. Its dates are in words or ISO 8601."""
+    """A change; what is left out stays. Dates are in words or ISO 8601."""
 
     __pydantic_config__ = STRICT  # type: ignore[misc]
 
     id: TodoId
-    ids: Annotated[
-        list[Id], Field(min_length=1, max_length=MAX_BATCH, description="Or ids: the same for each of these.")
-    ]
-    list_id: Annotated[ListRef, Field(description="Move to this list (name or id), with subtasks.")]  # type: ignore[misc]
+    ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_BATCH, description="Or several: the same for each.")]
+    list_id: Annotated[ListRef, Field(description="Where it goes (name or id), with subtasks.")]  # type: ignore[misc]
     due: Annotated[DueText | None, Field(description=DUE_CHANGE_WORDS)]  # type: ignore[misc]  # narrower
     repeat: Annotated[RepeatText | None, Field(description=REPEAT_WORDS)]  # type: ignore[misc]
     if_version: Version

@@ -23,14 +23,14 @@ ListRef = Annotated[
     Annotated[Annotated[ListName, Tag(AS_TEXT)] | Annotated[Id, Tag(AS_NUMBER)], Discriminator(_form)],
     BeforeValidator(whole),
     _TEXT,
-    Field(description="Name or id of the list."),
+    Field(description="Its name or id."),
 ]
 ListRefs = Annotated[
-    list[Tried[ListRef]], Field(min_length=1, max_length=MAX_BATCH, description="Names or ids of 1–50 lists.")
+    list[Tried[ListRef]], Field(min_length=1, max_length=MAX_BATCH, description="Names or ids of lists.")
 ]
 TagRef = Annotated[
     Annotated[Annotated[TagName, Tag(AS_TEXT)] | Annotated[Id, Tag(AS_NUMBER)], Discriminator(_form)],
     BeforeValidator(whole),
     _TEXT,
-    Field(description="Name or id of the tag."),
+    Field(description="Its name or id."),
 ]

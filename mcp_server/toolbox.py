@@ -82,7 +82,7 @@ class Toolbox:
                 arguments that all tools like this one take.
             title: What people see.
             answer: JSON schema of the structured content.
-            words: The description, where it is not that of the first operation.
+            words: The description, where it is not that of the first operation; line breaks are blanks.
         """
         served = [operations] if isinstance(operations, Operation) else operations
         first = served[0]
@@ -92,7 +92,7 @@ class Toolbox:
             listed = ListedTool(
                 name=handler.__name__,
                 title=title,
-                description=words or " ".join(first.words.split()),
+                description=" ".join((words or first.words).split()),
                 input_schema=taken.schema,
                 output_schema=answer,
                 annotations=ToolAnnotations(

@@ -24,8 +24,10 @@ BUSIEST: Final = 5
     operations.report,
     title="Get report",
     answer=OBJECT_SCHEMA,
-    words="Weekly report: how my week went, how productive I was, compared with last week, by day, list, tag; how "
-    "long my streak of days in a row is; which day was busy; how much waits. Zeros are left out.",
+    words="""
+    Weekly report: "How did my week go? How productive am I, compared with last week? Am I better than before? How
+    long is my streak of days in a row? On which day do I get most done?" Statistics, too, without zeros.
+    """,
 )
 async def get_report(me: Me, week: Week = None) -> CallToolResult:
     report = orjson.loads((await me.perform(operations.report, week)).json)

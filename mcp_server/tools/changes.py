@@ -49,7 +49,7 @@ class History(Input):
         Annotated[str, Line(min_length=1, max_length=40), _Plain] | None,
         Field(description="Further rows."),
     ] = None
-    limit: Annotated[Limit, Field(description="Most changes.")] = 50
+    limit: Annotated[Limit, Field(description="Changes.")] = 50
     detail: Annotated[Detail, Field(description="full: long texts whole.")] = "concise"
 
 
@@ -57,8 +57,10 @@ class History(Input):
     (operations.list_, operations.get),
     title="List changes",
     answer=CHANGES_SCHEMA,
-    words="History, what happened while I was away, latest first: what did the agent or the person do, who moved, "
-    "changed or deleted it, by which app, when, and what it was before.",
+    words="""
+    History of edits, latest first: "What did you do while I was away? Who moved it, who deleted or changed it, and
+    when? What happened since yesterday? Show all latest changes. Did anybody touch it before?"
+    """,
 )
 async def list_changes(me: Me, filters: History) -> CallToolResult:
     if filters.rows_cursor is not None:
@@ -105,18 +107,20 @@ async def _further_rows(me: Me, filters: History) -> CallToolResult:
     (operations.undo, operations.undo_several),
     title="Undo changes",
     answer=WRITE_SCHEMA,
-    words="Undo the last change, or an earlier one: cancel, revert, go back, take back what was wrong or I didn't "
-    "mean, a batch or several of yours as one, and put it back as it was before. What it made goes to the "
-    "trash. A later change in the way refuses it. An undo can be undone.",
+    words="""
+    Undo your last change, an earlier one, or several as one: "Undo that. No, go back. Take it back, that was a
+    mistake. It was wrong, not how I meant it, reverse it. Revert everything you just did." A later change in its way
+    refuses it. Whatever it made is trashed. It can be undone, too.
+    """,
 )
 async def undo(
     me: Me,
-    change_id: Annotated[Id | None, Field(description="As the write told it.")] = None,
+    change_id: Annotated[Id | None, Field(description="As told.")] = None,
     change_ids: Annotated[
-        list[Id] | None, Field(min_length=1, max_length=MOST_AT_ONCE, description="Or several, 1–20.")
+        list[Id] | None, Field(min_length=1, max_length=MOST_AT_ONCE, description="Or several.")
     ] = None,
-    when: Annotated[Annotated[Bound, _Plain] | None, Field(description="Or of a time.")] = None,
-    skip_conflicts: Annotated[bool, Field(description="Undo the others.")] = False,
+    when: Annotated[Annotated[Bound, _Plain] | None, Field(description="Or a period.")] = None,
+    skip_conflicts: Annotated[bool, Field(description="Undo all others.")] = False,
 ) -> CallToolResult:
     others = {"change_ids": change_ids, "when": when, "skip_conflicts": skip_conflicts or None}
     if change_id is not None:

@@ -25,7 +25,7 @@ tools = Toolbox()
 
 
 class ListEdit(ListPatch, total=False):
-    """A change to one list, named or by id; what is left out stays."""
+    """A change; what is left out stays."""
 
     __pydantic_config__ = STRICT  # type: ignore[misc]
 
@@ -37,12 +37,13 @@ class ListEdit(ListPatch, total=False):
     operations.add,
     title="Add lists",
     answer=LISTS_SCHEMA,
-    words="Make a new list, or several lists: create, start or set up a separate list for a project, a trip, a "
-    "holiday, books to read.",
+    words="""
+    Make new lists: "Create a list for books. I want a separate list. Start a green list called Garden."
+    """,
 )
 async def add_lists(
     me: Me,
-    lists: Annotated[list[Tried[ListCreate]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 new lists.")],
+    lists: Annotated[list[Tried[ListCreate]], Field(min_length=1, max_length=MAX_BATCH, description="New lists.")],
 ) -> CallToolResult:
     changed = await me.perform(operations.add, lists)
     return written(changed, told.of_list, Items.of("lists", lists), makes=True)
@@ -52,12 +53,14 @@ async def add_lists(
     operations.update,
     title="Update lists",
     answer=LISTS_SCHEMA,
-    words="Rename a list, call or name it something else, change its color, move it first or before others, or "
-    "archive it: hide it, put it away until it is needed.",
+    words="""
+    Change lists: "Rename list Work to Office. The list Uni should be called School from now on. Another colour, on
+    top." Archive, unarchive, hide or bring back a list: "Put the Christmas list away, it's over."
+    """,
 )
 async def update_lists(
     me: Me,
-    lists: Annotated[list[Tried[ListEdit]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 changes.")],
+    lists: Annotated[list[Tried[ListEdit]], Field(min_length=1, max_length=MAX_BATCH, description="Changes.")],
 ) -> CallToolResult:
     changed = await me.perform(operations.update, cast("Sequence[Tried[ListUpdate]]", lists))
     return written(changed, _with_version, Items.of("lists", lists))
@@ -72,14 +75,16 @@ def _with_version(item: Done) -> told.Json:
     operations.delete,
     title="Delete lists",
     answer=LISTS_SCHEMA,
-    words="Delete or remove a list that I don't need any more, get rid of it or throw it away with everything in "
-    "it, or keep its todos in another list.",
+    words="""
+    Delete whole lists: "Nobody needs the list Wedding any longer, it can go. Remove that list, but keep its todos,
+    leave them in Home. Get rid of list Party with everything in it."
+    """,
 )
 async def delete_lists(
     me: Me,
     ids: ListRefs,
     todos: Annotated[Afterwards | None, Field(description=AFTERWARDS_WORDS)] = None,
-    move_to: Annotated[ListRef | None, Field(description="The list that gets the todos.")] = None,
+    move_to: Annotated[ListRef | None, Field(description="List that gets its todos.")] = None,
 ) -> CallToolResult:
     removal = ListRemoval.model_construct(todos=todos, move_to=cast("int | None", move_to))  # or a name
     return written(await me.perform(operations.delete, ids, removal), told.of_list, Items.of("ids", ids))

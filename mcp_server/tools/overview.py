@@ -32,13 +32,15 @@ _TOKENS: Final = {"lists": 600, "tags": 450}
     (operations.get, lists.list_, tags.list_),
     title="Get overview",
     answer=OBJECT_SCHEMA,
-    words="An overview or summary: how does my day look, what day and time it is, which lists and tags I have, how "
-    "many todos are open, due today, overdue, done, trashed, the profile.",
+    words="""
+    Overview or summary of today: "How does my day look, where do I stand? What day, date or time is it? Which lists
+    and tags do I have? How many todos are open? Give me an overview." Has your person's profile.
+    """,
 )
 async def get_overview(
     me: Me,
-    all: Annotated[Named | None, Field(description="Instead, all of these by name.")] = None,  # noqa: A002
-    after: Annotated[ListName | None, Field(description="With all: go on after this name.")] = None,
+    all: Annotated[Named | None, Field(description="Instead, names of all these.")] = None,  # noqa: A002
+    after: Annotated[ListName | None, Field(description="With all: names after this one.")] = None,
 ) -> CallToolResult:
     if all is not None:
         return tool_results.payload(_page(all, await _rows(me, all), after))

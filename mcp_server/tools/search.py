@@ -40,8 +40,10 @@ FETCH_SCHEMA: Final = {
     operations.find,
     title="Search",
     answer=SEARCH_SCHEMA,
-    words="Find or look up the one about something: where I mentioned it or wrote it down, by its words, done or "
-    "not. `list_todos` has filters.",
+    words="""
+    Find or look for one with its words, completed or not: "Find something about passports. Where did I write that?
+    Did I already mention a book? Have I anything with Anna? Which task had the number?" `list_todos` has filters.
+    """,
 )
 async def search(me: Me, query: SearchText) -> CallToolResult:
     page = await me.perform(operations.find, TodoFilter(text=query, status="all", archived="include", limit=20))
@@ -50,7 +52,14 @@ async def search(me: Me, query: SearchText) -> CallToolResult:
     return tool_results.payload({"results": results})
 
 
-@tools.expose(todos.get, title="Fetch", answer=FETCH_SCHEMA, words="Open what `search` found: read a result in full.")
+@tools.expose(
+    todos.get,
+    title="Fetch",
+    answer=FETCH_SCHEMA,
+    words="""
+    Open one that `search` found: "Read me the first result in full. Does the second one say more? Show everything."
+    """,
+)
 async def fetch(me: Me, id: Annotated[str, Field(description="An `id` of `search`.")]) -> CallToolResult:  # noqa: A002
     todo_id = id_in(id)
     if todo_id is None:

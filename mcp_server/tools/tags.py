@@ -28,14 +28,17 @@ tools = Toolbox()
     (operations.rename, operations.merge, operations.delete),
     title="Update a tag",
     answer=ROW_SCHEMA,
-    words="Rename a tag, merge or combine tags, or delete a tag everywhere.",
+    words="""
+    Rename, merge or drop a tag: "Tag home should be called house. Join tags errand and errands into one. Get rid of
+    tag someday everywhere."
+    """,
 )
 async def update_tag(
     me: Me,
     id: TagRef,  # noqa: A002  # every tool's word for it
     action: Annotated[Literal["rename", "merge", "delete"], Field(description="Which of these.")],
-    name: Annotated[TagName | None, Field(description="For rename: the new name.")] = None,
-    into: Annotated[TagRef | None, Field(description="For merge: the tag that stays, by name or id.")] = None,
+    name: Annotated[TagName | None, Field(description="For rename: its next name.")] = None,
+    into: Annotated[TagRef | None, Field(description="For merge: tag that stays, by name or id.")] = None,
 ) -> CallToolResult:
     if action == "rename":
         changed = await me.perform(operations.rename, id, _required("name", name))

@@ -19,7 +19,7 @@ from mcp_server.toolbox import Toolbox
 from mcp_server.writing import written
 from todo_core.boundary.results import Done
 from todo_core.errors import FieldError, InvalidInput
-from todo_core.models.dues import DUE_WORDS, REPEAT_WORDS, DueText, RepeatText
+from todo_core.models.dues import REPEAT_WORDS, DueText, RepeatText
 from todo_core.models.fields import MAX_BATCH, Limit
 from todo_core.models.todos import IfSimilar, TodoCreate, TodoFilter, TodoIds, if_similar_too
 from todo_core.operations import search
@@ -28,13 +28,15 @@ from todo_core.validation import Tried
 
 tools = Toolbox()
 
+_Ids = Annotated[TodoIds, Field(description="Ids of todos.")]
+
 
 class TodoListing(TodoFilter):
     """Which todos to list, and how much of each."""
 
-    list_id: Annotated[ListRef | None, Field(description="Only this list, by name or id.")] = None  # type: ignore[assignment]
-    limit: Annotated[Limit, Field(description="Rows on a page, 1–200.")] = 25
-    detail: Annotated[Detail, Field(description="full adds description, times, version, the newest notes.")] = "concise"
+    list_id: Annotated[ListRef | None, Field(description="In this list, by name or id.")] = None  # type: ignore[assignment]
+    limit: Annotated[Limit, Field(description="Rows.")] = 25
+    detail: Annotated[Detail, Field(description="full adds description, times, version, newest notes.")] = "concise"
 
     @property
     def shows_notes(self) -> bool:
@@ -46,7 +48,7 @@ class NewTodo(TodoCreate):
     """A new todo, its dates in words or ISO 8601."""
 
     list_id: Annotated[ListRef | None, Field(description="Its list, by name or id.")] = None  # type: ignore[assignment]  # or by name
-    due: Annotated[DueText | None, Field(description=DUE_WORDS)] = None
+    due: Annotated[DueText | None, Field(description="Such as tomorrow 5pm, friday, in 2 weeks, eom.")] = None
     repeat: Annotated[RepeatText | None, Field(description=REPEAT_WORDS)] = None
 
 
@@ -54,14 +56,19 @@ class NewTodo(TodoCreate):
     operations.add,
     title="Add todos",
     answer=WRITE_SCHEMA,
-    words="Add a todo, or create several: put a new task on my list, make, write, note or put one down, that I "
-    "need, want or have to do, buy, call or pick up, that has to happen by a day, should remember and must "
-    'not forget ("remind me to", "don\'t let me forget"); schedule it, set a reminder, or split one into '
-    "steps. Subtasks name their parent by id or place, and are in its list.",
+    words="""
+    Add new todos: whatever somebody needs, wants or promised, should remember or must never forget, on a day, by a
+    time. "Remind me to call mum at six on thursday evening. I need to buy the milk, please. We're out of bread. I
+    have a meeting on friday. Order a present for Emma by monday. Ask Bob about the car. Pay the rent every month.
+    Bring the kids to school tomorrow. Pick up the bike. Send the boss a mail. Book the hotel for next week. I want to
+    write to the bank on sunday. Don't let me forget the keys. Could you note down that I owe Tom money? Put eggs on
+    my list. Set up a reminder. Create a task with three steps, high priority. Add one under the party." A subtask
+    names its parent by id or place, and stands in its list.
+    """,
 )
 async def add_todos(
     me: Me,
-    todos: Annotated[list[Tried[NewTodo]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 new todos.")],
+    todos: Annotated[list[Tried[NewTodo]], Field(min_length=1, max_length=MAX_BATCH, description="New todos.")],
     if_similar: IfSimilar = "add",
 ) -> CallToolResult:
     changed = await me.perform(operations.add, todos, **if_similar_too(if_similar))
@@ -72,12 +79,15 @@ async def add_todos(
     operations.list_,
     title="List todos",
     answer=PAGE_SCHEMA,
-    words="List my todos: show, read or give me what is on my list, what I have to do on or for a day, what is due "
-    "today or this week, any deadlines, which tasks are open, late, important or left, how many; what I did "
-    "or get done, have finished or not yet; everything that is urgent, tagged, overdue or repeats, which have "
-    "no date or did not change since. What I deleted (in the trash or bin), archived, or has not started only "
-    "when asked for. Rows leave out what is empty, and priority medium. `showing` has the true total, "
-    "`next_cursor` the next page.",
+    words="""
+    List or show todos, tasks, things to do: "What do I have for friday, for tomorrow? What's on my list? What's next?
+    What's due this week? Show me the ones which are overdue, urgent, tagged work, late, or have no date. Give me all
+    my tasks. Tell me what I should do first, what's most important. What do I still have to buy today? What's left,
+    how much? Is there anything open from last month? What did I do yesterday, what did I get done or finish already?
+    What comes after that? Do I have any reminders? Am I free at the weekend? Everything for home, please. Which of
+    them repeat? Read my list. What's in the trash?" Trashed, archived, not started ones only when asked for. Rows
+    leave out what is empty, and priority medium. `showing` has their true total, `next_cursor` leads on.
+    """,
 )
 async def list_todos(me: Me, listing: TodoListing) -> CallToolResult:
     operation = operations.list_ if listing.text is None else search.find
@@ -102,15 +112,18 @@ async def list_todos(me: Me, listing: TodoListing) -> CallToolResult:
     operations.update,
     title="Update todos",
     answer=WRITE_SCHEMA,
-    words="Change a todo: move, push or reschedule it to another day, postpone or delay it by days or a week, as it "
-    "was moved or is at another time, not that; move it over or put it into another list, or into another "
-    "todo as a step, rename it when it or its title should be called something else, set a higher or lower "
-    "priority, make it urgent, more important or not so any more, tag it, write or add a note on it, change "
-    "its deadline or take the date off, remove a tag, make it repeat or stop repeating. The rest stays.",
+    words="""
+    Change todos: move, shift, postpone, delay, reschedule, rename or tag them. "Move 41 to monday. Push the dentist
+    back by a week, to next friday. It's at four, not at three. It is due on tuesday, change the date. Let's do that
+    next month, or on saturday instead. Can it be two days earlier? Make 9 urgent, give it a high priority, it isn't
+    that important any more, lower it. The title should be X. Put it into Work, under 10. First this and then the
+    other one, to the top. Take the tag off, no deadline. Add a note or comment to 8: he called. Tag these with home.
+    From now on every second tuesday. Stop repeating it. Hide it until april."
+    """,
 )
 async def update_todos(
     me: Me,
-    todos: Annotated[list[Tried[TodoEdit]], Field(min_length=1, max_length=MAX_BATCH, description="1–50 changes.")],
+    todos: Annotated[list[Tried[TodoEdit]], Field(min_length=1, max_length=MAX_BATCH, description="Changes.")],
     nulls: Nulls,
 ) -> CallToolResult:
     updates, items = updates_of(todos, nulls)
@@ -126,17 +139,19 @@ def _with_version(item: Done) -> told.Json:
     (operations.complete, operations.reopen, operations.skip),
     title="Complete todos",
     answer=WRITE_SCHEMA,
-    words="Complete a todo, tick, check or cross it off, mark it as done: I did it, I have finished, bought or paid "
-    "it, I'm done with it. Or uncheck or reopen it: open again, not done after all; or skip it this time. "
-    "Open subtasks, too. One that repeats comes back as a new todo, `next`.",
+    words="""
+    Complete todos, tick, check or cross them off, when it has been done: "I've bought the milk. I called him, paid
+    and sent it to him. We have packed all the boxes. The bins are out. The report is finished, the car is fixed, the
+    hotel booked. I was at the dentist. He got his present. I took the pills this morning. That's done. Mark 5 as
+    done. Taken care of." Or reopen them: "Not done after all, uncheck it." Or skip: "Leave out yoga this week." Open
+    subtasks, too. One that repeats comes back as another, `next`.
+    """,
 )
 async def complete_todos(
     me: Me,
-    ids: TodoIds,
+    ids: _Ids,
     completed: Annotated[bool, Field(description="false opens them again.")] = True,
-    skip: Annotated[
-        bool, Field(description="Instead, skip this occurrence of repeating todos: on to the next date.")
-    ] = False,
+    skip: Annotated[bool, Field(description="Skips this occurrence: a repeating todo gets its next date.")] = False,
 ) -> CallToolResult:
     if skip and not completed:
         raise InvalidInput(
@@ -152,14 +167,17 @@ async def complete_todos(
     (operations.delete, operations.restore),
     title="Delete todos",
     answer=WRITE_SCHEMA,
-    words="Delete a todo, or all todos that are done or old: erase, throw away, put in the bin, scrap, drop, "
-    "cancel, delete, remove or take off my list what I don't need any more, get rid of it, forget it. They go "
-    "to the trash with their subtasks. Or restore, undelete: get or bring back out of the trash, emptied "
-    "after some weeks.",
+    words="""
+    Delete, remove, erase or cancel todos nobody needs any more: "Throw away 7 and 8. Get rid of the last three.
+    Remove it from my to-do list, delete them all. Cancel the trip. I no longer need or want the one about the bike.
+    Forget the idea, drop it. Take it off. Can you bin or clean up the old ones? Clear everything that's completed."
+    They go in the trash with subtasks, emptied after some weeks. Or restore, undelete them: "Bring it back out of the
+    trash. Get back the one I deleted."
+    """,
 )
 async def delete_todos(
     me: Me,
-    ids: TodoIds,
+    ids: _Ids,
     deleted: Annotated[bool, Field(description="false restores them from the trash.")] = True,
 ) -> CallToolResult:
     operation = operations.delete if deleted else operations.restore

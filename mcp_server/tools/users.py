@@ -74,8 +74,10 @@ class ProfileEdit(Input):
     operations.update,
     title="Update profile",
     answer=PROFILE_SCHEMA,
-    words="Change the profile: my name is, what to call me from now on; the time zone where I live, am now or have "
-    "moved to; language; when my weeks begin or start; the default list.",
+    words="""
+    Change your person's profile: "I'm Anna, call me Ann. I live in Lisbon, use its time zone. My week should start on
+    sunday, my weeks begin monday." New todos go in its default list unless they name one.
+    """,
 )
 async def update_profile(me: Me, edit: ProfileEdit) -> CallToolResult:
     versions = None if edit.if_version is None else [edit.if_version]

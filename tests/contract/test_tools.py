@@ -79,11 +79,16 @@ def advertised(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     left_out = [("minLength", 1), ("maxLength", 100), ("default", False)]
-    return {
+    shorter = {
         name: advertised(inner)
         for name, inner in schema.items()
-        if (name, inner) not in left_out and (name != "maximum" or inner < 2**31 - 1)
+        if (name, inner) not in left_out
+        and (name != "maximum" or inner < 2**31 - 1)
+        and (name != "pattern" or not isinstance(inner, str))
     }
+    if shorter.get("type") == "array" and shorter["items"]["type"] == "string":
+        shorter["items"].pop("description", None)
+    return shorter
 
 
 @pytest.fixture

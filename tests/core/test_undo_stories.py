@@ -30,7 +30,7 @@ MEANWHILE: Final = 12
 """Steps that are undone."""
 
 NOT_YET: Final = frozenset({47})
-"""Stories in which a merge that is undone and comes back gives a todo its tag again: decision 70, Consequences."""
+"""Stories in which a merge that is undone and comes back gives a todo its tag again: decision 69, Consequences."""
 
 
 @dataclass

@@ -147,9 +147,12 @@ async def test_bounds_and_choices_are_in_the_schema(listed: list[Json]) -> None:
 
 
 async def test_what_is_not_advertised_is_enforced(me: McpFace, listed: list[Json]) -> None:
-    text = json.dumps([tool["inputSchema"] for tool in listed])
+    tools = {tool["name"]: tool["inputSchema"] for tool in listed}
+    text = json.dumps([*tools.values()])
     assert '"minLength": 1,' not in text
     assert '"default": false' not in text
+    assert '"pattern": "' not in text
+    assert "description" not in tools["add_todos"]["properties"]["todos"]["items"]["properties"]["tags"]["items"]
 
     with pytest.raises(RefusedError, match="display_name"):
         await me.call("update_profile", display_name="")
@@ -157,6 +160,8 @@ async def test_what_is_not_advertised_is_enforced(me: McpFace, listed: list[Json
         await me.call("add_todos", todos=[{"title": ""}])
     with pytest.raises(RefusedError, match="query"):
         await me.call("search", query="")
+    with pytest.raises(RefusedError, match="locale"):
+        await me.call("update_profile", locale="German")
     assert "dry_run" not in await me.call("add_todos", todos=[{"title": "a"}])
 
 

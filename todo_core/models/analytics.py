@@ -14,7 +14,7 @@ from todo_core.models.fields import Input, Line, Output, owner_column
 from todo_core.models.todos import Priority
 from todo_core.models.users import WeekStart
 
-WEEK_WORDS: Final = "A day of the week, or words such as last week; default this week."
+WEEK_WORDS: Final = "A day in it, or words such as last week; default this week."
 
 
 class ActivityDay(SQLModel, table=True):

@@ -15,11 +15,9 @@ DueKind = Literal["day", "time", "moment"]
 """A day and a wall-clock time follow the person to another time zone; a moment stays what it is."""
 
 DUE_WORDS = "When it is due: a date, a date-time, or words such as tomorrow 5pm, fri, in 2 weeks, eom."
-DUE_CHANGE_WORDS = (
-    "When it is due, as said: tomorrow keeps the time, 4pm the day, today all day has none. A repeat goes on as before."
-)
-START_WORDS = "Hidden from lists until this day: tomorrow, in 2 weeks; no time."
-REPEAT_WORDS = "How it repeats: every weekday, every 2 weeks on mon until dec 24, daily 6am 10 times, or an RRULE."
+DUE_CHANGE_WORDS = "As said: tomorrow keeps the time, 4pm the day, today all day has none. A repeat goes on as before."
+START_WORDS = "Hidden until this day; no time."
+REPEAT_WORDS = "Every weekday, every 2 weeks on mon until dec 24, daily 6am 10 times, or an RRULE."
 DueText = Annotated[str, Line(min_length=1, max_length=100)]
 StartText = DueText
 RepeatText = Annotated[str, Line(min_length=1, max_length=200)]

@@ -53,7 +53,7 @@ send neither in these shapes, but faces hand them on, and so does a call that wa
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Version = Annotated[
-    Annotated[int, Field(ge=1, le=2**31 - 1, description="The version you saw; refused if somebody was faster.")],
+    Annotated[int, Field(ge=1, le=2**31 - 1, description="Version seen; refused if outdated.")],
     AsCalled,
 ]
 Limit = Annotated[int, Field(ge=1, le=MAX_PAGE)]

@@ -82,19 +82,19 @@ ListId = Annotated[Annotated[Id, Field(description="Id of the list.")], AsCalled
 ListName = Annotated[
     str,
     Name(min_length=1, max_length=100),
-    Field(description="Name, 1–100 characters; no two lists share one."),
+    Field(description="Name, 1–100 characters, unique."),
 ]
 ChosenColor = Annotated[Color, Field(description="Color.")]
-Place = Annotated[int, Field(ge=1, le=10_000, description="Place in the order, from 1.")]
+Place = Annotated[int, Field(ge=1, le=10_000, description="Place, from 1.")]
 Archived = Literal["exclude", "include", "only"]
 """Whether what is archived shows."""
 Afterwards = Literal["trash", "move"]
 """What becomes of the todos of a deleted list."""
-AFTERWARDS_WORDS = "What becomes of its todos: to the trash, or to the list `move_to`."
+AFTERWARDS_WORDS = "Its todos: trash, or in `move_to`."
 
 
 class ListCreate(Input):
-    """A new list, at the end of the order unless `position` says where."""
+    """A new list, the last unless `position` says where."""
 
     name: ListName
     # The fingerprint of a request is that of versions which called it so.
@@ -110,7 +110,7 @@ class ListPatch(TypedDict, total=False):
     name: ListName
     color: ChosenColor
     position: Place
-    is_archived: Annotated[bool, Field(description="Archived lists and their todos are hidden.")]
+    is_archived: Annotated[bool, Field(description="Hidden, with its todos.")]
 
 
 class ListUpdate(ListPatch, total=False):
@@ -126,7 +126,7 @@ class ListRemoval(Input):
     """Where the todos of deleted lists go: to the trash, or to another list."""
 
     todos: Annotated[Afterwards | None, Field(description=AFTERWARDS_WORDS)] = None
-    move_to: Annotated[ListId | None, Field(description="The list that gets the todos.")] = None
+    move_to: Annotated[ListId | None, Field(description="List that gets its todos.")] = None
 
 
 class ListQuery(Input):

@@ -199,14 +199,14 @@ Description = Annotated[str, Lines(max_length=1000), Field(description="Details.
 End = Literal["first", "last"]
 BeforeTodo = Annotated[TodoId, Field(description="Right before this sibling.")]
 AfterTodo = Annotated[TodoId, Field(description="Right after this sibling.")]
-AtEnd = Annotated[End, Field(description="Before or after all siblings.")]
-ChosenPriority = Annotated[Priority, Field(description="How much it matters.")]
+AtEnd = Annotated[End, Field(description="Among its siblings.")]
+ChosenPriority = Annotated[Priority, Field(description="From low to urgent.")]
 
 
 TodoKey = Annotated[str, Key(min_length=1, max_length=200)]
-KEY_WORDS = "Its id elsewhere, of a mail or an issue: with a known key nothing is made, `existing` is that todo."
+KEY_WORDS = "Id of a mail or an issue: with a known key nothing is made, `existing` is that todo."
 SourceLink = Annotated[str, Link(min_length=1, max_length=2000)]
-SOURCE_WORDS = "A link to where it comes from."
+SOURCE_WORDS = "A link to its origin."
 
 
 IfSimilar = Annotated[
@@ -232,7 +232,7 @@ class TodoCreate(Input):
     description: Annotated[Description | None, Field(description="Details.")] = None
     priority: ChosenPriority = "medium"
     list_id: Annotated[ListId | None, Field(description="Its list; left out: the default list.")] = None
-    parent_id: Annotated[TodoId | None, Field(description="The todo it is a subtask of.")] = None
+    parent_id: Annotated[TodoId | None, Field(description="Its parent.")] = None
     parent_index: Annotated[
         Annotated[int, Field(ge=0, le=MAX_BATCH - 1)] | None,
         Field(description="Or its parent's place in this call, from 0."),
@@ -246,7 +246,7 @@ class TodoCreate(Input):
     place: Annotated[AtEnd | None, Field(exclude_if=_is_left_out)] = None
     # A factory, for pydantic makes a deep copy of a default for each todo, which takes as long as all other fields.
     tags: TagNames = Field(
-        default_factory=list, description="Names of tags; new ones are made.", json_schema_extra={"default": []}
+        default_factory=list, description="Names of tags, new or not.", json_schema_extra={"default": []}
     )
     # Left out where they are null: a request without them has the fingerprint that the version before computes.
     key: Annotated[TodoKey | None, Field(description=KEY_WORDS, exclude_if=_is_left_out)] = None
@@ -261,7 +261,7 @@ class TodoPatch(TypedDict, total=False):
     title: Title
     description: Annotated[Description | None, Field(description="Details.")]
     priority: ChosenPriority
-    is_completed: Annotated[bool, Field(description="Set done or open.")]
+    is_completed: Annotated[bool, Field(description="Whether it is completed.")]
     list_id: Annotated[ListId, Field(description="Move it there, with its subtasks.")]
     parent_id: Annotated[TodoId | None, Field(description="Make it a subtask of this todo.")]
     before: BeforeTodo
@@ -271,15 +271,15 @@ class TodoPatch(TypedDict, total=False):
     due: Annotated[DueInput | None, Field(description=DUE_CHANGE_WORDS)]
     repeat: Annotated[RepeatInput | None, Field(description=REPEAT_WORDS)]
     source: Annotated[SourceLink | None, Field(description=SOURCE_WORDS)]
-    tags: Annotated[TagNames, Field(description="Names of all its tags, in place of those it has.")]
+    tags: Annotated[TagNames, Field(description="All its tags, in place of those it has.")]
     add_tags: Annotated[TagNames, Field(description="Tag it with these, too.")]
     remove_tags: Annotated[TagNames, Field(description="Tags to take away.")]
     append_description: Annotated[
         str,
         Lines(min_length=1, max_length=MAX_DESCRIPTION),
-        Field(description="Text to add to the description, on a new line."),
+        Field(description="A line to add to the description."),
     ]
-    add_note: Annotated[NoteText, Field(description="A note to add, up to 4000 characters; notes are never changed.")]
+    add_note: Annotated[NoteText, Field(description="A note to add; notes are never changed.")]
 
 
 class TodoUpdate(TodoPatch, total=False):
@@ -293,7 +293,7 @@ class TodoUpdate(TodoPatch, total=False):
 
 SearchText = Annotated[
     Annotated[str, Line(min_length=1, max_length=200)],
-    Field(description="Words in title, description or notes; the last may be a beginning."),
+    Field(description="Words in title, description or notes; it may end mid-word."),
 ]
 Bound = Annotated[str, Line(min_length=1, max_length=100)]
 """A day, a moment or a period, as ISO 8601 or in words; resolved when the list is read."""
@@ -302,58 +302,58 @@ Bound = Annotated[str, Line(min_length=1, max_length=100)]
 class TodoFilter(Input):
     """Which todos, in which order, and which page of them. Dates are ISO 8601 or words: monday, nov 1, last 7 days."""
 
-    status: Annotated[Status, Field(description="open, done, all, or trashed (only what is in the trash).")] = "open"
+    status: Annotated[Status, Field(description="trashed: only what is in trash.")] = "open"
     priority: Annotated[
         Annotated[list[Priority], Field(min_length=1, max_length=len(PRIORITIES))] | None,
-        Field(description="Only these priorities."),
+        Field(description="Of these priorities."),
     ] = None
-    list_id: Annotated[ListId | None, Field(description="Only this list.")] = None
+    list_id: Annotated[ListId | None, Field(description="In this list.")] = None
     tags: Annotated[
-        Annotated[list[TagName], Field(min_length=1, max_length=20)] | None, Field(description="Only with these tags.")
+        Annotated[list[TagName], Field(min_length=1, max_length=20)] | None, Field(description="With these tags.")
     ] = None
-    tags_match: Annotated[Literal["any", "all"], Field(description="Any of the tags, or all of them.")] = "any"
-    parent_id: Annotated[TodoId | None, Field(description="Only subtasks of this todo.")] = None
+    tags_match: Annotated[Literal["any", "all"], Field(description="Any, or all.")] = "any"
+    parent_id: Annotated[TodoId | None, Field(description="Subtasks of this todo.")] = None
     top_level: Annotated[bool, Field(description="Without subtasks.")] = False
-    ids: Annotated[
-        Annotated[list[Id], Field(min_length=1, max_length=200)] | None, Field(description="Only these ids.")
-    ] = None
-    key: Annotated[TodoKey | None, Field(description="Only the todo with this key.")] = None
-    text: Annotated[SearchText | None, Field(description="With all these words; the last may be a beginning.")] = None
-    has_due: Annotated[bool | None, Field(description="Only with a due, or (false) without.")] = None
-    has_tags: Annotated[bool | None, Field(description="Only with tags, or without.")] = None
-    has_list: Annotated[bool | None, Field(description="Only outside the inbox, or in it.")] = None
-    has_subtasks: Annotated[bool | None, Field(description="Only with subtasks, or without.")] = None
-    repeats: Annotated[bool | None, Field(description="Only what repeats, or does not.")] = None
-    started: Annotated[bool | None, Field(description="Only started, or (false) hidden until their start.")] = None
-    overdue: Annotated[bool, Field(description="Only what is past its due.")] = False
+    ids: Annotated[Annotated[list[Id], Field(min_length=1, max_length=200)] | None, Field(description="These ids.")] = (
+        None
+    )
+    key: Annotated[TodoKey | None, Field(description="With this key.")] = None
+    text: Annotated[SearchText | None, Field(description="With all these words; it may end mid-word.")] = None
+    has_due: Annotated[bool | None, Field(description="With a due, or (false) without.")] = None
+    has_tags: Annotated[bool | None, Field(description="With tags, or without.")] = None
+    has_list: Annotated[bool | None, Field(description="Outside inbox, or in.")] = None
+    has_subtasks: Annotated[bool | None, Field(description="With subtasks, or without.")] = None
+    repeats: Annotated[bool | None, Field(description="What repeats, or does not.")] = None
+    started: Annotated[bool | None, Field(description="Started, or (false) not yet.")] = None
+    overdue: Annotated[bool, Field(description="Past its due.")] = False
     due_after: Annotated[
-        Bound | None, Field(description="Due then or later: monday is the next, this week a period.")
+        Bound | None, Field(description="Due then or later: monday is next monday, this week a period.")
     ] = None
-    due_before: Annotated[Bound | None, Field(description="Due before it; of a day, by its end.")] = None
+    due_before: Annotated[Bound | None, Field(description="Due before it; of a day, by its end, here and below.")] = (
+        None
+    )
     created_after: Annotated[
         Bound | None,
-        Field(description="Created then or later: monday is the last, last 7 days a period."),
+        Field(description="Created then or later: monday is last monday."),
     ] = None
-    created_before: Annotated[Bound | None, Field(description="Created before it; of a day, by its end.")] = None
+    created_before: Annotated[Bound | None, Field(description="Created before.")] = None
     updated_after: Annotated[Bound | None, Field(description="Changed then or later.")] = None
-    updated_before: Annotated[Bound | None, Field(description="Changed before it; of a day, by its end.")] = None
+    updated_before: Annotated[Bound | None, Field(description="Changed before.")] = None
     completed_after: Annotated[Bound | None, Field(description="Completed then or later.")] = None
-    completed_before: Annotated[Bound | None, Field(description="Completed before it; of a day, by its end.")] = None
-    archived: Annotated[Archived, Field(description="What is in archived lists too, or only.")] = "exclude"
+    completed_before: Annotated[Bound | None, Field(description="Completed before.")] = None
+    archived: Annotated[Archived, Field(description="In archived lists too, or only.")] = "exclude"
     sort: Annotated[
         Sort | None,
         Field(
-            description="Order by this, then by id; default created, with text match, the best first. priority: urgent "
-            "first. due: without one last. pressing: overdue and due today, then by priority and due. manual: by hand."
+            description="Default created, with text match, best first. priority: urgent first. due: without "
+            "one last. pressing: overdue and due today, then by priority and due. manual: by hand."
         ),
     ] = None
-    direction: Annotated[
-        Direction | None, Field(description="asc or desc; default asc for start, due, title, manual.")
-    ] = None
+    direction: Annotated[Direction | None, Field(description="Default asc for start, due, title, manual.")] = None
     limit: Annotated[Limit, Field(description="Rows on a page, 1–200.")] = 50
     cursor: Annotated[
         Cursor | None,
-        Field(description="`next_cursor` of the page before, with the same filters."),
+        Field(description="`next_cursor`, with same filters."),
     ] = None
 
     @property

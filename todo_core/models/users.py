@@ -97,12 +97,12 @@ Locale = Annotated[
 
 UserId = Annotated[Id, Field(description="Id of the user.")]
 
-NAME_WORDS = "How to call the person, 1–100 characters."
+NAME_WORDS = "Name, 1–100 characters."
 ZONE_WORDS = "IANA time zone, such as Europe/Berlin."
-LOCALE_WORDS = "Language and region by BCP 47, such as en or de-CH."
-WEEK_WORDS = "First day of the week."
-NEW_TODOS_WORDS = "Where new todos come in the order by hand."
-DEFAULT_LIST_WORDS = "The list of todos that name none; default the inbox."
+LOCALE_WORDS = "Language by BCP 47, such as en or de-CH."
+WEEK_WORDS = "First weekday."
+NEW_TODOS_WORDS = "Place of new todos, sorted manually."
+DEFAULT_LIST_WORDS = "Its default list, else inbox."
 
 
 class ProfilePatch(TypedDict, total=False):
