@@ -99,7 +99,17 @@ def _failing_together(count: int) -> Iterator[list[tuple[str, BaseException]]]:
     yield failures
     if failures:
         titles, errors = zip(*failures, strict=True)
-        raise BaseExceptionGroup(f"{len(failures)} of {count} rows fail: {', '.join(titles)}", errors)
+        told = f"{len(failures)} of {count} rows fail: {', '.join(titles)}"
+        raise ExceptionGroup(told, [_as_exception(error) for error in errors])
+
+
+def _as_exception(error: BaseException) -> Exception:
+    """The failure of a row; anyio's runner ends with any other in a group, and every test after it fails."""
+    if isinstance(error, Exception):
+        return error
+    failed = AssertionError(f"{type(error).__name__}: {error}").with_traceback(error.__traceback__)
+    failed.__notes__ = error.__notes__
+    return failed
 
 
 @contextmanager

@@ -38,7 +38,7 @@ for module in iter_modules(operations.__path__, f"{operations.__name__}."):
     import_module(module.name)  # `OPERATIONS` has all of them, whichever file runs alone
 
 Snapshot = dict[str, list[dict[str, Any]]]
-_METHODS = ("execute", "fetch", "fetchrow", "fetchval")
+_METHODS = ("execute", "fetch", "fetchrow", "fetchval", "prepare")
 
 
 # --- the wire ----------------------------------------------------------------------------------

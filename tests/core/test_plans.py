@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.notes import NoteQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, lists, notes, search, tags, todos
+from todo_core.storage.pool import Connection
 
 pytestmark = [pytest.mark.requirement("DB5"), pytest.mark.slow]
 
@@ -97,7 +98,12 @@ def overheard() -> Iterator[list[Sent]]:
     """The statements with parameters that this test sends."""
     sent: list[Sent] = []
     listening = ContextVar("listening", default=False)
-    original = asyncpg.Connection.fetch
+    original, original_ask = asyncpg.Connection.fetch, Connection.ask
+
+    async def ask(self: Connection, query: str, arguments: Sequence[object], *, keep: bool) -> list[asyncpg.Record]:
+        if not keep and listening.get():
+            sent.append(Sent(query, tuple(arguments)))
+        return await original_ask(self, query, arguments, keep=keep)
 
     async def fetch(self: asyncpg.Connection, query: str, *args: Any, **more: Any) -> Any:
         if listening.get():
@@ -106,6 +112,7 @@ def overheard() -> Iterator[list[Sent]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asyncpg.Connection, "fetch", fetch)
+        patch.setattr(Connection, "ask", ask)
         token = listening.set(True)
         try:
             yield sent
