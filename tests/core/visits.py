@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import asyncpg
 import pytest
+
+from todo_core.storage.pool import Connection
 
 _PASSED_BY: Final = ("Rows Removed by Filter", "Rows Removed by Join Filter", "Rows Removed by Index Recheck")
 
@@ -31,7 +33,12 @@ def counted() -> Iterator[Visits]:
     """
     visits = Visits()
     counting = ContextVar("counting", default=False)
-    original = asyncpg.Connection.fetch
+    original, original_ask = asyncpg.Connection.fetch, Connection.ask
+
+    async def ask(self: Connection, query: str, arguments: Sequence[Any], *, keep: bool) -> list[asyncpg.Record]:
+        if not keep and counting.get():
+            visits.rows += await _count(self, query, arguments)
+        return await original_ask(self, query, arguments, keep=keep)
 
     async def fetch(self: asyncpg.Connection, query: str, *args: Any, **more: Any) -> Any:
         if counting.get():
@@ -40,6 +47,7 @@ def counted() -> Iterator[Visits]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asyncpg.Connection, "fetch", fetch)
+        patch.setattr(Connection, "ask", ask)
         token = counting.set(True)
         try:
             yield visits
@@ -47,7 +55,7 @@ def counted() -> Iterator[Visits]:
             counting.reset(token)
 
 
-async def _count(connection: asyncpg.Connection, query: str, args: tuple[Any, ...]) -> int:
+async def _count(connection: asyncpg.Connection, query: str, args: Sequence[Any]) -> int:
     """Run a statement, planned as a prepared one is, and return how many rows it came to."""
     given = f"({', '.join(map(_literal, args))})" if args else ""
     async with _nothing_stays(connection):

@@ -34,6 +34,8 @@ LEAST_STEPS: Final = 0.5 * STEPS
 MOST_TODOS: Final = 18
 MOST_LISTS: Final = 5
 LONGEST_WAIT: Final = timedelta(days=40)
+NOBODYS: Final = 1_000_000_000
+"""Ids from here on are nobody's."""
 FAMILIES: Final[list[Json]] = [
     {"title": "alpha", "tags": ["red"]},
     {"title": "Beta", "parent_index": 0, "tags": ["blue"]},
