@@ -354,7 +354,8 @@ class Domain(Ground):
             self._send_update(me, [{"id": one, "list_id": self._elsewhere(here)} for one in inside])
             self._undo(way, self.change_id("ann", 0))
         elif what == "tag of others":
-            self._send_update(me, [{"id": one, "add_tags": ["unseen"]} for one in outside] or [{"id": number}])
+            nobodys = [{"id": NOBODYS + number}]
+            self._send_update(me, [{"id": one, "add_tags": ["unseen"]} for one in outside] or nobodys)
             self._add(way, [{"title": "gamma", "list_id": here, "tags": ["Unseen"]}])
         elif what == "list":
             self._write(way, "add_lists", {"lists": [{"name": "Own"}]}, lambda w: _each([{"name": "Own"}], w.add_list))
@@ -365,7 +366,7 @@ class Domain(Ground):
                 self.decide(-1, approve=True)
         else:
             self._add(way, [{"title": "gamma"}])
-            self._send_update(way, [{"id": one, "title": "omega"} for one in outside] or [{"id": number}])
+            self._send_update(way, [{"id": one, "title": "omega"} for one in outside] or [{"id": NOBODYS + number}])
         self.look_around("ann", "rest", by_helper=True)
 
     def _at_border(self, here: int) -> tuple[list[int], list[int]]:
