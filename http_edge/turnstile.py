@@ -7,7 +7,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 PAUSE: Final = 0.004
-"""Seconds between two that pass: to refuse a request takes about a tenth of that, to read a tool call up to a half."""
+"""Seconds between two that pass: to refuse a request takes about a tenth of that."""
 WAITING: Final = 64
 """Who may wait of one address or one person: no browser has so many requests at once."""
 WAITING_IN_ALL: Final = 1024
@@ -25,8 +25,7 @@ class Turnstile:
     """Lets whoever passes do so a moment after whoever passed before. Nobody waits who comes alone.
 
     A client that sends its next request once it was answered sends no more than are let through. Addresses and people
-    have turns, so none of them waits longer because another comes with many. Nothing is kept of whoever
-    has none there.
+    have turns, so none of them waits longer because another comes with many. Nothing is kept of whoever has none there.
 
     An address is a text, a person a user id.
     """

@@ -335,17 +335,31 @@ async def test_of_very_many_requests_at_once_some_are_told_to_come_again(
 # --- what it costs the server ------------------------------------------------------------------
 
 
-async def cpu(work: Callable[[], Awaitable[Any]]) -> float:
-    """The processor time in seconds that this process needs for some work: the least of several tries."""
-    times = []
+async def cpu(*works: Callable[[], Awaitable[Any]]) -> list[float]:
+    """The processor time in seconds that this process needs for each of some works: the least of seven tries.
+
+    They take turns, so that what else the machine does meets all of them.
+    """
+    times: list[list[float]] = [[] for _ in works]
     for _ in range(7):
-        before = process_time()
-        await work()
-        times.append(process_time() - before)
-    return min(times)
+        for work, tries in zip(works, times, strict=True):
+            before = process_time()
+            await work()
+            tries.append(process_time() - before)
+    return [min(tries) for tries in times]
 
 
 Send = Callable[[], Awaitable[httpx2.Response]]
+
+
+def ten(send: Send) -> Callable[[], Awaitable[None]]:
+    """Return what sends a request ten times."""
+
+    async def work() -> None:
+        for _ in range(10):
+            await send()
+
+    return work
 
 
 def raw(http: httpx2.AsyncClient, path: str, body: Json, headers: Json | None = None) -> Send:
@@ -389,13 +403,9 @@ async def test_to_refuse_240_kilobytes_costs_no_more_than_to_accept_ten_small_re
     if face != "rest":
         assert [bool(answer.json()["result"].get("isError")) for answer in told] == [False, True, True]
 
-    async def ten() -> None:
-        for _ in range(10):
-            await accept()
-
-    accepted = await cpu(ten)
-    assert await cpu(refuse) <= accepted
-    assert await cpu(refuse_items) <= accepted
+    refused_whole, refused_items, accepted = await cpu(refuse, refuse_items, ten(accept))
+    assert refused_whole <= accepted
+    assert refused_items <= accepted
 
 
 @pytest.mark.parametrize(
@@ -417,11 +427,8 @@ async def test_to_refuse_a_long_list_over_mcp_costs_no_more_than_to_accept_ten_s
     (told,) = refused(await refuse())["errors"]
     assert told["message"].startswith("must have at most")
 
-    async def ten() -> None:
-        for _ in range(10):
-            await accept()
-
-    assert await cpu(refuse) <= await cpu(ten)
+    refused_at, accepted_at = await cpu(refuse, ten(accept))
+    assert refused_at <= accepted_at
 
 
 @pytest.mark.parametrize("name", ["due", "repeat"])
@@ -449,11 +456,8 @@ async def test_to_refuse_very_many_fields_deeper_inside_costs_no_more_than_to_ac
     assert ("more_errors" not in few, many["more_errors"]) == (True, CROWD - MOST_LISTED)
     accept, refuse = raw(http, "/api/v1/todos", SMALL), sending(CROWD)
 
-    async def ten() -> None:
-        for _ in range(10):
-            await accept()
-
-    assert await cpu(refuse) <= await cpu(ten)
+    refused_at, accepted_at = await cpu(refuse, ten(accept))
+    assert refused_at <= accepted_at
 
 
 @pytest.mark.parametrize("action", ["add", "update", "mix"])
@@ -469,8 +473,5 @@ async def test_to_refuse_each_item_of_a_batch_costs_no_more_than_to_accept_ten_s
         (told,) = problem(await refuse(), 422, "invalid_input")["errors"]
         assert (told["field"], told["message"]) == (name, "must have at most 50 items")
 
-    async def ten() -> None:
-        for _ in range(10):
-            await accept()
-
-    assert await cpu(refuse) <= await cpu(ten)
+    refused_at, accepted_at = await cpu(refuse, ten(accept))
+    assert refused_at <= accepted_at
