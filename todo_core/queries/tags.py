@@ -241,6 +241,21 @@ Returns the ids of those that had it not, as an array. Reads `pk_todo_tags`.
 UNLINK = Statement(_link.delete().where(mine(TodoTag), _link.c.tag_id == _into, _link.c.todo_id == any_(_todos)))
 """Take the tag `into` from `todos`, which are ids: what a merge gave them."""
 
+_other_link = _link.alias("other")
+_is_merged_still = (
+    select(_other_link.c.todo_id)
+    .where(mine(_other_link), _other_link.c.todo_id == _link.c.todo_id, _other_link.c.tag_id == _into)
+    .correlate(_link)
+    .exists()
+)
+UNLINK_LOST = Statement(
+    _link.delete().where(mine(TodoTag), _link.c.tag_id == _id, _link.c.todo_id == any_(_todos), ~_is_merged_still)
+)
+"""Take the tag `id` from those of `todos` that have the tag `into` no more: since a merge gave it, they have lost both.
+
+`todos` are ids. Reads `pk_todo_tags`.
+"""
+
 _using = (
     select(_link.c.todo_id)
     .where(mine(TodoTag), _link.c.tag_id == _table.c.id, _todo_of_link(_todo.c.deleted_at.is_(None)))

@@ -145,8 +145,8 @@ def _is_as_left(present: _State, entry: Entry) -> bool:
 async def _put_back_links(tx: Tx, entry: Entry, together: Collection[int]) -> TagRevision:
     """Put a tag's links to todos back as they were before a change, and return what is left to do for the tag.
 
-    The undo of a merge takes the other tag from the todos that got it. Undoing that undo merges once more, with all
-    todos that have the tag now.
+    The undo of a merge takes the other tag from the todos that got it; those that have lost it since do not get the
+    first one back. Undoing that undo merges once more, with all todos that have the tag now.
 
     Args:
         tx: The transaction.
@@ -163,6 +163,7 @@ async def _put_back_links(tx: Tx, entry: Entry, together: Collection[int]) -> Ta
     if unlinked is not None:
         into_gone = await tx.row(queries.ONE, id=unlinked["into"]) is None
         for chunk in chunks_of_links(unlinked["todos"]):
+            await tx.rows(queries.UNLINK_LOST, id=entry.id, into=unlinked["into"], todos=chunk)
             await tx.rows(queries.UNLINK, into=unlinked["into"], todos=chunk)
     if linked is not None:
         is_known = entry.before.get("into_gone") or linked["into"] in together
