@@ -82,7 +82,7 @@ def _mcp(servers: Servers, actors: Sequence[Actor]) -> Contest:
         _entry(ADD_TODOS, workloads.add_todos(servers.ours, actors)),
     )
     what = "the first page of open todos; a todo with title and description"
-    return Contest(MCP, what, entries, (Promise(LIST_TODOS, ECHO, 0.5),), writes=True)
+    return Contest(MCP, what, entries, (Promise(LIST_TODOS, ECHO, 0.6), Promise(ADD_TODOS, ECHO, 0.5)), writes=True)
 
 
 def _entry(name: str, workload: Workload) -> Entry:
