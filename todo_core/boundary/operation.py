@@ -68,7 +68,7 @@ class Operation(Generic[P, R]):
     weight: int = 1
     """What a call takes from the rate limit at least."""
     snapshot: bool = False
-    """Whether all that it reads is of one moment, in one transaction."""
+    """Whether all its statements see the database as of one moment, in one transaction."""
     for_agents: bool = True
     """Whether an agent may run it, or the person alone."""
     proposable: bool = True
@@ -78,12 +78,7 @@ class Operation(Generic[P, R]):
     within_lists: bool = False
     """Whether an agent whose mandate names lists may run it: what it sees and writes belongs to lists."""
     first: Callable[..., Awaitable[None]] | None = None
-    """What is done before the transaction, with the caller and the arguments: long work on what was sent."""
-
-    @property
-    def is_batch(self) -> bool:
-        """Whether a call takes several items."""
-        return self.batch is not None
+    """Long work on the input, done before the transaction begins; see `operation`."""
 
     @property
     def role(self) -> Role:
@@ -172,40 +167,40 @@ def operation(
         idempotent: Whether a repetition changes nothing more.
         for_apps: Whether an app that acts for the user may run it.
         for_agents: Whether an agent may run it; False for the person alone.
-        verbs: What an agent must be allowed to do. None for what only an agent may do that is bounded in nothing.
+        verbs: What an agent must be allowed to do. None: only an agent whose mandate bounds nothing may run it.
         within_lists: Whether an agent whose mandate names lists may run it: all that it reads and writes belongs to
             lists.
         formerly: The operation and the flag that versions before decision 21 ran in its place.
         batch: Whether its first argument is a sequence of items, of which each counts for the rate limit.
         weight: What a call takes from the rate limit, where it is no batch, or a batch that names no items.
         snapshot: Whether one that reads does so in one transaction, as of one moment, and can `Tx.stream`.
-        first: What is done before the transaction, with the caller and the arguments of the operation, for who may run
-            it and is within the rate limit. It leaves what it makes in the arguments.
+        first: Long work on the input, such as parsing a file. Called with the caller and the operation's arguments,
+            once scope, mandate and rate limit have allowed the call and before the transaction begins. It stores its
+            result in one of the arguments.
         proposable: Whether an agent that proposes may propose it, where it changes something.
     """
 
     def declare(run: Callable[Concatenate[Tx, P], Awaitable[R]]) -> Operation[P, R]:
         name = f"{run.__module__.rpartition('.')[2]}.{getattr(run, '__name__', '').rstrip('_')}"
         _, *parameters = inspect.signature(run).parameters
-        items = parameters[0] if batch else None
         declared = Operation(
-            run,
-            name,
-            effect,
-            scope,
-            raises,
-            destructive,
-            idempotent,
-            for_apps,
-            items,
-            formerly,
-            weight,
-            snapshot,
-            for_agents,
-            proposable,
-            verbs,
-            within_lists,
-            first,
+            run=run,
+            name=name,
+            effect=effect,
+            scope=scope,
+            raises=raises,
+            destructive=destructive,
+            idempotent=idempotent,
+            for_apps=for_apps,
+            batch=parameters[0] if batch else None,
+            formerly=formerly,
+            weight=weight,
+            snapshot=snapshot,
+            for_agents=for_agents,
+            proposable=proposable,
+            verbs=verbs,
+            within_lists=within_lists,
+            first=first,
         )
         OPERATIONS[name] = declared
         return declared
@@ -247,20 +242,20 @@ class Tx(Executor):
         await self._executor.allow(seconds)
 
     def as_called_by(self, caller: Caller) -> Tx:
-        """Return the same transaction for what another caller called; what that changes is not recorded by itself."""
+        """Return this transaction for an operation that runs as another caller, without a change record of its own."""
         return replace(self, caller=caller, origin=None)
 
     async def record(self, changed: Changed[Any], origin: Origin) -> Recorded | None:
-        """Record a change of its own, beside that of the operation; None if it changed nothing."""
+        """Record another change, beside that of the operation, and return it; None if no row was changed."""
         assert isinstance(self._executor, Transaction)  # a read has none
         return await record(self._executor, changed, origin)
 
     def acting_as(self, agent: Acting) -> AbstractAsyncContextManager[None]:
-        """Return what runs a part of a write as an agent, under its mandate; see `Transaction.acting_as`."""
+        """Return a context in which statements run as an agent, under its mandate; see `Transaction.acting_as`."""
         assert isinstance(self._executor, Transaction)  # a read has none
         return self._executor.acting_as(agent)
 
     def part(self) -> AbstractAsyncContextManager[None]:
-        """Return what runs a part of a write: if that is refused, only what it has written is gone."""
+        """Return a context for a part of a write: a refusal in it undoes that part alone; see `Transaction.part`."""
         assert isinstance(self._executor, Transaction)  # a read has none
         return self._executor.part()

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from todo_core.models.imports import MOST_REMARKS, ImportFormat
-from todo_core.rules.importing.items import Item, Kind, Remark
+from todo_core.rules.importing.items import Kind, Remark
 
 
 @dataclass(slots=True)
@@ -29,10 +29,6 @@ class Report:
             self.counts["left_out"] += remark.kind == "left_out"
             if len(self._first) < MOST_REMARKS:
                 self._first.append(remark)
-
-    def leave_out(self, item: Item, name: str, message: str) -> None:
-        """Keep why an item is not imported."""
-        self.tell([Remark(item.at, "left_out", name, message)])
 
     def as_dict(self) -> dict[str, Any]:
         """Return the answer."""
