@@ -102,14 +102,16 @@ class Routes:
             path: The path below the prefix.
             shape: The body of a success; None has no body.
             status: The status of a success.
-            summary: A few words for the list of routes.
+            summary: The title of the route in OpenAPI, a few words.
             also: Further statuses of a success, with the same body.
             words: The OpenAPI text, where it is not that of the first operation.
-            by_item: Whether the answer of a batch carries what the operations themselves refuse, item by item.
+            by_item: Whether the operations' own refusals come in the answer of a batch, one for each refused item,
+                and not as the status of the whole.
             other_types: Media types that a success may have instead of JSON, each with what it shows.
-            is_file: Whether a success is a file to keep, with a name.
-            takes: Media types of a file that is the body, which the handler reads itself, each with what it has.
-            stream: What a success is that has no end, instead of a shape; its media type is in `other_types`.
+            is_file: Whether a success is a download (`Content-Disposition` with a file name).
+            takes: For a body that is a file, which the handler reads itself: its media types, each with what it has.
+            stream: The response class of an endless success (server-sent events), for routes without a `shape`; its
+                media type is in `other_types`.
         """
         served = [operations] if isinstance(operations, Operation) else operations
         is_proposable = any(operation.effect == "changes" and operation.proposable for operation in served)
@@ -129,12 +131,7 @@ class Routes:
             if is_file:
                 responses[status]["headers"] |= headers.of_file()
             if other_types:
-                responses[status]["content"] = {
-                    kind: {"schema": {"type": "string", "description": text}} for kind, text in other_types.items()
-                }
-            if other_types:
-                offered = " or ".join([*(["JSON"] if shape is not None else []), *other_types])
-                responses[406]["description"] = f"`not_acceptable`: The answer would be {offered}."
+                _offer(responses, status, other_types, as_json=shape is not None)
             (scope,) = {operation.scope for operation in served}
             options = {
                 "methods": [method],
@@ -148,10 +145,7 @@ class Routes:
                 "tags": [self._tag],
             }
             if takes:
-                options["openapi_extra"]["requestBody"] = {
-                    "required": True,
-                    "content": {kind: {"schema": _file(kind, text)} for kind, text in takes.items()},
-                }
+                options["openapi_extra"]["requestBody"] = _file_body(takes)
             if stream is not None:
                 options["response_class"] = stream
             self._declared.append((self._prefix + path, handler, options))
@@ -187,6 +181,33 @@ def _proposed(shape: Any) -> dict[str, Any]:
         "description": "It waits for the person's approval. The body is that of a dry run.",
         "headers": headers.of_proposal(shape),
     } | ({} if shape is None else {"model": shape})
+
+
+def _offer(
+    responses: dict[int | str, dict[str, Any]], status: int, other_types: Mapping[str, str], *, as_json: bool
+) -> None:
+    """Add the media types besides JSON to the response of a success, and all of them to that of a refused `Accept`.
+
+    Args:
+        responses: The responses of a route by status, which are changed.
+        status: That of the success.
+        other_types: Media types, each with what it shows.
+        as_json: Whether a success may be JSON, too.
+    """
+    responses[status]["content"] = {
+        kind: {"schema": {"type": "string", "description": text}} for kind, text in other_types.items()
+    }
+    offered = " or ".join([*(["JSON"] if as_json else []), *other_types])
+    responses[406]["description"] = f"`not_acceptable`: The answer would be {offered}."
+
+
+def _file_body(takes: Mapping[str, str]) -> dict[str, Any]:
+    """Return the request body of a route that takes a file, in OpenAPI's form.
+
+    Args:
+        takes: Media types of the file, each with what it has.
+    """
+    return {"required": True, "content": {kind: {"schema": _file(kind, text)} for kind, text in takes.items()}}
 
 
 def _file(kind: str, text: str) -> dict[str, Any]:

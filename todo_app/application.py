@@ -297,6 +297,14 @@ def _require_segments(scope: Scope) -> None:
         raise HTTPException(404)
 
 
+def _origins(settings: Settings, address: Address) -> Origins:
+    """Return the origins from which pages may call MCP: those of this server's own names, and `cors_origins`."""
+    own = [f"http://{name}:{address.port}" for name in _LOOPBACK]
+    own += [f"{scheme}://{host}" for host in settings.allowed_hosts for scheme in ("https", "http")]
+    own += [settings.public_url] if settings.public_url is not None else []
+    return Origins([*own, *settings.cors_origins])
+
+
 def build(
     settings: Settings,
     database_url: str,
@@ -316,19 +324,16 @@ def build(
         only: Serve just one face.
         clock: Returns the present moment, with a time zone.
         watch: What is measured and traced.
-        streams: How many answers may last as long as their clients want; None for the usual number.
+        streams: Most answers without an end (server-sent events) at once; None for the default.
 
     Raises:
-        ConfigurationError: The address needs `TODO_PUBLIC_URL`, or a tool is to be left out that there is none of.
+        ConfigurationError: The address needs `TODO_PUBLIC_URL`, or `TODO_MCP_WITHOUT` names no tool.
     """
     hosts = address.hosts(settings)
     servers = [issuer.issuer for issuer in settings.trusted_issuers if issuer.authorization_server]
-    origins = [f"http://{name}:{address.port}" for name in _LOOPBACK]
-    origins += [f"{scheme}://{host}" for host in settings.allowed_hosts for scheme in ("https", "http")]
-    origins += [settings.public_url] if settings.public_url is not None else []
     endpoint = McpEndpoint(
         TodoServer(__version__, without=settings.mcp_without, message=watch.message),
-        origins=Origins([*origins, *settings.cors_origins]),
+        origins=_origins(settings, address),
         metadata_url=metadata.metadata_url(settings.public_url) if settings.public_url and servers else None,
     )
 

@@ -60,8 +60,8 @@ def run(
         address: Where to listen.
         only: Serve just one face.
         workers: How many processes serve.
-        keep: Keeps the database running while a block lasts; calls what it takes if that cannot be.
-        metrics: Count what becomes of the workers.
+        keep: Returns a context that keeps the database running; calls its argument if the database is lost.
+        metrics: Counts how workers end; None where nothing is measured.
 
     Raises:
         ConfigurationError: The address needs `TODO_PUBLIC_URL`.
@@ -77,28 +77,8 @@ def run(
 
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: _leave(lost))
-    # Worker processes build their own application from the environment.
-    os.environ["TODO_DATABASE_URL"] = database_url
-    os.environ[_ADDRESS] = json.dumps([address.host, address.port])
-    os.environ[_ONLY] = only or ""
-    # A worker gets `sys.path` from this process; before that, Python is not to look into the working directory.
-    os.environ["PYTHONSAFEPATH"] = "1"
-    config = uvicorn.Config(
-        "todo_app.serve:application",
-        factory=True,
-        host=address.host,
-        port=address.port,
-        workers=workers,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # the application reads them, from trusted proxies only
-        http=LimitedProtocol,
-        root_path=settings.root_path or "",
-        backlog=Places(descriptors()).backlog,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        timeout_keep_alive=settings.keep_alive,
-    )
+    _set_environment(database_url, address, only)
+    config = _uvicorn_config(settings, address, workers)
     _log.info(
         "serve_started", version=__version__, pid=os.getpid(), workers=workers, host=address.host, port=address.port
     )
@@ -116,6 +96,34 @@ def run(
     if not has_started:
         fail("The server could not start; the log above says why.", 1)
     _leave(lost)
+
+
+def _set_environment(database_url: str, address: Address, only: Only | None) -> None:
+    """Set the variables from which each worker process makes its own application (`application`)."""
+    os.environ["TODO_DATABASE_URL"] = database_url
+    os.environ[_ADDRESS] = json.dumps([address.host, address.port])
+    os.environ[_ONLY] = only or ""
+    # A worker gets `sys.path` from this process; before that, Python is not to look into the working directory.
+    os.environ["PYTHONSAFEPATH"] = "1"
+
+
+def _uvicorn_config(settings: Settings, address: Address, workers: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        "todo_app.serve:application",
+        factory=True,
+        host=address.host,
+        port=address.port,
+        workers=workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # the application reads them, from trusted proxies only
+        http=LimitedProtocol,
+        root_path=settings.root_path or "",
+        backlog=Places(descriptors()).backlog,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=settings.keep_alive,
+    )
 
 
 def _leave(lost: Event) -> NoReturn:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -42,9 +42,9 @@ async def propose(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
 ) -> tuple[Changed[Any], Recorded | None]:
-    """Rehearse a call, and keep it as a proposal; return its answer, and the record's entry of the proposal.
+    """Rehearse a call and store it as a proposal; return the answer of the call, and the recorded change.
 
-    What would change nothing is answered as a dry run, and not kept.
+    A call that would change nothing is answered like a dry run and not stored: then there is no change.
 
     Args:
         transaction: The person's, with the lock of the person's writes.
@@ -72,7 +72,6 @@ async def propose(
     answer = replace(result, secret=None, dry_run=True)
     if not result.touched:
         return answer, None
-    principal = caller.principal
     if caller.agent is not None:
         caller.agent.require_rows(used, len(result.touched))
     if await transaction.value(queries.WAITING, agent_id=caller.agent_id, now=now) >= MAX_WAITING:
@@ -90,20 +89,28 @@ async def propose(
         reason=caller.reason,
         via=caller.via,
         client=caller.client,
-        token_id=principal.token_id,
+        token_id=caller.principal.token_id,
         expires_at=now + LIFETIME,
     )
+    proposal, change = await _record_kept(transaction, caller, proposal_id, now)
+    return replace(answer, proposal=proposal), change
+
+
+async def _record_kept(
+    transaction: Transaction, caller: Caller, proposal_id: int, now: datetime
+) -> tuple[Proposed, Recorded | None]:
+    """Record that a proposal was kept; return what the agent is told of it, and the change."""
     row = (await transaction.one(queries.ONE, id=proposal_id, agent_id=None, with_rows=0, now=now))["row"]
     kept: Changed[Any] = Changed([], [Touched("proposal", proposal_id, None, recorded(row))])
-    origin = Origin(PROPOSED, caller.via, caller.client, principal.token_id, caller.agent_id, caller.request_id)
-    proposal = Proposed(proposal_id, orjson.loads(row)["expires_at"])
-    return replace(answer, proposal=proposal), await record(transaction, kept, origin)
+    token_id = caller.principal.token_id
+    origin = Origin(PROPOSED, caller.via, caller.client, token_id, caller.agent_id, caller.request_id)
+    return Proposed(proposal_id, orjson.loads(row)["expires_at"]), await record(transaction, kept, origin)
 
 
 def recorded(row: str) -> str:
-    """Return what the change record keeps of a proposal: whose it is, what became of it, and nothing of its rows.
+    """Return the state of a proposal for the change record, as JSON: the fields `RECORDED` alone.
 
-    Nor what the agent says: that is for the person alone, and other agents read the record.
+    Its rows and the agent's reason are for the person alone, and other agents may read the record.
 
     Args:
         row: Its `ProposalRead`.
@@ -139,7 +146,7 @@ async def preview(transaction: Transaction, rows: Sequence[Touched]) -> str:
 
 
 def _shown(state: str | None) -> dict[str, Any] | None:
-    """Return the row in a state: of lists and tags the record has more than that, for undo."""
+    """Return the row that a recorded state shows. Those of lists and tags have it in `row`, beside what undo needs."""
     if state is None:
         return None
     kept: dict[str, Any] = orjson.loads(state)
@@ -148,7 +155,7 @@ def _shown(state: str | None) -> dict[str, Any] | None:
 
 
 def _todo_of(row: Touched, after: Mapping[str, Any] | None) -> int | None:
-    """Return the id of the todo that a row is, or is a note on; None of others."""
+    """Return the id of the todo that was touched, or on which a note was; None for rows of another kind."""
     if row.entity == "note":
         return None if after is None else after.get("todo_id")
     return row.id if row.entity == "todo" else None

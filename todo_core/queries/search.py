@@ -158,24 +158,30 @@ def nearest(status: str, conditions: frozenset[str]) -> Statement:
     return _nearest(conditions.difference(CONDITIONS)).under(filters(status, conditions))
 
 
-@cache
-def _nearest(conditions: frozenset[str]) -> Statement:
-    """Compile the statement of `nearest` without the conditions that `filters` adds."""
+def _telling() -> CTE:
+    """Select the number `n` and the `term` of the words that count: not the common ones, unless all are."""
     other = _term.alias("other")
     only_common = ~select(other.c.n).where(~other.c.is_common).exists()
     telling = select(_term.c.n, _term.c.term).where(or_(~_term.c.is_common, only_common)).cte("telling")
-    telling = telling.prefix_with("MATERIALIZED", dialect="postgresql")
+    return telling.prefix_with("MATERIALIZED", dialect="postgresql")
+
+
+def _best(telling: CTE, piece: CTE) -> CTE:
+    """Select the `id` of the `SHOWN` todos with most words, the `number` of these, and the `rank` of the best match.
+
+    Args:
+        telling: The words that count, as `_telling` selects them.
+        piece: The `id` and the `words` of todos, and of notes on them.
+    """
     any_of_them = cast(func.string_agg(telling.c.term, literal_column("' | '")), TSQUERY)
     wanted = select(any_of_them.label("wanted")).cte("wanted").prefix_with("MATERIALIZED", dialect="postgresql")
-    newest, noted = _looked_at(matches(conditions))
-    piece = union_all(select(newest), select(noted)).cte("piece")
     rank = func.ts_rank(_WEIGHTS, piece.c.words, wanted.c.wanted, type_=REAL)
     # Unpacked once by `||`, and not for each of the terms.
     unpacked = piece.c.words.op("||")(literal_column("''"))
     hit = select(piece.c.id, unpacked.label("words"), rank.label("rank"))
     hit = hit.join(wanted, _has(piece.c.words, wanted.c.wanted))
     hits = hit.cte("hit").prefix_with("MATERIALIZED", dialect="postgresql")
-    best = (
+    return (
         select(
             hits.c.id,
             func.count(telling.c.n.distinct()).label("number"),
@@ -188,6 +194,15 @@ def _nearest(conditions: frozenset[str]) -> Statement:
         .cte("best")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
+
+
+@cache
+def _nearest(conditions: frozenset[str]) -> Statement:
+    """Compile the statement of `nearest` without the conditions that `filters` adds."""
+    telling = _telling()
+    newest, noted = _looked_at(matches(conditions))
+    piece = union_all(select(newest), select(noted)).cte("piece")
+    best = _best(telling, piece)
     place = func.row_number().over(order_by=(best.c.number.desc(), best.c.rank.desc(), best.c.id.desc()))
     placed = select(best.c.id, place.label("place")).cte("placed")
     shown = (

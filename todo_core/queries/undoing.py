@@ -34,15 +34,11 @@ _agent = parameter("agent", BigInteger())
 _made_from, _made_until = (parameter(name, DateTime(timezone=True)) for name in ("made_from", "made_until"))
 
 
-def _read(*conditions: ColumnElement[bool]) -> Select[Any]:
-    """Return the query of changes that meet conditions, the latest first."""
-    undid = _undone.alias("undid")
-    undone_by = select(_undone.c.undone_by).where(
-        _undone.c.user_id == _change.c.user_id, _undone.c.change_id == _change.c.id
-    )
+def _brought_back_by() -> Select[Any]:
+    """Select the change that reverted the undo of a change, unless it was reverted itself."""
     again, later = _undone.alias("again"), _undone.alias("later")
     is_next = and_(again.c.user_id == _undone.c.user_id, again.c.change_id == _undone.c.undone_by)
-    brought_back = (
+    return (
         select(again.c.undone_by)
         .select_from(_undone.join(again, is_next))
         .where(
@@ -52,6 +48,14 @@ def _read(*conditions: ColumnElement[bool]) -> Select[Any]:
             .where(later.c.user_id == again.c.user_id, later.c.change_id == again.c.undone_by)
             .exists(),
         )
+    )
+
+
+def _read(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the query of changes that meet conditions, the latest first."""
+    undid = _undone.alias("undid")
+    undone_by = select(_undone.c.undone_by).where(
+        _undone.c.user_id == _change.c.user_id, _undone.c.change_id == _change.c.id
     )
     reverted = select(undid.c.change_id).where(undid.c.user_id == _change.c.user_id, undid.c.undone_by == _change.c.id)
     kinds = (
@@ -67,7 +71,7 @@ def _read(*conditions: ColumnElement[bool]) -> Select[Any]:
             _change.c.id,
             _change.c.agent_id,
             undone_by.correlate(_change).scalar_subquery().label("undone_by"),
-            brought_back.correlate(_change).scalar_subquery().label("brought_back_by"),
+            _brought_back_by().correlate(_change).scalar_subquery().label("brought_back_by"),
             func.array(reverted.correlate(_change).scalar_subquery(), type_=ARRAY(BigInteger())).label("undid"),
             func.array(kinds.correlate(_change).scalar_subquery(), type_=ARRAY(Text())).label("entities"),
             shows_something(_change).label("is_seen"),
@@ -96,10 +100,11 @@ def _among(*conditions: ColumnElement[bool]) -> Statement:
 NAMED = Statement(_read(_change.c.id == any_(_ids)))
 """Read the changes with `ids`, the latest first, those that the user has.
 
-Columns: `id`, `agent_id`; `undone_by`, the change that reverted it, or null; `brought_back_by`, the one that reverted
-that, if it stands; `undid`, an array of the changes that it reverted; `entities`, an array of the kinds of its rows;
-`is_seen`, whether the caller may see one of these; `rows`, how many they are. `shown`: the kinds that the caller may
-see. Reads `pk_changes`, `pk_undone_changes`, `ix_undone_changes_by` and `pk_change_entries`.
+Columns: `id`, `agent_id`; `undone_by`, the change that reverted it, or null; `brought_back_by`, the change that
+reverted `undone_by`, or null, also where that was reverted itself; `undid`, an array of the changes that it reverted;
+`entities`, an array of the kinds of its rows; `is_seen`, whether the caller may see one of these; `rows`, how many they
+are. `shown`: the kinds that the caller may see. Reads `pk_changes`, `pk_undone_changes`, `ix_undone_changes_by` and
+`pk_change_entries`.
 """
 
 AMONG = _among()
@@ -136,8 +141,9 @@ OUTLINE = Statement(
 """Read which rows the changes `ids` touched, the latest change first.
 
 Columns: `change_id`, `entity` and `id`; `is_new`, whether the change made the row; `is_moved`, whether it gave it
-another place among its siblings, and `is_swept`, whether with its whole list; `is_merged`, whether it joined a tag with
-another one, or took them apart; `is_gone`, whether it deleted a list, or brought one back. Reads `pk_change_entries`.
+another place among its siblings, and `is_swept`, whether together with its whole list; `is_merged`, whether it joined a
+tag with another one, or took them apart; `is_gone`, whether it deleted a list, or brought one back. Reads
+`pk_change_entries`.
 """
 
 _is_tagged = or_(_row.c.entity == literal_column("'todo'"), _row.c.entity == literal_column("'tag'"))

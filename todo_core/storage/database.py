@@ -46,7 +46,10 @@ _OF_A_STATEMENT: Final = 0.5
 """How much of the time of a statement it may wait for one lock (`lock_timeout`)."""
 
 _GRACE: Final = 0.5
-"""Seconds that an answer may come later than the server's own limit allows; then the server counts as gone."""
+"""Seconds to wait for an answer beyond the server's own `statement_timeout`; then the server counts as gone."""
+
+_SET_FOR_WRITES: Final = " SET LOCAL plan_cache_mode = force_generic_plan;"
+"""A write finds its rows by id: planning it anew each time costs more than running it."""
 
 _EXPIRE_EVERY: Final = 1.0
 """Seconds between two times that a refused write has every connection made anew."""
@@ -127,9 +130,10 @@ class Database:
         self._span = hooks.statement
         self.behind_pooler = is_behind_pooler(settings, url)
         self.doubts: set[str] = set()
-        """SQLSTATEs, of `NO_WRITES` and `MISSING`, that requests have met and nothing has disproved since: faults that
-        a look at the database does not show (`upkeep.readiness`). What upkeep meets is not among them,
-        nor what a login lacks that may not act as `todo_agent`: others are served."""
+        """SQLSTATEs of `NO_WRITES` and `MISSING` that requests have met, until `upkeep.readiness` disproves them.
+
+        A simple look at the database does not show these faults. Those that upkeep meets are left out, and so are
+        those of a login that may not act as `todo_agent`: all other callers are served."""
         session = {
             "role": APP_ROLE,
             "timezone": "UTC",
@@ -179,7 +183,7 @@ class Database:
 
     @property
     def connections(self) -> Connections:
-        """Count the connections of the pool, and who waits for one."""
+        """Count the connections of the pool, and the requests that wait for one."""
         pool = self._pool
         return Connections(pool.lent, pool.idle, pool.size, pool.waiting + self._writers.waiting)
 
@@ -189,7 +193,7 @@ class Database:
         return self._writers.are_free
 
     def read(self, *, user_id: int, token_id: int | None, agent: Acting | None = None, role: Role = APP_ROLE) -> Reader:
-        """Return what runs reads as `role`, on the rows of `user_id` that the role may see.
+        """Return a reader that acts as `role`, on the rows of `user_id` that the role may see.
 
         Each statement has its own snapshot, as in a READ COMMITTED transaction. The database refuses the same callers
         as in `begin`.
@@ -197,7 +201,7 @@ class Database:
         return Reader(self, user_id, token_id, agent, role)
 
     async def tell(self, statement: Statement, /, **parameters: Any) -> None:
-        """Run a statement that reads no table and that no request needs, in one round trip where that can be.
+        """Run a statement that reads no table, for upkeep; in one round trip, unless a pooler is in between.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached, or took too long.
@@ -266,8 +270,8 @@ class Database:
             snapshot: Let all statements see the database as it is at the begin (REPEATABLE READ).
             lock: Wait for the user's other writes, so that they commit one after another.
             role: The role to act as.
-            starting: Whether the program starts: it tells itself what is wrong with the database, so no log does.
-            upkeep: Whether no request needs this: what fails then says nothing of whether requests are served.
+            starting: Whether the program is starting: it reports faults of the database itself, so none is logged.
+            upkeep: Whether this serves no request: a fault of it then does not make the process unready.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached, or took too long.
@@ -280,12 +284,10 @@ class Database:
         if role != of_pool:
             begin += f" SET LOCAL ROLE {role};"
         if user_id:
-            who = (user_id, token_id, *(agent or (None, None))[:2])
-            begin += f" SELECT require_active({', '.join('NULL' if one is None else str(int(one)) for one in who)});"
+            begin += _require_active(user_id, token_id, agent)
         if not read_only:
             begin += "" if agent is None else f" SET LOCAL app.agent = '{int(agent.agent_id)}';"
-            # A write finds its rows by id: planning it anew each time costs more than running it.
-            begin += " SET LOCAL plan_cache_mode = force_generic_plan;"
+            begin += _SET_FOR_WRITES
         if lock:
             begin += f" SELECT pg_advisory_xact_lock({locks.of_writes(user_id)});"
         try:
@@ -310,16 +312,16 @@ class Database:
             raise
 
     async def _send(self, connection: Connection, name: str, sql: str) -> None:
-        """Run SQL that begins or ends a transaction, for whoever traces by a name."""
+        """Run the SQL that begins or ends a transaction; traces show it under `name`."""
         with nullcontext() if self._span is None else self._span(name):
             await connection.execute(sql)
 
     def _met(self, error: BaseException, *, is_request: bool) -> None:
         """Log a fault, and remember it if a request met it and a look at the database does not show it.
 
-        A connection that takes no writes may have stayed with a server that is a standby by now, or may have begun
-        while the database took none. So the one that refused is closed, and the others are made anew when they are next
-        needed, at most once a second: the database may take no writes for long.
+        A connection refuses writes if its server has become a standby, or if it was opened while the database was
+        read-only. So the one that refused is closed, and the others are replaced when they are next needed. That
+        happens at most once a second, for a database may stay read-only for long.
         """
         log_fault(error)
         state = getattr(error, "sqlstate", None)
@@ -337,13 +339,20 @@ class Database:
             connection.terminate()
 
 
+def _require_active(user_id: int, token_id: int | None, agent: Acting | None) -> str:
+    """Return the SQL by which PostgreSQL refuses a caller who may not act; it raises SQLSTATEs of its own."""
+    agent_id, version, _ = agent or (None, None, None)
+    values = ("NULL" if value is None else str(int(value)) for value in (user_id, token_id, agent_id, version))
+    return f" SELECT require_active({', '.join(values)});"
+
+
 async def _settle(connection: Connection, sql: str) -> None:
-    """Let a connection come to rest for whoever uses it next; close it if that takes more than a second.
+    """Make a connection idle again, so that the next transaction can use it; close it if that takes over a second.
 
     Args:
-        connection: The connection. A statement may run on it that nobody waits for: asyncpg has told the server so, and
-            waits for its word before anything else is sent.
-        sql: What is sent then.
+        connection: The connection. A cancelled statement may still run on it: asyncpg has asked the server to cancel,
+            and sends nothing else before the server has answered.
+        sql: The statement to run once the connection is free, such as `ROLLBACK`.
     """
     if connection.is_closed():
         return
@@ -351,7 +360,7 @@ async def _settle(connection: Connection, sql: str) -> None:
         try:
             await connection.execute(sql, timeout=1)
         except asyncpg.QueryCanceledError:
-            pass  # the word to cancel came late, and met this; the pool looks whether a transaction is open
+            pass  # the cancellation came late and hit this statement; the pool checks for an open transaction
         except Exception:
             connection.terminate()
 
@@ -359,11 +368,11 @@ async def _settle(connection: Connection, sql: str) -> None:
 async def _connected(options: Mapping[str, Any], role: str | None) -> Connection:
     """Open a connection.
 
-    A pooler that is configured to ignore start-up parameters would let us serve as the owner of the tables.
+    A pooler that ignores start-up parameters, among them the role, would let us serve as the owner of the tables.
 
     Args:
-        options: How, as asyncpg takes it.
-        role: What its settings make it act as; None where each transaction chooses.
+        options: Keywords of `asyncpg.connect`.
+        role: The role that these make it act as; None where each transaction sets its own.
 
     Raises:
         ConfigurationError: It acts as another role.

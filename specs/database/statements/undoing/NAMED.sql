@@ -1,9 +1,10 @@
 -- Read the changes with `ids`, the latest first, those that the user has.
 --
--- Columns: `id`, `agent_id`; `undone_by`, the change that reverted it, or null; `brought_back_by`, the one that reverted
--- that, if it stands; `undid`, an array of the changes that it reverted; `entities`, an array of the kinds of its rows;
--- `is_seen`, whether the caller may see one of these; `rows`, how many they are. `shown`: the kinds that the caller may
--- see. Reads `pk_changes`, `pk_undone_changes`, `ix_undone_changes_by` and `pk_change_entries`.
+-- Columns: `id`, `agent_id`; `undone_by`, the change that reverted it, or null; `brought_back_by`, the change that
+-- reverted `undone_by`, or null, also where that was reverted itself; `undid`, an array of the changes that it reverted;
+-- `entities`, an array of the kinds of its rows; `is_seen`, whether the caller may see one of these; `rows`, how many they
+-- are. `shown`: the kinds that the caller may see. Reads `pk_changes`, `pk_undone_changes`, `ix_undone_changes_by` and
+-- `pk_change_entries`.
 --
 -- Parameters:
 --   $1 shown text[]

@@ -1,8 +1,9 @@
 -- Read which rows the changes `ids` touched, the latest change first.
 --
 -- Columns: `change_id`, `entity` and `id`; `is_new`, whether the change made the row; `is_moved`, whether it gave it
--- another place among its siblings, and `is_swept`, whether with its whole list; `is_merged`, whether it joined a tag with
--- another one, or took them apart; `is_gone`, whether it deleted a list, or brought one back. Reads `pk_change_entries`.
+-- another place among its siblings, and `is_swept`, whether together with its whole list; `is_merged`, whether it joined a
+-- tag with another one, or took them apart; `is_gone`, whether it deleted a list, or brought one back. Reads
+-- `pk_change_entries`.
 --
 -- Parameters:
 --   $1 user_id bigint
