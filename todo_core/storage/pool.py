@@ -27,9 +27,9 @@ from todo_core.storage.faults import MisuseError
 IDLE_SECONDS: Final = 300.0
 """How long a connection stays open that nobody uses: a database that sleeps when nobody asks can fall asleep."""
 _LOOKS: Final = 0.5
-"""Most seconds between two looks at those who wait and at the connections; there are at least four in a patience."""
+"""Most seconds between two rounds of the timer, which checks who waits for too long; `patience` has at least four."""
 _GOOD_BYE: Final = 1.0
-"""Seconds that a server may take to answer that a connection ends."""
+"""Seconds that a server may take to close a connection properly."""
 _CLOSED: Final = "the pool is closed"
 
 
@@ -41,11 +41,11 @@ class Connection(asyncpg.Connection):
     waits: bool = False
     """Whether a statement was sent that the server has not answered; also if nobody wants the answer any more."""
     allowed: float | None = None
-    """Seconds that an answer may take while whoever has it now does what takes long; None: as for all."""
+    """Seconds that an answer may take while it is lent for long work; None for the pool's `limit`."""
     role: str = ""
     """The role that it was opened for."""
     generation: int = 0
-    """That of the pool when it was opened."""
+    """The pool's generation when it was opened; an older one than the pool's is closed (`Pool.expire`)."""
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:  # noqa: ASYNC109  # theirs
         """Run SQL as asyncpg does.
@@ -97,9 +97,9 @@ class _Turn(NamedTuple):
     role: str
     """Of the connection that is wanted."""
     given: asyncio.Future[Connection | None]
-    """Gets a connection, or None: then there is room for another one, which nobody else can take."""
+    """Resolves to a connection; or to None, once room for a new one is reserved for this request."""
     until: float
-    """How long it waits, by the monotonic clock."""
+    """When it is refused, by the monotonic clock."""
 
 
 class Pool:
@@ -118,8 +118,8 @@ class Pool:
         Args:
             connect: Opens a connection that acts as a role.
             size: Most connections, of all roles together.
-            patience: Seconds that somebody waits for one at most, until it is open.
-            limit: Seconds that an answer of the server may take; then it counts as gone.
+            patience: Most seconds that a request waits for a connection, including the time to open one.
+            limit: Seconds that the server may take for an answer; then it counts as gone.
         """
         self._connect = connect
         self._patience = patience
@@ -130,7 +130,7 @@ class Pool:
         self._lent: set[Connection] = set()
         self._opening = 0
         self._queue: deque[_Turn] = deque()
-        """Those who wait, who came first first."""
+        """The requests that wait, in the order in which they came."""
         self._generation = 0
         self._timer: asyncio.TimerHandle | None = None
         self._is_closing = False
@@ -138,24 +138,24 @@ class Pool:
 
     @property
     def lent(self) -> int:
-        """Return how many connections are used."""
+        """Return how many connections are in use."""
         return len(self._lent)
 
     @property
     def idle(self) -> int:
-        """Return how many connections are open that nobody uses."""
+        """Return how many connections are open and not in use."""
         return sum(not connection.is_closed() for connection in self._idle)
 
     @property
     def waiting(self) -> int:
-        """Return how many want a connection and have none yet."""
+        """Return how many requests want a connection and have none yet."""
         return self._opening + sum(not turn.given.done() for turn in self._queue)
 
     async def acquire(self, role: str) -> Connection:
-        """Return a connection that acts as a role, which `release` gives back.
+        """Lend a connection that acts as a role, until `release` takes it back.
 
         Raises:
-            TimeoutError: None was free, or open, in time.
+            TimeoutError: None became free, or could be opened, in time.
             ConnectionError: The pool is closed, or is about to be.
             Exception: Whatever `connect` raises.
         """
@@ -182,13 +182,13 @@ class Pool:
         self._see_whether_all_are_back()
 
     def expire(self) -> None:
-        """Close every connection that is open now, once nobody uses it."""
+        """Close every connection that is open now; those in use, once they come back."""
         self._generation += 1
         while self._idle:
             self._idle.pop().terminate()
 
     async def close(self) -> None:
-        """Lend nothing more; once every connection is back, close them all."""
+        """Lend nothing more, wait until every connection is back, and close them all."""
         self._is_closing = True
         self._see_whether_all_are_back()
         await self._all_back.wait()
@@ -201,7 +201,7 @@ class Pool:
                 connection.terminate()
 
     def terminate(self) -> None:
-        """Lend nothing more, and close all connections at once, also those that are used."""
+        """Lend nothing more, and close all connections at once, those in use too."""
         self._is_closing = True
         self._stop_looking()
         self.expire()  # also what is being opened now
@@ -230,7 +230,8 @@ class Pool:
         return connection.generation == self._generation and not connection.is_closed()
 
     async def _wait(self, role: str) -> Connection:
-        """Lend a connection of a role as soon as there is one, or room for one."""
+        """Lend a connection of a role once one is free or there is room to open one; an idle one of another role gives
+        way."""
         until = monotonic() + self._patience
         used = len(self._lent) + self._opening
         if used < self.size:
@@ -248,9 +249,16 @@ class Pool:
         return await self._open(role, until) if given is None else given
 
     async def _open(self, role: str, until: float) -> Connection:
-        """Open a connection of a role and lend it, if it is open by a moment of the monotonic clock.
+        """Open a connection of a role and lend it.
 
-        Its room was counted as `_opening` before.
+        Args:
+            role: The role.
+            until: When it must be open at the latest, by the monotonic clock.
+
+        Its room is counted in `_opening` already.
+
+        Raises:
+            TimeoutError: It was not open in time.
         """
         try:
             self._require_open()
@@ -270,7 +278,7 @@ class Pool:
         return connection
 
     def _give_up(self, turn: _Turn) -> None:
-        """Wait no longer. What was given in the same moment goes on to the next."""
+        """Wait no longer. A connection, or the room for one, that was given in this moment goes to the next request."""
         if turn in self._queue:
             self._queue.remove(turn)
         elif not turn.given.cancelled() and turn.given.exception() is None:
@@ -282,7 +290,7 @@ class Pool:
                 self.release(connection)
 
     def _next(self) -> _Turn | None:
-        """Return who has waited longest; None if nobody waits."""
+        """Take the request that has waited longest out of the queue and return it; None if none waits."""
         while self._queue:
             turn = self._queue.popleft()
             if not turn.given.done():
@@ -290,10 +298,10 @@ class Pool:
         return None
 
     def _next_for(self, role: str) -> _Turn | None:
-        """Return who is to have a connection of a role: of those who want this role who has waited longest.
+        """Take the request that is to have a returned connection of a role out of the queue; None if none waits.
 
-        Else each would close it and open another, wherever people of two roles wait in turns. Whoever has waited for
-        long, of whatever role, comes first all the same.
+        That is the oldest request of the same role, so that the connection need not be closed for another role's. But
+        requests of any role that have waited for more than one pause of the timer come first.
         """
         long_ago = monotonic() + self._patience - self._pause
         for turn in self._queue:
@@ -307,17 +315,17 @@ class Pool:
         return self._next()
 
     def _tell_of_room(self) -> None:
-        """Let whoever has waited longest open a connection."""
+        """Let the request that has waited longest open a connection."""
         if (turn := self._next()) is not None:
             self._give_room(turn)
 
     def _give_room(self, turn: _Turn) -> None:
-        """Let somebody open a connection. The room is theirs at once: who comes in this moment is behind them."""
+        """Let a request open a connection. Its room is reserved at once, so that no later request takes it."""
         self._opening += 1
         turn.given.set_result(None)
 
     def _see_whether_all_are_back(self) -> None:
-        """Once a pool that closes has every connection back, end its closing, and refuse who still waits."""
+        """Let `close` go on if every connection is back, and refuse the requests that still wait."""
         if self._is_closing and not self._lent and not self._opening:
             while (turn := self._next()) is not None:
                 turn.given.set_exception(ConnectionError(_CLOSED))
@@ -326,10 +334,11 @@ class Pool:
     # --- time
 
     def _look(self) -> None:
-        """Refuse who has waited too long; close what was not used for long, and what waits for a server that is silent.
+        """Run one round of the timer, and set the next if a connection is open.
 
-        What silenced it (a failed-over server, a proxy or a NAT that forgot it) has often silenced the others, so each
-        idle one is opened anew when it is next needed, instead of costing another request its time.
+        It refuses requests that have waited for too long, and closes connections that were not used for
+        `IDLE_SECONDS` or wait for a silent server. What silenced that one (a failover, a proxy or a NAT that forgot it)
+        has often silenced the others, too: so all idle ones are closed, before they cost another request its time.
         """
         now = monotonic()
         while self._queue and self._queue[0].until < now:
