@@ -1,4 +1,4 @@
-"""Choose the changes that an undo of several takes back: those with some ids, of an agent, of a time, or of these."""
+"""Choose the changes that an undo of several takes back: by id, by agent, by time, or by several of these."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from todo_core.rules.showing import shown_to
 from todo_core.storage.transactions import Row
 
 MOST: Final = 1_000
-"""Changes that one undo takes back."""
+"""Most changes that one undo takes back."""
 MOST_ROWS: Final = 50_000
-"""Rows that several changes touched which one undo takes back. A single change may have touched more."""
+"""Most rows that one undo takes back of several changes together. A single change may have touched more."""
 MOST_AMONG: Final = 5_000
-"""Changes among which these are chosen, undone ones too."""
+"""Most changes that a choice by agent or time may match, those that were undone included."""
 NOT_UNDONE: Final = "A change to an API token, an agent, an account or a proposal cannot be undone."
 _MIXED: Final = "It undid some of these changes, and others, too; undo it by itself first."
 _AGAIN: Final = "It was undone and stands again; undo the change that brought it back."
@@ -30,13 +30,13 @@ _CHANGES: Final = "List the changes to find the one you mean; each write returne
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A change, as far as an undo looks at it before it reads its rows."""
+    """A change, without its rows."""
 
     id: int
     agent_id: int | None
     undone_by: int | None
     brought_back_by: int | None
-    """The change that undid its undo: what it did stands again."""
+    """The change that undid its undo, unless that was undone, too: then this change is in effect again."""
     undid: tuple[int, ...]
     """The changes that it reverted."""
     entities: frozenset[str]
@@ -61,14 +61,14 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What an undo of several begins with."""
+    """The changes that an undo of several found, by what becomes of them."""
 
     changes: list[Past]
     """The changes to revert, the latest first."""
     conflicts: list[dict[str, Any]]
-    """Those that cannot be reverted, whatever the rows are like, as `UndoRefused` names them."""
+    """Those that can never be reverted, in the form of `UndoRefused.extra["conflicts"]`."""
     left: list[dict[str, Any]]
-    """Those that stand, and that no undo is for, where nobody named them: they are in nobody's way."""
+    """Those that a choice by agent or time matches and that are not reverted; they do not refuse the undo."""
 
 
 async def choose(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None) -> Chosen:
@@ -77,11 +77,11 @@ async def choose(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None) -
     Args:
         tx: The transaction.
         change_ids: The ids; none for all.
-        choice: Of whom and when they are; None for any.
+        choice: The agent and the time; None for any.
 
     Raises:
-        NotFound, NotOwner: With each that the caller does not have.
-        InvalidInput: They are too many, or an agent names changes of others; it is not clear when they are.
+        NotFound, NotOwner: The caller does not have some of the ids; each is named.
+        InvalidInput: They are too many, an agent names changes of others, or it is not clear when they are.
     """
     chosen = await _choose(tx, change_ids, choice)
     rows = sum(change.rows for change in chosen.changes)
@@ -125,7 +125,11 @@ async def _named(tx: Tx, change_ids: Sequence[int]) -> list[Past]:
 
 
 async def _among(tx: Tx, change_ids: Sequence[int], choice: UndoChoice) -> list[Row]:
-    """Read the changes of whom and when a choice says; of an agent's only its own."""
+    """Read the changes that a choice matches; for an agent, only its own.
+
+    Raises:
+        InvalidInput: An agent names another one, it is not clear when that is, or they are more than `MOST_AMONG`.
+    """
     me = tx.caller.agent_id
     if me is not None and choice.agent not in (None, me):
         message = "is another agent; an agent undoes sets of its own changes, and others one by one with change_id"
@@ -147,7 +151,7 @@ async def _among(tx: Tx, change_ids: Sequence[int], choice: UndoChoice) -> list[
 
 
 def _as_named(changes: Sequence[Past]) -> Chosen:
-    """Return changes that somebody named: of each that cannot be reverted it is told why."""
+    """Divide changes that a request names by id: each that cannot be reverted is a conflict."""
     chosen = Chosen([], [], [])
     for change in changes:
         if change.undone_by is not None:
@@ -160,12 +164,12 @@ def _as_named(changes: Sequence[Past]) -> Chosen:
 
 
 def _standing(changes: Sequence[Past]) -> Chosen:
-    """Return those of the changes of a time, or of an agent, that are to be reverted, so that all is as before them.
+    """Divide the changes of an agent or a time, so that reverting `changes` restores the state before all of them.
 
-    Of a change and its undo neither is; nor are proposals, of which nothing came.
+    A change and its undo cancel each other: neither is reverted. Proposals changed nothing else.
 
     Args:
-        changes: All of them, the latest first.
+        changes: All changes that the choice matches, the latest first.
     """
     net = _net(changes)
     chosen = Chosen([], [], [])
@@ -185,13 +189,13 @@ def _standing(changes: Sequence[Past]) -> Chosen:
 
 
 def _net(changes: Sequence[Past]) -> Mapping[int, bool | None]:
-    """Return of each change whether something is left of it that reverting it takes back; None if of a part of it.
+    """Return for each change, by its id, whether it has an effect that is to be reverted; None if only a part has.
 
-    An undo of a change that is among these brings back what was before them: nothing is left. An undo of an older one
-    is to be reverted like any change, and the undo of an undo is like the change itself.
+    The undo of a change among these restores the state before them: it has none. The undo of an older change has one,
+    like any change, and the undo of an undo has the effect of the change itself.
 
     Args:
-        changes: All that are looked at, the latest first.
+        changes: All changes that the choice matches, the latest first.
     """
     net: dict[int, bool | None] = {}
     for change in reversed(changes):
@@ -212,7 +216,7 @@ def _conflict(change: Past, message: str, **facts: Any) -> dict[str, Any]:
 
 
 def _too_many(choice: UndoChoice | None, message: str) -> InvalidInput:
-    """Return the refusal of a choice that means too much, at the first of its parts, or at the ids."""
+    """Return the refusal of a choice that matches too much; it names the first field that was given, or the ids."""
     parts = ("when", "made_after", "made_before", "agent")
     field = next((name for name in parts if getattr(choice, name, None) is not None), "change_ids")
     return InvalidInput(errors=[FieldError(field, message, code="too_large")])

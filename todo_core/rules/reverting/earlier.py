@@ -1,7 +1,8 @@
-"""Read what was recorded of todos before a due was one of three, as it was meant.
+"""Translate todos that were recorded before decision 35 (three kinds of due) into the form of today.
 
-Then a due with a time was stored as a moment, and the series of a repeat took its hour from the due. What was stored
-became wall-clock times and series with an hour of their own; the record keeps what it said, with moments in `+00:00`.
+Until then a due with a time was stored as a moment, and a repeat took its hour from the due. The stored rows were
+migrated to wall-clock times and to repeats with an hour of their own. The change record was not: it still has the
+earlier form, with moments in `+00:00`.
 """
 
 from __future__ import annotations

@@ -40,18 +40,18 @@ class Entry:
     def changed(self, field: str) -> bool:
         """Return whether the change set a field of a row that was there to another value.
 
-        A field that the record has on one side alone was not what the change was about: of a todo that was moved and
-        got a note at once, earlier versions recorded no place behind.
+        A field that only one of the two recorded states has does not count: earlier versions recorded the place of
+        a todo that was moved and got a note in one change only in the state before.
         """
         before = self.before
         return before is not None and field in before and field in self.after and before[field] != self.after[field]
 
 
 class Entries:
-    """The entries of a change, in its order: text, until they are iterated over.
+    """The entries of a change, in its order, as rows whose JSON is parsed while they are iterated over.
 
-    A change may have touched very many rows, and parsed they take several times the memory. `take` and `drain` let go
-    of them on the way.
+    A change may have touched very many rows, and parsed they take several times the memory. `take` and `drain` remove
+    the entries that they return.
     """
 
     def __init__(self, rows: list[Row], names: Mapping[int, Sequence[str]] = MappingProxyType({})) -> None:
@@ -96,7 +96,7 @@ class Entries:
         return (row for row in self._rows if row["entity"] == entity)
 
     def take(self, entity: Entity, which: Callable[[Row], bool] | None = None) -> Entries:
-        """Return the entries of one kind of rows, and let go of them.
+        """Remove the entries of one kind of rows, and return them.
 
         Args:
             entity: The kind.
@@ -111,7 +111,7 @@ class Entries:
         return Entries(taken, self.names)
 
     async def drain(self) -> AsyncIterator[list[Entry]]:
-        """Parse the entries a chunk at a time, and let go of all with the last."""
+        """Remove all entries, and yield them parsed, a chunk at a time."""
         rows, self._rows = self._rows, []
         for chunk in chunks(rows):
             yield [Entry.of(row) async for row in in_turns(chunk)]

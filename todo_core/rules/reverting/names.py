@@ -1,8 +1,8 @@
-"""Tags while an undo gives some of them other names, deletes them or brings them back.
+"""Record todos with the names that their tags had before an undo and have after it.
 
-What a todo shows of its tags changes with that, so each is compared as it was before the undo, and recorded as it was
-before all of it and is after all of it: by the names in between nobody would find its tags again. A tag that only a
-state in between had is none that the undo made.
+An undo may rename, delete or restore tags on the way, and a todo is recorded with the names of its tags. So todos are
+compared by the names before the whole undo, and recorded with those before and after it: the names in between would
+not lead back to the tags. A tag that was only needed in between is deleted again, and not recorded.
 """
 
 from __future__ import annotations
@@ -74,26 +74,26 @@ class _Moments:
     """Todos that the undo gave other tags, whatever their names."""
 
     def told(self, todo_id: int, before: str | None, after: str) -> tuple[str | None, str]:
-        """Return the JSON of a todo before and after, each with the names of that moment."""
+        """Return the JSON of a todo before and after the undo, each with the names of its tags at that moment."""
         if before is not None and todo_id in self.before:
             before = _tagged(before, self.before[todo_id])
         return before, _tagged(after, self.after[todo_id])
 
     def recorded(self, todo_id: int, before: str | None, after: str) -> tuple[str | None, str]:
-        """Return it as the record has it: without its tags, where it has the same, which have other names by now."""
+        """Return both states for the change record: without tags, if the undo only renamed the todo's tags."""
         if todo_id not in self.before or todo_id in self.retagged:
             return self.told(todo_id, before, after)
         return None if before is None else _tagged(before, None), _tagged(after, None)
 
 
 async def settle(tx: Tx, parts: Sequence[Changed[Any]], whole: Changed[Any], before: Names) -> Changed[Any]:
-    """Return what an undo did with the names of tags as they were before it and are now, less tags that nothing has.
+    """Return the result of an undo with the names of tags before and after it, and without tags that no todo uses.
 
     Args:
         tx: The transaction.
-        parts: What it did, one after the other.
-        whole: What it did altogether.
-        before: The names before it, of todos beside tags; see `names_beside`.
+        parts: The results of its steps, in order.
+        whole: Their combined result.
+        before: The names of tags before it, by todo, if it touched tags; see `names_beside`.
     """
     of_tags = [one for one in whole.touched if one.entity == "tag"]
     idle = await _unused(tx, [one.id for one in of_tags if one.before is None])

@@ -16,7 +16,7 @@ class Return:
     """Where an undo puts a todo back."""
 
     siblings: Siblings | None
-    """Among whom it was; None where a whole list went, and nobody can have come between its todos."""
+    """Its siblings there; None if it moved with its whole list, so that no other todo can stand between them."""
     was: dict[str, Any]
     """Its place there, as the record has it."""
     leaves: dict[str, Any]

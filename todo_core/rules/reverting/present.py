@@ -1,4 +1,4 @@
-"""Todos while changes are taken back in memory, the latest first: each must find them as it left them."""
+"""Take back changes of todos in memory, the latest first, and refuse each that does not find them as it left them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PUT_BACK: Final = (*AS_RECORDED, "priority", "due", "tags")
 
 
 class Present:
-    """Todos as they are now, and then as what was taken back so far leaves them."""
+    """Todos as they are stored, less the changes that were taken back so far."""
 
     def __init__(self, rows: Mapping[int, dict[str, Any]], names: Mapping[int, Sequence[str]]) -> None:
         self._rows = {todo_id: row | {"tags": names.get(todo_id, row["tags"])} for todo_id, row in rows.items()}
@@ -43,7 +43,13 @@ class Present:
     async def of(
         cls, tx: Tx, entries: Iterable[Entry], names: Mapping[int, Sequence[str]] = MappingProxyType({})
     ) -> Present:
-        """Read the todos of entries; those in `names` have tags of these names."""
+        """Read the todos of entries.
+
+        Args:
+            tx: The transaction.
+            entries: What changes did to them.
+            names: The names of tags to compare with, by todo, where they are not those of now (`Entries.names`).
+        """
         ids = [*dict.fromkeys(entry.id for entry in entries)]
         return cls({todo_id: _present(row) for todo_id, row in (await read_todos(tx, ids)).items()}, names)
 
@@ -63,7 +69,7 @@ class Present:
             self._rows[entry.id]["place"] = {"number": before["place"]["number"]}
 
     def in_the_way(self, changes: Mapping[int, Sequence[Entry]]) -> dict[int, UndoRefused]:
-        """Return the changes that cannot be taken back as they are, with the refusal of each; take back all others.
+        """Take back those changes that can be; return the refusal of each other one, by its id.
 
         Args:
             changes: What each did to todos, by its id, the latest first.
@@ -81,7 +87,7 @@ class Present:
 
 
 def is_retagged(entry: Entry, names: Mapping[int, Sequence[str]]) -> bool:
-    """Return whether a change gave a todo other tags; they may have the same names, where it changed tags, too.
+    """Return whether a change gave a todo other tags. If it renamed tags as well, their names may still be equal.
 
     Args:
         entry: What the change did to the todo.
@@ -98,9 +104,9 @@ def _present(row: Row) -> dict[str, Any]:
 
 
 def _is_as_left(present: Mapping[str, Any], entry: Entry) -> bool:
-    """Return whether a todo is as a change left it, even if it was different in between; its tags aside.
+    """Return whether a todo is as a change left it, even if it was different in between; tags are not compared.
 
-    Its place counts only where the change was about it: the record has it of such changes only.
+    Its place is compared only if the change moved it: else the record has none.
     """
     if "due" in entry.after and not _is_due_as_left(present, entry.after):
         return False
@@ -109,9 +115,9 @@ def _is_as_left(present: Mapping[str, Any], entry: Entry) -> bool:
 
 
 def _is_due_as_left(present: Mapping[str, Any], recorded: Mapping[str, Any]) -> bool:
-    """Return whether a todo has the due that was recorded, whatever the time zone that the user was in.
+    """Return whether a todo has the due that was recorded, whatever time zone the user was in then.
 
-    What was recorded as a moment, and became a wall-clock time, may be it by either.
+    Of a due that was recorded as a moment and stored as a wall-clock time since, either may be equal.
     """
     now, then = due_of(present), due_of(recorded)
     if now is None or then is None:

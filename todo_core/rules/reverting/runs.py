@@ -1,13 +1,13 @@
 """Divide changes that are undone together into runs: changes that one call of the steps reverts as if they were one.
 
-One after the other each change costs some ten statements; a run costs about as many. What comes out stays the same
-where each change could be undone by itself; what lies between is not checked. The steps take back the changes of todos
-in memory, the latest first (`Present`), and choose places one after the other (`Order`). Changes of notes have no row
-in common in a run. Alone is what moved a whole list or merged a tag, by which rows of others are found, and what is of
-several kinds.
+Undone one by one, each change costs some ten statements; a run costs about as many. The rows end as they would one by
+one, if each change could be undone by itself; the states in between are not checked. Within a run the steps take back
+the changes of todos in memory, the latest first (`Present`), and choose places one after the other (`Order`). No two
+changes of notes in a run touch the same note. A change is a run by itself if it moved the todos of a whole list, merged
+a tag, deleted or restored a list, or touched rows of several kinds.
 
-Todos, and lists that are neither deleted nor brought back, do not get into each other's way: each of them has a run
-that goes on while the others come. Todos go first, for a list that was made must be empty before it goes.
+Changes of todos and of lists may alternate: as neither depends on the other, a run of each is open at the same time.
+The run of todos ends first, because a list can only be deleted once it is empty.
 """
 
 from __future__ import annotations
@@ -37,19 +37,20 @@ _KINDS: Final = {
 _APART: Final = frozenset({"notes"})
 """Kinds of runs in which no two changes have a row in common."""
 _BESIDE: Final = {"todos": 0, "lists": 1, "new lists": 1}
-"""Kinds that do not get into each other's way, and the order in which their runs end; those that share a place do."""
+"""Kinds of which two runs can be open at the same time: by kind, the number of its run, in the order in which they
+end. Kinds with the same number share a run's place, so only one of them is open."""
 
 
 @dataclass(slots=True)
 class _Run:
-    """Changes that go at once."""
+    """Changes that one call of the steps reverts."""
 
     kind: str | None = None
     ids: list[int] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
 
     def fits(self, kind: str | None, rows: Sequence[Row]) -> bool:
-        """Return whether a change of this kind, and of these rows, goes with them."""
+        """Return whether a change of a kind, with the rows that it touched, can join the run."""
         if not self.ids:
             return True
         if kind is None or kind != self.kind or len(self.rows) + len(rows) > CHUNK:
@@ -59,7 +60,7 @@ class _Run:
         return len([row for part in (self.rows, rows) for row in part if row["is_moved"]]) <= MOVES
 
     def end(self) -> Iterator[list[int]]:
-        """Yield the ids, if there are any, and begin anew."""
+        """Yield the ids of the changes, unless there are none, and begin a new run."""
         if self.ids:
             yield self.ids
         self.kind, self.ids, self.rows = None, [], []
@@ -99,14 +100,14 @@ def _divided(changes: Iterable[tuple[int, Sequence[Row]]]) -> Iterator[list[int]
 
 
 def _ending(runs: Sequence[_Run], kind: str | None, place: int, rows: Sequence[Row]) -> int:
-    """Return how many runs end before a change of this kind, and of these rows, joins that at a place."""
+    """Return how many of the runs, counted from the first, end before a change joins the run at `place`."""
     if kind not in _BESIDE or (runs[0].ids and runs[0].kind not in _BESIDE):
         return 0 if not runs[1].ids and runs[0].fits(kind, rows) else 2
     return 0 if runs[place].fits(kind, rows) else place + 1
 
 
 def _kind(rows: Sequence[Row]) -> str | None:
-    """Return what kind of run a change of these rows belongs to; None for a change that is reverted by itself."""
+    """Return the kind of run for a change that touched these rows; None for one that is a run by itself."""
     kinds = {(row["entity"], row["is_new"]) for row in rows}
     if not kinds or any(row["is_swept"] or row["is_merged"] or row["is_gone"] for row in rows):
         return None

@@ -33,9 +33,9 @@ def was_there(row: Row) -> bool:
 
 
 async def revert_changed(tx: Tx, entries: Entries) -> Changed[TagRead]:
-    """Put tags back as they were before a change that renamed, merged or deleted them, or several, the latest first.
+    """Put tags back as they were before a change that renamed, merged or deleted them, or before several changes.
 
-    Several have merged none.
+    Of several, the latest comes first, and none has merged a tag (`runs`).
 
     Raises:
         UndoRefused: A tag changed since, its name is another tag's, or the tag it was merged into is gone.
@@ -83,8 +83,10 @@ async def _revert_in_memory(
 
 
 async def _ready(tx: Tx, waiting: Mapping[int, Entry]) -> tuple[list[Entry], bool]:
-    """Return the entries of the tags that wait for none of the others: to give up a name, or to be there again; where
-    there is none, of some that exchange their names, and whether it is these.
+    """Return the entries that can be reverted now, and whether they are tags that exchange their names.
+
+    A tag has to wait while another one has its name, or while it is to be deleted and another one is first to be merged
+    into it again. If all wait, tags that exchange their names in a circle can be put back together.
 
     Raises:
         UndoRefused: A name is that of a tag that keeps it, or tags wait for each other in another way.
@@ -106,10 +108,10 @@ async def _ready(tx: Tx, waiting: Mapping[int, Entry]) -> tuple[list[Entry], boo
 
 
 def _circle(holders: Mapping[int, int]) -> list[int]:
-    """Return tags of which each is to have the name of the next, and the last that of the first; or none.
+    """Return a circle of tags in which each is to get the name that the next one has; empty if there is none.
 
     Args:
-        holders: Of tags the one that has the name which each is to have.
+        holders: By tag, the id of the tag that has the name which it is to get.
     """
     for start in holders:
         line = [start]

@@ -65,7 +65,7 @@ async def revert(tx: Tx, entries: Entries) -> Changed[TodoWritten]:
 
 
 async def changed_since(tx: Tx, changes: Mapping[int, Sequence[Entry]]) -> dict[int, UndoRefused]:
-    """Return which changes of several cannot be taken back, for their todos are not as they left them.
+    """Return the refusals of those changes whose todos changed since, by the id of the change.
 
     Args:
         tx: The transaction.
@@ -77,9 +77,10 @@ async def changed_since(tx: Tx, changes: Mapping[int, Sequence[Entry]]) -> dict[
 
 
 async def _keys_in_order(patches: Sequence[Patch]) -> list[list[Patch]]:
-    """Return patches in the parts in which they are written: no todo gets a key that another one has still.
+    """Divide patches into those that free keys and all others, in the order of writing: a key has one todo at a time.
 
-    An occurrence that a completion made has the key of the completed one. It gives it back on its way to the trash.
+    Completing a repeating todo gives its key to the next occurrence. When that goes to the trash again, it loses the
+    key first, and then the completed todo gets it back.
     """
     back = {patch["key"] async for patch in in_turns(patches) if patch.get("key") and "is_deleted" not in patch}
     freeing: list[Patch] = []
@@ -92,7 +93,7 @@ async def _keys_in_order(patches: Sequence[Patch]) -> list[list[Patch]]:
 
 
 def _return(entry: Entry) -> Return:
-    """Return where a todo goes back to. Of some todos the record has only what a change of lists did to them."""
+    """Return the place to which a todo goes back. The record has no siblings of one that moved with its whole list."""
     before = entry.before or {}
     siblings = siblings_of(before["list_id"], before["parent_id"]) if "parent_id" in before else None
     return Return(siblings, before["place"], entry.after["place"])
@@ -101,9 +102,9 @@ def _return(entry: Entry) -> Return:
 async def _put_back(
     tx: Tx, entries: Sequence[Entry], patches: dict[int, Patch], shown: Mapping[int, Sequence[str]]
 ) -> Sequence[Touched]:
-    """Add to the patches of columns, by the ids of todos, what puts todos back; return the tags that were made for it.
+    """Extend `patches`, columns by todo id, by what puts todos back; return the tags that had to be made.
 
-    Of several changes of one todo the earliest counts, which comes last.
+    If several changes set a column of a todo, the state before the earliest wins: entries come the latest first.
     """
     tagged = [(n, entry.before) for n, entry in enumerate(entries) if is_retagged(entry, shown)]
     names = {n: before["tags"] for n, before in tagged if before is not None}
@@ -112,13 +113,13 @@ async def _put_back(
     async for n, entry in in_turns(enumerate(entries)):
         patch = {**patches.get(entry.id, {}), **_patch(entry, calendar)}
         if "is_deleted" in patch:
-            patch.pop("deleted_at", None)  # whatever later changes did to it, it was not there before
+            patch.pop("deleted_at", None)  # the change made the todo: later deletions and restores no longer matter
         patches[entry.id] = patch | ({"tag_ids": tag_ids[n]} if n in tag_ids else {})
     return made.touched
 
 
 def _patch(entry: Entry, calendar: Calendar | None) -> dict[str, Any]:
-    """Return the columns that put a todo back: those that the change set. Days and their times are where the user is.
+    """Return the columns that put a todo back: those that the change set. A due is read in the user's present zone.
 
     Args:
         entry: What the change did to the todo.
