@@ -1,4 +1,4 @@
-"""Make what a file has: profile, lists, tags, todos and notes, as one change."""
+"""Store what a file contains, as one change: profile, lists, tags, todos and notes."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from todo_core.text import name_key
 from todo_core.text.json_text import json_text
 
 MOST_TAGS: Final = 5_000
-"""Different tags of a file; more than one per todo are hardly meant."""
+"""Most different tags that are taken from a file: as many as it may have todos."""
 _PROFILE: Final[TypeAdapter[Any]] = TypeAdapter(ProfilePatch)
 
 
 async def import_file(tx: Tx, query: ImportQuery, file: ImportFile) -> Changed[ImportRead]:
-    """Make what a file has that is not here yet.
+    """Store those items of a file that the person does not have yet; return the report (`ImportRead`).
 
     Args:
         tx: The transaction.
-        query: How it is read.
-        file: The file, which is read.
+        query: The options of the request.
+        file: The file, with the `parts` that `reading.read` found in it.
     """
     assert file.parts is not None  # `reading.read` comes first
     form, read = file.parts
@@ -90,7 +90,7 @@ def _of(parts: Iterable[Any], kind: type[Any]) -> list[Any]:
 
 
 def _remarks(parts: Sequence[Any]) -> Iterator[Remark]:
-    """Yield what there is to say of the items of a file, in its order."""
+    """Yield the remarks on the items of a file, in its order."""
     for part in parts:
         if isinstance(part, Item):
             yield from part.remarks
@@ -101,10 +101,10 @@ def _remarks(parts: Sequence[Any]) -> Iterator[Remark]:
 async def _import_profile(
     tx: Tx, parts: Sequence[Any], account: Row, report: Report
 ) -> tuple[list[Touched], str | None]:
-    """Take the profile of the file, where nothing is here yet and the caller may.
+    """Take over the profile of the file if the account is empty and the caller may change the profile.
 
     Returns:
-        What changed, and the default list as the file calls it.
+        The rows that changed, and the `ref` of the default list in the file.
     """
     profiles = _of(parts, ProfileItem)
     if not profiles:
@@ -130,14 +130,14 @@ async def _import_profile(
 
 
 def _merged(first: Sequence[Touched], second: Sequence[Touched]) -> list[Touched]:
-    """Return a row that two steps changed as one."""
+    """Join the changes that two steps made to the profile: the state before the first, and after the second."""
     if not (first and second):
         return [*first, *second]
     return [Touched("user", first[0].id, first[0].before, second[0].after)]
 
 
 async def _existing(tx: Tx, items: Sequence[Item]) -> tuple[dict[str, Existing], dict[int, Existing]]:
-    """Return the todos of a file that are here, by their keys; and by their ids, where it was exported here.
+    """Return those todos of a file that the person has, by key; and by id, if this installation exported the file.
 
     Args:
         tx: The transaction.
@@ -158,7 +158,7 @@ def _found(row: Row) -> Existing:
 async def _nodes(
     tx: Tx, items: Sequence[Item], report: Report, now: datetime
 ) -> tuple[list[Node], dict[str, Existing]]:
-    """Return the todos of a file that are new, as they are stored; and those that are here, by the file's names."""
+    """Return the new todos of a file, with their columns; and the existing ones, by their ids and keys in the file."""
     by_key, by_id = await _existing(tx, items)
     calendar = await Calendar.of(tx)
     here = installation(tx.core.secret)
@@ -178,7 +178,7 @@ async def _nodes(
         if item.key is not None and item.key in keys:
             item.remarks = [Remark(item.at, "left_out", "key", "It is in the file twice.")]
             continue
-        columns = date_columns(item, calendar) | state_columns(item, now)  # what they cannot keep is a text
+        columns = date_columns(item, calendar) | state_columns(item, now)  # first: dates not understood become notes
         columns |= text_columns(item)
         if columns["key"] is not None:
             keys.add(columns["key"])
@@ -187,7 +187,7 @@ async def _nodes(
 
 
 async def _tags(tx: Tx, nodes: Sequence[Node], parts: Sequence[Any]) -> tuple[dict[int, list[int]], list[Touched]]:
-    """Find and make tags; return their ids by the ids of the todos, and those that are new."""
+    """Find the tags, make those that do not exist, and return the tag ids by todo id, and the new tags."""
     by_itself = _bounded(nodes, [name for part in _of(parts, TagItem) if (name := tag_name(part.name)) is not None])
     named: dict[int, Sequence[str]] = {-1 - number: [name] for number, name in enumerate(by_itself)}
     named |= {node.id: node.tags for node in nodes if node.tags}
@@ -201,14 +201,14 @@ async def _tags(tx: Tx, nodes: Sequence[Node], parts: Sequence[Any]) -> tuple[di
 
 
 def _bounded(nodes: Sequence[Node], by_itself: Sequence[str]) -> list[str]:
-    """Leave at most `MOST_TAGS` different tags to a file, and tell of todos that lose some.
+    """Keep at most `MOST_TAGS` different tags of a file; a todo that loses some gets a remark.
 
     Args:
         nodes: The todos.
-        by_itself: Names of tags that no todo of the file need have.
+        by_itself: Names of the tags that the file lists, whether a todo has them or not; they count first.
 
     Returns:
-        Those by themselves that are left.
+        Those of `by_itself` that are kept.
     """
     kept: set[str] = set()
 
@@ -228,12 +228,12 @@ def _bounded(nodes: Sequence[Node], by_itself: Sequence[str]) -> list[str]:
 
 
 async def _number(tx: Tx, nodes: Sequence[Node], *, comes_first: bool) -> None:
-    """Give todos ids and places, in the order of the file, or in that which it says.
+    """Give todos their ids and places: in the order of their field `order`, those without one in the file's order.
 
     Args:
         tx: The transaction.
         nodes: The todos, in the order of the file.
-        comes_first: Whether they come before what is here already, else behind.
+        comes_first: Whether they come before the todos that the person has, or after them.
     """
     ordered = sorted(nodes, key=lambda node: (node.item.order is None, node.item.order or 0.0))
     ids: list[int] = await tx.value(queries.IDS, count=len(ordered)) if ordered else []
@@ -249,7 +249,7 @@ async def _add_todos(
     now: datetime,
     file: ImportFile,
 ) -> list[Touched]:
-    """Write todos, each after its parent, and return them for the record, by their ids."""
+    """Insert todos, each after its parent; return them for the change record, in the order of their ids."""
     zone = (await Calendar.of(tx)).zone.key
     unwritten = {node.id for node in ordered}
     touched: list[Touched] = []
@@ -283,7 +283,7 @@ def _as_item(node: Node, tag_ids: list[int]) -> dict[str, Any]:
 
 
 async def _add_notes(tx: Tx, nodes: Sequence[Node], now: datetime) -> list[Touched]:
-    """Write the notes of todos, and return them for the record."""
+    """Insert the notes of todos, and return them for the change record."""
     items = [
         {**note, "todo_id": node.id, "created_at": past_moment(note["created_at"], now)}
         for node in nodes

@@ -1,4 +1,4 @@
-"""Put the todos of a file below each other as todos can be: five levels, in one list, none open below a done one."""
+"""Arrange the todos of a file as subtasks, within the rules: five levels, one list, no open todo below a done one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OPENED = "An open subtask is below it, so it is open, too."
 
 @dataclass(slots=True)
 class Existing:
-    """A todo that is here already, which the file has, too."""
+    """A todo of the file that the person has already."""
 
     id: int
     is_trashed: bool
@@ -27,22 +27,22 @@ class Existing:
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A todo about to be made."""
+    """A todo of the file that is to be inserted."""
 
     item: Item
     columns: dict[str, Any]
-    """As they are stored; relatives, list and place come later."""
+    """Columns as they are stored; those of relatives, list and place are added later."""
     tags: list[str]
     notes: list[dict[str, Any]]
     parent: Node | None = None
     parent_id: int | None = None
-    """Its parent, where that is here already."""
+    """The id of its parent, if that is an existing todo; else `parent` counts."""
     follows: Node | None = None
     follows_id: int | None = None
     depth: int = 0
     """How many parents it has."""
     id: int = 0
-    """Once it is drawn."""
+    """0 until `adding` gives it one."""
     open_subtasks: int = 0
     live_subtasks: int = 0
 
@@ -58,11 +58,11 @@ class Node:
 
 
 async def link(nodes: Sequence[Node], existing: Mapping[str, Existing]) -> None:
-    """Name the parents of todos, and what they follow: others of the file, or todos that are here.
+    """Set the parents of todos, and the occurrences that they follow: todos of the file, or existing ones.
 
     Args:
         nodes: The todos.
-        existing: Todos that are here, by what the file calls them.
+        existing: Existing todos, by their ids and keys in the file.
     """
     by_id: dict[str, Node] = {}
     async for node in in_turns(nodes):
@@ -88,7 +88,7 @@ async def link(nodes: Sequence[Node], existing: Mapping[str, Existing]) -> None:
 
 
 def in_order(nodes: Sequence[Node]) -> list[Node]:
-    """Return todos so that each comes after its parent; where parents, or occurrences, go in a circle, it is cut."""
+    """Return todos in an order in which each comes after its parent; circles of parents or occurrences are cut."""
     _cut_circles(nodes, "parent")
     _cut_circles(nodes, "follows")
     ordered: dict[int, Node] = {}
@@ -118,12 +118,12 @@ def _cut_circles(nodes: Sequence[Node], name: str) -> None:
 
 
 async def settle(nodes: Sequence[Node], lists: ListsOfFile, family: Family) -> None:
-    """Give todos their lists and depths, and have them agree with their parents.
+    """Set the list, the depth and the counts of subtasks of todos, and make their states agree with their parents'.
 
     Args:
         nodes: The todos, each after its parent.
-        lists: Those of the file.
-        family: Of the parents that are here.
+        lists: The lists of the file.
+        family: The families of the parents that exist already.
     """
     async for node in in_turns(nodes):
         _place(node, lists, family)
@@ -146,7 +146,7 @@ async def settle(nodes: Sequence[Node], lists: ListsOfFile, family: Family) -> N
 
 
 def _place(node: Node, lists: ListsOfFile, family: Family) -> None:
-    """Give a todo its list and its depth; one that is too deep goes beside its parent."""
+    """Set the list and the depth of a todo; one that would be too deep becomes a sibling of its parent."""
     ref = node.item.list_ref
     node.columns["list_id"] = lists.default if ref is None else lists.ids.get(ref, lists.default)
     if node.parent_id is not None:

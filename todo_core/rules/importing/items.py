@@ -9,22 +9,22 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 Kind = Literal["changed", "lost", "left_out"]
-"""What became of something: it came in otherwise, it did not while its todo did, or all of the todo did not."""
+"""`changed`: a value came in another form; `lost`: it did not come, but its todo did; `left_out`: the todo did not."""
 
 UNTITLED: Final = "Untitled"
 
 
 @dataclass(slots=True)
 class Remark:
-    """What becomes of a part of a file that is not kept as it is."""
+    """Tells that a part of a file was not imported as it is."""
 
     at: str
     """Where: `line 12`, or the path in JSON, `todos.5`; `file` for all of it."""
     kind: Kind
     field: str
-    """Of the file, or of the todo."""
+    """The name of the field, in the file or of the todo."""
     message: str
-    """One of few texts: it has nothing of the file in it."""
+    """One of a fixed set of texts; it never quotes the file."""
 
 
 @dataclass(slots=True)
@@ -34,9 +34,9 @@ class Item:
     at: str
     """Where, as in `Remark`."""
     id: str | None = None
-    """Its name in the file, by which others call it their parent."""
+    """Its id within the file, by which subtasks name their parent."""
     key: str | None = None
-    """Its name at its origin, the same in every file from there."""
+    """Its id in the program that it comes from, the same in every file of that program."""
     own_id: int | None = None
     """Its id, where the file was exported by a server of ours; `origin` tells which."""
     origin: str | None = None

@@ -1,4 +1,4 @@
-"""The lists of a file: those that are here by their names, and new ones."""
+"""Find the lists of a file by their names, and make those that do not exist."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ MOST: Final = 500
 
 @dataclass(slots=True)
 class ListsOfFile:
-    """Where the todos of a file go."""
+    """The lists to which the todos of a file go."""
 
     ids: dict[str, int]
-    """The lists by what todos of the file call them; those that are not written yet are negative."""
+    """List ids by the `list_ref` of the file's todos; negative for a list that is not stored yet."""
     default: int
-    """The list of todos that name none."""
+    """The id of the list for todos that name none."""
     deleted: set[int]
-    """Which of them are deleted: they take what is in the trash alone."""
+    """The ids of those that are deleted: only todos in the trash go there."""
     _lists: Lists
     _by_key: dict[str, int]
-    """Lists that are not deleted, by their names as these are compared."""
+    """The ids of lists that are not deleted, by `name_key`."""
     _moments: dict[int, dict[str, Any]] = field(default_factory=dict)
     """When new lists were made, archived and deleted, by their ids."""
     left_out: int = 0
-    """How many are not made, for they are too many: their todos go to the default list."""
+    """How many lists beyond `MOST` were not made; their todos go to the default list."""
 
     @classmethod
     async def of(
         cls, tx: Tx, items: Sequence[ListItem], todos: Sequence[Item], name: str | None, account: Row
     ) -> ListsOfFile:
-        """Find the lists of a file, and make those that are not there, in memory.
+        """Find the lists of a file, and make in memory those that do not exist; `save` stores them.
 
         Args:
             tx: The transaction.
-            items: The lists that the file has.
-            todos: The todos of it that are new.
-            name: The list of todos that name none; None for the default list.
-            account: What `queries.imports.ACCOUNT` says.
+            items: The lists of the file.
+            todos: Its new todos.
+            name: The name of the list for todos that name none; None for the default list.
+            account: The row of `queries.imports.ACCOUNT`.
         """
         lists = await Lists.of(tx)
         made = cls({}, 0, set(), lists, {state.name_key: state.id for state in lists.live})
@@ -82,7 +82,7 @@ class ListsOfFile:
         return made
 
     def _named(self, item: ListItem, now: datetime) -> int:
-        """Return the list of a name, a new one if there is none."""
+        """Return the id of the list with the name of an item; make it in memory if there is none."""
         name = list_name(item.name)
         key = name_key(name)
         if key in self._by_key:
@@ -120,11 +120,11 @@ class ListsOfFile:
         self.deleted.add(list_id)
 
     def _take_inbox(self, item: ListItem, *, as_it_is: bool) -> None:
-        """Take the inbox of the file for the inbox here.
+        """Let the inbox of the file stand for the person's own inbox.
 
         Args:
             item: The inbox of the file.
-            as_it_is: Whether the one here keeps its name and color.
+            as_it_is: Whether the person's inbox keeps its name and color; else it takes those of the file.
         """
         inbox = self._lists.get(self._lists.inbox)
         self.ids[item.ref] = inbox.id
@@ -142,7 +142,7 @@ class ListsOfFile:
         }
 
     async def save(self, tx: Tx, now: datetime) -> list[Touched]:
-        """Write the lists, and return those that are new or changed; the ids are those of the database then."""
+        """Store the lists, and return the new and the changed ones. From then on, all ids are the stored ones."""
         changed = await self._lists.save(tx)  # first: a new list may have the name that the inbox had
         new = self._lists.new
         items = [state.as_item() | self._moments[state.id] | {"n": n} for n, state in enumerate(new)]

@@ -19,32 +19,31 @@ from todo_core.models.imports import ImportFile, ImportQuery
 from todo_core.rules.importing.items import PARTS, Item, LeftOut, Remark
 
 _SECONDS: Final = 20
-"""Of a processor that reading a file over HTTP takes at most; one with more items has more, in proportion."""
+"""Most seconds of processor time for a file of up to `_ITEMS` items; with more, in proportion."""
 _WAIT: Final = 3
-"""How many times as long it may take altogether, on a busy machine."""
+"""How many times as long the reading may take by the clock: other work may share the processor."""
 _MEGABYTES: Final = 512
-"""Memory that reading such a file takes at most."""
+"""Most memory for a file of up to twice `_ITEMS` items; with more, in proportion."""
 _ITEMS: Final = 5_000
 _PATIENCE: Final = 5.0
 """Seconds for which a file waits for another one to be read."""
 _CROWDED: Final = "Others import at this moment."
 _RETRY_AFTER: Final = 5
-"""Seconds after which to come back for each file that waits longer: were it the same for all, they would come back at
-once, each time, and each time it counts."""
+"""Seconds of `Retry-After` for each file that is ahead: with one number for all, all would come back at once."""
 _LAST: Final = 24
-"""How many files that wait longer are counted at most."""
+"""Most files ahead that are counted for it."""
 _TOO_LONG: Final = getattr(signal, "SIGXCPU", 0)
-"""What ends a process that takes more of a processor than it may; 0 where nothing does (Windows)."""
+"""The signal that ends a process which has used up its processor time; 0 where there is none (Windows)."""
 _WORKER: Final = "todo_core.rules.importing.worker"
 _log = structlog.get_logger()
 
 
 async def read(caller: Caller, query: ImportQuery, file: ImportFile) -> None:
-    """Read a file, outside of any transaction; it has its parts then.
+    """Read a file in a process of its own, outside of any transaction, and store the result in `file.parts`.
 
     Raises:
         InvalidInput: It cannot be read, takes too long, or has too many items.
-        TooManyRequests: Others are being read.
+        TooManyRequests: Other files are being read, for longer than `_PATIENCE`.
         Unavailable: No process can be started.
     """
     if file.parts is not None:
@@ -105,12 +104,17 @@ def _lines(form: str, file: ImportFile) -> list[bytes]:
 
 
 def _environment() -> dict[str, str]:
-    """Return what a process needs to start: no secret of ours goes to one that reads what others wrote."""
+    """Return the environment of the process: what it needs to start, and no secret, for it parses foreign input."""
     return {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TMPDIR") if name in os.environ}
 
 
 def _part(kind: str, fields: dict[str, Any]) -> Any:
-    """Make a part of what the process wrote."""
+    """Return the part that a line of the process describes.
+
+    Args:
+        kind: The name of its class.
+        fields: Its fields.
+    """
     if kind == LeftOut.__name__:
         return LeftOut(Remark(**fields["remark"]))
     if kind == Item.__name__:

@@ -1,4 +1,4 @@
-"""Count what an import does, and keep what there is to say of it."""
+"""Count what an import does, and collect its remarks."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Report:
 
     format: ImportFormat
     counts: Counter[str] = field(default_factory=Counter)
-    """By the names of the numbers in the answer."""
+    """The numbers of the answer, by the names of its fields."""
     profile: bool = False
     _first: list[Remark] = field(default_factory=list)
     _summary: Counter[tuple[Kind, str, str]] = field(default_factory=Counter)
 
     def tell(self, remarks: Iterable[Remark]) -> None:
-        """Keep remarks, in the order of the file; of many the first, and how often there is the same to say."""
+        """Add remarks, in the order of the file: the first `MOST_REMARKS` are kept, all are counted by message."""
         for remark in remarks:
             self._summary[remark.kind, remark.field, remark.message] += 1
             self.counts["left_out"] += remark.kind == "left_out"

@@ -22,7 +22,7 @@ _CUT: Final = "…"
 
 
 def text_columns(item: Item) -> dict[str, Any]:
-    """Return the columns of the texts of a todo; what of them does not fit is among its notes then."""
+    """Return the text columns of a todo. A description that is too long is kept whole in a note."""
     title, description = cleaned(item.title), cleaned(item.description or "", several_lines=True)
     if title != item.title.strip() and _letters(title) != _letters(item.title):
         item.changed("title", "It has characters that are not kept.")
@@ -48,7 +48,7 @@ def text_columns(item: Item) -> dict[str, Any]:
 
 
 def _letters(value: str) -> str:
-    """Return a text without white space, composed: in no more than that do a text and the one that is kept differ."""
+    """Return a text without white space and composed (NFC), to see whether cleaning it took anything else away."""
     return "".join(cleaned(value).split()) if value.isprintable() else "".join(value.split())
 
 
@@ -94,7 +94,7 @@ def tag_names(item: Item) -> list[str]:
 
 
 def tag_name(name: str) -> str | None:
-    """Return the name of a tag by itself; None of one that shows nothing."""
+    """Return the cleaned name of a tag that the file lists; None if nothing visible is left."""
     kept = cleaned(name)[:_TAG].strip()
     return kept if is_visible(kept) else None
 
@@ -106,7 +106,7 @@ def list_name(name: str) -> str:
 
 
 def notes_of(item: Item) -> list[dict[str, Any]]:
-    """Return the notes of a todo, longer ones in parts."""
+    """Return the notes of a todo, as columns; one that is too long is divided into several."""
     notes: list[dict[str, Any]] = []
     for note in item.notes:
         whole = cleaned(str(note["text"]), several_lines=True)

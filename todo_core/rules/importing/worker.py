@@ -1,8 +1,8 @@
 """Read a file in a process of its own: `python -m todo_core.rules.importing.worker`.
 
-A file may be made to take very long, or very much memory. Here that is this process's alone, which has an end: whoever
-starts it kills it, and the system refuses it more memory. It takes the file on standard input, and writes a line of
-JSON for each part: first the format, or why the file cannot be read.
+A file can be made so that it takes very long to parse, or very much memory. That harms this process alone: its parent
+kills it after a time, and the system bounds its memory. The file comes on standard input. A line of JSON for each part
+goes to standard output; the first line has the format, or why the file cannot be read.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def main(name: str, most_items: int, megabytes: int, seconds: int) -> None:
 
 
 def _up_to(most_items: int, parts: Iterable[Part]) -> Iterator[Part]:
-    """Yield parts.
+    """Yield the parts of a file, each made sound (`_sound`); an item whose texts are too long is left out.
 
     Raises:
-        UnreadableError: They have too many items, or too many lists and tags.
+        UnreadableError: There are too many items, or too many lists and tags.
     """
     items = others = 0
     for part in map(_sound, parts):
@@ -72,9 +72,9 @@ def _up_to(most_items: int, parts: Iterable[Part]) -> Iterator[Part]:
 
 
 def _sound(part: Part) -> Part:
-    """Return a part without NUL, which PostgreSQL keeps in no text; left out, if a value has not the kind it must have.
+    """Return a part without NUL, which PostgreSQL cannot store; `LeftOut` if a value has another type than it must.
 
-    Files of ours and of others are JSON in which anything may stand where a text should.
+    Most formats are JSON, where any value may stand in place of a text.
     """
     values = _without_nul(asdict(part))
     try:
@@ -103,7 +103,7 @@ def _size(item: Item) -> int:
 
 
 def _bound(megabytes: int, seconds: int) -> None:
-    """Take no more memory and time than that, where the system can tell (not on Windows)."""
+    """Bound the memory and the processor time of this process, where the system can (not on Windows)."""
     with suppress(ImportError, ValueError, OSError):
         import resource
 
