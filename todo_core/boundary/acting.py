@@ -1,7 +1,7 @@
 """Find the agent that acts for a person, and have PostgreSQL say whether they may act.
 
-A process may remember an agent as it is not any more. So what it remembers refuses nobody, and what PostgreSQL refuses
-because it knows the agent otherwise is tried again as the agent that is stored.
+A process caches agents, and a cached one may be out of date. So nobody is refused by the cache alone, and where
+PostgreSQL refuses a call because the stored agent differs, the call is tried again with that one.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ SUSPENDED: Final = "TD403"
 NO_ADMIN: Final = "TD4AD"
 BLOCKED: Final = "TD4AG"
 CHANGED: Final = "TD4MA"
-"""SQLSTATEs that `require_active` raises; the last where what the caller knows of the agent is not true any more."""
+"""SQLSTATEs that `require_active` raises; `CHANGED` where the cached agent is out of date."""
 ENDED: Final = frozenset({GONE, SUSPENDED, BLOCKED, CHANGED})
-"""Those after which nobody is told of further changes without coming back."""
+"""Those that end a stream of changes: its client has to connect again."""
 
 _log = structlog.get_logger()
 
@@ -41,14 +41,14 @@ async def as_who_acts(
     *,
     to_write: bool = False,
 ) -> R:
-    """Run an attempt as the agent that acts, or as the person; again, if PostgreSQL knows the agent otherwise.
+    """Run an attempt as the agent that acts, or as the person; again if the agent that it ran with was out of date.
 
     Args:
         caller: Who calls.
-        attempt: Takes the caller with the agent.
-        require: Refuses an agent with `OutsideMandate`. What a process remembers refuses nobody: the person may
-            have allowed more since.
-        to_write: Whether it is to change something.
+        attempt: Is called with the caller, whose `agent` is set.
+        require: Refuses an agent with `OutsideMandate`. A refusal of a cached agent is checked again with the stored
+            one: the person may have allowed more since.
+        to_write: Whether the attempt may change something.
     """
     key = caller.agent_key
     if key is None:
@@ -70,10 +70,10 @@ async def as_who_acts(
 async def _allowed(
     caller: Caller, key: AgentKey, require: Callable[[Agent], None] | None, to_write: bool
 ) -> Agent | None:
-    """Return the agent as it is remembered if that refuses nothing, else as it is stored.
+    """Return the cached agent if `require` passes it, else the stored one.
 
     Raises:
-        OutsideMandate: As it is stored, it may not.
+        OutsideMandate: `require` refuses the stored one, too.
     """
     agent = await _agent(caller, key, to_write)
     if agent is None or require is None:
@@ -89,16 +89,16 @@ async def _allowed(
 
 
 async def _agent(caller: Caller, key: AgentKey, to_write: bool) -> Agent | None:
-    """Return the agent with what its token makes of its mandate; None where it is new and cannot be stored now."""
+    """Return the agent, in mode `propose` if its token allows no more; None if it is new and cannot be stored now."""
     agent = await caller.core.agents.find(caller.principal.user_id, key, caller.client, to_write=to_write)
     return replace(agent, mode="propose") if agent is not None and caller.only_proposes else agent
 
 
 async def begin(caller: Caller) -> Caller:
-    """Have PostgreSQL say whether a caller may act at all, and return the caller.
+    """Return the caller if PostgreSQL lets it act at all.
 
     Raises:
-        asyncpg.PostgresError: Not so; `refuse` says why.
+        asyncpg.PostgresError: It does not; `refuse` translates the SQLSTATE.
     """
     principal = caller.principal
     async with caller.core.database.begin(
@@ -108,7 +108,7 @@ async def begin(caller: Caller) -> Caller:
 
 
 def refuse(caller: Caller, sqlstate: str | None) -> None:
-    """Raise what `require_active` meant by a SQLSTATE; nothing for any other.
+    """Raise the error for a SQLSTATE of `require_active`; do nothing for any other.
 
     Raises:
         Unauthenticated, Suspended, InsufficientScope, AgentBlocked: The caller may not act.

@@ -37,7 +37,7 @@ LAST_MOMENT: Final = 253_402_300_799.0
 """The end of the year 9999, in seconds since the epoch: a token that ends later ends then."""
 
 _FACTS: Final = ("role", "issued_at", "ends_at", "email", "name")
-"""What may be told of a user."""
+"""What a token or the command line may say of a user, by parameter of `queries.sign_in`."""
 _NO_LOCAL_USER: Final = "is nobody here yet; `todo-mcp token create --user NAME` makes a local user"
 _log = structlog.get_logger()
 
@@ -53,13 +53,13 @@ class Principal:
     is_delegated: bool = False
     """Whether an app acts for the user, with an OAuth access token."""
     audiences: frozenset[str] | None = None
-    """Whom a JWT is for; None of what is no JWT."""
+    """The audiences (`aud`) of a JWT; None for any other token."""
     expires_at: float | None = field(default=None, compare=False)
-    """When a JWT expires, in seconds since the epoch; None of what is no JWT."""
+    """When a JWT expires, in seconds since the epoch; None for any other token."""
     issuer: str = LOCAL_ISSUER
-    """Who vouches for the user."""
+    """The issuer of the user's identity."""
     agent_key: AgentKey | None = None
-    """Who acts with this token for the user, wherever it is presented; None of the user's own."""
+    """The agent to which the token belongs, over REST and MCP alike; None for a token of the user's own."""
 
 
 class Identity:
@@ -152,8 +152,8 @@ class Identity:
     def end(self, user_id: int, token_id: int | None = None) -> None:
         """Drop the principals of a user, or of an API token, that is gone from the database.
 
-        Their tokens are refused for as long as they would have been cached: a session that is still good would else
-        make the account anew that was deleted, before its client hears of it. Where deletion is final it cannot.
+        Their tokens are refused for as long as they would have been cached. Else a session that is still valid would
+        make the deleted account anew, before its client learns of the deletion. Where deletion is final, it cannot.
         """
         for key, (cached, _) in list(self._principals.items()):
             if cached.user_id == user_id and (token_id is None or cached.token_id == token_id):
@@ -189,7 +189,7 @@ class Identity:
         return Principal(user_id, frozenset(ALL_SCOPES))
 
     async def _token(self, token: str, address: str | None) -> tuple[Principal, float]:
-        """Return the principal of an API token, never to expire in the cache: the database watches its expiry."""
+        """Return the principal of an API token, and infinity as its expiry: each request has the database check it."""
         if not api_tokens.is_well_formed(token):
             raise RefusedError("api token with a wrong shape or checksum")
         digest = api_tokens.digest(token)
@@ -200,9 +200,10 @@ class Identity:
         return Principal(row["user_id"], frozenset(row["scopes"]), row["id"], agent_key=key), float("inf")
 
     async def _renew_last_use(self, digest: bytes) -> None:
-        """Store that a token is used now. Do nothing if the database is read-only: the caller may still read.
+        """Store that a token is used now.
 
-        Nor if that would have to wait for others' writes: the caller may only want to read, and comes again.
+        Do nothing if the database is read-only, or if this would have to wait for other writes: the caller may only
+        want to read, and the next request stores it.
         """
         if not self._database.has_room_for_writes:
             return
@@ -244,36 +245,37 @@ class Identity:
     ) -> tuple[int, bool]:
         """Return the id of the user with that issuer and subject, made if new, and whether it is an admin now.
 
-        Store what is told of the user, if it is new (`specs/identity/tokens.md`).
+        Facts about the user that are newer than the stored ones are stored (`specs/identity/tokens.md`).
 
         Args:
-            issuer: Of the user.
-            subject: The user's name there.
-            role: The role; None says nothing of it.
-            issued_at: When the token was issued that says so, in seconds since the epoch; None for the command line.
-            ends_at: When that token ends.
-            email: The e-mail; None leaves the stored one.
-            name: What to call the person, unless there is a name already.
+            issuer: The issuer of the user's identity.
+            subject: The user's id at the issuer.
+            role: The role; None leaves the stored one.
+            issued_at: When the token that names the role was issued, in seconds since the epoch; None for the command
+                line.
+            ends_at: When that token ends, in seconds since the epoch.
+            email: The e-mail address; None leaves the stored one.
+            name: The person's name, which is stored only if there is none yet.
 
         Raises:
             Suspended: The user was deleted for good, and this is a ban (`TODO_DELETION_IS_FINAL`).
             Unavailable: PostgreSQL cannot be reached, or the user was deleted in this moment.
         """
         who, told = _as_told(issuer, subject, role=role, issued_at=issued_at, ends_at=ends_at, email=email, name=name)
-        # Most have been here and have no news; they wait for nobody's writes.
+        # Most users exist and have nothing new to store: these need no transaction that writes.
         user = await retried(lambda: self._known(who, told))
         if user is None or user["has_news"]:
             user = await retried(lambda: self._renewed(who, told))
         return user["id"], user["is_admin"]
 
     async def _known(self, who: dict[str, Any], told: dict[str, Any]) -> Row | None:
-        """Return the user with that issuer and subject, if there is one, and whether what is told of them is new."""
+        """Return the user with that issuer and subject, if there is one, and whether facts are to be stored."""
         async with self._database.begin(role=SIGN_IN_ROLE, read_only=True) as transaction:
             await transaction.row(queries.SET_SUBJECT, **who)
             return await transaction.row(queries.FIND_USER, **who, **told)
 
     async def _renewed(self, who: dict[str, Any], told: dict[str, Any]) -> Row:
-        """Return the user with that issuer and subject, made or renewed by what is told. Raises as `_sign_in` does."""
+        """Make the user with that issuer and subject, or store new facts; return it. Raises as `_sign_in` does."""
         async with self._database.begin(role=SIGN_IN_ROLE) as transaction:
             await transaction.row(queries.SET_SUBJECT, **who)
             user = await transaction.row(queries.FIND_USER, **who, **told)
@@ -287,13 +289,13 @@ class Identity:
                 user = await transaction.row(queries.FIND_USER, **who, **told)  # another transaction was faster
             if user is not None and user["has_news"]:
                 user = await transaction.row(queries.RENEW_USER, **who, **told)
-            if user is None:  # deleted in this moment: whoever tries again begins anew, or is told why not
+            if user is None:  # deleted in this moment; the next attempt makes the user anew, or is refused
                 raise Unavailable
         return user
 
 
 def _as_told(issuer: str, subject: str, **told: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return who somebody is and what is told of them, as the statements take it; what is not told is null."""
+    """Return the parameters of the statements: those that identify the user, and the facts, None where unknown."""
     return {"issuer": issuer, "subject": subject}, dict.fromkeys(_FACTS) | told
 
 

@@ -1,11 +1,15 @@
 """The one boundary between a transport and an operation.
 
-An operation is a plain async function that takes a `Tx`. `Caller.perform` runs it; what is true
-of every operation happens there and nowhere else, in this order: rate limit, scope, no other request under its
-key, a place of its user's, the agent that acts and whether this is for agents, long work on what was sent, begin,
-idempotent replay, the operation (or, for an agent that proposes, its rehearsal and the proposal), change record, the
-stored reply, commit, and word of it to whoever follows the changes. The commit happens before the answer leaves.
-Which agent that is finds `acting`; what happens from begin on does `transacting`.
+An operation is a plain async function that takes a `Tx`. `Caller.perform` runs it; what is true of every operation
+happens there and nowhere else, in this order:
+
+1. rate limit and scope; at most one request at a time under an idempotency key; a place among the user's requests;
+2. the agent that acts, if any, and its mandate (`acting`); long work on the input (`Operation.first`);
+3. begin; the stored reply, if the key was used before; else the operation, or, for an agent that proposes, its
+   rehearsal and the proposal; change record; stored reply; commit (`transacting`);
+4. the notification of whoever follows the changes.
+
+The answer leaves after the commit.
 """
 
 from __future__ import annotations
@@ -39,7 +43,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who is logged in, through some client: the only way to run an operation."""
+    """A person or an agent whose token was accepted: the only way to run an operation."""
 
     core: Core
     principal: Principal
@@ -51,23 +55,23 @@ class Caller:
     """The id of the request, for the record."""
     idempotency_key: str | None = None
     dry_run: bool = False
-    """Whether to find out what would happen, and change nothing."""
+    """Whether to compute the answer and roll everything back."""
     confirmed: bool = True
-    """Whether a person agreed to what takes much away; only a face that agents use says no."""
+    """Whether a person agreed to move many todos to the trash; only MCP sets it to False."""
     confirmed_count: int | None = None
     """How many todos the person agreed to move to the trash; None for any number."""
     confirmed_by: str | None = None
-    """How the person's word came, for the record: `in a form`, or `by the agent`, which says so."""
+    """How the person agreed, for the change record: `in a form`, or `by the agent`, on the agent's word alone."""
     reason: str | None = None
-    """Why an agent proposes what it calls, in its words."""
+    """The reason that an agent gives for a proposal, in its words."""
     agent: Agent | None = None
-    """The agent that acts, once it was found (`perform`); None for the person."""
+    """The agent that acts, set while `perform` runs; None for the person, and before."""
     said_at: datetime | None = None
-    """When the request was said, whose words are read by it; None for now. See `rules.schedules.Calendar`."""
+    """The moment by which words such as "tomorrow" are read; None for now. See `rules.schedules.Calendar`."""
     tell_budget: TellBudget | None = None
     """Is told what each operation leaves of the user's rate limit."""
     weigh: Callable[[], int] | None = None
-    """Returns what the request costs at least, by what was read of it."""
+    """Returns the least cost of the request for the rate limit, by the size of its body."""
     tell_operation: Callable[[str], None] | None = None
     """Is told the name of each operation that begins."""
     tell_change: Callable[[int], None] | None = None
@@ -91,7 +95,7 @@ class Caller:
         tell_agent: Callable[[int], None] | None = None,
         request_id: str | None = None,
     ) -> Caller:
-        """Return whomever a token names.
+        """Return the caller that a token names.
 
         Args:
             core: The core.
@@ -100,7 +104,7 @@ class Caller:
             address: Where the request comes from.
             client: How the client names itself.
             tell_budget: Is told what each operation leaves of the user's rate limit.
-            weigh: Returns what the request costs at least, by what was read of it.
+            weigh: Returns the least cost of the request for the rate limit, by the size of its body.
             tell_operation: Is told the name of each operation that begins.
             tell_change: Is told the id of each change that was committed.
             tell_agent: Is told the id of the agent that acts.
@@ -109,8 +113,8 @@ class Caller:
         Raises:
             Unauthenticated: There is no token, or it is not accepted.
             Suspended: The user was deleted for good, and this is a ban.
-            TooManyRequests: It is not accepted, and the address sent too many that were not; or the user goes on beyond
-                the rate limit.
+            TooManyRequests: The address sent too many tokens that were not accepted; or the user keeps sending requests
+                although the rate limit was reached.
             Unavailable: The token cannot be checked right now.
         """
         principal = await core.identity.authenticate(token, address, via)
@@ -140,9 +144,9 @@ class Caller:
 
     @property
     def agent_key(self) -> AgentKey | None:
-        """Return who acts for the person; None where it is the person.
+        """Return what identifies the agent that acts for the person; None if the person acts.
 
-        Whatever comes through MCP is an agent: with a token of the person's own it is known by how it names itself.
+        Whatever comes through MCP is an agent. If it presents the person's own token, its client name identifies it.
         """
         key = self.principal.agent_key
         if key is None and self.via.startswith("mcp"):
@@ -151,7 +155,7 @@ class Caller:
 
     @property
     def acting(self) -> Acting | None:
-        """Return what PostgreSQL is told of the agent; None for the person."""
+        """Return the agent as `Database.begin` takes it; None for the person."""
         agent = self.agent
         return None if agent is None else agent.acting
 
@@ -160,9 +164,9 @@ class Caller:
         return self if key is None and not dry_run else replace(self, idempotency_key=key, dry_run=dry_run)
 
     def may(self, scope: Scope | None) -> bool:
-        """Return whether the caller's token allows what a scope is for, or what needs none.
+        """Return whether the caller's token allows what needs a scope; None needs none.
 
-        With `todos:propose` an agent may ask for what `todos:write` is for, and is held to proposing it.
+        A token with `todos:propose` passes for `todos:write`, too: what its agent writes is only proposed.
         """
         scopes = self.principal.scopes
         if scope == "todos:propose":
@@ -171,7 +175,7 @@ class Caller:
 
     @property
     def is_person(self) -> bool:
-        """Return whether the person calls; not so for an agent, also for one that could not be stored yet."""
+        """Return whether the person calls, and no agent (`agent` may be None for one that is not stored yet)."""
         return self.agent_key is None
 
     @property
@@ -181,7 +185,7 @@ class Caller:
         return self.may("todos:read") and (agent is None or agent.verbs is None or "read" in agent.verbs)
 
     def could(self, operation: Operation[..., Any]) -> bool:
-        """Return whether token and mandate allow some call of an operation; the mandate once the agent was found."""
+        """Return whether the token allows some call of an operation, and the mandate too, once `agent` is known."""
         agent = self.agent
         if not self.may(operation.scope):
             return False
@@ -200,7 +204,7 @@ class Caller:
         agent.require(verbs, is_write=self._writes(operation), within_lists=operation.within_lists)
 
     def _writes(self, operation: Operation[..., Any]) -> bool:
-        """Return whether an operation would change something, and nobody could propose that."""
+        """Return whether a call would change something, by an operation that cannot be proposed."""
         return operation.effect == "changes" and not self.dry_run and not operation.proposable
 
     @property
@@ -237,7 +241,7 @@ class Caller:
             return await self._perform(operation, *args, **kwargs)
 
     async def _perform(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Do what `perform` does, unwatched."""
+        """Do what `perform` does, without calling its hooks."""
         user_id = self.principal.user_id
         await self.count(operation.cost(args, kwargs))
         if operation.scope is not None and not self.may(operation.scope):
@@ -272,7 +276,7 @@ class Caller:
         return answer
 
     async def check(self) -> Caller:
-        """Ask whether the caller may act at all, where no operation would; return it, with the agent if it is one.
+        """Refuse a caller who may not act at all, where no operation runs that would; return it with its agent, if any.
 
         Raises:
             TooManyRequests: The user's rate limit is reached, or the user has too many requests at once.
@@ -293,7 +297,7 @@ class Caller:
         return me
 
     async def count(self, cost: int = 1) -> None:
-        """Take from the user's budget what a request costs, also one that is refused before an operation, or runs none.
+        """Take the cost of a request from the user's rate limit, also if it runs no operation or is refused before one.
 
         Raises:
             TooManyRequests: The user's rate limit is reached.
@@ -303,13 +307,13 @@ class Caller:
         await self.core.limits.spend(self.principal.user_id, cost, self.tell_budget)
 
     def within(self, transaction: Executor) -> Tx:
-        """Return what an operation works with that this caller runs within a transaction, and nothing records."""
+        """Return a `Tx` for an operation within an open transaction, whose changes the boundary does not record."""
         return Tx(self, transaction)
 
     async def rows_of_day(self, transaction: Transaction) -> int:
-        """Count the rows that the agent changed in the last 24 hours, if that is bounded.
+        """Return how many rows the agent changed in the last 24 hours; 0 if its mandate does not bound them.
 
-        No other write of the person's comes between this and the commit.
+        The transaction holds the lock of the person's writes, so the number stays true until the commit.
         """
         agent = self.agent
         if agent is None or agent.rows_per_day is None:

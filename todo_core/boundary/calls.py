@@ -1,7 +1,7 @@
-"""Write a call of an operation down, and read it again, perhaps in a later version of the program.
+"""Serialize a call of an operation as JSON, and parse it again, perhaps in a later version of the program.
 
-An operation's signature says the shape of each argument, so pydantic writes and reads them; no operation has anything
-of its own for it. Defaults are not written: a call that left a field out leaves it out still when it is read.
+Pydantic does both by the types in the operation's signature, so operations need no code for it. Defaults are not
+written: a field that the call left out is left out again when it is parsed.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @cache
 def parameters(operation: Operation[..., Any]) -> Mapping[str, TypeAdapter[Any]]:
-    """Return what writes and reads each argument of an operation, by its name, in the order of the signature."""
+    """Return the type adapter of each argument of an operation, by its name, in the order of the signature."""
     hints = get_type_hints(operation.run, include_extras=True)
     _, *names = inspect.signature(operation.run).parameters
     return {name: TypeAdapter(hints[name]) for name in names}
 
 
 def written(operation: Operation[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a call as JSON takes them, by name.
+    """Return the arguments of a call by name, as values of JSON.
 
     Args:
         operation: What is called.
@@ -38,7 +38,7 @@ def written(operation: Operation[..., Any], args: Sequence[Any], kwargs: Mapping
         kwargs: The arguments by name.
 
     Raises:
-        InvalidInput: An item of a batch was refused already: there is nothing to write down in its place.
+        InvalidInput: An item of a batch was refused already, and has no arguments to serialize.
     """
     kinds = parameters(operation)
     named = dict(zip(kinds, args, strict=False)) | dict(kwargs)
@@ -50,10 +50,10 @@ def written(operation: Operation[..., Any], args: Sequence[Any], kwargs: Mapping
 
 
 def read(operation: Operation[..., Any], call: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a call that was written down, by name.
+    """Return the arguments of a serialized call, by name.
 
     Raises:
-        InvalidInput: They are no arguments of this version: it says which field is not taken, or lacks.
+        InvalidInput: They are not valid in this version; it names the fields that are unknown or missing.
     """
     kinds = parameters(operation)
     unknown = [FieldError(path_of([name]), "is not taken any more", code="unknown") for name in call.keys() - kinds]

@@ -8,9 +8,9 @@ from typing import Final, TypeVar
 Item = TypeVar("Item")
 
 CHUNK: Final = 200
-"""Most rows that one statement reads or writes: it takes some hundredths of a second.
+"""Most rows that one statement reads or writes, which takes some hundredths of a second.
 
-To encode and decode them takes some milliseconds, in which nobody else has a turn.
+Encoding and decoding them takes some milliseconds, during which the process serves no other request.
 """
 LINKS: Final = 10_000
 """Most links of todos to a tag that one statement writes: these are small, and it takes about half a second."""

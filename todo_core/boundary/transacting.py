@@ -25,11 +25,11 @@ class _RehearsedError(Exception):
 
 
 async def run(caller: Caller, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run an operation as the agent that acts, or as the person. Who may not read is shown no row in a refusal.
+    """Run an operation in its transaction. A caller who may not read gets no row in a refusal (`current`).
 
     Raises:
         NotForAgents: It is for the person alone.
-        Unavailable: The agent is new and could not be stored: nor can anything else.
+        Unavailable: The agent is new and could not be stored, so no write would succeed either.
         TodoError: Whatever else the operation declares.
         asyncpg.PostgresError: PostgreSQL refuses the caller, or what the operation does.
     """
@@ -50,7 +50,7 @@ async def _run(caller: Caller, operation: Operation[P, R], *args: P.args, **kwar
     principal, role, agent = caller.principal, operation.role, caller.acting
     user_id, token_id = principal.user_id, principal.token_id
     if not operation.for_agents and not caller.is_person:
-        await acting.begin(caller)  # one that may not act at all is told so
+        await acting.begin(caller)  # first, so that a blocked agent learns that it is blocked
         raise NotForAgents
     if operation.snapshot:
         begin = caller.core.database.begin(
@@ -140,10 +140,10 @@ async def _held_to_rows(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> Changed[Any]:
-    """Run an operation that changes something, and count the rows that it changes.
+    """Run an operation that changes something, and refuse it if it changes too many rows.
 
     Raises:
-        OutsideMandate: They are more than the agent may change in 24 hours.
+        OutsideMandate: With these rows, the agent would have changed more than it may in 24 hours.
     """
     used = await caller.rows_of_day(transaction)
     result = await operation.run(Tx(caller, transaction, origin), *args, **kwargs)

@@ -15,16 +15,16 @@ SLICE: Final = 0.002
 """Seconds of work after which the other requests of the process have a turn."""
 
 _pausing = 0
-"""How many pauses last at this moment."""
+"""How many requests of the process pause at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Slice:
-    """Some work of a request, between two turns of others."""
+    """A stretch of work of one request, during which no other request has run."""
 
     began: float
     others: asyncio.Future[None]
-    """Is done once the event loop has gone round."""
+    """Is done once the event loop has completed a round, in which other requests ran."""
 
     @classmethod
     def begun(cls) -> _Slice:
@@ -36,14 +36,14 @@ class _Slice:
 
 
 _slice: Final[ContextVar[_Slice | None]] = ContextVar("slice", default=None)
-"""The slice of this request: what it does one after another, without waiting in between, is one slice."""
+"""The present slice of this request. It begins anew whenever the request has waited for something."""
 
 
 async def in_turns(items: Iterable[Item]) -> AsyncIterator[Item]:
-    """Yield the items in their order, and let other requests go on whenever the work on them took `SLICE`.
+    """Yield the items in their order, and pause for other requests whenever the work on them has taken `SLICE`.
 
-    Whatever a caller may make long goes through it: the items of a batch, the rows of a change. Work that waits for
-    something, such as the database, lets the others go on by itself: its slice begins anew.
+    Every loop whose length a caller decides uses it: over the items of a batch, or the rows of a change. Work that
+    awaits something, such as the database, gives way by itself, and begins a new slice.
     """
     for item in items:
         present = _slice.get()
@@ -56,16 +56,17 @@ async def in_turns(items: Iterable[Item]) -> AsyncIterator[Item]:
 
 
 def _had(turn: asyncio.Future[None]) -> None:
-    """Say that others had a turn."""
+    """Mark that other requests had a turn."""
     if not turn.done():
         turn.set_result(None)
 
 
 async def _pause() -> None:
-    """Leave the processor to other requests, for as long as a slice of each work that pauses.
+    """Sleep for one slice for each request that pauses now, this one included.
 
-    So long works, however many there are, never take all of it, and of these mostly one goes on at a time. Another
-    request needs several rounds of the event loop, and would else wait in each for a slice of every long work.
+    So requests with long work, however many there are, leave time for others, and mostly one of them works at a time.
+    A short request needs several rounds of the event loop; without this, each round would take a slice of every long
+    one.
     """
     global _pausing  # noqa: PLW0603
     _pausing += 1
