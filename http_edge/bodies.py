@@ -12,12 +12,11 @@ from http_edge.exchange import BYTES_OF_ONE, Exchange
 from http_edge.problems import CodedBody, FileRefused
 
 MAX_BODY_BYTES: Final = 256 * 1024
-
-
+"""Most bytes of a body that is JSON."""
 MOST_OF_A_FILE: Final = 5 * 1024 * 1024
-"""Bytes of a body that is a file, with what is around it."""
+"""Most bytes of a body that is a file, its multipart framing included."""
 _WEIGHED: Final = 50
-"""What reading a file costs at most, however large it is: as much as the largest batch."""
+"""The most that reading a file costs of the rate limit, however large it is: as much as the largest batch."""
 
 
 async def read_file(request: Request) -> bytes:
@@ -42,14 +41,16 @@ def _require_plain(request: Request) -> None:
 
 
 async def read_body(request: Request) -> bytes:
-    """Return the whole body. What was read of it costs (`Exchange.weigh`), also where it is refused or never ends.
+    """Return the whole body of a request whose caller is known.
 
-    It is for a request whose caller is known. A large body waits for its turn: to parse it is long work.
+    The bytes read count for the rate limit (`Exchange.weigh`), also if the body is refused or breaks off. A large body
+    waits for its turn at the entrance, for parsing it is long work.
 
     Raises:
         CodedBody: It is compressed (415).
         HTTPException: It is larger than `MAX_BODY_BYTES` (413).
-        ClientDisconnect: The client went before it was here.
+        ClientDisconnect: The client went before the body was complete.
+        TooManyRequests: Too many large bodies of the person wait already.
     """
     _require_plain(request)
     exchange, received = Exchange.of(request.scope), bytearray()

@@ -1,4 +1,4 @@
-"""What belongs to one HTTP request and its answer besides the ASGI messages."""
+"""Keep what the layers find out about one HTTP request and its answer, beside the ASGI messages."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from todo_core.errors import TodoError, TooManyRequests, Unauthenticated
 Refusal = TypeVar("Refusal", bound=Exception)
 
 BYTES_OF_ONE: Final = 8_192
-"""Bytes of a body that count as one request: to read these takes as long as to answer a small one."""
+"""Bytes of a body that cost as much of the rate limit as one request: reading them takes as long as a small one."""
 
 _KEY: Final = "exchange"
 
 
 @dataclass(slots=True)
 class Exchange:
-    """What the layers that a request passes tell each other.
+    """The facts about a request that one layer finds out and another needs.
 
     `RequestContext` begins one for each request and keeps it in the ASGI scope, where a face finds it. It is the only
     thing that travels beside arguments and ASGI messages.
@@ -33,11 +33,11 @@ class Exchange:
     request_id: str | None = None
     """The request's id, as the answer and the log have it; None over a pipe."""
     budget: Budget | None = None
-    """What is left of the caller's rate limit, once an operation took from it: the answer's headers tell."""
+    """What is left of the caller's rate limit, once something was taken from it; for the answer's headers."""
     caller: Caller | None = None
     """Who calls, once the token was accepted. The handlers of MCP learn it here: only the SDK can call them."""
     is_known: bool = False
-    """Whether whoever asks was let in: by a token, or by the secret of a calendar address."""
+    """Whether a token, or the secret of a calendar address, was accepted."""
     is_inside: bool = False
     """Whether the request has one of its caller's places (`http_edge.entrance`)."""
     body_size: int = 0
@@ -45,11 +45,11 @@ class Exchange:
     is_head: bool = False
     """Whether the client takes the headers of the answer alone."""
     waited: float = 0.0
-    """Seconds for which the request waited because its client asked for it, or for its turn (`http_edge.turnstile`)."""
+    """Seconds that are no work: the client asked to wait for changes, or the request waited at a turnstile."""
     refusal: TodoError | None = None
-    """What a handler of MCP was refused and HTTP may have to answer itself: who calls may not."""
+    """The refusal of an MCP handler's caller, which the HTTP layer answers with a status of its own (401 or 403)."""
     asked: str | None = None
-    """What a message of MCP asks for: a tool, or the method of another request; None if there is no such thing."""
+    """The tool that an MCP message calls, or its method if it calls none; None if there is no such tool or method."""
     operation: str | None = None
     """The operation that the request runs; the first, if it runs several."""
     change_id: int | None = None
@@ -75,10 +75,10 @@ class Exchange:
         return exchange
 
     def require_caller(self) -> Caller:
-        """Return who calls.
+        """Return the caller.
 
         Raises:
-            Unauthenticated: Nobody found out.
+            Unauthenticated: No token was accepted.
         """
         if self.caller is None:
             raise Unauthenticated
@@ -103,7 +103,7 @@ class Exchange:
             self.change_id = change_id
 
     async def counted(self, refusal: Refusal) -> Refusal | TooManyRequests:
-        """Count a request that is refused, and return what refuses it: `refusal`, or that the rate limit is reached."""
+        """Count a refused request for the rate limit; return `refusal`, or `TooManyRequests` where it is reached."""
         try:
             await self.count()
         except TooManyRequests as spent:
@@ -113,7 +113,8 @@ class Exchange:
         return refusal
 
     def note(self, error: Exception) -> None:
-        """Keep what the request is refused with; a client that went is refused nothing, and any other error is ours."""
+        """Keep the code and the status of an error for the log: that of a crash for an unknown one, none if the client
+        went."""
         if isinstance(error, TodoError | HTTPException):
             self.refused, self.refused_as = problems.code_of(error)
         elif not isinstance(error, ClientDisconnect):

@@ -11,9 +11,9 @@ from typing import Final
 from todo_core.notations import Network, network_of
 
 MOST_DESCRIPTORS: Final = 65_536
-"""Descriptors that are reckoned with where the system grants more, or does not count them."""
+"""Most descriptors to count on, also where the system grants more or sets no bound."""
 _PROXY: Final = "proxy"
-"""The place of every trusted proxy: its connections carry those of many addresses."""
+"""Stands for the address of every trusted proxy: its connections carry requests of many addresses."""
 
 
 def descriptors() -> int:

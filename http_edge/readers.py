@@ -12,9 +12,9 @@ from typing import Final
 import structlog
 
 SECONDS: Final = 30.0
-"""In which a client takes `MIN_TAKEN_BYTES` of an answer that waits for it."""
+"""Seconds in which a client must take `MIN_TAKEN_BYTES` of an answer that waits for it."""
 MIN_TAKEN_BYTES: Final = 64 * 1024
-"""Bytes that keep a client connected that takes its answer slowly: one byte now and then would, otherwise."""
+"""Bytes that a slow client must take each time: else one byte now and then would keep it connected."""
 
 _log = structlog.get_logger()
 
@@ -73,19 +73,19 @@ class Reader:
 
 
 def _leave_nothing(transport: asyncio.Transport) -> None:
-    """Have the system drop what it keeps for the client, too, once the connection ends.
+    """Have the system drop its send buffer once the connection ends (`SO_LINGER` with 0 seconds).
 
-    It would go on to offer that for minutes, up to 4 MB of each connection, which no descriptor bounds any more.
+    Else it would offer the client the rest for minutes: up to 4 MB a connection, which the bound of connections no
+    longer counts.
     """
     lingers = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingers)
 
 
 def _unread(transport: asyncio.Transport) -> int:
-    """Return how many bytes wait for the client: in this process, and in the system's queue where it is shown (Linux).
+    """Return how many bytes wait for the client: in this process, and on Linux in the system's send buffer, too.
 
-    Without the queue, a client seems to take nothing until a third of the system's buffer is free, which may be a
-    megabyte.
+    Elsewhere a client seems to take nothing until a third of that buffer is free, which may be a megabyte.
     """
     waiting = transport.get_write_buffer_size()
     if sys.platform == "linux":

@@ -19,7 +19,7 @@ from todo_core.settings import Settings
 
 HEADER: Final = b"x-request-id"
 HEALTH: Final = frozenset({"/healthz", "/readyz"})
-"""Paths that whoever watches the service asks, by whatever name and however often."""
+"""Paths for health checks, which may use any `Host` and come as often as they want."""
 GONE: Final = 499
 """Stands for the status of a request whose client went before it had an answer."""
 _SAFE: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -40,11 +40,11 @@ _PAGE: Final = (
 )
 """The page of the API loads its own script and style, and asks its own server."""
 _PRIVATE: Final = (b"cache-control", b"private, no-cache")
-"""What a person's todos are is nobody else's to keep, and is asked anew each time (RFC 9111 §5.2.2)."""
+"""No shared cache may keep an answer, and a browser asks again before it shows its own copy (RFC 9111 §5.2.2)."""
 _CODED: Final = b"Accept-Encoding"
-"""What every answer varies by: what is compressed for who takes it, what is small as it is, and a 304.
+"""The header that every answer varies by: large ones are compressed for clients that accept it.
 
-Source: RFC 9110 §12.5.5, §15.4.5. Said of every answer, for it is known only in the end which one is large."""
+Small answers and 304s say so, too (RFC 9110 §12.5.5, §15.4.5), for which answers are large is known only at the end."""
 _PROCESS: Final = os.urandom(8).hex().encode()
 _count = itertools.count()
 _METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -53,13 +53,13 @@ OTHER: Final = "OTHER"
 
 @dataclass(slots=True)
 class Answered:
-    """A request that has its answer, or needs none any more."""
+    """A request that was answered, or whose client went."""
 
     request_id: str
     method: str
     """One of HTTP's, or `OTHER`."""
     route: str | None
-    """The template of its address, such as `/api/v1/todos/{todo_id:member}`; None where there is nothing."""
+    """The template of its address, such as `/api/v1/todos/{todo_id:member}`; None if no route has the address."""
     status: int
     """Of the answer; 499 where the client went before there was one, as nginx has it."""
     seconds: float

@@ -1,4 +1,4 @@
-"""Let pass one at a time, a moment apart, and each in turn, however many come with them."""
+"""Let requests pass one at a time, with a pause after each, and each address or person in turn."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections import deque
 from typing import Final, NamedTuple
 
 PAUSE: Final = 0.004
-"""Seconds between two that pass: to refuse a request takes about a tenth of that."""
+"""Seconds between two requests that pass: refusing one takes about a tenth of that."""
 WAITING: Final = 64
-"""Who may wait of one address or one person: no browser has so many requests at once."""
+"""Most requests of one address or person that wait: no browser sends so many at once."""
 WAITING_IN_ALL: Final = 1024
-"""Who may wait at one turnstile: unless they have long work to do, the last of them passes after four seconds."""
+"""Most requests that wait at one turnstile: with the usual pause, the last of them passes after four seconds."""
 
 
 class _Turn(NamedTuple):
@@ -22,10 +22,10 @@ class _Turn(NamedTuple):
 
 
 class Turnstile:
-    """Lets whoever passes do so a moment after whoever passed before. Nobody waits who comes alone.
+    """Lets requests pass with a pause after each. One that comes alone, after the pause, need not wait.
 
-    A client that sends its next request once it was answered sends no more than are let through. Addresses and people
-    have turns, so none of them waits longer because another comes with many. Nothing is kept of whoever has none there.
+    A client that waits for each answer before its next request is slowed down to that pace. Addresses and people take
+    turns, so that nobody waits longer because another sends many. Nothing is kept of those who have no request here.
 
     An address is a text, a person a user id.
     """
@@ -33,9 +33,9 @@ class Turnstile:
     def __init__(self) -> None:
         """Stand open."""
         self._opens_at = 0.0
-        """When the next may pass, by the clock of the event loop."""
+        """When the next request may pass, by the clock of the event loop."""
         self._queues: dict[str | int, deque[_Turn]] = {}
-        """By address or person, those who wait, the first come first; in the order in which they have turns."""
+        """The waiting requests of each address or person, oldest first; the keys are in the order of their turns."""
         self._count = 0
         """How many wait."""
         self._timer: asyncio.TimerHandle | None = None
@@ -44,8 +44,8 @@ class Turnstile:
         """Wait until it is one's turn, and return True; return False at once where too many wait already.
 
         Args:
-            whose: The address or the person.
-            pause: Seconds for which nobody passes afterwards: twice what there is to do takes.
+            whose: The address or the person that the request is from.
+            pause: Seconds for which no other request passes afterwards: twice as long as this one works.
         """
         loop = asyncio.get_running_loop()
         if not self._count and loop.time() >= self._opens_at:
@@ -69,7 +69,7 @@ class Turnstile:
         return True
 
     def _give_up(self, whose: str | int, turn: _Turn) -> None:
-        """Wait no longer, if it was not one's turn in the same moment."""
+        """Take a cancelled request out of its queue, unless it passed in the same moment."""
         queue = self._queues.get(whose)
         if queue is None or turn not in queue:
             return
@@ -89,13 +89,13 @@ class Turnstile:
             self._timer = loop.call_at(self._opens_at, self._open)
 
     def _next(self) -> _Turn | None:
-        """Return the turn of whoever still waits and is next; None where nobody does."""
+        """Take the next request that still waits out of the queues, and return its turn; None if none waits."""
         while self._queues:
             whose = next(iter(self._queues))
             queue = self._queues.pop(whose)
             turn = queue.popleft()
             self._count -= 1
-            if queue:  # after everybody else
+            if queue:  # its next turn comes after everybody else's
                 self._queues[whose] = queue
             if not turn.comes.done():
                 return turn
