@@ -1,4 +1,4 @@
-"""Know who follows whose changes in this process, and wake them when there is something new."""
+"""Keep the followers of each person's changes in this process, and wake them when there are new ones."""
 
 from __future__ import annotations
 
@@ -28,38 +28,37 @@ from todo_core.upkeep.live.listening import Listening
 from todo_core.upkeep.live.view import Form, Page, Told, View
 
 OF_A_PERSON: Final = 20
-"""Followers of one person in a process: tabs, agents, scripts that wait."""
+"""Most followers of one person's changes in a process: tabs, agents, scripts that wait."""
 READERS: Final = 2
-"""Views that are read at once: of the usual pool, three quarters are left for requests."""
+"""Views that are read at the same time: of a pool of the usual size, three quarters are left for requests."""
 BEAT: Final = 15.0
-"""Seconds between two looks at the rights of everybody who follows, and for what nobody told of."""
+"""Seconds between two checks: may each follower still follow, and are there changes of which no notification came."""
 POLL: Final = 2.0
-"""The same in seconds, while changes of other processes are not heard."""
+"""Seconds between two checks while no notifications of other processes are received."""
 ASKED: Final = 500
-"""People who are looked at in one statement."""
+"""Most credentials that one statement checks."""
 LINGER: Final = 5.0
-"""Seconds for which everything is kept ready after the last follower left: many come back."""
+"""Seconds for which the tasks go on after the last follower left: many come back."""
 BLIND: Final = 60.0
-"""Seconds without a look at the rights of those who follow, after which nobody is told anything more: they come back,
-and are let in or not."""
+"""Seconds without a successful check after which followers are ended. They connect again, and are let in or refused."""
 _ROLES: Final[tuple[Role, ...]] = (APP_ROLE, AGENT_ROLE)
 """The roles in which somebody may follow."""
 RETRY: Final = 1.0
-"""Seconds after which a view is read again that could not be read."""
+"""Seconds after which a failed read or check is tried again."""
 FULL_SECONDS: Final = 10
-"""Seconds after which to try again where there is no place."""
+"""Seconds after which to try again (`Retry-After`) where there is no room for another follower."""
 
 _log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class _Person:
-    """Somebody whose changes are followed."""
+    """A person whose changes somebody follows."""
 
     newest: int
-    """The last change at the latest look."""
+    """The id of the newest change at the latest check."""
     views: dict[tuple[Acting | None, tuple[str, ...], Form[Any]], View[Any]] = field(default_factory=dict)
-    """By the agent that follows, if it is one, what is shown, and in which form."""
+    """By the agent that follows (None for the person), the kinds of rows that it may see, and the form it wants."""
 
     @property
     def followers(self) -> int:
@@ -67,7 +66,7 @@ class _Person:
 
 
 class Hub:
-    """Those who follow, their views, and the tasks that serve them, which there are only while somebody follows."""
+    """The followers of a process, their views, and the tasks that serve them; these run only while somebody follows."""
 
     def __init__(self, settings: Settings, url: str, database: Database, clock: Callable[[], datetime]) -> None:
         """Serve nobody yet.
@@ -89,13 +88,13 @@ class Hub:
         self._reading = asyncio.Semaphore(READERS)
         self._is_to_look = asyncio.Event()
         self._looked_at: dict[Role, float] = {}
-        """When those in each role could be looked at last, by the loop's clock."""
+        """By role, when its followers were last checked, by the clock of the event loop."""
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closed = False
         self._resting: asyncio.TimerHandle | None = None
-        """Ends the tasks a while after the last follower left."""
+        """Ends the tasks `LINGER` seconds after the last follower left."""
         self.most = 1_000
-        """Followers that the process has room for; a server with more descriptors has more."""
+        """Most followers of the process; a server sets it by the descriptors that it has."""
 
     @property
     def followers(self) -> int:
@@ -116,8 +115,8 @@ class Hub:
                 await asyncio.gather(*tasks, return_exceptions=True)
 
     def close(self) -> None:
-        """End every follower, and take none any more: the process ends."""
-        if self._is_closed:  # the first of the connections that end has said so
+        """End every follower, and refuse new ones: the process is about to end."""
+        if self._is_closed:  # uvicorn calls this for each connection
             return
         self._is_closed = True
         for follower in self._followers():
@@ -125,15 +124,15 @@ class Hub:
 
     @contextmanager
     def following(self, caller: Caller, position: Position, form: Form[Told]) -> Iterator[Follower[Told]]:
-        """Yield somebody who follows the changes of a caller, from a position on.
+        """Yield a follower of a caller's changes, from a position on.
 
         Args:
-            caller: Who follows. It may act, and read changes: `operations.events.follow` said so.
-            position: Where it stands.
-            form: What it wants to be told.
+            caller: Who follows; `operations.events.follow` has checked that it may.
+            position: The change after which to begin, as that operation returned it.
+            form: What the follower is told of each change.
 
         Raises:
-            Unavailable: There is no place, or the process ends.
+            Unavailable: There is no room for another follower, or the process is about to end.
         """
         user_id = caller.principal.user_id
         self._require_place(user_id)
@@ -141,7 +140,7 @@ class Hub:
         key = (position.agent, position.shown, form)
         if key not in person.views:
             person.views[key] = View(user_id, position.agent, position.shown, form, position.newest)
-            if position.shown:  # whoever may see nothing has nothing to read
+            if position.shown:  # without a kind of row that it may see, there is nothing to read
                 self._wake(person.views[key])
         view: View[Told] = person.views[key]
         follower = Follower(caller, view, position.since, self._read)
@@ -161,15 +160,16 @@ class Hub:
                 self._resting = asyncio.get_running_loop().call_later(LINGER, self._rest)
 
     def changed(self, user_id: int, recorded: Recorded) -> None:
-        """Tell everybody who follows a person's changes of one that was committed."""
+        """Wake the followers of a person's changes, here and in other processes: one was committed."""
         self._hear(user_id, recorded.id)
         if recorded.is_followed:
             self._announcer.announce(user_id, recorded.id)
 
     def gone(self, user_id: int) -> None:
-        """End whoever follows the changes of a user who is gone, here and in other processes.
+        """End the followers of a user who was deleted, here and in other processes.
 
-        These are told of a change that there is not: they look for it, and are refused.
+        Other processes are notified of a change that does not exist: their followers look for it, and PostgreSQL
+        refuses them.
         """
         if (person := self._people.get(user_id)) is not None:
             for view in person.views.values():
@@ -195,19 +195,19 @@ class Hub:
             self._resting.cancel()
             self._resting = None
         if not self._tasks:
-            serving = (self._listening.run(), self._look_again_and_again(), *(self._serve() for _ in range(READERS)))
-            # Theirs is no context of the request that happened to come first, whose id would stand in all they log.
+            serving = (self._listening.run(), self._check_regularly(), *(self._serve() for _ in range(READERS)))
+            # An empty context: else the id of the request that came first would be in everything that they log.
             self._tasks = [asyncio.create_task(task, context=Context()) for task in serving]
 
     def _rest(self) -> None:
-        """Stop them if nobody follows any more."""
+        """Stop the tasks if nobody follows any more."""
         if not self._count:
             for task in self._tasks:
                 task.cancel()
             self._tasks = []
 
     def _hear(self, user_id: int, change_id: int) -> None:
-        """Read the views of a person that do not have a change yet."""
+        """Have those views of a person read that do not have a change yet."""
         if (person := self._people.get(user_id)) is not None:
             for view in person.views.values():
                 if view.shown and view.head < change_id:
@@ -217,7 +217,7 @@ class Hub:
         self._is_to_look.set()
 
     def _wake(self, view: View[Any]) -> None:
-        """Have a view read, and read again if it is being read."""
+        """Queue a view for reading; one that is being read is read once more."""
         view.is_wanted = True
         if not view.is_queued:
             view.is_queued = True
@@ -242,7 +242,7 @@ class Hub:
                 self._wake(view)
 
     async def _read_on(self, view: View[Any]) -> None:
-        """Read what follows in a view; end its followers if nobody may read it any more."""
+        """Read the next changes of a view; end its followers if they may not read it any more."""
         try:
             page = await self._read(view, view.head)
         except HistoryDeleted:
@@ -259,8 +259,8 @@ class Hub:
         async with self._reading:
             return await view.read(self._database, since)
 
-    async def _look_again_and_again(self) -> None:
-        """End who may not follow any more, and find what nobody told of, until cancelled."""
+    async def _check_regularly(self) -> None:
+        """Run a check every `BEAT` (or `POLL`) seconds, and at once when `_look_soon` asks for it, until cancelled."""
         self._looked_at = dict.fromkeys(_ROLES, asyncio.get_running_loop().time())
         while True:
             with suppress(TimeoutError):
@@ -272,15 +272,16 @@ class Hub:
                 self._look_soon()
 
     async def _look(self) -> bool:
-        """Look at all who follow; return whether that was possible."""
+        """Check all followers; return whether the database could be asked."""
         now = self._clock().timestamp()
         _end(follower for follower in self._followers() if follower.expires_at <= now)
         return all([await self._look_as(role) for role in _ROLES])
 
     async def _look_as(self, role: Role) -> bool:
-        """Look at those who follow in a role, and return whether that was possible.
+        """Check the followers of a role; return whether the database could be asked.
 
-        Where it was not for long they are ended, and others are not: a right to act as one role may be gone.
+        If it could not for longer than `BLIND`, they are ended, and those of other roles are not: the login may have
+        lost one role alone.
         """
         time, has_lists = asyncio.get_running_loop().time, role == AGENT_ROLE
         followers = [one for one in self._followers() if one.credential.has_lists == has_lists]
@@ -298,7 +299,10 @@ class Hub:
         return True
 
     async def _look_at(self, credentials: Sequence[Credential], role: Role) -> None:
-        """Look at what is new for some, as the role in which they act, and end whoever may not follow any more."""
+        """Check credentials in one statement, as their role: wake those with new changes, end those that are refused.
+
+        PostgreSQL refuses the whole statement if it refuses one of them, so halves are tried until that one is alone.
+        """
         user_ids, token_ids, agent_ids, versions, _ = zip(*credentials, strict=True)
         try:
             async with self._database.begin(read_only=True, upkeep=True, role=role) as transaction:
