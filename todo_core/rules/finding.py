@@ -25,43 +25,47 @@ _BOUNDS: Final = tuple(
 _DIRECT: Final = ("list_id", "parent_id", "ids", "key")
 """Filters that point at todos directly; with one of them, archived lists are not left out."""
 _NAMING: Final = ("ids", "key", "text")
-"""Filters by what names a todo; with one of them, what has not started is not left out."""
+"""Filters that search for particular todos; with one of them, todos that have not started are not left out."""
 _OPEN: Final = ("open", "all")
-"""Which todos may not have started."""
+"""Statuses of which todos that have not started are left out, unless the filter asks for them."""
 
 
-async def find_todos(tx: Tx, wanted: TodoFilter, offset: int = 0) -> Page[TodoRead]:
+async def find_todos(tx: Tx, todo_filter: TodoFilter, offset: int = 0) -> Page[TodoRead]:
     """Return a page of todos.
 
     Args:
         tx: The transaction.
-        wanted: The filter, the order, the size of the page, and the cursor of the page before.
+        todo_filter: The filter, the order, the size of the page, and the cursor of the page before.
         offset: How many rows to leave out.
 
     Raises:
         InvalidInput: It sorts by match without a text, a date is not clear, or the cursor is of another filter.
     """
-    order = _order(wanted)
-    place: dict[str, Any] = {"limit": wanted.limit, "offset": offset, "now": tx.core.clock()}
-    if wanted.cursor is not None:
-        place |= _place_of(tx.core.cursors.open(wanted.cursor, _cursor_scope(tx, wanted)))
-    conditions, calendar = await _dated_conditions(tx, wanted)
-    row = await _page(tx, conditions, wanted.status, order, _on_its_day(place, calendar))
+    order = _order(todo_filter)
+    place: dict[str, Any] = {"limit": todo_filter.limit, "offset": offset, "now": tx.core.clock()}
+    if todo_filter.cursor is not None:
+        place |= _place_of(tx.core.cursors.open(todo_filter.cursor, _cursor_scope(tx, todo_filter)))
+    conditions, calendar = await _dated_conditions(tx, todo_filter)
+    row = await _page(tx, conditions, todo_filter.status, order, _on_its_day(place, calendar))
     if calendar is not None and not calendar.is_of(row):
         # Another process changed the profile since this one read it: what was remembered is out of date.
         calendar = await Calendar.of(tx)
-        conditions = _conditions(wanted, calendar)
-        row = await _page(tx, conditions, wanted.status, order, _on_its_day(place, calendar))
+        conditions = _conditions(todo_filter, calendar)
+        row = await _page(tx, conditions, todo_filter.status, order, _on_its_day(place, calendar))
     if not row["more"]:
-        return Page(row["rows"], row["total"], wanted.limit, None)
+        return Page(row["rows"], row["total"], todo_filter.limit, None)
     end = [row["key"], row["id"]]
-    if wanted.sort == "pressing":
+    if todo_filter.sort == "pressing":
         end.append(_on_its_day(place, calendar)["tomorrow"])
-    return Page(row["rows"], row["total"], wanted.limit, tx.core.cursors.make(end, _cursor_scope(tx, wanted)))
+    return Page(row["rows"], row["total"], todo_filter.limit, tx.core.cursors.make(end, _cursor_scope(tx, todo_filter)))
 
 
 def _place_of(cursor: list[Any]) -> dict[str, Any]:
-    """Return where a page begins, from what its cursor holds; of an order that has a today, also when that ends."""
+    """Return the parameters of the place where a page begins, from its cursor.
+
+    Args:
+        cursor: The key and the id of the last row; with `sort=pressing` also the end of the day of the first page.
+    """
     key, row_id, *tomorrow = cursor
     place = {"after_key": key, "after_id": row_id}
     if tomorrow:
@@ -70,42 +74,42 @@ def _place_of(cursor: list[Any]) -> dict[str, Any]:
 
 
 def _on_its_day(place: dict[str, Any], calendar: Calendar | None) -> dict[str, Any]:
-    """Return a place with the end of today; on the pages after the first, today is what it was on that.
+    """Return the parameters of a place with `tomorrow`, the end of the day on which the first page was read.
 
-    Else rows would change their places at midnight, and a page would repeat or leave out some of them.
+    By another day the rows would be in another order, and a page after midnight would repeat or leave out some.
     """
     return place if calendar is None or "tomorrow" in place else place | {"tomorrow": calendar.tomorrow}
 
 
-async def find_nearest(tx: Tx, wanted: TodoFilter, text: str) -> Row:
+async def find_nearest(tx: Tx, todo_filter: TodoFilter, text: str) -> Row:
     """Return the todos that match the filter and have the most words of a text (`queries.search.nearest`).
 
     Args:
         tx: The transaction.
-        wanted: The filter; its own text does not count.
+        todo_filter: The filter; its own text does not count.
         text: Words.
 
     Raises:
         InvalidInput: A date is not clear.
     """
-    conditions, _ = await _dated_conditions(tx, wanted)
+    conditions, _ = await _dated_conditions(tx, todo_filter)
     conditions["text"] = text
     now = tx.core.clock()
-    return await tx.one(search.nearest(wanted.status, frozenset(conditions)), **_values(conditions), now=now)
+    return await tx.one(search.nearest(todo_filter.status, frozenset(conditions)), **_values(conditions), now=now)
 
 
-def _order(wanted: TodoFilter) -> tuple[Sort, bool]:
+def _order(todo_filter: TodoFilter) -> tuple[Sort, bool]:
     """Return what to sort by, and whether it descends.
 
     Raises:
         InvalidInput: It sorts by match without a text.
     """
-    sort = wanted.sort or ("created" if wanted.text is None else "match")
-    if sort == "match" and wanted.text is None:
+    sort = todo_filter.sort or ("created" if todo_filter.text is None else "match")
+    if sort == "match" and todo_filter.text is None:
         raise InvalidInput(
             errors=[FieldError("sort", "match goes with text; choose another order", code="conflicting")]
         )
-    direction = wanted.direction or ("asc" if sort in ("start", "due", "title", "manual") else "desc")
+    direction = todo_filter.direction or ("asc" if sort in ("start", "due", "title", "manual") else "desc")
     return sort, direction == "desc"
 
 
@@ -136,60 +140,60 @@ def _values(conditions: dict[str, Any]) -> dict[str, Any]:
     return {"tags" if name.startswith("tags_") else name: value for name, value in conditions.items()}
 
 
-def _cursor_scope(tx: Tx, wanted: TodoFilter) -> str:
+def _cursor_scope(tx: Tx, todo_filter: TodoFilter) -> str:
     """Return what a cursor belongs to: the user, the filter and the order."""
-    chosen = wanted.model_dump(exclude={"cursor", "limit", "offset", "detail"}, exclude_defaults=True)
+    chosen = todo_filter.model_dump(exclude={"cursor", "limit", "offset", "detail"}, exclude_defaults=True)
     return json_text([tx.caller.principal.user_id, chosen])
 
 
-async def _dated_conditions(tx: Tx, wanted: TodoFilter) -> tuple[dict[str, Any], Calendar | None]:
-    """Return the conditions of a filter, and the calendar by which its dates are read; None where there are none.
+async def _dated_conditions(tx: Tx, todo_filter: TodoFilter) -> tuple[dict[str, Any], Calendar | None]:
+    """Return the conditions of a filter, and the calendar that its dates were read by; None if it has no dates.
 
-    What is not clear by the profile that was read last may be clear by the present one.
+    A date that is not clear by the cached profile is read again by the stored one.
 
     Raises:
         InvalidInput: A date is not clear.
     """
-    needs_today = wanted.sort == "pressing" and wanted.cursor is None
-    if not needs_today and not any(getattr(wanted, name) for name in _BOUNDS):
-        return _conditions(wanted, None), None
+    needs_today = todo_filter.sort == "pressing" and todo_filter.cursor is None
+    if not needs_today and not any(getattr(todo_filter, name) for name in _BOUNDS):
+        return _conditions(todo_filter, None), None
     calendar = await Calendar.remembered(tx)
     try:
-        return _conditions(wanted, calendar), calendar
+        return _conditions(todo_filter, calendar), calendar
     except InvalidInput:
         calendar = await Calendar.of(tx)
-        return _conditions(wanted, calendar), calendar
+        return _conditions(todo_filter, calendar), calendar
 
 
-def _conditions(wanted: TodoFilter, calendar: Calendar | None) -> dict[str, Any]:
+def _conditions(todo_filter: TodoFilter, calendar: Calendar | None) -> dict[str, Any]:
     """Return the conditions of a filter, each with its value.
 
     Args:
-        wanted: The filter.
+        todo_filter: The filter.
         calendar: Reads the dates; None where there are none.
 
     Raises:
         InvalidInput: A date is not clear.
     """
-    conditions: dict[str, Any] = {name: value for name in _DIRECT if (value := getattr(wanted, name)) is not None}
-    if wanted.archived == "only":
+    conditions: dict[str, Any] = {name: value for name in _DIRECT if (value := getattr(todo_filter, name)) is not None}
+    if todo_filter.archived == "only":
         conditions["archived"] = True
-    elif not (conditions or wanted.archived == "include" or wanted.status == "trashed"):
+    elif not (conditions or todo_filter.archived == "include" or todo_filter.status == "trashed"):
         conditions["unarchived"] = True
-    if wanted.priority is not None:
-        conditions["priority"] = [PRIORITIES.index(word) + 1 for word in wanted.priority]
-    if wanted.tags is not None:
-        conditions[f"tags_{wanted.tags_match}"] = sorted({name_key(name) for name in wanted.tags})
-    if wanted.text is not None:
-        conditions["text"] = wanted.text
-    if wanted.started is not None:
-        conditions["started" if wanted.started else "not_started"] = True
-    elif wanted.status in _OPEN and not conditions.keys() & set(_NAMING):
+    if todo_filter.priority is not None:
+        conditions["priority"] = [PRIORITIES.index(word) + 1 for word in todo_filter.priority]
+    if todo_filter.tags is not None:
+        conditions[f"tags_{todo_filter.tags_match}"] = sorted({name_key(name) for name in todo_filter.tags})
+    if todo_filter.text is not None:
+        conditions["text"] = todo_filter.text
+    if todo_filter.started is not None:
+        conditions["started" if todo_filter.started else "not_started"] = True
+    elif todo_filter.status in _OPEN and not conditions.keys() & set(_NAMING):
         conditions["started"] = True
-    conditions |= {name: True for name in ("top_level", "overdue", "shows_notes") if getattr(wanted, name)}
-    having = {name: value for name in HAVING if (value := getattr(wanted, name)) is not None}
+    conditions |= {name: True for name in ("top_level", "overdue", "shows_notes") if getattr(todo_filter, name)}
+    having = {name: value for name in HAVING if (value := getattr(todo_filter, name)) is not None}
     conditions |= {name if value else f"no_{name}": True for name, value in having.items()}
     if calendar is not None:
-        bounds = {name: text for name in _BOUNDS if (text := getattr(wanted, name)) is not None}
+        bounds = {name: text for name in _BOUNDS if (text := getattr(todo_filter, name)) is not None}
         conditions |= {name: calendar.bound(name, text) for name, text in bounds.items()}
     return conditions
