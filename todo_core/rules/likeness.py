@@ -1,7 +1,7 @@
-"""Find open todos that look the same as new ones: by a key in the database, then by their words.
+"""Find open todos that look the same as new ones: by a key in the database, then by the words of their titles.
 
-The key leads to few titles (`docs/decisions/0060-looking-the-same.md`). Whether two of them are about the same is
-decided here.
+PostgreSQL finds the few titles that have the same key (`docs/decisions/0060-looking-the-same.md`). This module decides
+which of them look the same.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _UNSPACED: Final = "\u0e00"
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What of a todo decides whether it looks the same as another."""
+    """What decides whether a todo looks the same as another: its words, and its place in its family."""
 
     id: int
     """Its id; of an item of the request `-1 - number`."""
@@ -65,7 +65,7 @@ class Looks:
     """The telling words of its title, in their order."""
 
     def with_words(self, words: Sequence[str]) -> Looks:
-        """Return the same with words."""
+        """Return a copy with these words."""
         return Looks(self.id, self.parent, self.root, words)
 
 
@@ -133,7 +133,7 @@ def _most_alike(item: Looks, others: Iterable[Looks]) -> list[Looks]:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """An item for which is looked for what looks the same."""
+    """An item of the request that is compared with open todos."""
 
     alike_key: int
     words: Sequence[str]
@@ -229,25 +229,27 @@ class Likeness:
             self._earlier[asked.alike_key].append(item.with_words(asked.words))
 
     async def made(self, tx: Tx, rows: Mapping[int, WrittenRow]) -> None:
-        """Learn how items are named that were made since.
+        """Read the title and the list of items that were inserted since, for `named`.
 
         Args:
             tx: The transaction.
-            rows: What was inserted, by the numbers of the items that are to be named.
+            rows: The inserted rows, by the numbers of their items.
         """
         _, named = await _looks(tx, (row["id"] for row in rows.values()))
         self._named |= {-1 - number: named[row["id"]] for number, row in rows.items() if row["id"] in named}
 
     def named(self, looks: Iterable[Looks]) -> list[Mapping[str, Any]]:
-        """Return how todos are named, as `SimilarTodo`."""
+        """Return todos in the form of `SimilarTodo`; those that could not be read are left out."""
         rows = (self._named[one.id] for one in looks if one.id in self._named)
         return [{name: row[name] for name in _NAMING} for row in rows]
 
 
 def _is_all_said(item: Looks | None, newest: Sequence[Looks | None]) -> bool:
-    """Return whether nothing can look more the same as an item than the newest todos that may: all have its words.
+    """Return whether no older todo need be read for an item: `SHOWN` newer ones have exactly its words.
 
-    Of subtasks it is not known yet whether they are compared; an item that is None is not.
+    Args:
+        item: The item; None if it is in an archived list, where nothing is compared.
+        newest: The newest todos with its key. Subtasks do not count, for whether they are compared is decided later.
     """
     if item is None:
         return True
@@ -257,12 +259,12 @@ def _is_all_said(item: Looks | None, newest: Sequence[Looks | None]) -> bool:
 
 
 def _alike(row: Row | WrittenRow) -> set[int]:
-    """Return the ids of what may look the same as the item of a row of `ALIKE` or of what was inserted."""
+    """Return the ids of the todos with the same key, from a row of `ALIKE` or an inserted row."""
     return {*orjson.loads(row["alike"])}
 
 
 async def _looks(tx: Tx, ids: Iterable[int]) -> tuple[dict[int, Looks], dict[int, Row]]:
-    """Return how todos look, and the rows that name them, by id; those in archived lists are left out."""
+    """Read todos, except those in archived lists; return their looks, and the rows with title and list, by id."""
     looks: dict[int, Looks] = {}
     named: dict[int, Row] = {}
     for chunk in chunks(sorted({*ids})):

@@ -26,8 +26,8 @@ class MadeTags:
     touched: Sequence[Touched]
     """The tags, for the record of changes."""
     told: Mapping[str, str]
-    """The names of those that are told to be new, by their form for comparisons: to an agent that sees some lists only,
-    those that are only in others, too."""
+    """The names that the answer calls new, by `name_key`. For an agent with a mandate on lists these are also the tags
+    that exist, but on no todo that it sees."""
 
 
 async def ensure_tags(tx: Tx, names: Mapping[int, Sequence[str]]) -> tuple[dict[int, list[int]], MadeTags]:

@@ -1,11 +1,13 @@
-"""Remember how many todos a long list has, for as long as nothing of its person has changed.
+"""Cache the number of todos in a long list, for as long as its person has changed nothing.
 
-To count 100,000 todos takes longer than all else that a page needs. Whatever a person changes is recorded in the
-transaction that does it, and changes of a person commit in the order of their ids: while the newest is the same,
-so is the total. After a restore to a moment of the past the same id may come again, so a change is the same if it was
-made at the same moment, too. A page asks for both in one statement, so in one snapshot (`queries.todos.page`). Not so
-in the trash, which a purge empties without a record, and not where a total follows from the present moment; what has
-started changes at midnight. Nor is a backfill of the schema recorded (docs/changing-the-schema.md).
+Counting 100,000 todos takes longer than everything else that a page needs. Every change is recorded in its own
+transaction, and a person's changes commit in the order of their ids: so while the newest change is the same, the total
+is, too. A page reads both in one statement, so in one snapshot (`queries.todos.page`). Changes are compared by id and
+moment, because after a restore from a backup an id may be given again.
+
+Not cached are totals that change without a recorded change: those of the trash, which a purge empties, and of overdue
+todos, which depend on the moment. Those that depend on the day (`started`) are cached until midnight. A backfill of the
+schema is not recorded either (docs/changing-the-schema.md).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from todo_core.dates import start_of_day
 from todo_core.storage.transactions import Row
 
 LEAST: Final = 500
-"""Todos of a list from which on its total is remembered: fewer are counted in no time."""
+"""Fewest todos of which the total is cached: fewer are counted at once."""
 _OF_A_DAY: Final = frozenset({"started", "not_started"})
 """Conditions that depend on which day it is."""
 _OF_A_MOMENT: Final = "overdue"
@@ -29,22 +31,22 @@ _OF_A_MOMENT: Final = "overdue"
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 Key = tuple[int, str, str]
-"""Whose todos; with which status; under which conditions, with their values."""
+"""The user id, the status, and the conditions with their values, as text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What was counted, and until when it holds at most."""
+    """A cached total, and when it ends at the latest."""
 
     number: int
     change: str
-    """The newest change of the person at that time (`standing.NEWEST`); empty where nobody has asked for it yet."""
+    """The person's newest change when it was counted (`standing.NEWEST`); empty if that was not read."""
     since: datetime
     until: datetime
 
 
 def key_of(tx: Tx, status: str, conditions: Mapping[str, Any]) -> Key | None:
-    """Return what the total of a list is remembered by; None of a list of which it is not."""
+    """Return the key of a list's total in the cache; None if it may not be cached."""
     agent = tx.caller.agent
     sees_all = agent is None or not agent.is_bounded
     if status == "trashed" or not sees_all or _OF_A_MOMENT in conditions:
@@ -53,7 +55,7 @@ def key_of(tx: Tx, status: str, conditions: Mapping[str, Any]) -> Key | None:
 
 
 def known(tx: Tx, key: Key | None, now: datetime) -> dict[str, int]:
-    """Return the parameters of `queries.todos.page` that say what is known; none of a list that is not a long one."""
+    """Return the cached total as parameters of `queries.todos.page`; empty if there is none."""
     total = None if key is None else tx.core.totals.get(key)
     if total is None:
         return {}
@@ -62,9 +64,10 @@ def known(tx: Tx, key: Key | None, now: datetime) -> dict[str, int]:
 
 
 def remember(tx: Tx, key: Key | None, conditions: Mapping[str, Any], row: Row, now: datetime) -> None:
-    """Remember the total of a page, if its list is a long one.
+    """Cache the total of a page, if it has at least `LEAST` todos; else drop it from the cache.
 
-    The newest change is asked for from the second page on: whoever has no long lists pays nothing.
+    The first request for a list does not read the newest change, so that short lists never pay for it. The second
+    reads it, and the cached total is used from the third on.
     """
     if key is None:
         return

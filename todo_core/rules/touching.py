@@ -1,4 +1,4 @@
-"""Tell what several writes of one change did to a row together."""
+"""Join the writes of one change to the same row into one."""
 
 from __future__ import annotations
 
