@@ -99,7 +99,7 @@ async def broken(admin: asyncpg.Connection[Any], break_it: str, mend_it: str) ->
 
 
 @pytest.mark.requirement("OP1", "OP8", "DB2")
-def test_all_is_well(patient: Program) -> None:
+def test_the_doctor_finds_nothing_wrong_with_a_sound_server(patient: Program) -> None:
     done = patient.run("doctor")
 
     assert done.returncode == 0, done.stdout

@@ -253,7 +253,7 @@ async def test_it_goes_with_its_list_once_that_is_purged(ann: Caller, admin: asy
     assert await admin.fetchval("SELECT count(*) FROM calendars WHERE user_id = $1", ann.principal.user_id) == 0
 
 
-async def test_it_is_bounded(ann: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_calendar_that_is_too_large_shows_what_comes_next(ann: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     due = str(datetime.now(UTC).date() + timedelta(days=1))
     later = str(datetime.now(UTC).date() + timedelta(days=2))
     await ann.perform(todos.add, [TodoCreate(title="b", due=later), TodoCreate(title="a", due=due)])

@@ -66,7 +66,7 @@ def family(kind: type[TodoError]) -> list[type[TodoError]]:
 
 
 @pytest.mark.requirement("RS3")
-def test_the_tree_is_whole() -> None:
+def test_every_error_has_its_status_and_its_code() -> None:
     ours = {kind for kind in family(TodoError) if kind.__module__ == "todo_core.errors"}
 
     assert {kind: (kind.status, kind.code) for kind in ours} == TREE

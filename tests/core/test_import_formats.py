@@ -255,7 +255,7 @@ async def test_reading_has_an_end(ann: Caller, monkeypatch: pytest.MonkeyPatch) 
             assert word in refused.value.errors[0].message, name
 
 
-async def test_encodings(ann: Caller) -> None:
+async def test_a_file_is_read_in_each_encoding_that_programs_write(ann: Caller) -> None:
     text = TODOIST.replace("Top @home", "Ärger €5 @home").replace("\u201c", "")
     for encoding, content in {
         "utf-8-sig": text.encode("utf-8-sig"),

@@ -191,7 +191,7 @@ async def test_sent_again_within_its_minute_it_comes_to_the_same(core: Core, adm
     assert await tables_with(admin, WORD) == set()
 
 
-async def test_no_agent_may(ann: Caller) -> None:
+async def test_no_agent_deletes_the_account_or_makes_an_address(ann: Caller) -> None:
     code = await code_of(ann)
     app = replace(ann, principal=replace(ann.principal, is_delegated=True))
     token = await bearing(ann, await token_of(ann, "profile"))

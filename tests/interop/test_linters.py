@@ -38,7 +38,7 @@ def linters(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return node_project("linters", tmp_path_factory)
 
 
-def test_spectral(linters: Path) -> None:
+def test_spectral_finds_no_error_and_warns_only_of_what_is_explained(linters: Path) -> None:
     done = _run(["npx", "spectral", "lint", DOCUMENT, "-r", "spectral.yaml", "-f", "json", "--quiet"], linters)
 
     found: list[dict[str, Any]] = json.loads(done.stdout[: done.stdout.rindex("]") + 1])
@@ -46,14 +46,14 @@ def test_spectral(linters: Path) -> None:
     assert {str(one["code"]) for one in found} <= explained("Spectral")
 
 
-def test_redocly(linters: Path) -> None:
+def test_redocly_finds_nothing(linters: Path) -> None:
     done = _run(["npx", "redocly", "lint", DOCUMENT, "--extends", "recommended-strict", "--format", "json"], linters)
 
     totals = json.loads(done.stdout[done.stdout.index("{") :])["totals"]
     assert (totals["errors"], totals["warnings"]) == (0, 0), done.stdout
 
 
-def test_vacuum(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_vacuum_warns_only_of_what_is_explained(tmp_path_factory: pytest.TempPathFactory) -> None:
     python = python_environment("linters", tmp_path_factory)
     program = next(python.parents[1].glob("lib/python3*/site-packages/vacuum/lib/vacuum"))
     program.chmod(0o755)
