@@ -1,7 +1,7 @@
-"""Tell clients that what is at an address has changed: they read it again if they care (MC7).
+"""Notify clients that the resource at an address has changed, so that they can read it again (MC7).
 
-The SDK does not look whose resource a subscription names. Here a client hears of addresses that it could read when it
-subscribed, and only changes of its caller's own reach it at all: each stream follows them by itself.
+The SDK does not check to whom a resource belongs. Here a client is only notified of addresses that it could read when
+it subscribed, and only of changes of its own person: each stream follows these by itself.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from todo_core.upkeep.live.follower import Follower, OverError
 from todo_core.upkeep.live.view import Form
 
 MOST: Final = 100
-"""Addresses of one client."""
+"""Most addresses to which one client subscribes."""
 PAUSE: Final = 0.1
-"""Seconds for which the updates of an address are told as one."""
+"""Seconds between two rounds of notifications: changes in between are one update of an address."""
 _NOT_THERE: Final = (NotFound, Forbidden, InvalidInput)
-"""Why an address is of no use to a caller."""
+"""Errors by which an address is left out of a subscription."""
 
 _EVERYTHING: Final = frozenset({"todo://"})
-"""The beginning of all addresses, where it cannot be told what a change shows in."""
+"""Stands for all addresses, where a change may show at any of them."""
 _CHANGES: Final = "todo://changes"
 _OVERVIEW: Final = "todo://overview"
 
@@ -48,8 +48,8 @@ _OVERVIEW: Final = "todo://overview"
 def _touched(change: dict[str, Any]) -> frozenset[str]:
     """Return the addresses at which a change shows.
 
-    Todos show at theirs, at that of the parent, which counts them, and at their list's. What lists, tags and the
-    profile look like shows in many places, and changes seldom.
+    A todo shows at its own address, at its parent's, which counts it, and at its list's. Lists, tags and the profile
+    show at many addresses and change seldom, so a change of them counts for all.
     """
     addresses = {_CHANGES}
     for entry in change["entries"]:
@@ -72,7 +72,7 @@ TOUCHED: Final[Form[frozenset[str]]] = Form(rows=True, make=_touched)
 
 
 def _told(wanted: Iterable[str], touched: frozenset[str]) -> list[str]:
-    """Return those of the addresses, as a client wrote them, at which something shows."""
+    """Return those addresses of a client, as it wrote them, at which a change shows."""
     return [uri for uri in wanted if touched is _EVERYTHING or resources.without_words(uri) in touched]
 
 
@@ -140,7 +140,7 @@ async def listen(
 
 
 class Subscriptions:
-    """Those of the one client at the other end of a pipe, in the older generation: `resources/subscribe`."""
+    """The subscriptions of the one client of a pipe, by the older protocol's `resources/subscribe`."""
 
     def __init__(self) -> None:
         self._uris: set[str] = set()

@@ -1,6 +1,6 @@
-"""Say what became of each row of a write: id, title, exactly the fields that changed, and what followed.
+"""Make the result of each row of a write: id, title, exactly the fields that changed, and what changed with it.
 
-What all rows of a batch share is said once, in `all`.
+Facts that all results of a batch share are given once, in `all`.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from todo_core.text.json_text import json_text
 
 Json = dict[str, Any]
 Tell = Callable[[Done], Json]
-"""Says what became of a row."""
+"""Makes the result of a row."""
 
 SHORTENED: Final = 80
-"""Characters of a description in an answer: whoever wrote it knows the rest."""
+"""Most characters of a text in a result: the model has just sent it."""
 _WORDED: Final = frozenset({"start", "due", "repeat", "completed_at", "is_completed", "deleted_at"})
-"""Fields of a todo that have words of their own in an answer."""
+"""Fields of a todo that a result shows in another form (`dates`, `status`)."""
 _FOLLOWS: Final = frozenset(
     {"version", "created_at", "updated_at", "all_subtasks", "open_subtasks", "done_subtasks", "open_todos"}
 )
-"""Fields that change by themselves."""
+"""Fields that no request sets: a result does not show them."""
 _BESIDE: Final = frozenset({"id", "title", "subtasks_changed", "next", "existing", "similar", "todos_shown_otherwise"})
 
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """The items of a batch as a call named them, for the results of those that are refused."""
+    """The items of a batch by the call's own names, for the results of refused ones."""
 
     paths: Sequence[str]
-    """Where each is: `todos[0]`."""
+    """The path of each item in the arguments: `todos[0]`."""
     ids: Sequence[int | str | None]
-    """What each names; None where it names nothing that can be read."""
+    """The id or the name of a row that each item gives; None where it gives none that can be read."""
     nulls: Sequence[Sequence[str]] = ()
-    """The fields of each that were null, and could have been meant to be emptied; nothing where no item has any."""
+    """The clearable fields of each item that were null; empty if no item has any."""
 
     @classmethod
     def of(cls, argument: str, items: Sequence[Any]) -> Items:
@@ -53,7 +53,7 @@ def _id(item: Any) -> int | str | None:
 
 
 def of_todo(item: Done) -> Json:
-    """Return what became of a todo."""
+    """Return the result of a todo."""
     row = item.as_dict()
     short: Json = {"id": row["id"], "title": row["title"]}
     if row["existing"]:
@@ -103,12 +103,12 @@ def _status(before: Json, after: Json) -> Json:
 
 
 def _changes(before: Json, after: Json, otherwise: Iterable[str]) -> Json:
-    """Return the fields that changed, as they are now; the names of those that are empty in `cleared`.
+    """Return the fields that changed, with their new values; the names of those that are empty now are in `cleared`.
 
     Args:
         before: A row.
         after: The same row now.
-        otherwise: Fields that are told in another way.
+        otherwise: Fields to leave out, because the result shows them in another form.
     """
     left_out = _FOLLOWS | _BESIDE | {*otherwise}
     names = [name for name in before if name not in left_out and name in after and before[name] != after[name]]
@@ -124,7 +124,7 @@ def shortened(value: Any) -> Any:
 
 
 def of_list(item: Done) -> Json:
-    """Return what became of a list."""
+    """Return the result of a list."""
     row = item.as_dict()
     short: Json = {"id": row["id"], "name": row["name"]}
     if not item.changed or item.before is None:
@@ -138,7 +138,7 @@ def of_list(item: Done) -> Json:
 
 
 def of_undone(item: Done) -> Json:
-    """Return what an undo made of a row of any kind: a todo by its title, any other by its kind."""
+    """Return the result of a row that an undo put back; one that is no todo has its `kind`."""
     row = item.as_dict()
     if "title" in row:
         return of_todo(item)
@@ -149,17 +149,17 @@ def of_undone(item: Done) -> Json:
 
 
 def kept(item: Done, nulls: Sequence[str]) -> Json:
-    """Return which fields of a todo stayed that a call gave as null, and how to empty them."""
+    """Return which fields of a todo kept their value though the call gave null, and how to empty them."""
     row = item.as_dict()
     names = [name for name in nulls if row.get(name) not in (None, [])]
     return {"kept": names, "next_step": f"To empty, send clear: {json_text(names)}."} if names else {}
 
 
 def results(items: Sequence[Json], refused: Sequence[bool]) -> tuple[list[Json], Json]:
-    """Return the results of a batch without what all accepted ones share, and that.
+    """Return the results of a batch without the facts that all accepted ones share, and these facts.
 
     Args:
-        items: What is said of each.
+        items: The result of each item.
         refused: Whether each was refused.
     """
     accepted = [item for item, is_refused in zip(items, refused, strict=True) if not is_refused]
@@ -184,8 +184,8 @@ def located(described: Json, path: str) -> Json:
     """Return a refusal whose fields are named by their whole paths: `due` of the first item is `todos[0].due`.
 
     Args:
-        described: What is told of the refusal of an item.
-        path: Where the item is. An id is an item of its own.
+        described: The refusal of an item (`tool_results.describe`).
+        path: The path of the item. Each id of a list is an item of its own.
     """
     is_id = path.startswith("ids") or "].ids[" in path
     for problem in described.get("errors", ()):

@@ -1,7 +1,7 @@
-"""Answers for a model: one compact payload, the text the same JSON as the structured content.
+"""Make the answers of tools: one compact payload, whose text is the same JSON as the structured content.
 
-What a model can take for granted is left out: nulls, an open status, the default priority. What it would read and a
-person would not see is escaped: texts from before the rules of `todo_core.text` may still have it.
+Values that a model takes for granted are left out: nulls, an open status, the default priority. Characters that a model
+reads and a person does not see are escaped: texts that are older than the rules of `todo_core.text` may have some.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ CHANGES_SCHEMA: Final = {
     "required": ["changes"],
 }
 _IMPLIED: Final = ("is_completed", "subtasks_changed", "next", "existing", "similar")
-"""Fields of a todo that others imply, or that only writes have (`mcp_server.told`)."""
+"""Fields of a todo that follow from others, or that only the results of writes have (`mcp_server.told`)."""
 _WHERE_ANY: Final = ("tags", "all_subtasks", "open_subtasks", "done_subtasks", "note_count", "parent_id")
-"""Fields that a short form of a todo has where they say something."""
+"""Fields that the concise form of a todo has only if they are not empty or 0."""
 ALL_REFUSED: Final = {
     "code": "all_refused",
     "message": "No item was accepted.",
@@ -87,7 +87,7 @@ _DECLINED: Final = {
 WAITS: Final = (
     "This waits for the person's approval; nothing has changed. Go on with something else; list_changes tells."
 )
-"""What is said of a proposal that was kept."""
+"""The `next_step` of a write that was stored as a proposal."""
 OBJECT_SCHEMA: Final = {"type": "object"}
 _INDEX: Final = re.compile(r"\.([0-9]+)(?=\.|$)", re.ASCII)
 """An index in the path of a field."""
@@ -102,7 +102,7 @@ def payload(content: dict[str, Any]) -> CallToolResult:
 
 
 def refusal(error: TodoError) -> CallToolResult:
-    """Return an error that a model can act on (MC4), without structured content: the schema of that is an answer's."""
+    """Return an error that a model can act on (MC4), as text alone: the output schema is that of a success."""
     return refused(describe(error))
 
 
@@ -127,17 +127,17 @@ def similar(todos: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _current(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row that another change made: a todo in its usual form, any other row without nulls."""
+    """Return the present state of a row after a conflict: a todo in full, any other row without nulls."""
     return todo(row, "full") if "title" in row else {name: value for name, value in row.items() if value is not None}
 
 
 def crash() -> CallToolResult:
-    """Return the error that says it is our fault, and no more: the log has the rest."""
+    """Return the error for a fault of the server, which says nothing of its cause: that is in the log."""
     return refused(CRASH)
 
 
 def declined() -> CallToolResult:
-    """Return the error of a person who was asked and did not agree."""
+    """Return the error for a write to which the person, when asked, did not agree."""
     return refused(_DECLINED)
 
 
@@ -209,7 +209,7 @@ def todos(rows: list[dict[str, Any]], detail: Detail) -> dict[str, Any]:
 def dates(row: dict[str, Any]) -> dict[str, Any]:
     """Return when a todo starts and is due, as `2026-11-27 Fri 17:00` without a time zone, and its repeat, in words.
 
-    Of a due that is fixed at a moment, also that.
+    A due that is fixed at a moment has that moment in `due_at`, too.
     """
     facts: dict[str, Any] = {}
     if row.get("start") is not None:  # an answer that the version before has kept has none
@@ -239,7 +239,8 @@ def _notes(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def change_facts(changed: Changed[Any]) -> dict[str, Any]:
-    """Return what every write says: the change to undo, and whether it is a replay, a dry run or a proposal."""
+    """Return the facts of every write's answer: the change id for undo, and whether it is a replay, a dry run or a
+    proposal."""
     facts: dict[str, Any] = {} if changed.change_id is None else {"change_id": changed.change_id}
     if changed.replayed:
         facts["replayed"] = True

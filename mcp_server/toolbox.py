@@ -26,7 +26,7 @@ class Tool:
 
     listed: ListedTool
     operations: Sequence[Operation[..., Any]]
-    """What it does; all have one scope."""
+    """The operations that it runs; all need the same scope."""
     arguments: Arguments
     handler: Handler
 
@@ -43,15 +43,15 @@ class Tool:
         return await self.handler(shared.on_behalf_of(caller), **own)
 
     def is_for(self, caller: Caller) -> bool:
-        """Return whether a caller may use the tool for anything, by its token and its mandate.
+        """Return whether the token and the mandate of a caller allow some use of the tool; else it is not listed.
 
-        What is left out is refused all the same. But a model that is shown a tool calls it, and one that is refused
-        tries others for the same end.
+        A call would be refused all the same. But a model calls the tools that it is shown, and when one is refused it
+        tries others for the same purpose.
         """
         return any(caller.could(operation) for operation in self.operations)
 
     def listed_for(self, caller: Caller) -> ListedTool:
-        """Return how the tool is listed for a caller: one that proposes can say why."""
+        """Return the tool as it is listed for a caller: for one that proposes, with the argument `reason`."""
         if not (caller.proposes and self._writes):
             return self.listed
         return self.listed.model_copy(update={"input_schema": arguments.and_reason(self.listed.input_schema)})

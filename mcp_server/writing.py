@@ -18,9 +18,9 @@ def written(changed: Changed[Any], tell: Tell, items: Items, *, makes: bool = Fa
 
     Args:
         changed: The result of the operation.
-        tell: Says what became of a row.
-        items: The items as the call named them.
-        makes: Whether it makes the rows that it answers with: of a dry run, their ids are nobody's.
+        tell: Makes the result of a row.
+        items: The items by the call's own names.
+        makes: Whether the operation makes the rows: in a dry run their ids belong to no row, and are left out.
     """
     results = [
         _refused(item, items.paths[n], items.ids[n])
