@@ -1,7 +1,7 @@
 """Apply a batch of different writes in its order, by the rules of each, as one change.
 
-Items with one action that come one after the other are applied together, as the batch of that action is, where each
-todo is named once. So what an item finds is what the items before it have left.
+Neighbouring items with the same action are applied together, like a batch of that action, as long as no todo is named
+twice. So each item finds the state that the items before it have left.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _SETS: Final[dict[str, Mapping[str, Any]]] = {
 
 
 async def mix(tx: Tx, items: Sequence[Tried[_Item]], if_similar: IfSimilar = "add") -> Changed[TodoWritten]:
-    """Apply each item to what the items before it have left. A refused one leaves the others alone.
+    """Apply the items in order; return a result for each. A refused item does not affect the others.
 
-    A result has its todo as the item left it: a later item may have changed it again.
+    A result shows its todo as that item left it, even if a later item has changed it again.
     """
     results: list[Done | TodoError] = []
     touched: list[Touched] = []
@@ -57,7 +57,7 @@ async def mix(tx: Tx, items: Sequence[Tried[_Item]], if_similar: IfSimilar = "ad
 async def _apply(
     tx: Tx, run: Sequence[_Item | TodoError], results: Sequence[Done | TodoError], if_similar: IfSimilar
 ) -> Changed[TodoWritten]:
-    """Apply items that are written together, after those that have the results."""
+    """Apply a run of items; `results` are those of the items before them."""
     batch: Batch[_Item] = Batch(run)
     if any(isinstance(item, MixedAdd) for item in run):
         new = batch.each(lambda item: _new(item, results))
@@ -70,10 +70,10 @@ async def _apply(
 
 
 def _meant(item: _Item) -> _Item:
-    """Return an item that says which todo it means, by its id or by its key.
+    """Return an item that names its todo by id or by key.
 
     Raises:
-        InvalidInput: It says neither, or both.
+        InvalidInput: It has neither, or both.
     """
     if isinstance(item, MixedAdd) or len(item.keys() & {"id", "key"}) == 1:
         return item
@@ -83,7 +83,7 @@ def _meant(item: _Item) -> _Item:
 
 
 def _runs(items: Iterable[_Item | TodoError]) -> Iterator[list[_Item | TodoError]]:
-    """Yield the items in the parts that are applied together: of one action, with todos named in one way, each once."""
+    """Yield runs of neighbouring items with one action, which name their todos all by id or all by key, each once."""
     run: list[_Item | TodoError] = []
     kind: tuple[str, str] | None = None
     names: set[int | str] = set()
@@ -101,7 +101,7 @@ def _runs(items: Iterable[_Item | TodoError]) -> Iterator[list[_Item | TodoError
 
 
 def _name(item: _Item) -> tuple[tuple[str, str], int | str | None]:
-    """Return what an item does and in which way it names its todo, and the name; None of a new todo."""
+    """Return an item's action with `id` or `key`, by which it names its todo, and the name; None for a new todo."""
     if isinstance(item, MixedAdd):
         return (item.action, ""), None
     by = "id" if "id" in item else "key"
@@ -109,11 +109,11 @@ def _name(item: _Item) -> tuple[tuple[str, str], int | str | None]:
 
 
 def _new(item: _Item, results: Sequence[Done | TodoError]) -> MixedAdd:
-    """Return a new todo as `add_todos` takes it, which counts items from the first of those that it gets.
+    """Return a new todo for `add_todos`, with its parent as an index within this run, or as an id.
 
     Args:
         item: The item; its `parent_index` counts from the first item of the request.
-        results: Of the items that were applied before.
+        results: The results of the items before this run.
 
     Raises:
         InvalidInput: Its parent is an item that was refused.
@@ -153,7 +153,7 @@ def _patch(item: _Item, ids: Mapping[str, int], now: datetime) -> Patch:
 
     Raises:
         NotFound: No todo has its key.
-        InvalidInput: It was completed at no moment that is taken.
+        InvalidInput: Its `completed_at` is not accepted.
     """
     assert not isinstance(item, MixedAdd)  # see `_new`
     todo_id = ids.get(item["key"]) if "key" in item else item["id"]

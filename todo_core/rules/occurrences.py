@@ -34,11 +34,11 @@ class Occurrences:
     rows: dict[int, WrittenRow] = field(default_factory=dict)
     """What was made, by id: the occurrences and their subtasks."""
     copies: dict[int, int] = field(default_factory=dict)
-    """The id of each of these, by that of the todo that it is a copy of."""
+    """The ids of the copies, by the id of the copied todo."""
     nexts: dict[int, int] = field(default_factory=dict)
     """The id of the next occurrence of each completed todo, by that todo's; not of its subtasks."""
     earlier: dict[int, str] = field(default_factory=dict)
-    """The read shapes of those that were there already, by the ids of the completed todos."""
+    """The read shapes of next occurrences that existed already, by the id of the completed todo."""
 
     def after(self, todo_id: int) -> str | None:
         """Return the read shape of the occurrence after a completed todo, if there is one."""
@@ -56,16 +56,17 @@ async def next_occurrences(
 ) -> Occurrences:
     """Make the next occurrence of each todo, with its subtasks open again and their dates moved by as many days.
 
-    Each takes the key of the one that it follows. A series of a subtask goes on there by its own rule. A todo that was
-    completed before and reopened has its next occurrence already: no second one is made.
+    Each takes over the key of the todo that it follows. A repeating subtask goes on below it by its own rule. A todo
+    that was completed before and reopened has its next occurrence already, and gets no second one.
 
     Args:
         tx: The transaction.
         completed: Repeating todos that were just completed, as they are now.
         family: The families of these todos, as they are now.
         calendar: The user's; None only where nothing repeats.
-        written: What the request has written so far, by id; what loses its key is changed there, or added.
-        moments: When todos were completed that were not completed right now, by id.
+        written: The rows that the request has written so far, by id. Those of todos that lose their key are replaced or
+            added.
+        moments: By id, when todos were completed, for those that the request says were completed earlier.
     """
     if not completed or calendar is None:
         return Occurrences()
@@ -88,7 +89,7 @@ async def next_occurrences(
 
 
 async def _release_keys(tx: Tx, ids: Sequence[int], written: dict[int, WrittenRow]) -> None:
-    """Take their keys from todos that give them to others. One that the request has written keeps its version."""
+    """Clear the keys of todos that their next occurrences take over, without raising versions a second time."""
     changed = [todo_id for todo_id in ids if todo_id in written and written[todo_id]["after"] is not None]
     for row in await tx.rows(occurrences.RELEASE_KEYS, ids=changed) if changed else ():
         written[row["id"]] = {**written[row["id"]], "after": row["row"]}
@@ -97,7 +98,7 @@ async def _release_keys(tx: Tx, ids: Sequence[int], written: dict[int, WrittenRo
 
 
 async def _followed(tx: Tx, ids: Sequence[int]) -> dict[int, str]:
-    """Return the read shapes of live next occurrences, by the ids of those that they come after."""
+    """Return the read shapes of next occurrences that exist, by the id of the todo that they follow."""
     parts = [await tx.rows(occurrences.FOLLOWING, ids=list(chunk)) for chunk in chunks(ids)]
     return {row["follows_id"]: row["row"] for part in parts for row in part}
 

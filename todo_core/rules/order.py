@@ -1,8 +1,8 @@
-"""The order by hand: where todos stand among their siblings, as a request moves them.
+"""The order by hand: the places of todos among their siblings, in memory, while a request moves them.
 
-Siblings are the subtasks of one todo, or the todos of one list that are no subtasks; those that are done or in the
-trash keep their places. What is loaded is what is near: one sibling more on either side than the request has items, so
-that one of them at least stays where it is.
+Siblings are the subtasks of one todo, or the top-level todos of one list; those that are done or in the trash keep
+their places. Of the siblings only those nearby are loaded: on either side one more than the request has items, so that
+at least one of them does not move.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ class Order:
         self._comes_first = comes_first
         self._spots: dict[int, Spot] = {}
         self._among: defaultdict[Siblings, dict[int, int]] = defaultdict(dict)
-        """The places of those that are known, by their ids."""
+        """The places of loaded siblings, by todo id."""
         self._before: dict[int, dict[str, Any]] = {}
-        """Where the todos that move were, as the record has it."""
+        """The places of the moving todos before the request, in the form of the change record."""
         self._moved: dict[int, int | None] = {}
-        """The todos that have moved; with the place that an undo chose, where it had to take another."""
+        """The todos that have moved; the value is None, or in an undo the recorded place, if that is no longer free."""
         self._known_ends: set[Siblings] = set()
         self._latest: dict[tuple[Siblings, Target], int] = {}
-        """The todo that came last to where several of the request go."""
+        """The todo that was moved last to a target, for the next one with the same target."""
         self._coming: dict[int, Target] = {}
-        """The todos of the request whose turn is still to come, with where they go."""
+        """The todos of the request that are still to be moved, with their targets."""
         self._absent: dict[int, TodoError] = {}
 
     @classmethod
@@ -61,8 +61,8 @@ class Order:
 
         Args:
             tx: The transaction.
-            moving: Todos that may move, with where they go if the request says so.
-            named: Others, which the request names as neighbours.
+            moving: Todos that may move, each with its target, if the request names one.
+            named: The ids of todos that the request names as neighbours.
             items: How many todos move at most; None for all of `moving`.
         """
         items = len(moving) if items is None else items
@@ -76,7 +76,7 @@ class Order:
         return order
 
     async def learn(self, ids: Sequence[int], spots: Sequence[tuple[Siblings, int]] = ()) -> None:
-        """Load todos with their surroundings, and those of further spots; what is known already stays as it is."""
+        """Load the siblings near todos, and near further places; those that are loaded already stay as they are."""
         rows = await self._tx.rows(
             queries.NEAR,
             ids=list(ids),
@@ -101,7 +101,7 @@ class Order:
     # --- the record -------------------------------------------------------------------------------
 
     def leave(self, todo_id: int) -> None:
-        """Remember where a todo is, before it moves: its place, and between whom that is."""
+        """Note the place of a todo for the change record before it moves, with its neighbours on both sides."""
         spot = self._spots.get(todo_id)
         if spot is None:
             return
@@ -132,7 +132,7 @@ class Order:
         }
 
     def begin(self, todo_id: int) -> None:
-        """Begin with the next todo of the request, which may be refused: no other has to come before it any more."""
+        """Take a todo out of those still to be moved, also if it is refused afterwards."""
         self._coming.pop(todo_id, None)
 
     # --- moving -----------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class Order:
         return _FIRST if self._comes_first else _LAST
 
     def list_of_neighbour(self, target: Target) -> int | None:
-        """Return the list of the neighbour that a target names, if that is no subtask.
+        """Return the list id of the neighbour that a target names.
 
         Raises:
             NotFound, NotOwner: There is no such todo.
@@ -180,7 +180,7 @@ class Order:
         await self._check(todo_id, siblings, target)
         coming = {other for other, its in self._coming.items() if its == target}
         others = {other: place for other, place in self._among[siblings].items() if other != todo_id}
-        # What comes behind it by the same request is not in its way.
+        # Todos that this request moves to the same target afterwards do not count yet.
         staying = [place for other, place in others.items() if other not in coming]
         spot = self._spots.get(todo_id)
         is_there = (
@@ -197,7 +197,7 @@ class Order:
         self._latest[siblings, target] = todo_id
 
     async def _check(self, todo_id: int, siblings: Siblings, target: Target) -> None:
-        """Refuse a target that is no place among these siblings; load the ends if it is one of these."""
+        """Refuse a target that is not among these siblings; load the siblings at both ends if it is an end."""
         field, value = target
         if field == "place":
             await self._learn_ends(siblings)
@@ -265,7 +265,7 @@ class Order:
         return new[0]
 
     async def _renumber(self, siblings: Siblings, new: Mapping[int, int]) -> None:
-        """Write other places for siblings, and know them; those that move with this request are written later.
+        """Store other places for siblings, and keep them in memory; those that this request moves are stored later.
 
         Args:
             siblings: Who.
@@ -288,7 +288,7 @@ class Order:
             await self._put_back(todo_id, siblings, was)
 
     async def _put_back(self, todo_id: int, siblings: Siblings, was: Mapping[str, Any]) -> None:
-        """Move a todo between the same two, as far as they are still there."""
+        """Move a todo back between the neighbours that it had, as far as these are still there."""
         number = was["number"]
         low, high = self._still_there(siblings, was["after"]), self._still_there(siblings, was["before"])
         others = {place for other, place in self._among[siblings].items() if other != todo_id}

@@ -1,7 +1,7 @@
 """Positions: whole numbers that order rows, with gaps between them, so that a move writes one row.
 
-A gap is halved by each row that comes into it. Where none is left, as few of the rows behind it as will do get new
-positions (`docs/decisions/0040-order-by-hand.md`).
+Each row that is put into a gap takes its middle. Where no gap is left, the rows behind get new positions: as few of
+them as make room (`docs/decisions/0040-order-by-hand.md`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Final
 from todo_core.models.fields import GAP_BITS
 
 STEP: Final = 1 << GAP_BITS
-"""How far apart rows are that come one after the other to the same end: twenty rows find room right beside the same."""
+"""The distance between rows that are added at an end, one after another: enough to halve the gap twenty times."""
 ROOM: Final = 1 << 10
-"""How far apart rows are at least that are given new positions."""
+"""The least distance between rows that get new positions."""
 
 Position = int | Decimal
-"""A decimal fraction is from the version before, which gave such positions to lists."""
+"""A decimal fraction is an old position of a list, given by versions before decision 40."""
 
 
 def between(low: Position, high: Position) -> int | None:
@@ -29,16 +29,16 @@ def between(low: Position, high: Position) -> int | None:
 
 
 def spread(low: Position, following: Sequence[Position], end: Position | None, room: int = ROOM) -> list[int]:
-    """Return new positions for the first of those that follow `low`, which leave room for one right after it.
+    """Return new positions for the first of the rows that follow `low`, so that one more fits right after `low`.
 
     Args:
-        low: The position of the row behind which there is no room.
-        following: The positions that follow it, in order, each once.
-        end: What all positions must be below; None where nothing is in the way.
-        room: How far apart they must be.
+        low: The position of the row after which there is no room.
+        following: The positions after it, in order, each once.
+        end: An upper bound of all new positions; None if there is none.
+        room: The least distance between new positions.
 
     Returns:
-        As few as will do; none if even all of them are too close together.
+        As few positions as make room; empty if even new ones for all of `following` would be too close together.
     """
     base = math.floor(low)
     for count in range(1, len(following) + 1):

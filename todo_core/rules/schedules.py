@@ -36,10 +36,10 @@ _READ_AS_DATE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The present moment, when words were said, the user's time zone, and what else dates are read by.
+    """The moments, the time zone and the habits by which dates are read.
 
-    The two moments are one, but for a request that waited for a person's approval: its `tomorrow` is the day after it
-    was said, and a series goes on after the moment in which an occurrence of it is done.
+    `now` and `said_at` differ only for a request that waited for a person's approval: its "tomorrow" is the day after
+    it was sent, but a series goes on from the moment at which an occurrence is completed.
     """
 
     now: datetime
@@ -47,7 +47,7 @@ class Calendar:
     week_start: str = "monday"
     locale: str = "en"
     said_at: datetime | None = None
-    """When the words were said that are read; None for now."""
+    """When the request was sent whose words are read; None for now."""
 
     @classmethod
     async def of(cls, tx: Tx) -> Calendar:
@@ -59,9 +59,10 @@ class Calendar:
 
     @classmethod
     async def remembered(cls, tx: Tx) -> Calendar:
-        """Return the calendar with what was read last, which may have changed since; read it if nothing was.
+        """Return the calendar by the cached profile of the user, or read it if there is none.
 
-        It saves a round trip. Whoever uses it compares it with the row it reads (`is_of`), and tries again with `of`.
+        That saves a round trip. The cache may be out of date: compare the calendar with the row that is read afterwards
+        (`is_of`), and if they differ, repeat the read with `of`.
         """
         customs = tx.core.customs.get(tx.caller.principal.user_id)
         return await cls.of(tx) if customs is None else cls._with(tx, customs)
@@ -77,17 +78,17 @@ class Calendar:
 
     @property
     def habits(self) -> Habits:
-        """What depends on the person in how a date is read."""
+        """The first day of the week and the clock (12 or 24 hours) of the person."""
         return Habits(FIRST_DAYS[self.week_start], uses_24_hours(self.locale))
 
     @property
     def said(self) -> datetime:
-        """The moment in which the words were said that are read."""
+        """The moment at which the request was sent whose words are read."""
         return self.now if self.said_at is None else self.said_at
 
     @property
     def today(self) -> date:
-        """The date where the user was when the words were said."""
+        """The date in the user's time zone when the request was sent."""
         return self.said.astimezone(self.zone).date()
 
     @property
@@ -116,7 +117,8 @@ class Calendar:
             raise InvalidInput(errors=[FieldError(field, str(error), error.readings, "unclear")]) from None
 
     def begin(self, text: str, field: str = "") -> datetime:
-        """Return the moment since when a text means; of a filter of what is due, `monday` is the next one.
+        """Return the moment with which the time that a text names begins. A day of the week is the last one, but the
+        next one in a filter of dues.
 
         Raises:
             UnclearDate: It is not clear when that is.
@@ -124,7 +126,7 @@ class Calendar:
         return self._bound(dates.lower_bound, text, field)
 
     def end(self, text: str, field: str = "") -> datetime:
-        """Return the moment before which a text means, as `begin` does."""
+        """Return the moment with which the time that a text names ends, as `begin` does."""
         return self._bound(dates.upper_bound, text, field)
 
     def _bound(self, read: Callable[..., datetime], text: str, field: str) -> datetime:
@@ -167,13 +169,13 @@ class Calendar:
     def repeat(self, text: str, due: When | None, *, said: bool) -> Repeat:
         """Return the repeat that a text names, with its first occurrence from the day of `due` on, or today.
 
-        An hour in the text takes the place of the due's. If it has passed, the repeat begins on its next day, but for a
-        day in the past that was asked for.
+        A time of day in the text replaces that of the due. If it has passed today, the repeat begins on its next day.
+        A due on another day that the same request names is taken as it is, even in the past.
 
         Args:
             text: How it repeats.
-            due: The due.
-            said: Whether the due was given together with the text.
+            due: The due; None if there is none.
+            said: Whether the request named the due, too.
 
         Raises:
             InvalidInput: It is not clear how that repeats.

@@ -12,18 +12,18 @@ from todo_core.rules.families import Family, Member
 
 
 def occurrences_ahead(family: Family, todo_id: int, today: date) -> frozenset[int]:
-    """Return the open occurrences below a todo, at every depth, that are not done with it: they are still to come."""
+    """Return the ids of the open occurrences below a todo, at every depth, that stay open when it is completed."""
     return frozenset(_ahead(family, todo_id, family.day(todo_id), today))
 
 
 def _ahead(family: Family, parent_id: int, round_day: date | None, today: date) -> Iterator[int]:
-    """Yield the occurrences that are still to come below a parent.
+    """Yield the ids of the occurrences below a parent that are still to come.
 
     Args:
         family: The todos.
         parent_id: The parent.
-        round_day: The day of the nearest todo above them that repeats, or else of the one that is completed.
-        today: Where the user is.
+        round_day: The due day of the nearest repeating todo above them, or else of the todo that is completed.
+        today: The date where the user is.
     """
     for subtask in family.children(parent_id):
         if not subtask.is_open:
@@ -36,9 +36,9 @@ def _ahead(family: Family, parent_id: int, round_day: date | None, today: date) 
 
 
 def _is_ahead(family: Family, occurrence: Member, round_day: date | None, today: date) -> bool:
-    """Return whether an occurrence is still to come.
+    """Return whether an occurrence is still to come: due after today, and outside of the present round.
 
-    Its day is: later than today, and either later than the day of the round, or not the first below its parent.
+    It is outside if it is due after the day of the round, or follows another occurrence below the same parent.
     """
     day = family.day(occurrence.id)
     if day is None or day <= today:
@@ -49,9 +49,9 @@ def _is_ahead(family: Family, occurrence: Member, round_day: date | None, today:
 
 
 def series_to_go_on(family: Family, todo_id: int) -> Iterator[int]:
-    """Yield the last occurrence of each series of subtasks that goes on below the next occurrence of a todo.
+    """Yield the id of the last occurrence of each series of subtasks that is to go on below a todo's next occurrence.
 
-    It may have gone on outside of the family already (`queries.occurrences.FOLLOWING`).
+    A series may have gone on outside of the family already: `queries.occurrences.FOLLOWING` tells.
     """
     for subtask in family.below(todo_id):
         if subtask.repeats and subtask.completed_at is not None and subtask.deleted_at is None:
@@ -61,7 +61,7 @@ def series_to_go_on(family: Family, todo_id: int) -> Iterator[int]:
 
 
 def _was_ended(family: Family, occurrence: Member) -> bool:
-    """Return whether a person ended a series: the occurrence after a done one went to the trash from an open parent."""
+    """Return whether a person ended a series: deleted the occurrence after a done one, while their parent was open."""
     beside = [later.deleted_at for later in family.after(occurrence.id) if later.parent_id == occurrence.parent_id]
     if not beside or beside[-1] is None or occurrence.parent_id is None or family.was_open(occurrence.id):
         return False

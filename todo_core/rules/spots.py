@@ -1,4 +1,4 @@
-"""Where a todo stands among its siblings, where a request wants it to, and what the change record keeps of both."""
+"""The place of a todo among its siblings: as it is stored, as a request names it, and as the change record has it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from todo_core.storage.transactions import Row
 from todo_core.text.json_text import json_text
 
 Siblings = tuple[int | None, int | None]
-"""Whose place is compared: those of a list, or those below a parent; the other one is None."""
+"""The todos among which a place counts: (list id, None), or (None, parent id) for subtasks."""
 Target = tuple[str, int | str]
-"""Where to: (`before`, an id), (`after`, an id), (`place`, `first`) or (`place`, `last`)."""
+"""The place that a request names: (`before`, id), (`after`, id), (`place`, `first`) or (`place`, `last`)."""
 
 TARGETS: Final = ("before", "after", "place")
 """Fields of a request that say where a todo goes; it has one of them at most."""
@@ -23,12 +23,12 @@ TARGETS: Final = ("before", "after", "place")
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where a todo stands."""
+    """The place of a todo, and its siblings."""
 
     siblings: Siblings
     place: int
     chosen: int
-    """The place as it was chosen: the same, unless it was renumbered since. Undo knows a place by it."""
+    """The place that the todo was given, by which undo recognizes it; renumbering changes `place` alone."""
     is_live: bool = True
 
     @classmethod
@@ -51,7 +51,7 @@ class Moved:
 
 
 def place_of(row: str | None) -> dict[str, Any] | None:
-    """Return the place that the JSON of a row was recorded with; None where it did not move, and of no row."""
+    """Return the recorded place in the JSON of a row; None if the change did not move it, or there is no row."""
     place: dict[str, Any] | None = None if row is None else orjson.loads(row).get("place")
     return place
 
@@ -63,15 +63,15 @@ def with_place(row: str, place: dict[str, Any] | None) -> str:
 
 
 def siblings_of(list_id: int | None, parent_id: int | None) -> Siblings:
-    """Return among whom a todo has its place."""
+    """Return the siblings of a todo with this list and parent."""
     return (list_id, None) if parent_id is None else (None, parent_id)
 
 
 def target_of(item: Mapping[str, Any]) -> Target | None:
-    """Return where an item of a request wants to be; None where it does not say.
+    """Return the place that an item of a request names; None if it names none.
 
     Raises:
-        InvalidInput: It says so twice.
+        InvalidInput: It names two.
     """
     named = [name for name in TARGETS if item.get(name) is not None]
     if len(named) > 1:

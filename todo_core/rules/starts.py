@@ -35,11 +35,11 @@ def date_columns(
 
 
 def later_start(row: Mapping[str, Any], by: timedelta) -> dict[str, Any]:
-    """Return the column of the start of a todo that comes again so many days later; nothing where it has none.
+    """Return the column of the start of a todo's next occurrence; empty if the todo has no start.
 
     Args:
         row: The todo's read shape.
-        by: How much later its copy is due, in whole days.
+        by: How much later the next occurrence is due, in whole days.
     """
     start = _start_of(row)
     return {} if start is None else {"start": start + by}
@@ -49,7 +49,7 @@ def _day_said(calendar: Calendar, text: str) -> date:
     """Return the day that a text names.
 
     Raises:
-        InvalidInput: It is not clear which, or the text names a time.
+        InvalidInput: The text can be read in several ways or in none, or it names a time.
     """
     try:
         when = calendar.read("start", text)
@@ -65,10 +65,10 @@ def _day_said(calendar: Calendar, text: str) -> date:
 
 
 def _names_a_time(days: list[str]) -> InvalidInput:
-    """Return the refusal of a time.
+    """Return the refusal of a start with a time of day.
 
     Args:
-        days: Those that may be meant, in ISO 8601.
+        days: The days that the text may mean, in ISO 8601.
     """
     return InvalidInput(errors=[FieldError("start", _NO_TIME.format(day=days[0]), days, "unclear")])
 
@@ -76,9 +76,10 @@ def _names_a_time(days: list[str]) -> InvalidInput:
 def _require_order(
     calendar: Calendar, patch: Mapping[str, Any], columns: Mapping[str, Any], present: Mapping[str, Any] | None
 ) -> None:
-    """Refuse a start after the day of the due, where a request changes one of them.
+    """Refuse a request that changes a start or a due so that the todo starts after the day on which it is due.
 
-    They may have come to stand so otherwise: in another time zone the day of a moment may be the one before.
+    A todo may be in this state already: where the due is a moment, its day may be earlier in another time zone. A
+    request that leaves both days as they are is not refused for it.
 
     Args:
         calendar: The user's.
