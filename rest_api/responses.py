@@ -24,9 +24,7 @@ from todo_core.models.users import ProfileWritten
 
 JSON = "application/json"
 _NO_NOTES = ',"notes":[]}'
-"""How a todo ends that is read, and has no notes."""
-
-
+"""The end of the JSON of a todo that is read and has no notes; a write's answer does not have it (`etag`)."""
 _CHANGE_WORDS = "Names the change for undo; null when nothing changed."
 
 

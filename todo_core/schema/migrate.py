@@ -1,4 +1,4 @@
-"""Bring a database up or down, a step of `migrations/versions/` at a time (Alembic), while others read and write it."""
+"""Migrate a database up or down while it is in use, one step of `migrations/versions/` at a time (Alembic)."""
 
 from __future__ import annotations
 
@@ -29,35 +29,35 @@ from todo_core.schema.turns import Turn, connect, turn
 from todo_core.schema.versions import Kind, goal, is_newer, place, serves, standing
 
 T = TypeVar("T")
-"""What the work returns."""
+"""The result of the work that `patiently` repeats."""
 
 _IN_A_WHEEL: Final = Path(__file__).with_name("migrations")
 _IN_THE_REPOSITORY: Final = Path(__file__).parents[2] / "migrations"
 MIGRATIONS: Final = _IN_A_WHEEL if _IN_A_WHEEL.is_dir() else _IN_THE_REPOSITORY
-"""The folder of the steps, found by its path: imported by its name, it could be the one of any other project."""
+"""The folder of the steps, found by its path: `import migrations` could find the folder of another project."""
 BASE: Final = "base"
-"""Where a database without any schema of ours is."""
+"""The revision of a database without our schema."""
 
 PATIENCE_SECONDS: Final = 600.0
-"""How long to try again a step that gets no lock, counted from when it last changed a row."""
+"""Seconds for which a step that gets no lock is tried again, counted from when it last changed a row."""
 _PATIENCE_OF_WHO_CAN_SERVE: Final = 5.0
-"""The same in seconds for a program that starts and can serve: it leaves the step to a later run."""
+"""The same, where a program starts that can serve without the step: it leaves the step to a later run."""
 _PAUSES: Final = (0.5, 1, 2, 4, 8)
-"""Seconds between tries; the last for all further ones. Whoever queued behind the step goes on meanwhile."""
+"""Seconds between tries, the last of them from then on; transactions that queued behind the step run meanwhile."""
 _PAST_AUTOVACUUM: Final = "1200ms"
-"""How long to wait for a lock that autovacuum has: after PostgreSQL's usual `deadlock_timeout`, 1 s, it gives way."""
+"""`lock_timeout` where autovacuum may have the lock, which it gives up after PostgreSQL's `deadlock_timeout`, 1 s."""
 _FIRST_THAT_ROLLS: Final = 5
-"""Schemas before this one were never brought to a database that served meanwhile."""
+"""The first schema that was made to be migrated to while the version before serves."""
 
 
 class _Leg(NamedTuple):
-    """A part of the way of a database: one step."""
+    """One step of a migration, up or down."""
 
     revision: str
-    """The revision at which the database then is."""
+    """The revision of the database after it."""
     is_up: bool
     is_repeated: bool = False
-    """Whether the database is there already, and a downgrade has undone a part of the step."""
+    """Whether the database is at `revision` already, and the step is done again after a partial downgrade."""
 
 
 def revisions(folder: Path = MIGRATIONS) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ def _read(folder: Path) -> tuple[ScriptDirectory, tuple[str, ...]]:
 
 @contextmanager
 def _told_in_a_line(what: str) -> Iterator[None]:
-    """Raise what Alembic refuses as an error that says what could not be done, and why."""
+    """Turn an error of Alembic into a `SchemaError` of one line: what could not be done, and why."""
     try:
         yield
     except (CommandError, RevisionError) as error:
@@ -104,20 +104,22 @@ async def migrate(
     patience: float = PATIENCE_SECONDS,
     tell_rows: Callable[[str, int, float], None] = lambda *_: None,
 ) -> None:
-    """Migrate the database, step by step; each is committed by itself, and what is done stays.
+    """Migrate the database step by step. Each step is committed by itself, and stays if a later one fails.
 
-    One process at a time migrates a database; others wait for it. An empty database gets all steps.
+    One process at a time migrates a database, and others wait for it. An empty database gets all steps.
 
     Args:
         url: The database.
-        to: Revision to go to, up or down, or `base`. None: up to the last one on which the version before serves.
-        finish: Without `to`, go on to the last one: no process of the version before runs any more.
-        serving: Once this code can serve, do not wait: neither for another process that migrates nor long for locks.
+        to: The revision to migrate to, up or down, or `base`. None: up to the last one on which the version before can
+            serve.
+        finish: Without `to`, migrate to the last revision, for no process of the version before runs any more.
+        serving: As soon as this code can serve, wait no more for another process that migrates, nor long for locks.
         adopt: Make our tables beside those of another program.
-        tell: Takes a line for people: who is waited for, and how far a backfill is.
-        folder: Where the steps are.
-        patience: Seconds to try again a step that gets no lock, counted from when it last changed a row.
-        tell_rows: Takes, for each chunk of a backfill, the table, the rows and the share of the table that was seen.
+        tell: Is called with lines for people: who is waited for, and how far a backfill is.
+        folder: The folder of the steps.
+        patience: Seconds for which a step that gets no lock is tried again, counted from when it last changed a row.
+        tell_rows: Is called for each chunk of a backfill with the table, the number of rows and the share of the table
+            that is done.
 
     Raises:
         SchemaError: The database is another program's; or a step failed, or got no lock, or the database is of a later
@@ -151,10 +153,10 @@ async def migrate(
 
 
 def _refuse_or_adopt(here: Position, *, adopt: bool) -> None:
-    """Refuse a database with tables of another program, unless ours may and can be made beside them.
+    """Refuse a database with tables of another program, unless `adopt` allows ours beside them.
 
     Raises:
-        SchemaError: They may not, or that program uses Alembic, too, and keeps its revision where ours would be.
+        SchemaError: `adopt` is off, or that program uses Alembic, too, whose one table of revisions both would need.
     """
     if not adopt:
         raise SchemaError(OF_OTHERS)
@@ -163,10 +165,10 @@ def _refuse_or_adopt(here: Position, *, adopt: bool) -> None:
 
 
 async def _clear(url: str, run: Run, mine: Turn, patience: float) -> None:
-    """Drop what a run left behind that was killed, and that no step would find.
+    """Drop the temporary policies of a run that was killed; no step would.
 
     Raises:
-        SchemaError: It cannot be dropped.
+        SchemaError: They cannot be dropped.
     """
 
     async def work() -> None:
@@ -186,7 +188,7 @@ async def _clear(url: str, run: Run, mine: Turn, patience: float) -> None:
 
 
 def _path(steps: tuple[str, ...], here: Position, to: str | None, *, finish: bool) -> list[_Leg]:
-    """Return the way, in order. A step that is partly undone is done again, unless the way leads down.
+    """Return the steps to take, in order. A step that a downgrade has partly undone is done again, unless they go down.
 
     Raises:
         SchemaError: The database is of a later version, or there is no such revision.
