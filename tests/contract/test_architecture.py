@@ -128,6 +128,14 @@ def test_what_goes_out_has_no_defaults() -> None:
     ] == []
 
 
+def test_upkeep_waits_by_asyncio_alone() -> None:
+    """With two libraries for tasks and time, each reader has to know how they cancel each other's."""
+    upkeep = [path for path in product_files() if path.is_relative_to(ROOT / "todo_core" / "upkeep")]
+
+    assert [name_of(path) for path in upkeep if "anyio" in imports(path)] == []
+    assert [path for path in upkeep if "asyncio" in imports(path)]
+
+
 def test_no_product_code_knows_the_tests() -> None:
     assert [name_of(path) for path in product_files() if {"tests", "bench", "pytest"} & set(imports(path))] == []
 

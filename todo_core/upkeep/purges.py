@@ -1,14 +1,15 @@
-"""Delete for good what nobody needs any more: old trash, deleted lists and tags, answers for retries, old proposals.
+"""Delete for good what is out of date: old trash, deleted lists and tags, stored replies, old proposals.
 
-Purges run as `todo_janitor`. Row-level security shows this role nothing else but changes older than a day, so that a
-mistake here cannot delete a todo outside the trash. The change record stays, unless `TODO_HISTORY_DAYS` ends it.
+Purges run as `todo_janitor`. Besides these rows, row-level security shows the role only changes older than a day: a
+mistake here cannot delete a todo outside the trash. Changes are kept for ever, unless `TODO_HISTORY_DAYS` is set.
 
-Each transaction deletes a chunk, and holds the lock of purges: of several processes one purges at a time. A server
-purges for a minute at most, and goes on after a pause until nothing is left.
+Each transaction deletes a chunk under the lock of purges, so that one process at a time purges. A server purges in
+turns of a minute at most, with a pause after each, until nothing is left.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -17,7 +18,6 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any, Final
 
-import anyio
 import asyncpg
 import structlog
 
@@ -29,21 +29,21 @@ from todo_core.storage.roles import JANITOR_ROLE
 from todo_core.storage.statements import Statement
 
 TURN_SECONDS: Final = 60
-"""Seconds after which a server ends its turn, though there is more."""
+"""Seconds after which a turn ends, even if rows are left."""
 PAUSE_SECONDS: Final = 60
-"""Seconds until its next turn, if there is more."""
+"""Seconds until the next turn, if rows are left."""
 INTERVAL_SECONDS: Final = 3600
-"""Seconds until its next turn, if nothing is left."""
+"""Seconds until the next turn, if nothing is left."""
 START_SECONDS: Final = 300
-"""Most seconds until its first turn. It waits for a random part of them: servers are often started together."""
+"""Most seconds until the first turn; each process waits for a random part, for several often start together."""
 ANSWERS: Final = 5_000
-"""Answers for retries that one transaction deletes: it takes about a tenth of a second."""
+"""Stored replies that one transaction deletes, which takes about a tenth of a second."""
 PROPOSALS: Final = 500
 """Proposals that one transaction deletes."""
 CHANGES: Final = 1_000
 """Changes that one transaction deletes, each with the rows of its record."""
 FOUND: Final = 100_000
-"""Most ids that one search returns, enough for many transactions: each reads again past all that was deleted before."""
+"""Most ids that one search returns, enough for many transactions: each search reads past all rows that are gone."""
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -61,7 +61,7 @@ class _Kind:
     find: Statement
     delete: Statement
     chunk: int
-    """How many one transaction deletes; with a row goes what refers to it."""
+    """Rows that one transaction deletes, each with the rows that refer to it."""
 
 
 _KINDS: Final = (
@@ -111,13 +111,14 @@ class Purges:
         Args:
             within: Most seconds until the first turn; `START_SECONDS` if None.
         """
-        await anyio.sleep(random.uniform(0, START_SECONDS if within is None else within))  # noqa: S311  # no secret
+        await asyncio.sleep(random.uniform(0, START_SECONDS if within is None else within))  # noqa: S311  # no secret
         while True:
             is_done = False
             try:
-                purged, is_done = await self._purge(queries.TRY_LOCK, anyio.current_time() + TURN_SECONDS)
+                deadline = asyncio.get_running_loop().time() + TURN_SECONDS
+                purged, is_done = await self._purge(queries.TRY_LOCK, deadline)
             except _BusyError:
-                pass  # and look again soon: whoever purges may end before all is done
+                pass  # and try again soon: the process that purges may end before nothing is left
             except Exception as error:
                 is_done = True
                 _log.warning("purge_postponed", error=type(error).__name__)
@@ -125,7 +126,7 @@ class Purges:
                     self._hooks.purge_failed()
             else:
                 _log.info("purged", **purged)
-            await anyio.sleep(INTERVAL_SECONDS if is_done else PAUSE_SECONDS)
+            await asyncio.sleep(INTERVAL_SECONDS if is_done else PAUSE_SECONDS)
 
     async def _purge(
         self, lock: Statement, deadline: float, tell: Told = lambda _: None
@@ -151,7 +152,7 @@ class Purges:
                 if self._hooks.purged is not None:
                     self._hooks.purged(name, count)
                 tell(purged)
-                if anyio.current_time() >= deadline:
+                if asyncio.get_running_loop().time() >= deadline:
                     return purged, False
         return purged, True
 
