@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 SECONDS: Final = 30.0
-"""Seconds in which a client must take `MIN_TAKEN_BYTES` of an answer that waits for it."""
+"""In which a client takes `MIN_TAKEN_BYTES` of an answer that waits for it."""
 MIN_TAKEN_BYTES: Final = 64 * 1024
 """Bytes that a slow client must take each time: else one byte now and then would keep it connected."""
 

@@ -68,7 +68,7 @@ class Chosen:
     conflicts: list[dict[str, Any]]
     """Those that can never be reverted, in the form of `UndoRefused.extra["conflicts"]`."""
     left: list[dict[str, Any]]
-    """Those that a choice by agent or time matches and that are not reverted; they do not refuse the undo."""
+    """Those that stand, and that no undo is for, where nobody named them: they are in nobody's way."""
 
 
 async def choose(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None) -> Chosen:
@@ -151,7 +151,7 @@ async def _among(tx: Tx, change_ids: Sequence[int], choice: UndoChoice) -> list[
 
 
 def _as_named(changes: Sequence[Past]) -> Chosen:
-    """Divide changes that a request names by id: each that cannot be reverted is a conflict."""
+    """Return changes that somebody named: of each that cannot be reverted it is told why."""
     chosen = Chosen([], [], [])
     for change in changes:
         if change.undone_by is not None:

@@ -79,8 +79,7 @@ async def changed_since(tx: Tx, changes: Mapping[int, Sequence[Entry]]) -> dict[
 async def _keys_in_order(patches: Sequence[Patch]) -> list[list[Patch]]:
     """Divide patches into those that free keys and all others, in the order of writing: a key has one todo at a time.
 
-    Completing a repeating todo gives its key to the next occurrence. When that goes to the trash again, it loses the
-    key first, and then the completed todo gets it back.
+    An occurrence that a completion made has the key of the completed one. It gives it back on its way to the trash.
     """
     back = {patch["key"] async for patch in in_turns(patches) if patch.get("key") and "is_deleted" not in patch}
     freeing: list[Patch] = []
