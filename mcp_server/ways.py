@@ -30,6 +30,8 @@ _PART: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _NEAR: Final = 80
 """How much alike an unknown name and a known one are at least, in percent (`rapidfuzz.fuzz.ratio`)."""
 _MOST_NEAR: Final = 3
+_SHORT: Final = 4
+"""So many allowed values are told again."""
 _LEAVE: Final = "leave it out if nothing is meant"
 _SOURCES: Final = {"change_id": "list_changes", "change_ids": "list_changes"} | dict.fromkeys(
     ("id", "ids", "parent_id", "before", "after"), "list_todos"
@@ -64,17 +66,43 @@ def with_ways(result: CallToolResult, given: Json, schema: Json) -> CallToolResu
         return result
     told: Json = orjson.loads(text)
     read = Spelling().read(given, schema)
+    listed: set[tuple[str, ...]] = set()
     for problem in _problems(told):
-        if problem["code"] == "unknown" and "allowed" in problem:
-            problem["allowed"], said = nearest_first(problem["field"].rpartition(".")[2], problem["allowed"])
-            problem["message"] += said
+        near = _nearest_field(problem)
+        if near:
+            problem["message"] += _said_of(near)
         elif (sent := _at(problem["field"], read, schema)) is not None and (way := _way(problem, sent)):
             problem["message"] = _joined(problem["message"], way)
+        _list_once(problem, near, listed)
     return refused(told) if result.is_error else payload(told)
 
 
-def nearest_first(name: str, known: Sequence[str]) -> tuple[list[str], str]:
-    """Return known names, those like another first, and how a refusal goes on to say so; nothing if none is like it.
+def _nearest_field(problem: Json) -> list[str]:
+    """Return the known names that are most like that of an unknown field."""
+    is_unknown = problem["code"] == "unknown" and "allowed" in problem
+    return nearest(problem["field"].rpartition(".")[2], problem["allowed"]) if is_unknown else []
+
+
+def _list_once(problem: Json, near: Sequence[str], listed: set[tuple[str, ...]]) -> None:
+    """List allowed values with the nearest first; the others not again that an earlier problem has.
+
+    Fifty items with the same slip would be 60 kB.
+    """
+    values = tuple(problem.get("allowed", ()))
+    others = [value for value in values if value not in near]
+    if len(values) <= _SHORT or values not in listed:
+        if near:
+            problem["allowed"] = [*near, *others]
+    elif near:
+        problem["allowed"] = [*near]
+    else:
+        del problem["allowed"]
+        problem["message"] += ", as above"
+    listed.add(values)
+
+
+def nearest(name: str, known: Sequence[str]) -> list[str]:
+    """Return the known names that are most like another, at most three, the likest first.
 
     Case and what separates words count for nothing: `dueBefore` is like `due_before`.
     """
@@ -83,11 +111,18 @@ def nearest_first(name: str, known: Sequence[str]) -> tuple[list[str], str]:
     wanted = _folded(name)
     likeness = {other: fuzz.ratio(wanted, _folded(other)) for other in known}
     alike = [other for other in known if likeness[other] >= _NEAR or _begins(wanted, _folded(other))]
-    near = sorted(alike, key=lambda other: -likeness[other])[:_MOST_NEAR]
-    if not near:
-        return [*known], ""
-    said = f"; the nearest {'comes' if len(near) == 1 else 'come'} first in `allowed`"
-    return near + [other for other in known if other not in near], said
+    return sorted(alike, key=lambda other: -likeness[other])[:_MOST_NEAR]
+
+
+def nearest_first(name: str, known: Sequence[str]) -> tuple[list[str], str]:
+    """Return known names, the nearest first, and how a refusal goes on to say so; nothing if none is like it."""
+    near = nearest(name, known)
+    return [*near, *(other for other in known if other not in near)], _said_of(near)
+
+
+def _said_of(near: Sequence[str]) -> str:
+    """Return how a refusal goes on that lists these first."""
+    return f"; the nearest {'comes' if len(near) == 1 else 'come'} first in `allowed`" if near else ""
 
 
 def _begins(one: str, other: str) -> bool:
@@ -96,7 +131,7 @@ def _begins(one: str, other: str) -> bool:
 
 
 def _folded(name: str) -> str:
-    return re.sub(r"[\W_]", "", name.lower())
+    return re.sub(r"[\W_]", "", name.casefold()) or name
 
 
 def _problems(told: Json) -> Iterator[Json]:

@@ -151,3 +151,19 @@ async def test_an_id_is_fetched_as_search_tells_it_and_as_all_others_do(me: McpF
         with pytest.raises(RefusedError) as refused:
             await me.call("fetch", id=wrong)
         assert [problem["field"] for problem in refused.value.told["errors"]] == ["id"]
+
+
+async def test_known_names_are_listed_once_however_many_items_have_the_same_slip(me: McpFace) -> None:
+    slip = {"title": "x", "due_date": "today", "whatever": 1}
+    with pytest.raises(RefusedError) as refused:
+        await me.call("add_todos", todos=[slip] * 50)
+
+    told = [row["error"]["errors"] for row in refused.value.told["results"]]
+    (first_due, first_other), *rest = ([*sorted(errors, key=lambda one: str(one["field"]))] for errors in told)
+    assert first_due["allowed"][0] == "due"
+    assert len(first_due["allowed"]) > 10
+    assert first_other["message"] == "is not a known field, as above"
+    for due, other in rest:
+        assert due["allowed"] == ["due"]
+        assert ("allowed" in other, other["message"]) == (False, "is not a known field, as above")
+    assert len(str(refused.value.told)) < 30_000
