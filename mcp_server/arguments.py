@@ -26,10 +26,18 @@ _LARGEST: Final = 2**53
 """Bounds from here on are in no schema: JavaScript rounds them (RFC 8259 §6). They hold all the same."""
 _FAR: Final = 2**31 - 1
 """Bounds from here on are enforced and not advertised: nobody meets them."""
-_OF_CLIENTS: Final = frozenset({"_meta", "task_progress", "toolCallId"})
+_OF_CLIENTS: Final = frozenset(
+    {"task_progress", "toolCallId", "sessionId", "chatInput", "wait_for_previous", "random_string"}
+)
 """What programs put beside the arguments that a model chose, so that it cannot leave them out when they are refused:
-Cline (https://github.com/cline/cline/issues/10426), n8n (https://github.com/n8n-io/n8n/issues/21500), and
-ruby-mcp-client."""
+Cline (https://github.com/cline/cline/issues/10426), n8n (https://github.com/n8n-io/n8n/issues/21500,
+https://github.com/n8n-io/n8n/issues/37308), Gemini CLI (https://github.com/google-gemini/gemini-cli/issues/27403), and
+Cursor, for a tool without required arguments. So is any name that begins with `_`: `_meta` of ruby-mcp-client,
+`_auth_auth_type` of mcpproxy (https://github.com/smart-mcp-proxy/mcpproxy-go/issues/322)."""
+_OF_N8N: Final = frozenset({"toolCallId", "sessionId", "chatInput"})
+_BESIDE_THESE: Final = frozenset({"action", "tool"})
+"""What n8n sends, too (https://github.com/sansan0/TrendRadar/issues/768). A model may mean something by such a name: it
+is refused, where nothing else says that it is n8n's."""
 _UNSAID: Final = ("additionalProperties", "title")
 """What no schema says: google-genai ≥ 1.74 fails on the first
 (https://github.com/googleapis/python-genai/issues/2393), and nobody needs the second."""
@@ -146,8 +154,7 @@ class Arguments:
         Raises:
             InvalidInput: With each refused argument.
         """
-        if not _OF_CLIENTS.isdisjoint(given):
-            given = {name: value for name, value in given.items() if name not in _OF_CLIENTS}
+        given = self._chosen(given)
         refuse_crowd(given, self._all)
         try:
             spelling = Spelling()
@@ -158,6 +165,14 @@ class Arguments:
         if self._unpack is not None:  # an operation must not see the shared ones as a part of its request
             own = {self._unpack: self._own.model_construct(model.model_fields_set & own.keys(), **own)}
         return model, own if self._tells_nulls is None else own | {self._tells_nulls: spelling.nulls}
+
+    def _chosen(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments without those that programs add by themselves; what the tool knows stays."""
+        others = given.keys() - self._all.model_fields.keys()
+        added = {name for name in others if name in _OF_CLIENTS or name.startswith("_")}
+        if not _OF_N8N.isdisjoint(added):
+            added |= others & _BESIDE_THESE
+        return {name: value for name, value in given.items() if name not in added} if added else given
 
     def _schema(self) -> dict[str, Any]:
         schema = self._all.model_json_schema()

@@ -15,6 +15,8 @@ import orjson
 from mcp import UriTemplate
 from mcp_types import Resource, ResourceTemplate
 
+from mcp_server import bounds
+from mcp_server.history import ROWS
 from mcp_server.tool_results import as_shown
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.operation import Operation
@@ -155,8 +157,10 @@ async def _row(caller: Caller, kind: Kind, ids: Iterable[int]) -> dict[str, Any]
         feed = await caller.perform(changes.list_, ChangeFilter(limit=SUGGESTED), "titles")
         latest = [{name: change[name] for name in _OF_CHANGES} for change in orjson.loads(feed.json)]
         for change in latest:
-            change["entries"] = [{name: entry[name] for name in _OF_ENTRIES} for entry in change["entries"]]
-        return {"changes": latest, "since": feed.since}
+            entries = change["entries"]
+            change["entries"] = [{name: entry[name] for name in _OF_ENTRIES} for entry in entries[:ROWS]]
+            change["more_entries"] += len(entries) - len(change["entries"])
+        return {"changes": latest[: bounds.fitting(latest)], "since": feed.since}
     found = await caller.perform(kind.operation, *ids)
     row: dict[str, Any] = orjson.loads(found.json)
     return row

@@ -21,12 +21,13 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
 
 import anyio
 import orjson
-from mcp import stdio_server
+from mcp import MCPError, stdio_server
 from mcp.server import Server
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
@@ -35,6 +36,7 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, Res
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.message import SessionMessage
 from mcp_types import (
+    INVALID_PARAMS,
     INVALID_REQUEST,
     PARSE_ERROR,
     ErrorData,
@@ -47,6 +49,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from http_edge.bodies import MAX_BODY_BYTES
+from todo_core.text.json_text import strict_json
 
 _QUOTES_INPUT: Final = b"input_value="
 """What gives pydantic's texts away."""
@@ -70,6 +73,35 @@ def refuse_state(audience: str) -> ServerMiddleware[Any]:
     `MCPServer` does the same; the low-level server hands it on to handlers. Not a fault of the SDK: it stays.
     """
     return RequestStateBoundary(RequestStateSecurity.ephemeral(), default_audience=audience)
+
+
+async def arguments_as_an_object(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Take the arguments of a tool also as the JSON text of an object, as a model's API gives them; and as `[]`.
+
+    A list without members is what PHP makes of an object without. Not a fault of the SDK: it stays. What is no object
+    all the same is refused by name, which the SDK does not (not reported).
+
+    Raises:
+        MCPError: The arguments are no object.
+    """
+    given = (ctx.params or {}).get("arguments")
+    if ctx.method != "tools/call" or given is None or isinstance(given, dict):
+        return await call_next(ctx)
+    arguments = {} if given == [] else _object_in(given)
+    if arguments is None:
+        raise MCPError(INVALID_PARAMS, "The `arguments` of a tool are an object, as its `inputSchema` has it.")
+    return await call_next(replace(ctx, params={**(ctx.params or {}), "arguments": arguments}))
+
+
+def _object_in(text: object) -> dict[str, Any] | None:
+    """Return the object whose JSON a text is; else None."""
+    if not isinstance(text, str):
+        return None
+    try:
+        value = strict_json(text.encode())
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 OpenMessage = Callable[[str, Mapping[str, Any] | None], AbstractContextManager[object]]

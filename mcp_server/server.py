@@ -33,7 +33,7 @@ from mcp_types import (
 )
 
 from http_edge.exchange import Exchange
-from mcp_server import completions, confirmation, prompts, refusals, resources, sdk, subscriptions, tool_results
+from mcp_server import completions, confirmation, prompts, refusals, resources, sdk, subscriptions, tool_results, ways
 from mcp_server.caller import Context, named, through
 from mcp_server.toolbox import Tool
 from mcp_server.tools import analytics, changes, lists, overview, search, tags, todos, users
@@ -91,7 +91,7 @@ class TodoServer(Server[Any]):
             on_unsubscribe_resource=None if local is None else self._unsubscribe,
         )
         # Not the SDK's own, which traces what clients send: names of tools that there are none of, and ids.
-        self.middleware[:] = [sdk.refuse_state(self.name)]
+        self.middleware[:] = [sdk.refuse_state(self.name), sdk.arguments_as_an_object]
         if message is not None:
             self.middleware.insert(0, sdk.opened(message, self._kind))
         tools = {tool.listed.name: tool for feature in FEATURES for tool in feature.tools.tools}
@@ -137,7 +137,8 @@ class TodoServer(Server[Any]):
         """Run a tool. A refusal becomes an `isError` result with code, field and next step (MC4)."""
         tool = self._tools.get(params.name)
         if tool is None:
-            known = FieldError("name", "is not a known tool", sorted(self._tools), "not_found")
+            names, nearest = ways.nearest_first(params.name, sorted(self._tools))
+            known = FieldError("name", f"is not a known tool{nearest}", names, "not_found")
             unknown = InvalidInput("There is no such tool.", errors=[known])
             return tool_results.refusal(await self._exchange(context).counted(unknown))
         arguments = params.arguments or {}
@@ -165,17 +166,18 @@ class TodoServer(Server[Any]):
         exchange.asked = tool.listed.name
         try:
             caller = through(tool.listed.name, exchange.require_caller())
-            return await tool.call(replace(caller, confirmed_by=confirmed_by), arguments)
+            result = await tool.call(replace(caller, confirmed_by=confirmed_by), arguments)
         except (MCPError, ConfirmationRequired):
             raise
         except TodoError as error:
             refusal = await exchange.counted(error)
             refusals.note(refusal, exchange)
-            return tool_results.refusal(refusal)
+            result = tool_results.refusal(refusal)
         except Exception as error:
             exchange.note(error)
             _log.error("tool_crashed", tool=tool.listed.name, exc_info=error)
             return tool_results.crash()
+        return ways.with_ways(result, arguments, tool.arguments.schema)
 
     async def _list_prompts(self, context: Context, _: object) -> ListPromptsResult:
         """List the prompts of which token and mandate of the caller allow every step."""

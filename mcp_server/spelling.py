@@ -1,7 +1,8 @@
 """Take arguments in other spellings, where nothing of them is lost (MC9), and leave out nulls.
 
 Some clients and models send a whole number as `10.0` or `"7"`, and a list or an object as the JSON text of it, also
-deep inside another. Many fill each argument that they do not mean with null.
+deep inside another; some send the text of null, and words of Python in place of those of JSON. Many fill each argument
+that they do not mean with null.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "object": (dict,),
 }
 """What the JSON text of a value of each type reads as."""
+_WORDS: Final = {"True": True, "False": False, "None": None, "null": None}
+"""What Python writes (https://docs.python.org/3/library/constants.html), and JSON's null, where no text is wanted. In a
+text, `null` may be meant (https://github.com/anthropics/claude-code/issues/95239)."""
 
 
 class Spelling:
@@ -56,7 +60,7 @@ class Spelling:
 
     def _read_object(self, value: dict[str, Any], fields: Mapping[str, Any], path: Path) -> dict[str, Any]:
         """Return an object without the known fields that are null. An unknown one stays, and is refused by name."""
-        absent = frozenset(name for name in fields if name in value and value[name] is None)
+        absent = frozenset(name for name, field in fields.items() if name in value and _is_null(value[name], field))
         if absent:
             self.nulls[path] = absent
         return {
@@ -66,8 +70,17 @@ class Spelling:
         }
 
 
+def _is_null(value: Any, schema: Mapping[str, Any]) -> bool:
+    """Return whether a value is null, or the text of it where no text is wanted."""
+    if isinstance(value, str) and schema.get("type") in _TYPES:
+        return _WORDS.get(value.strip(), value) is None
+    return value is None
+
+
 def _from_text(text: str, types: tuple[type, ...]) -> Any:
     """Return the value whose JSON a text is, if it is of one of these types; else the text."""
+    if (word := _WORDS.get(text.strip())) is not None:
+        return word if type(word) in types else text
     try:
         value = strict_json(text.encode())
     except ValueError:
@@ -78,3 +91,9 @@ def _from_text(text: str, types: tuple[type, ...]) -> Any:
 def whole(value: Any) -> Any:
     """Return a number without a fraction as a whole one."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT else value
+
+
+def digits(value: Any) -> Any:
+    """Return a whole number as the text of it, for an id that `search` tells as a text and all others as a number."""
+    number = whole(value)
+    return str(number) if type(number) is int else value

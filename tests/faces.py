@@ -274,7 +274,7 @@ class McpFace:
         """The same, where every write is a dry run."""
         return McpFace(self.client, dry_run=True)
 
-    async def call(self, tool: str, **arguments: Any) -> Json:
+    async def call(self, tool: str, /, **arguments: Any) -> Json:
         result = await self.client.call_tool(tool, arguments)
         (content,) = result.content
         told: Json = json.loads(content.text)  # type: ignore[union-attr]

@@ -26,7 +26,7 @@ BUSIEST: Final = 5
     answer=OBJECT_SCHEMA,
     words="""
     Weekly report: "How did my week go? How productive am I, compared with last week? Am I better than before? How
-    long is my streak of days in a row? On which day do I get most done?" Statistics, too, without zeros.
+    long is my streak of days in a row? On which day do I get most done?" Productivity stats, without zeros.
     """,
 )
 async def get_report(me: Me, week: Week = None) -> CallToolResult:

@@ -17,7 +17,7 @@ from mcp_server.tool_results import CHANGES_SCHEMA, WRITE_SCHEMA, Detail
 from mcp_server.toolbox import Toolbox
 from mcp_server.writing import written
 from todo_core.boundary.results import Changed
-from todo_core.errors import FieldError, InvalidInput, UndoRefused
+from todo_core.errors import MOST_LISTED, FieldError, InvalidInput, UndoRefused
 from todo_core.models.changes import ChangeFilter, ChangeId, ChangesSince, ClientPart, UndoChoice
 from todo_core.models.fields import Id, Input, Limit, Line
 from todo_core.models.todos import Bound
@@ -59,7 +59,7 @@ class History(Input):
     answer=CHANGES_SCHEMA,
     words="""
     History of edits, latest first: "What did you do while I was away? Who moved it, who deleted or changed it, and
-    when? What happened since yesterday? Show all latest changes. Did anybody touch it before?"
+    when? What happened since yesterday? Show latest changes, recent activity. Did anybody touch it before?"
     """,
 )
 async def list_changes(me: Me, filters: History) -> CallToolResult:
@@ -88,7 +88,16 @@ async def list_changes(me: Me, filters: History) -> CallToolResult:
         content["has_more"] = True
         if filters.since is None:
             content["before"] = changes[fit - 1]["id"]
+    if filters.client is not None and not changes and filters.since is None and filters.before is None:
+        content |= await _other_clients(me, wanted)
     return tool_results.payload(content)
+
+
+async def _other_clients(me: Me, wanted: ChangeFilter) -> dict[str, Any]:
+    """Return which clients there are in the latest changes: a person may call one by another name than it does."""
+    page = await me.perform(operations.list_, wanted.model_copy(update={"client": None}))
+    names = dict.fromkeys(change["client"] for change in orjson.loads(page.json) if change["client"] is not None)
+    return {"clients": [*names][:MOST_LISTED]} if names else {}
 
 
 async def _further_rows(me: Me, filters: History) -> CallToolResult:

@@ -10,11 +10,12 @@ from typing import Annotated, Any, Final
 
 import orjson
 from mcp_types import CallToolResult
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from mcp_server import bounds, tool_results
 from mcp_server.caller import Me
 from mcp_server.resources import id_in
+from mcp_server.spelling import digits
 from mcp_server.toolbox import Toolbox
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.todos import SearchText, TodoFilter
@@ -23,6 +24,7 @@ from todo_core.operations import todos
 
 tools = Toolbox()
 
+_TodoId = Annotated[str, BeforeValidator(digits), Field(description="An `id` of `search`.")]
 SEARCH_SCHEMA: Final = {
     "type": "object",
     "properties": {"results": {"type": "array", "items": {"type": "object"}}},
@@ -60,7 +62,7 @@ async def search(me: Me, query: SearchText) -> CallToolResult:
     Open one that `search` found: "Read me the first result in full. Does the second one say more? Show everything."
     """,
 )
-async def fetch(me: Me, id: Annotated[str, Field(description="An `id` of `search`.")]) -> CallToolResult:  # noqa: A002
+async def fetch(me: Me, id: _TodoId) -> CallToolResult:  # noqa: A002
     todo_id = id_in(id)
     if todo_id is None:
         raise InvalidInput(errors=[FieldError("id", "is no id of a todo; search for it first", code="not_found")])

@@ -29,8 +29,8 @@ tools = Toolbox()
     title="Update a tag",
     answer=ROW_SCHEMA,
     words="""
-    Rename, merge or drop a tag: "Tag home should be called house. Join tags errand and errands into one. Get rid of
-    tag someday everywhere."
+    Rename, merge or drop a tag or label: "Tag home should be called house. Join tags errand and errands into one.
+    Get rid of tag someday everywhere."
     """,
 )
 async def update_tag(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import orjson
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from mcp_server import bounds, told, tool_results
+from mcp_server import bounds, told, tool_results, ways
 from mcp_server.caller import Me
 from mcp_server.edits import TodoEdit, updates_of
 from mcp_server.names import ListRef
@@ -23,7 +24,9 @@ from todo_core.models.dues import REPEAT_WORDS, DueText, RepeatText
 from todo_core.models.fields import MAX_BATCH, Limit
 from todo_core.models.todos import IfSimilar, TodoCreate, TodoFilter, TodoIds, if_similar_too
 from todo_core.operations import search
+from todo_core.operations import tags as tag_operations
 from todo_core.operations import todos as operations
+from todo_core.text import name_key
 from todo_core.validation import Tried
 
 tools = Toolbox()
@@ -105,7 +108,21 @@ async def list_todos(me: Me, listing: TodoListing) -> CallToolResult:
     if page.near is not None:
         nearest = [tool_results.todo(row, "concise") for row in orjson.loads(page.near.json)]
         content |= {"did_you_mean": page.near.words, "near": nearest[: bounds.fitting(nearest)]}
+    if listing.tags and not page.total:
+        content |= await _unknown_tags(me, listing.tags)
     return tool_results.payload(content)
+
+
+async def _unknown_tags(me: Me, names: Sequence[str]) -> dict[str, Any]:
+    """Return which names are no tag's, and the tags with names like them: nothing found may be a slip of spelling."""
+    tags = [tag["name"] for tag in orjson.loads((await me.perform(tag_operations.list_)).json)]
+    known = {name_key(tag) for tag in tags}
+    unknown = {number: name for number, name in enumerate(names) if name_key(name) not in known}
+    if not unknown:
+        return {}
+    nearest = dict.fromkeys(tag for name in unknown.values() for tag in ways.nearest(name, tags))
+    told = {"nearest_tags": [*nearest]} if nearest else {"next_step": "get_overview has your tags."}
+    return {"unknown_tags": [f"tags[{number}]" for number in unknown]} | told
 
 
 @tools.expose(

@@ -43,7 +43,7 @@ READING: dict[str, Json] = {
 }
 
 
-async def refusal(me: McpFace, tool: str, **arguments: Any) -> Json:
+async def refusal(me: McpFace, tool: str, /, **arguments: Any) -> Json:
     """What a tool that refuses told, checked for what every refusal has (MC4)."""
     with pytest.raises(RefusedError) as found:
         await me.call(tool, **arguments)
@@ -201,16 +201,36 @@ async def test_an_unknown_argument_is_refused_with_the_allowed_ones(me: McpFace,
 
 @pytest.mark.requirement("MC9")
 async def test_what_programs_add_to_every_call_is_passed_over_and_nothing_else(me: McpFace) -> None:
-    added: dict[str, object] = {"_meta": {"progressToken": 1}, "task_progress": "- [ ] milk", "toolCallId": "call_1"}
+    added: dict[str, object] = {
+        "_meta": {"progressToken": 1},
+        "_auth_auth_type": "admin",
+        "task_progress": "- [ ] milk",
+    }
+    added |= {"toolCallId": "call_1", "sessionId": "1", "chatInput": "milk!", "action": "sendMessage", "tool": "x"}
+    added |= {"wait_for_previous": True, "random_string": "dummy"}
 
     made = await me.call("add_todos", todos=[{"title": "milk"}], **added)
     listed = await me.call("list_todos", **added)
-    inside = await refusal(me, "add_todos", todos=[{"title": "milk", "task_progress": ""}])
-    told = await refusal(me, "list_todos", **added, sessionId="1")
+    inside = await refusal(me, "add_todos", todos=[{"title": "milk", "task_progress": "", "_meta": {}}])
+    told = await refusal(me, "list_todos", **added, session="1")
 
     assert [todo["id"] for todo in listed["todos"]] == [made["results"][0]["id"]]
-    assert [problem["field"] for problem in inside["errors"]] == ["todos[0].task_progress"]
-    assert [problem["field"] for problem in told["errors"]] == ["sessionId"]
+    assert [problem["field"] for problem in inside["errors"]] == ["todos[0].task_progress", "todos[0]._meta"]
+    assert [problem["field"] for problem in told["errors"]] == ["session"]
+
+
+@pytest.mark.requirement("MC9")
+async def test_a_name_that_a_model_may_mean_something_by_is_passed_over_beside_that_of_a_program_alone(
+    me: McpFace,
+) -> None:
+    await me.call("add_todos", todos=[{"title": "milk", "tags": ["shop"]}])
+    told = await refusal(me, "list_todos", action="sendMessage", tool="list_todos", random_string="dummy")
+    renamed = await me.call("update_tag", id="shop", action="rename", name="shops", toolCallId="call_1")
+    unfit = await refusal(me, "update_tag", id="shops", action="sendMessage", name="shop", toolCallId="call_1")
+
+    assert [problem["field"] for problem in told["errors"]] == ["action", "tool"]
+    assert renamed["results"][0]["name"] == "shops"
+    assert [problem["field"] for problem in unfit["errors"]] == ["action"]
 
 
 @pytest.mark.requirement("MC4")

@@ -136,6 +136,18 @@ async def test_the_overview_is_that_of_the_tool(me: McpFace) -> None:
     assert told | {"now": tools["now"]} == tools | {"all_tags": 0, "archived_lists": 0}
 
 
+async def test_the_latest_changes_have_20_kb_whatever_happened(me: McpFace) -> None:
+    long = [{"title": f"{'x' * 190} {number}"} for number in range(50)]
+    made = [(await me.add(*long)).change for _ in range(8)]
+
+    told = await read(me, "todo://changes")
+
+    assert len(json.dumps(told, separators=(",", ":"))) <= 20_000
+    assert [change["id"] for change in told["changes"]] == made[::-1][: len(told["changes"])]
+    assert {(len(change["entries"]), change["more_entries"]) for change in told["changes"]} == {(20, 30)}
+    assert told["since"] == made[-1]
+
+
 async def test_a_todo_is_read_with_all_that_is_set(me: McpFace) -> None:
     (todo,) = (await me.add({"title": "Buy milk", "priority": "high"})).accepted
 

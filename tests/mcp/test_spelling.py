@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from mcp_server.server import TodoServer
-from tests.faces import FaceName, Json, McpFace, call, refused
+from tests.faces import FaceName, Json, McpFace, call, refused, rpc
 from tests.tables import each
 from todo_core.boundary.caller import Caller
 from todo_core.settings import ConfigurationError
@@ -48,6 +48,13 @@ async def test_numbers_lists_and_objects_come_in_many_spellings(me: McpFace) -> 
         ("list_todos", {"limit": "9" * 5000}, "limit"),
         ("list_todos", {"limit": "NaN"}, "limit"),
         ("list_todos", {"limit": '"10"'}, "limit"),
+        ("list_todos", {"has_due": "yes"}, "has_due"),
+        ("list_todos", {"has_due": "TRUE"}, "has_due"),
+        ("list_todos", {"has_due": "nil"}, "has_due"),
+        ("list_todos", {"has_due": '"null"'}, "has_due"),
+        ("list_todos", {"limit": "True"}, "limit"),
+        ("list_todos", {"ids": ["null"]}, "ids[0]"),
+        ("complete_todos", {"ids": "None"}, "ids"),
         ("list_todos", {"archived": "yes"}, "archived"),
         ("list_todos", {"archived": 1}, "archived"),
         ("list_todos", {"archived": "1"}, "archived"),
@@ -95,6 +102,39 @@ async def test_what_is_missing_is_said_to_be(http: httpx2.AsyncClient, generatio
     told = refused(await call(http, generation, "undo", {}))
 
     assert told["message"] == "The request lacks fields that are required."
+
+
+async def test_words_of_python_and_the_text_of_null_are_what_they_say_where_no_text_is_wanted(me: McpFace) -> None:
+    first, second = (await me.add({"title": "None", "due": "2031-04-03"}, {"title": "b"})).accepted
+
+    for given in (
+        {"has_due": "True"},
+        {"has_due": " true "},
+        {"text": "None"},
+        {"ids": f"[{first}]", "has_due": "null"},
+    ):
+        told = await me.call("list_todos", **given, parent_id="null", priority="None", top_level="False")
+        assert [row["id"] for row in told["todos"]] == [first], given
+    (row,) = (await me.call("update_todos", todos=[{"id": second, "title": "null", "tags": "None"}]))["results"]
+    assert row["title"] == "null"
+    (row,) = (await me.call("update_todos", todos=[{"id": first, "tags": ["null"], "parent_id": "None"}]))["results"]
+    assert row["tags"] == ["null"]
+    (row,) = (await me.call("update_todos", todos=[{"id": first, "tags": "null"}]))["results"]
+    assert row["kept"] == ["tags"]
+
+
+async def test_arguments_are_also_the_text_of_an_object_or_an_empty_list(
+    http: httpx2.AsyncClient, generation: FaceName
+) -> None:
+    for given in ('{"limit": "1"}', " {} ", [], None):
+        response = await rpc(http, generation, "tools/call", {"name": "list_todos", "arguments": given})
+        assert response.json()["result"].get("isError", False) is False, given
+    told = refused(await rpc(http, generation, "tools/call", {"name": "list_todos", "arguments": '{"limit":0}'}))
+    assert [problem["field"] for problem in told["errors"]] == ["limit"]
+    for given in ("", "[]", "null", "[" * 50_000, '{"limit":1,"limit":2}', '"{}"', [1], ["a"], 1, True, "limit=1"):
+        response = await rpc(http, generation, "tools/call", {"name": "list_todos", "arguments": given})
+        error = response.json()["error"]
+        assert (error["code"], "`arguments`" in error["message"]) == (-32602, True), given
 
 
 async def test_the_deepest_nesting_is_refused_and_no_crash(http: httpx2.AsyncClient) -> None:

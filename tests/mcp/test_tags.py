@@ -56,3 +56,21 @@ async def test_the_record_tells_of_a_merge_in_few_words(me: McpFace) -> None:
     (row,) = change["rows"]
     assert row["tag"] == ids["a"]
     assert row["after"]["linked"] == {"into": ids["b"], "todos": 50}
+
+
+@pytest.mark.requirement("MC4")
+async def test_a_filter_by_a_tag_that_there_is_none_of_says_so(me: McpFace) -> None:
+    await me.add({"title": "a", "tags": ["Health", "Code Review", "\U0001f3e0"]}, {"title": "b"})
+    empty = {"todos": [], "showing": "0 of 0"}
+
+    for name in ("heath", "@health", "HEALTHS"):
+        told = await me.call("list_todos", tags=[name])
+        assert told == empty | {"unknown_tags": ["tags[0]"], "nearest_tags": ["Health"]}, name
+    told = await me.call("list_todos", tags=["health", "code-review"], tags_match="all")
+    assert told == empty | {"unknown_tags": ["tags[1]"], "nearest_tags": ["Code Review"]}
+    for name in ("nonesuch", "\U0001f697", "7"):
+        told = await me.call("list_todos", tags=[name])
+        assert told == empty | {"unknown_tags": ["tags[0]"], "next_step": "get_overview has your tags."}, name
+    assert await me.call("list_todos", tags=["health"], status="done") == empty
+    told = await me.call("list_todos", tags=["heath"], text="a")
+    assert told["nearest_tags"] == ["Health"]

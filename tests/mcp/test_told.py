@@ -327,3 +327,15 @@ async def test_an_answer_that_the_version_before_has_kept_is_told_again(
 
     assert [told["change_id"] for told in again] == [told["change_id"] for told in first]
     assert all(told["replayed"] for told in again)
+
+
+@pytest.mark.requirement("SA8")
+async def test_a_client_that_nobody_calls_itself_is_answered_with_those_that_there_are(me: McpFace) -> None:
+    await me.add({"title": "a"})
+    (change,) = (await me.call("list_changes", limit=1))["changes"]
+
+    told = await me.call("list_changes", client="Clawed", when="today")
+    assert (told["changes"], told["clients"]) == ([], [change["client"]])
+    for narrowed in ({"when": "last year"}, {"entity": "list", "id": 4611686018427387904}, {"since": 0}):
+        assert "clients" not in await me.call("list_changes", client="Clawed", **narrowed)
+    assert "clients" not in await me.call("list_changes", client=change["client"][:3].upper())

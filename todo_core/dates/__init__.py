@@ -56,10 +56,16 @@ __all__ = [
 LONGEST = 100
 """Characters of a phrase."""
 _DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
 _NOT_UNDERSTOOD = (
     'No date was understood. Send only the date: as "2027-01-31" or "2027-01-31T17:00", or in words such as '
     '"tomorrow 5pm", "in 2 weeks" or "dec 24".'
 )
+_NOT_UNDERSTOOD_BACK = (
+    'No time was understood. Send only the time: as "2026-01-31" or "2026-01-31T17:00", or in words such as '
+    '"yesterday", "this morning", "last 2 hours", "this week" or "nov 1".'
+)
+"""The same where what has happened is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,11 @@ class _Speaker:
     looks_back: bool = False
     present: When | None = None
     """The date that is there already: what is not said stays."""
+
+    @property
+    def hint(self) -> str:
+        """What is said of a phrase that is no date."""
+        return _NOT_UNDERSTOOD_BACK if self.looks_back else _NOT_UNDERSTOOD
 
     @property
     def view(self) -> View:
@@ -127,8 +138,8 @@ def lower_bound(
     Raises:
         UnclearDate: As in `read`.
     """
-    phrase = re.sub(r"^(?:since|from) ", "", _normalized(text), count=1)
-    return _bounds(phrase, _Speaker(now, zone, habits, looks_back))[0]
+    said = _Speaker(now, zone, habits, looks_back)
+    return _bounds(re.sub(r"^(?:since|from) ", "", _normalized(text, said.hint), count=1), said)[0]
 
 
 def upper_bound(
@@ -138,11 +149,19 @@ def upper_bound(
 
     Args and errors are those of `lower_bound`.
     """
-    return _bounds(_normalized(text), _Speaker(now, zone, habits, looks_back))[1]
+    said = _Speaker(now, zone, habits, looks_back)
+    return _bounds(_normalized(text, said.hint), said)[1]
 
 
 def _bounds(phrase: str, said: _Speaker) -> tuple[datetime, datetime]:
-    """Return the start and the end of a period, of a day or of its part; twice the moment for a moment."""
+    """Return the start and the end of a period, of a day or of its part; twice the moment for a moment.
+
+    Looking back, `earlier today` and `this week so far` are the day and the week.
+    """
+    if said.looks_back:
+        phrase = re.sub(r"^(?:earlier|so far) (?=today|this )|(?<=.) so far$", "", phrase, count=1)
+    if (night := _last_night(phrase, said)) is not None:
+        return night
     if (amount := running(phrase)) is not None:
         ends = sorted((said.now, said.now + amount))
         for end in ends:
@@ -161,6 +180,15 @@ def _bounds(phrase: str, said: _Speaker) -> tuple[datetime, datetime]:
     return start_of_day(when.on, said.zone), start_of_day(when.on + _DAY, said.zone)
 
 
+def _last_night(phrase: str, said: _Speaker) -> tuple[datetime, datetime] | None:
+    """Return the span from 18:00 yesterday to 06:00 today for `last night`; None for other phrases."""
+    if not re.fullmatch(r"(?:the |during )?last night|overnight", phrase):
+        return None
+    today = said.view.today
+    begin, end = moments(today - _DAY, 18 * _HOUR, said.zone)[0], moments(today, 6 * _HOUR, said.zone)[-1]
+    return begin.at, end.at
+
+
 def _not_ahead(readings: list[When], said: _Speaker) -> list[When]:
     """Leave out the readings that are still to come, looking back, if there are others."""
     if not said.looks_back:
@@ -173,13 +201,17 @@ def _not_ahead(readings: list[When], said: _Speaker) -> list[When]:
     return come or readings
 
 
-def _normalized(text: str) -> str:
-    """Return the text in lower case, with single spaces, without full stops and commas, `tonight` as `today night`."""
+def _normalized(text: str, hint: str = _NOT_UNDERSTOOD) -> str:
+    """Return the text in lower case, with single spaces, without full stops and commas, `tonight` as `today night`.
+
+    Raises:
+        UnclearDate: It is too long, or not of ASCII: with the hint.
+    """
     if len(text) > LONGEST:
         raise UnclearDate(f'This is longer than {LONGEST} characters. Send only the date, such as "tomorrow 5pm".')
     phrase = typed(text)
     if not phrase.isascii():
-        raise UnclearDate(_NOT_UNDERSTOOD)
+        raise UnclearDate(hint)
     phrase = re.sub(r"\b([ap])\.m\b", r"\1m", phrase.lower().rstrip("; "))
     phrase = spelled_out(" ".join(re.sub(r"(?<=[a-z])\.(?= |,|$)|,(?= |$)", " ", phrase).split()))
     phrase = re.sub(r"^later (?=today|tonight|this (?:morning|afternoon|evening))", "", phrase, count=1)
@@ -206,7 +238,7 @@ def _only_reading(candidates: list[When], said: _Speaker) -> When:
     """Return the one reading; refuse none, and refuse several with all of them."""
     readings = sorted(set(candidates), key=lambda when: when.at)
     if not readings:
-        raise UnclearDate(_NOT_UNDERSTOOD)
+        raise UnclearDate(said.hint)
     if len(readings) == 1:
         return readings[0]
     names = tuple(when.text(said.zone) for when in readings)

@@ -59,7 +59,7 @@ def period(phrase: str, view: View) -> tuple[date, date] | None:
         if view.looks_back and not match["which"] and saturday > view.today:
             saturday -= WEEK
         return saturday, saturday + timedelta(days=1)
-    if match := re.fullmatch(rf"(?:past |(?:last|previous|next|coming) (?={NUMBER})){AMOUNT}", phrase):
+    if match := re.fullmatch(rf"(?:(?:this )?past |(?:last|previous|next|coming) (?={NUMBER})){AMOUNT}", phrase):
         return _running(match, view.today, back=not phrase.startswith(("next", "coming")))
     return _written_span(phrase, view)
 
