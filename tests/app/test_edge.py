@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 from uvicorn.server import ServerState
 
 from http_edge.origins import Origins
+from http_edge.pipelined import MAX_HELD_BYTES, MOST_AHEAD, PIECE_BYTES
 from http_edge.protocol import LimitedProtocol
 from tests.app.program import Program, Serving, logs
 from tests.exhaustive import crossed
@@ -675,6 +676,71 @@ async def test_pipelined_requests_are_answered_in_their_order(serving: Serving) 
     assert [answer.status for answer in answers] == [201, 200] * 8
     titles = [json.loads(answer.body)["title"] for answer in answers[::2]]
     assert titles == [f"pipelined {number}" for number in range(8)]
+
+
+async def test_of_very_many_pipelined_requests_few_are_begun_before_the_first_is_answered() -> None:
+    """Nine thousand in one read kept everybody else waiting for a fifth of a second, and took 40 MB."""
+    may_go, answered = asyncio.Event(), list[str]()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        await may_go.wait()
+        answered.append(scope["path"])
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    requests = [f"GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n".encode() for number in range(5_000)]
+    async with edge(app, LimitedProtocol) as here, connected(here.port) as wire:
+        await wire.send(b"".join(requests[:-1]))
+        await wire.send(requests[-1][:9])  # the last one comes in two pieces
+        async with asyncio.timeout(PATIENCE):
+            while not here.state.tasks:
+                await moment()
+        (connection,) = here.state.connections
+        assert isinstance(connection, LimitedProtocol)
+        ahead = len(connection.pipeline)
+        may_go.set()
+        await wire.send(requests[-1][9:])
+        assert [(await wire.answer()).status for _ in requests] == [204] * len(requests)
+
+    assert answered == [f"/{number}" for number in range(5_000)]
+    assert ahead <= MOST_AHEAD + PIECE_BYTES // len(requests[0])
+
+
+@pytest.mark.parametrize("framing", ["Content-Length", "Transfer-Encoding"])
+async def test_large_bodies_between_pipelined_requests_are_read_whole(serving: Serving, framing: str) -> None:
+    todos = [{"title": f"todo {number}", "description": "a" * 4_000} for number in range(50)]
+    body = json.dumps({"action": "add", "todos": todos}).encode()
+    header = f"Content-Length: {len(body)}" if framing == "Content-Length" else "Transfer-Encoding: chunked"
+    sent = body if framing == "Content-Length" else b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    batch = post("/api/v1/todos/batch", serving.token, header, "Dry-Run: true") + sent
+    async with connected(port_of(serving)) as wire:
+        await wire.send((get() * 40 + batch) * 2)
+        answers = [await wire.answer() for _ in range(82)]
+
+    assert [answer.status for answer in answers] == [200] * 82
+    assert [len(json.loads(answers[place].body)["results"]) for place in (40, 81)] == [50, 50]
+
+
+async def test_a_client_that_goes_on_sending_ahead_is_answered_once_and_cut_off() -> None:
+    may_go = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        await may_go.wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async with edge(app, LimitedProtocol) as here, connected(here.port) as wire:
+        await wire.send(get())
+        async with asyncio.timeout(PATIENCE):
+            while not here.state.tasks:
+                await moment()
+        (connection,) = here.state.connections
+        assert isinstance(connection, LimitedProtocol)
+        connection.data_received(get() * (MAX_HELD_BYTES // len(get()) + 200))  # as if it was read all the same
+        assert connection._is_refused
+        may_go.set()
+        assert (await wire.answer()).status == 204
+        assert await here.is_empty()
 
 
 async def test_pipelined_requests_may_be_cut_anywhere(serving: Serving) -> None:
