@@ -23,6 +23,8 @@ class PipelinedProtocol(HttpToolsProtocol):
 
     _held = b""
     """What came and waits to be parsed, until earlier requests have their answers."""
+    _chunk, _begin = b"", 0
+    """What is parsed just now, and where the present piece of it begins."""
 
     def data_received(self, data: bytes) -> None:
         """Parse a chunk, or what comes first of it."""
@@ -30,7 +32,13 @@ class PipelinedProtocol(HttpToolsProtocol):
             self._held += data
             self._go_on()
         else:
+            self._chunk, self._begin = data, 0
             self.take(data)
+            self._chunk = b""
+
+    def at_hand(self) -> bytes:
+        """Return what came and is parsed just now, from its present piece on."""
+        return self._chunk[self._begin :]
 
     def take(self, piece: bytes) -> None:
         """Parse a piece."""
@@ -58,11 +66,11 @@ class PipelinedProtocol(HttpToolsProtocol):
 
     def _go_on(self) -> None:
         """Parse piece by piece, until enough requests wait for their answers."""
-        data, begin = self._held, 0
-        self._held = b""
-        while begin < len(data) and len(self.pipeline) < MOST_AHEAD:
-            self.take(data[begin : begin + PIECE_BYTES])
-            begin += PIECE_BYTES
-        if begin < len(data) and not self.transport.is_closing():
-            self._held = data[begin:]
+        self._chunk, self._begin, self._held = self._held, 0, b""
+        while self._begin < len(self._chunk) and len(self.pipeline) < MOST_AHEAD:
+            self.take(self._chunk[self._begin : self._begin + PIECE_BYTES])
+            self._begin += PIECE_BYTES
+        rest, self._chunk = self.at_hand(), b""
+        if rest and not self.transport.is_closing():
+            self._held = rest
             self.hold()

@@ -327,11 +327,18 @@ class LimitedProtocol(PipelinedProtocol):
         self._tell(problem["error_code"])
         body = problems.as_json(problem)
         headers = {"content-type": problems.MEDIA_TYPE, "content-length": str(len(body)), "connection": "close"}
-        origin = (only(self.headers or [], b"origin") or b"").decode("latin1")
+        origin = self._origin()
         if origin in self.origins:
             headers |= readable_by(origin)
         lines = [f"HTTP/1.1 {problem['status']} {problem['title']}", *(f"{name}: {headers[name]}" for name in headers)]
         self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
+
+    def _origin(self) -> str:
+        """Return where the page that asks is from, as far as that came; it may stand after what is too large."""
+        headers = list(self.headers or [])
+        if self._phase == "head":
+            headers += heads.origins_in(self.at_hand())
+        return (only([*dict.fromkeys(headers)], b"origin") or b"").decode("latin1")
 
     def _tell(self, kind: str) -> None:
         for tell in self.tellers:

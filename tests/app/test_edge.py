@@ -1038,3 +1038,25 @@ async def test_a_page_reads_what_is_refused_before_the_application_sees_it(app: 
                 assert answer.status == status
                 allowed = answer.headers.get("access-control-allow-origin")
                 assert allowed == (origin if origin == "https://web.example.test" else None)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [get("/api/v1/todos?text=" + "a" * 17 * KIB), get("/" + "a" * 40 * KIB), get("/", "X-Large: " + "a" * 20 * KIB)],
+    ids=["a long address", "a longer one", "a large header"],
+)
+async def test_a_page_reads_that_its_request_is_too_large_also_where_its_origin_stands_behind_what_is(
+    app: Application, sent: bytes
+) -> None:
+    """The address is the first of a request, and where a browser puts Origin is its own affair."""
+    for origins, allowed in (
+        (["https://web.example.test"], "https://web.example.test"),
+        (["https://evil.example.test"], None),
+        (["https://web.example.test", "https://evil.example.test"], None),
+    ):
+        async with edge(app, ForPages) as here, connected(here.port) as wire:
+            lines = "".join(f"origin:{origin} \r\n" for origin in origins)
+            await wire.send(sent.removesuffix(b"\r\n") + lines.encode() + b"\r\n")
+            answer = await wire.answer()
+            assert answer.status == 431
+            assert answer.headers.get("access-control-allow-origin") == allowed
