@@ -15,6 +15,8 @@ MAX_BODY_BYTES: Final = 256 * 1024
 """Most bytes of a body that is JSON."""
 MOST_OF_A_FILE: Final = 5 * 1024 * 1024
 """Most bytes of a body that is a file, its multipart framing included."""
+_SHARE_OF_A_FILE: Final = 8
+"""For how many requests the body of a file counts while it is on its way: a person has eight files on their way."""
 _WEIGHED: Final = 50
 """The most that reading a file costs of the rate limit, however large it is: as much as the largest batch."""
 
@@ -23,16 +25,22 @@ async def read_file(request: Request) -> bytes:
     """Return the whole body of a request that sends a file, up to `MOST_OF_A_FILE`.
 
     Raises:
-        CodedBody, HTTPException, ClientDisconnect: As `read_body`.
+        CodedBody, FileRefused, TooManyRequests, ClientDisconnect: As `read_body`.
     """
     _require_plain(request)
-    exchange, received = Exchange.of(request.scope), bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        exchange.body_size = min(len(received), _WEIGHED * BYTES_OF_ONE)
-        if len(received) > MOST_OF_A_FILE:
-            raise FileRefused(413, "The file is larger than 5 MiB.", "Split it, or use `todo-mcp import`.")
+    exchange, entrance, received = Exchange.of(request.scope), _entrance_of(request), bytearray()
+    async with entrance.until_body_is_here(exchange, _SHARE_OF_A_FILE):
+        async for chunk in request.stream():
+            received += chunk
+            exchange.body_size = min(len(received), _WEIGHED * BYTES_OF_ONE)
+            if len(received) > MOST_OF_A_FILE:
+                raise FileRefused(413, "The file is larger than 5 MiB.", "Split it, or use `todo-mcp import`.")
     return bytes(received)
+
+
+def _entrance_of(request: Request) -> Entrance:
+    entrance: Entrance = request.app.state.entrance
+    return entrance
 
 
 def _require_plain(request: Request) -> None:
@@ -43,22 +51,22 @@ def _require_plain(request: Request) -> None:
 async def read_body(request: Request) -> bytes:
     """Return the whole body of a request whose caller is known.
 
-    The bytes read count for the rate limit (`Exchange.weigh`), also if the body is refused or breaks off. A large body
-    waits for its turn at the entrance, for parsing it is long work.
+    The bytes read count for the rate limit (`Exchange.weigh`), also if the body is refused or breaks off. The request
+    has no place inside until its body is here. A large body then waits for its turn, for parsing it is long work.
 
     Raises:
         CodedBody: It is compressed (415).
         HTTPException: It is larger than `MAX_BODY_BYTES` (413).
         ClientDisconnect: The client went before the body was complete.
-        TooManyRequests: Too many large bodies of the person wait already.
+        TooManyRequests: As `Entrance.until_body_is_here` and `Entrance.bring`.
     """
     _require_plain(request)
-    exchange, received = Exchange.of(request.scope), bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        exchange.body_size = len(received)
-        if len(received) > MAX_BODY_BYTES:
-            raise HTTPException(413)
-    entrance: Entrance = request.app.state.entrance
+    exchange, entrance, received = Exchange.of(request.scope), _entrance_of(request), bytearray()
+    async with entrance.until_body_is_here(exchange):
+        async for chunk in request.stream():
+            received += chunk
+            exchange.body_size = len(received)
+            if len(received) > MAX_BODY_BYTES:
+                raise HTTPException(413)
     await entrance.bring(exchange)
     return bytes(received)

@@ -5,8 +5,10 @@ Everybody else comes and goes as they like (`docs/decisions/0068-at-the-entrance
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import Final
 
+from http_edge.arrivals import Arrival, Arrivals
 from http_edge.exchange import Exchange
 from http_edge.turnstile import Turnstile
 from todo_core.boundary.places import Places
@@ -30,6 +32,7 @@ class Entrance:
     def __init__(self) -> None:
         """Begin with nobody inside."""
         self._places = Places(AT_ONCE, WAITING)
+        self._arrivals = Arrivals()
         self._bodies = Turnstile()
         self._refused = Turnstile()
         """Whoever is refused comes again at once."""
@@ -55,6 +58,21 @@ class Entrance:
             exchange.is_inside = False
             self._places.leave(exchange.require_caller().principal.user_id)
 
+    def until_body_is_here(self, exchange: Exchange, share: int = 1) -> BodyOnItsWay:
+        """Return what gives up the place of a request for the time of an `async with`, in which its body is read.
+
+        Then the request comes in again: a client that never sends its body keeps none of its person's places.
+
+        Args:
+            exchange: The request.
+            share: For how many requests its body counts among those on their way (`arrivals.MOST`).
+
+        Raises:
+            TooManyRequests: Inside, where many others of the person were begun since and have no bodies either; on
+                leaving, as `come_in`.
+        """
+        return BodyOnItsWay(self, exchange, self._arrivals.of(exchange.require_caller().principal.user_id, share))
+
     async def bring(self, exchange: Exchange) -> None:
         """Let the body of a request be parsed: at once if it is small, else when it is its turn.
 
@@ -72,3 +90,26 @@ class Entrance:
             address: Where they are.
         """
         return await self._refused.pass_through(address)
+
+
+class BodyOnItsWay:
+    """A request while its body is read."""
+
+    __slots__ = ("_arrival", "_entrance", "_exchange")
+
+    def __init__(self, entrance: Entrance, exchange: Exchange, arrival: Arrival) -> None:
+        self._entrance, self._exchange, self._arrival = entrance, exchange, arrival
+
+    async def __aenter__(self) -> None:
+        self._entrance.go(self._exchange)
+        await self._arrival.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            await self._arrival.__aexit__(kind, error, traceback)
+        except TimeoutError:
+            raise TooManyRequests(_RETRY_AFTER, "You have more requests at once without their bodies.") from None
+        if error is None:
+            await self._entrance.come_in(self._exchange)

@@ -11,6 +11,7 @@ from http_edge import problems
 
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]+)(.*)", re.IGNORECASE | re.DOTALL)
 _CHUNKED: Final = b"chunked"
+_ORIGIN: Final = re.compile(rb"\r?\n(origin):[ \t]*([^\r\n]*?)[ \t]*(?=\r?\n)", re.IGNORECASE)
 
 
 def origin_form(target: bytes, method: bytes, host: bytes | None) -> bytes | None:
@@ -47,3 +48,8 @@ def problem_of_codings(values: Sequence[bytes], version: str) -> dict[str, Any] 
     if version == "1.1" and last == _CHUNKED and _CHUNKED not in others and all(others):
         return problems.of_status(HTTPStatus.NOT_IMPLEMENTED)  # its end is certain, its content is not
     return problems.MALFORMED_REQUEST
+
+
+def origins_in(head: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the headers Origin in a part of a head that nobody parses any more."""
+    return [(name.lower(), value) for name, value in _ORIGIN.findall(head)]

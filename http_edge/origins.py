@@ -13,8 +13,14 @@ _SENT: Final = (
     *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id", "Dry-Run"),
     *("Proposal-Reason", "Last-Event-ID", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name"),
     *("Prefer", "traceparent", "tracestate", "baggage"),  # which a page's tracing adds to every request (W3C)
+    *("b3", "X-B3-TraceId", "X-B3-SpanId", "X-B3-ParentSpanId", "X-B3-Sampled", "X-B3-Flags"),  # as do others: Zipkin,
+    *("sentry-trace", "newrelic", "uber-trace-id", "elastic-apm-traceparent"),  # Sentry, New Relic, Jaeger, Elastic,
+    *("x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-origin", "x-datadog-sampling-priority"),  # Datadog,
+    *("X-Amzn-Trace-Id", "X-Cloud-Trace-Context", "Request-Id", "Request-Context"),  # AWS, Google, Application Insights
+    *("Cache-Control", "Pragma", "X-Requested-With"),  # which libraries send
 )
-"""Headers that a page of an allowed origin may send."""
+"""Headers that a page of an allowed origin may send. Those that mean nothing here are let in because the whole request
+would fail otherwise, and whoever adds them is often no part of the page."""
 _READ: Final = (
     *("ETag", "Location", "Change-Id", "Idempotent-Replayed", "Dry-Run", "Retry-After", "X-Request-Id", "Link"),
     *("RateLimit", "RateLimit-Policy", "WWW-Authenticate", "Proposal-Id", "Proposal-Expires", "Content-Disposition"),

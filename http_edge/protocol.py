@@ -20,10 +20,11 @@ from typing import Any, ClassVar, Final, Literal
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from http_edge import heads, problems, readers
 from http_edge.origins import Origins, readable_by
+from http_edge.pipelined import MAX_HELD_BYTES, PipelinedProtocol
 from http_edge.places import Places, descriptors
 from http_edge.repeated import only
 
@@ -48,8 +49,8 @@ BODY_SECONDS: Final = 30.0
 _log = structlog.get_logger()
 
 
-class LimitedProtocol(HttpToolsProtocol):
-    """One connection. uvicorn calls `data_received`; its parser then calls the methods `on_…`."""
+class LimitedProtocol(PipelinedProtocol):
+    """One connection. uvicorn calls `data_received`, which calls `take`; the parser then calls the methods `on_…`."""
 
     head_seconds = HEAD_SECONDS
     body_seconds = BODY_SECONDS
@@ -119,12 +120,19 @@ class LimitedProtocol(HttpToolsProtocol):
             self._answering.disconnected = True
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Parse a chunk, and check the limits after it; ignore what comes after a refusal."""
+    def take(self, piece: bytes) -> None:
+        """Parse a piece, and check the limits after it; ignore what comes after a refusal."""
         if not self._is_refused:
             phase, self._understood_bytes, self._completed = self._phase, 0, False
-            super().data_received(data)
-            self._watch(len(data), phase)
+            super().take(piece)
+            self._watch(len(piece), phase)
+
+    def hold(self) -> None:
+        """Stop the time for what is here and not parsed yet; refuse it, if it grows all the same."""
+        super().hold()
+        self._allow(None)
+        if len(self._held) > MAX_HELD_BYTES:
+            self._refuse(problems.of_status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
 
     def _watch(self, received: int, phase_before: Phase) -> None:
         """Set the timer for what must come next; refuse a request that grows without a callback.
@@ -319,11 +327,18 @@ class LimitedProtocol(HttpToolsProtocol):
         self._tell(problem["error_code"])
         body = problems.as_json(problem)
         headers = {"content-type": problems.MEDIA_TYPE, "content-length": str(len(body)), "connection": "close"}
-        origin = (only(self.headers or [], b"origin") or b"").decode("latin1")
+        origin = self._origin()
         if origin in self.origins:
             headers |= readable_by(origin)
         lines = [f"HTTP/1.1 {problem['status']} {problem['title']}", *(f"{name}: {headers[name]}" for name in headers)]
         self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
+
+    def _origin(self) -> str:
+        """Return where the page that asks is from, as far as that came; it may stand after what is too large."""
+        headers = list(self.headers or [])
+        if self._phase == "head":
+            headers += heads.origins_in(self.at_hand())
+        return (only([*dict.fromkeys(headers)], b"origin") or b"").decode("latin1")
 
     def _tell(self, kind: str) -> None:
         for tell in self.tellers:

@@ -11,7 +11,7 @@ import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import platformdirs
 from pydantic import (
@@ -45,12 +45,26 @@ _ORIGIN: Final = re.compile(
     re.ASCII,
 )
 """Origins as browsers and hybrid apps send them (RFC 6454 §6.2). A wildcard is one label, below two at least."""
+_HOST: Final = re.compile(
+    r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE
+)
+"""Values of the Host header (RFC 9110 §7.2)."""
 List = Annotated[tuple[str, ...], NoDecode]
 """Comma-separated in the environment."""
 
 
 class ConfigurationError(Exception):
     """A setting has a wrong value. The message has one line for each mistake, without the value."""
+
+
+def _has_redis_database(url: SecretStr) -> bool:
+    """Return whether the URL of a Redis names a database by its number, or none.
+
+    Of anything else its client would take the first one, where another installation may count.
+    """
+    parts = urlsplit(url.get_secret_value())
+    named = [parts.path.removeprefix("/"), *(value for name, value in parse_qsl(parts.query) if name == "db")]
+    return all(not name or (name.isascii() and name.isdecimal()) for name in named)
 
 
 def _scheme(connection_string: SecretStr) -> str:
@@ -332,6 +346,15 @@ class Settings(BaseSettings):
     def _redis(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and _scheme(value) not in ("redis", "rediss", "unix"):
             raise ValueError("must start with redis://, rediss:// or unix://")
+        if value is not None and _scheme(value) != "unix" and not _has_redis_database(value):
+            raise ValueError("must end with the number of a database, if with anything: redis://host/1")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _exact_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(_HOST.fullmatch, value)):
+            raise ValueError("takes hosts such as todo.example.com:8000, without https://, a path or a wildcard")
         return value
 
     @field_validator("trusted_proxies")

@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 from uvicorn.server import ServerState
 
 from http_edge.origins import Origins
+from http_edge.pipelined import MAX_HELD_BYTES, MOST_AHEAD, PIECE_BYTES
 from http_edge.protocol import LimitedProtocol
 from tests.app.program import Program, Serving, logs
 from tests.exhaustive import crossed
@@ -677,6 +678,71 @@ async def test_pipelined_requests_are_answered_in_their_order(serving: Serving) 
     assert titles == [f"pipelined {number}" for number in range(8)]
 
 
+async def test_of_very_many_pipelined_requests_few_are_begun_before_the_first_is_answered() -> None:
+    """Nine thousand in one read kept everybody else waiting for a fifth of a second, and took 40 MB."""
+    may_go, answered = asyncio.Event(), list[str]()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        await may_go.wait()
+        answered.append(scope["path"])
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    requests = [f"GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n".encode() for number in range(5_000)]
+    async with edge(app, LimitedProtocol) as here, connected(here.port) as wire:
+        await wire.send(b"".join(requests[:-1]))
+        await wire.send(requests[-1][:9])  # the last one comes in two pieces
+        async with asyncio.timeout(PATIENCE):
+            while not here.state.tasks:
+                await moment()
+        (connection,) = here.state.connections
+        assert isinstance(connection, LimitedProtocol)
+        ahead = len(connection.pipeline)
+        may_go.set()
+        await wire.send(requests[-1][9:])
+        assert [(await wire.answer()).status for _ in requests] == [204] * len(requests)
+
+    assert answered == [f"/{number}" for number in range(5_000)]
+    assert ahead <= MOST_AHEAD + PIECE_BYTES // len(requests[0])
+
+
+@pytest.mark.parametrize("framing", ["Content-Length", "Transfer-Encoding"])
+async def test_large_bodies_between_pipelined_requests_are_read_whole(serving: Serving, framing: str) -> None:
+    todos = [{"title": f"todo {number}", "description": "a" * 4_000} for number in range(50)]
+    body = json.dumps({"action": "add", "todos": todos}).encode()
+    header = f"Content-Length: {len(body)}" if framing == "Content-Length" else "Transfer-Encoding: chunked"
+    sent = body if framing == "Content-Length" else b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    batch = post("/api/v1/todos/batch", serving.token, header, "Dry-Run: true") + sent
+    async with connected(port_of(serving)) as wire:
+        await wire.send((get() * 40 + batch) * 2)
+        answers = [await wire.answer() for _ in range(82)]
+
+    assert [answer.status for answer in answers] == [200] * 82
+    assert [len(json.loads(answers[place].body)["results"]) for place in (40, 81)] == [50, 50]
+
+
+async def test_a_client_that_goes_on_sending_ahead_is_answered_once_and_cut_off() -> None:
+    may_go = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        await may_go.wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async with edge(app, LimitedProtocol) as here, connected(here.port) as wire:
+        await wire.send(get())
+        async with asyncio.timeout(PATIENCE):
+            while not here.state.tasks:
+                await moment()
+        (connection,) = here.state.connections
+        assert isinstance(connection, LimitedProtocol)
+        connection.data_received(get() * (MAX_HELD_BYTES // len(get()) + 200))  # as if it was read all the same
+        assert connection._is_refused
+        may_go.set()
+        assert (await wire.answer()).status == 204
+        assert await here.is_empty()
+
+
 async def test_pipelined_requests_may_be_cut_anywhere(serving: Serving) -> None:
     body = b'{"title":"cut"}'
     request = post("/api/v1/todos", serving.token, f"Content-Length: {len(body)}") + body
@@ -972,3 +1038,25 @@ async def test_a_page_reads_what_is_refused_before_the_application_sees_it(app: 
                 assert answer.status == status
                 allowed = answer.headers.get("access-control-allow-origin")
                 assert allowed == (origin if origin == "https://web.example.test" else None)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [get("/api/v1/todos?text=" + "a" * 17 * KIB), get("/" + "a" * 40 * KIB), get("/", "X-Large: " + "a" * 20 * KIB)],
+    ids=["a long address", "a longer one", "a large header"],
+)
+async def test_a_page_reads_that_its_request_is_too_large_also_where_its_origin_stands_behind_what_is(
+    app: Application, sent: bytes
+) -> None:
+    """The address is the first of a request, and where a browser puts Origin is its own affair."""
+    for origins, allowed in (
+        (["https://web.example.test"], "https://web.example.test"),
+        (["https://evil.example.test"], None),
+        (["https://web.example.test", "https://evil.example.test"], None),
+    ):
+        async with edge(app, ForPages) as here, connected(here.port) as wire:
+            lines = "".join(f"origin:{origin} \r\n" for origin in origins)
+            await wire.send(sent.removesuffix(b"\r\n") + lines.encode() + b"\r\n")
+            answer = await wire.answer()
+            assert answer.status == 431
+            assert answer.headers.get("access-control-allow-origin") == allowed

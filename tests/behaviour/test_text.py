@@ -100,6 +100,16 @@ async def test_names_and_titles_have_something_to_see(me: Face, field: str) -> N
         assert told["message"] == "must have at least one visible character"
 
 
+@pytest.mark.requirement("TD16")
+async def test_a_note_has_something_to_see(me: Face) -> None:
+    """Nobody could take one back that nobody sees, and models read it."""
+    (todo,) = (await me.add({"title": "a"})).accepted
+
+    for text in INVISIBLE.values():
+        told = await problem(me.update({"id": todo, "add_note": f"{text}\n{text}"}))
+        assert told["message"] == "must have at least one visible character"
+
+
 @pytest.mark.requirement("TD1")
 async def test_what_people_write_comes_back_as_it_was(me: Face) -> None:
     todos = [{"title": text, "description": f"{text}\n\t{text}", "tags": [text]} for text in HONEST.values()]

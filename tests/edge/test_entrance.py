@@ -11,7 +11,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from http_edge import turnstile
+from http_edge import arrivals, turnstile
+from http_edge.arrivals import Arrivals
 from http_edge.entrance import AT_ONCE, Entrance
 from http_edge.entrance import WAITING as IN_LINE
 from http_edge.exchange import BYTES_OF_ONE, Exchange
@@ -110,6 +111,38 @@ async def test_whoever_gave_up_has_no_seat_and_no_pause() -> None:
 
     async with asyncio.timeout(5):
         assert await door.pass_through("a")
+
+
+# --- bodies on their way -----------------------------------------------------------------------
+
+
+async def test_of_too_many_bodies_on_their_way_the_oldest_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "MOST", 2)
+    coming, never = Arrivals(), asyncio.Event()
+
+    async def wait(user_id: int, share: int) -> None:
+        async with coming.of(user_id, share):
+            await never.wait()
+
+    async def given_up(tasks: list[asyncio.Task[None]]) -> list[int]:
+        await asyncio.wait(tasks, timeout=5, return_when=asyncio.FIRST_EXCEPTION)
+        await moment()
+        return [number for number, task in enumerate(tasks) if task.done()]
+
+    tasks = []
+    for user_id in (1, 2, 1, 1):
+        tasks.append(asyncio.create_task(wait(user_id, 1)))
+        await moment()
+    assert await given_up(tasks) == [0]
+    assert isinstance(tasks[0].exception(), TimeoutError)
+
+    tasks.append(asyncio.create_task(wait(1, 2)))  # a file, in the place of both
+    await moment()
+    assert await given_up(tasks) == [0, 2, 3]
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert len(coming) == 0
 
 
 # --- a person ----------------------------------------------------------------------------------
@@ -265,6 +298,60 @@ async def test_beyond_eight_requests_of_a_person_wait_unread_and_nobody_elses(
             entrance.go(exchange)
         assert await asyncio.gather(*requests) == [200] * 5
     assert len(entrance._places) == 0
+
+
+@pytest.mark.parametrize("face", FACES)
+async def test_requests_without_their_bodies_keep_no_place_from_their_person(
+    guarded: Application, ann: Caller, face: FaceName
+) -> None:
+    """A phone that lost its network, or a token that may only read: neither keeps anybody out."""
+    entrance: Entrance = guarded.api.state.entrance
+    address = "/api/v1/todos" if face == "rest" else "/mcp"
+    kind = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+    never = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"title":'
+        await never.wait()
+        yield b' "late"}'
+
+    async with http_client(guarded, await token_of(ann)) as http:
+        stuck = [asyncio.create_task(http.post(address, content=body(), headers=kind)) for _ in range(3 * AT_ONCE)]
+        async with asyncio.timeout(20):
+            while len(entrance._arrivals) == 0 or len(entrance._places) > 0:
+                await moment()
+
+        assert (await http.get("/api/v1/overview")).status_code == 200
+        assert (await http.post("/api/v1/todos", json={"title": "in time"})).status_code == 201
+
+        never.set()
+        answers = await asyncio.gather(*stuck)
+    assert {answer.status_code for answer in answers} == {201 if face == "rest" else 400}
+    assert len(entrance._places) == len(entrance._arrivals) == 0
+
+
+async def test_of_very_many_requests_without_their_bodies_the_oldest_are_told_to_come_again(
+    guarded: Application, ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "MOST", 2)
+    never = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        await never.wait()
+        yield b"{}"
+
+    async with http_client(guarded, await token_of(ann)) as http:
+        stuck = [asyncio.create_task(http.post("/api/v1/todos", content=body())) for _ in range(3)]
+        await asyncio.wait(stuck, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        (refused,) = [task.result() for task in stuck if task.done()]
+        assert (await http.post("/api/v1/todos", json={"title": "in time"})).status_code == 201
+        for task in stuck:
+            task.cancel()
+        await asyncio.wait(stuck)
+
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"] == "1"
+    assert len(guarded.api.state.entrance._arrivals) == 0
 
 
 @pytest.mark.requirement("SA5")

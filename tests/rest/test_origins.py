@@ -44,6 +44,8 @@ MAY_SEND: Final = (
     *("authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "x-request-id", "dry-run"),
     *("mcp-protocol-version", "mcp-method", "mcp-name", "prefer", "traceparent", "tracestate", "baggage"),
     *("proposal-reason", "last-event-id"),
+    *("sentry-trace", "b3", "x-b3-traceid", "x-datadog-trace-id", "x-datadog-sampling-priority", "newrelic"),
+    *("uber-trace-id", "x-amzn-trace-id", "request-id", "x-requested-with", "cache-control", "pragma"),
 )
 MAY_READ: Final = {
     *("etag", "location", "change-id", "idempotent-replayed", "dry-run", "retry-after", "x-request-id"),

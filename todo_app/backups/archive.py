@@ -10,7 +10,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,9 @@ _PIECE: Final = 1 << 18
 """Bytes that are read at once."""
 _LONGEST_LINE: Final = 1 << 16
 """Bytes of a line that is not a row."""
+QUIET_SECONDS: Final = 30.0
+"""For which `pg_restore` may write nothing while it is waited for. It goes round in circles, without an end, where the
+compressed rows of a table end before the block that they stand in."""
 
 _NAME: Final = rb'(?:"(?:[^"]|"")+"|\w+)'
 _COPY: Final = re.compile(rb"COPY public\.(%b) \((%b(?:, %b)*)\) FROM stdin;" % (_NAME, _NAME, _NAME))
@@ -136,8 +139,13 @@ async def read(program: Path, file: Path) -> AsyncIterator[AsyncIterator[Rows | 
             [program, *words], stdin=subprocess.DEVNULL, stderr=said, env=environment()
         ) as process:
             assert process.stdout is not None
-            yield _parts(_Text(process.stdout))
-            code = await process.wait()
+            try:
+                yield _parts(_Text(process.stdout))
+                code = await process.wait()
+            except BaseException:  # it is waited for in any case, and may go on for ever
+                with suppress(ProcessLookupError):
+                    process.kill()
+                raise
         if code:
             said.seek(0)
             raise BackupError(_UNKNOWN if _OTHERWISE.search(said.read(_LONGEST_LINE)) else _DAMAGED)
@@ -164,11 +172,18 @@ class _Text:
         self._held = b""
 
     async def _more(self) -> bool:
-        """Hold another piece. Return whether there was one."""
+        """Hold another piece. Return whether there was one.
+
+        Raises:
+            BackupError: There is none for `QUIET_SECONDS`.
+        """
         try:
-            self._held += await self._stream.receive(_PIECE)
+            with anyio.fail_after(QUIET_SECONDS):
+                self._held += await self._stream.receive(_PIECE)
         except anyio.EndOfStream:
             return False
+        except TimeoutError:
+            raise BackupError(_DAMAGED) from None
         return True
 
     async def line(self) -> bytes | None:

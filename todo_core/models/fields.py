@@ -92,6 +92,13 @@ class Lines(Line):
         return text.lines(value)
 
 
+class VisibleLines(Lines):
+    """A text of several lines that stands by itself, with something to see."""
+
+    def keep(self, value: str) -> str:
+        return text.note(value)
+
+
 class Name(Line):
     """A name or a title: one line, with something to see."""
 

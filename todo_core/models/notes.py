@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlmodel import Field as TableField
 from sqlmodel import SQLModel
 
-from todo_core.models.fields import Cursor, Input, Limit, Lines, Output, instant_column, owner_column
+from todo_core.models.fields import Cursor, Input, Limit, Output, VisibleLines, instant_column, owner_column
 
 MAX_NOTES = 1_000
 """Notes of one todo."""
@@ -44,7 +44,7 @@ class Note(SQLModel, table=True):
     (`docs/decisions/0037-words.md`)."""
 
 
-NoteText = Annotated[str, Lines(min_length=1, max_length=4000)]
+NoteText = Annotated[str, VisibleLines(min_length=1, max_length=4000)]
 
 
 class NoteCreate(Input):

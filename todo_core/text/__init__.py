@@ -110,6 +110,18 @@ def name(text: str) -> str:
     return kept
 
 
+def note(text: str) -> str:
+    """Return a note as it is kept: lines in which there is something to see, for nobody can take back what nobody sees.
+
+    Raises:
+        ValueError: They are no such lines, or show nothing. An empty one is returned, for its length to be refused.
+    """
+    kept = lines(text)
+    if kept and not (kept.isascii() or is_visible(kept)):
+        raise ValueError("must have at least one visible character")
+    return kept
+
+
 def key(text: str) -> str:
     """Return a key from outside as it came: keys are the same only if every character of them is.
 

@@ -116,7 +116,7 @@ def notes_of(item: Item) -> list[dict[str, Any]]:
         said = text.told_name(author, _AUTHOR) if isinstance(author, str) else None
         for start in range(0, len(whole), _NOTE):
             part = whole[start : start + _NOTE].strip()
-            if part:
+            if part and text.is_visible(part):
                 notes.append({"text": part, "author": said, "created_at": note.get("created_at")})
     if len(notes) > MAX_NOTES:
         item.lost("notes", "A todo has at most 1,000 notes.")
