@@ -11,13 +11,13 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
 from todo_core.errors import InsufficientScope, TodoError, Unauthenticated
+from todo_core.log import structlog
 
 MEDIA_TYPE: Final = "application/problem+json"
 

@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, Literal
 
-import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -27,6 +26,7 @@ from http_edge.origins import Origins, readable_by
 from http_edge.pipelined import MAX_HELD_BYTES, PipelinedProtocol
 from http_edge.places import Places, descriptors
 from http_edge.repeated import only
+from todo_core.log import structlog
 
 Phase = Literal["between", "head", "body"]
 """Which part of a request comes next: none has begun, its head, or its body with the trailers."""

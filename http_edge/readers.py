@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import structlog
+from todo_core.log import structlog
 
 SECONDS: Final = 30.0
 """In which a client takes `MIN_TAKEN_BYTES` of an answer that waits for it."""

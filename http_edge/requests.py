@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from http_edge.exchange import Exchange
 from http_edge.repeated import only
+from todo_core.log import structlog
 from todo_core.settings import Settings
 
 HEADER: Final = b"x-request-id"

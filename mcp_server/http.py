@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Final
 
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -23,6 +22,7 @@ from mcp_server.server import TodoServer
 from todo_core.boundary.caller import Caller
 from todo_core.errors import InsufficientScope, TodoError, TooManyRequests
 from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES, Scope
+from todo_core.log import structlog
 
 PATH: Final = "/mcp"
 

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-import structlog
 from mcp import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST
 
 from http_edge.exchange import Exchange
 from mcp_server import tool_results
 from todo_core.errors import AgentBlocked, InsufficientScope, Suspended, TodoError, Unauthenticated
+from todo_core.log import structlog
 
 Kinds = tuple[type[TodoError], ...]
 

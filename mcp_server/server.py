@@ -7,7 +7,6 @@ from dataclasses import replace
 from importlib.resources import files
 from typing import Any, Final
 
-import structlog
 from mcp import MCPError
 from mcp.server import Server
 from mcp_types import (
@@ -39,6 +38,7 @@ from mcp_server.toolbox import Tool
 from mcp_server.tools import analytics, changes, lists, overview, search, tags, todos, users
 from todo_core.boundary.caller import Caller
 from todo_core.errors import ConfirmationRequired, FieldError, InvalidInput, TodoError
+from todo_core.log import structlog
 from todo_core.settings import ConfigurationError
 
 FEATURES: Final = (todos, lists, tags, search, changes, overview, analytics, users)

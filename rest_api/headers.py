@@ -50,6 +50,8 @@ COMPONENTS: Final[dict[str, dict[str, Any]]] = {
     "Accept-Encoding": _header("How a body may be coded, if that is why it is refused.", "identity"),
 }
 """Every header of an answer, by its name."""
+_REFERENCES: Final = {name: {"$ref": f"#/components/headers/{name}"} for name in COMPONENTS}
+"""One for all answers of all routes, which refer 7,000 times."""
 _EVERYWHERE: Final = (
     *("X-Request-Id", "Cache-Control", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Resource-Policy"),
     *("Content-Security-Policy", "Strict-Transport-Security", "Vary"),
@@ -120,4 +122,4 @@ def of_file() -> dict[str, Any]:
 
 
 def _refer(names: Iterable[str]) -> dict[str, Any]:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    return {name: _REFERENCES[name] for name in names}

@@ -13,7 +13,6 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import anyio
-import structlog
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
@@ -41,6 +40,7 @@ from todo_core import __version__
 from todo_core.core import Core, utc_now
 from todo_core.errors import TodoError
 from todo_core.hooks import NONE, Hooks
+from todo_core.log import structlog
 from todo_core.notations import parse_networks
 from todo_core.settings import ConfigurationError, Settings
 

@@ -11,16 +11,17 @@ import logging
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-import structlog
-from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import EventDict, ExcInfo
 
 from http_edge.requests import HEALTH, Answered
+from todo_core.log import structlog
 
-_FRAMES: Final = ExceptionDictTransformer(show_locals=False)
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, ExcInfo  # noqa: TID251  # loads nothing
+
+_FRAMES: Final = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 """Returns the frames of a traceback without their variables, which hold tokens and todos."""
 _WORDS: Final = frozenset({"exc_value", "exc_notes", "syntax_error"})
 """What `_FRAMES` tells of an exception in its own words."""

@@ -14,7 +14,6 @@ from pathlib import Path
 from threading import Event
 from typing import Final, NoReturn
 
-import structlog
 import uvicorn
 
 from http_edge.origins import Origins
@@ -30,6 +29,7 @@ from todo_app.measuring.metrics import Metrics, ParentMetrics
 from todo_app.running import fail
 from todo_app.workers import Workers, end_with_parent
 from todo_core import __version__
+from todo_core.log import structlog
 from todo_core.notations import parse_networks
 from todo_core.settings import Settings
 

@@ -11,9 +11,10 @@ from socket import socket
 from threading import Thread
 from typing import Final
 
-import structlog
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
+
+from todo_core.log import structlog
 
 _PAUSES: Final = (1, 2, 4, 8)
 """Seconds before a worker that could not start is tried again; the last for all further tries."""

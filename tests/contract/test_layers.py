@@ -97,10 +97,9 @@ def test_a_new_module_of_the_core_must_be_given_its_layer(copy: Path) -> None:
 def test_a_private_name_of_others_is_refused_outside_its_file(name: str) -> None:
     ruff = Path(sys.executable).with_name("ruff")
     module, _, member = name.rpartition(".")
+    line = f"from {module} import {member}" if module else f"import {name}"
     command = [ruff, "check", "--select", "TID251", "--stdin-filename", "rest_api/elsewhere.py", "-"]
-    done = subprocess.run(
-        command, cwd=ROOT, input=f"from {module} import {member}\n", capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=ROOT, input=f"{line}\n", capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
     assert f"`{name}` is banned" in done.stdout

@@ -12,10 +12,9 @@ from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import Final
 
-import structlog
-
 from todo_app.measuring.metrics import ParentMetrics
 from todo_app.running import fail
+from todo_core.log import structlog
 from todo_core.settings import ConfigurationError, Settings
 
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import asyncpg
-import structlog
 
 from todo_core.boundary.agents import Agent, AgentKey
 from todo_core.errors import AgentBlocked, InsufficientScope, OutsideMandate, Suspended, Unauthenticated, Unavailable
+from todo_core.log import structlog
 from todo_core.storage.database import ATTEMPTS, retried
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-import structlog
 from cachetools import TTLCache
 
 from todo_core.boundary.agents import AgentKey
@@ -25,6 +24,7 @@ from todo_core.identity import api_tokens
 from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, UserRole
 from todo_core.identity.jwts import MAX_SUBJECT_LENGTH, Claims, EndedError, RefusedError, Verifier
 from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES, Scope
+from todo_core.log import structlog
 from todo_core.queries import sign_in as queries
 from todo_core.settings import Settings
 from todo_core.storage.database import Database, retried

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import structlog
+from todo_core.log import structlog
 
 if TYPE_CHECKING:
     from limits import RateLimitItem

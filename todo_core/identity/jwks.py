@@ -17,11 +17,11 @@ from typing import Any, Final, Protocol, cast
 from urllib.parse import urlsplit
 
 import jwt
-import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from todo_core.errors import Unavailable
 from todo_core.identity.issuers import Algorithm, is_loopback
+from todo_core.log import structlog
 from todo_core.text.json_text import strict_json
 
 FRESH: Final = 300.0

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 import asyncpg
-import structlog
+
+from todo_core.log import structlog
 
 
 class MisuseError(Exception):

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import structlog
 from cachetools import LRUCache
 
 from todo_core.dates import start_of_day
+from todo_core.log import structlog
 from todo_core.queries import analytics, users
 from todo_core.storage.database import Database
 from todo_core.upkeep.background import Background

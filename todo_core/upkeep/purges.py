@@ -19,10 +19,10 @@ from math import inf
 from typing import Any, Final
 
 import asyncpg
-import structlog
 
 from todo_core.errors import Unavailable
 from todo_core.hooks import NONE, Hooks
+from todo_core.log import structlog
 from todo_core.queries import purges as queries
 from todo_core.storage.database import Database
 from todo_core.storage.roles import JANITOR_ROLE

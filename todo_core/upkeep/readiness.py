@@ -14,10 +14,9 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 
-import structlog
-
 from todo_core.boundary.authentication import Identity
 from todo_core.errors import Unavailable
+from todo_core.log import structlog
 from todo_core.queries import installation as queries
 from todo_core.schema import catalogue
 from todo_core.schema.versions import serves

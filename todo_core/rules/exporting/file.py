@@ -9,9 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, Final
 
-import structlog
-
 from todo_core.errors import Unavailable
+from todo_core.log import structlog
 from todo_core.models.exports import ExportFormat
 
 MEDIA_TYPES: Final[dict[ExportFormat, str]] = {

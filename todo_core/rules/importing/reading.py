@@ -9,12 +9,12 @@ import sys
 from typing import Any, Final
 
 import orjson
-import structlog
 from anyio import fail_after, to_thread
 
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.turns import in_turns
 from todo_core.errors import FieldError, InvalidInput, TooManyRequests, Unavailable
+from todo_core.log import structlog
 from todo_core.models.imports import ImportFile, ImportQuery
 from todo_core.rules.importing.items import PARTS, Item, LeftOut, Remark
 

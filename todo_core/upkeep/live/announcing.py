@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-import structlog
-
+from todo_core.log import structlog
 from todo_core.queries.events import NOTIFY
 from todo_core.storage.database import Database
 from todo_core.upkeep.background import Background

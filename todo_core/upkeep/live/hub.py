@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
-import structlog
 
 from todo_core.boundary.acting import ENDED
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.results import Position, Recorded
 from todo_core.errors import HistoryDeleted, Unavailable
+from todo_core.log import structlog
 from todo_core.models.fields import MAX_ID
 from todo_core.queries.events import LATEST_OF_EACH
 from todo_core.settings import Settings

@@ -15,9 +15,9 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import asyncpg
-import structlog
 
 from todo_core.errors import Unavailable
+from todo_core.log import structlog
 from todo_core.queries.events import CHANNEL, HEAR, NOTIFY
 from todo_core.settings import Settings
 from todo_core.storage.database import Database
