@@ -66,6 +66,11 @@ def require_scopes(tx: Tx, entities: Collection[str]) -> None:
             raise InsufficientScope(step.scope)
 
 
+def may_take(tx: Tx, entities: Collection[str]) -> bool:
+    """Return whether the caller may take every step of an undo of rows of these kinds."""
+    return all(tx.caller.may(step.scope) for step in STEPS if step.entity in entities)
+
+
 async def revert(tx: Tx, entries: Entries) -> Changed[Any]:
     """Put the rows of a change back as they were before it; none of `entries` is left.
 
