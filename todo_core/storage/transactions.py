@@ -9,9 +9,9 @@ from typing import Any
 
 import asyncpg
 
-from todo_core.errors import OutsideMandate, TodoError
+from todo_core.errors import TAKEN, Conflict, OutsideMandate, TodoError
 from todo_core.hooks import Span
-from todo_core.storage.faults import is_outside_lists
+from todo_core.storage.faults import is_outside_lists, is_taken
 from todo_core.storage.pool import Connection
 from todo_core.storage.roles import AGENT_ROLE, APP_ROLE, Acting
 from todo_core.storage.statements import Statement
@@ -83,6 +83,7 @@ class Transaction(Executor):
 
         Raises:
             OutsideMandate: It would write what is outside of the lists of the agent that acts.
+            Conflict: It would write a name or a key that is taken outside of them.
         """
         arguments = statement.arguments(parameters | {"user_id": self.user_id})
         try:
@@ -91,6 +92,8 @@ class Transaction(Executor):
         except asyncpg.PostgresError as error:
             if self._is_bounded and is_outside_lists(error):
                 raise OutsideMandate("lists", "This is outside of the lists of this agent.") from error
+            if self._is_bounded and is_taken(error):
+                raise Conflict(TAKEN) from error
             raise
 
     @asynccontextmanager

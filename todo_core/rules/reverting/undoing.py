@@ -257,7 +257,8 @@ async def _reverted(tx: Tx, change_id: int) -> Changed[Any]:
         raise UndoRefused(NOT_UNDONE, next_step="Make the change you want directly.")
     names = await names_beside(tx, [change_id], entries.entities)
     try:
-        reverted = await revert(tx, entries)
+        async with tx.part():  # a name that the agent that acts does not see ends the statement that would write it
+            reverted = await revert(tx, entries)
     except UndoRefused as refused:
         raise await _with_cause(tx, change_id, refused, ()) from None
     return await settle(tx, [reverted], reverted, names)
