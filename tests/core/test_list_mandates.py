@@ -573,8 +573,9 @@ async def test_a_mandate_names_no_list_of_anothers_and_comes_with_a_token(home: 
         with pytest.raises(TodoError) as refused:
             await home.person.perform(agents.update, await agent_of(home.person, home.agent), {**EVERYTHING, **wanted})  # type: ignore[arg-type]
         assert refused.value.code == "not_owner"
-        with pytest.raises(TodoError):
+        with pytest.raises(TodoError) as refused:
             await home.person.perform(tokens.create, TokenCreate(name="a", mandate=Mandate(**wanted)))
+        assert [error.field for error in refused.value.errors] == ["mandate.lists"]
     made = await home.person.perform(
         tokens.create, TokenCreate(name="a", mandate=Mandate(lists=[home.work, home.work]))
     )
