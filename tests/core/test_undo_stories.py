@@ -360,3 +360,27 @@ async def test_where_it_cannot_go_by_way_of_what_was_undone_all_is_as_without(me
     assert [one["change_id"] for one in undone.skipped] == [tagged.change_id]
     assert await titles_of(me) == ["three", "other"]
     assert orjson.loads((await me.perform(changes.get, beside.change_id)).json)["undone_by"] == undone.change_id
+
+
+async def test_a_series_with_a_key_that_was_added_and_completed_goes_and_comes_back(me: Caller) -> None:
+    """Both occurrences go to the trash; the first one has the key there, as if undone one after the other."""
+    added = await me.perform(todos.add, [TodoCreate(title="one", key="k", due="2026-12-01", repeat="daily")])
+    first = orjson.loads(added.one().json)["id"]
+    done = await me.perform(todos.complete, [first])
+    again = orjson.loads(done.one().json)["next"]["id"]
+    last = await me.perform(todos.complete, [again])
+    before = await _keys(me)
+
+    undone = await me.perform(changes.undo_several, [added.change_id, done.change_id, last.change_id])
+
+    left = await _keys(me)
+    assert left == dict.fromkeys(before) | {first: "k"}
+    redone = await me.perform(changes.undo, undone.change_id)
+    assert await _keys(me) == before
+    await me.perform(changes.undo, redone.change_id)
+    assert await _keys(me) == left
+
+
+async def _keys(me: Caller) -> dict[int, str | None]:
+    pages = [await me.perform(todos.list_, TodoFilter(status=status)) for status in ("all", "trashed")]
+    return {row["id"]: row["key"] for page in pages for row in orjson.loads(page.json)}
