@@ -324,7 +324,7 @@ async def test_of_a_time_is_undone_also_what_was_changed_between_another_change_
     """By the undo of an agent as by that of somebody else; neither the change nor its undo is undone by that."""
     todo = await _new(me, "one")
     agent = replace(me, principal=replace(me.principal, agent_key=AgentKey.of_program("test", "x")), via="mcp:test")
-    renamed = await agent.perform(todos.update, [{"id": todo, "title": "two"}])
+    renamed = await agent.perform(todos.update, [{"id": todo, "title": "two", "add_note": "n"}])
     tagged = await agent.perform(todos.update, [{"id": todo, "tags": ["d"]}])
     first = await (me if others else agent).perform(changes.undo, renamed.change_id)
     record = orjson.loads((await me.perform(changes.get, renamed.change_id)).json)
@@ -337,7 +337,7 @@ async def test_of_a_time_is_undone_also_what_was_changed_between_another_change_
     assert [change["undone_by"] for change in ends] == [first.change_id, undone.change_id, None]
     await me.perform(changes.undo, undone.change_id)
     (row,) = [row for row in await everything(me) if "tags" in row]
-    assert (row["title"], row["tags"]) == ("one", ["d"])
+    assert (row["title"], row["tags"], row["note_count"]) == ("one", ["d"], 0)
 
 
 async def test_where_it_cannot_go_by_way_of_what_was_undone_all_is_as_without(me: Caller) -> None:

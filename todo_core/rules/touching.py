@@ -18,12 +18,15 @@ _COUNTED: Final = frozenset(
 
 
 def once_each(touched: Iterable[Touched]) -> list[Touched]:
-    """Return each row that was touched once: before the first time, and after the last."""
+    """Return each row that was touched once: before the first time, and after the last.
+
+    A note that is what it was is left out: it has no version, and an undo would take it for one that went or came.
+    """
     rows: dict[tuple[str, int], Touched] = {}
     for one in touched:
         name = (one.entity, one.id)
         rows[name] = _both(rows[name], one) if name in rows else one
-    return [*rows.values()]
+    return [one for one in rows.values() if one.entity != "note" or one.before != one.after]
 
 
 def _both(first: Touched, last: Touched) -> Touched:
