@@ -384,3 +384,39 @@ async def test_a_series_with_a_key_that_was_added_and_completed_goes_and_comes_b
 async def _keys(me: Caller) -> dict[int, str | None]:
     pages = [await me.perform(todos.list_, TodoFilter(status=status)) for status in ("all", "trashed")]
     return {row["id"]: row["key"] for page in pages for row in orjson.loads(page.json)}
+
+
+async def _left_out_and_made_anew(me: Caller) -> tuple[int, int]:
+    """A todo that gets its tag back by an undo which makes it anew, and the undo: one of that name goes by it."""
+    todo, _ = await _new(me, "one", "b"), await _new(me, "between", "z")
+    taken = await me.perform(todos.update, [{"id": todo, "tags": []}])
+    await me.perform(tags.delete, (await tag_ids(me))["b"])
+    between = await me.perform(tags.rename, (await tag_ids(me))["z"], "y")
+    given = await me.perform(todos.update, [{"id": await _new(me, "other"), "tags": ["b"]}])
+    undone = await me.perform(changes.undo_several, [taken.change_id, between.change_id, given.change_id])
+    assert undone.change_id is not None
+    return todo, undone.change_id
+
+
+async def test_a_tag_gets_its_name_back_from_one_that_the_undo_of_a_set_made(me: Caller) -> None:
+    todo, undone = await _left_out_and_made_anew(me)
+    first = await tag_ids(me)
+
+    redone = await me.perform(changes.undo, undone)
+    assert await _tags_of(me, todo) == [[]]
+    assert (await tag_ids(me)).keys() == {"b", "y"}
+    await me.perform(changes.undo, redone.change_id)
+    assert await _tags_of(me, todo) == [["b"]]
+    assert (await tag_ids(me)).keys() == first.keys()
+
+
+async def test_a_tag_that_the_undo_of_a_set_made_keeps_its_name_where_somebody_used_it_since(me: Caller) -> None:
+    _, undone = await _left_out_and_made_anew(me)
+    used = await me.perform(todos.update, [{"id": await _new(me, "third"), "tags": ["b"]}])
+    before = await everything(me)
+
+    with pytest.raises(UndoRefused) as refused:
+        await me.perform(changes.undo, undone)
+
+    assert refused.value.extra["blocked_by"] == used.change_id
+    assert await everything(me) == before

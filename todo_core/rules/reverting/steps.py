@@ -78,6 +78,7 @@ async def revert(tx: Tx, entries: Entries) -> Changed[Any]:
         UndoRefused: A later change is in the way of a row.
     """
     await name_tags(tx, entries)
+    entries.made_tags = frozenset(row["id"] for row in entries.of("tag") if row["before"] is None)
     reverted: Changed[Any] = Changed([])
     for step in STEPS:
         of_step = entries.take(step.entity, step.which)
