@@ -380,9 +380,6 @@ def _tag(w: Writing, entry: Entry) -> None:
     assert isinstance(before, Tag)
     if entry.merged is not None:
         into, todos = entry.merged
-        if into in state.tags:  # what has lost the one since has lost both
-            merged = {todo for todo, other in state.links if other == tag.id}
-            state.links -= {(todo, tag.id) for todo in merged if (todo, into) not in state.links}
         state.links -= {(todo, into) for todo in todos}
         w.unmerged[tag.id] = into
     if entry.unmerged is not None:

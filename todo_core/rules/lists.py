@@ -17,6 +17,7 @@ from todo_core.errors import TAKEN, Conflict, FieldError, NotFound, OutsideManda
 from todo_core.models.lists import ListCreate
 from todo_core.queries import lists as queries
 from todo_core.rules.positions import STEP, between, spread
+from todo_core.storage.transactions import GoneError
 from todo_core.text import name_key
 from todo_core.text.json_text import json_text
 
@@ -328,7 +329,7 @@ class Lists:
             await tx.rows(queries.RENUMBER, items=items, ids=[state.id for state in lists])
 
 
-class _FreeError(TodoError):
+class _FreeError(GoneError):
     """A name is free: what tried it is to be gone."""
 
 

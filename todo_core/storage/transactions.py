@@ -19,6 +19,10 @@ from todo_core.storage.statements import Statement
 Row = asyncpg.Record
 
 
+class GoneError(Exception):
+    """What a part of a transaction has written is to be gone, and nothing is refused."""
+
+
 class Executor(ABC):
     """Runs statements as one user; the parameter `user_id` of every statement is that user's id."""
 
@@ -136,11 +140,11 @@ class Transaction(Executor):
 
     @asynccontextmanager
     async def part(self) -> AsyncIterator[None]:
-        """Run a part of the transaction; if it is refused (`TodoError`), what it has written is gone, and no more."""
+        """Run a part of the transaction; if it is refused or `GoneError`, what it has written is gone."""
         await self._connection.execute("SAVEPOINT part")
         try:
             yield
-        except TodoError:
+        except (TodoError, GoneError):
             await self._connection.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
             raise
         await self._connection.execute("RELEASE SAVEPOINT part")

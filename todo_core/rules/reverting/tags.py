@@ -180,13 +180,9 @@ async def _put_back_links(tx: Tx, entry: Entry, together: Collection[int]) -> Ta
     linked: Mapping[str, Any] | None = entry.before.get("linked")
     into_gone = False
     if unlinked is not None:
-        other = await tx.row(queries.STATE, ids=[unlinked["into"]])
-        into_gone = other is None or other["is_deleted"]
-        # Also those that had both before. A purge of the other tag has taken it from all.
-        lost = [] if other is None else await tx.value(queries.TAGGED, id=entry.id, into=unlinked["into"])
-        for chunk in chunks_of_links(lost):
-            await tx.rows(queries.UNLINK_LOST, id=entry.id, into=unlinked["into"], todos=chunk)
+        into_gone = await tx.row(queries.ONE, id=unlinked["into"]) is None
         for chunk in chunks_of_links(unlinked["todos"]):
+            await tx.rows(queries.UNLINK_LOST, id=entry.id, into=unlinked["into"], todos=chunk)
             await tx.rows(queries.UNLINK, into=unlinked["into"], todos=chunk)
     if linked is not None:
         is_known = entry.before.get("into_gone") or linked["into"] in together

@@ -11,7 +11,7 @@ from todo_core.boundary import confirmation
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done
 from todo_core.boundary.turns import in_turns
-from todo_core.errors import OutsideMandate, TodoError, UndoRefused
+from todo_core.errors import OutsideMandate, UndoRefused
 from todo_core.models.changes import UndoChoice
 from todo_core.models.fields import MAX_PAGE
 from todo_core.queries import changes as queries
@@ -24,6 +24,7 @@ from todo_core.rules.reverting.steps import ENTITIES, may_take, require_scopes, 
 from todo_core.rules.reverting.todos import changed_since
 from todo_core.rules.showing import shown_to
 from todo_core.rules.touching import comes_to_nothing, once_each
+from todo_core.storage.transactions import GoneError
 
 _BEYOND: Final = "The change touched more than what is in the lists of this agent."
 _ALL_OR_OTHERS: Final = "Undo what is in their way with them, or send `skip_conflicts: true` to undo the others alone."
@@ -80,11 +81,11 @@ async def undo_all(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None 
     return replace(undone, skipped=_latest_first([*progress.conflicts, *chosen.left]))
 
 
-class _OtherwiseError(TodoError):
+class _OtherwiseError(GoneError):
     """Another attempt is to be made."""
 
 
-class _NothingError(TodoError):
+class _NothingError(GoneError):
     """All rows are what they were."""
 
 
