@@ -39,7 +39,7 @@ from http_edge.problems import response_to
 from http_edge.urls import from_text, unclear, values
 from todo_core.errors import FieldError, InvalidInput, TodoError
 from todo_core.text.json_text import RepeatedNameError, strict_json
-from todo_core.validation import field_errors, known_fields, path_of, refuse_crowd
+from todo_core.validation import field_errors, path_of, refuse_crowd
 
 _MISSING: Final = object()
 _JSON: Final = "application/json"
@@ -202,8 +202,7 @@ class _Call:
             location = (where, field.alias) if where in ("path", "header") else (where,)
             arguments[field.name], wrong = field.validate(value, loc=location)
             if wrong:
-                known = known_fields(field.field_info.annotation)
-                refused += field_errors(wrong, known=known, skip=1, tags=_tags(field))
+                refused += field_errors(wrong, kind=field.field_info.annotation, skip=1, tags=_tags(field))
         if refused:
             raise InvalidInput(errors=refused)
         return await self._call(**arguments)

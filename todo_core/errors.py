@@ -292,6 +292,10 @@ class NotFound(TodoError):
     status = 404
 
 
+TAKEN: Final = "This is taken by something outside of the lists of this agent; choose another."
+"""Of a name of a list, or a key of a todo, that an agent with a mandate on lists gives."""
+
+
 class Conflict(TodoError):
     """The request contradicts the present state.
 

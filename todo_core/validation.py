@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_type_hints
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from typing_extensions import TypeAliasType
@@ -81,7 +82,7 @@ _MESSAGES = {  # by pydantic's type of error; the names in braces are in its con
 def field_errors(
     errors: Iterable[Any],
     *,
-    known: Sequence[str] = (),
+    kind: Any = None,
     skip: int = 0,
     whole: str = "body",
     tags: Collection[str] = (),
@@ -90,32 +91,32 @@ def field_errors(
 
     Args:
         errors: pydantic's error details (`ValidationError.errors()`).
-        known: Field names to offer where a field is unknown.
+        kind: The model or typed dictionary that was validated, to offer the fields of what has an unknown one.
         skip: Leading parts of each location to leave out, such as "body" or "query".
         whole: Name for the value as a whole, where the error is in no field.
         tags: Tags of a union: pydantic puts them into locations, but the caller's document does not have them.
     """
     translated = []
     for error in errors:
-        kind, context = str(error["type"]), dict(error.get("ctx") or {})
+        code, context = str(error["type"]), dict(error.get("ctx") or {})
         location = [part for part in error["loc"][skip:] if part not in (*tags, AS_TEXT, AS_OBJECT, AS_NUMBER)]
         allowed: Sequence[str] = ()
-        if kind in ("too_short", "too_long") and context.get("field_type") != "List":
-            kind = f"string_{kind}"  # pydantic's word for a string that was trimmed first
-        if kind == "value_error":
+        if code in ("too_short", "too_long") and context.get("field_type") != "List":
+            code = f"string_{code}"  # pydantic's word for a string that was trimmed first
+        if code == "value_error":
             message = str(context.get("error", "is not valid"))
-        elif kind in _MESSAGES:
-            message = _MESSAGES[kind].format_map(context)
+        elif code in _MESSAGES:
+            message = _MESSAGES[code].format_map(context)
         else:
             message = "is not valid"
-        if kind == "literal_error":
+        if code == "literal_error":
             allowed = _QUOTED.findall(str(context.get("expected", "")))
-        elif kind in ("union_tag_invalid", "union_tag_not_found"):
+        elif code in ("union_tag_invalid", "union_tag_not_found"):
             location += _QUOTED.findall(str(context["discriminator"]))
             allowed = sorted(tags)
-        elif kind == "extra_forbidden":
-            allowed = () if AS_OBJECT in error["loc"] else known
-        translated.append(FieldError(path_of(location) or whole, message, allowed, _CODES.get(kind, "invalid")))
+        elif code == "extra_forbidden":
+            allowed = _fields_at(kind, location[:-1])
+        translated.append(FieldError(path_of(location) or whole, message, allowed, _CODES.get(code, "invalid")))
     return translated
 
 
@@ -134,6 +135,41 @@ def known_fields(kind: Any) -> list[str]:
     return list(_hints(kind)) if isinstance(kind, type) else []
 
 
+def _fields_at(kind: Any, path: Sequence[str | int]) -> list[str]:
+    """Return the field names of the object at a place in a document; none where it may be one of several.
+
+    Args:
+        kind: What the document is to be.
+        path: The place, in the parts of a location.
+    """
+    kinds = [*_alternatives(kind)]
+    for part in path:
+        kinds = [one for shape in kinds for step in _step(shape, part) for one in _alternatives(step)]
+    shapes = [fields for one in kinds if (fields := known_fields(one))]
+    return shapes[0] if len(shapes) == 1 else []
+
+
+def _alternatives(kind: Any) -> Iterator[Any]:
+    """Yield what a value may be, without what is noted of it."""
+    kind = kind.__value__ if isinstance(kind, TypeAliasType) else kind
+    origin = get_origin(kind)
+    if origin is Annotated:
+        yield from _alternatives(get_args(kind)[0])
+    elif origin in (Union, UnionType):
+        for one in get_args(kind):
+            yield from _alternatives(one)
+    else:
+        yield kind
+
+
+def _step(kind: Any, part: str | int) -> Iterator[Any]:
+    """Yield what is at a part of a location in a list or an object."""
+    if isinstance(part, int):
+        yield from get_args(kind)[:1]
+    elif part in known_fields(kind):
+        yield _hints(kind)[part]
+
+
 @cache  # it takes a millisecond, and a batch may have fifty items to refuse
 def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
@@ -150,7 +186,7 @@ def refuse(error: ValidationError, kind: Any = None, *, whole: str = "body") -> 
     errors = error.errors(include_url=False, include_input=False)
     shapes = shapes_by_tag(kind)
     shape = shapes.get(errors[0]["loc"][0], kind) if shapes and errors[0]["loc"] else kind
-    return InvalidInput(errors=field_errors(errors, known=known_fields(shape), whole=whole, tags=[*shapes]))
+    return InvalidInput(errors=field_errors(errors, kind=shape, whole=whole, tags=[*shapes]))
 
 
 def shapes_by_tag(kind: Any) -> dict[Any, Any]:
@@ -183,7 +219,7 @@ def refuse_crowd(given: object, kind: Any, *, whole: str = "body", within: Seque
     if names and unknown > MOST_LISTED:
         first = islice((name for name in given if name not in names), MOST_LISTED)
         listed = [{"type": "extra_forbidden", "loc": (*within, name)} for name in first]
-        errors = field_errors(listed, known=known_fields(kind), whole=whole)
+        errors = field_errors(listed, kind=kind, whole=whole)
         raise InvalidInput(errors=errors, unlisted=unknown - len(listed))
 
 

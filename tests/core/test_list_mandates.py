@@ -18,6 +18,7 @@ from tests.core.attempts import ATTEMPTS, MARK, Own, Rows
 from tests.core.support import (
     CoreOpener,
     acting_as,
+    codes,
     connected,
     everything_of,
     on_the_wire,
@@ -32,10 +33,21 @@ from tests.exhaustive import crossed
 from tests.tables import each
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.operation import OPERATIONS
-from todo_core.errors import InvalidInput, NotFound, OutsideMandate, ProposalStale, TodoError, Unavailable
+from todo_core.boundary.results import Done
+from todo_core.errors import (
+    TAKEN,
+    InvalidInput,
+    NotFound,
+    OutsideMandate,
+    ProposalStale,
+    TodoError,
+    Unavailable,
+    UndoRefused,
+)
 from todo_core.models.agents import Mandate
 from todo_core.models.changes import ChangeFilter, UndoChoice
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
+from todo_core.models.mixed import MixedAdd
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import agents, changes, events, lists, overview, proposals, tags, todos, tokens, users
@@ -561,8 +573,9 @@ async def test_a_mandate_names_no_list_of_anothers_and_comes_with_a_token(home: 
         with pytest.raises(TodoError) as refused:
             await home.person.perform(agents.update, await agent_of(home.person, home.agent), {**EVERYTHING, **wanted})  # type: ignore[arg-type]
         assert refused.value.code == "not_owner"
-        with pytest.raises(TodoError):
+        with pytest.raises(TodoError) as refused:
             await home.person.perform(tokens.create, TokenCreate(name="a", mandate=Mandate(**wanted)))
+        assert [error.field for error in refused.value.errors] == ["mandate.lists"]
     made = await home.person.perform(
         tokens.create, TokenCreate(name="a", mandate=Mandate(lists=[home.work, home.work]))
     )
@@ -593,3 +606,61 @@ async def test_rows_that_an_agent_does_not_see_count_for_its_day(home: Home) -> 
         await home.agent.perform(todos.add, [TodoCreate(title=title)])
     await home.bound(rows_per_day=5)
     await new_todo(home.agent, "d")
+
+
+# --- names and keys that are taken outside of the lists --------------------------------------------
+
+
+async def test_what_is_taken_outside_of_the_lists_refuses_its_item_alone(home: Home) -> None:
+    """A name of a list, given to a new one or to another, and a key of a todo: the other items are done."""
+    await home.bound(own_lists=True)
+    await new_todo(home.person, "hidden", home.home, key="k")
+    here = {"list_id": home.work}
+
+    made = await home.agent.perform(lists.add, [ListCreate(name="HOME", position=1), ListCreate(name="Garden")])
+    garden = made.results[1]
+    assert isinstance(garden, Done)
+    new = {"name": "home", "id": home.work}, {"name": "Orchard", "id": garden.as_dict()["id"]}
+    named = await home.agent.perform(lists.update, [*new])
+    added = await home.agent.perform(
+        todos.add, [TodoCreate(title=t, key=k, **here) for t, k in (("a", "k"), ("b", "l"))]
+    )
+    mixed = [MixedAdd(action="add", title=t, key=k, **here) for t, k in (("c", "k"), ("d", None))]
+    mixture = await home.agent.perform(todos.mix, mixed)
+
+    for changed in (made, named, added, mixture):
+        assert codes(changed) == ["conflict", "changed"]
+        assert changed.change_id is not None
+        (refused,) = [one for one in changed.results if isinstance(one, TodoError)]
+        assert refused.detail == TAKEN
+    assert await titles(home.agent) == ["b", "d"]
+    assert await titles(home.person) == ["hidden", "b", "d"]
+    shown = [row["name"] for row in orjson.loads((await home.person.perform(lists.list_, ListQuery())).json)]
+    assert sorted(shown) == ["Home", "Inbox", "Orchard", "Work"]
+
+
+async def test_an_agent_that_makes_no_lists_is_told_of_a_taken_name_by_its_item(home: Home) -> None:
+    other = await new_list(home.person, "Other")
+    await home.bound(lists=[home.work, other], own_lists=False)
+
+    named = await home.agent.perform(lists.update, [{"id": home.work, "name": "Home"}, {"id": other, "name": "Else"}])
+
+    assert codes(named) == ["conflict", "changed"]
+
+
+async def test_a_name_that_is_taken_outside_of_the_lists_is_in_the_way_of_an_undo(home: Home) -> None:
+    """Of one change it is refused as such, and of a set it can be left out."""
+    renamed = await home.agent.perform(lists.update, [{"id": home.work, "name": "Job"}])
+    added = await home.agent.perform(todos.add, [TodoCreate(title="new", list_id=home.work)])
+    await new_list(home.person, "Work")
+
+    with pytest.raises(UndoRefused) as refused:
+        await home.agent.perform(changes.undo, renamed.change_id)
+    assert (refused.value.extra["entity"], refused.value.extra["id"]) == ("list", home.work)
+    both = [renamed.change_id, added.change_id]
+    with pytest.raises(UndoRefused) as refused:
+        await home.agent.perform(changes.undo_several, both)
+    assert [one["change_id"] for one in refused.value.extra["conflicts"]] == [renamed.change_id]
+    undone = await home.agent.perform(changes.undo_several, both, UndoChoice(skip_conflicts=True))
+    assert [one["change_id"] for one in undone.skipped] == [renamed.change_id]
+    assert await titles(home.agent) == []

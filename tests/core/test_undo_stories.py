@@ -11,8 +11,9 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from tests.core.support import CoreOpener
+from tests.core.support import CoreOpener, titles_of
 from tests.core.test_undo_runs import everything, tag_ids
+from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.caller import Caller
 from todo_core.errors import TodoError, UndoRefused
 from todo_core.models.changes import UndoChoice
@@ -255,3 +256,167 @@ async def test_what_lost_a_merged_tag_since_does_not_get_the_other_one_back(me: 
 async def _tags_of(me: Caller, *ids: int) -> list[list[str]]:
     read = {row["id"]: row["tags"] for row in await everything(me) if "tags" in row}
     return [read[todo_id] for todo_id in ids]
+
+
+# --- what comes to nothing, and what is undone in between ----------------------------------------
+
+
+async def _versions(me: Caller) -> list[tuple[int, int]]:
+    page = await me.perform(todos.list_, TodoFilter(status="all", archived="include", limit=200))
+    reads = [page, await me.perform(lists.list_, ListQuery(archived="include")), await me.perform(tags.list_)]
+    return [(row["id"], row["version"]) for read in reads for row in orjson.loads(read.json)]
+
+
+async def _list_and_its_end(me: Caller) -> list[int | None]:
+    added = await me.perform(lists.add, [ListCreate(name="Work")])
+    gone = await me.perform(lists.delete, [added.one().as_dict()["id"]], ListRemoval(todos="trash"))
+    return [added.change_id, gone.change_id]
+
+
+async def _tag_and_its_end(me: Caller) -> list[int | None]:
+    given = await me.perform(todos.update, [{"id": await _new(me, "one"), "tags": ["d"]}])
+    gone = await me.perform(tags.delete, (await tag_ids(me))["d"])
+    return [given.change_id, gone.change_id]
+
+
+@pytest.mark.parametrize("make", [_list_and_its_end, _tag_and_its_end])
+async def test_a_set_that_comes_to_nothing_is_no_change_also_where_it_is_of_several_kinds(
+    make: Any, me: Caller
+) -> None:
+    """Nothing is written, and the changes stand; beside another change they count as undone."""
+    ids = await make(me)
+    before = await _versions(me)
+
+    undone = await me.perform(changes.undo_several, ids)
+
+    assert undone.change_id is None
+    assert not any(row.changed for row in undone.results)
+    assert await _versions(me) == before
+    record = [orjson.loads((await me.perform(changes.get, change_id)).json) for change_id in ids]
+    assert [change["undone_by"] for change in record] == [None, None]
+    other = await _new(me, "other")
+    renamed = await me.perform(todos.update, [{"id": other, "title": "another"}])
+    beside = await me.perform(changes.undo_several, [*ids, renamed.change_id])
+    assert beside.change_id is not None
+    redone = await me.perform(changes.undo, beside.change_id)
+    assert redone.change_id is not None
+
+
+async def test_a_tag_that_was_made_and_merged_is_merged_again_and_taken_apart_again(me: Caller) -> None:
+    """Also for what is in the trash by then: it does not keep the other tag."""
+    await _new(me, "other", "a")
+    added = await me.perform(todos.add, [TodoCreate(title="new", tags=["d"])])
+    todo, named = orjson.loads(added.one().json)["id"], await tag_ids(me)
+    merged = await me.perform(tags.merge, named["d"], named["a"])
+    undone = await me.perform(changes.undo_several, [added.change_id, merged.change_id])
+    redone = await me.perform(changes.undo, undone.change_id)
+    assert await _tags_of(me, todo) == [["a"]]
+
+    await me.perform(changes.undo, redone.change_id)
+    restored = await me.perform(todos.restore, [todo])
+    assert orjson.loads(restored.one().json)["tags"] == []
+
+
+@pytest.mark.parametrize("others", [False, True])
+async def test_of_a_time_is_undone_also_what_was_changed_between_another_change_and_its_undo(
+    others: bool, me: Caller
+) -> None:
+    """By the undo of an agent as by that of somebody else; neither the change nor its undo is undone by that."""
+    todo = await _new(me, "one")
+    agent = replace(me, principal=replace(me.principal, agent_key=AgentKey.of_program("test", "x")), via="mcp:test")
+    renamed = await agent.perform(todos.update, [{"id": todo, "title": "two", "add_note": "n"}])
+    tagged = await agent.perform(todos.update, [{"id": todo, "tags": ["d"]}])
+    first = await (me if others else agent).perform(changes.undo, renamed.change_id)
+    record = orjson.loads((await me.perform(changes.get, renamed.change_id)).json)
+
+    undone = await me.perform(changes.undo_several, [], UndoChoice(agent=record["agent_id"]))
+
+    (row,) = [row for row in await everything(me) if "tags" in row]
+    assert (row["title"], row["tags"]) == ("one", [])
+    ends = [orjson.loads((await me.perform(changes.get, one.change_id)).json) for one in (renamed, tagged, first)]
+    assert [change["undone_by"] for change in ends] == [first.change_id, undone.change_id, None]
+    await me.perform(changes.undo, undone.change_id)
+    (row,) = [row for row in await everything(me) if "tags" in row]
+    assert (row["title"], row["tags"], row["note_count"]) == ("one", ["d"], 0)
+
+
+async def test_where_it_cannot_go_by_way_of_what_was_undone_all_is_as_without(me: Caller) -> None:
+    """Somebody gave it a third title since: what was changed in between is in the way, and named, or left out."""
+    todo, other = await _new(me, "one"), await _new(me, "other")
+    agent = replace(me, principal=replace(me.principal, agent_key=AgentKey.of_program("test", "x")), via="mcp:test")
+    renamed = await agent.perform(todos.update, [{"id": todo, "title": "two"}])
+    tagged = await agent.perform(todos.update, [{"id": todo, "tags": ["d"]}])
+    await agent.perform(changes.undo, renamed.change_id)
+    beside = await agent.perform(todos.update, [{"id": other, "title": "beside"}])
+    third = await me.perform(todos.update, [{"id": todo, "title": "three"}])
+    record = orjson.loads((await me.perform(changes.get, renamed.change_id)).json)
+
+    with pytest.raises(UndoRefused) as refused:
+        await me.perform(changes.undo_several, [], UndoChoice(agent=record["agent_id"]))
+    (conflict,) = refused.value.extra["conflicts"]
+    assert (conflict["change_id"], conflict["blocked_by"]) == (tagged.change_id, third.change_id)
+
+    undone = await me.perform(changes.undo_several, [], UndoChoice(agent=record["agent_id"], skip_conflicts=True))
+    assert [one["change_id"] for one in undone.skipped] == [tagged.change_id]
+    assert await titles_of(me) == ["three", "other"]
+    assert orjson.loads((await me.perform(changes.get, beside.change_id)).json)["undone_by"] == undone.change_id
+
+
+async def test_a_series_with_a_key_that_was_added_and_completed_goes_and_comes_back(me: Caller) -> None:
+    """Both occurrences go to the trash; the first one has the key there, as if undone one after the other."""
+    added = await me.perform(todos.add, [TodoCreate(title="one", key="k", due="2026-12-01", repeat="daily")])
+    first = orjson.loads(added.one().json)["id"]
+    done = await me.perform(todos.complete, [first])
+    again = orjson.loads(done.one().json)["next"]["id"]
+    last = await me.perform(todos.complete, [again])
+    before = await _keys(me)
+
+    undone = await me.perform(changes.undo_several, [added.change_id, done.change_id, last.change_id])
+
+    left = await _keys(me)
+    assert left == dict.fromkeys(before) | {first: "k"}
+    redone = await me.perform(changes.undo, undone.change_id)
+    assert await _keys(me) == before
+    await me.perform(changes.undo, redone.change_id)
+    assert await _keys(me) == left
+
+
+async def _keys(me: Caller) -> dict[int, str | None]:
+    pages = [await me.perform(todos.list_, TodoFilter(status=status)) for status in ("all", "trashed")]
+    return {row["id"]: row["key"] for page in pages for row in orjson.loads(page.json)}
+
+
+async def _left_out_and_made_anew(me: Caller) -> tuple[int, int]:
+    """A todo that gets its tag back by an undo which makes it anew, and the undo: one of that name goes by it."""
+    todo, _ = await _new(me, "one", "b"), await _new(me, "between", "z")
+    taken = await me.perform(todos.update, [{"id": todo, "tags": []}])
+    await me.perform(tags.delete, (await tag_ids(me))["b"])
+    between = await me.perform(tags.rename, (await tag_ids(me))["z"], "y")
+    given = await me.perform(todos.update, [{"id": await _new(me, "other"), "tags": ["b"]}])
+    undone = await me.perform(changes.undo_several, [taken.change_id, between.change_id, given.change_id])
+    assert undone.change_id is not None
+    return todo, undone.change_id
+
+
+async def test_a_tag_gets_its_name_back_from_one_that_the_undo_of_a_set_made(me: Caller) -> None:
+    todo, undone = await _left_out_and_made_anew(me)
+    first = await tag_ids(me)
+
+    redone = await me.perform(changes.undo, undone)
+    assert await _tags_of(me, todo) == [[]]
+    assert (await tag_ids(me)).keys() == {"b", "y"}
+    await me.perform(changes.undo, redone.change_id)
+    assert await _tags_of(me, todo) == [["b"]]
+    assert (await tag_ids(me)).keys() == first.keys()
+
+
+async def test_a_tag_that_the_undo_of_a_set_made_keeps_its_name_where_somebody_used_it_since(me: Caller) -> None:
+    _, undone = await _left_out_and_made_anew(me)
+    used = await me.perform(todos.update, [{"id": await _new(me, "third"), "tags": ["b"]}])
+    before = await everything(me)
+
+    with pytest.raises(UndoRefused) as refused:
+        await me.perform(changes.undo, undone)
+
+    assert refused.value.extra["blocked_by"] == used.change_id
+    assert await everything(me) == before

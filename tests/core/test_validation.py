@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationE
 
 from tests.tables import each
 from todo_core.errors import InvalidInput
+from todo_core.models.agents import Mandate
 from todo_core.models.fields import MAX_BATCH
 from todo_core.models.todos import TodoCreate, TodoFilter, TodoId, TodoIds, TodoUpdate
 from todo_core.models.tokens import TokenCreate
@@ -105,6 +106,16 @@ def test_what_would_be_accepted_is_listed() -> None:
 
     assert told["status"]["allowed"] == ["open", "done", "all", "trashed"]
     assert told["unknown"]["allowed"] == list(TodoFilter.model_fields)
+
+
+@pytest.mark.requirement("RS3", "MC4")
+def test_the_fields_of_the_object_are_listed_that_has_the_unknown_one() -> None:
+    """Not those of the whole; nor any, where it may be one of several objects."""
+    token = refused(TokenCreate, {"name": "a", "scopes": [], "mandate": {"until": SECRET}})
+    due = refused(TodoCreate, {"title": "a", "due": {"until": SECRET}})
+
+    assert token["mandate.until"]["allowed"] == known_fields(Mandate)
+    assert due["due.until"]["allowed"][:2] == ["date", "time"]
 
 
 @pytest.mark.requirement("RS3", "MC4")

@@ -255,6 +255,11 @@ class Tx(Executor):
         assert isinstance(self._executor, Transaction)  # a read has none
         return self._executor.acting_as(agent)
 
+    def rehearsal(self) -> AbstractAsyncContextManager[None]:
+        """Return what runs a part of a write for what it returns alone: what it has written is gone at its end."""
+        assert isinstance(self._executor, Transaction)  # a read has none
+        return self._executor.rehearsal()
+
     def part(self) -> AbstractAsyncContextManager[None]:
         """Return a context for a part of a write: a refusal in it undoes that part alone; see `Transaction.part`."""
         assert isinstance(self._executor, Transaction)  # a read has none

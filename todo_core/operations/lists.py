@@ -74,7 +74,9 @@ async def get(tx: Tx, list_id: int) -> Found[ListRead]:
 async def add(tx: Tx, lists: Sequence[Tried[ListCreate]]) -> Changed[ListRead]:
     """Add lists, in order, at the end of the others unless a position is given."""
     present = await Lists.of(tx)
-    batch = Batch(lists).each(present.add)
+    wanted = Batch(lists)
+    await present.try_new_names(tx, (new.name for new in wanted.accepted))
+    batch = wanted.each(present.add)
     new = present.new
     items = [state.as_item() | {"n": n} for n, state in enumerate(new)]
     ids = [row["id"] for row in await tx.rows(queries.ADD, items=json_text(items))] if items else []
@@ -99,6 +101,7 @@ async def update(tx: Tx, lists: Sequence[Tried[ListUpdate]]) -> Changed[ListRead
     ids = [patch["id"] for patch in patches.accepted]
     present = await Lists.of(tx, ids)
     before = await rows_of(tx, ids)
+    await present.try_names(tx, ((patch["id"], patch["name"]) for patch in patches.accepted if "name" in patch))
     placed = {patch["id"] for patch in patches.accepted if "position" in patch}
     batch = patches.each(lambda patch: (patch["id"], _apply(present, patch)))
     touched = await present.save(tx)

@@ -45,7 +45,7 @@ async def create(tx: Tx, wanted: TokenCreate) -> Changed[TokenCreated]:
     """
     bounds = None if wanted.mandate is None else dict(wanted.mandate)
     if bounds is not None:
-        bounds |= await mandated_lists(tx, bounds["lists"], bounds["own_lists"])
+        bounds |= await mandated_lists(tx, bounds["lists"], bounds["own_lists"], "mandate.")
     expires_at = None
     if wanted.expires_in_days is not None:
         expires_at = tx.core.clock().astimezone(UTC) + timedelta(days=wanted.expires_in_days)

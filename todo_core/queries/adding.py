@@ -28,6 +28,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import insert as insert_unless_there
 
 from todo_core.models.fields import GAP_BITS
 from todo_core.models.lists import TodoList
@@ -206,6 +207,22 @@ DEFAULT_LIST = Statement(
     select(_seen.c.list_id, func.array(_open_lists.scalar_subquery(), type_=ARRAY(BigInteger)).label("lists"))
 )
 """Read the list of todos that name none, null if it is not seen, and all that are seen and not archived (`lists`)."""
+
+_wanted = func.unnest(parameter("keys", ARRAY(Text))).table_valued(column("key", Text)).render_derived(name="wanted")
+_any_list = select(func.min(_list.c.id)).where(mine(TodoList)).scalar_subquery()
+_tried = (
+    insert_unless_there(_table)
+    .from_select(
+        ["user_id", "list_id", "title", "key"],
+        select(_me, _any_list, literal_column("'-'"), _wanted.c.key).where(_any_list.is_not(None)),
+    )
+    .on_conflict_do_nothing()
+    .returning(_table.c.key)
+    .cte("tried")
+)
+FREE = Statement(select(_tried.c.key).union_all(select(_wanted.c.key).where(_any_list.is_(None))))
+"""Make todos with `keys` in one of the lists that are seen, and return the keys that no other todo has, seen or not;
+all where no list is seen. To be rolled back."""
 
 ADD = Statement(_add())
 """Make todos, in the order of `n`.

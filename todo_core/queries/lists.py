@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import insert as insert_unless_there
 
 from todo_core.models.lists import ListRead, ListRecorded, TodoList
 from todo_core.models.todos import Todo
@@ -141,6 +142,28 @@ ADD = Statement(select(_added.c.id).order_by(_added.c.id))
 
 `items`: a JSON array of objects with `n`, `name`, `name_key`, `colour` and `position`.
 """
+
+_wanted_key = func.unnest(parameter("keys", ARRAY(Text))).column_valued("wanted")
+_tried = (
+    insert_unless_there(_table)
+    .from_select(
+        ["user_id", "name", "name_key", "position"],
+        select(_me, literal_column("'-'"), _wanted_key, literal_column("0")),
+    )
+    .on_conflict_do_nothing()
+    .returning(_table.c.name_key)
+    .cte("tried")
+)
+FREE = Statement(select(_tried.c.name_key))
+"""Make lists with `keys` as their name keys, and return those that no other list has, seen or not. To be
+rolled back."""
+
+TRY_NAME = Statement(
+    update(_table)
+    .values(name_key=parameter("key", Text()))
+    .where(mine(TodoList), _table.c.id == parameter("id", BigInteger()))
+)
+"""Give the list `id` a name key, `key`, which fails where another one has it, seen or not. To be rolled back."""
 
 
 def _since(name: str, flag: str) -> ColumnElement[object]:

@@ -13,10 +13,11 @@ import orjson
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Touched
-from todo_core.errors import Conflict, FieldError, NotFound, OutsideMandate, TodoError
+from todo_core.errors import TAKEN, Conflict, FieldError, NotFound, OutsideMandate, TodoError
 from todo_core.models.lists import ListCreate
 from todo_core.queries import lists as queries
 from todo_core.rules.positions import STEP, between, spread
+from todo_core.storage.transactions import GoneError
 from todo_core.text import name_key
 from todo_core.text.json_text import json_text
 
@@ -68,6 +69,8 @@ class Lists:
         self._before = {state.id: state for state in present}
         self._now = dict(self._before)
         self._absent = absent
+        self._taken: frozenset[str] = frozenset()
+        """Keys of names that lists have which the agent that acts does not see."""
 
     @classmethod
     async def of(cls, tx: Tx, ids: Sequence[int] = ()) -> Lists:
@@ -189,7 +192,37 @@ class Lists:
         """
         self._require_free(self._now[list_id])
 
+    async def try_new_names(self, tx: Tx, names: Iterable[str]) -> None:
+        """Find out which names of new lists are taken by lists that the agent that acts does not see."""
+        keys = self._unknown(names)
+        if tx.caller.has_lists and keys:
+            async with tx.rehearsal():
+                rows = await tx.rows(queries.FREE, keys=sorted(keys))
+            self._taken |= keys - {row["name_key"] for row in rows}
+
+    async def try_names(self, tx: Tx, names: Iterable[tuple[int, str]]) -> None:
+        """Find out which names of lists that are there, by their ids, are taken by lists that the agent does not see.
+
+        An agent that may make no list cannot try as with new ones.
+        """
+        wanted = {name_key(name): list_id for list_id, name in names if self.is_live(list_id)}
+        if tx.caller.has_lists:
+            for key in self._unknown(wanted):
+                try:
+                    async with tx.part():
+                        await _try_name(tx, wanted[key], key)
+                except Conflict:
+                    self._taken |= {key}
+                except _FreeError:
+                    pass
+
+    def _unknown(self, names: Iterable[str]) -> frozenset[str]:
+        """Return the keys of names that no list which is seen has."""
+        return frozenset(map(name_key, names)) - {state.name_key for state in self.live}
+
     def _require_free(self, state: ListState) -> None:
+        if state.name_key in self._taken and not state.is_deleted:
+            raise Conflict(TAKEN)
         if not state.is_deleted:
             for other in self._others(state.id):
                 if other.name_key == state.name_key:
@@ -294,6 +327,21 @@ class Lists:
         if lists:
             items = json_text([state.as_item() for state in lists])
             await tx.rows(queries.RENUMBER, items=items, ids=[state.id for state in lists])
+
+
+class _FreeError(GoneError):
+    """A name is free: what tried it is to be gone."""
+
+
+async def _try_name(tx: Tx, list_id: int, key: str) -> None:
+    """Give a list a name, in a part of the transaction that is rolled back in any case.
+
+    Raises:
+        Conflict: It is taken.
+        _FreeError: It is not.
+    """
+    await tx.rows(queries.TRY_NAME, id=list_id, key=key)
+    raise _FreeError
 
 
 async def recorded(tx: Tx, states: Mapping[int, ListState]) -> dict[int, str]:

@@ -44,13 +44,14 @@ def _of_mixed(item: Any) -> set[Verb]:
     return _of_update(item) if item["action"] == "update" else {_OF_ACTIONS[item["action"]]}
 
 
-async def mandated_lists(tx: Tx, lists: Sequence[int] | None, own_lists: bool) -> dict[str, Any]:
+async def mandated_lists(tx: Tx, lists: Sequence[int] | None, own_lists: bool, within: str = "") -> dict[str, Any]:
     """Return the part of a mandate that is about lists, each list once.
 
     Args:
         tx: The transaction.
         lists: Ids of lists; None for all.
         own_lists: Whether the agent sees the lists that it makes.
+        within: Where the mandate is in the request, with a dot behind.
 
     Raises:
         NotFound, NotOwner: The person has no such list.
@@ -58,12 +59,12 @@ async def mandated_lists(tx: Tx, lists: Sequence[int] | None, own_lists: bool) -
     """
     if lists is None and not own_lists:
         message = "goes with `lists`: an agent that may see all lists sees its own"
-        raise InvalidInput(errors=[FieldError("own_lists", message, code="conflicting")])
+        raise InvalidInput(errors=[FieldError(f"{within}own_lists", message, code="conflicting")])
     if lists is not None and not lists and not own_lists:
         message = "must name a list, or let the agent make its own; to stop it, block it"
-        raise InvalidInput(errors=[FieldError("lists", message, code="required")])
+        raise InvalidInput(errors=[FieldError(f"{within}lists", message, code="required")])
     ids = None if lists is None else sorted({*lists})
     present = await Lists.of(tx, ids or [])
     for list_id in ids or ():
-        present.require(list_id, "lists")
+        present.require(list_id, f"{within}lists")
     return {"lists": ids, "own_lists": own_lists}

@@ -5,14 +5,15 @@ Everything they refer to is loaded once for all of them; then each is taken by i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from todo_core.boundary.batches import Batch
 from todo_core.boundary.operation import Tx
-from todo_core.errors import FieldError, InvalidInput, SimilarExists
+from todo_core.errors import TAKEN, Conflict, FieldError, InvalidInput, SimilarExists
 from todo_core.models.todos import MAX_DEPTH, PRIORITIES, IfSimilar, TodoCreate
+from todo_core.queries import adding
 from todo_core.queries import todos as queries
 from todo_core.rules.families import Family, list_of_subtask, too_deep
 from todo_core.rules.likeness import Likeness, Looks
@@ -67,6 +68,7 @@ class Request:
         *,
         likeness: Likeness | None,
         if_similar: IfSimilar | None,
+        taken: frozenset[str] = frozenset(),
     ) -> None:
         self._family = family
         self._order = order
@@ -74,6 +76,8 @@ class Request:
         self._calendar = calendar
         self._keyed = {**keyed}
         """The todos that have a key of the request, those of accepted items too."""
+        self._taken = taken
+        """Keys of todos that the agent does not see."""
         self._likeness = likeness
         """What looks the same as items, where that is decided before they are made."""
         self._if_similar = if_similar
@@ -90,6 +94,7 @@ class Request:
         """Load what the items refer to, and nothing for those that refer to nothing."""
         todos = items.accepted
         keyed = await _keyed(tx, [key for todo in todos for key in (todo.key, todo.parent_key) if key is not None])
+        new_keys = {todo.key for todo in todos if todo.key is not None} - keyed.keys()
         likeness = None
         if if_similar in ("return", "refuse"):
             likeness = await Likeness.before(tx, {number: todo.title for number, todo in items.numbered().accepted})
@@ -108,6 +113,7 @@ class Request:
             keyed,
             likeness=likeness,
             if_similar=if_similar,
+            taken=await _taken(tx, new_keys) if tx.caller.has_lists and new_keys else frozenset(),
         )
 
     async def read_returned(self, tx: Tx) -> None:
@@ -165,6 +171,8 @@ class Request:
         """
         number, todo = item
         accepted = self._keyed.get(todo.key) if todo.key is not None else None
+        if todo.key in self._taken:
+            raise Conflict(TAKEN, errors=[FieldError("key", "is taken", code="conflicting")])
         if accepted is None:
             accepted = await self._new_or_similar(number, todo)
             if todo.key is not None:
@@ -297,6 +305,13 @@ class Request:
             raise too_deep(field)
         list_id = list_of_subtask(chosen, parent.columns["list_id"])
         return {"parent_n": parent.number, "list_id": list_id}, parent.depth + 1
+
+
+async def _taken(tx: Tx, keys: Collection[str]) -> frozenset[str]:
+    """Return those of some keys that todos have which the agent that acts does not see."""
+    async with tx.rehearsal():
+        rows = await tx.rows(adding.FREE, keys=sorted(keys))
+    return frozenset(keys) - {row["key"] for row in rows}
 
 
 async def _keyed(tx: Tx, keys: Sequence[str]) -> dict[str, ExistingTodo]:

@@ -103,7 +103,8 @@ async def name_holders(tx: Tx, revisions: Sequence[TagRevision]) -> dict[int, in
 
 
 async def revise_tags(tx: Tx, revisions: Sequence[TagRevision]) -> Changed[TagRead]:
-    """Write revisions of tags, whose names must be free. One that changes nothing leaves the version as it is."""
+    """Write revisions of tags, whose names must be free. One that changes nothing leaves the version as it is; it is
+    recorded where it gave todos another tag: a deleted tag can be merged again."""
     rows: dict[int, Row] = {}
     for chunk in chunks(revisions):
         items = json_text([revision.as_item() for revision in chunk])
@@ -111,7 +112,13 @@ async def revise_tags(tx: Tx, revisions: Sequence[TagRevision]) -> Changed[TagRe
         rows |= {row["id"]: row for row in await tx.rows(queries.REVISE, items=items, ids=ids)}
     pairs = [(revision, rows[revision.id]) for revision in revisions]
     results = [Done.of(row["before"], row["after"]) for _, row in pairs]
-    return Changed(results, [_touched(revision, row) for revision, row in pairs if row["after"] is not None])
+    changed = [(revision, row) for revision, row in pairs if row["after"] is not None or _has_links(revision)]
+    return Changed(results, [_touched(revision, row) for revision, row in changed])
+
+
+def _has_links(revision: TagRevision) -> bool:
+    """Return whether a revision gave todos another tag, or took it from them."""
+    return any(links is not None and links["todos"] for links in (revision.linked, revision.unlinked))
 
 
 async def exchange_names(tx: Tx, revisions: Sequence[TagRevision], changing: Sequence[int]) -> Changed[TagRead]:
@@ -130,7 +137,7 @@ async def exchange_names(tx: Tx, revisions: Sequence[TagRevision], changing: Seq
 def _touched(revision: TagRevision, row: Row) -> Touched:
     """Return what the change record keeps of a tag that was revised."""
     before = _recorded(row["before"], row["was_deleted"], revision.unlinked, into_gone=revision.into_gone)
-    after = _recorded(row["after"], revision.deleted, revision.linked)
+    after = _recorded(row["after"] or row["before"], revision.deleted, revision.linked)
     return Touched("tag", revision.id, before, after)
 
 

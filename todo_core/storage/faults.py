@@ -117,6 +117,11 @@ def is_outside_lists(error: asyncpg.PostgresError) -> bool:
     return error.sqlstate == _OUTSIDE or (error.sqlstate == "42501" and error.server_source_function == _ROW_POLICY)
 
 
+def is_taken(error: asyncpg.PostgresError) -> bool:
+    """Return whether a row has a name or a key that another one has."""
+    return error.sqlstate == "23505" and not _is_generated(error)
+
+
 def _is_generated(error: asyncpg.PostgresError) -> bool:
     """Return whether a unique violation is of a primary key.
 

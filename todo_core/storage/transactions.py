@@ -9,14 +9,18 @@ from typing import Any
 
 import asyncpg
 
-from todo_core.errors import OutsideMandate, TodoError
+from todo_core.errors import TAKEN, Conflict, OutsideMandate, TodoError
 from todo_core.hooks import Span
-from todo_core.storage.faults import is_outside_lists
+from todo_core.storage.faults import is_outside_lists, is_taken
 from todo_core.storage.pool import Connection
 from todo_core.storage.roles import AGENT_ROLE, APP_ROLE, Acting
 from todo_core.storage.statements import Statement
 
 Row = asyncpg.Record
+
+
+class GoneError(Exception):
+    """What a part of a transaction has written is to be gone, and nothing is refused."""
 
 
 class Executor(ABC):
@@ -83,6 +87,7 @@ class Transaction(Executor):
 
         Raises:
             OutsideMandate: It would write what is outside of the lists of the agent that acts.
+            Conflict: It would write a name or a key that is taken outside of them.
         """
         arguments = statement.arguments(parameters | {"user_id": self.user_id})
         try:
@@ -91,6 +96,8 @@ class Transaction(Executor):
         except asyncpg.PostgresError as error:
             if self._is_bounded and is_outside_lists(error):
                 raise OutsideMandate("lists", "This is outside of the lists of this agent.") from error
+            if self._is_bounded and is_taken(error):
+                raise Conflict(TAKEN) from error
             raise
 
     @asynccontextmanager
@@ -133,11 +140,11 @@ class Transaction(Executor):
 
     @asynccontextmanager
     async def part(self) -> AsyncIterator[None]:
-        """Run a part of the transaction; if it is refused (`TodoError`), what it has written is gone, and no more."""
+        """Run a part of the transaction; if it is refused or `GoneError`, what it has written is gone."""
         await self._connection.execute("SAVEPOINT part")
         try:
             yield
-        except TodoError:
+        except (TodoError, GoneError):
             await self._connection.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
             raise
         await self._connection.execute("RELEASE SAVEPOINT part")

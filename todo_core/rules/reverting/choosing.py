@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -69,6 +69,8 @@ class Chosen:
     """Those that can never be reverted, in the form of `UndoRefused.extra["conflicts"]`."""
     left: list[dict[str, Any]]
     """Those that stand, and that no undo is for, where nobody named them: they are in nobody's way."""
+    among: list[Past]
+    """The changes of a time, or of an agent, among which these were chosen; none where somebody named them."""
 
 
 async def choose(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None) -> Chosen:
@@ -152,7 +154,7 @@ async def _among(tx: Tx, change_ids: Sequence[int], choice: UndoChoice) -> list[
 
 def _as_named(changes: Sequence[Past]) -> Chosen:
     """Return changes that somebody named: of each that cannot be reverted it is told why."""
-    chosen = Chosen([], [], [])
+    chosen = Chosen([], [], [], [])
     for change in changes:
         if change.undone_by is not None:
             chosen.conflicts.append(_conflict(change, "It is undone already.", undone_by=change.undone_by))
@@ -172,7 +174,7 @@ def _standing(changes: Sequence[Past]) -> Chosen:
         changes: All changes that the choice matches, the latest first.
     """
     net = _net(changes)
-    chosen = Chosen([], [], [])
+    chosen = Chosen([], [], [], [*changes])
     for change in changes:
         if change.undone_by is not None or net[change.id] is False:
             if change.brought_back_by is not None and change.brought_back_by not in net:
@@ -186,6 +188,46 @@ def _standing(changes: Sequence[Past]) -> Chosen:
         else:
             chosen.changes.append(change)
     return chosen
+
+
+async def undone_between(tx: Tx, chosen: Chosen) -> list[Past]:
+    """Return changes of which nothing is left because of their undo, with that; none where there is no room for them.
+
+    A change between the two found the rows as the first of them had left it, so it can be taken back where both are, on
+    the way. The undo may be of somebody else, and later than the time that was asked for.
+
+    Args:
+        tx: The transaction.
+        chosen: What is reverted, of a time or of an agent.
+    """
+    among = {change.id: change for change in chosen.among}
+    taken = {change.id for change in chosen.changes}
+    ends = {change.undone_by for change in among.values()} - among.keys() - {None}
+    rows = await tx.rows(queries.NAMED, ids=sorted(ends), shown=shown_to(tx.caller)) if ends else []
+    undos = [undo for undo in map(Past.of, rows) if undo.undone_by is None and among.keys() >= {*undo.undid}]
+    known = among | {undo.id: undo for undo in undos}
+    passed = {one.id for one in known.values() if one.id not in taken and (one.undone_by or one.undid)}
+    while odd := {one for one in passed if not _is_whole(known[one], passed, taken, known.keys())}:
+        passed -= odd
+    found = [known[one] for one in sorted(passed, reverse=True)]
+    size = len(taken) + len(found), sum(change.rows for change in (*chosen.changes, *found))
+    return found if size <= (MOST, MOST_ROWS) else []
+
+
+def _is_whole(change: Past, passed: Collection[int], taken: Collection[int], known: Set[int]) -> bool:
+    """Return whether nothing is left of a change by what is passed or taken back with it.
+
+    Args:
+        change: The change: one that was undone, or an undo.
+        passed: All that are passed.
+        taken: All that are taken back for good.
+        known: All that are looked at.
+    """
+    if not change.can_be_reverted or any(one in known and one not in passed for one in change.undid):
+        return False
+    if change.undone_by is None:
+        return known >= {*change.undid}
+    return change.undone_by in passed or change.undone_by in taken
 
 
 def _net(changes: Sequence[Past]) -> Mapping[int, bool | None]:

@@ -63,6 +63,10 @@ class Entries:
         """
         self._rows = rows
         self.names = names
+        self.made_tags: frozenset[int] = frozenset()
+        """Tags that a change made, beside which it changed others; known while these are put back."""
+        self.released: set[int] = set()
+        """Those of them that have given up their name for another one, as they go."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -108,7 +112,9 @@ class Entries:
             is_taken = row["entity"] == entity and (which is None or which(row))
             (taken if is_taken else left).append(row)
         self._rows = left
-        return Entries(taken, self.names)
+        part = Entries(taken, self.names)
+        part.made_tags, part.released = self.made_tags, self.released
+        return part
 
     async def drain(self) -> AsyncIterator[list[Entry]]:
         """Remove all entries, and yield them parsed, a chunk at a time."""

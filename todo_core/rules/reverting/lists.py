@@ -36,7 +36,10 @@ async def revert(tx: Tx, entries: Entries) -> Changed[ListRead]:
         raise UndoRefused.in_the_way("list", held["id"], [("todo", held["todo_id"])])
     for of_change in entries.by_change:
         _put_back(lists, of_change)
-    touched = await lists.save(tx)
+    try:
+        touched = await lists.save(tx)
+    except Conflict:  # with a list that the agent that acts does not see
+        raise UndoRefused.in_the_way("list", ids[0]) from None
     after = await rows_of(tx, [row.id for row in touched])
     return Changed([Done(after.get(one.id, rows.get(one.id, "")), before=rows.get(one.id)) for one in touched], touched)
 

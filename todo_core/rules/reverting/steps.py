@@ -66,6 +66,11 @@ def require_scopes(tx: Tx, entities: Collection[str]) -> None:
             raise InsufficientScope(step.scope)
 
 
+def may_take(tx: Tx, entities: Collection[str]) -> bool:
+    """Return whether the caller may take every step of an undo of rows of these kinds."""
+    return all(tx.caller.may(step.scope) for step in STEPS if step.entity in entities)
+
+
 async def revert(tx: Tx, entries: Entries) -> Changed[Any]:
     """Put the rows of a change back as they were before it; none of `entries` is left.
 
@@ -73,6 +78,7 @@ async def revert(tx: Tx, entries: Entries) -> Changed[Any]:
         UndoRefused: A later change is in the way of a row.
     """
     await name_tags(tx, entries)
+    entries.made_tags = frozenset(row["id"] for row in entries.of("tag") if row["before"] is None)
     reverted: Changed[Any] = Changed([])
     for step in STEPS:
         of_step = entries.take(step.entity, step.which)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from todo_core.boundary.chunks import chunks_of_links
+from todo_core.boundary.chunks import CHUNK, chunks_of_links
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed
 from todo_core.errors import UndoRefused
@@ -42,6 +42,7 @@ async def revert_changed(tx: Tx, entries: Entries) -> Changed[TagRead]:
     """
     present = await _states(tx, entries)
     changes = [*entries.by_change]
+    await _release_names(tx, entries)
     if len(changes) > 1:
         return await _revert_in_memory(tx, present, changes)
     waiting: dict[int, Entry] = {}
@@ -57,6 +58,15 @@ async def revert_changed(tx: Tx, entries: Entries) -> Changed[TagRead]:
         for entry in ready:
             del waiting[entry.id]
     return reverted
+
+
+async def _release_names(tx: Tx, entries: Entries) -> None:
+    """Have tags that the same change made, and that go last, give up names that others get back."""
+    if entries.made_tags:
+        befores = [(entry.id, entry.before or {}) for entry in entries]
+        back = [TagRevision(tag_id, before["name"], before["deleted"]) for tag_id, before in befores]
+        entries.released |= {*(await name_holders(tx, back)).values()} & entries.made_tags
+        await tx.rows(queries.RELEASE_NAMES, ids=sorted(entries.released))
 
 
 async def _revert_in_memory(
@@ -123,7 +133,11 @@ def _circle(holders: Mapping[int, int]) -> list[int]:
 
 
 async def revert_made(tx: Tx, entries: Entries) -> Changed[TagRead]:
-    """Delete tags that a change made. Those that have another name by now, or are on a todo outside the trash, stay."""
+    """Delete tags that a change made. Those that have another name by now, or are on a todo outside the trash, stay.
+
+    Raises:
+        UndoRefused: One stays, and another one has got its name back.
+    """
     present = await _states(tx, entries)
     used = {row["id"] for row in await tx.rows(queries.USED, ids=entries.ids)}
     revisions = [
@@ -131,6 +145,11 @@ async def revert_made(tx: Tx, entries: Entries) -> Changed[TagRead]:
         for entry in entries
         if (state := present.get(entry.id)) is not None and state.name == entry.after["name"] and entry.id not in used
     ]
+    for tag_id in entries.released.difference(revision.id for revision in revisions):
+        tagged = await tx.value(queries.TAGGED, id=tag_id, into=0)
+        raise UndoRefused.in_the_way(
+            "tag", tag_id, [("tag", tag_id), *(("todo", todo) for todo in sorted(tagged)[-CHUNK:])]
+        )
     return await revise_tags(tx, revisions)
 
 

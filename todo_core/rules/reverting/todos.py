@@ -79,14 +79,20 @@ async def changed_since(tx: Tx, changes: Mapping[int, Sequence[Entry]]) -> dict[
 async def _keys_in_order(patches: Sequence[Patch]) -> list[list[Patch]]:
     """Divide patches into those that free keys and all others, in the order of writing: a key has one todo at a time.
 
-    An occurrence that a completion made has the key of the completed one. It gives it back on its way to the trash.
+    An occurrence that a completion made has the key of the completed one. It gives it back on its way to the trash,
+    even if that one goes there, too, for the same changes made it.
     """
-    back = {patch["key"] async for patch in in_turns(patches) if patch.get("key") and "is_deleted" not in patch}
+    holders: dict[str, tuple[bool, int]] = {}
+    async for patch in in_turns(patches):
+        if key := patch.get("key"):
+            claim = "is_deleted" in patch, patch["id"]
+            holders[key] = min(claim, holders.get(key, claim))
     freeing: list[Patch] = []
     others: list[Patch] = []
     async for patch in in_turns(patches):
-        gives_back = "is_deleted" in patch and patch.get("key") in back
-        part = freeing if gives_back or patch.get("key", "") is None else others
+        key = patch.get("key", "")
+        gives_back = bool(key) and holders[key] != ("is_deleted" in patch, patch["id"])
+        part = freeing if gives_back or key is None else others
         part.append({**patch, "key": None} if gives_back else patch)
     return [part for part in (freeing, others) if part]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -15,14 +16,15 @@ from todo_core.models.changes import UndoChoice
 from todo_core.models.fields import MAX_PAGE
 from todo_core.queries import changes as queries
 from todo_core.queries import history, reverting, undoing
-from todo_core.rules.reverting.choosing import NOT_UNDONE, absence, choose
+from todo_core.rules.reverting.choosing import NOT_UNDONE, Chosen, Past, absence, choose, undone_between
 from todo_core.rules.reverting.entries import Entries, Entry
-from todo_core.rules.reverting.names import names_beside, settle
+from todo_core.rules.reverting.names import Names, names_beside, settle
 from todo_core.rules.reverting.runs import runs_of
-from todo_core.rules.reverting.steps import ENTITIES, require_scopes, revert
+from todo_core.rules.reverting.steps import ENTITIES, may_take, require_scopes, revert
 from todo_core.rules.reverting.todos import changed_since
 from todo_core.rules.showing import shown_to
-from todo_core.rules.touching import once_each
+from todo_core.rules.touching import comes_to_nothing, once_each
+from todo_core.storage.transactions import GoneError
 
 _BEYOND: Final = "The change touched more than what is in the lists of this agent."
 _ALL_OR_OTHERS: Final = "Undo what is in their way with them, or send `skip_conflicts: true` to undo the others alone."
@@ -63,21 +65,67 @@ async def undo_all(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None 
     if beyond and not skips:
         raise OutsideMandate("lists", _BEYOND)
     within = [change for change in chosen.changes if change.id not in beyond]
-    within_ids, entities = [change.id for change in within], {kind for change in within for kind in change.entities}
-    require_scopes(tx, entities)
-    names = await names_beside(tx, within_ids, entities)
-    progress = _Reverting(tx, conflicts=[{"change_id": change_id, "message": _BEYOND} for change_id in beyond])
-    for run in await runs_of(tx, within):
-        await progress.revert(run)
-    conflicts = _latest_first([*chosen.conflicts, *progress.conflicts])
-    if conflicts and not skips:
-        number = len(chosen.changes) + len(chosen.conflicts)
-        detail = f"{len(conflicts)} of these {number} changes cannot be undone; nothing was changed."
-        raise UndoRefused(detail, extra={"conflicts": conflicts}, next_step=_ALL_OR_OTHERS)
-    touched = once_each(row for part in progress.parts for row in part.touched)
-    whole = await settle(tx, progress.parts, Changed(await _once_each(progress.parts), touched), names)
+    require_scopes(tx, {kind for change in within for kind in change.entities})
+    try:
+        async with tx.part():
+            progress = await _revert_all(tx, chosen, within, skips=skips)
+            progress.conflicts += [*chosen.conflicts, *({"change_id": one, "message": _BEYOND} for one in beyond)]
+            progress.require_no_conflicts(len(chosen.changes) + len(chosen.conflicts), skips=skips)
+            touched = once_each(row for part in progress.parts for row in part.touched)
+            reverted: Changed[Any] = Changed(await _once_each(progress.parts), touched)
+            whole = await settle(tx, progress.parts, reverted, progress.names)
+            await _require_something(whole)
+    except _NothingError:
+        whole = Changed([_as_it_was(done) async for done in in_turns(whole.results) if isinstance(done, Done)])
     undone = await _checked(tx, whole, sorted(progress.done, reverse=True))
-    return replace(undone, skipped=_latest_first([*conflicts, *chosen.left]))
+    return replace(undone, skipped=_latest_first([*progress.conflicts, *chosen.left]))
+
+
+class _OtherwiseError(GoneError):
+    """Another attempt is to be made."""
+
+
+class _NothingError(GoneError):
+    """All rows are what they were."""
+
+
+async def _revert_all(tx: Tx, chosen: Chosen, within: Sequence[Past], *, skips: bool) -> _Reverting:
+    """Revert what was chosen and is `within` the caller's lists. Where some of it cannot be, it is tried by way of
+    changes that were undone meanwhile, which leaves nothing of those, and more of it may find its rows as it left them.
+    """
+    with suppress(_OtherwiseError):
+        async with tx.part():
+            first = await _Reverting.of(tx, within)
+            first.require_better(await _passable(tx, chosen) if first.conflicts else ())
+            return first
+    with suppress(_OtherwiseError):
+        async with tx.part():
+            second = await _Reverting.of(tx, within, first.passing)
+            second.require_as_good(first)
+            return second
+    return await _Reverting.of(tx, within) if skips else first
+
+
+async def _passable(tx: Tx, chosen: Chosen) -> Sequence[Past]:
+    """Return the changes by way of which others can be reverted, if the caller may touch all of their rows."""
+    found = await undone_between(tx, chosen)
+    may = may_take(tx, {kind for change in found for kind in change.entities})
+    return found if may and not await _beyond_lists(tx, [change.id for change in found]) else ()
+
+
+async def _require_something(whole: Changed[Any]) -> None:
+    """Refuse an undo after which all is what it was: what it wrote on the way is to be gone, too.
+
+    Raises:
+        _NothingError: It is.
+    """
+    if await comes_to_nothing(whole.touched):
+        raise _NothingError
+
+
+def _as_it_was(done: Done) -> Done:
+    """Return the result of a row whose writes are gone again."""
+    return replace(done, row=done.row if done.before is None else done.before, changed=False)
 
 
 def _latest_first(changes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -89,12 +137,59 @@ class _Reverting:
     """An undo of several, as far as it has come."""
 
     tx: Tx
+    names: Names
+    """The names of tags before it; see `names_beside`."""
+    passed: Mapping[int, Past] = field(default_factory=dict)
+    """The changes that were reverted on the way, and not for good."""
+    passing: Sequence[Past] = ()
+    """Those by way of which more can be reverted."""
     done: list[int] = field(default_factory=list)
-    """The changes that were reverted."""
+    """The changes that were reverted for good."""
     parts: list[Changed[Any]] = field(default_factory=list)
     """What that did, in its order."""
     conflicts: list[dict[str, Any]] = field(default_factory=list)
     """The changes that cannot be reverted, and what is in the way of each."""
+
+    @classmethod
+    async def of(cls, tx: Tx, changes: Sequence[Past], passed: Sequence[Past] = ()) -> _Reverting:
+        """Revert changes, and others on the way, as far as that is possible."""
+        both = sorted([*changes, *passed], key=lambda change: -change.id)
+        names = await names_beside(tx, [change.id for change in both], {kind for one in both for kind in one.entities})
+        progress = cls(tx, names, {change.id: change for change in passed})
+        for run in await runs_of(tx, both):
+            await progress.revert(run)
+        return progress
+
+    def require_better(self, passing: Sequence[Past]) -> None:
+        """Ask for another attempt if there is something to pass.
+
+        Raises:
+            _OtherwiseError: There is.
+        """
+        self.passing = passing
+        if passing:
+            raise _OtherwiseError
+
+    def require_as_good(self, first: _Reverting) -> None:
+        """Refuse an attempt that passed changes of which something is left, or that was of no use.
+
+        Raises:
+            _OtherwiseError: It is so.
+        """
+        ends = {*self.passed} | {change.undone_by for change in self.passed.values()}
+        of_passed = any(conflict["change_id"] in ends for conflict in self.conflicts)
+        if of_passed or len(self.conflicts) >= len(first.conflicts):
+            raise _OtherwiseError
+
+    def require_no_conflicts(self, number: int, *, skips: bool) -> None:
+        """Refuse an undo of a number of changes of which some cannot be undone, unless these are left out.
+
+        Raises:
+            UndoRefused: With each of them.
+        """
+        if self.conflicts and not skips:
+            detail = f"{len(self.conflicts)} of these {number} changes cannot be undone; nothing was changed."
+            raise UndoRefused(detail, extra={"conflicts": _latest_first(self.conflicts)}, next_step=_ALL_OR_OTHERS)
 
     async def revert(self, run: Sequence[int]) -> None:
         """Revert a run of changes. Where that is refused, those whose todos changed since are left out, or else its
@@ -110,7 +205,7 @@ class _Reverting:
                 await self.revert(run[len(run) // 2 :])
         else:
             self.parts.append(part)
-            self.done += run
+            self.done += [change_id for change_id in run if change_id not in self.passed]
 
     async def _revert_as_left(self, run: Sequence[int]) -> bool:
         """Revert those changes of a run whose todos are as they left them; nothing, where that are all of them."""
@@ -163,7 +258,8 @@ async def _reverted(tx: Tx, change_id: int) -> Changed[Any]:
         raise UndoRefused(NOT_UNDONE, next_step="Make the change you want directly.")
     names = await names_beside(tx, [change_id], entries.entities)
     try:
-        reverted = await revert(tx, entries)
+        async with tx.part():  # a name that the agent that acts does not see ends the statement that would write it
+            reverted = await revert(tx, entries)
     except UndoRefused as refused:
         raise await _with_cause(tx, change_id, refused, ()) from None
     return await settle(tx, [reverted], reverted, names)
