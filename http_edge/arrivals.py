@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Final
 
 MOST: Final = 64
-"""Requests of a person whose bodies are on their way, each of at most 256 KiB. A file, of at most 5 MiB, counts for more
-than one (`bodies.py`)."""
+"""Requests of a person whose bodies are on their way, each of at most 256 KiB. A file, of at most 5 MiB, counts for
+more than one (`bodies.py`)."""
 
 
 class Arrivals:
