@@ -18,6 +18,8 @@ from mcp_server.spelling import Spelling
 from mcp_server.tool_results import payload, refused
 
 Json = dict[str, Any]
+_Alike = dict[tuple[str, tuple[str, ...]], list[str]]
+"""The known names that are most like another, by that and all known ones."""
 
 _NOTHING: Final = frozenset(
     ("null", "none", "nil", "nothing", "undefined", "unset", "n/a", "na", "-", "never", "no", "remove", "clear")
@@ -65,22 +67,29 @@ def with_ways(result: CallToolResult, given: Json, schema: Json) -> CallToolResu
     if '"errors":' not in text:
         return result
     told: Json = orjson.loads(text)
-    read = Spelling().read(given, schema)
+    read: Any = None
     listed: set[tuple[str, ...]] = set()
+    alike: _Alike = {}
     for problem in _problems(told):
-        near = _nearest_field(problem)
+        near = _nearest_field(problem, alike)
         if near:
             problem["message"] += _said_of(near)
-        elif (sent := _at(problem["field"], read, schema)) is not None and (way := _way(problem, sent)):
-            problem["message"] = _joined(problem["message"], way)
+        elif problem["code"] != "unknown":  # what the schema does not know is nowhere in it
+            read = Spelling().read(given, schema) if read is None else read
+            if (sent := _at(problem["field"], read, schema)) is not None and (way := _way(problem, sent)):
+                problem["message"] = _joined(problem["message"], way)
         _list_once(problem, near, listed)
     return refused(told) if result.is_error else payload(told)
 
 
-def _nearest_field(problem: Json) -> list[str]:
-    """Return the known names that are most like that of an unknown field."""
-    is_unknown = problem["code"] == "unknown" and "allowed" in problem
-    return nearest(problem["field"].rpartition(".")[2], problem["allowed"]) if is_unknown else []
+def _nearest_field(problem: Json, alike: _Alike) -> list[str]:
+    """Return the known names that are most like that of an unknown field; look for them once for all items."""
+    if problem["code"] != "unknown" or "allowed" not in problem:
+        return []
+    name, known = problem["field"].rpartition(".")[2], tuple(problem["allowed"])
+    if (name, known) not in alike:
+        alike[name, known] = nearest(name, known)
+    return alike[name, known]
 
 
 def _list_once(problem: Json, near: Sequence[str], listed: set[tuple[str, ...]]) -> None:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 _QUOTED = re.compile(r"'([^']*)'")
 _UNPRINTABLE = re.compile(r"[^\w.\- ]", re.ASCII)
 
-AS_TEXT, AS_OBJECT, AS_NUMBER = "(text)", "(object)", "(number)"
+AS_TEXT, AS_OBJECT, AS_NUMBER = _KINDS = "(text)", "(object)", "(number)"
 """Tags of the forms of a value that may have several. pydantic puts them into locations; no field is so named."""
 
 _CODES: dict[str, FieldCode] = {  # by pydantic's type of error
@@ -85,6 +85,7 @@ def field_errors(
     kind: Any = None,
     skip: int = 0,
     whole: str = "body",
+    within: Sequence[str] = (),
     tags: Collection[str] = (),
 ) -> list[FieldError]:
     """Translate pydantic's errors, one of ours each.
@@ -94,12 +95,13 @@ def field_errors(
         kind: The model or typed dictionary that was validated, to offer the fields of what has an unknown one.
         skip: Leading parts of each location to leave out, such as "body" or "query".
         whole: Name for the value as a whole, where the error is in no field.
+        within: Where in the document what was validated is, as in the location of pydantic's errors.
         tags: Tags of a union: pydantic puts them into locations, but the caller's document does not have them.
     """
     translated = []
     for error in errors:
         code, context = str(error["type"]), dict(error.get("ctx") or {})
-        location = [part for part in error["loc"][skip:] if part not in (*tags, AS_TEXT, AS_OBJECT, AS_NUMBER)]
+        location = [part for part in error["loc"][skip:] if part not in (*tags, *_KINDS)]
         allowed: Sequence[str] = ()
         if code in ("too_short", "too_long") and context.get("field_type") != "List":
             code = f"string_{code}"  # pydantic's word for a string that was trimmed first
@@ -116,7 +118,8 @@ def field_errors(
             allowed = sorted(tags)
         elif code == "extra_forbidden":
             allowed = _fields_at(kind, location[:-1])
-        translated.append(FieldError(path_of(location) or whole, message, allowed, _CODES.get(code, "invalid")))
+        path = path_of([*(part for part in within if part not in _KINDS), *location])
+        translated.append(FieldError(path or whole, message, allowed, _CODES.get(code, "invalid")))
     return translated
 
 
@@ -218,8 +221,8 @@ def refuse_crowd(given: object, kind: Any, *, whole: str = "body", within: Seque
     unknown = len(given) - len(given.keys() & names)
     if names and unknown > MOST_LISTED:
         first = islice((name for name in given if name not in names), MOST_LISTED)
-        listed = [{"type": "extra_forbidden", "loc": (*within, name)} for name in first]
-        errors = field_errors(listed, kind=kind, whole=whole)
+        listed = [{"type": "extra_forbidden", "loc": (name,)} for name in first]
+        errors = field_errors(listed, kind=kind, whole=whole, within=within)
         raise InvalidInput(errors=errors, unlisted=unknown - len(listed))
 
 

@@ -251,9 +251,9 @@ def test_a_batch_is_what_takes_a_list_of_items(known: Operation[..., Any]) -> No
     batches |= {f"lists.{verb}" for verb in ("add", "update", "delete")} | {"changes.undo_several"}
     batches |= {"proposals.approve_several", "proposals.reject_several"}
 
-    assert known.is_batch == (known.name in batches)
+    assert (known.batch is not None) == (known.name in batches)
     alone = HEAVY.get(known.name, 1)
-    assert known.cost([[1, 2, 3], None]) == (3 if known.is_batch else alone)
+    assert known.cost([[1, 2, 3], None]) == (alone if known.batch is None else 3)
     assert known.cost([[]]) == known.cost([]) == alone
 
 
@@ -264,7 +264,7 @@ def test_whatever_takes_a_sequence_first_is_declared_a_batch_and_costs_its_items
 ) -> None:
     hints = [kind for name, kind in get_type_hints(known.run).items() if name not in ("tx", "return")]
 
-    assert known.is_batch == (get_origin(next(iter(hints), None)) is Sequence)
+    assert (known.batch is not None) == (get_origin(next(iter(hints), None)) is Sequence)
     if known.batch is not None:
         assert known.cost([], {known.batch: [1, 2, 3]}) == 3
         assert known.cost([], {known.batch: []}) == known.cost([], {"another": [1, 2, 3]}) == HEAVY.get(known.name, 1)

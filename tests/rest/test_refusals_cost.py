@@ -78,8 +78,13 @@ async def test_twenty_refused_fields_are_listed_and_the_others_counted(
     told = told_by(response, face)
     item = "" if face == "rest" else "todos[0]."
     assert fields(told) == [f"{item}{number:x}" for number in range(min(count, MOST_LISTED))]
-    assert {found["message"] for found in told["errors"]} == {"is not a known field"}
-    assert all("title" in found["allowed"] for found in told["errors"])
+    first, *others = told["errors"]
+    assert (first["message"], "title" in first["allowed"]) == ("is not a known field", True)
+    for found in others:
+        is_told_again = "allowed" in found
+        assert (found["message"], is_told_again) == (
+            ("is not a known field", True) if face == "rest" else ("is not a known field, as above", False)
+        )
     assert told.get("more_errors", 0) == max(count - MOST_LISTED, 0)
     assert len(response.content) < 8192
 

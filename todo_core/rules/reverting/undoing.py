@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -258,7 +258,8 @@ async def _reverted(tx: Tx, change_id: int) -> Changed[Any]:
         raise UndoRefused(NOT_UNDONE, next_step="Make the change you want directly.")
     names = await names_beside(tx, [change_id], entries.entities)
     try:
-        async with tx.part():  # a name that the agent that acts does not see ends the statement that would write it
+        # A name that an agent does not see ends the statement that would write it.
+        async with tx.part() if tx.caller.has_lists else nullcontext():
             reverted = await revert(tx, entries)
     except UndoRefused as refused:
         raise await _with_cause(tx, change_id, refused, ()) from None
