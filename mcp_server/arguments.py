@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError, WithJ
 from mcp_server.spelling import Nulls, Spelling
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.operation import Operation
-from todo_core.errors import ConfirmationRequired
+from todo_core.errors import MOST_LISTED, ConfirmationRequired
 from todo_core.models.fields import STRICT
 from todo_core.models.proposals import MAX_REASON, Reason
 from todo_core.validation import refuse, refuse_crowd
@@ -169,6 +169,8 @@ class Arguments:
     def _chosen(self, given: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments without those that programs add by themselves; what the tool knows stays."""
         others = given.keys() - self._all.model_fields.keys()
+        if len(others) > MOST_LISTED:  # programs add a few
+            return given
         added = {name for name in others if name in _OF_CLIENTS or name.startswith("_")}
         if not _OF_N8N.isdisjoint(added):
             added |= others & _BESIDE_THESE

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any, Final
 
 import orjson
@@ -34,6 +35,8 @@ _NEAR: Final = 80
 _MOST_NEAR: Final = 3
 _SHORT: Final = 4
 """So many allowed values are told again."""
+_HELPED: Final = 100
+"""Of so many problems the way on is looked for: whoever has more has the same ones again and again."""
 _LEAVE: Final = "leave it out if nothing is meant"
 _SOURCES: Final = {"change_id": "list_changes", "change_ids": "list_changes"} | dict.fromkeys(
     ("id", "ids", "parent_id", "before", "after"), "list_todos"
@@ -67,19 +70,29 @@ def with_ways(result: CallToolResult, given: Json, schema: Json) -> CallToolResu
     if '"errors":' not in text:
         return result
     told: Json = orjson.loads(text)
-    read: Any = None
+    problems = [*_problems(told)]
+    near = _say(problems[:_HELPED], given, schema)
     listed: set[tuple[str, ...]] = set()
+    for problem, names in zip(problems, chain(near, repeat(())), strict=False):
+        _list_once(problem, names, listed)
+    return refused(told) if result.is_error else payload(told)
+
+
+def _say(problems: Sequence[Json], given: Json, schema: Json) -> list[Sequence[str]]:
+    """Add the way on to the message of each problem; return the known names nearest to an unknown one of each."""
+    read: Any = None
     alike: _Alike = {}
-    for problem in _problems(told):
+    nearest_names: list[Sequence[str]] = []
+    for problem in problems:
         near = _nearest_field(problem, alike)
+        nearest_names.append(near)
         if near:
             problem["message"] += _said_of(near)
         elif problem["code"] != "unknown":  # what the schema does not know is nowhere in it
             read = Spelling().read(given, schema) if read is None else read
             if (sent := _at(problem["field"], read, schema)) is not None and (way := _way(problem, sent)):
                 problem["message"] = _joined(problem["message"], way)
-        _list_once(problem, near, listed)
-    return refused(told) if result.is_error else payload(told)
+    return nearest_names
 
 
 def _nearest_field(problem: Json, alike: _Alike) -> list[str]:
@@ -98,10 +111,9 @@ def _list_once(problem: Json, near: Sequence[str], listed: set[tuple[str, ...]])
     Fifty items with the same slip would be 60 kB.
     """
     values = tuple(problem.get("allowed", ()))
-    others = [value for value in values if value not in near]
     if len(values) <= _SHORT or values not in listed:
         if near:
-            problem["allowed"] = [*near, *others]
+            problem["allowed"] = [*near, *(value for value in values if value not in near)]
     elif near:
         problem["allowed"] = [*near]
     else:

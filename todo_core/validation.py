@@ -99,6 +99,7 @@ def field_errors(
         tags: Tags of a union: pydantic puts them into locations, but the caller's document does not have them.
     """
     translated = []
+    known: dict[tuple[str | int, ...], list[str]] = {}
     for error in errors:
         code, context = str(error["type"]), dict(error.get("ctx") or {})
         location = [part for part in error["loc"][skip:] if part not in (*tags, *_KINDS)]
@@ -117,7 +118,10 @@ def field_errors(
             location += _QUOTED.findall(str(context["discriminator"]))
             allowed = sorted(tags)
         elif code == "extra_forbidden":
-            allowed = _fields_at(kind, location[:-1])
+            place = tuple(location[:-1])
+            if place not in known:
+                known[place] = _fields_at(kind, place)
+            allowed = known[place]
         path = path_of([*(part for part in within if part not in _KINDS), *location])
         translated.append(FieldError(path or whole, message, allowed, _CODES.get(code, "invalid")))
     return translated
