@@ -21,6 +21,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -242,15 +243,17 @@ UNLINK = Statement(_link.delete().where(mine(TodoTag), _link.c.tag_id == _into, 
 """Take the tag `into` from `todos`, which are ids: what a merge gave them."""
 
 _other_link = _link.alias("other")
-_is_merged_still = (
-    select(_other_link.c.todo_id)
-    .where(mine(_other_link), _other_link.c.todo_id == _link.c.todo_id, _other_link.c.tag_id == _into)
-    .correlate(_link)
-    .exists()
+_given_back = func.unnest(_todos).table_valued(column("id", BigInteger)).render_derived("given_back")
+# One value for each todo, as in `_list_of_link`.
+_merged_still: Select[Any] = (
+    select(true())
+    .where(mine(_other_link), _other_link.c.todo_id == _given_back.c.id, _other_link.c.tag_id == _into)
+    .correlate(_given_back)
 )
-UNLINK_LOST = Statement(
-    _link.delete().where(mine(TodoTag), _link.c.tag_id == _id, _link.c.todo_id == any_(_todos), ~_is_merged_still)
+_lost = func.array(
+    select(_given_back.c.id).where(_merged_still.scalar_subquery().is_(None)).scalar_subquery(), type_=ARRAY(BigInteger)
 )
+UNLINK_LOST = Statement(_link.delete().where(mine(TodoTag), _link.c.tag_id == _id, _link.c.todo_id == any_(_lost)))
 """Take the tag `id` from those of `todos` that have the tag `into` no more: since a merge gave it, they have lost both.
 
 `todos` are ids. Reads `pk_todo_tags`.

@@ -12,14 +12,19 @@ DELETE FROM todo_tags
 WHERE
     todo_tags.user_id = $1::BIGINT
     AND todo_tags.tag_id = $2::BIGINT
-    AND todo_tags.todo_id = ANY ($3::BIGINT[])
-    AND NOT (
-        EXISTS (
-            SELECT other.todo_id
-            FROM todo_tags AS other
-            WHERE
-                other.user_id = $1::BIGINT
-                AND other.todo_id = todo_tags.todo_id
-                AND other.tag_id = $4::BIGINT
+    AND todo_tags.todo_id = ANY (
+        array(
+            (
+                SELECT given_back.id
+                FROM unnest($3::BIGINT[]) AS given_back(id)
+                WHERE (
+                    SELECT true AS anon_1
+                    FROM todo_tags AS other
+                    WHERE
+                        other.user_id = $1::BIGINT
+                        AND other.todo_id = given_back.id
+                        AND other.tag_id = $4::BIGINT
+                ) IS NULL
+            )
         )
     )
