@@ -84,7 +84,7 @@ def of_sizes(sizes: Sizes) -> list[Target]:
     """Promises of sizes."""
     return [
         Target("Tools", _MOST_TOOLS, sizes.tools, at_most=True, unit=" tools"),
-        Target("tools/list", 6_500, sizes.tools_list, at_most=True, unit=" tokens"),
+        Target("tools/list", 7_300, sizes.tools_list, at_most=True, unit=" tokens"),
         Target("A concise row", 40, sizes.row, at_most=True, unit=" tokens"),
         Target("A write's answer", 50, sizes.write, at_most=True, unit=" tokens"),
     ]
