@@ -16,9 +16,9 @@ MOST_BYTES: Final = 19_000
 """Bytes of rows in one answer, which has 20,000 at most: some 5,000 tokens."""
 
 
-def size(row: dict[str, Any]) -> int:
-    """Return the bytes of a row as it is sent: as JSON, with what nobody would see escaped."""
-    return len(as_shown(row)[1].encode())
+def size(content: Any) -> int:
+    """Return the bytes of content as it is sent: as JSON, with what nobody would see escaped."""
+    return len(as_shown(content)[1].encode())
 
 
 def within(content: Any, most: int = MOST_BYTES) -> Any:
@@ -40,6 +40,8 @@ def _cut(value: Any, longest: int) -> Any:
 
 def fitting(rows: Sequence[dict[str, Any]], most: int = MOST_BYTES) -> int:
     """Return how many of the first rows fit into as many bytes of JSON; at least one, if there is any."""
+    if size(rows) <= most:  # most answers do: one look at all of them
+        return len(rows)
     return _many(rows, lambda row: size(row) + 1, most) or min(len(rows), 1)
 
 

@@ -23,6 +23,6 @@ def named(caller: Caller, context: Context) -> Caller:
     return caller if session is None else replace(caller, client=client_name(session.client_info.name))
 
 
-def through(tool: str, caller: Caller) -> Caller:
-    """Return the caller of a tool, with the tool, for the record of changes."""
-    return replace(caller, via=f"mcp:{tool}")
+def through(tool: str, caller: Caller, confirmed_by: str | None = None) -> Caller:
+    """Return the caller of a tool, with the tool, and how a person agreed, for the record of changes."""
+    return replace(caller, via=f"mcp:{tool}", confirmed_by=confirmed_by)

@@ -165,8 +165,8 @@ class TodoServer(Server[Any]):
         exchange = self._exchange(context)
         exchange.asked = tool.listed.name
         try:
-            caller = through(tool.listed.name, exchange.require_caller())
-            result = await tool.call(replace(caller, confirmed_by=confirmed_by), arguments)
+            caller = through(tool.listed.name, exchange.require_caller(), confirmed_by)
+            result = await tool.call(caller, arguments)
         except (MCPError, ConfirmationRequired):
             raise
         except TodoError as error:

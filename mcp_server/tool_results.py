@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import orjson
 from mcp_types import CallToolResult, TextContent
@@ -19,6 +19,8 @@ from todo_core.errors import TodoError
 from todo_core.text import escaped
 
 Detail = Literal["concise", "full"]
+Shown = TypeVar("Shown", dict[str, Any], list[Any])
+"""JSON, as it is sent."""
 
 _INTEGER: Final = {"type": "integer"}
 _STRING: Final = {"type": "string"}
@@ -146,12 +148,12 @@ def refused(content: dict[str, Any]) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=as_shown(content)[1])], is_error=True)
 
 
-def as_shown(content: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def as_shown(content: Shown) -> tuple[Shown, str]:
     """Return content with every text in it escaped, and compact JSON of that."""
     text = orjson.dumps(content).decode()
     if text.isascii() and text.isprintable() and "\\" not in text:  # nothing of it can need to be escaped
         return content, text
-    shown: dict[str, Any] = _escaped(content)
+    shown: Shown = _escaped(content)
     return shown, orjson.dumps(shown).decode()
 
 
@@ -193,9 +195,14 @@ def todo(row: dict[str, Any], detail: Detail) -> dict[str, Any]:
     return short
 
 
-def todos(rows: list[dict[str, Any]], detail: Detail) -> dict[str, Any]:
-    """Return todos for a model. The list, if they share one, and the time zone are given once for all."""
-    items = [todo(row, detail) for row in rows]
+def todos(rows: list[dict[str, Any]], items: list[dict[str, Any]], detail: Detail) -> dict[str, Any]:
+    """Return todos for a model. The list, if they share one, and the time zone are given once for all.
+
+    Args:
+        rows: Their read shapes.
+        items: The same as `todo` returns them.
+        detail: As in `todo`.
+    """
     common: dict[str, Any] = {}
     if detail == "concise" and len({row["list_id"] for row in rows}) == 1:
         common["list_id"] = rows[0]["list_id"]

@@ -95,22 +95,28 @@ async def add_todos(
 async def list_todos(me: Me, listing: TodoListing) -> CallToolResult:
     operation = operations.list_ if listing.text is None else search.find
     page = await me.perform(operation, listing)
-    rows = orjson.loads(page.json)
-    fit = bounds.fitting([tool_results.todo(row, listing.detail) for row in rows])
+    rows, shown = _shown(page.json, listing.detail)
+    fit = bounds.fitting(shown)
     if fit < len(rows):  # once more, for the cursor of the place where it is cut
         page = await me.perform(operation, listing.model_copy(update={"limit": fit}))
-        rows = orjson.loads(page.json)
-    content = tool_results.todos(rows, listing.detail) | {"showing": f"{len(rows)} of {page.total}"}
+        rows, shown = _shown(page.json, listing.detail)
+    content = tool_results.todos(rows, shown, listing.detail) | {"showing": f"{len(rows)} of {page.total}"}
     if fit == 1:  # and that may be too long by itself
         content["todos"] = [bounds.within(content["todos"][0])]
     if page.next_cursor is not None:
         content["next_cursor"] = page.next_cursor
     if page.near is not None:
-        nearest = [tool_results.todo(row, "concise") for row in orjson.loads(page.near.json)]
+        _, nearest = _shown(page.near.json, "concise")
         content |= {"did_you_mean": page.near.words, "near": nearest[: bounds.fitting(nearest)]}
     if listing.tags and not page.total:
         content |= await _unknown_tags(me, listing.tags)
     return tool_results.payload(content)
+
+
+def _shown(json: str, detail: Detail) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows of a JSON array, and each as a model reads it."""
+    rows = orjson.loads(json)
+    return rows, [tool_results.todo(row, detail) for row in rows]
 
 
 async def _unknown_tags(me: Me, names: Sequence[str]) -> dict[str, Any]:
