@@ -48,7 +48,7 @@ _OF_A_STATEMENT: Final = 0.5
 _GRACE: Final = 0.5
 """Seconds to wait for an answer beyond the server's own `statement_timeout`; then the server counts as gone."""
 
-_SET_FOR_WRITES: Final = " SET LOCAL plan_cache_mode = force_generic_plan;"
+_SET_FOR_WRITES: Final = "set_config('plan_cache_mode', 'force_generic_plan', true)"
 """A write finds its rows by id: planning it anew each time costs more than running it."""
 
 _EXPIRE_EVERY: Final = 1.0
@@ -278,18 +278,12 @@ class Database:
             asyncpg.PostgresError: PostgreSQL refused the caller, or a statement.
         """
         modes = f"{' ISOLATION LEVEL REPEATABLE READ' if snapshot else ''}{' READ ONLY' if read_only else ''}"
-        begin = f"BEGIN{modes}; {self._begin}SET LOCAL app.user_id = '{int(user_id)}';"
+        begin = f"BEGIN{modes}; {self._begin}"
         role = role_of(role, agent)
         of_pool = role if role in BY_CONNECTION and not self.behind_pooler else APP_ROLE
         if role != of_pool:
-            begin += f" SET LOCAL ROLE {role};"
-        if user_id:
-            begin += _require_active(user_id, token_id, agent)
-        if not read_only:
-            begin += "" if agent is None else f" SET LOCAL app.agent = '{int(agent.agent_id)}';"
-            begin += _SET_FOR_WRITES
-        if lock:
-            begin += f" SELECT pg_advisory_xact_lock({locks.of_writes(user_id)});"
+            begin += f"SET LOCAL ROLE {role}; "
+        begin += _for_caller(user_id, token_id, agent, read_only=read_only, lock=lock)
         try:
             async with nullcontext() if read_only else self._writers:
                 connection = await self._pool.acquire(of_pool)
@@ -339,11 +333,23 @@ class Database:
             connection.terminate()
 
 
-def _require_active(user_id: int, token_id: int | None, agent: Acting | None) -> str:
-    """Return the SQL by which PostgreSQL refuses a caller who may not act; it raises SQLSTATEs of its own."""
-    agent_id, version, _ = agent or (None, None, None)
-    values = ("NULL" if value is None else str(int(value)) for value in (user_id, token_id, agent_id, version))
-    return f" SELECT require_active({', '.join(values)});"
+def _for_caller(user_id: int, token_id: int | None, agent: Acting | None, *, read_only: bool, lock: bool) -> str:
+    """Return the statement that makes a transaction one of its caller's; see `Database.begin`.
+
+    PostgreSQL refuses a caller who may not act, by SQLSTATEs of its own. It is one statement, for each of several costs
+    as much as all that this one does.
+    """
+    calls = [f"set_config('app.user_id', '{int(user_id)}', true)"]
+    if user_id:
+        agent_id, version, _ = agent or (None, None, None)
+        values = ("NULL" if value is None else str(int(value)) for value in (token_id, agent_id, version))
+        calls = [f"require_active({calls[0]}::bigint, {', '.join(values)})"]
+    if not read_only:
+        calls += [] if agent is None else [f"set_config('app.agent', '{int(agent.agent_id)}', true)"]
+        calls.append(_SET_FOR_WRITES)
+    if lock:
+        calls.append(f"pg_advisory_xact_lock({locks.of_writes(user_id)})")
+    return f"SELECT {', '.join(calls)};"
 
 
 async def _settle(connection: Connection, sql: str) -> None:
