@@ -18,10 +18,12 @@ from bench.wire import Request
 FLOOR: Final = "floor"
 TUTORIAL: Final = "tutorial"
 FASTIFY: Final = "Fastify and pg"
+STATEMENTS: Final = "our statements alone"
 OURS: Final = "ours, API token"
 OURS_JWT: Final = "ours, EdDSA JWT"
 
-_EVERYBODY: Final = (FLOOR, TUTORIAL, FASTIFY, OURS, OURS_JWT)
+_EVERYBODY: Final = (FLOOR, TUTORIAL, FASTIFY, STATEMENTS, OURS, OURS_JWT)
+_IN_LAYERS: Final = (FLOOR, STATEMENTS, OURS)
 _FLOOR_AND_OURS: Final = (FLOOR, OURS)
 
 Asks = Callable[[Actor], Sequence[Request]]
@@ -123,6 +125,7 @@ _LISTS: Final = (
             " (about 15); beside it, an unfiltered page of as many rows of the same user"
         ),
         asks=_filtered,
+        contestants=_IN_LAYERS,
         script=Script(
             sql.FILTERED,
             {
@@ -183,6 +186,7 @@ _SEARCH: Final = (
         what="one or two words, the last often only begun, among a user's 90 todos: the best first; beside it, list-50",
         asks=_search,
         is_right=_has_found,
+        contestants=_IN_LAYERS,
         script=Script(sql.SEARCH, _SEARCH_SCRIPT),
         beside=Beside("ours, list-50", _list),
         promises=(Promise(OURS, FLOOR, 0.65), Promise(OURS, "ours, list-50", 3, "time")),
@@ -282,6 +286,7 @@ _WRITES: Final = (
         what=f"{_BATCH} such todos in one request (the floor: in one statement); beside it, add-one",
         asks=_add_many,
         is_right=lambda answer: sum(_is_new(result["item"]) for result in answer["results"]) == _BATCH,
+        contestants=_IN_LAYERS,
         script=Script(
             sql.ADD_MANY,
             {

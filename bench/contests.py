@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from bench import limit, wire, workloads
-from bench.cases import CASES, FASTIFY, FLOOR, OURS, OURS_JWT, TUTORIAL, Case, Promise
+from bench.cases import CASES, FASTIFY, FLOOR, OURS, OURS_JWT, STATEMENTS, TUTORIAL, Case, Promise
 from bench.database import Actor, Database
 from bench.load import Measured
 from bench.servers import Servers
@@ -16,6 +16,7 @@ from bench.workloads import ADD_TODOS, LIST_TODOS, Workload
 
 LIMIT: Final = "pgbench"
 ECHO: Final = "bare echo"
+ECHO_OF_ROWS: Final = "bare echo of 25 rows"
 FASTMCP: Final = "fastmcp's echo"
 MCP: Final = "mcp"
 NAMES: Final = (*(case.name for case in CASES), MCP)
@@ -55,6 +56,7 @@ def contests(servers: Servers, database: Database) -> list[Contest]:
 def _rest(case: Case, servers: Servers, database: Database, actors: Sequence[Actor]) -> Contest:
     callers: dict[str, tuple[int, wire.Identify]] = {
         FLOOR: (servers.floor, wire.by_number),
+        STATEMENTS: (servers.statements, wire.by_number),
         TUTORIAL: (servers.tutorial, wire.by_secret),
         OURS: (servers.ours, wire.by_token),
         OURS_JWT: (servers.ours, wire.by_jwt),
@@ -78,6 +80,7 @@ def _mcp(servers: Servers, actors: Sequence[Actor]) -> Contest:
     echoes = {ECHO: servers.echo, FASTMCP: servers.fastmcp}
     entries = (
         *(_entry(name, workloads.echo(port, actors)) for name, port in echoes.items() if port is not None),
+        _entry(ECHO_OF_ROWS, workloads.echo_of_rows(servers.echo, actors)),
         _entry(LIST_TODOS, workloads.list_todos(servers.ours, actors)),
         _entry(ADD_TODOS, workloads.add_todos(servers.ours, actors)),
     )

@@ -148,11 +148,14 @@ _CONTESTANTS: Final = f"""\
   `response_model`.
 - Fastify and pg: by hand in Node, with a JWT on every request, row-level security in a transaction, the floor's SQL
   prepared by name, and schemas for what comes and goes (`bench/apps/fastify`).
+- our statements alone: the floor's server with the product's storage and statements, so with row-level security, the
+  look whether the caller may act, the shape of rows and the change record; no login, no limits, no contract. What it
+  costs beyond the floor is the price of these; what ours costs beyond it, the price of everything above storage.
 - ours: `todo-mcp serve`, through REST with an API token and with an EdDSA JWT; rate limits are counted, every write
   has its change record.
-- bare echo: the MCP SDK's server with one tool that returns its argument; fastmcp's echo: the same with fastmcp; ours
-  with an API token. All over Streamable
-  HTTP, protocol 2026-07-28, JSON answers.
+- bare echo: the MCP SDK's server with a tool that returns its argument; of 25 rows: with one that returns the same page
+  each time; fastmcp's echo: the first with fastmcp; ours with an API token. All over Streamable HTTP, protocol
+  2026-07-28, JSON answers.
 - pgbench: the floor's SQL on {POOL_SIZE} connections, with no server in front; on 1 connection for the latencies.
 - Tokens of a model are counted as bytes / {BYTES_PER_TOKEN}."""
 

@@ -29,6 +29,7 @@ class Servers:
     """Ports of the contestants."""
 
     floor: int
+    statements: int
     tutorial: int
     fastify: int | None
     """None where there is no npm."""
@@ -67,6 +68,7 @@ def running(database_url: str, folder: Path) -> Iterator[Servers]:
         serve = [sys.executable, "-m", "todo_app", "serve", "--port", str(port)]
         yield Servers(
             floor=theirs("floor"),
+            statements=theirs("statements"),
             tutorial=theirs("tutorial"),
             fastify=in_node(),
             ours=start("ours", serve, port, "/readyz"),

@@ -74,6 +74,11 @@ def echo(port: int, actors: Sequence[Actor]) -> Workload:
     return _calls(port, actors, "echo", {"text": "hello"}, lambda text: "hello" in text)
 
 
+def echo_of_rows(port: int, actors: Sequence[Actor]) -> Workload:
+    """Return MCP calls of a tool that says a page of todos which it has already."""
+    return _calls(port, actors, "rows", {}, lambda text: len(json.loads(text)["todos"]) == 25)
+
+
 def _calls(
     port: int, actors: Sequence[Actor], tool: str, arguments: dict[str, Any], is_right: Callable[[str], bool]
 ) -> Workload:
