@@ -108,9 +108,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Have no collection of garbage look at what is imported and collected, for all of it stays."""
+    """Have no collection of garbage look at what is imported and collected, for all of it stays.
+
+    Statements are compiled when a test needs them, for a process of few tests needs few of them: to compile all takes
+    a third of its start. Programs that tests start compile as ever, and `test_statements.py` does all.
+    """
     gc.disable()
     try:
+        if not session.config.getoption("numprocesses"):  # those who have workers collect nothing themselves
+            import_module("todo_core.storage.statements").put_off_compiling()
         _import_apart(session)
         return (yield)
     finally:
