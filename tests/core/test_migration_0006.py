@@ -12,6 +12,7 @@ import pytest
 from tests.core.support import CoreOpener, acting_as, connected
 from tests.core.test_migrations import catalogue, walls
 from tests.core.test_rolling_steps import killed_before
+from tests.databases import migrate_empty
 from todo_core.identity.issuers import LOCAL_ISSUER
 from todo_core.identity.scopes import USER_SCOPES
 from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS
@@ -46,7 +47,7 @@ async def old_sign_in(connection: asyncpg.Connection, issuer: str, subject: str,
 
 async def populated(url: str) -> None:
     """A database of the version before, with people in it, and two tokens each."""
-    await migrate(url, BEFORE)
+    await migrate_empty(url, BEFORE)
     async with connected(url) as admin:
         for (issuer, subject), role in PEOPLE.items():
             await old_sign_in(admin, issuer, subject, role)

@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from tests.core.support import CoreOpener, acting_as, connected, row_of
+from tests.databases import migrate_empty
 from todo_core.boundary.caller import Caller
 from todo_core.dates import When, in_zone
 from todo_core.models.todos import TodoCreate
@@ -103,7 +104,7 @@ class Old:
 @asynccontextmanager
 async def old_version(url: str) -> AsyncIterator[Old]:
     """A database of the version before, and somebody in Berlin."""
-    await migrate(url, BEFORE)
+    await migrate_empty(url, BEFORE)
     async with connected(url) as admin:
         user_id = await admin.fetchval(
             "INSERT INTO users (issuer, subject, time_zone) VALUES ('urn:todo-mcp:local', 'ann', $1) RETURNING id",
@@ -262,7 +263,7 @@ def recorded_due(shown: str, at: datetime) -> dict[str, Any]:
 
 async def test_the_moments_that_the_triggers_reckon_are_those_of_this_code(empty_database_url: str) -> None:
     """Of a time that the clocks show twice the first, one that they skip later by what is skipped."""
-    await migrate(empty_database_url, FIRST)
+    await migrate_empty(empty_database_url, FIRST)
     hours = [
         datetime.combine(date(2026, month, day), time(hour, 30))
         for month, day in ((3, 29), (10, 25), (11, 1), (9, 6))

@@ -13,6 +13,7 @@ import pytest
 from tests.core.support import CoreOpener, acting_as, connected
 from tests.core.test_migrations import catalogue, walls
 from tests.core.test_rolling_steps import killed_before
+from tests.databases import migrate_empty
 from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoFilter
 from todo_core.operations import search
@@ -42,7 +43,7 @@ SELECT count(*) FROM todos WHERE title_key IS DISTINCT FROM left(without_accents
 
 async def populated(url: str, copies: int = 1) -> int:
     """A database of the version before, with somebody's todos in it; the id of that person."""
-    await migrate(url, BEFORE)
+    await migrate_empty(url, BEFORE)
     async with connected(url) as admin:
         me: int = await admin.fetchval(
             "INSERT INTO users (issuer, subject) VALUES ('urn:todo-mcp:local', 'ann') RETURNING id"

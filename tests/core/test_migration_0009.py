@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from tests.core.support import CoreOpener, acting_as, add, connected, titles_of
+from tests.databases import migrate_empty
 from todo_core.boundary.caller import Caller
 from todo_core.models.lists import ListUpdate
 from todo_core.models.todos import TodoUpdate
@@ -31,7 +32,7 @@ _OLD_MOVE = "UPDATE lists SET position = $2, version = version + 1 WHERE name = 
 
 async def populated(url: str) -> int:
     """A database of the version before: the id of its person, who has todos and three lists with fractions."""
-    await migrate(url, BEFORE)
+    await migrate_empty(url, BEFORE)
     async with connected(url) as admin:
         user_id: int = await admin.fetchval(
             "INSERT INTO users (issuer, subject) VALUES ('urn:todo-mcp:local', 'ann') RETURNING id"

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from tests.core.support import CoreOpener, acting_as, connected, row_of
+from tests.databases import migrate_empty
 from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos
@@ -33,7 +34,7 @@ _NOTE = "INSERT INTO notes (user_id, todo_id, text) SELECT user_id, id, $2 FROM 
 
 async def populated(url: str, before: str = BEFORE) -> int:
     """A database of the version before: the id of its person, who has todos."""
-    await migrate(url, before)
+    await migrate_empty(url, before)
     async with connected(url) as admin:
         user_id: int = await admin.fetchval(
             "INSERT INTO users (issuer, subject) VALUES ('urn:todo-mcp:local', 'ann') RETURNING id"

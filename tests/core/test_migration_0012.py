@@ -11,6 +11,7 @@ from tests.core.support import CoreOpener, acting_as, connected
 from tests.core.test_migration_0008 import new_finds
 from tests.core.test_migrations import catalogue, walls
 from tests.core.test_rolling_steps import killed_before
+from tests.databases import migrate_empty
 from todo_core.boundary.caller import Caller
 from todo_core.errors import Unavailable
 from todo_core.schema.migrate import migrate
@@ -40,7 +41,7 @@ SELECT count(*) FROM notes WHERE words IS DISTINCT FROM
 
 async def populated(url: str, copies: int = 1) -> int:
     """A database of the version before, with somebody's notes in it; the id of that person."""
-    await migrate(url, BEFORE)
+    await migrate_empty(url, BEFORE)
     async with connected(url) as admin:
         me: int = await admin.fetchval(
             "INSERT INTO users (issuer, subject, locale) VALUES ('urn:todo-mcp:local', 'ann', 'en') RETURNING id"

@@ -9,6 +9,7 @@ import pytest
 from tests.core.support import CoreOpener, acting_as, connected, told
 from tests.core.test_migrations import catalogue, walls
 from tests.core.test_rolling_steps import killed_before
+from tests.databases import migrate_empty
 from todo_core.boundary.caller import Caller
 from todo_core.errors import Unavailable
 from todo_core.models.todos import TodoCreate
@@ -34,7 +35,7 @@ _LACKING = "SELECT count(*) FROM todos WHERE alike_key IS NULL OR same_key IS NU
 
 async def populated(url: str, copies: int = 1) -> int:
     """A database of the version before, with somebody's todos in it; the id of that person."""
-    await migrate(url, BEFORE)
+    await migrate_empty(url, BEFORE)
     async with connected(url) as admin:
         me: int = await admin.fetchval(
             "INSERT INTO users (issuer, subject, locale) VALUES ('urn:todo-mcp:local', 'ann', 'en') RETURNING id"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.core.support import CoreOpener, acting_as, connected
+from tests.databases import migrate_empty
 from todo_core.boundary.caller import Caller
 from todo_core.models.calendars import CalendarCreate
 from todo_core.operations import calendars
@@ -22,7 +23,7 @@ async def test_a_way_down_tells_of_the_addresses_and_the_way_up_can_be_gone_agai
     empty_database_url: str, another_core: CoreOpener
 ) -> None:
     url = empty_database_url
-    await migrate(url, REVISION)
+    await migrate_empty(url, REVISION)
     async with another_core(url) as core:
         me = Caller(core, await core.identity.local("ann"), "test")
         secret = (await me.perform(calendars.create, CalendarCreate(name="x"))).secret

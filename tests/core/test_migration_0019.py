@@ -11,6 +11,7 @@ import pytest
 
 from tests.core.support import acting_as, connected
 from tests.core.test_migrations import catalogue, walls
+from tests.databases import migrate_empty
 from todo_core.schema.migrate import migrate
 
 pytestmark = pytest.mark.requirement("DB3", "ID8", "ID9", "TD12")
@@ -71,7 +72,7 @@ async def verdict(admin: asyncpg.Connection, role: str, person: int, rest: Seque
 
 
 async def test_who_may_act_is_told_as_before(empty_database_url: str) -> None:
-    await migrate(empty_database_url, BEFORE)
+    await migrate_empty(empty_database_url, BEFORE)
     async with connected(empty_database_url) as admin:
         await admin.execute(_FURNISHED)
     before = await verdicts(empty_database_url)
@@ -122,7 +123,7 @@ async def found(url: str) -> list[list[tuple[int, float]]]:
 @pytest.mark.parametrize("has_notes", [False, True], ids=["without notes", "with notes"])
 async def test_a_search_finds_the_same_in_the_same_order(has_notes: bool, many: int, empty_database_url: str) -> None:
     url = empty_database_url
-    await migrate(url, BEFORE)
+    await migrate_empty(url, BEFORE)
     async with connected(url) as admin:
         await admin.execute(
             "INSERT INTO users (issuer, subject, locale) VALUES ('urn:todo-mcp:local', 'ann', 'en'), ('i', 'bob', 'en')"
@@ -140,7 +141,7 @@ async def test_a_search_finds_the_same_in_the_same_order(has_notes: bool, many: 
 
 async def test_the_way_back_is_whole(empty_database_url: str) -> None:
     url = empty_database_url
-    await migrate(url, BEFORE)
+    await migrate_empty(url, BEFORE)
     whole = await catalogue(url) | await walls(url)
     await migrate(url, FIRST)
     await migrate(url, BEFORE)
