@@ -143,7 +143,7 @@ _LEFT_OUT = pytest.StashKey[dict[str, int]]()
 _MARKERS = ("exhaustive", "slow")
 """Of the tests that are left out unless they are asked for; the first that a test has counts."""
 _ELSEWHERE = "--of-postgres"
-"""Those that it leaves out: tests without a database, and all transports but one of a case."""
+"""Those that it leaves out: tests without a database, and those that send it only what others send."""
 
 
 def _asked_for(config: pytest.Config) -> set[str]:

@@ -24,7 +24,7 @@ from todo_core.models.imports import ImportFile, ImportQuery
 from todo_core.operations import imports, users
 from todo_core.rules.importing import reading
 
-pytestmark = pytest.mark.requirement("LT4")
+pytestmark = [pytest.mark.requirement("LT4"), pytest.mark.same_statements]  # as test_imports.py
 
 Brief = dict[str, Any]
 

@@ -18,7 +18,7 @@ from todo_core.models.imports import ImportQuery
 from todo_core.operations import imports
 from todo_core.rules.importing.items import UnreadableError
 
-pytestmark = pytest.mark.requirement("LT4")
+pytestmark = [pytest.mark.requirement("LT4"), pytest.mark.same_statements]  # as test_imports.py
 
 ALL: Final = 1_200
 USUAL: Final = 24
