@@ -77,13 +77,13 @@ async def test_a_server_that_is_not_there_is_unavailable(another_core: CoreOpene
 
 
 @pytest.mark.requirement("TD4")
-async def test_every_process_of_an_installation_seals_cursors_alike(core: Core, another_core: CoreOpener) -> None:
+async def test_every_process_of_an_installation_signs_cursors_alike(core: Core, another_core: CoreOpener) -> None:
     async with another_core() as other:
         assert other.cursors.open(core.cursors.make([1, 2], "scope"), "scope") == [1, 2]
 
 
 @pytest.mark.requirement("TD4")
-async def test_two_installations_seal_cursors_differently(
+async def test_two_installations_sign_cursors_differently(
     core: Core, empty_database_url: str, another_core: CoreOpener
 ) -> None:
     await migrate(empty_database_url)

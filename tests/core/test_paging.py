@@ -1,4 +1,4 @@
-"""Cursors: opaque, sealed, and refused in so many words when they are not ours."""
+"""Cursors: opaque, signed, and refused in so many words when they are not ours."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_cursor_of_another_list_or_another_installation_is_refused() -> None:
 
 
 @pytest.mark.requirement("TD4")
-def test_a_place_sealed_with_no_key_is_refused() -> None:
+def test_a_place_signed_with_no_key_is_refused() -> None:
     forged = Cursors(b"").make(PLACE, "scope")
 
     assert "leave it out" in str(refusal_of(forged)["message"])

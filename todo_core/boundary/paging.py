@@ -17,8 +17,8 @@ import orjson
 
 from todo_core.errors import FieldError, InvalidInput
 
-_SEAL_BYTES = 12
-"""Length of the signature."""
+_SIGNATURE_BYTES = 12
+"""Bytes of a signature."""
 _NOT_OURS = "is not a cursor of this list; leave it out for the first page, and keep the filters the same"
 
 
@@ -39,7 +39,7 @@ class Cursors:
             scope: The list, with its filter and order, of which it is a page.
         """
         body = orjson.dumps(place)
-        return base64.urlsafe_b64encode(self._seal(body, scope) + body).rstrip(b"=").decode()
+        return base64.urlsafe_b64encode(self._signature(body, scope) + body).rstrip(b"=").decode()
 
     def open(self, cursor: str, scope: str) -> list[Any]:
         """Return the place from which `make` made the cursor.
@@ -51,12 +51,15 @@ class Cursors:
             raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             raw = b""
-        seal, body = raw[:_SEAL_BYTES], raw[_SEAL_BYTES:]
-        if not hmac.compare_digest(seal, self._seal(body, scope)) or self.make(orjson.loads(body), scope) != cursor:
+        signature, body = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
+        if (
+            not hmac.compare_digest(signature, self._signature(body, scope))
+            or self.make(orjson.loads(body), scope) != cursor
+        ):
             raise InvalidInput(errors=[FieldError("cursor", _NOT_OURS)])
         place: list[Any] = orjson.loads(body)
         return place
 
-    def _seal(self, body: bytes, scope: str) -> bytes:
-        sealed = scope.encode() + b"\x00" + body
-        return hashlib.blake2b(sealed, key=self._key, digest_size=_SEAL_BYTES).digest()
+    def _signature(self, body: bytes, scope: str) -> bytes:
+        signed = scope.encode() + b"\x00" + body
+        return hashlib.blake2b(signed, key=self._key, digest_size=_SIGNATURE_BYTES).digest()

@@ -11,7 +11,7 @@ from todo_core.models.fields import instant_column
 
 
 class Installation(SQLModel, table=True):
-    """The only row: the key that seals cursors, shared by every process that uses this database."""
+    """The only row: the key that signs cursors, shared by every process that uses this database."""
 
     __tablename__ = "installation"
     __table_args__ = (CheckConstraint(column("id") == 1, name="single_row"),)

@@ -30,4 +30,4 @@ WRITE = Statement(update(_write_probe).values(written_at=func.now()).returning(_
 """Write the row that is there to be written."""
 
 CURSOR_KEY = Statement(select(_installation.c.cursor_key))
-"""Read the key that seals cursors."""
+"""Read the key that signs cursors."""

@@ -1,4 +1,4 @@
--- Read the key that seals cursors.
+-- Read the key that signs cursors.
 --
 -- Columns:
 --   cursor_key bytea
