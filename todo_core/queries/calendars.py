@@ -25,6 +25,7 @@ from todo_core.models.calendars import Calendar, CalendarRead, ShownTodo
 from todo_core.models.lists import TodoList
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
+from todo_core.queries.revoking import revoke
 from todo_core.queries.shapes import due_read, priority_word
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
@@ -67,20 +68,7 @@ its `CalendarRead`.
 """
 
 _stored = select(_table).where(mine(Calendar), _table.c.id == _id).with_for_update().cte("stored")
-_revoked = (
-    update(_table)
-    .values(revoked_at=func.statement_timestamp())
-    .where(mine(Calendar), _table.c.id == _stored.c.id, _stored.c.revoked_at.is_(None))
-    .returning(_table)
-    .cte("revoked")
-)
-REVOKE = Statement(
-    select(
-        _stored.c.id,
-        json_object(CalendarRead, _stored.c).label("before"),
-        case((_revoked.c.id.is_not(None), json_object(CalendarRead, _revoked.c))).label("after"),
-    ).select_from(_stored.outerjoin(_revoked, _revoked.c.id == _stored.c.id))
-)
+REVOKE = Statement(revoke(_table, _stored, CalendarRead))
 """Revoke the calendar address with an `id`; `CalendarRead` before, and after or null if it was revoked already."""
 
 OF_OTHERS = Statement(select(func.calendars_of_others(parameter("ids", ARRAY(BigInteger)))))

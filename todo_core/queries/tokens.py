@@ -11,18 +11,17 @@ from sqlalchemy import (
     LargeBinary,
     Text,
     and_,
-    case,
     func,
     insert,
     literal_column,
     or_,
     select,
     true,
-    update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.tokens import ApiToken, TokenRead
+from todo_core.queries.revoking import revoke
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _table = ApiToken.__table__  # type: ignore[attr-defined]
@@ -101,22 +100,7 @@ _stored = (
     .with_for_update()
     .cte("stored")
 )
-_revoked = (
-    update(_table)
-    .values(revoked_at=func.statement_timestamp())
-    .where(mine(ApiToken), _table.c.id == _stored.c.id, _stored.c.revoked_at.is_(None))
-    .returning(_table)
-    .cte("revoked")
-)
-REVOKE = Statement(
-    select(
-        _stored.c.id,
-        json_object(TokenRead, _stored.c).label("before"),
-        case((_revoked.c.id.is_not(None), json_object(TokenRead, _revoked.c))).label("after"),
-    )
-    .select_from(_stored.outerjoin(_revoked, _revoked.c.id == _stored.c.id))
-    .order_by(_stored.c.id)
-)
+REVOKE = Statement(revoke(_table, _stored, TokenRead).order_by(_stored.c.id))
 """Revoke the API token with an `id`, and what it made, and so on: a row each, the token itself first.
 
 Columns: `id`; its `TokenRead` before, and after or null if it was revoked already. Reads `ix_api_tokens_made_by`.
