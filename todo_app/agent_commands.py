@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
 from todo_app.output import say, say_json
-from todo_app.running import AsJson, load, with_database
+from todo_app.running import AsJson, User, as_user
 
 if TYPE_CHECKING:
     from todo_core.boundary.caller import Caller
-    from todo_core.settings import Settings
 
 commands = typer.Typer(help="Agents that act for a local user, and what each may do.", no_args_is_help=True)
 
 AgentId = Annotated[int, typer.Argument(help="Id, as `agent list` shows it.", min=1, max=2**63 - 1)]
 Mode = Literal["act", "propose"]
-User = Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")]
-
-
-def _perform(user: str | None, work: Callable[[Caller], Awaitable[Any]]) -> Any:
-    """Run `work` as a local user, and return its result."""
-
-    async def run(settings: Settings, url: str) -> Any:
-        from todo_app.local import acting_for
-
-        async with acting_for(settings, url, user or settings.user, make=False) as me:
-            return await work(me)
-
-    return with_database(run, load())
+_UNBOUNDED: Final[dict[str, Any]] = {"verbs": ["all"], "rows_per_day": "any", "until": "never"}
+"""By field of a mandate, the option that takes its bound away."""
 
 
 @commands.command("list")
@@ -39,11 +26,7 @@ def agent_list(user: User = None, as_json: AsJson = False) -> None:
     """List agents, the one used last first."""
     from todo_core.operations import agents
 
-    async def work(me: Caller) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = json.loads((await me.perform(agents.list_)).json)
-        return rows
-
-    rows = _perform(user, work)
+    rows = json.loads(as_user(user, lambda me: me.perform(agents.list_)).json)
     if as_json:
         say_json(rows)
         return
@@ -89,29 +72,32 @@ def agent_mandate(
     from todo_core.operations import agents
     from todo_core.validation import refuse
 
-    wanted: dict[str, Any] = {} if mode is None else {"mode": mode}
-    if verb is not None:
-        wanted["verbs"] = None if verb == ["all"] else verb
-    if rows_per_day is not None:
-        wanted["rows_per_day"] = (
-            int(rows_per_day) if rows_per_day.isascii() and rows_per_day.isdigit() else rows_per_day
-        )
-        wanted["rows_per_day"] = None if rows_per_day == "any" else wanted["rows_per_day"]
-    if until is not None:
-        wanted["until"] = None if until == "never" else until
-    if own_lists is not None:
-        wanted["own_lists"] = own_lists
+    options: dict[str, Any] = {
+        "verbs": verb,
+        "mode": mode,
+        "rows_per_day": rows_per_day if rows_per_day is None else _number(rows_per_day),
+        "until": until,
+        "own_lists": own_lists,
+    }
+    fields = {
+        name: None if value == _UNBOUNDED.get(name) else value for name, value in options.items() if value is not None
+    }
 
     async def work(me: Caller) -> bool:
         if lists is not None:
-            wanted["lists"] = await named_lists(me, lists)
+            fields["lists"] = await named_lists(me, lists)
         try:
-            patch: Any = TypeAdapter(AgentPatch).validate_python(wanted)
+            patch: Any = TypeAdapter(AgentPatch).validate_python(fields)
         except ValidationError as error:
             raise refuse(error) from None
         return (await me.perform(agents.update, agent_id, patch)).one().changed
 
-    say("changed" if _perform(user, work) else "was so already")
+    say("changed" if as_user(user, work) else "was so already")
+
+
+def _number(text: str) -> int | str:
+    """Return digits as a number; any other text as it is, for the shape to refuse."""
+    return int(text) if text.isascii() and text.isdigit() else text
 
 
 def _state(row: dict[str, Any]) -> str:
@@ -138,11 +124,7 @@ def agent_show(agent_id: AgentId, user: User = None, as_json: AsJson = False) ->
     """Show an agent, and what it may do."""
     from todo_core.operations import agents
 
-    async def work(me: Caller) -> dict[str, Any]:
-        row: dict[str, Any] = json.loads((await me.perform(agents.get, agent_id)).json)
-        return row
-
-    row = _perform(user, work)
+    row = json.loads(as_user(user, lambda me: me.perform(agents.get, agent_id)).json)
     if as_json:
         say_json(row)
         return
@@ -155,10 +137,8 @@ def agent_block(agent_id: AgentId, user: User = None) -> None:
     """Block an agent: it is refused at once, everywhere."""
     from todo_core.operations import agents
 
-    async def work(me: Caller) -> bool:
-        return (await me.perform(agents.block, agent_id)).one().changed
-
-    say("blocked" if _perform(user, work) else "was blocked already")
+    done = as_user(user, lambda me: me.perform(agents.block, agent_id))
+    say("blocked" if done.one().changed else "was blocked already")
 
 
 @commands.command("unblock")
@@ -166,7 +146,5 @@ def agent_unblock(agent_id: AgentId, user: User = None) -> None:
     """Let a blocked agent in again."""
     from todo_core.operations import agents
 
-    async def work(me: Caller) -> bool:
-        return (await me.perform(agents.unblock, agent_id)).one().changed
-
-    say("unblocked" if _perform(user, work) else "was not blocked")
+    done = as_user(user, lambda me: me.perform(agents.unblock, agent_id))
+    say("unblocked" if done.one().changed else "was not blocked")

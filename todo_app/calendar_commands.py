@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from todo_app.output import say, say_json
-from todo_app.running import AsJson, load, with_database
-
-if TYPE_CHECKING:
-    from todo_core.settings import Settings
+from todo_app.running import AsJson, User, as_user
 
 commands = typer.Typer(help="Calendar addresses of local users.", no_args_is_help=True)
-
-User = Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")]
 
 
 @commands.command("create")
@@ -29,13 +24,9 @@ def calendar_create(
     as_json: AsJson = False,
 ) -> None:
     """Make an address for calendar programs and print it, the only time it is shown. Who has it reads along."""
-    from todo_app.local import acting_for, create_calendar
+    from todo_app.local import create_calendar
 
-    async def work(settings: Settings, url: str) -> dict[str, object]:
-        async with acting_for(settings, url, user or settings.user, make=False) as me:
-            return await create_calendar(me, name, list_id, shows)
-
-    made = with_database(work, load())
+    made = as_user(user, lambda me: create_calendar(me, name, list_id, shows))
     if as_json:
         say_json(made)
     else:
@@ -45,15 +36,9 @@ def calendar_create(
 @commands.command("list")
 def calendar_list(user: User = None, as_json: AsJson = False) -> None:
     """List a user's calendar addresses."""
-    from todo_app.local import acting_for
     from todo_core.operations import calendars
 
-    async def work(settings: Settings, url: str) -> list[dict[str, Any]]:
-        async with acting_for(settings, url, user or settings.user, make=False) as me:
-            rows: list[dict[str, Any]] = json.loads((await me.perform(calendars.list_)).json)
-            return rows
-
-    rows = with_database(work, load())
+    rows = json.loads(as_user(user, lambda me: me.perform(calendars.list_)).json)
     if as_json:
         say_json(rows)
         return
@@ -69,11 +54,7 @@ def calendar_revoke(
     user: User = None,
 ) -> None:
     """Revoke a calendar address; nothing is there any more, at once."""
-    from todo_app.local import acting_for
     from todo_core.operations import calendars
 
-    async def work(settings: Settings, url: str) -> bool:
-        async with acting_for(settings, url, user or settings.user, make=False) as me:
-            return (await me.perform(calendars.revoke, calendar_id)).one().changed
-
-    say("revoked" if with_database(work, load()) else "was revoked already")
+    done = as_user(user, lambda me: me.perform(calendars.revoke, calendar_id))
+    say("revoked" if done.one().changed else "was revoked already")

@@ -21,7 +21,7 @@ from typer.main import get_command
 from todo_app.agent_commands import commands as agent_commands
 from todo_app.calendar_commands import commands as calendar_commands
 from todo_app.output import say, say_json
-from todo_app.running import AsJson, fail, load, loading, with_database
+from todo_app.running import AsJson, User, as_user, fail, load, loading, with_database
 from todo_app.token_commands import commands as token_commands
 from todo_app.user_commands import commands as user_commands
 from todo_core import ENV_FILE
@@ -293,7 +293,7 @@ def export(
     ] = None,
     form: Annotated[Literal["json", "csv", "ics"], typer.Option("--format", help="json has everything.")] = "json",
     history: Annotated[bool, typer.Option("--history", help="With the record of changes; json alone.")] = False,
-    user: Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")] = None,
+    user: User = None,
 ) -> None:
     """Export a local user's todos with all that belongs to them, as of one moment."""
     from todo_app import moving
@@ -344,16 +344,12 @@ def import_(
 
 
 @app.command()
-def review(user: Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")] = None) -> None:
+def review(user: User = None) -> None:
     """Show what a local user's agents did and propose, and ask about each proposal; on a terminal alone."""
     from todo_app import reviewing
 
     reviewing.require_terminal()
-
-    async def work(settings: Settings, url: str) -> None:
-        await reviewing.review(settings, url, user or settings.user)
-
-    with_database(work, load())
+    as_user(user, reviewing.review)
 
 
 def _with_backup(

@@ -19,7 +19,6 @@ from todo_app.running import fail
 
 if TYPE_CHECKING:
     from todo_core.boundary.caller import Caller
-    from todo_core.settings import Settings
 
 Json = dict[str, Any]
 
@@ -39,19 +38,16 @@ def require_terminal() -> None:
         fail(_ONLY_A_TERMINAL, 2)
 
 
-async def review(settings: Settings, url: str, user: str) -> None:
+async def review(me: Caller) -> None:
     """Show what a local user's agents did, then each proposal that waits, and do what the person answers."""
-    from todo_app.local import acting_for
-
-    async with acting_for(settings, url, user, make=False) as me:
-        await _tell_what_was_done(me)
-        waiting, names = await _waiting(me), await _lists(me)
-        say(f"{len(waiting)} proposals wait" if len(waiting) != 1 else "1 proposal waits")
-        for proposal in waiting:
-            for line in told(proposal, names):
-                say(*line)
-            if not await _decide(me, proposal["id"]):
-                return
+    await _tell_what_was_done(me)
+    waiting, names = await _waiting(me), await _lists(me)
+    say(f"{len(waiting)} proposals wait" if len(waiting) != 1 else "1 proposal waits")
+    for proposal in waiting:
+        for line in told(proposal, names):
+            say(*line)
+        if not await _decide(me, proposal["id"]):
+            return
 
 
 async def _tell_what_was_done(me: Caller) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -15,12 +15,15 @@ import typer
 from todo_app.output import say
 
 if TYPE_CHECKING:
+    from todo_core.boundary.caller import Caller
     from todo_core.settings import Settings
 
 T = TypeVar("T")
 """What the work returns."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 """The option of every command that lists or makes something."""
+User = Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")]
+"""The option of every command for what one person has."""
 
 
 def fail(message: str, code: int) -> NoReturn:
@@ -81,6 +84,26 @@ def with_database(
             return await work(settings, await database.url_of_requests())
 
         return anyio.run(run)
+
+
+def as_user(user: str | None, work: Callable[[Caller], Awaitable[T]]) -> T:
+    """Run `work` as a local user, and return its result.
+
+    Args:
+        user: The user's name, which must be known; None for that of the configuration.
+        work: Takes the caller.
+
+    Raises:
+        InvalidInput: There is no such user.
+    """
+
+    async def run(settings: Settings, url: str) -> T:
+        from todo_app.local import acting_for
+
+        async with acting_for(settings, url, user or settings.user, make=False) as me:
+            return await work(me)
+
+    return with_database(run, load())
 
 
 def load() -> Settings:

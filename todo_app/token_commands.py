@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from todo_app.output import say, say_json
-from todo_app.running import AsJson, load, with_database
+from todo_app.running import AsJson, User, as_user, load, with_database
 from todo_core.identity.scopes import ALL_SCOPES
 
 if TYPE_CHECKING:
@@ -87,19 +87,13 @@ def _days(expires: str) -> int | None:
 
 @commands.command("list")
 def token_list(
-    user: Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")] = None,
+    user: User = None,
     as_json: AsJson = False,
 ) -> None:
     """List a user's API tokens."""
-    from todo_app.local import acting_for
     from todo_core.operations import tokens
 
-    async def work(settings: Settings, url: str) -> list[dict[str, Any]]:
-        async with acting_for(settings, url, user or settings.user, make=False) as me:
-            rows: list[dict[str, Any]] = json.loads((await me.perform(tokens.list_)).json)
-            return rows
-
-    rows = with_database(work, load())
+    rows = json.loads(as_user(user, lambda me: me.perform(tokens.list_)).json)
     if as_json:
         say_json(rows)
         return
@@ -111,17 +105,13 @@ def token_list(
 @commands.command("rotate")
 def token_rotate(
     token_id: Annotated[int, typer.Argument(help="Id, as `token list` shows it.", min=1, max=2**63 - 1)],
-    user: Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")] = None,
+    user: User = None,
     as_json: AsJson = False,
 ) -> None:
     """Give an API token a new secret and print it, the only time it is shown. The old one stops working at once."""
-    from todo_app.local import acting_for, rotate_token
+    from todo_app.local import rotate_token
 
-    async def work(settings: Settings, url: str) -> dict[str, object]:
-        async with acting_for(settings, url, user or settings.user, make=False) as me:
-            return await rotate_token(me, token_id)
-
-    made = with_database(work, load())
+    made = as_user(user, lambda me: rotate_token(me, token_id))
     if as_json:
         say_json(made)
     else:
@@ -131,14 +121,10 @@ def token_rotate(
 @commands.command("revoke")
 def token_revoke(
     token_id: Annotated[int, typer.Argument(help="Id, as `token list` shows it.", min=1, max=2**63 - 1)],
-    user: Annotated[str | None, typer.Option(help="Local user. Default: TODO_USER.")] = None,
+    user: User = None,
 ) -> None:
     """Revoke an API token; it stops working at once."""
-    from todo_app.local import acting_for
     from todo_core.operations import tokens
 
-    async def work(settings: Settings, url: str) -> bool:
-        async with acting_for(settings, url, user or settings.user, make=False) as me:
-            return (await me.perform(tokens.revoke, token_id)).one().changed
-
-    say("revoked" if with_database(work, load()) else "was revoked already")
+    done = as_user(user, lambda me: me.perform(tokens.revoke, token_id))
+    say("revoked" if done.one().changed else "was revoked already")
