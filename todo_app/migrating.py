@@ -64,11 +64,11 @@ def _left(error: Exception) -> str:
 async def check(_: Settings, url: str) -> int:
     """Print where the database stands. Return the exit code: 1 if there is something to do."""
     here = await position(url)
-    say(_told(here))
+    say(_in_words(here))
     return 0 if is_up_to_date(here.revision) and serves(here.revision) and not here.is_partly_undone else 1
 
 
-def _told(here: Position) -> str:
+def _in_words(here: Position) -> str:
     """Return in words where a database stands."""
     how = "partly undone: `todo-mcp migrate` does it again" if here.is_partly_undone else standing(here.revision)
     return f"{here.revision or 'empty'} ({how})"
@@ -98,7 +98,7 @@ async def go(settings: Settings, url: str, to: str | None, *, finish: bool, adop
         await _ask(url, to, yes=yes)
     is_finished = settings.database_url is None and not is_shared(settings)
     await migrate(url, to, finish=finish or is_finished, adopt=adopt, tell=tell)
-    say(_told(await position(url)))
+    say(_in_words(await position(url)))
     return 0
 
 

@@ -59,7 +59,7 @@ async def check(
     # Functions last: those that are too much cannot be dropped before the triggers that run them.
     for kind in _AHEAD if is_ahead else sorted(differences, key=lambda kind: (kind == "functions", kind)):
         faults = [
-            _told(what, mends)
+            _fault(what, mends)
             for what, mends in _faults(kind, differences[kind], is_partly_undone)
             if mends and (not is_ahead or what in _AHEAD[kind])
         ]
@@ -79,6 +79,7 @@ def _faults(kind: str, of_kind: Differences, is_partly_undone: bool) -> Iterator
     yield "too much", [mending.unknown(kind, name, is_partly_undone=is_partly_undone) for name in unknown]
 
 
-def _told(what: str, mends: list[str]) -> str:
+def _fault(what: str, mends: list[str]) -> str:
+    """Return in words what is wrong in one way, and how to mend the first of it."""
     more = f" (and {len(mends) - SHOWN} more)" if len(mends) > SHOWN else ""
     return f"{what}{more}; as the owner of the tables: {'; '.join(mends[:SHOWN])}"

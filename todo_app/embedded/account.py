@@ -51,7 +51,7 @@ class Account:
         return stat.S_ISDIR(found.st_mode) and found.st_uid == self.uid and not stat.S_IMODE(found.st_mode) & 0o077
 
     def take(self, folder: Path, *programs: Path, beside: Collection[str] = ()) -> None:
-        """Make a new folder this user's alone, or see that it is. Those above are left as they are, unless new, too.
+        """Make a new folder this user's alone, or check that it is; let this user pass the one above, if new as well.
 
         Args:
             folder: The folder.
@@ -73,7 +73,7 @@ class Account:
         folder.chmod(0o700)
 
     def take_back(self, folder: Path) -> None:
-        """Make a folder root's that an earlier version gave to this user: no other places what root opens there."""
+        """Give a folder back to root that an earlier version gave to this user, who could put there what root opens."""
         if self._name is not None and folder.stat().st_uid == self.uid:
             self._let_pass(folder)
 
@@ -119,7 +119,7 @@ class Account:
 
 
 def name_of_caller() -> str:
-    """Return the name of whoever runs todo-mcp, as PostgreSQL has it of who is at the other end of a socket.
+    """Return the name of whoever runs todo-mcp, which PostgreSQL asks the system for at the other end of a socket.
 
     Raises:
         ConfigurationError: There is none.

@@ -117,20 +117,18 @@ def _last_day(text: str, start: date) -> date:
     year = int(year_given[1]) if year_given else start.year
     if words.startswith("end of "):
         month = MONTHS.get(words.split()[-1]) or (start.month if words.endswith("month") else 12)
-        ends = (date(number, month, monthrange(number, month)[1]) for number in (year, year + 1))
+        ends = (date(later, month, monthrange(later, month)[1]) for later in (year, year + 1))
     else:
         match = re.fullmatch(DATE, words)
         assert match  # the pattern of the words has the same shape
-        month, number = (
-            MONTHS[match["month"] or match["month_last"]],
-            day_of_month(match["day"] or match["day_first"]),
-        )
-        possible = (year + later for later in range(9) if number <= monthrange(year + later, month)[1])
-        ends = (date(candidate, month, number) for candidate in possible)
-    found = next((end for end in ends if year_given or end >= start), None)
-    if found is None or (year_given and found.year != year):
+        month = MONTHS[match["month"] or match["month_last"]]
+        day = day_of_month(match["day"] or match["day_first"])
+        years = range(year, year + 9)  # 29 February can be eight years away
+        ends = (date(later, month, day) for later in years if day <= monthrange(later, month)[1])
+    last = next((end for end in ends if year_given or end >= start), None)
+    if last is None or (year_given and last.year != year):
         raise ValueError("no such day")
-    return found
+    return last
 
 
 def time_of_day(text: str, words: str) -> time:

@@ -29,8 +29,10 @@ async def cascade(family: Family, todo_id: int, patch: Mapping[str, Any], today:
     """
     patches: Patches = []
     if "is_completed" in patch:
-        is_done = patch["is_completed"]
-        patches += await _complete(family, todo_id, patch, today) if is_done else _reopen(family, todo_id)
+        if patch["is_completed"]:
+            patches += await _complete(family, todo_id, patch, today)
+        else:
+            patches += _reopen(family, todo_id)
     if "is_deleted" in patch:
         patches += await (_trash(family, todo_id) if patch["is_deleted"] else _restore(family, todo_id))
     if "list_id" in patch:
