@@ -58,6 +58,8 @@ class Core:
     with the row that is read, and read again with the row's if they differ (`rules.finding`)."""
     totals: LRUCache[tuple[int, str, str], Any] = field(default_factory=lambda: LRUCache(10_000))
     """The last known totals of long lists (`rules.totals`)."""
+    matches: LRUCache[tuple[Any, ...], Any] = field(default_factory=lambda: LRUCache(1_000))
+    """The best matches of searches that find many (`rules.matches`), six kilobytes each."""
     counted: LRUCache[tuple[Any, ...], Any] = field(default_factory=lambda: LRUCache(1_000))
     """What was counted of persons with many todos (`rules.counting`), a few kilobytes each."""
     places: Places = field(default_factory=Places)
@@ -88,7 +90,7 @@ class Core:
         self.agents.forget_user(user_id)
         self.limits.forget(user_id)
         self.customs.pop(user_id, None)
-        for remembered in (self.totals, self.counted):
+        for remembered in (self.totals, self.matches, self.counted):
             for key in [key for key in remembered if key[0] == user_id]:
                 del remembered[key]
         self.live.gone(user_id)

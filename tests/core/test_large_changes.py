@@ -251,6 +251,20 @@ async def _read(many: Many) -> None:
     await many.caller.perform(lists.list_, ListQuery())
 
 
+async def _search(many: Many) -> None:
+    """Three times each: nothing is known then, then how many have the word, then the best of them, too."""
+    list_id, parent, _ = await many.ids()
+    for wanted in (
+        TodoFilter(text="todo", limit=1),
+        TodoFilter(text="todo", list_id=list_id, limit=1),
+        TodoFilter(text="todo", sort="created", limit=1),
+    ):
+        for _ in range(3):
+            assert (await many.caller.perform(todos.list_, wanted)).total == many.rows
+    await many.caller.perform(todos.update, [{"id": parent, "priority": "high"}])
+    assert (await many.caller.perform(todos.list_, TodoFilter(text="todo", limit=200))).total == many.rows
+
+
 async def _count_tags(many: Many) -> None:
     await many.caller.perform(tags.list_)
     await many.caller.perform(OPERATIONS["overview.get"])
@@ -296,6 +310,7 @@ async def _bring_tags(many: Many) -> None:
         _bring_tags,
         _merge_the_tag,
         _count_tags,
+        _search,
         _wait_for_a_start,
         *(
             pytest.param(work, marks=pytest.mark.exhaustive)

@@ -15,25 +15,37 @@ from tests.core.support import CoreOpener, add, proposing, told
 from todo_core.boundary.caller import Caller
 from todo_core.models.lists import ListCreate, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
-from todo_core.operations import changes, lists, todos, users
+from todo_core.operations import changes, lists, notes, todos, users
+from todo_core.queries.found import KEPT
 from todo_core.rules import totals
 
-FILTERS = ({}, {"status": "done"}, {"status": "all"}, {"priority": ["high"]}, {"tags": ["home"]}, {"text": "first"})
+FILTERS: tuple[dict[str, Any], ...] = (
+    *({}, {"status": "done"}, {"status": "all"}, {"priority": ["high"]}, {"tags": ["home"]}),
+    *({"text": "first", "sort": "created"}, {"text": "first"}, {"text": "first", "status": "all", "direction": "asc"}),
+)
 
 
 @pytest.fixture(autouse=True)
 def all_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(totals, "LEAST", 1)
+    monkeypatch.setattr(totals, "LEAST_FOUND", 1)
 
 
 async def total(me: Caller, **wanted: Any) -> int:
     return (await me.perform(todos.list_, TodoFilter(limit=1, **wanted))).total
 
 
-async def counted(me: Caller, **wanted: Any) -> int:
+async def told_of(me: Caller, **wanted: Any) -> tuple[int, list[int]]:
+    """The total, and the ids of a page."""
+    page = await me.perform(todos.list_, TodoFilter(limit=10, **wanted))
+    return page.total, [row["id"] for row in orjson.loads(page.json)]
+
+
+async def read_anew(me: Caller, **wanted: Any) -> tuple[int, list[int]]:
     """The same by a process that remembers nothing."""
     me.core.totals.clear()
-    return await total(me, **wanted)
+    me.core.matches.clear()
+    return await told_of(me, **wanted)
 
 
 async def test_nothing_is_counted_while_nothing_changes_and_anything_that_changes_is(ann: Caller) -> None:
@@ -47,7 +59,7 @@ async def test_nothing_is_counted_while_nothing_changes_and_anything_that_change
     assert await total(ann) == 3
 
 
-async def test_after_every_kind_of_write_by_whichever_process_the_totals_are_true(
+async def test_after_every_kind_of_write_by_whichever_process_totals_and_matches_are_true(
     ann: Caller, another_core: CoreOpener
 ) -> None:
     async with another_core() as core:
@@ -59,6 +71,10 @@ async def test_after_every_kind_of_write_by_whichever_process_the_totals_are_tru
             lambda: other.perform(todos.add, [high]),
             lambda: other.perform(todos.complete, [one]),
             lambda: other.perform(todos.update, [{"id": two, "priority": "high", "tags": ["home"]}]),
+            lambda: other.perform(todos.update, [{"id": two, "title": "The first of two that come first"}]),
+            lambda: other.perform(todos.add, [TodoCreate(title="third", description="not the first")]),
+            lambda: other.perform(notes.add, three, "before the first"),
+            lambda: other.perform(users.update, {"locale": "de"}),
             lambda: other.perform(todos.delete, [three]),
             lambda: other.perform(todos.restore, [three]),
             lambda: other.perform(lists.update, [{"id": work, "is_archived": True}]),
@@ -69,17 +85,18 @@ async def test_after_every_kind_of_write_by_whichever_process_the_totals_are_tru
             lambda: other.once("key").perform(todos.add, [TodoCreate(title="once")]),
         ]
         for write in writes:
-            before = [await total(ann, **wanted) for wanted in FILTERS * 2]
+            before = [await told_of(ann, **wanted) for wanted in FILTERS * 3]
             await write()
-            mine = [await total(ann, **wanted) for wanted in FILTERS]
-            assert mine == [await counted(other, **wanted) for wanted in FILTERS], before
+            mine = [await told_of(ann, **wanted) for wanted in FILTERS]
+            assert mine == [await read_anew(other, **wanted) for wanted in FILTERS], before
+        assert [key for key in ann.core.matches if key[0] == ann.principal.user_id]
 
 
 async def walked(me: Caller, **wanted: Any) -> list[Any]:
     """The ids and the total of each page of a search."""
     pages, cursor = [], None
     while cursor is not None or not pages:
-        page = await me.perform(todos.list_, TodoFilter(text="milk", limit=4, cursor=cursor, **wanted))
+        page = await me.perform(todos.list_, TodoFilter(**{"text": "milk", "limit": 4, "cursor": cursor} | wanted))
         pages.append(([row["id"] for row in orjson.loads(page.json)], page.total))
         cursor = page.next_cursor
     return pages
@@ -99,6 +116,44 @@ async def test_a_search_has_the_same_pages_whether_its_total_is_known_or_not(
 
     assert unknown == asked == known
     assert len({one for page, _ in known for one in page}) == known[0][1] > 4
+
+
+async def test_the_best_matches_are_not_looked_for_while_nothing_changes_and_are_after_a_change(ann: Caller) -> None:
+    ids = await add(ann, "milk", "milk and honey", "milk for the cat")
+    expected = [await told_of(ann, text="milk") for _ in range(3)][-1]
+    (key,) = (key for key in ann.core.matches if key[0] == ann.principal.user_id)
+    best = ann.core.matches[key]
+    ann.core.matches[key] = replace(best, ids=best.ids[1:], ranks=best.ranks[1:])
+
+    assert await told_of(ann, text="milk") == (3, expected[1][1:])
+    assert await told_of(ann, text="milk", direction="asc") == (3, expected[1][::-1])
+    await ann.perform(todos.update, [{"id": ids[0], "title": "honey"}])
+    assert await told_of(ann, text="milk") == (2, [one for one in expected[1] if one != ids[0]])
+
+
+async def test_behind_the_last_match_that_is_known_others_are_looked_for(ann: Caller) -> None:
+    for _ in range(3):
+        await ann.perform(todos.add, [TodoCreate(title="milk")] * 170)
+    number = 3 * 170
+    assert number > KEPT
+
+    unknown, asked, known = [await walked(ann, limit=200) for _ in range(3)]
+
+    (best,) = (best for key, best in ann.core.matches.items() if key[0] == ann.principal.user_id)
+    assert len(best.ids) == KEPT
+    assert unknown == asked == known
+    assert [len(ids) for ids, _ in known] == [200, 200, number - 400]
+    assert (await ann.perform(todos.list_, TodoFilter(text="milk", limit=5), number - 3)).total == number
+
+
+async def test_a_page_after_a_row_that_is_no_match_any_more_is_the_one_that_it_is(ann: Caller) -> None:
+    ids = await add(ann, *["milk"] * 6)
+    cursor = (await ann.perform(todos.list_, TodoFilter(text="milk", limit=2))).next_cursor
+    await ann.perform(todos.complete, [ids[4]])  # the last of that page
+
+    pages = [await told_of(ann, text="milk", cursor=cursor) for _ in range(4)]
+
+    assert pages == [(5, ids[3::-1])] * 4
 
 
 async def undo(me: Caller) -> None:

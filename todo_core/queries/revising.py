@@ -39,8 +39,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import Todo
+from todo_core.queries.found import LANGUAGE
 from todo_core.queries.shapes import Subtasks, read, tag_names
-from todo_core.queries.todos import LANGUAGE
 from todo_core.storage.statements import Statement, mine, parameter
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it

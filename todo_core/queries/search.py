@@ -31,8 +31,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, REAL, TSQUERY, ag
 
 from todo_core.models.notes import Note
 from todo_core.models.todos import Todo
+from todo_core.queries.found import LANGUAGE
 from todo_core.queries.shapes import read
-from todo_core.queries.todos import CONDITIONS, LANGUAGE, filters, matches
+from todo_core.queries.todos import CONDITIONS, filters, matches
 from todo_core.storage.statements import Statement, mine, parameter
 
 LOOKED_AT: Final = 2_000

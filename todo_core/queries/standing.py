@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, Text, func, literal_column, select
 
 from todo_core.models.changes import Change
 from todo_core.models.todos import Todo
@@ -30,6 +30,11 @@ NEWEST: Final[ColumnElement[str]] = func.coalesce(_latest.scalar_subquery(), _de
 
 Of a database that was restored to an earlier moment the ids come again, but not the moments. Reads `pk_changes`.
 """
+_standing = select(NEWEST.label("newest_change")).cte("standing").prefix_with("MATERIALIZED", dialect="postgresql")
+NEWEST_CHANGE: Final[ScalarSelect[Any]] = select(_standing.c.newest_change).scalar_subquery()
+"""The same, read once, however often a statement asks for it."""
+IS_UNCHANGED: Final[ColumnElement[bool]] = parameter("known_change", Text()) == NEWEST_CHANGE
+"""Whether it is `known_change`."""
 TRASHED: Final[ScalarSelect[Any]] = (
     select(func.count()).select_from(_todo).where(mine(Todo), _todo.c.deleted_at.is_not(None)).scalar_subquery()
 )

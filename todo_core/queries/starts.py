@@ -57,12 +57,21 @@ _is_last = or_(func.cardinality(_level.c.ids) == literal_column("0"), _level.c.d
 _later = _level.union_all(select(_array(_next), _level.c.depth + literal_column("1")).where(not_(_is_last)))
 _id = func.unnest(_later.c.ids, type_=BigInteger())
 
-# NOT IN, which PostgreSQL never makes a join: it hashes the ids, whatever it expects. With none, which is the rule, a
-# todo costs a look at an empty table.
-STARTED: Final = _table.c.id.not_in(select(_id))
-"""Whether a todo has started, or is done or in the trash. `now`: the moment that says which day it is for the user.
 
-Reads `ix_todos_start`, and below what that finds `ix_todos_parent`.
-"""
-NOT_STARTED: Final = _table.c.id == any_(_array(select(_id)))
-"""Whether it has not. `now`: as in `STARTED`."""
+def started(todo_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Return whether a todo has started, or is done or in the trash. `now`: the moment that says which day it is.
+
+    Reads `ix_todos_start`, and below what that finds `ix_todos_parent`.
+    """
+    # NOT IN, which PostgreSQL never makes a join: it hashes the ids, whatever it expects. With none, which is the rule,
+    # a todo costs a look at an empty table.
+    return todo_id.not_in(select(_id))
+
+
+def not_started(todo_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Return whether it has not. `now`: as in `started`."""
+    return todo_id == any_(_array(select(_id)))
+
+
+STARTED: Final = started(_table.c.id)
+"""`started`, of a row of todos."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -22,7 +22,6 @@ from sqlalchemy import (
     any_,
     case,
     cast,
-    column,
     func,
     literal_column,
     not_,
@@ -31,15 +30,16 @@ from sqlalchemy import (
     tuple_,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, REAL
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 
 from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import Sort, Todo
 from todo_core.models.users import User
+from todo_core.queries.found import FOUND, KNOWN_OR_FOUND, best_to_keep, hits, is_hit
 from todo_core.queries.shapes import read, subtasks_by_lookup
-from todo_core.queries.standing import NEWEST
-from todo_core.queries.starts import NOT_STARTED, STARTED
+from todo_core.queries.standing import IS_UNCHANGED, NEWEST_CHANGE
+from todo_core.queries.starts import not_started, started
 from todo_core.queries.wanted import HAVING, PRESSING
 from todo_core.storage import statements
 from todo_core.storage.statements import Condition, Statement, mine, parameter
@@ -143,7 +143,7 @@ CONDITIONS: Final[dict[str, ColumnElement[bool]]] = (
     }
 )
 """Filters of a page, by name. `page` tells the parameters that they take."""
-STARTS: Final = {"started": STARTED, "not_started": NOT_STARTED}
+STARTS: Final = {"started": started, "not_started": not_started}
 """The same, of those that begin with a step of their own: they are part of what is compiled."""
 _OTHERS: Final = {"text", "shows_notes", "knows_total"}
 """What else a page may be made for: a search, rows with their newest notes, and a total that may be known."""
@@ -153,17 +153,6 @@ _STATUS: Final[dict[str, ColumnElement[bool]]] = {
     "all": _table.c.deleted_at.is_(None),
     "trashed": _table.c.deleted_at.is_not(None),
 }
-
-
-LANGUAGE: Final = select(func.language_of(_user.c.locale, type_=Text())).where(_is_me).scalar_subquery()
-"""The text search configuration of the user's locale."""
-_matches = (
-    func.todos_with_words(parameter("text", Text()), LANGUAGE)
-    .table_valued(column("id", BigInteger), column("rank", REAL))
-    .render_derived(name="matches")
-)
-_found = select(_matches.c.id, _matches.c.rank).cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
-"""The todos that have the words of `text`, with how well they match."""
 
 
 NEXT_DUE: Final = (
@@ -182,7 +171,7 @@ _here = _customs.cte("here").prefix_with("MATERIALIZED", dialect="postgresql")
 
 def _sort_key(sort: Sort, descending: bool) -> ColumnElement[Any]:
     keys: dict[Sort, ColumnElement[Any]] = {
-        "match": _found.c.rank,
+        "match": FOUND.c.rank,
         "created": _table.c.created_at,
         "updated": _table.c.updated_at,
         # What is not due comes last in either direction.
@@ -220,11 +209,14 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
     `created_before`, `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 
     Where the total may be known, `known_change` and `known_total`: if the first is the user's newest change, the second
-    is the total, and nothing is counted.
+    is the total, and nothing is counted. In a search by `match` also `known_ids` and `known_ranks`, the best matches
+    from the first of the page on, and one more than it has rows, if there is one: they are not looked for then. Null
+    where they are not known.
 
     Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
     next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
-    where the total may be known, `newest_change`, the user's newest change (`standing.NEWEST`).
+    where the total may be known, `newest_change`, the user's newest change (`standing.NEWEST`), and `best_ids` and
+    `best_ranks`, the 500 best matches, if they were looked for.
     """
     return _page(conditions.difference(CONDITIONS), sort, descending, after).under(filters(status, conditions))
 
@@ -232,39 +224,51 @@ def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, 
 @cache
 def _page(conditions: frozenset[str], sort: Sort, descending: bool, after: bool) -> Statement:
     """Compile the statement of a page without the conditions that `filters` adds; there are some hundred of it."""
-    matching = matches(conditions)
-    read_page = _list_in_order
-    if "text" in conditions:
-        read_page = _best_first if sort == "match" and "knows_total" in conditions else _search
     order = _Order(_sort_key(sort, descending), descending, after)
     row = read(_table, zone=_here.c.time_zone, notes="shows_notes" in conditions).label("row")
-    total, rows = read_page(matching, order, row)
+    knows_total = "knows_total" in conditions
+    kept: list[ColumnElement[Any]] = []
+    if "text" not in conditions:
+        total, rows = _list_in_order(matches(conditions), order, row)
+    elif sort != "match":
+        hit = hits(partial(matches, conditions), FOUND, order.key.label("key"))
+        total, rows = _count(hit), _rows_of(order, order.page_of(hit, hit.c.key), row)
+    else:
+        found = KNOWN_OR_FOUND if knows_total else FOUND
+        hit = hits(partial(matches, conditions), found)
+        total, rows = _count(hit), _rows_of(order, order.page_of(found, found.c.rank, is_hit(found, hit)), row)
+        kept = best_to_keep(hit, order.by) if knows_total else []
     counted = total.scalar_subquery()
-    found, limit = rows.subquery("page"), parameter("limit", Integer())
-    page_rows = func.array_to_json(func.array_agg(found.c.row, type_=ARRAY(JSON))[1:limit])
+    shown, limit = rows.subquery("page"), parameter("limit", Integer())
+    page_rows = func.array_to_json(func.array_agg(shown.c.row, type_=ARRAY(JSON))[1:limit])
     return Statement(
         select(
             func.coalesce(page_rows, literal_column("'[]'::json")).label("rows"),
-            *(_known_or(counted) if "knows_total" in conditions else [counted.label("total")]),
+            *(_known_or(counted) if knows_total else [counted.label("total")]),
+            *kept,
             (func.count() > limit).label("more"),
-            cast(func.array_agg(found.c.key, type_=ARRAY(found.c.key.type))[limit], Text).label("key"),
-            func.array_agg(found.c.id, type_=ARRAY(BigInteger))[limit].label("id"),
+            cast(func.array_agg(shown.c.key, type_=ARRAY(shown.c.key.type))[limit], Text).label("key"),
+            func.array_agg(shown.c.id, type_=ARRAY(BigInteger))[limit].label("id"),
             *(select(custom).scalar_subquery().label(custom.key) for custom in _here.c),
-        ).select_from(found)
+        ).select_from(shown)
     )
 
 
 def _known_or(counted: ColumnElement[int]) -> list[ColumnElement[Any]]:
     """Return the total, which is counted unless the user's newest change is the one that is known, and that change."""
-    is_known = parameter("known_change", Text()) == NEWEST
-    total = case((is_known, parameter("known_total", BigInteger())), else_=counted)
-    return [total.label("total"), NEWEST.label("newest_change")]
+    total = case((IS_UNCHANGED, parameter("known_total", BigInteger())), else_=counted)
+    return [total.label("total"), NEWEST_CHANGE.label("newest_change")]
 
 
-def matches(conditions: frozenset[str]) -> ColumnElement[bool]:
-    """Return the condition that a todo is the user's, and meets those of `STARTS` and what `filters` adds."""
-    starts = (STARTS[name] for name in sorted(conditions & STARTS.keys()))
-    return and_(mine(Todo), statements.CONDITIONS_TO_COME, *starts)
+def matches(conditions: frozenset[str], source: FromClause = _table) -> ColumnElement[bool]:
+    """Return the condition that a todo is the user's, and meets those of `STARTS` and what `filters` adds.
+
+    Args:
+        conditions: What the page is for.
+        source: Todos; the name is `todos`, as in what `filters` adds.
+    """
+    starts = (STARTS[name](source.c.id) for name in sorted(conditions & STARTS.keys()))
+    return and_(mine(source), statements.CONDITIONS_TO_COME, *starts)
 
 
 def filters(status: str, conditions: frozenset[str]) -> list[Condition]:
@@ -310,35 +314,20 @@ def _list_in_order(
 ) -> tuple[Select[Any], Select[Any]]:
     """Return how many todos match, and a page of them with each `row`; an index has their order, or they are sorted."""
     rows = order.page_of(_table, order.key, matching)
-    total = select(func.count()).select_from(_table).where(matching)
-    return total, rows.add_columns(row).join(_here, true())
+    return _count(_table).where(matching), rows.add_columns(row).join(_here, true())
 
 
-def _search(matching: ColumnElement[bool], order: _Order, row: ColumnElement[Any]) -> tuple[Select[Any], Select[Any]]:
-    """Return how many todos match and have the words, and a page of them with each `row`; by one look at the index."""
-    hit = _hits(matching, order).cte("hit")
-    return select(func.count()).select_from(hit), _rows_of(order, order.page_of(hit, hit.c.key), row)
-
-
-def _best_first(
-    matching: ColumnElement[bool], order: _Order, row: ColumnElement[Any]
-) -> tuple[Select[Any], Select[Any]]:
-    """Return the same in the order of the match where the total may be known: todos are read until the page is full."""
-    found = select(_found.c.id, _found.c.rank).order_by(*order.by(_found.c.rank, _found.c.id)).subquery("best")
-    # A subquery for each, which PostgreSQL neither makes a join nor asks before it has sorted.
-    matches_too = select(true()).where(_table.c.id == found.c.id, matching).correlate(found).scalar_subquery()
-    chosen = order.page_of(found, found.c.rank, matches_too)
-    return select(func.count()).select_from(_hits(matching, order).subquery("hit")), _rows_of(order, chosen, row)
-
-
-def _hits(matching: ColumnElement[bool], order: _Order) -> Select[Any]:
-    """Select the todos that match and have the words, with the key of the order."""
-    hits = select(_table.c.id, order.key.label("key"))
-    return hits.join(_found, _found.c.id == _table.c.id).where(matching)
+def _count(rows: FromClause) -> Select[Any]:
+    """Return how many rows there are."""
+    return select(func.count()).select_from(rows)
 
 
 def _rows_of(order: _Order, page_of: Select[Any], row: ColumnElement[Any]) -> Select[Any]:
-    """Add each `row` to a page of ids and keys."""
+    """Add each `row` to a page of ids and keys.
+
+    By a subquery for each: for a join, PostgreSQL may read all todos of a person who has more than it expects.
+    """
     chosen = page_of.subquery("chosen")
-    rows = select(chosen, row).order_by(*order.by(chosen.c.key, chosen.c.id))
-    return rows.join(_table, and_(mine(Todo), _table.c.id == chosen.c.id)).join(_here, true())
+    row_of = select(row).where(mine(Todo), _table.c.id == chosen.c.id).correlate(chosen, _here)
+    rows = select(chosen, row_of.scalar_subquery().label("row")).order_by(*order.by(chosen.c.key, chosen.c.id))
+    return rows.join(_here, true())

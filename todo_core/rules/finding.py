@@ -12,7 +12,7 @@ from todo_core.models.todos import PRIORITIES, Sort, Status, TodoFilter, TodoRea
 from todo_core.queries import search
 from todo_core.queries import todos as queries
 from todo_core.queries.wanted import HAVING
-from todo_core.rules import totals
+from todo_core.rules import matches, totals
 from todo_core.rules.schedules import Calendar
 from todo_core.storage.transactions import Row
 from todo_core.text import name_key
@@ -130,8 +130,10 @@ async def _page(
     known = totals.known(tx, key, now)
     asked = frozenset(conditions) | ({"knows_total"} if known else frozenset())
     statement = queries.page(status, asked, sort, descending, "after_id" in place)
-    row = await tx.one(statement, **_values(conditions), **place, **known)
+    best = matches.known(tx, key, order, known, place)
+    row = await tx.one(statement, **_values(conditions), **place, **known, **best)
     totals.remember(tx, key, conditions, row, now)
+    matches.remember(tx, key, order, row)
     return row
 
 

@@ -24,6 +24,8 @@ from todo_core.storage.transactions import Row
 
 LEAST: Final = 500
 """Fewest todos of which the total is cached: fewer are counted at once."""
+LEAST_FOUND: Final = 100
+"""The same of a search: each of them is found by its words, ranked and looked up."""
 _OF_A_DAY: Final = frozenset({"started", "not_started"})
 """Conditions that depend on which day it is."""
 _OF_A_MOMENT: Final = "overdue"
@@ -64,14 +66,14 @@ def known(tx: Tx, key: Key | None, now: datetime) -> dict[str, int]:
 
 
 def remember(tx: Tx, key: Key | None, conditions: Mapping[str, Any], row: Row, now: datetime) -> None:
-    """Cache the total of a page, if it has at least `LEAST` todos; else drop it from the cache.
+    """Cache the total of a page, if that is long enough; else drop it from the cache.
 
     The first request for a list does not read the newest change, so that short lists never pay for it. The second
     reads it, and the cached total is used from the third on.
     """
     if key is None:
         return
-    if row["total"] < LEAST:
+    if row["total"] < (LEAST_FOUND if "text" in conditions else LEAST):
         tx.core.totals.pop(key, None)
         return
     until = _NEVER

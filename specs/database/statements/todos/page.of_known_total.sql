@@ -15,11 +15,14 @@
 -- `created_before`, `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 --
 -- Where the total may be known, `known_change` and `known_total`: if the first is the user's newest change, the second
--- is the total, and nothing is counted.
+-- is the total, and nothing is counted. In a search by `match` also `known_ids` and `known_ranks`, the best matches
+-- from the first of the page on, and one more than it has rows, if there is one: they are not looked for then. Null
+-- where they are not known.
 --
 -- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
 -- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
--- where the total may be known, `newest_change`, the user's newest change (`standing.NEWEST`).
+-- where the total may be known, `newest_change`, the user's newest change (`standing.NEWEST`), and `best_ids` and
+-- `best_ranks`, the 500 best matches, if they were looked for.
 --
 -- Parameters:
 --   $1 limit integer
@@ -39,31 +42,32 @@
 --   week_start text
 --   locale text
 
-WITH here AS MATERIALIZED (
-    SELECT users.time_zone AS time_zone, users.week_start AS week_start, users.locale AS locale
-    FROM users
-    WHERE users.id = $3::BIGINT
-)
+WITH
+    standing AS MATERIALIZED (
+        SELECT coalesce(
+            (
+                SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS concat_1
+                FROM changes
+                WHERE changes.user_id = $3::BIGINT
+                ORDER BY changes.id DESC
+                LIMIT 1
+            ),
+            (
+                SELECT concat(users.changes_deleted_through, '@') AS concat_2
+                FROM users
+                WHERE users.id = $3::BIGINT
+            )
+        ) AS newest_change
+    ),
+    here AS MATERIALIZED (
+        SELECT users.time_zone AS time_zone, users.week_start AS week_start, users.locale AS locale
+        FROM users
+        WHERE users.id = $3::BIGINT
+    )
 SELECT
     coalesce(array_to_json((array_agg(page.row))[1:$1::INTEGER]), '[]'::json) AS rows,
     CASE
-        WHEN (
-            $2::VARCHAR = coalesce(
-                (
-                    SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS concat_1
-                    FROM changes
-                    WHERE changes.user_id = $3::BIGINT
-                    ORDER BY changes.id DESC
-                    LIMIT 1
-                ),
-                (
-                    SELECT concat(users.changes_deleted_through, '@') AS concat_2
-                    FROM users
-                    WHERE users.id = $3::BIGINT
-                )
-            )
-        )
-        THEN $4::BIGINT
+        WHEN ($2::VARCHAR = (SELECT standing.newest_change FROM standing)) THEN $4::BIGINT
         ELSE (
             SELECT count(*) AS count_1
             FROM todos
@@ -72,20 +76,7 @@ SELECT
                 AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
         )
     END AS total,
-    coalesce(
-        (
-            SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS concat_1
-            FROM changes
-            WHERE changes.user_id = $3::BIGINT
-            ORDER BY changes.id DESC
-            LIMIT 1
-        ),
-        (
-            SELECT concat(users.changes_deleted_through, '@') AS concat_2
-            FROM users
-            WHERE users.id = $3::BIGINT
-        )
-    ) AS newest_change,
+    (SELECT standing.newest_change FROM standing) AS newest_change,
     count(*) > $1::INTEGER AS more,
     CAST((array_agg(page.key))[$1::INTEGER] AS TEXT) AS key,
     (array_agg(page.id))[$1::INTEGER] AS id,

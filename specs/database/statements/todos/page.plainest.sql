@@ -15,11 +15,14 @@
 -- `created_before`, `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 --
 -- Where the total may be known, `known_change` and `known_total`: if the first is the user's newest change, the second
--- is the total, and nothing is counted.
+-- is the total, and nothing is counted. In a search by `match` also `known_ids` and `known_ranks`, the best matches
+-- from the first of the page on, and one more than it has rows, if there is one: they are not looked for then. Null
+-- where they are not known.
 --
 -- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
 -- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
--- where the total may be known, `newest_change`, the user's newest change (`standing.NEWEST`).
+-- where the total may be known, `newest_change`, the user's newest change (`standing.NEWEST`), and `best_ids` and
+-- `best_ranks`, the 500 best matches, if they were looked for.
 --
 -- Parameters:
 --   $1 limit integer

@@ -15,16 +15,19 @@
 -- `created_before`, `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 --
 -- Where the total may be known, `known_change` and `known_total`: if the first is the user's newest change, the second
--- is the total, and nothing is counted.
+-- is the total, and nothing is counted. In a search by `match` also `known_ids` and `known_ranks`, the best matches
+-- from the first of the page on, and one more than it has rows, if there is one: they are not looked for then. Null
+-- where they are not known.
 --
 -- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
 -- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
--- where the total may be known, `newest_change`, the user's newest change (`standing.NEWEST`).
+-- where the total may be known, `newest_change`, the user's newest change (`standing.NEWEST`), and `best_ids` and
+-- `best_ranks`, the 500 best matches, if they were looked for.
 --
 -- Parameters:
 --   $1 limit integer
---   $2 text character varying
---   $3 user_id bigint
+--   $2 user_id bigint
+--   $3 text character varying
 --   $4 now timestamp with time zone
 --   $5 after_key character varying
 --   $6 after_id bigint
@@ -58,11 +61,11 @@ WITH RECURSIVE
     found AS MATERIALIZED (
         SELECT matches.id AS id, matches.rank AS rank
         FROM todos_with_words(
-            $2::VARCHAR,
+            $3::VARCHAR,
             (
                 SELECT language_of(users.locale) AS language_of_1
                 FROM users
-                WHERE users.id = $3::BIGINT
+                WHERE users.id = $2::BIGINT
             )
         ) AS matches(id, rank)
     ),
@@ -73,7 +76,7 @@ WITH RECURSIVE
                     SELECT todos.id
                     FROM todos
                     WHERE
-                        todos.user_id = $3::BIGINT
+                        todos.user_id = $2::BIGINT
                         AND todos.deleted_at IS NULL
                         AND todos.completed_at IS NULL
                         AND todos.start > (
@@ -81,7 +84,7 @@ WITH RECURSIVE
                                 timezone(users.time_zone, $4::TIMESTAMP WITH TIME ZONE) AS DATE
                             ) AS timezone_1
                             FROM users
-                            WHERE users.id = $3::BIGINT
+                            WHERE users.id = $2::BIGINT
                         )
                 )
             ) AS ids,
@@ -93,7 +96,7 @@ WITH RECURSIVE
                     SELECT below.id
                     FROM todos AS below
                     WHERE
-                        below.user_id = $3::BIGINT
+                        below.user_id = $2::BIGINT
                         AND below.deleted_at IS NULL
                         AND below.completed_at IS NULL
                         AND below.parent_id = ANY (later.ids)
@@ -103,12 +106,47 @@ WITH RECURSIVE
         FROM later
         WHERE NOT (cardinality(later.ids) = 0 OR later.depth = 5)
     ),
-    hit AS (
-        SELECT todos.id AS id, found.rank AS key
-        FROM todos
-        JOIN found ON todos.id = found.id
+    hit AS MATERIALIZED (
+        SELECT todos.id AS id
+        FROM (
+            SELECT
+                todos.id AS id,
+                todos.user_id AS user_id,
+                todos.title AS title,
+                todos.description AS description,
+                todos.priority AS priority,
+                todos.completed_at AS completed_at,
+                todos.deleted_at AS deleted_at,
+                todos.created_at AS created_at,
+                todos.updated_at AS updated_at,
+                todos.version AS version,
+                todos.list_id AS list_id,
+                todos.parent_id AS parent_id,
+                todos.start AS start,
+                todos.due_date AS due_date,
+                todos.due_time AS due_time,
+                todos.due_at AS due_at,
+                todos.repeat AS repeat,
+                todos.follows_id AS follows_id,
+                todos.language AS language,
+                todos.words AS words,
+                todos.title_key AS title_key,
+                todos.alike_key AS alike_key,
+                todos.same_key AS same_key,
+                todos.place AS place,
+                todos.chosen_place AS chosen_place,
+                todos.key AS key,
+                todos.source AS source,
+                todos.note_count AS note_count
+            FROM todos
+            WHERE
+                todos.user_id = $2::BIGINT
+                AND todos.id = ANY (array((SELECT found.id FROM found)))
+            LIMIT ALL
+            OFFSET 0
+        ) AS todos
         WHERE
-            todos.user_id = $3::BIGINT
+            todos.user_id = $2::BIGINT
             AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
             AND (
                 NOT (
@@ -117,7 +155,7 @@ WITH RECURSIVE
                             (
                                 SELECT lists.id
                                 FROM lists
-                                WHERE lists.user_id = $3::BIGINT AND lists.archived_at IS NOT NULL
+                                WHERE lists.user_id = $2::BIGINT AND lists.archived_at IS NOT NULL
                             )
                         )
                     )
@@ -141,7 +179,7 @@ WITH RECURSIVE
             AND (todos.due_at IS NOT NULL)
             AND (
                 todos.list_id != (
-                    SELECT lists.id FROM lists WHERE lists.user_id = $3::BIGINT AND lists.is_inbox
+                    SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
                 )
             )
             AND (
@@ -149,7 +187,7 @@ WITH RECURSIVE
                     (
                         SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
                         FROM todos AS child
-                        WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
+                        WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
                     ),
                     false
                 )
@@ -159,8 +197,8 @@ WITH RECURSIVE
                     (
                         SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
                         FROM todo_tags
-                        JOIN tags ON tags.user_id = $3::BIGINT AND tags.id = todo_tags.tag_id
-                        WHERE todo_tags.user_id = $3::BIGINT AND todo_tags.todo_id = todos.id
+                        JOIN tags ON tags.user_id = $2::BIGINT AND tags.id = todo_tags.tag_id
+                        WHERE todo_tags.user_id = $2::BIGINT AND todo_tags.todo_id = todos.id
                     ),
                     false
                 )
@@ -171,7 +209,7 @@ WITH RECURSIVE
             AND (todos.due_at IS NULL)
             AND (
                 todos.list_id = (
-                    SELECT lists.id FROM lists WHERE lists.user_id = $3::BIGINT AND lists.is_inbox
+                    SELECT lists.id FROM lists WHERE lists.user_id = $2::BIGINT AND lists.is_inbox
                 )
             )
             AND (
@@ -179,7 +217,7 @@ WITH RECURSIVE
                     (
                         SELECT bool_or(child.deleted_at IS NULL) AS bool_or_1
                         FROM todos AS child
-                        WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
+                        WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
                     ),
                     false
                 )
@@ -189,8 +227,8 @@ WITH RECURSIVE
                     (
                         SELECT bool_or(tags.deleted_at IS NULL) AS bool_or_1
                         FROM todo_tags
-                        JOIN tags ON tags.user_id = $3::BIGINT AND tags.id = todo_tags.tag_id
-                        WHERE todo_tags.user_id = $3::BIGINT AND todo_tags.todo_id = todos.id
+                        JOIN tags ON tags.user_id = $2::BIGINT AND tags.id = todo_tags.tag_id
+                        WHERE todo_tags.user_id = $2::BIGINT AND todo_tags.todo_id = todos.id
                     ),
                     false
                 )
@@ -210,12 +248,12 @@ WITH RECURSIVE
                     SELECT todo_tags.todo_id
                     FROM todo_tags
                     WHERE
-                        todo_tags.user_id = $3::BIGINT
+                        todo_tags.user_id = $2::BIGINT
                         AND todo_tags.tag_id IN (
                             SELECT tags.id
                             FROM tags
                             WHERE
-                                tags.user_id = $3::BIGINT
+                                tags.user_id = $2::BIGINT
                                 AND tags.name_key = ANY ($19::TEXT[])
                                 AND tags.deleted_at IS NULL
                         )
@@ -227,12 +265,12 @@ WITH RECURSIVE
                             SELECT todo_tags.todo_id AS todo_id
                             FROM todo_tags
                             WHERE
-                                todo_tags.user_id = $3::BIGINT
+                                todo_tags.user_id = $2::BIGINT
                                 AND todo_tags.tag_id IN (
                                     SELECT tags.id
                                     FROM tags
                                     WHERE
-                                        tags.user_id = $3::BIGINT
+                                        tags.user_id = $2::BIGINT
                                         AND tags.name_key = ANY ($19::TEXT[])
                                         AND tags.deleted_at IS NULL
                                 )
@@ -247,12 +285,12 @@ WITH RECURSIVE
                     SELECT todo_tags.todo_id
                     FROM todo_tags
                     WHERE
-                        todo_tags.user_id = $3::BIGINT
+                        todo_tags.user_id = $2::BIGINT
                         AND todo_tags.tag_id IN (
                             SELECT tags.id
                             FROM tags
                             WHERE
-                                tags.user_id = $3::BIGINT
+                                tags.user_id = $2::BIGINT
                                 AND tags.name_key = ANY ($19::TEXT[])
                                 AND tags.deleted_at IS NULL
                         )
@@ -265,7 +303,7 @@ WITH RECURSIVE
                         (
                             SELECT lists.id
                             FROM lists
-                            WHERE lists.user_id = $3::BIGINT AND lists.archived_at IS NOT NULL
+                            WHERE lists.user_id = $2::BIGINT AND lists.archived_at IS NOT NULL
                         )
                     )
                 )
@@ -278,7 +316,7 @@ WITH RECURSIVE
     here AS MATERIALIZED (
         SELECT users.time_zone AS time_zone, users.week_start AS week_start, users.locale AS locale
         FROM users
-        WHERE users.id = $3::BIGINT
+        WHERE users.id = $2::BIGINT
     )
 SELECT
     coalesce(array_to_json((array_agg(page.row))[1:$1::INTEGER]), '[]'::json) AS rows,
@@ -294,106 +332,115 @@ FROM (
         chosen.id AS id,
         chosen.key AS key,
         (
-            SELECT row_to_json(shaped) AS row_to_json_1
-            FROM (
-                SELECT
-                    todos.id AS id,
-                    todos.title AS title,
-                    todos.description AS description,
-                    (ARRAY['low','medium','high','urgent'])[todos.priority] AS priority,
-                    todos.list_id AS list_id,
-                    todos.parent_id AS parent_id,
-                    to_json(
-                        array(
-                            (
-                                SELECT tags.name
-                                FROM tags
-                                WHERE
-                                    tags.user_id = $3::BIGINT
-                                    AND tags.id IN (
-                                        SELECT todo_tags.tag_id
-                                        FROM todo_tags
-                                        WHERE
-                                            todo_tags.user_id = $3::BIGINT
-                                            AND todo_tags.todo_id = todos.id
-                                    )
-                                    AND tags.deleted_at IS NULL
-                                ORDER BY tags.name_key
-                            )
-                        )
-                    ) AS tags,
-                    todos.start AS start,
-                    CASE
-                        WHEN (todos.due_at IS NOT NULL)
-                        THEN (
-                            SELECT row_to_json(shaped) AS row_to_json_2
-                            FROM (
-                                SELECT
-                                    CAST(
-                                        coalesce(
-                                            CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
-                                            timezone(here.time_zone, todos.due_at)
-                                        ) AS DATE
-                                    ) AS date,
-                                    CASE
-                                        WHEN (todos.due_date IS NULL)
-                                        THEN to_char(
-                                            timezone(here.time_zone, todos.due_at), 'HH24:MI'
-                                        )
-                                        WHEN (CAST(todos.due_time AS TEXT) LIKE '__:__:00')
-                                        THEN left(CAST(todos.due_time AS TEXT), 5)
-                                        ELSE CAST(todos.due_time AS TEXT)
-                                    END AS time,
-                                    to_char(
-                                        coalesce(
-                                            CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
-                                            timezone(here.time_zone, todos.due_at)
-                                        ),
-                                        'FMDay'
-                                    ) AS weekday,
-                                    here.time_zone AS time_zone,
-                                    (to_json(timezone('UTC', todos.due_at)) #>> '{}') || 'Z' AS at,
-                                    CASE
-                                        WHEN (todos.due_date IS NULL) THEN 'moment'
-                                        WHEN (CAST(todos.due_time AS TEXT) IS NULL) THEN 'day'
-                                        ELSE 'time'
-                                    END AS kind
-                            ) AS shaped
-                        )
-                    END AS due,
-                    todos.repeat AS repeat,
-                    todos.completed_at IS NOT NULL AS is_completed,
-                    (to_json(timezone('UTC', todos.completed_at)) #>> '{}') || 'Z' AS completed_at,
-                    (to_json(timezone('UTC', todos.created_at)) #>> '{}') || 'Z' AS created_at,
-                    (to_json(timezone('UTC', todos.updated_at)) #>> '{}') || 'Z' AS updated_at,
-                    (to_json(timezone('UTC', todos.deleted_at)) #>> '{}') || 'Z' AS deleted_at,
-                    subtasks.live AS all_subtasks,
-                    subtasks.open AS open_subtasks,
-                    subtasks.live - subtasks.open AS done_subtasks,
-                    todos.key AS key,
-                    todos.source AS source,
-                    todos.note_count AS note_count,
-                    todos.version AS version
+            SELECT (
+                SELECT row_to_json(shaped) AS row_to_json_1
                 FROM (
                     SELECT
-                        count(*) FILTER (
-                            WHERE child.deleted_at IS NULL AND child.completed_at IS NULL
-                        ) AS open,
-                        count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
-                    FROM todos AS child
-                    WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
-                ) AS subtasks
-            ) AS shaped
+                        todos.id AS id,
+                        todos.title AS title,
+                        todos.description AS description,
+                        (ARRAY['low','medium','high','urgent'])[todos.priority] AS priority,
+                        todos.list_id AS list_id,
+                        todos.parent_id AS parent_id,
+                        to_json(
+                            array(
+                                (
+                                    SELECT tags.name
+                                    FROM tags
+                                    WHERE
+                                        tags.user_id = $2::BIGINT
+                                        AND tags.id IN (
+                                            SELECT todo_tags.tag_id
+                                            FROM todo_tags
+                                            WHERE
+                                                todo_tags.user_id = $2::BIGINT
+                                                AND todo_tags.todo_id = todos.id
+                                        )
+                                        AND tags.deleted_at IS NULL
+                                    ORDER BY tags.name_key
+                                )
+                            )
+                        ) AS tags,
+                        todos.start AS start,
+                        CASE
+                            WHEN (todos.due_at IS NOT NULL)
+                            THEN (
+                                SELECT row_to_json(shaped) AS row_to_json_2
+                                FROM (
+                                    SELECT
+                                        CAST(
+                                            coalesce(
+                                                CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                                timezone(here.time_zone, todos.due_at)
+                                            ) AS DATE
+                                        ) AS date,
+                                        CASE
+                                            WHEN (todos.due_date IS NULL)
+                                            THEN to_char(
+                                                timezone(here.time_zone, todos.due_at), 'HH24:MI'
+                                            )
+                                            WHEN (CAST(todos.due_time AS TEXT) LIKE '__:__:00')
+                                            THEN left(CAST(todos.due_time AS TEXT), 5)
+                                            ELSE CAST(todos.due_time AS TEXT)
+                                        END AS time,
+                                        to_char(
+                                            coalesce(
+                                                CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                                timezone(here.time_zone, todos.due_at)
+                                            ),
+                                            'FMDay'
+                                        ) AS weekday,
+                                        here.time_zone AS time_zone,
+                                        (
+                                            to_json(timezone('UTC', todos.due_at)) #>> '{}'
+                                        ) || 'Z' AS at,
+                                        CASE
+                                            WHEN (todos.due_date IS NULL) THEN 'moment'
+                                            WHEN (CAST(todos.due_time AS TEXT) IS NULL) THEN 'day'
+                                            ELSE 'time'
+                                        END AS kind
+                                ) AS shaped
+                            )
+                        END AS due,
+                        todos.repeat AS repeat,
+                        todos.completed_at IS NOT NULL AS is_completed,
+                        (
+                            to_json(timezone('UTC', todos.completed_at)) #>> '{}'
+                        ) || 'Z' AS completed_at,
+                        (to_json(timezone('UTC', todos.created_at)) #>> '{}') || 'Z' AS created_at,
+                        (to_json(timezone('UTC', todos.updated_at)) #>> '{}') || 'Z' AS updated_at,
+                        (to_json(timezone('UTC', todos.deleted_at)) #>> '{}') || 'Z' AS deleted_at,
+                        subtasks.live AS all_subtasks,
+                        subtasks.open AS open_subtasks,
+                        subtasks.live - subtasks.open AS done_subtasks,
+                        todos.key AS key,
+                        todos.source AS source,
+                        todos.note_count AS note_count,
+                        todos.version AS version
+                    FROM (
+                        SELECT
+                            count(*) FILTER (
+                                WHERE child.deleted_at IS NULL AND child.completed_at IS NULL
+                            ) AS open,
+                            count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+                        FROM todos AS child
+                        WHERE child.user_id = $2::BIGINT AND child.parent_id = todos.id
+                    ) AS subtasks
+                ) AS shaped
+            ) AS row
+            FROM todos
+            WHERE todos.user_id = $2::BIGINT AND todos.id = chosen.id
         ) AS row
     FROM (
-        SELECT hit.id AS id, hit.key AS key
-        FROM hit
-        WHERE (hit.key, hit.id) < (CAST($5::VARCHAR AS REAL), $6::BIGINT)
-        ORDER BY hit.key DESC, hit.id DESC
+        SELECT found.id AS id, found.rank AS key
+        FROM found
+        WHERE
+            (found.id IN (SELECT hit.id FROM hit)) IS true
+            AND (found.rank, found.id) < (CAST($5::VARCHAR AS REAL), $6::BIGINT)
+        ORDER BY found.rank DESC, found.id DESC
         LIMIT $1::INTEGER + 1
         OFFSET $7::INTEGER
     ) AS chosen
-    JOIN todos ON todos.user_id = $3::BIGINT AND todos.id = chosen.id
     JOIN here ON true
     ORDER BY chosen.key DESC, chosen.id DESC
 ) AS page

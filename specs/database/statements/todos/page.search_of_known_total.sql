@@ -15,26 +15,33 @@
 -- `created_before`, `updated_before`, `completed_before`; `tomorrow`, the moment before which is due what is pressing.
 --
 -- Where the total may be known, `known_change` and `known_total`: if the first is the user's newest change, the second
--- is the total, and nothing is counted.
+-- is the total, and nothing is counted. In a search by `match` also `known_ids` and `known_ranks`, the best matches
+-- from the first of the page on, and one more than it has rows, if there is one: they are not looked for then. Null
+-- where they are not known.
 --
 -- Its row: `rows`, a JSON array of `TodoRead`, or `TodoDetail`; `total`, of every page; `more`, whether there is a
 -- next page; `key` and `id` of the last row, for the cursor; `time_zone`, `week_start` and `locale`, the user's; and,
--- where the total may be known, `newest_change`, the user's newest change (`standing.NEWEST`).
+-- where the total may be known, `newest_change`, the user's newest change (`standing.NEWEST`), and `best_ids` and
+-- `best_ranks`, the 500 best matches, if they were looked for.
 --
 -- Parameters:
 --   $1 limit integer
 --   $2 known_change character varying
 --   $3 user_id bigint
 --   $4 known_total bigint
---   $5 text character varying
---   $6 after_key character varying
---   $7 after_id bigint
---   $8 offset integer
+--   $5 known_ids bigint[]
+--   $6 known_ranks real[]
+--   $7 text character varying
+--   $8 after_key character varying
+--   $9 after_id bigint
+--   $10 offset integer
 --
 -- Columns:
 --   rows json
 --   total bigint
 --   newest_change text
+--   best_ids bigint[]
+--   best_ranks real[]
 --   more boolean
 --   key text
 --   id bigint
@@ -43,16 +50,99 @@
 --   locale text
 
 WITH
+    standing AS MATERIALIZED (
+        SELECT coalesce(
+            (
+                SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS concat_1
+                FROM changes
+                WHERE changes.user_id = $3::BIGINT
+                ORDER BY changes.id DESC
+                LIMIT 1
+            ),
+            (
+                SELECT concat(users.changes_deleted_through, '@') AS concat_2
+                FROM users
+                WHERE users.id = $3::BIGINT
+            )
+        ) AS newest_change
+    ),
     found AS MATERIALIZED (
+        SELECT known.id AS id, known.rank AS rank
+        FROM unnest($5::BIGINT[], $6::REAL[]) AS known(id, rank)
+        WHERE
+            $2::VARCHAR = (SELECT standing.newest_change FROM standing)
+            AND $5::BIGINT[] IS NOT NULL
+        UNION ALL
         SELECT matches.id AS id, matches.rank AS rank
         FROM todos_with_words(
-            $5::VARCHAR,
+            $7::VARCHAR,
             (
                 SELECT language_of(users.locale) AS language_of_1
                 FROM users
                 WHERE users.id = $3::BIGINT
             )
         ) AS matches(id, rank)
+        WHERE NOT (
+            $2::VARCHAR = (SELECT standing.newest_change FROM standing) AND $5::BIGINT[] IS NOT NULL
+        )
+    ),
+    hit AS MATERIALIZED (
+        SELECT todos.id AS id
+        FROM (
+            SELECT
+                todos.id AS id,
+                todos.user_id AS user_id,
+                todos.title AS title,
+                todos.description AS description,
+                todos.priority AS priority,
+                todos.completed_at AS completed_at,
+                todos.deleted_at AS deleted_at,
+                todos.created_at AS created_at,
+                todos.updated_at AS updated_at,
+                todos.version AS version,
+                todos.list_id AS list_id,
+                todos.parent_id AS parent_id,
+                todos.start AS start,
+                todos.due_date AS due_date,
+                todos.due_time AS due_time,
+                todos.due_at AS due_at,
+                todos.repeat AS repeat,
+                todos.follows_id AS follows_id,
+                todos.language AS language,
+                todos.words AS words,
+                todos.title_key AS title_key,
+                todos.alike_key AS alike_key,
+                todos.same_key AS same_key,
+                todos.place AS place,
+                todos.chosen_place AS chosen_place,
+                todos.key AS key,
+                todos.source AS source,
+                todos.note_count AS note_count
+            FROM todos
+            WHERE
+                todos.user_id = $3::BIGINT
+                AND todos.id = ANY (array((SELECT found.id FROM found)))
+            LIMIT ALL
+            OFFSET 0
+        ) AS todos
+        WHERE
+            todos.user_id = $3::BIGINT
+            AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
+    ),
+    kept AS MATERIALIZED (
+        SELECT array_agg(first.id) AS best_ids, array_agg(first.rank) AS best_ranks
+        FROM (
+            SELECT found.id AS id, found.rank AS rank
+            FROM found
+            WHERE
+                NOT (
+                    $2::VARCHAR = (SELECT standing.newest_change FROM standing)
+                    AND $5::BIGINT[] IS NOT NULL
+                )
+                AND (found.id IN (SELECT hit.id FROM hit)) IS true
+            ORDER BY found.rank DESC, found.id DESC
+            LIMIT 500
+        ) AS first
     ),
     here AS MATERIALIZED (
         SELECT users.time_zone AS time_zone, users.week_start AS week_start, users.locale AS locale
@@ -62,49 +152,12 @@ WITH
 SELECT
     coalesce(array_to_json((array_agg(page.row))[1:$1::INTEGER]), '[]'::json) AS rows,
     CASE
-        WHEN (
-            $2::VARCHAR = coalesce(
-                (
-                    SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS concat_1
-                    FROM changes
-                    WHERE changes.user_id = $3::BIGINT
-                    ORDER BY changes.id DESC
-                    LIMIT 1
-                ),
-                (
-                    SELECT concat(users.changes_deleted_through, '@') AS concat_2
-                    FROM users
-                    WHERE users.id = $3::BIGINT
-                )
-            )
-        )
-        THEN $4::BIGINT
-        ELSE (
-            SELECT count(*) AS count_1
-            FROM (
-                SELECT todos.id AS id, found.rank AS key
-                FROM todos
-                JOIN found ON todos.id = found.id
-                WHERE
-                    todos.user_id = $3::BIGINT
-                    AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
-            ) AS hit
-        )
+        WHEN ($2::VARCHAR = (SELECT standing.newest_change FROM standing)) THEN $4::BIGINT
+        ELSE (SELECT count(*) AS count_1 FROM hit)
     END AS total,
-    coalesce(
-        (
-            SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS concat_1
-            FROM changes
-            WHERE changes.user_id = $3::BIGINT
-            ORDER BY changes.id DESC
-            LIMIT 1
-        ),
-        (
-            SELECT concat(users.changes_deleted_through, '@') AS concat_2
-            FROM users
-            WHERE users.id = $3::BIGINT
-        )
-    ) AS newest_change,
+    (SELECT standing.newest_change FROM standing) AS newest_change,
+    (SELECT kept.best_ids FROM kept) AS best_ids,
+    (SELECT kept.best_ranks FROM kept) AS best_ranks,
     count(*) > $1::INTEGER AS more,
     CAST((array_agg(page.key))[$1::INTEGER] AS TEXT) AS key,
     (array_agg(page.id))[$1::INTEGER] AS id,
@@ -116,119 +169,115 @@ FROM (
         chosen.id AS id,
         chosen.key AS key,
         (
-            SELECT row_to_json(shaped) AS row_to_json_1
-            FROM (
-                SELECT
-                    todos.id AS id,
-                    todos.title AS title,
-                    todos.description AS description,
-                    (ARRAY['low','medium','high','urgent'])[todos.priority] AS priority,
-                    todos.list_id AS list_id,
-                    todos.parent_id AS parent_id,
-                    to_json(
-                        array(
-                            (
-                                SELECT tags.name
-                                FROM tags
-                                WHERE
-                                    tags.user_id = $3::BIGINT
-                                    AND tags.id IN (
-                                        SELECT todo_tags.tag_id
-                                        FROM todo_tags
-                                        WHERE
-                                            todo_tags.user_id = $3::BIGINT
-                                            AND todo_tags.todo_id = todos.id
-                                    )
-                                    AND tags.deleted_at IS NULL
-                                ORDER BY tags.name_key
-                            )
-                        )
-                    ) AS tags,
-                    todos.start AS start,
-                    CASE
-                        WHEN (todos.due_at IS NOT NULL)
-                        THEN (
-                            SELECT row_to_json(shaped) AS row_to_json_2
-                            FROM (
-                                SELECT
-                                    CAST(
-                                        coalesce(
-                                            CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
-                                            timezone(here.time_zone, todos.due_at)
-                                        ) AS DATE
-                                    ) AS date,
-                                    CASE
-                                        WHEN (todos.due_date IS NULL)
-                                        THEN to_char(
-                                            timezone(here.time_zone, todos.due_at), 'HH24:MI'
-                                        )
-                                        WHEN (CAST(todos.due_time AS TEXT) LIKE '__:__:00')
-                                        THEN left(CAST(todos.due_time AS TEXT), 5)
-                                        ELSE CAST(todos.due_time AS TEXT)
-                                    END AS time,
-                                    to_char(
-                                        coalesce(
-                                            CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
-                                            timezone(here.time_zone, todos.due_at)
-                                        ),
-                                        'FMDay'
-                                    ) AS weekday,
-                                    here.time_zone AS time_zone,
-                                    (to_json(timezone('UTC', todos.due_at)) #>> '{}') || 'Z' AS at,
-                                    CASE
-                                        WHEN (todos.due_date IS NULL) THEN 'moment'
-                                        WHEN (CAST(todos.due_time AS TEXT) IS NULL) THEN 'day'
-                                        ELSE 'time'
-                                    END AS kind
-                            ) AS shaped
-                        )
-                    END AS due,
-                    todos.repeat AS repeat,
-                    todos.completed_at IS NOT NULL AS is_completed,
-                    (to_json(timezone('UTC', todos.completed_at)) #>> '{}') || 'Z' AS completed_at,
-                    (to_json(timezone('UTC', todos.created_at)) #>> '{}') || 'Z' AS created_at,
-                    (to_json(timezone('UTC', todos.updated_at)) #>> '{}') || 'Z' AS updated_at,
-                    (to_json(timezone('UTC', todos.deleted_at)) #>> '{}') || 'Z' AS deleted_at,
-                    subtasks.live AS all_subtasks,
-                    subtasks.open AS open_subtasks,
-                    subtasks.live - subtasks.open AS done_subtasks,
-                    todos.key AS key,
-                    todos.source AS source,
-                    todos.note_count AS note_count,
-                    todos.version AS version
+            SELECT (
+                SELECT row_to_json(shaped) AS row_to_json_1
                 FROM (
                     SELECT
-                        count(*) FILTER (
-                            WHERE child.deleted_at IS NULL AND child.completed_at IS NULL
-                        ) AS open,
-                        count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
-                    FROM todos AS child
-                    WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
-                ) AS subtasks
-            ) AS shaped
+                        todos.id AS id,
+                        todos.title AS title,
+                        todos.description AS description,
+                        (ARRAY['low','medium','high','urgent'])[todos.priority] AS priority,
+                        todos.list_id AS list_id,
+                        todos.parent_id AS parent_id,
+                        to_json(
+                            array(
+                                (
+                                    SELECT tags.name
+                                    FROM tags
+                                    WHERE
+                                        tags.user_id = $3::BIGINT
+                                        AND tags.id IN (
+                                            SELECT todo_tags.tag_id
+                                            FROM todo_tags
+                                            WHERE
+                                                todo_tags.user_id = $3::BIGINT
+                                                AND todo_tags.todo_id = todos.id
+                                        )
+                                        AND tags.deleted_at IS NULL
+                                    ORDER BY tags.name_key
+                                )
+                            )
+                        ) AS tags,
+                        todos.start AS start,
+                        CASE
+                            WHEN (todos.due_at IS NOT NULL)
+                            THEN (
+                                SELECT row_to_json(shaped) AS row_to_json_2
+                                FROM (
+                                    SELECT
+                                        CAST(
+                                            coalesce(
+                                                CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                                timezone(here.time_zone, todos.due_at)
+                                            ) AS DATE
+                                        ) AS date,
+                                        CASE
+                                            WHEN (todos.due_date IS NULL)
+                                            THEN to_char(
+                                                timezone(here.time_zone, todos.due_at), 'HH24:MI'
+                                            )
+                                            WHEN (CAST(todos.due_time AS TEXT) LIKE '__:__:00')
+                                            THEN left(CAST(todos.due_time AS TEXT), 5)
+                                            ELSE CAST(todos.due_time AS TEXT)
+                                        END AS time,
+                                        to_char(
+                                            coalesce(
+                                                CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                                timezone(here.time_zone, todos.due_at)
+                                            ),
+                                            'FMDay'
+                                        ) AS weekday,
+                                        here.time_zone AS time_zone,
+                                        (
+                                            to_json(timezone('UTC', todos.due_at)) #>> '{}'
+                                        ) || 'Z' AS at,
+                                        CASE
+                                            WHEN (todos.due_date IS NULL) THEN 'moment'
+                                            WHEN (CAST(todos.due_time AS TEXT) IS NULL) THEN 'day'
+                                            ELSE 'time'
+                                        END AS kind
+                                ) AS shaped
+                            )
+                        END AS due,
+                        todos.repeat AS repeat,
+                        todos.completed_at IS NOT NULL AS is_completed,
+                        (
+                            to_json(timezone('UTC', todos.completed_at)) #>> '{}'
+                        ) || 'Z' AS completed_at,
+                        (to_json(timezone('UTC', todos.created_at)) #>> '{}') || 'Z' AS created_at,
+                        (to_json(timezone('UTC', todos.updated_at)) #>> '{}') || 'Z' AS updated_at,
+                        (to_json(timezone('UTC', todos.deleted_at)) #>> '{}') || 'Z' AS deleted_at,
+                        subtasks.live AS all_subtasks,
+                        subtasks.open AS open_subtasks,
+                        subtasks.live - subtasks.open AS done_subtasks,
+                        todos.key AS key,
+                        todos.source AS source,
+                        todos.note_count AS note_count,
+                        todos.version AS version
+                    FROM (
+                        SELECT
+                            count(*) FILTER (
+                                WHERE child.deleted_at IS NULL AND child.completed_at IS NULL
+                            ) AS open,
+                            count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+                        FROM todos AS child
+                        WHERE child.user_id = $3::BIGINT AND child.parent_id = todos.id
+                    ) AS subtasks
+                ) AS shaped
+            ) AS row
+            FROM todos
+            WHERE todos.user_id = $3::BIGINT AND todos.id = chosen.id
         ) AS row
     FROM (
-        SELECT best.id AS id, best.rank AS key
-        FROM (
-            SELECT found.id AS id, found.rank AS rank
-            FROM found
-            ORDER BY found.rank DESC, found.id DESC
-        ) AS best
+        SELECT found.id AS id, found.rank AS key
+        FROM found
         WHERE
-            (
-                SELECT true AS anon_1
-                FROM todos
-                WHERE
-                    todos.id = best.id
-                    AND todos.user_id = $3::BIGINT
-                    AND (todos.deleted_at IS NULL AND todos.completed_at IS NULL)
-            )
-            AND (best.rank, best.id) < (CAST($6::VARCHAR AS REAL), $7::BIGINT)
-        ORDER BY best.rank DESC, best.id DESC
+            (found.id IN (SELECT hit.id FROM hit)) IS true
+            AND (found.rank, found.id) < (CAST($8::VARCHAR AS REAL), $9::BIGINT)
+        ORDER BY found.rank DESC, found.id DESC
         LIMIT $1::INTEGER + 1
-        OFFSET $8::INTEGER
+        OFFSET $10::INTEGER
     ) AS chosen
-    JOIN todos ON todos.user_id = $3::BIGINT AND todos.id = chosen.id
     JOIN here ON true
     ORDER BY chosen.key DESC, chosen.id DESC
 ) AS page
