@@ -143,7 +143,8 @@ _ABSOLUTE_HEAD: Final = (
     f"p99 ms, {CONNECTIONS} conn.",
 )
 _CONTESTANTS: Final = f"""\
-- floor: Starlette, a raw asyncpg pool, orjson; the same SQL shapes; no login, no row-level security, no checks.
+- floor: Starlette, a raw asyncpg pool, orjson; the same SQL shapes and the same answers, but for what a write tells
+  besides its todo (`tests/bench/test_floor.py`); no login, no row-level security, no checks.
 - tutorial: FastAPI, PyJWT on every request, a SQLModel session with relationships, `SET LOCAL ROLE`, `set_config`,
   `response_model`.
 - Fastify and pg: by hand in Node, with a JWT on every request, row-level security in a transaction, the floor's SQL

@@ -14,26 +14,47 @@ _TAGS: Final = (
     "ARRAY(SELECT g.name FROM todo_tags l JOIN tags g ON g.user_id = l.user_id AND g.id = l.tag_id"
     " WHERE l.user_id = t.user_id AND l.todo_id = t.id AND g.deleted_at IS NULL ORDER BY g.name_key)"
 )
-_SUBTASKS: Final = (
-    "(SELECT count(*) FROM todos c WHERE c.user_id = t.user_id AND c.parent_id = t.id"
-    " AND c.deleted_at IS NULL AND c.completed_at IS NULL)"
-)
+_BELOW: Final = "FROM todos c WHERE c.user_id = t.user_id AND c.parent_id = t.id AND c.deleted_at IS NULL"
+_OPEN_BELOW: Final = "count(*) FILTER (WHERE c.completed_at IS NULL)"
+_SUBTASKS: Final = f"(SELECT ARRAY[count(*), {_OPEN_BELOW}]::int[] {_BELOW})"
+_NO_SUBTASKS: Final = "ARRAY[0, 0]"
+_NOTES: Final = """CASE WHEN t.note_count > 0 THEN (
+    SELECT json_agg(n) FROM (
+        SELECT id, todo_id, text, author, created_at FROM notes
+        WHERE user_id = t.user_id AND todo_id = t.id ORDER BY id DESC LIMIT 3
+    ) n
+) ELSE '[]' END"""
 
 
-def _columns(tags: str = _TAGS, open_subtasks: str = _SUBTASKS) -> str:
-    """A todo as it is answered, of the row `t`; the arguments: what the statement knows better than the tables."""
+def _columns(tags: str = _TAGS, subtasks: str = _SUBTASKS) -> str:
+    """A todo as it is answered, of the row `t`; the arguments: what the statement knows better than the tables.
+
+    `subtasks`: how many are right below it, and how many of these are open.
+    """
     return (
-        "t.id, t.title, t.description, t.priority, t.list_id, t.parent_id, t.due_date, t.due_time, t.due_at, t.repeat,"
-        " (SELECT time_zone FROM users WHERE id = :user) AS time_zone,"
+        "t.id, t.title, t.description, (ARRAY['low', 'medium', 'high', 'urgent'])[t.priority] AS priority,"
+        f" t.list_id, t.parent_id, {tags} AS tags, t.start, t.due_date, t.due_time, t.due_at,"
+        " (SELECT time_zone FROM users WHERE id = :user) AS time_zone, t.repeat,"
         " t.completed_at IS NOT NULL AS is_completed, t.completed_at, t.created_at, t.updated_at, t.deleted_at,"
-        f" t.version, {tags} AS tags, {open_subtasks} AS open_subtasks"
+        f" {subtasks} AS subtasks, t.key, t.source, t.note_count, t.version"
     )
 
 
 _OPEN: Final = "t.user_id = :user AND t.deleted_at IS NULL AND t.completed_at IS NULL"
-_SHOWN: Final = (
-    f"{_OPEN} AND t.list_id <> ALL(ARRAY(SELECT id FROM lists WHERE user_id = :user AND archived_at IS NOT NULL))"
-)
+_UNARCHIVED: Final = "t.list_id <> ALL(ARRAY(SELECT id FROM lists WHERE user_id = :user AND archived_at IS NOT NULL))"
+# A level at a time: what PostgreSQL expects of a recursion by rows is so dear that it would plan each execution anew.
+_STARTED: Final = f"""t.id NOT IN (
+    WITH RECURSIVE later AS (
+        SELECT ARRAY(
+            SELECT t.id FROM todos t
+            WHERE {_OPEN} AND t.start > (SELECT (now() AT TIME ZONE time_zone)::date FROM users WHERE id = :user)
+        ) AS ids
+        UNION ALL
+        SELECT ARRAY(SELECT t.id FROM todos t WHERE {_OPEN} AND t.parent_id = ANY(later.ids))
+        FROM later WHERE cardinality(later.ids) > 0
+    )
+    SELECT unnest(ids) FROM later
+)"""
 
 
 def _page(wanted: str) -> str:
@@ -43,11 +64,15 @@ def _page(wanted: str) -> str:
     )
 
 
-LIST: Final = _page(_SHOWN)
+LIST: Final = _page(f"{_OPEN} AND {_UNARCHIVED} AND {_STARTED}")
 FILTERED: Final = _page(
-    f"{_SHOWN} AND t.list_id = :list AND t.priority = ANY(:priorities::smallint[]) AND t.due_at < :due_before"
+    f"{_OPEN} AND {_STARTED} AND t.list_id = :list AND t.priority = ANY(:priorities::smallint[])"
+    " AND t.due_at < :due_before"
 )
-GET: Final = f"SELECT {_columns()} FROM todos t WHERE t.user_id = :user AND t.id = :id AND t.deleted_at IS NULL"
+GET: Final = (
+    f"SELECT {_columns()}, {_NOTES} AS notes FROM todos t"
+    " WHERE t.user_id = :user AND t.id = :id AND t.deleted_at IS NULL"
+)
 
 # The words of others cost most: a user with few todos looks through these, one with many asks for the word that names
 # the user, too. The page is cut before its rows are filled in, and counted on the way.
@@ -61,12 +86,12 @@ SELECT {_columns()}, t.total
 FROM (
     SELECT t.*, ts_rank(t.words, (SELECT words FROM wanted)) AS rank, count(*) OVER () AS total
     FROM (
-        SELECT * FROM (SELECT * FROM todos t WHERE {_OPEN} OFFSET 0) AS own
+        SELECT * FROM (SELECT * FROM todos t WHERE {_OPEN} AND {_UNARCHIVED} OFFSET 0) AS own
         WHERE NOT (SELECT has_many FROM wanted) AND own.words @@ (SELECT words FROM wanted)
         UNION ALL
         SELECT * FROM todos t
         WHERE (SELECT has_many FROM wanted) AND t.words @@ (SELECT mine FROM wanted)
-            AND t.user_id + 0 = :user AND t.deleted_at IS NULL AND t.completed_at IS NULL
+            AND t.user_id + 0 = :user AND t.deleted_at IS NULL AND t.completed_at IS NULL AND {_UNARCHIVED}
     ) AS t
     ORDER BY rank DESC, t.id DESC LIMIT :limit
 ) AS t
@@ -77,7 +102,7 @@ _INBOX: Final = "(SELECT id FROM lists WHERE user_id = :user AND is_inbox)"
 _INSERT: Final = "INSERT INTO todos AS t (user_id, list_id, title, description, priority, language)"
 ADD: Final = (
     f"{_INSERT} VALUES (:user, {_INBOX}, :title, :description, :priority, 'english')"
-    f" RETURNING {_columns(tags='ARRAY[]::text[]', open_subtasks='0')}"
+    f" RETURNING {_columns(tags='ARRAY[]::text[]', subtasks=_NO_SUBTASKS)}"
 )
 ADD_TAGGED: Final = f"""
 WITH wanted AS (SELECT name, lower(name) AS name_key FROM unnest(:tags::text[]) AS _ (name)),
@@ -93,15 +118,18 @@ tag AS (
 ),
 t AS ({_INSERT} VALUES (:user, {_INBOX}, :title, :description, :priority, 'english') RETURNING *),
 linked AS (INSERT INTO todo_tags (user_id, todo_id, tag_id) SELECT :user, t.id, tag.id FROM t, tag)
-SELECT {_columns(tags="ARRAY(SELECT name FROM tag ORDER BY name_key)", open_subtasks="0")} FROM t
+SELECT {_columns(tags="ARRAY(SELECT name FROM tag ORDER BY name_key)", subtasks=_NO_SUBTASKS)} FROM t
 """
 ADD_MANY: Final = (
     f"{_INSERT} SELECT :user, {_INBOX}, title, description, 2, 'english'"
     " FROM unnest(:titles::text[], :descriptions::text[]) AS _ (title, description)"
-    f" RETURNING {_columns(tags='ARRAY[]::text[]', open_subtasks='0')}"
+    f" RETURNING {_columns(tags='ARRAY[]::text[]', subtasks=_NO_SUBTASKS)}"
 )
 
-# With its subtasks, of one level: the seed has no more.
+# With its subtasks, of one level: the seed has no more. What is completed with it, this statement still sees open.
+_SUBTASKS_COMPLETED: Final = (
+    f"(SELECT ARRAY[count(*), CASE WHEN t.completed_at IS NULL THEN {_OPEN_BELOW} ELSE 0 END]::int[] {_BELOW})"
+)
 COMPLETE: Final = f"""
 WITH t AS (
     UPDATE todos SET completed_at = CASE WHEN :completed THEN now() END, updated_at = now(), version = version + 1
@@ -112,8 +140,7 @@ below AS (
     WHERE user_id = :user AND parent_id = :id AND deleted_at IS NULL AND completed_at IS NULL AND :completed
     RETURNING id
 )
-SELECT {_columns(open_subtasks=f"CASE WHEN t.completed_at IS NULL THEN {_SUBTASKS} ELSE 0 END")},
-    (SELECT count(*) FROM below) AS subtasks_changed
+SELECT {_columns(subtasks=_SUBTASKS_COMPLETED)}, (SELECT count(*) FROM below) AS subtasks_changed
 FROM t
 """
 

@@ -41,8 +41,10 @@ async def _rows(request: Request, statement: str, **values: Any) -> list[dict[st
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
-    """The same with the deadline as its user reads it."""
+    """The same with the deadline as its user reads it, and what is below it in words."""
     if "due_at" in row:
+        live, still_open = row.pop("subtasks")
+        row |= {"all_subtasks": live, "open_subtasks": still_open, "done_subtasks": live - still_open}
         on, time, at, zone = row.pop("due_date"), row.pop("due_time"), row.pop("due_at"), row.pop("time_zone")
         there = None if at is None else at.astimezone(ZoneInfo(zone))
         row["due"] = there and {

@@ -72,10 +72,14 @@ class Todo(TodoBase, table=True):
     user_id: int = Field(sa_type=BigInteger)
     list_id: int = Field(foreign_key="lists.id", sa_type=BigInteger)
     parent_id: int | None = Field(default=None, foreign_key="todos.id", sa_type=BigInteger)
+    start: date | None = None
     due_date: date | None = None
     due_time: time | None = None
     due_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))
     repeat: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    key: str | None = None
+    source: str | None = None
+    note_count: int = 0
     completed_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))
     deleted_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))
     created_at: datetime = Field(default_factory=utc_now, sa_column=instant())
@@ -90,14 +94,19 @@ class Todo(TodoBase, table=True):
     def tags(self) -> list[str]:
         return [tag.name for tag in self.labels if tag.deleted_at is None]
 
+    @property
+    def done_subtasks(self) -> int:
+        return self.all_subtasks - self.open_subtasks
+
 
 child = aliased(Todo)
-Todo.open_subtasks = column_property(
+below = (
     select(func.count(col(child.id)))
-    .where(child.parent_id == Todo.id, col(child.deleted_at).is_(None), col(child.completed_at).is_(None))
+    .where(child.parent_id == Todo.id, col(child.deleted_at).is_(None))
     .correlate_except(child)
-    .scalar_subquery()
 )
+Todo.all_subtasks = column_property(below.scalar_subquery())
+Todo.open_subtasks = column_property(below.where(col(child.completed_at).is_(None)).scalar_subquery())
 
 
 class TodoRead(TodoBase):
@@ -105,6 +114,7 @@ class TodoRead(TodoBase):
     list_id: int
     parent_id: int | None
     tags: list[str]
+    start: date | None
     due_date: date | None
     due_time: time | None
     due_at: datetime | None
@@ -113,7 +123,12 @@ class TodoRead(TodoBase):
     deleted_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    all_subtasks: int
     open_subtasks: int
+    done_subtasks: int
+    key: str | None
+    source: str | None
+    note_count: int
     version: int
 
 

@@ -20,10 +20,11 @@ const todo = {
     id: { type: "integer" },
     title: { type: "string" },
     description: nullable("string"),
-    priority: { type: "integer" },
+    priority: { type: "string" },
     list_id: { type: "integer" },
     parent_id: nullable("integer"),
     tags: { type: "array", items: { type: "string" } },
+    start: nullable("string"),
     due_date: nullable("string"),
     due_time: nullable("string"),
     due_at: { ...moment, nullable: true },
@@ -33,10 +34,26 @@ const todo = {
     created_at: moment,
     updated_at: moment,
     deleted_at: { ...moment, nullable: true },
+    all_subtasks: { type: "integer" },
     open_subtasks: { type: "integer" },
+    done_subtasks: { type: "integer" },
+    key: nullable("string"),
+    source: nullable("string"),
+    note_count: { type: "integer" },
     version: { type: "integer" },
   },
 };
+const note = {
+  type: "object",
+  properties: {
+    id: { type: "integer" },
+    todo_id: { type: "integer" },
+    text: { type: "string" },
+    author: nullable("string"),
+    created_at: moment,
+  },
+};
+const detail = { ...todo, properties: { ...todo.properties, notes: { type: "array", items: note } } };
 const page = {
   type: "object",
   properties: {
@@ -77,13 +94,18 @@ async function rows(request, name, values = {}) {
     await client.query({ name: "me", text: "SELECT set_config('app.user_id', $1, true)", values: [String(user)] });
     const found = await client.query({ name, text, values: parameters.map((parameter) => all[parameter]) });
     await client.query("COMMIT");
-    return found.rows;
+    return found.rows.map(told);
   } catch (error) {
     await client.query("ROLLBACK");
     throw error;
   } finally {
     client.release();
   }
+}
+
+/** Return a row with what is below it in words. */
+function told({ subtasks: [live, open], ...row }) {
+  return { ...row, all_subtasks: live, open_subtasks: open, done_subtasks: live - open };
 }
 
 function one(found, reply) {
@@ -104,7 +126,7 @@ app.get("/api/v1/todos", { schema: listing }, async (request) => {
   return { items, total: items.length > 0 ? items[0].total : 0, page_size: limit };
 });
 
-app.get("/api/v1/todos/:id", { schema: { params: id, response: { 200: todo } } }, async (request, reply) =>
+app.get("/api/v1/todos/:id", { schema: { params: id, response: { 200: detail } } }, async (request, reply) =>
   one(await rows(request, "get", { id: request.params.id }), reply),
 );
 
