@@ -23,7 +23,7 @@ class Document:
             headers: More headers.
         """
         tag = of_bytes(body)
-        self._body = body
+        # Nearly all clients take it so: what the others get is not kept beside it, in the memory of each worker.
         self._compressed = gzip.compress(body, mtime=0)
         self._media_type = media_type
         self._headers = {"ETag": tag} | (headers or {})
@@ -33,6 +33,6 @@ class Document:
         if matches(", ".join(request.headers.getlist("if-none-match")), self._headers["ETag"]):
             return Response(status_code=304, headers=self._headers)
         if not takes_gzip(request.scope):
-            return Response(self._body, headers=self._headers, media_type=self._media_type)
+            return Response(gzip.decompress(self._compressed), headers=self._headers, media_type=self._media_type)
         headers = self._headers | {"Content-Encoding": "gzip"}
         return Response(self._compressed, headers=headers, media_type=self._media_type)

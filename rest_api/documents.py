@@ -63,7 +63,9 @@ def committed(prefix: str = "") -> Document:
         prefix: Below which the server is reached (`root_path`).
     """
     file = _IN_A_WHEEL if _IN_A_WHEEL.is_file() else _IN_THE_REPOSITORY
-    return _below(prefix, orjson.loads(file.read_bytes()))
+    text = file.read_bytes()
+    # As it stands, in lines: a process keeps much of what it takes to read it.
+    return _below(prefix, orjson.loads(text)) if prefix else Document(text, "application/json")
 
 
 def _below(prefix: str, contract: dict[str, Any]) -> Document:

@@ -44,6 +44,17 @@ async def test_whoever_has_a_document_is_not_sent_it_again(nobody: httpx2.AsyncC
     assert (other.status_code, other.content) == (200, first.content)
 
 
+@EVERY_DOCUMENT
+async def test_a_document_is_the_same_compressed_or_not(nobody: httpx2.AsyncClient, path: str) -> None:
+    plain = await nobody.get(path, headers={"Accept-Encoding": "identity"})
+    compressed = await nobody.get(path, headers={"Accept-Encoding": "gzip"})
+
+    assert (plain.status_code, compressed.status_code) == (200, 200)
+    assert "content-encoding" not in plain.headers
+    assert compressed.headers["content-encoding"] == "gzip"
+    assert (plain.content, plain.headers["etag"]) == (compressed.content, compressed.headers["etag"])
+
+
 async def test_the_contract_is_serialized_once(monkeypatch: pytest.MonkeyPatch) -> None:
     documents.committed.cache_clear()
     async with http_client(create_app(), None) as http:  # type: ignore[arg-type]
