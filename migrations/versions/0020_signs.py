@@ -112,13 +112,15 @@ $$
 """
 """The same lexemes as before, after those of the signs."""
 
+
 def upgrade() -> None:
     op.execute(SIGNS_OF)
     op.execute("REVOKE ALL ON FUNCTION signs_of(text) FROM PUBLIC")
     op.execute("GRANT EXECUTE ON FUNCTION signs_of(text) TO todo_app, todo_search")
     first = words()
-    # The sign of information is no letter of the word beside it.
+    # The sign of information is no letter of the word beside it, and a key no digit.
     op.execute(first.NORMAL_FORM.replace(f"'[{first.IN_ONE}]'", rf"'[\u2139{first.IN_ONE}]'"))
+    op.execute(first.SPLIT_WORDS.replace(f"'{first.FLAGS}|", rf"'(?:[0-9]\u20e3)+|{first.FLAGS}|"))
     op.execute(note_words()._filled(SEARCH_LEXEMES, first))
     # That of `todos_with_words`, after which it is called: under another one, PostgreSQL plans anew what both call.
     op.execute("ALTER FUNCTION search_terms(text, text) SET search_path = pg_catalog, pg_temp")
@@ -127,6 +129,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("ALTER FUNCTION search_terms(text, text) RESET search_path")
     op.execute(note_words()._filled(note_words().SEARCH_LEXEMES, words()))
+    op.execute(words().SPLIT_WORDS)
     op.execute(words().NORMAL_FORM)
     op.execute("DROP FUNCTION IF EXISTS signs_of(text)")
 
