@@ -324,6 +324,7 @@ MAKE_WORDS = (
     "without_accents",
     "split_words",
     "word_forms",
+    "signs_of",
     "search_lexemes",
     "search_document",
     "search_terms",

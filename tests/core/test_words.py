@@ -142,6 +142,76 @@ async def test_every_mark_splits_and_no_letter_does(admin: asyncpg.Connection) -
     assert [row["c"] for row in await admin.fetch(_JOINED, letters)] == []
 
 
+_UNFOUND: Final = """
+SELECT c FROM unnest($1::text[]) AS c, question_terms(c, 'english') AS asked
+WHERE asked.parts = '{}'
+    OR NOT search_lexemes('xa' || c || 'xb', 'english', 'A', 'C') @@
+        array_to_string(asked.parts || '{xa,xb}', ' & ')::tsquery
+"""
+_LOST: Final = """
+SELECT t FROM unnest($1::text[]) AS t
+WHERE NOT tsvector_to_array(search_lexemes('\u21a0 ' || t, 'english', 'A', 'C'))
+    @> (tsvector_to_array(search_lexemes(t, 'english', 'A', 'C')) || '\u21a0'::text)
+"""
+_ASKED: Final = "SELECT c FROM unnest($1::text[]) AS c WHERE (question_terms(c, 'english')).parts <> '{}'"
+EMOJI: Final = "©®‼⁉™\u2139↔↕↖↗↘↙↩↪Ⓜ▪▫▶◀◻◼◽◾⤴⤵〰〽㊗㊙"
+"""What has the property Emoji (Unicode 14) and is neither ASCII nor a picture of schema 0008."""
+OF_A_SCRIPT: Final = (
+    *("COPTIC", "CJK RADICAL", "YI ", "SYLOTI", "MYANMAR", "ARABIC", "GREEK", "NOMISMA", "PALMYRENE", "MANICHAEAN"),
+    *(
+        "AHOM",
+        "TAMIL",
+        "PAHAWH",
+        "DUPLOYAN",
+        "SIGNWRITING",
+        "NYIAKENG",
+        "ROMAN",
+        "ASCIA",
+        "PHAISTOS",
+        "INDIC",
+        "OTTOMAN",
+    ),
+)
+"""Names of symbols that one script alone has begin so."""
+LATER: Final = {*range(0x2427, 0x242A), *range(0x2FFC, 0x3000), 0x31E4, 0x31E5, 0x31EF, *range(0x1CC00, 0x1CEB4)}
+"""Symbols that Unicode 15 and 16 have added."""
+LIKE_MARKS: Final = "\u2212\u2215\u2216\u2217\u2219\u2223\u2236\u223c\u22c5"
+"""Operators that look like a mark of ASCII and are typed as one: minus, slashes, stars, dots, bar, colon, tilde."""
+
+
+async def test_every_symbol_is_found_by_itself_and_hides_no_word_beside_it(admin: asyncpg.Connection) -> None:
+    """As Unicode's own properties have it."""
+    symbols = [
+        one
+        for one in characters("So", "Sm")
+        if ord(one) >= 0x2100
+        and ord(one) not in LATER
+        and not unicodedata.name(one).startswith(OF_A_SCRIPT)
+        and one not in LIKE_MARKS + "\ufffc\ufffd"
+    ]
+
+    assert len(symbols) > 5_000
+    assert [row["c"] for row in await admin.fetch(_UNFOUND, [*symbols, *EMOJI])] == []
+
+
+async def test_no_mark_is_looked_for(admin: asyncpg.Connection) -> None:
+    """Also none that is typed between words or with numbers, though Unicode has it among its symbols."""
+    marks = characters("Cc", "Zs", "Zl", "Zp", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sc")
+    first = [one for one in marks if ord(one) < 0x10000 and not 0x2600 <= ord(one) < 0x27C0 and one not in EMOJI]
+
+    assert len(first) > 400
+    assert [
+        row["c"] for row in await admin.fetch(_ASKED, [*first, *LIKE_MARKS, *"¦¬°±\u00d7÷\u2044\ufffc\ufffd"])
+    ] == []
+
+
+async def test_the_words_of_letters_are_the_same_beside_signs(admin: asyncpg.Connection) -> None:
+    """A text gets the words of its signs and loses none, so what was found before is found."""
+    texts = [title for kind, rows in KINDS.items() if kind != "signs" for title, _, _ in rows]
+
+    assert [row["t"] for row in await admin.fetch(_LOST, texts)] == []
+
+
 def is_in_use(letter: str) -> bool:
     code = ord(letter)
     basic = code < 0x250 or 0x386 <= code < 0x3D0 or 0x400 <= code < 0x460 or 0x48A <= code < 0x530
@@ -183,6 +253,10 @@ HOSTILE: Final = {
     "nothing but accents": "e" + "\u0301" * 29 + "a" + "\u0301" * 29,
     "nothing but pictures": "🎉" * 1000,
     "nothing but marks": "-/" * 500,
+    "nothing but signs": "→©" * 500,
+    "different signs": "".join(map(chr, range(0x2190, 0x2400))),
+    "letters in circles": "ⓗ" * 1000,
+    "nothing but keys": "#\ufe0f\u20e3" * 333,
     "letters that are two": "ß" * 1000,
     "quotes": "'\\:*&|!() " * 100,
 }
@@ -202,7 +276,7 @@ async def test_no_text_is_too_much_and_takes_long(ann: Caller) -> None:
 async def test_a_question_of_marks_alone_finds_nothing_and_offers_nothing(ann: Caller) -> None:
     await add(ann, "milk", "%")
 
-    for question in ("%", "-- ! ?", "'", "…", "\u200b", "·" * 200):
+    for question in ("%", "-- ! ?", "'", "…", "\u200b", "·" * 200, "€", "\u2212 °"):
         assert await near(ann, question) is None
 
 
