@@ -42,6 +42,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.requirement("DB3", "OP9")]
 RELEASES: Final = tomllib.loads((ROOT / "docs" / "releases.toml").read_text(encoding="utf-8"))["release"]
 IS_NEW: Final = place(SCHEMA_REVISION).schema > place(RELEASES[-1]["schema"]).schema
 """Whether the working tree's own schema follows that of the last commit named."""
+_CONTRACT: Final = "specs/api"
+"""Where the contract is that a server serves as its file has it."""
 ROLLED, FINISHED = (goal(), goal(finish=True)) if IS_NEW else (BACKFILL, FINISH)
 TODOS: Final = 2_000
 """Todos that are there before."""
@@ -65,7 +67,10 @@ def old_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if git is None or not (ROOT / ".git").exists():
         pytest.skip("the code of the version before is in the project's history, and here is none")
     found = subprocess.run(
-        [git, "archive", "--format=tar", commit, *PACKAGES, "migrations"], cwd=ROOT, capture_output=True, check=False
+        [git, "archive", "--format=tar", commit, *PACKAGES, "migrations", _CONTRACT],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
     )
     if found.returncode != 0:
         pytest.skip(
@@ -85,6 +90,7 @@ def new_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for package in PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     copy_with_example(folder / "migrations")
+    shutil.copytree(ROOT / _CONTRACT, folder / _CONTRACT)
     schema = folder / "todo_core" / "schema" / "__init__.py"
     text = schema.read_text(encoding="utf-8")
     changed = text.replace(repr(SCHEMA_STEPS).replace("'", '"'), repr((NEXT, BACKFILL, FINISH)))
