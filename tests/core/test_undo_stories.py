@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final
 
@@ -19,12 +20,14 @@ from todo_core.errors import TodoError, UndoRefused
 from todo_core.models.changes import UndoChoice
 from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
-from todo_core.operations import changes, lists, tags, todos
+from todo_core.operations import changes, lists, tags, todos, users
 
 pytestmark = pytest.mark.requirement("SA3", "SA7")
 
 NAMES: Final = ("a", "b", "c", "d")
 """Of tags, few, so that they change hands."""
+FOUND: Final = 3669
+"""A story that went back to another state once, by what had both tags of a merge."""
 BEFORE: Final = 6
 """Steps before the first look."""
 MEANWHILE: Final = 12
@@ -162,8 +165,8 @@ async def _require_there_and_back(me: Caller, seed: int, *, half: bool) -> None:
         assert await _seen(me) == left
 
 
-@pytest.mark.parametrize("seeds", [range(20), pytest.param(range(20, 400), marks=pytest.mark.exhaustive)])
-async def test_a_set_is_undone_and_its_undo_and_all_is_the_same(seeds: range, me: Caller) -> None:
+@pytest.mark.parametrize("seeds", [[*range(20), FOUND], pytest.param(range(20, 400), marks=pytest.mark.exhaustive)])
+async def test_a_set_is_undone_and_its_undo_and_all_is_the_same(seeds: Sequence[int], me: Caller) -> None:
     """All that happened, and half of it; and whatever cannot be undone, a change is named that is in its way."""
     failed: dict[int, str] = {}
     for seed in seeds:
@@ -253,6 +256,23 @@ async def test_what_lost_a_merged_tag_since_does_not_get_the_other_one_back(me: 
     assert await _tags_of(me, kept, lost) == [["b"], []]
 
 
+async def test_what_had_both_tags_of_a_merge_and_lost_one_since_has_the_other_until_the_merge_is_back(
+    me: Caller,
+) -> None:
+    """And no third one, by the undo of the undo: what it had there was nothing."""
+    todo, _ = await _new(me, "both", "a", "d"), await _new(me, "other", "d")
+    named = await tag_ids(me)
+    merged = await me.perform(tags.merge, named["d"], named["a"])
+    await me.perform(todos.update, [{"id": todo, "tags": []}])
+
+    undone = await me.perform(changes.undo, merged.change_id)
+    assert await _tags_of(me, todo) == [["d"]]
+    redone = await me.perform(changes.undo, undone.change_id)
+    assert await _tags_of(me, todo) == [[]]
+    await me.perform(changes.undo, redone.change_id)
+    assert await _tags_of(me, todo) == [["d"]]
+
+
 async def _tags_of(me: Caller, *ids: int) -> list[list[str]]:
     read = {row["id"]: row["tags"] for row in await everything(me) if "tags" in row}
     return [read[todo_id] for todo_id in ids]
@@ -340,6 +360,52 @@ async def test_of_a_time_is_undone_also_what_was_changed_between_another_change_
     assert (row["title"], row["tags"], row["note_count"]) == ("one", ["d"], 0)
 
 
+async def test_a_tag_of_a_change_that_was_undone_meanwhile_goes_with_what_used_it(me: Caller) -> None:
+    """Unless somebody else uses it since."""
+    one, other, third = [await _new(me, title) for title in ("one", "other", "third")]
+    made = await me.perform(todos.update, [{"id": one, "tags": ["d", "e"]}])
+    used = await me.perform(todos.update, [{"id": other, "tags": ["d", "e"]}])
+    await me.perform(changes.undo, made.change_id)
+    record = orjson.loads((await me.perform(changes.get, made.change_id)).json)
+    before = await tag_ids(me)
+    agent = replace(me, principal=replace(me.principal, agent_key=AgentKey.of_program("test", "x")), via="mcp:test")
+    await agent.perform(todos.update, [{"id": third, "tags": ["e"]}])
+    ended = orjson.loads((await me.perform(changes.get, used.change_id)).json)["at"]
+
+    undone = await me.perform(changes.undo_several, [], UndoChoice(made_after=record["at"], made_before=_after(ended)))
+
+    assert (await tag_ids(me)).keys() == {"e"}
+    redone = await me.perform(changes.undo, undone.change_id)
+    assert await tag_ids(me) == before
+    await me.perform(changes.undo, redone.change_id)
+    assert (await tag_ids(me)).keys() == {"e"}
+
+
+def _after(moment: str) -> str:
+    """A microsecond later: the end of a span is no part of it."""
+    return (datetime.fromisoformat(moment) + timedelta(microseconds=1)).isoformat()
+
+
+async def test_the_default_list_goes_back_whatever_has_become_of_it(me: Caller) -> None:
+    """It was deleted, and then chosen no more; what is deleted between is no part of what comes out."""
+    made = orjson.loads((await me.perform(lists.add, [ListCreate(name="Work")])).one().json)["id"]
+    await me.perform(users.update, {"default_list_id": made})
+    before = await everything(me)
+    gone = await me.perform(lists.delete, [made], ListRemoval(todos="trash"))
+    deleted = await everything(me)
+    cleared = await me.perform(users.update, {"default_list_id": None})
+
+    undone = await me.perform(changes.undo_several, [gone.change_id, cleared.change_id])
+    assert await everything(me) == before
+    redone = await me.perform(changes.undo, undone.change_id)
+    await me.perform(changes.undo, redone.change_id)
+    assert await everything(me) == before
+    await me.perform(lists.delete, [made], ListRemoval(todos="trash"))
+    cleared = await me.perform(users.update, {"default_list_id": None})
+    await me.perform(changes.undo, cleared.change_id)
+    assert await everything(me) == deleted
+
+
 async def test_where_it_cannot_go_by_way_of_what_was_undone_all_is_as_without(me: Caller) -> None:
     """Somebody gave it a third title since: what was changed in between is in the way, and named, or left out."""
     todo, other = await _new(me, "one"), await _new(me, "other")
@@ -379,6 +445,23 @@ async def test_a_series_with_a_key_that_was_added_and_completed_goes_and_comes_b
     assert await _keys(me) == before
     await me.perform(changes.undo, redone.change_id)
     assert await _keys(me) == left
+
+
+async def test_an_occurrence_goes_back_to_the_place_that_it_shares(me: Caller) -> None:
+    """The oldest of those with one place comes first, so the completed one is before the next one again."""
+    first = await _new(me, "one")
+    await me.perform(todos.update, [{"id": first, "due": "2026-12-01", "repeat": "daily"}])
+    other = await _new(me, "other")
+    await me.perform(todos.complete, [first])
+    before = await everything(me)
+    moved = await me.perform(todos.update, [{"id": first, "after": other}])
+
+    undone = await me.perform(changes.undo, moved.change_id)
+
+    assert await everything(me) == before
+    redone = await me.perform(changes.undo, undone.change_id)
+    await me.perform(changes.undo, redone.change_id)
+    assert await everything(me) == before
 
 
 async def _keys(me: Caller) -> dict[int, str | None]:

@@ -152,7 +152,7 @@ class Writing:
     late: set[int] = field(default_factory=set)
     """Todos that are written after what the write makes: at the moment after that."""
     merged: dict[int, tuple[int, frozenset[int]]] = field(default_factory=dict)
-    unmerged: dict[int, int] = field(default_factory=dict)
+    unmerged: dict[int, tuple[int, frozenset[int]]] = field(default_factory=dict)
     coming: dict[int, Target] = field(default_factory=dict)
     """The todos whose turn is still to come, with where they go."""
     latest: dict[tuple[Siblings, Target], int] = field(default_factory=dict)
@@ -331,9 +331,9 @@ class Writing:
         self.state.tags[tag_id] = replace(tag, is_deleted=True)
         self.join_tags(tag_id, into)
 
-    def join_tags(self, tag_id: int, into: int) -> None:
-        """Give everything that has one tag another."""
-        moved = self.state.has_tag(tag_id) - self.state.has_tag(into)
+    def join_tags(self, tag_id: int, into: int, apart: frozenset[int] = frozenset()) -> None:
+        """Give everything that has one tag another, but for some todos."""
+        moved = self.state.has_tag(tag_id) - self.state.has_tag(into) - apart
         self.state.links |= {(todo, into) for todo in moved}
         self.merged[tag_id] = (into, moved)
 

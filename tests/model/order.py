@@ -93,25 +93,29 @@ def sweep(w: Writing, todos: Iterable[Todo], list_id: int) -> None:
         w.swept.add(todo.id)
 
 
-def beside(state: State, todo: Todo) -> tuple[Todo | None, Todo | None]:
-    """The siblings between which a todo is."""
+def beside(state: State, todo: Todo) -> tuple[Todo | None, Todo | None, Todo | None]:
+    """The siblings between which a todo is, and the one that shares its place: they are occurrences of one series."""
     others = [other for other in state.todos.values() if other.siblings == todo.siblings and other.id != todo.id]
     low = max((one for one in others if one.place < todo.place), key=lambda one: (one.place, one.id), default=None)
     high = min((one for one in others if one.place > todo.place), key=lambda one: (one.place, one.id), default=None)
-    return low, high
+    same = max((one for one in others if one.place == todo.place), key=lambda one: one.id, default=None)
+    return low, high, same
 
 
 def put_back(w: Writing, entry: Entry, number: Fraction) -> None:
-    """Put a todo back to its place; right behind what has that place now, or between the two that are still there."""
+    """Put a todo back to its place with the one that shared it, or between the two that are still there, and then right
+    behind what has that place now."""
     todo = w.state.todos[entry.after.id]
     if entry.beside is None:
         w.swept.add(todo.id)
         w.put(todo.id, place=number, chosen=number)
         return
     others = siblings_of(w.state, todo.siblings, todo.id).values()
-    low, high = (_still_there(w.state, todo.siblings, one) for one in entry.beside)
+    low, high, same = (_still_there(w.state, todo.siblings, one) for one in entry.beside)
     place = number
-    if not _lies(number, (low, high)):
+    if same is not None:
+        place = same
+    elif not _lies(number, (low, high)):
         bounds = (
             (low, min((place for place in others if place > low), default=None))
             if low is not None

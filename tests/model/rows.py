@@ -113,14 +113,15 @@ class Entry:
     """The names of the tags that a todo had before, if they changed."""
     tags_after: tuple[str, ...] = ()
     """And those it had then."""
-    beside: tuple[Todo | None, Todo | None] | None = None
-    """The two between which a todo was that moved; None where a whole list moved, and nobody looked."""
+    beside: tuple[Todo | None, Todo | None, Todo | None] | None = None
+    """The two between which a todo was that moved, and the one that shared its place; None where a whole list moved,
+    and nobody looked."""
     is_partial: bool = False
     """Whether it is only about the list of a todo and whether that is deleted."""
     merged: tuple[int, frozenset[int]] | None = None
     """Of a tag that was merged: into which other one, and which todos got that."""
-    unmerged: int | None = None
-    """Of a tag the merge of which was undone: into which other one that was."""
+    unmerged: tuple[int, frozenset[int]] | None = None
+    """Of a tag the merge of which was undone: into which other one that was, and which todos had not that by then."""
 
 
 @dataclass(slots=True)

@@ -380,13 +380,15 @@ def _tag(w: Writing, entry: Entry) -> None:
     assert isinstance(before, Tag)
     if entry.merged is not None:
         into, todos = entry.merged
-        state.links -= {(todo, into) for todo in todos}
-        w.unmerged[tag.id] = into
+        had = state.has_tag(into)
+        lost = todos - had
+        state.links -= {(todo, tag.id) for todo in lost} | {(todo, into) for todo in todos}
+        w.unmerged[tag.id] = into, state.has_tag(tag.id) - had
     if entry.unmerged is not None:
-        into = entry.unmerged
+        into, apart = entry.unmerged
         if state.tags[into].is_deleted:
             raise Refused(_IN_THE_WAY)
-        w.join_tags(tag.id, into)
+        w.join_tags(tag.id, into, apart)
     state.tags[tag.id] = replace(before, version=tag.version)
 
 
@@ -410,6 +412,6 @@ def _profile(w: Writing, entry: Entry) -> None:
         raise Refused(_IN_THE_WAY)
     back = {name: getattr(before, name) for name in changed}
     list_id = back.get("default_list_id")
-    if list_id is not None and w.state.lists[list_id].is_deleted:
+    if list_id is not None and list_id not in w.state.lists:
         raise Refused(_IN_THE_WAY)
     w.state.profile = replace(present, **back)

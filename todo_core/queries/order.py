@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, Literal
 
 from sqlalchemy import (
     CTE,
@@ -14,6 +14,7 @@ from sqlalchemy import (
     column,
     func,
     literal_column,
+    null,
     select,
     true,
     union_all,
@@ -44,45 +45,56 @@ FRESH = Statement(
 `comes_first`: whether what is added comes first, by the profile.
 """
 
-_named = select(_table.c.list_id, _table.c.parent_id, _table.c.place).where(mine(Todo), _table.c.id == any_(_ids))
+_WHERE: Final = ("before", "after", "same")
+_SPOT = ("list_id", "parent_id", "place", "id")
+_named = select(*(_table.c[name] for name in _SPOT)).where(mine(Todo), _table.c.id == any_(_ids))
 _given = (
     func.unnest(*(parameter(name, ARRAY(BigInteger)) for name in ("list_ids", "parent_ids", "at")))
     .table_valued(*(column(name, BigInteger) for name in ("list_id", "parent_id", "place")))
     .render_derived(name="given")
 )
-_spot = union_all(_named, select(_given)).cte("spot")
+_spot = union_all(_named, select(*_given.c, null())).cte("spot")
 
 
-def _beside(spot: CTE, *, is_subtask: bool, upwards: bool) -> Select[Any]:
-    """Select the siblings that are nearest to each spot, at most `count`, in one direction.
+def _beside(spot: CTE, where: Literal["before", "after", "same"], *, is_subtask: bool) -> Select[Any]:
+    """Select the siblings that are nearest to each spot, at most `count`, in one direction; or of those that share the
+    place of a todo the one with the highest id.
 
     Subtasks by `ix_todos_parent`, others by `ix_todos_place`: each has a statement of its own, for no index has both.
     """
-    name = f"{'subtask' if is_subtask else 'sibling'}_{'after' if upwards else 'before'}"
+    name = f"{'subtask' if is_subtask else 'sibling'}_{where}"
     sibling = _table.alias(name)
     in_group: list[ColumnElement[bool]] = (
         [sibling.c.parent_id == spot.c.parent_id]
         if is_subtask
         else [spot.c.parent_id.is_(None), sibling.c.parent_id.is_(None), sibling.c.list_id == spot.c.list_id]
     )
-    further = sibling.c.place > spot.c.place if upwards else sibling.c.place < spot.c.place
-    order = sibling.c.place.asc() if upwards else sibling.c.place.desc()
-    rows = select(*(sibling.c[name] for name in _COLUMNS)).where(mine(sibling), *in_group, further)
-    nearest = rows.order_by(order).limit(_count).lateral(f"nearest_{name}")
+    rows, place = select(*(sibling.c[name] for name in _COLUMNS)).where(mine(sibling), *in_group), sibling.c.place
+    match where:
+        case "before":
+            rows = rows.where(place < spot.c.place).order_by(place.desc()).limit(_count)
+        case "after":
+            rows = rows.where(place > spot.c.place).order_by(place.asc()).limit(_count)
+        case "same":
+            rows = rows.where(place == spot.c.place, sibling.c.id != spot.c.id)
+            # A sum: by the index of ids PostgreSQL would look at todos with other places first.
+            rows = rows.order_by((sibling.c.id + literal_column("0")).desc()).limit(literal_column("1"))
+    nearest = rows.lateral(f"nearest_{name}")
     return select(*nearest.c).select_from(spot.join(nearest, true()))
 
 
 NEAR = Statement(
     union_all(
         select(*(_table.c[name] for name in _COLUMNS)).where(mine(Todo), _table.c.id == any_(_ids)),
-        *(_beside(_spot, is_subtask=below, upwards=up) for below in (False, True) for up in (False, True)),
+        *(_beside(_spot, where, is_subtask=below) for below in (False, True) for where in _WHERE),
     )
 )
 """Read the todos with `ids`, those in the trash too, and the siblings that are nearest to them.
 
 Beside them those that are nearest to further spots: `list_ids` and `parent_ids`, one of which is null, and the places
-(`at`), each an array. `count`: how many siblings in either direction of each; what shares its place is not among them.
-A row may come several times. Reads `uq_todos_user_id_id`, `ix_todos_place` and `ix_todos_parent`.
+(`at`), each an array. `count`: how many siblings in either direction of each. Of those that share the place of one of
+the todos the one with the highest id is among them; of those at a further spot none. A row may come several times.
+Reads `uq_todos_user_id_id`, `ix_todos_place` and `ix_todos_parent`.
 """
 
 

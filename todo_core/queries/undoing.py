@@ -165,13 +165,17 @@ TAGGED = Statement(
 Columns: `entity` and `id`; `was_there`, whether one of these changes found it there. Reads `pk_change_entries`.
 """
 
-ENTRIES = Statement(
+_entries = (
     select(_row.c.change_id, _row.c.entity, _row.c.entity_id.label("id"), _row.c.before, _row.c.after)
     .where(mine(_row), _row.c.change_id == any_(_ids))
     .order_by(_row.c.change_id.desc(), _row.c.number)
 )
+ENTRIES = Statement(_entries)
 """Read the rows that the changes `ids` touched, the latest change first, each in its order.
 
 Columns: `change_id`, `entity` and `id`; `before` and `after`, JSON, `before` null for a row that the change made. Reads
 `pk_change_entries`.
 """
+
+NEW_TAGS = Statement(_entries.where(_row.c.entity == literal_column("'tag'"), _row.c.before.is_(None)))
+"""Read of the rows that `ENTRIES` reads the tags that the changes made. `ids` and the columns: as there."""

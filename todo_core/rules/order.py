@@ -101,14 +101,17 @@ class Order:
     # --- the record -------------------------------------------------------------------------------
 
     def leave(self, todo_id: int) -> None:
-        """Note the place of a todo for the change record before it moves, with its neighbours on both sides."""
+        """Note the place of a todo for the change record before it moves, with its neighbours on both sides, and one
+        that shares it: occurrences of one repeat do."""
         spot = self._spots.get(todo_id)
         if spot is None:
             return
-        others = self._among[spot.siblings].items()
-        before = max(((place, other) for other, place in others if place < spot.place), default=None)
-        after = min(((place, other) for other, place in others if place > spot.place), default=None)
-        self._before[todo_id] = {"number": spot.chosen, "after": self._named(before), "before": self._named(after)}
+        others = [(place, other) for other, place in self._among[spot.siblings].items() if other != todo_id]
+        before = max((one for one in others if one[0] < spot.place), default=None)
+        after = min((one for one in others if one[0] > spot.place), default=None)
+        beside = max((one for one in others if one[0] == spot.place), default=None)
+        place = {"number": spot.chosen, "after": self._named(before), "before": self._named(after)}
+        self._before[todo_id] = place | ({} if beside is None else {"beside": self._named(beside)})
 
     def _named(self, neighbour: tuple[int, int] | None) -> dict[str, int] | None:
         return neighbour and {"id": neighbour[1], "number": self._spots[neighbour[1]].chosen}
@@ -288,12 +291,15 @@ class Order:
             await self._put_back(todo_id, siblings, was)
 
     async def _put_back(self, todo_id: int, siblings: Siblings, was: Mapping[str, Any]) -> None:
-        """Move a todo back between the neighbours that it had, as far as these are still there."""
+        """Move a todo back to the one that shared its place, or between the neighbours that it had, as far as these are
+        still there."""
         number = was["number"]
         low, high = self._still_there(siblings, was["after"]), self._still_there(siblings, was["before"])
         others = {place for other, place in self._among[siblings].items() if other != todo_id}
         place = number
-        if not _is_between(number, low, high):
+        if (shared := self._still_there(siblings, was.get("beside"))) is not None:
+            place = shared
+        elif not _is_between(number, low, high):
             # They were renumbered. What was put between them since stays behind this one.
             place = await self._place(siblings, *_narrowed(low, high, others))
         elif number in others:

@@ -34,6 +34,11 @@ async def revise_profile(tx: Tx, patch: ProfilePatch) -> Changed[ProfileWritten]
         (list_id,) = await list_ids(tx, [("default_list_id", named)])
         patch = {**patch, "default_list_id": list_id}
         (await Lists.of(tx, [list_id])).require(list_id, "default_list_id")
+    return await write_profile(tx, patch)
+
+
+async def write_profile(tx: Tx, patch: ProfilePatch) -> Changed[ProfileWritten]:
+    """Write a patch of the profile; its default list is an id, of a list that is there, deleted or not."""
     values = {name: patch.get(name) for name in PATCHABLE}
     row = await tx.one(queries.REVISE, given=list(patch), **values)
     if row["after"] is None:

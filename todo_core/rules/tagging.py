@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -89,6 +89,8 @@ class TagRevision:
     """From which todos the undo of a merge took a tag; recorded, so that undoing the undo merges again."""
     into_gone: bool = False
     """Whether that tag was deleted by then; recorded, so that undoing the undo does not miss it."""
+    apart: Sequence[int] = ()
+    """Which todos had the merged tag without that one by then; recorded, so that undoing the undo leaves them so."""
 
     def as_item(self) -> dict[str, Any]:
         """Return the revision as the statement takes it."""
@@ -136,12 +138,14 @@ async def exchange_names(tx: Tx, revisions: Sequence[TagRevision], changing: Seq
 
 def _touched(revision: TagRevision, row: Row) -> Touched:
     """Return what the change record keeps of a tag that was revised."""
-    before = _recorded(row["before"], row["was_deleted"], revision.unlinked, into_gone=revision.into_gone)
+    before = _recorded(row["before"], row["was_deleted"], revision.unlinked, revision.into_gone, revision.apart)
     after = _recorded(row["after"] or row["before"], revision.deleted, revision.linked)
     return Touched("tag", revision.id, before, after)
 
 
-def _recorded(tag: str, deleted: bool, linked: Mapping[str, Any] | None, *, into_gone: bool = False) -> str:
+def _recorded(
+    tag: str, deleted: bool, linked: Mapping[str, Any] | None, into_gone: bool = False, apart: Sequence[int] = ()
+) -> str:
     """Return what the change record keeps of a tag: `row`, which is shown, and beside it what undo needs.
 
     Args:
@@ -149,15 +153,18 @@ def _recorded(tag: str, deleted: bool, linked: Mapping[str, Any] | None, *, into
         deleted: Whether it is deleted.
         linked: What a merge did, or the undo of one.
         into_gone: Whether the tag that it was merged into was deleted.
+        apart: The todos that had it without that tag.
     """
     row = orjson.loads(tag)
     state = {"row": row | {"is_deleted": deleted}, "name": row["name"], "deleted": deleted, "version": row["version"]}
     state |= {"into_gone": True} if into_gone else {}
+    state |= {"apart": [*apart]} if apart else {}
     return json_text(state if linked is None else state | {"linked": linked})
 
 
-async def merge_links(tx: Tx, tag_id: int, into: int) -> dict[str, Any]:
-    """Give every todo that has one tag another, too; return that tag, and the todos that did not have it before."""
-    tagged = await tx.value(queries.TAGGED, id=tag_id, into=into)
+async def merge_links(tx: Tx, tag_id: int, into: int, apart: Collection[int] = ()) -> dict[str, Any]:
+    """Give every todo that has one tag another, too, but for those with ids in `apart`; return that tag, and the todos
+    that did not have it before."""
+    tagged = sorted({*await tx.value(queries.TAGGED, id=tag_id, into=into)}.difference(apart))
     merged = [await tx.value(queries.MERGE, id=tag_id, into=into, todos=chunk) for chunk in chunks_of_links(tagged)]
     return {"into": into, "todos": sorted(chain.from_iterable(merged))}

@@ -72,6 +72,12 @@ class Chosen:
     among: list[Past]
     """The changes of a time, or of an agent, among which these were chosen; none where somebody named them."""
 
+    @property
+    def made_tags(self) -> list[int]:
+        """The ids of those of `among` of which nothing is left but, perhaps, tags that others of these have used."""
+        undone = [one for one in self.among if one.undone_by is not None and one.brought_back_by is None]
+        return [change.id for change in undone if "tag" in change.entities]
+
 
 async def choose(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None) -> Chosen:
     """Return the changes to revert.

@@ -50,7 +50,7 @@ async def put_back(tx: Tx, returns: Sequence[tuple[int, Return]]) -> dict[int, P
     ]
     if not single:
         return backs
-    neighbours = [was[side]["id"] for _, _, was in single for side in ("after", "before") if was[side]]
+    neighbours = [one["id"] for _, _, was in single for side in ("after", "before", "beside") if (one := was.get(side))]
     order = await Order.of(tx, dict.fromkeys(todo_id for todo_id, _, _ in single), neighbours, len(single))
     await order.put_back(single)
     recorded = order.recorded

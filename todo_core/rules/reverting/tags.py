@@ -167,7 +167,8 @@ async def _put_back_links(tx: Tx, entry: Entry, together: Collection[int]) -> Ta
     """Put a tag's links to todos back as they were before a change, and return what is left to do for the tag.
 
     The undo of a merge takes the other tag from the todos that got it; those that have lost it since do not get the
-    first one back. Undoing that undo merges once more, with all todos that have the tag now.
+    first one back. Undoing that undo merges once more, with all todos that have the tag now, but for those that the
+    undo found without the other one: they had both before the merge, and had lost one of them since.
 
     Args:
         tx: The transaction.
@@ -180,15 +181,17 @@ async def _put_back_links(tx: Tx, entry: Entry, together: Collection[int]) -> Ta
     assert entry.before is not None  # a row that was there
     unlinked: Mapping[str, Any] | None = entry.after.get("linked")
     linked: Mapping[str, Any] | None = entry.before.get("linked")
-    into_gone = False
+    into_gone, apart = False, list[int]()
     if unlinked is not None:
         into_gone = await tx.row(queries.ONE, id=unlinked["into"]) is None
         for chunk in chunks_of_links(unlinked["todos"]):
             await tx.rows(queries.UNLINK_LOST, id=entry.id, into=unlinked["into"], todos=chunk)
+        apart = await tx.value(queries.TAGGED, id=entry.id, into=unlinked["into"])
+        for chunk in chunks_of_links(unlinked["todos"]):
             await tx.rows(queries.UNLINK, into=unlinked["into"], todos=chunk)
     if linked is not None:
         is_known = entry.before.get("into_gone") or linked["into"] in together
         if not is_known and await tx.row(queries.ONE, id=linked["into"]) is None:
             raise UndoRefused.in_the_way("tag", linked["into"])
-        linked = await merge_links(tx, entry.id, linked["into"])
-    return TagRevision(entry.id, entry.before["name"], entry.before["deleted"], linked, unlinked, into_gone)
+        linked = await merge_links(tx, entry.id, linked["into"], entry.before.get("apart", ()))
+    return TagRevision(entry.id, entry.before["name"], entry.before["deleted"], linked, unlinked, into_gone, apart)

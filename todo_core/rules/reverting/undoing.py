@@ -69,6 +69,7 @@ async def undo_all(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None 
     try:
         async with tx.part():
             progress = await _revert_all(tx, chosen, within, skips=skips)
+            progress.parts += await _unused_tags(tx, chosen) if progress.parts else []
             progress.conflicts += [*chosen.conflicts, *({"change_id": one, "message": _BEYOND} for one in beyond)]
             progress.require_no_conflicts(len(chosen.changes) + len(chosen.conflicts), skips=skips)
             touched = once_each(row for part in progress.parts for row in part.touched)
@@ -104,6 +105,15 @@ async def _revert_all(tx: Tx, chosen: Chosen, within: Sequence[Past], *, skips: 
             second.require_as_good(first)
             return second
     return await _Reverting.of(tx, within) if skips else first
+
+
+async def _unused_tags(tx: Tx, chosen: Chosen) -> list[Changed[Any]]:
+    """Delete tags which changes made that were undone before, if nothing has them any more: a change that is undone now
+    may have kept them. Return that as a part of the undo."""
+    if not chosen.made_tags or not may_take(tx, {"tag"}):
+        return []
+    made = await tx.rows(undoing.NEW_TAGS, ids=chosen.made_tags)
+    return [await revert(tx, Entries(made))] if made else []
 
 
 async def _passable(tx: Tx, chosen: Chosen) -> Sequence[Past]:

@@ -9,11 +9,11 @@ import orjson
 
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed
-from todo_core.errors import TodoError, UndoRefused
+from todo_core.errors import UndoRefused
 from todo_core.models.users import PATCHABLE, ProfilePatch, ProfileWritten
 from todo_core.queries import users as queries
 from todo_core.rules.lists import Lists
-from todo_core.rules.profiles import revise_profile
+from todo_core.rules.profiles import write_profile
 from todo_core.rules.reverting.entries import Entries, Entry, require_as_left
 
 
@@ -21,26 +21,20 @@ async def revert(tx: Tx, entries: Entries) -> Changed[ProfileWritten]:
     """Put back what a change of the profile changed, or several, the latest first.
 
     Raises:
-        UndoRefused: It changed since, or the default list is gone.
+        UndoRefused: It changed since, or the default list was purged, or is not seen by the agent that acts.
     """
     present = orjson.loads((await tx.one(queries.ONE))["row"])
     back: dict[str, Any] = {}
-    lists = await Lists.of(tx) if len(entries) > 1 else None
     for entry in entries:
         require_as_left(entry, present, _is_as_left)
         assert entry.before is not None  # no change makes a profile
         before = {name: entry.before.get(name) for name in PATCHABLE if _is_changed(entry, name)}
-        list_id = before.get("default_list_id")
-        if lists is not None and list_id is not None and not lists.is_live(list_id):
-            raise UndoRefused.in_the_way("user", entry.id, [("list", list_id)])
         back, present = back | before, present | before
-    patch = cast("ProfilePatch", back)
-    try:
-        return await revise_profile(tx, patch)
-    except TodoError:
-        list_id = back.get("default_list_id")
-        others = [] if list_id is None else [("list", list_id)]
-        raise UndoRefused.in_the_way("user", entries.ids[0], others) from None
+    list_id = back.get("default_list_id")
+    # A deleted one is put back, too: it may have been deleted when it was chosen no more.
+    if list_id is not None and (await Lists.of(tx)).known(list_id) is None:
+        raise UndoRefused.in_the_way("user", entries.ids[0], [("list", list_id)])
+    return await write_profile(tx, cast("ProfilePatch", back))
 
 
 def _is_as_left(present: Mapping[str, Any], entry: Entry) -> bool:
