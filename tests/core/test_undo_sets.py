@@ -15,7 +15,7 @@ from tests.core.test_undo_several import made
 from tests.tables import each
 from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.caller import Caller
-from todo_core.errors import ConfirmationRequired, InvalidInput, UndoRefused
+from todo_core.errors import ConfirmationRequired, InvalidInput, NotFound, NotOwner, UndoRefused
 from todo_core.models.changes import ChangeFilter, UndoChoice
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.models.tokens import TokenCreate
@@ -302,3 +302,30 @@ async def test_an_absent_change_is_looked_for_among_changes(ann: Caller) -> None
             await ann.perform(operation, ids)
         assert "change" in refused.value.next_step  # type: ignore[attr-defined]
         assert "trash" not in refused.value.next_step  # type: ignore[attr-defined]
+
+
+async def test_an_agent_of_nobody_and_a_time_that_ends_before_it_begins_are_refused(ann: Caller, bob: Caller) -> None:
+    """And not answered with nothing: who asks meant something else. One that has changed nothing is answered so."""
+    agent = acting(ann, "mail")
+    await add(agent, "spam")
+    idle, number = acting(ann, "idle"), await number_of(agent)
+    await idle.perform(todos.list_, TodoFilter())
+    none = await ann.perform(changes.undo_several, [], UndoChoice(agent=await number_of(idle)))
+    assert (none.change_id, none.results) == (None, [])
+
+    for caller, unknown, kind in ((ann, 2**50, NotFound), (bob, number, NotOwner)):
+        with pytest.raises(kind) as absent:
+            await caller.perform(changes.undo_several, [], UndoChoice(agent=unknown))
+        assert [(error.field, error.code) for error in absent.value.errors] == [("agent", "not_found")]
+    late, early = "2026-11-21T10:00:00Z", "2026-11-20T10:00:00Z"
+    for choice, field in (
+        (UndoChoice(made_after=late, made_before=early), "made_before"),
+        (UndoChoice(made_after="today", made_before="yesterday"), "made_before"),
+        (UndoChoice(when=f"{late}/{early}"), "when"),
+        (UndoChoice(when="2026-11-21/2026-11-20"), "when"),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            await ann.perform(changes.undo_several, [], choice)
+        assert [error.field for error in refused.value.errors] == [field]
+    with pytest.raises(InvalidInput):
+        await ann.perform(changes.list_, ChangeFilter(made_after=late, made_before=early))

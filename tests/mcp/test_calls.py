@@ -135,6 +135,13 @@ async def test_a_null_where_something_is_required_is_refused_by_name(me: McpFace
     assert problem == {"field": "change_id", "code": "required", "message": "is required, or change_ids, or when"}
 
 
+async def test_a_time_that_ends_before_it_begins_is_refused_and_not_answered_with_nothing(me: McpFace) -> None:
+    for tool in ("undo", "list_changes"):
+        (problem,) = (await refusal(me, tool, when="2026-11-21T10:00:00Z/2026-11-20T10:00:00Z"))["errors"]
+        assert problem["field"] == "when"
+        assert "ends before it begins" in problem["message"]
+
+
 async def test_a_list_sent_as_json_text_is_taken(me: McpFace) -> None:
     added = await me.call("add_todos", todos='[{"title":"a"},{"title":"b"}]')
     ids = [result["id"] for result in added["results"]]

@@ -73,6 +73,12 @@ async def test_a_person_manages_agents_and_no_agent_does(app: Application) -> No
             assert "agent_blocked" in str(refused)
             assert (await rpc(script, "mcp-2025", "tools/list", {})).status_code == 403
         problem(await person.post(f"/api/v1/changes/{blocked.headers['change-id']}/undo"), 409, "undo_refused")
+        problem(await person.post("/api/v1/undo", json={"agent": 2**50}), 404, "not_found")
+        problem(
+            await person.post("/api/v1/undo", json={"made_after": "today", "made_before": "yesterday"}),
+            422,
+            "invalid_input",
+        )
         assert (await person.post(f"{one}/unblock")).json()["blocked_at"] is None
         async with http_client(app, made["token"]) as script:
             assert (await script.get("/api/v1/todos")).status_code == 200

@@ -51,7 +51,7 @@ async def time_of(tx: Tx, query: ChangeFilter | UndoChoice) -> Time:
     """Return the time that a filter, or a set to undo, is about.
 
     Raises:
-        InvalidInput: It is not clear when that is, or two fields say it.
+        InvalidInput: It is not clear when that is, two fields say it, or it ends before it begins.
     """
     if query.when is None and query.made_after is None and query.made_before is None:
         return Time()
@@ -61,6 +61,9 @@ async def time_of(tx: Tx, query: ChangeFilter | UndoChoice) -> Time:
             None if text is None else calendar.bound(field, text)
             for field, text in (("made_after", query.made_after), ("made_before", query.made_before))
         )
+        if begin is not None and end is not None and end <= begin:
+            message = "leaves no time after made_after; send the earlier one as made_after"
+            raise InvalidInput(errors=[FieldError("made_before", message, code="conflicting")])
         return Time(begin, end)
     for field in ("made_after", "made_before"):
         if getattr(query, field) is not None:
@@ -96,7 +99,10 @@ def _one_sided(calendar: Calendar, text: str) -> Time:
         UnclearDate: It is not clear when that is.
     """
     if (interval := _INTERVAL.fullmatch(text)) is not None:
-        return Time(calendar.begin(interval[1]), calendar.end(interval[2]))
+        begin, end = calendar.begin(interval[1]), calendar.end(interval[2])
+        if end <= begin:  # as where the second day is the one before the first
+            raise UnclearDate(_NO_SPAN)
+        return Time(begin, end)
     if (since := _SINCE.match(text)) is not None:
         return Time(calendar.begin(text[since.end() :]))
     if (until := _UNTIL.match(text)) is not None:

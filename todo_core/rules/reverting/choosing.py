@@ -10,6 +10,7 @@ from todo_core.boundary.operation import Tx
 from todo_core.boundary.ownership import missing
 from todo_core.errors import FieldError, InvalidInput, NotFound, TodoError
 from todo_core.models.changes import UndoChoice
+from todo_core.queries import agents
 from todo_core.queries import undoing as queries
 from todo_core.rules.history import Time, time_of
 from todo_core.rules.reverting.steps import ENTITIES
@@ -88,7 +89,7 @@ async def choose(tx: Tx, change_ids: Sequence[int], choice: UndoChoice | None) -
         choice: The agent and the time; None for any.
 
     Raises:
-        NotFound, NotOwner: The caller does not have some of the ids; each is named.
+        NotFound, NotOwner: The caller does not have some of the ids, each of which is named, or the agent.
         InvalidInput: They are too many, an agent names changes of others, or it is not clear when they are.
     """
     chosen = await _choose(tx, change_ids, choice)
@@ -136,6 +137,7 @@ async def _among(tx: Tx, change_ids: Sequence[int], choice: UndoChoice) -> list[
     """Read the changes that a choice matches; for an agent, only its own.
 
     Raises:
+        NotFound, NotOwner: The user has no such agent.
         InvalidInput: An agent names another one, it is not clear when that is, or they are more than `MOST_AMONG`.
     """
     me = tx.caller.agent_id
@@ -155,6 +157,10 @@ async def _among(tx: Tx, change_ids: Sequence[int], choice: UndoChoice) -> list[
     )
     if len(rows) > MOST_AMONG:
         raise _too_many(choice, f"means more than {MOST_AMONG:,} changes; narrow it down")
+    if not rows and me is None and agent is not None and await tx.row(agents.ONE, id=agent) is None:
+        absent = (await missing(tx, "agent", [agent]))[agent]
+        errors = [FieldError("agent", "is no agent of yours", code="not_found")]
+        raise type(absent)(errors=errors, next_step="List the agents to find the one you mean.")
     return rows
 
 
