@@ -39,7 +39,7 @@ task,import {0} @{1},4,1,,,2026-12-05,en,UTC
 task,below {1},4,2,,,,en,UTC
 note,hello {0},,,,,,,
 """
-FOUND: Final = (76, 82, 102, 127)
+FOUND: Final = (76, 82, 102, 127, 10480)
 """Stories that went back to another state once: shared places, and unused tags."""
 BEFORE: Final = 8
 MEANWHILE: Final = 14

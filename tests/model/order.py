@@ -122,7 +122,7 @@ def put_back(w: Writing, entry: Entry, number: Fraction) -> None:
             else (max((place for place in others if high is not None and place < high), default=None), high)
         )
         place = _anew(w.state, bounds)
-    elif number in others:
+    elif number in others and entry.beside[2] is None:
         place = _anew(w.state, (number, min((other for other in others if other > number), default=None)))
     w.put(todo.id, place=place, chosen=number)
 

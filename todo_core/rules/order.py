@@ -302,7 +302,7 @@ class Order:
         elif not _is_between(number, low, high):
             # They were renumbered. What was put between them since stays behind this one.
             place = await self._place(siblings, *_narrowed(low, high, others))
-        elif number in others:
+        elif number in others and "beside" not in was:  # else it shared the place, with more than one
             place = await self._place(siblings, *_narrowed(number, None, others))
         self._put(todo_id, Spot(siblings, place, number))
         self._moved[todo_id] = None if place == number else number
