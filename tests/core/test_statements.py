@@ -18,6 +18,7 @@ def test_what_is_put_off_is_compiled_when_it_is_needed(monkeypatch: pytest.Monke
         return compile_(expression)  # type: ignore[arg-type]
 
     expression = select(parameter("user_id", BigInteger()), parameter("text", Text()))
+    monkeypatch.setattr(statements, "_is_put_off", False)  # tests put it off, too
     at_once = Statement(expression)
     monkeypatch.setattr(statements, "_compiled", counted)
     monkeypatch.setattr(statements, "_is_put_off", True)
