@@ -250,8 +250,8 @@ MANDATE = st.sampled_from(
 """What an agent may do from then on."""
 WITHIN = st.sampled_from(("undo of both", "undo of a move", "tag of others", "list", "propose", "add"))
 """What an agent does at the border of its lists."""
-PROPOSED = st.sampled_from(("add", "update", "complete", "complete", "delete", "archive", "delete_tag"))
-MEANWHILE = st.sampled_from(("nothing", "nothing", "rename", "tag another", "wait", "forbid"))
+PROPOSED = st.sampled_from(("add", "update", "complete", "complete", "delete", "archive", "delete_tag", "delete_tag"))
+MEANWHILE = st.sampled_from(("nothing", "nothing", "rename", "tag another", "tag another", "wait", "forbid"))
 _VERB = st.sampled_from(("reopen", "delete", "restore", "skip"))
 MIXED = st.lists(
     st.one_of(
