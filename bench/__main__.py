@@ -33,12 +33,15 @@ def main(
     rounds_: Annotated[
         int | None,
         typer.Option(
-            "--rounds", min=1, help="How often each is measured. Default: 5, quick 1; against a commit 15, quick 6."
+            "--rounds", min=1, help="How often each is measured. Default: 3, quick 1; against a commit 15, quick 6."
         ),
     ] = None,
     seconds: Annotated[
         int | None,
-        typer.Option(min=1, help="Length of each measurement. Default: 3, quick 0.1; against a commit 2, quick 0.5."),
+        typer.Option(
+            min=1,
+            help="Seconds of each measurement on many connections. Default: 2, quick 0.1; against a commit 2, quick 0.5.",
+        ),
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help=f"Only this, may be repeated: {', '.join(_NAMES)}.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the seeded database. Default: the cache folder.")] = None,
@@ -80,8 +83,8 @@ def main(
     wanted = set(only or _NAMES)
     folder = data or Path(platformdirs.user_cache_dir("todo-mcp-bench"))
     with seeded(folder, QUICK if quick else FULL) as database:
-        measured = seconds or (_QUICK_SECONDS if quick else 3)
-        report = Report(database.size, database.version, rounds_ or (1 if quick else 5), measured)
+        measured = seconds or (_QUICK_SECONDS if quick else 2)
+        report = Report(database.size, database.version, rounds_ or (1 if quick else 3), measured)
         with servers.running(database.url, folder) as ports:
             _measure(report, wanted, database, ports, quick=quick)
     if _STDIO in wanted:
@@ -102,7 +105,7 @@ def _known(only: Sequence[str] | None, names: Sequence[str]) -> None:
 
 def _measure(report: Report, wanted: set[str], database: Database, ports: Servers, *, quick: bool) -> None:
     report.contests = [contest for contest in contests(ports, database) if contest.case in wanted]
-    alone = _QUICK_ALONE_SECONDS if quick else report.seconds
+    alone = _QUICK_ALONE_SECONDS if quick else 1
     report.results = rounds.play(report.contests, report.rounds, report.seconds, alone, database.restore)
     report.targets += targets.of_contests(report.contests, report.results)
     if _PAGES in wanted:

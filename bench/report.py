@@ -90,7 +90,7 @@ class Report:
         yield (
             "Load",
             (
-                f"{load.name(self.seconds)}, {CONNECTIONS} connections, then 1;"
+                f"{load.name(self.seconds)}, {CONNECTIONS} connections, then 1 for a second;"
                 f" requests of {self.size.actors} users in turn;"
                 f" {self.rounds} rounds of {self.seconds:g} s each, in rotating order"
             ),
