@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -62,16 +63,17 @@ def comparable(answer: Any) -> Any:
     return answer
 
 
-async def test_the_floor_answers_with_the_rows_that_we_answer_with(
-    app: Application, ann: Caller, database_url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["floor", "statements"])
+async def test_others_answer_with_the_rows_that_we_answer_with(
+    name: str, app: Application, ann: Caller, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCH_URL", database_url)
-    from bench.apps import floor
+    other_app = import_module(f"bench.apps.{name}").app
 
-    async with http_client(app, await token_of(ann)) as ours, floor.app.router.lifespan_context(floor.app):
+    async with http_client(app, await token_of(ann)) as ours, other_app.router.lifespan_context(other_app):
         inbox, full = await furnished(ours)
-        transport, who = httpx2.ASGITransport(floor.app), {"X-User": str(ann.principal.user_id)}
-        async with httpx2.AsyncClient(transport=transport, base_url="http://floor.test", headers=who) as theirs:
+        transport, who = httpx2.ASGITransport(other_app), {"X-User": str(ann.principal.user_id)}
+        async with httpx2.AsyncClient(transport=transport, base_url="http://other.test", headers=who) as theirs:
             filters = {"list_id": inbox, "priority": ["high", "urgent"], "due_before": _SOON}
             for address, rows in (
                 ("todos", 4),
@@ -85,6 +87,11 @@ async def test_the_floor_answers_with_the_rows_that_we_answer_with(
                 assert other["total"] == mine["total"], address
             mine, other = [(await client.get(f"/api/v1/todos/{full}")).json() for client in (ours, theirs)]
             assert comparable(other) == comparable(mine)
+            for is_completed in (True, False):
+                answer = await theirs.patch(f"/api/v1/todos/{full}/complete", json={"is_completed": is_completed})
+                read = (await ours.get(f"/api/v1/todos/{full}")).json()
+                assert answer.json()["id"] == full
+                assert read["is_completed"] is answer.json()["is_completed"] is is_completed
 
 
 def test_fastify_answers_with_all_of_a_todo_but_its_due_in_words() -> None:

@@ -213,3 +213,40 @@ async def test_the_trash_and_what_is_overdue_are_counted_each_time(ann: Caller) 
     assert await total(ann, overdue=True) == 0
     assert await total(ann, status="all", text="first") == 0
     assert not ann.core.totals
+
+
+async def test_a_page_after_a_row_that_has_another_rank_since_is_the_one_that_it_is(ann: Caller) -> None:
+    """It begins where the row was when the page before was read, not where it is now."""
+    ids = await add(ann, *["milk"] * 6)
+    cursor = (await ann.perform(todos.list_, TodoFilter(text="milk", limit=2))).next_cursor
+    for better_or_worse in ({"title": "milk and milk"}, {"title": "honey", "description": "milk"}):
+        await ann.perform(todos.update, [{"id": ids[4], **better_or_worse}])  # the last of that page
+        for _ in range(3):
+            await told_of(ann, text="milk")  # the best are known now
+
+        page = await ann.perform(todos.list_, TodoFilter(text="milk", limit=2, cursor=cursor))
+
+        assert [row["id"] for row in orjson.loads(page.json)] == ids[3:1:-1]
+        assert page.next_cursor is not None
+
+
+async def test_what_starts_tomorrow_is_found_from_midnight_whoever_counted_it_since(
+    ann: Caller, another_core: CoreOpener
+) -> None:
+    """The total is that of every order, and the best matches are those of one."""
+    clock = [datetime(2026, 11, 28, 12, tzinfo=UTC)]
+    async with another_core(clock=lambda: clock[0]) as core:
+        me = replace(ann, core=core)
+        later = [TodoCreate(title="milk and milk", start="2026-11-29") for _ in range(2)]  # the best of all
+        await me.perform(todos.add, [*(TodoCreate(title="milk now") for _ in range(12)), *later])
+        wanted = {"text": "milk", "started": True}
+        today = [await told_of(me, **wanted) for _ in range(3)]
+        clock[0] += timedelta(days=1)
+        tomorrow = [await told_of(me, **wanted, sort="created") for _ in range(3)]
+
+        assert await told_of(me, **wanted) == (anew := await read_anew(me, **wanted))
+        assert [await told_of(me, **wanted) for _ in range(3)] == [anew] * 3
+        clock[0] -= timedelta(days=1)  # the clock was ahead, and is put right
+        assert [(await told_of(me, **wanted, sort="created"))[0] for _ in range(3)] == [12, 12, 12]
+        assert await told_of(me, **wanted) == await read_anew(me, **wanted)
+    assert [number for number, _ in today + tomorrow] == [12, 12, 12, 14, 14, 14]

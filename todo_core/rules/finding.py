@@ -133,7 +133,7 @@ async def _page(
     best = matches.known(tx, key, order, known, place)
     row = await tx.one(statement, **_values(conditions), **place, **known, **best)
     totals.remember(tx, key, conditions, row, now)
-    matches.remember(tx, key, order, row)
+    matches.remember(tx, key, order, row, (now, totals.end_of(conditions, row, now)))
     return row
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from todo_core.boundary.operation import Tx
@@ -30,18 +31,25 @@ class Matches:
     ranks: array[float]
     change: str
     """The person's newest change when they were found (`standing.NEWEST`)."""
+    since: datetime
+    until: datetime
+    """From when to when they hold at the latest, as their total did then: other orders may have counted it anew."""
 
-    def from_place(self, after_id: int | None, number: int) -> dict[str, Any]:
-        """Return the matches of a page as parameters of `queries.todos.page`.
+    def from_place(self, place: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the matches of a page as parameters of `queries.todos.page`, null if they are not known.
 
         Args:
-            after_id: The last row of the page before; None for the first page.
-            number: How many rows to read, those that are left out and one after the page included.
+            place: Where the page begins, and its size.
         """
-        try:
-            start = 0 if after_id is None else self.ids.index(after_id) + 1
-        except ValueError:
-            return _UNKNOWN
+        start, number = 0, place["offset"] + place["limit"] + 1  # one after the page
+        if "after_id" in place:
+            try:
+                last = self.ids.index(place["after_id"])
+            except ValueError:
+                return _UNKNOWN
+            if self.ranks[last] != array("f", [float(place["after_key"])])[0]:  # it is in another place since
+                return _UNKNOWN
+            start = last + 1
         end = start + number
         if end > len(self.ids) == KEPT:  # there may be others behind them
             return _UNKNOWN
@@ -63,11 +71,13 @@ def known(
     matches: Matches | None = None if key is None else tx.core.matches.get((*key, *order))
     if matches is None or matches.change != known_total.get("known_change"):
         return _UNKNOWN
-    return matches.from_place(place.get("after_id"), place["offset"] + place["limit"] + 1)
+    if not matches.since <= place["now"] < matches.until:
+        return _UNKNOWN
+    return matches.from_place(place)
 
 
-def remember(tx: Tx, key: Key | None, order: tuple[Sort, bool], row: Row) -> None:
-    """Cache the best matches, if a page has them."""
+def remember(tx: Tx, key: Key | None, order: tuple[Sort, bool], row: Row, span: tuple[datetime, datetime]) -> None:
+    """Cache the best matches, if a page has them, for the time from one moment to another at the latest."""
     if key is not None and row.get("best_ids") is not None:
         ids, ranks = array("q", row["best_ids"]), array("f", row["best_ranks"])
-        tx.core.matches[(*key, *order)] = Matches(ids, ranks, row["newest_change"])
+        tx.core.matches[(*key, *order)] = Matches(ids, ranks, row["newest_change"], *span)

@@ -76,8 +76,12 @@ def remember(tx: Tx, key: Key | None, conditions: Mapping[str, Any], row: Row, n
     if row["total"] < (LEAST_FOUND if "text" in conditions else LEAST):
         tx.core.totals.pop(key, None)
         return
-    until = _NEVER
-    if conditions.keys() & _OF_A_DAY:
-        zone = ZoneInfo(row["time_zone"])
-        until = start_of_day(now.astimezone(zone).date() + timedelta(days=1), zone)
-    tx.core.totals[key] = Total(row["total"], row.get("newest_change") or "", now, until)
+    tx.core.totals[key] = Total(row["total"], row.get("newest_change") or "", now, end_of(conditions, row, now))
+
+
+def end_of(conditions: Mapping[str, Any], row: Row, now: datetime) -> datetime:
+    """Return until when the total and the matches of a page hold at the latest, though nobody changes anything."""
+    if not conditions.keys() & _OF_A_DAY:
+        return _NEVER
+    zone = ZoneInfo(row["time_zone"])
+    return start_of_day(now.astimezone(zone).date() + timedelta(days=1), zone)
