@@ -96,12 +96,12 @@ async def list_todos(me: Me, listing: TodoListing) -> CallToolResult:
     operation = operations.list_ if listing.text is None else search.find
     page = await me.perform(operation, listing)
     rows, shown = _shown(page.json, listing.detail)
-    fit = bounds.fitting(shown)
-    if fit < len(rows):  # once more, for the cursor of the place where it is cut
+    # Once more, for the cursor of the place where it is cut; and again while others make what is read longer.
+    while (fit := bounds.fitting(shown)) < len(rows):
         page = await me.perform(operation, listing.model_copy(update={"limit": fit}))
         rows, shown = _shown(page.json, listing.detail)
     content = tool_results.todos(rows, shown, listing.detail) | {"showing": f"{len(rows)} of {page.total}"}
-    if fit == 1:  # and that may be too long by itself
+    if len(rows) == 1:  # it may be too long by itself
         content["todos"] = [bounds.within(content["todos"][0])]
     if page.next_cursor is not None:
         content["next_cursor"] = page.next_cursor

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
+from typing import Any
 
 import pytest
 
+from mcp_server.tools.todos import TodoListing, list_todos
+from tests.core.support import add
+from tests.core.support import told as rows_told
 from tests.faces import Json, McpFace, RefusedError
 from tests.mcp.tokens import tokens
+from todo_core.boundary.caller import Caller
+from todo_core.errors import InvalidInput
+from todo_core.models.todos import TodoCreate, TodoUpdate
+from todo_core.operations import notes, todos
 
 pytestmark = pytest.mark.requirement("MC1", "MC9")
 
@@ -79,6 +89,52 @@ async def test_a_page_of_todos_is_cut_between_rows_and_goes_on(me: McpFace) -> N
         seen += [row["id"] for row in page["todos"]]
 
     assert len({*seen}) == len(seen) == 50
+
+
+@dataclass(frozen=True)
+class Interrupted(Caller):
+    """A caller between whose operations something else happens."""
+
+    between: Callable[[], Awaitable[Any]] | None = None
+
+    async def perform(self, *args: Any, **kwargs: Any) -> Any:
+        answer = await Caller.perform(self, *args, **kwargs)
+        assert self.between is not None
+        await self.between()
+        return answer
+
+    @classmethod
+    def of(cls, caller: Caller, between: Callable[[], Awaitable[Any]]) -> Interrupted:
+        return cls(**{field.name: getattr(caller, field.name) for field in fields(Caller)}, between=between)
+
+
+async def test_a_page_that_is_cut_to_a_row_is_empty_where_that_went_to_the_trash_meanwhile(ann: Caller) -> None:
+    ids = [*await add(ann, "a"), *await add(ann, "b")]
+    for todo in ids:
+        for _ in range(3):
+            await ann.perform(notes.add, todo, "日" * 4_000)
+
+    me = Interrupted.of(ann, lambda: ann.perform(todos.delete, ids))
+    told = (await list_todos(me, TodoListing(detail="full"))).structured_content
+
+    assert told == {"todos": [], "showing": "0 of 0"}
+
+
+async def test_a_page_is_no_longer_where_its_rows_become_longer_while_it_is_read(ann: Caller) -> None:
+    made = await ann.perform(todos.add, [TodoCreate(title=f"{n}", description="x" * 900) for n in range(25)])
+    ids = [row["id"] for row in rows_told(made)]
+    longer: list[TodoUpdate | InvalidInput] = [{"id": todo, "description": "日" * 1_000} for todo in ids]
+
+    me = Interrupted.of(ann, lambda: ann.perform(todos.update, longer))
+    told = (await list_todos(me, TodoListing(detail="full", sort="title"))).structured_content
+
+    assert told is not None
+    assert len(told["todos"]) > 0
+    assert len(json.dumps(told, ensure_ascii=False).encode()) <= 20_000
+    rest = await list_todos(ann, TodoListing(detail="full", sort="title", cursor=told["next_cursor"]))
+    assert rest.structured_content is not None
+    assert len(told["todos"]) + len(rest.structured_content["todos"]) < 25
+    assert not {row["id"] for row in told["todos"]} & {row["id"] for row in rest.structured_content["todos"]}
 
 
 @pytest.mark.requirement("MC1")
