@@ -24,6 +24,25 @@ def session(subject: str) -> str:
     return jwt.encode(claims, JWT_SECRET, "HS256")
 
 
+async def test_what_is_not_there_is_looked_for_in_its_own_list(app: Application) -> None:
+    absent = 2**62
+    kinds = {
+        "agent": [("GET", f"/agents/{absent}"), ("POST", f"/agents/{absent}/block")],
+        "token": [("DELETE", f"/tokens/{absent}"), ("POST", f"/tokens/{absent}/rotate")],
+        "calendar": [("DELETE", f"/calendars/{absent}")],
+        "proposal": [("GET", f"/proposals/{absent}"), ("POST", f"/proposals/{absent}/approve")],
+        "list": [("GET", f"/lists/{absent}")],
+        "tag": [("GET", f"/tags/{absent}")],
+    }
+    async with http_client(app, session(uuid4().hex)) as person:
+        for kind, calls in kinds.items():
+            for method, path in calls:
+                told = problem(await person.request(method, f"/api/v1{path}"), 404, "not_found")
+                assert told["next_step"] == f"List your {kind}s to find the id you want."
+        todo = problem(await person.get(f"/api/v1/todos/{absent}"), 404, "not_found")
+        assert "trash" in todo["next_step"]
+
+
 async def test_a_person_manages_agents_and_no_agent_does(app: Application) -> None:
     subject = uuid4().hex
     async with http_client(app, session(subject)) as person:

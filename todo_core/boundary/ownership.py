@@ -22,4 +22,16 @@ async def missing(tx: Tx, entity: str, ids: Sequence[int]) -> dict[int, TodoErro
     if not ids:
         return {}
     others = {*await tx.value(queries.BELONG_TO_ANOTHER, entity=entity, ids=list(ids))}
-    return {row_id: NotOwner() if row_id in others else NotFound() for row_id in ids}
+    return {row_id: absent(entity, is_of_another=row_id in others) for row_id in ids}
+
+
+def absent(entity: str, *, is_of_another: bool) -> TodoError:
+    """Return the error for a row that was not found; it says where to look for it.
+
+    Args:
+        entity: Kind of the row, such as "todo".
+        is_of_another: Whether another user has it.
+    """
+    # What the errors say by themselves is about todos: nothing else is found in the trash.
+    step = None if entity == "todo" else f"List your {entity}s to find the id you want."
+    return (NotOwner if is_of_another else NotFound)(next_step=step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from todo_core.boundary.operation import Tx, operation
+from todo_core.boundary.ownership import absent
 from todo_core.boundary.results import Changed, Done, Page, Touched
 from todo_core.errors import NotForAgents, NotForApps, NotFound, NotOwner
 from todo_core.identity import api_tokens
@@ -59,6 +60,6 @@ async def revoke(tx: Tx, calendar_id: int) -> Changed[CalendarRead]:
     """Revoke a calendar address. Nothing is at it any more, at once, for good. A repeat changes nothing."""
     row = await tx.row(queries.REVOKE, id=calendar_id)
     if row is None:
-        raise NotOwner if await tx.value(queries.OF_OTHERS, ids=[calendar_id]) else NotFound
+        raise absent("calendar", is_of_another=bool(await tx.value(queries.OF_OTHERS, ids=[calendar_id])))
     touched = [] if row["after"] is None else [Touched("calendar", row["id"], row["before"], row["after"])]
     return Changed([Done.of(row["before"], row["after"])], touched)

@@ -11,9 +11,9 @@ from typing import Any, Final
 import orjson
 
 from todo_core.boundary.operation import Tx
-from todo_core.boundary.ownership import missing
+from todo_core.boundary.ownership import absent, missing
 from todo_core.boundary.results import Touched
-from todo_core.errors import TAKEN, Conflict, FieldError, NotFound, OutsideMandate, TodoError
+from todo_core.errors import TAKEN, Conflict, FieldError, OutsideMandate, TodoError
 from todo_core.models.lists import ListCreate
 from todo_core.queries import lists as queries
 from todo_core.rules.positions import STEP, between, spread
@@ -131,7 +131,7 @@ class Lists:
             NotOwner: It is another user's.
         """
         if not self.is_live(list_id):
-            raise self._absent.get(list_id) or NotFound()
+            raise self._absent.get(list_id) or absent("list", is_of_another=False)
         return self._now[list_id]
 
     def require(self, list_id: int, field: str = "list_id") -> None:

@@ -160,7 +160,7 @@ async def _among(tx: Tx, change_ids: Sequence[int], choice: UndoChoice) -> list[
     if not rows and me is None and agent is not None and await tx.row(agents.ONE, id=agent) is None:
         absent = (await missing(tx, "agent", [agent]))[agent]
         errors = [FieldError("agent", "is no agent of yours", code="not_found")]
-        raise type(absent)(errors=errors, next_step="List the agents to find the one you mean.")
+        raise type(absent)(errors=errors, next_step=absent.next_step)
     return rows
 
 
