@@ -119,6 +119,7 @@ def _uvicorn_config(settings: Settings, address: Address, workers: int) -> uvico
         server_header=False,
         proxy_headers=False,  # the application reads them, from trusted proxies only
         http=LimitedProtocol,
+        ws="none",  # else it takes upgrades as soon as somebody has installed a package for them, and nothing here does
         root_path=settings.root_path or "",
         backlog=Places(descriptors()).backlog,
         timeout_graceful_shutdown=GRACE_SECONDS,
