@@ -15,7 +15,6 @@ from pydantic import BaseModel
 
 from tests.contract.project import PACKAGES, ROOT, imports, name_of, product_files, strings, tree
 from tests.migrations import example
-from tests.tables import each
 from todo_core.models.fields import Output
 
 TRANSPORTS: Final = {"fastapi", "starlette", "uvicorn", "httptools", "mcp", "mcp_types"}
@@ -45,10 +44,10 @@ def test_the_core_loads_without_any_transport() -> None:
     assert loaded.stdout.split() == []
 
 
-@each("module", ["todo_app.serve", "todo_app.stdio"])
-def test_what_serves_loads_nothing_that_prints_in_colours(module: str) -> None:
+def test_what_serves_loads_nothing_that_prints_in_colours() -> None:
     """structlog loads rich where it can, and rich a highlighter: 3 MB in each process (`todo_core.log`)."""
-    program = f"import sys, todo_app.cli, {module}; print(*sorted({{'pygments', 'rich'}} & sys.modules.keys()))"
+    serving = "todo_app.cli, todo_app.serve, todo_app.stdio"
+    program = f"import sys, {serving}; print(*sorted({{'pygments', 'rich'}} & sys.modules.keys()))"
     loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert loaded.stdout.split() == []

@@ -86,7 +86,7 @@ async def wrong(admin: asyncpg.Connection) -> list[Any]:
     return [row[0] for row in await admin.fetch(_WRONG)]
 
 
-@pytest.mark.parametrize("many", [1, 140], ids=["of a few", "of many"])
+@pytest.mark.parametrize("many", [1, pytest.param(140, marks=pytest.mark.slow)], ids=["of a few", "of many"])
 async def test_what_was_found_is_found_all_the_way_and_signs_once_all_texts_have_them(
     many: int, empty_database_url: str
 ) -> None:
