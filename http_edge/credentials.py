@@ -59,12 +59,8 @@ async def authenticate(request: Request, core: Core, via: str) -> Caller:
         token=token,
         address=client[0] if client else None,
         client=client_name(_name(only(headers, b"user-agent"))),
-        tell_budget=exchange.spent,
-        weigh=exchange.weigh,
-        tell_operation=exchange.began,
-        tell_change=exchange.changed,
-        tell_agent=exchange.acts,
         request_id=exchange.request_id,
+        told=exchange,
     )
     exchange.is_known = True
     entrance: Entrance = request.app.state.entrance

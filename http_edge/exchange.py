@@ -44,6 +44,8 @@ class Exchange:
     """Bytes of the request's body that were read."""
     is_head: bool = False
     """Whether the client takes the headers of the answer alone."""
+    status: int | None = None
+    """The status of the answer, once that has begun."""
     waited: float = 0.0
     """Seconds that are no work: the client asked to wait for changes, or the request waited at a turnstile."""
     refusal: TodoError | None = None

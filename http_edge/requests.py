@@ -12,8 +12,10 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from http_edge.entrance import Entrance
 from http_edge.exchange import Exchange
 from http_edge.repeated import only
+from http_edge.strangers import address_of
 from todo_core.log import structlog
 from todo_core.settings import Settings
 
@@ -79,19 +81,22 @@ class RequestContext:
     """Gives every answer its request id, its security headers, and what is left of the caller's rate limit.
 
     It takes the caller's `X-Request-Id` if it is a plain one, or makes one. A request to `/api/…` goes on as one to
-    `/api/v1/…`. Watchers are told of each request at its end, with the time until its answer began: a stream lasts as
-    long as its client wants.
+    `/api/v1/…`. A request gives up its place when its answer begins; an answer to somebody whom nobody knows begins
+    when it is its turn. Watchers are told of each request at its end, with the time until its answer began: a stream
+    lasts as long as its client wants.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, watchers: Sequence[Watcher] = ()) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, entrance: Entrance, watchers: Sequence[Watcher] = ()) -> None:
         """Wrap an application.
 
         Args:
             app: The application.
             settings: Whether it is served over https.
+            entrance: Where requests come in.
             watchers: Are told of each request that has its answer.
         """
         self._app = app
+        self._entrance = entrance
         self._watchers = tuple(watchers)
         is_public = settings.public_url is not None and settings.public_url.startswith("https://")
         everywhere = [*_SECURITY, *(_HTTPS if is_public else [])]
@@ -104,18 +109,22 @@ class RequestContext:
             return
         given = only(scope["headers"], HEADER) or b""
         request_id = given if _SAFE.fullmatch(given) else b"%s%016x" % (_PROCESS, next(_count))
-        status = 0
         seconds: float | None = None
         exchange = Exchange.begin(scope)
         named = exchange.request_id = request_id.decode()
 
         async def tagged(message: Message) -> None:
-            nonlocal status, seconds
+            nonlocal seconds
             if message["type"] == "http.response.start":
+                path = path_below(scope)
+                self._entrance.go(exchange)
+                is_at_once = exchange.is_known or path in HEALTH or await self._until_their_turn(scope, exchange)
                 seconds = time.perf_counter() - began - exchange.waited
-                status = int(message["status"])
-                message["headers"] = self._dressed(message["headers"], path_below(scope), exchange)
-                message["headers"].append((HEADER, request_id))
+                exchange.status = int(message["status"])
+                headers = message["headers"] = self._dressed(message["headers"], path, exchange)
+                headers.append((HEADER, request_id))
+                if not is_at_once:
+                    headers.append((b"connection", b"close"))
             elif is_head:
                 message = {**message, "body": b""}
             await send(message)
@@ -129,28 +138,47 @@ class RequestContext:
         try:
             await self._app(routed, receive, tagged)
         except BaseException:
-            status = status or 500
+            exchange.status = exchange.status or 500
             raise
         finally:
+            self._entrance.go(exchange)
             if self._watchers:
                 method = scope["method"] if scope["method"] in _METHODS else OTHER
                 seconds = time.perf_counter() - began - exchange.waited if seconds is None else seconds
-                answered = Answered(named, method, _route(routed), status or GONE, seconds, exchange)
+                answered = Answered(named, method, _route(routed), exchange.status or GONE, seconds, exchange)
                 for watcher in self._watchers:
                     watcher(answered)
 
+    async def _until_their_turn(self, scope: Scope, exchange: Exchange) -> bool:
+        """Hold an answer back until it is its turn, for nobody knows whom it is for.
+
+        Return False where too many wait already: it leaves at once, and its connection ends.
+        """
+        came = time.perf_counter()
+        has_waited = await self._entrance.refuse(address_of(scope))
+        exchange.waited += time.perf_counter() - came
+        return has_waited
+
     def _dressed(self, headers: Iterable[Header], path: str, exchange: Exchange) -> list[Header]:
         """Return the answer's headers, and those that every answer has."""
-        dressed = [header for header in headers if header[0] != b"vary"]
+        dressed, varying, is_private = [], [], True
+        for header in headers:
+            if header[0] == b"vary":
+                varying.append(header[1])
+            else:
+                dressed.append(header)
+                is_private = is_private and header[0] != b"cache-control"
         dressed += self._page if path == _DOCS else self._headers
-        dressed.append((b"vary", _varying(value for name, value in headers if name == b"vary")))
-        if all(name != b"cache-control" for name, _ in headers):
+        dressed.append((b"vary", _varying(varying)))
+        if is_private:
             dressed.append(_PRIVATE)
         return dressed + exchange.headers()
 
 
-def _varying(values: Iterable[bytes]) -> bytes:
+def _varying(values: Sequence[bytes]) -> bytes:
     """Return the one value of `Vary` that says what these say, and `_CODED`: some proxies read the first line only."""
+    if not values:
+        return _CODED
     names = [name.strip() for value in (*values, _CODED) for name in value.split(b",")]
     return b", ".join({name.lower(): name for name in names}.values())
 

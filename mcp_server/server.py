@@ -124,7 +124,7 @@ class TodoServer(Server[Any]):
             return exchange
         exchange = Exchange()
         if self._local is not None:
-            exchange.caller = named(replace(self._local, tell_budget=exchange.spent), context)
+            exchange.caller = named(replace(self._local, told=exchange), context)
         return exchange
 
     async def _list_tools(self, context: Context, _: object) -> ListToolsResult:

@@ -108,7 +108,7 @@ class DirectRoute(APIRoute):
         Raises:
             InvalidInput: It names the header.
         """
-        found = self._foreign.intersection(name for name, _ in scope["headers"])
+        found = self._foreign.intersection([name for name, _ in scope["headers"]])
         if found:
             raise InvalidInput(
                 errors=[FieldError(name.decode(), "is not taken here", code="unknown") for name in sorted(found)]
@@ -129,7 +129,8 @@ class DirectRoute(APIRoute):
         tag = headers.get("etag")
         if tag is None:
             tag = headers["ETag"] = of_bytes(bytes(response.body))
-        if matches(", ".join(request.headers.getlist("if-none-match")), tag):
+        known = request.headers.getlist("if-none-match")
+        if known and matches(", ".join(known), tag):
             return Response(status_code=304, headers={name: headers[name] for name in _KEPT if name in headers})
         return response
 
@@ -171,7 +172,11 @@ class _Call:
 
     async def gather(self, request: Request) -> dict[str, Any]:
         """Return what its dependencies give, by name. None of them has a body."""
-        return {name: await call(request, _MISSING, await call.gather(request)) for name, call in self._inner}
+        arguments = {}
+        for name, call in self._inner:
+            inner = await call.gather(request) if call._inner else {}
+            arguments[name] = await call(request, _MISSING, inner)
+        return arguments
 
     async def __call__(self, request: Request, body: object, arguments: dict[str, Any]) -> Any:
         """Add the parameters to the arguments, and call.

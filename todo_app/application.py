@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from time import perf_counter
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -17,7 +16,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from http_edge import problems
@@ -27,7 +26,7 @@ from http_edge.negotiation import takes_gzip
 from http_edge.origins import Origins, let_in
 from http_edge.repeated import only
 from http_edge.requests import HEALTH, RequestContext, Watcher, path_below
-from http_edge.strangers import Strangers, address_of
+from http_edge.strangers import Strangers
 from mcp_server import metadata
 from mcp_server.http import PATH as MCP_PATH
 from mcp_server.http import McpEndpoint
@@ -161,15 +160,16 @@ class Application:
         """
         self.api = api
         self._strangers = api.state.strangers = Strangers(settings.address_limit)
-        self._entrance = api.state.entrance = Entrance()
+        entrance = api.state.entrance = Entrance()
         self._hosts = frozenset(host.lower().encode() for host in hosts)
         direct = [*mcp, *(route for route in api.routes if isinstance(route, DirectRoute))]
         self.routes: Final = [*direct, *(route for route in api.routes if not isinstance(route, DirectRoute))]
         self._router = Routes(direct, default=self._serve_anybody)
         origins = Origins(settings.cors_origins)
-        self._for_pages = let_in(origins, self._route) if origins else self._route
-        self._compressing = GZipMiddleware(self._let_in, minimum_size=_COMPRESSED, compresslevel=_LEVEL)
-        self._layers: ASGIApp = RequestContext(self._encode, settings, watch.watchers)
+        self._for_pages = let_in(origins, self._route)
+        self._inner = self._let_in if origins else self._route
+        self._compressing = GZipMiddleware(self._inner, minimum_size=_COMPRESSED, compresslevel=_LEVEL)
+        self._layers: ASGIApp = RequestContext(self._encode, settings, entrance, watch.watchers)
         if watch.around is not None:
             self._layers = watch.around(self._layers)
         if settings.trusted_proxies:
@@ -192,66 +192,33 @@ class Application:
         return self.api.router.lifespan_context(self.api)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self.api(scope, receive, send)
-        else:
-            await self._layers(scope, receive, send)
+        await (self.api if scope["type"] == "lifespan" else self._layers)(scope, receive, send)
 
-    async def _encode(self, scope: Scope, receive: Receive, send: Send) -> None:
+    # A layer that only chooses the next one is no coroutine itself: it returns that of the next.
+
+    def _encode(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Compress what is large, for a client that takes it (RFC 9110 §12.5.3)."""
-        app = self._compressing if takes_gzip(scope) else self._let_in
-        await app(scope, receive, send)
+        return (self._compressing if takes_gzip(scope) else self._inner)(scope, receive, send)
 
-    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # The layer for pages answers a preflight by itself: it must not for a host that is not ours.
+    def _let_in(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Let pages of other origins call; not for a host that is not ours, as the layer answers preflights itself."""
         is_for_pages = self._is_our_host(scope) and not path_below(scope).startswith(_OPEN)
-        app = self._for_pages if is_for_pages else self._route
-        exchange = Exchange.of(scope)
-        try:
-            await app(scope, receive, send if path_below(scope) in HEALTH else self._in_turn(scope, send))
-        finally:
-            self._entrance.go(exchange)
-
-    def _in_turn(self, scope: Scope, send: Send) -> Send:
-        """Return a `send` that gives up the request's place when its answer begins.
-
-        It holds an answer back until it is its turn, if nobody knows whom it is for; where too many wait already it
-        leaves at once, and its connection ends.
-        """
-        exchange = Exchange.of(scope)
-
-        async def sent(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._entrance.go(exchange)
-                if not exchange.is_known:
-                    came = perf_counter()
-                    if not await self._entrance.refuse(address_of(scope)):
-                        message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
-                    exchange.waited += perf_counter() - came
-            await send(message)
-
-        return sent
+        return (self._for_pages if is_for_pages else self._route)(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self.api
         serve = self.api if path_below(scope) in HEALTH else self._serve
-        began = False
-
-        async def watched(message: Message) -> None:
-            nonlocal began
-            began = True
-            await send(message)
-
         try:
-            await serve(scope, receive, watched)
+            await serve(scope, receive, send)
         except (TodoError, HTTPException) as error:
             response = problems.refuse(error, scope, self.routes)
             if response.status_code >= 400:
                 Exchange.of(scope).note(error)
             await response(scope, receive, send)
         except Exception as error:  # here, for a page to be told, too
-            Exchange.of(scope).note(error)
-            if began:
+            exchange = Exchange.of(scope)
+            exchange.note(error)
+            if exchange.status is not None:  # the answer has begun
                 raise
             await problems.crash(error)(scope, receive, send)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 from starlette.convertors import PathConvertor
@@ -43,15 +43,15 @@ class Routes:
             for method in route.methods or ():
                 self._routes[_outline_of(route, method)].append(route)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve a request."""
         for route in self._routes.get(_outline(scope["method"], path_below(scope)), ()):
             match, found = route.matches(scope)
             if match is Match.FULL:
                 scope["route"] = route
                 scope.update(found)
-                await route.app(scope, receive, send)
-                return
-        await self._router(scope, receive, send)
+                return route.app(scope, receive, send)
+        return self._router(scope, receive, send)
 
 
 def _outline(method: str, path: str) -> Outline:

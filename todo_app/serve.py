@@ -154,6 +154,7 @@ def application() -> Application:
     # What the program is made of stays: to look through it for garbage, again and again, keeps everybody waiting.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
     return built
 
 

@@ -8,6 +8,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from http_edge import requests
+from http_edge.entrance import Entrance
 from http_edge.exchange import Exchange
 from http_edge.requests import Answered, RequestContext
 from todo_core.settings import Settings
@@ -28,7 +29,7 @@ async def asked(path: str, **more: Any) -> Scope:
     async def send(message: Message) -> None: ...
 
     told: list[Answered] = []
-    await RequestContext(app, Settings.load(), [told.append])(scope, receive, send)
+    await RequestContext(app, Settings.load(), Entrance(), [told.append])(scope, receive, send)
     (answered,) = told
     assert (answered.method, answered.route, answered.status) == ("GET", None, 200)
     (found,) = seen
@@ -78,7 +79,7 @@ async def test_what_lasts_as_long_as_its_client_wants_is_no_slow_request(monkeyp
     monkeypatch.setattr(requests.time, "perf_counter", lambda: next(seconds))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
-        Exchange.of(scope).waited = 10.0  # for a change
+        Exchange.of(scope).waited, Exchange.of(scope).is_known = 10.0, True  # for a change
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     async def receive() -> Message:
@@ -88,6 +89,6 @@ async def test_what_lasts_as_long_as_its_client_wants_is_no_slow_request(monkeyp
 
     told: list[Answered] = []
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-    await RequestContext(app, Settings.load(), [told.append])(scope, receive, send)
+    await RequestContext(app, Settings.load(), Entrance(), [told.append])(scope, receive, send)
 
     assert [answered.seconds for answered in told] == [0.25]

@@ -55,8 +55,8 @@ async def as_who_acts(
         return await retried(lambda: attempt(caller))
     for last in range(ATTEMPTS):
         agent = await _allowed(caller, key, require, to_write)
-        if agent is not None and caller.tell_agent is not None:
-            caller.tell_agent(agent.id)
+        if agent is not None and caller.told is not None:
+            caller.told.acts(agent.id)
         me = caller if caller.agent is agent else replace(caller, agent=agent)
         try:
             return await retried(lambda: attempt(me))  # noqa: B023  # it is awaited in this round

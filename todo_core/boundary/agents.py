@@ -10,8 +10,9 @@ import hashlib
 import re
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 import orjson
@@ -109,7 +110,7 @@ class Agent:
     @property
     def is_bounded(self) -> bool:
         """Return whether there is anything that it may not do."""
-        return self != Agent(self.id, self.version)
+        return _MANDATE(self) != _EVERYTHING
 
     def require(self, verbs: Collection[Verb] | None, *, is_write: bool, within_lists: bool) -> None:
         """Refuse what the mandate does not allow.
@@ -146,6 +147,11 @@ class Agent:
                 "rows_per_day",
                 f"This agent may change {self.rows_per_day} rows in 24 hours; it changed {used}, this is {more} more.",
             )
+
+
+_MANDATE: Final = attrgetter(*(field.name for field in fields(Agent) if field.name not in ("id", "version")))
+"""Returns all that a mandate says."""
+_EVERYTHING: Final = _MANDATE(Agent(0, 0))
 
 
 def told(agent: Agent | None) -> str | None:

@@ -126,7 +126,7 @@ class Identity:
             _log.info("token_refused", reason="no token")
             raise Unauthenticated
         key = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        if key in self._ended:
+        if self._ended and key in self._ended:
             _log.info("token_refused", reason="user or api token gone")
             raise Unauthenticated(presented=True)
         cached = self._principals.get(key)

@@ -14,17 +14,18 @@ The answer leaves after the commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 import asyncpg
 
 from todo_core.boundary import acting, transacting
 from todo_core.boundary.agents import Agent, AgentKey
 from todo_core.boundary.authentication import Principal
-from todo_core.boundary.limits import TellBudget
+from todo_core.boundary.counters import Budget
 from todo_core.boundary.operation import Operation, Tx
 from todo_core.boundary.results import Changed
 from todo_core.errors import Conflict, InsufficientScope, NotForApps, OutsideMandate
@@ -39,6 +40,25 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Told(Protocol):
+    """Is told what becomes of a request, by which a transport answers it and writes its log."""
+
+    def weigh(self) -> int:
+        """Return the least cost of the request for the rate limit, by the size of its body."""
+
+    def spent(self, budget: Budget) -> None:
+        """Take what an operation left of the user's rate limit."""
+
+    def began(self, operation: str) -> None:
+        """Take the name of an operation that begins."""
+
+    def acts(self, agent_id: int) -> None:
+        """Take the id of the agent that acts."""
+
+    def changed(self, change_id: int) -> None:
+        """Take the id of a change that was committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +88,8 @@ class Caller:
     """The agent that acts, set while `perform` runs; None for the person, and before."""
     said_at: datetime | None = None
     """The moment by which words such as "tomorrow" are read; None for now. See `rules.schedules.Calendar`."""
-    tell_budget: TellBudget | None = None
-    """Is told what each operation leaves of the user's rate limit."""
-    weigh: Callable[[], int] | None = None
-    """Returns the least cost of the request for the rate limit, by the size of its body."""
-    tell_operation: Callable[[str], None] | None = None
-    """Is told the name of each operation that begins."""
-    tell_change: Callable[[int], None] | None = None
-    """Is told the id of each change that was committed."""
-    tell_agent: Callable[[int], None] | None = None
-    """Is told the id of the agent that acts, once it is known."""
+    told: Told | None = None
+    """Is told what becomes of the request."""
 
     @classmethod
     async def authenticated(
@@ -88,12 +100,8 @@ class Caller:
         token: str | None,
         address: str | None = None,
         client: str | None = None,
-        tell_budget: TellBudget | None = None,
-        weigh: Callable[[], int] | None = None,
-        tell_operation: Callable[[str], None] | None = None,
-        tell_change: Callable[[int], None] | None = None,
-        tell_agent: Callable[[int], None] | None = None,
         request_id: str | None = None,
+        told: Told | None = None,
     ) -> Caller:
         """Return the caller that a token names.
 
@@ -103,12 +111,8 @@ class Caller:
             token: What the caller presents.
             address: Where the request comes from.
             client: How the client names itself.
-            tell_budget: Is told what each operation leaves of the user's rate limit.
-            weigh: Returns the least cost of the request for the rate limit, by the size of its body.
-            tell_operation: Is told the name of each operation that begins.
-            tell_change: Is told the id of each change that was committed.
-            tell_agent: Is told the id of the agent that acts.
             request_id: The id of the request, for the record.
+            told: Is told what becomes of the request.
 
         Raises:
             Unauthenticated: There is no token, or it is not accepted.
@@ -118,19 +122,8 @@ class Caller:
             Unavailable: The token cannot be checked right now.
         """
         principal = await core.identity.authenticate(token, address, via)
-        core.limits.require_restraint(principal.user_id, tell_budget)
-        return cls(
-            core,
-            principal,
-            via,
-            client,
-            request_id,
-            tell_budget=tell_budget,
-            weigh=weigh,
-            tell_operation=tell_operation,
-            tell_change=tell_change,
-            tell_agent=tell_agent,
-        )
+        core.limits.require_restraint(principal.user_id, None if told is None else told.spent)
+        return cls(core, principal, via, client, request_id, told=told)
 
     @property
     def agent_id(self) -> int | None:
@@ -233,8 +226,8 @@ class Caller:
             Unavailable: The database cannot be reached.
             TodoError: Whatever else the operation declares.
         """
-        if self.tell_operation is not None:
-            self.tell_operation(operation.name)
+        if self.told is not None:
+            self.told.began(operation.name)
         if self.core.hooks.operation is None:
             return await self._perform(operation, *args, **kwargs)
         with self.core.hooks.operation(operation.name):
@@ -255,7 +248,7 @@ class Caller:
                 self._require_mandate(agent, operation, operation.needed(args))
 
         changes = operation.effect == "changes"
-        with self.core.running.alone(user_id, self.agent_key, key):
+        with nullcontext() if key is None else self.core.running.alone(user_id, self.agent_key, key):
             async with self.core.places.one_of(user_id):
                 try:
                     if operation.first is not None:
@@ -302,9 +295,11 @@ class Caller:
         Raises:
             TooManyRequests: The user's rate limit is reached.
         """
-        if self.weigh is not None:
-            cost = max(cost, self.weigh())
-        await self.core.limits.spend(self.principal.user_id, cost, self.tell_budget)
+        told = self.told
+        if told is None:
+            await self.core.limits.spend(self.principal.user_id, cost)
+        else:
+            await self.core.limits.spend(self.principal.user_id, max(cost, told.weigh()), told.spent)
 
     def within(self, transaction: Executor) -> Tx:
         """Return a `Tx` for an operation within an open transaction, whose changes the boundary does not record."""

@@ -61,7 +61,7 @@ class Window:
             clock: Returns seconds since the epoch.
         """
         self._name = name
-        self._item = item
+        self._amount = item.amount
         self._seconds = item.get_expiry()
         self._clock = clock
         self._number = 0.0
@@ -87,29 +87,29 @@ class Window:
             self._current, self._number = {}, number
         current, previous = self._current.get(key, 0), self._previous.get(key, 0)
         left = self._seconds - into
-        passed = math.floor(previous * left / self._seconds) + current + cost <= self._item.amount
+        passed = math.floor(previous * left / self._seconds) + current + cost <= self._amount
         if passed and cost:
             current = self._current[key] = current + cost
-        return passed, _budget(self._name, self._item, (previous, left), (current, left))
+        return passed, _budget(self._name, self._amount, self._seconds, (previous, left), (current, left))
 
 
-def _budget(name: str, item: RateLimitItem, past: tuple[int, float], present: tuple[int, float]) -> Budget:
+def _budget(name: str, amount: int, window: int, past: tuple[int, float], present: tuple[int, float]) -> Budget:
     """Return the budget that the counts of two windows leave.
 
     Args:
         name: Name of the limit.
-        item: The limit.
+        amount: Requests in a window.
+        window: Length of the window in seconds.
         past: What was taken in the window before, and the seconds for which that still counts in part.
         present: What was taken in the current window, and the seconds until it is over.
     """
     (previous, previous_left), (current, current_left) = past, present
-    window = item.get_expiry()
     used = math.floor(previous * previous_left / window) + current
     reset = current_left if current else math.inf
     if previous:
         reset = min(reset, previous_left % (window / previous))
     seconds = max(math.ceil(reset), 1) if previous or current else 0
-    return Budget(name, item.amount, window, max(item.amount - used, 0), seconds)
+    return Budget(name, amount, window, max(amount - used, 0), seconds)
 
 
 class Counter:
@@ -177,7 +177,7 @@ class Counter:
             return None
         # A count stays in Redis for one window more than its own, so `expires` may be up to two windows.
         left = expires % window or window
-        return passed, _budget(self._name, self.item, (previous, previous_left), (current, left))
+        return passed, _budget(self._name, quota, window, (previous, previous_left), (current, left))
 
     def _may_ask(self) -> bool:
         """Return whether this request asks Redis: while Redis fails, one request does after each pause."""

@@ -44,16 +44,12 @@ class Running:
         """Each with the id of the user whose it is, and who acts for the user."""
 
     @contextmanager
-    def alone(self, user_id: int, agent: Hashable, key: str | None) -> Iterator[None]:
-        """Run the block as the only request under a key of a person, or of one of their agents; as any request if there
-        is no key.
+    def alone(self, user_id: int, agent: Hashable, key: str) -> Iterator[None]:
+        """Run the block as the only request under a key of a person, or of one of their agents.
 
         Raises:
             RequestInProgress: One is running.
         """
-        if key is None:
-            yield
-            return
         mine = (user_id, agent, key)
         if mine in self._keys:
             raise RequestInProgress

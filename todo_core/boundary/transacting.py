@@ -97,8 +97,8 @@ async def _change(caller: Caller, operation: Operation[P, R], *args: P.args, **k
             await idempotency.keep(transaction, key, fingerprint, result)
     if recorded is not None:
         core.live.changed(user_id, recorded)
-        if caller.tell_change is not None:
-            caller.tell_change(recorded.id)
+        if caller.told is not None:
+            caller.told.changed(recorded.id)
         if core.hooks.changed is not None:
             core.hooks.changed(operation.name if result.proposal_id is None else proposing.PROPOSED, caller.via)
     return result  # type: ignore[return-value]  # what an operation that changes returns

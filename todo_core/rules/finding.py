@@ -133,7 +133,8 @@ async def _page(
     best = matches.known(tx, key, order, known, place)
     row = await tx.one(statement, **_values(conditions), **place, **known, **best)
     totals.remember(tx, key, conditions, row, now)
-    matches.remember(tx, key, order, row, (now, totals.end_of(conditions, row, now)))
+    if row.get("best_ids") is not None:
+        matches.remember(tx, key, order, row, (now, totals.end_of(conditions, row, now)))
     return row
 
 

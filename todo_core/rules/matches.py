@@ -77,7 +77,7 @@ def known(
 
 
 def remember(tx: Tx, key: Key | None, order: tuple[Sort, bool], row: Row, span: tuple[datetime, datetime]) -> None:
-    """Cache the best matches, if a page has them, for the time from one moment to another at the latest."""
-    if key is not None and row.get("best_ids") is not None:
+    """Cache the best matches of a page that has them, for the time from one moment to another at the latest."""
+    if key is not None:
         ids, ranks = array("q", row["best_ids"]), array("f", row["best_ranks"])
         tx.core.matches[(*key, *order)] = Matches(ids, ranks, row["newest_change"], *span)
