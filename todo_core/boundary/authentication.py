@@ -126,12 +126,13 @@ class Identity:
             _log.info("token_refused", reason="no token")
             raise Unauthenticated
         key = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        if self._ended and key in self._ended:
+        if key in self._ended:
             _log.info("token_refused", reason="user or api token gone")
             raise Unauthenticated(presented=True)
-        cached = self._principals.get(key)
-        if cached is not None and cached[1] > self._clock().timestamp():
-            return cached[0]
+        with suppress(KeyError):
+            principal, expires_at = self._principals[key]
+            if expires_at > self._clock().timestamp():
+                return principal
         try:
             is_api_token = api_tokens.looks_like(token)
             principal, expires_at = await (self._token(token, address) if is_api_token else self._jwt(token))
