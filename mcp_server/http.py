@@ -17,8 +17,8 @@ from http_edge.credentials import authenticate
 from http_edge.exchange import Exchange
 from http_edge.negotiation import preferred, require_acceptable
 from http_edge.origins import Origins
-from mcp_server.sdk import EVENTS, JSON, Transport, rpc_error
 from mcp_server.server import TodoServer
+from mcp_server.transport import EVENTS, JSON, Transport, rpc_error
 from todo_core.boundary.caller import Caller
 from todo_core.errors import InsufficientScope, TodoError, TooManyRequests
 from todo_core.identity.scopes import ALL_SCOPES, USER_SCOPES, Scope

@@ -6,8 +6,9 @@ overridden. `MCPServer` on top of it drops unknown arguments of a tool and takes
 model, and does not tell `list_tools` and its like of the request, though what a caller may see follows from its token
 (neither is reported yet). See `docs/decisions/0006-tools-for-models.md`.
 
-Only this module imports from below `mcp.server`; the others take what `mcp`, `mcp.server` and `mcp_types` export.
-Two workarounds stand elsewhere, because they come before the SDK sees a request:
+Only this module and `mcp_server.transport` import from below `mcp.server`; the others take what `mcp`, `mcp.server` and
+`mcp_types` export. What there is of HTTP stands in that one, and two workarounds elsewhere, because they come before
+the SDK sees a request:
 
 - A GET is 405 (`todo_app.application` routes POST alone). Without sessions the SDK opens a stream that nothing will
   ever be sent on; may go with https://github.com/modelcontextprotocol/python-sdk/issues/2474.
@@ -20,20 +21,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from http import HTTPStatus
 from typing import Any, Final
 
 import anyio
-import orjson
 from mcp import MCPError, stdio_server
 from mcp.server import Server
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated, ServerEvent
-from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.message import SessionMessage
 from mcp_types import (
     INVALID_PARAMS,
@@ -45,26 +42,11 @@ from mcp_types import (
     SubscriptionsListenResult,
 )
 from pydantic import ValidationError
-from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
 
-from http_edge.bodies import MAX_BODY_BYTES
 from todo_core.text.json_text import strict_json
 
-_QUOTES_INPUT: Final = b"input_value="
-"""What gives pydantic's texts away."""
-JSON: Final = "application/json"
-EVENTS: Final = "text/event-stream"
 _NO_JSON: Final = ""
 _NO_MESSAGE: Final = "null"
-
-
-def no_argument_in_a_header(_: str) -> None:
-    """Say that no argument of a tool comes in a header (`x-mcp-header`).
-
-    Where nobody says so, the SDK lists all tools before each call of one, to look for such an argument: for us that
-    is another question to the database, and another request of the rate limit.
-    """
 
 
 def refuse_state(audience: str) -> ServerMiddleware[Any]:
@@ -255,147 +237,3 @@ class _Bus(InMemorySubscriptionBus):
     def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
         self.is_read.set()
         return super().subscribe(listener)
-
-
-class Transport:
-    """The SDK's Streamable HTTP without sessions, for requests whose body is here and whose caller is known."""
-
-    def __init__(self, server: Server[Any]) -> None:
-        """Serve `server`."""
-        # Its application around this has a router of its own, and layers that serve nobody here.
-        self._sessions = StreamableHTTPSessionManager(
-            server,
-            json_response=True,
-            stateless=True,
-            max_request_body_size=MAX_BODY_BYTES,
-            # The application has looked at Host, in whatever case; the SDK takes exact values and logs what was sent.
-            security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-        )
-
-    def run(self) -> AbstractAsyncContextManager[None]:
-        """Return what must be entered before the first request and left after the last."""
-        return self._sessions.run()
-
-    async def serve(
-        self,
-        scope: Scope,
-        body: bytes,
-        receive: Receive,
-        send: Send,
-        refusal: Callable[[], Response | None],
-        *,
-        as_event: bool,
-    ) -> None:
-        """Let the SDK answer a request.
-
-        Args:
-            scope: The request, whose origin is known: the SDK takes none.
-            body: All of it. Read by the SDK, a client that goes in the middle would be logged as a crash
-                (https://github.com/modelcontextprotocol/python-sdk/issues/3469).
-            receive: What comes after the body.
-            send: Takes the answer.
-            refusal: Returns what answers instead, once the request was handled.
-            as_event: Whether the client takes the answer as an event alone.
-        """
-        headers = [(name, value) for name, value in scope["headers"] if name not in (b"origin", b"accept")]
-        # It is settled who takes what. The SDK refuses clients that do not say it, or take events alone (not reported).
-        headers.append((b"accept", f"{JSON}, {EVENTS}".encode()))
-        answer = _Answer(scope, body, receive, send, refusal, as_event=as_event)
-        await self._sessions.handle_request({**scope, "headers": headers}, _replay(body, receive), answer.send)
-
-
-def rpc_error(message: str, status: int, headers: dict[str, str] | None = None, **more: Any) -> Response:
-    """Return a JSON-RPC error: clients show its message to a person whatever the status, and nothing of a problem."""
-    error = {"code": INVALID_REQUEST, "message": message, **more}
-    body = orjson.dumps({"jsonrpc": "2.0", "id": None, "error": error})
-    return Response(body, status, headers, media_type="application/json")
-
-
-class _Answer:
-    """Pass the SDK's answer on, except what must not leave as it is.
-
-    - A caller whom the database refused in mid-call gets an HTTP 401 or 403. The SDK lets no handler decide on the
-      status (not reported yet); may go when it does.
-    - A client that takes events alone gets the answer as one. It stays: the SDK's own events cost half of the speed.
-    - A request whose id is none was taken for a notification (`has_no_id`).
-    - The texts on a malformed message of the older generation quote the message (not reported yet; the same texts are
-      the subject of https://github.com/modelcontextprotocol/python-sdk/issues/2848). May go with that generation.
-    """
-
-    def __init__(
-        self,
-        scope: Scope,
-        body: bytes,
-        receive: Receive,
-        send: Send,
-        refusal: Callable[[], Response | None],
-        *,
-        as_event: bool,
-    ) -> None:
-        self._scope, self._body, self._receive = scope, body, receive
-        self._send = _as_event(send) if as_event else send
-        self._refusal = refusal
-        self._start: Message | None = None
-        self._replaced = False
-
-    async def send(self, message: Message) -> None:
-        if self._replaced:
-            return
-        if message["type"] == "http.response.start":
-            status = message["status"]
-            instead = self._refusal()
-            if instead is None and status == HTTPStatus.ACCEPTED and has_no_id(json.loads(self._body)):
-                instead = rpc_error("The id of a request is a text or a whole number", HTTPStatus.BAD_REQUEST)
-            if instead is not None:
-                await self._replace(instead)
-            elif status == HTTPStatus.BAD_REQUEST:
-                self._start = message
-            else:
-                await self._send(message)
-        elif self._start is None:
-            await self._send(message)
-        elif _QUOTES_INPUT in message.get("body", b""):
-            text = "The body must be a single JSON-RPC request or notification object"
-            await self._replace(rpc_error(text, HTTPStatus.BAD_REQUEST))
-        else:
-            start, self._start = self._start, None
-            await self._send(start)
-            await self._send(message)
-
-    async def _replace(self, response: Response) -> None:
-        self._replaced = True
-        await response(self._scope, self._receive, self._send)
-
-
-def _as_event(send: Send) -> Send:
-    """Return what sends an answer in JSON as one server-sent event, and any other as it is."""
-    start: Message | None = None
-
-    async def sent(message: Message) -> None:
-        nonlocal start
-        if message["type"] == "http.response.start" and (b"content-type", JSON.encode()) in message["headers"]:
-            start = message
-            return
-        if start is not None:  # each answer comes in one piece, and has no line break in it
-            body = b"event: message\ndata: " + message.get("body", b"") + b"\n\n"
-            replaced = {b"content-type": EVENTS.encode(), b"content-length": str(len(body)).encode()}
-            headers = [(name, replaced.get(name, value)) for name, value in start["headers"]]
-            await send({**start, "headers": headers})
-            start, message = None, {**message, "body": body}
-        await send(message)
-
-    return sent
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Give the body once more, and then whatever comes."""
-    message: Message | None = {"type": "http.request", "body": body, "more_body": False}
-
-    async def again() -> Message:
-        nonlocal message
-        if message is None:
-            return await receive()
-        first, message = message, None
-        return first
-
-    return again

@@ -76,7 +76,6 @@ class TodoServer(Server[Any]):
             title="Todos",
             version=version,
             instructions=INSTRUCTIONS,
-            get_tool_input_schema=sdk.no_argument_in_a_header,
             on_list_tools=self._list_tools,
             on_call_tool=self._call_tool,
             on_list_prompts=self._list_prompts,

