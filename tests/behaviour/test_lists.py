@@ -193,6 +193,24 @@ async def test_archiving_twice_keeps_the_first_date_and_changes_nothing(me: Face
     assert (await lists_of(ann))[1]["archived_at"] is None
 
 
+@pytest.mark.requirement("SA3")
+async def test_who_takes_back_that_a_list_is_archived_no_more_gets_the_date_of_before(me: Face, ann: Caller) -> None:
+    work, _ = await list_named(me, "work")
+    await me.update_list(work, is_archived=True)
+    before = (await lists_of(ann))[1]["archived_at"]
+    opened = await me.update_list(work, is_archived=False)
+
+    undone = await me.undo(opened.change)
+    assert (await lists_of(ann))[1]["archived_at"] == before
+
+    await me.undo(undone.change)
+    again = await me.update_list(work, is_archived=True)
+    assert (await lists_of(ann))[1]["archived_at"] > before
+
+    await me.undo(again.change)
+    assert (await lists_of(ann))[1]["archived_at"] is None
+
+
 # --- deleting ----------------------------------------------------------------------------------
 
 

@@ -105,6 +105,7 @@ STATE = Statement(
         _table.c.chosen_position,
         _table.c.is_inbox,
         _table.c.archived_at.is_not(None).label("is_archived"),
+        _table.c.archived_at,
         _table.c.deleted_at.is_not(None).label("is_deleted"),
         _table.c.version,
     )
@@ -124,6 +125,7 @@ _item = (
         column("position", Numeric),
         column("chosen_position", Numeric),
         column("is_archived", Boolean),
+        column("archived_at", DateTime(timezone=True)),
         column("is_deleted", Boolean),
     )
     .render_derived(name="item", with_types=True)
@@ -166,9 +168,9 @@ TRY_NAME = Statement(
 """Give the list `id` a name key, `key`, which fails where another one has it, seen or not. To be rolled back."""
 
 
-def _since(name: str, flag: str) -> ColumnElement[object]:
-    """Return when a flag was first set: the stored moment, or now; null where the flag is not set."""
-    return case((_item.c[flag], func.coalesce(_table.c[name], func.statement_timestamp())))
+def _since(flag: str, moment: ColumnElement[object]) -> ColumnElement[object]:
+    """Return since when a flag is set: the moment if there is one, or now; null where the flag is not set."""
+    return case((_item.c[flag], func.coalesce(moment, func.statement_timestamp())))
 
 
 REVISE = Statement(
@@ -179,8 +181,8 @@ REVISE = Statement(
         colour=_item.c.colour,
         position=_item.c.position,
         chosen_position=_item.c.chosen_position,
-        archived_at=_since("archived_at", "is_archived"),
-        deleted_at=_since("deleted_at", "is_deleted"),
+        archived_at=_since("is_archived", _item.c.archived_at),
+        deleted_at=_since("is_deleted", _table.c.deleted_at),
         updated_at=func.statement_timestamp(),
         version=_table.c.version + 1,
     )
@@ -189,8 +191,8 @@ REVISE = Statement(
 )
 """Write lists as they are to be.
 
-`items`: a JSON array of objects with `id`, `name`, `name_key`, `colour`, `position`, `chosen_position`, `is_archived`
-and `is_deleted`.
+`items`: a JSON array of objects with `id`, `name`, `name_key`, `colour`, `position`, `chosen_position`, `is_archived`,
+`archived_at`, which is now where it is null, and `is_deleted`.
 `ids`: the same ids, for the index `uq_lists_user_id_id`.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from math import ceil, floor
 from typing import Any, Final
@@ -41,6 +42,8 @@ class ListState:
     is_archived: bool
     is_deleted: bool
     version: int
+    archived_at: datetime | None = None
+    """When it was archived; None where that is yet to be written."""
 
     @property
     def chosen(self) -> Decimal:
@@ -60,6 +63,10 @@ class ListState:
         """Return what the change record keeps of the list for undo."""
         item = self.as_item() | {"position": f"{self.chosen:f}"}
         return {name: item[name] for name in RECORDED}
+
+    def is_as(self, other: ListState) -> bool:
+        """Return whether the list is what another one is, wherever both were moved to make room."""
+        return (self.as_recorded(), self.archived_at) == (other.as_recorded(), other.archived_at)
 
 
 class Lists:
@@ -299,7 +306,7 @@ class Lists:
     async def save(self, tx: Tx) -> list[Touched]:
         """Write the lists that changed, but new ones, and return them for the change record."""
         different = [state for state in self._now.values() if state.id > 0 and state != self._before[state.id]]
-        changed = [state for state in different if state.as_recorded() != self._before[state.id].as_recorded()]
+        changed = [state for state in different if not state.is_as(self._before[state.id])]
         ids = [state.id for state in changed]
         await self._renumber(tx, [state for state in different if state.id not in ids])
         if not changed:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed, Done
@@ -80,8 +82,15 @@ def _before(present: ListState, entry: Entry) -> ListState:
     """
     if entry.before is None:
         return replace(present, is_deleted=True)
-    return replace(
+    put_back = replace(
         present,
         **{name: entry.before[name] for name in ("name", "colour", "is_archived", "is_deleted")},
         name_key=name_key(entry.before["name"]),
     )
+    return replace(put_back, archived_at=_archived_at(entry.before)) if entry.changed("is_archived") else put_back
+
+
+def _archived_at(recorded: Mapping[str, Any]) -> datetime | None:
+    """Return when a list was archived, as the record shows it; the oldest ones do not."""
+    moment = recorded.get("row", {}).get("archived_at")
+    return None if moment is None else datetime.fromisoformat(moment)

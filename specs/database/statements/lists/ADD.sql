@@ -26,6 +26,7 @@ WITH added AS (
         position NUMERIC,
         chosen_position NUMERIC,
         is_archived BOOLEAN,
+        archived_at TIMESTAMP WITH TIME ZONE,
         is_deleted BOOLEAN
     )
     ORDER BY item.n

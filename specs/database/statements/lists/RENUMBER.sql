@@ -18,6 +18,7 @@ FROM jsonb_to_recordset($1::JSONB) AS item(
     position NUMERIC,
     chosen_position NUMERIC,
     is_archived BOOLEAN,
+    archived_at TIMESTAMP WITH TIME ZONE,
     is_deleted BOOLEAN
 )
 WHERE lists.user_id = $2::BIGINT AND lists.id = ANY ($3::BIGINT[]) AND lists.id = item.id

@@ -1,7 +1,7 @@
 -- Write lists as they are to be.
 --
--- `items`: a JSON array of objects with `id`, `name`, `name_key`, `colour`, `position`, `chosen_position`, `is_archived`
--- and `is_deleted`.
+-- `items`: a JSON array of objects with `id`, `name`, `name_key`, `colour`, `position`, `chosen_position`, `is_archived`,
+-- `archived_at`, which is now where it is null, and `is_deleted`.
 -- `ids`: the same ids, for the index `uq_lists_user_id_id`.
 --
 -- Parameters:
@@ -22,7 +22,7 @@ SET
     colour=item.colour,
     position=item.position,
     archived_at=CASE
-        WHEN item.is_archived THEN coalesce(lists.archived_at, statement_timestamp())
+        WHEN item.is_archived THEN coalesce(item.archived_at, statement_timestamp())
     END,
     chosen_position=item.chosen_position
 FROM jsonb_to_recordset($1::JSONB) AS item(
@@ -34,6 +34,7 @@ FROM jsonb_to_recordset($1::JSONB) AS item(
     position NUMERIC,
     chosen_position NUMERIC,
     is_archived BOOLEAN,
+    archived_at TIMESTAMP WITH TIME ZONE,
     is_deleted BOOLEAN
 )
 WHERE lists.user_id = $2::BIGINT AND lists.id = ANY ($3::BIGINT[]) AND lists.id = item.id

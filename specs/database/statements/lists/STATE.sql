@@ -12,6 +12,7 @@
 --   chosen_position numeric
 --   is_inbox boolean
 --   is_archived boolean
+--   archived_at timestamp with time zone
 --   is_deleted boolean
 --   version integer
 
@@ -24,6 +25,7 @@ SELECT
     lists.chosen_position,
     lists.is_inbox,
     lists.archived_at IS NOT NULL AS is_archived,
+    lists.archived_at,
     lists.deleted_at IS NOT NULL AS is_deleted,
     lists.version
 FROM lists
