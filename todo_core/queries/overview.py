@@ -68,7 +68,7 @@ _LISTS = _as_array(
     .where(mine(TodoList), _list.c.deleted_at.is_(None), _list.c.archived_at.is_(None))
     .order_by(_list.c.position, _list.c.id)
 )
-_used = tags.open_todos(_tag, STARTED).label("open")
+_used = tags.open_todos_of_all(_tag, STARTED).label("open")
 _TAGS = _as_array(
     select(_tag.c.id, _tag.c.name, _used)
     .where(mine(Tag), _tag.c.deleted_at.is_(None))

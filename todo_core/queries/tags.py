@@ -55,6 +55,19 @@ def open_todos(source: FromClause, *conditions: ColumnElement[bool]) -> ColumnEl
     return counted.correlate(source).scalar_subquery()
 
 
+def open_todos_of_all(source: FromClause, *conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    """Count as `open_todos` does, where the tags of `source` are all that there are.
+
+    What is open is found once, and each link is compared with it, by a hashed set and never by a join: IS TRUE sees to
+    that, as in `queries.found.is_hit`. To look up what 60,000 links lead to, one by one, took 20 times as long.
+    """
+    is_open = (mine(Todo), _todo.c.deleted_at.is_(None), _todo.c.completed_at.is_(None))
+    open_ids = func.array(select(_todo.c.id).where(*is_open, *conditions).scalar_subquery(), type_=ARRAY(BigInteger))
+    leads_to_one = _link.c.todo_id.in_(select(func.unnest(open_ids, type_=BigInteger()))).is_(true())
+    counted = select(func.count()).where(mine(TodoTag), _link.c.tag_id == source.c.id, leads_to_one)
+    return counted.correlate(source).scalar_subquery()
+
+
 def _read(source: FromClause, **known: Any) -> ColumnElement[Any]:
     return json_object(TagRead, source.c, **({"open_todos": open_todos(source)} | known))
 
@@ -62,7 +75,8 @@ def _read(source: FromClause, **known: Any) -> ColumnElement[Any]:
 ALL = Statement(
     select(
         func.coalesce(
-            func.json_agg(_read(_table).op("ORDER BY")(_table.c.name_key)), literal_column("'[]'::json")
+            func.json_agg(_read(_table, open_todos=open_todos_of_all(_table)).op("ORDER BY")(_table.c.name_key)),
+            literal_column("'[]'::json"),
         ).label("rows"),
         func.count().label("total"),
     ).where(mine(Tag), _table.c.deleted_at.is_(None))

@@ -179,14 +179,27 @@ SELECT
                         todo_tags.user_id = $4::BIGINT
                         AND todo_tags.tag_id = tags.id
                         AND (
-                            SELECT todos.deleted_at IS NULL
-                            AND todos.completed_at IS NULL
-                            AND (
-                                todos.id NOT IN (SELECT unnest(later.ids) AS unnest_1 FROM later)
-                            ) AS met
-                            FROM todos
-                            WHERE todos.user_id = $4::BIGINT AND todos.id = todo_tags.todo_id
-                        )
+                            todo_tags.todo_id IN (
+                                SELECT unnest(
+                                    array(
+                                        (
+                                            SELECT todos.id
+                                            FROM todos
+                                            WHERE
+                                                todos.user_id = $4::BIGINT
+                                                AND todos.deleted_at IS NULL
+                                                AND todos.completed_at IS NULL
+                                                AND (
+                                                    todos.id NOT IN (
+                                                        SELECT unnest(later.ids) AS unnest_1
+                                                        FROM later
+                                                    )
+                                                )
+                                        )
+                                    )
+                                ) AS unnest_2
+                            )
+                        ) IS true
                 ) AS open
             FROM tags
             WHERE tags.user_id = $4::BIGINT AND tags.deleted_at IS NULL

@@ -23,13 +23,21 @@ SELECT
                                 todo_tags.user_id = $1::BIGINT
                                 AND todo_tags.tag_id = tags.id
                                 AND (
-                                    SELECT todos.deleted_at IS NULL
-                                    AND todos.completed_at IS NULL AS met
-                                    FROM todos
-                                    WHERE
-                                        todos.user_id = $1::BIGINT
-                                        AND todos.id = todo_tags.todo_id
-                                )
+                                    todo_tags.todo_id IN (
+                                        SELECT unnest(
+                                            array(
+                                                (
+                                                    SELECT todos.id
+                                                    FROM todos
+                                                    WHERE
+                                                        todos.user_id = $1::BIGINT
+                                                        AND todos.deleted_at IS NULL
+                                                        AND todos.completed_at IS NULL
+                                                )
+                                            )
+                                        ) AS unnest_1
+                                    )
+                                ) IS true
                         ) AS open_todos,
                         (to_json(timezone('UTC', tags.created_at)) #>> '{}') || 'Z' AS created_at,
                         (to_json(timezone('UTC', tags.updated_at)) #>> '{}') || 'Z' AS updated_at,
