@@ -98,14 +98,14 @@ class Database:
     def actors(self) -> list[Actor]:
         """Those who send requests, in the order of their ids: first the one with a tenth of all todos."""
         todos: dict[int, list[Todo]] = defaultdict(list)
-        for user_id, *fields in self._fetch(_THEIR_TODOS):
+        for user_id, *fields in self.fetch(_THEIR_TODOS):
             todos[user_id].append(Todo(*fields))
-        actors = [Actor(**row, todos=todos[row["user_id"]]) for row in self._fetch(_ACTORS)]
+        actors = [Actor(**row, todos=todos[row["user_id"]]) for row in self.fetch(_ACTORS)]
         return sorted(actors, key=lambda actor: actor.user_id)
 
     def seeded_at(self) -> datetime:
         """The seed's present."""
-        ((at,),) = self._fetch("SELECT at FROM bench.seeded")
+        ((at,),) = self.fetch("SELECT at FROM bench.seeded")
         assert isinstance(at, datetime)
         return at
 
@@ -117,7 +117,9 @@ class Database:
         """Undo what a round has written, and leave no dead rows behind."""
         execute(self.url, _RESTORE, f"VACUUM (ANALYZE) {_WRITTEN}", "CHECKPOINT")
 
-    def _fetch(self, query: str) -> list[Any]:
+    def fetch(self, query: str) -> list[Any]:
+        """Return the rows of a query."""
+
         async def fetch() -> list[Any]:
             connection = await asyncpg.connect(self.url)
             try:

@@ -1,4 +1,7 @@
-"""What a person's todos cost as they grow: the same reads for a person with few, some and many, in turns."""
+"""What a person's todos cost as they grow: the same reads for a person with few, some and many, in turns.
+
+Each is asked for while nothing changes, and right after a change, which ends what is remembered of the person.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from rich.progress import track
 
@@ -19,6 +22,11 @@ from bench.plan import PAGE_SIZE
 
 SOME: Final = 6_000
 """Most todos of the person between those with few and with many."""
+
+AFTER: Final = " after a change"
+"""Follows the name of a read of which nothing is remembered."""
+_CHANGE: Final = {"title": "Something else"}
+"""A new todo, which `Database.restore` takes away."""
 
 _COPY: Final = """
 INSERT INTO todos (user_id, title, description, priority, completed_at, deleted_at, created_at, updated_at, version,
@@ -38,7 +46,7 @@ class Growth:
     sizes: Sequence[int]
     """Todos of each person, the fewest first."""
     seconds: Mapping[str, Sequence[float]]
-    """Medians with one connection, by read, in the order of the sizes."""
+    """Medians with one connection, by read, in the order of the sizes; a read `AFTER` a change is one of its own."""
 
     def ratio(self, read: str) -> float:
         """Return how many times what the person with the fewest waits the one with the most does."""
@@ -51,7 +59,7 @@ def growth(port: int, database: Database, times: int) -> Growth:
     Args:
         port: Where our server listens.
         database: The seeded database; the person with some todos is made for this, and their todos go again.
-        times: How often each read is asked for.
+        times: How often each read is asked for, and four times as often as after a change.
     """
     many, few, some, *_ = database.actors()
     more = min(SOME, database.size.big_todos // 4)
@@ -59,6 +67,8 @@ def growth(port: int, database: Database, times: int) -> Growth:
         persons = (few, some, many)
         sizes = (len(few.todos), more, database.size.big_todos)
         seconds = {name: _taken(port, persons, path, times) for name, path in _reads(few).items()}
+        for name, path in _reads(few).items():
+            seconds[name + AFTER] = _taken(port, persons, path, max(1, times // 4), _CHANGE)
     return Growth(sizes, seconds)
 
 
@@ -72,13 +82,18 @@ def _reads(actor: Actor) -> dict[str, str]:
     }
 
 
-def _taken(port: int, persons: Sequence[Actor], path: str, times: int) -> list[float]:
-    """Return the median of what a read takes each person."""
+def _taken(
+    port: int, persons: Sequence[Actor], path: str, times: int, change: Mapping[str, Any] | None = None
+) -> list[float]:
+    """Return the median of what a read takes each person, right after they have added a todo if there is one to add."""
     client = Client(port)
     requests = [wire.http("GET", path, port, [wire.by_token(actor)]) for actor in persons]
+    changes = [wire.http("POST", "/api/v1/todos", port, [wire.by_token(actor)], change) for actor in persons]
     spent: list[list[float]] = [[] for _ in persons]
     for turn in track(range(times + 2), path.partition("?")[0], transient=True):
-        for request, mine in zip(requests, spent, strict=True):
+        for request, write, mine in zip(requests, changes, spent, strict=True):
+            if change is not None:
+                client.read(write)
             began = time.perf_counter()
             body = client.read(request)
             mine.append(time.perf_counter() - began)
