@@ -19,10 +19,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bench.plan import PAGE_SIZE, POOL_SIZE
-from todo_core.boundary.recording import Origin, columns
-from todo_core.boundary.results import Touched
+from todo_core.boundary.recording import Origin
 from todo_core.models.todos import Sort
-from todo_core.queries import adding, changes, families, revising, todos
+from todo_core.queries import adding, families, small_revisions, todos
 from todo_core.settings import Settings
 from todo_core.storage.database import Database
 from todo_core.storage.statements import Statement
@@ -113,11 +112,9 @@ async def complete_todo(request: Request) -> Response:
         family = await transaction.rows(families.RELATIVES, ids=[int(request.path_params["id"])])
         ids = [todo["id"] for todo in family]
         items = orjson.dumps([{"id": one, "is_completed": completed} for one in ids]).decode()
-        fields = frozenset({"is_completed"})
-        revise = next(least for taken, least in revising.FOR_FIELDS if fields <= taken)
-        rows = await transaction.rows(revise, items=items, ids=ids, trash_too=True)
-        touched = [Touched("todo", row["id"], row["before"], row["after"]) for row in rows if row["after"] is not None]
-        await transaction.rows(changes.RECORD, **_origin("todos.complete"), **columns(touched))
+        rows = await transaction.rows(
+            small_revisions.FLAGS_RECORDED, items=items, ids=ids, trash_too=True, **_origin("todos.complete")
+        )
     return Response(next(row["after"] or row["before"] for row in rows), media_type="application/json")
 
 

@@ -32,7 +32,8 @@ _REFERENCES: Final = {
     "into": "tag",
     "undoes": "change",
     "undone_by": "change",
-} | dict.fromkeys(("created_at", "updated_at", "completed_at", "deleted_at", "at"), "moment")
+    "at": "moment of a change",  # that of its rows, where one statement writes and records them
+} | dict.fromkeys(("created_at", "updated_at", "completed_at", "deleted_at"), "moment")
 """What fields of rows and of changes refer to."""
 
 

@@ -128,7 +128,7 @@ async def complete(
     done: dict[str, Any] = {"is_completed": True} | condition(if_version)
     if completed_at is not None:
         done["completed_at"] = completion(completed_at, tx.said_at)
-    return await revise(tx, same_for_each(ids, done))
+    return await revise(tx, same_for_each(ids, done), alone=True)
 
 
 @operation(
@@ -145,7 +145,7 @@ async def reopen(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] 
 
     The done todos above them are opened, too; their subtasks stay as they are.
     """
-    return await revise(tx, same_for_each(ids, {"is_completed": False} | condition(if_version)))
+    return await revise(tx, same_for_each(ids, {"is_completed": False} | condition(if_version)), alone=True)
 
 
 @operation(
@@ -177,7 +177,7 @@ async def skip(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | 
 )
 async def delete(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Move todos to the trash with their subtasks. The trash is emptied after the retention time."""
-    changed = await revise(tx, same_for_each(ids, {"is_deleted": True} | condition(if_version)))
+    changed = await revise(tx, same_for_each(ids, {"is_deleted": True} | condition(if_version)), alone=True)
     await confirm(tx, len(changed.touched))
     return changed
 
@@ -196,7 +196,7 @@ async def restore(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int]
 
     One whose list was deleted comes back to the inbox.
     """
-    return await revise(tx, same_for_each(ids, {"is_deleted": False} | condition(if_version)))
+    return await revise(tx, same_for_each(ids, {"is_deleted": False} | condition(if_version)), alone=True)
 
 
 @operation(

@@ -35,10 +35,9 @@ from todo_core.models.lists import TodoList
 from todo_core.models.tags import TodoTag
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
-from todo_core.queries.changes import change_of, entries_of_new
+from todo_core.queries.changes import asked_once, change_of, entries_of
 from todo_core.queries.likeness import alike_to
 from todo_core.queries.shapes import NO_JSON_ITEMS, Subtasks, read, tag_names
-from todo_core.storage import locks
 from todo_core.storage.statements import Statement, mine, parameter
 
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -191,12 +190,11 @@ def _add(*, plain: bool = False, recorded: bool = False) -> Select[Any]:
     if not recorded:
         return rows.order_by(item.c.n)
     number = func.row_number().over(order_by=item.c.n)
-    written = rows.add_columns(added.c.list_id, number.label("number")).cte("written")
+    written = rows.add_columns(added.c.list_id.label("list_after"), number.label("number")).cte("written")
     change = change_of(_me)
-    entries = entries_of_new("todo", written, _me, change)
-    is_followed = select(locks.is_followed()).scalar_subquery().label("is_followed")  # asked once, not for each row
+    entries = entries_of("todo", written, _me, change)
     told = (written.c[name] for name in ("id", "after", "alike_key", "alike"))
-    answer = select(*told, change.c.id.label("change_id"), is_followed)
+    answer = select(*told, change.c.id.label("change_id"), asked_once())
     both = written.join(change, literal_column("true"))
     return answer.select_from(both).order_by(written.c.number).add_cte(entries)
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     any_,
     case,
     column,
+    exists,
     false,
     func,
     insert,
@@ -39,6 +40,9 @@ _undone = UndoneChange.__table__  # type: ignore[attr-defined]
 _link = TodoTag.__table__  # type: ignore[attr-defined]
 _me = parameter("user_id", BigInteger())
 _id = parameter("id", BigInteger())
+
+_STATES: Final = ("list_before", "list_after", "before", "after")
+"""The columns of an entry that say what a row was and is."""
 
 LOOK_BACK: Final = 100
 """How many later changes of a row are looked at for the one that keeps an undo from it."""
@@ -149,30 +153,39 @@ def _list_of(entity: ColumnElement[str], entity_id: ColumnElement[int], state: A
     )
 
 
-def change_of(user_id: ColumnElement[int], *, undoes: bool = False, approved: bool = False) -> CTE:
+def change_of(
+    user_id: ColumnElement[int], *, undoes: bool = False, approved: bool = False, of: FromClause | None = None
+) -> CTE:
     """Return the step that inserts a change of a user, without its entries; see `RECORD`.
 
     Args:
         user_id: Whose change.
         undoes: Whether it reverts others, as in `RECORD_UNDO`.
         approved: Whether it was proposed, as in `RECORD_APPROVED`.
+        of: The rows that were written, where there may be none: then there is no change.
     """
     of_proposal = {
         "proposal_id": parameter("proposal_id", BigInteger()),
         "approved_by": parameter("approved_by", Text()),
     }
-    inserted = insert(_change).values(
-        user_id=user_id,
-        operation=parameter("operation", Text()),
-        via=parameter("via", Text()),
-        client=parameter("client", Text()),
-        token_id=parameter("token_id", BigInteger()),
-        agent_id=parameter("agent_id", BigInteger()),
-        request_id=parameter("request_id", Text()),
+    values = {
+        "user_id": user_id,
+        "operation": parameter("operation", Text()),
+        "via": parameter("via", Text()),
+        "client": parameter("client", Text()),
+        "token_id": parameter("token_id", BigInteger()),
+        "agent_id": parameter("agent_id", BigInteger()),
+        "request_id": parameter("request_id", Text()),
         **({"undoes": parameter("undoes", BigInteger())} if undoes else {}),
         **(of_proposal if approved else {}),
-        at=func.statement_timestamp(),
-    )
+        "at": func.statement_timestamp(),
+    }
+    inserted = insert(_change)
+    if of is None:
+        inserted = inserted.values(values)
+    else:
+        row = select(*(value.label(name) for name, value in values.items()))
+        inserted = inserted.from_select([*values], row.where(exists().select_from(of)))
     return inserted.returning(_change.c.id).cte("recorded")
 
 
@@ -193,12 +206,18 @@ def recorded_for(user_id: ColumnElement[int], *, undoes: bool = False, approved:
     return select(recorded.c.id, locks.is_followed().label("is_followed")).add_cte(*ctes)
 
 
-def entries_of_new(entity: Entity, written: CTE, user_id: ColumnElement[int], change: CTE) -> CTE:
-    """Return the step that inserts the entries of a change that made rows, where one statement does all of it.
+def asked_once() -> ColumnElement[bool]:
+    """Return whether some process listens for changes, for a statement that returns several rows."""
+    return select(locks.is_followed()).scalar_subquery().label("is_followed")
+
+
+def entries_of(entity: Entity, written: CTE, user_id: ColumnElement[int], change: CTE) -> CTE:
+    """Return the step that inserts the entries of a change, where one statement writes the rows and records it.
 
     Args:
         entity: What kind of rows.
-        written: The rows: `id`, `number` from 1, `list_id`, and `after`, as JSON.
+        written: The rows: `id`, `number` from 1, `list_after`, and `after`, as JSON. Of rows that were there also
+            `list_before` and `before`; those that stay the same have no `after`, and no entry.
         user_id: Whose they are.
         change: What `change_of` returned.
     """
@@ -208,11 +227,12 @@ def entries_of_new(entity: Entity, written: CTE, user_id: ColumnElement[int], ch
         "number": written.c.number,
         "entity": literal_column(f"'{entity}'"),
         "entity_id": written.c.id,
-        "list_after": written.c.list_id,
-        "after": written.c.after,
     }
+    values |= {name: written.c[name] for name in _STATES if name in written.c}
     rows = select(*(value.label(name) for name, value in values.items()))
     rows = rows.select_from(written.join(change, literal_column("true")))
+    if "before" in written.c:
+        rows = rows.where(written.c.after.is_not(None))
     return insert(_row).from_select(list(values), rows).cte("entries")
 
 

@@ -3,11 +3,12 @@
 Its steps see the tables as they were before it, so what it has written is read from the steps themselves.
 PostgreSQL cannot know how many rows a step gives, and joins steps as if they were few: the time grows with the square.
 So `REVISE`, which joins steps, is for a few hundred todos at most. `WRITE` joins none, and others read for it.
+`small_revisions.py` has the statements for patches that concern no other row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -50,7 +51,7 @@ _me = parameter("user_id", BigInteger()).label("user_id")
 _INSTANT = DateTime(timezone=True)
 _NOW = parameter("now", _INSTANT)
 
-_KINDS: Final[dict[str, Any]] = {
+KINDS: Final[dict[str, Any]] = {
     "title": Text,
     "description": Text,
     "priority": SmallInteger,
@@ -68,17 +69,13 @@ _KINDS: Final[dict[str, Any]] = {
 }
 """Columns that a patch sets by their names."""
 
-_FLAGS: Final = {"completed_at": "is_completed", "deleted_at": "is_deleted"}
+FLAGS: Final = {"completed_at": "is_completed", "deleted_at": "is_deleted"}
 """Columns that a patch sets to now or to null by a flag, or by their names, as an undo does."""
 
-_PATCHABLE: Final = (*_KINDS, *_FLAGS)
-_OF_FAMILIES: Final = frozenset({"parent_id", *_FLAGS})
-"""Columns that decide how many subtasks another todo has."""
-_TEXTS: Final = ("title", "description", "priority", "source")
-"""Columns of a todo that concern no other row."""
+_PATCHABLE: Final = (*KINDS, *FLAGS)
 
 
-def _patches() -> CTE:
+def patches_in_order() -> CTE:
     """Step 1: number the patches, in the order of the request."""
     item = (
         func.jsonb_array_elements(parameter("items", JSONB()))
@@ -122,57 +119,67 @@ def _lock(patches: CTE) -> CTE:
     )
 
 
-def _patch(stored: CTE, now: ColumnElement[Any], names: Collection[str], *, has_tags: bool) -> CTE:
+def _patch(stored: CTE, now: ColumnElement[Any]) -> CTE:
     """Step 3: apply each patch to its todo's columns, unless it names versions and none is the todo's."""
-    columns = {name: _set_by_name(stored, name, kind) for name, kind in _KINDS.items() if name in names}
-    columns |= {name: _set_by_flag(stored, name, flag, now) for name, flag in _FLAGS.items() if name in names}
-    tag_ids = func.translate(stored.c.patch["tag_ids"].astext, "[]", "{}").cast(ARRAY(BigInteger))
-    if has_tags:
-        columns |= {"tag_ids": case((stored.c.patch.has_key("tag_ids"), tag_ids), else_=stored.c.tag_ids)}
-    unchanged = {"stored_tag_ids": stored.c.tag_ids} | {
-        name: stored.c[name] for name in ("tag_ids", *sorted(_OF_FAMILIES))
+    patch = stored.c.patch
+    columns = {name: set_by_name(patch, stored, name) for name in KINDS}
+    columns |= {name: set_by_flag(patch, stored, name, now) for name in FLAGS}
+    tag_ids = func.translate(patch["tag_ids"].astext, "[]", "{}").cast(ARRAY(BigInteger))
+    columns |= {
+        "tag_ids": case((patch.has_key("tag_ids"), tag_ids), else_=stored.c.tag_ids),
+        "stored_tag_ids": stored.c.tag_ids,
     }
     return (
-        select(stored.c.id, *(value.label(name) for name, value in (unchanged | columns).items()))
-        .where(or_(stored.c.if_version.is_(None), stored.c.if_version.contains(func.to_jsonb(stored.c.version))))
+        select(stored.c.id, *(value.label(name) for name, value in columns.items()))
+        .where(is_meant(stored, stored.c.version))
         .cte("patched")
     )
 
 
-def _set_by_name(stored: CTE, name: str, kind: Any) -> ColumnElement[Any]:
-    """Return the patch's value of a column, where the patch names it; else the stored value."""
-    text = stored.c.patch[name].astext
+def is_meant(patches: FromClause, version: ColumnElement[int]) -> ColumnElement[bool]:
+    """Return whether a patch names no versions, or that of its todo among them."""
+    return or_(patches.c.if_version.is_(None), patches.c.if_version.contains(func.to_jsonb(version)))
+
+
+def set_by_name(patch: ColumnElement[Any], present: FromClause, name: str) -> ColumnElement[Any]:
+    """Return the patch's value of a column, where the patch names it; else the present value."""
+    kind, text = KINDS[name], patch[name].astext
     if kind is JSONB:
-        value: ColumnElement[Any] = func.nullif(stored.c.patch[name], literal_column("'null'::jsonb"))
+        value: ColumnElement[Any] = func.nullif(patch[name], literal_column("'null'::jsonb"))
     else:
         value = text if kind is Text else text.cast(kind)
-    return case((stored.c.patch.has_key(name), value), else_=stored.c[name])
+    return case((patch.has_key(name), value), else_=present.c[name])
 
 
-def _set_by_flag(stored: CTE, name: str, flag: str, now: ColumnElement[Any]) -> ColumnElement[Any]:
+def set_by_flag(
+    patch: ColumnElement[Any], present: FromClause, name: str, now: ColumnElement[Any]
+) -> ColumnElement[Any]:
     """Return the moment that a patch names; else now, where the flag is set for the first time; null, where cleared."""
+    flag = FLAGS[name]
     return case(
-        (stored.c.patch.has_key(name), stored.c.patch[name].astext.cast(_INSTANT)),
-        (stored.c.patch[flag].astext.cast(Boolean), func.coalesce(stored.c[name], now)),
-        (stored.c.patch.has_key(flag), None),
-        else_=stored.c[name],
+        (patch.has_key(name), patch[name].astext.cast(_INSTANT)),
+        (patch[flag].astext.cast(Boolean), func.coalesce(present.c[name], now)),
+        (patch.has_key(flag), None),
+        else_=present.c[name],
     )
 
 
-def _update(patched: CTE, now: ColumnElement[Any], names: Sequence[str], *, has_tags: bool) -> Update:
+def _update(patched: CTE, now: ColumnElement[Any]) -> Update:
     """Step 4: write the todos that become different, each with one version more."""
-    before, after = (tuple_(*(source.c[name] for name in names)) for source in (_table, patched))
-    differs = before.is_distinct_from(after)
-    if has_tags:
-        differs = or_(differs, patched.c.tag_ids != patched.c.stored_tag_ids)
-    return (
-        update(_table)
-        .values(
-            {name: patched.c[name] for name in names}
-            | {"language": LANGUAGE, "version": _table.c.version + 1, "updated_at": now}
-        )
-        .where(mine(Todo), _table.c.id == patched.c.id, differs)
-    )
+    values = {name: patched.c[name] for name in _PATCHABLE}
+    differs = or_(differs_from(values), patched.c.tag_ids != patched.c.stored_tag_ids)
+    return update_with(values, now).where(_table.c.id == patched.c.id, differs)
+
+
+def differs_from(values: Mapping[str, ColumnElement[Any]]) -> ColumnElement[bool]:
+    """Return whether a todo has other values in some columns."""
+    return tuple_(*(_table.c[name] for name in values)).is_distinct_from(tuple_(*values.values()))
+
+
+def update_with(values: Mapping[str, ColumnElement[Any]], now: ColumnElement[Any]) -> Update:
+    """Return the update of the user's todos to these values, in the user's language and with one version more."""
+    beside = {"language": LANGUAGE, "version": _table.c.version + 1, "updated_at": now}
+    return update(_table).values({**values, **beside}).where(mine(Todo))
 
 
 def _unlink_tags(patched: CTE) -> CTE:
@@ -210,19 +217,13 @@ def _counts(rows: FromClause) -> Select[int, int]:
     return select(counts.open.label("open"), counts.live.label("live"))
 
 
-def _revise(names: Sequence[str] = _PATCHABLE, *, has_tags: bool = False) -> Select[Any]:
-    """Step 7: read each todo before and after, in the order of the patches.
-
-    Args:
-        names: The columns that patches may set. PostgreSQL sets up whatever a statement has, each time.
-        has_tags: Whether they may set tags, too.
-    """
-    patches, now = _patches(), func.statement_timestamp()
-    stored = _lock(patches)
-    patched = _patch(stored, now, names, has_tags=has_tags)
-    revised = _update(patched, now, names, has_tags=has_tags).returning(_table).cte("revised")
-    below = None if _OF_FAMILIES.isdisjoint(names) else _subtasks(revised, patched)
-    after = read(revised, tags=tag_names(patched.c.tag_ids), subtasks=below)
+def _revise() -> Select[Any]:
+    """Step 7: read each todo before and after, in the order of the patches."""
+    now = func.statement_timestamp()
+    stored = _lock(patches_in_order())
+    patched = _patch(stored, now)
+    revised = _update(patched, now).returning(_table).cte("revised")
+    after = read(revised, tags=tag_names(patched.c.tag_ids), subtasks=_subtasks(revised, patched))
     rows = (
         select(
             stored.c.id,
@@ -231,51 +232,30 @@ def _revise(names: Sequence[str] = _PATCHABLE, *, has_tags: bool = False) -> Sel
             case((revised.c.id.is_not(None), after)).label("after"),
         )
         .select_from(
-            patches.outerjoin(stored, stored.c.n == patches.c.n)
-            .outerjoin(patched, patched.c.id == stored.c.id)
-            .outerjoin(revised, revised.c.id == stored.c.id)
+            stored.outerjoin(patched, patched.c.id == stored.c.id).outerjoin(revised, revised.c.id == stored.c.id)
         )
-        .order_by(patches.c.n)
+        .order_by(stored.c.n)
     )
-    return rows.add_cte(_unlink_tags(patched), _link_tags(patched)) if has_tags else rows
+    return rows.add_cte(_unlink_tags(patched), _link_tags(patched))
 
 
-REVISE = Statement(_revise(has_tags=True))
+REVISE = Statement(_revise())
 """Apply each patch to its todo, and to no other. A todo that stays the same keeps its version.
 
 `items`: a JSON array of patches, at most one for each todo. A patch has the `id` of its todo, may have `if_version`,
 the versions that it is meant for (a number or an array), and has the columns to set: by their names, by `is_completed`
 and `is_deleted`, and `tag_ids`. `ids`: the ids of all patches, for the index `uq_todos_user_id_id`. `trash_too`:
 whether todos in the trash can be meant.
-Columns: a row for each patch, in order. `id`, `version` and `before` (`TodoRead`) are null if there is no such todo;
-`after` (`TodoRead`) is null if the todo stays the same, or has none of the versions in `if_version`.
+Columns: a row for each patch whose todo there is, in order: `id`, `version` and `before` (`TodoRead`); `after`
+(`TodoRead`) is null if the todo stays the same, or has none of the versions in `if_version`.
 """
-
-
-REVISE_TEXTS = Statement(_revise(_TEXTS))
-"""Apply patches as `REVISE` does, that set nothing but `title`, `description`, `priority` and `source`.
-
-`items`, `ids` and `trash_too`: as there. Columns: as there.
-"""
-
-REVISE_FLAGS = Statement(_revise([*_FLAGS]))
-"""Apply patches as `REVISE` does, that set nothing but `is_completed`, `completed_at`, `is_deleted` and `deleted_at`.
-
-`items`, `ids` and `trash_too`: as there. Columns: as there.
-"""
-
-FOR_FIELDS: Final = (
-    (frozenset(_TEXTS), REVISE_TEXTS),
-    (frozenset({*_FLAGS, *_FLAGS.values()}), REVISE_FLAGS),
-)
-"""What patches may set for a statement that does less than `REVISE`, besides their `id` and `if_version`."""
 
 
 def _write() -> Select[Any]:
     """Step 7, in place of reading the todos: return the ids of those that are there, and of those that differ now."""
-    stored = _lock(_patches())
-    patched = _patch(stored, _NOW, _PATCHABLE, has_tags=True)
-    revised = _update(patched, _NOW, _PATCHABLE, has_tags=True).returning(_table.c.id).cte("revised")
+    stored = _lock(patches_in_order())
+    patched = _patch(stored, _NOW)
+    revised = _update(patched, _NOW).returning(_table.c.id).cte("revised")
     ids = (_ids_of(stored).label("found"), _ids_of(revised).label("changed"))
     return select(*ids).add_cte(_unlink_tags(patched), _link_tags(patched))
 

@@ -187,13 +187,14 @@ def read(
     fields = {
         "priority": priority_word(source),
         "is_completed": source.c.completed_at.is_not(None),
-        "due": due_read(source, zone),
         "all_subtasks": below.live,
         "open_subtasks": below.open,
         "done_subtasks": below.live - below.open,
     }
     if "tags" not in computed:
         fields["tags"] = tag_names(links_of(source))
+    if "due" not in computed:
+        fields["due"] = due_read(source, zone)
     if notes:
         return json_object(TodoDetail, source.c, notes=_newest_notes(source), **(fields | computed))
     return json_object(TodoRead, source.c, **(fields | computed))

@@ -8,13 +8,13 @@ from typing import Final
 from todo_core.boundary.batches import Batch
 from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
-from todo_core.boundary.results import Changed, Done, Recorded
+from todo_core.boundary.results import Changed, Done
 from todo_core.errors import FieldError, InvalidInput, TodoError
 from todo_core.models.todos import IfSimilar, TodoCreate, TodoWritten
 from todo_core.queries import adding
 from todo_core.rules.new_todos import ExistingTodo, NewTodo, Request
 from todo_core.rules.tagging import ensure_tags, told_of_tags
-from todo_core.rules.writing import existing, insert_and_record, insert_todos, inserted, touched
+from todo_core.rules.writing import existing, insert_and_record, insert_todos, inserted, recorded_by, touched
 
 _SAY_WHERE: Final = ("list_id", "parent_id", "parent_key", "parent_index", "before", "after")
 
@@ -53,15 +53,14 @@ async def add_todos(
     compared = if_similar == "add"
     if alone and not tags_made.touched and tx.origin is not None and len([*chunks(new)]) == 1:
         rows = await insert_and_record(tx, items_of_new, tx.origin, compared=compared)
-        recorded = Recorded(rows[0]["change_id"], rows[0]["is_followed"])
     else:
-        rows, recorded = await insert_todos(tx, items_of_new, compared=compared), None
+        rows = await insert_todos(tx, items_of_new, compared=compared)
     made = {todo.number: row for todo, row in zip(new, rows, strict=True)}
     similar = await request.similar_to(tx, new, made) if compared else {}
     await request.name_similar(tx, made)
     told = {todo.number: request.told_of(todo) | told_of_tags(todo.tags, tags_made) for todo in new}
     done = {number: inserted(row, told[number], similar.get(number, ())) for number, row in made.items()}
-    return Changed(_results(batch, done), [*tags_made.touched, *await touched(rows)], recorded=recorded)
+    return Changed(_results(batch, done), [*tags_made.touched, *await touched(rows)], recorded=recorded_by(rows))
 
 
 async def _within_lists(tx: Tx, items: Batch[TodoCreate]) -> Batch[TodoCreate]:

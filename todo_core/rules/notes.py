@@ -72,7 +72,7 @@ async def revise_and_note(tx: Tx, patches: Batch[Patch]) -> Changed[TodoWritten]
     """
     texts = {patch["id"]: patch["add_note"] for patch in patches.accepted if "add_note" in patch}
     if not texts:
-        return await revise(tx, patches)
+        return await revise(tx, patches, alone=True)
     full = {*await tx.value(queries.FULL, ids=[*texts])}
 
     def without_note(patch: Patch) -> Patch:

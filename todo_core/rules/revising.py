@@ -27,7 +27,7 @@ from todo_core.rules.schedules import Calendar
 from todo_core.rules.spots import TARGETS, Moved, Target, siblings_of, target_of
 from todo_core.rules.starts import date_columns
 from todo_core.rules.tagging import ensure_tags, told_of_tags
-from todo_core.rules.writing import WrittenRow, read_todos, touched, update_todos, updated, write_patches
+from todo_core.rules.writing import WrittenRow, read_todos, recorded_by, touched, update_todos, updated, write_patches
 
 _DATES: Final = frozenset({"start", "due", "repeat", "skip"})
 _MOVES: Final = frozenset({"list_id", "parent_id", *TARGETS})
@@ -36,23 +36,27 @@ _WITHOUT_ROWS: Final = frozenset({"id", "completed_at", *_FLAGS, *_MOVES})
 """Fields for which nobody has to know what a todo shows, unless it repeats."""
 
 
-async def revise(tx: Tx, patches: Batch[Patch]) -> Changed[TodoWritten]:
+async def revise(tx: Tx, patches: Batch[Patch], *, alone: bool = False) -> Changed[TodoWritten]:
     """Apply each patch to its todo, with what follows for relatives. One that changes nothing keeps the version.
 
     Args:
         tx: The transaction.
         patches: In the fields of `TodoUpdate`, or `is_deleted`, `skip` or `completed_at`; each todo at most once. One
             with `is_deleted` may name a todo in the trash.
+        alone: Whether this is all that the transaction does. Then one statement writes and records it, where nothing
+            else has to be written.
     """
+    origin = tx.origin if alone else None
     if all(patch.keys() <= PLAIN for patch in patches.accepted):
-        return await write_patches(tx, patches.each(plain_columns))
+        return await write_patches(tx, patches.each(plain_columns), origin=origin)
     request = await _Request.load(tx, patches.accepted)
     batch = await patches.each_in_turns(request.accept)
     named = batch.accepted
     tag_ids, tags_made = await ensure_tags(tx, {todo.id: todo.tags for todo in named if todo.tags is not None})
     waiting = await request.waiting()
     items = await request.items(tag_ids, [todo_id for todo_id in request.todos if todo_id not in waiting])
-    rows = {row["id"]: row for row in await update_todos(tx, items, trash_too=True)}
+    origin = origin if request.is_one_step else None
+    rows = {row["id"]: row for row in await update_todos(tx, items, trash_too=True, origin=origin)}
     completed = [row for todo in named if (row := request.completed(todo, rows)) is not None]
     if completed:  # their subtasks are copied as they are now
         request.family.show({todo_id: row["after"] for todo_id, row in rows.items() if row["after"] is not None})
@@ -73,7 +77,7 @@ async def revise(tx: Tx, patches: Batch[Patch]) -> Changed[TodoWritten]:
         for one in named
     )
     written = [*await touched(rows.values(), moved), *await touched(occurrences.rows.values())]
-    return Changed(batch.answer(results), [*tags_made.touched, *written])
+    return Changed(batch.answer(results), [*tags_made.touched, *written], recorded=recorded_by(rows.values()))
 
 
 async def _show_again(tx: Tx, rows: dict[int, WrittenRow], ids: Collection[int]) -> None:
@@ -268,6 +272,11 @@ class _Request:
                 self.family.change(one, place)
             items.append(self.todos[one].as_item(tag_ids.get(one)) | place)
         return items
+
+    @property
+    def is_one_step(self) -> bool:
+        """Whether the todos are all that is written: nothing comes again or goes to another place."""
+        return self.calendar is None and self.order is None
 
     @property
     def moved(self) -> dict[int, Moved]:

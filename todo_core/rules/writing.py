@@ -15,11 +15,12 @@ from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.recording import Origin
-from todo_core.boundary.results import Changed, Done, Touched
+from todo_core.boundary.results import Changed, Done, Recorded, Touched
 from todo_core.boundary.turns import in_turns
 from todo_core.errors import TodoError, VersionConflict
 from todo_core.models.todos import TodoWritten
 from todo_core.queries import adding, revising, todos
+from todo_core.queries.small_revisions import FORMS
 from todo_core.rules.spots import Moved
 from todo_core.storage.transactions import Row
 from todo_core.text.json_text import json_text
@@ -98,7 +99,7 @@ def _below(item: Mapping[str, Any], ids: Mapping[int, int]) -> dict[str, Any]:
 
 
 async def update_todos(
-    tx: Tx, patches: Sequence[Patch], *, trash_too: bool, now: datetime | None = None
+    tx: Tx, patches: Sequence[Patch], *, trash_too: bool, now: datetime | None = None, origin: Origin | None = None
 ) -> Sequence[WrittenRow]:
     """Update todos; return a row for each patch, in order.
 
@@ -107,6 +108,8 @@ async def update_todos(
         patches: The columns that change, with the `id` of the todo and, where they change, its tags in `tag_ids`.
         trash_too: Whether todos in the trash are updated.
         now: The moment to set, which several updates of a request share; None for that of this one.
+        origin: Where the change comes from, if this is all that the transaction writes; else None. Then the statement
+            records it, where there is one that can (`recorded_by`).
 
     Returns:
         `id` (None where there is no such todo), `version`, `before` and `after`: read shapes, `before` and `version`
@@ -118,8 +121,21 @@ async def update_todos(
         return await _update_many(tx, patches, trash_too=trash_too, now=now or await tx.value(revising.NOW))
     ids = [patch["id"] for patch in patches]
     fields = frozenset[str]().union(*patches) - _OF_EVERY_PATCH
-    statement = next((least for taken, least in revising.FOR_FIELDS if fields <= taken), revising.REVISE)
-    return await tx.rows(statement, items=json_text(patches), ids=ids, trash_too=trash_too)
+    form = next((form for form in FORMS if fields <= form.fields), None)
+    statement, further = revising.REVISE if form is None else form.statement, dict[str, Any]()
+    if form is not None and origin is not None:
+        statement, further = form.recorded, origin.parameters()
+    rows = await tx.rows(statement, items=json_text(patches), ids=ids, trash_too=trash_too, **further)
+    if len(rows) == len(ids):
+        return rows
+    found = {row["id"]: row for row in rows}
+    return [found.get(todo_id, _ABSENT) for todo_id in ids]
+
+
+def recorded_by(rows: Iterable[WrittenRow]) -> Recorded | None:
+    """Return the change that the statement has recorded which returned these rows; None if it has recorded none."""
+    row = next((row for row in rows if row.get("change_id") is not None), None)
+    return None if row is None else Recorded(row["change_id"], row["is_followed"])
 
 
 async def _update_many(tx: Tx, patches: Sequence[Patch], *, trash_too: bool, now: datetime) -> Sequence[WrittenRow]:
@@ -160,6 +176,7 @@ async def write_patches(
     trash_too: bool = False,
     moved: Mapping[int, Moved] = MappingProxyType({}),
     now: datetime | None = None,
+    origin: Origin | None = None,
 ) -> Changed[TodoWritten]:
     """Update todos by patches of columns, each on its own: nothing follows for its relatives.
 
@@ -169,15 +186,16 @@ async def write_patches(
         trash_too: Whether todos in the trash are updated.
         moved: Where the patches move todos from and to, by id.
         now: As `update_todos` takes it.
+        origin: As `update_todos` takes it.
     """
     patches = batch.accepted
-    rows = await update_todos(tx, patches, trash_too=trash_too, now=now)
+    rows = await update_todos(tx, patches, trash_too=trash_too, now=now, origin=origin)
     pairs = list(zip(patches, rows, strict=True))
     absent = await missing(tx, "todo", [patch["id"] for patch, row in pairs if row["id"] is None])
     results = [
         absent[patch["id"]] if row["id"] is None else _result(patch, row) async for patch, row in in_turns(pairs)
     ]
-    return Changed(batch.answer(results), await touched(rows, moved))
+    return Changed(batch.answer(results), await touched(rows, moved), recorded=recorded_by(rows))
 
 
 def _result(patch: Patch, row: WrittenRow) -> Done | TodoError:

@@ -210,7 +210,7 @@ WITH
                     )
                 )
             END AS alike,
-            added.list_id AS list_id,
+            added.list_id AS list_after,
             row_number() OVER (ORDER BY item.n) AS number
         FROM added
         JOIN item ON added.id = item.id
@@ -239,7 +239,7 @@ WITH
             written.number AS number,
             'todo' AS entity,
             written.id AS entity_id,
-            written.list_id AS list_after,
+            written.list_after AS list_after,
             written.after AS after
         FROM written
         JOIN recorded ON true

@@ -4,8 +4,8 @@
 -- the versions that it is meant for (a number or an array), and has the columns to set: by their names, by `is_completed`
 -- and `is_deleted`, and `tag_ids`. `ids`: the ids of all patches, for the index `uq_todos_user_id_id`. `trash_too`:
 -- whether todos in the trash can be meant.
--- Columns: a row for each patch, in order. `id`, `version` and `before` (`TodoRead`) are null if there is no such todo;
--- `after` (`TodoRead`) is null if the todo stays the same, or has none of the versions in `if_version`.
+-- Columns: a row for each patch whose todo there is, in order: `id`, `version` and `before` (`TodoRead`); `after`
+-- (`TodoRead`) is null if the todo stays the same, or has none of the versions in `if_version`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -86,32 +86,6 @@ WITH
     patched AS (
         SELECT
             stored.id AS id,
-            stored.tag_ids AS stored_tag_ids,
-            CASE
-                WHEN (stored.patch ? 'tag_ids')
-                THEN CAST(translate(stored.patch ->> 'tag_ids', '[]', '{}') AS BIGINT[])
-                ELSE stored.tag_ids
-            END AS tag_ids,
-            CASE
-                WHEN (stored.patch ? 'completed_at')
-                THEN CAST(stored.patch ->> 'completed_at' AS TIMESTAMP WITH TIME ZONE)
-                WHEN CAST(stored.patch ->> 'is_completed' AS BOOLEAN)
-                THEN coalesce(stored.completed_at, statement_timestamp())
-                WHEN (stored.patch ? 'is_completed') THEN NULL
-                ELSE stored.completed_at
-            END AS completed_at,
-            CASE
-                WHEN (stored.patch ? 'deleted_at')
-                THEN CAST(stored.patch ->> 'deleted_at' AS TIMESTAMP WITH TIME ZONE)
-                WHEN CAST(stored.patch ->> 'is_deleted' AS BOOLEAN)
-                THEN coalesce(stored.deleted_at, statement_timestamp())
-                WHEN (stored.patch ? 'is_deleted') THEN NULL
-                ELSE stored.deleted_at
-            END AS deleted_at,
-            CASE
-                WHEN (stored.patch ? 'parent_id') THEN CAST(stored.patch ->> 'parent_id' AS BIGINT)
-                ELSE stored.parent_id
-            END AS parent_id,
             CASE
                 WHEN (stored.patch ? 'title') THEN stored.patch ->> 'title' ELSE stored.title
             END AS title,
@@ -127,6 +101,10 @@ WITH
                 WHEN (stored.patch ? 'list_id') THEN CAST(stored.patch ->> 'list_id' AS BIGINT)
                 ELSE stored.list_id
             END AS list_id,
+            CASE
+                WHEN (stored.patch ? 'parent_id') THEN CAST(stored.patch ->> 'parent_id' AS BIGINT)
+                ELSE stored.parent_id
+            END AS parent_id,
             CASE
                 WHEN (stored.patch ? 'start') THEN CAST(stored.patch ->> 'start' AS DATE)
                 ELSE stored.start
@@ -161,7 +139,29 @@ WITH
             CASE WHEN (stored.patch ? 'key') THEN stored.patch ->> 'key' ELSE stored.key END AS key,
             CASE
                 WHEN (stored.patch ? 'source') THEN stored.patch ->> 'source' ELSE stored.source
-            END AS source
+            END AS source,
+            CASE
+                WHEN (stored.patch ? 'completed_at')
+                THEN CAST(stored.patch ->> 'completed_at' AS TIMESTAMP WITH TIME ZONE)
+                WHEN CAST(stored.patch ->> 'is_completed' AS BOOLEAN)
+                THEN coalesce(stored.completed_at, statement_timestamp())
+                WHEN (stored.patch ? 'is_completed') THEN NULL
+                ELSE stored.completed_at
+            END AS completed_at,
+            CASE
+                WHEN (stored.patch ? 'deleted_at')
+                THEN CAST(stored.patch ->> 'deleted_at' AS TIMESTAMP WITH TIME ZONE)
+                WHEN CAST(stored.patch ->> 'is_deleted' AS BOOLEAN)
+                THEN coalesce(stored.deleted_at, statement_timestamp())
+                WHEN (stored.patch ? 'is_deleted') THEN NULL
+                ELSE stored.deleted_at
+            END AS deleted_at,
+            CASE
+                WHEN (stored.patch ? 'tag_ids')
+                THEN CAST(translate(stored.patch ->> 'tag_ids', '[]', '{}') AS BIGINT[])
+                ELSE stored.tag_ids
+            END AS tag_ids,
+            stored.tag_ids AS stored_tag_ids
         FROM stored
         WHERE stored.if_version IS NULL OR (stored.if_version @> to_jsonb(stored.version))
     ),
@@ -475,8 +475,7 @@ SELECT
             ) AS shaped
         )
     END AS after
-FROM patches
-LEFT OUTER JOIN stored ON stored.n = patches.n
+FROM stored
 LEFT OUTER JOIN patched ON patched.id = stored.id
 LEFT OUTER JOIN revised ON revised.id = stored.id
-ORDER BY patches.n
+ORDER BY stored.n

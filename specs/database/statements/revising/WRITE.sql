@@ -81,32 +81,6 @@ WITH
     patched AS (
         SELECT
             stored.id AS id,
-            stored.tag_ids AS stored_tag_ids,
-            CASE
-                WHEN (stored.patch ? 'tag_ids')
-                THEN CAST(translate(stored.patch ->> 'tag_ids', '[]', '{}') AS BIGINT[])
-                ELSE stored.tag_ids
-            END AS tag_ids,
-            CASE
-                WHEN (stored.patch ? 'completed_at')
-                THEN CAST(stored.patch ->> 'completed_at' AS TIMESTAMP WITH TIME ZONE)
-                WHEN CAST(stored.patch ->> 'is_completed' AS BOOLEAN)
-                THEN coalesce(stored.completed_at, $1::TIMESTAMP WITH TIME ZONE)
-                WHEN (stored.patch ? 'is_completed') THEN NULL
-                ELSE stored.completed_at
-            END AS completed_at,
-            CASE
-                WHEN (stored.patch ? 'deleted_at')
-                THEN CAST(stored.patch ->> 'deleted_at' AS TIMESTAMP WITH TIME ZONE)
-                WHEN CAST(stored.patch ->> 'is_deleted' AS BOOLEAN)
-                THEN coalesce(stored.deleted_at, $1::TIMESTAMP WITH TIME ZONE)
-                WHEN (stored.patch ? 'is_deleted') THEN NULL
-                ELSE stored.deleted_at
-            END AS deleted_at,
-            CASE
-                WHEN (stored.patch ? 'parent_id') THEN CAST(stored.patch ->> 'parent_id' AS BIGINT)
-                ELSE stored.parent_id
-            END AS parent_id,
             CASE
                 WHEN (stored.patch ? 'title') THEN stored.patch ->> 'title' ELSE stored.title
             END AS title,
@@ -122,6 +96,10 @@ WITH
                 WHEN (stored.patch ? 'list_id') THEN CAST(stored.patch ->> 'list_id' AS BIGINT)
                 ELSE stored.list_id
             END AS list_id,
+            CASE
+                WHEN (stored.patch ? 'parent_id') THEN CAST(stored.patch ->> 'parent_id' AS BIGINT)
+                ELSE stored.parent_id
+            END AS parent_id,
             CASE
                 WHEN (stored.patch ? 'start') THEN CAST(stored.patch ->> 'start' AS DATE)
                 ELSE stored.start
@@ -156,7 +134,29 @@ WITH
             CASE WHEN (stored.patch ? 'key') THEN stored.patch ->> 'key' ELSE stored.key END AS key,
             CASE
                 WHEN (stored.patch ? 'source') THEN stored.patch ->> 'source' ELSE stored.source
-            END AS source
+            END AS source,
+            CASE
+                WHEN (stored.patch ? 'completed_at')
+                THEN CAST(stored.patch ->> 'completed_at' AS TIMESTAMP WITH TIME ZONE)
+                WHEN CAST(stored.patch ->> 'is_completed' AS BOOLEAN)
+                THEN coalesce(stored.completed_at, $1::TIMESTAMP WITH TIME ZONE)
+                WHEN (stored.patch ? 'is_completed') THEN NULL
+                ELSE stored.completed_at
+            END AS completed_at,
+            CASE
+                WHEN (stored.patch ? 'deleted_at')
+                THEN CAST(stored.patch ->> 'deleted_at' AS TIMESTAMP WITH TIME ZONE)
+                WHEN CAST(stored.patch ->> 'is_deleted' AS BOOLEAN)
+                THEN coalesce(stored.deleted_at, $1::TIMESTAMP WITH TIME ZONE)
+                WHEN (stored.patch ? 'is_deleted') THEN NULL
+                ELSE stored.deleted_at
+            END AS deleted_at,
+            CASE
+                WHEN (stored.patch ? 'tag_ids')
+                THEN CAST(translate(stored.patch ->> 'tag_ids', '[]', '{}') AS BIGINT[])
+                ELSE stored.tag_ids
+            END AS tag_ids,
+            stored.tag_ids AS stored_tag_ids
         FROM stored
         WHERE stored.if_version IS NULL OR (stored.if_version @> to_jsonb(stored.version))
     ),

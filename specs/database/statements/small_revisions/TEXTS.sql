@@ -1,0 +1,263 @@
+-- Apply patches as `revising.REVISE` does, that set nothing but `title`, `description`, `priority` and `source`.
+--
+-- `items`, `ids` and `trash_too`: as there. Columns: as there.
+--
+-- Parameters:
+--   $1 user_id bigint
+--   $2 items jsonb
+--   $3 ids bigint[]
+--   $4 trash_too boolean
+--
+-- Columns:
+--   id bigint
+--   version integer
+--   before json
+--   after json
+
+WITH
+    patches AS (
+        SELECT
+            item.n AS n,
+            item.patch AS patch,
+            CAST(item.patch ->> 'id' AS BIGINT) AS id,
+            item.patch['if_version'] AS if_version
+        FROM jsonb_array_elements($2::JSONB) WITH ORDINALITY AS item(patch, n)
+    ),
+    stored AS (
+        SELECT
+            todos.id AS id,
+            todos.user_id AS user_id,
+            todos.title AS title,
+            todos.description AS description,
+            todos.priority AS priority,
+            todos.completed_at AS completed_at,
+            todos.deleted_at AS deleted_at,
+            todos.created_at AS created_at,
+            todos.updated_at AS updated_at,
+            todos.version AS version,
+            todos.list_id AS list_id,
+            todos.parent_id AS parent_id,
+            todos.start AS start,
+            todos.due_date AS due_date,
+            todos.due_time AS due_time,
+            todos.due_at AS due_at,
+            todos.repeat AS repeat,
+            todos.follows_id AS follows_id,
+            todos.language AS language,
+            todos.words AS words,
+            todos.title_key AS title_key,
+            todos.alike_key AS alike_key,
+            todos.same_key AS same_key,
+            todos.place AS place,
+            todos.chosen_place AS chosen_place,
+            todos.key AS key,
+            todos.source AS source,
+            todos.note_count AS note_count,
+            to_json(
+                array(
+                    (
+                        SELECT tags.name
+                        FROM tags
+                        WHERE
+                            tags.user_id = $1::BIGINT
+                            AND tags.id IN (
+                                SELECT todo_tags.tag_id
+                                FROM todo_tags
+                                WHERE
+                                    todo_tags.user_id = $1::BIGINT
+                                    AND todo_tags.todo_id = todos.id
+                            )
+                            AND tags.deleted_at IS NULL
+                        ORDER BY tags.name_key
+                    )
+                )
+            ) AS tags,
+            (
+                SELECT row_to_json(due) AS row_to_json_3
+                FROM (
+                    SELECT
+                        CAST(
+                            coalesce(
+                                CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                timezone(users.time_zone, todos.due_at)
+                            ) AS DATE
+                        ) AS date,
+                        CASE
+                            WHEN (todos.due_date IS NULL)
+                            THEN to_char(timezone(users.time_zone, todos.due_at), 'HH24:MI')
+                            WHEN (CAST(todos.due_time AS TEXT) LIKE '__:__:00')
+                            THEN left(CAST(todos.due_time AS TEXT), 5)
+                            ELSE CAST(todos.due_time AS TEXT)
+                        END AS time,
+                        to_char(
+                            coalesce(
+                                CAST(todos.due_date AS TIMESTAMP WITHOUT TIME ZONE),
+                                timezone(users.time_zone, todos.due_at)
+                            ),
+                            'FMDay'
+                        ) AS weekday,
+                        users.time_zone AS time_zone,
+                        (to_json(timezone('UTC', todos.due_at)) #>> '{}') || 'Z' AS at,
+                        CASE
+                            WHEN (todos.due_date IS NULL) THEN 'moment'
+                            WHEN (CAST(todos.due_time AS TEXT) IS NULL) THEN 'day'
+                            ELSE 'time'
+                        END AS kind
+                    FROM users
+                    WHERE users.id = $1::BIGINT AND todos.due_at IS NOT NULL
+                ) AS due
+            ) AS due,
+            CASE
+                WHEN (patches.patch ? 'title') THEN patches.patch ->> 'title' ELSE todos.title
+            END AS new_title,
+            CASE
+                WHEN (patches.patch ? 'description') THEN patches.patch ->> 'description'
+                ELSE todos.description
+            END AS new_description,
+            CASE
+                WHEN (patches.patch ? 'priority')
+                THEN CAST(patches.patch ->> 'priority' AS SMALLINT)
+                ELSE todos.priority
+            END AS new_priority,
+            CASE
+                WHEN (patches.patch ? 'source') THEN patches.patch ->> 'source' ELSE todos.source
+            END AS new_source,
+            patches.if_version IS NULL
+            OR (patches.if_version @> to_jsonb(todos.version)) AS is_meant,
+            patches.n AS n
+        FROM todos
+        JOIN patches ON todos.id = patches.id
+        WHERE
+            todos.user_id = $1::BIGINT
+            AND todos.id = ANY ($3::BIGINT[])
+            AND (todos.deleted_at IS NULL OR $4::BOOLEAN)
+        ORDER BY todos.id
+        FOR UPDATE OF todos
+    ),
+    revised AS (
+        UPDATE todos
+        SET
+            title=stored.new_title,
+            description=stored.new_description,
+            priority=stored.new_priority,
+            updated_at=statement_timestamp(),
+            version=(todos.version + 1),
+            language=(
+                SELECT language_of(users.locale) AS language_of_1
+                FROM users
+                WHERE users.id = $1::BIGINT
+            ),
+            source=stored.new_source
+        FROM stored
+        WHERE
+            todos.user_id = $1::BIGINT
+            AND todos.id = stored.id
+            AND stored.is_meant
+            AND (todos.title, todos.description, todos.priority, todos.source) IS DISTINCT FROM (
+                stored.new_title, stored.new_description, stored.new_priority, stored.new_source
+            )
+        RETURNING
+            todos.id,
+            todos.user_id,
+            todos.title,
+            todos.description,
+            todos.priority,
+            todos.completed_at,
+            todos.deleted_at,
+            todos.created_at,
+            todos.updated_at,
+            todos.version,
+            todos.list_id,
+            todos.parent_id,
+            todos.start,
+            todos.due_date,
+            todos.due_time,
+            todos.due_at,
+            todos.repeat,
+            todos.follows_id,
+            todos.language,
+            todos.words,
+            todos.title_key,
+            todos.alike_key,
+            todos.same_key,
+            todos.place,
+            todos.chosen_place,
+            todos.key,
+            todos.source,
+            todos.note_count
+    )
+SELECT
+    stored.id,
+    stored.version,
+    (
+        SELECT row_to_json(shaped) AS row_to_json_1
+        FROM (
+            SELECT
+                stored.id AS id,
+                stored.title AS title,
+                stored.description AS description,
+                (ARRAY['low','medium','high','urgent'])[stored.priority] AS priority,
+                stored.list_id AS list_id,
+                stored.parent_id AS parent_id,
+                stored.tags AS tags,
+                stored.start AS start,
+                stored.due AS due,
+                stored.repeat AS repeat,
+                stored.completed_at IS NOT NULL AS is_completed,
+                (to_json(timezone('UTC', stored.completed_at)) #>> '{}') || 'Z' AS completed_at,
+                (to_json(timezone('UTC', stored.created_at)) #>> '{}') || 'Z' AS created_at,
+                (to_json(timezone('UTC', stored.updated_at)) #>> '{}') || 'Z' AS updated_at,
+                (to_json(timezone('UTC', stored.deleted_at)) #>> '{}') || 'Z' AS deleted_at,
+                subtasks.live AS all_subtasks,
+                subtasks.open AS open_subtasks,
+                subtasks.live - subtasks.open AS done_subtasks,
+                stored.key AS key,
+                stored.source AS source,
+                stored.note_count AS note_count,
+                stored.version AS version
+        ) AS shaped
+    ) AS before,
+    CASE
+        WHEN (revised.id IS NOT NULL)
+        THEN (
+            SELECT row_to_json(shaped) AS row_to_json_2
+            FROM (
+                SELECT
+                    revised.id AS id,
+                    revised.title AS title,
+                    revised.description AS description,
+                    (ARRAY['low','medium','high','urgent'])[revised.priority] AS priority,
+                    revised.list_id AS list_id,
+                    revised.parent_id AS parent_id,
+                    stored.tags AS tags,
+                    revised.start AS start,
+                    stored.due AS due,
+                    revised.repeat AS repeat,
+                    revised.completed_at IS NOT NULL AS is_completed,
+                    (
+                        to_json(timezone('UTC', revised.completed_at)) #>> '{}'
+                    ) || 'Z' AS completed_at,
+                    (to_json(timezone('UTC', revised.created_at)) #>> '{}') || 'Z' AS created_at,
+                    (to_json(timezone('UTC', revised.updated_at)) #>> '{}') || 'Z' AS updated_at,
+                    (to_json(timezone('UTC', revised.deleted_at)) #>> '{}') || 'Z' AS deleted_at,
+                    subtasks.live AS all_subtasks,
+                    subtasks.open AS open_subtasks,
+                    subtasks.live - subtasks.open AS done_subtasks,
+                    revised.key AS key,
+                    revised.source AS source,
+                    revised.note_count AS note_count,
+                    revised.version AS version
+            ) AS shaped
+        )
+    END AS after
+FROM stored
+LEFT OUTER JOIN revised ON revised.id = stored.id
+JOIN LATERAL (
+    SELECT
+        count(*) FILTER (WHERE child.deleted_at IS NULL AND child.completed_at IS NULL) AS open,
+        count(*) FILTER (WHERE child.deleted_at IS NULL) AS live
+    FROM todos AS child
+    WHERE child.user_id = $1::BIGINT AND child.parent_id = stored.id
+) AS subtasks
+    ON true
+ORDER BY stored.n
