@@ -159,6 +159,11 @@ class Likeness:
         """The items that were accepted, by `alike_key`."""
 
     @property
+    def numbers(self) -> Collection[int]:
+        """The numbers of the items that something may look the same as."""
+        return self._asked.keys()
+
+    @property
     def ids(self) -> Collection[int]:
         """The ids of the todos that were there before."""
         return self._there.keys()

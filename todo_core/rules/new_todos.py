@@ -134,6 +134,8 @@ class Request:
             made: What was inserted, by the numbers of the items.
         """
         likeness = await Likeness.after(tx, made)
+        if not likeness.numbers:
+            return {}
         similar: dict[int, Sequence[Mapping[str, Any]]] = {}
         for todo in new:
             looks = self._looks_of(todo.number, todo.columns)
