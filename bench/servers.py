@@ -78,8 +78,13 @@ def running(database_url: str, folder: Path) -> Iterator[Servers]:
 
 
 def environment(database_url: str | None = None, code: Path = ROOT) -> dict[str, str]:
-    """What a contestant's process is given; a person's own settings are kept out."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TODO_", "DATABASE_URL"))}
+    """What a contestant's process is given; a person's own settings are kept out.
+
+    So is what keeps Python from writing bytecode: a checkout would be compiled at each start, and nothing that is
+    installed is.
+    """
+    others = ("TODO_", "DATABASE_URL", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     kept["PYTHONPATH"] = str(code)
     if database_url is not None:
         kept |= {

@@ -69,11 +69,14 @@ def options(
 ) -> None:
     """Take the options of every command."""
     if context.invoked_subcommand != "serve":  # which checks it, and alone makes traces
-        from todo_app.measuring import otel_settings
-        from todo_core.storage.statements import put_off_compiling
+        with loading():
+            from todo_app.measuring import otel_settings
+            from todo_core.queries import put_off_loading
+            from todo_core.storage.statements import put_off_compiling
 
         otel_settings.forget_what_imports_read()
         put_off_compiling()
+        put_off_loading()
 
 
 def _command_line() -> Any:
@@ -175,16 +178,19 @@ def serve(
 @app.command()
 def stdio() -> None:
     """Serve MCP on standard input and output, for the local user TODO_USER (Claude Desktop and the like)."""
-    with loading():
-        from todo_app.migrating import tell
-        from todo_app.stdio import serve_stdio
-
     settings = load()
 
+    async def work(settings: Settings, url: str) -> None:
+        from todo_app.stdio import serve_stdio
+
+        await serve_stdio(settings, url)
+
     def tell_place(place: str) -> None:
+        from todo_app.migrating import tell
+
         tell(f"serving the todos of {settings.user!r}, in {place}")
 
-    with_database(serve_stdio, settings, leave_at_once=True, tell_place=tell_place)
+    with_database(work, settings, meanwhile="todo_app.stdio", leave_at_once=True, tell_place=tell_place)
 
 
 @app.command()

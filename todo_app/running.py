@@ -6,7 +6,9 @@ import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import anyio
@@ -44,10 +46,28 @@ def loading() -> Iterator[None]:
         gc.enable()
 
 
+@contextmanager
+def building_put_off() -> Iterator[None]:
+    """Have pydantic build the shapes that modules in this block define when they are first used.
+
+    Of the SDK's, for two generations of MCP, `stdio` uses few. In a server a first request would build what others wait
+    for.
+    """
+    from pydantic import BaseModel, ConfigDict
+
+    usual = BaseModel.model_config
+    BaseModel.model_config = ConfigDict(defer_build=True)  # a class takes over what its bases have
+    try:
+        yield
+    finally:
+        BaseModel.model_config = usual
+
+
 def with_database(
     work: Callable[[Settings, str], Coroutine[Any, Any, T]],
     settings: Settings,
     *,
+    meanwhile: str | None = None,
     migrated: bool = True,
     leave_at_once: bool = False,
     tell_place: Callable[[str], None] = lambda _: None,
@@ -57,6 +77,7 @@ def with_database(
     Args:
         work: Takes the configuration and the connection string: of requests, or of the owner if nothing is migrated.
         settings: The configuration.
+        meanwhile: A module that `work` needs, loaded while PostgreSQL starts.
         migrated: Migrate the database first.
         leave_at_once: Let SIGTERM and SIGINT end the process without waiting for a thread that reads standard input.
         tell_place: Takes in words where the database is, once it is migrated.
@@ -66,7 +87,12 @@ def with_database(
         from todo_app.migrating import bring_up
 
     with ExitStack() as stack:
-        database = stack.enter_context(opened(settings))
+        with ThreadPoolExecutor(1) as starting, loading():
+            started = starting.submit(stack.enter_context, opened(settings))
+            if meanwhile is not None:
+                with building_put_off():
+                    import_module(meanwhile)
+        database = started.result()
         if leave_at_once:
 
             def leave(*_: object) -> None:
@@ -112,8 +138,9 @@ def load() -> Settings:
     Raises:
         ConfigurationError: A value is wrong.
     """
-    from todo_app import logs
-    from todo_core.settings import Settings
+    with loading():
+        from todo_app import logs
+        from todo_core.settings import Settings
 
     settings = Settings.load()
     logs.configure(settings.log_level)

@@ -1,6 +1,9 @@
-"""A statement is compiled at once, or when it is first needed: it is the same."""
+"""A statement is compiled at once, or when it is first needed: it is the same. So is a module of statements."""
 
 from __future__ import annotations
+
+import subprocess
+import sys
 
 import pytest
 from sqlalchemy import BigInteger, Text, select
@@ -32,3 +35,22 @@ def test_what_is_put_off_is_compiled_when_it_is_needed(monkeypatch: pytest.Monke
     assert compiled == [expression] * 3
     with pytest.raises(AttributeError):
         _ = at_once.nothing  # type: ignore[attr-defined]
+
+
+_LOAD = """
+import sys
+from todo_core.queries import put_off_loading
+
+def is_loaded(name):  # without using the module
+    return "select" in object.__getattribute__(sys.modules[name], "__dict__")
+
+put_off_loading()
+from todo_core.queries import tags, users
+print(is_loaded("todo_core.queries.tags"), is_loaded("todo_core.queries.users"))
+print(users.ZONE.sql.split()[0], is_loaded("todo_core.queries.tags"), is_loaded("todo_core.queries.users"))
+"""
+
+
+def test_a_module_that_is_put_off_is_loaded_when_it_is_needed() -> None:
+    done = subprocess.run([sys.executable, "-c", _LOAD], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["False False", "SELECT False True"]

@@ -53,20 +53,36 @@ class Opened:
         return kept(self._server, tell, lost)
 
 
-@contextmanager
-def opened(settings: Settings) -> Iterator[Opened]:
-    """Yield the configured database, or an embedded one that runs while the block lasts.
+def opened(settings: Settings) -> AbstractContextManager[Opened]:
+    """Return the configured database, or an embedded one that runs while a block with it lasts.
 
     Several processes may share the embedded server; the last one that leaves the block stops it.
 
     Raises:
-        ConfigurationError: `TODO_DATA_DIR` cannot hold an embedded server, or its programs are not installed.
+        ConfigurationError: The programs of an embedded server are not installed, or, when the block is entered,
+            `TODO_DATA_DIR` cannot hold one.
     """
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
-        yield Opened(url, described(url))
-        return
-    with _server(settings.data_dir.expanduser().resolve() / _FOLDER) as server:
+        return nullcontext(Opened(url, described(url)))
+    with warnings.catch_warnings():
+        # Without XDG_RUNTIME_DIR the library warns. We use no folder of its choice.
+        warnings.simplefilter("ignore")
+        try:
+            from todo_app.embedded.server import EmbeddedServer
+        except ModuleNotFoundError:
+            raise ConfigurationError("TODO_DATABASE_URL is required: no PostgreSQL is embedded here") from None
+    return _running(EmbeddedServer, settings)
+
+
+@contextmanager
+def _running(make: Callable[[Path], EmbeddedServer], settings: Settings) -> Iterator[Opened]:
+    """Yield the database of an embedded server, which runs while the block lasts.
+
+    Raises:
+        ConfigurationError: `TODO_DATA_DIR` cannot hold it.
+    """
+    with _server(make, settings.data_dir.expanduser().resolve() / _FOLDER) as server:
         yield Opened(server.url(), f"the PostgreSQL embedded in {str(settings.data_dir)!r}", server)
 
 
@@ -98,20 +114,13 @@ def lives(pid: int) -> bool:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[EmbeddedServer]:
-    with warnings.catch_warnings():
-        # Without XDG_RUNTIME_DIR the library warns. We use no folder of its choice.
-        warnings.simplefilter("ignore")
-        try:
-            from todo_app.embedded.server import EmbeddedServer
-        except ModuleNotFoundError:
-            raise ConfigurationError("TODO_DATABASE_URL is required: no PostgreSQL is embedded here") from None
+def _server(make: Callable[[Path], EmbeddedServer], folder: Path) -> Iterator[EmbeddedServer]:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise ConfigurationError(f"TODO_DATA_DIR cannot be made ({error.strerror})") from None
     try:
-        server = EmbeddedServer(folder)
+        server = make(folder)
         server.start()
     except (OSError, SubprocessError) as error:
         raise ConfigurationError(f"TODO_DATA_DIR cannot hold PostgreSQL ({type(error).__name__})") from None
