@@ -13,7 +13,8 @@ import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from todo_app.application import Address, Application
+from todo_app.address import Address
+from todo_app.application import Application
 
 ADDRESS = Address("127.0.0.1", 8000)
 BASE = f"http://{ADDRESS.host}:{ADDRESS.port}"

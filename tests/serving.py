@@ -11,7 +11,8 @@ from datetime import datetime
 import uvicorn
 from starlette.types import ASGIApp
 
-from todo_app.application import Address, Application, build
+from todo_app.address import Address
+from todo_app.application import Application, build
 from todo_core.core import utc_now
 from todo_core.settings import Settings
 

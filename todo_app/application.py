@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from typing import Any, Final
 
 import anyio
 from fastapi import FastAPI
@@ -34,6 +32,7 @@ from mcp_server.sdk import OpenMessage
 from mcp_server.server import TodoServer
 from rest_api.app import RestApi, create_app
 from rest_api.running import DirectRoute
+from todo_app.address import LOOPBACK, Address, Only
 from todo_app.routing import Routes
 from todo_core import __version__
 from todo_core.core import Core, utc_now
@@ -41,11 +40,8 @@ from todo_core.errors import TodoError
 from todo_core.hooks import NONE, Hooks
 from todo_core.log import structlog
 from todo_core.notations import parse_networks
-from todo_core.settings import ConfigurationError, Settings
+from todo_core.settings import Settings
 
-Only = Literal["rest", "mcp"]
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _OPEN: Final = "/.well-known/"
 """What is here answers pages of any origin, by headers of its own (`mcp_server.metadata`)."""
 _COMPRESSED: Final = 1024
@@ -53,59 +49,6 @@ _COMPRESSED: Final = 1024
 _LEVEL: Final = 5
 """How hard zlib tries: 9 takes up to thrice the time of 5 and saves next to nothing more (decision 34)."""
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """The host and the port on which the server listens."""
-
-    host: str
-    port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        """Return whether only this machine reaches the address."""
-        return self.host in ("127.0.0.1", "localhost", "::1")
-
-    def is_free(self) -> bool:
-        """Return whether nobody listens on the address yet."""
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.host, self.port))
-            except OSError:
-                return False
-        return True
-
-    def url(self, path: str = "") -> str:
-        """Return the URL of a path there."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}{path}"
-
-    def hosts(self, settings: Settings) -> list[str]:
-        """Return the values of the Host header that are accepted, a guard against DNS rebinding.
-
-        Raises:
-            ConfigurationError: The address is public, and the configuration names no host.
-        """
-        if not self.is_loopback and not settings.allowed_hosts and settings.public_url is None:
-            raise ConfigurationError(
-                f"TODO_PUBLIC_URL is required to serve on {self.host}: the URL that clients use"
-                " (or TODO_ALLOWED_HOSTS: each host:port that they use)"
-            )
-        local = [f"{name}:{self.port}" for name in _LOOPBACK]
-        if self.port == _DEFAULT_PORTS["http"]:  # clients leave it out (RFC 9110 §4.2.3)
-            local += _LOOPBACK
-        return [*local, *_public_host(settings), *settings.allowed_hosts]
-
-
-def _public_host(settings: Settings) -> list[str]:
-    """Return the values of the Host header for the public URL; clients may leave out the scheme's own port."""
-    if settings.public_url is None:
-        return []
-    parts = urlsplit(settings.public_url)
-    return [parts.netloc] if parts.port else [parts.netloc, f"{parts.netloc}:{_DEFAULT_PORTS[parts.scheme]}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +209,7 @@ def _require_segments(scope: Scope) -> None:
 
 def _origins(settings: Settings, address: Address) -> Origins:
     """Return the origins from which pages may call MCP: those of this server's own names, and `cors_origins`."""
-    own = [f"http://{name}:{address.port}" for name in _LOOPBACK]
+    own = [f"http://{name}:{address.port}" for name in LOOPBACK]
     own += [f"{scheme}://{host}" for host in settings.allowed_hosts for scheme in ("https", "http")]
     own += [settings.public_url] if settings.public_url is not None else []
     return Origins([*own, *settings.cors_origins])

@@ -139,7 +139,7 @@ def serve(
 
     otel_settings.check()  # before what reads these variables while it is imported
     from todo_app import serve as server
-    from todo_app.application import Address
+    from todo_app.address import Address
     from todo_app.embedded import opened
     from todo_app.measuring.exporting import exporting
     from todo_app.migrating import bring_up, tell

@@ -18,7 +18,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from rich.console import Console
 
-from todo_app.application import Address
+from todo_app.address import Address
 from todo_app.embedded import free_port
 from todo_core.settings import ConfigurationError
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import shutil
@@ -12,30 +11,26 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Event
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import uvicorn
 
-from http_edge.origins import Origins
 from http_edge.places import Places, descriptors, raise_descriptors
 from http_edge.protocol import LimitedProtocol
-from rest_api import documents, health
-from todo_app import logs
-from todo_app.application import Address, Application, Only, Watch, build
-from todo_app.draining import drain_on_sigterm
+from todo_app.address import Address, Only
 from todo_app.local import first_token
-from todo_app.measuring import otel_settings
-from todo_app.measuring.metrics import Metrics, ParentMetrics
 from todo_app.running import fail
-from todo_app.workers import Workers, end_with_parent
+from todo_app.workers import Workers
 from todo_core import __version__
 from todo_core.log import structlog
-from todo_core.notations import parse_networks
 from todo_core.settings import Settings
 
-_ADDRESS: Final = "TODO_SERVE_ADDRESS"
+if TYPE_CHECKING:
+    from todo_app.measuring.parent import ParentMetrics
+
+ADDRESS: Final = "TODO_SERVE_ADDRESS"
 """Environment variable that gives worker processes host and port, as a JSON array."""
-_ONLY: Final = "TODO_SERVE_ONLY"
+ONLY: Final = "TODO_SERVE_ONLY"
 """Environment variable that gives worker processes the one face to serve, or nothing for both."""
 _log = structlog.get_logger()
 GRACE_SECONDS: Final = 10
@@ -99,17 +94,17 @@ def run(
 
 
 def _set_environment(database_url: str, address: Address, only: Only | None) -> None:
-    """Set the variables from which each worker process makes its own application (`application`)."""
+    """Set the variables from which each worker process makes its own application (`todo_app.worker`)."""
     os.environ["TODO_DATABASE_URL"] = database_url
-    os.environ[_ADDRESS] = json.dumps([address.host, address.port])
-    os.environ[_ONLY] = only or ""
+    os.environ[ADDRESS] = json.dumps([address.host, address.port])
+    os.environ[ONLY] = only or ""
     # A worker gets `sys.path` from this process; before that, Python is not to look into the working directory.
     os.environ["PYTHONSAFEPATH"] = "1"
 
 
 def _uvicorn_config(settings: Settings, address: Address, workers: int) -> uvicorn.Config:
     return uvicorn.Config(
-        "todo_app.serve:application",
+        "todo_app.worker:application",  # by its name: a parent of workers does not load it
         factory=True,
         host=address.host,
         port=address.port,
@@ -133,48 +128,6 @@ def _leave(lost: Event) -> NoReturn:
         fail("PostgreSQL ended and could not be started again; its log in TODO_DATA_DIR says why.", 1)
     _log.info("serve_ended", pid=os.getpid())
     sys.exit(0)
-
-
-_YOUNG: Final = 10_000
-"""How many objects more there may be before Python looks for cycles among the young ones: a few requests have its usual
-700 in use at the same time, and nearly all of them go without being looked for."""
-
-
-def application() -> Application:
-    """Make the application of one worker process, from the environment that `run` set."""
-    settings = Settings.load()
-    assert settings.database_url is not None  # `run` set it
-    logs.configure(settings.log_level)
-    end_with_parent()
-    LimitedProtocol.places = Places(descriptors(), parse_networks(settings.trusted_proxies))
-    LimitedProtocol.origins = Origins(settings.cors_origins)
-    host, port = json.loads(os.environ[_ADDRESS])
-    only: Only | None = {"rest": "rest", "mcp": "mcp"}.get(os.environ[_ONLY])  # type: ignore[assignment]
-    watch, streams = watch_of(settings), LimitedProtocol.places.streams
-    address = Address(host, port)
-    built = build(settings, settings.database_url.get_secret_value(), address, only, watch=watch, streams=streams)
-    LimitedProtocol.end_streams = built.end_streams
-    drain_on_sigterm(settings.drain, lambda: health.leave(built.api))
-    documents.committed()  # else the first who asks for it takes a twentieth of a second from everybody
-    # What the program is made of stays: to look through it for garbage, again and again, keeps everybody waiting.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_YOUNG)
-    return built
-
-
-def watch_of(settings: Settings) -> Watch:
-    """Return who looks on in this process: the log always, metrics and traces where they are asked for."""
-    watch = Watch([logs.RequestLog(settings.log_level)])
-    if settings.metrics_port is not None:
-        metrics = Metrics()
-        LimitedProtocol.tellers = [metrics.refused_early]
-        watch = Watch([*watch.watchers, metrics.answered], hooks=metrics.hooks(), samples=[metrics.sample])
-    if otel_settings.is_asked_for():
-        from todo_app.measuring.traces import Traces
-
-        watch = Traces.exported().also(watch)
-    return watch
 
 
 async def welcome(settings: Settings, database_url: str, address: Address, only: Only | None) -> str:

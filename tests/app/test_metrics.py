@@ -19,7 +19,7 @@ from tests.app.clients import over_http
 from tests.app.program import Program, free_port, logs, until
 from tests.app.scrapes import measured, scrape, scraped, series
 from todo_app.application import NOTHING, Watch
-from todo_app.serve import watch_of
+from todo_app.worker import watch_of
 from todo_core.settings import Settings
 
 PLANTED = "Planted-Title-8dc1"

@@ -46,8 +46,18 @@ def test_the_core_loads_without_any_transport() -> None:
 
 def test_what_serves_loads_nothing_that_prints_in_colours() -> None:
     """structlog loads rich where it can, and rich a highlighter: 3 MB in each process (`todo_core.log`)."""
-    serving = "todo_app.cli, todo_app.serve, todo_app.stdio"
+    serving = "todo_app.cli, todo_app.serve, todo_app.stdio, todo_app.worker"
     program = f"import sys, {serving}; print(*sorted({{'pygments', 'rich'}} & sys.modules.keys()))"
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert loaded.stdout.split() == []
+
+
+def test_a_parent_of_workers_loads_no_face() -> None:
+    """It starts them and serves nothing: both faces and their libraries take 35 MB (`todo_app.worker`)."""
+    needed = "todo_app.cli, todo_app.embedded.server, todo_app.measuring.exporting, todo_app.serve, todo_app.waiting"
+    faces = {"fastapi", "mcp", "mcp_server", "mcp_types", "rest_api", "todo_app.application"}
+    program = f"import sys, {needed}; print(*sorted({faces!r} & sys.modules.keys()))"
     loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert loaded.stdout.split() == []

@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry
 
 from tests.contract import markdown
 from tests.contract.project import ROOT
-from todo_app.measuring.metrics import Metrics, ParentMetrics
+from todo_app.measuring.metrics import Metrics
+from todo_app.measuring.parent import ParentMetrics
 
 pytestmark = pytest.mark.requirement("OP3")
 

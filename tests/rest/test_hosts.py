@@ -12,7 +12,8 @@ from tests.exhaustive import crossed
 from tests.faces import BASE, http_client, rpc
 from tests.rest.problems import problem
 from tests.tables import each
-from todo_app.application import Address, Application, build
+from todo_app.address import Address
+from todo_app.application import Application, build
 from todo_core.settings import Settings
 
 pytestmark = pytest.mark.requirement("RS5")

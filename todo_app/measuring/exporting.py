@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import Final
 
-from todo_app.measuring.metrics import ParentMetrics
+from todo_app.measuring.parent import ParentMetrics
 from todo_app.running import fail
 from todo_core.log import structlog
 from todo_core.settings import ConfigurationError, Settings
