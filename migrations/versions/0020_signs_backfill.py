@@ -55,11 +55,16 @@ def upgrade() -> None:
         change=f"UPDATE notes SET words = {SIGNS} || words"
         f" WHERE id = ANY ($1::bigint[]) AND {LACKING.format(text='text')}",
     )
-    op.execute(question_terms().replace("\n    END LOOP;\nEND\n$$\n", ASKED))
+    op.execute(asking_for_signs())
 
 
 def downgrade() -> None:
     op.execute(question_terms())
+
+
+def asking_for_signs() -> str:
+    """Return the function with what is looked for of signs."""
+    return question_terms().replace("\n    END LOOP;\nEND\n$$\n", ASKED)
 
 
 def question_terms() -> str:
