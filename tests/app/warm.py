@@ -30,7 +30,8 @@ from tests.app.forked import NUMBER, STREAMS
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _IMPORTED: Final = (
     *("todo_app.application", "todo_app.cli", "todo_app.doctor", "todo_app.serve", "todo_app.stdio", "todo_app.worker"),
-    *("todo_core.schema.migrate", "todo_core.schema.state"),
+    *("todo_app.migrating", "todo_core.schema.migrate", "todo_core.schema.state"),
+    *("limits.aio", "rich.live", "rich.table"),  # as late as commands need them
     *("uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl"),
 )
 
