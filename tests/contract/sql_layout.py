@@ -7,6 +7,7 @@ leave INSERT and UPDATE as they are (`docs/decisions/0022-statements-in-files.md
 from __future__ import annotations
 
 import re
+from functools import cache, lru_cache
 from textwrap import indent
 from typing import Final
 
@@ -33,6 +34,7 @@ _LOGIC: Final = tuple(re.compile(rf"\b{word}\b") for word in ("ON", "THEN", "OR"
 _BRANCH: Final = re.compile(r"\b(?:WHEN|ELSE)\b")
 
 
+@cache  # one test shows it, others look at it
 def lay_out(sql: str) -> str:
     """Return a statement in lines, with one space for any white space within a line."""
     return _block(_SPACE.sub(lambda found: found[1] or " ", sql.strip()), 0)
@@ -92,6 +94,7 @@ def _conditions(text: str) -> list[str]:
     return next((parts for word in _LOGIC if len(parts := _parts(text, word)) > 1), [text])
 
 
+@lru_cache(maxsize=1)  # a text is split at several words, one after the other
 def _masked(text: str) -> str:
     """Return the text with NUL for every character that is quoted, in brackets or in a CASE."""
     masked, depth, last = "", 0, 0
