@@ -101,7 +101,7 @@ class Transport:
         """Return the answer to a request of the newer generation: one JSON object.
 
         The SDK's own transport makes the same of the same parts. But it copies the result by a model and again by
-        another's dump before it writes it, and reads headers and body anew: a sixth of a call's time (decision 83;
+        another's dump before it writes it, and reads headers and body anew: a sixth of a call's time (decision 80;
         https://github.com/modelcontextprotocol/python-sdk/pull/287 proposes the like for an older transport). May go
         when it does not.
         """
