@@ -231,7 +231,7 @@ async def test_every_function_is_written_down_as_it_is(catalogue: asyncpg.Connec
     }
 
     written = {
-        markdown.code(row["Function"]): (row["Returns"], row["Runs as"], row["search_path"], row["Used by"])
+        markdown.code(row["Function"]): (row["Returns"], row["Runs as"], row["search_path, and other settings"], row["Used by"])
         for row in markdown.tables(SECTIONS["Functions"])[0]
     }
     assert written == found
