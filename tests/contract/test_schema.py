@@ -230,8 +230,9 @@ async def test_every_function_is_written_down_as_it_is(catalogue: asyncpg.Connec
         for row in rows
     }
 
+    columns = ("Returns", "Runs as", "search_path, and other settings", "Used by")
     written = {
-        markdown.code(row["Function"]): (row["Returns"], row["Runs as"], row["search_path, and other settings"], row["Used by"])
+        markdown.code(row["Function"]): tuple(row[name] for name in columns)
         for row in markdown.tables(SECTIONS["Functions"])[0]
     }
     assert written == found

@@ -14,10 +14,10 @@ import pytest
 from tests.core.imported import read_here
 from tests.core.support import proposing
 from tests.core.test_mandates import bounded
+from tests.core.test_undo_runs import everything
 from tests.core.test_undo_stories import NAMES, Story, me
 from tests.core.test_undo_stories import _cause as cause
 from tests.core.test_undo_stories import _require_causes as require_causes
-from tests.core.test_undo_stories import _seen as seen_of
 from todo_core.boundary.caller import Caller
 from todo_core.errors import TodoError
 from todo_core.models.changes import UndoChoice
@@ -132,7 +132,7 @@ class WiderStory(Story):
 
 async def seen(me: Caller, *, trash: bool = True) -> list[Any]:
     """What a person sees, with notes, and with the trash, which is in no order."""
-    rows = await seen_of(me)
+    rows = await everything(me)
     noted = [row["id"] for row in rows if row.get("note_count")]
     texts = [orjson.loads((await me.perform(notes.list_, one, NoteQuery(limit=200))).json) for one in sorted(noted)]
     if trash:

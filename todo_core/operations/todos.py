@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from todo_core.boundary.batches import condition, once_each, same_for_each
-from todo_core.boundary.confirmation import confirm
+from todo_core.boundary.confirmation import confirm, is_needed
 from todo_core.boundary.operation import ByItem, Tx, operation
 from todo_core.boundary.ownership import missing
 from todo_core.boundary.results import Changed, Found, Page
@@ -177,7 +177,9 @@ async def skip(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | 
 )
 async def delete(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Move todos to the trash with their subtasks. The trash is emptied after the retention time."""
-    changed = await revise(tx, same_for_each(ids, {"is_deleted": True} | condition(if_version)), alone=True)
+    # Not recorded with the move where earlier moves are counted: `confirm` would count this one among them.
+    patches = same_for_each(ids, {"is_deleted": True} | condition(if_version))
+    changed = await revise(tx, patches, alone=not is_needed(tx))
     await confirm(tx, len(changed.touched))
     return changed
 

@@ -112,7 +112,7 @@ SELECT 'functions', p.oid::regprocedure::text,
            CASE WHEN prosecdef THEN 'security definer' ELSE 'security invoker' END,
            CASE WHEN proisstrict THEN 'strict' END, CASE WHEN proleakproof THEN 'leakproof' END,
            CASE proparallel WHEN 's' THEN 'parallel safe' WHEN 'r' THEN 'parallel restricted' END,
-           'owner ' || o.name, array_to_string(proconfig, ', '),
+           'owner ' || o.name, (SELECT string_agg(setting, ', ' ORDER BY setting) FROM unnest(proconfig) AS setting),
            'body ' || encode(sha256(convert_to(
                regexp_replace(coalesce(pg_get_function_sqlbody(p.oid), prosrc), '\s+', ' ', 'g'), 'UTF8'
            )), 'hex')
