@@ -104,8 +104,8 @@ in every transaction."""
 
 
 PLANNED_ONCE = "ALTER FUNCTION todos_with_words(text, text) {} plan_cache_mode"
-"""What it asks of a person with few todos costs less to run than to plan, and PostgreSQL plans it anew each time: a plan
-for any person looks dearer to it. What it asks of a person with many is text of its own, and planned as before."""
+"""What it asks of a person with few todos costs less to run than to plan, and PostgreSQL plans it anew each time: a
+plan for any person looks dearer to it. What it asks of a person with many is text of its own, and planned as before."""
 
 
 def upgrade() -> None:
