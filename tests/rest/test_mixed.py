@@ -37,6 +37,7 @@ async def test_different_writes_are_one_change_with_results_in_order_and_one_und
     changed, done, trashed, opened, restored = (todo["id"] for todo in there)
     await http.patch(f"/api/v1/todos/{opened}/complete")
     await http.delete(f"/api/v1/todos/{restored}")
+    (before,) = (await http.get("/api/v1/changes", params={"limit": 1})).json()["items"]
 
     response = await mix(
         http,
@@ -64,8 +65,8 @@ async def test_different_writes_are_one_change_with_results_in_order_and_one_und
     assert change["operation"] == "todos.mix"
     entries = [(entry["entity"], entry["id"]) for entry in change["entries"]]
     assert len({*entries}) == len(entries)
-    newest = (await http.get("/api/v1/changes", params={"limit": 1})).json()["items"][0]
-    assert newest["id"] == told["change_id"]
+    since = (await http.get("/api/v1/changes", params={"since": before["id"]})).json()["items"]
+    assert [one["id"] for one in since] == [told["change_id"]]
 
     undone = await http.post(f"/api/v1/changes/{told['change_id']}/undo")
 

@@ -105,7 +105,8 @@ async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoWrit
 
     With the version you saw, a todo that somebody changed since is left alone and shown.
     """
-    return await revise_and_note(tx, once_each(await with_known_lists(tx, "list_id", todos)))
+    patches = once_each(await with_known_lists(tx, "list_id", todos))
+    return await revise_and_note(tx, patches, alone=True)
 
 
 @operation(

@@ -65,14 +65,19 @@ def recorded(rows: list[Row]) -> list[Touched]:
     return [Touched("note", row["id"], None, row["after"]) for row in rows]
 
 
-async def revise_and_note(tx: Tx, patches: Batch[Patch]) -> Changed[TodoWritten]:
+async def revise_and_note(tx: Tx, patches: Batch[Patch], *, alone: bool = False) -> Changed[TodoWritten]:
     """Apply each patch to its todo (`revise`), and add the note that it has in `add_note`.
 
     An item that has a note has changed its todo, though the todo keeps its version: a note is no field of it.
+
+    Args:
+        tx: The transaction.
+        patches: As `revise` takes them, and `add_note`.
+        alone: As `revise` takes it.
     """
     texts = {patch["id"]: patch["add_note"] for patch in patches.accepted if "add_note" in patch}
     if not texts:
-        return await revise(tx, patches, alone=True)
+        return await revise(tx, patches, alone=alone)
     full = {*await tx.value(queries.FULL, ids=[*texts])}
 
     def without_note(patch: Patch) -> Patch:
