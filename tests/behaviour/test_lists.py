@@ -211,6 +211,25 @@ async def test_who_takes_back_that_a_list_is_archived_no_more_gets_the_date_of_b
     assert (await lists_of(ann))[1]["archived_at"] is None
 
 
+@pytest.mark.requirement("SA3", "SA4")
+@pytest.mark.parametrize("beside", [{}, {"name": "job"}])
+async def test_who_takes_back_that_dates_were_put_back_gets_the_later_date(
+    me: Face, ann: Caller, beside: dict[str, str]
+) -> None:
+    work, _ = await list_named(me, "work")
+    await me.update_list(work, is_archived=True)
+    before = (await lists_of(ann))[1]["archived_at"]
+    opened = await me.update_list(work, is_archived=False)
+    again = await me.update_list(work, is_archived=True, **beside)
+    after = (await lists_of(ann))[1]["archived_at"]
+
+    undone = await me.undo_all(opened.change, again.change)
+    assert (await lists_of(ann))[1]["archived_at"] == before
+
+    await me.undo(undone.change)
+    assert (await lists_of(ann))[1]["archived_at"] == after > before
+
+
 # --- deleting ----------------------------------------------------------------------------------
 
 

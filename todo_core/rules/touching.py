@@ -47,5 +47,7 @@ async def comes_to_nothing(touched: Iterable[Touched]) -> bool:
 
 
 def _itself(row: str) -> dict[str, Any]:
-    """Return what a row is, apart from what is counted."""
-    return {name: value for name, value in orjson.loads(row).items() if name not in _COUNTED}
+    """Return what a row is, apart from what is counted. Since when a list is archived is kept as it is read alone."""
+    recorded = orjson.loads(row)
+    archived_at = recorded.get("row", {}).get("archived_at")
+    return {name: value for name, value in recorded.items() if name not in _COUNTED} | {"archived_at": archived_at}

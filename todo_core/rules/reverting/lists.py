@@ -87,7 +87,8 @@ def _before(present: ListState, entry: Entry) -> ListState:
         **{name: entry.before[name] for name in ("name", "colour", "is_archived", "is_deleted")},
         name_key=name_key(entry.before["name"]),
     )
-    return replace(put_back, archived_at=_archived_at(entry.before)) if entry.changed("is_archived") else put_back
+    before, after = _archived_at(entry.before), _archived_at(entry.after)
+    return put_back if before == after else replace(put_back, archived_at=before)
 
 
 def _archived_at(recorded: Mapping[str, Any]) -> datetime | None:
