@@ -118,12 +118,12 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 path = path_below(scope)
                 self._entrance.go(exchange)
-                is_at_once = exchange.is_known or path in HEALTH or await self._until_their_turn(scope, exchange)
+                stays_open = exchange.is_known or path in HEALTH or await self._until_their_turn(scope, exchange)
                 seconds = time.perf_counter() - began - exchange.waited
                 exchange.status = int(message["status"])
                 headers = message["headers"] = self._dressed(message["headers"], path, exchange)
                 headers.append((HEADER, request_id))
-                if not is_at_once:
+                if not stays_open:
                     headers.append((b"connection", b"close"))
             elif is_head:
                 message = {**message, "body": b""}

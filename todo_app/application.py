@@ -109,7 +109,7 @@ class Application:
         self.routes: Final = [*direct, *(route for route in api.routes if not isinstance(route, DirectRoute))]
         self._router = Routes(direct, default=self._serve_anybody)
         origins = Origins(settings.cors_origins)
-        self._for_pages = let_in(origins, self._route)
+        self._for_pages = let_in(origins, self._route) if origins else self._route
         self._inner = self._let_in if origins else self._route
         self._compressing = GZipMiddleware(self._inner, minimum_size=_COMPRESSED, compresslevel=_LEVEL)
         self._layers: ASGIApp = RequestContext(self._encode, settings, entrance, watch.watchers)
