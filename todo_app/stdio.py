@@ -17,7 +17,9 @@ PURGE_SECONDS: Final = 5
 
 async def serve_stdio(settings: Settings, database_url: str) -> None:
     """Serve until standard input ends, as the configured local user (ID6), and purge meanwhile."""
-    async with acting_for(settings, database_url, settings.user) as me, anyio.create_task_group() as tasks:
-        tasks.start_soon(lambda: me.core.purges.run(within=PURGE_SECONDS))
-        await TodoServer(__version__, me, without=settings.mcp_without).run_stdio()
-        tasks.cancel_scope.cancel()
+    async with acting_for(settings, database_url, settings.user) as me:
+        server = TodoServer(__version__, me, without=settings.mcp_without)  # what it refuses is no crash of a task
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: me.core.purges.run(within=PURGE_SECONDS))
+            await server.run_stdio()
+            tasks.cancel_scope.cancel()

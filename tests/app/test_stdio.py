@@ -226,3 +226,13 @@ def test_a_wrong_setting_is_told_on_standard_error_only(shared: Program) -> None
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "todo-mcp: TODO_TIME_ZONE is not an IANA time zone, such as Europe/Berlin\n"
+
+
+@pytest.mark.requirement("OP2", "MC2")
+def test_a_tool_that_there_is_not_cannot_be_left_out(shared: Program) -> None:
+    done = shared.configured(TODO_MCP_WITHOUT="no_such_tool").run("stdio")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    place, refusal = done.stderr.splitlines()
+    assert place.startswith("todo-mcp: serving the todos of ")
+    assert refusal.startswith("todo-mcp: TODO_MCP_WITHOUT takes names of tools: add_todos, ")
