@@ -11,6 +11,7 @@ import pytest
 from tests.core.support import add, told
 from tests.tables import each
 from todo_core.boundary.caller import Caller
+from todo_core.models.mixed import MixedAdd
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos
 from todo_core.queries import changes as change_queries
@@ -151,6 +152,27 @@ async def test_what_is_changed_alone_is_written_and_recorded_by_one_statement(
     await ann.perform(todos.update, [{"id": todo, "title": "two"}])
 
     assert ran == [FLAGS_RECORDED, TEXTS_RECORDED]
+
+
+@pytest.mark.requirement("SA2", "TD8")
+@each(
+    "items",
+    [
+        [{"action": "complete"}],
+        [{"action": "complete"}, {"action": "update", "title": "new"}],
+        [{"action": "delete"}, {"action": "restore"}],
+        [{"action": "update", "title": "new"}, {"action": "add", "title": "other"}],
+    ],
+)
+async def test_a_mixed_batch_is_one_change(ann: Caller, admin: asyncpg.Connection, items: list[dict[str, Any]]) -> None:
+    (todo,) = await add(ann, "one")
+    before = await admin.fetchval("SELECT max(id) FROM changes WHERE user_id = $1", ann.principal.user_id)
+    named = [MixedAdd(**item) if item["action"] == "add" else {**item, "id": todo} for item in items]
+
+    changed = await ann.perform(todos.mix, named)
+
+    made = await admin.fetch("SELECT id FROM changes WHERE user_id = $1 AND id > $2", ann.principal.user_id, before)
+    assert [row["id"] for row in made] == [changed.change_id]
 
 
 @pytest.mark.requirement("SA2", "SA4")
