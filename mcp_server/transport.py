@@ -137,7 +137,8 @@ def _json(answer: dict[str, Any]) -> bytes:
         body = orjson.dumps(answer)
     except TypeError:  # the client's id is a number of more than 64 bits, or has half of a character
         body = b"\xff"
-    return body if body.isascii() else json.dumps(answer, separators=(",", ":")).encode()
+    is_plain = body.isascii() and b"\x7f" not in body  # which the SDK escapes, too
+    return body if is_plain else json.dumps(answer, separators=(",", ":")).encode()
 
 
 class _OneAnswer:

@@ -109,7 +109,7 @@ async def _answers(
         *(_said({"code": code, "data": {"a": None}}) for code in (-32602, -32601, -32600, -32603, -32021, -1)),
         _said({"code": -32602}),
         _said({"crash": True}),
-        *(_said({}, request_id) for request_id in (0, -1, 2**70, "", "ü", "\ud800", True, 1.0, 1.5, None, [1])),
+        *(_said({}, request_id) for request_id in (0, -1, 2**70, "", "ü", "\x7f", "\ud800", True, 1.0, 1.5, None, [1])),
         *(_said({}, meta=meta) for meta in ({}, None, 5, _META | {"progressToken": 1}, _META | {"progressToken": []})),
         _said({}, meta=_META | {f"{_PREFIX}clientCapabilities": 5}),
         _request("tools/call", {"name": "say", "arguments": 5}),
