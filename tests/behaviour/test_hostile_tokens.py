@@ -36,7 +36,7 @@ from todo_app.application import Application, build
 from todo_core.settings import Settings
 from todo_core.upkeep import purges
 
-pytestmark = pytest.mark.requirement("ID1", "ID7")
+pytestmark = [pytest.mark.requirement("ID1", "ID7"), pytest.mark.same_statements]  # those of a sign-in
 
 GARBAGE = "garbage"
 

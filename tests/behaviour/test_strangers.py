@@ -245,6 +245,7 @@ BAD_TOKENS = {
 
 
 @EVERY_ADDRESS
+@pytest.mark.same_statements
 @pytest.mark.requirement("ID7")
 async def test_no_token_or_a_bad_one_is_401(cell: Cell, app: Application, target: Target, unchanged: Unchanged) -> None:
     answers = set()

@@ -141,9 +141,9 @@ async def test_on_the_way_down_whoever_is_an_admin_no_more_stays_none(empty_data
         assert await is_admin(admin, "lapsed")
 
 
-@pytest.mark.parametrize("every", [16, pytest.param(1, marks=pytest.mark.exhaustive)])
+@pytest.mark.exhaustive
 async def test_after_a_kill_at_any_statement_on_the_way_up_or_down_the_next_run_goes_on(
-    every: int, empty_database_url: str
+    empty_database_url: str,
 ) -> None:
     url = empty_database_url
     await populated(url)
@@ -154,7 +154,7 @@ async def test_after_a_kill_at_any_statement_on_the_way_up_or_down_the_next_run_
         before = await rows(admin)
     last = dict.fromkeys(shapes, 0)
     """The last statement of each way before which it was killed."""
-    for number in count(1, every):
+    for number in count(1):
         for there in (BEFORE, FINISHED):
             with killed_before(number) as killer:
                 try:

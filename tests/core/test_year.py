@@ -18,7 +18,7 @@ from todo_core.boundary.caller import Caller
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import todos, users
 
-pytestmark = pytest.mark.requirement("TD11", "TD9", "TD10")
+pytestmark = [pytest.mark.requirement("TD11", "TD9", "TD10"), pytest.mark.same_statements]
 
 DAY: Final = timedelta(days=1)
 NEW_YEAR: Final = date(2027, 12, 1)
