@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count, cycle, islice, pairwise
 from typing import Any, Final, Literal
@@ -48,6 +48,8 @@ class Beside:
 
     name: str
     asks: Asks
+    goes_on: bool = False
+    """Whether each measurement begins where the one before ended, so that nothing is asked for twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,17 @@ def _list(actor: Actor) -> list[Request]:
     return [Request("GET", f"/api/v1/todos?limit={PAGE_SIZE}", rows=min(PAGE_SIZE, rows))]
 
 
+_LOOKS: Final = 120
+"""Addresses of each user for the same page: more than are asked for in all rounds together."""
+
+
+def _list_anew(actor: Actor) -> list[Request]:
+    """Return requests for the page of `_list`, each by another filter, which all of the user's todos meet."""
+    (page,) = _list(actor)
+    moments = (f"2000-01-01T00:{n // 60:02}:{n % 60:02}Z" for n in range(_LOOKS))
+    return [replace(page, path=f"{page.path}&created_after={moment}") for moment in moments]
+
+
 _RANKS: Final = {"medium": 2, "high": 3, "urgent": 4}
 _SOON: Final = timedelta(days=30)
 
@@ -112,10 +125,14 @@ def _as_many_unfiltered(actor: Actor) -> list[Request]:
 _LISTS: Final = (
     Case(
         name="list-50",
-        what=f"the first {PAGE_SIZE} of a user's open todos (about 60), with the total",
+        what=(
+            f"the first {PAGE_SIZE} of a user's open todos (about 60), with the total; beside it, the same page by a"
+            " filter that was not asked for before"
+        ),
         asks=_list,
         script=Script(sql.LIST, {"limit": str(PAGE_SIZE)}),
         contestants=_EVERYBODY,
+        beside=Beside("ours, read anew", _list_anew, goes_on=True),
         promises=(Promise(OURS, FLOOR, 1.3), *_against(TUTORIAL, 4.5), Promise(OURS_JWT, OURS, 0.9)),
     ),
     Case(

@@ -69,7 +69,8 @@ def _rest(case: Case, servers: Servers, database: Database, actors: Sequence[Act
         if name in callers
     ]
     if case.beside is not None:
-        entries.append(_entry(case.beside.name, workloads.rest(*callers[OURS], actors, case.beside.asks)))
+        workload = workloads.rest(*callers[OURS], actors, case.beside.asks)
+        entries.append(_entry(case.beside.name, workload, goes_on=case.beside.goes_on))
     if (pgbench := limit.binary()) is not None:
         entries.append(Entry(LIMIT, partial(limit.run, pgbench, database, case.script), lambda: None))
     before = database.reopen if case.reopens else None
@@ -88,5 +89,19 @@ def _mcp(servers: Servers, actors: Sequence[Actor]) -> Contest:
     return Contest(MCP, what, entries, (Promise(LIST_TODOS, ECHO, 0.6), Promise(ADD_TODOS, ECHO, 0.5)), writes=True)
 
 
-def _entry(name: str, workload: Workload) -> Entry:
-    return Entry(name, workload.measure, partial(workload.check, name))
+def _entry(name: str, workload: Workload, *, goes_on: bool = False) -> Entry:
+    measure = _going_on(workload) if goes_on else workload.measure
+    return Entry(name, measure, partial(workload.check, name))
+
+
+def _going_on(workload: Workload) -> Callable[[int, float], Measured]:
+    """Return what measures a workload from where it ended last time."""
+    sent = 0
+
+    def measure(connections: int, seconds: float) -> Measured:
+        nonlocal sent
+        measured = workload.measure(connections, seconds, sent)
+        sent += measured.sent
+        return measured
+
+    return measure

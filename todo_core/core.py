@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Final
 
 import asyncpg
@@ -28,6 +29,9 @@ from todo_core.upkeep.activity import Activity
 from todo_core.upkeep.live.hub import Hub
 from todo_core.upkeep.purges import Purges
 from todo_core.upkeep.readiness import Readiness
+
+PAGE_BYTES: Final = 8_000_000
+"""What a process keeps of pages that are asked for again: about 400 of 50 rows, or 3,000 answers to searches."""
 
 
 def utc_now() -> datetime:
@@ -60,6 +64,8 @@ class Core:
     """The last known totals of long lists (`rules.totals`)."""
     matches: LRUCache[tuple[Any, ...], Any] = field(default_factory=lambda: LRUCache(1_000))
     """The best matches of searches that find many (`rules.matches`), six kilobytes each."""
+    pages: LRUCache[tuple[Any, ...], Any] = field(default_factory=lambda: LRUCache(PAGE_BYTES, attrgetter("size")))
+    """Pages of todos that are asked for again (`rules.pages`)."""
     counted: LRUCache[tuple[Any, ...], Any] = field(default_factory=lambda: LRUCache(1_000))
     """What was counted of persons with many todos (`rules.counting`), a few kilobytes each."""
     places: Places = field(default_factory=Places)
@@ -90,7 +96,7 @@ class Core:
         self.agents.forget_user(user_id)
         self.limits.forget(user_id)
         self.customs.pop(user_id, None)
-        for remembered in (self.totals, self.matches, self.counted):
+        for remembered in (self.totals, self.matches, self.pages, self.counted):
             for key in [key for key in remembered if key[0] == user_id]:
                 del remembered[key]
         self.live.gone(user_id)

@@ -40,6 +40,9 @@ TRASHED: Final[ScalarSelect[Any]] = (
 )
 """How many todos of the user are in the trash. Reads `ix_todos_trashed`."""
 
+LATEST = Statement(select(NEWEST.label("newest")))
+"""Read the newest change: what todos show is the same as long as it is (`rules.pages`)."""
+
 STANDING = Statement(select(NEWEST.label("newest"), TRASHED.label("trashed")))
 """Read what differs after whatever changes how many todos of the user there are, of which kind and with which names.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from todo_core.models.todos import PRIORITIES, Sort, Status, TodoFilter, TodoRea
 from todo_core.queries import search
 from todo_core.queries import todos as queries
 from todo_core.queries.wanted import HAVING
-from todo_core.rules import matches, totals
+from todo_core.rules import matches, pages, totals
 from todo_core.rules.schedules import Calendar
 from todo_core.storage.transactions import Row
 from todo_core.text import name_key
@@ -46,18 +47,19 @@ async def find_todos(tx: Tx, todo_filter: TodoFilter, offset: int = 0) -> Page[T
     if todo_filter.cursor is not None:
         place |= _place_of(tx.core.cursors.open(todo_filter.cursor, _cursor_scope(tx, todo_filter)))
     conditions, calendar = await _dated_conditions(tx, todo_filter)
-    row = await _page(tx, conditions, todo_filter.status, order, _on_its_day(place, calendar))
-    if calendar is not None and not calendar.is_of(row):
-        # Another process changed the profile since this one read it: what was remembered is out of date.
-        calendar = await Calendar.of(tx)
-        conditions = _conditions(todo_filter, calendar)
-        row = await _page(tx, conditions, todo_filter.status, order, _on_its_day(place, calendar))
-    if not row["more"]:
-        return Page(row["rows"], row["total"], todo_filter.limit, None)
-    end = [row["key"], row["id"]]
-    if todo_filter.sort == "pressing":
-        end.append(_on_its_day(place, calendar)["tomorrow"])
-    return Page(row["rows"], row["total"], todo_filter.limit, tx.core.cursors.make(end, _cursor_scope(tx, todo_filter)))
+    asked = _Asked.of(tx, todo_filter.status, conditions, order, _on_its_day(place, calendar))
+    rows = await pages.unchanged(tx, asked.key, place["now"])
+    if rows is None:
+        row = await _read(tx, asked)
+        if calendar is not None and not calendar.is_of(row):
+            # Another process changed the profile since this one read it: what was remembered is out of date.
+            calendar = await Calendar.of(tx)
+            conditions = _conditions(todo_filter, calendar)
+            asked = _Asked.of(tx, todo_filter.status, conditions, order, _on_its_day(place, calendar))
+            row = await _read(tx, asked)
+        rows = _remembered(tx, asked, row)
+    cursor = None if rows.end is None else tx.core.cursors.make(rows.end, _cursor_scope(tx, todo_filter))
+    return Page(rows.json, rows.total, todo_filter.limit, cursor)
 
 
 def _place_of(cursor: list[Any]) -> dict[str, Any]:
@@ -113,29 +115,63 @@ def _order(todo_filter: TodoFilter) -> tuple[Sort, bool]:
     return sort, direction == "desc"
 
 
-async def _page(
-    tx: Tx, conditions: dict[str, Any], status: Status, order: tuple[Sort, bool], place: dict[str, Any]
-) -> Row:
-    """Read a page by the statement for these conditions.
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a page is asked for by."""
 
-    Args:
-        tx: The transaction.
-        conditions: The conditions, each with its value.
-        status: Which todos.
-        order: What to sort by, and whether it descends.
-        place: Where the page begins, and its size.
-    """
-    sort, descending = order
-    key, now = totals.key_of(tx, status, conditions), place["now"]
+    status: Status
+    conditions: dict[str, Any]
+    """The conditions, each with its value."""
+    order: tuple[Sort, bool]
+    """What to sort by, and whether it descends."""
+    place: dict[str, Any]
+    """Where the page begins, its size, and the present moment."""
+    of_total: totals.Key | None
+    key: pages.Key | None
+    """By what its total and the page itself are cached; None where they are not."""
+
+    @classmethod
+    def of(
+        cls, tx: Tx, status: Status, conditions: dict[str, Any], order: tuple[Sort, bool], place: dict[str, Any]
+    ) -> _Asked:
+        """Add the keys."""
+        of_total = totals.key_of(tx, status, conditions)
+        return cls(status, conditions, order, place, of_total, pages.key_of(of_total, order, place))
+
+
+async def _read(tx: Tx, asked: _Asked) -> Row:
+    """Read a page by the statement for what it is asked for by, and cache its total and its matches."""
+    conditions, order, place, key = asked.conditions, asked.order, asked.place, asked.of_total
+    now = place["now"]
     known = totals.known(tx, key, now)
-    asked = frozenset(conditions) | ({"knows_total"} if known else frozenset())
-    statement = queries.page(status, asked, sort, descending, "after_id" in place)
+    if pages.is_asked_again(tx, asked.key):
+        known = known or totals.UNKNOWN
+    about = frozenset(conditions) | ({"knows_total"} if known else frozenset())
     best = matches.known(tx, key, order, known, place)
-    row = await tx.one(statement, **_values(conditions), **place, **known, **best)
+    row = await tx.one(
+        queries.page(asked.status, about, *order, "after_id" in place),
+        **_values(conditions),
+        **place,
+        **known,
+        **best,
+    )
     totals.remember(tx, key, conditions, row, now)
-    if row.get("best_ids") is not None:
+    if row.get("best_ids") is not None and key in tx.core.totals:
         matches.remember(tx, key, order, row, (now, totals.end_of(conditions, row, now)))
     return row
+
+
+def _remembered(tx: Tx, asked: _Asked, row: Row) -> pages.Rows:
+    """Return the rows of a page, and cache them if they are asked for again."""
+    end = None
+    if row["more"]:
+        end = [row["key"], row["id"]]
+        if asked.order[0] == "pressing":
+            end.append(asked.place["tomorrow"])
+    rows, now = pages.Rows(row["rows"], row["total"], end), asked.place["now"]
+    span = now, totals.end_of(asked.conditions, row, now)
+    pages.remember(tx, asked.key, rows, row.get("newest_change"), span)
+    return rows
 
 
 def _values(conditions: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,8 @@ _OF_A_DAY: Final = frozenset({"started", "not_started"})
 """Conditions that depend on which day it is."""
 _OF_A_MOMENT: Final = "overdue"
 """The condition that depends on the moment."""
+UNKNOWN: Final[dict[str, Any]] = {"known_change": "", "known_total": 0}
+"""The parameters of a page of which the total is not known, but the newest change is to be read."""
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 Key = tuple[int, str, str]
