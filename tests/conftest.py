@@ -116,7 +116,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     gc.disable()
     try:
         if not session.config.getoption("numprocesses"):  # those who have workers collect nothing themselves
-            import_module("todo_core.storage.statements").put_off_compiling()
+            import_module("todo_core.storage.compiling").put_off()
         _import_apart(session)
         return (yield)
     finally:

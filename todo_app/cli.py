@@ -72,10 +72,10 @@ def options(
         with loading():
             from todo_app.measuring import otel_settings
             from todo_core.queries import put_off_loading
-            from todo_core.storage.statements import put_off_compiling
+            from todo_core.storage import compiling
 
         otel_settings.forget_what_imports_read()
-        put_off_compiling()
+        compiling.put_off()
         put_off_loading()
 
 

@@ -84,7 +84,6 @@ def with_database(
     """
     with loading():
         from todo_app.embedded import opened
-        from todo_app.migrating import bring_up
 
     with ExitStack() as stack:
         with ThreadPoolExecutor(1) as starting, loading():
@@ -92,6 +91,8 @@ def with_database(
             if meanwhile is not None:
                 with building_put_off():
                     import_module(meanwhile)
+            from todo_app.migrating import bring_up
+
         database = started.result()
         if leave_at_once:
 

@@ -11,7 +11,7 @@ from http_edge.origins import Origins
 from http_edge.places import Places, descriptors
 from http_edge.protocol import LimitedProtocol
 from rest_api import documents, health
-from todo_app import logs
+from todo_app import logs, request_log
 from todo_app.address import Address, Only
 from todo_app.application import Application, Watch, build
 from todo_app.draining import drain_on_sigterm
@@ -52,7 +52,7 @@ def application() -> Application:
 
 def watch_of(settings: Settings) -> Watch:
     """Return who looks on in this process: the log always, metrics and traces where they are asked for."""
-    watch = Watch([logs.RequestLog(settings.log_level)])
+    watch = Watch([request_log.RequestLog(settings.log_level)])
     if settings.metrics_port is not None:
         metrics = Metrics()
         LimitedProtocol.tellers = [metrics.refused_early]

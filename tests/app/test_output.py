@@ -139,4 +139,4 @@ def test_nothing_else_prints() -> None:
     }
 
     # The line of a request in the log; to its parent, that it is ready.
-    assert printing == {"todo_app/output.py", "todo_app/logs.py", "todo_app/measuring/exporter.py"}
+    assert printing == {"todo_app/output.py", "todo_app/request_log.py", "todo_app/measuring/exporter.py"}

@@ -271,7 +271,7 @@ async def test_where_nothing_can_be_heard_the_record_is_looked_at(
 ) -> None:
     """With a declared pooler nothing listens; a connection that hears nothing is found out by the word it lacks."""
     monkeypatch.setattr(listening, "PROOF_SECONDS", 0.2)
-    monkeypatch.setattr(listening, "CHANNEL", "elsewhere")
+    monkeypatch.setattr(listening.events, "CHANNEL", "elsewhere")
     with capture_logs() as logs:
         async with elsewhere(quick, another_core, database_pooler=pooler) as me, following(me) as follower:
             with anyio.fail_after(10):

@@ -91,7 +91,8 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """One transaction deletes two rows, and two rows are looked for at once."""
     monkeypatch.setattr(purges, "ANSWERS", 2)
     monkeypatch.setattr(purges, "FOUND", 4)
-    monkeypatch.setattr(purges, "_KINDS", tuple(replace(kind, chunk=2) for kind in purges._KINDS))
+    kinds = tuple(replace(kind, chunk=2) for kind in purges._kinds())
+    monkeypatch.setattr(purges, "_kinds", lambda: kinds)
 
 
 async def much_to_purge(caller: Caller, admin: asyncpg.Connection) -> None:

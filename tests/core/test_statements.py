@@ -8,7 +8,7 @@ import sys
 import pytest
 from sqlalchemy import BigInteger, Text, select
 
-from todo_core.storage import statements
+from todo_core.storage import compiling, statements
 from todo_core.storage.statements import Statement, parameter
 
 
@@ -21,10 +21,10 @@ def test_what_is_put_off_is_compiled_when_it_is_needed(monkeypatch: pytest.Monke
         return compile_(expression)  # type: ignore[arg-type]
 
     expression = select(parameter("user_id", BigInteger()), parameter("text", Text()))
-    monkeypatch.setattr(statements, "_is_put_off", False)  # tests put it off, too
+    monkeypatch.setattr(compiling, "is_put_off", False)  # tests put it off, too
     at_once = Statement(expression)
     monkeypatch.setattr(statements, "_compiled", counted)
-    monkeypatch.setattr(statements, "_is_put_off", True)
+    monkeypatch.setattr(compiling, "is_put_off", True)
     later = [Statement(expression) for _ in range(3)]
     assert compiled == []
 
@@ -49,6 +49,23 @@ from todo_core.queries import tags, users
 print(is_loaded("todo_core.queries.tags"), is_loaded("todo_core.queries.users"))
 print(users.ZONE.sql.split()[0], is_loaded("todo_core.queries.tags"), is_loaded("todo_core.queries.users"))
 """
+
+
+_START = """
+import sys
+from todo_core.queries import put_off_loading
+
+put_off_loading()
+import todo_app.stdio
+names = [name for name in sys.modules if name.startswith("todo_core.queries.")]
+print(len(names) > 20, *(name for name in names if type(sys.modules[name]).__name__ != "_LazyModule"))
+"""
+
+
+def test_a_start_loads_no_module_of_statements() -> None:
+    """Whoever imports a name from one, or uses one while modules are loaded, has each start of `stdio` wait for it."""
+    done = subprocess.run([sys.executable, "-c", _START], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"]
 
 
 def test_a_module_that_is_put_off_is_loaded_when_it_is_needed() -> None:

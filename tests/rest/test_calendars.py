@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from tests.faces import ADDRESS, http_client
 from tests.rest.problems import problem
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET
-from todo_app import logs
+from todo_app import request_log
 from todo_app.application import Application, Watch, build
 from todo_app.measuring.traces import Traces
 from todo_core.boundary.caller import Caller
@@ -69,7 +69,7 @@ async def test_an_address_is_made_read_and_revoked(app: Application) -> None:
 def watched(settings: Settings, database_url: str) -> tuple[Application, InMemorySpanExporter]:
     """An application whose log is written to standard error, and whose spans are kept."""
     exporter = InMemorySpanExporter()
-    watch = Traces(SimpleSpanProcessor(exporter)).also(Watch([logs.RequestLog("debug")]))
+    watch = Traces(SimpleSpanProcessor(exporter)).also(Watch([request_log.RequestLog("debug")]))
     return build(settings, database_url, ADDRESS, watch=watch), exporter
 
 

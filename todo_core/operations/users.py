@@ -25,9 +25,8 @@ from todo_core.identity.scopes import ALL_SCOPES
 from todo_core.models.accounts import Leaving
 from todo_core.models.fields import MAX_BATCH, MAX_PAGE
 from todo_core.models.users import Capabilities, ProfilePatch, ProfileRead, ProfileWritten
-from todo_core.queries import accounts, tokens
+from todo_core.queries import accounts, idempotency, tokens
 from todo_core.queries import users as queries
-from todo_core.queries.idempotency import LIFETIME
 from todo_core.rules.completing import LOOK_BACK
 from todo_core.rules.leaving import Codes, delete_account
 from todo_core.rules.profiles import revise_profile
@@ -63,7 +62,7 @@ async def capabilities(tx: Tx) -> Found[Capabilities]:
         "rate": None if rate is None else {"requests": rate[0], "seconds": rate[1]},
         "batch_items": MAX_BATCH,
         "page_rows": MAX_PAGE,
-        "retry_hours": LIFETIME // timedelta(hours=1),
+        "retry_hours": idempotency.LIFETIME // timedelta(hours=1),
         "offline_days": LOOK_BACK.days,
         "trash_days": settings.trash_days,
         "history_days": settings.history_days,

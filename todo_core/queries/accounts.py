@@ -30,7 +30,6 @@ from todo_core.models.accounts import AccountRead, DeletedAccount, Held
 from todo_core.models.agents import Agent
 from todo_core.models.calendars import Calendar
 from todo_core.models.changes import Change
-from todo_core.models.installation import Installation
 from todo_core.models.lists import TodoList
 from todo_core.models.notes import Note
 from todo_core.models.proposals import Proposal
@@ -39,8 +38,9 @@ from todo_core.models.todos import Todo
 from todo_core.models.tokens import ApiToken
 from todo_core.models.users import User
 from todo_core.queries.changes import recorded_for
+from todo_core.queries.installation import account_hash
+from todo_core.queries.revoking import is_live
 from todo_core.queries.roles import role_now
-from todo_core.queries.tokens import is_live
 from todo_core.storage import locks
 from todo_core.storage.statements import Statement, json_object, parameter
 
@@ -48,7 +48,6 @@ _user = User.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _todo = Todo.__table__  # type: ignore[attr-defined]
 _token = ApiToken.__table__  # type: ignore[attr-defined]
 _deleted_account = DeletedAccount.__table__  # type: ignore[attr-defined]
-_installation = Installation.__table__  # type: ignore[attr-defined]
 _HELD: Final[dict[str, Any]] = {
     "lists": TodoList.__table__,  # type: ignore[attr-defined]
     "tags": Tag.__table__,  # type: ignore[attr-defined]
@@ -90,19 +89,6 @@ def _counted(accounts: FromClause) -> tuple[ColumnElement[Any], FromClause]:
         live_tokens=tokens.c.live,
     )
     return read, accounts.join(todos, true()).join(tokens, true())
-
-
-def account_hash(issuer: ColumnElement[str], subject: ColumnElement[str]) -> ColumnElement[bytes]:
-    """Return the keyed hash by which an account that was deleted for good is known, 32 bytes.
-
-    SHA-256 over the key of the installation and the SHA-256 of issuer and subject: its length is fixed, so nothing can
-    be appended. Without the key, nobody can try names.
-    """
-    key = select(_installation.c.cursor_key).scalar_subquery()
-    nul = func.decode(literal_column("'00'"), literal_column("'hex'"))
-    name = [func.convert_to(part, literal_column("'UTF8'")) for part in (issuer, subject)]
-    hashed: ColumnElement[bytes] = func.sha256(key.op("||")(func.sha256(name[0].op("||")(nul).op("||")(name[1]))))
-    return hashed
 
 
 _status = parameter("status", Text())

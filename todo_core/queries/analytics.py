@@ -29,7 +29,7 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.analytics import ActivityDay
 from todo_core.models.lists import TodoList
@@ -52,13 +52,6 @@ _me = parameter("user_id", BigInteger())
 
 CALENDAR = Statement(select(_user.c.time_zone, _user.c.week_start).where(_user.c.id == _me))
 """Read the time zone and the first day of the week of the user."""
-
-SEEN = Statement(
-    insert(_activity)
-    .from_select(["user_id", "day"], select(_me.label("user_id"), parameter("day", Date()).label("day")))
-    .on_conflict_do_nothing()
-)
-"""Record that the user was here on a `day`."""
 
 # --- streaks -----------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Text, cast, column, func, or_, select, table, update
+from sqlalchemy import Boolean, ColumnElement, Text, cast, column, func, literal_column, or_, select, table, update
 
 from todo_core.models.installation import Installation, WriteProbe
 from todo_core.storage.statements import Statement
@@ -31,3 +31,16 @@ WRITE = Statement(update(_write_probe).values(written_at=func.now()).returning(_
 
 CURSOR_KEY = Statement(select(_installation.c.cursor_key))
 """Read the key that signs cursors."""
+
+
+def account_hash(issuer: ColumnElement[str], subject: ColumnElement[str]) -> ColumnElement[bytes]:
+    """Return the keyed hash by which an account that was deleted for good is known, 32 bytes.
+
+    SHA-256 over the key of the installation and the SHA-256 of issuer and subject: its length is fixed, so nothing can
+    be appended. Without the key, nobody can try names.
+    """
+    key = select(_installation.c.cursor_key).scalar_subquery()
+    nul = func.decode(literal_column("'00'"), literal_column("'hex'"))
+    name = [func.convert_to(part, literal_column("'UTF8'")) for part in (issuer, subject)]
+    hashed: ColumnElement[bytes] = func.sha256(key.op("||")(func.sha256(name[0].op("||")(nul).op("||")(name[1]))))
+    return hashed

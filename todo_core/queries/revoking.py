@@ -1,13 +1,22 @@
-"""Secrets that end: how an API token and a calendar address are revoked, once."""
+"""Secrets that end: when an API token works, and how it and a calendar address are revoked, once."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import CTE, Select, Table, case, func, select, update
+from sqlalchemy import CTE, ColumnElement, Select, Table, and_, case, func, or_, select, update
 
 from todo_core.storage.statements import json_object, mine
+
+
+def is_live(tokens: Any) -> ColumnElement[bool]:
+    """Return the condition that an API token works: it is neither revoked nor expired.
+
+    Args:
+        tokens: Columns of `api_tokens`.
+    """
+    return and_(tokens.revoked_at.is_(None), or_(tokens.expires_at.is_(None), tokens.expires_at > func.now()))
 
 
 def revoke(table: Table, stored: CTE, shape: type[BaseModel]) -> Select[Any]:

@@ -29,9 +29,9 @@ from sqlalchemy.dialects.postgresql import insert
 from todo_core.models.accounts import DeletedAccount
 from todo_core.models.tokens import ApiToken
 from todo_core.models.users import User
-from todo_core.queries.accounts import account_hash
+from todo_core.queries.installation import account_hash
+from todo_core.queries.revoking import is_live
 from todo_core.queries.roles import is_admin
-from todo_core.queries.tokens import is_live
 from todo_core.storage.statements import Statement, parameter
 
 _user = User.__table__  # type: ignore[attr-defined]  # SQLModel sets it

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     DateTime,
     LargeBinary,
     Text,
-    and_,
     func,
     insert,
     literal_column,
@@ -21,22 +17,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.tokens import ApiToken, TokenRead
-from todo_core.queries.revoking import revoke
+from todo_core.queries.revoking import is_live, revoke
 from todo_core.storage.statements import Statement, json_object, mine, parameter
 
 _table = ApiToken.__table__  # type: ignore[attr-defined]
 _id = parameter("id", BigInteger())
 _READ = json_object(TokenRead, _table.c)
-
-
-def is_live(tokens: Any) -> ColumnElement[bool]:
-    """Return the condition that an API token works: it is neither revoked nor expired.
-
-    Args:
-        tokens: Columns of `api_tokens`.
-    """
-    return and_(tokens.revoked_at.is_(None), or_(tokens.expires_at.is_(None), tokens.expires_at > func.now()))
-
 
 ALL = Statement(
     select(

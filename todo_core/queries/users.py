@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Date,
     DateTime,
     Text,
     and_,
@@ -20,8 +21,9 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
+from todo_core.models.analytics import ActivityDay
 from todo_core.models.todos import Todo
 from todo_core.models.users import PATCHABLE, ProfileRead, User
 from todo_core.queries.roles import role_now
@@ -65,6 +67,16 @@ They stay due on the same day at the same wall-clock time, so their versions sta
 
 ZONE = Statement(select(_table.c.time_zone).where(_mine))
 """Read the user's time zone."""
+
+SEEN = Statement(
+    insert(ActivityDay.__table__)  # type: ignore[attr-defined]
+    .from_select(
+        ["user_id", "day"],
+        select(parameter("user_id", BigInteger()).label("user_id"), parameter("day", Date()).label("day")),
+    )
+    .on_conflict_do_nothing()
+)
+"""Record that the user was here on a `day`."""
 
 CUSTOMS = Statement(select(_table.c.time_zone, _table.c.week_start, _table.c.locale).where(_mine))
 """Read what the user's dates are read by: time zone, first day of the week, locale."""

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from todo_core.boundary.operation import Tx
-from todo_core.queries.standing import STANDING
+from todo_core.queries import standing as queries
 from todo_core.storage.statements import Statement
 from todo_core.storage.transactions import Row
 
@@ -55,7 +55,7 @@ async def counted(tx: Tx, statement: Statement, of: tuple[str, ...], now: dateti
     key: Key = (tx.caller.principal.user_id, *of)
     known: Counted | None = tx.core.counted.get(key)
     if known is not None and known.since <= now < known.until:
-        standing = await tx.one(STANDING)
+        standing = await tx.one(queries.STANDING)
         if (standing["newest"], standing["trashed"]) == (known.row["newest"], known.row["trashed"]):
             return known.row
     row = await tx.one(statement, now=now, **parameters)

@@ -10,9 +10,8 @@ from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Page
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.todos import PRIORITIES, Sort, Status, TodoFilter, TodoRead
-from todo_core.queries import search
+from todo_core.queries import search, wanted
 from todo_core.queries import todos as queries
-from todo_core.queries.wanted import HAVING
 from todo_core.rules import matches, pages, totals
 from todo_core.rules.schedules import Calendar
 from todo_core.storage.transactions import Row
@@ -230,7 +229,7 @@ def _conditions(todo_filter: TodoFilter, calendar: Calendar | None) -> dict[str,
     elif todo_filter.status in _OPEN and not conditions.keys() & set(_NAMING):
         conditions["started"] = True
     conditions |= {name: True for name in ("top_level", "overdue", "shows_notes") if getattr(todo_filter, name)}
-    having = {name: value for name in HAVING if (value := getattr(todo_filter, name)) is not None}
+    having = {name: value for name in wanted.HAVING if (value := getattr(todo_filter, name)) is not None}
     conditions |= {name if value else f"no_{name}": True for name, value in having.items()}
     if calendar is not None:
         bounds = {name: text for name in _BOUNDS if (text := getattr(todo_filter, name)) is not None}

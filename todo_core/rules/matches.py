@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from todo_core.boundary.operation import Tx
 from todo_core.models.todos import Sort
-from todo_core.queries.found import KEPT
+from todo_core.queries import found
 from todo_core.rules.totals import Key
 from todo_core.storage.transactions import Row
 
@@ -51,7 +51,7 @@ class Matches:
                 return _UNKNOWN
             start = last + 1
         end = start + number
-        if end > len(self.ids) == KEPT:  # there may be others behind them
+        if end > len(self.ids) == found.KEPT:  # there may be others behind them
             return _UNKNOWN
         return {"known_ids": self.ids[start:end].tolist(), "known_ranks": self.ranks[start:end].tolist()}
 

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 from todo_core.boundary.operation import Tx
 from todo_core.core import PAGE_BYTES
 from todo_core.models.todos import Sort
-from todo_core.queries.standing import LATEST
+from todo_core.queries import standing
 from todo_core.rules import totals
 
 _MOST: Final = PAGE_BYTES // 16
@@ -77,7 +77,7 @@ async def unchanged(tx: Tx, key: Key | None, now: datetime) -> Rows | None:
     known: Known | None = tx.core.pages.get(key)
     if known is None or known.rows is None:
         return None
-    if known.since <= now < known.until and await tx.value(LATEST) == known.change:
+    if known.since <= now < known.until and await tx.value(standing.LATEST) == known.change:
         return known.rows
     tx.core.pages[key] = replace(known, rows=None)
     return None

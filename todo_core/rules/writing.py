@@ -19,8 +19,7 @@ from todo_core.boundary.results import Changed, Done, Recorded, Touched
 from todo_core.boundary.turns import in_turns
 from todo_core.errors import TodoError, VersionConflict
 from todo_core.models.todos import TodoWritten
-from todo_core.queries import adding, revising, todos
-from todo_core.queries.small_revisions import FORMS
+from todo_core.queries import adding, revising, small_revisions, todos
 from todo_core.rules.spots import Moved
 from todo_core.storage.transactions import Row
 from todo_core.text.json_text import json_text
@@ -32,8 +31,6 @@ WrittenRow = Row | dict[str, Any]
 """A todo that was inserted or updated: a row of PostgreSQL, or the same by names."""
 _ALONE: Final[dict[str, Any]] = {"subtasks_changed": 0, "next": None, "existing": False, "similar": []}
 """What an answer says beside a todo that nothing changed with."""
-_PLAIN: Final = {*adding.PLAIN, "tag_ids"}
-"""Names of what a plain todo may have: no tags, too."""
 _OF_EVERY_PATCH: Final = frozenset({"id", "if_version"})
 _ABSENT: Final[WrittenRow] = {"id": None, "version": None, "before": None, "after": None}
 """What takes the place of a todo that is not there."""
@@ -84,7 +81,7 @@ async def insert_and_record(
 
 def _is_plain(item: Mapping[str, Any]) -> bool:
     """Return whether a todo has nothing but what `queries.adding.ADD_PLAIN` takes."""
-    return not item["tag_ids"] and item.keys() <= _PLAIN
+    return not item["tag_ids"] and item.keys() <= {*adding.PLAIN, "tag_ids"}
 
 
 def _below(item: Mapping[str, Any], ids: Mapping[int, int]) -> dict[str, Any]:
@@ -121,7 +118,7 @@ async def update_todos(
         return await _update_many(tx, patches, trash_too=trash_too, now=now or await tx.value(revising.NOW))
     ids = [patch["id"] for patch in patches]
     fields = frozenset[str]().union(*patches) - _OF_EVERY_PATCH
-    form = next((form for form in FORMS if fields <= form.fields), None)
+    form = next((form for form in small_revisions.FORMS if fields <= form.fields), None)
     statement, further = revising.REVISE if form is None else form.statement, dict[str, Any]()
     if form is not None and origin is not None:
         statement, further = form.recorded, origin.parameters()

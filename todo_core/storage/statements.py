@@ -31,6 +31,8 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
+from todo_core.storage import compiling
+
 Columns = ReadOnlyColumnCollection[str, Any]
 
 _AUTOCOMMIT: Final = """
@@ -71,19 +73,6 @@ OFTEN: Final = 16
 connection of a pool of usual size. Whoever makes such statements forgets those of which there are too many, and how
 often they were used (`queries.todos.page`)."""
 
-_is_put_off = False
-"""Whether statements are compiled when they are first needed."""
-
-
-def put_off_compiling() -> None:
-    """Compile statements that are made from now on when they are first needed.
-
-    It is for programs of one person, who waits for the start: most need few of the statements. In a server the first
-    request of each kind would keep all others waiting for some milliseconds.
-    """
-    global _is_put_off  # noqa: PLW0603
-    _is_put_off = True
-
 
 class Statement:
     """A SQLAlchemy expression, compiled once.
@@ -96,7 +85,7 @@ class Statement:
 
     def __init__(self, expression: ClauseElement) -> None:
         self._uses = OFTEN
-        if _is_put_off:
+        if compiling.is_put_off:
             self._expression = expression
         else:
             self._set(*_compiled(expression))

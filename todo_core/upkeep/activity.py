@@ -15,7 +15,7 @@ from cachetools import LRUCache
 
 from todo_core.dates import start_of_day
 from todo_core.log import structlog
-from todo_core.queries import analytics, users
+from todo_core.queries import users
 from todo_core.storage.database import Database
 from todo_core.upkeep.background import Background
 
@@ -78,5 +78,5 @@ class Activity(Background):
         async with self._database.begin(user_id=user_id, upkeep=True) as transaction:
             zone = ZoneInfo(await transaction.value(users.ZONE))
             today = at.astimezone(zone).date()
-            await transaction.rows(analytics.SEEN, day=today)
+            await transaction.rows(users.SEEN, day=today)
         return start_of_day(today + timedelta(days=1), zone)

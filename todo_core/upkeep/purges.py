@@ -64,12 +64,13 @@ class _Kind:
     """Rows that one transaction deletes, each with the rows that refer to it."""
 
 
-_KINDS: Final = (
-    _Kind("todos", queries.OLD_TODOS, queries.TODOS, 5_000),
-    _Kind("lists", queries.OLD_LISTS, queries.LISTS, 5_000),
-    _Kind("tags", queries.OLD_TAGS, queries.TAGS, 100),
-)
-"""In this order: lists go when their todos are gone."""
+def _kinds() -> tuple[_Kind, ...]:
+    """Return the kinds in the order in which they are purged: lists go when their todos are gone."""
+    return (
+        _Kind("todos", queries.OLD_TODOS, queries.TODOS, 5_000),
+        _Kind("lists", queries.OLD_LISTS, queries.LISTS, 5_000),
+        _Kind("tags", queries.OLD_TAGS, queries.TAGS, 100),
+    )
 
 
 class _BusyError(Exception):
@@ -145,7 +146,7 @@ class Purges:
             _BusyError: Another process has the lock.
             Unavailable: The database cannot be reached.
         """
-        purged = dict.fromkeys([*(kind.name for kind in _KINDS), "answers", "proposals", "changes"], 0)
+        purged = dict.fromkeys([*(kind.name for kind in _kinds()), "answers", "proposals", "changes"], 0)
         async with aclosing(self._chunks(lock)) as chunks:
             async for name, count in chunks:
                 purged[name] += count
@@ -159,7 +160,7 @@ class Purges:
     async def _chunks(self, lock: Statement) -> AsyncGenerator[tuple[str, int]]:
         """Delete chunk after chunk; yield the kind of the rows and their number after each."""
         before = await self._read(queries.BEFORE, age=self._age)
-        for kind in _KINDS:
+        for kind in _kinds():
             is_last = False
             while not is_last:
                 ids = await self._read(kind.find, before=before, limit=FOUND)

@@ -13,8 +13,7 @@ from todo_core.boundary.turns import in_turns
 from todo_core.dates import in_zone
 from todo_core.errors import TodoError, UndoRefused
 from todo_core.models.todos import PRIORITIES, TodoWritten
-from todo_core.queries import families
-from todo_core.queries.revising import NOW
+from todo_core.queries import families, revising
 from todo_core.rules.dues import due_columns, due_of
 from todo_core.rules.reverting.earlier import as_meant
 from todo_core.rules.reverting.entries import Entries, Entry
@@ -55,7 +54,7 @@ async def revert(tx: Tx, entries: Entries) -> Changed[TodoWritten]:
     results: list[Done | TodoError] = []
     touched: list[Touched] = [*tags_made]
     parts = await _keys_in_order([*patches.values()])
-    now = await tx.value(NOW) if len(parts) > 1 or len(patches) > _FEW else None
+    now = await tx.value(revising.NOW) if len(parts) > 1 or len(patches) > _FEW else None
     for part in parts:
         reverted = await write_patches(tx, Batch(part), trash_too=True, moved=moved, now=now)
         results += reverted.results

@@ -10,7 +10,7 @@ import asyncio
 from typing import Final
 
 from todo_core.log import structlog
-from todo_core.queries.events import NOTIFY
+from todo_core.queries import events
 from todo_core.storage.database import Database
 from todo_core.upkeep.background import Background
 
@@ -41,7 +41,7 @@ class Announcer(Background):
         payloads = [f"{user_id}:{change_id}" for user_id, change_id in latest.items()]
         try:
             # Nothing is stored, so it need not wait with those that write.
-            await self._database.tell(NOTIFY, payloads=payloads)
+            await self._database.tell(events.NOTIFY, payloads=payloads)
             await asyncio.sleep(PAUSE)
         except asyncio.CancelledError:
             self._latest = latest | self._latest

@@ -18,7 +18,7 @@ from todo_core.boundary.results import Position, Recorded
 from todo_core.errors import HistoryDeleted, Unavailable
 from todo_core.log import structlog
 from todo_core.models.fields import MAX_ID
-from todo_core.queries.events import LATEST_OF_EACH
+from todo_core.queries import events
 from todo_core.settings import Settings
 from todo_core.storage.database import Database
 from todo_core.storage.roles import AGENT_ROLE, APP_ROLE, Acting, Role
@@ -307,7 +307,11 @@ class Hub:
         try:
             async with self._database.begin(read_only=True, upkeep=True, role=role) as transaction:
                 rows = await transaction.rows(
-                    LATEST_OF_EACH, user_ids=user_ids, token_ids=token_ids, agent_ids=agent_ids, versions=versions
+                    events.LATEST_OF_EACH,
+                    user_ids=user_ids,
+                    token_ids=token_ids,
+                    agent_ids=agent_ids,
+                    versions=versions,
                 )
         except asyncpg.PostgresError as error:
             if error.sqlstate not in ENDED:

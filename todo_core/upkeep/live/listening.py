@@ -18,7 +18,7 @@ import asyncpg
 
 from todo_core.errors import Unavailable
 from todo_core.log import structlog
-from todo_core.queries.events import CHANNEL, HEAR, NOTIFY
+from todo_core.queries import events
 from todo_core.settings import Settings
 from todo_core.storage.database import Database
 from todo_core.storage.dsn import application_name, connection_options, is_behind_pooler
@@ -106,7 +106,7 @@ class Listening:
         lost = asyncio.Event()
         try:
             connection.add_termination_listener(lambda _: lost.set())
-            await connection.add_listener(CHANNEL, self._on_word)
+            await connection.add_listener(events.CHANNEL, self._on_word)
             yield connection, lost
         finally:
             self.is_hearing = False
@@ -119,13 +119,13 @@ class Listening:
             _DeafError: It hears nothing.
         """
         self._is_proved.clear()
-        await self._database.tell(NOTIFY, payloads=[self._proof])
+        await self._database.tell(events.NOTIFY, payloads=[self._proof])
         try:
             async with asyncio.timeout(PROOF_SECONDS):
                 await self._is_proved.wait()
         except TimeoutError:
             raise _DeafError from None
-        await connection.execute(HEAR.sql)
+        await connection.execute(events.HEAR.sql)
         self._tries, self.is_hearing = 0, True
         self._missed()
 
