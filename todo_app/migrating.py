@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+import asyncpg
 import typer
 
 from todo_app.embedded import is_shared
@@ -40,6 +41,8 @@ async def bring_up(
     """
     finish = settings.database_url is None and not is_shared(settings)
     revision, is_partly_undone, is_others = await position(url)
+    if settings.database_url is None and revision is None and not is_others and await _made(url):
+        return
     if is_partly_undone or not is_up_to_date(revision, finish=finish):
         from todo_core.schema.migrate import migrate
 
@@ -53,6 +56,20 @@ async def bring_up(
         raise SchemaError(OF_OTHERS)
     elif not serves(revision):
         raise SchemaError(f"The database is at schema {revision}, {standing(revision)}.")
+
+
+async def _made(url: str) -> bool:
+    """Make the whole schema in an empty database, and return whether that was done; where it failed, the steps say why.
+
+    Raises:
+        OSError: PostgreSQL cannot be reached.
+    """
+    from todo_core.schema import all_steps
+
+    try:
+        return await all_steps.make(url)
+    except asyncpg.PostgresError:
+        return False
 
 
 def _left(error: Exception) -> str:
