@@ -7,9 +7,21 @@ import sys
 def main() -> None:
     """Run the command line on our own modules, wherever it was started."""
     search_elsewhere_last()
+    _end_at_once()
     from todo_app.cli import main as command_line
 
     command_line()
+
+
+def _end_at_once() -> None:
+    """Have SIGINT end the process while nothing is to be cleaned up.
+
+    It would raise KeyboardInterrupt, which Python drops in some of what it calls while it loads modules.
+    """
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # whoever started us may want it ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def search_elsewhere_last() -> None:

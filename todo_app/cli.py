@@ -77,6 +77,15 @@ def options(
         otel_settings.forget_what_imports_read()
         compiling.put_off()
         put_off_loading()
+    if context.invoked_subcommand not in ("stdio", "watch"):  # which have nothing to clean up until `with_database`
+        _run_finally_blocks()
+
+
+def _run_finally_blocks() -> None:
+    """Have SIGTERM and SIGINT raise an exception from now on (`__main__.py` has SIGINT end the process)."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _command_line() -> Any:
@@ -94,7 +103,6 @@ def _command_line() -> Any:
 
 def main() -> None:
     """Run the command line. Print a mistake of the person as one line, without a traceback."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that `finally` blocks run
     try:
         _command_line()()
     except Exception as error:

@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -63,6 +63,42 @@ def building_put_off() -> Iterator[None]:
         BaseModel.model_config = usual
 
 
+class _Leaving:
+    """Ends the process on SIGTERM or SIGINT, past a thread that reads standard input, which nothing ends."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        """Take both signals from now on.
+
+        Args:
+            stack: Is closed before the process ends.
+        """
+        self.is_served = False
+        """Whether the work has begun, of which this is a usual end."""
+        self._stack = stack
+        self._is_later = False
+        self._told: int | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._take)
+
+    @contextmanager
+    def later(self) -> Iterator[None]:
+        """Keep a signal for the end of the block, which opens what the stack has to close."""
+        self._is_later = True
+        try:
+            yield
+        finally:
+            self._is_later = False
+            if self._told is not None:
+                self._take(self._told)
+
+    def _take(self, number: int, _: object = None) -> None:
+        if self._is_later:
+            self._told = number
+            return
+        self._stack.close()
+        os._exit(0 if self.is_served else 128 + number)
+
+
 def with_database(
     work: Callable[[Settings, str], Coroutine[Any, Any, T]],
     settings: Settings,
@@ -86,29 +122,25 @@ def with_database(
         from todo_app.embedded import opened
 
     with ExitStack() as stack:
-        with ThreadPoolExecutor(1) as starting, loading():
+        leaving = _Leaving(stack) if leave_at_once else None
+        with ThreadPoolExecutor(1) as starting, loading(), nullcontext() if leaving is None else leaving.later():
             started = starting.submit(stack.enter_context, opened(settings))
             if meanwhile is not None:
                 with building_put_off():
                     import_module(meanwhile)
             from todo_app.migrating import bring_up
 
-        database = started.result()
-        if leave_at_once:
-
-            def leave(*_: object) -> None:
-                stack.close()
-                os._exit(0)
-
-            signal.signal(signal.SIGTERM, leave)
-            signal.signal(signal.SIGINT, leave)
+            database = started.result()
 
         async def run() -> T:
             if not migrated:
                 return await work(settings, database.url)
             await bring_up(settings, database.url)
             tell_place(database.place)
-            return await work(settings, await database.url_of_requests())
+            url = await database.url_of_requests()
+            if leaving is not None:
+                leaving.is_served = True
+            return await work(settings, url)
 
         return anyio.run(run)
 

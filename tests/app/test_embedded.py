@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -130,6 +131,40 @@ def test_a_stdio_server_that_is_told_to_end_leaves_no_database_running(
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.requirement("DB2", "OP3")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_stdio_server_that_is_told_to_end_while_it_starts_does_so_and_leaves_no_database_running(
+    folder: Path, migrated_data: Path, how: signal.Signals
+) -> None:
+    program = copy(migrated_data, Program(folder))
+    moments = [*range(200, 1_100, 150), None]
+    for imports in moments:
+        process = subprocess.Popen(
+            program.anew().words("stdio"),
+            env=program.environment | {"PYTHONPROFILEIMPORTTIME": "1"},  # says on a line that a module is loaded
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            assert process.stdin is not None
+            assert process.stderr is not None
+            lines = iter(process.stderr.readline, b"")
+            if imports is None:
+                assert any(b"serving the todos" in line for line in lines)
+            else:
+                assert len([*islice(lines, imports)]) == imports
+            process.send_signal(how)
+            _, rest = process.communicate(timeout=8)
+            expected = {-how, 128 + how} if imports is not None else {0, 128 + how}
+            assert process.returncode in expected, (imports, rest.decode().splitlines()[-5:])
+            until(lambda: not running_in(folder), 5, "PostgreSQL has stopped with its last user")
+        finally:
+            process.kill()
+            process.communicate()
 
 
 @pytest.mark.exhaustive  # the installed program does so by default (test_wheel.py)
