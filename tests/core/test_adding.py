@@ -15,8 +15,9 @@ from todo_core.models.lists import ListCreate, ListQuery
 from todo_core.models.mixed import MixedAdd
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, lists, todos, users
-from todo_core.queries.adding import ADD, ADD_PLAIN, ADD_RECORDED
+from todo_core.queries.adding import ADD, ADD_PLAIN, ADD_RECORDED, ADD_TAGGED
 from todo_core.queries.changes import RECORD
+from todo_core.queries.tags import ENSURE
 from todo_core.storage.statements import Statement
 from todo_core.storage.transactions import Transaction
 
@@ -70,6 +71,10 @@ async def _added(caller: Caller, admin: asyncpg.Connection, items: list[dict[str
         [{"title": "listed", "list_id": "work"}, {"title": "in the inbox"}],
         [{"title": "top"}, {"title": "below", "parent_index": 0}, {"title": "deeper", "parent_index": 1}],
         [{"title": "tagged", "tags": ["known"]}, {"title": "plain"}],
+        [{"title": "tagged", "tags": ["ZOO", "zoo", "Known"], "list_id": "work"}, {"title": "other", "tags": ["Zoo"]}],
+        [{"title": "tagged", "tags": ["known"]}, {"title": "due", "due": "2026-12-24", "tags": ["Zoo"]}],
+        [{"title": "one new tag", "tags": ["known", "never seen"]}, {"title": "other", "tags": ["Zoo"]}],
+        [{"title": "many tags", "tags": ["known"]}, *({"title": f"{n}", "tags": [f"{n}"]} for n in range(20))],
         [{"title": "new tag", "tags": ["never seen"]}],
         [{"title": "due", "due": "2026-12-24"}, {"title": "plain"}, {"title": "starts", "start": "2026-12-24"}],
         [{"title": "repeats", "due": "2026-12-24", "repeat": "daily"}],
@@ -86,7 +91,7 @@ async def test_what_is_added_alone_is_told_and_recorded_as_what_is_added_among_o
         there = {row["name"]: row["id"] for row in orjson.loads((await caller.perform(lists.list_, ListQuery())).json)}
         if "work" not in there:
             there["work"] = row_of(await caller.perform(lists.add, [ListCreate(name="work")]))["id"]
-            await caller.perform(todos.add, [TodoCreate(title="has it", tags=["known"])])
+            await caller.perform(todos.add, [TodoCreate(title="has it", tags=["known", "Zoo"])])
         named = [item | ({"list_id": there["work"]} if "list_id" in item else {}) for item in items]
         numbers = {list_id: name for name, list_id in there.items()}
         result = orjson.loads(orjson.dumps(await _added(caller, admin, named, alone=alone), default=str))
@@ -115,7 +120,7 @@ async def test_what_is_plain_and_alone_is_added_and_recorded_by_one_statement(
     rows = Transaction.rows
 
     async def watched(self: Transaction, statement: Statement, /, **parameters: Any) -> list[Any]:
-        if statement in (ADD, ADD_PLAIN, ADD_RECORDED, RECORD):  # upkeep runs others meanwhile
+        if statement in (ADD, ADD_PLAIN, ADD_RECORDED, ADD_TAGGED, ENSURE, RECORD):  # upkeep runs others meanwhile
             ran.append(statement)
         return await rows(self, statement, **parameters)
 
@@ -127,8 +132,17 @@ async def test_what_is_plain_and_alone_is_added_and_recorded_by_one_statement(
     ran.clear()
     await ann.perform(todos.add, [TodoCreate(title="above"), TodoCreate(title="below", parent_index=0)])
 
+    below = [*ran]
+    ran.clear()
+    await ann.perform(todos.add, [TodoCreate(title="three", tags=["Known"])])
+    tagged = [*ran]
+    ran.clear()
+    await ann.perform(todos.add, [TodoCreate(title="four", tags=["known", "new"])])
+
     assert plain == [ADD_PLAIN]
-    assert ran == [ADD_RECORDED]
+    assert below == [ADD_RECORDED]
+    assert tagged == [ADD_TAGGED]
+    assert ran == [ADD_TAGGED, ENSURE, ADD, RECORD]
 
 
 @pytest.mark.requirement("TD1")

@@ -5,6 +5,7 @@ Its steps see the tables as they were before it, so what it has written is read 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -19,6 +20,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Time,
+    any_,
     case,
     column,
     func,
@@ -32,7 +34,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_unless_there
 
 from todo_core.models.fields import GAP_BITS
 from todo_core.models.lists import TodoList
-from todo_core.models.tags import TodoTag
+from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
 from todo_core.queries.changes import asked_once, change_of, entries_of
@@ -43,6 +45,7 @@ from todo_core.storage.statements import Statement, mine, parameter
 _table = Todo.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _list = TodoList.__table__  # type: ignore[attr-defined]
 _link = TodoTag.__table__  # type: ignore[attr-defined]
+_tag = Tag.__table__  # type: ignore[attr-defined]
 _user = User.__table__  # type: ignore[attr-defined]
 _me = parameter("user_id", BigInteger())
 
@@ -65,11 +68,16 @@ _FIELDS: Final[tuple[ColumnElement[Any], ...]] = (
     column("key", Text),
     column("source", Text),
     column("tag_ids", ARRAY(BigInteger)),
+    column("tag_keys", ARRAY(Text)),
     column("subtasks", BigInteger),
 )
 
 PLAIN: Final = ("n", "title", "description", "priority", "list_id", "key", "source")
 """Fields of a todo that has nothing to do with other todos, tags and dates."""
+
+_TAGGED: Final = (*PLAIN, "tag_keys")
+_FULL: Final = tuple(field.name for field in _FIELDS if field.name != "tag_keys")
+_tag_keys = parameter("tag_keys", ARRAY(Text()))
 
 
 def _defaults() -> CTE:
@@ -108,19 +116,31 @@ def _place(item: CTE, defaults: CTE, *, plain: bool) -> ColumnElement[Any]:
     return beyond if plain else func.coalesce(item.c.place, beyond)
 
 
-def _items(*, plain: bool) -> CTE:
-    """Step 1: give each new todo its id, in the order of the request.
+def _known_tags() -> CTE:
+    """Read the live tags with `tag_keys`."""
+    columns = select(_tag.c.id, _tag.c.name, _tag.c.name_key)
+    known = columns.where(mine(Tag), _tag.c.deleted_at.is_(None), _tag.c.name_key == any_(_tag_keys))
+    return known.cte("known").prefix_with("MATERIALIZED", dialect="postgresql")
+
+
+def _items(fields: Sequence[str], known: CTE | None) -> CTE:
+    """Step 1: give each new todo its id, in the order of the request; if some tag is not known, to none.
 
     A subtask can so name its parent before either is stored. Materialized, or each use would draw other ids.
     """
     given = (
         func.jsonb_to_recordset(parameter("items", JSONB()))
-        .table_valued(*(field for field in _FIELDS if not plain or field.name in PLAIN))
+        .table_valued(*(field for field in _FIELDS if field.name in fields))
         .render_derived(name="given", with_types=True)
     )
     ordered = select(given).order_by(given.c.n).subquery("ordered")
-    next_id = func.nextval("todos_id_seq", type_=BigInteger())
-    return select(next_id.label("id"), ordered).cte("item").prefix_with("MATERIALIZED", dialect="postgresql")
+    items = select(func.nextval("todos_id_seq", type_=BigInteger()).label("id"), ordered)
+    if known is not None:
+        ids = select(known.c.id).where(known.c.name_key == any_(ordered.c.tag_keys)).correlate(ordered)
+        items = items.add_columns(func.array(ids.scalar_subquery(), type_=ARRAY(BigInteger)).label("tag_ids"))
+        number = select(func.count()).select_from(known).scalar_subquery()
+        items = items.where(number == func.cardinality(_tag_keys))
+    return items.cte("item").prefix_with("MATERIALIZED", dialect="postgresql")
 
 
 def _insert(item: CTE, defaults: CTE, *, plain: bool) -> CTE:
@@ -161,11 +181,15 @@ def _link_tags(item: CTE, defaults: CTE) -> CTE:
     return insert(_link).from_select(["user_id", "todo_id", "tag_id", "list_id"], rows).cte("linked")
 
 
-def _read(item: CTE, added: CTE, *, plain: bool) -> Select[Any]:
+def _read(item: CTE, added: CTE, known: CTE | None, *, plain: bool) -> Select[Any]:
     """Step 4: read the new todos. Their tags and subtasks are those of the request."""
     none: ColumnElement[int] = literal_column("0")
     if plain:
-        after = read(added, tags=NO_JSON_ITEMS, due=null(), subtasks=Subtasks(open=none, live=none))
+        tags = NO_JSON_ITEMS
+        if known is not None:
+            names = select(known.c.name).where(known.c.id == any_(item.c.tag_ids)).order_by(known.c.name_key)
+            tags = func.to_json(func.array(names.correlate(item).scalar_subquery(), type_=ARRAY(Text)))
+        after = read(added, tags=tags, due=null(), subtasks=Subtasks(open=none, live=none))
     else:
         subtasks = Subtasks(open=item.c.subtasks, live=item.c.subtasks)
         after = read(added, tags=tag_names(item.c.tag_ids), subtasks=subtasks)
@@ -174,24 +198,26 @@ def _read(item: CTE, added: CTE, *, plain: bool) -> Select[Any]:
     return rows.select_from(added.join(item, item.c.id == added.c.id))
 
 
-def _add(*, plain: bool = False, recorded: bool = False) -> Select[Any]:
+def _add(fields: Sequence[str] = _FULL, *, recorded: bool = False) -> Select[Any]:
     """Return the statement that adds todos.
 
     Args:
-        plain: Whether it takes the fields `PLAIN` alone. PostgreSQL sets up each part of a statement anew each time,
-            which costs a single todo more than it does to insert it.
+        fields: What it takes of a todo. PostgreSQL sets up each part of a statement anew each time, which costs a
+            single todo more than it does to insert it.
         recorded: Whether it records the change, too.
     """
-    item, defaults = _items(plain=plain), _defaults()
+    plain = fields is not _FULL
+    known = _known_tags() if "tag_keys" in fields else None
+    item, defaults = _items(fields, known), _defaults()
     added = _insert(item, defaults, plain=plain)
-    rows = _read(item, added, plain=plain)
-    if not plain:
+    rows = _read(item, added, known, plain=plain)
+    if fields is not PLAIN:
         rows = rows.add_cte(_link_tags(item, defaults))
     if not recorded:
         return rows.order_by(item.c.n)
     number = func.row_number().over(order_by=item.c.n)
     written = rows.add_columns(added.c.list_id.label("list_after"), number.label("number")).cte("written")
-    change = change_of(_me)
+    change = change_of(_me, of=None if known is None else added)
     entries = entries_of("todo", written, _me, change)
     told = (written.c[name] for name in ("id", "after", "alike_key", "alike"))
     answer = select(*told, change.c.id.label("change_id"), asked_once())
@@ -244,9 +270,19 @@ ADD_RECORDED = Statement(_add(recorded=True))
 Columns: as in `ADD`, the id of the change, `change_id`, and whether some process listens, `is_followed`.
 """
 
-ADD_PLAIN = Statement(_add(plain=True, recorded=True))
+ADD_PLAIN = Statement(_add(PLAIN, recorded=True))
 """Make and record todos as `ADD_RECORDED` does that have no parents, subtasks, tags, dates and chosen places.
 
 `items`: a JSON array of objects with `n`, `title`, `description`, `priority`, `list_id`, `key` and `source`.
 `now`, `compared`, `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in `ADD_RECORDED`.
+"""
+
+ADD_TAGGED = Statement(_add(_TAGGED, recorded=True))
+"""Make and record todos as `ADD_PLAIN` does that may have tags, and nothing if a tag is not there.
+
+Reads `uq_tags_name`.
+
+`items`: as in `ADD_PLAIN`, each with `tag_keys`, in which the names of its tags are folded. `tag_keys`: all of them,
+each once. `now`, `compared`, `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as there.
+Columns: as there; no row if a tag is not there.
 """

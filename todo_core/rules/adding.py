@@ -8,13 +8,23 @@ from typing import Final
 from todo_core.boundary.batches import Batch
 from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
+from todo_core.boundary.recording import Origin
 from todo_core.boundary.results import Changed, Done
 from todo_core.errors import FieldError, InvalidInput, TodoError
 from todo_core.models.todos import IfSimilar, TodoCreate, TodoWritten
 from todo_core.queries import adding
 from todo_core.rules.new_todos import ExistingTodo, NewTodo, Request
-from todo_core.rules.tagging import ensure_tags, told_of_tags
-from todo_core.rules.writing import existing, insert_and_record, insert_todos, inserted, recorded_by, touched
+from todo_core.rules.tagging import MadeTags, ensure_tags, told_of_tags
+from todo_core.rules.writing import (
+    WrittenRow,
+    existing,
+    insert_and_record,
+    insert_tagged,
+    insert_todos,
+    inserted,
+    recorded_by,
+    touched,
+)
 
 _SAY_WHERE: Final = ("list_id", "parent_id", "parent_key", "parent_index", "before", "after")
 
@@ -48,19 +58,43 @@ async def add_todos(
     batch = await items.numbered().each_in_turns(request.accept)
     await request.read_returned(tx)
     new = [*{todo.number: todo for todo in batch.accepted if isinstance(todo, NewTodo)}.values()]
-    tag_ids, tags_made = await ensure_tags(tx, {todo.number: todo.tags for todo in new if todo.tags})
-    items_of_new = [todo.as_item(tag_ids.get(todo.number, [])) for todo in new]
     compared = if_similar == "add"
-    if alone and not tags_made.touched and tx.origin is not None and len([*chunks(new)]) == 1:
-        rows = await insert_and_record(tx, items_of_new, tx.origin, compared=compared)
-    else:
-        rows = await insert_todos(tx, items_of_new, compared=compared)
+    rows, tags_made = await _insert(tx, new, origin=tx.origin if alone else None, compared=compared)
     made = {todo.number: row for todo, row in zip(new, rows, strict=True)}
     similar = await request.similar_to(tx, new, made) if compared else {}
     await request.name_similar(tx, made)
     told = {todo.number: request.told_of(todo) | told_of_tags(todo.tags, tags_made) for todo in new}
     done = {number: inserted(row, told[number], similar.get(number, ())) for number, row in made.items()}
     return Changed(_results(batch, done), [*tags_made.touched, *await touched(rows)], recorded=recorded_by(rows))
+
+
+async def _insert(
+    tx: Tx, new: Sequence[NewTodo], *, origin: Origin | None, compared: bool
+) -> tuple[Sequence[WrittenRow], MadeTags]:
+    """Insert new todos, and make the tags that are not there.
+
+    Args:
+        tx: The transaction.
+        new: The todos, in order.
+        origin: Where the change comes from, if this is all that the transaction does. Then one statement inserts the
+            todos and records the change, unless tags are made, too.
+        compared: As `insert_todos` takes it.
+
+    Returns:
+        A row for each, as `insert_todos` and `insert_and_record` return it; the tags that were made.
+    """
+    tags = {todo.number: todo.tags for todo in new if todo.tags}
+    if len([*chunks(new)]) != 1:
+        origin = None
+    if origin is not None and tags and not tx.caller.has_lists:
+        rows = await insert_tagged(tx, [todo.as_item() for todo in new], tags, origin, compared=compared)
+        if rows:
+            return rows, MadeTags([], {})
+    tag_ids, tags_made = await ensure_tags(tx, tags)
+    items = [todo.as_item() | {"tag_ids": tag_ids.get(todo.number, [])} for todo in new]
+    if origin is not None and not tags_made.touched:
+        return await insert_and_record(tx, items, origin, compared=compared), tags_made
+    return await insert_todos(tx, items, compared=compared), tags_made
 
 
 async def _within_lists(tx: Tx, items: Batch[TodoCreate]) -> Batch[TodoCreate]:

@@ -41,9 +41,9 @@ class NewTodo:
     """How many parents it has."""
     tags: Sequence[str]
 
-    def as_item(self, tag_ids: list[int]) -> dict[str, Any]:
-        """Return the todo as `insert_todos` takes it."""
-        return self.columns | {"n": self.number, "tag_ids": tag_ids}
+    def as_item(self) -> dict[str, Any]:
+        """Return the todo as `insert_todos` takes it, without its tags."""
+        return self.columns | {"n": self.number}
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from todo_core.models.todos import TodoWritten
 from todo_core.queries import adding, revising, small_revisions, todos
 from todo_core.rules.spots import Moved
 from todo_core.storage.transactions import Row
+from todo_core.text import name_key
 from todo_core.text.json_text import json_text
 
 AT_ONCE: Final = 200
@@ -31,6 +32,8 @@ WrittenRow = Row | dict[str, Any]
 """A todo that was inserted or updated: a row of PostgreSQL, or the same by names."""
 _ALONE: Final[dict[str, Any]] = {"subtasks_changed": 0, "next": None, "existing": False, "similar": []}
 """What an answer says beside a todo that nothing changed with."""
+_LOOKED_THROUGH: Final = 20
+"""Most tags of a request in which `queries.adding.ADD_TAGGED` looks for those of each todo."""
 _OF_EVERY_PATCH: Final = frozenset({"id", "if_version"})
 _ABSENT: Final[WrittenRow] = {"id": None, "version": None, "before": None, "after": None}
 """What takes the place of a todo that is not there."""
@@ -79,9 +82,39 @@ async def insert_and_record(
     return await tx.rows(statement, items=json_text(placed), now=None, compared=compared, **origin.parameters())
 
 
+async def insert_tagged(
+    tx: Tx, items: Sequence[Mapping[str, Any]], tags: Mapping[int, Sequence[str]], origin: Origin, *, compared: bool
+) -> Sequence[WrittenRow]:
+    """Insert todos with tags and record the change, as `insert_and_record` does, if the tags are all there.
+
+    Args:
+        tx: The transaction, which changes nothing else. The caller sees all tags.
+        items: The columns of each, in the order of its number `n`, without tags.
+        tags: The names of the tags of those that have any, by their numbers.
+        origin: Where the change comes from.
+        compared: As `insert_todos` takes it.
+
+    Returns:
+        The rows, as there; none if nothing was inserted: a tag is not there, the tags are many, or todos have something
+        else that `queries.adding.ADD_TAGGED` does not take.
+    """
+    keys = {number: [*{name_key(name) for name in names}] for number, names in tags.items()}
+    all_keys = [*{key for todo_keys in keys.values() for key in todo_keys}]
+    if len(all_keys) > _LOOKED_THROUGH or not all(map(_has_plain_columns, items)):
+        return []
+    given = json_text([{**item, "tag_keys": keys.get(item["n"], [])} for item in items])
+    further = origin.parameters() | {"now": None, "compared": compared}
+    return await tx.rows(adding.ADD_TAGGED, items=given, tag_keys=all_keys, **further)
+
+
 def _is_plain(item: Mapping[str, Any]) -> bool:
     """Return whether a todo has nothing but what `queries.adding.ADD_PLAIN` takes."""
-    return not item["tag_ids"] and item.keys() <= {*adding.PLAIN, "tag_ids"}
+    return not item["tag_ids"] and _has_plain_columns(item)
+
+
+def _has_plain_columns(item: Mapping[str, Any]) -> bool:
+    """Return whether a todo has none but the columns of plain ones, whichever tags it has."""
+    return item.keys() <= {*adding.PLAIN, "tag_ids"}
 
 
 def _below(item: Mapping[str, Any], ids: Mapping[int, int]) -> dict[str, Any]:
