@@ -108,7 +108,7 @@ async def test_a_family_costs_a_constant_number_of_statements_however_large_it_i
 async def test_repeating_todos_cost_a_constant_number_of_statements(ann: Caller) -> None:
     counts = []
 
-    for many in (1, 20):
+    for many in (2, 20):  # with one by itself it is tried whether nothing follows
         new = [TodoCreate(title="x", repeat="daily", tags=[f"tag {n}"]) for n in range(many)]
         ids = [row["id"] for row in told(await ann.perform(todos.add, new))]
         with on_the_wire() as wire:

@@ -11,12 +11,14 @@ import pytest
 from tests.core.support import add, told
 from tests.tables import each
 from todo_core.boundary.caller import Caller
+from todo_core.boundary.recording import Origin
 from todo_core.models.mixed import MixedAdd
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos
 from todo_core.queries import changes as change_queries
 from todo_core.queries import revising
-from todo_core.queries.small_revisions import FLAGS_ONLY, FLAGS_RECORDED, TEXTS, TEXTS_RECORDED
+from todo_core.queries.families import RELATIVES
+from todo_core.queries.small_revisions import FLAGS_ONLY, FLAGS_RECORDED, LONE_FLAGS_RECORDED, TEXTS, TEXTS_RECORDED
 from todo_core.storage.statements import Statement
 from todo_core.storage.transactions import Transaction
 from todo_core.text.json_text import json_text
@@ -91,11 +93,13 @@ async def _changed(caller: Caller, admin: asyncpg.Connection, action: str, marke
         [TodoCreate(title=f"subtask {n}", parent_id=parent, tags=["home"], due="2026-12-24") for n in range(3)],
     )
     subtasks = [row["id"] for row in told(made)]
-    names = dict(zip([parent, *subtasks], ["parent", "first", "second", "third"], strict=True))
+    lone = told(await caller.perform(todos.add, [TodoCreate(title="lone", tags=["home"], due="2026-12-24")]))[0]["id"]
+    names = dict(zip([parent, *subtasks, lone], ["parent", "first", "second", "third", "lone"], strict=True))
     await caller.perform(todos.complete, [subtasks[2]])
     if action in ("restore", "reopen"):
         await caller.perform(todos.delete if action == "restore" else todos.complete, [parent])
-    ids = {"parent": [parent], "subtasks": subtasks[::-1], "absent": [parent, 2**62]}[marked]
+        await caller.perform(todos.delete if action == "restore" else todos.complete, [lone])
+    ids = {"parent": [parent], "subtasks": subtasks[::-1], "absent": [parent, 2**62], "lone": [lone]}[marked]
     patch = {"title": "new", "priority": "urgent"} if action == "update" else {}
     if alone and action == "update":
         changed = await caller.perform(todos.update, [{"id": one, **patch} for one in ids])  # type: ignore[typeddict-item]
@@ -117,11 +121,11 @@ async def _changed(caller: Caller, admin: asyncpg.Connection, action: str, marke
 @each(
     ("action", "marked"),
     [
-        *(("complete", marked) for marked in ("parent", "subtasks", "absent")),
-        *(("reopen", marked) for marked in ("parent", "subtasks")),
-        *(("delete", marked) for marked in ("parent", "subtasks", "absent")),
-        *(("restore", marked) for marked in ("parent", "subtasks")),
-        *(("update", marked) for marked in ("parent", "subtasks", "absent")),
+        *(("complete", marked) for marked in ("parent", "subtasks", "absent", "lone")),
+        *(("reopen", marked) for marked in ("parent", "subtasks", "lone")),
+        *(("delete", marked) for marked in ("parent", "subtasks", "absent", "lone")),
+        *(("restore", marked) for marked in ("parent", "subtasks", "lone")),
+        *(("update", marked) for marked in ("parent", "subtasks", "absent", "lone")),
     ],
 )
 async def test_what_is_changed_alone_is_told_and_recorded_as_what_is_changed_among_others(
@@ -137,10 +141,11 @@ async def test_what_is_changed_alone_is_told_and_recorded_as_what_is_changed_amo
 async def test_what_is_changed_alone_is_written_and_recorded_by_one_statement(
     ann: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (todo,) = await add(ann, "one")
+    todo, other = await add(ann, "one", "other")
     ran: list[Statement] = []
     rows = Transaction.rows
-    watched = (FLAGS_ONLY, FLAGS_RECORDED, TEXTS, TEXTS_RECORDED, revising.REVISE, change_queries.RECORD)
+    of_flags = (RELATIVES, FLAGS_ONLY, FLAGS_RECORDED, LONE_FLAGS_RECORDED)
+    watched = (*of_flags, TEXTS, TEXTS_RECORDED, revising.REVISE, change_queries.RECORD)
 
     async def watch(self: Transaction, statement: Statement, /, **parameters: Any) -> list[Any]:
         if statement in watched:  # upkeep runs others meanwhile
@@ -150,8 +155,35 @@ async def test_what_is_changed_alone_is_written_and_recorded_by_one_statement(
     monkeypatch.setattr(Transaction, "rows", watch)
     await ann.perform(todos.complete, [todo])
     await ann.perform(todos.update, [{"id": todo, "title": "two"}])
+    of_one = [*ran]
+    ran.clear()
+    await ann.perform(todos.complete, [todo, other])
 
-    assert ran == [FLAGS_RECORDED, TEXTS_RECORDED]
+    assert of_one == [LONE_FLAGS_RECORDED, TEXTS_RECORDED]
+    assert ran == [RELATIVES, FLAGS_RECORDED]
+
+
+@pytest.mark.requirement("TD8", "TD10")
+async def test_flags_of_a_todo_for_which_something_follows_are_not_set_by_the_statement_for_others(
+    ann: Caller, bob: Caller
+) -> None:
+    top, above, lone, gone = await add(ann, "top", "above", "lone", "gone")
+    subtasks = [TodoCreate(title="below", parent_id=top), TodoCreate(title="in the trash", parent_id=above)]
+    below, trashed = [row["id"] for row in told(await ann.perform(todos.add, subtasks))]
+    await ann.perform(todos.delete, [trashed, gone])
+    repeating = TodoCreate(title="repeats", due="2026-12-24", repeat="daily")
+    (repeats,) = [row["id"] for row in told(await ann.perform(todos.add, [repeating]))]
+    (of_bob,) = await add(bob, "of bob")
+    origin = Origin("todos.complete", "rest", None, None, None, None).parameters()
+
+    set_by_it = []
+    async with ann.core.database.begin(user_id=ann.principal.user_id) as transaction:
+        for one in (top, above, below, trashed, gone, repeats, of_bob, lone):
+            items = json_text([{"id": one, "is_completed": True}])
+            rows = await transaction.rows(LONE_FLAGS_RECORDED, items=items, ids=[one], trash_too=False, **origin)
+            set_by_it += [row["id"] for row in rows]
+
+    assert set_by_it == [lone]
 
 
 @pytest.mark.requirement("SA2", "TD8")

@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    and_,
     any_,
     case,
     func,
@@ -47,18 +48,32 @@ _true: ColumnElement[bool] = literal_column("true", Boolean())
 _TEXTS: Final = ("title", "description", "priority", "source")
 """Columns of a todo that concern no other row."""
 
+_NONE: Final = Subtasks(open=literal_column("0"), live=literal_column("0"))
+
 
 def _new(name: str) -> str:
     """Return how a step calls what a patch makes of a column."""
     return f"new_{name}"
 
 
-def _lock(names: Sequence[str], now: ColumnElement[Any]) -> CTE:
+def _is_lone() -> ColumnElement[bool]:
+    """Return whether a todo has no parent and no subtasks, those in the trash too, and does not repeat.
+
+    Subtasks are counted: for the first one alone PostgreSQL may read any todos where its statistics mislead it.
+    """
+    child = _table.alias("child")
+    count = select(func.count()).where(mine(child), child.c.parent_id == _table.c.id).correlate(_table)
+    has_none = count.scalar_subquery() == literal_column("0")
+    return and_(_table.c.parent_id.is_(None), _table.c.repeat.is_(None), has_none)
+
+
+def _lock(names: Sequence[str], now: ColumnElement[Any], *, lone: bool) -> CTE:
     """Read the todos as they are, and what the patches make of them; lock them in the order of ids.
 
     Args:
         names: The columns that patches may set.
         now: The moment of the change.
+        lone: Whether todos with relatives, and those that repeat, are left out.
     """
     patches = patches_in_order()
     values = {
@@ -81,6 +96,7 @@ def _lock(names: Sequence[str], now: ColumnElement[Any]) -> CTE:
             mine(Todo),
             _table.c.id == any_(parameter("ids", ARRAY(BigInteger))),  # the index finds them, however many there are
             or_(_table.c.deleted_at.is_(None), parameter("trash_too", Boolean())),
+            *([_is_lone()] if lone else []),
         )
         .order_by(_table.c.id)
         .with_for_update(of=_table)
@@ -114,26 +130,31 @@ def _subtasks(stored: CTE, names: Sequence[str]) -> tuple[FromClause, Subtasks, 
     return counted, Subtasks(counted.c.open, counted.c.live), Subtasks(*after)
 
 
-def _revise(names: Sequence[str], *, recorded: bool) -> Select[Any]:
+def _revise(names: Sequence[str], *, recorded: bool, lone: bool = False) -> Select[Any]:
     """Return the statement that applies patches to these columns.
 
     Args:
         names: The columns that patches may set.
         recorded: Whether it records the change, too.
+        lone: Whether todos with relatives, and those that repeat, are left out. Of others no subtasks are counted.
     """
     now = func.statement_timestamp()
-    stored = _lock(names, now)
+    stored = _lock(names, now, lone=lone)
     values = {name: stored.c[_new(name)] for name in names}
     updated = update_with(values, now).where(_table.c.id == stored.c.id, stored.c.is_meant, differs_from(values))
     revised = updated.returning(_table).cte("revised")
-    subtasks, below, below_now = _subtasks(stored, names)
+    source: FromClause = stored.outerjoin(revised, revised.c.id == stored.c.id)
+    below = below_now = _NONE
+    if not lone:
+        subtasks, below, below_now = _subtasks(stored, names)
+        source = source.join(subtasks, _true)
     after = read(revised, subtasks=below_now, tags=stored.c.tags, due=stored.c.due)
     rows = select(
         stored.c.id,
         stored.c.version,
         read(stored, subtasks=below, tags=stored.c.tags, due=stored.c.due).label("before"),
         case((revised.c.id.is_not(None), after)).label("after"),
-    ).select_from(stored.outerjoin(revised, revised.c.id == stored.c.id).join(subtasks, _true))
+    ).select_from(source)
     if not recorded:
         return rows.order_by(stored.c.n)
     lists = (stored.c.list_id.label(name) for name in ("list_before", "list_after"))
@@ -177,6 +198,14 @@ FLAGS_RECORDED = Statement(_revise([*FLAGS], recorded=True))
 `items`, `ids` and `trash_too`: as there. `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in
 `changes.RECORD`.
 Columns: as in `TEXTS_RECORDED`.
+"""
+
+LONE_FLAGS_RECORDED = Statement(_revise([*FLAGS], recorded=True, lone=True))
+"""Apply patches as `FLAGS_RECORDED` does to todos without a parent and subtasks that do not repeat: nothing follows
+for others, so nobody has to look for them before. Reads `ix_todos_parent`.
+
+`items`, `ids`, `trash_too`, `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as there.
+Columns: as there; no row for any other todo.
 """
 
 

@@ -27,7 +27,16 @@ from todo_core.rules.schedules import Calendar
 from todo_core.rules.spots import TARGETS, Moved, Target, siblings_of, target_of
 from todo_core.rules.starts import date_columns
 from todo_core.rules.tagging import ensure_tags, told_of_tags
-from todo_core.rules.writing import WrittenRow, read_todos, recorded_by, touched, update_todos, updated, write_patches
+from todo_core.rules.writing import (
+    WrittenRow,
+    read_todos,
+    recorded_by,
+    touched,
+    update_todos,
+    updated,
+    write_lone,
+    write_patches,
+)
 
 _DATES: Final = frozenset({"start", "due", "repeat", "skip"})
 _MOVES: Final = frozenset({"list_id", "parent_id", *TARGETS})
@@ -49,6 +58,8 @@ async def revise(tx: Tx, patches: Batch[Patch], *, alone: bool = False) -> Chang
     origin = tx.origin if alone else None
     if all(patch.keys() <= PLAIN for patch in patches.accepted):
         return await write_patches(tx, patches.each(plain_columns), origin=origin)
+    if origin is not None and (changed := await write_lone(tx, patches, origin)) is not None:
+        return changed
     request = await _Request.load(tx, patches.accepted)
     batch = await patches.each_in_turns(request.accept)
     named = batch.accepted

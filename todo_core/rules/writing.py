@@ -228,6 +228,33 @@ async def write_patches(
     return Changed(batch.answer(results), await touched(rows, moved), recorded=recorded_by(rows))
 
 
+async def write_lone(tx: Tx, batch: Batch[Patch], origin: Origin) -> Changed[TodoWritten] | None:
+    """Set one todo done or open, or move it to the trash, where nothing follows for other todos, and record the change.
+
+    Args:
+        tx: The transaction, which writes nothing else.
+        batch: The patches of the request, of fields of `TodoUpdate` and `is_deleted`.
+        origin: Where the change comes from.
+
+    Returns:
+        The result; None, and nothing is written, where the patches are others, or the todo has a parent or subtasks,
+        repeats, is in the trash or is not there.
+    """
+    patches = batch.accepted
+    if len(patches) != 1 or len(batch.items) != 1 or not _is_flag(patches[0]):
+        return None
+    written = {"items": json_text(patches), "ids": [patches[0]["id"]], "trash_too": False}
+    rows = await tx.rows(small_revisions.LONE_FLAGS_RECORDED, **written, **origin.parameters())
+    if not rows:
+        return None
+    return Changed([updated(rows[0])], await touched(rows), recorded=recorded_by(rows))
+
+
+def _is_flag(patch: Patch) -> bool:
+    """Return whether a patch sets its todo done or open, or moves it to the trash, whatever its version."""
+    return patch.keys() == {"id", "is_completed"} or (patch.keys() == {"id", "is_deleted"} and patch["is_deleted"])
+
+
 def _result(patch: Patch, row: WrittenRow) -> Done | TodoError:
     """Return the result of a patch whose todo is there."""
     if row["version"] not in accepted_versions(patch, row["version"]):
