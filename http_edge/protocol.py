@@ -16,9 +16,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, NoReturn
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from http_edge import heads, problems, readers
@@ -175,42 +174,42 @@ class LimitedProtocol(PipelinedProtocol):
 
     def on_message_begin(self) -> None:
         """Begin the counts of a request."""
-        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = b"", [], False
         self._phase, self._head_bytes, self._hosts, self._codings = "head", 0, (), ()
         self._pieces, self._framing_bytes = 0, 0
 
     def on_url(self, url: bytes) -> None:
-        """Count a piece of the address."""
-        super().on_url(url)
+        """Take a piece of the address."""
+        self.url += url
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; count a trailer, but drop it."""
         if self._phase == "head":  # a trailer is no header (RFC 9110 §6.5.1)
-            super().on_header(name, value)
-            lower, _ = self.headers[-1]
+            lower = name.lower()
+            self.headers.append((lower, value))
             if lower == b"host":
                 self._hosts += (value,)
             elif lower == b"transfer-encoding":
                 self._codings += (value,)
+            elif lower == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
         self._count(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
         """Refuse a request whose version, host, target or end is in doubt (RFC 9112 §3.2, §6.1); else hand it on."""
-        version = self.parser.get_http_version()
+        version, method = self.parser.get_http_version(), self.parser.get_method()
         host = self._hosts[0] if len(self._hosts) == 1 else None
-        target = heads.origin_form(self.url, self.parser.get_method(), host)
+        target = heads.origin_form(self.url, method, host)
         is_known = version in ("1.0", "1.1")
         if not is_known or len(self._hosts) > 1 or (host is None and version == "1.1") or target is None:
             self._stop(problems.MALFORMED_REQUEST)
-        elif self._codings and (problem := heads.problem_of_codings(self._codings, version)) is not None:
+        if self._codings and (problem := heads.problem_of_codings(self._codings, version)) is not None:
             self._stop(problem)
-        else:
-            self.url = target
         if version == "1.0":
             self.expect_100_continue = False  # which did not exist (RFC 9110 §10.1.1)
         self._phase, self._understood_bytes = "body", self._understood_bytes + 1
-        super().on_headers_complete()
+        self.hand_on(method.decode(), target, version)
 
     def on_body(self, body: bytes) -> None:
         """Count a piece of the body, and hand it to the application; refuse one in too many pieces."""
@@ -228,24 +227,7 @@ class LimitedProtocol(PipelinedProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Note which request is answered."""
         self._answering = cycle
-        super()._start_asgi_task(cycle, self._until_cancelled(cycle, app))
-
-    def _until_cancelled(self, cycle: RequestResponseCycle, app: ASGIApp) -> Any:
-        """Return an application whose answer may be cut off: uvicorn, when it stops, cancels what outlasts its grace.
-
-        It would take that for a fault of the application.
-        """
-
-        async def run(scope: Scope, receive: Receive, send: Send) -> None:
-            try:
-                knows_chunks = scope["http_version"] != "1.0"
-                await app(scope, receive, send if knows_chunks else _without_chunks(cycle, send))
-            except asyncio.CancelledError:
-                _log.info("answer_cut_off")
-                cycle.disconnected = True
-                self.transport.abort()
-
-        return run
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         """Watch a client that has to take the rest before its connection is closed."""
@@ -284,7 +266,7 @@ class LimitedProtocol(PipelinedProtocol):
         if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
             self._stop(problems.of_status(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE))
 
-    def _stop(self, problem: dict[str, Any]) -> None:
+    def _stop(self, problem: dict[str, Any]) -> NoReturn:
         """Refuse the request from a callback of the parser.
 
         Raises:
@@ -343,23 +325,3 @@ class LimitedProtocol(PipelinedProtocol):
     def _tell(self, kind: str) -> None:
         for tell in self.tellers:
             tell(kind)
-
-
-def _without_chunks(cycle: RequestResponseCycle, send: Send) -> Send:
-    """Return a `send` whose answers end with the connection where they do not say how long they are.
-
-    A client of HTTP/1.0 knows no chunks and would take their lengths for a part of the body (RFC 9112 §6.1, §6.3).
-    uvicorn closes its connections after each answer.
-    """
-    ends_with_connection = False
-
-    async def sent(message: Message) -> None:
-        nonlocal ends_with_connection
-        if message["type"] == "http.response.start":
-            ends_with_connection = all(name.lower() != b"content-length" for name, _ in message["headers"])
-            cycle.chunked_encoding = False if ends_with_connection else None
-        elif ends_with_connection:
-            cycle.expected_content_length = len(message.get("body", b""))
-        await send(message)
-
-    return sent

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import uvicorn
@@ -989,6 +989,63 @@ async def test_no_timer_outlives_its_connection(app: Application, monkeypatch: p
         await asyncio.sleep(Hurried.body_seconds * 1.5)
 
     assert late == []
+
+
+class Clock:
+    """A loop with a time of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.now = 0.0
+        self.timers: list[tuple[float, Callable[[], None]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        self.timers.append((self.now + seconds, call))
+        return self._loop.call_later(PATIENCE, lambda: None)
+
+    def pauses(self, until: float, connection: LimitedProtocol) -> int:
+        """Go on to a moment, and run the timers that look after a pause until then; count those that are left."""
+        self.now = until
+        due = [timer for timer in self.timers if timer[0] <= until and timer[1] == connection._look_at_pause]
+        self.timers = [timer for timer in self.timers if timer not in due]
+        for _, call in due:
+            call()
+        return sum(call == connection._look_at_pause for _, call in self.timers)
+
+
+async def test_one_timer_looks_after_the_pauses_of_a_connection(app: Application) -> None:
+    async with edge(app, LimitedProtocol) as here, connected(here.port) as wire:
+        await wire.send(get())
+        await wire.answer()
+        (connection,) = here.state.connections
+        assert isinstance(connection, LimitedProtocol)
+        connection._look_at_pause()  # the timer of this pause sets the next one by our clock
+        clock = connection.loop = Clock()  # type: ignore[assignment]
+        connection.timeout_keep_alive, connection.timeout_keep_alive_task = 5, None  # type: ignore[assignment]
+
+        for now in (0, 3):
+            clock.now = now
+            await wire.send(get())
+            await wire.answer()
+            assert clock.pauses(now, connection) == 1
+        assert clock.pauses(6, connection) == 1  # a second pause has begun at 3
+        await wire.send(unfinished())
+        while connection._phase != "head":
+            await moment()
+        assert clock.pauses(8, connection) == 0
+        assert not connection.transport.is_closing()
+        await wire.send(b"\r\n")
+        await wire.answer()
+        assert clock.pauses(12, connection) == 1
+        assert not connection.transport.is_closing()
+        assert clock.pauses(13, connection) == 0
+        await wire.ends()
 
 
 async def test_a_handler_that_takes_longer_than_a_body_may_is_left_in_peace(caplog: pytest.LogCaptureFixture) -> None:
