@@ -44,7 +44,8 @@ def _entrance_of(request: Request) -> Entrance:
 
 
 def _require_plain(request: Request) -> None:
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+    codings = Exchange.of(request.scope).fields.lines(b"content-encoding")
+    if any(coding.strip().lower() != b"identity" for coding in codings):
         raise CodedBody
 
 

@@ -8,7 +8,6 @@ from starlette.requests import Request
 
 from http_edge.entrance import Entrance
 from http_edge.exchange import Exchange
-from http_edge.repeated import only, require_single
 from http_edge.strangers import Strangers
 from todo_core.boundary.caller import Caller
 from todo_core.core import Core
@@ -48,8 +47,9 @@ async def authenticate(request: Request, core: Core, via: str) -> Caller:
         Unavailable: The token cannot be checked right now.
         InvalidInput: It is accepted, and the request has a header twice that may be there once.
     """
-    headers, client, exchange = request.scope["headers"], request.scope.get("client"), Exchange.of(request.scope)
-    token = bearer_token(_text(only(headers, b"authorization")))
+    exchange, client = Exchange.of(request.scope), request.scope.get("client")
+    fields = exchange.fields
+    token = bearer_token(_text(fields.only(b"authorization")))
     if token is None:
         strangers: Strangers = request.app.state.strangers
         strangers.charge(request.scope)
@@ -58,14 +58,14 @@ async def authenticate(request: Request, core: Core, via: str) -> Caller:
         via,
         token=token,
         address=client[0] if client else None,
-        client=client_name(_name(only(headers, b"user-agent"))),
+        client=client_name(_name(fields.only(b"user-agent"))),
         request_id=exchange.request_id,
         told=exchange,
     )
     exchange.is_known = True
     entrance: Entrance = request.app.state.entrance
     await entrance.come_in(exchange)
-    require_single(headers)
+    fields.require_single()
     return exchange.caller
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from http_edge.entity_tags import matches, of_bytes
 from http_edge.negotiation import takes_gzip
+from http_edge.repeated import Fields
 
 
 class Document:
@@ -32,7 +33,7 @@ class Document:
         """Return the document, or 304 if the client has it already."""
         if matches(", ".join(request.headers.getlist("if-none-match")), self._headers["ETag"]):
             return Response(status_code=304, headers=self._headers)
-        if not takes_gzip(request.scope):
+        if not takes_gzip(Fields(request.scope["headers"])):
             return Response(gzip.decompress(self._compressed), headers=self._headers, media_type=self._media_type)
         headers = self._headers | {"Content-Encoding": "gzip"}
         return Response(self._compressed, headers=headers, media_type=self._media_type)

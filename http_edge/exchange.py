@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from starlette.exceptions import HTTPException
@@ -10,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from http_edge import problems
+from http_edge.repeated import Fields
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.counters import Budget
 from todo_core.errors import TodoError, TooManyRequests, Unauthenticated
@@ -20,6 +22,7 @@ BYTES_OF_ONE: Final = 8_192
 """Bytes of a body that cost as much of the rate limit as one request: reading them takes as long as a small one."""
 
 _KEY: Final = "exchange"
+_NO_FIELDS: Final = Fields(())
 
 
 @dataclass(slots=True)
@@ -30,6 +33,8 @@ class Exchange:
     thing that travels beside arguments and ASGI messages.
     """
 
+    fields: Fields = _NO_FIELDS
+    """The headers of the request; none over a pipe."""
     request_id: str | None = None
     """The request's id, as the answer and the log have it; None over a pipe."""
     budget: Budget | None = None
@@ -66,7 +71,7 @@ class Exchange:
     @classmethod
     def begin(cls, scope: Scope) -> Exchange:
         """Make the exchange of a request and keep it in its scope."""
-        exchange = cls()
+        exchange = cls(Fields(scope.get("headers", ())))
         scope.setdefault("state", {})[_KEY] = exchange
         return exchange
 
@@ -141,6 +146,11 @@ class Exchange:
             return []
         policy, quota, window, remaining, reset = self.budget
         return [
-            (b"ratelimit-policy", f'"{policy}";q={quota};w={window}'.encode()),
+            _policy_header(policy, quota, window),
             (b"ratelimit", f'"{policy}";r={remaining};t={reset}'.encode()),
         ]
+
+
+@lru_cache(maxsize=16)  # there are two policies
+def _policy_header(policy: str, quota: int, window: int) -> tuple[bytes, bytes]:
+    return b"ratelimit-policy", f'"{policy}";q={quota};w={window}'.encode()

@@ -6,9 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from starlette.types import Scope
-
 from http_edge.problems import NotAcceptable
+from http_edge.repeated import Fields
 
 _WEIGHT: Final = re.compile(r"q=([01](?:\.[0-9]{0,3})?)", re.ASCII)
 """How much a client likes what stands before it (RFC 9110 §12.4.2)."""
@@ -40,9 +39,9 @@ def preferred(accept: list[bytes], offered: Sequence[str]) -> str:
     return max(weights, key=lambda media_type: weights[media_type]) if weights else offered[0]
 
 
-def takes_gzip(scope: Scope) -> bool:
+def takes_gzip(fields: Fields) -> bool:
     """Return whether the client of a request takes a compressed answer (RFC 9110 §12.5.3)."""
-    values = [value for name, value in scope["headers"] if name == b"accept-encoding"]
+    values = fields.lines(b"accept-encoding")
     return bool(values) and _weights(values).get("gzip", 0.0) > 0
 
 

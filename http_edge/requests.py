@@ -6,7 +6,7 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from http_edge.entrance import Entrance
 from http_edge.exchange import Exchange
-from http_edge.repeated import only
 from http_edge.strangers import address_of
 from todo_core.log import structlog
 from todo_core.settings import Settings
@@ -47,6 +46,8 @@ _CODED: Final = b"Accept-Encoding"
 """The header that every answer varies by: large ones are compressed for clients that accept it.
 
 Small answers and 304s say so, too (RFC 9110 §12.5.5, §15.4.5), for which answers are large is known only at the end."""
+_DECIDING: Final = frozenset({b"vary", b"cache-control"})
+"""Headers by which an answer says what every other is told of itself here."""
 _PROCESS: Final = os.urandom(8).hex().encode()
 _count = itertools.count()
 _METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -102,21 +103,22 @@ class RequestContext:
         everywhere = [*_SECURITY, *(_HTTPS if is_public else [])]
         self._headers = [*everywhere, _LOADS_NOTHING]
         self._page = [*everywhere, _PAGE]
+        self._usual = [*self._headers, (b"vary", _CODED), _PRIVATE]
+        """What is added to an answer that says neither what it varies by nor who may keep it, as most."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = only(scope["headers"], HEADER) or b""
-        request_id = given if _SAFE.fullmatch(given) else b"%s%016x" % (_PROCESS, next(_count))
+        exchange, path = Exchange.begin(scope), path_below(scope)
+        given = exchange.fields.only(HEADER)
+        request_id = given if given and _SAFE.fullmatch(given) else b"%s%016x" % (_PROCESS, next(_count))
         seconds: float | None = None
-        exchange = Exchange.begin(scope)
         named = exchange.request_id = request_id.decode()
 
         async def tagged(message: Message) -> None:
             nonlocal seconds
             if message["type"] == "http.response.start":
-                path = path_below(scope)
                 self._entrance.go(exchange)
                 stays_open = exchange.is_known or path in HEALTH or await self._until_their_turn(scope, exchange)
                 seconds = time.perf_counter() - began - exchange.waited
@@ -129,7 +131,7 @@ class RequestContext:
                 message = {**message, "body": b""}
             await send(message)
 
-        routed = _with_version(scope)
+        routed = _with_version(scope, path)
         is_head = exchange.is_head = scope["method"] == "HEAD"
         if is_head:  # as GET, without the body (RFC 9110 §9.3.2)
             routed = {**routed, "method": "GET"}
@@ -159,8 +161,11 @@ class RequestContext:
         exchange.waited += time.perf_counter() - came
         return has_waited
 
-    def _dressed(self, headers: Iterable[Header], path: str, exchange: Exchange) -> list[Header]:
+    def _dressed(self, headers: Sequence[Header], path: str, exchange: Exchange) -> list[Header]:
         """Return the answer's headers, and those that every answer has."""
+        names = {name for name, _ in headers}
+        if names.isdisjoint(_DECIDING) and path != _DOCS:
+            return [*headers, *self._usual, *exchange.headers()]
         dressed, varying, is_private = [], [], True
         for header in headers:
             if header[0] == b"vary":
@@ -189,12 +194,15 @@ def _route(scope: Scope) -> str | None:
     return route
 
 
-def _with_version(scope: Scope) -> Scope:
+def _with_version(scope: Scope, path: str) -> Scope:
     """Return a request to `/api/…` as the same request to `/api/v1/…`, the current version, and any other as it is.
 
     `raw_path` stays what was received, as ASGI has it.
+
+    Args:
+        scope: The request.
+        path: Its path, as `path_below` has it.
     """
-    path = path_below(scope)
     if not path.startswith("/api/") or path.startswith("/api/v1/"):
         return scope
     root = scope["path"].removesuffix(path)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from functools import cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
@@ -36,6 +36,7 @@ from http_edge.entity_tags import matches, of_bytes
 from http_edge.exchange import Exchange
 from http_edge.negotiation import require_acceptable
 from http_edge.problems import response_to
+from http_edge.repeated import Fields
 from http_edge.urls import from_text, unclear, values
 from todo_core.errors import FieldError, InvalidInput, TodoError
 from todo_core.text.json_text import RepeatedNameError, strict_json
@@ -80,11 +81,11 @@ class DirectRoute(APIRoute):
         self.app = self._serve
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive, send)
+        request, fields = Request(scope, receive, send), Exchange.of(scope).fields
         try:
             arguments = await self._call.gather(request)  # who calls, before anything of a stranger's is read
-            self._refuse_conditions(scope)
-            accept = [value for name, value in scope["headers"] if name == b"accept"]
+            self._refuse_conditions(fields)
+            accept = fields.lines(b"accept")
             if self._media_types:
                 require_acceptable(accept, self._media_types)
             body = await _json_body(request) if self.body_field is not None else _MISSING
@@ -94,7 +95,7 @@ class DirectRoute(APIRoute):
             response: Response = await self._call(request, body, arguments)
             if len(self._media_types) > 1:
                 require_acceptable(accept, [str(response.media_type)])
-            response = self._finished(response, request)
+            response = self._finished(response, request, fields)
         except (TodoError, HTTPException) as error:
             response = response_to(await Exchange.of(scope).counted(error))
         except ClientDisconnect as gone:  # before its body was here: nobody waits for an answer
@@ -102,36 +103,37 @@ class DirectRoute(APIRoute):
             return
         await response(scope, receive, send)
 
-    def _refuse_conditions(self, scope: Scope) -> None:
+    def _refuse_conditions(self, fields: Fields) -> None:
         """Refuse a request under a condition that would not be looked at.
 
         Raises:
             InvalidInput: It names the header.
         """
-        found = self._foreign.intersection([name for name, _ in scope["headers"]])
-        if found:
+        if found := fields.those_of(self._foreign):
             raise InvalidInput(
                 errors=[FieldError(name.decode(), "is not taken here", code="unknown") for name in sorted(found)]
             )
 
-    def _finished(self, response: Response, request: Request) -> Response:
+    def _finished(self, response: Response, request: Request, fields: Fields) -> Response:
         """Return an answer with what it owes to the address and the conditions of its request."""
-        headers = response.headers
-        if (location := headers.get("location")) is not None:
-            headers["Location"] = f"{request.scope.get('root_path', '')}{location}"
-        if request.method != "GET" or getattr(response, "body", None) is None:  # a stream is none of a kind
+        own, headers = dict(response.raw_headers), response.raw_headers
+        if b"location" in own and (root := request.scope.get("root_path")):
+            response.headers["Location"] = root + own[b"location"].decode("latin1")
+        if request.scope["method"] != "GET" or getattr(response, "body", None) is None:  # a stream is none of a kind
             return response
         if len(self._media_types) > 1:
-            headers["Vary"] = "Accept"
+            response.headers["Vary"] = "Accept"
         if following := getattr(response, "following", None):
             rest = [pair for pair in request.query_params.multi_items() if pair[0] not in (*following, "offset")]
-            headers["Link"] = f'<?{urlencode([*rest, *following.items()])}>; rel="next"'
-        tag = headers.get("etag")
+            response.headers["Link"] = f'<?{urlencode([*rest, *following.items()])}>; rel="next"'
+        tag = own.get(b"etag")
         if tag is None:
-            tag = headers["ETag"] = of_bytes(bytes(response.body))
-        known = request.headers.getlist("if-none-match")
-        if known and matches(", ".join(known), tag):
-            return Response(status_code=304, headers={name: headers[name] for name in _KEPT if name in headers})
+            tag = of_bytes(bytes(response.body)).encode()
+            headers.append((b"etag", tag))
+        known = fields.lines(b"if-none-match")
+        if known and matches(b", ".join(known).decode("latin1"), tag.decode("latin1")):
+            kept = {name: response.headers[name] for name in _KEPT if name in response.headers}
+            return Response(status_code=304, headers=kept)
         return response
 
 
@@ -157,17 +159,17 @@ class _Call:
         assert dependant.call is not None
         self._call = dependant.call
         self._request_name = dependant.request_param_name
-        self._fields: list[tuple[ModelField, str]] = [
-            *((field, "path") for field in dependant.path_params),
-            *((field, "header") for field in dependant.header_params),
-            *((_from_text(field), "query") for field in dependant.query_params),
-            *((field, "body") for field in dependant.body_params),
+        self._parameters = [
+            *(_Parameter(field, "path") for field in dependant.path_params),
+            *(_Parameter(field, "header") for field in dependant.header_params),
+            *(_Parameter(_from_text(field), "query") for field in dependant.query_params),
+            *(_Parameter(field, "body") for field in dependant.body_params),
         ]
         self._inner = [(str(inner.name), _Call(inner)) for inner in dependant.dependencies]
 
     def headers(self) -> set[str]:
         """Return the names of the headers that it or what it depends on takes."""
-        own = {field.alias for field, where in self._fields if where == "header"}
+        own = {parameter.alias for parameter in self._parameters if parameter.where == "header"}
         return own.union(*(call.headers() for _, call in self._inner))
 
     async def gather(self, request: Request) -> dict[str, Any]:
@@ -192,35 +194,58 @@ class _Call:
         if self._request_name is not None:
             arguments[self._request_name] = request
         refused: list[FieldError] = []
-        for field, where in self._fields:
-            value = _given(field, where, request, body)
-            if where == "query":
-                refused += unclear(request.scope["query_string"], request.query_params, _model(field))
-            if value is _MISSING:
-                arguments[field.name] = field.default
-                if field.field_info.is_required():
-                    refused.append(
-                        FieldError(field.alias if where == "header" else where, "is required", code="required")
-                    )
-                continue
-            refuse_crowd(value, field.field_info.annotation)
-            location = (where, field.alias) if where in ("path", "header") else (where,)
-            arguments[field.name], wrong = field.validate(value, loc=location)
-            if wrong:
-                refused += field_errors(wrong, kind=field.field_info.annotation, skip=1, tags=_tags(field))
+        for parameter in self._parameters:
+            refused += parameter.read(request, body, arguments)
         if refused:
             raise InvalidInput(errors=refused)
         return await self._call(**arguments)
 
 
-def _given(field: ModelField, where: str, request: Request, body: object) -> object:
-    """Return what the request has for a parameter, or `_MISSING`."""
-    if where == "path":
-        return request.path_params[field.alias]
-    if where == "header":
-        lines = request.headers.getlist(field.alias)  # of a list; others are there once (`http_edge.repeated`)
-        return ", ".join(lines) if lines else _MISSING
-    return values(request.query_params, _model(field)) if where == "query" else body
+class _Parameter:
+    """One parameter of a signature: where its value is in a request, and FastAPI's validator for it."""
+
+    def __init__(self, field: ModelField, where: Literal["path", "header", "query", "body"]) -> None:
+        self.where, self.alias = where, field.alias
+        self._field, self._name = field, field.name
+        self._kind: Any = field.field_info.annotation
+        self._line = field.alias.lower().encode()
+        """The name of the header, if it is one."""
+        self._location = (where, field.alias) if where in ("path", "header") else (where,)
+        self._is_required = field.field_info.is_required()
+        self._default = None if self._is_required else field.default
+        self._is_constant = self._default is None or isinstance(self._default, str)
+        """Whether its default can be the same object for all requests."""
+
+    def read(self, request: Request, body: object, arguments: dict[str, Any]) -> list[FieldError]:
+        """Add its value to the arguments; return what is wrong with what the request has for it.
+
+        Raises:
+            InvalidInput: It is an object with very many unknown fields.
+        """
+        value, refused = self._given(request, body), list[FieldError]()
+        if self.where == "query":
+            refused = unclear(request.scope["query_string"], request.query_params, self._kind)
+        if value is _MISSING:
+            arguments[self._name] = self._default if self._is_constant else self._field.default
+            if self._is_required:
+                name = self.alias if self.where == "header" else self.where
+                refused.append(FieldError(name, "is required", code="required"))
+            return refused
+        refuse_crowd(value, self._kind)
+        arguments[self._name], wrong = self._field.validate(value, loc=self._location)
+        if wrong:
+            refused += field_errors(wrong, kind=self._kind, skip=1, tags=_tags(self._field))
+        return refused
+
+    def _given(self, request: Request, body: object) -> object:
+        """Return what the request has for it, or `_MISSING`."""
+        if self.where == "path":
+            return request.scope["path_params"][self.alias]
+        if self.where == "header":
+            lines = Exchange.of(request.scope).fields.lines(self._line)
+            # Of a list; others are there once (`http_edge.repeated`).
+            return b", ".join(lines).decode("latin1") if lines else _MISSING
+        return values(request.query_params, self._kind) if self.where == "query" else body
 
 
 def _from_text(field: ModelField) -> ModelField:
@@ -259,8 +284,9 @@ async def _json_body(request: Request) -> object:
     body = await read_body(request)
     if not body:
         return _MISSING
-    kind = _JSON_TYPE.match(request.headers.get("content-type", ""))
-    is_patch = request.method == "PATCH"
+    given = Exchange.of(request.scope).fields.only(b"content-type")
+    kind = _JSON_TYPE.match("" if given is None else given.decode("latin1"))
+    is_patch = request.scope["method"] == "PATCH"
     if kind is None or (kind[1] and not is_patch):
         raise HTTPException(415, headers={"Accept-Patch": f"{MERGE_PATCH}, {_JSON}"} if is_patch else None)
     try:

@@ -22,7 +22,6 @@ from http_edge.entrance import Entrance
 from http_edge.exchange import Exchange
 from http_edge.negotiation import takes_gzip
 from http_edge.origins import Origins, let_in
-from http_edge.repeated import only
 from http_edge.requests import HEALTH, RequestContext, Watcher, path_below
 from http_edge.strangers import Strangers
 from mcp_server import metadata
@@ -141,7 +140,7 @@ class Application:
 
     def _encode(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Compress what is large, for a client that takes it (RFC 9110 §12.5.3)."""
-        return (self._compressing if takes_gzip(scope) else self._inner)(scope, receive, send)
+        return (self._compressing if takes_gzip(Exchange.of(scope).fields) else self._inner)(scope, receive, send)
 
     def _let_in(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Let pages of other origins call; not for a host that is not ours, as the layer answers preflights itself."""
@@ -188,7 +187,7 @@ class Application:
             raise HTTPException(421)
 
     def _is_our_host(self, scope: Scope) -> bool:
-        host = only(scope["headers"], b"host")
+        host = Exchange.of(scope).fields.only(b"host")
         return host is not None and host.lower() in self._hosts  # RFC 9110 §4.2.3: in whatever case
 
     async def _serve_anybody(self, scope: Scope, receive: Receive, send: Send) -> None:

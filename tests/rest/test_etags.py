@@ -6,7 +6,9 @@ import re
 
 import httpx2
 import pytest
+from starlette.responses import Response
 
+from rest_api import responses
 from tests.faces import Json
 
 pytestmark = pytest.mark.requirement("RS1", "RS7", "TD8")
@@ -144,3 +146,24 @@ async def test_a_list_shows_its_count_in_its_tag(http: httpx2.AsyncClient) -> No
     assert not await is_fresh(http, address, before)
     allowed = await http.patch(address, json={"color": "red"}, headers={"If-Match": before})
     assert allowed.status_code == 200
+
+
+async def test_what_a_text_says_of_a_version_is_none(http: httpx2.AsyncClient) -> None:
+    text = '"version":98, \\"version\\":97, {"version":96}'
+    made = await http.post(TODOS, json={"title": text, "description": text})
+    address = str(made.headers["location"])
+    await http.patch(address, json={"source": "https://example.test/?version=95"})
+
+    read = await http.get(address)
+
+    assert read.headers["etag"].startswith(f'"{read.json()["version"]}.')
+    assert read.json()["version"] == 2
+
+
+def test_a_row_has_the_headers_that_starlette_would_make() -> None:
+    text = '{"id":1,"title":"é","version":3}'
+    ours = responses.row(text)
+    theirs = Response(text, headers={"ETag": responses.etag(text)}, media_type=responses.JSON)
+
+    assert (ours.status_code, ours.body, ours.raw_headers) == (theirs.status_code, theirs.body, theirs.raw_headers)
+    assert ours.headers["content-type"] == "application/json"
