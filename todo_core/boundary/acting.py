@@ -57,7 +57,7 @@ async def as_who_acts(
         agent = await _allowed(caller, key, require, to_write)
         if agent is not None and caller.told is not None:
             caller.told.acts(agent.id)
-        me = caller if caller.agent is agent else replace(caller, agent=agent)
+        me = caller.acting_by(agent)
         try:
             return await retried(lambda: attempt(me))  # noqa: B023  # it is awaited in this round
         except asyncpg.PostgresError as error:

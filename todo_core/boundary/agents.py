@@ -206,9 +206,11 @@ class Agents:
             asyncpg.PostgresError: The person may not act any more.
         """
         name = (user_id, key.kind, key.known_as)
-        known = self._known.get(name)
-        if known is not None or (name in self._unmade and not to_write):
-            return known
+        try:
+            return self._known[name]
+        except KeyError:
+            if name in self._unmade and not to_write:
+                return None
         found = await self._found(user_id, key, told, to_write=to_write)
         if found is None:
             self._unmade[name] = None

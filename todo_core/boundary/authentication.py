@@ -126,13 +126,16 @@ class Identity:
             _log.info("token_refused", reason="no token")
             raise Unauthenticated
         key = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        try:
+            principal, expires_at = self._principals[key]
+        except KeyError:
+            pass
+        else:
+            if expires_at > self._clock().timestamp():
+                return principal
         if key in self._ended:
             _log.info("token_refused", reason="user or api token gone")
             raise Unauthenticated(presented=True)
-        with suppress(KeyError):
-            principal, expires_at = self._principals[key]
-            if expires_at > self._clock().timestamp():
-                return principal
         try:
             is_api_token = api_tokens.looks_like(token)
             principal, expires_at = await (self._token(token, address) if is_api_token else self._jwt(token))
@@ -142,7 +145,8 @@ class Identity:
                 await self._limits.require_login(address)
                 await self._limits.refused_login(address)
             raise Unauthenticated(presented=True) from None
-        self._principals[key] = (principal, expires_at)
+        if key not in self._ended:  # which may have happened meanwhile
+            self._principals[key] = (principal, expires_at)
         return principal
 
     def forget(self, principal: Principal) -> None:

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 
 import asyncpg
 
@@ -61,9 +62,13 @@ class Told(Protocol):
         """Take the id of a change that was committed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Caller:
-    """A person or an agent whose token was accepted: the only way to run an operation."""
+    """A person or an agent whose token was accepted: the only way to run an operation.
+
+    Nobody changes one. It is not frozen all the same: Python takes seven times as long to make one that is, and a
+    request makes two.
+    """
 
     core: Core
     principal: Principal
@@ -84,12 +89,12 @@ class Caller:
     """How the person agreed, for the change record: `in a form`, or `by the agent`, on the agent's word alone."""
     reason: str | None = None
     """The reason that an agent gives for a proposal, in its words."""
-    agent: Agent | None = None
-    """The agent that acts, set while `perform` runs; None for the person, and before."""
     said_at: datetime | None = None
     """The moment by which words such as "tomorrow" are read; None for now. See `rules.schedules.Calendar`."""
     told: Told | None = None
     """Is told what becomes of the request."""
+    agent: Agent | None = None
+    """The agent that acts, set while `perform` runs; None for the person, and before."""
 
     @classmethod
     async def authenticated(
@@ -124,6 +129,12 @@ class Caller:
         principal = await core.identity.authenticate(token, address, via)
         core.limits.require_restraint(principal.user_id, None if told is None else told.spent)
         return cls(core, principal, via, client, request_id, told=told)
+
+    def acting_by(self, agent: Agent | None) -> Caller:
+        """Return this caller with the agent that acts, if there is one."""
+        if agent is self.agent:
+            return self
+        return Caller(*_ALL_BUT_AGENT(self), agent)  # type: ignore[call-arg]  # mypy does not count them
 
     @property
     def agent_id(self) -> int | None:
@@ -316,3 +327,8 @@ class Caller:
         statement = agent_queries.ROWS_OF_DAY_WITHIN_LISTS if self.has_lists else agent_queries.ROWS_OF_DAY
         used: int = await transaction.value(statement, id=agent.id)
         return used
+
+
+_ALL_BUT_AGENT: Final = attrgetter(*(field.name for field in fields(Caller) if field.name != "agent"))
+"""Returns the fields before the last. `dataclasses.replace` takes several times as long, and every request of an agent
+would pay it."""

@@ -7,7 +7,7 @@ that is lost, with the process or because the database cannot be reached, is mad
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,6 @@ from todo_core.upkeep.background import Background
 REMEMBERED: Final = 10_000
 """Most users for whom it is remembered that today is stored, and most whose day waits to be stored."""
 
-_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _log = structlog.get_logger()
 
 
@@ -47,7 +46,7 @@ class Activity(Background):
     def seen(self, user_id: int) -> None:
         """Note that the user sent a request now, unless today is stored or noted."""
         now = self._clock()
-        is_stored = now < self._day_ends.get(user_id, _LONG_AGO)
+        is_stored = user_id in self._day_ends and now < self._day_ends[user_id]
         if is_stored or user_id in self._waiting or len(self._waiting) >= REMEMBERED:
             return
         self._waiting[user_id] = now
