@@ -240,6 +240,18 @@ async def test_a_block_of_all_other_programs_holds_where_nothing_can_be_written(
             await replace(ann, core=core, via="mcp:list_todos", client="a new one").perform(todos.list_, TodoFilter())
 
 
+async def test_an_agent_that_is_there_is_found_in_one_round_trip(ann: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = await by_token(ann)
+    await script.perform(todos.list_, TodoFilter())
+    ((found, key),) = [(one["id"], script.agent_key) for one in await agents_of(ann) if one["kind"] == "token"]
+    ann.core.agents.forget(ann.principal.user_id, key)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ann.core.database, "begin", None)  # as one that needs a transaction would
+    agent = await ann.core.agents.find(ann.principal.user_id, key, None, to_write=False)  # type: ignore[arg-type]
+    assert agent is not None
+    assert agent.id == found
+
+
 async def test_a_rotated_token_is_the_same_agent(ann: Caller) -> None:
     script = await by_token(ann)
     await add(script, "a")

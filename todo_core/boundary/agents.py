@@ -232,8 +232,7 @@ class Agents:
         names = {"kind": key.kind, "known_as": key.known_as}
 
         async def find() -> Row | None:
-            async with self._database.begin(user_id=user_id, read_only=True) as transaction:
-                return await transaction.row(queries.FIND, **names)
+            return await self._database.read(user_id=user_id, token_id=None).row(queries.FIND, **names)
 
         async def make() -> Row:
             name = told if key.kind == "client" and told else key.name
