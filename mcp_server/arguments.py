@@ -55,6 +55,9 @@ class Shared(BaseModel):
         return caller
 
 
+_NOTHING_SHARED: Final = Shared()
+
+
 class Writing(Shared):
     """What every writing tool takes."""
 
@@ -99,7 +102,7 @@ def with_reason(caller: Caller, given: dict[str, Any]) -> tuple[Caller, dict[str
         InvalidInput: The reason is no text, or too long.
     """
     if "reason" not in given:
-        return replace(caller, reason=None), given
+        return caller, given
     given = {**given}
     try:
         reason = _REASON.model_validate({"reason": given.pop("reason")}).reason  # type: ignore[attr-defined]  # pydantic makes the field
@@ -142,7 +145,9 @@ class Arguments:
         self._unpack = parameters[0].name if shape is not None else None
         self._own = shape or create_model(handler.__name__, **_fields(parameters))
         bases: tuple[type[BaseModel], ...] = (shared, self._own)
-        self._all: type[Any] = create_model(self._own.__name__, __base__=bases)
+        self._is_alone = shape is not None and not shared.model_fields
+        """Whether the model that the handler takes is all that the tool does."""
+        self._all: type[Any] = self._own if self._is_alone else create_model(self._own.__name__, __base__=bases)
         self.enforced = self._schema()
         """The JSON schema: flat, nothing that repeats. It does not say that it is closed, which it is."""
         self.schema: dict[str, Any] = _short(self.enforced)
@@ -161,6 +166,8 @@ class Arguments:
             model = self._all.model_validate(spelling.read(given, self.schema))
         except ValidationError as error:
             raise refuse(error, self._all) from None
+        if self._unpack is not None and self._is_alone:
+            return _NOTHING_SHARED, {self._unpack: model}
         own = {name: getattr(model, name) for name in self._own.model_fields}
         if self._unpack is not None:  # an operation must not see the shared ones as a part of its request
             own = {self._unpack: self._own.model_construct(model.model_fields_set & own.keys(), **own)}

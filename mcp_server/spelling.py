@@ -60,7 +60,7 @@ class Spelling:
 
     def _read_object(self, value: dict[str, Any], fields: Mapping[str, Any], path: Path) -> dict[str, Any]:
         """Return an object without the known fields that are null. An unknown one stays, and is refused by name."""
-        absent = frozenset(name for name, field in fields.items() if name in value and _is_null(value[name], field))
+        absent = frozenset(name for name, item in value.items() if name in fields and _is_null(item, fields[name]))
         if absent:
             self.nulls[path] = absent
         return {

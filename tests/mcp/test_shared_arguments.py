@@ -130,11 +130,12 @@ async def test_the_caller_carries_them_and_the_handler_gets_its_own(ann: Caller,
 
 async def test_a_shape_that_goes_on_to_an_operation_is_exactly_that(ann: Caller) -> None:
     """Or the same request under another key, or confirmed, were another request to the idempotency check."""
-    _, wanted = await handle(MAKE, ann, {"title": "a", "idempotency_key": "k"})
+    for operation, shared in ((MAKE, {"idempotency_key": "k"}), (LOOK, {})):
+        _, wanted = await handle(operation, ann, {"title": "a"} | shared)
 
-    assert type(wanted) is Wanted
-    assert wanted.model_dump() == {"title": "a", "note": None}
-    assert wanted.model_fields_set == {"title"}
+        assert type(wanted) is Wanted
+        assert wanted.model_dump() == {"title": "a", "note": None}
+        assert wanted.model_fields_set == {"title"}
 
 
 @pytest.mark.parametrize("as_one", [True, False], ids=["as one shape", "one by one"])
