@@ -77,7 +77,6 @@ class TodoServer(Server[Any]):
             version=version,
             instructions=INSTRUCTIONS,
             on_list_tools=self._list_tools,
-            on_call_tool=self._call_tool,
             on_list_prompts=self._list_prompts,
             on_get_prompt=self._get_prompt,
             on_list_resources=self._list_resources,
@@ -89,6 +88,7 @@ class TodoServer(Server[Any]):
             on_subscribe_resource=None if local is None else self._subscribe,
             on_unsubscribe_resource=None if local is None else self._unsubscribe,
         )
+        self.add_request_handler("tools/call", CallToolRequestParams, self._call_tool)
         # Not the SDK's own, which traces what clients send: names of tools that there are none of, and ids.
         self.middleware[:] = [sdk.refuse_state(self.name), sdk.arguments_as_an_object]
         if message is not None:
@@ -132,8 +132,12 @@ class TodoServer(Server[Any]):
         allowed = [tool.listed_for(caller) for tool in self._tools.values() if tool.is_for(caller)]
         return ListToolsResult(tools=allowed)
 
-    async def _call_tool(self, context: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
+    async def _call_tool(self, context: Context, params: CallToolRequestParams) -> dict[str, Any] | InputRequiredResult:
         """Run a tool. A refusal becomes an `isError` result with code, field and next step (MC4)."""
+        result = await self._result(context, params)
+        return tool_results.on_the_wire(result) if isinstance(result, CallToolResult) else result
+
+    async def _result(self, context: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         tool = self._tools.get(params.name)
         if tool is None:
             names, nearest = ways.nearest_first(params.name, sorted(self._tools))

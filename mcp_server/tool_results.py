@@ -103,6 +103,13 @@ def payload(content: dict[str, Any]) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=shown)
 
 
+def on_the_wire(result: CallToolResult) -> dict[str, Any]:
+    """Return a result as the protocol has it. The SDK checks it as it does a model, which it would copy first."""
+    content = [part.model_dump(mode="json", by_alias=True, exclude_none=True) for part in result.content]
+    wire: dict[str, Any] = {"content": content, "isError": result.is_error, "resultType": result.result_type}
+    return wire if result.structured_content is None else wire | {"structuredContent": result.structured_content}
+
+
 def refusal(error: TodoError) -> CallToolResult:
     """Return an error that a model can act on (MC4), as text alone: the output schema is that of a success."""
     return refused(describe(error))

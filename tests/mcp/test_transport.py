@@ -16,6 +16,7 @@ from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, Te
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mcp_server import tool_results
 from mcp_server.transport import Transport
 from tests.tables import each
 
@@ -91,6 +92,22 @@ def _said(arguments: dict[str, Any], request_id: Any = 1, meta: Any = _META) -> 
     return _request("tools/call", {"name": "say", "arguments": arguments}, request_id, meta)
 
 
+async def _answered(returned: CallToolResult | dict[str, Any], headers: dict[str, str], body: bytes) -> bytes:
+    """What the SDK's server and transport send for a result."""
+
+    async def call(*_: object) -> CallToolResult | dict[str, Any]:
+        return returned
+
+    server = Server("probe")
+    server.add_request_handler("tools/call", CallToolRequestParams, call)
+    sessions = StreamableHTTPSessionManager(server, json_response=True, stateless=True)
+    transport = httpx2.ASGITransport(app=sessions.handle_request)
+    async with sessions.run(), httpx2.AsyncClient(transport=transport, base_url=_ADDRESS) as client:
+        answer = await client.post("/mcp", content=body, headers=headers)
+    assert answer.status_code == 200, answer.content
+    return answer.content
+
+
 async def _answers(
     both: tuple[httpx2.AsyncClient, httpx2.AsyncClient], body: bytes, headers: dict[str, str]
 ) -> list[tuple[int, dict[str, str], bytes]]:
@@ -159,3 +176,20 @@ async def test_headers_that_say_something_else_are_refused_as_by_the_sdk(
     ours, theirs = await _answers(both, _said({"text": "a"}), _headers("tools/call", "say") | header)
 
     assert ours == theirs
+
+
+@pytest.mark.requirement("MC2")
+@each(
+    "result",
+    [
+        tool_results.payload({"rows": [{"a": None, "n": 1.5}, None], "large": 2**63, "text": "ü\x7f", "nothing": None}),
+        tool_results.payload({}),
+        tool_results.crash(),
+    ],
+)
+async def test_a_result_as_it_is_on_the_wire_is_sent_as_the_model_is(result: CallToolResult) -> None:
+    older = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "say", "arguments": {}}}
+    headers = _headers("tools/call", "say")
+    for more, body in (({}, _said({})), ({"mcp-protocol-version": "2025-11-25"}, json.dumps(older).encode())):
+        of_model = await _answered(result, headers | more, body)
+        assert await _answered(tool_results.on_the_wire(result), headers | more, body) == of_model
