@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import lru_cache
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -70,7 +71,7 @@ class McpEndpoint:
             await self._refuse(await exchange.counted(error))(scope, receive, send)
             return
         try:
-            as_event = _takes_event(scope)
+            as_event = _takes_event(tuple(value for name, value in scope["headers"] if name == b"accept"))
             body = await _json_body(request)
         except HTTPException as error:
             refused = await exchange.counted(error)
@@ -119,13 +120,17 @@ class McpEndpoint:
         return rpc_error(message, error.status, headers, data=error.as_dict())
 
 
-def _takes_event(scope: HttpScope) -> bool:
+@lru_cache(maxsize=64)  # programs send the same with each request
+def _takes_event(accept: tuple[bytes, ...]) -> bool:
     """Return whether the answer is to be a server-sent event: for a client that takes these, by name, and no JSON.
+
+    Args:
+        accept: The values of the Accept headers.
 
     Raises:
         HTTPException: It takes neither (406).
     """
-    accepted = [value for name, value in scope["headers"] if name == b"accept"]
+    accepted = [*accept]
     offered = (JSON, EVENTS) if EVENTS.encode() in b",".join(accepted).lower() else (JSON,)
     require_acceptable(accepted, offered)
     return preferred(accepted, offered) == EVENTS
