@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import orjson
 from mcp_types import CallToolResult
@@ -18,11 +18,11 @@ from mcp_server.told import Items
 from mcp_server.tool_results import PAGE_SCHEMA, WRITE_SCHEMA, Detail
 from mcp_server.toolbox import Toolbox
 from mcp_server.writing import written
-from todo_core.boundary.results import Done
+from todo_core.boundary.results import Done, Page
 from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.dues import REPEAT_WORDS, DueText, RepeatText
 from todo_core.models.fields import MAX_BATCH, Limit
-from todo_core.models.todos import IfSimilar, TodoCreate, TodoFilter, TodoIds, if_similar_too
+from todo_core.models.todos import IfSimilar, TodoCreate, TodoFilter, TodoIds, TodoRead, if_similar_too
 from todo_core.operations import search
 from todo_core.operations import tags as tag_operations
 from todo_core.operations import todos as operations
@@ -95,28 +95,47 @@ async def add_todos(
 async def list_todos(me: Me, listing: TodoListing) -> CallToolResult:
     operation = operations.list_ if listing.text is None else search.find
     page = await me.perform(operation, listing)
-    rows, shown = _shown(page.json, listing.detail)
+    shown = _shown(page, listing.detail)
     # Once more, for the cursor of the place where it is cut; and again while others make what is read longer.
-    while (fit := bounds.fitting(shown)) < len(rows):
-        page = await me.perform(operation, listing.model_copy(update={"limit": fit}))
-        rows, shown = _shown(page.json, listing.detail)
-    content = tool_results.todos(rows, shown, listing.detail) | {"showing": f"{len(rows)} of {page.total}"}
-    if len(rows) == 1:  # it may be too long by itself
+    while shown.fitting < shown.rows:
+        page = await me.perform(operation, listing.model_copy(update={"limit": shown.fitting}))
+        shown = _shown(page, listing.detail)
+    content = shown.content | {"showing": f"{shown.rows} of {page.total}"}
+    if shown.rows == 1:  # it may be too long by itself
         content["todos"] = [bounds.within(content["todos"][0])]
     if page.next_cursor is not None:
         content["next_cursor"] = page.next_cursor
     if page.near is not None:
-        _, nearest = _shown(page.near.json, "concise")
+        nearest = [tool_results.todo(row, "concise") for row in orjson.loads(page.near.json)]
         content |= {"did_you_mean": page.near.words, "near": nearest[: bounds.fitting(nearest)]}
     if listing.tags and not page.total:
         content |= await _unknown_tags(me, listing.tags)
     return tool_results.payload(content)
 
 
-def _shown(json: str, detail: Detail) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the rows of a JSON array, and each as a model reads it."""
-    rows = orjson.loads(json)
-    return rows, [tool_results.todo(row, detail) for row in rows]
+class _Shown(NamedTuple):
+    """The rows of a page as a model reads them."""
+
+    content: dict[str, Any]
+    """`todos`, and what they have in common (`tool_results.todos`)."""
+    rows: int
+    """How many there are."""
+    fitting: int
+    """How many of the first fit into an answer."""
+
+
+def _shown(page: Page[TodoRead], detail: Detail) -> _Shown:
+    """Return the rows of a page as a model reads them; of a page that is remembered this is, too, as JSON."""
+    kept: tuple[bytes, int] | None = page.forms.get(detail)
+    if kept is not None:
+        text, number = kept
+        return _Shown(orjson.loads(text), number, number)
+    rows = orjson.loads(page.json)
+    items = [tool_results.todo(row, detail) for row in rows]
+    shown = _Shown(tool_results.todos(rows, items, detail), len(rows), bounds.fitting(items))
+    if shown.fitting == shown.rows:
+        page.forms[detail] = orjson.dumps(shown.content), shown.rows
+    return shown
 
 
 async def _unknown_tags(me: Me, names: Sequence[str]) -> dict[str, Any]:

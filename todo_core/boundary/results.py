@@ -45,6 +45,8 @@ class Page(Generic[Shape]):
     page_size: int
     next_cursor: str | None
     near: Near | None = None
+    forms: dict[str, Any] = field(default_factory=dict, compare=False)
+    """What faces made of the rows, by names of theirs: with a page that is remembered, it is, too."""
 
 
 @dataclass(frozen=True, slots=True)

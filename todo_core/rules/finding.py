@@ -58,7 +58,7 @@ async def find_todos(tx: Tx, todo_filter: TodoFilter, offset: int = 0) -> Page[T
             row = await _read(tx, asked)
         rows = _remembered(tx, asked, row)
     cursor = None if rows.end is None else tx.core.cursors.make(rows.end, _cursor_scope(tx, todo_filter))
-    return Page(rows.json, rows.total, todo_filter.limit, cursor)
+    return Page(rows.json, rows.total, todo_filter.limit, cursor, forms=rows.forms)
 
 
 def _place_of(cursor: list[Any]) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def _remembered(tx: Tx, asked: _Asked, row: Row) -> pages.Rows:
         end = [row["key"], row["id"]]
         if asked.order[0] == "pressing":
             end.append(asked.place["tomorrow"])
-    rows, now = pages.Rows(row["rows"], row["total"], end), asked.place["now"]
+    rows, now = pages.Rows(row["rows"], row["total"], end, {}), asked.place["now"]
     span = now, totals.end_of(asked.conditions, row, now)
     pages.remember(tx, asked.key, rows, row.get("newest_change"), span)
     return rows

@@ -41,6 +41,8 @@ class Rows(NamedTuple):
     total: int
     end: list[Any] | None
     """Where the next page begins, for its cursor; None on the last page."""
+    forms: dict[str, Any]
+    """What faces made of the rows (`Page.forms`), less than the rows themselves."""
 
 
 @dataclass(frozen=True, slots=True)
