@@ -91,7 +91,7 @@ async def test_a_page_of_todos_is_cut_between_rows_and_goes_on(me: McpFace) -> N
     assert len({*seen}) == len(seen) == 50
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Interrupted(Caller):
     """A caller between whose operations something else happens."""
 
