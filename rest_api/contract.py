@@ -7,13 +7,16 @@ that generators of all languages read the same in it (`docs/decisions/0045-opena
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
 
+from rest_api.describing import BEARER
 from rest_api.examples import EXAMPLES, PARAMETERS
 from rest_api.headers import COMPONENTS as HEADERS
 from rest_api.refusals import EXAMPLES as PROBLEMS
@@ -23,7 +26,6 @@ from rest_api.running import MERGE_PATCH
 from todo_core.models.fields import MAX_ID
 
 SCHEMAS: Final = "#/components/schemas/{model}"
-BEARER: Final = "bearer"
 _SECURITY: Final = {
     BEARER: {
         "type": "http",
@@ -58,14 +60,19 @@ _TAGS: Final = {
 _INT32: Final = 2**31 - 1
 
 
-def document(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document of an application that is served at the root of its host."""
+def document(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
+    """Return the OpenAPI document of an application that is served at the root of its host.
+
+    Args:
+        app: The application.
+        routes: Its routes, as they are described.
+    """
     made = get_openapi(
         title=app.title,
         version=app.version,
         summary="The todo backend that people dare to hand to their AI agents.",
         description=_DESCRIPTION,
-        routes=app.routes,
+        routes=routes,
         servers=[{"url": "/", "description": "This server."}],
         tags=[{"name": name, "description": words} for name, words in _TAGS.items()],
         contact={"name": "The todo-mcp maintainers"},

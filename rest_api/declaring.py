@@ -1,61 +1,56 @@
 """Declare a route: everything about it that follows from its operation follows here.
 
-FastAPI reads the signature and writes the OpenAPI contract; `rest_api.running` runs the route.
+`rest_api.running` runs the route, by its signature. `rest_api.describing` describes it for the contract.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from fastapi import FastAPI, Response
 
-from rest_api import headers
-from rest_api.contract import BEARER
-from rest_api.refusals import problems
-from rest_api.responses import FeedRead, PageRead
-from rest_api.running import DirectRoute, takes_body
+from rest_api.responses import JSON
+from rest_api.running import DirectRoute
 from todo_core.boundary.operation import Operation
-from todo_core.errors import (
-    AgentBlocked,
-    ConfirmationRequired,
-    Conflict,
-    IdempotencyKeyReused,
-    InsufficientScope,
-    InvalidInput,
-    NotForAgents,
-    OutsideMandate,
-    RequestInProgress,
-    Suspended,
-    TodoError,
-    TooManyProposals,
-    TooManyRequests,
-    Unauthenticated,
-    Unavailable,
-)
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
-
-EVERY_REFUSAL: Final = (
-    *(
-        Unauthenticated,
-        InsufficientScope,
-        Suspended,
-        AgentBlocked,
-        OutsideMandate,
-        InvalidInput,
-        TooManyRequests,
-        Unavailable,
-    ),
-)
-EVERY_WRITE_REFUSAL: Final = (Conflict, RequestInProgress, IdempotencyKeyReused)
 
 EXPOSED: Final[dict[str, list[str]]] = {}
 """Routes of each operation, by its name; the parity test reads it."""
 
-_FILE_PROBLEMS: Final = ("body_too_large", "content_coding_not_supported", "unsupported_media_type")
-_BODY_PROBLEMS: Final = ("malformed_json", "body_too_large", "content_coding_not_supported", "unsupported_media_type")
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A route, as `Routes.expose` was told of it; what the fields are stands there."""
+
+    operations: Sequence[Operation[..., Any]]
+    handler: Callable[..., Any]
+    method: str
+    path: str
+    tag: str
+    shape: Any
+    status: int
+    summary: str
+    also: tuple[int, ...]
+    words: str
+    by_item: bool
+    other_types: Mapping[str, str]
+    is_file: bool
+    takes: Mapping[str, str]
+    stream: type[Response] | None
+
+    def basics(self) -> dict[str, Any]:
+        """Return what FastAPI takes of a route, whether it is to run or to be described."""
+        stream = {} if self.stream is None else {"response_class": self.stream}
+        name = self.handler.__name__
+        return {"methods": [self.method], "status_code": self.status, "operation_id": name, **stream}
+
+    def running(self, prefix: str) -> DirectRoute:
+        """Return the route below a prefix, for requests."""
+        types = (*((JSON,) if self.shape is not None else ()), *self.other_types)
+        return DirectRoute(prefix + self.path, self.handler, media_types=types, **self.basics())
 
 
 class Routes:
@@ -64,16 +59,14 @@ class Routes:
     def __init__(self, prefix: str, tag: str) -> None:
         self._prefix = prefix
         self._tag = tag
-        self._declared: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
+        self.declared: Final[list[Declaration]] = []
         self._made: dict[str, list[DirectRoute]] = {}
         """The routes by prefix: they know nothing of an application, and take long to make."""
 
     def serve(self, app: FastAPI, prefix: str) -> None:
         """Add the routes to `app`, below `prefix`."""
         if prefix not in self._made:
-            self._made[prefix] = [
-                DirectRoute(prefix + path, handler, **options) for path, handler, options in self._declared
-            ]
+            self._made[prefix] = [declaration.running(prefix) for declaration in self.declared]
         app.router.routes += self._made[prefix]
 
     def expose(
@@ -114,127 +107,28 @@ class Routes:
                 media type is in `other_types`.
         """
         served = [operations] if isinstance(operations, Operation) else operations
-        is_proposable = any(operation.effect == "changes" and operation.proposable for operation in served)
-        refusals = _refusals(served, by_item=by_item) | ({TooManyProposals} if is_proposable else set())
         for operation in served:
             EXPOSED.setdefault(operation.name, []).append(f"{method} {self._prefix}{path.replace(':member', '')}")
 
         def declare(handler: Handler) -> Handler:
-            codes = {refusal.code for refusal in refusals}
-            codes |= {"not_acceptable"} if shape is not None or stream is not None else set()
-            codes |= {*_BODY_PROBLEMS} if takes_body(path, handler) else set()
-            codes |= {*_FILE_PROBLEMS} if takes else set()
-            responses = _successes(method, shape, (status, *also), is_kept=stream is None)
-            if is_proposable:
-                responses[HTTPStatus.ACCEPTED.value] = _proposed(shape)
-            responses |= problems(codes, method)
-            if is_file:
-                responses[status]["headers"] |= headers.of_file()
-            if other_types:
-                _offer(responses, status, other_types, as_json=shape is not None)
-            (scope,) = {operation.scope for operation in served}
-            options = {
-                "methods": [method],
-                "response_model": shape,
-                "status_code": status,
-                "responses": responses,
-                "summary": summary,
-                "description": f"{words or served[0].words}\n\nScope: {f'`{scope}`' if scope else 'any'}.",
-                "openapi_extra": {"security": [{BEARER: [scope] if scope else []}]},
-                "operation_id": handler.__name__,
-                "tags": [self._tag],
-            }
-            if takes:
-                options["openapi_extra"]["requestBody"] = _file_body(takes)
-            if stream is not None:
-                options["response_class"] = stream
-            self._declared.append((self._prefix + path, handler, options))
+            declaration = Declaration(
+                operations=served,
+                handler=handler,
+                method=method,
+                path=self._prefix + path,
+                tag=self._tag,
+                shape=shape,
+                status=status,
+                summary=summary,
+                also=also,
+                words=words,
+                by_item=by_item,
+                other_types=other_types or {},
+                is_file=is_file,
+                takes=takes or {},
+                stream=stream,
+            )
+            self.declared.append(declaration)
             return handler
 
         return declare
-
-
-def _refusals(served: Sequence[Operation[..., Any]], *, by_item: bool) -> set[type[TodoError]]:
-    """Return what a request is refused with that runs one of some operations.
-
-    Args:
-        served: The operations.
-        by_item: Whether the answer carries what they refuse themselves, item by item.
-    """
-    own = set() if by_item else {refusal for operation in served for refusal in operation.raises}
-    refusals: set[type[TodoError]] = {*EVERY_REFUSAL} | own - {ConfirmationRequired}
-    if not any(operation.scope for operation in served):
-        refusals -= {InsufficientScope}
-    if not any(operation.for_agents for operation in served):
-        refusals -= {OutsideMandate}
-    writing = [operation for operation in served if operation.effect == "changes"]
-    if writing:
-        refusals |= {*EVERY_WRITE_REFUSAL}
-    if any(not operation.for_agents for operation in writing):
-        refusals |= {NotForAgents}
-    return refusals
-
-
-def _proposed(shape: Any) -> dict[str, Any]:
-    """Return the response of a write that was kept as a proposal: with the body of the success, if that has one."""
-    return {
-        "description": "It waits for the person's approval. The body is that of a dry run.",
-        "headers": headers.of_proposal(shape),
-    } | ({} if shape is None else {"model": shape})
-
-
-def _offer(
-    responses: dict[int | str, dict[str, Any]], status: int, other_types: Mapping[str, str], *, as_json: bool
-) -> None:
-    """Add the media types besides JSON to the response of a success, and all of them to that of a refused `Accept`.
-
-    Args:
-        responses: The responses of a route by status, which are changed.
-        status: That of the success.
-        other_types: Media types, each with what it shows.
-        as_json: Whether a success may be JSON, too.
-    """
-    responses[status]["content"] = {
-        kind: {"schema": {"type": "string", "description": text}} for kind, text in other_types.items()
-    }
-    offered = " or ".join([*(["JSON"] if as_json else []), *other_types])
-    responses[406]["description"] = f"`not_acceptable`: The answer would be {offered}."
-
-
-def _file_body(takes: Mapping[str, str]) -> dict[str, Any]:
-    """Return the request body of a route that takes a file, in OpenAPI's form.
-
-    Args:
-        takes: Media types of the file, each with what it has.
-    """
-    return {"required": True, "content": {kind: {"schema": _file(kind, text)} for kind, text in takes.items()}}
-
-
-def _file(kind: str, text: str) -> dict[str, Any]:
-    """Return the schema of a file as the body, or as the only part of a form."""
-    file = {"type": "string", "format": "binary", "description": text}
-    if kind != "multipart/form-data":
-        return file
-    return {"type": "object", "properties": {"file": file}, "required": ["file"], "description": text}
-
-
-def _successes(method: str, shape: Any, statuses: Sequence[int], *, is_kept: bool) -> dict[int | str, dict[str, Any]]:
-    """Return the responses of a success: with a body at each of `statuses`, and without where the client has it.
-
-    Args:
-        method: The HTTP method.
-        shape: The body; None has none in JSON.
-        statuses: The statuses of a success.
-        is_kept: Whether a client can keep the answer, and ask whether it is still so.
-    """
-    is_page = isinstance(shape, type) and issubclass(shape, PageRead | FeedRead)
-    is_asked_again = method == "GET" and is_kept
-    bodies = dict.fromkeys(statuses, shape) | ({HTTPStatus.NOT_MODIFIED.value: None} if is_asked_again else {})
-    return {
-        status: {
-            "description": HTTPStatus(status).phrase,
-            "headers": headers.of_success(method, status, body, is_page=is_page, is_kept=is_kept),
-        }
-        | ({} if body is None else {"model": body})
-        for status, body in bodies.items()
-    }

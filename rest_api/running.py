@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cache
@@ -71,13 +71,22 @@ class DirectRoute(APIRoute):
     dependencies made of these. A signature with anything else is refused when the route is declared.
     """
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
-        super().__init__(path, endpoint, **kwargs)
+    def __init__(
+        self, path: str, endpoint: Callable[..., Any], *, media_types: Sequence[str] = (), **kwargs: Any
+    ) -> None:
+        """Analyse a handler's signature.
+
+        Args:
+            path: The path, with its parameters in braces.
+            endpoint: The handler, which returns a response.
+            media_types: What a success with a body may be.
+            kwargs: What else FastAPI takes of a route.
+        """
+        super().__init__(path, endpoint, response_model=None, **kwargs)
         self._call = _Call(self.dependant)
         self._foreign = _CONDITIONS - {name.encode() for name in self._call.headers()}
         """Conditions that the route would not look at (RFC 9110 §13.1: a request whose condition fails is not done)."""
-        others = self.responses.get(self.status_code or 200, {}).get("content", {})
-        self._media_types = ((_JSON,) if self.response_model is not None else ()) + tuple(others)
+        self._media_types = media_types
         self.app = self._serve
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
@@ -40,6 +39,9 @@ from todo_core.hooks import NONE, Hooks
 from todo_core.log import structlog
 from todo_core.notations import parse_networks
 from todo_core.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 _OPEN: Final = "/.well-known/"
 """What is here answers pages of any origin, by headers of its own (`mcp_server.metadata`)."""

@@ -15,6 +15,7 @@ import anyio
 import typer
 
 from todo_app.output import say
+from todo_core.loading.shapes import building_put_off
 
 if TYPE_CHECKING:
     from todo_core.boundary.caller import Caller
@@ -44,23 +45,6 @@ def loading() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-
-
-@contextmanager
-def building_put_off() -> Iterator[None]:
-    """Have pydantic build the shapes that modules in this block define when they are first used.
-
-    Of the SDK's, for two generations of MCP, `stdio` uses few. In a server a first request would build what others wait
-    for.
-    """
-    from pydantic import BaseModel, ConfigDict
-
-    usual = BaseModel.model_config
-    BaseModel.model_config = ConfigDict(defer_build=True)  # a class takes over what its bases have
-    try:
-        yield
-    finally:
-        BaseModel.model_config = usual
 
 
 class _Leaving:

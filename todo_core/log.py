@@ -1,21 +1,16 @@
-"""Load structlog for everything here that logs, and leave out rich, which it would load to print in colours.
+"""Load structlog for everything here that logs, and leave out what it would load to no end.
 
-We log JSON. With rich come its highlighter and all that this needs: 3 MB that each process would keep, and most of the
-time that loading structlog takes. So nothing else here imports structlog: whoever did it first would have rich loaded.
+We log JSON, so rich, by which it prints in colours, is not needed: with its highlighter and all that this needs it is
+3 MB that each process would keep, and most of the time that loading structlog takes. Nor is greenlet, another MB, which
+SQLAlchemy brings along: no context of ours lives in a greenlet. So nothing else here imports structlog: whoever did it
+first would have both loaded.
 """
 
 from __future__ import annotations
 
-import sys
-from typing import Any, Final
+from todo_core.loading.modules import absent
 
-_RICH: Final[Any] = sys.modules.get("rich")
-sys.modules["rich"] = None  # type: ignore[assignment]  # to Python, a module that cannot be found
-try:
+with absent("rich", "greenlet"):
     import structlog
-finally:
-    del sys.modules["rich"]
-    if _RICH is not None:
-        sys.modules["rich"] = _RICH
 
 __all__ = ["structlog"]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from todo_app.running import building_put_off, with_database
+from todo_app.running import with_database
+from todo_core.loading.shapes import building_put_off
 from todo_core.settings import ConfigurationError, Settings
 
 

@@ -53,6 +53,21 @@ def test_what_serves_loads_nothing_that_prints_in_colours() -> None:
     assert loaded.stdout.split() == []
 
 
+def test_a_worker_keeps_nothing_that_only_makes_the_contract_and_no_second_pydantic() -> None:
+    """It serves the committed contract, asks of no model whether pydantic 1 made it, and has no greenlets: 6 MB."""
+    unused = {"greenlet", "pydantic.v1", "rest_api.contract", "rest_api.describing", "rest_api.examples"}
+    program = f"""
+import sys, todo_app.cli, todo_app.worker
+from fastapi.openapi.models import OpenAPI
+from rest_api.app import create_app
+create_app()
+print(*sorted({unused!r} & sys.modules.keys()), OpenAPI.__pydantic_complete__)
+"""
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert loaded.stdout.split() == ["False"]
+
+
 def test_a_parent_of_workers_loads_no_face() -> None:
     """It starts them and serves nothing: both faces and their libraries take 35 MB (`todo_app.worker`)."""
     needed = "todo_app.cli, todo_app.embedded.server, todo_app.measuring.exporting, todo_app.serve, todo_app.waiting"
