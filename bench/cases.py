@@ -237,28 +237,28 @@ def _complete(actor: Actor) -> list[Request]:
 
 _NEW_SQL: Final = {"title": "('Buy milk and bread ' || :any)", "description": "'2 l'", "priority": "2"}
 _BATCH: Final = 50
-_ADDS: Final = 40
+ADDS: Final = 40
 """Requests of each user before titles come again: more than a contestant answers in one measurement."""
 _numbers: Final = count()
 
 
-def _new() -> dict[str, Any]:
+def new_todo() -> dict[str, Any]:
     """Return a todo with a title like which nobody has one: to be told of those that look the same is more work."""
     number = "{} {}".format(*divmod(next(_numbers), 1000))  # of words of five letters and more, three count
     return {"title": f"Buy milk and bread {number}", "description": "2 l"}
 
 
 def _add(_: Actor) -> list[Request]:
-    return [Request("POST", "/api/v1/todos", _new()) for _ in range(_ADDS)]
+    return [Request("POST", "/api/v1/todos", new_todo()) for _ in range(ADDS)]
 
 
 def _add_tagged(actor: Actor) -> list[Request]:
-    pairs = islice(cycle(pairwise([*actor.tags, actor.tags[0]])), _ADDS)
-    return [Request("POST", "/api/v1/todos", _new() | {"tags": tags}) for tags in pairs]
+    pairs = islice(cycle(pairwise([*actor.tags, actor.tags[0]])), ADDS)
+    return [Request("POST", "/api/v1/todos", new_todo() | {"tags": tags}) for tags in pairs]
 
 
 def _add_many(_: Actor) -> list[Request]:
-    batches = [[_new() for _ in range(_BATCH)] for _ in range(_ADDS // 10)]
+    batches = [[new_todo() for _ in range(_BATCH)] for _ in range(ADDS // 10)]
     return [Request("POST", "/api/v1/todos/batch", {"action": "add", "todos": todos}) for todos in batches]
 
 

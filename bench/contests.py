@@ -17,6 +17,7 @@ from bench.workloads import ADD_TODOS, LIST_TODOS, Workload
 LIMIT: Final = "pgbench"
 ECHO: Final = "bare echo"
 ECHO_OF_ROWS: Final = "bare echo of 25 rows"
+ECHO_THAT_ADDS: Final = "bare echo, one INSERT"
 FASTMCP: Final = "fastmcp's echo"
 MCP: Final = "mcp"
 NAMES: Final = (*(case.name for case in CASES), MCP)
@@ -82,6 +83,7 @@ def _mcp(servers: Servers, actors: Sequence[Actor]) -> Contest:
     entries = (
         *(_entry(name, workloads.echo(port, actors)) for name, port in echoes.items() if port is not None),
         _entry(ECHO_OF_ROWS, workloads.echo_of_rows(servers.echo, actors)),
+        _entry(ECHO_THAT_ADDS, workloads.echo_that_adds(servers.echo, actors)),
         _entry(LIST_TODOS, workloads.list_todos(servers.ours, actors)),
         _entry(ADD_TODOS, workloads.add_todos(servers.ours, actors)),
     )

@@ -155,8 +155,9 @@ _CONTESTANTS: Final = f"""\
 - ours: `todo-mcp serve`, through REST with an API token and with an EdDSA JWT; rate limits are counted, every write
   has its change record.
 - bare echo: the MCP SDK's server with a tool that returns its argument; of 25 rows: with one that returns the same page
-  each time; fastmcp's echo: the first with fastmcp; ours with an API token. All over Streamable HTTP, protocol
-  2026-07-28, JSON answers.
+  each time; one INSERT: with one that adds a todo by the floor's statement, without login, checks and record;
+  fastmcp's echo: the first with fastmcp; ours with an API token. All over Streamable HTTP, protocol 2026-07-28, JSON
+  answers.
 - pgbench: the floor's SQL on {POOL_SIZE} connections, with no server in front; on 1 connection for the latencies.
 - Tokens of a model are counted as bytes / {BYTES_PER_TOKEN}."""
 

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bench import load, wire
-from bench.cases import Asks
+from bench.cases import ADDS, Asks, new_todo
 from bench.database import Actor
 from bench.load import Measured, WrongAnswer
 
 LIST_TODOS: Final = "list_todos, 25 rows"
 ADD_TODOS: Final = "add_todos, one"
-_NEW: Final = {"todos": [{"title": "Buy milk and bread", "description": "2 l"}]}
 _SAMPLE: Final = 32
 
 
@@ -66,7 +65,12 @@ def list_todos(port: int, actors: Sequence[Actor]) -> Workload:
 
 def add_todos(port: int, actors: Sequence[Actor]) -> Workload:
     """Return MCP calls that add a todo with title and description."""
-    return _calls(port, actors, "add_todos", _NEW, lambda text: "change_id" in json.loads(text))
+    requests = [
+        wire.call("add_todos", {"todos": [new_todo()]}, port, [wire.by_token(actor)])
+        for _ in range(ADDS)
+        for actor in actors
+    ]
+    return _right(port, requests, lambda text: "change_id" in json.loads(text))
 
 
 def echo(port: int, actors: Sequence[Actor]) -> Workload:
@@ -79,10 +83,20 @@ def echo_of_rows(port: int, actors: Sequence[Actor]) -> Workload:
     return _calls(port, actors, "rows", {}, lambda text: len(json.loads(text)["todos"]) == 25)
 
 
+def echo_that_adds(port: int, actors: Sequence[Actor]) -> Workload:
+    """Return MCP calls of a tool that adds a todo by one statement, and does nothing else."""
+    requests = [wire.call("add", new_todo() | {"user": actor.user_id}, port) for _ in range(ADDS) for actor in actors]
+    return _right(port, requests, lambda text: "id" in json.loads(text))
+
+
 def _calls(
     port: int, actors: Sequence[Actor], tool: str, arguments: dict[str, Any], is_right: Callable[[str], bool]
 ) -> Workload:
-    return Workload(port, wire.tool_calls(tool, arguments, port, actors), lambda _, answer: is_right(_text(answer)))
+    return _right(port, wire.tool_calls(tool, arguments, port, actors), is_right)
+
+
+def _right(port: int, requests: Sequence[bytes], is_right: Callable[[str], bool]) -> Workload:
+    return Workload(port, requests, lambda _, answer: is_right(_text(answer)))
 
 
 def _text(answer: dict[str, Any]) -> str:
