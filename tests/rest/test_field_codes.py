@@ -83,3 +83,12 @@ async def test_a_coded_body_is_refused_with_what_to_do(http: httpx2.AsyncClient,
         f"{API}/todos", content=b'{"title":"a"}', headers=headers | {"Content-Encoding": "Identity"}
     )
     assert plain.status_code == 201
+
+
+async def test_a_coding_that_stands_in_the_second_of_two_headers_is_refused_too(http: httpx2.AsyncClient) -> None:
+    """Lists go on in the next header (RFC 9110 §5.3)."""
+    headers = [("Content-Type", "application/json"), ("Content-Encoding", "identity"), ("Content-Encoding", "gzip")]
+
+    refused = await http.post(f"{API}/todos", content=b'{"title":"a"}', headers=headers)
+
+    problem(refused, 415, "content_coding_not_supported")
