@@ -157,7 +157,7 @@ class LimitedProtocol(PipelinedProtocol):
             self._allow(self.head_seconds if self._phase == "head" else self.body_seconds)
 
     def _watch_pause(self) -> None:
-        """Leave the pause after a request to uvicorn's timer; set one if empty lines, which end that timer, came."""
+        """Leave the pause after a request to the timer of pauses; set one if empty lines came, which end the pause."""
         if self._completed:
             self._allow(None)
         elif self._deadline is None:
@@ -292,7 +292,7 @@ class LimitedProtocol(PipelinedProtocol):
         self._allow(None)
         answering = self.cycle if self.cycle is not None and not self.cycle.response_complete else None
         if answering is not None and self._phase != "body":
-            # It answers an earlier request. uvicorn closes the connection after it.
+            # It answers an earlier request, and closes the connection after its answer.
             answering.keep_alive = False
             return
         if answering is None or not answering.response_started:
