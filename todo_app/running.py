@@ -79,6 +79,8 @@ class _Leaving:
         if self._is_later:
             self._told = number
             return
+        for further in (signal.SIGTERM, signal.SIGINT):  # it would end the process before the stack is closed
+            signal.signal(further, signal.SIG_IGN)
         self._stack.close()
         os._exit(0 if self.is_served else 128 + number)
 
