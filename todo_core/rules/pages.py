@@ -7,7 +7,8 @@ same while the newest change is. A page is read with that change in one snapshot
 database has said, to whoever may still act, that it still is the newest.
 
 A page is remembered the second time that it is asked for, so that whoever reads a long list to its end, or asks for
-something once, takes no place. After a change it is so again, once two looks found the same.
+something once, takes the place of a key for each page and not that of its rows. After a change it is so again, once
+two looks found the same.
 """
 
 from __future__ import annotations
