@@ -134,13 +134,13 @@ def test_a_stdio_server_that_is_told_to_end_leaves_no_database_running(
 
 
 @pytest.mark.requirement("DB2", "OP3")
+@pytest.mark.parametrize("apart", [450, pytest.param(75, marks=pytest.mark.exhaustive)], ids=str)
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_stdio_server_that_is_told_to_end_while_it_starts_does_so_and_leaves_no_database_running(
-    folder: Path, migrated_data: Path, how: signal.Signals
+    folder: Path, migrated_data: Path, how: signal.Signals, apart: int
 ) -> None:
     program = copy(migrated_data, Program(folder))
-    moments = [*range(200, 1_100, 150), None]
-    for imports in moments:
+    for imports in [*range(200, 1_100, apart), None]:
         process = subprocess.Popen(
             program.anew().words("stdio"),
             env=program.environment | {"PYTHONPROFILEIMPORTTIME": "1"},  # says on a line that a module is loaded
