@@ -167,6 +167,34 @@ def test_a_stdio_server_that_is_told_to_end_while_it_starts_does_so_and_leaves_n
             process.communicate()
 
 
+@pytest.mark.requirement("DB2", "OP3")
+@pytest.mark.parametrize("with_initdb", [True, False], ids=["with initdb", "alone"])
+def test_a_first_start_that_was_killed_while_it_made_the_data_leaves_nothing_in_the_way(
+    folder: Path, *, with_initdb: bool
+) -> None:
+    """A machine that fails ends both; a program that loses patience ends ours alone, and may start it again at once."""
+    program = Program(folder)
+    data = Path(program.environment["TODO_DATA_DIR"])
+    process = subprocess.Popen(
+        program.anew().words("token", "list"),
+        env=program.environment,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        until(lambda: any(data.glob("postgres*/PG_VERSION")), 20, "initdb has begun")
+    finally:
+        if with_initdb:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
+
+    assert program.answer("token", "create")
+    assert {path.name for path in data.iterdir()} == {"postgres", "postgres.lock"}
+
+
 @pytest.mark.exhaustive  # the installed program does so by default (test_wheel.py)
 @pytest.mark.requirement("OP1", "DB2", "SA3")
 def test_the_demonstration_names_every_tool_and_leaves_nothing(folder: Path) -> None:
@@ -310,7 +338,6 @@ def test_folders_above_the_data_are_left_as_they_are(folder: Path) -> None:
     assert program.configured(TODO_DATA_DIR=str(above)).run("token", "list").returncode == 2  # `data` is in it
 
     (above / "data" / "postgres.lock").unlink()
-    (above / "data" / "postgres").rmdir()
     (above / "data").rmdir()
     program.configured(TODO_DATA_DIR=str(above)).answer("token", "create")  # empty, it lets PostgreSQL's user pass
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "a", above)]

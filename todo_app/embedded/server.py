@@ -18,6 +18,8 @@ import time
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -166,13 +168,41 @@ class EmbeddedServer(PostgresServer):
             raise ConfigurationError(
                 'TODO_DATA_DIR may have no line break and none of " $ ` \\: pg_ctl gives it to a shell'
             )
-        self.pgdata.mkdir(mode=0o700, exist_ok=True)
-        if sys.platform != "win32":
-            self._account.take(self.pgdata, self.bin_path / "postgres", beside=[self._lock_file.name])
+        if not self.pgdata.exists():
+            self._make_beside()
+            return
+        self._take(self.pgdata)
         if (self.pgdata / "PG_VERSION").exists():
             self._require_version()
-        else:
-            self._run("initdb", "--auth=reject", "--encoding=utf8", "-U", self.postgres_user, "-D", str(self.pgdata))
+        else:  # a folder that somebody has made for them
+            self._initdb(self.pgdata)
+
+    def _make_beside(self) -> None:
+        """Make the data in a folder of another name, which gets theirs once they are whole.
+
+        `initdb` writes `PG_VERSION` first, and runs on when we are killed: in the place of the data it would leave what
+        looks like them and never starts, or the next start would find them half made.
+        """
+        unfinished = f"{self.pgdata.name}.new-"
+        for left in self.pgdata.parent.glob(f"{unfinished}*"):
+            rmtree(left, ignore_errors=True)  # an `initdb` that still runs there fails
+        folder = Path(mkdtemp(prefix=unfinished, dir=self.pgdata.parent))
+        try:
+            self._take(folder)
+            self._initdb(folder)
+            folder.rename(self.pgdata)
+        except BaseException:
+            rmtree(folder, ignore_errors=True)
+            raise
+
+    def _initdb(self, folder: Path) -> None:
+        words = ("--auth=reject", "--encoding=utf8", "-U", self.postgres_user, "-D", str(folder))
+        self._run("initdb", *words, folder=folder)
+
+    def _take(self, folder: Path) -> None:
+        """Make a folder for data ours alone, or check that it is; see `Account.take`."""
+        if sys.platform != "win32":
+            self._account.take(folder, self.bin_path / "postgres", beside=[self._lock_file.name])
 
     def _require_version(self) -> None:
         """Refuse the data of another major version, and say how to take them along.
@@ -297,13 +327,13 @@ class EmbeddedServer(PostgresServer):
             if path.lstat().st_mtime < oldest:
                 path.unlink()
 
-    def _run(self, command: str, *words: str, **more: Any) -> None:
-        """Run a program of PostgreSQL's, in the folder of the data.
+    def _run(self, command: str, *words: str, folder: Path | None = None, **more: Any) -> None:
+        """Run a program of PostgreSQL's, in a folder; by default that of the data.
 
         Raises:
             subprocess.SubprocessError: It failed.
         """
-        pgexec(command, words, bin_path=self.bin_path, cwd=self.pgdata, **self._running(), **more)
+        pgexec(command, words, bin_path=self.bin_path, cwd=folder or self.pgdata, **self._running(), **more)
 
     def _running(self) -> dict[str, Any]:
         """Return how `subprocess` runs PostgreSQL's programs."""
