@@ -8,6 +8,7 @@ def main() -> None:
     """Run the command line on our own modules, wherever it was started."""
     search_elsewhere_last()
     _end_at_once()
+    _end_with_the_terminal()
     from todo_app.cli import main as command_line
 
     command_line()
@@ -22,6 +23,15 @@ def _end_at_once() -> None:
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # whoever started us may want it ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _end_with_the_terminal() -> None:
+    """Take SIGHUP, which a terminal sends that is closed, for SIGTERM: its default leaves PostgreSQL running."""
+    import signal
+
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:  # `nohup` has it ignored
+        return
+    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
 
 def search_elsewhere_last() -> None:

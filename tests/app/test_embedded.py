@@ -100,6 +100,7 @@ def _listed(program: Program) -> str:
     "how",
     [
         pytest.param(signal.SIGTERM, id="sigterm"),
+        pytest.param(signal.SIGHUP, id="its terminal is closed"),
         pytest.param(signal.SIGINT, id="ctrl-c", marks=pytest.mark.exhaustive),
     ],
 )
