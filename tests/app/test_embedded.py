@@ -160,7 +160,8 @@ def test_a_stdio_server_that_is_told_to_end_while_it_starts_does_so_and_leaves_n
                 assert len([*islice(lines, imports)]) == imports
             process.send_signal(how)
             _, rest = process.communicate(timeout=8)
-            expected = {-how, 128 + how} if imports is not None else {0, 128 + how}
+            serves = imports is None or b"serving the todos" in rest  # on a busy machine it was faster than the signal
+            expected = {0, 128 + how} if serves else {-how, 128 + how}
             assert process.returncode in expected, (imports, rest.decode().splitlines()[-5:])
             until(lambda: not running_in(folder), 5, "PostgreSQL has stopped with its last user")
         finally:

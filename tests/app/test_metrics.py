@@ -8,17 +8,19 @@ import os
 import signal
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx2
 import psutil
 import pytest
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
 from tests.app.clients import over_http
 from tests.app.program import Program, free_port, logs, until
 from tests.app.scrapes import measured, scrape, scraped, series
 from todo_app.application import NOTHING, Watch
+from todo_app.measuring import exporter
 from todo_app.worker import watch_of
 from todo_core.settings import Settings
 
@@ -186,6 +188,19 @@ def test_a_wrong_setting_is_a_line_and_exit_code_2(program: Program) -> None:
         done = program.configured(TODO_METRICS_PORT=str(taken.getsockname()[1])).run("serve", "--port", str(port))
     assert done.returncode == 1
     assert "TODO_METRICS_PORT" in done.stderr
+
+
+def test_files_that_a_process_has_just_begun_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "counter_1.db"
+    file.touch()
+
+    def fill(_: float) -> None:
+        with closing(MmapedDict(str(file))) as values:
+            values.write_value(mmap_key("todo_x", "todo_x_total", [], [], "what"), 3.0, 0.0)
+
+    monkeypatch.setattr(exporter.time, "sleep", fill)
+
+    assert [metric.samples[0].value for metric in exporter.LivingProcesses(tmp_path).collect()] == [3.0]
 
 
 @pytest.mark.slow

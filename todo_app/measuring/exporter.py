@@ -11,8 +11,11 @@ import errno
 import os
 import signal
 import socket
+import struct
 import sys
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -25,6 +28,9 @@ from prometheus_client.registry import Collector
 _IS_TAKEN: Final = 1
 _IS_WRONG: Final = 2
 """Exit codes: another program has the port, or the address cannot be listened on at all."""
+_TRIES: Final = 100
+_PAUSE: Final = 0.01
+"""How often, and after how many seconds, files are read again that are not whole yet."""
 _CLIENT_SECONDS: Final = 10
 """How long a scraper may be silent."""
 
@@ -42,7 +48,19 @@ class LivingProcesses(Collector):
             pid = int(file.stem.rpartition("_")[2])
             if not _lives(pid):
                 mark_process_dead(pid, str(self._folder))  # type: ignore[no-untyped-call]
-        yield from MultiProcessCollector(None, str(self._folder)).collect()  # type: ignore[no-untyped-call]
+        yield from self._read()
+
+    def _read(self) -> Iterable[Metric]:
+        """Return each metric of all files.
+
+        A process that has just begun makes its files empty and fills them then: they are read again.
+        """
+        collector = MultiProcessCollector(None, str(self._folder))  # type: ignore[no-untyped-call]
+        for _ in range(_TRIES):
+            with suppress(struct.error):
+                return collector.collect()  # type: ignore[no-untyped-call, no-any-return]
+            time.sleep(_PAUSE)
+        return collector.collect()  # type: ignore[no-untyped-call, no-any-return]
 
 
 def _lives(pid: int) -> bool:
