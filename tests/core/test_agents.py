@@ -345,6 +345,17 @@ async def test_an_agent_that_changed_is_read_again_and_the_request_goes_on(
     assert len(read) == 3
 
 
+async def test_an_agent_that_another_request_has_made_meanwhile_is_found(ann: Caller, another_core: CoreOpener) -> None:
+    token = await token_of(ann)
+    async with another_core(database_pool_size=3) as core:
+        mine = await Caller.authenticated(core, "rest", token=token)
+        async with core.database.begin():  # nothing else can be written
+            await mine.perform(todos.list_, TodoFilter())
+        await (await Caller.authenticated(ann.core, "rest", token=token)).perform(todos.list_, TodoFilter())
+
+        assert (await mine.perform(todos.list_, TodoFilter())).total == 0
+
+
 async def test_postgresql_takes_no_api_token_for_the_person(ann: Caller) -> None:
     script = await by_token(ann)
     await add(script, "a")

@@ -225,8 +225,9 @@ class Agents:
                 known.pop(name, None)
 
     def forget(self, user_id: int, key: AgentKey) -> None:
-        """Find an agent anew the next time: it has changed."""
-        self._known.pop((user_id, key.kind, key.known_as), None)
+        """Find an agent anew the next time: it has changed, or there is one by now."""
+        for known in (self._known, self._unmade):
+            known.pop((user_id, key.kind, key.known_as), None)
 
     async def _found(self, user_id: int, key: AgentKey, told: str | None, *, to_write: bool) -> Agent | None:
         names = {"kind": key.kind, "known_as": key.known_as}
