@@ -194,6 +194,8 @@ def test_a_first_start_that_was_killed_while_it_made_the_data_leaves_nothing_in_
         process.wait()
 
     assert program.answer("token", "create")
+    until(lambda: not running_in(folder), 20, "the initdb that was left alone has failed")
+    assert len(program.answer("token", "list").splitlines()) == 1
     assert {path.name for path in data.iterdir()} == {"postgres", "postgres.lock"}
 
 

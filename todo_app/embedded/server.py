@@ -168,8 +168,11 @@ class EmbeddedServer(PostgresServer):
             raise ConfigurationError(
                 'TODO_DATA_DIR may have no line break and none of " $ ` \\: pg_ctl gives it to a shell'
             )
+        unfinished = f"{self.pgdata.name}.new-"
+        for left in self.pgdata.parent.glob(f"{unfinished}*"):
+            rmtree(left, ignore_errors=True)  # an `initdb` that still runs there fails; the next start takes the rest
         if not self.pgdata.exists():
-            self._make_beside()
+            self._make_beside(unfinished)
             return
         self._take(self.pgdata)
         if (self.pgdata / "PG_VERSION").exists():
@@ -177,15 +180,12 @@ class EmbeddedServer(PostgresServer):
         else:  # a folder that somebody has made for them
             self._initdb(self.pgdata)
 
-    def _make_beside(self) -> None:
-        """Make the data in a folder of another name, which gets theirs once they are whole.
+    def _make_beside(self, unfinished: str) -> None:
+        """Make the data in a folder whose name begins otherwise, which gets theirs once they are whole.
 
         `initdb` writes `PG_VERSION` first, and runs on when we are killed: in the place of the data it would leave what
         looks like them and never starts, or the next start would find them half made.
         """
-        unfinished = f"{self.pgdata.name}.new-"
-        for left in self.pgdata.parent.glob(f"{unfinished}*"):
-            rmtree(left, ignore_errors=True)  # an `initdb` that still runs there fails
         folder = Path(mkdtemp(prefix=unfinished, dir=self.pgdata.parent))
         try:
             self._take(folder)
