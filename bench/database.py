@@ -49,7 +49,9 @@ DELETE FROM todo_tags WHERE todo_id > (SELECT todos FROM bench.seeded);
 DELETE FROM todos WHERE id > (SELECT todos FROM bench.seeded);
 DELETE FROM tags WHERE id > (SELECT tags FROM bench.seeded);
 DELETE FROM lists WHERE id > (SELECT lists FROM bench.seeded);
-TRUNCATE changes, change_entries, undone_changes, idempotency_keys, activity_days;
+DELETE FROM change_entries WHERE change_id > (SELECT changes FROM bench.seeded);
+DELETE FROM changes WHERE id > (SELECT changes FROM bench.seeded);
+TRUNCATE undone_changes, idempotency_keys, activity_days;
 UPDATE todos t SET completed_at = p.completed_at, updated_at = p.updated_at, version = p.version
     FROM bench.pristine p
     WHERE t.id = p.id AND (t.version, t.completed_at) IS DISTINCT FROM (p.version, p.completed_at);

@@ -116,6 +116,19 @@ FROM (SELECT user_id, id, list_id, random() AS chance FROM made OFFSET 0) AS tag
 WHERE chance < CASE n WHEN 1 THEN 0.4 ELSE 0.2 END
 """
 
+# Without them PostgreSQL would plan for empty tables, and keep to it while they grow.
+_CHANGES: Final = """
+WITH made AS (
+    INSERT INTO changes (id, user_id, at, operation, via, client)
+    SELECT row_number() OVER (ORDER BY t.id), t.user_id, t.created_at, 'todos.add', 'rest', 'seed'
+    FROM todos t JOIN bench.actors USING (user_id)
+)
+INSERT INTO change_entries (user_id, change_id, number, entity, entity_id, list_after, after)
+SELECT t.user_id, row_number() OVER (ORDER BY t.id), 1, 'todo', t.id, t.list_id,
+    json_build_object('id', t.id, 'title', t.title, 'description', t.description, 'list_id', t.list_id, 'version', 1)
+FROM todos t JOIN bench.actors USING (user_id)
+"""
+
 _INDEXES: Final = """
 SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
 WHERE indrelid IN ('todos'::regclass, 'todo_tags'::regclass)
@@ -129,7 +142,8 @@ SELECT setval(pg_get_serial_sequence('tags', 'id'), (SELECT max(id) FROM tags));
 SELECT setval(pg_get_serial_sequence('todos', 'id'), (SELECT max(id) FROM todos));
 CREATE SCHEMA bench;
 CREATE TABLE bench.actors (user_id bigint PRIMARY KEY, token text NOT NULL);
-CREATE TABLE bench.seeded (recipe text, users int, todos int, actors int, at timestamptz, lists int, tags int);
+CREATE TABLE bench.seeded (recipe text, users int, todos int, actors int, at timestamptz, lists int, tags int,
+    changes int);
 """
 
 _PRISTINE: Final = """
@@ -185,13 +199,18 @@ async def seed(url: str, size: Size) -> None:
         actors = [BIG_USER, *range(FIRST_SMALL_USER, FIRST_SMALL_USER + size.actors)]
         for user_id in actors:
             await _give_token(connection, user_id)
+        await connection.execute(_CHANGES)
+        changes = await connection.fetchval(
+            "SELECT setval(pg_get_serial_sequence('changes', 'id'), max(id)) FROM changes"
+        )
         await connection.execute(_PRISTINE, BIG_USER)
         await connection.execute(
-            "INSERT INTO bench.seeded VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO bench.seeded VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             *_mark(size),
             at,
             size.users * len(LISTS),
             size.users * TAGS_EACH,
+            changes,
         )
         await connection.execute("VACUUM (ANALYZE)")
     finally:
