@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -33,6 +33,7 @@ from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import todos
 from todo_core.storage.dsn import connection_options
 from todo_core.storage.statements import Statement, parameter
+from todo_core.storage.transactions import Transaction
 
 for module in iter_modules(operations.__path__, f"{operations.__name__}."):
     import_module(module.name)  # `OPERATIONS` has all of them, whichever file runs alone
@@ -85,6 +86,21 @@ def on_the_wire(rewrite: Callable[[str], str] = lambda sql: sql) -> Iterator[Wir
             yield wire
         finally:
             current.reset(token)
+
+
+def statements_run(patch: pytest.MonkeyPatch, *watched: Statement) -> list[Statement]:
+    """Return a list to which each of these statements is added when a transaction runs it; upkeep runs others."""
+    ran: list[Statement] = []
+    by_sql = {statement.sql: statement for statement in watched}
+    spanned = Transaction._spanned
+
+    def watch(self: Transaction, sql: str) -> AbstractContextManager[object]:
+        if sql in by_sql:
+            ran.append(by_sql[sql])
+        return spanned(self, sql)
+
+    patch.setattr(Transaction, "_spanned", watch)
+    return ran
 
 
 _OWN_CHECK = re.compile(r"\b(?:\w+\.user_id|users\.id) = (\$\d+::BIGINT|me\.user_id)")
@@ -180,11 +196,15 @@ async def everything_of(connection: asyncpg.Connection, user_id: int, *, days: b
 
 
 def as_operation(
-    run: Callable[..., Any], *, effect: Literal["reads", "changes"] = "changes", scope: Scope = "todos:write"
+    run: Callable[..., Any],
+    *,
+    effect: Literal["reads", "changes"] = "changes",
+    scope: Scope = "todos:write",
+    at_once: bool = False,
 ) -> Operation[..., Any]:
     """An operation that only this test knows."""
     known = dict(OPERATIONS)
-    declared = operation(effect=effect, scope=scope)(run)
+    declared = operation(effect=effect, scope=scope, at_once=at_once)(run)
     OPERATIONS.clear()
     OPERATIONS.update(known)
     return declared

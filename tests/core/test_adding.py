@@ -8,7 +8,7 @@ import asyncpg
 import orjson
 import pytest
 
-from tests.core.support import row_of, told
+from tests.core.support import row_of, statements_run, told
 from tests.tables import each
 from todo_core.boundary.caller import Caller
 from todo_core.models.lists import ListCreate, ListQuery
@@ -18,8 +18,6 @@ from todo_core.operations import changes, lists, todos, users
 from todo_core.queries.adding import ADD, ADD_PLAIN, ADD_RECORDED, ADD_TAGGED
 from todo_core.queries.changes import RECORD
 from todo_core.queries.tags import ENSURE
-from todo_core.storage.statements import Statement
-from todo_core.storage.transactions import Transaction
 
 _ENTRIES: Final = """
 SELECT e.number, e.entity, e.list_before, e.list_after, e.before::text AS before, e.after::text AS after,
@@ -116,16 +114,8 @@ def _with_names(found: Any, numbers: dict[int, str]) -> Any:
 async def test_what_is_plain_and_alone_is_added_and_recorded_by_one_statement(
     ann: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ran: list[Statement] = []
-    rows = Transaction.rows
-
-    async def watched(self: Transaction, statement: Statement, /, **parameters: Any) -> list[Any]:
-        if statement in (ADD, ADD_PLAIN, ADD_RECORDED, ADD_TAGGED, ENSURE, RECORD):  # upkeep runs others meanwhile
-            ran.append(statement)
-        return await rows(self, statement, **parameters)
-
     await ann.perform(todos.add, [TodoCreate(title="known", tags=["known"])])
-    monkeypatch.setattr(Transaction, "rows", watched)
+    ran = statements_run(monkeypatch, ADD, ADD_PLAIN, ADD_RECORDED, ADD_TAGGED, ENSURE, RECORD)
 
     await ann.perform(todos.add, [TodoCreate(title="one"), TodoCreate(title="two", key="a key")])
     plain = [*ran]

@@ -360,6 +360,7 @@ async def test_definers_functions_have_a_fixed_search_path_and_none_is_everybody
         "index_note": ["todo_app"],
         **{name: ["todo_app", "todo_search"] for name in MAKE_WORDS},
         "todos_with_words": ["todo_app"],
+        "write_at_once": ["todo_app"],
         "telling_words": ["todo_app"],
         "likeness_keys": ["todo_app"],
     }

@@ -63,6 +63,7 @@ async def test_both_versions_write_the_keys_all_the_way(
                 await admin.execute(_OLD_RENAME, f"Ask {revision}")
             assert await admin.fetchval(_LACKING) == (2 if revision == FIRST else 0)
             assert await admin.fetchval(f"{_UNLIKE} AND alike_key IS NOT NULL") == 0
+    await migrate(url)
     async with another_core(url) as core:
         new = replace(ann, core=core, principal=await core.identity.local("ann"))
         again = ["milk: buy", "creme brulee", f"call {FIRST}", f"ask {ROLLED}"]

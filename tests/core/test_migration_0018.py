@@ -81,6 +81,7 @@ async def test_both_versions_keep_the_list_of_a_link_all_the_way(
             assert lies == (2 if revision == FIRST else 0)
             assert await admin.fetchval("SELECT count(*) FROM todo_tags WHERE list_id IS NULL") == lies
     await old(url, me, _OLD_MOVE, "one")
+    await migrate(url)
     async with another_core(url) as core:
         new = replace(ann, core=core, principal=await core.identity.local("ann"))
         (row,) = told(await new.perform(todos.add, [TodoCreate(title="new", tags=["one"])]))

@@ -8,7 +8,7 @@ import asyncpg
 import orjson
 import pytest
 
-from tests.core.support import add, told
+from tests.core.support import add, statements_run, told
 from tests.tables import each
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.recording import Origin
@@ -142,17 +142,9 @@ async def test_what_is_changed_alone_is_written_and_recorded_by_one_statement(
     ann: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     todo, other = await add(ann, "one", "other")
-    ran: list[Statement] = []
-    rows = Transaction.rows
     of_flags = (RELATIVES, FLAGS_ONLY, FLAGS_RECORDED, LONE_FLAGS_RECORDED)
-    watched = (*of_flags, TEXTS, TEXTS_RECORDED, revising.REVISE, change_queries.RECORD)
-
-    async def watch(self: Transaction, statement: Statement, /, **parameters: Any) -> list[Any]:
-        if statement in watched:  # upkeep runs others meanwhile
-            ran.append(statement)
-        return await rows(self, statement, **parameters)
-
-    monkeypatch.setattr(Transaction, "rows", watch)
+    of_texts = (TEXTS, TEXTS_RECORDED, revising.REVISE)
+    ran = statements_run(monkeypatch, *of_flags, *of_texts, change_queries.RECORD)
     await ann.perform(todos.complete, [todo])
     await ann.perform(todos.update, [{"id": todo, "title": "two"}])
     of_one = [*ran]
@@ -180,7 +172,9 @@ async def test_flags_of_a_todo_for_which_something_follows_are_not_set_by_the_st
     async with ann.core.database.begin(user_id=ann.principal.user_id) as transaction:
         for one in (top, above, below, trashed, gone, repeats, of_bob, lone):
             items = json_text([{"id": one, "is_completed": True}])
-            rows = await transaction.rows(LONE_FLAGS_RECORDED, items=items, ids=[one], trash_too=False, **origin)
+            rows = await transaction.rows(
+                LONE_FLAGS_RECORDED, items=items, ids=[one], trash_too=False, now=None, **origin
+            )
             set_by_it += [row["id"] for row in rows]
 
     assert set_by_it == [lone]

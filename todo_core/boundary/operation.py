@@ -79,6 +79,8 @@ class Operation(Generic[P, R]):
     """Whether an agent whose mandate names lists may run it: what it sees and writes belongs to lists."""
     first: Callable[..., Awaitable[None]] | None = None
     """Long work on the input, done before the transaction begins; see `operation`."""
+    at_once: bool = False
+    """Whether what it writes by one statement may be committed with it; see `operation`."""
 
     @property
     def role(self) -> Role:
@@ -156,6 +158,7 @@ def operation(
     snapshot: bool = False,
     first: Callable[..., Awaitable[None]] | None = None,
     proposable: bool = True,
+    at_once: bool = False,
 ) -> Callable[[Callable[Concatenate[Tx, P], Awaitable[R]]], Operation[P, R]]:
     """Declare an operation; its name is `<module>.<function>`, without the underscore of one named like a built-in.
 
@@ -178,6 +181,8 @@ def operation(
             once scope, mandate and rate limit have allowed the call and before the transaction begins. It stores its
             result in one of the arguments.
         proposable: Whether an agent that proposes may propose it, where it changes something.
+        at_once: Whether what it writes by one statement may be committed with it: after `Tx.rows_at_once` it refuses
+            nothing of that.
     """
 
     def declare(run: Callable[Concatenate[Tx, P], Awaitable[R]]) -> Operation[P, R]:
@@ -201,6 +206,7 @@ def operation(
             verbs=verbs,
             within_lists=within_lists,
             first=first,
+            at_once=at_once,
         )
         OPERATIONS[name] = declared
         return declared
@@ -230,6 +236,11 @@ class Tx(Executor):
 
     async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
         return await self._executor.rows(statement, **given)
+
+    async def rows_at_once(self, statement: Statement, /, **given: Any) -> list[Row]:
+        """Run a statement that is all that is written, and return its rows; see `Transaction.rows_at_once`."""
+        assert isinstance(self._executor, Transaction)  # a read has none
+        return await self._executor.rows_at_once(statement, **given)
 
     def stream(self, statement: Statement, /, *, size: int, **given: Any) -> AsyncIterator[list[str]]:
         """Run a statement with one column of JSON and yield its rows in chunks; see `Transaction.stream`."""

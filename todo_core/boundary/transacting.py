@@ -80,6 +80,7 @@ async def _change(caller: Caller, operation: Operation[P, R], *args: P.args, **k
         agent=caller.acting,
         role=operation.role,
         lock=key is None,
+        at_once=operation.at_once and key is None and not caller.proposes,
     )
     async with core.writing.one_of(user_id), begin as transaction:
         fingerprint = b""

@@ -82,6 +82,7 @@ async def get(tx: Tx, todo_id: int) -> Found[TodoDetail]:
     batch=True,
     verbs=("add",),
     within_lists=True,
+    at_once=True,
 )
 async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]], if_similar: IfSimilar = "add") -> Changed[TodoWritten]:
     """Add todos, in order. The server sets id, times and version.
@@ -99,6 +100,7 @@ async def add(tx: Tx, todos: Sequence[Tried[TodoCreate]], if_similar: IfSimilar 
     batch=True,
     verbs=ByItem(verbs_of_updates, ("complete", "change")),
     within_lists=True,
+    at_once=True,
 )
 async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoWritten]:
     """Change fields of todos; a field left out stays as it is. Subtasks go along to another list.
@@ -117,6 +119,7 @@ async def update(tx: Tx, todos: Sequence[Tried[TodoUpdate]]) -> Changed[TodoWrit
     batch=True,
     verbs=("complete",),
     within_lists=True,
+    at_once=True,
 )
 async def complete(
     tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None, completed_at: str | None = None
@@ -140,6 +143,7 @@ async def complete(
     batch=True,
     verbs=("complete",),
     within_lists=True,
+    at_once=True,
 )
 async def reopen(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Set todos open again. It sets and never toggles: a repeat changes nothing.
@@ -175,6 +179,7 @@ async def skip(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | 
     batch=True,
     verbs=("delete",),
     within_lists=True,
+    at_once=True,
 )
 async def delete(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Move todos to the trash with their subtasks. The trash is emptied after the retention time."""
@@ -193,6 +198,7 @@ async def delete(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] 
     batch=True,
     verbs=("change",),
     within_lists=True,
+    at_once=True,
 )
 async def restore(tx: Tx, ids: Sequence[Tried[int]], if_version: int | list[int] | None = None) -> Changed[TodoWritten]:
     """Restore todos from the trash, with the subtasks that went there with them and the todos above them.

@@ -37,7 +37,7 @@ from todo_core.models.lists import TodoList
 from todo_core.models.tags import Tag, TodoTag
 from todo_core.models.todos import Todo
 from todo_core.models.users import User
-from todo_core.queries.changes import asked_once, change_of, entries_of
+from todo_core.queries.changes import asked_once, change_of, entries_of, moment
 from todo_core.queries.likeness import alike_to
 from todo_core.queries.shapes import NO_JSON_ITEMS, Subtasks, read, tag_names
 from todo_core.storage.statements import Statement, mine, parameter
@@ -146,7 +146,7 @@ def _items(fields: Sequence[str], known: CTE | None) -> CTE:
 def _insert(item: CTE, defaults: CTE, *, plain: bool) -> CTE:
     """Step 2: insert the todos. A subtask's parent is one that is there, or an earlier item."""
     parent = item.alias("parent")
-    now = func.coalesce(parameter("now", DateTime(timezone=True)), func.statement_timestamp())
+    now = moment()
     columns: dict[str, ColumnElement[Any]] = {
         "id": item.c.id,
         "user_id": _me,
@@ -217,7 +217,7 @@ def _add(fields: Sequence[str] = _FULL, *, recorded: bool = False) -> Select[Any
         return rows.order_by(item.c.n)
     number = func.row_number().over(order_by=item.c.n)
     written = rows.add_columns(added.c.list_id.label("list_after"), number.label("number")).cte("written")
-    change = change_of(_me, of=None if known is None else added)
+    change = change_of(_me, of=None if known is None else added, at=moment())
     entries = entries_of("todo", written, _me, change)
     told = (written.c[name] for name in ("id", "after", "alike_key", "alike"))
     answer = select(*told, change.c.id.label("change_id"), asked_once())

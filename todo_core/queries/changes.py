@@ -8,6 +8,7 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
+    DateTime,
     FromClause,
     Insert,
     Select,
@@ -153,8 +154,18 @@ def _list_of(entity: ColumnElement[str], entity_id: ColumnElement[int], state: A
     )
 
 
+def moment() -> ColumnElement[Any]:
+    """Return the moment to set: the parameter `now`, or that of the statement where it is null."""
+    return func.coalesce(parameter("now", DateTime(timezone=True)), func.statement_timestamp())
+
+
 def change_of(
-    user_id: ColumnElement[int], *, undoes: bool = False, approved: bool = False, of: FromClause | None = None
+    user_id: ColumnElement[int],
+    *,
+    undoes: bool = False,
+    approved: bool = False,
+    of: FromClause | None = None,
+    at: ColumnElement[Any] | None = None,
 ) -> CTE:
     """Return the step that inserts a change of a user, without its entries; see `RECORD`.
 
@@ -163,6 +174,7 @@ def change_of(
         undoes: Whether it reverts others, as in `RECORD_UNDO`.
         approved: Whether it was proposed, as in `RECORD_APPROVED`.
         of: The rows that were written, where there may be none: then there is no change.
+        at: When; None for the moment of the statement.
     """
     of_proposal = {
         "proposal_id": parameter("proposal_id", BigInteger()),
@@ -178,7 +190,7 @@ def change_of(
         "request_id": parameter("request_id", Text()),
         **({"undoes": parameter("undoes", BigInteger())} if undoes else {}),
         **(of_proposal if approved else {}),
-        "at": func.statement_timestamp(),
+        "at": func.statement_timestamp() if at is None else at,
     }
     inserted = insert(_change)
     if of is None:

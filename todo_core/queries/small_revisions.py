@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo_core.models.todos import Todo
-from todo_core.queries.changes import asked_once, change_of, entries_of
+from todo_core.queries.changes import asked_once, change_of, entries_of, moment
 from todo_core.queries.revising import (
     FLAGS,
     differs_from,
@@ -138,7 +138,7 @@ def _revise(names: Sequence[str], *, recorded: bool, lone: bool = False) -> Sele
         recorded: Whether it records the change, too.
         lone: Whether todos with relatives, and those that repeat, are left out. Of others no subtasks are counted.
     """
-    now = func.statement_timestamp()
+    now = moment() if recorded else func.statement_timestamp()
     stored = _lock(names, now, lone=lone)
     values = {name: stored.c[_new(name)] for name in names}
     updated = update_with(values, now).where(_table.c.id == stored.c.id, stored.c.is_meant, differs_from(values))
@@ -160,7 +160,7 @@ def _revise(names: Sequence[str], *, recorded: bool, lone: bool = False) -> Sele
     lists = (stored.c.list_id.label(name) for name in ("list_before", "list_after"))
     number = func.count(revised.c.id).over(order_by=stored.c.n)  # of those that differ
     written = rows.add_columns(*lists, number.label("number"), stored.c.n).cte("written")
-    change = change_of(_me, of=revised)
+    change = change_of(_me, of=revised, at=now)
     told = (written.c[name] for name in ("id", "version", "before", "after"))
     return (
         select(*told, change.c.id.label("change_id"), asked_once())
@@ -179,8 +179,8 @@ TEXTS = Statement(_revise(_TEXTS, recorded=False))
 TEXTS_RECORDED = Statement(_revise(_TEXTS, recorded=True))
 """Apply patches as `TEXTS` does, and record the change, if any todo differs.
 
-`items`, `ids` and `trash_too`: as there. `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in
-`changes.RECORD`.
+`items`, `ids` and `trash_too`: as there. `now`: the moment to set, null for that of the statement. `operation`, `via`,
+`client`, `token_id`, `agent_id` and `request_id`: as in `changes.RECORD`.
 Columns: as there, the id of the change, `change_id`, null if there is none, and whether some process listens,
 `is_followed`.
 """
@@ -195,16 +195,16 @@ FLAGS_ONLY = Statement(_revise([*FLAGS], recorded=False))
 FLAGS_RECORDED = Statement(_revise([*FLAGS], recorded=True))
 """Apply patches as `FLAGS_ONLY` does, and record the change, if any todo differs.
 
-`items`, `ids` and `trash_too`: as there. `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in
-`changes.RECORD`.
-Columns: as in `TEXTS_RECORDED`.
+`items`, `ids` and `trash_too`: as there. `now`, `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`:
+as in `TEXTS_RECORDED`.
+Columns: as there.
 """
 
 LONE_FLAGS_RECORDED = Statement(_revise([*FLAGS], recorded=True, lone=True))
 """Apply patches as `FLAGS_RECORDED` does to todos without a parent and subtasks that do not repeat: nothing follows
 for others, so nobody has to look for them before. Reads `ix_todos_parent`.
 
-`items`, `ids`, `trash_too`, `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as there.
+`items`, `ids`, `trash_too`, `now`, `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as there.
 Columns: as there; no row for any other todo.
 """
 

@@ -79,7 +79,8 @@ async def insert_and_record(
     is_plain = all(_is_plain(item) for item in items)
     statement = adding.ADD_PLAIN if is_plain else adding.ADD_RECORDED
     placed = items if is_plain else [{**item, "subtasks": subtasks[item["n"]]} for item in items]
-    return await tx.rows(statement, items=json_text(placed), now=None, compared=compared, **origin.parameters())
+    written = {"items": json_text(placed), "now": None, "compared": compared}
+    return await tx.rows_at_once(statement, **written, **origin.parameters())
 
 
 async def insert_tagged(
@@ -104,7 +105,7 @@ async def insert_tagged(
         return []
     given = json_text([{**item, "tag_keys": keys.get(item["n"], [])} for item in items])
     further = origin.parameters() | {"now": None, "compared": compared}
-    return await tx.rows(adding.ADD_TAGGED, items=given, tag_keys=all_keys, **further)
+    return await tx.rows_at_once(adding.ADD_TAGGED, items=given, tag_keys=all_keys, **further)
 
 
 def _is_plain(item: Mapping[str, Any]) -> bool:
@@ -152,10 +153,11 @@ async def update_todos(
     ids = [patch["id"] for patch in patches]
     fields = frozenset[str]().union(*patches) - _OF_EVERY_PATCH
     form = next((form for form in small_revisions.FORMS if fields <= form.fields), None)
-    statement, further = revising.REVISE if form is None else form.statement, dict[str, Any]()
+    given: dict[str, Any] = {"items": json_text(patches), "ids": ids, "trash_too": trash_too}
     if form is not None and origin is not None:
-        statement, further = form.recorded, origin.parameters()
-    rows = await tx.rows(statement, items=json_text(patches), ids=ids, trash_too=trash_too, **further)
+        rows = await tx.rows_at_once(form.recorded, now=None, **given, **origin.parameters())
+    else:
+        rows = await tx.rows(revising.REVISE if form is None else form.statement, **given)
     if len(rows) == len(ids):
         return rows
     found = {row["id"]: row for row in rows}
@@ -243,8 +245,8 @@ async def write_lone(tx: Tx, batch: Batch[Patch], origin: Origin) -> Changed[Tod
     patches = batch.accepted
     if len(patches) != 1 or len(batch.items) != 1 or not _is_flag(patches[0]):
         return None
-    written = {"items": json_text(patches), "ids": [patches[0]["id"]], "trash_too": False}
-    rows = await tx.rows(small_revisions.LONE_FLAGS_RECORDED, **written, **origin.parameters())
+    given = {"items": json_text(patches), "ids": [patches[0]["id"]], "trash_too": False, "now": None}
+    rows = await tx.rows_at_once(small_revisions.LONE_FLAGS_RECORDED, **given, **origin.parameters())
     if not rows:
         return None
     return Changed([updated(rows[0])], await touched(rows), recorded=recorded_by(rows))

@@ -2350,4 +2350,20 @@ BEGIN
     END IF;
 END
 $$;
-INSERT INTO alembic_version (version_num) VALUES ('0021');
+CREATE OR REPLACE FUNCTION write_at_once(
+    acting bigint, token bigint, agent bigint, mandate integer, statement text, texts text[]
+) RETURNS SETOF record LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM public.require_active(set_config('app.user_id', acting::text, true)::bigint, token, agent, mandate),
+        set_config('app.agent', agent::text, true),
+        set_config('plan_cache_mode', 'force_generic_plan', true),
+        set_config('app.text_1', texts[1], true), set_config('app.text_2', texts[2], true),
+        set_config('app.text_3', texts[3], true), set_config('app.text_4', texts[4], true),
+        set_config('app.text_5', texts[5], true), set_config('app.text_6', texts[6], true),
+        pg_advisory_xact_lock(acting);
+    RETURN QUERY EXECUTE statement;
+END
+$$;
+REVOKE ALL ON FUNCTION write_at_once(bigint, bigint, bigint, integer, text, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION write_at_once(bigint, bigint, bigint, integer, text, text[]) TO todo_app;
+INSERT INTO alembic_version (version_num) VALUES ('0022');

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import anyio
 import asyncpg
 
-from todo_core.errors import Unavailable
+from todo_core.errors import TodoError, Unavailable
 from todo_core.hooks import NONE, Hooks
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage import locks
@@ -252,11 +252,13 @@ class Database:
         read_only: bool = False,
         snapshot: bool = False,
         lock: bool = False,
+        at_once: bool = False,
         role: Role = APP_ROLE,
         starting: bool = False,
         upkeep: bool = False,
     ) -> AsyncIterator[Transaction]:
         """Run a transaction, which begins in one round trip; commit it at the end, roll it back on an error.
+
 
         The database refuses a user who is suspended or deleted, an API token that was revoked or has expired, and an
         agent that is blocked or has changed since the caller learnt what it may do.
@@ -269,6 +271,8 @@ class Database:
             read_only: Refuse writes.
             snapshot: Let all statements see the database as it is at the begin (REPEATABLE READ).
             lock: Wait for the user's other writes, so that they commit one after another.
+            at_once: Begin with the first statement, which may be all that is written, and committed with it
+                (`Transaction.rows_at_once`). It takes `lock`, and does nothing behind a pooler.
             role: The role to act as.
             starting: Whether the program is starting: it reports faults of the database itself, so none is logged.
             upkeep: Whether this serves no request: a fault of it then does not make the process unready.
@@ -278,23 +282,34 @@ class Database:
             asyncpg.PostgresError: PostgreSQL refused the caller, or a statement.
         """
         modes = f"{' ISOLATION LEVEL REPEATABLE READ' if snapshot else ''}{' READ ONLY' if read_only else ''}"
-        begin = f"BEGIN{modes}; {self._begin}"
+        begin = f"{modes}; {self._begin}"
         role = role_of(role, agent)
         of_pool = role if role in BY_CONNECTION and not self.behind_pooler else APP_ROLE
         if role != of_pool:
             begin += f"SET LOCAL ROLE {role}; "
         begin += _for_caller(user_id, token_id, agent, read_only=read_only, lock=lock)
+        who = None
+        if at_once and role == of_pool and not self.behind_pooler:
+            who = (user_id, token_id, *((None, None) if agent is None else agent[:2]))
         try:
             async with nullcontext() if read_only else self._writers:
                 connection = await self._pool.acquire(of_pool)
+                transaction = Transaction(
+                    connection, user_id, begin, self._span, who=who, is_bounded=role == AGENT_ROLE
+                )
                 try:
-                    await self._send(connection, "BEGIN", begin)
-                    yield Transaction(connection, user_id, self._span, is_bounded=role == AGENT_ROLE)
-                    await self._send(connection, "COMMIT", "COMMIT")
+                    if who is None:
+                        await transaction.begin()
+                    try:
+                        yield transaction
+                    except TodoError:
+                        await transaction.judge()
+                        raise
+                    await transaction.commit()
                     if not self._reuse:
                         await connection.close(timeout=self._timeout)
                 except BaseException as error:
-                    await self._abandon(connection, error)
+                    await self._abandon(connection, error, is_open=transaction.is_open)
                     raise
                 finally:
                     self._pool.release(connection)
@@ -304,11 +319,6 @@ class Database:
                     self._met(error, is_request=not upkeep and role != AGENT_ROLE)
                 raise Unavailable from error
             raise
-
-    async def _send(self, connection: Connection, name: str, sql: str) -> None:
-        """Run the SQL that begins or ends a transaction; traces show it under `name`."""
-        with nullcontext() if self._span is None else self._span(name):
-            await connection.execute(sql)
 
     def _met(self, error: BaseException, *, is_request: bool) -> None:
         """Log a fault, and remember it if a request met it and a look at the database does not show it.
@@ -325,12 +335,14 @@ class Database:
             self._expired_at = now
             self._pool.expire()
 
-    async def _abandon(self, connection: Connection, error: BaseException) -> None:
-        """End a transaction that failed, by a ROLLBACK only if the connection is needed again."""
-        if self._reuse and getattr(error, "sqlstate", None) != READ_ONLY:
-            await _settle(connection, "ROLLBACK")
-        else:
+    async def _abandon(self, connection: Connection, error: BaseException, *, is_open: bool) -> None:
+        """End a transaction that failed, by a ROLLBACK only if it has begun and the connection is needed again."""
+        if not self._reuse or getattr(error, "sqlstate", None) == READ_ONLY:
             connection.terminate()
+        elif is_open:
+            await _settle(connection, "ROLLBACK")
+        elif isinstance(error, asyncio.CancelledError):
+            await _settle(connection, "SELECT 1")
 
 
 def _for_caller(user_id: int, token_id: int | None, agent: Acting | None, *, read_only: bool, lock: bool) -> str:

@@ -17,11 +17,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import count
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
 import asyncpg
 
+from todo_core.storage.at_once import Kept
 from todo_core.storage.faults import MisuseError
 
 IDLE_SECONDS: Final = 300.0
@@ -47,6 +49,12 @@ class Connection(asyncpg.Connection):
     generation: int = 0
     """The pool's generation when it was opened; an older one than the pool's is closed (`Pool.expire`)."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._kept: dict[str, Kept] = {}
+        """Statements that run at once, by their SQL."""
+        self._names = count()
+
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:  # noqa: ASYNC109  # theirs
         """Run SQL as asyncpg does.
 
@@ -69,6 +77,28 @@ class Connection(asyncpg.Connection):
             # The statement without a name (PostgreSQL's protocol, "Extended Query"), which the next one replaces.
             statement = await self.prepare(query, name="")
             return await statement.fetch(*arguments)
+
+    async def write_at_once(
+        self, query: str, names: Sequence[str], arguments: Sequence[object], who: Sequence[int | None]
+    ) -> list[asyncpg.Record]:
+        """Run a statement for a caller, with the transaction around it, and return its rows. Raises as `execute` does.
+
+        Args:
+            query: The statement.
+            names: The names of its parameters.
+            arguments: Their values; see `Kept.call`.
+            who: The ids of the user, of the API token and of the agent, and the version of what that may do.
+        """
+        kept = self._kept.get(query)
+        if kept is None:
+            with _Question(self):
+                kept = Kept.of(await self.prepare(query, name=f"at_once_{next(self._names)}"))
+            self._kept[query] = kept
+        try:
+            return await self.fetch(kept.sql, *who, *kept.call(names, arguments))
+        except asyncpg.InvalidCachedStatementError:
+            del self._kept[query]
+            raise
 
 
 class _Question:

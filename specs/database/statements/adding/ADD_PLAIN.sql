@@ -219,7 +219,7 @@ WITH
         INSERT INTO changes (user_id, at, operation, via, client, token_id, agent_id, request_id)
         VALUES (
             $1::BIGINT,
-            statement_timestamp(),
+            coalesce($4::TIMESTAMP WITH TIME ZONE, statement_timestamp()),
             $5::VARCHAR,
             $6::VARCHAR,
             $7::VARCHAR,

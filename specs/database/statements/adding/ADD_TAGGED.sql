@@ -263,7 +263,7 @@ WITH
             $9::BIGINT AS token_id,
             $10::BIGINT AS agent_id,
             $11::VARCHAR AS request_id,
-            statement_timestamp() AS at
+            coalesce($5::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS at
         WHERE EXISTS (SELECT * FROM added)
         RETURNING changes.id
     ),

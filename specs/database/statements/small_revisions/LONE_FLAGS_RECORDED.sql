@@ -1,20 +1,21 @@
 -- Apply patches as `FLAGS_RECORDED` does to todos without a parent and subtasks that do not repeat: nothing follows
 -- for others, so nobody has to look for them before. Reads `ix_todos_parent`.
 --
--- `items`, `ids`, `trash_too`, `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as there.
+-- `items`, `ids`, `trash_too`, `now`, `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as there.
 -- Columns: as there; no row for any other todo.
 --
 -- Parameters:
 --   $1 user_id bigint
---   $2 items jsonb
---   $3 ids bigint[]
---   $4 trash_too boolean
---   $5 operation character varying
---   $6 via character varying
---   $7 client character varying
---   $8 token_id bigint
---   $9 agent_id bigint
---   $10 request_id character varying
+--   $2 now timestamp with time zone
+--   $3 items jsonb
+--   $4 ids bigint[]
+--   $5 trash_too boolean
+--   $6 operation character varying
+--   $7 via character varying
+--   $8 client character varying
+--   $9 token_id bigint
+--   $10 agent_id bigint
+--   $11 request_id character varying
 --
 -- Columns:
 --   id bigint
@@ -31,7 +32,7 @@ WITH
             item.patch AS patch,
             CAST(item.patch ->> 'id' AS BIGINT) AS id,
             item.patch['if_version'] AS if_version
-        FROM jsonb_array_elements($2::JSONB) WITH ORDINALITY AS item(patch, n)
+        FROM jsonb_array_elements($3::JSONB) WITH ORDINALITY AS item(patch, n)
     ),
     stored AS (
         SELECT
@@ -121,7 +122,10 @@ WITH
                 WHEN (patches.patch ? 'completed_at')
                 THEN CAST(patches.patch ->> 'completed_at' AS TIMESTAMP WITH TIME ZONE)
                 WHEN CAST(patches.patch ->> 'is_completed' AS BOOLEAN)
-                THEN coalesce(todos.completed_at, statement_timestamp())
+                THEN coalesce(
+                    todos.completed_at,
+                    coalesce($2::TIMESTAMP WITH TIME ZONE, statement_timestamp())
+                )
                 WHEN (patches.patch ? 'is_completed') THEN NULL
                 ELSE todos.completed_at
             END AS new_completed_at,
@@ -129,7 +133,9 @@ WITH
                 WHEN (patches.patch ? 'deleted_at')
                 THEN CAST(patches.patch ->> 'deleted_at' AS TIMESTAMP WITH TIME ZONE)
                 WHEN CAST(patches.patch ->> 'is_deleted' AS BOOLEAN)
-                THEN coalesce(todos.deleted_at, statement_timestamp())
+                THEN coalesce(
+                    todos.deleted_at, coalesce($2::TIMESTAMP WITH TIME ZONE, statement_timestamp())
+                )
                 WHEN (patches.patch ? 'is_deleted') THEN NULL
                 ELSE todos.deleted_at
             END AS new_deleted_at,
@@ -140,8 +146,8 @@ WITH
         JOIN patches ON todos.id = patches.id
         WHERE
             todos.user_id = $1::BIGINT
-            AND todos.id = ANY ($3::BIGINT[])
-            AND (todos.deleted_at IS NULL OR $4::BOOLEAN)
+            AND todos.id = ANY ($4::BIGINT[])
+            AND (todos.deleted_at IS NULL OR $5::BOOLEAN)
             AND todos.parent_id IS NULL
             AND todos.repeat IS NULL
             AND (
@@ -157,7 +163,7 @@ WITH
         SET
             completed_at=stored.new_completed_at,
             deleted_at=stored.new_deleted_at,
-            updated_at=statement_timestamp(),
+            updated_at=coalesce($2::TIMESTAMP WITH TIME ZONE, statement_timestamp()),
             version=(todos.version + 1),
             language=(
                 SELECT language_of(users.locale) AS language_of_1
@@ -286,13 +292,13 @@ WITH
         INSERT INTO changes (user_id, operation, via, client, token_id, agent_id, request_id, at)
         SELECT
             $1::BIGINT AS user_id,
-            $5::VARCHAR AS operation,
-            $6::VARCHAR AS via,
-            $7::VARCHAR AS client,
-            $8::BIGINT AS token_id,
-            $9::BIGINT AS agent_id,
-            $10::VARCHAR AS request_id,
-            statement_timestamp() AS at
+            $6::VARCHAR AS operation,
+            $7::VARCHAR AS via,
+            $8::VARCHAR AS client,
+            $9::BIGINT AS token_id,
+            $10::BIGINT AS agent_id,
+            $11::VARCHAR AS request_id,
+            coalesce($2::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS at
         WHERE EXISTS (SELECT * FROM revised)
         RETURNING changes.id
     ),

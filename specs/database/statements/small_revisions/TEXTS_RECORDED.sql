@@ -1,7 +1,7 @@
 -- Apply patches as `TEXTS` does, and record the change, if any todo differs.
 --
--- `items`, `ids` and `trash_too`: as there. `operation`, `via`, `client`, `token_id`, `agent_id` and `request_id`: as in
--- `changes.RECORD`.
+-- `items`, `ids` and `trash_too`: as there. `now`: the moment to set, null for that of the statement. `operation`, `via`,
+-- `client`, `token_id`, `agent_id` and `request_id`: as in `changes.RECORD`.
 -- Columns: as there, the id of the change, `change_id`, null if there is none, and whether some process listens,
 -- `is_followed`.
 --
@@ -10,12 +10,13 @@
 --   $2 items jsonb
 --   $3 ids bigint[]
 --   $4 trash_too boolean
---   $5 operation character varying
---   $6 via character varying
---   $7 client character varying
---   $8 token_id bigint
---   $9 agent_id bigint
---   $10 request_id character varying
+--   $5 now timestamp with time zone
+--   $6 operation character varying
+--   $7 via character varying
+--   $8 client character varying
+--   $9 token_id bigint
+--   $10 agent_id bigint
+--   $11 request_id character varying
 --
 -- Columns:
 --   id bigint
@@ -151,7 +152,7 @@ WITH
             title=stored.new_title,
             description=stored.new_description,
             priority=stored.new_priority,
-            updated_at=statement_timestamp(),
+            updated_at=coalesce($5::TIMESTAMP WITH TIME ZONE, statement_timestamp()),
             version=(todos.version + 1),
             language=(
                 SELECT language_of(users.locale) AS language_of_1
@@ -291,13 +292,13 @@ WITH
         INSERT INTO changes (user_id, operation, via, client, token_id, agent_id, request_id, at)
         SELECT
             $1::BIGINT AS user_id,
-            $5::VARCHAR AS operation,
-            $6::VARCHAR AS via,
-            $7::VARCHAR AS client,
-            $8::BIGINT AS token_id,
-            $9::BIGINT AS agent_id,
-            $10::VARCHAR AS request_id,
-            statement_timestamp() AS at
+            $6::VARCHAR AS operation,
+            $7::VARCHAR AS via,
+            $8::VARCHAR AS client,
+            $9::BIGINT AS token_id,
+            $10::BIGINT AS agent_id,
+            $11::VARCHAR AS request_id,
+            coalesce($5::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS at
         WHERE EXISTS (SELECT * FROM revised)
         RETURNING changes.id
     ),
