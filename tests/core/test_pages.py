@@ -25,7 +25,7 @@ from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter, TodoRead
 from todo_core.operations import changes, lists, notes, search, tags, todos, users
-from todo_core.queries.standing import LATEST
+from todo_core.queries.standing import DELETED, LATEST
 from todo_core.rules import pages
 
 
@@ -221,6 +221,23 @@ async def test_a_database_that_was_restored_to_an_earlier_moment_is_read_anew(
     )
 
     assert (await page(ann)).total == 1
+
+
+async def test_a_page_is_remembered_of_a_person_whose_changes_are_all_deleted(
+    ann: Caller, another_core: CoreOpener, admin: asyncpg.Connection
+) -> None:
+    async with another_core(history_days=1) as core:
+        me = replace(ann, core=core)
+        await add(me, "first", "second")
+        for title in ("third", "fourth"):
+            await admin.execute("UPDATE changes SET at = at - interval '3 days'")
+            await core.purges.purge()
+
+            *_, third, fourth = await looks(me)
+            assert third == fourth == [LATEST.autocommit_sql, DELETED.autocommit_sql]
+
+            await add(me, title)
+            assert orjson.loads((await page(me)).json)[0]["title"] == title
 
 
 async def test_everybody_is_shown_their_own(ann: Caller, bob: Caller) -> None:

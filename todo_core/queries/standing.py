@@ -17,12 +17,12 @@ _todo = Todo.__table__  # type: ignore[attr-defined]
 
 _AT: Final[ColumnElement[str]] = literal_column("'@'")
 _latest = (
-    select(func.concat(_change.c.id, _AT, func.extract("epoch", _change.c.at)))
+    select(func.concat(_change.c.id, _AT, func.extract("epoch", _change.c.at)).label("newest"))
     .where(mine(Change))
     .order_by(_change.c.id.desc())
     .limit(literal_column("1"))
 )
-_deleted = select(func.concat(_user.c.changes_deleted_through, _AT)).where(
+_deleted = select(func.concat(_user.c.changes_deleted_through, _AT).label("newest")).where(
     _user.c.id == parameter("user_id", BigInteger())
 )
 NEWEST: Final[ColumnElement[str]] = func.coalesce(_latest.scalar_subquery(), _deleted.scalar_subquery())
@@ -40,8 +40,15 @@ TRASHED: Final[ScalarSelect[Any]] = (
 )
 """How many todos of the user are in the trash. Reads `ix_todos_trashed`."""
 
-LATEST = Statement(select(NEWEST.label("newest")))
-"""Read the newest change: what todos show is the same as long as it is (`rules.pages`)."""
+LATEST = Statement(_latest)
+"""Read the newest change, as in `NEWEST`; no row where none is left. Reads `pk_changes`."""
+
+DELETED = Statement(_deleted)
+"""Read the last change that was deleted, as in `NEWEST`.
+
+It is a statement of its own, for nearly everybody has a newest change, and PostgreSQL makes ready for all that a
+statement may read.
+"""
 
 STANDING = Statement(select(NEWEST.label("newest"), TRASHED.label("trashed")))
 """Read what differs after whatever changes how many todos of the user there are, of which kind and with which names.

@@ -80,10 +80,20 @@ async def unchanged(tx: Tx, key: Key | None, now: datetime) -> Rows | None:
     known: Known | None = tx.core.pages.get(key)
     if known is None or known.rows is None:
         return None
-    if known.since <= now < known.until and await tx.value(standing.LATEST) == known.change:
+    if known.since <= now < known.until and await _newest_change(tx) == known.change:
         return known.rows
     tx.core.pages[key] = replace(known, rows=None)
     return None
+
+
+async def _newest_change(tx: Tx) -> str:
+    """Return the person's newest change (`standing.NEWEST`), by a second look if none is left.
+
+    What is written between the two looks came after the first, which the page is as old as. And none is deleted between
+    them that was not there at the first: a purge leaves the changes of a day.
+    """
+    newest: str = await tx.value(standing.LATEST) or await tx.value(standing.DELETED)
+    return newest
 
 
 def is_asked_again(tx: Tx, key: Key | None) -> bool:

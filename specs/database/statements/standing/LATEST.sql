@@ -1,4 +1,4 @@
--- Read the newest change: what todos show is the same as long as it is (`rules.pages`).
+-- Read the newest change, as in `NEWEST`; no row where none is left. Reads `pk_changes`.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -6,17 +6,8 @@
 -- Columns:
 --   newest text
 
-SELECT coalesce(
-    (
-        SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS concat_1
-        FROM changes
-        WHERE changes.user_id = $1::BIGINT
-        ORDER BY changes.id DESC
-        LIMIT 1
-    ),
-    (
-        SELECT concat(users.changes_deleted_through, '@') AS concat_2
-        FROM users
-        WHERE users.id = $1::BIGINT
-    )
-) AS newest
+SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS newest
+FROM changes
+WHERE changes.user_id = $1::BIGINT
+ORDER BY changes.id DESC
+LIMIT 1

@@ -46,14 +46,14 @@ WITH
     standing AS MATERIALIZED (
         SELECT coalesce(
             (
-                SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS concat_1
+                SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS newest
                 FROM changes
                 WHERE changes.user_id = $3::BIGINT
                 ORDER BY changes.id DESC
                 LIMIT 1
             ),
             (
-                SELECT concat(users.changes_deleted_through, '@') AS concat_2
+                SELECT concat(users.changes_deleted_through, '@') AS newest
                 FROM users
                 WHERE users.id = $3::BIGINT
             )
