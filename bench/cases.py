@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count, cycle, islice, pairwise
 from typing import Any, Final, Literal
 from urllib.parse import urlencode
@@ -21,6 +21,7 @@ FASTIFY: Final = "Fastify and pg"
 STATEMENTS: Final = "our statements alone"
 OURS: Final = "ours, API token"
 OURS_JWT: Final = "ours, EdDSA JWT"
+ANEW: Final = "ours, read anew"
 
 _EVERYBODY: Final = (FLOOR, TUTORIAL, FASTIFY, STATEMENTS, OURS, OURS_JWT)
 _IN_LAYERS: Final = (FLOOR, STATEMENTS, OURS)
@@ -48,6 +49,8 @@ class Beside:
 
     name: str
     asks: Asks
+    is_right: Callable[[Any], bool] = bool
+    """As in a case."""
     goes_on: bool = False
     """Whether each measurement begins where the one before ended, so that nothing is asked for twice."""
 
@@ -65,8 +68,10 @@ class Case:
     script: Script
     """The same for pgbench."""
     contestants: Sequence[str] = _FLOOR_AND_OURS
-    beside: Beside | None = None
+    beside: Sequence[Beside] = ()
     by: Literal["actors", "big user"] = "actors"
+    remembered: bool = False
+    """A server may remember the answers (decision 81), so every request is answered twice before each measurement."""
     writes: bool = False
     reopens: bool = False
     """Every todo has to be open before each measurement."""
@@ -86,7 +91,7 @@ def _list(actor: Actor) -> list[Request]:
 
 
 _LOOKS: Final = 120
-"""Addresses of each user for the same page: more than are asked for in all rounds together."""
+"""Addresses of each user for the same rows: more than are asked for in all rounds together."""
 
 
 def _list_anew(actor: Actor) -> list[Request]:
@@ -100,25 +105,35 @@ _RANKS: Final = {"medium": 2, "high": 3, "urgent": 4}
 _SOON: Final = timedelta(days=30)
 
 
-def _filtered_rows(actor: Actor) -> int:
+def _filtered_rows(actor: Actor, until: datetime) -> int:
     return sum(
         todo.is_open
         and todo.list_id == actor.inbox
         and todo.priority in _RANKS.values()
         and todo.due_at is not None
-        and todo.due_at < actor.seeded_at + _SOON
+        and todo.due_at < until
         for todo in actor.todos
     )
 
 
-def _filtered(actor: Actor) -> list[Request]:
-    wanted = {"list_id": actor.inbox, "priority": [*_RANKS], "due_before": (actor.seeded_at + _SOON).isoformat()}
+def _filtered_until(actor: Actor, until: datetime) -> Request:
+    wanted = {"list_id": actor.inbox, "priority": [*_RANKS], "due_before": until.isoformat()}
     query = urlencode(wanted | {"limit": PAGE_SIZE}, doseq=True)
-    return [Request("GET", f"/api/v1/todos?{query}", rows=min(PAGE_SIZE, _filtered_rows(actor)))]
+    return Request("GET", f"/api/v1/todos?{query}", rows=min(PAGE_SIZE, _filtered_rows(actor, until)))
+
+
+def _filtered(actor: Actor) -> list[Request]:
+    return [_filtered_until(actor, actor.seeded_at + _SOON)]
+
+
+def _filtered_anew(actor: Actor) -> list[Request]:
+    """Return requests for the page of `_filtered`, each by another moment, a few microseconds later."""
+    soon = actor.seeded_at + _SOON
+    return [_filtered_until(actor, soon + timedelta(microseconds=n)) for n in range(1, _LOOKS + 1)]
 
 
 def _as_many_unfiltered(actor: Actor) -> list[Request]:
-    rows = min(PAGE_SIZE, max(1, _filtered_rows(actor)))
+    rows = min(PAGE_SIZE, max(1, _filtered_rows(actor, actor.seeded_at + _SOON)))
     return [Request("GET", f"/api/v1/todos?limit={rows}", rows=rows)]
 
 
@@ -132,14 +147,16 @@ _LISTS: Final = (
         asks=_list,
         script=Script(sql.LIST, {"limit": str(PAGE_SIZE)}),
         contestants=_EVERYBODY,
-        beside=Beside("ours, read anew", _list_anew, goes_on=True),
+        beside=(Beside(ANEW, _list_anew, goes_on=True),),
+        remembered=True,
         promises=(Promise(OURS, FLOOR, 1.3), *_against(TUTORIAL, 4.5), Promise(OURS_JWT, OURS, 0.9)),
     ),
     Case(
         name="list-filtered",
         what=(
             "open todos of the inbox, of three of the four priorities, due before a day a month ahead, with their total"
-            " (about 15); beside it, an unfiltered page of as many rows of the same user"
+            " (about 15); beside it, the same due before a moment that was not asked for before, and an unfiltered page"
+            " of as many rows of the same user"
         ),
         asks=_filtered,
         contestants=_IN_LAYERS,
@@ -152,7 +169,8 @@ _LISTS: Final = (
                 "limit": str(PAGE_SIZE),
             },
         ),
-        beside=Beside("ours, no filter", _as_many_unfiltered),
+        beside=(Beside(ANEW, _filtered_anew, goes_on=True), Beside("ours, no filter", _as_many_unfiltered)),
+        remembered=True,
         promises=(Promise(OURS, FLOOR, 1.05), Promise(OURS, "ours, no filter", 0.85)),
     ),
 )
@@ -174,18 +192,32 @@ _SEARCHES: Final = (
     "tickets satur",
 )
 """Of each thing that the seed has to do: whole words, and beginnings of words."""
+_SEARCHES_EACH: Final = 4
+"""Of these, what each user looks for. All of the users together look for all."""
 
 
-def _search(actor: Actor) -> list[Request]:
+def _searches(actor: Actor) -> list[str]:
+    """Return what a user looks for, which some of the user's open todos have."""
     titles = [f" {todo.title.lower()}" for todo in actor.todos if todo.is_open]
     found = [
         words for words in _SEARCHES if any(all(f" {word}" in title for word in words.split()) for title in titles)
     ]
     first = actor.user_id % len(found)
-    return [
-        Request("GET", "/api/v1/search?" + urlencode({"text": words, "limit": PAGE_SIZE}))
-        for words in found[first:] + found[:first]
-    ]
+    return [*found[first:], *found[:first]][:_SEARCHES_EACH]
+
+
+def _search_for(words: str, limit: int) -> Request:
+    return Request("GET", "/api/v1/search?" + urlencode({"text": words, "limit": limit}))
+
+
+def _search(actor: Actor) -> list[Request]:
+    return [_search_for(words, PAGE_SIZE) for words in _searches(actor)]
+
+
+def _search_anew(actor: Actor) -> list[Request]:
+    """Return requests for what `_search` finds, each for a page of another size, all larger than what there is."""
+    sizes = range(PAGE_SIZE + 1, PAGE_SIZE + 1 + _LOOKS // _SEARCHES_EACH)
+    return [_search_for(words, size) for size in sizes for words in _searches(actor)]
 
 
 def _has_found(answer: Any) -> bool:
@@ -197,15 +229,22 @@ _SEARCH_SCRIPT: Final = {
     "words": "((ARRAY['milk:*', 'plumb:*', 'quarterly & report:*', 'passp:*'])[:any])",
     "limit": str(PAGE_SIZE),
 }
+_BIG_LIST: Final = Beside(
+    "ours, list-50", lambda _: [Request("GET", f"/api/v1/todos?limit={PAGE_SIZE}", rows=PAGE_SIZE)]
+)
 _SEARCH: Final = (
     Case(
         name="search",
-        what="one or two words, the last often only begun, among a user's 90 todos: the best first; beside it, list-50",
+        what=(
+            "one or two words, the last often only begun, among a user's 90 todos: the best first; beside it, the same"
+            " with a size of the page that was not asked for before, and list-50"
+        ),
         asks=_search,
         is_right=_has_found,
         contestants=_IN_LAYERS,
         script=Script(sql.SEARCH, _SEARCH_SCRIPT),
-        beside=Beside("ours, list-50", _list),
+        beside=(Beside(ANEW, _search_anew, _has_found, goes_on=True), Beside("ours, list-50", _list)),
+        remembered=True,
         promises=(Promise(OURS, FLOOR, 0.65), Promise(OURS, "ours, list-50", 3, "time")),
     ),
     Case(
@@ -215,7 +254,8 @@ _SEARCH: Final = (
         asks=_search,
         is_right=_has_found,
         script=Script(sql.SEARCH, _SEARCH_SCRIPT | {"user": str(BIG_USER)}),
-        beside=Beside("ours, list-50", lambda _: [Request("GET", f"/api/v1/todos?limit={PAGE_SIZE}", rows=PAGE_SIZE)]),
+        beside=(_BIG_LIST,),
+        remembered=True,
     ),
 )
 
@@ -311,7 +351,7 @@ _WRITES: Final = (
                 "descriptions": f"array_fill('2 l'::text, ARRAY[{_BATCH}])",
             },
         ),
-        beside=Beside("ours, one add", _add),
+        beside=(Beside("ours, one add", _add),),
         writes=True,
         promises=(Promise(OURS, FLOOR, 0.65), Promise(OURS, "ours, one add", 6, "time")),
     ),
@@ -353,7 +393,8 @@ _INSIGHT: Final = Case(
             "until": "date_trunc('week', to_timestamp(:now), 'UTC')",
         },
     ),
-    beside=Beside("ours, list-50", lambda _: [Request("GET", f"/api/v1/todos?limit={PAGE_SIZE}", rows=PAGE_SIZE)]),
+    beside=(_BIG_LIST,),
+    remembered=True,
     promises=(Promise(OURS, "ours, list-50", 50, "time"),),
 )
 

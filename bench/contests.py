@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -11,6 +11,7 @@ from bench import limit, wire, workloads
 from bench.cases import CASES, FASTIFY, FLOOR, OURS, OURS_JWT, STATEMENTS, TUTORIAL, Case, Promise
 from bench.database import Actor, Database
 from bench.load import Measured
+from bench.plan import CONNECTIONS
 from bench.servers import Servers
 from bench.workloads import ADD_TODOS, LIST_TODOS, Workload
 
@@ -32,6 +33,8 @@ class Entry:
     """From connections and seconds to what was measured."""
     check: Callable[[], None]
     """Warm it up, and make sure that it does what it is measured for."""
+    repeat: Callable[[], None] | None = None
+    """Has everything answered twice, before each measurement; None where that is not to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,11 @@ class Contest:
     writes: bool
     before: Callable[[], None] | None = None
     """Makes the database fit before each measurement."""
+
+    @property
+    def timed(self) -> set[str]:
+        """Return the contestants that a promise of times is about."""
+        return {name for promise in self.promises if promise.of == "time" for name in (promise.mine, promise.base)}
 
 
 def contests(servers: Servers, database: Database) -> list[Contest]:
@@ -64,14 +72,15 @@ def _rest(case: Case, servers: Servers, database: Database, actors: Sequence[Act
     }
     if servers.fastify is not None:
         callers[FASTIFY] = (servers.fastify, wire.by_secret)
+    entry = _remembered if case.remembered else _entry
     entries = [
-        _entry(name, workloads.rest(*callers[name], actors, case.asks, case.is_right))
+        entry(name, workloads.rest(*callers[name], actors, case.asks, case.is_right))
         for name in case.contestants
         if name in callers
     ]
-    if case.beside is not None:
-        workload = workloads.rest(*callers[OURS], actors, case.beside.asks)
-        entries.append(_entry(case.beside.name, workload, goes_on=case.beside.goes_on))
+    for beside in case.beside:
+        workload = workloads.rest(*callers[OURS], actors, beside.asks, beside.is_right)
+        entries.append(_anew(beside.name, workload) if beside.goes_on else entry(beside.name, workload))
     if (pgbench := limit.binary()) is not None:
         entries.append(Entry(LIMIT, partial(limit.run, pgbench, database, case.script), lambda: None))
     before = database.reopen if case.reopens else None
@@ -81,23 +90,27 @@ def _rest(case: Case, servers: Servers, database: Database, actors: Sequence[Act
 def _mcp(servers: Servers, actors: Sequence[Actor]) -> Contest:
     echoes = {ECHO: servers.echo, FASTMCP: servers.fastmcp}
     entries = (
-        *(_entry(name, workloads.echo(port, actors)) for name, port in echoes.items() if port is not None),
-        _entry(ECHO_OF_ROWS, workloads.echo_of_rows(servers.echo, actors)),
+        *(_remembered(name, workloads.echo(port, actors)) for name, port in echoes.items() if port is not None),
+        _remembered(ECHO_OF_ROWS, workloads.echo_of_rows(servers.echo, actors)),
         _entry(ECHO_THAT_ADDS, workloads.echo_that_adds(servers.echo, actors)),
-        _entry(LIST_TODOS, workloads.list_todos(servers.ours, actors)),
+        _remembered(LIST_TODOS, workloads.list_todos(servers.ours, actors)),
         _entry(ADD_TODOS, workloads.add_todos(servers.ours, actors)),
     )
     what = "the first page of open todos; a todo with title and description"
     return Contest(MCP, what, entries, (Promise(LIST_TODOS, ECHO, 0.6), Promise(ADD_TODOS, ECHO, 0.5)), writes=True)
 
 
-def _entry(name: str, workload: Workload, *, goes_on: bool = False) -> Entry:
-    measure = _going_on(workload) if goes_on else workload.measure
-    return Entry(name, measure, partial(workload.check, name))
+def _entry(name: str, workload: Workload) -> Entry:
+    return Entry(name, workload.measure, partial(workload.check, name))
 
 
-def _going_on(workload: Workload) -> Callable[[int, float], Measured]:
-    """Return what measures a workload from where it ended last time."""
+def _remembered(name: str, workload: Workload) -> Entry:
+    """Return an entry of requests that a server may remember the answers to."""
+    return replace(_entry(name, workload), repeat=partial(workload.repeat, CONNECTIONS))
+
+
+def _anew(name: str, workload: Workload) -> Entry:
+    """Return an entry that is measured from where it ended last time, so that nothing is asked for twice."""
     sent = 0
 
     def measure(connections: int, seconds: float) -> Measured:
@@ -106,4 +119,4 @@ def _going_on(workload: Workload) -> Callable[[int, float], Measured]:
         sent += measured.sent
         return measured
 
-    return measure
+    return replace(_entry(name, workload), measure=measure)

@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -56,6 +56,12 @@ def run(port: int, requests: Sequence[bytes], connections: int, seconds: float) 
     return asyncio.run(_python(port, requests, connections, seconds))
 
 
+def send_all(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> None:
+    """Send each request once, or as many as are answered in some seconds."""
+    ends = time.perf_counter() + seconds
+    asyncio.run(_sent(port, requests, connections, lambda turn, _: turn < len(requests) and time.perf_counter() < ends))
+
+
 def _wrk(wrk: str, port: int, requests: Sequence[bytes], connections: int, seconds: int) -> Measured:
     with tempfile.NamedTemporaryFile(prefix="todo-mcp-bench-") as file:
         for request in requests:
@@ -95,16 +101,39 @@ _LEAST = 2
 
 
 async def _python(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Measured:
-    times: list[float] = []
-    failed = 0
     began = time.perf_counter()
     ends = began + seconds
+    times, failed = await _sent(
+        port, requests, connections, lambda _, answered: time.perf_counter() < ends or answered < _LEAST
+    )
+    spent = time.perf_counter() - began
+    percentiles = statistics.quantiles(times, n=100)
+    return Measured(len(times) / spent, percentiles[49], percentiles[98], len(times), failed)
+
+
+async def _sent(
+    port: int, requests: Sequence[bytes], connections: int, goes_on: Callable[[int, int], bool]
+) -> tuple[list[float], int]:
+    """Send requests round and round.
+
+    Args:
+        port: Where the server listens.
+        requests: The requests.
+        connections: How many send at a time.
+        goes_on: Whether to send another one, by how many come before it and how many are answered.
+
+    Returns:
+        How long each took, and how many answers were no success.
+    """
+    times: list[float] = []
+    failed = 0
 
     async def send(first: int) -> None:
         nonlocal failed
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         turn = first
-        while (start := time.perf_counter()) < ends or len(times) < _LEAST:
+        while goes_on(turn, len(times)):
+            start = time.perf_counter()
             writer.write(requests[turn % len(requests)])
             turn += connections
             answer = _Answer()
@@ -115,9 +144,7 @@ async def _python(port: int, requests: Sequence[bytes], connections: int, second
         writer.close()
 
     await asyncio.gather(*(send(first) for first in range(connections)))
-    spent = time.perf_counter() - began
-    percentiles = statistics.quantiles(times, n=100)
-    return Measured(len(times) / spent, percentiles[49], percentiles[98], len(times), failed)
+    return times, failed
 
 
 class Client:

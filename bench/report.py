@@ -90,8 +90,8 @@ class Report:
         yield (
             "Load",
             (
-                f"{load.name(self.seconds)}, {CONNECTIONS} connections, then 1 for a second;"
-                f" requests of {self.size.actors} users in turn;"
+                f"{load.name(self.seconds)}, {CONNECTIONS} connections, then 1 for a second (in the first round, and in"
+                f" each where a target is about it); requests of {self.size.actors} users in turn;"
                 f" {self.rounds} rounds of {self.seconds:g} s each, in rotating order"
             ),
         )
@@ -153,7 +153,10 @@ _CONTESTANTS: Final = f"""\
   look whether the caller may act, the shape of rows and the change record; no login, no limits, no contract. What it
   costs beyond the floor is the price of these; what ours costs beyond it, the price of everything above storage.
 - ours: `todo-mcp serve`, through REST with an API token and with an EdDSA JWT; rate limits are counted, every write
-  has its change record.
+  has its change record. It remembers pages that are asked for again while their person changes nothing (decision 81):
+  before each measurement of lists, searches and reports, over MCP too, every contestant answers each request twice, so
+  these are looks at what is known.
+- ours, read anew: the same rows, but nothing is asked for twice, so these are first looks.
 - bare echo: the MCP SDK's server with a tool that returns its argument; of 25 rows: with one that returns the same page
   each time; one INSERT: with one that adds a todo by the floor's statement, without login, checks and record;
   fastmcp's echo: the first with fastmcp; ours with an API token. All over Streamable HTTP, protocol 2026-07-28, JSON

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from rich.progress import Progress
 
-from bench.contests import Contest
+from bench.contests import Contest, Entry
 from bench.load import Measured
 from bench.plan import CONNECTIONS
 
@@ -30,7 +30,7 @@ class Results:
     busy: dict[tuple[str, str], list[Measured]] = field(default_factory=lambda: defaultdict(list))
     """With many connections."""
     alone: dict[tuple[str, str], list[Measured]] = field(default_factory=lambda: defaultdict(list))
-    """With one."""
+    """With one: in each round where a promise is about it, else in the first."""
 
     def ratio(self, case: str, name: str, base: str, of: Measure = "rate") -> float:
         """How one compares with another in the same round: the median over the rounds."""
@@ -78,6 +78,9 @@ def play(
 ) -> Results:
     """Measure every contestant in every round, in an order that rotates.
 
+    What a server may remember is remembered when it is measured, whatever other contests have put in its place: looks
+    at what is known and first ones (`cases.Beside`) are contestants of their own, and no figure is a mix of both.
+
     Args:
         contests: What is measured.
         rounds: How often.
@@ -93,7 +96,7 @@ def play(
             _prepare(contest)
             for entry in contest.entries:
                 entry.check()
-                if alone_seconds >= 1:
+                if alone_seconds >= 1 and entry.repeat is None:
                     entry.measure(CONNECTIONS, _WARM_SECONDS)
                 progress.advance(task)
             if contest.writes:
@@ -104,17 +107,21 @@ def play(
                 shift = turn % len(contest.entries)
                 for entry in contest.entries[shift:] + contest.entries[:shift]:
                     key = contest.case, entry.name
-                    _prepare(contest)
+                    _prepare(contest, entry if alone_seconds >= 1 else None)
                     results.busy[key].append(entry.measure(CONNECTIONS, seconds))
                     time.sleep(min(_SETTLE_SECONDS, alone_seconds))
-                    _prepare(contest)
-                    results.alone[key].append(entry.measure(1, alone_seconds))
+                    if turn == 0 or entry.name in contest.timed:
+                        _prepare(contest)
+                        results.alone[key].append(entry.measure(1, alone_seconds))
                     progress.advance(task)
                 if contest.writes:
                     restore()
     return results
 
 
-def _prepare(contest: Contest) -> None:
+def _prepare(contest: Contest, entry: Entry | None = None) -> None:
+    """Make the database fit, and let an entry answer what it is to remember."""
     if contest.before is not None:
         contest.before()
+    if entry is not None and entry.repeat is not None:
+        entry.repeat()

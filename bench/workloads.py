@@ -16,6 +16,8 @@ from bench.load import Measured, WrongAnswer
 LIST_TODOS: Final = "list_todos, 25 rows"
 ADD_TODOS: Final = "add_todos, one"
 _SAMPLE: Final = 32
+_PASS_SECONDS: Final = 10
+"""How long a server may take at most to answer all requests once, before it is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Workload:
         """Send requests as fast as they are answered, beginning with the one at `first` (modulo their number)."""
         first %= len(self.requests)
         return load.run(self.port, [*self.requests[first:], *self.requests[:first]], connections, seconds)
+
+    def repeat(self, connections: int) -> None:
+        """Send each request twice, so that a server which remembers what is asked for again has done so."""
+        for _ in range(2):
+            load.send_all(self.port, self.requests, connections, _PASS_SECONDS)
 
     def check(self, name: str) -> None:
         """Send some requests, one after another, to the server of that name.
