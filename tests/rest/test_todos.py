@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx2
+import orjson
 import pytest
 
 from tests.rest.entity_tags import version_of
@@ -27,6 +30,33 @@ async def test_adding_answers_201_with_the_row_its_address_its_version_and_the_c
     read = await http.get(made.headers["location"])
     expected = (200, row | {"notes": []}, made.headers["etag"])
     assert (read.status_code, read.json(), read.headers["etag"]) == expected
+
+
+@pytest.mark.requirement("TD1")
+@pytest.mark.parametrize(
+    "new",
+    [
+        {"title": "plain", "priority": "low"},
+        {
+            "title": '"repeat":null',
+            "description": 'a "b" \\ \n\t, "c": 1, \u2028 \u00e4 \U0001f9fa',
+            "tags": ["d: e", "f"],
+        },
+        {"title": "dated", "due": "2027-03-27T02:30"},
+        {"title": '"repeat":null', "due": "2027-03-27", "repeat": "every! 3 days, 4 times"},  # PostgreSQL writes blanks
+    ],
+    ids=["plain", "texts", "dated", "repeats"],
+)
+async def test_what_a_write_answers_is_compact_json_however_postgresql_wrote_the_row(
+    http: httpx2.AsyncClient, new: dict[str, Any]
+) -> None:
+    made = await http.post("/api/v1/todos", json=new)
+    batch = await http.post("/api/v1/todos/batch", json={"action": "add", "todos": [new, new]})
+    done = await http.patch(f"{made.headers['location']}/complete", json={})
+
+    for answer in (made, batch, done):
+        assert answer.is_success
+        assert answer.content == orjson.dumps(answer.json())
 
 
 @pytest.mark.requirement("TD15")
