@@ -47,8 +47,13 @@ class Batch(Generic[Item]):
 
     async def each_in_turns(self, step: Callable[[Item], Awaitable[Result]]) -> Batch[Result]:
         """Do the same as `each` with a step that may take a while: other requests have a turn between two items."""
-        taken = in_turns(self._items)
-        return Batch([item if isinstance(item, TodoError) else await _awaited(step, item) async for item in taken])
+        results: list[Result | TodoError] = []
+        async for item in in_turns(self._items):
+            try:
+                results.append(item if isinstance(item, TodoError) else await step(item))
+            except TodoError as error:
+                results.append(error)
+        return Batch(results)
 
     def answer(self, results: Iterable[Done | TodoError]) -> list[Done | TodoError]:
         """Return one result for each item of the request, in its order.
@@ -63,13 +68,6 @@ class Batch(Generic[Item]):
 def _tried(step: Callable[[Item], Result], item: Item) -> Result | TodoError:
     try:
         return step(item)
-    except TodoError as error:
-        return error
-
-
-async def _awaited(step: Callable[[Item], Awaitable[Result]], item: Item) -> Result | TodoError:
-    try:
-        return await step(item)
     except TodoError as error:
         return error
 

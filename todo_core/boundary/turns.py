@@ -45,13 +45,16 @@ async def in_turns(items: Iterable[Item]) -> AsyncIterator[Item]:
     Every loop whose length a caller decides uses it: over the items of a batch, or the rows of a change. Work that
     awaits something, such as the database, gives way by itself, and begins a new slice.
     """
+    is_first = True  # most requests have one item, which needs no slice
     for item in items:
         present = _slice.get()
         if present is None or present.others.done():
-            _slice.set(_Slice.begun())
+            if not is_first:
+                _slice.set(_Slice.begun())
         elif perf_counter() - present.began > SLICE:
             await _pause()
             _slice.set(_Slice.begun())
+        is_first = False
         yield item
 
 
