@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from todo_core.boundary.batches import Batch
-from todo_core.boundary.chunks import chunks
+from todo_core.boundary.chunks import CHUNK
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.recording import Origin
 from todo_core.boundary.results import Changed, Done
@@ -14,7 +14,7 @@ from todo_core.errors import FieldError, InvalidInput, TodoError
 from todo_core.models.todos import IfSimilar, TodoCreate, TodoWritten
 from todo_core.queries import adding
 from todo_core.rules.new_todos import ExistingTodo, NewTodo, Request
-from todo_core.rules.tagging import MadeTags, ensure_tags, told_of_tags
+from todo_core.rules.tagging import NO_TAGS, MadeTags, ensure_tags, told_of_tags
 from todo_core.rules.writing import (
     WrittenRow,
     existing,
@@ -63,8 +63,10 @@ async def add_todos(
     made = {todo.number: row for todo, row in zip(new, rows, strict=True)}
     similar = await request.similar_to(tx, new, made) if compared else {}
     await request.name_similar(tx, made)
-    told = {todo.number: request.told_of(todo) | told_of_tags(todo.tags, tags_made) for todo in new}
-    done = {number: inserted(row, told[number], similar.get(number, ())) for number, row in made.items()}
+    done: dict[int, Done] = {}
+    for todo, row in zip(new, rows, strict=True):
+        told = request.told_of(todo) | told_of_tags(todo.tags, tags_made)
+        done[todo.number] = inserted(row, told, similar.get(todo.number, ()))
     return Changed(_results(batch, done), [*tags_made.touched, *await touched(rows)], recorded=recorded_by(rows))
 
 
@@ -84,14 +86,14 @@ async def _insert(
         A row for each, as `insert_todos` and `insert_and_record` return it; the tags that were made.
     """
     tags = {todo.number: todo.tags for todo in new if todo.tags}
-    if len([*chunks(new)]) != 1:
+    if not 0 < len(new) <= CHUNK:  # it takes several statements, or none
         origin = None
     if origin is not None and tags and not tx.caller.has_lists:
-        rows = await insert_tagged(tx, [todo.as_item() for todo in new], tags, origin, compared=compared)
+        rows = await insert_tagged(tx, [todo.columns for todo in new], tags, origin, compared=compared)
         if rows:
-            return rows, MadeTags([], {})
+            return rows, NO_TAGS
     tag_ids, tags_made = await ensure_tags(tx, tags)
-    items = [todo.as_item() | {"tag_ids": tag_ids.get(todo.number, [])} for todo in new]
+    items = [todo.as_item(tag_ids.get(todo.number, ())) for todo in new]
     if origin is not None and not tags_made.touched:
         return await insert_and_record(tx, items, origin, compared=compared), tags_made
     return await insert_todos(tx, items, compared=compared), tags_made

@@ -47,6 +47,8 @@ ORDERED: Final = frozenset(
     )
 )
 """Words by which the order of all words counts: "from A to B"."""
+_NONE: Final = "[]"
+"""The ids of todos with the same key, as JSON, where there are none."""
 _UNSPACED: Final = "\u0e00"
 """Single letters from here on are of a script without spaces: there, too, the order counts."""
 
@@ -192,6 +194,8 @@ class Likeness:
             tx: The transaction.
             rows: What was inserted (`compared`), by the numbers of the items.
         """
+        if not _may_be_alike(rows.values()):
+            return cls({}, {}, {})
         common = Counter(row["alike_key"] for row in rows.values())
         alike = {number: _alike(row) for number, row in rows.items()}
         matter = {number: row for number, row in rows.items() if alike[number] or common[row["alike_key"]] > 1}
@@ -261,6 +265,11 @@ def _is_all_said(item: Looks | None, newest: Sequence[Looks | None]) -> bool:
     return len(newest) == SHOWN and all(
         one is not None and one.words == item.words and one.parent is item.parent is None for one in newest
     )
+
+
+def _may_be_alike(rows: Collection[WrittenRow]) -> bool:
+    """Return whether another todo, or another one of them, has the same key as one of some inserted todos."""
+    return any(row["alike"] != _NONE for row in rows) or len({row["alike_key"] for row in rows}) < len(rows)
 
 
 def _alike(row: Row | WrittenRow) -> set[int]:

@@ -28,22 +28,29 @@ from todo_core.rules.writing import (
 )
 
 _DATES: Final = ("start", "due", "repeat")
+_RANKS: Final = {priority: rank for rank, priority in enumerate(PRIORITIES, 1)}
+"""How priorities are stored, by their words."""
+_PLAIN: Final = frozenset({"title", "description", "priority", "source", "tags"})
+"""Fields of a new todo that refer to nothing."""
+_ASKED_BEFORE: Final = ("return", "refuse")
+"""What to do where a todo looks the same, if that is asked before any is made."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewTodo:
-    """A todo about to be made."""
+    """A todo about to be made. It is no more frozen than a `Done`, and not changed either."""
 
     number: int
     """Of its item in the request, from 0; of the first item, where further ones have its key."""
     columns: dict[str, Any]
+    """As `insert_todos` takes them, without its tags."""
     depth: int
     """How many parents it has."""
     tags: Sequence[str]
 
-    def as_item(self) -> dict[str, Any]:
-        """Return the todo as `insert_todos` takes it, without its tags."""
-        return self.columns | {"n": self.number}
+    def as_item(self, tag_ids: Sequence[int]) -> dict[str, Any]:
+        """Return the todo as `insert_todos` takes it, with the ids of its tags."""
+        return {**self.columns, "tag_ids": tag_ids}
 
 
 @dataclass(slots=True)
@@ -93,10 +100,12 @@ class Request:
     async def load(cls, tx: Tx, items: Batch[TodoCreate], if_similar: IfSimilar | None) -> Request:
         """Load what the items refer to, and nothing for those that refer to nothing."""
         todos = items.accepted
+        if if_similar not in _ASKED_BEFORE and all(todo.model_fields_set <= _PLAIN for todo in todos):
+            return cls(None, None, None, None, {}, likeness=None, if_similar=if_similar)
         keyed = await _keyed(tx, [key for todo in todos for key in (todo.key, todo.parent_key) if key is not None])
         new_keys = {todo.key for todo in todos if todo.key is not None} - keyed.keys()
         likeness = None
-        if if_similar in ("return", "refuse"):
+        if if_similar in _ASKED_BEFORE:
             likeness = await Likeness.before(tx, {number: todo.title for number, todo in items.numbered().accepted})
         parents = [todo.parent_id for todo in todos if todo.parent_id is not None]
         if any(todo.parent_index is not None or todo.parent_key is not None for todo in todos):
@@ -228,11 +237,15 @@ class Request:
             TodoError: The item is refused.
         """
         columns: dict[str, Any] = {
+            "n": number,
             "title": todo.title,
             "description": todo.description or None,
-            "priority": PRIORITIES.index(todo.priority) + 1,
+            "priority": _RANKS[todo.priority],
         }
-        columns |= {name: text for name in ("key", "source") if (text := getattr(todo, name))}
+        if todo.key:
+            columns["key"] = todo.key
+        if todo.source:
+            columns["source"] = todo.source
         if self._calendar is not None:
             dates = {name: given for name in _DATES if (given := getattr(todo, name)) is not None}
             columns |= date_columns(self._calendar, dates)

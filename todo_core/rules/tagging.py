@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -30,6 +30,10 @@ class MadeTags:
     that exist, but on no todo that it sees."""
 
 
+NO_TAGS: Final = MadeTags((), {})
+"""What a request made that has no new tags."""
+
+
 async def ensure_tags(tx: Tx, names: Mapping[int, Sequence[str]]) -> tuple[dict[int, list[int]], MadeTags]:
     """Find the tags of several todos by name, and make those that do not exist.
 
@@ -46,7 +50,7 @@ async def ensure_tags(tx: Tx, names: Mapping[int, Sequence[str]]) -> tuple[dict[
             spellings.setdefault(name_key(name), name)
     items = [{"name": name, "name_key": key} for key, name in spellings.items()]
     if not items:
-        return {key: [] for key in names}, MadeTags([], {})
+        return {key: [] for key in names}, NO_TAGS
     if tx.caller.has_lists:
         rows = await tx.rows(queries.ENSURE_WITHIN, names=json_text(items))
         new = [row["id"] for row in rows if row["is_new"]]

@@ -75,11 +75,12 @@ async def insert_and_record(
     Returns:
         The rows; each has the id of the change in `change_id`, and whether some process listens in `is_followed`.
     """
-    subtasks = Counter(item.get("parent_n") for item in items)
-    is_plain = all(_is_plain(item) for item in items)
-    statement = adding.ADD_PLAIN if is_plain else adding.ADD_RECORDED
-    placed = items if is_plain else [{**item, "subtasks": subtasks[item["n"]]} for item in items]
-    written = {"items": json_text(placed), "now": None, "compared": compared}
+    statement = adding.ADD_PLAIN
+    if any(item["tag_ids"] for item in items) or not _have_plain_columns(items):
+        statement = adding.ADD_RECORDED
+        subtasks = Counter(item.get("parent_n") for item in items)
+        items = [{**item, "subtasks": subtasks[item["n"]]} for item in items]
+    written = {"items": json_text(items), "now": None, "compared": compared}
     return await tx.rows_at_once(statement, **written, **origin.parameters())
 
 
@@ -101,21 +102,17 @@ async def insert_tagged(
     """
     keys = {number: [*{name_key(name) for name in names}] for number, names in tags.items()}
     all_keys = [*{key for todo_keys in keys.values() for key in todo_keys}]
-    if len(all_keys) > _LOOKED_THROUGH or not all(map(_has_plain_columns, items)):
+    if len(all_keys) > _LOOKED_THROUGH or not _have_plain_columns(items):
         return []
     given = json_text([{**item, "tag_keys": keys.get(item["n"], [])} for item in items])
     further = origin.parameters() | {"now": None, "compared": compared}
     return await tx.rows_at_once(adding.ADD_TAGGED, items=given, tag_keys=all_keys, **further)
 
 
-def _is_plain(item: Mapping[str, Any]) -> bool:
-    """Return whether a todo has nothing but what `queries.adding.ADD_PLAIN` takes."""
-    return not item["tag_ids"] and _has_plain_columns(item)
-
-
-def _has_plain_columns(item: Mapping[str, Any]) -> bool:
-    """Return whether a todo has none but the columns of plain ones, whichever tags it has."""
-    return item.keys() <= {*adding.PLAIN, "tag_ids"}
+def _have_plain_columns(items: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether todos have none but the columns of plain ones, whichever tags they have."""
+    plain = {*adding.PLAIN, "tag_ids"}
+    return all(item.keys() <= plain for item in items)
 
 
 def _below(item: Mapping[str, Any], ids: Mapping[int, int]) -> dict[str, Any]:
@@ -317,11 +314,12 @@ async def touched(rows: Iterable[WrittenRow], moved: Mapping[int, Moved] = Mappi
         rows: Rows of `insert_todos` or `update_todos`.
         moved: Where todos moved from and to, by id.
     """
-    return [_touched(row, moved.get(row["id"])) async for row in in_turns(rows) if row["after"] is not None]
-
-
-def _touched(row: WrittenRow, moved: Moved | None) -> Touched:
-    before, after = row.get("before"), row["after"]
-    if moved is not None and before is not None:
-        before, after = moved.of(before, after)
-    return Touched("todo", row["id"], before, after)
+    changed: list[Touched] = []
+    async for row in in_turns(rows):
+        todo_id, before, after = row["id"], row.get("before"), row["after"]
+        if after is None:
+            continue
+        if before is not None and todo_id in moved:
+            before, after = moved[todo_id].of(before, after)
+        changed.append(Touched("todo", todo_id, before, after))
+    return changed
