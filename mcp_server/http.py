@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import lru_cache
 from typing import Final
@@ -18,6 +19,7 @@ from http_edge.credentials import authenticate
 from http_edge.exchange import Exchange
 from http_edge.negotiation import preferred, require_acceptable
 from http_edge.origins import Origins
+from http_edge.repeated import Fields
 from mcp_server.server import TodoServer
 from mcp_server.transport import EVENTS, JSON, Transport, rpc_error
 from todo_core.boundary.caller import Caller
@@ -62,17 +64,16 @@ class McpEndpoint:
         return self._transport.run()
 
     async def __call__(self, scope: HttpScope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        self._require_origin(request.headers.get("origin"))
-        exchange = Exchange.of(scope)
+        request, exchange = Request(scope, receive), Exchange.of(scope)
+        self._require_origin(exchange.fields.lines(b"origin"))
         try:
             caller = await authenticate(request, request.app.state.core, "mcp")
         except TodoError as error:
             await self._refuse(await exchange.counted(error))(scope, receive, send)
             return
         try:
-            as_event = _takes_event(tuple(value for name, value in scope["headers"] if name == b"accept"))
-            body = await _json_body(request)
+            as_event = _takes_event(tuple(exchange.fields.lines(b"accept")))
+            body = await _json_body(request, exchange.fields)
         except HTTPException as error:
             refused = await exchange.counted(error)
             answer = self._refuse(refused) if isinstance(refused, TodoError) else problems.response_to(refused)
@@ -90,7 +91,7 @@ class McpEndpoint:
         with suppress(TooManyRequests):  # it is answered; reading one that runs nothing, such as `ping`, was work, too
             await exchange.count()
 
-    def _require_origin(self, origin: str | None) -> None:
+    def _require_origin(self, origin: Sequence[bytes]) -> None:
         """Refuse a page of another origin, such as one that rebinds its name.
 
         The SDK is not asked: it takes exact names alone, and writes what the caller sent to the log.
@@ -98,7 +99,7 @@ class McpEndpoint:
         Raises:
             HTTPException: Pages of this origin may not call (403).
         """
-        if origin is not None and origin not in self._origins:
+        if origin and origin[0].decode("latin1") not in self._origins:
             _log.info("origin_refused")
             raise HTTPException(403)
 
@@ -136,13 +137,14 @@ def _takes_event(accept: tuple[bytes, ...]) -> bool:
     return preferred(accepted, offered) == EVENTS
 
 
-async def _json_body(request: Request) -> bytes:
+async def _json_body(request: Request, fields: Fields) -> bytes:
     """Return the body of a request that says that it is JSON.
 
     Raises:
         HTTPException: It says otherwise (415), or is too large (413).
         ClientDisconnect: The client went before it was here.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    kind = (fields.only(b"content-type") or b"").decode("latin1")
+    if kind.partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415)
     return await read_body(request)
