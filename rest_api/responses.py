@@ -149,6 +149,8 @@ class Paged(Json):
 
     following: dict[str, str]
     """Parameters that lead to the next page, in the place of those that led here; empty on the last one."""
+    tag: str | None = None
+    """Its entity tag, where that is known already."""
 
     def __init__(self, body: dict[str, Any], following: dict[str, str]) -> None:
         super().__init__(orjson.dumps(body))
@@ -170,7 +172,26 @@ def page(found: Page[Any], *, near: bool = False) -> Response:
     }
     if near:
         body["near"] = None if found.near is None else _near(found.near)
-    return Paged(body, {} if found.next_cursor is None else {"cursor": found.next_cursor})
+    answer = Paged(body, {} if found.next_cursor is None else {"cursor": found.next_cursor})
+    if found.near is None:
+        answer.tag = _page_tag(bytes(answer.body), found, "tag with near" if near else "tag")
+    return answer
+
+
+def _page_tag(body: bytes, found: Page[Any], form: str) -> str:
+    """Return the entity tag of an answer with a page; of a page that is remembered, the tag is, too.
+
+    Args:
+        body: The answer. Of one page and form, only its cursor can be another one.
+        found: The page.
+        form: The name of the form in which the page is told.
+    """
+    kept: tuple[str | None, str] | None = found.forms.get(form)
+    if kept is not None and kept[0] == found.next_cursor:
+        return kept[1]
+    tag = of_bytes(body)
+    found.forms[form] = found.next_cursor, tag
+    return tag
 
 
 def feed(found: Feed[Any], *, way: str) -> Response:

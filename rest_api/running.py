@@ -16,7 +16,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
@@ -27,6 +27,7 @@ from fastapi.dependencies.utils import get_dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter
 from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
@@ -48,6 +49,10 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 """The media type of what a PATCH takes (RFC 7396); it is JSON, too."""
 _JSON_TYPE: Final = re.compile(r"application/(merge-patch\+)?json\s*(?:;|$)", re.ASCII | re.IGNORECASE)
 _CONDITIONS: Final = frozenset({b"if-match", b"if-none-match"})
+_KEPT_QUERIES: Final = 512
+"""Query strings of which it is kept what they came to: pages and programs ask by the same ones again and again."""
+_LONGEST_KEPT: Final = 512
+"""Bytes of the longest of these."""
 
 
 class _Member(StringConvertor):
@@ -133,11 +138,12 @@ class DirectRoute(APIRoute):
         if len(self._media_types) > 1:
             response.headers["Vary"] = "Accept"
         if following := getattr(response, "following", None):
-            rest = [pair for pair in request.query_params.multi_items() if pair[0] not in (*following, "offset")]
-            response.headers["Link"] = f'<?{urlencode([*rest, *following.items()])}>; rel="next"'
+            query = request.scope["query_string"]
+            rest = (_kept_rest if len(query) <= _LONGEST_KEPT else _rest)(query, (*following, "offset"))
+            headers.append((b"link", f'<?{rest}{urlencode(following)}>; rel="next"'.encode()))
         tag = own.get(b"etag")
         if tag is None:
-            tag = of_bytes(bytes(response.body)).encode()
+            tag = (getattr(response, "tag", None) or of_bytes(bytes(response.body))).encode()
             headers.append((b"etag", tag))
         known = fields.lines(b"if-none-match")
         if known and matches(b", ".join(known).decode("latin1"), tag.decode("latin1")):
@@ -148,6 +154,15 @@ class DirectRoute(APIRoute):
 
 _KEPT: Final = ("etag", "vary", "link")
 """Headers that an answer has of which the client has the body already (RFC 9110 §15.4.5)."""
+
+
+def _rest(query: bytes, left_out: Sequence[str]) -> str:
+    """Return a query string without some parameters, as it stands before another one in a link."""
+    rest = urlencode([pair for pair in QueryParams(query).multi_items() if pair[0] not in left_out])
+    return f"{rest}&" if rest else ""
+
+
+_kept_rest: Final = lru_cache(_KEPT_QUERIES)(_rest)
 
 
 class _Call:
@@ -171,7 +186,7 @@ class _Call:
         self._parameters = [
             *(_Parameter(field, "path") for field in dependant.path_params),
             *(_Parameter(field, "header") for field in dependant.header_params),
-            *(_Parameter(_from_text(field), "query") for field in dependant.query_params),
+            *(_Query(_from_text(field), "query") for field in dependant.query_params),
             *(_Parameter(field, "body") for field in dependant.body_params),
         ]
         self._inner = [(str(inner.name), _Call(inner)) for inner in dependant.dependencies]
@@ -231,20 +246,25 @@ class _Parameter:
         Raises:
             InvalidInput: It is an object with very many unknown fields.
         """
-        value, refused = self._given(request, body), list[FieldError]()
-        if self.where == "query":
-            refused = unclear(request.scope["query_string"], request.query_params, self._kind)
+        value = self._given(request, body)
         if value is _MISSING:
             arguments[self._name] = self._default if self._is_constant else self._field.default
             if self._is_required:
                 name = self.alias if self.where == "header" else self.where
-                refused.append(FieldError(name, "is required", code="required"))
-            return refused
-        refuse_crowd(value, self._kind)
-        arguments[self._name], wrong = self._field.validate(value, loc=self._location)
-        if wrong:
-            refused += field_errors(wrong, kind=self._kind, skip=1, tags=_tags(self._field))
+                return [FieldError(name, "is required", code="required")]
+            return []
+        arguments[self._name], refused = self.checked(value)
         return refused
+
+    def checked(self, value: object) -> tuple[Any, list[FieldError]]:
+        """Return a value as its validator makes it, and what is wrong with it.
+
+        Raises:
+            InvalidInput: It is an object with very many unknown fields.
+        """
+        refuse_crowd(value, self._kind)
+        valid, wrong = self._field.validate(value, loc=self._location)
+        return valid, field_errors(wrong, kind=self._kind, skip=1, tags=_tags(self._field)) if wrong else []
 
     def _given(self, request: Request, body: object) -> object:
         """Return what the request has for it, or `_MISSING`."""
@@ -254,7 +274,56 @@ class _Parameter:
             lines = Exchange.of(request.scope).fields.lines(self._line)
             # Of a list; others are there once (`http_edge.repeated`).
             return b", ".join(lines).decode("latin1") if lines else _MISSING
-        return values(request.query_params, self._kind) if self.where == "query" else body
+        return body
+
+
+class _Query(_Parameter):
+    """The parameter that a query string fills. Models are frozen, so requests with the same one share its model."""
+
+    def read(self, request: Request, body: object, arguments: dict[str, Any]) -> list[FieldError]:  # noqa: ARG002
+        """Do what `_Parameter.read` does. What a write says may be a secret, and is not kept."""
+        query = request.scope["query_string"]
+        is_kept = request.scope["method"] == "GET" and len(query) <= _LONGEST_KEPT
+        try:
+            arguments[self._name] = (_kept_filled if is_kept else _filled)(self, query)
+        except _RefusedError as error:
+            return error.errors
+        return []
+
+    def fill(self, query: bytes) -> tuple[Any, list[FieldError]]:
+        """Return the model that a query string fills, and what is wrong with that.
+
+        Raises:
+            InvalidInput: It has very many unknown names.
+        """
+        given = QueryParams(query)
+        refused = unclear(query, given, self._kind)
+        model, wrong = self.checked(values(given, self._kind))
+        return model, refused + wrong
+
+
+class _RefusedError(Exception):
+    """Leaves a function of which only what is right is kept."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__()
+        self.errors = errors
+
+
+def _filled(parameter: _Query, query: bytes) -> Any:
+    """Return the model that a query string fills.
+
+    Raises:
+        InvalidInput: It has very many unknown names.
+        _RefusedError: Something is wrong with it.
+    """
+    model, refused = parameter.fill(query)
+    if refused:
+        raise _RefusedError(refused)
+    return model
+
+
+_kept_filled: Final = lru_cache(_KEPT_QUERIES)(_filled)
 
 
 def _from_text(field: ModelField) -> ModelField:
