@@ -140,7 +140,8 @@ class DirectRoute(APIRoute):
         if following := getattr(response, "following", None):
             query = request.scope["query_string"]
             rest = (_kept_rest if len(query) <= _LONGEST_KEPT else _rest)(query, (*following, "offset"))
-            headers.append((b"link", f'<?{rest}{urlencode(following)}>; rel="next"'.encode()))
+            place = "&".join(f"{name}={cursor}" for name, cursor in following.items())  # which need no encoding
+            headers.append((b"link", f'<?{rest}{place}>; rel="next"'.encode()))
         tag = own.get(b"etag")
         if tag is None:
             tag = (getattr(response, "tag", None) or of_bytes(bytes(response.body))).encode()
@@ -278,7 +279,7 @@ class _Parameter:
 
 
 class _Query(_Parameter):
-    """The parameter that a query string fills. Models are frozen, so requests with the same one share its model."""
+    """The parameter that a query string fills. Requests with the same one share the model, which nobody changes."""
 
     def read(self, request: Request, body: object, arguments: dict[str, Any]) -> list[FieldError]:  # noqa: ARG002
         """Do what `_Parameter.read` does. What a write says may be a secret, and is not kept."""
@@ -337,11 +338,11 @@ def _model(field: ModelField) -> type[BaseModel]:
     """Return the model that a query fills.
 
     Raises:
-        TypeError: The parameter is something else.
+        TypeError: The parameter is something else, or requests could not share its model.
     """
     kind = field.field_info.annotation
-    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-        raise TypeError("the query of a direct route is one model")
+    if not (isinstance(kind, type) and issubclass(kind, BaseModel) and kind.model_config.get("frozen")):
+        raise TypeError("the query of a direct route is one model that is frozen")
     return kind
 
 

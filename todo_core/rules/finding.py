@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from weakref import ReferenceType, ref
 
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Page
@@ -57,8 +57,23 @@ async def find_todos(tx: Tx, todo_filter: TodoFilter, offset: int = 0) -> Page[T
             asked = _Asked.of(tx, todo_filter.status, conditions, order, _on_its_day(place, calendar))
             row = await _read(tx, asked)
         rows = _remembered(tx, asked, row)
-    cursor = None if rows.end is None else tx.core.cursors.make(rows.end, _cursor_scope(tx, todo_filter))
-    return Page(rows.json, rows.total, todo_filter.limit, cursor, forms=rows.forms)
+    return Page(rows.json, rows.total, todo_filter.limit, _cursor(tx, todo_filter, rows), forms=rows.forms)
+
+
+def _cursor(tx: Tx, todo_filter: TodoFilter, rows: pages.Rows) -> str | None:
+    """Return what leads to the page after some rows; None after the last.
+
+    With a page that is remembered, so is its cursor: that of the filter by which it was asked for last, for as long as
+    somebody keeps this filter, as a face does with what it has read of an address (`rest_api.running`).
+    """
+    if rows.end is None:
+        return None
+    kept: tuple[ReferenceType[TodoFilter], str] | None = rows.forms.get("cursor")
+    if kept is not None and kept[0]() is todo_filter:
+        return kept[1]
+    cursor = tx.core.cursors.make(rows.end, _cursor_scope(tx, todo_filter))
+    rows.forms["cursor"] = ref(todo_filter), cursor
+    return cursor
 
 
 def _place_of(cursor: list[Any]) -> dict[str, Any]:
@@ -114,8 +129,7 @@ def _order(todo_filter: TodoFilter) -> tuple[Sort, bool]:
     return sort, direction == "desc"
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """What a page is asked for by."""
 
     status: Status
@@ -193,7 +207,7 @@ async def _dated_conditions(tx: Tx, todo_filter: TodoFilter) -> tuple[dict[str, 
         InvalidInput: A date is not clear.
     """
     needs_today = todo_filter.sort == "pressing" and todo_filter.cursor is None
-    if not needs_today and not any(getattr(todo_filter, name) for name in _BOUNDS):
+    if not needs_today and todo_filter.model_fields_set.isdisjoint(_BOUNDS):
         return _conditions(todo_filter, None), None
     calendar = await Calendar.remembered(tx)
     try:

@@ -35,7 +35,7 @@ Key = tuple[Any, ...]
 
 
 class Rows(NamedTuple):
-    """What a page has, by whichever words it was asked for: a cursor holds these, too, and is made for each request."""
+    """What a page has, by whichever words it was asked for: a cursor holds these, too, and so is none of it."""
 
     json: str
     """The rows, as a JSON array."""
@@ -43,7 +43,7 @@ class Rows(NamedTuple):
     end: list[Any] | None
     """Where the next page begins, for its cursor; None on the last page."""
     forms: dict[str, Any]
-    """What faces made of the rows (`Page.forms`), less than the rows themselves."""
+    """What was made of the rows (`Page.forms`), less than the rows themselves."""
 
 
 @dataclass(frozen=True, slots=True)
