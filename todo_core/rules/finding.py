@@ -46,7 +46,7 @@ async def find_todos(tx: Tx, todo_filter: TodoFilter, offset: int = 0) -> Page[T
     if todo_filter.cursor is not None:
         place |= _place_of(tx.core.cursors.open(todo_filter.cursor, _cursor_scope(tx, todo_filter)))
     conditions, calendar = await _dated_conditions(tx, todo_filter)
-    asked = _Asked.of(tx, todo_filter.status, conditions, order, _on_its_day(place, calendar))
+    asked = _Asked.of(tx, todo_filter.status, conditions, order, _on_its_day(place, order, calendar))
     rows = await pages.unchanged(tx, asked.key, place["now"])
     if rows is None:
         row = await _read(tx, asked)
@@ -54,7 +54,7 @@ async def find_todos(tx: Tx, todo_filter: TodoFilter, offset: int = 0) -> Page[T
             # Another process changed the profile since this one read it: what was remembered is out of date.
             calendar = await Calendar.of(tx)
             conditions = _conditions(todo_filter, calendar)
-            asked = _Asked.of(tx, todo_filter.status, conditions, order, _on_its_day(place, calendar))
+            asked = _Asked.of(tx, todo_filter.status, conditions, order, _on_its_day(place, order, calendar))
             row = await _read(tx, asked)
         rows = _remembered(tx, asked, row)
     return Page(rows.json, rows.total, todo_filter.limit, _cursor(tx, todo_filter, rows), forms=rows.forms)
@@ -89,12 +89,14 @@ def _place_of(cursor: list[Any]) -> dict[str, Any]:
     return place
 
 
-def _on_its_day(place: dict[str, Any], calendar: Calendar | None) -> dict[str, Any]:
-    """Return the parameters of a place with `tomorrow`, the end of the day on which the first page was read.
+def _on_its_day(place: dict[str, Any], order: tuple[Sort, bool], calendar: Calendar | None) -> dict[str, Any]:
+    """Return the parameters of a place; of `sort=pressing` with `tomorrow`, the end of the first page's day.
 
     By another day the rows would be in another order, and a page after midnight would repeat or leave out some.
     """
-    return place if calendar is None or "tomorrow" in place else place | {"tomorrow": calendar.tomorrow}
+    if order[0] != "pressing" or calendar is None or "tomorrow" in place:
+        return place
+    return place | {"tomorrow": calendar.tomorrow}
 
 
 async def find_nearest(tx: Tx, todo_filter: TodoFilter, text: str) -> Row:
