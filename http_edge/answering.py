@@ -96,9 +96,9 @@ class Answering(RequestResponseCycle):
         elif self.scope["method"] != "HEAD" and status not in _WITHOUT_BODY:
             self.chunked_encoding = True
             headers.append((b"transfer-encoding", b"chunked"))
-        lines = [STATUS_LINE[status], *[b"%b: %b\r\n" % header for header in headers], b"\r\n"]
-        head = b"".join(lines)
-        if len(head) - len(head.translate(None, _CONTROLS)) != len(b"\r\n") * len(lines):
+        lines = [b": ".join(header) for header in headers]
+        head = STATUS_LINE[status] + b"\r\n".join([*lines, b"\r\n"])
+        if len(head) - len(head.translate(None, _CONTROLS)) != len(b"\r\n") * (len(lines) + 2):
             raise RuntimeError("A header has a control character.")
         self._head = head
         if length is None:
