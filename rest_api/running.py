@@ -106,7 +106,7 @@ class DirectRoute(APIRoute):
             if scope["query_string"] and not self.dependant.query_params:
                 names = [path_of([name]) for name in request.query_params]
                 raise InvalidInput(errors=[FieldError(name, "is not a known field", code="unknown") for name in names])
-            response: Response = await self._call(request, body, arguments)
+            response: Response = await self._call.run(**self._call.arguments(request, body, arguments))
             if len(self._media_types) > 1:
                 require_acceptable(accept, [str(response.media_type)])
             response = self._finished(response, request, fields)
@@ -182,7 +182,7 @@ class _Call:
         if any(extras):
             raise TypeError("a direct route takes path and header parameters, one query model and one JSON body")
         assert dependant.call is not None
-        self._call = dependant.call
+        self.run: Final = dependant.call
         self._request_name = dependant.request_param_name
         self._parameters = [
             *(_Parameter(field, "path") for field in dependant.path_params),
@@ -202,11 +202,11 @@ class _Call:
         arguments = {}
         for name, call in self._inner:
             inner = await call.gather(request) if call._inner else {}
-            arguments[name] = await call(request, _MISSING, inner)
+            arguments[name] = await call.run(**call.arguments(request, _MISSING, inner))
         return arguments
 
-    async def __call__(self, request: Request, body: object, arguments: dict[str, Any]) -> Any:
-        """Add the parameters to the arguments, and call.
+    def arguments(self, request: Request, body: object, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Add the parameters to the arguments, and return these.
 
         Args:
             request: The request.
@@ -223,7 +223,7 @@ class _Call:
             refused += parameter.read(request, body, arguments)
         if refused:
             raise InvalidInput(errors=refused)
-        return await self._call(**arguments)
+        return arguments
 
 
 class _Parameter:

@@ -127,11 +127,9 @@ class Agent:
             raise OutsideMandate("lists", "This agent may see and change some lists only, and this is not about lists.")
         if verbs is None and self.is_bounded:
             raise OutsideMandate("verbs", "This is for agents that may do everything, and this one may not.")
-        missing = [
-            verb for verb in VERBS if self.verbs is not None and verb in (verbs or ()) and verb not in self.verbs
-        ]
-        if missing:
-            may = ", ".join(verb for verb in VERBS if verb in (self.verbs or ()))
+        if self.verbs is not None and not self.verbs.issuperset(verbs or ()):
+            may = ", ".join(verb for verb in VERBS if verb in self.verbs)
+            missing = [verb for verb in VERBS if verb in (verbs or ()) and verb not in self.verbs]
             raise OutsideMandate("verbs", f"This agent may only {may}, and this needs {', '.join(missing)}.")
         if is_write and self.mode == "propose":
             raise OutsideMandate("mode", "This agent may only propose changes, and this cannot be proposed.")

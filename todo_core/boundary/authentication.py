@@ -113,26 +113,27 @@ class Identity:
             TooManyRequests: It is not accepted, and the address sent too many such tokens.
             Unavailable: The database, or the keys that verify the token, cannot be reached.
         """
-        principal = await self._verified(token, address)
+        if not token:
+            _log.info("token_refused", reason="no token")
+            raise Unauthenticated
+        key = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        principal = self._cached(key) or await self._verified(token, key, address)
         wanted = self._audiences.get(face or "")
         if wanted and principal.audiences is not None and wanted.isdisjoint(principal.audiences):
             _log.info("token_refused", reason="jwt for another audience than this transport's")
             raise Unauthenticated(presented=True)
         return principal
 
-    async def _verified(self, token: str | None, address: str | None) -> Principal:
-        """Return the principal of a token, wherever it is presented."""
-        if not token:
-            _log.info("token_refused", reason="no token")
-            raise Unauthenticated
-        key = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+    def _cached(self, key: bytes) -> Principal | None:
+        """Return the principal of a token that was verified a short time ago, by its SHA-256."""
         try:
             principal, expires_at = self._principals[key]
         except KeyError:
-            pass
-        else:
-            if expires_at > self._clock().timestamp():
-                return principal
+            return None
+        return principal if expires_at > self._clock().timestamp() else None
+
+    async def _verified(self, token: str, key: bytes, address: str | None) -> Principal:
+        """Return the principal of a token, by its SHA-256 wherever that is kept."""
         if key in self._ended:
             _log.info("token_refused", reason="user or api token gone")
             raise Unauthenticated(presented=True)

@@ -14,7 +14,7 @@ The answer leaves after the commit.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
 from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -222,7 +222,7 @@ class Caller:
         scopes = self.principal.scopes
         return "todos:propose" in scopes and "todos:write" not in scopes and self.agent_key is not None
 
-    async def perform(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    def perform(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """Run an operation: the whole boundary.
 
         Raises:
@@ -239,13 +239,17 @@ class Caller:
         """
         if self.told is not None:
             self.told.began(operation.name)
-        if self.core.hooks.operation is None:
-            return await self._perform(operation, *args, **kwargs)
+        perform = self._perform if self.core.hooks.operation is None else self._perform_watched
+        return perform(operation, *args, **kwargs)
+
+    async def _perform_watched(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do what `perform` does, within its hook."""
+        assert self.core.hooks.operation is not None
         with self.core.hooks.operation(operation.name):
             return await self._perform(operation, *args, **kwargs)
 
     async def _perform(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Do what `perform` does, without calling its hooks."""
+        """Do what `perform` does, without calling its hook."""
         user_id = self.principal.user_id
         await self.count(operation.cost(args, kwargs))
         if operation.scope is not None and not self.may(operation.scope):
@@ -300,17 +304,16 @@ class Caller:
         self.core.activity.seen(user_id)
         return me
 
-    async def count(self, cost: int = 1) -> None:
+    def count(self, cost: int = 1) -> Coroutine[Any, Any, None]:
         """Take the cost of a request from the user's rate limit, also if it runs no operation or is refused before one.
 
         Raises:
             TooManyRequests: The user's rate limit is reached.
         """
-        told = self.told
+        user_id, told = self.principal.user_id, self.told
         if told is None:
-            await self.core.limits.spend(self.principal.user_id, cost)
-        else:
-            await self.core.limits.spend(self.principal.user_id, max(cost, told.weigh()), told.spent)
+            return self.core.limits.spend(user_id, cost)
+        return self.core.limits.spend(user_id, max(cost, told.weigh()), told.spent)
 
     def within(self, transaction: Executor) -> Tx:
         """Return a `Tx` for an operation within an open transaction, whose changes the boundary does not record."""
