@@ -89,8 +89,8 @@ async def get_todo(request: Request) -> Response:
 async def _add(request: Request, given: Sequence[dict[str, Any]]) -> list[Row]:
     database: Database = request.app.state.database
     items = [{"n": number, "priority": 2} | todo for number, todo in enumerate(given)]
-    async with database.begin(user_id=_user(request), lock=True) as transaction:
-        return await transaction.rows(
+    async with database.begin(user_id=_user(request), lock=True, at_once=True) as transaction:
+        return await transaction.rows_at_once(
             adding.ADD_PLAIN, items=orjson.dumps(items).decode(), now=None, compared=True, **_origin("todos.add")
         )
 
@@ -105,16 +105,23 @@ async def add_todos(request: Request) -> Response:
     return _answer({"results": [{"item": orjson.Fragment(row["after"]), "changed": True} for row in rows]})
 
 
+def _patches(ids: list[int], completed: bool) -> dict[str, Any]:
+    return {"items": orjson.dumps([{"id": one, "is_completed": completed} for one in ids]).decode(), "ids": ids}
+
+
 async def complete_todo(request: Request) -> Response:
     database: Database = request.app.state.database
     completed = orjson.loads(await request.body())["is_completed"]
-    async with database.begin(user_id=_user(request), lock=True) as transaction:
-        family = await transaction.rows(families.RELATIVES, ids=[int(request.path_params["id"])])
-        ids = [todo["id"] for todo in family]
-        items = orjson.dumps([{"id": one, "is_completed": completed} for one in ids]).decode()
-        rows = await transaction.rows(
-            small_revisions.FLAGS_RECORDED, items=items, ids=ids, trash_too=True, **_origin("todos.complete")
+    todo_id = int(request.path_params["id"])
+    origin = _origin("todos.complete") | {"now": None}
+    async with database.begin(user_id=_user(request), lock=True, at_once=True) as transaction:
+        rows = await transaction.rows_at_once(
+            small_revisions.LONE_FLAGS_RECORDED, **_patches([todo_id], completed), trash_too=False, **origin
         )
+        if not rows:
+            family = await transaction.rows(families.RELATIVES, ids=[todo_id])
+            patches = _patches([todo["id"] for todo in family], completed)
+            rows = await transaction.rows(small_revisions.FLAGS_RECORDED, **patches, trash_too=True, **origin)
     return Response(next(row["after"] or row["before"] for row in rows), media_type="application/json")
 
 
