@@ -17,9 +17,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.core.support import SOMEBODY_WAITS_FOR_A_LOCK, CoreOpener, connected, on_the_wire, until
-from tests.support import AUDIENCE, ISSUER, JWT_SECRET
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
 from tests.tables import each
 from todo_core.boundary.authentication import Identity
+from todo_core.boundary.caller import Caller
 from todo_core.core import Core
 from todo_core.errors import Unauthenticated, Unavailable
 from todo_core.identity.issuers import LOCAL_ISSUER, OPERATOR_ISSUER, Issuer
@@ -493,6 +494,18 @@ async def test_a_remembered_token_expires_in_time(core: Core) -> None:
     moment = NOW + timedelta(seconds=600) + LEEWAY
     with pytest.raises(Unauthenticated):
         await remembering.authenticate(token)
+
+
+async def test_what_many_remembered_tokens_say_alike_is_kept_once(core: Core) -> None:
+    ann = Caller(core, await core.identity.local("ann"), "test")
+    remembering = identity(core)
+    sessions = [await remembering.authenticate(signed(GOOD | {"sub": name})) for name in ("ann", "bob")]
+    of_api = [await remembering.authenticate(await token_of(ann)) for _ in range(2)]
+
+    for one, other in (sessions, of_api):
+        assert one != other
+        assert one.scopes is other.scopes
+        assert one.audiences is other.audiences
 
 
 @pytest.mark.requirement("ID1")

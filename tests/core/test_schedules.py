@@ -163,6 +163,15 @@ async def test_a_bound_is_a_day_where_the_user_is(ann: Caller, another_core: Cor
     assert found == ["2026-11-22T00:30", "2026-11-22"]
 
 
+async def test_what_many_remembered_users_have_alike_is_kept_once(ann: Caller, bob: Caller) -> None:
+    for caller in (ann, bob):
+        await caller.perform(todos.list_, TodoFilter(due_before="tomorrow"))
+
+    of_ann, of_bob = (ann.core.customs[caller.principal.user_id] for caller in (ann, bob))
+
+    assert of_ann is of_bob
+
+
 @pytest.mark.requirement("TD3")
 async def test_a_bound_follows_a_time_zone_that_another_process_changed(ann: Caller, another_core: CoreOpener) -> None:
     await in_zone(ann, "UTC")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from cachetools import TTLCache
@@ -203,7 +204,7 @@ class Identity:
         if row["last_use_is_old"]:
             await self._renew_last_use(digest)
         key = AgentKey.of_token(row["id"], row["name"])
-        return Principal(row["user_id"], frozenset(row["scopes"]), row["id"], agent_key=key), float("inf")
+        return Principal(row["user_id"], _shared(frozenset(row["scopes"])), row["id"], agent_key=key), float("inf")
 
     async def _renew_last_use(self, digest: bytes) -> None:
         """Store that a token is used now.
@@ -229,9 +230,9 @@ class Identity:
         scopes = claims.scopes if is_admin else claims.scopes - {"admin"}
         principal = Principal(
             user_id,
-            scopes,
+            _shared(scopes),
             is_delegated=claims.is_delegated,
-            audiences=claims.audiences,
+            audiences=_shared(claims.audiences),
             expires_at=claims.expires_at,
             issuer=claims.issuer,
             agent_key=AgentKey.of_client(claims.issuer, claims.client_id) if claims.is_delegated else None,
@@ -298,6 +299,12 @@ class Identity:
             if user is None:  # deleted in this moment; the next attempt makes the user anew, or is refused
                 raise Unavailable
         return user
+
+
+@lru_cache(maxsize=256)
+def _shared(names: frozenset[Any]) -> frozenset[Any]:
+    """Return an equal set that is there already, if there is one: thousands of cached principals have the same."""
+    return names
 
 
 def _as_told(issuer: str, subject: str, **told: Any) -> tuple[dict[str, Any], dict[str, Any]]:

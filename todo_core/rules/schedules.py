@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -53,7 +54,7 @@ class Calendar:
     async def of(cls, tx: Tx) -> Calendar:
         """Read the user's time zone, first day of the week and locale, and remember them."""
         row = await tx.one(queries.CUSTOMS)
-        customs = row["time_zone"], row["week_start"], row["locale"]
+        customs = _shared((row["time_zone"], row["week_start"], row["locale"]))
         tx.core.customs[tx.caller.principal.user_id] = customs
         return cls._with(tx, customs)
 
@@ -295,6 +296,12 @@ class Calendar:
                 errors=[FieldError("due", "of a todo that repeats: clear `repeat`, too", code="not_possible")]
             )
         return columns | due_columns(due)
+
+
+@lru_cache(maxsize=1_000)
+def _shared(customs: tuple[str, str, str]) -> tuple[str, str, str]:
+    """Return an equal tuple that is there already, if there is one: thousands of cached users have the same."""
+    return customs
 
 
 def moment_in(text: str) -> datetime | None:
