@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import asyncpg
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import ARRAY, BigInteger, Boolean, Integer, Text, column, select, table, text
 
@@ -220,6 +220,7 @@ def examples(strategy: st.SearchStrategy[Any]) -> list[Any]:
     """Examples of a strategy, and what PostgreSQL's arrays and SQL have signs for."""
     found: list[Any] = []
 
+    @settings(deadline=None)  # on a busy machine to make one takes long
     @given(strategy)
     def collect(example: Any) -> None:
         found.append(example)
