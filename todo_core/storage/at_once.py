@@ -43,13 +43,13 @@ class Kept:
         """Return the SQL that executes the statement, and the texts that it reads from settings.
 
         Args:
-            names: Those of the parameters. `now` is the moment after the lock: the statement's own is before it, and
-                who waits for another write would be told of as the earlier one.
+            names: Those of the parameters. Where `now` is none, it is the moment after the lock: the statement's own is
+                before it, and who waits for another write would be told of as the earlier one.
             arguments: Their values: none, truth values, numbers and texts, or lists of numbers or texts.
         """
         texts: list[str] = []
         values = [
-            "clock_timestamp()" if name == "now" else _value(argument, kind, texts)
+            "clock_timestamp()" if name == "now" and argument is None else _value(argument, kind, texts)
             for name, kind, argument in zip(names, self.types, arguments, strict=True)
         ]
         assert len(texts) <= TEXTS

@@ -259,7 +259,6 @@ class Database:
     ) -> AsyncIterator[Transaction]:
         """Run a transaction, which begins in one round trip; commit it at the end, roll it back on an error.
 
-
         The database refuses a user who is suspended or deleted, an API token that was revoked or has expired, and an
         agent that is blocked or has changed since the caller learnt what it may do.
         Only `SET LOCAL` is used, so no setting outlives the transaction.
@@ -281,21 +280,25 @@ class Database:
             Unavailable: PostgreSQL cannot be reached, or took too long.
             asyncpg.PostgresError: PostgreSQL refused the caller, or a statement.
         """
-        modes = f"{' ISOLATION LEVEL REPEATABLE READ' if snapshot else ''}{' READ ONLY' if read_only else ''}"
-        begin = f"{modes}; {self._begin}"
-        role = role_of(role, agent)
-        of_pool = role if role in BY_CONNECTION and not self.behind_pooler else APP_ROLE
-        if role != of_pool:
-            begin += f"SET LOCAL ROLE {role}; "
-        begin += _for_caller(user_id, token_id, agent, read_only=read_only, lock=lock)
+        acts_as = role_of(role, agent)
+        of_pool = acts_as if acts_as in BY_CONNECTION and not self.behind_pooler else APP_ROLE
+
+        def beginning(*, reads: bool) -> str:
+            """Return the SQL that begins it; `reads`: all that it writes is committed already."""
+            reads = reads or read_only
+            modes = f"{' ISOLATION LEVEL REPEATABLE READ' if snapshot else ''}{' READ ONLY' if reads else ''}"
+            take_on = "" if acts_as == of_pool else f"SET LOCAL ROLE {acts_as}; "
+            caller = _for_caller(user_id, token_id, agent, read_only=reads, lock=lock and not reads)
+            return f"BEGIN{modes}; {self._begin}{take_on}{caller}"
+
         who = None
-        if at_once and role == of_pool and not self.behind_pooler:
+        if at_once and acts_as == of_pool and not self.behind_pooler:
             who = (user_id, token_id, *((None, None) if agent is None else agent[:2]))
         try:
             async with nullcontext() if read_only else self._writers:
                 connection = await self._pool.acquire(of_pool)
                 transaction = Transaction(
-                    connection, user_id, begin, self._span, who=who, is_bounded=role == AGENT_ROLE
+                    connection, user_id, beginning, self._span, who=who, is_bounded=acts_as == AGENT_ROLE
                 )
                 try:
                     if who is None:
@@ -316,7 +319,7 @@ class Database:
         except RAISED as error:
             if is_fault(error, read_only=read_only):
                 if not starting:
-                    self._met(error, is_request=not upkeep and role != AGENT_ROLE)
+                    self._met(error, is_request=not upkeep and acts_as != AGENT_ROLE)
                 raise Unavailable from error
             raise
 

@@ -1,9 +1,9 @@
-"""Run statements in a transaction that has begun."""
+"""Run statements in a transaction."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
@@ -72,7 +72,7 @@ class Transaction(Executor):
         self,
         connection: Connection,
         user_id: int,
-        begin: str,
+        begin: Callable[..., str],
         span: Span | None = None,
         *,
         who: Sequence[int | None] | None = None,
@@ -83,7 +83,7 @@ class Transaction(Executor):
         Args:
             connection: Where it runs.
             user_id: Whose rows it sees.
-            begin: The SQL that begins it, without its first word.
+            begin: Returns the SQL that begins it; `reads` says that it only reads, and so takes no lock.
             span: See `Hooks.statement`.
             who: The caller, as `Connection.write_at_once` takes it, if a first statement may run so.
             is_bounded: Whether it acts as `todo_agent`.
@@ -102,9 +102,10 @@ class Transaction(Executor):
     async def begin(self) -> None:
         """Begin, if that has not been done. Raises as `rows` does."""
         if not self.is_open:
+            sql = self._begin(reads=self._has_written)
             self.is_open = True
             self._who = None
-            await self._send("BEGIN", f"BEGIN READ ONLY{self._begin}" if self._has_written else f"BEGIN{self._begin}")
+            await self._send("BEGIN", sql)
 
     async def judge(self) -> None:
         """Let PostgreSQL refuse the caller, if nothing was asked of it yet. Raises as `rows` does."""
