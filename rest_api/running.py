@@ -286,45 +286,36 @@ class _Query(_Parameter):
         query = request.scope["query_string"]
         is_kept = request.scope["method"] == "GET" and len(query) <= _LONGEST_KEPT
         try:
-            arguments[self._name] = (_kept_filled if is_kept else _filled)(self, query)
+            arguments[self._name] = (_kept_fill if is_kept else _Query.fill)(self, query)
         except _RefusedError as error:
             return error.errors
         return []
 
-    def fill(self, query: bytes) -> tuple[Any, list[FieldError]]:
-        """Return the model that a query string fills, and what is wrong with that.
+    def fill(self, query: bytes) -> Any:
+        """Return the model that a query string fills.
 
         Raises:
             InvalidInput: It has very many unknown names.
+            _RefusedError: Something is wrong with it.
         """
         given = QueryParams(query)
         refused = unclear(query, given, self._kind)
         model, wrong = self.checked(values(given, self._kind))
-        return model, refused + wrong
+        if refused or wrong:
+            raise _RefusedError(refused + wrong)
+        return model
+
+
+_kept_fill: Final = lru_cache(_KEPT_QUERIES)(_Query.fill)
+"""The same, kept by route and query string; what is refused is an exception, which is not kept."""
 
 
 class _RefusedError(Exception):
-    """Leaves a function of which only what is right is kept."""
+    """What is wrong with a query string."""
 
     def __init__(self, errors: list[FieldError]) -> None:
         super().__init__()
         self.errors = errors
-
-
-def _filled(parameter: _Query, query: bytes) -> Any:
-    """Return the model that a query string fills.
-
-    Raises:
-        InvalidInput: It has very many unknown names.
-        _RefusedError: Something is wrong with it.
-    """
-    model, refused = parameter.fill(query)
-    if refused:
-        raise _RefusedError(refused)
-    return model
-
-
-_kept_filled: Final = lru_cache(_KEPT_QUERIES)(_filled)
 
 
 def _from_text(field: ModelField) -> ModelField:
