@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,10 +25,11 @@ from tests.core.support import (
     told,
     until,
 )
+from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed
-from todo_core.errors import Conflict, InvalidInput, Suspended
+from todo_core.errors import Conflict, InvalidInput, Suspended, Unavailable
 from todo_core.models.lists import ListCreate, ListRemoval
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import lists, todos, users
@@ -184,6 +186,49 @@ async def test_what_comes_after_it_waits_for_no_other_write(ann: Caller, admin: 
         await ann.perform(as_operation(read_on, at_once=True))
 
     assert read == ["written"]
+
+
+async def test_nothing_is_written_again_where_an_agent_changes_before_what_comes_after_it(
+    ann: Caller, admin: asyncpg.Connection
+) -> None:
+    agent = replace(ann, principal=replace(ann.principal, agent_key=AgentKey.of_program("test", "Claude")))
+
+    async def read_on(tx: Tx) -> Any:
+        await tx.rows_at_once(ADD_PLAIN, **alone("once"))
+        await admin.execute("UPDATE agents SET version = version + 1 WHERE user_id = $1", ann.principal.user_id)
+        await tx.value(Statement(select(text("1"))))
+
+    with pytest.raises(Unavailable):
+        await agent.perform(as_operation(read_on, at_once=True))
+
+    assert await titles_of(ann) == ["once"]
+
+
+async def test_nothing_is_written_again_where_a_migration_comes_before_what_comes_after_it(
+    fresh_database_url: str, another_core: CoreOpener
+) -> None:
+    kinds = Statement(select(table("kinds", column("kind", Integer())).c.kind))
+
+    async def read(tx: Tx) -> Any:
+        await tx.value(kinds)
+        return Changed([])
+
+    async def read_on(tx: Tx) -> Any:
+        await tx.rows_at_once(ADD_PLAIN, **alone("once"))
+        await admin.execute("ALTER TABLE kinds ALTER kind TYPE text")
+        await tx.value(kinds)
+
+    async with connected(fresh_database_url) as admin, another_core(fresh_database_url, database_pool_size=1) as core:
+        me = Caller(core, await core.identity.local("me"), "test")
+        await admin.execute("CREATE TABLE kinds AS SELECT 1 AS kind; GRANT SELECT ON kinds TO todo_app")
+        await me.perform(as_operation(read))
+        await me.perform(as_operation(read))  # the connection has it prepared
+        with pytest.raises(Unavailable) as refused:
+            await me.perform(as_operation(read_on, at_once=True))
+
+        assert isinstance(refused.value.__cause__, asyncpg.InvalidCachedStatementError)
+
+        assert await titles_of(me) == ["once"]
 
 
 async def test_in_an_operation_that_may_refuse_later_it_is_one_statement_of_several(ann: Caller) -> None:

@@ -16,6 +16,7 @@ from todo_core.boundary.agents import Agent, AgentKey
 from todo_core.errors import AgentBlocked, InsufficientScope, OutsideMandate, Suspended, Unauthenticated, Unavailable
 from todo_core.log import structlog
 from todo_core.storage.database import ATTEMPTS, retried
+from todo_core.storage.faults import CHANGED
 
 if TYPE_CHECKING:
     from todo_core.boundary.caller import Caller
@@ -26,8 +27,7 @@ GONE: Final = "TD401"
 SUSPENDED: Final = "TD403"
 NO_ADMIN: Final = "TD4AD"
 BLOCKED: Final = "TD4AG"
-CHANGED: Final = "TD4MA"
-"""SQLSTATEs that `require_active` raises; `CHANGED` where the cached agent is out of date."""
+"""SQLSTATEs that `require_active` raises, beside `CHANGED`."""
 ENDED: Final = frozenset({GONE, SUSPENDED, BLOCKED, CHANGED})
 """Those that end a stream of changes: its client has to connect again."""
 

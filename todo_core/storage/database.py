@@ -20,7 +20,7 @@ from todo_core.hooks import NONE, Hooks
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage import locks
 from todo_core.storage.dsn import application_name, connection_options, is_behind_pooler
-from todo_core.storage.faults import MISSING, NO_WRITES, RAISED, READ_ONLY, is_fault, log_fault
+from todo_core.storage.faults import CHANGED, MISSING, NO_WRITES, RAISED, READ_ONLY, is_fault, log_fault
 from todo_core.storage.pool import Connection, Pool
 from todo_core.storage.roles import AGENT_ROLE, APP_ROLE, BY_CONNECTION, Acting, Role, role_of
 from todo_core.storage.statements import Statement
@@ -312,7 +312,7 @@ class Database:
                     if not self._reuse:
                         await connection.close(timeout=self._timeout)
                 except BaseException as error:
-                    await self._abandon(connection, error, is_open=transaction.is_open)
+                    await self._abandon(connection, transaction, error)
                     raise
                 finally:
                     self._pool.release(connection)
@@ -338,14 +338,25 @@ class Database:
             self._expired_at = now
             self._pool.expire()
 
-    async def _abandon(self, connection: Connection, error: BaseException, *, is_open: bool) -> None:
-        """End a transaction that failed, by a ROLLBACK only if it has begun and the connection is needed again."""
+    async def _abandon(self, connection: Connection, transaction: Transaction, error: BaseException) -> None:
+        """End a transaction that failed, by a ROLLBACK only if it has begun and the connection is needed again.
+
+        Raises:
+            Unavailable: It would be tried again, and what it has written would be written again.
+        """
         if not self._reuse or getattr(error, "sqlstate", None) == READ_ONLY:
             connection.terminate()
-        elif is_open:
+        elif transaction.is_open:
             await _settle(connection, "ROLLBACK")
         elif isinstance(error, asyncio.CancelledError):
             await _settle(connection, "SELECT 1")
+        if transaction.has_written and _is_tried_again(error):
+            raise Unavailable from error
+
+
+def _is_tried_again(error: BaseException) -> bool:
+    """Return whether a transaction that ends so is run once more, in `retried` or for an agent that has changed."""
+    return isinstance(error, RETRYABLE) or getattr(error, "sqlstate", None) == CHANGED
 
 
 def _for_caller(user_id: int, token_id: int | None, agent: Acting | None, *, read_only: bool, lock: bool) -> str:

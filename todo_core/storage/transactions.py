@@ -66,7 +66,7 @@ class Executor(ABC):
 class Transaction(Executor):
     """Runs statements in a transaction, which is begun before the first of them."""
 
-    __slots__ = ("_begin", "_connection", "_has_written", "_is_bounded", "_span", "_who", "is_open", "user_id")
+    __slots__ = ("_begin", "_connection", "_is_bounded", "_span", "_who", "has_written", "is_open", "user_id")
 
     def __init__(
         self,
@@ -96,13 +96,13 @@ class Transaction(Executor):
         self.user_id = user_id
         self.is_open = False
         """Whether it has begun, and not ended."""
-        self._has_written = False
+        self.has_written = False
         """Whether `rows_at_once` has, which is committed: what comes after it may only read."""
 
     async def begin(self) -> None:
         """Begin, if that has not been done. Raises as `rows` does."""
         if not self.is_open:
-            sql = self._begin(reads=self._has_written)
+            sql = self._begin(reads=self.has_written)
             self.is_open = True
             self._who = None
             await self._send("BEGIN", sql)
@@ -161,12 +161,12 @@ class Transaction(Executor):
         except asyncpg.PostgresError as error:
             self._refuse(error)
             raise
-        self._has_written = bool(rows)
+        self.has_written = bool(rows)
         return rows
 
     def _refuse(self, error: asyncpg.PostgresError) -> None:
         """Raise what an error means, if it is none of the database."""
-        if self._has_written and error.sqlstate == READ_ONLY:
+        if self.has_written and error.sqlstate == READ_ONLY:
             raise MisuseError("a statement writes after the one that was all") from error
         if self._is_bounded and is_outside_lists(error):
             raise OutsideMandate("lists", "This is outside of the lists of this agent.") from error
