@@ -78,14 +78,15 @@ def play(
 ) -> Results:
     """Measure every contestant in every round, in an order that rotates.
 
-    What a server may remember is remembered when it is measured, whatever other contests have put in its place: looks
-    at what is known and first ones (`cases.Beside`) are contestants of their own, and no figure is a mix of both.
+    What a server may remember is remembered when it is measured with many connections, whatever other contests have put
+    in its place: looks at what is known and first ones (`cases.Beside`) are contestants of their own, and no figure is
+    a mix of both.
 
     Args:
         contests: What is measured.
         rounds: How often.
         seconds: How long with many connections.
-        alone_seconds: How long with one; less than a second skips wrk and the warming-up.
+        alone_seconds: How long with one; less than a second skips wrk, warming up, and what is to be remembered.
         restore: Puts the database back after each contest that writes.
     """
     results = Results()

@@ -18,7 +18,7 @@ class Hooks:
     operation: Span | None = None
     """Around each run of an operation, by its name."""
     statement: Span | None = None
-    """Around each statement, by its SQL, which holds no value of a caller's; `BEGIN` and `COMMIT` for a transaction."""
+    """Around each statement, by its SQL, which holds no value of a caller's; `BEGIN` and `COMMIT` around several."""
     changed: Callable[[str, str], None] | None = None
     """After the commit of a change: the operation's name, and the transport (with the tool, if there is one)."""
     purged: Callable[[str, int], None] | None = None

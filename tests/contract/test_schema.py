@@ -268,7 +268,7 @@ async def test_every_role_is_written_down_and_powerless(catalogue: asyncpg.Conne
 def test_every_advisory_lock_is_named_in_one_module_and_written_down() -> None:
     rows = {row["Lock"]: row for row in markdown.table(SECTIONS["Locks"])}
     takers = {name_of(path): text for path in product_files() if "advisory_xact_lock" in (text := path.read_text())}
-    del takers["migrations/versions/0022_trips_and_plans.py"]  # a step says for ever what it did; test_locks.py runs it
+    del takers["migrations/versions/0022_trips_and_plans.py"]  # a step stays as it is; test_at_once.py compares its key
 
     assert {name for name, text in takers.items() if "from todo_core.storage import locks" not in text} == {
         "todo_core/storage/locks.py"

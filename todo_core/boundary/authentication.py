@@ -134,7 +134,7 @@ class Identity:
         return principal if expires_at > self._clock().timestamp() else None
 
     async def _verified(self, token: str, key: bytes, address: str | None) -> Principal:
-        """Return the principal of a token, by its SHA-256 wherever that is kept."""
+        """Verify a token that is not cached, and cache the outcome by its SHA-256. Raises as `authenticate` does."""
         if key in self._ended:
             _log.info("token_refused", reason="user or api token gone")
             raise Unauthenticated(presented=True)
