@@ -179,12 +179,12 @@ def page(found: Page[Any], *, near: bool = False) -> Response:
 
 
 def _page_tag(body: bytes, found: Page[Any], form: str) -> str:
-    """Return the entity tag of an answer with a page; of a page that is remembered, the tag is, too.
+    """Return the entity tag of an answer with a page. With a page that is remembered, its latest tag is, too.
 
     Args:
-        body: The answer. Of one page and form, only its cursor can be another one.
+        body: The answer. Nothing but its cursor differs among those of one page in the same form.
         found: The page.
-        form: The name of the form in which the page is told.
+        form: What the tag is remembered by: the name of the form in which the page is told.
     """
     kept: tuple[str | None, str] | None = found.forms.get(form)
     if kept is not None and kept[0] == found.next_cursor:

@@ -92,14 +92,17 @@ async def all_wait(pool: Pool, count: int) -> None:
         await moment()
 
 
-_ASK = Statement(select(parameter("number", Integer()), parameter("user_id", BigInteger())))
+_ASK = Statement(select(parameter("number", Integer()).label("number"), parameter("user_id", BigInteger()).label("me")))
 _OURS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'todo-mcp'"
 
 
 async def _ask(database: Database, user_id: int, number: int) -> None:
-    """Ask for a number, in a transaction or without one: nobody gets the answer of another."""
+    """Ask for a number, in a transaction, without one, or at once: nobody gets the answer of another."""
     if number % 2:
         answer = await database.read(user_id=user_id, token_id=None).one(_ASK, number=number)
+    elif number % 4:
+        async with database.begin(user_id=user_id, lock=True, at_once=True) as transaction:
+            (answer,) = await transaction.rows_at_once(_ASK, number=number)
     else:
         async with database.begin(user_id=user_id) as transaction:
             answer = await transaction.one(_ASK, number=number)

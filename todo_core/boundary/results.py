@@ -50,7 +50,7 @@ class Page(Generic[Shape]):
     next_cursor: str | None
     near: Near | None = None
     forms: dict[str, Any] = field(default_factory=dict, compare=False)
-    """What faces made of the rows, by names of theirs: with a page that is remembered, it is, too."""
+    """What was made of the rows, by names of those who made it: with a page that is remembered, it is, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,8 +63,8 @@ async def find_todos(tx: Tx, todo_filter: TodoFilter, offset: int = 0) -> Page[T
 def _cursor(tx: Tx, todo_filter: TodoFilter, rows: pages.Rows) -> str | None:
     """Return what leads to the page after some rows; None after the last.
 
-    With a page that is remembered, so is its cursor: that of the filter by which it was asked for last, for as long as
-    somebody keeps this filter, as a face does with what it has read of an address (`rest_api.running`).
+    With a page that is remembered, so is its latest cursor, for the same filter object: REST keeps that of an address
+    that it has read (`rest_api.running`).
     """
     if rows.end is None:
         return None

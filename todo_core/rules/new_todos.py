@@ -38,7 +38,7 @@ _ASKED_BEFORE: Final = ("return", "refuse")
 
 @dataclass(slots=True)
 class NewTodo:
-    """A todo about to be made. It is no more frozen than a `Done`, and not changed either."""
+    """A todo about to be made. Nobody changes one; it is not frozen for the reason that `Done` has."""
 
     number: int
     """Of its item in the request, from 0; of the first item, where further ones have its key."""
@@ -101,7 +101,9 @@ class Request:
         """Load what the items refer to, and nothing for those that refer to nothing."""
         todos = items.accepted
         if if_similar not in _ASKED_BEFORE and all(todo.model_fields_set <= _PLAIN for todo in todos):
-            return cls(None, None, None, None, {}, likeness=None, if_similar=if_similar)
+            return cls(
+                family=None, lists=None, calendar=None, order=None, keyed={}, likeness=None, if_similar=if_similar
+            )
         keyed = await _keyed(tx, [key for todo in todos for key in (todo.key, todo.parent_key) if key is not None])
         new_keys = {todo.key for todo in todos if todo.key is not None} - keyed.keys()
         likeness = None

@@ -35,7 +35,7 @@ Key = tuple[Any, ...]
 
 
 class Rows(NamedTuple):
-    """What a page has, by whichever words it was asked for: a cursor holds these, too, and so is none of it."""
+    """What a page has, by whichever filter it was asked for. A cursor names that, too, so it is one of the `forms`."""
 
     json: str
     """The rows, as a JSON array."""
