@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -25,7 +26,7 @@ from tests.core.support import (
     told,
     until,
 )
-from todo_core.boundary.agents import AgentKey
+from tests.core.test_mandates import bounded
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.results import Changed
@@ -33,14 +34,28 @@ from todo_core.errors import Conflict, InvalidInput, Suspended, Unavailable
 from todo_core.models.lists import ListCreate, ListRemoval
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import lists, todos, users
-from todo_core.queries.adding import ADD_PLAIN
+from todo_core.queries.adding import ADD_PLAIN, ADD_RECORDED, ADD_TAGGED
+from todo_core.queries.small_revisions import FORMS, LONE_FLAGS_RECORDED
 from todo_core.storage import locks
+from todo_core.storage.at_once import TEXTS
 from todo_core.storage.faults import MisuseError
 from todo_core.storage.statements import Statement, parameter
 
 pytestmark = pytest.mark.requirement("DB4", "SA4")
 
 PLANTED = "planted"
+_TITLES = Statement(select(text("title")).select_from(text("todos")))
+_SAID_AGAIN = Statement(
+    select(
+        parameter("user_id", BigInteger()).label("me"),
+        parameter("text", Text()).label("text"),
+        parameter("texts", ARRAY(Text())).label("texts"),
+        parameter("numbers", ARRAY(BigInteger())).label("numbers"),
+        parameter("is_so", Boolean()).label("is_so"),
+        parameter("number", Integer()).label("number"),
+    )
+)
+AT_ONCE = (ADD_PLAIN, ADD_RECORDED, ADD_TAGGED, LONE_FLAGS_RECORDED, *(form.recorded for form in FORMS))
 _ORIGIN = dict.fromkeys(("client", "token_id", "agent_id", "request_id")) | {
     "operation": "todos.add",
     "via": "test",
@@ -188,20 +203,31 @@ async def test_what_comes_after_it_waits_for_no_other_write(ann: Caller, admin: 
     assert read == ["written"]
 
 
-async def test_nothing_is_written_again_where_an_agent_changes_before_what_comes_after_it(
+async def test_what_is_committed_is_not_written_again_where_the_caller_has_changed_since(
     ann: Caller, admin: asyncpg.Connection
 ) -> None:
-    agent = replace(ann, principal=replace(ann.principal, agent_key=AgentKey.of_program("test", "Claude")))
+    inbox = await admin.fetchval("SELECT id FROM lists WHERE user_id = $1", ann.principal.user_id)
+    item = f'[{{"n": 0, "title": "once", "priority": 2, "list_id": {inbox}}}]'
+    script, narrow = await bounded(ann), await bounded(ann, lists=[inbox])
+    changed = "UPDATE agents SET version = version + 1 WHERE user_id = $1"
+    suspended = "UPDATE users SET suspended_at = now() WHERE id = $1"
+    read: list[Any] = []
+    for who, since in ((script, changed), (narrow, changed), (ann, suspended)):
 
-    async def read_on(tx: Tx) -> Any:
-        await tx.rows_at_once(ADD_PLAIN, **alone("once"))
-        await admin.execute("UPDATE agents SET version = version + 1 WHERE user_id = $1", ann.principal.user_id)
-        await tx.value(Statement(select(text("1"))))
+        async def write(tx: Tx, _: Any, since: str = since) -> Any:
+            given = alone("once") | {"items": item, "agent_id": tx.caller.agent_id}
+            await tx.rows_at_once(ADD_PLAIN, **given)
+            await admin.execute(since, ann.principal.user_id)
+            read.append(await tx.value(_TITLES))
+            return Changed([])
 
-    with pytest.raises(Unavailable):
-        await agent.perform(as_operation(read_on, at_once=True))
+        # Which lists an agent sees, it is told only if it may act.
+        with pytest.raises(Unavailable) if who is narrow else nullcontext():
+            await who.perform(replace(todos.add, run=write), [])
 
-    assert await titles_of(ann) == ["once"]
+    written = await admin.fetchval("SELECT count(*) FROM todos WHERE user_id = $1", ann.principal.user_id)
+    assert written == 3
+    assert read == ["once"] * 2
 
 
 async def test_nothing_is_written_again_where_a_migration_comes_before_what_comes_after_it(
@@ -349,3 +375,15 @@ async def test_the_lock_is_that_of_the_persons_writes(ann: Caller, bob: Caller, 
             assert told(await bob.perform(todos.add, [TodoCreate(title="does not")]))
 
     assert await titles_of(ann) == ["waits"]
+
+
+@pytest.mark.parametrize("statement", AT_ONCE, ids=lambda statement: statement.sql[:24])
+async def test_no_statement_that_runs_so_has_more_texts_than_there_are_settings_for(
+    statement: Statement, admin: asyncpg.Connection
+) -> None:
+    prepared = await admin.prepare(statement.sql)
+    texts = [
+        kind for kind in prepared.get_parameters() if kind.name in ("text", "varchar", "jsonb", "text[]", "int8[]")
+    ]
+
+    assert len(texts) <= TEXTS

@@ -16,7 +16,6 @@ from todo_core.boundary.agents import Agent, AgentKey
 from todo_core.errors import AgentBlocked, InsufficientScope, OutsideMandate, Suspended, Unauthenticated, Unavailable
 from todo_core.log import structlog
 from todo_core.storage.database import ATTEMPTS, retried
-from todo_core.storage.faults import CHANGED
 
 if TYPE_CHECKING:
     from todo_core.boundary.caller import Caller
@@ -27,7 +26,8 @@ GONE: Final = "TD401"
 SUSPENDED: Final = "TD403"
 NO_ADMIN: Final = "TD4AD"
 BLOCKED: Final = "TD4AG"
-"""SQLSTATEs that `require_active` raises, beside `CHANGED`."""
+CHANGED: Final = "TD4MA"
+"""SQLSTATEs that `require_active` raises; `CHANGED` where the cached agent is out of date."""
 ENDED: Final = frozenset({GONE, SUSPENDED, BLOCKED, CHANGED})
 """Those that end a stream of changes: its client has to connect again."""
 

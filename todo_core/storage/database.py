@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 import anyio
@@ -20,7 +21,7 @@ from todo_core.hooks import NONE, Hooks
 from todo_core.settings import ConfigurationError, Settings
 from todo_core.storage import locks
 from todo_core.storage.dsn import application_name, connection_options, is_behind_pooler
-from todo_core.storage.faults import CHANGED, MISSING, NO_WRITES, RAISED, READ_ONLY, is_fault, log_fault
+from todo_core.storage.faults import MISSING, NO_WRITES, RAISED, READ_ONLY, is_fault, log_fault
 from todo_core.storage.pool import Connection, Pool
 from todo_core.storage.roles import AGENT_ROLE, APP_ROLE, BY_CONNECTION, Acting, Role, role_of
 from todo_core.storage.statements import Statement
@@ -282,15 +283,16 @@ class Database:
         """
         acts_as = role_of(role, agent)
         of_pool = acts_as if acts_as in BY_CONNECTION and not self.behind_pooler else APP_ROLE
-
-        def beginning(*, reads: bool) -> str:
-            """Return the SQL that begins it; `reads`: all that it writes is committed already."""
-            reads = reads or read_only
-            modes = f"{' ISOLATION LEVEL REPEATABLE READ' if snapshot else ''}{' READ ONLY' if reads else ''}"
-            take_on = "" if acts_as == of_pool else f"SET LOCAL ROLE {acts_as}; "
-            caller = _for_caller(user_id, token_id, agent, read_only=reads, lock=lock and not reads)
-            return f"BEGIN{modes}; {self._begin}{take_on}{caller}"
-
+        beginning = partial(
+            self._beginning,
+            user_id,
+            token_id,
+            agent,
+            take_on=None if acts_as == of_pool else acts_as,
+            read_only=read_only,
+            snapshot=snapshot,
+            lock=lock,
+        )
         who = None
         if at_once and acts_as == of_pool and not self.behind_pooler:
             who = (user_id, token_id, *((None, None) if agent is None else agent[:2]))
@@ -312,7 +314,7 @@ class Database:
                     if not self._reuse:
                         await connection.close(timeout=self._timeout)
                 except BaseException as error:
-                    await self._abandon(connection, transaction, error)
+                    await self._abandon(connection, error, is_open=transaction.is_open)
                     raise
                 finally:
                     self._pool.release(connection)
@@ -322,6 +324,40 @@ class Database:
                     self._met(error, is_request=not upkeep and acts_as != AGENT_ROLE)
                 raise Unavailable from error
             raise
+
+    def _beginning(
+        self,
+        user_id: int,
+        token_id: int | None,
+        agent: Acting | None,
+        *,
+        take_on: Role | None,
+        read_only: bool,
+        snapshot: bool,
+        lock: bool,
+        is_written: bool,
+    ) -> str:
+        """Return the SQL that begins a transaction; see `begin`.
+
+        Args:
+            user_id: As there.
+            token_id: As there.
+            agent: As there.
+            take_on: The role to act as; None for that of the connection.
+            read_only: As there.
+            snapshot: As there.
+            lock: As there.
+            is_written: Whether all that it writes is committed already, so that it only reads.
+        """
+        modes = " ISOLATION LEVEL REPEATABLE READ" if snapshot else ""
+        if read_only or is_written:
+            modes += " READ ONLY"
+        role = "" if take_on is None else f"SET LOCAL ROLE {take_on}; "
+        if is_written:
+            caller = _for_reader(user_id, token_id, agent)
+        else:
+            caller = _for_caller(user_id, token_id, agent, read_only=read_only, lock=lock)
+        return f"BEGIN{modes}; {self._begin}{role}{caller}"
 
     def _met(self, error: BaseException, *, is_request: bool) -> None:
         """Log a fault, and remember it if a request met it and a look at the database does not show it.
@@ -338,25 +374,14 @@ class Database:
             self._expired_at = now
             self._pool.expire()
 
-    async def _abandon(self, connection: Connection, transaction: Transaction, error: BaseException) -> None:
-        """End a transaction that failed, by a ROLLBACK only if it has begun and the connection is needed again.
-
-        Raises:
-            Unavailable: It would be tried again, and what it has written would be written again.
-        """
+    async def _abandon(self, connection: Connection, error: BaseException, *, is_open: bool) -> None:
+        """End a transaction that failed, by a ROLLBACK only if it has begun and the connection is needed again."""
         if not self._reuse or getattr(error, "sqlstate", None) == READ_ONLY:
             connection.terminate()
-        elif transaction.is_open:
+        elif is_open:
             await _settle(connection, "ROLLBACK")
         elif isinstance(error, asyncio.CancelledError):
             await _settle(connection, "SELECT 1")
-        if transaction.has_written and _is_tried_again(error):
-            raise Unavailable from error
-
-
-def _is_tried_again(error: BaseException) -> bool:
-    """Return whether a transaction that ends so is run once more, in `retried` or for an agent that has changed."""
-    return isinstance(error, RETRYABLE) or getattr(error, "sqlstate", None) == CHANGED
 
 
 def _for_caller(user_id: int, token_id: int | None, agent: Acting | None, *, read_only: bool, lock: bool) -> str:
@@ -376,6 +401,16 @@ def _for_caller(user_id: int, token_id: int | None, agent: Acting | None, *, rea
     if lock:
         calls.append(f"pg_advisory_xact_lock({locks.of_writes(user_id)})")
     return f"SELECT {', '.join(calls)};"
+
+
+def _for_reader(user_id: int, token_id: int | None, agent: Acting | None) -> str:
+    """Return the statement that makes a transaction one of a caller's who was judged, and who reads and no more.
+
+    Which lists an agent sees, PostgreSQL says where it judges it; others are not judged again.
+    """
+    if agent is not None and agent.has_lists:
+        return _for_caller(user_id, token_id, agent, read_only=True, lock=False)
+    return f"SELECT set_config('app.user_id', '{int(user_id)}', true);"
 
 
 async def _settle(connection: Connection, sql: str) -> None:

@@ -62,10 +62,6 @@ READ_ONLY: Final = "25006"
 NO_WRITES: Final = frozenset({READ_ONLY, DISK_FULL})
 """SQLSTATEs of a database that takes no writes: read-only or a standby, and a full disk."""
 
-CHANGED: Final = "TD4MA"
-"""The SQLSTATE of an agent that has changed since a process learnt what it may do: the same is tried with what it may
-now (`boundary.acting`)."""
-
 MISSING: Final = frozenset({"3F000", "42501", "42703", "42704", "42883", "42P01"})
 """SQLSTATEs of a database that lacks something of ours: a schema, a grant, a column, a role, a function, a table."""
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import asyncpg
 
-from todo_core.errors import TAKEN, Conflict, OutsideMandate, TodoError
+from todo_core.errors import TAKEN, Conflict, OutsideMandate, TodoError, Unavailable
 from todo_core.hooks import Span
-from todo_core.storage.faults import READ_ONLY, MisuseError, is_outside_lists, is_taken
+from todo_core.storage.faults import READ_ONLY, MisuseError, is_fault, is_outside_lists, is_taken
 from todo_core.storage.pool import Connection
 from todo_core.storage.roles import AGENT_ROLE, APP_ROLE, Acting
 from todo_core.storage.statements import Statement
@@ -66,7 +66,7 @@ class Executor(ABC):
 class Transaction(Executor):
     """Runs statements in a transaction, which is begun before the first of them."""
 
-    __slots__ = ("_begin", "_connection", "_is_bounded", "_span", "_who", "has_written", "is_open", "user_id")
+    __slots__ = ("_begin", "_connection", "_has_written", "_is_bounded", "_span", "_who", "is_open", "user_id")
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Transaction(Executor):
         Args:
             connection: Where it runs.
             user_id: Whose rows it sees.
-            begin: Returns the SQL that begins it; `reads` says that it only reads, and so takes no lock.
+            begin: Returns the SQL that begins it; `is_written` says that it only reads what it has written.
             span: See `Hooks.statement`.
             who: The caller, as `Connection.write_at_once` takes it, if a first statement may run so.
             is_bounded: Whether it acts as `todo_agent`.
@@ -96,16 +96,20 @@ class Transaction(Executor):
         self.user_id = user_id
         self.is_open = False
         """Whether it has begun, and not ended."""
-        self.has_written = False
+        self._has_written = False
         """Whether `rows_at_once` has, which is committed: what comes after it may only read."""
 
     async def begin(self) -> None:
         """Begin, if that has not been done. Raises as `rows` does."""
         if not self.is_open:
-            sql = self._begin(reads=self.has_written)
+            sql = self._begin(is_written=self._has_written)
             self.is_open = True
             self._who = None
-            await self._send("BEGIN", sql)
+            try:
+                await self._send("BEGIN", sql)
+            except asyncpg.PostgresError as error:
+                self._refuse(error)
+                raise
 
     async def judge(self) -> None:
         """Let PostgreSQL refuse the caller, if nothing was asked of it yet. Raises as `rows` does."""
@@ -161,13 +165,16 @@ class Transaction(Executor):
         except asyncpg.PostgresError as error:
             self._refuse(error)
             raise
-        self.has_written = bool(rows)
+        self._has_written = bool(rows)
         return rows
 
     def _refuse(self, error: asyncpg.PostgresError) -> None:
         """Raise what an error means, if it is none of the database."""
-        if self.has_written and error.sqlstate == READ_ONLY:
+        if self._has_written and error.sqlstate == READ_ONLY:
             raise MisuseError("a statement writes after the one that was all") from error
+        if self._has_written and not is_fault(error):
+            # What is committed is neither refused nor tried again, as for a caller who has changed since.
+            raise Unavailable from error
         if self._is_bounded and is_outside_lists(error):
             raise OutsideMandate("lists", "This is outside of the lists of this agent.") from error
         if self._is_bounded and is_taken(error):
