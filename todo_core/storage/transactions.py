@@ -83,7 +83,7 @@ class Transaction(Executor):
         Args:
             connection: Where it runs.
             user_id: Whose rows it sees.
-            begin: Returns the SQL that begins it; `is_written` says that it only reads what it has written.
+            begin: Returns the SQL that begins it. `is_written`: whether all that it writes is committed already.
             span: See `Hooks.statement`.
             who: The caller, as `Connection.write_at_once` takes it, if a first statement may run so.
             is_bounded: Whether it acts as `todo_agent`.
