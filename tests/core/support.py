@@ -32,6 +32,7 @@ from todo_core.models import METADATA
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import todos
 from todo_core.storage.dsn import connection_options
+from todo_core.storage.pool import Connection
 from todo_core.storage.statements import Statement, parameter
 from todo_core.storage.transactions import Transaction
 
@@ -58,29 +59,40 @@ class Wire:
 def on_the_wire(rewrite: Callable[[str], str] = lambda sql: sql) -> Iterator[Wire]:
     """Watch every statement on its way to PostgreSQL, whatever made it; `rewrite` may change it.
 
-    Only statements of this test and the tasks it starts count, not those of the application's own tasks.
+    Only statements of this test and the tasks it starts count, not those of the application's own tasks. What a
+    connection prepares under a name, to run it at once from then on, does not count: earlier tests may have let it do
+    so. It is rewritten each time that it runs, and kept as what it was rewritten to.
     """
     wire = Wire()
     current = ContextVar[Wire | None]("current", default=None)
+
+    def rewritten(query: str) -> str:
+        changed = rewrite(query)
+        if changed != query:
+            wire.rewritten.append(changed)
+        return changed
 
     def tapped(name: str) -> Callable[..., Any]:
         original = getattr(asyncpg.Connection, name)
 
         async def method(self: asyncpg.Connection, query: str, *args: Any, **more: Any) -> Any:
-            if current.get() is not None:
+            if current.get() is not None and not more.get("name"):
                 wire.sent.append(query)
                 wire.connections.append(self)
-                changed = rewrite(query)
-                if changed != query:
-                    wire.rewritten.append(changed)
-                    query = changed
+                query = rewritten(query)
             return await original(self, query, *args, **more)
 
         return method
 
+    write_at_once = Connection.write_at_once
+
+    async def written_at_once(self: Connection, query: str, *args: Any) -> Any:
+        return await write_at_once(self, query if current.get() is None else rewritten(query), *args)
+
     with pytest.MonkeyPatch.context() as patch:
         for name in _METHODS:
             patch.setattr(asyncpg.Connection, name, tapped(name))
+        patch.setattr(Connection, "write_at_once", written_at_once)
         token = current.set(wire)
         try:
             yield wire
