@@ -41,6 +41,8 @@ for module in iter_modules(operations.__path__, f"{operations.__name__}."):
 
 Snapshot = dict[str, list[dict[str, Any]]]
 _METHODS = ("execute", "fetch", "fetchrow", "fetchval", "prepare")
+_ASKED_OF_NEW_ONES = "SELECT current_user"
+"""What a pool asks of each connection that it opens."""
 
 
 # --- the wire ----------------------------------------------------------------------------------
@@ -59,9 +61,9 @@ class Wire:
 def on_the_wire(rewrite: Callable[[str], str] = lambda sql: sql) -> Iterator[Wire]:
     """Watch every statement on its way to PostgreSQL, whatever made it; `rewrite` may change it.
 
-    Only statements of this test and the tasks it starts count, not those of the application's own tasks. What a
-    connection prepares under a name, to run it at once from then on, does not count: earlier tests may have let it do
-    so. It is rewritten each time that it runs, and kept as what it was rewritten to.
+    Only statements of this test and the tasks it starts count, not those of the application's own tasks. Nor does what
+    earlier tests may have done already: to open a connection, and to prepare what it runs at once from then on. The
+    latter is rewritten each time that it runs, and kept as what it was rewritten to.
     """
     wire = Wire()
     current = ContextVar[Wire | None]("current", default=None)
@@ -77,8 +79,9 @@ def on_the_wire(rewrite: Callable[[str], str] = lambda sql: sql) -> Iterator[Wir
 
         async def method(self: asyncpg.Connection, query: str, *args: Any, **more: Any) -> Any:
             if current.get() is not None and not more.get("name"):
-                wire.sent.append(query)
-                wire.connections.append(self)
+                if query != _ASKED_OF_NEW_ONES:
+                    wire.sent.append(query)
+                    wire.connections.append(self)
                 query = rewritten(query)
             return await original(self, query, *args, **more)
 
