@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -41,6 +42,8 @@ class Lender:
         self.fails = 0
         """How many connections are refused before one is opened."""
         self.opened = 0
+        self.refused = 0
+        """How many the server refused, for it accepts no further one."""
         self._options = connection_options(url) | {"server_settings": {"application_name": self.name}}
         self._admin = admin
         self._pools: list[Pool] = []
@@ -54,10 +57,28 @@ class Lender:
             self.fails -= 1
             await asyncio.sleep(0)
             raise ConnectionRefusedError
-        self.opened += 1
         options = self._options | {"server_settings": self._options["server_settings"] | {"role": role}}
-        connection: Connection = await asyncpg.connect(**options, connection_class=Connection)
+        try:
+            connection: Connection = await asyncpg.connect(**options, connection_class=Connection)
+        except asyncpg.TooManyConnectionsError:
+            self.refused += 1
+            raise
+        self.opened += 1
         return connection
+
+    @asynccontextmanager
+    async def accepting(self, count: int) -> AsyncIterator[None]:
+        """The server accepts no more connections of this test than so many."""
+        login = self._options["user"] = self.name.replace("-", "_")
+        await self._admin.execute(f"CREATE ROLE {login} LOGIN; GRANT todo_app, todo_agent TO {login}")
+        await self.accept(count)
+        yield
+        self.terminate()
+        await self.end_all()
+        await self._admin.execute(f"DROP ROLE {login}")
+
+    async def accept(self, count: int) -> None:
+        await self._admin.execute(f"ALTER ROLE {self._options['user']} CONNECTION LIMIT {count}")
 
     async def are_open(self, count: int) -> None:
         await until(self._admin, f"SELECT ({OPEN.format(name=self.name)}) = {count}")
@@ -448,6 +469,57 @@ async def test_who_does_what_takes_long_may_wait_longer_and_nobody_after(lender:
     with pytest.raises(asyncpg.ConnectionDoesNotExistError):
         await again.fetch("SELECT pg_sleep($1)", PATIENCE)
     pool.release(again)
+
+
+# --- a server that accepts no further connection -------------------------------------------------
+
+
+async def test_where_no_further_connection_is_accepted_those_that_there_are_serve_all(lender: Lender) -> None:
+    async with lender.accepting(2):
+        pool = lender.pool()
+
+        async def use() -> None:
+            connection = await pool.acquire(ROLE)
+            await connection.fetch("SELECT 1")
+            pool.release(connection)
+
+        first = await pool.acquire(ROLE)  # PostgreSQL counts those that it is about to refuse
+        others = [asyncio.create_task(use()) for _ in range(100)]
+        while lender.refused == 0:
+            await moment()
+        pool.release(first)
+        await asyncio.gather(*others)
+
+        assert (pool.idle, pool.lent, pool.waiting) == (lender.opened, 0, 0)
+        assert lender.opened + lender.refused == SIZE  # nobody asks again within a second
+
+
+async def test_an_idle_connection_of_another_role_gives_way_where_no_further_one_is_accepted(lender: Lender) -> None:
+    async with lender.accepting(1):
+        pool = lender.pool()
+        for role in (ROLE, "todo_agent", ROLE):
+            connection = await pool.acquire(role)
+            assert (await connection.fetch("SELECT current_user"))[0][0] == role
+            pool.release(connection)
+
+        assert (pool.idle, lender.opened) == (1, 3)
+
+
+async def test_who_waits_for_one_that_is_lost_is_refused_at_once_where_none_is_accepted(lender: Lender) -> None:
+    async with lender.accepting(1):
+        pool = lender.pool()
+        connection = await pool.acquire(ROLE)
+        await lender.accept(0)
+        waiting = [asyncio.create_task(pool.acquire(ROLE)) for _ in range(10)]
+        while lender.refused < SIZE - 1:
+            await moment()
+        connection.terminate()
+        pool.release(connection)
+        async with asyncio.timeout(PATIENCE / 2):
+            told = await asyncio.gather(*waiting, return_exceptions=True)
+
+        assert {type(one) for one in told} == {asyncpg.TooManyConnectionsError}
+        assert (pool.lent, pool.waiting) == (0, 0)
 
 
 # --- several roles -------------------------------------------------------------------------------

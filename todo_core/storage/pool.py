@@ -24,14 +24,18 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 
 from todo_core.storage.at_once import Kept
-from todo_core.storage.faults import MisuseError
+from todo_core.storage.faults import MisuseError, refuses_connections
 
 IDLE_SECONDS: Final = 300.0
 """How long a connection stays open that nobody uses: a database that sleeps when nobody asks can fall asleep."""
 _LOOKS: Final = 0.5
 """Most seconds between two rounds of the timer, which checks who waits for too long; `patience` has at least four."""
 _GOOD_BYE: Final = 1.0
-"""Seconds that a server may take to close a connection properly."""
+"""Seconds that a server may take to close a connection properly, or to notice that it was closed."""
+_NOTICED: Final = 0.01
+"""Seconds after which a server usually has noticed it."""
+_REFUSED_FOR: Final = 1.0
+"""Seconds for which a server that accepted no further connection is not asked for one, while others are used."""
 _CLOSED: Final = "the pool is closed"
 
 
@@ -162,6 +166,8 @@ class Pool:
         self._queue: deque[_Turn] = deque()
         """The requests that wait, in the order in which they came."""
         self._generation = 0
+        self._refused_at = -_REFUSED_FOR
+        """When the server accepted no further connection, by the monotonic clock."""
         self._timer: asyncio.TimerHandle | None = None
         self._is_closing = False
         self._all_back = asyncio.Event()
@@ -263,23 +269,42 @@ class Pool:
         """Lend a connection of a role once one is free or there is room to open one; an idle one of another role gives
         way."""
         until = monotonic() + self._patience
+        connection = None if self._reserve() else await self._queued(role, until)
+        while connection is None:
+            connection = await self._open(role, until) or await self._queued(role, until, first=True)
+        return connection
+
+    def _reserve(self) -> bool:
+        """Reserve room for a new connection, if there is room. An idle one of another role gives way."""
         used = len(self._lent) + self._opening
-        if used < self.size:
-            if used + len(self._idle) >= self.size:
-                self._idle.pop(0).terminate()
-            self._opening += 1
-            return await self._open(role, until)
+        if used >= self.size or (used and monotonic() - self._refused_at < _REFUSED_FOR):
+            return False
+        if used + len(self._idle) >= self.size:
+            self._idle.pop(0).terminate()
+        self._opening += 1
+        return True
+
+    async def _queued(self, role: str, until: float, *, first: bool = False) -> Connection | None:
+        """Wait for a connection of a role; None once room for a new one is reserved.
+
+        Args:
+            role: The role.
+            until: When this request is refused, by the monotonic clock.
+            first: Whether it has waited longer than all others in the queue.
+        """
         turn = _Turn(role, asyncio.get_running_loop().create_future(), until)
-        self._queue.append(turn)
+        if first:
+            self._queue.appendleft(turn)
+        else:
+            self._queue.append(turn)
         try:
-            given = await turn.given
+            return await turn.given
         except asyncio.CancelledError:
             self._give_up(turn)
             raise
-        return await self._open(role, until) if given is None else given
 
-    async def _open(self, role: str, until: float) -> Connection:
-        """Open a connection of a role and lend it.
+    async def _open(self, role: str, until: float) -> Connection | None:
+        """Open a connection of a role and lend it; None if the server accepts no further one, but there are others.
 
         Args:
             role: The role.
@@ -296,9 +321,12 @@ class Pool:
                 self._look()
             generation = self._generation
             async with asyncio.timeout(until - monotonic()):
-                connection = await self._connect(role)
-        except BaseException:
+                connection = await self._made(role)
+        except BaseException as error:
             self._opening -= 1
+            if refuses_connections(error) and (self._lent or self._opening):
+                self._refused_at = monotonic()
+                return None
             self._tell_of_room()
             self._see_whether_all_are_back()
             raise
@@ -306,6 +334,27 @@ class Pool:
         connection.role, connection.generation = role, generation
         self._lent.add(connection)
         return connection
+
+    async def _made(self, role: str) -> Connection:
+        """Open a connection. Where the server accepts no further one, take an idle one, or let one of another role
+        give way. Raises as `connect` does.
+        """
+        noticed_by = monotonic()
+        while True:
+            try:
+                return await self._connect(role)
+            except asyncpg.PostgresError as error:
+                if not refuses_connections(error):
+                    raise
+                if (idle := self._take(role)) is not None:
+                    return idle
+                is_time = monotonic() >= noticed_by
+                if is_time and not self._idle:
+                    raise
+            if is_time:
+                self._idle.pop(0).terminate()
+                noticed_by = monotonic() + _GOOD_BYE
+            await asyncio.sleep(_NOTICED)
 
     def _give_up(self, turn: _Turn) -> None:
         """Wait no longer. A connection, or the room for one, that was given in this moment goes to the next request."""
