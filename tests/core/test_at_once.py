@@ -44,6 +44,7 @@ from todo_core.storage.statements import Statement, parameter
 pytestmark = pytest.mark.requirement("DB4", "SA4")
 
 PLANTED = "planted"
+FORGET = Statement(text("DEALLOCATE ALL"))
 _TITLES = Statement(select(text("title")).select_from(text("todos")))
 _SAID_AGAIN = Statement(
     select(
@@ -254,6 +255,25 @@ async def test_nothing_is_written_again_where_a_migration_comes_before_what_come
 
         assert isinstance(refused.value.__cause__, asyncpg.InvalidCachedStatementError)
 
+        assert await titles_of(me) == ["once"]
+
+
+async def test_nothing_is_written_again_where_what_comes_after_it_is_prepared_no_more(
+    ann: Caller, another_core: CoreOpener
+) -> None:
+    async def read_on(tx: Tx) -> Any:
+        await tx.rows_at_once(ADD_PLAIN, **alone("once"))
+        await tx.value(_TITLES)  # from now on the connection has it prepared
+        await tx.rows(FORGET)
+        await tx.value(_TITLES)
+
+    async with another_core(database_pool_size=1) as core:
+        me = replace(ann, core=core)
+        assert await titles_of(me) == []
+        with pytest.raises(Unavailable) as refused:
+            await me.perform(as_operation(read_on, at_once=True))
+
+        assert isinstance(refused.value.__cause__, asyncpg.InvalidSQLStatementNameError)
         assert await titles_of(me) == ["once"]
 
 

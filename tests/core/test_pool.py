@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from sqlalchemy import BigInteger, Integer, func, select
+from sqlalchemy import BigInteger, Integer, column, func, select, table
 
-from tests.core.support import CoreOpener, as_operation, titles_of, until
+from tests.core.support import CoreOpener, add, as_operation, connected, titles_of, until
 from tests.pauses import moment
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.operation import Tx
@@ -469,6 +470,53 @@ async def test_who_does_what_takes_long_may_wait_longer_and_nobody_after(lender:
     with pytest.raises(asyncpg.ConnectionDoesNotExistError):
         await again.fetch("SELECT pg_sleep($1)", PATIENCE)
     pool.release(again)
+
+
+# --- what connections have prepared ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spoils", "error"),
+    [
+        ("ALTER TABLE kinds ALTER kind TYPE bigint", asyncpg.InvalidCachedStatementError),
+        ("DEALLOCATE ALL", asyncpg.InvalidSQLStatementNameError),
+    ],
+)
+async def test_where_what_one_has_prepared_is_of_no_use_all_are_made_anew(
+    spoils: str, error: type[Exception], fresh_database_url: str, another_core: CoreOpener
+) -> None:
+    kinds = Statement(select(table("kinds", column("kind", Integer())).c.kind))
+    async with connected(fresh_database_url) as admin, another_core(fresh_database_url) as core:
+        await admin.execute("CREATE TABLE kinds AS SELECT 1 AS kind; GRANT SELECT ON kinds TO todo_app")
+        async with AsyncExitStack() as held:
+            for _ in range(SIZE):
+                transaction = await held.enter_async_context(core.database.begin())
+                await transaction.rows(kinds)
+                if spoils == "DEALLOCATE ALL":
+                    await transaction.fetch(spoils)
+        if spoils != "DEALLOCATE ALL":
+            await admin.execute(spoils)
+
+        with pytest.raises(error):
+            async with core.database.begin() as transaction:
+                await transaction.rows(kinds)
+        async with core.database.begin(), core.database.begin() as transaction:
+            assert await transaction.value(kinds) == 1
+
+
+async def test_a_request_is_served_where_what_its_connection_had_prepared_was_thrown_away(
+    ann: Caller, another_core: CoreOpener
+) -> None:
+    async with another_core(database_pool_size=1) as core:
+        me = replace(ann, core=core)
+        await add(me, "before")
+        assert await titles_of(me) == ["before"]
+        for again in (partial(add, me, "after"), partial(titles_of, me)):
+            async with core.database.begin() as transaction:
+                await transaction.fetch("DEALLOCATE ALL")
+            await again()
+
+        assert sorted(await titles_of(me)) == ["after", "before"]
 
 
 # --- a server that accepts no further connection -------------------------------------------------

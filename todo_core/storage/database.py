@@ -28,8 +28,12 @@ from todo_core.storage.statements import Statement
 from todo_core.storage.transactions import Executor, Row, Transaction
 from todo_core.storage.writers import Writers
 
-RETRYABLE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
-"""Errors after which the same transaction may succeed: it met another one, or (the last) a migration."""
+_OUTDATED: Final = (asyncpg.InvalidCachedStatementError, asyncpg.InvalidSQLStatementNameError)
+"""Errors that say that what a connection keeps prepared is not as it was: after a migration, or where something between
+us and PostgreSQL threw it away."""
+
+RETRYABLE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, *_OUTDATED)
+"""Errors after which the same transaction may succeed: it met another one, or has a new connection."""
 
 ATTEMPTS: Final = 3
 """How often a transaction is tried that ends with one of these."""
@@ -43,6 +47,9 @@ PREPARED: Final = 128
 FOR_READS: Final = 2
 """Connections of the pool that only reads take, as far as it has so many: writes wait for each other's locks."""
 
+_SPOILT: Final = frozenset({READ_ONLY, asyncpg.InvalidSQLStatementNameError.sqlstate})
+"""SQLSTATEs after which a connection is closed: it would meet the same again."""
+
 _OF_A_STATEMENT: Final = 0.5
 """How much of the time of a statement it may wait for one lock (`lock_timeout`)."""
 
@@ -53,7 +60,7 @@ _SET_FOR_WRITES: Final = "set_config('plan_cache_mode', 'force_generic_plan', tr
 """A write finds its rows by id: planning it anew each time costs more than running it."""
 
 _EXPIRE_EVERY: Final = 1.0
-"""Seconds between two times that a refused write has every connection made anew."""
+"""Seconds between two times that every connection is made anew for what one of them met."""
 
 Result = TypeVar("Result")
 
@@ -69,6 +76,7 @@ async def retried(transaction: Callable[[], Awaitable[Result]]) -> Result:
             return await transaction()
         except RETRYABLE as error:
             if attempt == ATTEMPTS:
+                log_fault(error)
                 raise Unavailable from error
     raise AssertionError("unreachable")  # pragma: no cover
 
@@ -150,7 +158,7 @@ class Database:
         self._writers = Writers(max(settings.database_pool_size - FOR_READS, 1), settings.database_timeout)
         self._reuse = reuse
         self._expired_at = -_EXPIRE_EVERY
-        """When a refused write had every connection made anew, by the monotonic clock."""
+        """When every connection was made anew for what one of them met, by the monotonic clock."""
         taken = connection_options(url)
         options = taken | {
             "timeout": min(taken["timeout"], settings.database_timeout),
@@ -235,9 +243,14 @@ class Database:
             except asyncio.CancelledError:
                 await _settle(connection, "SELECT 1")
                 raise
+            except asyncpg.InvalidSQLStatementNameError:
+                connection.terminate()
+                raise
             finally:
                 self._pool.release(connection)
         except RAISED as error:
+            if isinstance(error, _OUTDATED):
+                self._expire()
             if is_fault(error):
                 self._met(error, is_request=not upkeep and role != AGENT_ROLE)
                 raise Unavailable from error
@@ -319,6 +332,8 @@ class Database:
                 finally:
                     self._pool.release(connection)
         except RAISED as error:
+            if isinstance(error, _OUTDATED):
+                self._expire()
             if is_fault(error, read_only=read_only):
                 if not starting:
                     self._met(error, is_request=not upkeep and acts_as != AGENT_ROLE)
@@ -363,20 +378,27 @@ class Database:
         """Log a fault, and remember it if a request met it and a look at the database does not show it.
 
         A connection refuses writes if its server has become a standby, or if it was opened while the database was
-        read-only. So the one that refused is closed, and the others are replaced when they are next needed. That
-        happens at most once a second, for a database may stay read-only for long.
+        read-only. So the one that refused is closed, and the others are replaced when they are next needed.
         """
         log_fault(error)
         state = getattr(error, "sqlstate", None)
         if is_request and state in NO_WRITES | MISSING:
             self.doubts.add(state)
-        if state == READ_ONLY and (now := time.monotonic()) - self._expired_at > _EXPIRE_EVERY:
+        if state == READ_ONLY:
+            self._expire()
+
+    def _expire(self) -> None:
+        """Have every connection made anew when it is next needed, for what one has met all others are about to meet.
+
+        That happens at most once a second, for a database may stay as it is for long.
+        """
+        if (now := time.monotonic()) - self._expired_at > _EXPIRE_EVERY:
             self._expired_at = now
             self._pool.expire()
 
     async def _abandon(self, connection: Connection, error: BaseException, *, is_open: bool) -> None:
         """End a transaction that failed, by a ROLLBACK only if it has begun and the connection is needed again."""
-        if not self._reuse or getattr(error, "sqlstate", None) == READ_ONLY:
+        if not self._reuse or getattr(error, "sqlstate", None) in _SPOILT:
             connection.terminate()
         elif is_open:
             await _settle(connection, "ROLLBACK")

@@ -44,7 +44,6 @@ _STATES: Final = frozenset(
         "25006",  # read-only, or failed over to a standby
         "25P03",  # idle in a transaction for too long
         "25P04",  # a transaction for too long
-        "26000",  # a prepared statement that a pooler lost
         "42P05",  # one that a pooler's other client has left on the connection
         "2200H",  # a sequence is at its end
         "55000",  # not accepting connections, or in recovery
