@@ -142,6 +142,11 @@ class Transaction(Executor):
             with self._spanned(statement.sql):
                 return await self._connection.ask(statement.sql, arguments, keep=statement.use())
         except asyncpg.PostgresError as error:
+            if self._has_written and isinstance(error, asyncpg.InvalidCachedStatementError):
+                # What is committed cannot be tried again; what comes after it only reads, on its own snapshot, and can.
+                await self._send("ROLLBACK", "ROLLBACK")
+                self.is_open = False
+                return await self.rows(statement, **parameters)
             self._refuse(error)
             raise
 
