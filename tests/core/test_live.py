@@ -12,19 +12,24 @@ import anyio
 import asyncpg
 import orjson
 import pytest
+from sqlalchemy import select, text
 from structlog.testing import capture_logs
 
-from tests.core.support import CoreOpener, add, until
+from tests.core.support import CoreOpener, add, as_operation, until
+from tests.core.test_at_once import alone
 from tests.core.test_mandates import bounded
 from tests.pauses import moment
 from todo_core.boundary.caller import Caller
+from todo_core.boundary.operation import Tx
 from todo_core.core import Core
 from todo_core.errors import HistoryDeleted, TodoError, TooManyRequests, Unavailable
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import accounts, changes, events, tokens
+from todo_core.queries.adding import ADD_PLAIN
 from todo_core.queries.events import CHANNEL
 from todo_core.storage.roles import AGENT_ROLE, Role
+from todo_core.storage.statements import Statement
 from todo_core.upkeep.live import hub as hubs
 from todo_core.upkeep.live import listening, view
 from todo_core.upkeep.live.follower import Credential, Follower, OverError
@@ -104,6 +109,31 @@ async def test_while_nobody_follows_nothing_listens_and_nothing_is_sent(
             assert await sent.receive() == f"{quick.principal.user_id}:{change_id}"
         await admin.reset()
     await until(admin, f"SELECT ({LISTENERS}) = 0")
+
+
+async def test_followers_are_told_of_what_is_committed_whatever_becomes_of_its_answer(
+    ann: Caller, admin: asyncpg.Connection
+) -> None:
+    """A write at once is committed before what its answer says besides is looked for (decision 84)."""
+
+    async def fail_later(tx: Tx) -> None:
+        assert tx.origin is not None
+        await tx.rows_at_once(ADD_PLAIN, **alone("written") | tx.origin.parameters())
+        await tx.value(Statement(select(text("1 / 0"))))
+
+    send, sent = anyio.create_memory_object_stream[str](100)
+    await admin.add_listener(CHANNEL, lambda *word: send.send_nowait(str(word[-1])))
+    with anyio.fail_after(10), send, sent:
+        async with following(ann) as follower:
+            await until_heard(ann.core)
+            with pytest.raises(Unavailable):
+                await ann.perform(as_operation(fail_later, at_once=True))
+            (change_id,) = await recorded(ann, 0)
+            assert await told(follower, 1) == [change_id]
+            while (word := await sent.receive()).startswith("?"):  # somebody asks whether it is heard
+                pass
+            assert word == f"{ann.principal.user_id}:{change_id}"
+        await admin.reset()
 
 
 async def test_a_follower_is_told_of_each_change_once_in_order(ann: Caller) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from todo_core.boundary.chunks import chunks
 from todo_core.boundary.results import Changed, Recorded, Touched
 from todo_core.queries import changes as queries
-from todo_core.storage.transactions import Transaction
+from todo_core.storage.transactions import Row, Transaction
 
 _RECORD_SEPARATOR: Final = "\x1e"
 """Stands between JSON texts (RFC 7464, section 2.2)."""
@@ -75,6 +75,12 @@ async def record(transaction: Transaction, changed: Changed[Any], origin: Origin
         await transaction.rows(queries.RECORD_MORE, id=row["id"], already=already, **columns(rows))
         already += len(rows)
     return Recorded(row["id"], row["is_followed"])
+
+
+def recorded_by(rows: Iterable[Row | dict[str, Any]]) -> Recorded | None:
+    """Return the change that the statement has recorded which returned these rows; None if it has recorded none."""
+    row = next((row for row in rows if row.get("change_id") is not None), None)
+    return None if row is None else Recorded(row["change_id"], row["is_followed"])
 
 
 def columns(rows: Sequence[Touched]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from todo_core.boundary import acting, idempotency, proposing
 from todo_core.boundary.operation import Operation, Tx
-from todo_core.boundary.recording import Origin, record
+from todo_core.boundary.recording import Origin, record, recorded_by
 from todo_core.boundary.results import Changed, Recorded
 from todo_core.errors import NotForAgents, TodoError, Unavailable
 from todo_core.storage.transactions import Transaction
@@ -82,27 +82,55 @@ async def _change(caller: Caller, operation: Operation[P, R], *args: P.args, **k
         lock=key is None,
         at_once=operation.at_once and key is None and not caller.proposes,
     )
-    async with core.writing.one_of(user_id), begin as transaction:
-        fingerprint = b""
-        if key is not None:
-            fingerprint = operation.fingerprint(args, kwargs)
-            kept = await idempotency.claim(transaction, core.secret, key, fingerprint)
-            if kept is not None:
-                return kept  # type: ignore[return-value]  # what an operation that changes returns
-        result: Changed[Any]
-        if caller.proposes:
-            result, recorded = await proposing.propose(transaction, caller, operation, args, kwargs)
-        else:
-            result, recorded = await _write(caller, transaction, operation, *args, **kwargs)
-        if key is not None:
-            await idempotency.keep(transaction, key, fingerprint, result)
-    if recorded is not None:
-        core.live.changed(user_id, recorded)
-        if caller.told is not None:
-            caller.told.changed(recorded.id)
-        if core.hooks.changed is not None:
-            core.hooks.changed(operation.name if result.proposal_id is None else proposing.PROPOSED, caller.via)
+    transaction: Transaction | None = None
+    try:
+        async with core.writing.one_of(user_id), begin as transaction:
+            result, recorded = await _once(caller, transaction, operation, key, *args, **kwargs)
+    except BaseException:
+        # What is committed is told of, whatever becomes of the answer.
+        _tell(caller, operation.name, None if transaction is None else recorded_by(transaction.committed))
+        raise
+    _tell(caller, operation.name if result.proposal_id is None else proposing.PROPOSED, recorded)
     return result  # type: ignore[return-value]  # what an operation that changes returns
+
+
+def _tell(caller: Caller, kind: str, recorded: Recorded | None) -> None:
+    """Tell followers, the transport and whoever counts of a change that was committed; nobody of None."""
+    if recorded is None:
+        return
+    core = caller.core
+    core.live.changed(caller.principal.user_id, recorded)
+    if caller.told is not None:
+        caller.told.changed(recorded.id)
+    if core.hooks.changed is not None:
+        core.hooks.changed(kind, caller.via)
+
+
+async def _once(
+    caller: Caller,
+    transaction: Transaction,
+    operation: Operation[P, R],
+    key: idempotency.Key | None,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> tuple[Changed[Any], Recorded | None]:
+    """Run an operation that changes something, or propose it; return its answer, and the change.
+
+    Under a key that was used before nothing is run: the answer is that of then.
+    """
+    fingerprint = b""
+    if key is not None:
+        fingerprint = operation.fingerprint(args, kwargs)
+        kept = await idempotency.claim(transaction, caller.core.secret, key, fingerprint)
+        if kept is not None:
+            return kept, None
+    if caller.proposes:
+        result, recorded = await proposing.propose(transaction, caller, operation, args, kwargs)
+    else:
+        result, recorded = await _write(caller, transaction, operation, *args, **kwargs)
+    if key is not None:
+        await idempotency.keep(transaction, key, fingerprint, result)
+    return result, recorded
 
 
 async def _write(

@@ -8,7 +8,7 @@ from typing import Final
 from todo_core.boundary.batches import Batch
 from todo_core.boundary.chunks import CHUNK
 from todo_core.boundary.operation import Tx
-from todo_core.boundary.recording import Origin
+from todo_core.boundary.recording import Origin, recorded_by
 from todo_core.boundary.results import Changed, Done
 from todo_core.errors import FieldError, InvalidInput, TodoError
 from todo_core.models.todos import IfSimilar, TodoCreate, TodoWritten
@@ -22,7 +22,6 @@ from todo_core.rules.writing import (
     insert_tagged,
     insert_todos,
     inserted,
-    recorded_by,
     touched,
 )
 

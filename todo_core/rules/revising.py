@@ -13,6 +13,7 @@ import orjson
 
 from todo_core.boundary.batches import Batch, Patch, accepted_versions
 from todo_core.boundary.operation import Tx
+from todo_core.boundary.recording import recorded_by
 from todo_core.boundary.results import Changed
 from todo_core.boundary.turns import in_turns
 from todo_core.errors import InvalidInput, VersionConflict
@@ -30,7 +31,6 @@ from todo_core.rules.tagging import ensure_tags, told_of_tags
 from todo_core.rules.writing import (
     WrittenRow,
     read_todos,
-    recorded_by,
     touched,
     update_todos,
     updated,

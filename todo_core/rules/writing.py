@@ -14,8 +14,8 @@ from todo_core.boundary.batches import Batch, Patch, accepted_versions
 from todo_core.boundary.chunks import chunks
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.ownership import missing
-from todo_core.boundary.recording import Origin
-from todo_core.boundary.results import Changed, Done, Recorded, Touched
+from todo_core.boundary.recording import Origin, recorded_by
+from todo_core.boundary.results import Changed, Done, Touched
 from todo_core.boundary.turns import in_turns
 from todo_core.errors import TodoError, VersionConflict
 from todo_core.models.todos import TodoWritten
@@ -159,12 +159,6 @@ async def update_todos(
         return rows
     found = {row["id"]: row for row in rows}
     return [found.get(todo_id, _ABSENT) for todo_id in ids]
-
-
-def recorded_by(rows: Iterable[WrittenRow]) -> Recorded | None:
-    """Return the change that the statement has recorded which returned these rows; None if it has recorded none."""
-    row = next((row for row in rows if row.get("change_id") is not None), None)
-    return None if row is None else Recorded(row["change_id"], row["is_followed"])
 
 
 async def _update_many(tx: Tx, patches: Sequence[Patch], *, trash_too: bool, now: datetime) -> Sequence[WrittenRow]:

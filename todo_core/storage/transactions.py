@@ -66,7 +66,7 @@ class Executor(ABC):
 class Transaction(Executor):
     """Runs statements in a transaction, which is begun before the first of them."""
 
-    __slots__ = ("_begin", "_connection", "_has_written", "_is_bounded", "_span", "_who", "is_open", "user_id")
+    __slots__ = ("_begin", "_connection", "_is_bounded", "_span", "_who", "committed", "is_open", "user_id")
 
     def __init__(
         self,
@@ -96,13 +96,13 @@ class Transaction(Executor):
         self.user_id = user_id
         self.is_open = False
         """Whether it has begun, and not ended."""
-        self._has_written = False
-        """Whether `rows_at_once` has, which is committed: what comes after it may only read."""
+        self.committed: list[Row] = []
+        """What `rows_at_once` returned for what it has written and committed: what comes after it may only read."""
 
     async def begin(self) -> None:
         """Begin, if that has not been done. Raises as `rows` does."""
         if not self.is_open:
-            sql = self._begin(is_written=self._has_written)
+            sql = self._begin(is_written=bool(self.committed))
             self.is_open = True
             self._who = None
             try:
@@ -142,7 +142,7 @@ class Transaction(Executor):
             with self._spanned(statement.sql):
                 return await self._connection.ask(statement.sql, arguments, keep=statement.use())
         except asyncpg.PostgresError as error:
-            if self._has_written and isinstance(error, asyncpg.InvalidCachedStatementError):
+            if self.committed and isinstance(error, asyncpg.InvalidCachedStatementError):
                 # What is committed cannot be tried again; what comes after it only reads, on its own snapshot, and can.
                 await self._send("ROLLBACK", "ROLLBACK")
                 self.is_open = False
@@ -170,14 +170,14 @@ class Transaction(Executor):
         except asyncpg.PostgresError as error:
             self._refuse(error)
             raise
-        self._has_written = bool(rows)
+        self.committed = rows
         return rows
 
     def _refuse(self, error: asyncpg.PostgresError) -> None:
         """Raise what an error means, if it is none of the database."""
-        if self._has_written and error.sqlstate == READ_ONLY:
+        if self.committed and error.sqlstate == READ_ONLY:
             raise MisuseError("a statement writes after the one that was all") from error
-        if self._has_written and not is_fault(error):
+        if self.committed and not is_fault(error):
             # What is committed is neither refused nor tried again, as for a caller who has changed since.
             raise Unavailable from error
         if self._is_bounded and is_outside_lists(error):
