@@ -14,7 +14,7 @@ from starlette.responses import Response
 from http_edge import problems
 from http_edge.entity_tags import of_bytes
 from rest_api.refusals import Problem, UndoConflict
-from todo_core.boundary.results import Changed, Done, Feed, Near, Page
+from todo_core.boundary.results import Changed, Done, Feed, Found, Near, Page
 from todo_core.errors import TodoError
 from todo_core.models.entries import Kind
 from todo_core.models.fields import Output, Shape
@@ -235,9 +235,13 @@ def row_id(row: str) -> int:
     return int(first[1])
 
 
-def row(found: str) -> Response:
-    """Return one row with its entity tag."""
-    return Json(found.encode(), [(b"etag", etag(found).encode())])
+def row(found: Found[Any]) -> Response:
+    """Return one row with its entity tag; of a row that is remembered both are, too."""
+    kept: tuple[bytes, bytes] | None = found.forms.get("row")
+    if kept is None:
+        kept = found.forms["row"] = found.json.encode(), etag(found.json).encode()
+    body, tag = kept
+    return Json(body, [(b"etag", tag)])
 
 
 def as_of(found: str, moment: str) -> Response:

@@ -30,8 +30,9 @@ from todo_core.upkeep.live.hub import Hub
 from todo_core.upkeep.purges import Purges
 from todo_core.upkeep.readiness import Readiness
 
-PAGE_BYTES: Final = 8_000_000
-"""What a process keeps of pages that are asked for again: about 400 of 50 rows, or 3,000 answers to searches."""
+REMEMBERED_BYTES: Final = 8_000_000
+"""What a process keeps of what is asked for again: about 400 pages of 50 rows, 3,000 answers to searches, or 5,000
+todos."""
 
 
 def utc_now() -> datetime:
@@ -64,8 +65,10 @@ class Core:
     """The last known totals of long lists (`rules.totals`)."""
     matches: LRUCache[tuple[Any, ...], Any] = field(default_factory=lambda: LRUCache(1_000))
     """The best matches of searches that find many (`rules.matches`), six kilobytes each."""
-    pages: LRUCache[tuple[Any, ...], Any] = field(default_factory=lambda: LRUCache(PAGE_BYTES, attrgetter("size")))
-    """Pages of todos that are asked for again (`rules.pages`)."""
+    remembered: LRUCache[tuple[Any, ...], Any] = field(
+        default_factory=lambda: LRUCache(REMEMBERED_BYTES, attrgetter("size"))
+    )
+    """Pages of todos, and single ones, that are asked for again (`rules.remembering`)."""
     counted: LRUCache[tuple[Any, ...], Any] = field(default_factory=lambda: LRUCache(1_000))
     """What was counted of persons with many todos (`rules.counting`), a few kilobytes each."""
     places: Places = field(default_factory=Places)
@@ -96,9 +99,9 @@ class Core:
         self.agents.forget_user(user_id)
         self.limits.forget(user_id)
         self.customs.pop(user_id, None)
-        for remembered in (self.totals, self.matches, self.pages, self.counted):
-            for key in [key for key in remembered if key[0] == user_id]:
-                del remembered[key]
+        for known in (self.totals, self.matches, self.remembered, self.counted):
+            for key in [key for key in known if key[0] == user_id]:
+                del known[key]
         self.live.gone(user_id)
 
     @classmethod

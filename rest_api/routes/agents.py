@@ -32,7 +32,7 @@ async def list_agents(me: Me) -> Response:
 
 @routes.expose(agents.get, "GET", "/{agent_id}", shape=AgentRead, summary="Read an agent")
 async def get_agent(me: Me, agent_id: PathId) -> Response:
-    return responses.row((await me.perform(agents.get, agent_id)).json)
+    return responses.row(await me.perform(agents.get, agent_id))
 
 
 @routes.expose(agents.update, "PATCH", "/{agent_id}", shape=AgentRead, summary="Change an agent")

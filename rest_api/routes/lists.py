@@ -47,7 +47,7 @@ async def list_lists(me: Me, query: Annotated[ListQuery, Query()]) -> Response:
 
 @routes.expose(lists.get, "GET", "/{list_id}", shape=ListRead, summary="Read a list")
 async def get_list(me: Me, list_id: PathId) -> Response:
-    return responses.row((await me.perform(lists.get, list_id)).json)
+    return responses.row(await me.perform(lists.get, list_id))
 
 
 @routes.expose(

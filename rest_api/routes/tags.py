@@ -33,7 +33,7 @@ async def list_tags(me: Me) -> Response:
 
 @routes.expose(tags.get, "GET", "/{tag_id}", shape=TagRead, summary="Read a tag")
 async def get_tag(me: Me, tag_id: PathId) -> Response:
-    return responses.row((await me.perform(tags.get, tag_id)).json)
+    return responses.row(await me.perform(tags.get, tag_id))
 
 
 @routes.expose(tags.rename, "PATCH", "/{tag_id}", shape=TagRead, summary="Rename a tag")

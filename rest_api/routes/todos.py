@@ -144,7 +144,7 @@ async def list_todos(me: Me, query: Annotated[TodoListing, Query()]) -> Response
 
 @routes.expose(todos.get, "GET", "/{todo_id:member}", shape=TodoDetail, summary="Read a todo")
 async def get_todo(me: Me, todo_id: PathId) -> Response:
-    return responses.row((await me.perform(todos.get, todo_id)).json)
+    return responses.row(await me.perform(todos.get, todo_id))
 
 
 @routes.expose(

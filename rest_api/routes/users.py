@@ -20,7 +20,7 @@ routes = Routes("/users", "users")
 
 @routes.expose(users.get, "GET", "/me", shape=ProfileRead, summary="Read your profile")
 async def get_profile(me: Me) -> Response:
-    return responses.row((await me.perform(users.get)).json)
+    return responses.row(await me.perform(users.get))
 
 
 @routes.expose(users.capabilities, "GET", "/me/capabilities", shape=Capabilities, summary="Read what your token may do")

@@ -136,6 +136,6 @@ async def test_what_is_read_anew_are_the_rows_of_its_case_and_unknown(
                 compared.append(case.name)
 
     assert compared == ["list-50", "list-filtered", "search"]
-    pages = [page for key, page in core.pages.items() if key[0] == actor.user_id]
+    pages = [page for key, page in core.remembered.items() if key[0] == actor.user_id]
     assert len(pages) > 0
-    assert all(page.rows is None for page in pages)
+    assert all(page.shown is None for page in pages)

@@ -382,7 +382,8 @@ async def test_a_connection_keeps_no_plan_of_filters_that_are_asked_for_once_in_
 
     pages = [runs for statement, runs in kept.items() if "AS more" in statement]
     assert pages == [OFTEN + 1]
-    assert max(kept.values()) >= len(SHAPES)
+    # Of the todo, all looks but the first two ask only what changed last.
+    assert max(kept.values()) >= len(SHAPES) - 2
 
 
 async def test_no_variety_of_filters_that_are_asked_for_often_fills_the_memory_of_a_connection(

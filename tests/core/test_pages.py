@@ -1,8 +1,8 @@
-"""A page that is asked for again is remembered, and it is the true one whatever happens."""
+"""What is asked for again, a page or a todo, is remembered, and it is the true one whatever happens."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,17 +16,18 @@ from tests.core.attempts import ATTEMPTS, Own, Rows
 from tests.core.support import CoreOpener, add, on_the_wire, told
 from tests.core.test_list_mandates import new_list, new_todo
 from tests.core.test_mandates import bounded
+from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.operation import OPERATIONS
 from todo_core.boundary.results import Page
-from todo_core.core import PAGE_BYTES, Core
+from todo_core.core import REMEMBERED_BYTES, Core
 from todo_core.errors import Suspended, TodoError
 from todo_core.models.changes import ChangeFilter
 from todo_core.models.lists import ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter, TodoRead
-from todo_core.operations import changes, lists, notes, search, tags, todos, users
+from todo_core.operations import agents, changes, lists, notes, search, tags, todos, users
 from todo_core.queries.standing import DELETED, LATEST
-from todo_core.rules import pages
+from todo_core.rules import remembering
 
 
 class WithNotes(TodoFilter):
@@ -49,6 +50,19 @@ async def page(me: Caller, kind: type[TodoFilter] = TodoFilter, **wanted: Any) -
     return await me.perform(operation, kind(**wanted))
 
 
+async def one(me: Caller, todo_id: int) -> str:
+    """A todo as it is read, or the name of what its read is refused with."""
+    try:
+        return (await me.perform(todos.get, todo_id)).json
+    except TodoError as refused:
+        return type(refused).__name__
+
+
+async def everything(me: Caller, ids: Sequence[int]) -> list[Page[TodoRead] | str]:
+    """The pages of all filters, and these todos."""
+    return [await page(me, **wanted) for wanted in FILTERS] + [await one(me, todo_id) for todo_id in ids]
+
+
 async def looks(me: Caller, **wanted: Any) -> list[list[str]]:
     """What each of four looks sends to PostgreSQL."""
     sent = []
@@ -61,7 +75,7 @@ async def looks(me: Caller, **wanted: Any) -> list[list[str]]:
 
 def forgetting(core: Core) -> Core:
     """The core of a process that remembers nothing."""
-    for remembered in (core.pages, core.totals, core.matches, core.customs):
+    for remembered in (core.remembered, core.totals, core.matches, core.customs):
         remembered.clear()
     return core
 
@@ -91,14 +105,18 @@ async def test_after_a_change_a_page_is_remembered_once_two_looks_found_the_same
     assert LATEST.autocommit_sql not in wire.sent
 
 
-async def test_after_whatever_is_written_by_whichever_process_pages_are_true(
+async def test_after_whatever_is_written_by_whichever_process_pages_and_todos_are_true(
     ann: Caller, another_core: CoreOpener, admin: asyncpg.Connection
 ) -> None:
-    async with another_core() as core, another_core() as forgetful:
-        other, third = replace(ann, core=core), replace(ann, core=forgetful)
+    async with (
+        another_core(rate_limit="off") as knowing,
+        another_core() as core,
+        another_core(rate_limit="off") as forgetful,
+    ):
+        me, other, third = (replace(ann, core=process) for process in (knowing, core, forgetful))
         work = await new_list(ann, "Work")
         made = [TodoCreate(title=title, list_id=work, tags=["home", "x"], due="today 23:59") for title in ("a", "b")]
-        one, two = [row["id"] for row in told(await ann.perform(todos.add, made))]
+        first, two = [row["id"] for row in told(await ann.perform(todos.add, made))]
         four, five = await add(ann, "first of all", "the first")
         home, x = (row["id"] for row in orjson.loads((await ann.perform(tags.list_)).json))
 
@@ -106,15 +124,23 @@ async def test_after_whatever_is_written_by_whichever_process_pages_are_true(
             newest = (await other.perform(changes.list_, ChangeFilter())).since
             await other.perform(changes.undo, newest)
 
+        async def rename_agent() -> None:
+            key = AgentKey.of_program(other.principal.issuer, "Claude")
+            agent = await core.agents.find(other.principal.user_id, key, None)
+            assert agent is not None
+            await other.perform(agents.update, agent.id, {"name": "Clyde"})
+
         async def purge() -> None:
             await admin.execute("UPDATE todos SET deleted_at = now() - interval '40 days' WHERE id = $1", five)
             await core.purges.purge()
 
         writes: list[Callable[[], Awaitable[Any]]] = [
-            lambda: other.perform(todos.update, [{"id": one, "title": "first"}]),
+            lambda: other.perform(todos.update, [{"id": first, "title": "first"}]),
             lambda: other.perform(todos.add, [TodoCreate(title="below", parent_id=four, priority="high")]),
             lambda: other.perform(todos.complete, [two]),
             lambda: other.perform(notes.add, four, "said"),
+            lambda: replace(other, via="mcp", client="Claude").perform(notes.add, four, "heard"),
+            rename_agent,
             lambda: other.perform(todos.update, [{"id": four, "place": "last", "start": "tomorrow"}]),
             undo,
             lambda: other.perform(tags.rename, home, "house"),
@@ -131,34 +157,36 @@ async def test_after_whatever_is_written_by_whichever_process_pages_are_true(
             lambda: other.once("key").perform(todos.add, [TodoCreate(title="once")]),
             lambda: other.once(None, dry_run=True).perform(todos.complete, [four]),
         ]
+        ids = [first, two, four, five]
         for number, write in enumerate(writes):
-            for wanted in FILTERS * 3:
-                await page(ann, **wanted)
+            for _ in range(3):
+                await everything(me, ids)
             await write()
-            for wanted in FILTERS:
-                forgetting(third.core)
-                assert await page(ann, **wanted) == await page(third, **wanted), (number, wanted)
-    assert [known for known in ann.core.pages.values() if known.rows is not None]
+            forgetting(third.core)
+            assert await everything(me, ids) == await everything(third, ids), number
+        kinds = {key[1] for key, known in me.core.remembered.items() if known.shown is not None}
+        assert kinds == {"todo", "open", "done", "all"}
 
 
 @pytest.mark.parametrize(
     "module", sorted({name.partition(".")[0] for name in ATTEMPTS if OPERATIONS[name].effect == "changes"})
 )
-async def test_after_each_operation_there_is_pages_are_true(ann: Caller, another_core: CoreOpener, module: str) -> None:
-    async with another_core() as core:
-        forgetful = replace(ann, core=core)
+async def test_after_each_operation_there_is_pages_and_todos_are_true(
+    ann: Caller, another_core: CoreOpener, module: str
+) -> None:
+    async with another_core(rate_limit="off") as knowing, another_core(rate_limit="off") as core:
+        me, forgetful = replace(ann, core=knowing), replace(ann, core=core)
         its, own = await Rows.of(ann), await Own.of(ann)
         attempts = [(name, attempt) for name, several in ATTEMPTS.items() for attempt in several]
         for name, attempt in attempts:
             if OPERATIONS[name].effect == "reads" or name.partition(".")[0] != module:
                 continue
-            for wanted in FILTERS * 3:
-                await page(ann, **wanted)
+            for _ in range(3):
+                await everything(me, its.todos)
             with suppress(TodoError):
                 await attempt(forgetful, its, own)
-            for wanted in FILTERS:
-                forgetting(core)
-                assert await page(ann, **wanted) == await page(forgetful, **wanted), (name, wanted)
+            forgetting(core)
+            assert await everything(me, its.todos) == await everything(forgetful, its.todos), name
 
 
 async def test_a_page_leads_on_as_it_did(ann: Caller) -> None:
@@ -260,29 +288,29 @@ async def test_who_sees_a_part_is_shown_it_alone(ann: Caller) -> None:
 async def test_what_is_in_the_trash_or_overdue_is_read_each_time(ann: Caller) -> None:
     for wanted in ({"status": "trashed"}, {"overdue": True}):
         await looks(ann, **wanted)
-    assert not [key for key in ann.core.pages if key[0] == ann.principal.user_id]
+    assert not [key for key in ann.core.remembered if key[0] == ann.principal.user_id]
 
 
 async def test_large_pages_and_many_take_no_more_than_they_may(ann: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     await ann.perform(todos.add, [TodoCreate(title="first", description="x" * 1_000)] * 8)
-    monkeypatch.setattr(pages, "_MOST", 5_000)
+    monkeypatch.setattr(remembering, "_MOST", 5_000)
     for limit in (2, 8):
         await looks(ann, limit=limit)
-    mine = [known for key, known in ann.core.pages.items() if key[0] == ann.principal.user_id]
+    mine = [known for key, known in ann.core.remembered.items() if key[0] == ann.principal.user_id]
 
-    assert [known.rows and len(orjson.loads(known.rows.json)) for known in mine] == [2, None]
-    assert ann.core.pages.currsize == sum(known.size for known in ann.core.pages.values())
-    assert ann.core.pages.maxsize == PAGE_BYTES
+    assert [known.shown and len(orjson.loads(known.shown.json)) for known in mine] == [2, None]
+    assert ann.core.remembered.currsize == sum(known.size for known in ann.core.remembered.values())
+    assert ann.core.remembered.maxsize == REMEMBERED_BYTES
 
 
 async def test_what_a_caller_writes_into_a_filter_counts(ann: Caller) -> None:
-    before = ann.core.pages.currsize
+    before = ann.core.remembered.currsize
     await page(ann, ids=[2**62 + n for n in range(100)])
-    assert ann.core.pages.currsize - before > 100 * 19
+    assert ann.core.remembered.currsize - before > 100 * 19
 
 
 async def test_pages_of_whoever_is_gone_are_forgotten(ann: Caller) -> None:
     await add(ann, "first")
     await looks(ann)
     ann.core.forget(ann.principal.user_id)
-    assert not [key for key in ann.core.pages if key[0] == ann.principal.user_id]
+    assert not [key for key in ann.core.remembered if key[0] == ann.principal.user_id]

@@ -17,7 +17,7 @@ from todo_core.models.lists import ListCreate, ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, lists, notes, todos, users
 from todo_core.queries.found import KEPT
-from todo_core.rules import pages, totals
+from todo_core.rules import remembering, totals
 
 FILTERS: tuple[dict[str, Any], ...] = (
     *({}, {"status": "done"}, {"status": "all"}, {"priority": ["high"]}, {"tags": ["home"]}),
@@ -29,7 +29,7 @@ FILTERS: tuple[dict[str, Any], ...] = (
 def all_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(totals, "LEAST", 1)
     monkeypatch.setattr(totals, "LEAST_FOUND", 1)
-    monkeypatch.setattr(pages, "_MOST", 0)  # none is kept
+    monkeypatch.setattr(remembering, "_MOST", 0)  # none is kept
 
 
 async def total(me: Caller, **wanted: Any) -> int:

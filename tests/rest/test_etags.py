@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from rest_api import responses
 from tests.faces import Json
+from todo_core.boundary.results import Found
 
 pytestmark = pytest.mark.requirement("RS1", "RS7", "TD8")
 
@@ -162,7 +163,7 @@ async def test_what_a_text_says_of_a_version_is_none(http: httpx2.AsyncClient) -
 
 def test_a_row_has_the_headers_that_starlette_would_make() -> None:
     text = '{"id":1,"title":"é","version":3}'
-    ours = responses.row(text)
+    ours = responses.row(Found(text))
     theirs = Response(text, headers={"ETag": responses.etag(text)}, media_type=responses.JSON)
 
     assert (ours.status_code, ours.body, ours.raw_headers) == (theirs.status_code, theirs.body, theirs.raw_headers)

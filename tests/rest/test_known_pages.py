@@ -1,4 +1,4 @@
-"""What is kept of addresses and pages changes no answer: each has the tag, the cursor and the link of its own."""
+"""What is kept of addresses, pages and todos changes no answer: each has its own tag, cursor and link."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from http_edge.entity_tags import of_bytes
 from rest_api import running
 from rest_api.running import DirectRoute
 from tests.rest.problems import fields, problem
+from todo_core.boundary.caller import Caller
+from todo_core.core import Core
 
 pytestmark = pytest.mark.requirement("RS3", "RS4")
 
@@ -39,6 +41,25 @@ async def test_each_way_to_ask_for_a_known_page_has_its_own_tag_cursor_and_link(
         assert page.headers["etag"] == of_bytes(page.content), address
         assert page.headers["link"] == f'<?{following}>; rel="next"', address
         assert len({row["id"] for row in page.json()["items"] + rest.json()["items"]}) == 4, address
+
+
+async def test_a_known_todo_is_told_as_it_was_made_and_anew_after_a_change(
+    http: httpx2.AsyncClient, core: Core, ann: Caller
+) -> None:
+    path = (await http.post(f"{API}/todos", json={"title": "Ünï\u2028"})).headers["location"]
+    for title in ("a", "b"):
+        tag = (await http.patch(path, json={"title": title})).headers["etag"]
+        answers = [await http.get(path) for _ in range(4)]
+
+        assert {(answer.content, answer.headers["etag"]) for answer in answers} == {(answers[0].content, tag)}
+        assert answers[0].json()["title"] == title
+        assert (await http.get(path, headers={"If-None-Match": tag})).status_code == 304
+        mine = [known.shown for key, known in core.remembered.items() if key[0] == ann.principal.user_id]
+        (known,) = [todo for todo in mine if todo is not None]
+        assert [*known.forms] == ["row"]
+        known.forms["row"] = b"{}", b'"kept"'
+        kept = await http.get(path)
+        assert (kept.content, kept.headers["etag"]) == (b"{}", '"kept"')
 
 
 async def test_a_query_string_is_read_by_the_route_that_it_is_sent_to(http: httpx2.AsyncClient) -> None:

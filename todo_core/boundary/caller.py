@@ -217,6 +217,11 @@ class Caller:
         return self.agent is not None and self.agent.lists is not None
 
     @property
+    def sees_all(self) -> bool:
+        """Return whether it is the person, or an agent bounded in nothing; known once the agent was found."""
+        return self.agent is None or not self.agent.is_bounded
+
+    @property
     def only_proposes(self) -> bool:
         """Return whether the token lets an agent propose, and not write."""
         scopes = self.principal.scopes

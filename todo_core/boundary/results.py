@@ -27,6 +27,8 @@ class Found(Generic[Shape]):
     """A row or a summary that was read."""
 
     json: str
+    forms: dict[str, Any] = field(default_factory=dict, compare=False)
+    """What was made of it, by names of those who made it: with what is remembered, it is, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from todo_core.models.todos import (
     TodoWritten,
 )
 from todo_core.queries import todos as queries
+from todo_core.rules import remembering
 from todo_core.rules.adding import add_todos
 from todo_core.rules.completing import completion
 from todo_core.rules.finding import find_todos
@@ -68,10 +69,17 @@ async def get(tx: Tx, todo_id: int) -> Found[TodoDetail]:
 
     A todo in the trash is not found: list the trash or restore it.
     """
-    row = await tx.row(queries.ONE, id=todo_id)
+    key = remembering.key_of(tx, "todo", todo_id)
+    known: Found[TodoDetail] | None = await remembering.unchanged(tx, key)
+    if known is not None:
+        return known
+    statement = queries.ONE_AND_NEWEST if remembering.is_asked_again(tx, key) else queries.ONE
+    row = await tx.row(statement, id=todo_id)
     if row is None:
         raise (await missing(tx, "todo", [todo_id]))[todo_id]
-    return Found(row["row"])
+    found: Found[TodoDetail] = Found(row["row"])
+    remembering.remember(tx, key, found, row.get("newest_change"))
+    return found
 
 
 @operation(

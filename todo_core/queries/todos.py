@@ -38,7 +38,7 @@ from todo_core.models.todos import Sort, Todo
 from todo_core.models.users import User
 from todo_core.queries.found import FOUND, KNOWN_OR_FOUND, best_to_keep, hits, is_hit
 from todo_core.queries.shapes import read, subtasks_by_lookup
-from todo_core.queries.standing import IS_UNCHANGED, NEWEST_CHANGE
+from todo_core.queries.standing import IS_UNCHANGED, NEWEST, NEWEST_CHANGE
 from todo_core.queries.starts import not_started, started
 from todo_core.queries.wanted import HAVING, PRESSING
 from todo_core.storage import statements
@@ -53,12 +53,17 @@ _INSTANT = DateTime(timezone=True)
 _is_me = _user.c.id == parameter("user_id", BigInteger())
 
 
-ONE = Statement(
-    select(read(_table, notes=True).label("row")).where(
-        mine(Todo), _table.c.id == parameter("id", BigInteger()), _table.c.deleted_at.is_(None)
-    )
+_one = select(read(_table, notes=True).label("row")).where(
+    mine(Todo), _table.c.id == parameter("id", BigInteger()), _table.c.deleted_at.is_(None)
 )
+ONE = Statement(_one)
 """Read the live todo with an `id`, as `TodoDetail`. Reads `uq_todos_user_id_id` and `ix_notes_todo`."""
+
+ONE_AND_NEWEST = Statement(_one.add_columns(NEWEST.label("newest_change")))
+"""Read the live todo with an `id`, and the user's `newest_change` (`standing.NEWEST`), in one snapshot.
+
+Reads `pk_changes` beside what `ONE` reads.
+"""
 
 _ids = parameter("ids", ARRAY(BigInteger))
 ROWS = Statement(

@@ -49,8 +49,7 @@ async def counted(tx: Tx, statement: Statement, of: tuple[str, ...], now: dateti
         now: The present moment, which is the parameter `now` of the statement.
         parameters: Its other parameters.
     """
-    agent = tx.caller.agent
-    if agent is not None and agent.is_bounded:
+    if not tx.caller.sees_all:
         return await tx.one(statement, now=now, **parameters)
     key: Key = (tx.caller.principal.user_id, *of)
     known: Counted | None = tx.core.counted.get(key)

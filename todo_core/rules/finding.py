@@ -12,7 +12,7 @@ from todo_core.errors import FieldError, InvalidInput
 from todo_core.models.todos import PRIORITIES, Sort, Status, TodoFilter, TodoRead
 from todo_core.queries import search, wanted
 from todo_core.queries import todos as queries
-from todo_core.rules import matches, pages, totals
+from todo_core.rules import matches, pages, remembering, totals
 from todo_core.rules.schedules import Calendar
 from todo_core.storage.transactions import Row
 from todo_core.text import name_key
@@ -47,7 +47,7 @@ async def find_todos(tx: Tx, todo_filter: TodoFilter, offset: int = 0) -> Page[T
         place |= _place_of(tx.core.cursors.open(todo_filter.cursor, _cursor_scope(tx, todo_filter)))
     conditions, calendar = await _dated_conditions(tx, todo_filter)
     asked = _Asked.of(tx, todo_filter.status, conditions, order, _on_its_day(place, order, calendar))
-    rows = await pages.unchanged(tx, asked.key, place["now"])
+    rows: pages.Rows | None = await remembering.unchanged(tx, asked.key)
     if rows is None:
         row = await _read(tx, asked)
         if calendar is not None and not calendar.is_of(row):
@@ -142,7 +142,7 @@ class _Asked(NamedTuple):
     place: dict[str, Any]
     """Where the page begins, its size, and the present moment."""
     of_total: totals.Key | None
-    key: pages.Key | None
+    key: remembering.Key | None
     """By what its total and the page itself are cached; None where they are not."""
 
     @classmethod
@@ -159,7 +159,7 @@ async def _read(tx: Tx, asked: _Asked) -> Row:
     conditions, order, place, key = asked.conditions, asked.order, asked.place, asked.of_total
     now = place["now"]
     known = totals.known(tx, key, now)
-    if pages.is_asked_again(tx, asked.key):
+    if remembering.is_asked_again(tx, asked.key):
         known = known or totals.UNKNOWN
     about = frozenset(conditions) | ({"knows_total"} if known else frozenset())
     best = matches.known(tx, key, order, known, place)
@@ -185,7 +185,7 @@ def _remembered(tx: Tx, asked: _Asked, row: Row) -> pages.Rows:
             end.append(asked.place["tomorrow"])
     rows, now = pages.Rows(row["rows"], row["total"], end, {}), asked.place["now"]
     span = now, totals.end_of(asked.conditions, row, now)
-    pages.remember(tx, asked.key, rows, row.get("newest_change"), span)
+    remembering.remember(tx, asked.key, rows, row.get("newest_change"), span)
     return rows
 
 

@@ -51,9 +51,7 @@ class Total:
 
 def key_of(tx: Tx, status: str, conditions: Mapping[str, Any]) -> Key | None:
     """Return the key of a list's total in the cache; None if it may not be cached."""
-    agent = tx.caller.agent
-    sees_all = agent is None or not agent.is_bounded
-    if status == "trashed" or not sees_all or _OF_A_MOMENT in conditions:
+    if status == "trashed" or not tx.caller.sees_all or _OF_A_MOMENT in conditions:
         return None
     return tx.caller.principal.user_id, status, repr(sorted(conditions.items()))
 
