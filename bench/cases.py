@@ -52,7 +52,7 @@ class Beside:
     is_right: Callable[[Any], bool] = bool
     """As in a case."""
     goes_on: bool = False
-    """Whether each measurement begins where the one before ended, so that nothing is asked for twice."""
+    """Whether each measurement begins where the one before ended, so that nothing is asked for that is remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,8 +262,17 @@ _SEARCH: Final = (
 # --- one todo ----------------------------------------------------------------------------------
 
 
+_LOOKED_AT: Final = 8
+"""Todos that each user looks at again and again: those of all users together are less than a process remembers."""
+
+
 def _get(actor: Actor) -> list[Request]:
-    return [Request("GET", f"/api/v1/todos/{todo.id}") for todo in actor.todos]
+    return [Request("GET", f"/api/v1/todos/{todo.id}") for todo in actor.todos[:_LOOKED_AT]]
+
+
+def _get_anew(actor: Actor) -> list[Request]:
+    """Return requests for the other todos: so many of all users that one which comes again was forgotten meanwhile."""
+    return [Request("GET", f"/api/v1/todos/{todo.id}") for todo in actor.todos[_LOOKED_AT:]]
 
 
 def _complete(actor: Actor) -> list[Request]:
@@ -306,13 +315,19 @@ def _is_new(answer: Any) -> bool:
     return bool(answer["title"] and answer["version"] == 1)
 
 
+def _is_live(answer: Any) -> bool:
+    return answer["deleted_at"] is None and answer["title"] != ""
+
+
 _READ_ONE: Final = Case(
     name="get-one",
-    what="a todo by its id",
+    what=f"a todo by its id, {_LOOKED_AT} of each user's again and again; beside it, the others, one after the other",
     asks=_get,
-    is_right=lambda answer: answer["deleted_at"] is None and answer["title"] != "",
+    is_right=_is_live,
     script=Script(sql.GET),
     contestants=_EVERYBODY,
+    beside=(Beside(ANEW, _get_anew, _is_live, goes_on=True),),
+    remembered=True,
     promises=_against(FLOOR, 0.95),
 )
 _WRITES: Final = (

@@ -110,7 +110,7 @@ def _remembered(name: str, workload: Workload) -> Entry:
 
 
 def _anew(name: str, workload: Workload) -> Entry:
-    """Return an entry that is measured from where it ended last time, so that nothing is asked for twice."""
+    """Return an entry that goes on where it ended last time, so that it asks for nothing that is remembered."""
     sent = 0
 
     def measure(connections: int, seconds: float) -> Measured:

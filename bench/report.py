@@ -153,10 +153,12 @@ _CONTESTANTS: Final = f"""\
   look whether the caller may act, the shape of rows and the change record; no login, no limits, no contract. What it
   costs beyond the floor is the price of these; what ours costs beyond it, the price of everything above storage.
 - ours: `todo-mcp serve`, through REST with an API token and with an EdDSA JWT; rate limits are counted, every write
-  has its change record. It remembers pages that are asked for again while their person changes nothing (decision 81):
-  before each measurement of lists, searches and reports, over MCP too, every contestant answers each request twice, so
-  these are looks at what is known.
-- ours, read anew: the same rows, but nothing is asked for twice, so these are first looks.
+  has its change record. It remembers pages and todos that are asked for again while their person changes nothing
+  (decision 81): before each measurement of lists, todos, searches and reports, over MCP too, every contestant answers
+  each request twice, so these are looks at what is known, and ours is the only one that has PostgreSQL say just that
+  nothing has changed.
+- ours, read anew: the same rows, of get-one other todos, but nothing is asked for that is remembered, so these are
+  first looks: what ours costs where everybody looks at something once.
 - bare echo: the MCP SDK's server with a tool that returns its argument; of 25 rows: with one that returns the same page
   each time; one INSERT: with one that adds a todo by the floor's statement, without login, checks and record;
   fastmcp's echo: the first with fastmcp; ours with an API token. All over Streamable HTTP, protocol 2026-07-28, JSON

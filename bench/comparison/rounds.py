@@ -79,7 +79,7 @@ def tasks() -> list[Task]:
             for one in case.beside
             if one.goes_on
         ),
-        Task("get-one", "get-one, EdDSA JWT", _rest(get_one, wire.by_jwt)),
+        Task("get-one", "get-one, EdDSA JWT", _rest(get_one, wire.by_jwt), get_one.remembered),
         Task("mcp", f"mcp: {LIST_TODOS}", lambda port, actors: workloads.list_todos(port, actors[1:]), True),
         Task("mcp", f"mcp: {ADD_TODOS}", lambda port, actors: workloads.add_todos(port, actors[1:])),
         *(Task(case.name, case.name, _rest(case, wire.by_token)) for case in cases if case.writes),

@@ -106,6 +106,28 @@ def test_one_connection_is_measured_in_each_round_where_a_promise_is_about_it() 
     assert results.ratio("case", "once", "again", "time") == 1
 
 
+async def test_of_single_todos_others_are_read_anew_and_unknown(app: Application, core: Core, ann: Caller) -> None:
+    now, token = datetime.now(UTC), await token_of(ann)
+    (case,) = (case for case in CASES if case.name == "get-one")
+    (beside,) = (one for one in case.beside if one.goes_on)
+    async with http_client(app, token) as http:
+        new = {"action": "add", "todos": [{"title": f"{number}"} for number in range(30)]}
+        assert (await http.post("/api/v1/todos/batch", json=new)).is_success
+        rows = (await http.get("/api/v1/todos")).json()["items"]
+        todos = [Todo(row["id"], row["title"], 2, row["list_id"], None, True, False) for row in rows]
+        actor = Actor(ann.principal.user_id, token, now, now.date(), rows[0]["list_id"], [], todos)
+        own, anew = case.asks(actor), beside.asks(actor)
+        assert {request.path for request in (*own, *anew)} == {f"/api/v1/todos/{row['id']}" for row in rows}
+        assert len(own) + len(anew) == len(rows)
+        for request in (*own * 2, *anew):
+            answer = (await http.get(request.path)).json()
+            assert case.is_right(answer)
+            assert beside.is_right(answer)
+
+    known = {key[2]: one.shown is not None for key, one in core.remembered.items() if key[1] == "todo"}
+    assert known == {row["id"]: place < len(own) for place, row in enumerate(rows)}
+
+
 async def test_what_is_read_anew_are_the_rows_of_its_case_and_unknown(
     app: Application, core: Core, ann: Caller
 ) -> None:
@@ -124,7 +146,7 @@ async def test_what_is_read_anew_are_the_rows_of_its_case_and_unknown(
         actor = Actor(ann.principal.user_id, token, now, now.date(), rows[0]["list_id"], [], todos)
         compared = []
         for case in CASES:
-            for beside in [one for one in case.beside if one.goes_on]:
+            for beside in [one for one in case.beside if one.goes_on and case.name != "get-one"]:
                 own, anew = case.asks(actor), beside.asks(actor)
                 assert len({request.path for request in (*own, *anew)}) == len(own) + len(anew), case.name
                 known = [(await http.get(request.path)).json() for request in own]
