@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -69,6 +70,8 @@ class Core:
         default_factory=lambda: LRUCache(REMEMBERED_BYTES, attrgetter("size"))
     )
     """Pages of todos, and single ones, that are asked for again (`rules.remembering`)."""
+    asked: OrderedDict[int, None] = field(default_factory=OrderedDict)
+    """What was asked for once, in this order, as hashes of keys: 0.7 MB (the same)."""
     counted: LRUCache[tuple[Any, ...], Any] = field(default_factory=lambda: LRUCache(1_000))
     """What was counted of persons with many todos (`rules.counting`), a few kilobytes each."""
     places: Places = field(default_factory=Places)

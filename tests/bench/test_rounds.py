@@ -124,8 +124,9 @@ async def test_of_single_todos_others_are_read_anew_and_unknown(app: Application
             assert case.is_right(answer)
             assert beside.is_right(answer)
 
-    known = {key[2]: one.shown is not None for key, one in core.remembered.items() if key[1] == "todo"}
-    assert known == {row["id"]: place < len(own) for place, row in enumerate(rows)}
+    theirs = actor.user_id, "todo"
+    known = [key[2] for key, one in core.remembered.items() if key[:2] == theirs and one.shown is not None]
+    assert known == [row["id"] for row in rows[: len(own)]]
 
 
 async def test_what_is_read_anew_are_the_rows_of_its_case_and_unknown(
@@ -158,6 +159,4 @@ async def test_what_is_read_anew_are_the_rows_of_its_case_and_unknown(
                 compared.append(case.name)
 
     assert compared == ["list-50", "list-filtered", "search"]
-    pages = [page for key, page in core.remembered.items() if key[0] == actor.user_id]
-    assert len(pages) > 0
-    assert all(page.shown is None for page in pages)
+    assert not [key for key in core.remembered if key[0] == actor.user_id]

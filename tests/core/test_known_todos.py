@@ -17,7 +17,7 @@ from todo_core.errors import NotFound, NotOwner, Suspended
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import todos
 from todo_core.queries.standing import LATEST
-from todo_core.queries.todos import ONE, ONE_AND_NEWEST
+from todo_core.queries.todos import ONE, ONE_AND_LATEST
 from todo_core.rules import remembering
 
 
@@ -31,11 +31,24 @@ async def looks(me: Caller, todo_id: int) -> list[str]:
 
 async def test_the_third_look_reads_only_whether_anything_has_changed(ann: Caller) -> None:
     first, _ = await add(ann, "first", "second")
-    anew, with_change, unchanged = ONE.autocommit_sql, ONE_AND_NEWEST.autocommit_sql, LATEST.autocommit_sql
+    anew, with_change, unchanged = ONE.autocommit_sql, ONE_AND_LATEST.autocommit_sql, LATEST.autocommit_sql
 
     assert await looks(ann, first) == [anew, with_change, unchanged, unchanged]
     await add(ann, "third")
     assert await looks(ann, first) == [unchanged, with_change, with_change, unchanged, unchanged]
+
+
+async def test_what_is_known_stays_so_when_its_first_look_is_forgotten(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remembering, "_ASKED", 1)
+    first, second = await add(ann, "first", "second")
+    await looks(ann, first)
+    await ann.perform(todos.get, second)
+    await add(ann, "third")
+
+    anew, unchanged = ONE_AND_LATEST.autocommit_sql, LATEST.autocommit_sql
+    assert await looks(ann, first) == [unchanged, anew, anew, unchanged, unchanged]
 
 
 async def test_who_changes_something_before_each_look_pays_for_no_look_in_vain(ann: Caller) -> None:
@@ -46,7 +59,7 @@ async def test_who_changes_something_before_each_look_pays_for_no_look_in_vain(a
     with on_the_wire() as wire:
         await ann.perform(todos.get, first)
 
-    assert wire.sent == [ONE_AND_NEWEST.autocommit_sql]
+    assert wire.sent == [ONE_AND_LATEST.autocommit_sql]
 
 
 async def test_what_is_not_found_is_not_remembered(ann: Caller, bob: Caller, admin: asyncpg.Connection) -> None:
@@ -62,6 +75,19 @@ async def test_what_is_not_found_is_not_remembered(ann: Caller, bob: Caller, adm
     # What is there again without a change of the person, as after a restore from a backup, is found.
     await admin.execute("UPDATE todos SET deleted_at = NULL WHERE id = $1", mine)
     assert orjson.loads((await ann.perform(todos.get, mine)).json)["deleted_at"] is None
+
+
+async def test_a_todo_is_read_each_time_for_a_person_whose_changes_are_all_deleted(
+    ann: Caller, admin: asyncpg.Connection
+) -> None:
+    """Nobody has changed anything for months then, and the second look is spared the search for what is gone."""
+    (first,) = await add(ann, "first")
+    await admin.execute("DELETE FROM changes WHERE user_id = $1", ann.principal.user_id)
+
+    assert await looks(ann, first) == [ONE.autocommit_sql, *[ONE_AND_LATEST.autocommit_sql] * 3]
+    (second,) = await add(ann, "second")
+    await looks(ann, second)
+    assert await looks(ann, first) == [ONE_AND_LATEST.autocommit_sql, *[LATEST.autocommit_sql] * 3]
 
 
 async def test_everybody_is_told_their_own_and_who_sees_a_part_only_that(ann: Caller, bob: Caller) -> None:

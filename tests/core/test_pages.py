@@ -27,7 +27,7 @@ from todo_core.models.lists import ListRemoval
 from todo_core.models.todos import TodoCreate, TodoFilter, TodoRead
 from todo_core.operations import agents, changes, lists, notes, search, tags, todos, users
 from todo_core.queries.standing import DELETED, LATEST
-from todo_core.rules import remembering
+from todo_core.rules import remembering, totals
 
 
 class WithNotes(TodoFilter):
@@ -305,8 +305,30 @@ async def test_large_pages_and_many_take_no_more_than_they_may(ann: Caller, monk
 
 async def test_what_a_caller_writes_into_a_filter_counts(ann: Caller) -> None:
     before = ann.core.remembered.currsize
-    await page(ann, ids=[2**62 + n for n in range(100)])
+    for _ in range(2):
+        await page(ann, ids=[2**62 + n for n in range(100)])
     assert ann.core.remembered.currsize - before > 100 * 19
+
+
+async def test_who_reads_a_long_list_to_its_end_leaves_numbers_behind(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the newest change is read with each page, for its total is known."""
+    monkeypatch.setattr(totals, "LEAST", 1)
+    monkeypatch.setattr(remembering, "_ASKED", 3)
+    await add(ann, *"abcdefgh")
+    ann.core.remembered.clear()
+    ann.core.asked.clear()
+    walked, last = await page(ann, limit=1), ""
+    while walked.next_cursor is not None:
+        last = walked.next_cursor
+        walked = await page(ann, limit=1, cursor=last)
+
+    assert (len(ann.core.remembered), len(ann.core.asked)) == (0, 3)
+    await page(ann, limit=1)  # of which it was forgotten that it was asked for
+    assert len(ann.core.remembered) == 0
+    await page(ann, limit=1, cursor=last)
+    assert len(ann.core.remembered) == 1
 
 
 async def test_pages_of_whoever_is_gone_are_forgotten(ann: Caller) -> None:

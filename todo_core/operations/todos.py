@@ -73,7 +73,7 @@ async def get(tx: Tx, todo_id: int) -> Found[TodoDetail]:
     known: Found[TodoDetail] | None = await remembering.unchanged(tx, key)
     if known is not None:
         return known
-    statement = queries.ONE_AND_NEWEST if remembering.is_asked_again(tx, key) else queries.ONE
+    statement = queries.ONE_AND_LATEST if remembering.is_asked_again(tx, key) else queries.ONE
     row = await tx.row(statement, id=todo_id)
     if row is None:
         raise (await missing(tx, "todo", [todo_id]))[todo_id]

@@ -25,7 +25,9 @@ _latest = (
 _deleted = select(func.concat(_user.c.changes_deleted_through, _AT).label("newest")).where(
     _user.c.id == parameter("user_id", BigInteger())
 )
-NEWEST: Final[ColumnElement[str]] = func.coalesce(_latest.scalar_subquery(), _deleted.scalar_subquery())
+LATEST_CHANGE: Final[ScalarSelect[Any]] = _latest.scalar_subquery()
+"""The same as `NEWEST`, but null where no change is left. Reads `pk_changes`."""
+NEWEST: Final[ColumnElement[str]] = func.coalesce(LATEST_CHANGE, _deleted.scalar_subquery())
 """The user's newest change, as text: its id and its moment; or the last that was deleted, where none is left.
 
 Of a database that was restored to an earlier moment the ids come again, but not the moments. Reads `pk_changes`.

@@ -38,7 +38,7 @@ from todo_core.models.todos import Sort, Todo
 from todo_core.models.users import User
 from todo_core.queries.found import FOUND, KNOWN_OR_FOUND, best_to_keep, hits, is_hit
 from todo_core.queries.shapes import read, subtasks_by_lookup
-from todo_core.queries.standing import IS_UNCHANGED, NEWEST, NEWEST_CHANGE
+from todo_core.queries.standing import IS_UNCHANGED, LATEST_CHANGE, NEWEST_CHANGE
 from todo_core.queries.starts import not_started, started
 from todo_core.queries.wanted import HAVING, PRESSING
 from todo_core.storage import statements
@@ -59,10 +59,11 @@ _one = select(read(_table, notes=True).label("row")).where(
 ONE = Statement(_one)
 """Read the live todo with an `id`, as `TodoDetail`. Reads `uq_todos_user_id_id` and `ix_notes_todo`."""
 
-ONE_AND_NEWEST = Statement(_one.add_columns(NEWEST.label("newest_change")))
-"""Read the live todo with an `id`, and the user's `newest_change` (`standing.NEWEST`), in one snapshot.
+ONE_AND_LATEST = Statement(_one.add_columns(LATEST_CHANGE.label("newest_change")))
+"""Read the live todo with an `id`, and the user's `newest_change`, in one snapshot; null where none is left.
 
-Reads `pk_changes` beside what `ONE` reads.
+That one (`standing.LATEST_CHANGE`) is read from `pk_changes`, and the rest as by `ONE`. To look for the last that was
+deleted, too, would take PostgreSQL as long again.
 """
 
 _ids = parameter("ids", ARRAY(BigInteger))

@@ -6,17 +6,16 @@ step. Whatever is remembered here shows nothing but what is its person's and is 
 same while the newest change is. It is read with that change in one snapshot, and told again only after the database
 has said, to whoever may still act, that it still is the newest.
 
-Something is remembered the second time that it is asked for, so that whoever reads a long list to its end, or asks for
-something once, takes the place of a key for each look and not that of rows. After a change it is so again, once two
-looks found the same.
+Something is remembered the second time that it is asked for: whoever reads a long list to its end, or asks for
+something once, takes a number's place for each look and not that of rows. After a change it is so again, once two looks
+found the same.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from sys import getsizeof
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from todo_core.boundary.operation import Tx
 from todo_core.core import REMEMBERED_BYTES
@@ -24,6 +23,8 @@ from todo_core.queries import standing
 
 _MOST: Final = REMEMBERED_BYTES // 16
 """Bytes of the largest that is kept, so that few large ones do not take the places of all others."""
+_ASKED: Final = 5_000
+"""How many of the first looks are known, the latest: as many as todos fit into what is remembered."""
 _BESIDE: Final = 600
 """Bytes that go with each, about: its moments, its change, and its place among the others."""
 
@@ -45,14 +46,13 @@ class Shown(Protocol):
         """What was made of the rows, by names of those who made it (`boundary.results`); its size does not count."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What was read, as it was, or only that somebody has asked for it."""
+class Known(NamedTuple):
+    """What was read, as it was, or only by which change."""
 
     shown: Any
-    """A `Shown`, of the kind that goes with its key; None where only that is known."""
-    change: str | None
-    """The person's newest change when it was read (`standing.NEWEST`); None where that was not read with it."""
+    """A `Shown`, of the kind that goes with its key; None where it has changed since the look before."""
+    change: str
+    """The person's newest change when it was read (`standing.NEWEST`)."""
     span: Span | None
     """When it holds; None where nothing but a change ends it."""
     size: int
@@ -79,7 +79,7 @@ async def unchanged(tx: Tx, key: Key | None) -> Any:
     holds = known.span is None or known.span[0] <= tx.core.clock() < known.span[1]
     if holds and await _newest_change(tx) == known.change:
         return known.shown
-    tx.core.remembered[key] = replace(known, shown=None)
+    tx.core.remembered[key] = known._replace(shown=None)
     return None
 
 
@@ -95,24 +95,35 @@ async def _newest_change(tx: Tx) -> str:
 
 def is_asked_again(tx: Tx, key: Key | None) -> bool:
     """Return whether something was asked for before, so that it is to be read with its person's newest change."""
-    return key is not None and key in tx.core.remembered
+    return key is not None and (hash(key) in tx.core.asked or key in tx.core.remembered)
 
 
 def remember(tx: Tx, key: Key | None, shown: Shown, change: str | None, span: Span | None = None) -> None:
-    """Keep what was read if two looks at it have found the same newest change, or the first did not read it.
+    """Keep what was read if the look before found the same newest change, or was the first; of a first one note that.
 
     Args:
         tx: The transaction.
         key: By what it is remembered; None if it may not be.
         shown: What was read.
-        change: The person's newest change, if it was read with it.
+        change: The person's newest change, if it was read with it, as it is where it is asked for again.
         span: When it holds; None where nothing but a change ends it.
     """
     if key is None:
         return
+    if change is None or not is_asked_again(tx, key):
+        _note(tx, key)
+        return
     earlier: Known | None = tx.core.remembered.get(key)
-    is_settled = change is not None and earlier is not None and earlier.change in (None, change)
+    is_settled = earlier is None or earlier.change == change
     size = _BESIDE + getsizeof(str(key))
     whole = size + getsizeof(shown.json)
     is_kept = is_settled and whole <= _MOST
     tx.core.remembered[key] = Known(shown, change, span, whole) if is_kept else Known(None, change, span, size)
+
+
+def _note(tx: Tx, key: Key) -> None:
+    """Note a first look, by the hash of its key: what has the same hash is remembered a look too soon, and no worse."""
+    asked = tx.core.asked
+    asked[hash(key)] = None
+    if len(asked) > _ASKED:
+        asked.popitem(last=False)

@@ -1,6 +1,7 @@
--- Read the live todo with an `id`, and the user's `newest_change` (`standing.NEWEST`), in one snapshot.
+-- Read the live todo with an `id`, and the user's `newest_change`, in one snapshot; null where none is left.
 --
--- Reads `pk_changes` beside what `ONE` reads.
+-- That one (`standing.LATEST_CHANGE`) is read from `pk_changes`, and the rest as by `ONE`. To look for the last that was
+-- deleted, too, would take PostgreSQL as long again.
 --
 -- Parameters:
 --   $1 user_id bigint
@@ -126,19 +127,12 @@ SELECT
             ) AS subtasks
         ) AS shaped
     ) AS row,
-    coalesce(
-        (
-            SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS newest
-            FROM changes
-            WHERE changes.user_id = $1::BIGINT
-            ORDER BY changes.id DESC
-            LIMIT 1
-        ),
-        (
-            SELECT concat(users.changes_deleted_through, '@') AS newest
-            FROM users
-            WHERE users.id = $1::BIGINT
-        )
+    (
+        SELECT concat(changes.id, '@', EXTRACT(epoch FROM changes.at)) AS newest
+        FROM changes
+        WHERE changes.user_id = $1::BIGINT
+        ORDER BY changes.id DESC
+        LIMIT 1
     ) AS newest_change
 FROM todos
 WHERE todos.user_id = $1::BIGINT AND todos.id = $2::BIGINT AND todos.deleted_at IS NULL
