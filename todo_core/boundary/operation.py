@@ -6,7 +6,7 @@ An operation is a plain async function that takes a `Tx`; `caller.Caller.perform
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -234,8 +234,8 @@ class Tx(Executor):
         said_at = self.caller.said_at
         return self.core.clock() if said_at is None else said_at
 
-    async def rows(self, statement: Statement, /, **given: Any) -> list[Row]:
-        return await self._executor.rows(statement, **given)
+    def rows(self, statement: Statement, /, **given: Any) -> Coroutine[Any, Any, list[Row]]:
+        return self._executor.rows(statement, **given)
 
     async def rows_at_once(self, statement: Statement, /, **given: Any) -> list[Row]:
         """Run a statement that is all that is written, and return its rows; see `Transaction.rows_at_once`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
@@ -24,7 +25,7 @@ class _RehearsedError(Exception):
     """Leaves a transaction that is not to be committed."""
 
 
-async def run(caller: Caller, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def run(caller: Caller, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
     """Run an operation in its transaction. A caller who may not read gets no row in a refusal (`current`).
 
     Raises:
@@ -33,8 +34,11 @@ async def run(caller: Caller, operation: Operation[P, R], *args: P.args, **kwarg
         TodoError: Whatever else the operation declares.
         asyncpg.PostgresError: PostgreSQL refuses the caller, or what the operation does.
     """
-    if caller.may_read:
-        return await _run(caller, operation, *args, **kwargs)
+    return (_run if caller.may_read else _run_unseen)(caller, operation, *args, **kwargs)
+
+
+async def _run_unseen(caller: Caller, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Do what `run` does for a caller who may not read."""
     try:
         answer = await _run(caller, operation, *args, **kwargs)
     except TodoError as error:

@@ -75,9 +75,9 @@ class Connection(asyncpg.Connection):
 
     async def ask(self, query: str, arguments: Sequence[object], *, keep: bool) -> list[asyncpg.Record]:
         """Run a statement as `fetch` does; unless it is to be kept, PostgreSQL forgets its plan with the next one."""
-        if keep:
-            return await self.fetch(query, *arguments)
         with _Question(self):
+            if keep:
+                return await super().fetch(query, *arguments)
             # The statement without a name (PostgreSQL's protocol, "Extended Query"), which the next one replaces.
             statement = await self.prepare(query, name="")
             return await statement.fetch(*arguments)
