@@ -150,6 +150,7 @@ class RequestContext:
                 answered = Answered(named, method, _route(routed), exchange.status or GONE, seconds, exchange)
                 for watcher in self._watchers:
                     watcher(answered)
+            exchange.caller = None  # which knows the exchange: else both wait for Python to look for cycles
 
     async def _until_their_turn(self, scope: Scope, exchange: Exchange) -> bool:
         """Hold an answer back until it is its turn, for nobody knows whom it is for.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
+from http_edge.exchange import Exchange
 from rest_api.app import create_app
 from tests.databases import drop_database
 from tests.faces import ADDRESS, http_client
@@ -169,3 +171,18 @@ async def test_refusals_carry_a_request_id_too(http: httpx2.AsyncClient) -> None
     ]
 
     assert [response.headers.get("x-request-id") for response in responses] == ["mine"] * 4
+
+
+async def test_a_request_leaves_nothing_that_only_a_collection_of_garbage_finds(
+    http: httpx2.AsyncClient, todo: str
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for path in [todo, "/api/v1/todos", "/api/v1/todos?limit=0"] * 10:
+            await http.get(path)
+        left = sum(isinstance(one, Exchange) for one in gc.get_objects())
+    finally:
+        gc.enable()
+
+    assert left == 0
