@@ -384,6 +384,7 @@ async def test_a_connection_keeps_no_plan_of_filters_that_are_asked_for_once_in_
     assert pages == [OFTEN + 1]
     # Of the todo, all looks but the first two ask only what changed last.
     assert max(kept.values()) >= len(SHAPES) - 2
+    assert page.cache_info().currsize <= PREPARED < len(SHAPES)  # nor does the process keep more texts, of 10 KB each
 
 
 async def test_no_variety_of_filters_that_are_asked_for_often_fills_the_memory_of_a_connection(

@@ -196,7 +196,7 @@ def _sort_key(sort: Sort, descending: bool) -> ColumnElement[Any]:
     return keys[sort]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)  # a text has 10 KB, and no connection keeps more prepared (`storage.database.PREPARED`)
 def page(status: str, conditions: frozenset[str], sort: Sort, descending: bool, after: bool) -> Statement:
     """Make the statement that reads a page of todos and the total, once for each shape of request.
 
