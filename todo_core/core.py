@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from cachetools import LRUCache
 from todo_core.boundary.agents import Agents
 from todo_core.boundary.authentication import Identity
 from todo_core.boundary.idempotency import Running
+from todo_core.boundary.latest import Latest
 from todo_core.boundary.limits import Limits
 from todo_core.boundary.paging import Cursors
 from todo_core.boundary.places import WRITING, Places
@@ -59,7 +59,7 @@ class Core:
     live: Hub
     clock: Callable[[], datetime]
     hooks: Hooks = NONE
-    customs: LRUCache[int, tuple[str, str, str]] = field(default_factory=lambda: LRUCache(10_000))
+    customs: Latest[int, tuple[str, str, str]] = field(default_factory=lambda: Latest(10_000))
     """By user id, the last known time zone, first day of the week and locale. They may have changed since: compare them
     with the row that is read, and read again with the row's if they differ (`rules.finding`)."""
     totals: LRUCache[tuple[int, str, str], Any] = field(default_factory=lambda: LRUCache(10_000))
@@ -70,8 +70,8 @@ class Core:
         default_factory=lambda: LRUCache(REMEMBERED_BYTES, attrgetter("size"))
     )
     """Pages of todos, and single ones, that are asked for again (`rules.remembering`)."""
-    asked: OrderedDict[int, None] = field(default_factory=OrderedDict)
-    """What was asked for once, in this order, as hashes of keys: 0.7 MB (the same)."""
+    asked: Latest[int, None] = field(default_factory=lambda: Latest(5_000))
+    """What was asked for once, as hashes of keys (the same)."""
     counted: LRUCache[tuple[Any, ...], Any] = field(default_factory=lambda: LRUCache(1_000))
     """What was counted of persons with many todos (`rules.counting`), a few kilobytes each."""
     places: Places = field(default_factory=Places)

@@ -297,16 +297,11 @@ async def test_a_lost_connection_is_made_again_and_what_was_missed_is_found(
 
 @pytest.mark.parametrize("pooler", ["on", "off"])
 async def test_where_nothing_can_be_heard_the_record_is_looked_at(
-    ann: Caller,
-    quick: Caller,
-    bob: Caller,
-    another_core: CoreOpener,
-    monkeypatch: pytest.MonkeyPatch,
-    pooler: str,
+    quick: Caller, bob: Caller, another_core: CoreOpener, monkeypatch: pytest.MonkeyPatch, pooler: str
 ) -> None:
     """With a declared pooler nothing listens; a connection that hears nothing is found out by the word it lacks."""
-    async with following(ann):
-        await until_heard(ann.core)  # else what an earlier test began to prove would be proved elsewhere
+    async with following(bob):
+        await until_heard(bob.core)  # else what an earlier test began to prove would be proved elsewhere
     monkeypatch.setattr(listening, "PROOF_SECONDS", 0.2)
     monkeypatch.setattr(listening.events, "CHANNEL", "elsewhere")
     with capture_logs() as logs:

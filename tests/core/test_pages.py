@@ -18,6 +18,7 @@ from tests.core.test_list_mandates import new_list, new_todo
 from tests.core.test_mandates import bounded
 from todo_core.boundary.agents import AgentKey
 from todo_core.boundary.caller import Caller
+from todo_core.boundary.latest import Latest
 from todo_core.boundary.operation import OPERATIONS
 from todo_core.boundary.results import Page
 from todo_core.core import REMEMBERED_BYTES, Core
@@ -315,20 +316,19 @@ async def test_who_reads_a_long_list_to_its_end_leaves_numbers_behind(
 ) -> None:
     """Also where the newest change is read with each page, for its total is known."""
     monkeypatch.setattr(totals, "LEAST", 1)
-    monkeypatch.setattr(remembering, "_ASKED", 3)
-    await add(ann, *"abcdefgh")
-    ann.core.remembered.clear()
-    ann.core.asked.clear()
-    walked, last = await page(ann, limit=1), ""
+    me = replace(ann, core=replace(ann.core, asked=Latest(3)))
+    await add(me, *"abcdefgh")
+    me.core.remembered.clear()
+    walked, last = await page(me, limit=1), ""
     while walked.next_cursor is not None:
         last = walked.next_cursor
-        walked = await page(ann, limit=1, cursor=last)
+        walked = await page(me, limit=1, cursor=last)
 
-    assert (len(ann.core.remembered), len(ann.core.asked)) == (0, 3)
-    await page(ann, limit=1)  # of which it was forgotten that it was asked for
-    assert len(ann.core.remembered) == 0
-    await page(ann, limit=1, cursor=last)
-    assert len(ann.core.remembered) == 1
+    assert (len(me.core.remembered), len(me.core.asked)) == (0, 3)
+    await page(me, limit=1)  # of which it was forgotten that it was asked for
+    assert len(me.core.remembered) == 0
+    await page(me, limit=1, cursor=last)
+    assert len(me.core.remembered) == 1
 
 
 async def test_pages_of_whoever_is_gone_are_forgotten(ann: Caller) -> None:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
 from operator import attrgetter
-from typing import Final
+from typing import Final, Literal
 
 import orjson
-from cachetools import TTLCache
 
+from todo_core.boundary.latest import Passing
 from todo_core.errors import OutsideMandate, Unavailable
 from todo_core.models.agents import MAX_NAME_LENGTH, VERBS, Kind, Mode, Verb
 from todo_core.queries import agents as queries
@@ -50,7 +51,7 @@ class AgentKey:
     @classmethod
     def of_token(cls, token_id: int, name: str) -> AgentKey:
         """Return the key of an API token's agent."""
-        return cls("token", str(token_id), name)
+        return cls("token", str(token_id), sys.intern(name))  # thousands have the same
 
     @classmethod
     def of_client(cls, issuer: str, client_id: str | None) -> AgentKey:
@@ -105,7 +106,8 @@ class Agent:
         verbs = None if row["verbs"] is None else frozenset(row["verbs"])
         lists = None if row["lists"] is None else frozenset(orjson.loads(row["lists"]))
         rows_per_day, until, own_lists = (row[name] for name in ("rows_per_day", "until", "own_lists"))
-        return cls(row["id"], row["version"], verbs, row["mode"], rows_per_day, until, lists, own_lists)
+        mode: Mode = "propose" if row["mode"] == "propose" else "act"  # and not a text for each of thousands
+        return cls(row["id"], row["version"], verbs, mode, rows_per_day, until, lists, own_lists)
 
     @property
     def is_bounded(self) -> bool:
@@ -183,9 +185,9 @@ class Agents:
             database: Where they are.
         """
         self._database = database
-        self._known: TTLCache[tuple[int, Kind, str], Agent] = TTLCache(10_000, CACHED_FOR)
+        self._known: Passing[tuple[int, Kind, str], Agent] = Passing(10_000, CACHED_FOR)
         """By user id, kind, and what it is known as."""
-        self._unmade: TTLCache[tuple[int, Kind, str], None] = TTLCache(10_000, RETRIED_AFTER)
+        self._unmade: Passing[tuple[int, Kind, str], Literal[True]] = Passing(10_000, RETRIED_AFTER)
         """Those that are new, and could not be stored a moment ago."""
 
     async def find(self, user_id: int, key: AgentKey, told: str | None, *, to_write: bool = True) -> Agent | None:
@@ -204,14 +206,13 @@ class Agents:
             asyncpg.PostgresError: The person may not act any more.
         """
         name = (user_id, key.kind, key.known_as)
-        try:
-            return self._known[name]
-        except KeyError:
-            if name in self._unmade and not to_write:
-                return None
+        if (known := self._known.get(name)) is not None:
+            return known
+        if not to_write and self._unmade.get(name):
+            return None
         found = await self._found(user_id, key, told, to_write=to_write)
         if found is None:
-            self._unmade[name] = None
+            self._unmade[name] = True
         else:
             self._known[name] = found
         return found
@@ -219,13 +220,13 @@ class Agents:
     def forget_user(self, user_id: int) -> None:
         """Forget the agents of a person whose account was deleted."""
         for known in (self._known, self._unmade):
-            for name in [name for name in known if name[0] == user_id]:
-                known.pop(name, None)
+            for name in [name for name, _ in known.items() if name[0] == user_id]:
+                known.pop(name)
 
     def forget(self, user_id: int, key: AgentKey) -> None:
         """Find an agent anew the next time: it has changed, or there is one by now."""
         for known in (self._known, self._unmade):
-            known.pop((user_id, key.kind, key.known_as), None)
+            known.pop((user_id, key.kind, key.known_as))
 
     async def _found(self, user_id: int, key: AgentKey, told: str | None, *, to_write: bool) -> Agent | None:
         names = {"kind": key.kind, "known_as": key.known_as}

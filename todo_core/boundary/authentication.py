@@ -13,11 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
-
-from cachetools import TTLCache
+from typing import Any, Final, Literal
 
 from todo_core.boundary.agents import AgentKey
+from todo_core.boundary.latest import Passing
 from todo_core.boundary.limits import Limits
 from todo_core.boundary.lookups import Lookups
 from todo_core.errors import FieldError, InvalidInput, Suspended, Unauthenticated, Unavailable
@@ -83,9 +82,9 @@ class Identity:
         self._audiences = {"rest": frozenset(settings.rest_audience), "mcp": frozenset(settings.mcp_audience)}
         """By face, the audiences of which a JWT must have one there; none where any of its issuer's will do."""
         self._lookups = Lookups(database, limits)
-        self._principals: TTLCache[bytes, tuple[Principal, float]] = TTLCache(10_000, CACHED_FOR)
-        """By SHA-256 of the token: the principal, and when the token expires, in seconds since the epoch."""
-        self._ended: TTLCache[bytes, None] = TTLCache(10_000, CACHED_FOR)
+        self._principals: Passing[bytes, Principal] = Passing(10_000, CACHED_FOR)
+        """By SHA-256 of the token."""
+        self._ended: Passing[bytes, Literal[True]] = Passing(10_000, CACHED_FOR)
         """By SHA-256, tokens whose user or API token is gone from the database."""
 
     async def ready(self) -> None:
@@ -127,34 +126,33 @@ class Identity:
 
     def _cached(self, key: bytes) -> Principal | None:
         """Return the principal of a token that was verified a short time ago, by its SHA-256."""
-        try:
-            principal, expires_at = self._principals[key]
-        except KeyError:
-            return None
-        return principal if expires_at > self._clock().timestamp() else None
+        principal = self._principals.get(key)
+        if principal is None or principal.expires_at is None:  # each request has the database check an API token
+            return principal
+        return principal if principal.expires_at > self._clock().timestamp() else None
 
     async def _verified(self, token: str, key: bytes, address: str | None) -> Principal:
         """Verify a token that is not cached, and cache the outcome by its SHA-256. Raises as `authenticate` does."""
-        if key in self._ended:
+        if self._ended.get(key):
             _log.info("token_refused", reason="user or api token gone")
             raise Unauthenticated(presented=True)
         try:
             is_api_token = api_tokens.looks_like(token)
-            principal, expires_at = await (self._token(token, address) if is_api_token else self._jwt(token))
+            principal = await (self._token(token, key, address) if is_api_token else self._jwt(token))
         except RefusedError as reason:
             _log.info("token_refused", reason=str(reason))
             if not isinstance(reason, EndedError):
                 await self._limits.require_login(address)
                 await self._limits.refused_login(address)
             raise Unauthenticated(presented=True) from None
-        if key not in self._ended:  # which may have happened meanwhile
-            self._principals[key] = (principal, expires_at)
+        if not self._ended.get(key):  # which may have happened meanwhile
+            self._principals[key] = principal
         return principal
 
     def forget(self, principal: Principal) -> None:
         """Drop a principal from the cache."""
-        for key in [key for key, (cached, _) in self._principals.items() if cached == principal]:
-            self._principals.pop(key, None)
+        for key in [key for key, cached in self._principals.items() if cached == principal]:
+            self._principals.pop(key)
 
     def end(self, user_id: int, token_id: int | None = None) -> None:
         """Drop the principals of a user, or of an API token, that is gone from the database.
@@ -162,11 +160,11 @@ class Identity:
         Their tokens are refused for as long as they would have been cached. Else a session that is still valid would
         make the deleted account anew, before its client learns of the deletion. Where deletion is final, it cannot.
         """
-        for key, (cached, _) in list(self._principals.items()):
+        for key, cached in list(self._principals.items()):
             if cached.user_id == user_id and (token_id is None or cached.token_id == token_id):
-                self._principals.pop(key, None)
+                self._principals.pop(key)
                 if not self._settings.deletion_is_final:
-                    self._ended[key] = None
+                    self._ended[key] = True
 
     async def local(self, name: str, role: UserRole | None = None, *, make: bool = True) -> Principal:
         """Return the principal of a local user (ID6), with every scope of its role.
@@ -195,16 +193,15 @@ class Identity:
         user_id, _ = await self._sign_in(OPERATOR_ISSUER, "operator", role="admin")
         return Principal(user_id, frozenset(ALL_SCOPES))
 
-    async def _token(self, token: str, address: str | None) -> tuple[Principal, float]:
-        """Return the principal of an API token, and infinity as its expiry: each request has the database check it."""
+    async def _token(self, token: str, digest: bytes, address: str | None) -> Principal:
+        """Return the principal of an API token, of which `digest` is the SHA-256."""
         if not api_tokens.is_well_formed(token):
             raise RefusedError("api token with a wrong shape or checksum")
-        digest = api_tokens.digest(token)
         row = await self._lookups.find(digest, address)
         if row["last_use_is_old"]:
             await self._renew_last_use(digest)
         key = AgentKey.of_token(row["id"], row["name"])
-        return Principal(row["user_id"], _shared(frozenset(row["scopes"])), row["id"], agent_key=key), float("inf")
+        return Principal(row["user_id"], _shared(frozenset(row["scopes"])), row["id"], agent_key=key)
 
     async def _renew_last_use(self, digest: bytes) -> None:
         """Store that a token is used now.
@@ -223,12 +220,12 @@ class Identity:
         with suppress(Unavailable):
             await retried(renew)
 
-    async def _jwt(self, token: str) -> tuple[Principal, float]:
-        """Return the principal of a JWT, and when the JWT expires, in seconds since the epoch."""
+    async def _jwt(self, token: str) -> Principal:
+        """Return the principal of a JWT."""
         claims = await self._verifier.verify(token)
         user_id, is_admin = await self._sign_in(claims.issuer, claims.subject, **_told(claims))
         scopes = claims.scopes if is_admin else claims.scopes - {"admin"}
-        principal = Principal(
+        return Principal(
             user_id,
             _shared(scopes),
             is_delegated=claims.is_delegated,
@@ -237,7 +234,6 @@ class Identity:
             issuer=claims.issuer,
             agent_key=AgentKey.of_client(claims.issuer, claims.client_id) if claims.is_delegated else None,
         )
-        return principal, claims.expires_at
 
     async def _sign_in(
         self,

@@ -66,16 +66,16 @@ class Window:
         self._clock = clock
         self._number = 0.0
         """Number of the current window, counted from the epoch."""
-        self._current: dict[str, int] = {}
+        self._current: dict[int | str, int] = {}
         """By key, what was taken in the current window."""
-        self._previous: dict[str, int] = {}
+        self._previous: dict[int | str, int] = {}
         """By key, what was taken in the window before."""
 
-    def hit(self, key: str, cost: int) -> tuple[bool, Budget]:
+    def hit(self, key: int | str, cost: int) -> tuple[bool, Budget]:
         """Take a cost from the key's budget, if enough is left.
 
         Args:
-            key: Whose budget: a user or an address.
+            key: Whose budget: the id of a user, or a network.
             cost: How much; 0 takes nothing and only returns the budget.
 
         Returns:
@@ -139,7 +139,7 @@ class Counter:
         self._paused_until: float | None = None
         """When Redis may be asked again after it failed; None while it answers."""
 
-    async def hit(self, key: str, cost: int) -> tuple[bool, Budget]:
+    async def hit(self, key: int | str, cost: int) -> tuple[bool, Budget]:
         """Take a cost from the key's budget, if enough is left; see `Window.hit`."""
         if self._shared is not None:
             counted = await self._hit_redis(self._shared, key, cost)
@@ -147,7 +147,7 @@ class Counter:
                 return counted
         return self._local.hit(key, cost)
 
-    async def _hit_redis(self, shared: RedisStorage, key: str, cost: int) -> tuple[bool, Budget] | None:
+    async def _hit_redis(self, shared: RedisStorage, key: int | str, cost: int) -> tuple[bool, Budget] | None:
         """Do the same in Redis; return None if Redis is paused, or does not answer in time."""
         is_trial = self._paused_until is not None
         if not self._may_ask():
@@ -161,7 +161,7 @@ class Counter:
             _log.info("redis_back")
         return counted
 
-    async def _ask(self, shared: RedisStorage, key: str, cost: int) -> tuple[bool, Budget] | None:
+    async def _ask(self, shared: RedisStorage, key: int | str, cost: int) -> tuple[bool, Budget] | None:
         """Ask Redis; if it does not answer in time, pause it and return None."""
         from redis.exceptions import RedisError
 

@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cachetools import LRUCache
-
 from todo_core.boundary.counters import Budget, Counter, redis_pool, redis_storage
+from todo_core.boundary.latest import Latest
 from todo_core.errors import TooManyRequests
 from todo_core.notations import network_of, parse_limit
 
@@ -52,9 +51,11 @@ class Limits:
             return None if item is None else Counter(name, item, shared, monotonic)
 
         self._user = counter("user", settings.rate_limit)
+        """By user id."""
         self._login = counter("login", settings.login_limit)
+        """By network."""
         self._monotonic = monotonic
-        self._refusals: LRUCache[int, _Refusals] = LRUCache(10_000)
+        self._refusals: Latest[int, _Refusals] = Latest(10_000)
         """By user id."""
 
     @property
@@ -80,7 +81,7 @@ class Limits:
         """
         if self._user is None:
             return
-        passed, budget = await self._user.hit(str(user_id), cost)
+        passed, budget = await self._user.hit(user_id, cost)
         if tell is not None:
             tell(budget)
         if not passed:

@@ -11,8 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from cachetools import LRUCache, TTLCache
-
+from todo_core.boundary.latest import Latest, Passing
 from todo_core.boundary.limits import Limits
 from todo_core.boundary.places import Places
 from todo_core.identity.jwts import EndedError, RefusedError
@@ -22,7 +21,7 @@ from todo_core.storage.database import Database, retried
 from todo_core.storage.transactions import Row
 
 REMEMBERED: Final = 10_000
-"""Wrong tokens, and good ones, that a process remembers; by SHA-256, so some 2 MB."""
+"""Wrong tokens, and good ones, that a process remembers; by SHA-256: 2 MB, and 1."""
 REMEMBERED_FOR: Final = 60.0
 """Seconds for which a wrong token is. A token is random, and nobody has it before it is made; one that was revoked or
 has expired does not come back. Only a restored backup may bring one."""
@@ -42,9 +41,9 @@ class Lookups:
         """
         self._database = database
         self._limits = limits
-        self._wrong: TTLCache[bytes, type[RefusedError]] = TTLCache(REMEMBERED, REMEMBERED_FOR)
+        self._wrong: Passing[bytes, type[RefusedError]] = Passing(REMEMBERED, REMEMBERED_FOR)
         """By SHA-256 of the token, as what it is refused."""
-        self._good: LRUCache[bytes, None] = LRUCache(REMEMBERED)
+        self._good: Latest[bytes, None] = Latest(REMEMBERED)
         """SHA-256 of tokens that were good, and are looked up at once: some of them may be wrong since."""
         self._turns = Places(1)
         """Those of addresses that sent too many wrong tokens."""

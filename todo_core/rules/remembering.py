@@ -23,8 +23,6 @@ from todo_core.queries import standing
 
 _MOST: Final = REMEMBERED_BYTES // 16
 """Bytes of the largest that is kept, so that few large ones do not take the places of all others."""
-_ASKED: Final = 5_000
-"""How many of the first looks are known, the latest: as many as todos fit into what is remembered."""
 _BESIDE: Final = 600
 """Bytes that go with each, about: its moments, its change, and its place among the others."""
 
@@ -111,7 +109,8 @@ def remember(tx: Tx, key: Key | None, shown: Shown, change: str | None, span: Sp
     if key is None:
         return
     if change is None or not is_asked_again(tx, key):
-        _note(tx, key)
+        # By the hash: what has the same one is remembered a look too soon, and no worse.
+        tx.core.asked[hash(key)] = None
         return
     earlier: Known | None = tx.core.remembered.get(key)
     is_settled = earlier is None or earlier.change == change
@@ -119,11 +118,3 @@ def remember(tx: Tx, key: Key | None, shown: Shown, change: str | None, span: Sp
     whole = size + getsizeof(shown.json)
     is_kept = is_settled and whole <= _MOST
     tx.core.remembered[key] = Known(shown, change, span, whole) if is_kept else Known(None, change, span, size)
-
-
-def _note(tx: Tx, key: Key) -> None:
-    """Note a first look, by the hash of its key: what has the same hash is remembered a look too soon, and no worse."""
-    asked = tx.core.asked
-    asked[hash(key)] = None
-    if len(asked) > _ASKED:
-        asked.popitem(last=False)

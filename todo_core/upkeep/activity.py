@@ -7,12 +7,12 @@ that is lost, with the process or because the database cannot be reached, is mad
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from cachetools import LRUCache
-
+from todo_core.boundary.latest import Latest
 from todo_core.dates import start_of_day
 from todo_core.log import structlog
 from todo_core.queries import users
@@ -38,7 +38,7 @@ class Activity(Background):
         super().__init__()
         self._database = database
         self._clock = clock
-        self._day_ends: LRUCache[int, datetime] = LRUCache(REMEMBERED)
+        self._day_ends: Latest[int, datetime] = Latest(REMEMBERED)
         """By user id, when the last stored day ends in the user's time zone."""
         self._waiting: dict[int, datetime] = {}
         """By user id, the moment of a request on a day that is not stored."""
@@ -46,7 +46,8 @@ class Activity(Background):
     def seen(self, user_id: int) -> None:
         """Note that the user sent a request now, unless today is stored or noted."""
         now = self._clock()
-        is_stored = user_id in self._day_ends and now < self._day_ends[user_id]
+        day_ends = self._day_ends.get(user_id)
+        is_stored = day_ends is not None and now < day_ends
         if is_stored or user_id in self._waiting or len(self._waiting) >= REMEMBERED:
             return
         self._waiting[user_id] = now
@@ -78,4 +79,10 @@ class Activity(Background):
             zone = ZoneInfo(await transaction.value(users.ZONE))
             today = at.astimezone(zone).date()
             await transaction.rows(users.SEEN, day=today)
-        return start_of_day(today + timedelta(days=1), zone)
+        return _end_of(today, zone)
+
+
+@lru_cache(maxsize=256)
+def _end_of(day: date, zone: ZoneInfo) -> datetime:
+    """Return when a day ends: one object for all persons whose day it is."""
+    return start_of_day(day + timedelta(days=1), zone)
