@@ -20,6 +20,7 @@ from tests.pauses import moment
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.operation import Tx
 from todo_core.errors import Unavailable
+from todo_core.storage import pool as pools
 from todo_core.storage.database import Database
 from todo_core.storage.dsn import connection_options
 from todo_core.storage.faults import MisuseError
@@ -568,6 +569,62 @@ async def test_who_waits_for_one_that_is_lost_is_refused_at_once_where_none_is_a
 
         assert {type(one) for one in told} == {asyncpg.TooManyConnectionsError}
         assert (pool.lent, pool.waiting) == (0, 0)
+
+
+async def test_who_waits_for_another_role_has_the_only_connection_that_is_accepted(lender: Lender) -> None:
+    """One that has given way counts until the server has noticed."""
+    async with lender.accepting(1):
+        pool = lender.pool()
+        connection = await pool.acquire(ROLE)
+        for role in ("todo_agent", ROLE) * 5:
+            waiting = asyncio.create_task(pool.acquire(role))
+            await all_wait(pool, 1)
+            while pool.waiting and lender.refused == 0:
+                await moment()
+            pool.release(connection)
+            connection = await waiting
+            assert connection.role == role
+        pool.release(connection)
+
+
+async def test_an_idle_connection_gives_way_also_a_moment_after_a_further_one_was_refused(lender: Lender) -> None:
+    async with lender.accepting(2):
+        pool = lender.pool()
+        long, short = await pool.acquire(ROLE), await pool.acquire(ROLE)
+        waiting = asyncio.create_task(pool.acquire(ROLE))
+        while lender.refused == 0:
+            await moment()
+        pool.release(short)
+        pool.release(await waiting)
+
+        async with asyncio.timeout(PATIENCE / 2):
+            other = await pool.acquire("todo_agent")
+        assert (other.role, short.is_closed()) == ("todo_agent", True)
+        pool.release(other)
+        pool.release(long)
+
+
+async def test_a_further_connection_that_is_accepted_after_all_is_for_who_has_waited_longest(
+    lender: Lender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lender.accepting(1):
+        pool = lender.pool()
+        lent = await pool.acquire(ROLE)
+        waiting = [asyncio.create_task(pool.acquire(ROLE)) for _ in range(3)]
+        while lender.refused < 3:
+            await moment()
+        monkeypatch.setattr(pools, "_REFUSED_FOR", 0.0)
+        while lender.refused < 4:
+            await moment()
+        await lender.accept(2)
+        waiting.append(asyncio.create_task(pool.acquire(ROLE)))  # it comes when the server may be asked again
+
+        async with asyncio.timeout(PATIENCE / 2):
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        assert [task.done() for task in waiting] == [True, False, False, False]
+        for task in waiting:
+            pool.release(await task)
+        pool.release(lent)
 
 
 # --- several roles -------------------------------------------------------------------------------

@@ -15,9 +15,11 @@ that may be gone, or while a statement that nobody waits for runs on it.
 from __future__ import annotations
 
 import asyncio
+from bisect import insort
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
+from operator import attrgetter
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
@@ -164,10 +166,12 @@ class Pool:
         self._lent: set[Connection] = set()
         self._opening = 0
         self._queue: deque[_Turn] = deque()
-        """The requests that wait, in the order in which they came."""
+        """The requests that wait for their turn, in the order in which they came."""
         self._generation = 0
         self._refused_at = -_REFUSED_FOR
         """When the server accepted no further connection, by the monotonic clock."""
+        self._noticed_by = monotonic()
+        """When the server has noticed at the latest which connections were closed, by the same clock."""
         self._timer: asyncio.TimerHandle | None = None
         self._is_closing = False
         self._all_back = asyncio.Event()
@@ -187,6 +191,11 @@ class Pool:
         """Return how many requests want a connection and have none yet."""
         return self._opening + sum(not turn.given.done() for turn in self._queue)
 
+    @property
+    def _is_queued_for(self) -> bool:
+        """Return whether a request waits for its turn."""
+        return any(not turn.given.done() for turn in self._queue)
+
     async def acquire(self, role: str) -> Connection:
         """Lend a connection that acts as a role, until `release` takes it back.
 
@@ -204,7 +213,7 @@ class Pool:
         self._lent.discard(connection)
         connection.allowed = None
         if not self._is_good(connection) or connection.waits or connection.is_in_transaction():
-            connection.terminate()
+            self._close(connection)
             self._tell_of_room()
         elif (turn := self._next_for(connection.role)) is None:
             connection.since = monotonic()
@@ -213,7 +222,7 @@ class Pool:
             self._lent.add(connection)
             turn.given.set_result(connection)
         else:
-            connection.terminate()
+            self._close(connection)
             self._give_room(turn)
         self._see_whether_all_are_back()
 
@@ -221,7 +230,7 @@ class Pool:
         """Close every connection that is open now; those in use, once they come back."""
         self._generation += 1
         while self._idle:
-            self._idle.pop().terminate()
+            self._close(self._idle.pop())
 
     async def close(self) -> None:
         """Lend nothing more, wait until every connection is back, and close them all."""
@@ -259,44 +268,51 @@ class Pool:
             if self._is_good(connection):
                 self._lent.add(connection)
                 return connection
-            connection.terminate()
+            self._close(connection)
         return None
 
     def _is_good(self, connection: Connection) -> bool:
         return connection.generation == self._generation and not connection.is_closed()
 
+    def _close(self, connection: Connection) -> None:
+        """Close a connection at once; until the server has noticed, it counts among those that it accepts."""
+        connection.terminate()
+        self._noticed_by = monotonic() + _GOOD_BYE
+
     async def _wait(self, role: str) -> Connection:
-        """Lend a connection of a role once one is free or there is room to open one; an idle one of another role gives
-        way."""
+        """Lend a connection of a role once one is free or there is room to open one."""
         until = monotonic() + self._patience
-        connection = None if self._reserve() else await self._queued(role, until)
+        connection = None
+        if self._is_queued_for or not self._make_room():
+            connection = await self._turn(role, until)
+        else:
+            self._opening += 1
         while connection is None:
-            connection = await self._open(role, until) or await self._queued(role, until, first=True)
+            connection = await self._open(role, until) or await self._turn(role, until)
         return connection
 
-    def _reserve(self) -> bool:
-        """Reserve room for a new connection, if there is room. An idle one of another role gives way."""
+    def _make_room(self) -> bool:
+        """Return whether a connection may be opened. An idle one gives way if there is no room beside it."""
         used = len(self._lent) + self._opening
-        if used >= self.size or (used and monotonic() - self._refused_at < _REFUSED_FOR):
+        if used >= self.size:
             return False
-        if used + len(self._idle) >= self.size:
-            self._idle.pop(0).terminate()
-        self._opening += 1
-        return True
+        is_refused = used > 0 and monotonic() - self._refused_at < _REFUSED_FOR
+        if not is_refused and used + len(self._idle) < self.size:
+            return True
+        if self._idle:
+            self._close(self._idle.pop(0))
+            return True
+        return False
 
-    async def _queued(self, role: str, until: float, *, first: bool = False) -> Connection | None:
+    async def _turn(self, role: str, until: float) -> Connection | None:
         """Wait for a connection of a role; None once room for a new one is reserved.
 
         Args:
             role: The role.
-            until: When this request is refused, by the monotonic clock.
-            first: Whether it has waited longer than all others in the queue.
+            until: When this request is refused, by the monotonic clock. Who came first is refused first.
         """
         turn = _Turn(role, asyncio.get_running_loop().create_future(), until)
-        if first:
-            self._queue.appendleft(turn)
-        else:
-            self._queue.append(turn)
+        insort(self._queue, turn, key=attrgetter("until"))
         try:
             return await turn.given
         except asyncio.CancelledError:
@@ -339,7 +355,7 @@ class Pool:
         """Open a connection. Where the server accepts no further one, take an idle one, or let one of another role
         give way. Raises as `connect` does.
         """
-        noticed_by = monotonic()
+        closes_at, noticed_by = 0.0, self._noticed_by
         while True:
             try:
                 return await self._connect(role)
@@ -348,12 +364,12 @@ class Pool:
                     raise
                 if (idle := self._take(role)) is not None:
                     return idle
-                is_time = monotonic() >= noticed_by
-                if is_time and not self._idle:
+                now = monotonic()
+                if self._idle and now >= closes_at:
+                    self._close(self._idle.pop(0))
+                    closes_at = noticed_by = self._noticed_by
+                elif now >= noticed_by:
                     raise
-            if is_time:
-                self._idle.pop(0).terminate()
-                noticed_by = monotonic() + _GOOD_BYE
             await asyncio.sleep(_NOTICED)
 
     def _give_up(self, turn: _Turn) -> None:
@@ -418,6 +434,7 @@ class Pool:
         It refuses requests that have waited for too long, and closes connections that were not used for
         `IDLE_SECONDS` or wait for a silent server. What silenced that one (a failover, a proxy or a NAT that forgot it)
         has often silenced the others, too: so all idle ones are closed, before they cost another request its time.
+        Where the server accepted no further connection a while ago, who has waited longest asks it again.
         """
         now = monotonic()
         while self._queue and self._queue[0].until < now:
@@ -430,11 +447,13 @@ class Pool:
             if connection.waits and now - connection.since > (connection.allowed or self._limit)
         ]
         for connection in silent:
-            connection.terminate()
+            self._close(connection)
         if silent:
             self.expire()
         while self._idle and (self._idle[0].is_closed() or now - self._idle[0].since > IDLE_SECONDS):
-            self._idle.pop(0).terminate()
+            self._close(self._idle.pop(0))
+        if self._is_queued_for and self._make_room():
+            self._tell_of_room()
         if self._idle or self._lent or self._opening:
             self._timer = asyncio.get_running_loop().call_later(self._pause, self._look)
         else:
