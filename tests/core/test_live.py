@@ -136,6 +136,22 @@ async def test_followers_are_told_of_what_is_committed_whatever_becomes_of_its_a
         await admin.reset()
 
 
+async def test_who_catches_up_is_told_also_where_what_a_connection_had_prepared_was_thrown_away(
+    ann: Caller, another_core: CoreOpener
+) -> None:
+    await add(ann, "first")
+    ids = await recorded(ann, 0)
+    async with another_core(database_pool_size=1) as core:
+        me = replace(ann, core=core)
+        async with following(me), following(me, 0) as follower:  # what was before the first is not kept
+            assert await told(follower, 1) == ids
+        async with following(me), following(me, 0) as follower:
+            await until_heard(core)
+            async with core.database.begin() as transaction:
+                await transaction.fetch("DEALLOCATE ALL")
+            assert await told(follower, 1) == ids
+
+
 async def test_a_follower_is_told_of_each_change_once_in_order(ann: Caller) -> None:
     async with following(ann) as follower:
         begin = follower.cursor

@@ -20,7 +20,7 @@ from todo_core.log import structlog
 from todo_core.models.fields import MAX_ID
 from todo_core.queries import events
 from todo_core.settings import Settings
-from todo_core.storage.database import Database
+from todo_core.storage.database import Database, retried
 from todo_core.storage.roles import AGENT_ROLE, APP_ROLE, Acting, Role
 from todo_core.upkeep.live.announcing import Announcer
 from todo_core.upkeep.live.follower import Credential, Follower
@@ -257,7 +257,7 @@ class Hub:
 
     async def _read(self, view: View[Told], since: int) -> Page[Told]:
         async with self._reading:
-            return await view.read(self._database, since)
+            return await retried(lambda: view.read(self._database, since))
 
     async def _check_regularly(self) -> None:
         """Run a check every `BEAT` (or `POLL`) seconds, and at once when `_look_soon` asks for it, until cancelled."""
