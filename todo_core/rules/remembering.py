@@ -1,6 +1,6 @@
 """Remember what a person asks for again, for as long as they have changed nothing.
 
-To read 50 rows takes PostgreSQL ten times as long as to say that nothing has changed, and one todo twice as long. Most
+To read 50 rows takes PostgreSQL ten times as long as to say that nothing has changed, one todo three times. Most
 looks find what they look at as it was: those of pages that ask again and again, and of agents, which look before each
 step. Whatever is remembered here shows nothing but what is its person's and is recorded when it changes, so it is the
 same while the newest change is. It is read with that change in one snapshot, and told again only after the database
@@ -48,7 +48,8 @@ class Known(NamedTuple):
     """What was read, as it was, or only by which change."""
 
     shown: Any
-    """A `Shown`, of the kind that goes with its key; None where it has changed since the look before."""
+    """A `Shown`, of the kind that goes with its key; None where it has changed since the look before,
+    or is too large to be kept."""
     change: str
     """The person's newest change when it was read (`standing.NEWEST`)."""
     span: Span | None
