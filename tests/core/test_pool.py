@@ -614,8 +614,9 @@ async def test_a_further_connection_that_is_accepted_after_all_is_for_who_has_wa
         while lender.refused < 3:
             await moment()
         monkeypatch.setattr(pools, "_REFUSED_FOR", 0.0)
-        while lender.refused < 4:
-            await moment()
+        async with asyncio.timeout(PATIENCE / 2):
+            while lender.refused < 4:
+                await moment()
         await lender.accept(2)
         waiting.append(asyncio.create_task(pool.acquire(ROLE)))  # it comes when the server may be asked again
 
