@@ -27,7 +27,7 @@ from todo_core.models.changes import ChangeFilter
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import accounts, changes, events, tokens
 from todo_core.queries.adding import ADD_PLAIN
-from todo_core.queries.events import CHANNEL
+from todo_core.queries.events import CHANNEL, NOTIFY
 from todo_core.storage.roles import AGENT_ROLE, Role
 from todo_core.storage.statements import Statement
 from todo_core.upkeep.live import hub as hubs
@@ -109,6 +109,39 @@ async def test_while_nobody_follows_nothing_listens_and_nothing_is_sent(
             assert await sent.receive() == f"{quick.principal.user_id}:{change_id}"
         await admin.reset()
     await until(admin, f"SELECT ({LISTENERS}) = 0")
+
+
+async def test_followers_are_told_at_once_where_what_is_prepared_was_thrown_away(
+    ann: Caller, another_core: CoreOpener
+) -> None:
+    """Where something between us and PostgreSQL sends DEALLOCATE ALL (decision 24)."""
+    async with elsewhere(ann, another_core, database_pool_size=1) as me, following(me) as follower:
+        await until_heard(me.core)
+        await add(me, "first")  # the read of what changed is prepared with it
+        await told(follower, 1)
+        with capture_logs() as logs:
+            async with me.core.database.begin() as transaction:
+                await transaction.fetch("DEALLOCATE ALL")
+            await add(ann, "second")
+            await told(follower, 1)
+
+    assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == []
+
+
+async def test_other_processes_are_notified_where_what_is_prepared_was_thrown_away(
+    another_core: CoreOpener, admin: asyncpg.Connection
+) -> None:
+    send, sent = anyio.create_memory_object_stream[str](100)
+    async with another_core(database_pool_size=1) as core:
+        await admin.add_listener(CHANNEL, lambda *word: send.send_nowait(str(word[-1])))
+        with anyio.fail_after(10), send, sent:
+            for payload in ("prepared", "sent again"):
+                await core.database.tell(NOTIFY, payloads=[payload])
+                while await sent.receive() != payload:
+                    pass
+                async with core.database.begin() as transaction:
+                    await transaction.fetch("DEALLOCATE ALL")
+        await admin.reset()
 
 
 async def test_followers_are_told_of_what_is_committed_whatever_becomes_of_its_answer(

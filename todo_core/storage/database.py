@@ -216,6 +216,10 @@ class Database:
             Unavailable: PostgreSQL cannot be reached, or took too long.
             asyncpg.PostgresError: PostgreSQL refused the statement.
         """
+        await retried(lambda: self._tell(statement, parameters))
+
+    async def _tell(self, statement: Statement, parameters: dict[str, Any]) -> None:
+        """Do what `tell` does, once."""
         if self.behind_pooler:
             async with self.begin(read_only=True, upkeep=True) as transaction:
                 await transaction.rows(statement, **parameters)

@@ -22,6 +22,7 @@ from todo_core.queries import events
 from todo_core.settings import Settings
 from todo_core.storage.database import Database, retried
 from todo_core.storage.roles import AGENT_ROLE, APP_ROLE, Acting, Role
+from todo_core.storage.transactions import Row
 from todo_core.upkeep.live.announcing import Announcer
 from todo_core.upkeep.live.follower import Credential, Follower
 from todo_core.upkeep.live.listening import Listening
@@ -303,16 +304,8 @@ class Hub:
 
         PostgreSQL refuses the whole statement if it refuses one of them, so halves are tried until that one is alone.
         """
-        user_ids, token_ids, agent_ids, versions, _ = zip(*credentials, strict=True)
         try:
-            async with self._database.begin(read_only=True, upkeep=True, role=role) as transaction:
-                rows = await transaction.rows(
-                    events.LATEST_OF_EACH,
-                    user_ids=user_ids,
-                    token_ids=token_ids,
-                    agent_ids=agent_ids,
-                    versions=versions,
-                )
+            rows = await retried(lambda: self._newest(credentials, role))
         except asyncpg.PostgresError as error:
             if error.sqlstate not in ENDED:
                 raise
@@ -328,6 +321,18 @@ class Hub:
             if person is not None and newest is not None and newest > person.newest:
                 person.newest = newest
                 self._hear(user_id, newest)
+
+    async def _newest(self, credentials: Sequence[Credential], role: Role) -> list[Row]:
+        """Return the newest change of each person (`events.LATEST_OF_EACH`); raises as `Database.begin` does."""
+        user_ids, token_ids, agent_ids, versions, _ = zip(*credentials, strict=True)
+        async with self._database.begin(read_only=True, upkeep=True, role=role) as transaction:
+            return await transaction.rows(
+                events.LATEST_OF_EACH,
+                user_ids=user_ids,
+                token_ids=token_ids,
+                agent_ids=agent_ids,
+                versions=versions,
+            )
 
 
 def _end(followers: Any) -> None:
