@@ -14,6 +14,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from sqlalchemy import BigInteger, Integer, column, func, select, table
+from structlog.testing import capture_logs
 
 from tests.core.support import CoreOpener, add, as_operation, connected, titles_of, until
 from tests.pauses import moment
@@ -532,15 +533,18 @@ async def test_where_no_further_connection_is_accepted_those_that_there_are_serv
             await connection.fetch("SELECT 1")
             pool.release(connection)
 
-        first = await pool.acquire(ROLE)  # PostgreSQL counts those that it is about to refuse
-        others = [asyncio.create_task(use()) for _ in range(100)]
-        while lender.refused == 0:
-            await moment()
-        pool.release(first)
-        await asyncio.gather(*others)
+        with capture_logs() as logs:
+            first = await pool.acquire(ROLE)  # PostgreSQL counts those that it is about to refuse
+            others = [asyncio.create_task(use()) for _ in range(100)]
+            while lender.refused == 0:
+                await moment()
+            pool.release(first)
+            await asyncio.gather(*others)
 
         assert (pool.idle, pool.lent, pool.waiting) == (lender.opened, 0, 0)
         assert lender.opened + lender.refused == SIZE  # nobody asks again within a second
+        told = {(entry["event"], entry["cause"]) for entry in logs}
+        assert told == {("connections_refused", "no further connection is accepted")}
 
 
 async def test_an_idle_connection_of_another_role_gives_way_where_no_further_one_is_accepted(lender: Lender) -> None:

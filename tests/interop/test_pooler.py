@@ -211,8 +211,8 @@ async def taken(url: str) -> AsyncIterator[list[asyncpg.Connection]]:
             other.terminate()
 
 
-def _causes(text: str) -> set[str]:
-    return {line["cause"] for line in logs(text) if line["event"] == "database_unavailable"}
+def _causes(text: str, event: str = "database_unavailable") -> set[str]:
+    return {line["cause"] for line in logs(text) if line["event"] == event}
 
 
 @pytest.mark.requirement("OP8", "OP4", "DB1")
@@ -233,11 +233,11 @@ async def test_a_pooler_that_accepts_no_further_client_is_the_cause_that_is_told
                 )
                 examined = pooled.run("doctor")
             assert [(await http.get(path)).status_code for path in ("/readyz", "/api/v1/todos")] == [200, 200]
-        assert _causes(serving.stderr) == {full}
+        assert _causes(serving.stderr, "connections_refused") == {full}
+        assert _causes(serving.stderr) == set()
 
     assert alone == [200, 200]
-    assert {answer.status_code for answer in crowd} == {201, 503}
-    assert {answer.headers["retry-after"] for answer in crowd if answer.status_code == 503} == {"1"}
+    assert [answer.status_code for answer in crowd] == [201] * 12
     assert sentence(second, 1) == f"The database cannot be used ({full}); check TODO_DATABASE_URL."
     assert f"FAIL  database: cannot be used ({full})" in examined.stdout
 

@@ -25,8 +25,9 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 
+from todo_core.log import structlog
 from todo_core.storage.at_once import Kept
-from todo_core.storage.faults import MisuseError, refuses_connections
+from todo_core.storage.faults import MisuseError, cause, refuses_connections
 
 IDLE_SECONDS: Final = 300.0
 """How long a connection stays open that nobody uses: a database that sleeps when nobody asks can fall asleep."""
@@ -39,6 +40,8 @@ _NOTICED: Final = 0.01
 _REFUSED_FOR: Final = 1.0
 """Seconds for which a server that accepted no further connection is not asked for one, while others are used."""
 _CLOSED: Final = "the pool is closed"
+
+_log = structlog.get_logger()
 
 
 class Connection(asyncpg.Connection):
@@ -342,6 +345,7 @@ class Pool:
             self._opening -= 1
             if refuses_connections(error) and (self._lent or self._opening):
                 self._refused_at = monotonic()
+                _log.warning("connections_refused", cause=cause(error), used=len(self._lent), size=self.size)
                 return None
             self._tell_of_room()
             self._see_whether_all_are_back()
