@@ -174,11 +174,15 @@ async def only_connection_taken(core: Core) -> AsyncIterator[anyio.Event]:
         yield release
 
 
-async def until(connection: asyncpg.Connection, condition: str) -> None:
-    """Ask PostgreSQL until the condition holds."""
+async def until(connection: asyncpg.Connection, condition: str) -> Any:
+    """Ask PostgreSQL until the condition holds, and return the value that it then had.
+
+    Whoever needs what was found takes it from here: asked again, it may be gone.
+    """
     with anyio.fail_after(10):
-        while not await connection.fetchval(condition):
+        while not (found := await connection.fetchval(condition)):
             await moment()
+    return found
 
 
 SOMEBODY_WAITS_FOR_A_LOCK = (
