@@ -39,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-specs", action="store_true", help="Write the snapshots in specs/ anew.")
     parser.addoption("--exhaustive", action="store_true", help="Run exhaustive cases too.")
     parser.addoption("--of-postgres", action="store_true", help="Leave out what says nothing of another PostgreSQL.")
+    parser.addoption("--stalls", type=int, metavar="SEED", help="Stall event loops at random: finds tests of chance.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -248,8 +249,11 @@ def fresh_database_url(postgres_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
+def anyio_backend(pytestconfig: pytest.Config) -> tuple[str, dict[str, Any]]:
+    from tests.stalls import stalling_loops
+
+    seed = pytestconfig.option.stalls
+    return "asyncio", {} if seed is None else {"loop_factory": stalling_loops(seed)}
 
 
 @pytest.fixture(scope="session")
