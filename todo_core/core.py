@@ -24,7 +24,8 @@ from todo_core.errors import Unavailable
 from todo_core.hooks import NONE, Hooks
 from todo_core.queries import installation as queries
 from todo_core.settings import ConfigurationError, Settings
-from todo_core.storage.database import BEHIND_A_POOLER, Database
+from todo_core.storage.connection import BEHIND_A_POOLER
+from todo_core.storage.database import Database
 from todo_core.storage.faults import is_undeclared_pooler
 from todo_core.upkeep.activity import Activity
 from todo_core.upkeep.live.hub import Hub

@@ -281,6 +281,6 @@ def test_every_advisory_lock_is_named_in_one_module_and_written_down() -> None:
         "todo_core/queries/purges.py",
         "todo_core/schema/all_steps.py",
         "todo_core/schema/turns.py",
-        "todo_core/storage/database.py",
+        "todo_core/storage/beginning.py",
         "todo_core/storage/locks.py",
     ]

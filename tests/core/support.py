@@ -31,8 +31,8 @@ from todo_core.identity.scopes import Scope
 from todo_core.models import METADATA
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import todos
+from todo_core.storage.connection import Connection
 from todo_core.storage.dsn import connection_options
-from todo_core.storage.pool import Connection
 from todo_core.storage.statements import Statement, parameter
 from todo_core.storage.transactions import Transaction
 

@@ -28,7 +28,7 @@ from todo_core.models.lists import ListCreate, ListQuery, ListRemoval
 from todo_core.models.notes import NoteQuery
 from todo_core.models.todos import TodoCreate, TodoFilter
 from todo_core.operations import changes, lists, notes, search, tags, todos
-from todo_core.storage.pool import Connection
+from todo_core.storage.connection import Connection
 
 pytestmark = [pytest.mark.requirement("DB5"), pytest.mark.slow]
 

@@ -22,10 +22,11 @@ from todo_core.boundary.caller import Caller
 from todo_core.boundary.operation import Tx
 from todo_core.errors import Unavailable
 from todo_core.storage import pool as pools
+from todo_core.storage.connection import Connection
 from todo_core.storage.database import Database
 from todo_core.storage.dsn import connection_options
 from todo_core.storage.faults import MisuseError
-from todo_core.storage.pool import Connection, Pool
+from todo_core.storage.pool import Pool
 from todo_core.storage.statements import Statement, parameter
 
 pytestmark = pytest.mark.requirement("OP4")

@@ -13,7 +13,7 @@ from typing import Any, Final
 import asyncpg
 import pytest
 
-from todo_core.storage.pool import Connection
+from todo_core.storage.connection import Connection
 
 _PASSED_BY: Final = ("Rows Removed by Filter", "Rows Removed by Join Filter", "Rows Removed by Index Recheck")
 

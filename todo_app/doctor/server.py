@@ -11,7 +11,7 @@ import asyncpg
 
 from todo_app.doctor.findings import Finding
 from todo_core.settings import Settings
-from todo_core.storage.database import BEHIND_A_POOLER
+from todo_core.storage.connection import BEHIND_A_POOLER
 from todo_core.storage.dsn import connection_options, is_behind_pooler
 from todo_core.storage.faults import is_undeclared_pooler
 from todo_core.storage.roles import APP_ROLE

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
@@ -18,11 +18,12 @@ import asyncpg
 
 from todo_core.errors import TodoError, Unavailable
 from todo_core.hooks import NONE, Hooks
-from todo_core.settings import ConfigurationError, Settings
-from todo_core.storage import locks
+from todo_core.settings import Settings
+from todo_core.storage.beginning import beginning
+from todo_core.storage.connection import Connection, connected, settle
 from todo_core.storage.dsn import application_name, connection_options, is_behind_pooler
 from todo_core.storage.faults import MISSING, NO_WRITES, RAISED, READ_ONLY, is_fault, log_fault
-from todo_core.storage.pool import Connection, Pool
+from todo_core.storage.pool import Pool
 from todo_core.storage.roles import AGENT_ROLE, APP_ROLE, BY_CONNECTION, Acting, Role, role_of
 from todo_core.storage.statements import Statement
 from todo_core.storage.transactions import Executor, Row, Transaction
@@ -38,9 +39,6 @@ RETRYABLE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, *
 ATTEMPTS: Final = 3
 """How often a transaction is tried that ends with one of these."""
 
-BEHIND_A_POOLER: Final = "TODO_DATABASE_POOLER must be on: a pooler stands before the database"
-"""Message of the ConfigurationError for a pooler that was not declared."""
-
 PREPARED: Final = 128
 """Most statements that a connection keeps prepared: each takes PostgreSQL some 0.2 MB of memory of its own."""
 
@@ -55,9 +53,6 @@ _OF_A_STATEMENT: Final = 0.5
 
 _GRACE: Final = 0.5
 """Seconds to wait for an answer beyond the server's own `statement_timeout`; then the server counts as gone."""
-
-_SET_FOR_WRITES: Final = "set_config('plan_cache_mode', 'force_generic_plan', true)"
-"""A write finds its rows by id: planning it anew each time costs more than running it."""
 
 _EXPIRE_EVERY: Final = 1.0
 """Seconds between two times that every connection is made anew for what one of them met."""
@@ -153,7 +148,7 @@ class Database:
         # A connection of our own has these settings from its start to its end. Behind a transaction pooler other
         # clients share the connections: there each transaction makes its own settings.
         local = session if self.behind_pooler else {}
-        self._begin = "".join(f"SET LOCAL {name} = '{value}'; " for name, value in local.items())
+        self._local = "".join(f"SET LOCAL {name} = '{value}'; " for name, value in local.items())
         self._timeout = settings.database_timeout
         self._writers = Writers(max(settings.database_pool_size - FOR_READS, 1), settings.database_timeout)
         self._reuse = reuse
@@ -168,8 +163,8 @@ class Database:
 
         async def connect(role: str) -> Connection:
             if self.behind_pooler:
-                return await _connected(options | {"server_settings": named}, role=None)
-            return await _connected(options | {"server_settings": named | session | {"role": role}}, role=role)
+                return await connected(options | {"server_settings": named}, role=None)
+            return await connected(options | {"server_settings": named | session | {"role": role}}, role=role)
 
         self._pool = Pool(
             connect,
@@ -245,7 +240,7 @@ class Database:
                 with self._span(sql):
                     return await connection.ask(sql, arguments, keep=keep)
             except asyncio.CancelledError:
-                await _settle(connection, "SELECT 1")
+                await settle(connection, "SELECT 1")
                 raise
             except asyncpg.InvalidSQLStatementNameError:
                 connection.terminate()
@@ -300,8 +295,9 @@ class Database:
         """
         acts_as = role_of(role, agent)
         of_pool = acts_as if acts_as in BY_CONNECTION and not self.behind_pooler else APP_ROLE
-        beginning = partial(
-            self._beginning,
+        begun = partial(
+            beginning,
+            self._local,
             user_id,
             token_id,
             agent,
@@ -317,7 +313,7 @@ class Database:
             async with nullcontext() if read_only else self._writers:
                 connection = await self._pool.acquire(of_pool)
                 transaction = Transaction(
-                    connection, user_id, beginning, self._span, who=who, is_bounded=acts_as == AGENT_ROLE
+                    connection, user_id, begun, self._span, who=who, is_bounded=acts_as == AGENT_ROLE
                 )
                 try:
                     if who is None:
@@ -343,40 +339,6 @@ class Database:
                     self._met(error, is_request=not upkeep and acts_as != AGENT_ROLE)
                 raise Unavailable from error
             raise
-
-    def _beginning(
-        self,
-        user_id: int,
-        token_id: int | None,
-        agent: Acting | None,
-        *,
-        take_on: Role | None,
-        read_only: bool,
-        snapshot: bool,
-        lock: bool,
-        is_written: bool,
-    ) -> str:
-        """Return the SQL that begins a transaction; see `begin`.
-
-        Args:
-            user_id: As there.
-            token_id: As there.
-            agent: As there.
-            take_on: The role to act as; None for that of the connection.
-            read_only: As there.
-            snapshot: As there.
-            lock: As there.
-            is_written: Whether all that it writes is committed already, so that it only reads.
-        """
-        modes = " ISOLATION LEVEL REPEATABLE READ" if snapshot else ""
-        if read_only or is_written:
-            modes += " READ ONLY"
-        role = "" if take_on is None else f"SET LOCAL ROLE {take_on}; "
-        if is_written:
-            caller = _for_reader(user_id, token_id, agent)
-        else:
-            caller = _for_caller(user_id, token_id, agent, read_only=read_only, lock=lock)
-        return f"BEGIN{modes}; {self._begin}{role}{caller}"
 
     def _met(self, error: BaseException, *, is_request: bool) -> None:
         """Log a fault, and remember it if a request met it and a look at the database does not show it.
@@ -405,79 +367,6 @@ class Database:
         if not self._reuse or getattr(error, "sqlstate", None) in _SPOILT:
             connection.terminate()
         elif is_open:
-            await _settle(connection, "ROLLBACK")
+            await settle(connection, "ROLLBACK")
         elif isinstance(error, asyncio.CancelledError):
-            await _settle(connection, "SELECT 1")
-
-
-def _for_caller(user_id: int, token_id: int | None, agent: Acting | None, *, read_only: bool, lock: bool) -> str:
-    """Return the statement that makes a transaction one of its caller's; see `Database.begin`.
-
-    PostgreSQL refuses a caller who may not act, by SQLSTATEs of its own. It is one statement, for each of several costs
-    as much as all that this one does.
-    """
-    calls = [f"set_config('app.user_id', '{int(user_id)}', true)"]
-    if user_id:
-        agent_id, version, _ = agent or (None, None, None)
-        values = ("NULL" if value is None else str(int(value)) for value in (token_id, agent_id, version))
-        calls = [f"require_active({calls[0]}::bigint, {', '.join(values)})"]
-    if not read_only:
-        calls += [] if agent is None else [f"set_config('app.agent', '{int(agent.agent_id)}', true)"]
-        calls.append(_SET_FOR_WRITES)
-    if lock:
-        calls.append(f"pg_advisory_xact_lock({locks.of_writes(user_id)})")
-    return f"SELECT {', '.join(calls)};"
-
-
-def _for_reader(user_id: int, token_id: int | None, agent: Acting | None) -> str:
-    """Return the statement that makes a transaction one of a caller's who was judged, and who reads and no more.
-
-    Which lists an agent sees, PostgreSQL says where it judges it; others are not judged again.
-    """
-    if agent is not None and agent.has_lists:
-        return _for_caller(user_id, token_id, agent, read_only=True, lock=False)
-    return f"SELECT set_config('app.user_id', '{int(user_id)}', true);"
-
-
-async def _settle(connection: Connection, sql: str) -> None:
-    """Make a connection idle again, so that the next transaction can use it; close it if that takes over a second.
-
-    Args:
-        connection: The connection. A cancelled statement may still run on it: asyncpg has asked the server to cancel,
-            and sends nothing else before the server has answered.
-        sql: The statement to run once the connection is free, such as `ROLLBACK`.
-    """
-    if connection.is_closed():
-        return
-    with anyio.CancelScope(shield=True):
-        try:
-            await connection.execute(sql, timeout=1)
-        except asyncpg.QueryCanceledError:
-            pass  # the cancellation came late and hit this statement; the pool checks for an open transaction
-        except Exception:
-            connection.terminate()
-
-
-async def _connected(options: Mapping[str, Any], role: str | None) -> Connection:
-    """Open a connection.
-
-    A pooler that ignores start-up parameters, among them the role, would let us serve as the owner of the tables.
-
-    Args:
-        options: Keywords of `asyncpg.connect`.
-        role: The role that these make it act as; None where each transaction sets its own.
-
-    Raises:
-        ConfigurationError: It acts as another role.
-        Exception: Whatever asyncpg raises.
-    """
-    connection: Connection = await asyncpg.connect(**options, connection_class=Connection)
-    try:
-        acting = None if role is None else await connection.fetchval("SELECT current_user")
-    except BaseException:
-        connection.terminate()
-        raise
-    if acting != role:
-        connection.terminate()
-        raise ConfigurationError(BEHIND_A_POOLER)
-    return connection
+            await settle(connection, "SELECT 1")

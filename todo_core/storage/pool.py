@@ -17,17 +17,16 @@ from __future__ import annotations
 import asyncio
 from bisect import insort
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from itertools import count
+from collections.abc import Awaitable, Callable
 from operator import attrgetter
 from time import monotonic
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import asyncpg
 
 from todo_core.log import structlog
-from todo_core.storage.at_once import Kept
-from todo_core.storage.faults import MisuseError, cause, refuses_connections
+from todo_core.storage.connection import Connection
+from todo_core.storage.faults import cause, refuses_connections
 
 IDLE_SECONDS: Final = 300.0
 """How long a connection stays open that nobody uses: a database that sleeps when nobody asks can fall asleep."""
@@ -42,92 +41,6 @@ _REFUSED_FOR: Final = 1.0
 _CLOSED: Final = "the pool is closed"
 
 _log = structlog.get_logger()
-
-
-class Connection(asyncpg.Connection):
-    """A connection of a pool. It knows since when it waits for the server."""
-
-    since: float = 0.0
-    """When its latest statement was sent, or when it was given back, by the monotonic clock."""
-    waits: bool = False
-    """Whether a statement was sent that the server has not answered; also if nobody wants the answer any more."""
-    allowed: float | None = None
-    """Seconds that an answer may take while it is lent for long work; None for the pool's `limit`."""
-    role: str = ""
-    """The role that it was opened for."""
-    generation: int = 0
-    """The pool's generation when it was opened; an older one than the pool's is closed (`Pool.expire`)."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._kept: dict[str, Kept] = {}
-        """Statements that run at once, by their SQL."""
-        self._names = count()
-
-    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:  # noqa: ASYNC109  # theirs
-        """Run SQL as asyncpg does.
-
-        Raises:
-            MisuseError: asyncpg refuses to send it.
-        """
-        with _Question(self):
-            return await super().execute(query, *args, timeout=timeout)
-
-    async def fetch(self, query: str, *args: object, **options: Any) -> list[asyncpg.Record]:  # type: ignore[override]
-        """Run a statement as asyncpg does, and return its rows. Raises as `execute` does."""
-        with _Question(self):
-            return await super().fetch(query, *args, **options)
-
-    async def ask(self, query: str, arguments: Sequence[object], *, keep: bool) -> list[asyncpg.Record]:
-        """Run a statement as `fetch` does; unless it is to be kept, PostgreSQL forgets its plan with the next one."""
-        with _Question(self):
-            if keep:
-                return await super().fetch(query, *arguments)
-            # The statement without a name (PostgreSQL's protocol, "Extended Query"), which the next one replaces.
-            statement = await self.prepare(query, name="")
-            return await statement.fetch(*arguments)
-
-    async def write_at_once(
-        self, query: str, names: Sequence[str], arguments: Sequence[object], who: Sequence[int | None]
-    ) -> list[asyncpg.Record]:
-        """Run a statement for a caller, with the transaction around it, and return its rows. Raises as `execute` does.
-
-        Args:
-            query: The statement.
-            names: The names of its parameters.
-            arguments: Their values; see `Kept.call`.
-            who: The ids of the user, of the API token and of the agent, and the version of what that may do.
-        """
-        kept = self._kept.get(query)
-        if kept is None:
-            with _Question(self):
-                kept = Kept.of(await self.prepare(query, name=f"at_once_{next(self._names)}"))
-            self._kept[query] = kept
-        try:
-            return await self.fetch(kept.sql, *who, *kept.call(names, arguments))
-        except asyncpg.InvalidCachedStatementError:
-            del self._kept[query]
-            raise
-
-
-class _Question:
-    """Keeps what a connection knows of a statement while it runs."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.since, self._connection.waits = monotonic(), True
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if error is None or isinstance(error, asyncpg.PostgresError):
-            self._connection.waits = False
-        elif isinstance(error, asyncpg.InterfaceError) and not self._connection.is_closed():
-            self._connection.waits = False  # nothing was sent
-            if not isinstance(error, ValueError):
-                raise MisuseError(str(error)) from error
 
 
 class _Turn(NamedTuple):

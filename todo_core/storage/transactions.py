@@ -11,8 +11,8 @@ import asyncpg
 
 from todo_core.errors import TAKEN, Conflict, OutsideMandate, TodoError, Unavailable
 from todo_core.hooks import Span
+from todo_core.storage.connection import Connection
 from todo_core.storage.faults import READ_ONLY, MisuseError, is_fault, is_outside_lists, is_taken
-from todo_core.storage.pool import Connection
 from todo_core.storage.roles import AGENT_ROLE, APP_ROLE, Acting
 from todo_core.storage.statements import Statement
 
