@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,6 +35,14 @@ class MovableClock:
 
     def move(self, seconds: float) -> None:
         self._moved += timedelta(seconds=seconds)
+
+
+def moment_of(row: Mapping[str, Any], name: str) -> datetime:
+    """Return a moment of a row in JSON, to compare it with another.
+
+    As a text 09:30:00.12Z is behind 09:30:00.123Z: zeros at the end are left out.
+    """
+    return datetime.fromisoformat(row[name])
 
 
 async def bearing(caller: Caller, token: str) -> Caller:

@@ -114,7 +114,7 @@ async def test_a_range_includes_its_start_and_excludes_its_end(me: Face, moment:
     for todo_id in ids:
         await me.complete(todo_id)
     first, second, third = (todo[f"{moment}_at"] for todo in (await me.list(status="done", direction="asc")).todos)
-    assert first < second < third
+    assert datetime.fromisoformat(first) < datetime.fromisoformat(second) < datetime.fromisoformat(third)
 
     assert await titles(me, status="done", **{f"{moment}_after": second}) == ["b", "c"]
     assert await titles(me, status="done", **{f"{moment}_before": second}) == ["a"]
