@@ -324,6 +324,21 @@ async def ann(new_user: Callable[[], Awaitable[Caller]]) -> Caller:
 
 
 @pytest.fixture
+async def noon(ann: Caller) -> str:
+    """It is about noon where Ann is, so that neither a day nor a week of hers ends while a test runs; her time zone.
+
+    It is the same day there as in UTC.
+    """
+    from datetime import UTC, datetime
+
+    from todo_core.operations import users
+
+    zone = f"Etc/GMT{datetime.now(UTC).hour - 12:+}"  # the sign is POSIX's: what is east of Greenwich has a minus
+    await ann.perform(users.update, {"time_zone": zone})
+    return zone
+
+
+@pytest.fixture
 async def bob(new_user: Callable[[], Awaitable[Caller]]) -> Caller:
     """Somebody else."""
     return await new_user()

@@ -141,6 +141,7 @@ async def test_a_moment_may_be_a_day_or_words_and_is_where_the_user_is(me: Face)
 
 @pytest.mark.requirement("TD10")
 @pytest.mark.parametrize("side", ["created", "updated"])
+@pytest.mark.usefixtures("noon")
 async def test_what_has_happened_is_looked_for_in_the_past(me: Face, side: str) -> None:
     await me.add({"title": "now"})
     yesterday = f"{datetime.now(UTC) - timedelta(days=1):%A %b %d}".lower()
@@ -153,6 +154,7 @@ async def test_what_has_happened_is_looked_for_in_the_past(me: Face, side: str) 
 
 
 @pytest.mark.requirement("TD10")
+@pytest.mark.usefixtures("noon")
 async def test_the_week_of_a_bound_is_that_of_the_profile(me: Face) -> None:
     for first in ("sunday", "monday", "saturday"):
         await me.update_profile(week_start=first)
