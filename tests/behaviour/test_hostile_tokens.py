@@ -152,7 +152,7 @@ async def test_the_watch_over_files_and_addresses_sees_what_it_should(world: Wor
     assert [sum(name in trace for trace in touched) for name in world.traces] == [1, 0, 1, 0, 0, 0]
 
 
-def test_the_corpus_has_ninety_cases_for_each_algorithm(world: World) -> None:
+async def test_the_corpus_has_ninety_cases_for_each_algorithm(world: World) -> None:
     assert [name for name, count in Counter(case.name for case in HOSTILE).items() if count > 1] == []
     for algorithm in ALGORITHMS:
         kit = world.kits[algorithm]
