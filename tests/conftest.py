@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -205,8 +206,33 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
+def undisturbed() -> Iterator[None]:
+    """Nothing happens in this process because of the time of day alone, in the middle of whichever test runs then.
+
+    No purge begins: at a random moment it would delete what a test has just put into the trash, and log a line or take
+    a connection where a test counts these. And the windows of limits begin when they are made: an hour's would begin
+    with the hour, from which on what was taken before it counts only in part.
+    """
+    import http_edge.strangers
+    from todo_core.boundary import counters
+    from todo_core.upkeep import purges
+
+    class NewWindow(counters.Window):
+        def __init__(self, name: str, item: Any) -> None:
+            a_border, began = 20_000 * 86_400, monotonic()
+            super().__init__(name, item, lambda: a_border + monotonic() - began)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(purges, "START_SECONDS", 1e9)
+        for module in (counters, http_edge.strangers):
+            patch.setattr(module, "Window", NewWindow)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_url(undisturbed: None) -> Iterator[str]:
     """A running PostgreSQL server."""
+    del undisturbed
     if url := os.environ.get("TODO_TEST_DATABASE_URL"):
         yield url
         return
@@ -268,19 +294,13 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="session")
 async def app(settings: Settings, database_url: str) -> AsyncIterator[Application]:
-    """The application as it is served, with its lifespan entered.
-
-    Its purge does not begin: at a random moment it would delete what another test has just put into the trash.
-    """
+    """The application as it is served, with its lifespan entered."""
     from tests.faces import ADDRESS
     from todo_app.application import build
-    from todo_core.upkeep import purges
 
     application = build(settings, database_url, ADDRESS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(purges, "START_SECONDS", 1e9)
-        async with application.running():
-            yield application
+    async with application.running():
+        yield application
 
 
 @pytest.fixture(scope="session")
@@ -305,6 +325,21 @@ def new_user(core: Core) -> Callable[[], Awaitable[Caller]]:
 async def ann(new_user: Callable[[], Awaitable[Caller]]) -> Caller:
     """A user."""
     return await new_user()
+
+
+@pytest.fixture
+async def noon(ann: Caller) -> str:
+    """It is about noon where Ann is, so that neither a day nor a week of hers ends while a test runs; her time zone.
+
+    It is the same day there as in UTC.
+    """
+    from datetime import UTC, datetime
+
+    from todo_core.operations import users
+
+    zone = f"Etc/GMT{datetime.now(UTC).hour - 12:+}"  # the sign is POSIX's: what is east of Greenwich has a minus
+    await ann.perform(users.update, {"time_zone": zone})
+    return zone
 
 
 @pytest.fixture

@@ -31,7 +31,8 @@ def _numbered(text: str) -> str:
 
 def copy_with_example(folder: Path) -> Path:
     """Copy the product's migrations to a new folder, and add the example; the folder."""
-    shutil.copytree(ROOT / "migrations", folder)  # also what Python has compiled, which has the times of the files
+    # Also what Python has compiled, which has the times of the files; not what another process is just compiling.
+    shutil.copytree(ROOT / "migrations", folder, ignore=shutil.ignore_patterns("*.pyc.*"))
     for name, text in example().items():
         (folder / "versions" / name).write_text(text, encoding="utf-8")
     return folder

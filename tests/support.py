@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,16 +25,27 @@ CREATE TRIGGER mistake BEFORE INSERT ON todos FOR EACH ROW EXECUTE FUNCTION mist
 
 
 class MovableClock:
-    """The present, moved on by what a test does not want to wait for."""
+    """The present, moved on by what a test does not want to wait for.
+
+    No other time passes: what holds for a second still holds after a machine has stalled for one.
+    """
 
     def __init__(self) -> None:
-        self._moved = timedelta()
+        self._now = datetime.now(UTC)
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC) + self._moved
+        return self._now
 
     def move(self, seconds: float) -> None:
-        self._moved += timedelta(seconds=seconds)
+        self._now += timedelta(seconds=seconds)
+
+
+def moment_of(row: Mapping[str, Any], name: str) -> datetime:
+    """Return a moment of a row in JSON, to compare it with another.
+
+    As a text 09:30:00.12Z is behind 09:30:00.123Z: zeros at the end are left out.
+    """
+    return datetime.fromisoformat(row[name])
 
 
 async def bearing(caller: Caller, token: str) -> Caller:

@@ -15,6 +15,7 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
+from tests.core.support import until
 from tests.databases import drop_database, with_database
 from tests.exhaustive import crossed
 from tests.faces import ADDRESS, FACES, FaceName, call, http_client, refused
@@ -156,7 +157,7 @@ class Ground:
         self.app = app
         self.clock = clock
         self.core: Core = app.core
-        self._admin = admin
+        self.admin = admin
         self._server = server
         self._names = names
 
@@ -170,15 +171,15 @@ class Ground:
         """
         await self._execute(state.begin, state)
         try:
-            async with self._admin.transaction():
+            async with self.admin.transaction():
                 if state.lock is not None:
-                    await self._admin.execute(f"LOCK TABLE {state.lock} IN ACCESS EXCLUSIVE MODE")
+                    await self.admin.execute(f"LOCK TABLE {state.lock} IN ACCESS EXCLUSIVE MODE")
                 yield
         finally:
             await self._execute(state.end, replace(state, reconnect=state.reconnect and not quietly))
 
     async def _execute(self, sql: str, state: State) -> None:
-        by = self._server if "ALTER DATABASE" in sql else self._admin
+        by = self._server if "ALTER DATABASE" in sql else self.admin
         await by.execute(sql.format_map(self._names))
         if state.reconnect:
             await self._server.execute(
@@ -210,7 +211,12 @@ async def ground(postgres_url: str, settings: Settings) -> AsyncIterator[Ground]
 
 @pytest.fixture(scope="module")
 async def token(ground: Ground) -> str:
-    return await token_of(Caller(ground.core, await ground.core.identity.local("ann"), "test"))
+    """The token of somebody who has a todo, where sequences begin again, and whose day a task has stored already."""
+    token = await token_of(Caller(ground.core, await ground.core.identity.local("ann"), "test"))
+    async with http_client(ground.app, token) as http:
+        assert await _try(http, "rest", *ADD) == "answered"
+    await until(ground.admin, "SELECT EXISTS (SELECT FROM activity_days)")
+    return token
 
 
 @pytest.mark.requirement("OP8", "OP4")

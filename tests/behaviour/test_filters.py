@@ -114,7 +114,7 @@ async def test_a_range_includes_its_start_and_excludes_its_end(me: Face, moment:
     for todo_id in ids:
         await me.complete(todo_id)
     first, second, third = (todo[f"{moment}_at"] for todo in (await me.list(status="done", direction="asc")).todos)
-    assert first < second < third
+    assert datetime.fromisoformat(first) < datetime.fromisoformat(second) < datetime.fromisoformat(third)
 
     assert await titles(me, status="done", **{f"{moment}_after": second}) == ["b", "c"]
     assert await titles(me, status="done", **{f"{moment}_before": second}) == ["a"]
@@ -141,6 +141,7 @@ async def test_a_moment_may_be_a_day_or_words_and_is_where_the_user_is(me: Face)
 
 @pytest.mark.requirement("TD10")
 @pytest.mark.parametrize("side", ["created", "updated"])
+@pytest.mark.usefixtures("noon")
 async def test_what_has_happened_is_looked_for_in_the_past(me: Face, side: str) -> None:
     await me.add({"title": "now"})
     yesterday = f"{datetime.now(UTC) - timedelta(days=1):%A %b %d}".lower()
@@ -153,6 +154,7 @@ async def test_what_has_happened_is_looked_for_in_the_past(me: Face, side: str) 
 
 
 @pytest.mark.requirement("TD10")
+@pytest.mark.usefixtures("noon")
 async def test_the_week_of_a_bound_is_that_of_the_profile(me: Face) -> None:
     for first in ("sunday", "monday", "saturday"):
         await me.update_profile(week_start=first)

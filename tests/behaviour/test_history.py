@@ -27,6 +27,7 @@ def rows(change: Json) -> list[tuple[str, int]]:
     return [next((kind, row[kind]) for kind in kinds if kind in row) for row in change["rows"]]
 
 
+@pytest.mark.usefixtures("noon")
 async def test_a_time_in_words_says_which_changes(me: Face) -> None:
     made = [(await me.add({"title": str(n)})).change for n in range(3)]
 

@@ -34,7 +34,6 @@ from tests.keys import KeyServer, key_set, outside, page
 from tests.tables import each
 from todo_app.application import Application, build
 from todo_core.settings import Settings
-from todo_core.upkeep import purges
 
 pytestmark = [pytest.mark.requirement("ID1", "ID7"), pytest.mark.same_statements]  # those of a sign-in
 
@@ -63,10 +62,7 @@ class World:
 
 @pytest.fixture(scope="module")
 async def world(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """Key sets on one server of this process, an attacker's on another, and an application that purges nothing.
-
-    What a purge logs, which a busy machine would reach, would stand beside what is logged of tokens.
-    """
+    """Key sets on one server of this process, an attacker's on another, and an application."""
     file = tmp_path_factory.mktemp("hostile-bait") / "key"
     file.write_bytes(b"hostile-key")
     async with AsyncExitStack() as stack:
@@ -80,7 +76,6 @@ async def world(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
             keys.pages |= {path: page(document) for path, document in published(kits).items()}
             settings = Settings.load(issuers=trusted(kits, keys.url, nowhere), login_limit="off", rate_limit="off")
             app: Application = build(settings, database_url, ADDRESS)
-            stack.enter_context(pytest.MonkeyPatch.context()).setattr(purges, "START_SECONDS", 1e9)
             await stack.enter_async_context(app.running())
             http = await stack.enter_async_context(http_client(app, None))
             traces = ("hostile-", "hostile.example", f" {attacker.port})", "/dev/null", "/proc/self", "/bin/cat")
@@ -157,7 +152,7 @@ async def test_the_watch_over_files_and_addresses_sees_what_it_should(world: Wor
     assert [sum(name in trace for trace in touched) for name in world.traces] == [1, 0, 1, 0, 0, 0]
 
 
-def test_the_corpus_has_ninety_cases_for_each_algorithm(world: World) -> None:
+async def test_the_corpus_has_ninety_cases_for_each_algorithm(world: World) -> None:
     assert [name for name, count in Counter(case.name for case in HOSTILE).items() if count > 1] == []
     for algorithm in ALGORITHMS:
         kit = world.kits[algorithm]

@@ -75,9 +75,10 @@ _KEPT: Final = """
 SELECT json_build_array(
     (SELECT json_agg(u) FROM users u WHERE u.id = $1), (SELECT json_agg(t) FROM todos t WHERE t.id = $2),
     (SELECT json_agg(l) FROM lists l WHERE l.id = $3), (SELECT json_agg(g) FROM tags g WHERE g.id = $4),
-    (SELECT json_agg(k) FROM todo_tags k WHERE k.todo_id = $2), (SELECT json_agg(n) FROM notes n WHERE n.todo_id = $2),
-    (SELECT json_agg(p) FROM proposals p WHERE p.user_id = $1),
-    (SELECT json_agg(c) FROM calendars c WHERE c.user_id = $1)
+    (SELECT json_agg(k ORDER BY tag_id) FROM todo_tags k WHERE k.todo_id = $2),
+    (SELECT json_agg(n ORDER BY id) FROM notes n WHERE n.todo_id = $2),
+    (SELECT json_agg(p ORDER BY id) FROM proposals p WHERE p.user_id = $1),
+    (SELECT json_agg(c ORDER BY id) FROM calendars c WHERE c.user_id = $1)
 )::text
 """
 """What the agent may not change: rows of the user, and the todo, the list and the tag that are hidden."""

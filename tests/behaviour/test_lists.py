@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from tests.behaviour.rows import item_of, lists_of, todo_of, todos_of
 from tests.behaviour.support import refusal
 from tests.faces import Face, Json
+from tests.support import moment_of
 from todo_core.boundary.caller import Caller
 
 pytestmark = pytest.mark.requirement("LT1")
@@ -205,7 +208,7 @@ async def test_who_takes_back_that_a_list_is_archived_no_more_gets_the_date_of_b
 
     await me.undo(undone.change)
     again = await me.update_list(work, is_archived=True)
-    assert (await lists_of(ann))[1]["archived_at"] > before
+    assert moment_of((await lists_of(ann))[1], "archived_at") > datetime.fromisoformat(before)
 
     await me.undo(again.change)
     assert (await lists_of(ann))[1]["archived_at"] is None
@@ -227,7 +230,8 @@ async def test_who_takes_back_that_dates_were_put_back_gets_the_later_date(
     assert (await lists_of(ann))[1]["archived_at"] == before
 
     await me.undo(undone.change)
-    assert (await lists_of(ann))[1]["archived_at"] == after > before
+    assert (await lists_of(ann))[1]["archived_at"] == after
+    assert datetime.fromisoformat(after) > datetime.fromisoformat(before)
 
 
 # --- deleting ----------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ async def test_a_new_user_has_nothing_waiting(me: Face) -> None:
     assert told["open_by_priority"] == {"low": 0, "medium": 0, "high": 0, "urgent": 0}
 
 
+@pytest.mark.usefixtures("noon")
 async def test_the_counts_are_of_open_done_and_trashed_todos(me: Face) -> None:
     ranks = ["low", "high", "high", "urgent", "urgent", "urgent", "medium", "low", "low"]
     ids = (await me.add(*({"title": rank, "priority": rank} for rank in ranks))).accepted
@@ -58,6 +59,7 @@ async def test_the_last_change_is_where_the_next_list_of_changes_begins(me: Face
 
 
 @pytest.mark.requirement("OW1")
+@pytest.mark.usefixtures("noon")
 async def test_nobody_counts_the_todos_of_another(me: Face, other: Face) -> None:
     before = await me.overview()
     await other.add({"title": "theirs"})

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from tests.faces import Face, Json, RefusedError
+from tests.support import moment_of
 
 pytestmark = pytest.mark.requirement("TD4")
 
 RANK = {"low": 1, "medium": 2, "high": 3, "urgent": 4}
 SORTS: dict[str, Any] = {
-    "created": lambda todo: todo["created_at"],
-    "updated": lambda todo: todo["updated_at"],
+    "created": lambda todo: moment_of(todo, "created_at"),
+    "updated": lambda todo: moment_of(todo, "updated_at"),
     "priority": lambda todo: RANK[todo["priority"]],
     "title": lambda todo: todo["title"].lower(),
 }

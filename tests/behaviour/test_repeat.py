@@ -7,6 +7,7 @@ import pytest
 from tests.behaviour.clock import due_in
 from tests.behaviour.rows import along, item_of, todo_of, todos_of
 from tests.faces import Face, Json, RefusedError, Written
+from tests.support import moment_of
 from todo_core.boundary.caller import Caller
 
 pytestmark = pytest.mark.requirement("TD11")
@@ -64,7 +65,7 @@ async def test_completing_one_occurrence_makes_the_next_and_tells_of_it(
     row = await todo_of(ann, following["id"])
     assert (row["title"], row["is_completed"], due_in(row)) == ("a", False, second)
     assert row["repeat"]["rule"] == (await todo_of(ann, todo))["repeat"]["rule"]
-    assert row["created_at"] > (await todo_of(ann, todo))["created_at"]
+    assert moment_of(row, "created_at") > moment_of(await todo_of(ann, todo), "created_at")
 
 
 async def test_the_next_occurrence_has_everything_of_the_one_before(me: Face, ann: Caller) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 
 from tests.faces import Face, Json
+from tests.support import moment_of
 from tests.tables import each
 
 
@@ -96,7 +97,7 @@ async def test_an_update_changes_what_it_names_and_nothing_else(me: Face) -> Non
 
     todo = await only(me)
     assert (todo["title"], todo["description"], todo["priority"], todo["version"]) == ("b", "d", "low", 2)
-    assert todo["updated_at"] > todo["created_at"]
+    assert moment_of(todo, "updated_at") > moment_of(todo, "created_at")
 
 
 @pytest.mark.requirement("TD5")

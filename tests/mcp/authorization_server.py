@@ -264,7 +264,7 @@ async def serving() -> AsyncIterator[AuthorizationServer]:
         server = AuthorizationServer(f"http://127.0.0.1:{listener.getsockname()[1]}")
         uvicorn_server = _Uvicorn(uvicorn.Config(server.app, log_config=None, log_level="warning", lifespan="off"))
         running = asyncio.create_task(uvicorn_server.serve([listener]))
-        await asyncio.wait_for(uvicorn_server.listens.wait(), 5)
+        await asyncio.wait_for(uvicorn_server.listens.wait(), 10)
         try:
             yield server
         finally:

@@ -69,6 +69,7 @@ async def test_each_names_the_day_where_the_person_is_and_only_tools_that_exist(
     assert tokens(text) <= 300
 
 
+@pytest.mark.usefixtures("noon")
 async def test_the_plan_knows_how_many_todos_wait_and_what_is_due(me: McpFace) -> None:
     await me.add({"title": "a"}, {"title": "b", "due": "2020-01-01"}, {"title": "c", "due": "today"})
 

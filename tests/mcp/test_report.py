@@ -13,7 +13,7 @@ from todo_core.models.lists import ListCreate
 from todo_core.models.todos import TodoCreate
 from todo_core.operations import lists, todos
 
-pytestmark = pytest.mark.requirement("IN1", "IN2", "IN3")
+pytestmark = [pytest.mark.requirement("IN1", "IN2", "IN3"), pytest.mark.usefixtures("noon")]
 
 
 async def fill(caller: Caller) -> None:

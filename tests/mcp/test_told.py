@@ -330,6 +330,7 @@ async def test_an_answer_that_the_version_before_has_kept_is_told_again(
 
 
 @pytest.mark.requirement("SA8")
+@pytest.mark.usefixtures("noon")
 async def test_a_client_that_nobody_calls_itself_is_answered_with_those_that_there_are(me: McpFace) -> None:
     await me.add({"title": "a"})
     (change,) = (await me.call("list_changes", limit=1))["changes"]

@@ -32,6 +32,7 @@ async def test_each_answers_its_shape(path: str, http: httpx2.AsyncClient) -> No
     SHAPES[path].model_validate_json(response.content)
 
 
+@pytest.mark.usefixtures("noon")
 async def test_the_report_counts_what_was_just_done(http: httpx2.AsyncClient, todo: str) -> None:
     await http.patch(f"{todo}/complete")
 
@@ -69,13 +70,13 @@ def texts(picture: bytes) -> list[str]:
     return [text.text or "" for text in ET.fromstring(picture).iter(f"{_SVG}text")]  # noqa: S314  # our own
 
 
-async def test_the_report_is_a_picture_for_who_wants_one(http: httpx2.AsyncClient, todo: str) -> None:
+async def test_the_report_is_a_picture_for_who_wants_one(http: httpx2.AsyncClient, todo: str, noon: str) -> None:
     del todo
     response = await http.get(WEEKLY, params={"format": "svg", "week": "today"})
 
     assert (response.status_code, response.headers["content-type"]) == (200, "image/svg+xml")
     shown = texts(response.content)
-    assert {"Added", "Completed", "Overdue", "Completion rate", "UTC, so far"} <= {*shown}
+    assert {"Added", "Completed", "Overdue", "Completion rate", f"{noon}, so far"} <= {*shown}
     assert "+1, was 0" in shown
 
 

@@ -93,6 +93,7 @@ async def test_the_bounds_themselves_are_taken_and_opening_takes_no_moment(http:
     problem(await http.post(f"{TODOS}/batch", json=batch), 422, "invalid_input")
 
 
+@pytest.mark.usefixtures("noon")
 async def test_a_repeat_from_completion_counts_from_the_day_on_which_it_was_done(http: httpx2.AsyncClient) -> None:
     """`every!` by the day of the completion, `every` by its due, past what is over by then."""
     today = datetime.now(UTC).date()
@@ -106,6 +107,7 @@ async def test_a_repeat_from_completion_counts_from_the_day_on_which_it_was_done
         assert done["next"]["due"]["date"] == expected.isoformat(), repeat
 
 
+@pytest.mark.usefixtures("noon")
 async def test_streaks_and_reports_have_it_on_its_day_and_no_todo_is_done_before_it_was_added(
     http: httpx2.AsyncClient,
 ) -> None:

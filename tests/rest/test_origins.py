@@ -94,7 +94,7 @@ async def test_what_it_may_read_is_there_to_be_read(public: httpx2.AsyncClient) 
     assert read >= MAY_READ - others
 
 
-def test_pages_may_send_and_read_all_that_the_contract_names(public_app: Application) -> None:
+async def test_pages_may_send_and_read_all_that_the_contract_names(public_app: Application) -> None:
     document = public_app.api.openapi()
     sent = {
         given["name"].lower()

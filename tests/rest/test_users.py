@@ -12,7 +12,7 @@ import pytest
 from tests.faces import http_client
 from tests.rest.entity_tags import version_of
 from tests.rest.problems import fields, problem
-from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
+from tests.support import AUDIENCE, ISSUER, JWT_SECRET, moment_of, token_of
 from todo_app.application import Application
 from todo_core.boundary.caller import Caller
 
@@ -67,7 +67,7 @@ async def test_a_patch_answers_with_the_profile_its_version_and_the_change(http:
 
     assert (patched.status_code, version_of(patched)) == (200, 2)
     told = patched.json()
-    assert told["updated_at"] > before["updated_at"]
+    assert moment_of(told, "updated_at") > moment_of(before, "updated_at")
     assert told == before | {
         "display_name": "Ann",
         "week_start": "sunday",
