@@ -264,17 +264,13 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="session")
 async def app(settings: Settings, database_url: str) -> AsyncIterator[Application]:
-    """The application as it is served, with its lifespan entered.
-
-    Its purge does not begin: at a random moment it would delete what another test has just put into the trash.
-    """
+    """The application as it is served, with its lifespan entered."""
     from tests.faces import ADDRESS
+    from tests.support import no_purge_by_itself
     from todo_app.application import build
-    from todo_core.upkeep import purges
 
     application = build(settings, database_url, ADDRESS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(purges, "START_SECONDS", 1e9)
+    with no_purge_by_itself():
         async with application.running():
             yield application
 

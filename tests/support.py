@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from todo_core.boundary.caller import Caller
 from todo_core.identity.scopes import Scope
 from todo_core.models.agents import Mandate
 from todo_core.models.tokens import TokenCreate
 from todo_core.operations import tokens
+from todo_core.upkeep import purges
 
 JWT_SECRET = "a-secret-of-at-least-thirty-two-bytes!"
 ISSUER = "https://auth.example.test"
@@ -42,9 +47,25 @@ async def bearing(caller: Caller, token: str) -> Caller:
 
 
 async def token_of(caller: Caller, *scopes: Scope, mandate: dict[str, Any] | None = None) -> str:
-    """Make an API token of a user; by default with every scope that the user has, and no mandate."""
+    """Make an API token of a user; by default with every scope that the user has, and no mandate.
+
+    It has no end: PostgreSQL's clock tells the day, and a test may have made it by one that stands still.
+    """
     bounds = None if mandate is None else Mandate(**mandate)
-    wanted = TokenCreate(name="test", scopes=list(scopes) or sorted(caller.principal.scopes), mandate=bounds)
+    scoped = list(scopes) or sorted(caller.principal.scopes)
+    wanted = TokenCreate(name="test", scopes=scoped, mandate=bounds, expires_in_days=None)
     made = await caller.perform(tokens.create, wanted)
     assert made.secret is not None
     return made.secret
+
+
+@contextmanager
+def no_purge_by_itself() -> Iterator[None]:
+    """Have no application purge that begins in the block.
+
+    At a random moment it would delete what another test has just put into the trash, and what is past by PostgreSQL's
+    clock and not by that of a test.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(purges, "START_SECONDS", 1e9)
+        yield

@@ -22,7 +22,7 @@ from tests.model.people import Person
 from tests.model.proposals import EVERY, Mandate
 from tests.model.rows import Entity, Profile, TodoList
 from tests.model.wire import read
-from tests.support import token_of
+from tests.support import no_purge_by_itself, token_of
 from todo_app.application import build
 from todo_core.boundary.caller import Caller
 from todo_core.errors import TodoError
@@ -57,9 +57,10 @@ class Server:
         is_ready = asyncio.Event()
 
         async def serve() -> None:
-            async with self._app.running():
-                is_ready.set()
-                await self._stop.wait()
+            with no_purge_by_itself():
+                async with self._app.running():
+                    is_ready.set()
+                    await self._stop.wait()
 
         serving = asyncio.create_task(serve())
         await is_ready.wait()
