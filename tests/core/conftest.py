@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -53,6 +54,14 @@ def another_core(settings: Settings, database_url: str) -> CoreOpener:
         return Core.open(Settings.load(**known | changed), url, **clock)
 
     return open_core
+
+
+@pytest.fixture
+def one_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have limits count all requests of a test in one window: as soon as the next one begins, some are given back."""
+    from todo_core.boundary import counters
+
+    monkeypatch.setattr(counters, "Window", partial(counters.Window, clock=lambda: 0.0))
 
 
 @pytest.fixture

@@ -193,6 +193,7 @@ async def test_what_is_not_there_any_more_is_as_what_never_was(
     assert all(answer == refused.value.as_dict() for answer in answers)
 
 
+@pytest.mark.usefixtures("one_window")
 async def test_wrong_secrets_count_like_wrong_tokens_and_right_ones_pass(ann: Caller, another_core: CoreOpener) -> None:
     secret = await made(ann)
     async with another_core(login_limit="2/hour") as core:

@@ -192,6 +192,7 @@ async def test_a_full_disk_is_no_fault_of_the_database_and_leaves_nothing(
     assert await exported(ann)
 
 
+@pytest.mark.usefixtures("one_window")
 async def test_it_costs_what_a_full_batch_does(ann: Caller, another_core: CoreOpener) -> None:
     async with another_core(rate_limit="100/hour") as core:
         me = replace(ann, core=core)
