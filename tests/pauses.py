@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from time import perf_counter, thread_time
+from time import process_time, thread_time
 from typing import Any
 
 _STEP = 0.001
@@ -18,14 +18,16 @@ async def moment() -> None:
 
 
 async def longest_pause(work: Callable[[], Awaitable[Any]], *, below: float, tries: int = 3) -> float:
-    """Return the longest time in seconds for which nobody else had a turn while `work` ran, of the best of the tries.
+    """Return the longest processor time in seconds that all threads took while nobody else had a turn and `work` ran,
+    of the best of the tries.
 
-    On a busy machine other programs have turns, too: the best of several tries had the fewest of these. The first that
-    is below what is asked for is good enough.
+    A thread that computes keeps the event loop waiting, too. Other programs, which may take any turn and time, do not
+    count; but they slow down what runs beside them, and the best of several tries had the fewest of these. The first
+    that is below what is asked for is good enough.
     """
     best = float("inf")
     for _ in range(tries):
-        best = min(best, await _longest(work, perf_counter) - _STEP)
+        best = min(best, await _longest(work, process_time))
         if best < below:
             break
     return best

@@ -54,9 +54,13 @@ async def bearing(caller: Caller, token: str) -> Caller:
 
 
 async def token_of(caller: Caller, *scopes: Scope, mandate: dict[str, Any] | None = None) -> str:
-    """Make an API token of a user; by default with every scope that the user has, and no mandate."""
+    """Make an API token of a user; by default with every scope that the user has, and no mandate.
+
+    It has no end: PostgreSQL's clock tells the day, and a test may have made it by one that stands still.
+    """
     bounds = None if mandate is None else Mandate(**mandate)
-    wanted = TokenCreate(name="test", scopes=list(scopes) or sorted(caller.principal.scopes), mandate=bounds)
+    scoped = list(scopes) or sorted(caller.principal.scopes)
+    wanted = TokenCreate(name="test", scopes=scoped, mandate=bounds, expires_in_days=None)
     made = await caller.perform(tokens.create, wanted)
     assert made.secret is not None
     return made.secret

@@ -198,7 +198,7 @@ async def test_what_comes_after_it_waits_for_no_other_write(ann: Caller, admin: 
             read.append(await tx.value(Statement(select(text("title")).select_from(text("todos")))))
         return Changed([])
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         await ann.perform(as_operation(read_on, at_once=True))
 
     assert read == ["written"]

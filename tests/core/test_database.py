@@ -39,6 +39,8 @@ from todo_core.storage.faults import is_fault
 from todo_core.storage.roles import APP_ROLE
 from todo_core.storage.statements import Statement, parameter
 
+BRIEF = 2.0
+"""Seconds that an answer may take where a test waits for more; a busy machine takes one for what it serves."""
 NEON = "postgresql://me:p%40ss@ep-cool-1-pooler.eu.aws.neon.tech/neondb?sslmode=require&channel_binding=require"
 
 
@@ -314,9 +316,9 @@ async def test_a_statement_that_takes_too_long_is_stopped(ann: Caller, another_c
         await todos.add.run(tx, [TodoCreate(title="never")])
         await tx.value(Statement(select(func.pg_sleep(60))))
 
-    async with another_core(database_timeout=0.2, database_pool_size=1) as core:
+    async with another_core(database_timeout=BRIEF, database_pool_size=1) as core:
         me = replace(ann, core=core)
-        with anyio.fail_after(10), pytest.raises(Unavailable) as refused:
+        with anyio.fail_after(30), pytest.raises(Unavailable) as refused:
             await me.perform(as_operation(slow))
 
         assert refused.value.retry_after == 1
@@ -343,9 +345,9 @@ async def test_a_lost_connection_is_an_outage_that_ends_at_once(
 
 @pytest.mark.requirement("OP4")
 async def test_who_waits_too_long_for_a_connection_is_told_to_come_again(ann: Caller, another_core: CoreOpener) -> None:
-    async with another_core(database_timeout=0.2, database_pool_size=1) as core:
+    async with another_core(database_timeout=BRIEF, database_pool_size=1) as core:
         async with core.database.begin():
-            with anyio.fail_after(10), pytest.raises(Unavailable):
+            with anyio.fail_after(30), pytest.raises(Unavailable):
                 await titles_of(replace(ann, core=core))
 
         assert await titles_of(replace(ann, core=core)) == []
@@ -358,8 +360,8 @@ async def test_a_lock_held_too_long_refuses_the_write_behind_it(
     async with connected(database_url) as other, other.transaction():
         await other.execute("SELECT pg_advisory_xact_lock($1)", ann.principal.user_id)
 
-        async with another_core(database_timeout=0.2) as core:
-            with anyio.fail_after(10), pytest.raises(Unavailable):
+        async with another_core(database_timeout=BRIEF) as core:
+            with anyio.fail_after(30), pytest.raises(Unavailable):
                 await add(replace(ann, core=core), "never")
 
     assert await titles_of(ann) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -18,6 +18,7 @@ import pytest
 from tests.core.support import CoreOpener, acting_as, add, as_operation, codes, row_of, until
 from tests.pauses import longest_pause, longest_work
 from tests.support import AUDIENCE, ISSUER, JWT_SECRET, token_of
+from todo_core.boundary import places, turns
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.operation import Tx
 from todo_core.boundary.places import AT_ONCE, WAITING, WRITING
@@ -36,6 +37,8 @@ from todo_core.storage.statements import OFTEN
 pytestmark = pytest.mark.requirement("OW6")
 
 NewUser = Callable[[], Any]
+PATIENT: Final = 60.0
+"""Seconds for which everybody waits where a test lets them go on before: a busy machine may take long to get there."""
 BUSY = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user"
     " AND application_name = 'todo-mcp' AND state <> 'idle'"
@@ -61,9 +64,14 @@ class Held:
 
 
 @pytest.fixture
-async def served(another_core: CoreOpener) -> AsyncIterator[Core]:
-    """A core as it is by default, but for the rate limit."""
-    async with another_core(rate_limit="off") as core:
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "PATIENCE", PATIENT)
+
+
+@pytest.fixture
+async def served(another_core: CoreOpener, patient: None) -> AsyncIterator[Core]:  # noqa: ARG001  # a setting
+    """A core as it is by default, but for the rate limit, and how long it waits."""
+    async with another_core(rate_limit="off", database_timeout=PATIENT) as core:
         yield core
 
 
@@ -92,7 +100,7 @@ async def test_while_sixty_writes_of_one_person_wait_another_reads_at_once(
         await taken(admin, WRITING)  # one that works and one that waits for its lock; the others are outside
         assert outcome == ["rate_limited"] * (60 - (AT_ONCE - 1) - WAITING)
 
-        with anyio.fail_after(5):  # the slow write does not end before this does
+        with anyio.fail_after(PATIENT / 3):  # the slow write does not end before this does
             for _ in range(20):
                 await bob.perform(overview.get)
         await taken(admin, WRITING)
@@ -113,7 +121,7 @@ async def test_two_people_whose_writes_wait_keep_no_third_from_writing(
                 tasks.start_soon(somebody.perform, slow.write)
         await taken(admin, 2 * WRITING)
 
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENT / 3):
             added = await third.perform(todos.add, [TodoCreate(title="served")])
             await served.identity.local("somebody new")
         slow.ends.set()
@@ -133,7 +141,7 @@ async def test_writes_of_many_people_leave_connections_to_reads(
             tasks.start_soon(somebody.perform, slow.write)
         await taken(admin, size - FOR_READS)
 
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENT / 3):
             await reader.perform(overview.get)
             await reader.perform(todos.list_, TodoFilter())
         await taken(admin, size - FOR_READS)
@@ -155,7 +163,7 @@ async def test_writes_of_many_people_keep_no_token_waiting_that_only_reads(
         return jwt.encode(who | moments, JWT_SECRET, "HS256")
 
     settings = {"jwt_secret": JWT_SECRET, "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE}
-    async with another_core(rate_limit="off", **settings) as served:
+    async with another_core(rate_limit="off", database_timeout=PATIENT, **settings) as served:
         await served.identity.authenticate(session(1))
         token, slow = session(2) if kind == "jwt" else await token_of(ann), Held()
         size = served.settings.database_pool_size
@@ -166,7 +174,7 @@ async def test_writes_of_many_people_keep_no_token_waiting_that_only_reads(
                 tasks.start_soon(somebody.perform, slow.write)
             await taken(admin, size - FOR_READS)
 
-            with anyio.fail_after(5):
+            with anyio.fail_after(PATIENT / 3):
                 principal = await served.identity.authenticate(token)
                 await Caller(served, principal, "test").perform(overview.get)
             await taken(admin, size - FOR_READS)
@@ -179,7 +187,7 @@ async def test_who_waits_for_a_lock_too_long_is_told_to_come_again(
     ann: Caller, another_core: CoreOpener, pooler: str
 ) -> None:
     slow = Held()
-    async with another_core(database_timeout=0.4, database_pooler=pooler) as core, anyio.create_task_group() as tasks:
+    async with another_core(database_timeout=2.0, database_pooler=pooler) as core, anyio.create_task_group() as tasks:
         tasks.start_soon(ann.perform, slow.write)
         await slow.begun.wait()
 
@@ -293,11 +301,13 @@ async def test_changes_of_very_many_rows_and_their_undo_keep_nobody_waiting(
         longest[name] = min(longest.get(name, 1.0), await longest_work(work))
         return made[0]
 
-    for _ in range(2):  # the least counts: other processes take turns, too
+    for _ in range(8):  # the least counts: what else runs on a processor slows it down, too
         deleted = await do("delete a list", lists.delete, [doomed], ListRemoval(todos="trash"))
         await do("bring it back", changes.undo, deleted)
         completed = await do("complete a parent", todos.complete, [top])
         await do("undo that", changes.undo, completed)
+        if max(longest.values()) <= 4 * SLICE:
+            break
 
     assert {name: seconds for name, seconds in longest.items() if seconds > 4 * SLICE} == {}
 
@@ -326,11 +336,6 @@ async def seconds(step: Callable[[], Awaitable[None]], rows: AsyncIterator[int])
     return time.perf_counter() - began
 
 
-async def one_after_another(rows: Iterable[int]) -> AsyncIterator[int]:
-    for row in rows:
-        yield row
-
-
 async def test_a_long_work_leaves_half_of_the_time_to_others() -> None:
     async def work() -> None:
         began = time.perf_counter()
@@ -340,15 +345,20 @@ async def test_a_long_work_leaves_half_of_the_time_to_others() -> None:
     assert await seconds(work, in_turns(range(20))) > 1.8 * 20 * SLICE
 
 
-async def test_a_work_that_waits_anyway_does_not_wait_longer() -> None:
-    async def wait() -> None:
+async def test_a_work_that_waits_anyway_does_not_wait_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted, not timed: what else runs on a busy machine takes longer than all pauses together."""
+    pause, pauses = turns._pause, 0
+
+    async def watched() -> None:
+        nonlocal pauses
+        pauses += 1
+        await pause()
+
+    monkeypatch.setattr(turns, "_pause", watched)
+    async for _ in in_turns(range(20)):
         await anyio.sleep(1.2 * SLICE)
 
-    for _ in range(3):  # on a busy machine another program takes a turn of one of them
-        pausing, plain = [await seconds(wait, take(range(20))) for take in (in_turns, one_after_another)]
-        if pausing < 1.4 * plain:
-            return
-    assert pausing < 1.4 * plain, "each item would pause for a slice besides, and take 1.8 times as long"
+    assert pauses == 0, "each item would pause for a slice besides"
 
 
 # --- prepared statements -----------------------------------------------------------------------

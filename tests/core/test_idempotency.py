@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from tests.core.support import CoreOpener, add, as_operation, codes, everything_of, row_of, titles_of, told
+from todo_core.boundary import places
 from todo_core.boundary.caller import Caller
 from todo_core.boundary.idempotency import fingerprint
 from todo_core.boundary.operation import Tx
@@ -216,7 +217,9 @@ async def test_a_request_that_is_still_running_is_told_so_and_not_made_to_wait(a
     assert await titles_of(ann) == ["slow"]
 
 
-async def test_however_many_repeat_a_running_request_each_is_told_at_once(ann: Caller) -> None:
+async def test_however_many_repeat_a_running_request_each_is_told_at_once(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also where every place of the person's is taken, so that none is left to ask the database in."""
     told: list[str] = []
 
@@ -229,13 +232,14 @@ async def test_however_many_repeat_a_running_request_each_is_told_at_once(ann: C
             await ann.once("key").perform(slow)
         told.append(refused.value.code)
 
+    monkeypatch.setattr(places, "PATIENCE", 60.0)
     slow, release = as_operation(slowly), anyio.Event()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ann.once("key").perform, slow)
         for number in range(AT_ONCE):
             tasks.start_soon(ann.once(f"another {number}").perform, slow)
         await anyio.wait_all_tasks_blocked()
-        with anyio.fail_after(2):  # those that wait for a place wait for 5
+        with anyio.fail_after(20):  # those that wait for a place wait for 60
             async with anyio.create_task_group() as repeating:
                 for _ in range(2 * WAITING):
                     repeating.start_soon(repeat)
@@ -301,7 +305,7 @@ async def test_two_users_with_one_key_do_not_wait_for_each_other(ann: Caller, bo
     async def hold(_: Tx) -> Changed[Any]:
         return await bob.once("key").perform(todos.add, [TodoCreate(title="meanwhile")])
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         await ann.once("key").perform(as_operation(hold))
 
     assert await titles_of(bob) == ["meanwhile"]

@@ -241,7 +241,7 @@ async def test_a_format_that_is_named_counts(ann: Caller) -> None:
 async def test_reading_has_an_end(ann: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """In time by the processor, by the clock, and in memory."""
     lines = ("DUE;TZID=Europe/Berlin:20261224T173000", "CATEGORIES:a,b", "RRULE:FREQ=DAILY", "CREATED:20260101T000000Z")
-    many = calendar(*(vtodo(f"UID:{n}", f"SUMMARY:{n}", *lines, *lines[3:] * 9) for n in range(4_999))).encode()
+    many = calendar(*(vtodo(f"UID:{n}", f"SUMMARY:{n}", *lines, *lines[3:] * 60) for n in range(4_999))).encode()
     large = b'{"format":"todo-mcp","version":1,"todos":[' + b"{}," * 1_600_000 + b"{}]}"
     for name, value, content, word in (
         ("_SECONDS", 1, many, "long"),

