@@ -45,6 +45,7 @@ class OwnPostgres:
     def freeze(self) -> None:
         """Stop every process of it in its tracks: connections stay open, and nothing answers."""
         postmaster = self.postmaster
+        postmaster.suspend()  # first, so that it begins no other meanwhile
         self._frozen = [postmaster, *postmaster.children(recursive=True)]
         for process in self._frozen:
             with suppress(psutil.NoSuchProcess):
@@ -76,14 +77,17 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def running_in(folder: Path) -> list[int]:
-    """Ids of the PostgreSQL servers whose data is somewhere below a folder."""
-    found = []
+    """Ids of the PostgreSQL servers whose data is somewhere below a folder.
+
+    What a server has just begun for a connection has its server's command line until the client has said who it is.
+    """
+    parents = {}
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             words = process.cmdline()
             if "-D" in words and words[words.index("-D") + 1].startswith(str(folder.resolve())):
-                found.append(process.pid)
-    return found
+                parents[process.pid] = process.ppid()
+    return [pid for pid, parent in parents.items() if parent not in parents]
 
 
 @contextmanager
@@ -96,7 +100,8 @@ def short_folder() -> Iterator[Path]:
         yield folder
     finally:
         for pid in running_in(folder):
-            os.kill(pid, signal.SIGQUIT)
+            with suppress(ProcessLookupError):  # it was about to end
+                os.kill(pid, signal.SIGQUIT)
         until(lambda: not running_in(folder), 20, "PostgreSQL has stopped")
         shutil.rmtree(folder, ignore_errors=True)
 
