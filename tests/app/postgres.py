@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import asyncpg
 import psutil
 
 from tests.app.program import until
@@ -59,14 +61,25 @@ class OwnPostgres:
         self._frozen = []
 
     def ask_for_the_password_of(self, login: str) -> None:
-        """Let a role in with its password only; others may come as they are."""
+        """Let a role in with its password only, from now on; others may come as they are."""
         access = Path(self._server.pgdata) / "pg_hba.conf"
         access.write_text(f"local all {login} scram-sha-256\n" + access.read_text())
         os.kill(self._server.get_pid(), signal.SIGHUP)
+        until(lambda: asyncio.run(_is_refused(self.url, login)), 20, "PostgreSQL asks for the password")
 
     def close(self) -> None:
         self.thaw()
         self._server.cleanup()
+
+
+async def _is_refused(url: str, login: str) -> bool:
+    """Whether a role is not let in with a wrong password."""
+    try:
+        connection = await asyncpg.connect(url, user=login, password="wrong")
+    except asyncpg.InvalidPasswordError:
+        return True
+    await connection.close()
+    return False
 
 
 def _lives(process: psutil.Process) -> bool:
