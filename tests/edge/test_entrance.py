@@ -129,7 +129,7 @@ async def test_who_gives_up_keeps_nobody_from_passing() -> None:
     await moment()
     waiting[0].cancel()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await waiting[1]
 
 
