@@ -76,13 +76,16 @@ def fork(
 
 
 def _stand_in() -> None:
+    passed_on = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)  # one that comes before they can be is passed on then
     program = fork(sys.argv[1], sys.argv[2:], os.environ, os.getcwd(), range(STREAMS))  # noqa: PTH109  # of a few modules
 
     def pass_on(how: int, _: Any) -> None:
         program.send_signal(how)
 
-    for how in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for how in passed_on:
         signal.signal(how, pass_on)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, passed_on)
     for stream in range(STREAMS):
         os.close(stream)
     code = program.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import asyncpg
 import psutil
 
 from tests.app.program import until
@@ -45,6 +47,7 @@ class OwnPostgres:
     def freeze(self) -> None:
         """Stop every process of it in its tracks: connections stay open, and nothing answers."""
         postmaster = self.postmaster
+        postmaster.suspend()  # first, so that it begins no other meanwhile
         self._frozen = [postmaster, *postmaster.children(recursive=True)]
         for process in self._frozen:
             with suppress(psutil.NoSuchProcess):
@@ -58,14 +61,25 @@ class OwnPostgres:
         self._frozen = []
 
     def ask_for_the_password_of(self, login: str) -> None:
-        """Let a role in with its password only; others may come as they are."""
+        """Let a role in with its password only, from now on; others may come as they are."""
         access = Path(self._server.pgdata) / "pg_hba.conf"
         access.write_text(f"local all {login} scram-sha-256\n" + access.read_text())
         os.kill(self._server.get_pid(), signal.SIGHUP)
+        until(lambda: asyncio.run(_is_refused(self.url, login)), 20, "PostgreSQL asks for the password")
 
     def close(self) -> None:
         self.thaw()
         self._server.cleanup()
+
+
+async def _is_refused(url: str, login: str) -> bool:
+    """Whether a role is not let in with a wrong password."""
+    try:
+        connection = await asyncpg.connect(url, user=login, password="wrong")
+    except asyncpg.InvalidPasswordError:
+        return True
+    await connection.close()
+    return False
 
 
 def _lives(process: psutil.Process) -> bool:
@@ -76,14 +90,17 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def running_in(folder: Path) -> list[int]:
-    """Ids of the PostgreSQL servers whose data is somewhere below a folder."""
-    found = []
+    """Ids of the PostgreSQL servers whose data is somewhere below a folder.
+
+    What a server has just begun for a connection has its server's command line until the client has said who it is.
+    """
+    parents = {}
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             words = process.cmdline()
             if "-D" in words and words[words.index("-D") + 1].startswith(str(folder.resolve())):
-                found.append(process.pid)
-    return found
+                parents[process.pid] = process.ppid()
+    return [pid for pid, parent in parents.items() if parent not in parents]
 
 
 @contextmanager
@@ -96,7 +113,8 @@ def short_folder() -> Iterator[Path]:
         yield folder
     finally:
         for pid in running_in(folder):
-            os.kill(pid, signal.SIGQUIT)
+            with suppress(ProcessLookupError):  # it was about to end
+                os.kill(pid, signal.SIGQUIT)
         until(lambda: not running_in(folder), 20, "PostgreSQL has stopped")
         shutil.rmtree(folder, ignore_errors=True)
 

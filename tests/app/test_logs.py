@@ -212,10 +212,10 @@ def test_a_crash_is_logged_under_the_id_that_its_answer_carries(crashing: Servin
 
 @pytest.mark.requirement("OP3", "OP4")
 def test_readiness_tells_a_database_that_is_behind_and_health_does_not_ask(logged: Program) -> None:
-    with logged.serve() as serving, httpx2.Client(base_url=serving.url) as http:
+    with logged.serve() as serving, httpx2.Client(base_url=serving.url, timeout=30) as http:
         assert http.get("/readyz").status_code == 200
         _execute(logged, "UPDATE alembic_version SET version_num = '0000'")
-        until(lambda: http.get("/readyz").status_code == 503, 10, "readiness is refused")
+        until(lambda: http.get("/readyz").status_code == 503, 30, "readiness is refused")
         behind = http.get("/readyz")
         assert (behind.status_code, behind.json()["error_code"]) == (503, "unavailable")
         assert behind.headers["retry-after"]

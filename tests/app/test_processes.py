@@ -76,7 +76,7 @@ async def test_serve_waits_for_a_database_that_is_not_there_yet(tmp_path: Path) 
         postgres.crash()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wait_for, postgres.url, 60, tell)
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 await is_told.wait()
             await anyio.to_thread.run_sync(postgres.start)
     assert len(told) == 1
@@ -95,7 +95,7 @@ def test_the_embedded_postgresql_is_started_again_and_stops_with_its_last_user()
             with serving.http(token) as http:
                 assert http.post("/api/v1/todos", json={"title": "Written after that"}).status_code == 201
             os.kill(serving.process.pid, signal.SIGKILL)
-            serving.process.wait(timeout=10)
+            serving.process.wait(timeout=60)
         assert running_in(folder) != []
 
         assert "first start" in program.answer("token", "list")

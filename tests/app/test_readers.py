@@ -24,6 +24,7 @@ from tests.app.test_edge import (
     KIB,
     PATIENCE,
     Wire,
+    by_clock,
     connected,
     edge,
     get,
@@ -137,7 +138,7 @@ async def test_a_reader_that_takes_a_little_all_the_time_is_not_cut_off(caplog: 
     size = 40 * MIN_TAKEN_BYTES
     piece = size // 20  # in the time of one tenth: more than enough for its whole
     with no_fault_here(caplog):
-        async with edge(answer, Impatient, send_buffer=64 * KIB) as here, with_small_buffers(here.port) as wire:
+        async with by_clock(answer, with_small_buffers, 64 * KIB) as (wire, connection, clock):
             wire.transport.write(get(f"/{size}"))
             seen = 0
             while seen < size:
@@ -148,7 +149,7 @@ async def test_a_reader_that_takes_a_little_all_the_time_is_not_cut_off(caplog: 
                         await moment()
                 wire.transport.pause_reading()  # type: ignore[attr-defined]
                 seen = len(wire.got)
-                await asyncio.sleep(READER_SECONDS / 4)
+                clock.go_to(clock.now + connection.reader_seconds / 4)
 
 
 async def test_a_connection_that_is_read_and_idle_is_left_to_the_usual_pause() -> None:

@@ -34,6 +34,7 @@ from tests.app.postgres import own_postgres, short_folder
 from tests.app.program import Program, Serving, sentence, until
 from tests.contract.project import PACKAGES, ROOT
 from tests.migrations import BACKFILL, FINISH, NEXT, copy_with_example
+from tests.pauses import moment
 from todo_core.schema import SCHEMA_REVISION, SCHEMA_STEPS
 from todo_core.schema.versions import goal, place
 
@@ -51,7 +52,9 @@ DUE: Final = "2030-01-15T17:00"
 """What both versions make todos due, as they read it."""
 REPEATED: Final = 40
 """Requests that are sent to both versions at once."""
-SLOWEST: Final = 2.0
+ANSWERS: Final = 60
+"""Of each version, before anything happens to it."""
+SLOWEST: Final = 5.0
 """Seconds that an answer may take on a busy machine; a migration keeps it waiting for one of them at most."""
 
 
@@ -220,6 +223,13 @@ class Load:
             tasks.start_soon(repeat, number)
         return end
 
+    async def reached(self, side: str, more: int) -> None:
+        """Wait for more answers of a version."""
+        wanted = self.answers[side] + more
+        with anyio.fail_after(60):
+            while self.answers[side] < wanted:
+                await moment()
+
     async def _ask(self, http: httpx2.AsyncClient, side: str, method: str, path: str, **more: Any) -> Any:
         began = time.monotonic()
         try:
@@ -279,21 +289,21 @@ async def test_old_and_new_code_serve_one_database_through_a_migration_without_a
     async with AsyncExitStack() as stack, anyio.create_task_group() as tasks:
         before = await stack.enter_async_context(served(old))
         end_old = load.start(tasks, before, "old")
-        await anyio.sleep(1)
+        await load.reached("old", ANSWERS)
         then = ")" if ROLLED == FINISHED else "; `todo-mcp migrate --finish`"
         rolled = f"{ROLLED} (up to date{then}"
         assert (await run(new, "migrate")).startswith(rolled)
         after = await stack.enter_async_context(served(new))
         end_new = load.start(tasks, after, "new")
-        await anyio.sleep(3)
+        await load.reached("new", ANSWERS)
+        await load.reached("old", ANSWERS)
         await end_old()
         assert await to_thread.run_sync(before.stop) == 0
         assert await run(new, "migrate", "--finish") == f"{FINISHED} (up to date)\n"
-        await anyio.sleep(1)
+        await load.reached("new", ANSWERS)
         await end_new()
 
     assert load.failures == []
-    assert min(load.answers["old"], load.answers["new"]) > 50
     assert {*load.acknowledged.items()} <= await titles_in(url)
     assert await dues_in(url) == {DUE}
     assert await revision_of(url) == FINISHED

@@ -34,8 +34,8 @@ PLANTED = "Planted-Title-8dc1"
 TRACE = 0x4BF92F3577B34DA6A3CE929D0E0E4736
 PARENT = 0x00F067AA0BA902B7
 TRACEPARENT = f"00-{TRACE:032x}-{PARENT:016x}-01"
-SECONDS = 2.0
-PROMPT_SECONDS = 6.0
+SECONDS = 8.0
+"""More than a request or an end takes on a busy machine, and less than the ten for which a collector is waited for."""
 
 
 @dataclass
@@ -213,7 +213,7 @@ def test_a_collector_that_is_down_or_hangs_slows_no_request_and_no_end(program: 
                         assert time.monotonic() - began < SECONDS
                 began = time.monotonic()
                 assert serving.stop() == 0
-                assert time.monotonic() - began < PROMPT_SECONDS
+                assert time.monotonic() - began < SECONDS
 
 
 @pytest.mark.requirement("OP2", "OP3")

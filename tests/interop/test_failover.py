@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -114,7 +114,8 @@ async def live_through(story: Story, primary: OwnPostgres, standby: Standby, wir
     def fail() -> None:
         processes = [primary.postmaster, *primary.postmaster.children(recursive=True)]
         for process in processes:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # without the first the others end by themselves
+                process.kill()
         psutil.wait_procs(processes)
         wire.order(f"to {standby.socket}")
 

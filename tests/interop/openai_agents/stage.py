@@ -131,7 +131,7 @@ class Person:
     def send(self, method: str, path: str, body: Json | None) -> Json:
         """A request of the person's own, over REST."""
         url, headers = f"{self.stage.url}/api/v1{path}", {"Authorization": f"Bearer {self.token}"}
-        answer: Json = httpx2.request(method, url, json=body, headers=headers).raise_for_status().json()
+        answer: Json = httpx2.request(method, url, json=body, headers=headers, timeout=30).raise_for_status().json()
         return answer
 
     def agent(self, name: str = "assistant", *scopes: str) -> Agent:
