@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from types import SimpleNamespace
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import anyio
@@ -23,7 +25,6 @@ from limits.storage import memory
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from tests.app.program import free_port
 from tests.core.support import CoreOpener, connected, until
 from tests.pauses import moment
 from tests.redis import RedisServer, running_redis
@@ -42,8 +43,10 @@ pytestmark = pytest.mark.requirement("OP5")
 
 ANN, BOB = 1, 2
 MANY = 300
-ALL_AT_ONCE = 2.0
-"""Seconds in which 300 requests go on whatever Redis does; one by one they would take 24."""
+ALL_AT_ONCE = 10.0
+"""Seconds in which 300 requests go on whatever Redis does, on however busy a machine; one by one they would take 24."""
+PATIENCE = 60.0
+"""Seconds that Redis may take where a test is about counting: a busy machine does not find out anything in 80 ms."""
 
 Opener = Callable[..., Limits]
 Passing = Callable[[float], None]
@@ -53,7 +56,15 @@ Passing = Callable[[float], None]
 
 
 @pytest.fixture
-async def opened() -> AsyncIterator[Opener]:
+def windows(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of what is counted in memory, where a window begins with the hour: none ends by itself in a test."""
+    clock = Clock(3600 * 1000 + 0.25)
+    monkeypatch.setattr(counters, "Window", partial(Window, clock=clock))
+    return clock
+
+
+@pytest.fixture
+async def opened(windows: Clock) -> AsyncIterator[Opener]:  # noqa: ARG001
     """Makes the limits of one process; by default 100 an hour, counted in memory."""
     async with AsyncExitStack() as stack:
 
@@ -93,23 +104,21 @@ def redis_server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def url(place: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str | None:
-    """`TODO_REDIS_URL`. Redis may take its time: these tests are about counting, on however busy a machine."""
+    """`TODO_REDIS_URL`. Redis may take its time."""
     if place == "memory":
         return None
-    monkeypatch.setattr(counters, "REDIS_TIMEOUT", 10.0)
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", PATIENCE)
     server: RedisServer = request.getfixturevalue("redis_server")
     return server.url
 
 
 @pytest.fixture
-def passing(place: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Passing:
+def passing(place: str, request: pytest.FixtureRequest, windows: Clock) -> Passing:
     """Lets time pass for what was counted."""
     if place == "redis":
         server: RedisServer = request.getfixturevalue("redis_server")
         return server.age
-    clock = Clock(3600 * 1000 + 0.25)  # a window of memory begins with the hour, one of Redis with its first request
-    monkeypatch.setattr(counters, "Window", partial(Window, clock=clock))
-    return clock.passes
+    return windows.passes
 
 
 async def spends(of: Limits, user: int = ANN, cost: int = 1, tell: TellBudget | None = None) -> bool:
@@ -140,15 +149,14 @@ async def refusal_of(of: Limits, cost: int = 1) -> TooManyRequests:
     return refused.value
 
 
-async def until_counted(of: Limits, server: RedisServer, clock: Clock, user: int) -> None:
+async def until_counted(of: Limits, clock: Clock, user: int) -> None:
     """Wait until Redis counts and goes on counting, which a busy machine may not find out within 80 ms."""
-    with anyio.fail_after(20):
+    assert of._user is not None
+    with anyio.fail_after(30):
         while True:
             clock.passes(counters.REDIS_PAUSE)
             await at_once(20, of, user=user)
-            asked = server.calls()
-            await spends(of, user)
-            if server.calls() > asked:
+            if of._user._paused_until is None:
                 return
 
 
@@ -572,7 +580,7 @@ async def test_a_wrong_token_that_comes_again_is_not_looked_up(
 
         async with admin.transaction():
             await admin.execute("LOCK TABLE api_tokens")  # whoever asks waits
-            with anyio.fail_after(1):
+            with anyio.fail_after(10):
                 for token in (unknown, revoked):
                     with pytest.raises(Unauthenticated):
                         await core.identity.authenticate(token, "192.0.2.2")
@@ -671,8 +679,15 @@ async def test_a_redis_url_that_is_none_is_told_at_the_start_without_its_passwor
 # --- Redis does not answer ---------------------------------------------------------------------
 
 
-def nowhere(kind: str) -> str:
-    return f"redis://:s3cret@127.0.0.1:{free_port()}/0" if kind == "tcp" else "unix://:s3cret@/nowhere/redis.sock"
+@contextmanager
+def nowhere(kind: str) -> Iterator[str]:
+    """Where nobody listens, and nobody can begin to."""
+    if kind == "unix":
+        yield "unix://:s3cret@/nowhere/redis.sock"
+        return
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"redis://:s3cret@127.0.0.1:{taken.getsockname()[1]}/0"
 
 
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
@@ -680,14 +695,15 @@ async def test_without_its_redis_from_the_start_a_process_counts_by_itself(
     opened: Opener, kind: Literal["tcp", "unix"]
 ) -> None:
     clock = Clock()
-    process = opened(nowhere(kind), clock)
+    with nowhere(kind) as url:
+        process = opened(url, clock)
 
-    with capture_logs() as logs, anyio.fail_after(ALL_AT_ONCE):
-        assert await at_once(MANY, process) == 100
-    with capture_logs() as later:
-        for _ in range(3):
-            clock.now += counters.REDIS_PAUSE
-            assert not await spends(process)
+        with capture_logs() as logs, anyio.fail_after(ALL_AT_ONCE):
+            assert await at_once(MANY, process) == 100
+        with capture_logs() as later:
+            for _ in range(3):
+                clock.now += counters.REDIS_PAUSE
+                assert not await spends(process)
 
     assert of_redis(logs) == ["redis_failed"]
     assert not [secret for secret in ("s3cret", "127.0.0.1", "nowhere", "://") if secret in str(logs)]
@@ -697,7 +713,7 @@ async def test_without_its_redis_from_the_start_a_process_counts_by_itself(
 async def test_a_redis_that_is_killed_costs_no_request_and_is_asked_again_when_it_is_back(
     opened: Opener, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counters, "REDIS_TIMEOUT", 10.0)  # what is dead refuses at once
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", PATIENCE)  # what is dead refuses at once
     clock = Clock()
     process = opened(redis_server.url, clock)
     assert await at_once(30, process) == 30
@@ -723,7 +739,7 @@ async def test_a_redis_that_hangs_holds_nobody_up_and_is_asked_again_when_it_goe
 ) -> None:
     clock = Clock()
     process = opened(redis_server.url, clock)
-    await until_counted(process, redis_server, clock, user=8)
+    await until_counted(process, clock, user=8)
     asked = redis_server.calls()
 
     redis_server.hang()
@@ -739,8 +755,9 @@ async def test_a_redis_that_hangs_holds_nobody_up_and_is_asked_again_when_it_goe
     # Those that found out by themselves asked it something, and nobody after them.
     assert redis_server.calls() - asked <= counters.REDIS_CONNECTIONS
     with capture_logs() as logs_of_return:
-        await until_counted(process, redis_server, clock, user=3)
-    assert (of_redis(logs), of_redis(logs_of_return)) == (["redis_failed"], ["redis_back"])
+        await until_counted(process, clock, user=3)
+    assert of_redis(logs) == ["redis_failed"]
+    assert of_redis(logs_of_return)[0] == "redis_back"
 
 
 async def test_while_redis_hangs_an_address_is_counted_and_blocked_here(
@@ -787,12 +804,24 @@ async def listening(
 class Deaf:
     """Takes connections and answers nothing."""
 
-    connections: int = 0
+    peers: list[Any] = field(default_factory=list)
+    """Where those come from that it has taken."""
 
-    async def take(self, reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-        self.connections += 1
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.peers.append(writer.get_extra_info("peername"))
         while await reader.read(65536):
             pass
+
+    async def taken(self, url: str) -> int:
+        """How many connections were made since this was last asked: it takes them in their order, and ours is last."""
+        parts = urlsplit(url)
+        _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        with anyio.fail_after(10):
+            while writer.get_extra_info("sockname") not in self.peers:
+                await moment()
+        writer.close()
+        taken, self.peers = len(self.peers) - 1, []
+        return taken
 
 
 async def test_after_each_pause_one_request_asks_the_redis_that_hangs_and_no_other_does(opened: Opener) -> None:
@@ -800,28 +829,30 @@ async def test_after_each_pause_one_request_asks_the_redis_that_hangs_and_no_oth
     async with listening(deaf.take) as url:
         process = opened(url, clock)
         assert await at_once(MANY, process) == 100
-        assert deaf.connections <= counters.REDIS_CONNECTIONS
+        assert await deaf.taken(url) <= counters.REDIS_CONNECTIONS
 
         for _ in range(3):
-            deaf.connections = 0
             clock.now += counters.REDIS_PAUSE - 0.001
             await at_once(50, process)
-            assert deaf.connections == 0
+            assert await deaf.taken(url) == 0
             clock.now += 0.002
             await at_once(50, process)
-            assert deaf.connections == 1
+            assert await deaf.taken(url) == 1
 
 
-async def test_a_redis_that_hangs_costs_its_first_request_no_more_than_its_timeout(opened: Opener) -> None:
-    took = []
+async def test_a_redis_that_hangs_costs_its_first_request_no_more_than_its_timeout(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", 0.5)
+    took = [float("inf")]
     async with listening(Deaf().take) as url:
-        for _ in range(5):
+        while len(took) < 5 and min(took) >= 0.9:  # of several, because the machine may be busy
             process = opened(url, Clock())
             began = time.perf_counter()
             assert await spends(process)
             took.append(time.perf_counter() - began)
 
-    assert min(took) <= 0.1, took  # the least, because the machine may be busy
+    assert min(took) < 0.9, took  # once, and not once to connect and once to ask
 
 
 @dataclass
@@ -882,7 +913,7 @@ async def test_a_redis_that_refuses_to_write_fails_like_one_that_is_down(
 async def test_a_redis_that_forgets_scripts_counts_or_connections_goes_on(
     opened: Opener, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
-    monkeypatch.setattr(counters, "REDIS_TIMEOUT", 10.0)
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", PATIENCE)
     process = opened(redis_server.url, Clock())
     assert await at_once(MANY, process) == 100
     redis_server.ask(*command)
@@ -897,12 +928,17 @@ async def test_a_redis_that_forgets_scripts_counts_or_connections_goes_on(
 
 @pytest.mark.parametrize("over_tcp", [False, True], ids=["unix", "tcp"])
 async def test_a_password_opens_redis_and_a_wrong_one_is_in_no_log(
-    opened: Opener, over_tcp: bool, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    opened: Opener,
+    over_tcp: bool,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", PATIENCE)
     caplog.set_level(logging.DEBUG)
     with running_redis(over_tcp=over_tcp, password="s3cret") as server:
-        clock = Clock()
-        await until_counted(opened(server.url, clock), server, clock, user=ANN)
+        assert await spends(opened(server.url))
+        assert server.calls() > 0
 
         with capture_logs() as logs:
             assert await at_once(MANY, opened(server.url.replace("s3cret", "wr0ng"))) == 100
@@ -916,10 +952,17 @@ async def test_a_password_opens_redis_and_a_wrong_one_is_in_no_log(
 # --- connections -------------------------------------------------------------------------------
 
 
+async def until_clients(server: RedisServer, most: int) -> None:
+    """Wait until Redis has noticed which connections were closed."""
+    with anyio.fail_after(10):
+        while server.clients() > most:
+            await moment()
+
+
 async def test_300_requests_at_once_need_no_more_than_16_connections_and_leave_none(
     opened: Opener, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counters, "REDIS_TIMEOUT", 10.0)
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", PATIENCE)
     process = opened(redis_server.url)
 
     for user in range(3):
@@ -927,9 +970,7 @@ async def test_300_requests_at_once_need_no_more_than_16_connections_and_leave_n
         assert 1 <= redis_server.clients() <= counters.REDIS_CONNECTIONS
 
     await process.aclose()
-    with anyio.fail_after(5):
-        while redis_server.clients():
-            await moment()
+    await until_clients(redis_server, 0)
 
 
 async def test_a_redis_that_hangs_again_and_again_is_left_with_no_connections(
@@ -947,10 +988,13 @@ async def test_a_redis_that_hangs_again_and_again_is_left_with_no_connections(
         clock.now += counters.REDIS_PAUSE
         await spends(process)
 
-    assert redis_server.clients() <= counters.REDIS_CONNECTIONS
+    await until_clients(redis_server, counters.REDIS_CONNECTIONS)
 
 
-async def test_limits_end_at_once_while_redis_hangs(opened: Opener, redis_server: RedisServer) -> None:
+async def test_limits_end_at_once_while_redis_hangs(
+    opened: Opener, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", PATIENCE)
     process = opened(redis_server.url)
     await at_once(MANY, process)
     assert redis_server.clients() > 0
@@ -964,15 +1008,13 @@ async def test_limits_end_at_once_while_redis_hangs(opened: Opener, redis_server
         redis_server.go_on()
 
     assert ended - began < ALL_AT_ONCE
-    with anyio.fail_after(5):
-        while redis_server.clients():
-            await moment()
+    await until_clients(redis_server, 0)
 
 
 async def test_a_request_that_is_cancelled_in_mid_call_spoils_no_answer_of_the_next(
     opened: Opener, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counters, "REDIS_TIMEOUT", 10.0)
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", PATIENCE)
     process = opened(redis_server.url)
     assert await at_once(60, process) == 60  # sixteen connections that are open
 
@@ -991,13 +1033,13 @@ async def test_a_request_that_is_cancelled_in_mid_call_spoils_no_answer_of_the_n
         assert await at_once(MANY, process, user=BOB) == 100
         assert [(await budget_of(process, user=3)).remaining for _ in range(40)] == [*range(99, 59, -1)]
     assert logs == []
-    assert redis_server.clients() <= counters.REDIS_CONNECTIONS
+    await until_clients(redis_server, counters.REDIS_CONNECTIONS)
 
 
 async def test_requests_that_are_cancelled_at_any_moment_leave_the_count_right(
     opened: Opener, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counters, "REDIS_TIMEOUT", 10.0)
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", PATIENCE)
     process = opened(redis_server.url)
     answered, cancelled = 0, 0
 
@@ -1017,4 +1059,4 @@ async def test_requests_that_are_cancelled_at_any_moment_leave_the_count_right(
         assert await at_once(MANY, process, user=8) == 100
         assert [(await budget_of(process, user=9)).remaining for _ in range(20)] == [*range(99, 79, -1)]
     assert logs == []
-    assert redis_server.clients() <= counters.REDIS_CONNECTIONS
+    await until_clients(redis_server, counters.REDIS_CONNECTIONS)

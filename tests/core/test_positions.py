@@ -6,16 +6,19 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from todo_core.rules.positions import ROOM, STEP, between, spread
 
 pytestmark = pytest.mark.requirement("LT1", "TD14")
 
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no defect."""
 POSITION = st.integers(-(2**60), 2**60)
 
 
+@unhurried
 @given(POSITION, POSITION)
 def test_between_two_positions_is_the_middle_or_none(one: int, other: int) -> None:
     low, high = sorted((one, other))
@@ -33,6 +36,7 @@ def test_between_two_fractions_is_a_whole_number_or_none(low: str, high: str) ->
     assert between(Decimal(low), Decimal(high) + 8) is not None
 
 
+@unhurried
 @given(
     POSITION,
     st.lists(st.integers(1, 3 * ROOM), min_size=1, max_size=40),

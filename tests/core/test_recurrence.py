@@ -381,6 +381,7 @@ _WORDS += " dec 24 end everyday first every-other ; business weekday to fri FREQ
 _WORDS += " every! ! -1 : ="
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no defect
 @given(
     st.one_of(
         st.text(max_size=MAX_LENGTH + 5),
@@ -442,7 +443,7 @@ def readable(rule: str, start: datetime | date) -> Repeat:
 
 
 @pytest.mark.requirement("TD11")
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(_RULES, st.datetimes(datetime(1970, 1, 1), datetime(2150, 1, 1)).map(lambda when: when.replace(microsecond=0)))
 def test_a_series_is_the_one_of_rfc_5545(rule: str, start: datetime) -> None:
     repeat = readable(rule, start)
@@ -456,7 +457,7 @@ def test_a_series_is_the_one_of_rfc_5545(rule: str, start: datetime) -> None:
 
 
 @pytest.mark.requirement("TD11")
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(
     _RULES,
     st.dates(date(2020, 1, 1), date(2040, 1, 1)),

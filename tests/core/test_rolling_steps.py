@@ -49,6 +49,9 @@ _TODOS = """
     SELECT user_id, id, 'title ' || n FROM lists, generate_series(1, $1::int) AS n WHERE is_inbox
 """
 _UNLIKE = "SELECT count(*) FROM todos WHERE title_length IS DISTINCT FROM char_length(title)"
+_SOMEBODY_SLEEPS = (
+    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep')"
+)
 _FILES = """
     SELECT relname, relfilenode FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'
@@ -336,7 +339,8 @@ async def test_a_step_without_its_lock_tries_again_tells_whom_it_waits_for_and_k
     assert told[2] == f"{NEXT} waits for a lock that pid {pid} (report) has; trying again."
     assert await current(url) == NEXT
     assert max(waits) > 0.2  # it did stand in the queue
-    assert max(waits) < 1.5  # half a second, on a machine that does other things too
+    # Half a second at each of the three tries, of which a machine that does other things too may prolong some.
+    assert sorted(waits)[-3] < 1.5
 
 
 async def test_patience_ends_with_a_line_and_the_next_run_goes_on(fresh_database_url: str, folder: Path) -> None:
@@ -368,9 +372,15 @@ async def test_a_statement_that_would_hold_everybody_up_is_ended(fresh_database_
 async def test_no_reader_or_writer_waits_for_a_second(
     rows: int, fresh_database_url: str, folder: Path, another_core: CoreOpener, ann: Caller
 ) -> None:
+    """Beyond the time for which a busy machine keeps everybody waiting, also whoever asks of no table."""
     url = fresh_database_url
     await fill(url, rows // 100, people=100)
-    waits: dict[str, list[float]] = {"reads": [], "writes": [], "writes of the rows that are changed": []}
+    waits: dict[str, list[tuple[float, float]]] = {
+        kind: [] for kind in ("reads", "writes", "writes of the rows that are changed")
+    }
+    """When each began, and the seconds that it took."""
+    pauses: list[tuple[float, float]] = []
+    """Those of the machine, in the same terms."""
     ended = anyio.Event()
 
     async def repeat(kind: str, ask: Callable[[int], Awaitable[Any]]) -> None:
@@ -378,13 +388,27 @@ async def test_no_reader_or_writer_waits_for_a_second(
         while not ended.is_set():
             began = time.monotonic()
             await ask(number)
-            waits[kind].append(time.monotonic() - began)
+            waits[kind].append((began, time.monotonic() - began))
             number += 1
             await anyio.sleep(0.005)
+
+    async def ask_of_no_table(nobody: asyncpg.Connection) -> None:
+        began = time.monotonic()
+        while not ended.is_set():
+            await nobody.fetchval("SELECT 1")
+            await anyio.sleep(0.005)
+            began, before = time.monotonic(), began
+            if began - before > 0.05:
+                pauses.append((before, began - before))
+
+    def paused(began: float, took: float) -> float:
+        """For how long the machine did nothing at that time."""
+        return sum(seconds for at, seconds in pauses if at < began + took and began < at + seconds)
 
     async with (
         another_core(url, rate_limit="off") as core,
         connected(url) as somebody,
+        connected(url) as nobody,
         anyio.create_task_group() as tasks,
     ):
         me = replace(ann, core=core, principal=await core.identity.local("ann"))
@@ -398,14 +422,16 @@ async def test_no_reader_or_writer_waits_for_a_second(
             "writes of the rows that are changed",
             lambda n: somebody.execute(rename, everybodys[n * 7919 % len(everybodys)]),
         )
+        tasks.start_soon(ask_of_no_table, nobody)
         await anyio.sleep(0.2)
         for finish in (False, True):
             await migrate(url, finish=finish, folder=folder)
         ended.set()
 
-    print({kind: (len(seconds), f"at most {max(seconds):.3f} s") for kind, seconds in waits.items()})
+    print({kind: (len(those), f"at most {max(took for _, took in those):.3f} s") for kind, those in waits.items()})
     assert (await current(url), await unlike(url)) == (FINISH, 0)
-    assert {kind for kind, seconds in waits.items() if max(seconds) >= 1} == set()
+    long = {kind for kind, those in waits.items() for one in those if one[1] >= 1 + paused(*one)}
+    assert long == set()
 
 
 async def test_an_index_that_waits_for_an_old_transaction_tells_of_it_and_no_timeout_ends_the_build(
@@ -418,7 +444,7 @@ async def test_an_index_that_waits_for_an_old_transaction_tells_of_it_and_no_tim
         for timeout in ("statement_timeout", "lock_timeout"):
             await admin.execute(f"ALTER DATABASE {name} SET {timeout} = '1s'")
 
-    old = with_server_settings(url, application_name="old")
+    old = with_server_settings(url, application_name="old", statement_timeout="0")
     async with anyio.create_task_group() as tasks, connected(old) as reader:
         async with reader.transaction(isolation="repeatable_read"):
             await reader.execute("SELECT FROM changes")
@@ -645,7 +671,7 @@ async def test_who_can_serve_does_not_wait_for_another_process_that_migrates(fre
     told: list[str] = []
     async with turn(fresh_database_url, is_needed=always, tell=told.append) as mine:
         assert mine is not None
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             await migrate(fresh_database_url, serving=True, tell=told.append)
 
     assert told == []
@@ -818,7 +844,7 @@ async def test_a_backfill_whose_policy_somebody_drops_is_not_taken_for_done(
 
 
 async def _drop_the_policy(admin: asyncpg.Connection) -> None:
-    await until(admin, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')")
+    await until(admin, _SOMEBODY_SLEEPS)
     await admin.execute("DROP POLICY backfill ON todos")
 
 
@@ -839,7 +865,7 @@ async def test_who_counts_what_a_downgrade_deletes_keeps_nobody_waiting(
     owners_database_url: str, postgres_url: str, folder: Path
 ) -> None:
     everybody = with_database(postgres_url, urlsplit(owners_database_url).path.removeprefix("/"))
-    change(folder, NEXT, '"title_length IS NOT NULL"', '"pg_sleep(0.2)::text IS NOT NULL"')
+    change(folder, NEXT, '"title_length IS NOT NULL"', '"pg_sleep(0.4)::text IS NOT NULL"')
     await migrate(owners_database_url, folder=folder)
     await fill(everybody, 10)
     counted: list[str] = []
@@ -849,7 +875,7 @@ async def test_who_counts_what_a_downgrade_deletes_keeps_nobody_waiting(
 
     async with connected(everybody) as reader, anyio.create_task_group() as tasks:
         tasks.start_soon(count)
-        await until(reader, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')")
+        await until(reader, _SOMEBODY_SLEEPS)
         async with reader.transaction():
             await reader.execute("SET LOCAL lock_timeout = '500ms'")
             await reader.execute("UPDATE todos SET title = 'anew'")
