@@ -158,7 +158,7 @@ def _asked_for(config: pytest.Config) -> set[str]:
 
 
 def _asks_for_exhaustive_cases(config: pytest.Config) -> bool:
-    return config.option.exhaustive or "exhaustive" in config.option.markexpr
+    return config.option.exhaustive or "exhaustive" in config.option.markexpr.replace("not exhaustive", "")
 
 
 @pytest.hookimpl(trylast=True)
