@@ -74,8 +74,8 @@ READ: Final[list[Json]] = [
     {"due": "2026-12-24T17:00", "repeat": "every 2 weeks on thu"},
     {"due": "2026-12-24", "repeat": "every! 3 days, 4 times"},
     {"due": "2026-12-31", "repeat": "monthly"},
-    {"repeat": "every weekday until 2027-12-24"},
-    {"due": "2026-12-24T17:00", "repeat": "FREQ=WEEKLY;BYDAY=MO,TH;UNTIL=20271224T160000Z"},
+    {"repeat": "every weekday until 2099-12-24"},
+    {"due": "2026-12-24T17:00", "repeat": "FREQ=WEEKLY;BYDAY=MO,TH;UNTIL=20991224T160000Z"},
     {"due": "2027-03-27T02:30", "repeat": "daily"},
 ]
 
