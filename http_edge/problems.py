@@ -30,7 +30,11 @@ _HTTP: Final = {
     408: ("request_timeout", "The request did not arrive in time.", "Send it again, without pauses."),
     413: ("body_too_large", "The body is larger than 256 KiB.", "Send less, or in several requests."),
     415: ("unsupported_media_type", "The body must be JSON.", "Send it with Content-Type: application/json."),
-    421: ("host_not_allowed", "This server does not go by this name.", "Use its name, or set TODO_PUBLIC_URL to it."),
+    421: (
+        "host_not_allowed",
+        "This server does not go by this name.",
+        "Use its name, or have this one named in TODO_PUBLIC_URL or TODO_ALLOWED_HOSTS.",
+    ),
     431: ("headers_too_large", "The request has too many headers, or too long ones.", "Send fewer and shorter ones."),
     501: ("coding_not_supported", "Bodies come as they are, or in chunks.", "Send no Transfer-Encoding but chunked."),
 }

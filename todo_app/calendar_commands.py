@@ -23,7 +23,10 @@ def calendar_create(
     shows: Annotated[Literal["events", "todos"], typer.Option(help="What todos are there.")] = "events",
     as_json: AsJson = False,
 ) -> None:
-    """Make an address for calendar programs and print it, the only time it is shown. Who has it reads along."""
+    """Make an address for calendar programs and print it, the only time it is shown. Who has it reads along.
+
+    It begins with TODO_PUBLIC_URL; without that setting, put the server's address before it.
+    """
     from todo_app.local import create_calendar
 
     made = as_user(user, lambda me: create_calendar(me, name, list_id, shows))

@@ -28,6 +28,7 @@ from todo_core import ENV_FILE
 
 if TYPE_CHECKING:
     from todo_app.backups.archive import Content
+    from todo_core.errors import FieldError
     from todo_core.settings import Settings
 
 app = typer.Typer(
@@ -126,13 +127,19 @@ def _ending(error: Exception) -> tuple[str, int] | None:
         return str(error), 2
     if isinstance(error, TodoError):
         code = 2 if isinstance(error, InvalidInput) else 1
-        fields = "".join(f" {wrong.field} {wrong.message}." for wrong in error.errors)
+        fields = "".join(f" {_of_field(wrong)}" for wrong in error.errors)
         return f"{error.detail}{fields or ' ' + error.next_step}", code
     if isinstance(error, SchemaError | BackupError):
         return str(error), 1
     if isinstance(error, OSError | asyncpg.PostgresError | asyncpg.InterfaceError):
         return f"The database cannot be used ({cause(error)}); check TODO_DATABASE_URL.", 1
     return None
+
+
+def _of_field(wrong: FieldError) -> str:
+    """Return what is wrong with a field, and what it takes: a line has no `allowed` that the message could point to."""
+    takes = f" It takes {', '.join(wrong.allowed)}." if wrong.allowed else ""
+    return f"{wrong.field} {wrong.message.partition('; the nearest ')[0]}.{takes}"
 
 
 @app.command()

@@ -445,11 +445,21 @@ class Settings(BaseSettings):
             raise ConfigurationError("\n".join(_explain(details) for details in error.errors())) from None
 
 
+_MESSAGES: Final = {  # by pydantic's type of error, where its own message is for those who know pydantic
+    "missing": "is required",
+    "extra_forbidden": "is not a known field",
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+}
+
+
 def _explain(details: object) -> str:
     """Return a line for one of pydantic's errors: the variable, and what is wrong with its value."""
     error: dict[str, object] = dict(details)  # type: ignore[call-overload]  # pydantic's ErrorDetails
     location = error["loc"]
-    message = str(error["msg"]).removeprefix("Value error, ").replace("a valid tuple", "a list")
+    message = _MESSAGES.get(str(error["type"])) or str(error["msg"]).removeprefix("Value error, ")
+    message = message.replace("Input should be", "must be").replace("a valid tuple", "a list")
     if not isinstance(location, tuple) or not location:
         return message
     name = str(location[0])

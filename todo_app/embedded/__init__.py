@@ -123,7 +123,8 @@ def _server(make: Callable[[Path], EmbeddedServer], folder: Path) -> Iterator[Em
         server = make(folder)
         server.start()
     except (OSError, SubprocessError) as error:
-        raise ConfigurationError(f"TODO_DATA_DIR cannot hold PostgreSQL ({type(error).__name__})") from None
+        reason = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+        raise ConfigurationError(f"TODO_DATA_DIR cannot hold PostgreSQL ({reason})") from None
     try:
         yield server
     finally:

@@ -57,7 +57,7 @@ def check(environment: Mapping[str, str] = os.environ) -> bool:
         raise ConfigurationError("\n".join(wrong))
     if is_wanted and not _is_installed():
         raise ConfigurationError(
-            "OTEL_… asks for traces, which need packages: install todo-mcp[otel], or set OTEL_TRACES_EXPORTER=none"
+            "OTEL_… asks for traces, which need packages: install the extra otel, or set OTEL_TRACES_EXPORTER=none"
         )
     return is_wanted
 
