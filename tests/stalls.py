@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 _SHARE: Final = 0.1
-"""Of the turns of a loop that many wait."""
+"""The share of a loop's turns that wait."""
 _SECONDS: Final = 0.05
 """The longest wait."""
 

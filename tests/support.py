@@ -48,6 +48,11 @@ def moment_of(row: Mapping[str, Any], name: str) -> datetime:
     return datetime.fromisoformat(row[name])
 
 
+def zone_of_another_day() -> str:
+    """Return a time zone in which it is another day than in UTC, and in which the day does not end within the hour."""
+    return "Etc/GMT+12" if datetime.now(UTC).hour < 11 else "Pacific/Kiritimati"
+
+
 async def bearing(caller: Caller, token: str) -> Caller:
     """Return a user's API token as a caller, through the same face: the agent that it is."""
     return await Caller.authenticated(caller.core, caller.via, token=token)

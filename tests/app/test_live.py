@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.requirement("SA5", "MC7"), pytest.mark.filterwarnings(
 
 EVENTS = "/api/v1/events"
 SOON = 10.0
-"""Seconds in which what is told of is heard of, on however busy a machine: sooner than somebody looks by themselves."""
+"""Seconds in which what is told of is heard of on however busy a machine; whoever does not hear looks every 2 to 15."""
 
 
 def token_of(person: str) -> str:
@@ -140,10 +140,21 @@ async def test_an_agent_at_a_pipe_hears_of_what_is_changed_over_rest(
 
             forwarding = asyncio.create_task(forward())
             stack.callback(forwarding.cancel)
-        for _ in range(2):
+
+        async def until_heard() -> float:
+            while not heard.empty():  # of the change before it may have heard twice
+                heard.get_nowait()
+            began = time.monotonic()
             await rest.patch(f"/api/v1/todos/{todo['id']}", json={"title": f"heard of {uuid4()}"})
             with anyio.fail_after(SOON):
                 assert await heard.get() == uri
+            return time.monotonic() - began
+
+        await until_heard()  # or found by the look that comes with hearing
+        took = [await until_heard()]
+        while len(took) < 5 and took[-1] >= 1:  # one of several, because the machine may be busy
+            took.append(await until_heard())
+        assert took[-1] < 1, took
         if mode == "legacy":
             await agent.unsubscribe_resource(uri)
             await rest.patch(f"/api/v1/todos/{todo['id']}", json={"title": "unheard"})

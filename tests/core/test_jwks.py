@@ -9,7 +9,6 @@ import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -45,6 +44,7 @@ from tests.keys import (
     x25519_pair,
 )
 from tests.pauses import moment
+from tests.support import MovableClock
 from tests.tables import each
 from todo_core.core import utc_now
 from todo_core.errors import Unavailable
@@ -68,22 +68,9 @@ DOCUMENT = key_set(OLD)
 HOUR = 3600
 
 
-class Clock:
-    """A clock that stands still until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 21, 9, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> MovableClock:
+    return MovableClock()
 
 
 @pytest.fixture
@@ -104,7 +91,7 @@ KeysOpener = Callable[..., RemoteKeys]
 
 
 @pytest.fixture
-async def opened(server: KeyServer, clock: Clock) -> AsyncIterator[KeysOpener]:
+async def opened(server: KeyServer, clock: MovableClock) -> AsyncIterator[KeysOpener]:
     """Opens what a process knows of the server's keys: at first nothing."""
     async with AsyncExitStack() as stack:
 
@@ -325,19 +312,19 @@ async def test_five_hundred_requests_that_find_nobody_there_ask_once_and_are_all
 
 
 async def test_keys_are_fresh_for_five_minutes_and_then_fetched_once_behind_the_requests_back(
-    keys: RemoteKeys, server: KeyServer, clock: Clock, logs: list[Any]
+    keys: RemoteKeys, server: KeyServer, clock: MovableClock, logs: list[Any]
 ) -> None:
     assert FRESH == 300
     assert await finds(keys, OLD)
     tasks_before = asyncio.all_tasks()
     for _ in range(10):
-        clock.forward(FRESH / 10)
+        clock.move(FRESH / 10)
         assert await finds(keys, OLD)
         assert asyncio.all_tasks() <= tasks_before
     assert server.asked == 1
 
     gate = server.pages["/jwks"] = Gate(page(key_set(OLD, NEW)))
-    clock.forward(1)
+    clock.move(1)
     async with anyio.create_task_group() as tasks:
         for _ in range(500):
             tasks.start_soon(finds, keys, OLD)
@@ -352,7 +339,7 @@ async def test_keys_are_fresh_for_five_minutes_and_then_fetched_once_behind_the_
 
 
 async def test_five_hundred_unknown_ids_cost_one_fetch_in_ten_seconds(
-    keys: RemoteKeys, server: KeyServer, clock: Clock
+    keys: RemoteKeys, server: KeyServer, clock: MovableClock
 ) -> None:
     async def ask(kid: str) -> None:
         with pytest.raises(NoSuchKeyError):
@@ -364,21 +351,23 @@ async def test_five_hundred_unknown_ids_cost_one_fetch_in_ten_seconds(
                 tasks.start_soon(ask, f"unknown-{index}")
 
     assert await finds(keys, OLD)
-    clock.forward(COOLDOWN)
+    clock.move(COOLDOWN)
     await flood()
     assert server.asked == 2
 
     await flood()
-    clock.forward(COOLDOWN - 0.1)
+    clock.move(COOLDOWN - 0.1)
     await flood()
     assert server.asked == 2
     assert await finds(keys, OLD)
 
 
-async def test_a_minute_of_unknown_ids_costs_six_fetches(keys: RemoteKeys, server: KeyServer, clock: Clock) -> None:
+async def test_a_minute_of_unknown_ids_costs_six_fetches(
+    keys: RemoteKeys, server: KeyServer, clock: MovableClock
+) -> None:
     assert await finds(keys, OLD)
     for second in range(60):
-        clock.forward(1)
+        clock.move(1)
         for index in range(10):
             assert not await finds(keys, ed_pair(f"unknown-{second}-{index}"))
 
@@ -386,12 +375,12 @@ async def test_a_minute_of_unknown_ids_costs_six_fetches(keys: RemoteKeys, serve
 
 
 async def test_a_minute_of_unknown_ids_while_the_server_is_down_costs_no_more(
-    keys: RemoteKeys, server: KeyServer, clock: Clock
+    keys: RemoteKeys, server: KeyServer, clock: MovableClock
 ) -> None:
     assert await finds(keys, OLD)
     server.pages["/jwks"] = hang_up
     for second in range(60):
-        clock.forward(1)
+        clock.move(1)
         assert not await finds(keys, ed_pair(f"unknown-{second}"))
         assert await finds(keys, OLD)
 
@@ -399,11 +388,11 @@ async def test_a_minute_of_unknown_ids_while_the_server_is_down_costs_no_more(
 
 
 async def test_requests_without_any_key_cost_one_fetch_a_second(
-    keys: RemoteKeys, server: KeyServer, clock: Clock
+    keys: RemoteKeys, server: KeyServer, clock: MovableClock
 ) -> None:
     server.pages["/jwks"] = hang_up
     for _ in range(20):
-        clock.forward(1)
+        clock.move(1)
         for _ in range(10):
             with pytest.raises(Unavailable):
                 await keys.find("old", "EdDSA")
@@ -414,10 +403,10 @@ async def test_requests_without_any_key_cost_one_fetch_a_second(
 # --- rotation ------------------------------------------------------------------------------------
 
 
-async def test_a_new_key_is_seen_within_ten_seconds(keys: RemoteKeys, server: KeyServer, clock: Clock) -> None:
+async def test_a_new_key_is_seen_within_ten_seconds(keys: RemoteKeys, server: KeyServer, clock: MovableClock) -> None:
     assert await finds(keys, OLD)
     server.pages["/jwks"] = page(key_set(OLD, NEW))
-    clock.forward(10)
+    clock.move(10)
 
     assert await finds(keys, NEW)
     assert await finds(keys, OLD)
@@ -425,26 +414,26 @@ async def test_a_new_key_is_seen_within_ten_seconds(keys: RemoteKeys, server: Ke
 
 
 async def test_a_new_key_is_seen_within_ten_seconds_of_a_flood_of_unknown_ones(
-    keys: RemoteKeys, server: KeyServer, clock: Clock
+    keys: RemoteKeys, server: KeyServer, clock: MovableClock
 ) -> None:
     assert await finds(keys, OLD)
-    clock.forward(HOUR / 20)
+    clock.move(HOUR / 20)
     assert not await finds(keys, NEW)
     server.pages["/jwks"] = page(key_set(NEW))
     for _ in range(9):
-        clock.forward(1)
+        clock.move(1)
         assert not await finds(keys, ed_pair("unknown"))
-    clock.forward(1)
+    clock.move(1)
 
     assert await finds(keys, NEW)
 
 
 async def test_a_removed_key_is_refused_after_the_next_fetch(
-    keys: RemoteKeys, server: KeyServer, clock: Clock, logs: list[Any]
+    keys: RemoteKeys, server: KeyServer, clock: MovableClock, logs: list[Any]
 ) -> None:
     assert await finds(keys, OLD)
     server.pages["/jwks"] = page(key_set(NEW))
-    clock.forward(FRESH + 1)
+    clock.move(FRESH + 1)
     assert await finds(keys, OLD)
     await until(lambda: told(logs, "jwks_fetched") == 2)
 
@@ -453,12 +442,12 @@ async def test_a_removed_key_is_refused_after_the_next_fetch(
 
 
 async def test_a_key_that_is_replaced_under_its_id_is_the_new_one(
-    keys: RemoteKeys, server: KeyServer, clock: Clock, logs: list[Any]
+    keys: RemoteKeys, server: KeyServer, clock: MovableClock, logs: list[Any]
 ) -> None:
     assert await finds(keys, OLD)
     replaced = ed_pair("old")
     server.pages["/jwks"] = page(key_set(replaced))
-    clock.forward(FRESH + 1)
+    clock.move(FRESH + 1)
     await finds(keys, OLD)
     await until(lambda: told(logs, "jwks_fetched") == 2)
 
@@ -548,7 +537,7 @@ AN_ANSWER_FOR_EVER = {"silence": silence, "a byte at a time": _drip}
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 async def test_a_faulty_answer_is_no_key_set_and_the_known_keys_stay(
-    fault: Answer, opened: KeysOpener, server: KeyServer, clock: Clock, logs: list[Any]
+    fault: Answer, opened: KeysOpener, server: KeyServer, clock: MovableClock, logs: list[Any]
 ) -> None:
     keys = opened()
     server.pages["/other"] = page(DOCUMENT)
@@ -559,7 +548,7 @@ async def test_a_faulty_answer_is_no_key_set_and_the_known_keys_stay(
         await opened().find("old", "EdDSA")
     assert told(logs, "jwks_not_fetched") == 1
 
-    clock.forward(FRESH + 1)
+    clock.move(FRESH + 1)
     assert await finds(keys, OLD)
     await until(lambda: told(logs, "jwks_not_fetched") == 2)
     assert await finds(keys, OLD)
@@ -569,7 +558,7 @@ async def test_a_faulty_answer_is_no_key_set_and_the_known_keys_stay(
 
 @pytest.mark.parametrize("fault", AN_ANSWER_FOR_EVER.values(), ids=AN_ANSWER_FOR_EVER)
 async def test_an_answer_that_does_not_end_is_given_up_in_time(
-    fault: Answer, opened: KeysOpener, server: KeyServer, clock: Clock, logs: list[Any]
+    fault: Answer, opened: KeysOpener, server: KeyServer, clock: MovableClock, logs: list[Any]
 ) -> None:
     assert TIMEOUT <= 3
     keys = opened(timeout=0.2)
@@ -580,17 +569,17 @@ async def test_an_answer_that_does_not_end_is_given_up_in_time(
 
     keys._timeout = 60  # of a server that answers, a busy machine may need more time for it
     server.pages["/jwks"] = page(DOCUMENT)
-    clock.forward(1)
+    clock.move(1)
     assert await finds(keys, OLD)
 
 
 @pytest.mark.parametrize("fault", AN_ANSWER_FOR_EVER.values(), ids=AN_ANSWER_FOR_EVER)
 async def test_nobody_with_a_known_key_waits_for_an_answer(
-    fault: Answer, keys: RemoteKeys, server: KeyServer, clock: Clock
+    fault: Answer, keys: RemoteKeys, server: KeyServer, clock: MovableClock
 ) -> None:
     assert await finds(keys, OLD)
     server.pages["/jwks"] = fault
-    clock.forward(FRESH + 1)
+    clock.move(FRESH + 1)
 
     for _ in range(100):
         assert await finds(keys, OLD)
@@ -598,7 +587,7 @@ async def test_nobody_with_a_known_key_waits_for_an_answer(
     assert await finds(keys, OLD)
 
 
-def test_a_server_has_three_seconds_unless_a_test_says_otherwise(clock: Clock) -> None:
+def test_a_server_has_three_seconds_unless_a_test_says_otherwise(clock: MovableClock) -> None:
     assert RemoteKeys("http://127.0.0.1:1/jwks", clock)._timeout == TIMEOUT <= 3
 
 
@@ -630,21 +619,21 @@ async def test_a_bomb_takes_no_memory(layers: int, opened: KeysOpener, server: K
 
 @pytest.mark.parametrize("fault", [hang_up, page(b"", 500), page(b"{}")], ids=["down", "500", "no key set"])
 async def test_the_known_keys_serve_for_four_hours_and_then_nobody_is_called_a_liar(
-    fault: Answer, keys: RemoteKeys, server: KeyServer, clock: Clock, logs: list[Any]
+    fault: Answer, keys: RemoteKeys, server: KeyServer, clock: MovableClock, logs: list[Any]
 ) -> None:
     assert KEPT == 4 * HOUR
     assert await finds(keys, OLD)
     server.pages["/jwks"] = fault
 
     for _ in range(8):
-        clock.forward(HOUR / 2)
+        clock.move(HOUR / 2)
         failed = told(logs, "jwks_not_fetched")
         assert await finds(keys, OLD)
         await until(lambda before=failed: told(logs, "jwks_not_fetched") > before)  # type: ignore[misc]
         assert await finds(keys, OLD)
     assert server.asked == 1 + 8
 
-    clock.forward(1)
+    clock.move(1)
     for kid in ("old", "new", None):
         with pytest.raises(Unavailable) as refused:
             await keys.find(kid, "EdDSA")
@@ -652,7 +641,7 @@ async def test_the_known_keys_serve_for_four_hours_and_then_nobody_is_called_a_l
 
 
 async def test_after_an_outage_everything_is_as_before_within_a_second(
-    keys: RemoteKeys, server: KeyServer, clock: Clock
+    keys: RemoteKeys, server: KeyServer, clock: MovableClock
 ) -> None:
     server.pages["/jwks"] = hang_up
     with pytest.raises(Unavailable):
@@ -660,22 +649,22 @@ async def test_after_an_outage_everything_is_as_before_within_a_second(
     with pytest.raises(Unavailable):
         await keys.require()
     server.pages["/jwks"] = page(DOCUMENT)
-    clock.forward(1)
+    clock.move(1)
     await keys.require()
     assert await finds(keys, OLD)
 
     server.pages["/jwks"] = hang_up
-    clock.forward(KEPT + 1)
+    clock.move(KEPT + 1)
     with pytest.raises(Unavailable):
         await keys.find("old", "EdDSA")
     server.pages["/jwks"] = page(key_set(OLD, NEW))
-    clock.forward(1)
+    clock.move(1)
     assert await finds(keys, NEW)
     assert await finds(keys, OLD)
 
 
 async def test_a_server_that_is_not_there_is_503_and_is_found_when_it_comes_back(
-    opened: KeysOpener, clock: Clock
+    opened: KeysOpener, clock: MovableClock
 ) -> None:
     server = KeyServer()
     async with server.running():
@@ -687,7 +676,7 @@ async def test_a_server_that_is_not_there_is_503_and_is_found_when_it_comes_back
     server.pages["/jwks"] = page(DOCUMENT)
     async with server.running():
         keys._url = server.url()  # the system gave it another port
-        clock.forward(1)
+        clock.move(1)
         assert await finds(keys, OLD)
 
 
@@ -712,10 +701,10 @@ async def test_a_request_that_is_given_up_takes_nobodys_fetch_away(keys: RemoteK
 
 
 async def test_a_request_for_a_new_key_that_is_given_up_takes_nobodys_fetch_away(
-    keys: RemoteKeys, server: KeyServer, clock: Clock
+    keys: RemoteKeys, server: KeyServer, clock: MovableClock
 ) -> None:
     assert await finds(keys, OLD)
-    clock.forward(COOLDOWN)
+    clock.move(COOLDOWN)
     gate = server.pages["/jwks"] = Gate(page(key_set(NEW)))
     waiting = [asyncio.create_task(finds(keys, NEW)) for _ in range(10)]
     await gate.reached()

@@ -895,6 +895,20 @@ async def test_a_redis_that_is_slow_holds_nobody_up_either(
     assert max(took) <= ALL_AT_ONCE, took
 
 
+async def test_all_answers_that_a_request_needs_together_have_the_time_of_one(
+    opened: Opener, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them comes in time."""
+    monkeypatch.setattr(counters, "REDIS_TIMEOUT", 0.5)
+    async with listening(Slow(redis_server, 0.3).take) as url:
+        process = opened(url)
+        with capture_logs() as logs:
+            assert await spends(process)
+        await process.aclose()
+
+    assert of_redis(logs) == ["redis_failed"]
+
+
 @pytest.mark.parametrize("command", [["CONFIG", "SET", "maxmemory", "1"], ["REPLICAOF", "127.0.0.1", "1"]])
 async def test_a_redis_that_refuses_to_write_fails_like_one_that_is_down(
     opened: Opener, redis_server: RedisServer, command: list[str]

@@ -398,11 +398,11 @@ async def test_what_an_agent_did_before_it_was_bound_to_lists_goes_back_whole_or
     assert inside.change_id is not None
     await home.bound()
 
-    for ids, choice in (([mixed.change_id, inside.change_id], None), ([], UndoChoice(made_after="today"))):
+    for ids, choice in (([mixed.change_id, inside.change_id], None), ([], UndoChoice(made_after="yesterday"))):
         with pytest.raises(OutsideMandate):
             await home.agent.perform(changes.undo_several, ids, choice)
     assert await titles(home.person) == ["seen", "hidden", "inside"]
-    without = UndoChoice(made_after="today", skip_conflicts=True)
+    without = UndoChoice(made_after="yesterday", skip_conflicts=True)
     undone = await home.agent.perform(changes.undo_several, [], without)
     assert [one["change_id"] for one in undone.skipped] == [mixed.change_id]
     assert await titles(home.person) == ["seen", "hidden"]

@@ -77,7 +77,7 @@ async def test_the_key_is_what_it_is_said_to_be(people: People) -> None:
 
 async def test_no_key_keeps_another_person_from_writing(people: People) -> None:
     async def write(_: Tx) -> None:
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             await add(people.three, "meanwhile")
 
     await while_writing(people.four, KEY, write)
@@ -89,7 +89,7 @@ async def test_no_key_is_told_that_another_person_writes(people: People) -> None
     await add(people.four, "once", KEY)
 
     async def ask(_: Tx) -> None:
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             assert (await add(people.four, "once", KEY)).replayed
             assert not (await add(people.four, "twice", f"{KEY}!")).replayed
 

@@ -82,6 +82,7 @@ def forgetting(core: Core) -> Core:
 
 
 @pytest.mark.parametrize("wanted", [{}, {"text": "first"}, {"sort": "pressing"}, {"due_before": "tomorrow"}], ids=str)
+@pytest.mark.usefixtures("noon")
 async def test_the_third_look_reads_only_whether_anything_has_changed(ann: Caller, wanted: dict[str, Any]) -> None:
     await add(ann, "first", "second")
     await page(ann, due_before="today")  # the calendar is known

@@ -30,6 +30,7 @@ async def test_what_has_not_started_is_meant_by_a_search_that_finds_nothing(ann:
     assert await near(ann, "passport nowhere", overdue=True) == []
 
 
+@pytest.mark.usefixtures("noon")
 async def test_reports_leave_out_what_has_not_started(ann: Caller) -> None:
     new = [
         TodoCreate(title="later", start="2199-01-01"),
