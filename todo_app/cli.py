@@ -137,9 +137,9 @@ def _ending(error: Exception) -> tuple[str, int] | None:
 
 
 def _of_field(wrong: FieldError) -> str:
-    """Return what is wrong with a field, and what it takes: a line has no `allowed` that the message could point to."""
-    takes = f" It takes {', '.join(wrong.allowed)}." if wrong.allowed else ""
-    return f"{wrong.field} {wrong.message.partition('; the nearest ')[0]}.{takes}"
+    """Return what is wrong with a field, and what is allowed, to which the message may point."""
+    allowed = f" `allowed`: {', '.join(wrong.allowed)}." if wrong.allowed else ""
+    return f"{wrong.field} {wrong.message}.{allowed}"
 
 
 @app.command()

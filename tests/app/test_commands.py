@@ -337,7 +337,7 @@ def test_an_agent_is_listed_shown_and_blocked(program: Program) -> None:
         assert http.post("/api/v1/lists", json={"name": "More"}).json()["mandate"] == "lists"
         assert program.answer("agent", "mandate", agent, "--list", "all").strip() == "changed"
         unknown = program.run("agent", "mandate", agent, "--list", "inbocks")
-        assert sentence(unknown, 2).endswith("list is no list of yours. It takes Inbox.")
+        assert sentence(unknown, 2).endswith("the nearest comes first in `allowed`. `allowed`: Inbox.")
         own = program.answer("token", "create", "--list", "own").strip()
         assert http.get("/api/v1/lists", headers={"Authorization": f"Bearer {own}"}).json()["total"] == 0
         bounded = program.answer("token", "create", "--verb", "add", "--propose").strip()
